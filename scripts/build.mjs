@@ -1,0 +1,23 @@
+// Bundles every entry point with esbuild. Packages stay outside the bundles.
+import { existsSync, rmSync } from 'node:fs';
+import { build } from 'esbuild';
+
+const root = new URL('..', import.meta.url).pathname;
+rmSync(`${root}dist`, { recursive: true, force: true });
+
+const node = {
+  bundle: true,
+  platform: 'node',
+  target: 'node20',
+  format: 'esm',
+  packages: 'external',
+  sourcemap: true,
+  logLevel: 'warning',
+  absWorkingDir: root,
+};
+const entries = { cola: 'server/cli/main.ts', bench: 'bench/main.ts' };
+for (const [name, entry] of Object.entries(entries)) {
+  if (!existsSync(root + entry)) continue;
+  const banner = { js: '#!/usr/bin/env node' };
+  await build({ ...node, entryPoints: [entry], outfile: `dist/${name}.js`, banner });
+}

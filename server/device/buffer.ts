@@ -1,0 +1,92 @@
+import * as ort from 'onnxruntime-node';
+import { type DType, elementSize, type Shape, size, type TensorData } from '../graph/tensor.ts';
+import { deviceErrors } from './errors.ts';
+
+/** Counts what is alive, so that a test can prove that nothing leaks. */
+export class Ledger {
+  buffers = 0;
+  bytes = 0;
+  programs = 0;
+}
+
+/** Reads a tensor back that lives on an accelerator. */
+export type Download = (tensor: ort.Tensor, dtype: DType, shape: Shape) => Promise<TensorData>;
+
+/**
+ * A tensor that a device owns. It is counted: whoever keeps one calls {@link retain}, whoever is done calls
+ * {@link release}; the memory goes with the last of them.
+ */
+export class DeviceBuffer {
+  private references = 1;
+
+  constructor(
+    readonly dtype: DType,
+    readonly shape: Shape,
+    private readonly tensor: ort.Tensor,
+    private readonly ledger: Ledger,
+    /** Undefined when the data is in host memory. */
+    private readonly download: Download | undefined,
+  ) {
+    ledger.buffers++;
+    ledger.bytes += this.byteLength;
+  }
+
+  get byteLength(): number {
+    return size(this.shape) * elementSize[this.dtype];
+  }
+
+  /** The runtime's handle, for a run. */
+  get handle(): ort.Tensor {
+    if (this.references <= 0) throw deviceErrors.released(`A buffer of shape [${this.shape}]`);
+    return this.tensor;
+  }
+
+  /** Whether the data is in host memory, where {@link host} reads it without a copy. */
+  get onHost(): boolean {
+    return this.download === undefined;
+  }
+
+  /** The live memory of a buffer on the host. */
+  get host(): TensorData {
+    if (this.download !== undefined) throw new Error('the buffer is not in host memory');
+    return this.handle.data as TensorData;
+  }
+
+  /** The values, in host memory: without a copy where they are there already. */
+  async read(): Promise<TensorData> {
+    return this.download === undefined ? this.host : this.download(this.handle, this.dtype, this.shape);
+  }
+
+  /** {@link read}, for buffers known to hold float32. */
+  async readFloats(): Promise<Float32Array> {
+    const data = await this.read();
+    if (!(data instanceof Float32Array)) throw new Error(`a ${this.dtype} buffer was read as float32`);
+    return data;
+  }
+
+  /** {@link read}, for buffers known to hold int32. */
+  async readInts(): Promise<Int32Array> {
+    const data = await this.read();
+    if (!(data instanceof Int32Array)) throw new Error(`a ${this.dtype} buffer was read as int32`);
+    return data;
+  }
+
+  retain(): this {
+    if (this.references <= 0) throw deviceErrors.released(`A buffer of shape [${this.shape}]`);
+    this.references++;
+    return this;
+  }
+
+  release(): void {
+    if (this.references <= 0) throw deviceErrors.released(`A buffer of shape [${this.shape}]`);
+    if (--this.references > 0) return;
+    this.ledger.buffers--;
+    this.ledger.bytes -= this.byteLength;
+    this.tensor.dispose();
+  }
+}
+
+/** Wraps host memory as a runtime tensor, without a copy. */
+export function hostTensor(data: TensorData, dtype: DType, shape: Shape): ort.Tensor {
+  return new ort.Tensor(dtype, data, shape);
+}

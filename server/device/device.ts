@@ -1,0 +1,230 @@
+/** Execution providers of ONNX Runtime behind one interface. This folder is the only importer of onnxruntime-node. */
+import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as ort from 'onnxruntime-node';
+import { type FrozenValue, outputName, writeOnnx } from '../graph/onnx.ts';
+import * as ops from '../graph/ops.ts';
+import { type DType, Graph, type Shape, type Tensor, type TensorData } from '../graph/tensor.ts';
+import { DeviceBuffer, hostTensor, Ledger } from './buffer.ts';
+import { deviceErrors } from './errors.ts';
+import { Program, runError } from './program.ts';
+
+export const deviceNames = ['webgpu', 'cuda', 'dml', 'coreml', 'cpu'] as const;
+export type DeviceName = (typeof deviceNames)[number];
+
+export interface CompileOptions {
+  /** Values of parameters that become part of the program. */
+  readonly frozen?: ReadonlyMap<string, Float32Array>;
+  /** Names of outputs that replace an input of the same name; see {@link Program.run}. */
+  readonly carried?: readonly string[];
+  /** Names of outputs that stay on the device, where the device can keep them. */
+  readonly resident?: readonly string[];
+}
+
+export interface DeviceOptions {
+  /** Threads of the CPU provider; all cores by default. */
+  readonly threads?: number;
+}
+
+/** Above this, weights go to a file of their own: a protobuf message ends at 2 GB. */
+const inlineLimit = 1.5e9;
+
+export class Device {
+  readonly ledger = new Ledger();
+  private readonly transfers = new Map<string, Promise<Program>>();
+
+  private constructor(
+    readonly name: DeviceName,
+    private readonly options: DeviceOptions,
+  ) {}
+
+  /**
+   * Opens a device and proves with one small product that it computes.
+   *
+   * @throws device.unavailable
+   */
+  static async open(name: DeviceName, options: DeviceOptions = {}): Promise<Device> {
+    const device = new Device(name, options);
+    try {
+      const graph = new Graph();
+      const x = graph.input('x', 'float32', [2, 2]);
+      const program = await device.compile({ y: ops.matmul(x, x) });
+      const { y } = await program.run({ x: Float32Array.of(1, 2, 3, 4) });
+      const values = Array.from(await y.readFloats());
+      y.release();
+      await program.dispose();
+      if (values.join() !== '7,10,15,22') throw new Error(`wrong product: ${values.join(' ')}`);
+    } catch (cause) {
+      throw deviceErrors.unavailable(name, cause);
+    }
+    return device;
+  }
+
+  /** Whether tensors can stay on the device between runs, outside host memory. */
+  get resident(): boolean {
+    return this.name === 'webgpu';
+  }
+
+  /** Whether the weights of a step are host memory that the CPU may write between runs. */
+  get onHost(): boolean {
+    return !this.resident;
+  }
+
+  /**
+   * Compiles the graph behind `outputs`.
+   *
+   * @throws the catalogued device errors
+   */
+  async compile(outputs: Readonly<Record<string, Tensor>>, options: CompileOptions = {}): Promise<Program> {
+    const carried = new Set(options.carried ?? []);
+    const resident = new Set(this.resident ? [...carried, ...(options.resident ?? [])] : []);
+    const frozen = options.frozen ?? new Map<string, Float32Array>();
+    const sessionOptions = this.sessionOptions(Object.keys(outputs), resident);
+    let bytes = 0;
+    for (const value of frozen.values()) bytes += value.byteLength;
+    try {
+      const create = bytes > inlineLimit ? this.createWithFile : this.createInline;
+      const [session, inputs] = await create.call(this, outputs, frozen, sessionOptions);
+      const download = this.resident ? this.download : undefined;
+      const byName = new Map(Object.entries(outputs));
+      return new Program(session, inputs, byName, resident, carried, this.onHost, this.ledger, download, this.name);
+    } catch (cause) {
+      throw runError(this.name, cause);
+    }
+  }
+
+  private async createInline(
+    outputs: Readonly<Record<string, Tensor>>,
+    frozen: ReadonlyMap<string, Float32Array>,
+    options: ort.InferenceSession.SessionOptions,
+  ): Promise<[ort.InferenceSession, readonly Tensor[]]> {
+    const model = writeOnnx(outputs, frozen);
+    return [await ort.InferenceSession.create(model.bytes, options), model.inputs];
+  }
+
+  private async createWithFile(
+    outputs: Readonly<Record<string, Tensor>>,
+    frozen: ReadonlyMap<string, Float32Array>,
+    options: ort.InferenceSession.SessionOptions,
+  ): Promise<[ort.InferenceSession, readonly Tensor[]]> {
+    const folder = mkdtempSync(join(tmpdir(), 'cola-model-'));
+    try {
+      const references = new Map<string, FrozenValue>();
+      const file = openSync(join(folder, 'weights.bin'), 'w');
+      let offset = 0;
+      for (const [name, value] of frozen) {
+        const data = new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+        // A page boundary lets the runtime map the file instead of reading it.
+        offset = Math.ceil(offset / 4096) * 4096;
+        for (let at = 0; at < data.length; at += 1 << 30)
+          writeSync(file, data, at, Math.min(1 << 30, data.length - at), offset + at);
+        references.set(name, { location: 'weights.bin', offset, length: data.length });
+        offset += data.length;
+      }
+      closeSync(file);
+      const model = writeOnnx(outputs, references);
+      writeFileSync(join(folder, 'model.onnx'), model.bytes);
+      return [await ort.InferenceSession.create(join(folder, 'model.onnx'), options), model.inputs];
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  }
+
+  private sessionOptions(
+    outputs: readonly string[],
+    resident: ReadonlySet<string>,
+  ): ort.InferenceSession.SessionOptions {
+    const threads = this.options.threads ?? availableParallelism();
+    const options: ort.InferenceSession.SessionOptions = {
+      executionProviders: this.name === 'cpu' ? ['cpu'] : [this.name, 'cpu'],
+      graphOptimizationLevel: 'all',
+      intraOpNumThreads: threads,
+      interOpNumThreads: 1,
+      logSeverityLevel: 4,
+    };
+    if (!this.resident) return options;
+    // Locations are applied by position, so every output is listed, in the order of the fetches.
+    const locations = Object.fromEntries(
+      outputs.map((name) => [outputName(name), resident.has(name) ? 'gpu-buffer' : 'cpu'] as const),
+    );
+    return { ...options, preferredOutputLocation: locations };
+  }
+
+  /** Host memory as a buffer of this device: without a copy where the device computes in host memory. */
+  async upload(data: TensorData, dtype: DType, shape: Shape): Promise<DeviceBuffer> {
+    if (this.onHost) return new DeviceBuffer(dtype, shape, hostTensor(data, dtype, shape), this.ledger, undefined);
+    const program = await this.transfer('up', dtype, shape);
+    const { y } = await program.run({ x: data });
+    return y;
+  }
+
+  /** getData() on a buffer of the GPU aborts the process; an identity whose output is on the CPU does not. */
+  private readonly download = async (tensor: ort.Tensor, dtype: DType, shape: Shape): Promise<TensorData> => {
+    const program = await this.transfer('down', dtype, shape);
+    const x = new DeviceBuffer(dtype, shape, tensor, new Ledger(), undefined);
+    const { y } = await program.run({ x });
+    const data = y.host;
+    y.release();
+    return data;
+  };
+
+  private transfer(direction: 'up' | 'down', dtype: DType, shape: Shape): Promise<Program> {
+    const key = `${direction} ${dtype} ${shape.join()}`;
+    let program = this.transfers.get(key);
+    if (program === undefined) {
+      const graph = new Graph();
+      const x = graph.input('x', dtype, shape);
+      program = this.compile({ y: ops.stopGradient(x) }, direction === 'up' ? { resident: ['y'] } : {});
+      this.transfers.set(key, program);
+    }
+    return program;
+  }
+
+  async dispose(): Promise<void> {
+    for (const program of this.transfers.values()) await (await program).dispose();
+    this.transfers.clear();
+  }
+}
+
+export interface Attempt {
+  readonly name: DeviceName;
+  /** Why it was not taken; undefined for the one that was. */
+  readonly reason?: string;
+}
+
+/** The providers this platform can have, fastest first. */
+export function candidates(platform: NodeJS.Platform = process.platform, arch: string = process.arch): DeviceName[] {
+  if (platform === 'darwin') return arch === 'arm64' ? ['webgpu', 'coreml', 'cpu'] : ['coreml', 'cpu'];
+  if (platform === 'win32') return ['webgpu', 'dml', 'cpu'];
+  return platform === 'linux' && arch === 'x64' ? ['webgpu', 'cuda', 'cpu'] : ['cpu'];
+}
+
+/**
+ * Opens the named device, or with `auto` the first of {@link candidates} that works.
+ *
+ * @returns the device, and what was tried before it with the reason
+ * @throws device.unknown, device.unavailable
+ */
+export async function openDevice(
+  name: string,
+  options: DeviceOptions = {},
+): Promise<{ device: Device; attempts: Attempt[] }> {
+  if (name !== 'auto') {
+    const known = deviceNames.find((d) => d === name);
+    if (known === undefined) throw deviceErrors.unknown(name);
+    return { device: await Device.open(known, options), attempts: [{ name: known }] };
+  }
+  const attempts: Attempt[] = [];
+  for (const candidate of candidates()) {
+    try {
+      const device = await Device.open(candidate, options);
+      attempts.push({ name: candidate });
+      return { device, attempts };
+    } catch (error) {
+      if (candidate === 'cpu') throw error;
+      attempts.push({ name: candidate, reason: error instanceof Error ? error.message : String(error) });
+    }
+  }
+  throw deviceErrors.unavailable('auto', 'no device works');
+}

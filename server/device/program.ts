@@ -1,0 +1,156 @@
+import type * as ort from 'onnxruntime-node';
+import { inputName, outputName } from '../graph/onnx.ts';
+import type { Tensor, TensorData } from '../graph/tensor.ts';
+import { DeviceBuffer, type Download, hostTensor, type Ledger } from './buffer.ts';
+import { deviceErrors } from './errors.ts';
+
+/** A value for a run: a buffer of the device, or host memory of the input's type and size. */
+export type Feed = DeviceBuffer | TensorData;
+
+/**
+ * Tensors that live on the device from run to run and are replaced by a program's outputs of the same names: weights,
+ * moments, key-value caches. In host memory they are updated in place.
+ */
+export class State {
+  private readonly buffers = new Map<string, DeviceBuffer>();
+
+  get names(): IterableIterator<string> {
+    return this.buffers.keys();
+  }
+
+  has(name: string): boolean {
+    return this.buffers.has(name);
+  }
+
+  get(name: string): DeviceBuffer {
+    const buffer = this.buffers.get(name);
+    if (buffer === undefined) throw new Error(`no state named ${name}`);
+    return buffer;
+  }
+
+  /** Takes over `buffer`; what was there under that name is released. */
+  set(name: string, buffer: DeviceBuffer): void {
+    const before = this.buffers.get(name);
+    if (before === buffer) return;
+    before?.release();
+    this.buffers.set(name, buffer);
+  }
+
+  dispose(): void {
+    for (const buffer of this.buffers.values()) buffer.release();
+    this.buffers.clear();
+  }
+}
+
+export interface RunOptions {
+  /** Where inputs are looked up that are not among the feeds, and where carried outputs go. */
+  readonly states?: readonly State[];
+  /** Host memory that receives outputs: in place on the CPU, by a copy elsewhere. */
+  readonly into?: Readonly<Record<string, TensorData>>;
+}
+
+/** A compiled graph. All outputs are computed in every run, in a fixed order. */
+export class Program {
+  private disposed = false;
+
+  constructor(
+    private readonly session: ort.InferenceSession,
+    private readonly inputs: readonly Tensor[],
+    private readonly outputs: ReadonlyMap<string, Tensor>,
+    /** Outputs that stay on the device; the others come to host memory. */
+    private readonly resident: ReadonlySet<string>,
+    /** Outputs that replace the state they came from. */
+    private readonly carried: ReadonlySet<string>,
+    private readonly onHost: boolean,
+    private readonly ledger: Ledger,
+    private readonly download: Download | undefined,
+    private readonly deviceName: string,
+  ) {
+    ledger.programs++;
+  }
+
+  /**
+   * @returns the outputs that are not carried; each is the caller's to release
+   * @throws the catalogued device errors
+   */
+  async run(feeds: Readonly<Record<string, Feed>>, options: RunOptions = {}): Promise<Record<string, DeviceBuffer>> {
+    if (this.disposed) throw deviceErrors.released('A compiled program');
+    const states = options.states ?? [];
+    const given: Record<string, ort.Tensor> = {};
+    for (const input of this.inputs) {
+      const name = inputName(input);
+      const feed = feeds[name] ?? states.find((state) => state.has(name))?.get(name);
+      if (feed === undefined) throw new Error(`the input ${name} [${input.shape}] is not given`);
+      given[name] = feed instanceof DeviceBuffer ? feed.handle : hostTensor(feed, input.dtype, input.shape);
+    }
+    const fetches: Record<string, ort.Tensor | null> = {};
+    for (const [name, tensor] of this.outputs) {
+      const into = options.into?.[name];
+      const own = this.carried.has(name) ? this.stateOf(states, name).get(name) : undefined;
+      if (!this.onHost) fetches[outputName(name)] = null;
+      else if (own !== undefined) fetches[outputName(name)] = own.handle;
+      else fetches[outputName(name)] = into === undefined ? null : hostTensor(into, tensor.dtype, tensor.shape);
+    }
+    let results: Awaited<ReturnType<ort.InferenceSession['run']>>;
+    try {
+      results = await this.session.run(given, fetches);
+    } catch (cause) {
+      throw runError(this.deviceName, cause);
+    }
+    return this.collect(results, states, options.into);
+  }
+
+  private collect(
+    results: Awaited<ReturnType<ort.InferenceSession['run']>>,
+    states: readonly State[],
+    into: RunOptions['into'],
+  ): Record<string, DeviceBuffer> {
+    const out: Record<string, DeviceBuffer> = {};
+    for (const [name, tensor] of this.outputs) {
+      const result = results[outputName(name)];
+      if (this.carried.has(name)) {
+        // On the host the state's own memory was written.
+        if (!this.onHost) this.stateOf(states, name).set(name, this.wrap(result, name, tensor));
+        continue;
+      }
+      const target = into?.[name];
+      if (target !== undefined) {
+        if (!this.onHost) (target as Float32Array).set(result.data as Float32Array);
+        continue;
+      }
+      out[name] = this.wrap(result, name, tensor);
+    }
+    return out;
+  }
+
+  private wrap(result: ort.Tensor, name: string, tensor: Tensor): DeviceBuffer {
+    const download = this.resident.has(name) || this.carried.has(name) ? this.download : undefined;
+    return new DeviceBuffer(tensor.dtype, tensor.shape, result, this.ledger, download);
+  }
+
+  private stateOf(states: readonly State[], name: string): State {
+    const state = states.find((s) => s.has(name));
+    if (state === undefined) throw new Error(`no state holds ${name}`);
+    return state;
+  }
+
+  async dispose(): Promise<void> {
+    if (this.disposed) return;
+    this.disposed = true;
+    this.ledger.programs--;
+    await this.session.release();
+  }
+}
+
+/** Sorts what the runtime says into the catalogue. */
+export function runError(device: string, cause: unknown): Error {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  if (
+    /out of memory|failed to allocate|bad_alloc|bad allocation|AllocateRawInternal|exceeds the max buffer/i.test(
+      message,
+    )
+  ) {
+    return deviceErrors.outOfMemory(device, cause);
+  }
+  return deviceErrors.failed(device, cause);
+}

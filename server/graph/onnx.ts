@@ -1,0 +1,187 @@
+/**
+ * Writes a graph as an ONNX model. The protobuf fields used are few, so they are encoded here directly
+ * (field numbers: onnx/onnx.proto3, IR version 10).
+ */
+import {
+  type Attribute,
+  type DType,
+  type Node,
+  reachable,
+  type Shape,
+  type Tensor,
+  type TensorData,
+} from './tensor.ts';
+
+const irVersion = 10;
+/** Opset 21: axes are inputs of every reduction, and both providers have kernels for all ops used here. */
+const opset = 21;
+
+const dataType = { float32: 1, int32: 6, int64: 7, bool: 9 } as const satisfies Record<DType, number>;
+
+/** Values of a frozen parameter: in memory, or a range of bytes of a file beside the model. */
+export type FrozenValue =
+  | Float32Array
+  | { readonly location: string; readonly offset: number; readonly length: number };
+
+export interface OnnxModel {
+  readonly bytes: Uint8Array;
+  /** Inputs in order: those of the graph that the outputs need, then the parameters that are not frozen. */
+  readonly inputs: readonly Tensor[];
+  /** Output names in the order of `outputs`. */
+  readonly outputs: readonly string[];
+}
+
+/** A protobuf message as a list of byte pieces, so that large tensors are copied once. */
+class Message {
+  private readonly pieces: Uint8Array[] = [];
+  length = 0;
+
+  private push(piece: Uint8Array): this {
+    this.pieces.push(piece);
+    this.length += piece.length;
+    return this;
+  }
+
+  private varint(value: number | bigint): this {
+    const bytes: number[] = [];
+    let v = BigInt.asUintN(64, BigInt(value));
+    while (v > 127n) {
+      bytes.push(Number(v & 127n) | 128);
+      v >>= 7n;
+    }
+    bytes.push(Number(v));
+    return this.push(Uint8Array.from(bytes));
+  }
+
+  integer(field: number, value: number): this {
+    return this.varint(field << 3).varint(value);
+  }
+
+  float(field: number, value: number): this {
+    return this.varint((field << 3) | 5).push(new Uint8Array(Float32Array.of(value).buffer));
+  }
+
+  bytes(field: number, value: Uint8Array): this {
+    return this.varint((field << 3) | 2)
+      .varint(value.length)
+      .push(value);
+  }
+
+  text(field: number, value: string): this {
+    return this.bytes(field, new TextEncoder().encode(value));
+  }
+
+  message(field: number, value: Message): this {
+    this.varint((field << 3) | 2).varint(value.length);
+    for (const piece of value.pieces) this.push(piece);
+    return this;
+  }
+
+  integers(field: number, values: readonly number[]): this {
+    for (const value of values) this.integer(field, value);
+    return this;
+  }
+
+  concatenated(): Uint8Array {
+    const all = new Uint8Array(this.length);
+    let at = 0;
+    for (const piece of this.pieces) {
+      all.set(piece, at);
+      at += piece.length;
+    }
+    return all;
+  }
+}
+
+function attributeMessage(name: string, value: Attribute): Message {
+  const message = new Message().text(1, name);
+  if ('int' in value) return message.integer(3, value.int).integer(20, 2);
+  if ('float' in value) return message.float(2, value.float).integer(20, 1);
+  if ('ints' in value) return message.integers(8, value.ints).integer(20, 7);
+  return message.text(4, value.string).integer(20, 3);
+}
+
+function valueInfo(name: string, dtype: DType, shape: Shape): Message {
+  const dims = new Message();
+  for (const d of shape) dims.message(1, new Message().integer(1, d));
+  const tensorType = new Message().integer(1, dataType[dtype]).message(2, dims);
+  return new Message().text(1, name).message(2, new Message().message(1, tensorType));
+}
+
+function tensorMessage(name: string, dtype: DType, shape: Shape, value: TensorData | FrozenValue): Message {
+  const message = new Message().integers(1, shape).integer(2, dataType[dtype]).text(8, name);
+  if (ArrayBuffer.isView(value))
+    return message.bytes(9, new Uint8Array(value.buffer, value.byteOffset, value.byteLength));
+  const entry = (key: string, text: string) => new Message().text(1, key).text(2, text);
+  message.message(13, entry('location', value.location));
+  message.message(13, entry('offset', String(value.offset)));
+  message.message(13, entry('length', String(value.length)));
+  return message.integer(14, 1);
+}
+
+/** The name of an input or parameter inside the model. */
+export function inputName(tensor: Tensor): string {
+  const { source } = tensor;
+  return source.kind === 'input' || source.kind === 'parameter' ? source.name : `t${tensor.id}`;
+}
+
+/**
+ * @param outputs what the model returns, by name; all of one graph
+ * @param frozen values of parameters that become part of the model; the others are inputs
+ */
+export function writeOnnx(
+  outputs: Readonly<Record<string, Tensor>>,
+  frozen: ReadonlyMap<string, FrozenValue> = new Map(),
+): OnnxModel {
+  const order = reachable(Object.values(outputs));
+  const inputs: Tensor[] = [];
+  const parameters: Tensor[] = [];
+  const body = new Message().text(2, 'graph');
+  // An output carries its own name from the node that makes it: an Identity in between would be a copy, and would
+  // break the in-place update of a buffer that is bound as input and as output.
+  const named = new Map<number, string>();
+  for (const [name, tensor] of Object.entries(outputs)) {
+    if (tensor.source.kind === 'node' && !named.has(tensor.id)) named.set(tensor.id, outputName(name));
+  }
+  const nameOf = (tensor: Tensor) => named.get(tensor.id) ?? inputName(tensor);
+  for (const tensor of order) {
+    const { source } = tensor;
+    const name = nameOf(tensor);
+    if (source.kind === 'input') inputs.push(tensor);
+    else if (source.kind === 'constant') body.message(5, tensorMessage(name, tensor.dtype, tensor.shape, source.data));
+    else if (source.kind === 'node') body.message(1, nodeMessage(source.node, nameOf));
+    else {
+      const value = frozen.get(source.name);
+      if (value === undefined) parameters.push(tensor);
+      else body.message(5, tensorMessage(name, tensor.dtype, tensor.shape, value));
+    }
+  }
+  for (const [name, tensor] of Object.entries(outputs)) {
+    if (nameOf(tensor) !== outputName(name)) {
+      body.message(1, new Message().text(1, nameOf(tensor)).text(2, outputName(name)).text(4, 'Identity'));
+    }
+    body.message(12, valueInfo(outputName(name), tensor.dtype, tensor.shape));
+  }
+  const given = [...inputs, ...parameters];
+  for (const tensor of given) body.message(11, valueInfo(inputName(tensor), tensor.dtype, tensor.shape));
+  const model = new Message()
+    .integer(1, irVersion)
+    .text(2, 'cola-studio')
+    .message(7, body)
+    .message(8, new Message().text(1, '').integer(2, opset))
+    .message(8, new Message().text(1, 'com.microsoft').integer(2, 1));
+  return { bytes: model.concatenated(), inputs: given, outputs: Object.keys(outputs) };
+}
+
+/** The name of an output inside the model. */
+export function outputName(name: string): string {
+  return `out:${name}`;
+}
+
+function nodeMessage(node: Node, nameOf: (tensor: Tensor) => string): Message {
+  const message = new Message();
+  for (const input of node.inputs) message.text(1, nameOf(input));
+  message.text(2, nameOf(node.output)).text(3, nameOf(node.output)).text(4, node.op);
+  for (const [name, value] of Object.entries(node.attributes)) message.message(5, attributeMessage(name, value));
+  return node.domain === '' ? message : message.text(7, node.domain);
+}

@@ -1,0 +1,288 @@
+/**
+ * The configuration of a base model: Hugging Face's config.json, checked and brought to one form. Keys of transformers
+ * 4 (`rope_theta`, `rope_scaling`) and 5 (`rope_parameters`) are read alike. What is not supported is refused by name;
+ * nothing that changes the numbers is ignored.
+ */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { firstIssue } from '../store/issue.ts';
+import { configErrors as errors } from './errors.ts';
+import { parseRope, type RopeConfig } from './rope.ts';
+
+export const FAMILIES = ['llama', 'mistral', 'qwen2', 'qwen3'] as const;
+
+export type Family = (typeof FAMILIES)[number];
+
+/** A decoder-only language model with RMSNorm, RoPE, grouped-query attention and a gated SiLU feed-forward. */
+export interface ModelConfig {
+  readonly family: Family;
+  /** V */
+  readonly vocabSize: number;
+  /** d */
+  readonly hiddenSize: number;
+  /** f, width of the feed-forward */
+  readonly intermediateSize: number;
+  readonly layers: number;
+  /** Query heads. */
+  readonly heads: number;
+  /** Key/value heads; divides `heads`. */
+  readonly kvHeads: number;
+  /** D; even. Not always d / heads. */
+  readonly headDim: number;
+  readonly rmsNormEps: number;
+  /** The output head is the embedding matrix. */
+  readonly tieWordEmbeddings: boolean;
+  /** q_proj, k_proj and v_proj have a bias. */
+  readonly attentionBias: boolean;
+  /** o_proj has a bias. */
+  readonly attentionOutputBias: boolean;
+  /** gate_proj, up_proj and down_proj have a bias. */
+  readonly mlpBias: boolean;
+  /** RMSNorm over D on every query and key head, before RoPE. */
+  readonly qkNorm: boolean;
+  readonly rope: RopeConfig;
+  /** Longest sequence the model is meant for, in tokens. */
+  readonly maxPositionEmbeddings: number;
+  readonly bosTokenId: number | null;
+  /** Any of these ends a generation; may be empty. */
+  readonly eosTokenIds: readonly number[];
+  readonly padTokenId: number | null;
+  /** Standard deviation of freshly drawn weights. */
+  readonly initializerRange: number;
+}
+
+/** What transformers assumes where config.json is silent; only `headDim` null means d / heads. */
+const DEFAULTS = {
+  llama: { kvHeads: null, headDim: null, maxPositions: 2048, slidingWindow: null, bos: 1, eos: 2 },
+  mistral: { kvHeads: 8, headDim: null, maxPositions: 131072, slidingWindow: 4096, bos: 1, eos: 2 },
+  qwen2: { kvHeads: 32, headDim: null, maxPositions: 32768, slidingWindow: 4096, bos: null, eos: null },
+  qwen3: { kvHeads: 32, headDim: 128, maxPositions: 32768, slidingWindow: 4096, bos: null, eos: null },
+} as const satisfies Record<Family, object>;
+
+const ARCHITECTURES: Readonly<Record<string, Family>> = {
+  LlamaForCausalLM: 'llama',
+  MistralForCausalLM: 'mistral',
+  Qwen2ForCausalLM: 'qwen2',
+  Qwen3ForCausalLM: 'qwen3',
+};
+
+/** The largest extent that is believed; a damaged file must not make us reserve absurd amounts of memory. */
+const MAX_EXTENT = 1 << 24;
+const extent = z.number().int().positive().max(MAX_EXTENT);
+const flag = z.boolean().nullish();
+const tokenId = z.number().int().nullish();
+const tokenIds = z.union([z.number().int(), z.array(z.number().int())]).nullish();
+
+const kindSchema = z.looseObject({
+  model_type: z.string().nullish(),
+  architectures: z.array(z.string()).nullish(),
+});
+
+const configSchema = z.looseObject({
+  vocab_size: extent,
+  hidden_size: extent,
+  intermediate_size: extent,
+  num_hidden_layers: extent.max(1024),
+  num_attention_heads: extent.max(1024),
+  num_key_value_heads: extent.max(1024).nullish(),
+  head_dim: extent.max(4096).nullish(),
+  rms_norm_eps: z.number().positive().max(1).nullish(),
+  tie_word_embeddings: flag,
+  attention_bias: flag,
+  mlp_bias: flag,
+  hidden_act: z.string().nullish(),
+  max_position_embeddings: z.number().int().positive().nullish(),
+  sliding_window: z.number().int().positive().nullish(),
+  use_sliding_window: flag,
+  max_window_layers: z.number().int().nonnegative().nullish(),
+  layer_types: z.array(z.string()).nullish(),
+  bos_token_id: tokenId,
+  eos_token_id: tokenIds,
+  pad_token_id: tokenId,
+  initializer_range: z.number().positive().nullish(),
+});
+
+const generationSchema = z.looseObject({ eos_token_id: tokenIds });
+
+type RawConfig = z.infer<typeof configSchema>;
+
+/**
+ * Checks a parsed config.json.
+ *
+ * @param json what JSON.parse returned
+ * @param file name for messages
+ * @throws ColaError config.architecture, feature, slidingWindow or value, naming the key
+ */
+export function parseModelConfig(json: unknown, file: string): ModelConfig {
+  const family = parseFamily(json, file);
+  const raw = parse(configSchema, json, file);
+  refuseUnsupported(raw, family, file);
+
+  const defaults = DEFAULTS[family];
+  const heads = raw.num_attention_heads;
+  const kvHeads = raw.num_key_value_heads ?? (raw.num_key_value_heads === null ? heads : (defaults.kvHeads ?? heads));
+  if (heads % kvHeads !== 0) {
+    throw errors.value(file, 'num_key_value_heads', `${kvHeads} does not divide the ${heads} attention heads`);
+  }
+  const headDim = raw.head_dim ?? (raw.head_dim === null ? null : defaults.headDim) ?? raw.hidden_size / heads;
+  if (!Number.isInteger(headDim)) {
+    throw errors.value(file, 'hidden_size', `${raw.hidden_size} is not a multiple of the ${heads} attention heads`);
+  }
+  if (headDim % 2 !== 0) throw errors.value(file, 'head_dim', `${headDim} is odd, and RoPE turns pairs of dimensions`);
+
+  const maxPositionEmbeddings = raw.max_position_embeddings ?? defaults.maxPositions;
+  refuseSlidingWindow(raw, family, maxPositionEmbeddings, file);
+  const biased = raw.attention_bias === true && (family === 'llama' || family === 'qwen3');
+  return {
+    family,
+    vocabSize: raw.vocab_size,
+    hiddenSize: raw.hidden_size,
+    intermediateSize: raw.intermediate_size,
+    layers: raw.num_hidden_layers,
+    heads,
+    kvHeads,
+    headDim,
+    rmsNormEps: raw.rms_norm_eps ?? 1e-6,
+    tieWordEmbeddings: raw.tie_word_embeddings ?? false,
+    attentionBias: biased || family === 'qwen2',
+    attentionOutputBias: biased,
+    mlpBias: raw.mlp_bias === true && family === 'llama',
+    qkNorm: family === 'qwen3',
+    rope: parseRope(raw, file),
+    maxPositionEmbeddings,
+    bosTokenId: optionalId(raw.bos_token_id, defaults.bos, 'bos_token_id', raw.vocab_size, file),
+    eosTokenIds: idList(raw.eos_token_id === undefined ? defaults.eos : raw.eos_token_id, raw.vocab_size, file),
+    padTokenId: optionalId(raw.pad_token_id, null, 'pad_token_id', raw.vocab_size, file),
+    initializerRange: raw.initializer_range ?? 0.02,
+  };
+}
+
+/**
+ * Reads the configuration of a model folder: config.json, and generation_config.json where there is one, whose list
+ * of end-of-sequence tokens takes precedence, as it does in transformers' generation.
+ *
+ * @throws ColaError config.*
+ */
+export async function loadModelConfig(folder: string): Promise<ModelConfig> {
+  const file = join(folder, 'config.json');
+  const config = parseModelConfig(parseJson(await readText(file), file), file);
+  const generationFile = join(folder, 'generation_config.json');
+  const text = await readText(generationFile, { optional: true });
+  return text === null ? config : applyGenerationConfig(config, parseJson(text, generationFile), generationFile);
+}
+
+/**
+ * @param json a parsed generation_config.json
+ * @returns the configuration with the end-of-sequence tokens that the file names, if it names any
+ * @throws ColaError config.value
+ */
+export function applyGenerationConfig(config: ModelConfig, json: unknown, file: string): ModelConfig {
+  const { eos_token_id } = parse(generationSchema, json, file);
+  return eos_token_id == null ? config : { ...config, eosTokenIds: idList(eos_token_id, config.vocabSize, file) };
+}
+
+function parseFamily(json: unknown, file: string): Family {
+  const { model_type, architectures } = parse(kindSchema, json, file);
+  const byType = FAMILIES.find((family) => family === model_type);
+  if (model_type != null && byType === undefined) throw errors.architecture(file, model_type);
+  if (architectures == null || architectures.length === 0) {
+    if (byType === undefined) throw errors.value(file, 'model_type', 'it is missing');
+    return byType;
+  }
+  const known = architectures.find((name) => Object.hasOwn(ARCHITECTURES, name));
+  const byArchitecture = known === undefined ? undefined : ARCHITECTURES[known];
+  if (byArchitecture === undefined || (byType !== undefined && byType !== byArchitecture)) {
+    throw errors.architecture(file, architectures.join(', '));
+  }
+  return byArchitecture;
+}
+
+/** Features that other models of these families' shape have, by the key that turns them on. */
+const UNSUPPORTED: Readonly<Record<string, string>> = {
+  attn_logit_softcapping: 'softcapping of the attention logits',
+  final_logit_softcapping: 'softcapping of the output logits',
+  num_experts: 'a mixture of experts',
+  num_local_experts: 'a mixture of experts',
+  n_routed_experts: 'a mixture of experts',
+  quantization_config: 'quantised weights',
+  kv_lora_rank: 'latent attention (MLA)',
+  no_rope_layers: 'layers without RoPE',
+};
+
+function refuseUnsupported(raw: RawConfig, family: Family, file: string): void {
+  for (const [key, feature] of Object.entries(UNSUPPORTED)) {
+    if (raw[key] !== undefined && raw[key] !== null) throw errors.feature(file, `${feature} ("${key}")`);
+  }
+  const activation = raw.hidden_act ?? 'silu';
+  if (activation !== 'silu') throw errors.feature(file, `the activation function "${activation}" ("hidden_act")`);
+  const layerType = raw.layer_types?.find((type) => type !== 'full_attention' && type !== 'sliding_attention');
+  if (layerType !== undefined) throw errors.feature(file, `layers of the type "${layerType}" ("layer_types")`);
+  if (family !== 'llama' && raw.mlp_bias === true)
+    throw errors.feature(file, 'a bias in the feed-forward ("mlp_bias")');
+  if (family === 'mistral' && raw.attention_bias === true) {
+    throw errors.feature(file, 'a bias in the attention ("attention_bias")');
+  }
+}
+
+/** A window that no sequence can leave changes nothing; any other would give wrong numbers. Llama has none. */
+function refuseSlidingWindow(raw: RawConfig, family: Family, positions: number, file: string): void {
+  if (family === 'llama') return;
+  const window = raw.sliding_window === undefined ? DEFAULTS[family].slidingWindow : raw.sliding_window;
+  if (window === null || window >= positions) return;
+  const firstWindowed = raw.max_window_layers ?? 28;
+  const slides =
+    family === 'mistral' ||
+    (raw.use_sliding_window === true &&
+      (raw.layer_types?.includes('sliding_attention') ?? firstWindowed < raw.num_hidden_layers));
+  if (slides) throw errors.slidingWindow(file, window, positions);
+}
+
+function optionalId(
+  found: number | null | undefined,
+  fallback: number | null,
+  key: string,
+  vocabSize: number,
+  file: string,
+): number | null {
+  const id = found === undefined ? fallback : found;
+  // Some published models write -1 where they mean none.
+  if (id === null || id === -1) return null;
+  return checkedId(id, key, vocabSize, file);
+}
+
+function idList(found: number | readonly number[] | null, vocabSize: number, file: string): number[] {
+  const ids = found === null ? [] : typeof found === 'number' ? [found] : found;
+  return [...new Set(ids)].filter((id) => id !== -1).map((id) => checkedId(id, 'eos_token_id', vocabSize, file));
+}
+
+function checkedId(id: number, key: string, vocabSize: number, file: string): number {
+  if (id < 0 || id >= vocabSize) throw errors.value(file, key, `${id} is not among the ${vocabSize} tokens`);
+  return id;
+}
+
+function parse<T extends z.ZodType>(schema: T, json: unknown, file: string): z.infer<T> {
+  const parsed = schema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const { path, detail } = firstIssue(parsed.error);
+  throw errors.value(file, path, detail);
+}
+
+function parseJson(text: string, file: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw errors.json(file, error);
+  }
+}
+
+function readText(file: string): Promise<string>;
+function readText(file: string, options: { readonly optional: true }): Promise<string | null>;
+async function readText(file: string, options?: { readonly optional: true }): Promise<string | null> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    if (options !== undefined && error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
+    throw errors.cannotRead(file, error);
+  }
+}

@@ -1,0 +1,137 @@
+/** The errors of model folders: safetensors files, config.json and the set of weights. */
+import { catalogue } from '../errors.ts';
+
+const AGAIN = 'Copy or download the file again; if it belongs to a checkpoint, use the checkpoint before it.';
+const ANOTHER = 'Use a Llama, Mistral, Qwen2 or Qwen3 model without this feature.';
+const WHOLE = 'Check that the folder holds one complete model, as it was published or saved.';
+
+export const safetensorsErrors = catalogue('safetensors', {
+  cannotOpen: (file: string, cause: unknown) => [
+    `The file ${file} cannot be opened (${reason(cause)}).`,
+    'Check that it exists, is a regular file and that you may read it.',
+    cause,
+  ],
+  cannotRead: (file: string, name: string, cause: unknown) => [
+    `The tensor ${quote(name)} cannot be read from ${file} (${reason(cause)}).`,
+    'Check that the disk is in order, and that nothing else changes the file while it is in use.',
+    cause,
+  ],
+  truncated: (file: string) => [`The file ${file} ends too early: it is shorter than its own header says.`, AGAIN],
+  headerLength: (file: string, length: bigint, limit: number) => [
+    `The file ${file} says that its header has ${length} bytes; at most ${limit} are possible.`,
+    `It is probably not a safetensors file, or damaged. ${AGAIN}`,
+  ],
+  header: (file: string, detail: string) => [`The header of ${file} cannot be understood: ${detail}.`, AGAIN],
+  dtype: (file: string, name: string, dtype: string) => [
+    `The tensor ${quote(name)} in ${file} has the number format ${quote(dtype)}, which is not supported.`,
+    'Use a model whose weights are stored as F32, F16 or BF16, not a quantised one.',
+  ],
+  size: (file: string, name: string, detail: string) => [
+    `The tensor ${quote(name)} in ${file} has a wrong size: ${detail}.`,
+    AGAIN,
+  ],
+  layout: (file: string, name: string, detail: string) => [
+    `The tensors in ${file} do not fill it exactly: ${quote(name)} ${detail}.`,
+    AGAIN,
+  ],
+  noTensor: (file: string, name: string) => [
+    `There is no tensor ${quote(name)} in ${file}.`,
+    'Check that the file belongs to this model.',
+  ],
+  readAs: (file: string, name: string, dtype: string, wanted: string) => [
+    `The tensor ${quote(name)} in ${file} holds ${dtype} numbers where ${wanted} are needed.`,
+    'Check that the file belongs to this model.',
+  ],
+  tooLarge: (file: string, name: string, bytes: number, cause: unknown) => [
+    `The tensor ${quote(name)} in ${file} has ${bytes} bytes, more than fits into memory.`,
+    'Close other programs or use a smaller model.',
+    cause,
+  ],
+});
+
+export const configErrors = catalogue('config', {
+  cannotRead: (file: string, cause: unknown) => [
+    `The file ${file} cannot be read (${reason(cause)}).`,
+    'Choose a folder with a Hugging Face model: config.json, tokenizer.json and *.safetensors.',
+    cause,
+  ],
+  json: (file: string, cause: unknown) => [
+    `The file ${file} is not valid JSON (${reason(cause)}).`,
+    'Correct the file or download it again.',
+    cause,
+  ],
+  value: (file: string, key: string, detail: string) => [
+    `${quote(key)} in ${file} is not usable: ${detail}.`,
+    'Correct the file or download it again.',
+  ],
+  architecture: (file: string, found: string) => [
+    `The model in ${file} is of the kind ${quote(found)}, which is not supported.`,
+    'Use a causal language model of the families Llama, Mistral, Qwen2 or Qwen3.',
+  ],
+  feature: (file: string, feature: string) => [
+    `The model in ${file} uses ${feature}, which is not supported.`,
+    ANOTHER,
+  ],
+  slidingWindow: (file: string, window: number, positions: number) => [
+    `The model in ${file} attends to a sliding window of ${window} positions but is meant for ${positions}; sliding windows are not supported.`,
+    `Use another model, or set "max_position_embeddings" to ${window}: sequences that short never leave the window.`,
+  ],
+});
+
+export const weightErrors = catalogue('weights', {
+  none: (folder: string) => [
+    `There are no weights in ${folder}: neither model.safetensors nor model.safetensors.index.json.`,
+    'Choose a folder with a Hugging Face model in the safetensors format; other formats (.bin, .pt, .gguf) are not read.',
+  ],
+  index: (file: string, detail: string) => [`The index ${file} cannot be used: ${detail}.`, WHOLE],
+  shardName: (file: string, shard: string) => [
+    `The index ${file} names the file ${quote(shard)}, which is not the plain name of a safetensors file.`,
+    'Use the index as it was published: it may only name files in its own folder.',
+  ],
+  outside: (file: string) => [
+    `The file ${file} is a link that leads out of the model folder.`,
+    'Put the file itself into the folder.',
+  ],
+  missing: (folder: string, names: readonly string[]) => [
+    `The weights in ${folder} lack ${list(names)}.`,
+    `${WHOLE} config.json and the weights may be of different models.`,
+  ],
+  extra: (folder: string, names: readonly string[]) => [
+    `The weights in ${folder} hold ${list(names)}, which config.json does not call for.`,
+    `${WHOLE} config.json and the weights may be of different models.`,
+  ],
+  shape: (file: string, name: string, found: readonly number[], wanted: readonly number[]) => [
+    `The tensor ${quote(name)} in ${file} has the shape [${found.join(', ')}]; config.json calls for [${wanted.join(', ')}].`,
+    `${WHOLE} config.json and the weights may be of different models.`,
+  ],
+  dtype: (file: string, name: string, dtype: string) => [
+    `The tensor ${quote(name)} in ${file} is stored as ${dtype}.`,
+    'Use a model whose weights are stored as F32, F16 or BF16, not a quantised one.',
+  ],
+  untied: (file: string) => [
+    `config.json ties the output head to the embedding, but "lm_head.weight" in ${file} differs from the embedding.`,
+    'Set "tie_word_embeddings" in config.json to false if the model was trained with its own output head; otherwise remove the tensor.',
+  ],
+  unknown: (folder: string, name: string) => [
+    `The model in ${folder} has no tensor ${quote(name)}.`,
+    'Check that the model is the one that this was made for.',
+  ],
+  notFinite: (file: string, name: string, index: number) => [
+    `The tensor ${quote(name)} in ${file} holds a value that is not a finite number, at index ${index}.`,
+    'The weights are damaged or come from a training run that diverged; use another copy or checkpoint.',
+  ],
+});
+
+/** JSON quoting keeps control characters of a damaged file out of terminals, and 200 characters are enough of any name. */
+function quote(text: string): string {
+  return JSON.stringify(text.length > 200 ? `${text.slice(0, 200)}…` : text);
+}
+
+function list(names: readonly string[]): string {
+  const shown = names.slice(0, 3).map(quote).join(', ');
+  return names.length > 3 ? `${shown} and ${names.length - 3} more` : shown;
+}
+
+function reason(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}

@@ -1,0 +1,45 @@
+/** The errors of runs on disk: folders, logs, checkpoints and locks. */
+import { catalogue } from '../errors.ts';
+
+export const storeErrors = catalogue('store', {
+  cannotWrite: (path: string, cause: unknown) => [
+    `${path} cannot be written (${reason(cause)}).`,
+    'Check that the disk has free space and that you may write there; what was there before is unchanged.',
+    cause,
+  ],
+  cannotRead: (path: string, cause: unknown) => [
+    `${path} cannot be read (${reason(cause)}).`,
+    'Check that it exists and that you may read it.',
+    cause,
+  ],
+  line: (path: string, line: number, detail: string) => [
+    `Line ${line} of ${path} cannot be understood: ${detail}.`,
+    'The file was changed or damaged; restore it, or delete that line.',
+  ],
+  json: (path: string, detail: string) => [
+    `${path} cannot be understood: ${detail}.`,
+    'The file was changed or damaged; restore it, or use another checkpoint.',
+  ],
+  runId: (id: string) => [
+    `${JSON.stringify(id.slice(0, 200))} cannot be the name of a run.`,
+    'Use 1 to 100 letters, digits, dots, dashes and underscores, starting with a letter or a digit and not ending with a dot.',
+  ],
+  runExists: (path: string) => [`There is a run at ${path} already.`, 'Choose another name, or resume that run.'],
+  noRun: (path: string) => [`There is no run at ${path}.`, 'Check the name of the run.'],
+  locked: (path: string, pid: number, host: string | null) => [
+    host === null
+      ? `The run at ${path} is in use by the process ${pid}.`
+      : `The run at ${path} is in use by the process ${pid} on the computer ${host}.`,
+    host === null
+      ? 'Wait until that process has ended, or end it.'
+      : `If nothing runs there any more, delete the file "lock" in the folder of the run.`,
+  ],
+  noCheckpoint: (path: string, step: number) => [
+    `The run at ${path} has no checkpoint of step ${step}.`,
+    'Choose one of the checkpoints that are there; older ones are deleted as the run goes on.',
+  ],
+});
+
+function reason(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}

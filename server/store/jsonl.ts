@@ -1,0 +1,163 @@
+/**
+ * Append-only logs of JSON lines. One append is one write, so a killed process leaves at most its last line torn;
+ * that line is ignored by readers and cut off by the next writer.
+ */
+import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
+import type { z } from 'zod';
+import { writeFileAtomic } from './atomic.ts';
+import { storeErrors as errors } from './errors.ts';
+import { firstIssue } from './issue.ts';
+
+const NEWLINE = 0x0a;
+
+/** The writing end of a log. There may be one at a time for a file. */
+export class JsonLinesWriter<R extends object = object> {
+  private fd: number | null = null;
+
+  /**
+   * Opens a log for appending, makes it if it is not there, and cuts off a torn last line.
+   *
+   * @throws ColaError store.cannotWrite
+   */
+  constructor(readonly path: string) {
+    this.reopen();
+  }
+
+  /**
+   * Appends one line. It survives the death of the process at once, and a power cut after {@link sync}. Numbers that
+   * are not finite become null, as JSON has none.
+   *
+   * @throws ColaError store.cannotWrite; the log is then as before
+   */
+  append(record: R): void {
+    const line = Buffer.from(`${JSON.stringify(record)}\n`, 'utf8');
+    this.use((fd) => {
+      const before = fstatSync(fd).size;
+      try {
+        for (let done = 0; done < line.length; ) done += writeSync(fd, line, done);
+      } catch (error) {
+        ftruncateSync(fd, before);
+        throw error;
+      }
+    });
+  }
+
+  /**
+   * Rewrites the log with only the lines that `keep` wants, byte by byte as they are.
+   *
+   * @throws ColaError store.cannotWrite, store.line if a line is not JSON of the schema; the log is then unchanged
+   */
+  async retain<T>(schema: z.ZodType<T>, keep: (value: T) => boolean): Promise<void> {
+    const lines = readLines(this.path);
+    const kept = lines.filter((line, i) => keep(parseLine(this.path, i, line, schema)));
+    if (kept.length === lines.length) return;
+    await writeFileAtomic(this.path, kept.map((line) => `${line}\n`).join(''));
+    // The old handle would write into the file that has just been replaced.
+    this.close();
+    this.reopen();
+  }
+
+  /** Forces what was appended to the disk. */
+  sync(): void {
+    this.use(fsyncSync);
+  }
+
+  close(): void {
+    if (this.fd !== null) closeSync(this.fd);
+    this.fd = null;
+  }
+
+  private reopen(): void {
+    try {
+      const fd = openSync(this.path, 'a+');
+      this.fd = fd;
+      const whole = wholeLength(fd);
+      if (whole < fstatSync(fd).size) ftruncateSync(fd, whole);
+    } catch (error) {
+      this.close();
+      throw errors.cannotWrite(this.path, error);
+    }
+  }
+
+  private use(action: (fd: number) => void): void {
+    if (this.fd === null) throw new Error(`${this.path} is closed`);
+    try {
+      action(this.fd);
+    } catch (error) {
+      throw errors.cannotWrite(this.path, error);
+    }
+  }
+}
+
+/**
+ * Reads a log, also while another process appends to it. A torn last line is left out; a log that is not there is empty.
+ *
+ * @param schema what each line must be
+ * @throws ColaError store.cannotRead, or store.line with the number of the line
+ */
+export function readJsonLines<T>(path: string, schema: z.ZodType<T>): T[] {
+  return readLines(path).map((line, i) => parseLine(path, i, line, schema));
+}
+
+/** The complete lines, without their line ends. */
+function readLines(path: string): string[] {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+    throw errors.cannotRead(path, error);
+  }
+  const lines = text.split('\n');
+  lines.pop();
+  const last = lines.at(-1);
+  if (last !== undefined && !isJson(last)) lines.pop();
+  return lines;
+}
+
+function parseLine<T>(path: string, index: number, line: string, schema: z.ZodType<T>): T {
+  let json: unknown;
+  try {
+    json = JSON.parse(line);
+  } catch {
+    throw errors.line(path, index + 1, 'it is not JSON');
+  }
+  const parsed = schema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const issue = firstIssue(parsed.error);
+  throw errors.line(path, index + 1, `"${issue.path}": ${issue.detail}`);
+}
+
+/**
+ * The length of the file without a torn last line: one without line end, or, where a power cut left a block of zeros
+ * or old data, one with a line end that is not JSON.
+ */
+function wholeLength(fd: number): number {
+  const end = lineEndBefore(fd, fstatSync(fd).size);
+  const start = lineEndBefore(fd, end - 1);
+  const line = Buffer.alloc(Math.max(0, end - start));
+  readSync(fd, line, 0, line.length, start);
+  return isJson(line.toString('utf8')) ? end : start;
+}
+
+/** @returns the position after the last line end that is before `position`; 0 if there is none */
+function lineEndBefore(fd: number, position: number): number {
+  const block = Buffer.alloc(1 << 16);
+  for (let end = position; end > 0; ) {
+    const start = Math.max(0, end - block.length);
+    const read = readSync(fd, block, 0, end - start, start);
+    const found = block.subarray(0, read).lastIndexOf(NEWLINE);
+    if (found >= 0) return start + found + 1;
+    end = start;
+  }
+  return 0;
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}

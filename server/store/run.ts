@@ -1,0 +1,259 @@
+/**
+ * A run on the disk: `.cola/runs/<id>/` with spec.yaml (frozen), metrics.jsonl, samples.jsonl, log.txt, checkpoints/
+ * and lock. {@link RunView} reads, at any time and from any process; {@link Run} writes, one process at a time.
+ */
+import { appendFileSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
+import { z } from 'zod';
+import { ColaError } from '../errors.ts';
+import { exists, isLeftover, recoverFolder, writeFileAtomic, writeFolderAtomic } from './atomic.ts';
+import { type Checkpoint, type CheckpointContent, CheckpointFolder } from './checkpoint.ts';
+import { storeErrors as errors } from './errors.ts';
+import { JsonLinesWriter, readJsonLines } from './jsonl.ts';
+import { Lock } from './lock.ts';
+
+const SPEC = 'spec.yaml';
+const METRICS = 'metrics.jsonl';
+const SAMPLES = 'samples.jsonl';
+const LOG = 'log.txt';
+const CHECKPOINTS = 'checkpoints';
+const LOCK = 'lock';
+
+/** Temporary folders beside the runs may belong to a process that is creating one just now; not for so long, though. */
+const HOUR_MS = 3_600_000;
+
+/** A line of metrics or samples: the optimiser step it belongs to, and whatever the stage reports. */
+export interface StepRecord {
+  readonly step: number;
+}
+
+const stepSchema = z.looseObject({ step: z.number() });
+
+/** @returns the folder of a run below the folder of a project */
+export function runFolder(root: string, id: string): string {
+  return join(root, '.cola', 'runs', id);
+}
+
+/** The runs of a project, by name. */
+export function listRuns(root: string): RunView[] {
+  const folder = runFolder(root, '');
+  let names: string[];
+  try {
+    names = readdirSync(folder);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+    throw errors.cannotRead(folder, error);
+  }
+  const runs: RunView[] = [];
+  for (const name of names.sort()) {
+    if (!isRunId(name)) continue;
+    try {
+      runs.push(RunView.view(join(folder, name)));
+    } catch (error) {
+      // Whatever else lies about in the folder is no run.
+      if (!(error instanceof ColaError) || error.id !== 'store.noRun') throw error;
+    }
+  }
+  return runs;
+}
+
+/** A run as a reader sees it. Safe while another process writes. */
+export class RunView {
+  readonly id: string;
+  protected readonly checkpointFolder: CheckpointFolder;
+
+  protected constructor(
+    readonly path: string,
+    /** The specification the run was started with, as it was written then. */
+    readonly spec: string,
+  ) {
+    this.id = basename(path);
+    this.checkpointFolder = new CheckpointFolder(join(path, CHECKPOINTS));
+  }
+
+  /** Looks at a run without locking it. @throws ColaError store.noRun, store.cannotRead */
+  static view(path: string): RunView {
+    const folder = resolve(path);
+    return new RunView(folder, readSpec(folder));
+  }
+
+  /** The metrics so far, one record a line. @throws ColaError store.line, store.cannotRead */
+  readMetrics<T>(schema: z.ZodType<T>): T[] {
+    return readJsonLines(join(this.path, METRICS), schema);
+  }
+
+  /** The samples so far, one record a line. @throws ColaError store.line, store.cannotRead */
+  readSamples<T>(schema: z.ZodType<T>): T[] {
+    return readJsonLines(join(this.path, SAMPLES), schema);
+  }
+
+  /** All complete checkpoints, ascending by step. */
+  checkpoints(): Checkpoint[] {
+    return this.checkpointFolder.list();
+  }
+
+  latestCheckpoint(): Checkpoint | null {
+    return this.checkpointFolder.latest();
+  }
+
+  bestCheckpoint(): Checkpoint | null {
+    return this.checkpointFolder.best();
+  }
+
+  /** @throws ColaError store.noCheckpoint */
+  checkpoint(step: number): Checkpoint {
+    const found = this.checkpoints().find((checkpoint) => checkpoint.step === step);
+    if (found === undefined) throw errors.noCheckpoint(this.path, step);
+    return found;
+  }
+}
+
+/** A run that this process may write to, and no other. Close it to let others. */
+export class Run extends RunView {
+  private constructor(
+    path: string,
+    spec: string,
+    private readonly lock: Lock,
+    /** Append one record a step; what is appended is there after a kill, and after a power cut from the next checkpoint on. */
+    readonly metrics: JsonLinesWriter<StepRecord>,
+    /** Generated texts, with the step they were generated at. */
+    readonly samples: JsonLinesWriter<StepRecord>,
+  ) {
+    super(path, spec);
+  }
+
+  /**
+   * Makes a run and opens it. The folder appears with its spec or not at all.
+   *
+   * @param root folder of the project
+   * @param id name of the run: letters, digits, `.`, `-`, `_`
+   * @param specYaml the complete specification, defaults filled in; never changed again
+   * @throws ColaError store.runId, store.runExists, store.cannotWrite
+   */
+  static async create(root: string, id: string, specYaml: string): Promise<Run> {
+    if (!isRunId(id)) throw errors.runId(id);
+    const path = resolve(runFolder(root, id));
+    const runs = resolve(runFolder(root, ''));
+    try {
+      await mkdir(runs, { recursive: true });
+    } catch (error) {
+      throw errors.cannotWrite(runs, error);
+    }
+    await recoverFolder(runs, HOUR_MS);
+    if (await exists(path)) throw errors.runExists(path);
+    const fill = async (folder: string) => {
+      await writeFileAtomic(join(folder, SPEC), specYaml);
+      await mkdir(join(folder, CHECKPOINTS));
+    };
+    try {
+      await writeFolderAtomic(path, fill, { replace: false });
+    } catch (error) {
+      // Another process was quicker.
+      throw (await exists(path)) ? errors.runExists(path) : error;
+    }
+    return Run.open(path);
+  }
+
+  /**
+   * Opens a run for writing: takes its lock and clears away what a killed process left half done.
+   *
+   * @throws ColaError store.noRun, store.locked, store.cannotRead, store.cannotWrite
+   */
+  static async open(path: string): Promise<Run> {
+    const folder = resolve(path);
+    const spec = readSpec(folder);
+    const lock = Lock.acquire(join(folder, LOCK));
+    try {
+      await recoverFolder(folder);
+      await recoverFolder(join(folder, CHECKPOINTS));
+      const metrics = new JsonLinesWriter<StepRecord>(join(folder, METRICS));
+      const samples = new JsonLinesWriter<StepRecord>(join(folder, SAMPLES));
+      return new Run(folder, spec, lock, metrics, samples);
+    } catch (error) {
+      lock.release();
+      throw error;
+    }
+  }
+
+  /**
+   * Adds a line to log.txt, with the time.
+   *
+   * @throws ColaError store.cannotWrite
+   */
+  log(text: string): void {
+    const path = join(this.path, LOG);
+    try {
+      appendFileSync(path, `${new Date().toISOString()} ${text}\n`);
+    } catch (error) {
+      throw errors.cannotWrite(path, error);
+    }
+  }
+
+  /**
+   * Saves a checkpoint, all of it or nothing. Metrics and samples are forced to the disk before, so whatever happens
+   * they reach at least as far as the latest checkpoint.
+   *
+   * @param options `keep`: how many of the newest stay, besides the best; `best`: this one is the best so far
+   * @throws ColaError store.cannotWrite
+   */
+  async saveCheckpoint(
+    step: number,
+    content: CheckpointContent,
+    options: { readonly keep: number; readonly best?: boolean },
+  ): Promise<Checkpoint> {
+    this.metrics.sync();
+    this.samples.sync();
+    return this.checkpointFolder.save(step, content, options);
+  }
+
+  /**
+   * Drops the metrics and samples of later steps. Done on resuming from the checkpoint of `step`, it makes the files
+   * of a resumed run equal to those of one that was never interrupted.
+   *
+   * @throws ColaError store.line, store.cannotWrite
+   */
+  async truncateMetricsAfter(step: number): Promise<void> {
+    await this.metrics.retain(stepSchema, (line) => line.step <= step);
+    await this.samples.retain(stepSchema, (line) => line.step <= step);
+  }
+
+  /**
+   * Goes back to an earlier checkpoint: later checkpoints are deleted, then later metrics and samples. After a kill in
+   * between, resuming from the latest checkpoint completes it.
+   *
+   * @throws ColaError store.noCheckpoint, store.cannotWrite
+   */
+  async rewind(step: number): Promise<Checkpoint> {
+    const target = this.checkpoint(step);
+    await this.checkpointFolder.removeAfter(step);
+    await this.truncateMetricsAfter(step);
+    return target;
+  }
+
+  /** Closes the files and gives the lock back. Nothing may be written afterwards. */
+  close(): void {
+    this.metrics.close();
+    this.samples.close();
+    this.lock.release();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+function readSpec(folder: string): string {
+  try {
+    return readFileSync(join(folder, SPEC), 'utf8');
+  } catch (error) {
+    const absent = error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR');
+    throw absent ? errors.noRun(folder) : errors.cannotRead(join(folder, SPEC), error);
+  }
+}
+
+/** A name that is one path component on every system, no device of Windows, and none that a crash could leave behind. */
+function isRunId(id: string): boolean {
+  const device = /^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i;
+  return /^[A-Za-z0-9][\w.-]{0,99}$/.test(id) && !id.endsWith('.') && !device.test(id) && !isLeftover(id);
+}

@@ -1,0 +1,317 @@
+/**
+ * The tokenizer of a Hugging Face model folder: text to token ids and back, exactly as the reference implementation does it.
+ *
+ * @huggingface/tokenizers translates the split expressions; see tokenizer-split.ts, tokenizer-merge.ts and
+ * tokenizer-decode.ts for what is done here instead, and why.
+ */
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { ColaError } from '../errors.ts';
+import {
+  createDecodeRules,
+  type DecodeOptions,
+  type DecodeRules,
+  StreamDecoder,
+  type TokenTable,
+} from './tokenizer-decode.ts';
+import { tokenizerErrors } from './tokenizer-errors.ts';
+import {
+  type AddedToken,
+  type PostProcessorSpec,
+  parseTokenizerConfig,
+  parseTokenizerFile,
+  readModelJson,
+  type TokenizerConfig,
+  type TokenizerFile,
+} from './tokenizer-file.ts';
+import { Merger } from './tokenizer-merge.ts';
+import { createNormalizer, createSplitter, type Splitter } from './tokenizer-split.ts';
+
+export type { AddedToken, DecodeOptions };
+export { StreamDecoder };
+
+export interface EncodeOptions {
+  /** Add what the tokenizer puts around every text, such as a BOS token. Default true. */
+  readonly addSpecialTokens?: boolean;
+}
+
+export interface TokenizerOptions {
+  /** Rows of the model's embedding, where that is padded beyond the tokenizer: such ids decode to nothing. */
+  readonly modelVocabSize?: number;
+}
+
+/** Finds added tokens in a text: leftmost first, longest of those. */
+class AddedTokenFinder {
+  private readonly expression: RegExp | undefined;
+
+  constructor(private readonly tokens: ReadonlyMap<string, AddedToken>) {
+    const contents = [...tokens.keys()].filter((content) => content !== '').sort((a, b) => b.length - a.length);
+    if (contents.length === 0) return;
+    const escaped = contents.map((content) => content.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&'));
+    this.expression = new RegExp(escaped.join('|'), 'g');
+  }
+
+  /** Calls `onText(start, end)` and `onToken(id)` for the parts of `text`, in order. */
+  find(text: string, onText: (start: number, end: number) => void, onToken: (id: number) => void): void {
+    let from = 0;
+    const { expression } = this;
+    if (expression !== undefined) {
+      expression.lastIndex = 0;
+      for (let match = expression.exec(text); match !== null; match = expression.exec(text)) {
+        const token = this.tokens.get(match[0]);
+        let start = match.index;
+        let end = start + match[0].length;
+        if (token === undefined || start < from) continue;
+        if (token.single_word && (isWordAt(text, start - 1) || isWordAt(text, end))) continue;
+        // The token takes the white space beside it.
+        if (token.lstrip) while (start > from && isSpaceAt(text, start - 1)) start--;
+        if (token.rstrip) while (end < text.length && isSpaceAt(text, end)) end++;
+        if (start > from) onText(from, start);
+        onToken(token.id);
+        from = end;
+      }
+    }
+    if (from < text.length) onText(from, text.length);
+  }
+}
+
+const isSpaceAt = (text: string, at: number): boolean => /^\p{White_Space}$/u.test(text[at] ?? '');
+const isWordAt = (text: string, at: number): boolean => /^[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}]$/u.test(text[at] ?? '');
+
+/** The ids a post-processor puts in front of a text and behind it. */
+function surroundings(spec: PostProcessorSpec | null | undefined, file: string): [before: number[], after: number[]] {
+  if (spec === null || spec === undefined || spec.type === 'ByteLevel') return [[], []];
+  if (spec.type === 'Sequence') {
+    return spec.processors.reduce<[number[], number[]]>(
+      ([before, after], stage) => {
+        const [first, last] = surroundings(stage, file);
+        return [
+          [...first, ...before],
+          [...after, ...last],
+        ];
+      },
+      [[], []],
+    );
+  }
+  if (spec.type !== 'TemplateProcessing') return [[spec.cls[1]], [spec.sep[1]]];
+  const before: number[] = [];
+  const after: number[] = [];
+  let seen = false;
+  for (const part of spec.single) {
+    if ('Sequence' in part) {
+      if (seen) throw tokenizerErrors.unsupported(file, 'post_processor.single', 'a text that is repeated');
+      seen = true;
+      continue;
+    }
+    const special = Object.hasOwn(spec.special_tokens, part.SpecialToken.id)
+      ? spec.special_tokens[part.SpecialToken.id]
+      : undefined;
+    if (special === undefined) {
+      throw tokenizerErrors.broken(file, 'post_processor.single', `the token ${part.SpecialToken.id} is not described`);
+    }
+    (seen ? after : before).push(...special.ids);
+  }
+  if (!seen) throw tokenizerErrors.broken(file, 'post_processor.single', 'the text itself is left out');
+  return [before, after];
+}
+
+export class Tokenizer implements TokenTable {
+  /** Number of ids: one more than the largest. */
+  readonly vocabSize: number;
+  /** Ids of special tokens, which {@link DecodeOptions.skipSpecialTokens} leaves out. */
+  readonly specialIds: ReadonlySet<number>;
+  /** Tokens that are found in a text before anything else, by their text. */
+  readonly addedTokens: ReadonlyMap<string, AddedToken>;
+  /** Ids of the tokens that tokenizer_config.json names. */
+  readonly bosId: number | undefined;
+  readonly eosId: number | undefined;
+  readonly padId: number | undefined;
+  readonly rules: DecodeRules;
+
+  private readonly ids: Map<string, number>;
+  private readonly tokens: (string | undefined)[] = [];
+  private readonly bytes: (Uint8Array | undefined)[] = [];
+  private readonly idLimit: number;
+  private readonly normalize: (text: string) => string;
+  private readonly split: Splitter;
+  private readonly merger: Merger;
+  private readonly literal: AddedTokenFinder;
+  private readonly normalized: AddedTokenFinder;
+  private readonly before: readonly number[];
+  private readonly after: readonly number[];
+
+  /**
+   * @param source the checked tokenizer.json
+   * @param config the checked tokenizer_config.json
+   * @param fingerprint equal for tokenizers that give equal ids
+   * @param file what to call the file in errors
+   */
+  constructor(
+    source: TokenizerFile,
+    config: TokenizerConfig,
+    readonly fingerprint: string,
+    file: string,
+    options: TokenizerOptions = {},
+  ) {
+    const { split, byteLevel } = createSplitter(source.pre_tokenizer, file);
+    this.split = split;
+    this.normalize = createNormalizer(source.normalizer, file);
+    this.rules = createDecodeRules(source.decoder, file);
+    this.merger = new Merger(source.model, byteLevel, file);
+    this.ids = new Map(Object.entries(source.model.vocab));
+    this.addedTokens = addedTokensOf(source, config, this.ids);
+    for (const [content, { id }] of this.addedTokens) this.ids.set(content, id);
+    for (const [token, id] of this.ids) this.tokens[id] = token;
+    // Last, so that an added token wins over a token of the vocabulary with the same id.
+    for (const [content, { id }] of this.addedTokens) this.tokens[id] = content;
+    if (this.tokens.length === 0) throw tokenizerErrors.broken(file, 'model.vocab', 'it has no tokens');
+    this.vocabSize = this.tokens.length;
+    this.idLimit = Math.max(this.vocabSize, options.modelVocabSize ?? 0);
+
+    const literal = new Map<string, AddedToken>();
+    const normalized = new Map<string, AddedToken>();
+    for (const [content, token] of this.addedTokens) {
+      if (token.normalized) normalized.set(this.normalize(content), token);
+      else literal.set(content, token);
+    }
+    this.literal = new AddedTokenFinder(literal);
+    this.normalized = new AddedTokenFinder(normalized);
+    this.specialIds = new Set([...this.addedTokens.values()].filter((token) => token.special).map((token) => token.id));
+    [this.before, this.after] = surroundings(source.post_processor, file);
+    for (const id of [...this.before, ...this.after]) {
+      if (this.tokens[id] === undefined)
+        throw tokenizerErrors.broken(file, 'post_processor', `${id} is the id of no token`);
+    }
+    const named = (token: string | null | undefined) => (typeof token === 'string' ? this.ids.get(token) : undefined);
+    this.bosId = named(config.bos_token);
+    this.eosId = named(config.eos_token);
+    this.padId = named(config.pad_token);
+  }
+
+  /**
+   * @param text any string; half a surrogate pair counts as U+FFFD
+   * @returns the ids of its tokens. Throws `tokenizer.unencodable`, `tokenizer.tooLong`.
+   */
+  encode(text: string, { addSpecialTokens = true }: EncodeOptions = {}): Int32Array {
+    const ids: number[] = addSpecialTokens ? [...this.before] : [];
+    const onToken = (id: number) => ids.push(id);
+    const wellFormed = text.replace(/\p{Surrogate}/gu, '\ufffd');
+    let first = true;
+    const onPiece = (piece: string) => {
+      for (const id of this.merger.encode(piece)) ids.push(id);
+    };
+    try {
+      this.literal.find(
+        wellFormed,
+        (start, end) => {
+          const part = this.normalize(wellFormed.slice(start, end));
+          this.normalized.find(
+            part,
+            (a, b) => this.split(part.slice(a, b), start === 0 && a === 0 && first, onPiece),
+            onToken,
+          );
+          first = false;
+        },
+        onToken,
+      );
+    } catch (cause) {
+      if (cause instanceof ColaError) throw cause;
+      // A run of many million characters overflows the regular expression's stack.
+      throw tokenizerErrors.tooLong(text.length, cause);
+    }
+    if (addSpecialTokens) ids.push(...this.after);
+    return Int32Array.from(ids);
+  }
+
+  /** The text of `ids`. Bytes that are not UTF-8 become U+FFFD. Throws `tokenizer.unknownId`. */
+  decode(ids: ArrayLike<number>, options: DecodeOptions = {}): string {
+    const decoder = new StreamDecoder(this, options);
+    return decoder.push(ids) + decoder.flush();
+  }
+
+  /** The bytes a token stands for, not always whole characters; none for an id without a token. Throws `tokenizer.unknownId`. */
+  tokenBytes(id: number): Uint8Array {
+    const known = this.bytes[id];
+    if (known !== undefined) return known;
+    if (!Number.isInteger(id) || id < 0 || id >= this.idLimit) throw tokenizerErrors.unknownId(id, this.vocabSize);
+    const token = this.tokens[id];
+    if (token === undefined) return new Uint8Array(0);
+    const bytes = this.addedTokens.get(token)?.id === id ? new TextEncoder().encode(token) : this.rules.bytesOf(token);
+    this.bytes[id] = bytes;
+    return bytes;
+  }
+
+  /** The spelling of a token in the vocabulary (byte-level: `Ġ` is a space), `undefined` for an id without a token. */
+  tokenOf(id: number): string | undefined {
+    return this.tokens[id];
+  }
+
+  /** The id of a token by its spelling in the vocabulary, `undefined` if there is none. */
+  idOf(token: string): number | undefined {
+    return this.ids.get(token);
+  }
+}
+
+/**
+ * The added tokens of both files. Tokens that tokenizer_config.json names (BOS, EOS, ...) become special ones if
+ * tokenizer.json has them in its vocabulary only, as the reference does when it loads a folder.
+ */
+function addedTokensOf(
+  source: TokenizerFile,
+  config: TokenizerConfig,
+  vocab: ReadonlyMap<string, number>,
+): Map<string, AddedToken> {
+  const added = new Map<string, AddedToken>();
+  for (const token of source.added_tokens) if (token.content !== '') added.set(token.content, token);
+  for (const [id, token] of Object.entries(config.added_tokens_decoder)) {
+    if (token.content !== '' && !added.has(token.content)) added.set(token.content, { ...token, id: Number(id) });
+  }
+  for (const content of [config.bos_token, config.eos_token, config.pad_token, config.unk_token]) {
+    if (typeof content !== 'string' || content === '' || added.has(content)) continue;
+    const id = vocab.get(content);
+    if (id === undefined) continue;
+    added.set(content, {
+      id,
+      content,
+      single_word: false,
+      lstrip: false,
+      rstrip: false,
+      normalized: false,
+      special: true,
+    });
+  }
+  return added;
+}
+
+/**
+ * Reads tokenizer.json and, if it is there, tokenizer_config.json of a model folder.
+ * Throws `tokenizer.missingFile`, `tokenizer.broken`, `tokenizer.unsupported`.
+ */
+export function loadTokenizer(folder: string, options: TokenizerOptions = {}): Tokenizer {
+  const name = 'tokenizer.json';
+  const file = join(folder, name);
+  const source = readModelJson(folder, name, false);
+  const config = readModelJson(folder, 'tokenizer_config.json', true);
+  return tokenizerFrom(source?.value, config?.value ?? {}, file, options);
+}
+
+/** Builds a tokenizer from the parsed contents of its two files. Errors as {@link loadTokenizer}. */
+export function tokenizerFrom(
+  source: unknown,
+  config: unknown,
+  file = 'tokenizer.json',
+  options: TokenizerOptions = {},
+): Tokenizer {
+  const checked = parseTokenizerFile(source, file);
+  const settings = parseTokenizerConfig(config, join(file, '..', 'tokenizer_config.json'));
+  const { chat_template: _, ...relevant } = settings;
+  const fingerprint = createHash('sha256')
+    .update(JSON.stringify([checked, relevant]))
+    .digest('hex');
+  try {
+    return new Tokenizer(checked, settings, fingerprint, file, options);
+  } catch (cause) {
+    if (cause instanceof ColaError) throw cause;
+    throw tokenizerErrors.broken(file, '', cause instanceof Error ? cause.message : String(cause), cause);
+  }
+}

@@ -2,9 +2,41 @@
 import * as ops from './ops.ts';
 import { size, type Tensor } from './tensor.ts';
 
-/** x * sigmoid(x). */
-export function silu(x: Tensor): Tensor {
-  return ops.mul(x, ops.sigmoid(x));
+/**
+ * The gated unit silu(gate) * up, with silu(x) = x sigmoid(x) (SwiGLU, arXiv 2002.05202).
+ * Gradient for the gate: dy up (s + a - a s) with s = sigmoid(gate) and a = gate s, which reuses what the forward pass has.
+ */
+export function swiglu(gate: Tensor, up: Tensor): Tensor {
+  const s = ops.sigmoid(gate);
+  const a = ops.mul(gate, s);
+  return gate.graph.withGradient(ops.mul(a, up), {
+    inputs: [gate, up],
+    rule: (dy) => {
+      const slope = ops.add(ops.sub(a, ops.mul(a, s)), s);
+      return [ops.mul(ops.mul(dy, up), slope), ops.mul(dy, a)];
+    },
+  });
+}
+
+/**
+ * softmax(q k' + mask) v, over the last two axes: q `[..., T, D]`, k and v `[..., S, D]`, mask broadcasts to `[..., T, S]`.
+ * In the gradient the row sums of dP * P are taken from the smaller dO * O, which is the same number (FlashAttention,
+ * arXiv 2205.14135, appendix B): two passes over the scores instead of four.
+ *
+ * @param scoresShape the scores' shape where the mask is added, if queries that share keys stand under each other
+ */
+export function attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor, scoresShape: readonly number[]): Tensor {
+  const products = ops.matmul(q, ops.transposeLast(k));
+  const weights = ops.reshape(ops.softmax(ops.add(ops.reshape(products, scoresShape), mask)), products.shape);
+  const output = ops.matmul(weights, v);
+  return q.graph.withGradient(output, {
+    inputs: [q, k, v],
+    rule: (dy) => {
+      const rows = ops.sum(ops.mul(dy, output), [-1], true);
+      const ds = ops.mul(weights, ops.sub(ops.matmul(dy, ops.transposeLast(v)), rows));
+      return [ops.matmul(ds, k), ops.matmul(ops.transposeLast(ds), q), ops.matmul(ops.transposeLast(weights), dy)];
+    },
+  });
 }
 
 /**

@@ -1,0 +1,222 @@
+/** The transformer block of the Llama family as a graph. Base, inverse dynamics, policy and Q are all built from it. */
+import { attention, linear, swiglu } from '../graph/functions.ts';
+import * as ops from '../graph/ops.ts';
+import { type Graph, size, type Tensor } from '../graph/tensor.ts';
+import type { ModelConfig } from './config.ts';
+import { ropeInverseFrequencies } from './rope.ts';
+
+/** Added to a score that must not be attended to: large, and finite, so that a row of only such scores is no NaN. */
+const masked = -1e9;
+
+/** The keys and values of one block, kept between steps: each `[B,KV,S,D]`. */
+export interface BlockCache {
+  readonly keys: Tensor;
+  readonly values: Tensor;
+}
+
+/** What all blocks of one stack share. */
+export interface AttentionContext {
+  /** Index of every token in its sequence, int64 `[B,T]`. */
+  readonly positions: Tensor;
+  /** Tables of the rotary embedding `[P,D/2]`. */
+  readonly cos: Tensor;
+  readonly sin: Tensor;
+  /** Added to the scores; broadcasts to `[B,1,T,S]`. */
+  readonly mask: Tensor;
+  /** With a cache: where the new keys and values go, int64 `[B,KV,T,3]`. */
+  readonly slots?: Tensor;
+}
+
+/** Cosine and sine tables for positions 0..count-1, as constants `[count, D/2]` (float32 angles, as transformers computes them). */
+export function rotaryTables(graph: Graph, config: ModelConfig, count: number): Pick<AttentionContext, 'cos' | 'sin'> {
+  const frequencies = ropeInverseFrequencies(config);
+  const half = frequencies.length;
+  const cos = new Float32Array(count * half);
+  const sin = new Float32Array(count * half);
+  for (let p = 0; p < count; p++) {
+    for (let i = 0; i < half; i++) {
+      const angle = Math.fround(p * Math.fround(frequencies[i]));
+      cos[p * half + i] = Math.cos(angle);
+      sin[p * half + i] = Math.sin(angle);
+    }
+  }
+  return { cos: graph.constant(cos, 'float32', [count, half]), sin: graph.constant(sin, 'float32', [count, half]) };
+}
+
+/** Context for whole sequences of T tokens that start at position 0 and may look back only. */
+export function causalContext(graph: Graph, config: ModelConfig, batch: number, length: number): AttentionContext {
+  const positions = BigInt64Array.from({ length: batch * length }, (_, i) => BigInt(i % length));
+  const mask = new Float32Array(length * length);
+  for (let t = 0; t < length; t++) mask.fill(masked, t * length + t + 1, (t + 1) * length);
+  return {
+    ...rotaryTables(graph, config, length),
+    positions: graph.constant(positions, 'int64', [batch, length]),
+    mask: graph.constant(mask, 'float32', [1, 1, length, length]),
+  };
+}
+
+/**
+ * Context for sequences padded on the left: positions count from the first token that is no padding.
+ *
+ * @param positions int64 `[B,T]`
+ * @param attended float32 `[B,T]`, 1 for tokens and 0 for padding
+ */
+export function paddedContext(
+  graph: Graph,
+  config: ModelConfig,
+  positions: Tensor,
+  attended: Tensor,
+): AttentionContext {
+  const [batch, length] = attended.shape;
+  const causal = causalContext(graph, config, batch, length);
+  const padding = ops.mul(ops.sub(ops.reshape(attended, [batch, 1, 1, length]), 1), -masked);
+  return { ...causal, positions, mask: ops.maximum(ops.add(causal.mask, padding), masked) };
+}
+
+/**
+ * Context for T new tokens behind a cache of S slots. The slot of a token is its position, and a token sees the slots up to its own.
+ *
+ * @param positions int64 `[B,T]`, for the rotary embedding
+ * @param slotOf int32 `[B,T]`: the same numbers, for the mask
+ * @param slots int64 `[B,KV,T,3]`: (row, head, slot) of each new key
+ */
+export function cachedContext(
+  graph: Graph,
+  config: ModelConfig,
+  capacity: number,
+  positions: Tensor,
+  slotOf: Tensor,
+  slots: Tensor,
+): AttentionContext {
+  const [batch, length] = slotOf.shape;
+  const iota = graph.constant(
+    Int32Array.from({ length: capacity }, (_, i) => i),
+    'int32',
+    [capacity],
+  );
+  const later = ops.greater(iota, ops.reshape(slotOf, [batch, 1, length, 1]));
+  const mask = ops.where(later, graph.scalar(masked), graph.scalar(0));
+  return { ...rotaryTables(graph, config, capacity), positions, mask, slots };
+}
+
+/** Names and shapes of the weights of one block. */
+export function blockWeights(config: ModelConfig, prefix: string): { name: string; shape: number[] }[] {
+  const { hiddenSize: d, intermediateSize: f, heads, kvHeads, headDim } = config;
+  const weights: { name: string; shape: number[] }[] = [];
+  const put = (name: string, ...shape: number[]) => weights.push({ name: `${prefix}.${name}`, shape });
+  put('input_layernorm.weight', d);
+  put('post_attention_layernorm.weight', d);
+  put('self_attn.q_proj.weight', heads * headDim, d);
+  put('self_attn.k_proj.weight', kvHeads * headDim, d);
+  put('self_attn.v_proj.weight', kvHeads * headDim, d);
+  put('self_attn.o_proj.weight', d, heads * headDim);
+  if (config.attentionBias) {
+    put('self_attn.q_proj.bias', heads * headDim);
+    put('self_attn.k_proj.bias', kvHeads * headDim);
+    put('self_attn.v_proj.bias', kvHeads * headDim);
+  }
+  if (config.attentionOutputBias) put('self_attn.o_proj.bias', d);
+  if (config.qkNorm) {
+    put('self_attn.q_norm.weight', headDim);
+    put('self_attn.k_norm.weight', headDim);
+  }
+  put('mlp.gate_proj.weight', f, d);
+  put('mlp.up_proj.weight', f, d);
+  put('mlp.down_proj.weight', d, f);
+  if (config.mlpBias) {
+    put('mlp.gate_proj.bias', f);
+    put('mlp.up_proj.bias', f);
+    put('mlp.down_proj.bias', d);
+  }
+  return weights;
+}
+
+type Lookup = (name: string) => Tensor;
+
+/** The weights of one block as graph parameters; optional ones are asked for only where the config has them. */
+function lookup(graph: Graph, config: ModelConfig, prefix: string): Lookup {
+  const shapes = new Map(blockWeights(config, prefix).map(({ name, shape }) => [name, shape]));
+  return (name) => {
+    const full = `${prefix}.${name}`;
+    const shape = shapes.get(full);
+    if (shape === undefined) throw new Error(`a block of this config has no ${name}`);
+    return graph.parameter(full, shape);
+  };
+}
+
+function project(weights: Lookup, name: string, x: Tensor, bias: boolean): Tensor {
+  return linear(x, weights(`${name}.weight`), bias ? weights(`${name}.bias`) : undefined);
+}
+
+/** `[B,T,H*D] -> [B,H,T,D]`, normalised per head where the family does that. */
+function splitHeads(config: ModelConfig, x: Tensor, heads: number, norm: Tensor | undefined): Tensor {
+  const [batch, length] = x.shape;
+  const split = ops.reshape(x, [batch, length, heads, config.headDim]);
+  return ops.transpose(norm === undefined ? split : ops.rmsNorm(split, norm, config.rmsNormEps), [0, 2, 1, 3]);
+}
+
+/**
+ * Softmax attention with shared key/value heads: query head q reads key/value head floor(q / (H / KV)).
+ *
+ * @param q `[B,H,T,D]`, already scaled
+ * @param k, v `[B,KV,S,D]`
+ * @param mask broadcasts to `[B,1,T,S]`
+ * @returns `[B,T,H*D]`
+ */
+function attend(config: ModelConfig, q: Tensor, k: Tensor, v: Tensor, mask: Tensor): Tensor {
+  const { heads, kvHeads, headDim } = config;
+  const [batch, , length] = q.shape;
+  const slots = k.shape[2];
+  const group = heads / kvHeads;
+  // The query heads of a group stand under each other, so that their key/value head is read once and never repeated.
+  const grouped = ops.reshape(q, [batch, kvHeads, group * length, headDim]);
+  const mixed = attention(grouped, k, v, mask, [batch, heads, length, slots]);
+  const merged = ops.transpose(ops.reshape(mixed, [batch, heads, length, headDim]), [0, 2, 1, 3]);
+  return ops.reshape(merged, [batch, length, heads * headDim]);
+}
+
+/**
+ * One block: x + Attention(RMSNorm(x)), then x + MLP(RMSNorm(x)) with MLP(x) = down(SiLU(gate x) * up x).
+ *
+ * @param prefix of the weights' names, such as `model.layers.0`
+ * @param x `[B,T,d]`
+ * @param cache keys and values so far; the result holds those with the new ones in their slots
+ */
+export function block(
+  graph: Graph,
+  config: ModelConfig,
+  prefix: string,
+  x: Tensor,
+  context: AttentionContext,
+  cache?: BlockCache,
+): { output: Tensor; cache?: BlockCache } {
+  const weights = lookup(graph, config, prefix);
+  const { heads, kvHeads, headDim, rmsNormEps, qkNorm } = config;
+  const normed = ops.rmsNorm(x, weights('input_layernorm.weight'), rmsNormEps);
+  const projected = (name: string, count: number, norm?: string) => {
+    const y = project(weights, `self_attn.${name}`, normed, config.attentionBias);
+    return splitHeads(config, y, count, norm === undefined ? undefined : weights(`self_attn.${norm}.weight`));
+  };
+  const rotate = (y: Tensor) => ops.rotary(y, context.positions, context.cos, context.sin);
+  const q = ops.mul(rotate(projected('q_proj', heads, qkNorm ? 'q_norm' : undefined)), headDim ** -0.5);
+  let keys = rotate(projected('k_proj', kvHeads, qkNorm ? 'k_norm' : undefined));
+  let values = projected('v_proj', kvHeads);
+  if (cache !== undefined) {
+    if (context.slots === undefined) throw new Error('a cache needs slots');
+    keys = ops.scatter(cache.keys, context.slots, keys);
+    values = ops.scatter(cache.values, context.slots, values);
+  }
+  const mixed = attend(config, q, keys, values, context.mask);
+  const middle = ops.add(x, project(weights, 'self_attn.o_proj', mixed, config.attentionOutputBias));
+  const inner = ops.rmsNorm(middle, weights('post_attention_layernorm.weight'), rmsNormEps);
+  const gate = project(weights, 'mlp.gate_proj', inner, config.mlpBias);
+  const up = project(weights, 'mlp.up_proj', inner, config.mlpBias);
+  const output = ops.add(middle, project(weights, 'mlp.down_proj', swiglu(gate, up), config.mlpBias));
+  return cache === undefined ? { output } : { output, cache: { keys, values } };
+}
+
+/** Rows of a batch of sequences by flat index: x `[B,T,d]`, rows int32 `[n]` -> `[n,d]`. */
+export function rowsOf(x: Tensor, rows: Tensor): Tensor {
+  const width = x.shape[x.shape.length - 1];
+  return ops.gather(ops.reshape(x, [size(x.shape) / width, width]), rows);
+}

@@ -1,0 +1,20 @@
+import { catalogue } from '../errors.ts';
+
+export const modelErrors = catalogue('model', {
+  contextFull: (tokens: number) => [
+    `The text and its continuation are longer than the ${tokens} tokens there is room for.`,
+    'Shorten the prompt, or ask for fewer new tokens.',
+  ],
+  tooLong: (tokens: number, limit: number) => [
+    `The prompt has ${tokens} tokens; the model's context ends at ${limit}.`,
+    'Shorten the prompt, or ask for fewer new tokens.',
+  ],
+  idOutOfRange: (id: number, size: number) => [
+    `The token id ${id} is outside the model's vocabulary of ${size}.`,
+    'The tokenizer probably belongs to another model: check that both come from the same folder.',
+  ],
+  emptyPrompt: () => [
+    'The prompt has no tokens.',
+    'Give at least one character, or a model whose tokenizer adds a start token.',
+  ],
+});

@@ -1,0 +1,250 @@
+/**
+ * Cached decoding: programs that read T new tokens of B sequences behind a key-value cache, and the cache itself.
+ * What is computed from the hidden states of the last tokens is the caller's: vocabulary logits for the base, actions and
+ * tokens for CoLA.
+ */
+
+import type { DeviceBuffer } from '../device/buffer.ts';
+import type { Device } from '../device/device.ts';
+import { type Feed, type Program, State } from '../device/program.ts';
+import * as ops from '../graph/ops.ts';
+import { Graph, size, type Tensor } from '../graph/tensor.ts';
+import { type AttentionContext, type BlockCache, cachedContext } from './block.ts';
+import type { ModelConfig } from './config.ts';
+import { modelErrors } from './model-errors.ts';
+
+/** Lengths a program is compiled for: a chunk of a prompt is padded to the next of them. */
+const chunkSizes = [1, 8, 32, 128] as const;
+
+/** What a step's graph is given. */
+export interface StepInputs {
+  /** int32 `[B,T]`. */
+  readonly ids: Tensor;
+  readonly context: AttentionContext;
+  readonly caches: readonly BlockCache[];
+  /** Flat index b T + t of the last new token of each row, int32 `[B]`. */
+  readonly last: Tensor;
+}
+
+export interface StepGraph {
+  /** Number of blocks that keep keys and values. */
+  readonly cachedBlocks: number;
+  build(graph: Graph, inputs: StepInputs): { outputs: Record<string, Tensor>; caches: readonly BlockCache[] };
+}
+
+const cacheName = (kind: 'keys' | 'values', block: number) => `${kind}.${block}`;
+
+/** Keys and values of B sequences with room for `capacity` tokens each. */
+export class KeyValueCache {
+  /** Tokens read so far, a row. */
+  readonly lengths: Int32Array;
+
+  constructor(
+    readonly batch: number,
+    readonly capacity: number,
+    readonly state: State,
+  ) {
+    this.lengths = new Int32Array(batch);
+  }
+
+  dispose(): void {
+    this.state.dispose();
+  }
+}
+
+/** Slots for at least `tokens` tokens: powers of two, so that few programs are compiled. One more is scratch for padding. */
+export function capacityFor(tokens: number): number {
+  let slots = 64;
+  while (slots - 1 < tokens) slots *= 2;
+  return slots;
+}
+
+/** Compiles and runs the steps of one model on one device. */
+export class Stepper {
+  private readonly programs = new Map<string, Promise<Program>>();
+
+  constructor(
+    private readonly device: Device,
+    private readonly config: ModelConfig,
+    private readonly graph: StepGraph,
+    /** Where the weights are. */
+    private readonly weights: readonly State[],
+    /** Weights that are compiled into the programs, which lets the runtime lay them out once. */
+    private readonly frozen: ReadonlyMap<string, Float32Array> = new Map(),
+  ) {}
+
+  private shapeOf(batch: number, capacity: number): [number, number, number, number] {
+    return [batch, this.config.kvHeads, capacity, this.config.headDim];
+  }
+
+  /** An empty cache. `tokens` is the longest a sequence will get. */
+  async cache(batch: number, tokens: number): Promise<KeyValueCache> {
+    const capacity = capacityFor(tokens);
+    const shape = this.shapeOf(batch, capacity);
+    const state = new State();
+    for (let i = 0; i < this.graph.cachedBlocks; i++) {
+      for (const kind of ['keys', 'values'] as const) {
+        state.set(cacheName(kind, i), await this.device.upload(new Float32Array(size(shape)), 'float32', shape));
+      }
+    }
+    return new KeyValueCache(batch, capacity, state);
+  }
+
+  /** A new cache whose row i is row `rows[i]` of `from`, with room for `tokens` tokens. The old one stays. */
+  async select(from: KeyValueCache, rows: readonly number[], tokens: number): Promise<KeyValueCache> {
+    const capacity = Math.max(capacityFor(tokens), from.capacity);
+    const key = `select ${from.batch} ${from.capacity} ${rows.length} ${capacity}`;
+    const program = await this.program(key, () => this.selectProgram(from.batch, from.capacity, rows.length, capacity));
+    const results = await program.run({ rows: Int32Array.from(rows) }, { states: [from.state] });
+    const state = new State();
+    for (const [name, buffer] of Object.entries(results)) state.set(name.slice(4), buffer);
+    const cache = new KeyValueCache(rows.length, capacity, state);
+    for (const [i, row] of rows.entries()) cache.lengths[i] = from.lengths[row];
+    return cache;
+  }
+
+  private selectProgram(batch: number, capacity: number, rows: number, wider: number): Promise<Program> {
+    const graph = new Graph();
+    const index = graph.input('rows', 'int32', [rows]);
+    const outputs: Record<string, Tensor> = {};
+    for (let i = 0; i < this.graph.cachedBlocks; i++) {
+      for (const kind of ['keys', 'values'] as const) {
+        const cache = graph.input(cacheName(kind, i), 'float32', this.shapeOf(batch, capacity));
+        const picked = ops.gather(cache, index);
+        const room = this.shapeOf(rows, wider - capacity);
+        const grown = wider === capacity ? picked : ops.concat([picked, ops.expand(graph.scalar(0), room)], 2);
+        outputs[`new.${cacheName(kind, i)}`] = grown;
+      }
+    }
+    return this.device.compile(outputs, { resident: Object.keys(outputs) });
+  }
+
+  /**
+   * Reads new tokens of every row and moves the cache on.
+   *
+   * @param tokens the new tokens of each row; at least one each, not necessarily equally many
+   * @param feeds further inputs of the caller's graph
+   * @returns the outputs of the caller's graph for the last token of each row; the caller releases them
+   * @throws model.contextFull if a row outgrows the cache
+   */
+  async advance(
+    cache: KeyValueCache,
+    tokens: readonly ArrayLike<number>[],
+    feeds: Readonly<Record<string, Feed>> = {},
+  ): Promise<Record<string, DeviceBuffer>> {
+    const longest = Math.max(...tokens.map((row) => row.length));
+    for (const [b, row] of tokens.entries()) {
+      if (cache.lengths[b] + row.length >= cache.capacity) throw modelErrors.contextFull(cache.capacity - 1);
+    }
+    const largest = chunkSizes[chunkSizes.length - 1];
+    let results: Record<string, DeviceBuffer> | undefined;
+    for (let start = 0; start < longest; start += largest) {
+      const end = Math.min(longest, start + largest);
+      if (results !== undefined) for (const buffer of Object.values(results)) buffer.release();
+      results = await this.chunk(cache, tokens, start, end, feeds);
+    }
+    for (const [b, row] of tokens.entries()) cache.lengths[b] += row.length;
+    if (results === undefined) throw new Error('no tokens to read');
+    return results;
+  }
+
+  /**
+   * Reads tokens start..end of every row. A row that ended before reads its last token again into the scratch slot...
+   */
+  private async chunk(
+    cache: KeyValueCache,
+    tokens: readonly ArrayLike<number>[],
+    start: number,
+    end: number,
+    feeds: Readonly<Record<string, Feed>>,
+  ): Promise<Record<string, DeviceBuffer>> {
+    const length = chunkSizes.find((n) => n >= end - start) ?? end - start;
+    const { batch, capacity } = cache;
+    const ids = new Int32Array(batch * length);
+    const slotOf = new Int32Array(batch * length);
+    const last = new Int32Array(batch);
+    for (let b = 0; b < batch; b++) {
+      const row = tokens[b];
+      for (let t = 0; t < length; t++) {
+        const at = start + t;
+        const real = at < row.length;
+        ids[b * length + t] = real ? row[at] : 0;
+        slotOf[b * length + t] = real ? cache.lengths[b] + at : capacity - 1;
+      }
+      last[b] = b * length + Math.min(Math.max(row.length - start, 1), length) - 1;
+    }
+    const program = await this.program(`step ${batch} ${length} ${capacity}`, () =>
+      this.stepProgram(batch, length, capacity),
+    );
+    return program.run(
+      { ...feeds, ids, slot_of: slotOf, last, positions: widen(slotOf), slots: this.slots(slotOf, batch, length) },
+      { states: [cache.state, ...this.weights] },
+    );
+  }
+
+  /** (row, head, slot) of every new key, int64 `[B,KV,T,3]`. */
+  private slots(slotOf: Int32Array, batch: number, length: number): BigInt64Array {
+    const { kvHeads } = this.config;
+    const triples = new BigInt64Array(batch * kvHeads * length * 3);
+    // Little-endian halves: filling int32 is many times faster than making a BigInt for each entry.
+    const low = new Int32Array(triples.buffer);
+    let at = 0;
+    for (let b = 0; b < batch; b++) {
+      for (let head = 0; head < kvHeads; head++) {
+        for (let t = 0; t < length; t++, at += 6) {
+          low[at] = b;
+          low[at + 2] = head;
+          low[at + 4] = slotOf[b * length + t];
+        }
+      }
+    }
+    return triples;
+  }
+
+  private stepProgram(batch: number, length: number, capacity: number): Promise<Program> {
+    const graph = new Graph();
+    const ids = graph.input('ids', 'int32', [batch, length]);
+    const slotOf = graph.input('slot_of', 'int32', [batch, length]);
+    const positions = graph.input('positions', 'int64', [batch, length]);
+    const slots = graph.input('slots', 'int64', [batch, this.config.kvHeads, length, 3]);
+    const last = graph.input('last', 'int32', [batch]);
+    const shape = this.shapeOf(batch, capacity);
+    const caches = Array.from({ length: this.graph.cachedBlocks }, (_, i) => ({
+      keys: graph.input(cacheName('keys', i), 'float32', shape),
+      values: graph.input(cacheName('values', i), 'float32', shape),
+    }));
+    const context = cachedContext(graph, this.config, capacity, positions, slotOf, slots);
+    const built = this.graph.build(graph, { ids, context, caches, last });
+    const outputs = { ...built.outputs };
+    const carried: string[] = [];
+    for (const [i, cache] of built.caches.entries()) {
+      for (const kind of ['keys', 'values'] as const) {
+        outputs[cacheName(kind, i)] = cache[kind];
+        carried.push(cacheName(kind, i));
+      }
+    }
+    return this.device.compile(outputs, { carried, frozen: this.frozen });
+  }
+
+  private program(key: string, compile: () => Promise<Program>): Promise<Program> {
+    let program = this.programs.get(key);
+    if (program === undefined) {
+      program = compile();
+      this.programs.set(key, program);
+    }
+    return program;
+  }
+
+  async dispose(): Promise<void> {
+    const programs = [...this.programs.values()];
+    this.programs.clear();
+    for (const program of programs) await (await program).dispose();
+  }
+}
+
+function widen(values: Int32Array): BigInt64Array {
+  const wide = new BigInt64Array(values.length);
+  const low = new Int32Array(wide.buffer);
+  for (let i = 0; i < values.length; i++) low[2 * i] = values[i];
+  return wide;
+}

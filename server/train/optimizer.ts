@@ -1,0 +1,269 @@
+/**
+ * One compiled training step: forward, backward and AdamW for a chosen set of parameters. On the CPU gradients are
+ * written into fixed memory and the update is a loop; on a device that keeps tensors, weights, gradients and moments
+ * stay there and only scalars come back.
+ */
+import type { Device } from '../device/device.ts';
+import { type Feed, type Program, State } from '../device/program.ts';
+import { gradient } from '../graph/gradient.ts';
+import * as ops from '../graph/ops.ts';
+import { Graph, type Shape, size, type Tensor } from '../graph/tensor.ts';
+import { type AdamWSettings, type AdamWStep, adamw, adamwOps, coefficients, sumOfSquares } from './adamw.ts';
+import { trainErrors } from './errors.ts';
+
+/** The loss of a stage as a graph. */
+export interface Objective {
+  /** Shape []. */
+  readonly loss: Tensor;
+  /** Further outputs that come to the host with every micro-batch. */
+  readonly metrics?: Readonly<Record<string, Tensor>>;
+}
+
+export interface OptimizerOptions extends AdamWSettings {
+  /** Largest global norm of the gradients; Infinity for none. */
+  readonly clipNorm: number;
+  /** Which parameters weight decay applies to. */
+  readonly decays: (name: string, shape: Shape) => boolean;
+}
+
+export interface StepResult {
+  /** Mean over the micro-batches. */
+  readonly loss: number;
+  /** Global norm of the gradients before clipping. */
+  readonly gradientNorm: number;
+  /** One entry per micro-batch. */
+  readonly metrics: readonly Readonly<Record<string, Float32Array | Int32Array>>[];
+}
+
+/** Matrices decay, norms and biases do not. */
+export const matricesDecay = (_name: string, shape: Shape) => shape.length > 1;
+
+/** Tensors by name for a checkpoint. */
+export type NamedTensors = ReadonlyMap<string, { shape: Shape; data: Float32Array }>;
+
+interface Trained {
+  readonly name: string;
+  readonly shape: Shape;
+  readonly decay: boolean;
+}
+
+/** State names: moments and gradients stand beside the weight's own name. */
+const firstName = (name: string) => `first.${name}`;
+const secondName = (name: string) => `second.${name}`;
+const gradientName = (name: string) => `grad.${name}`;
+
+export class Optimizer {
+  private updates = 0;
+  private readonly moments = new State();
+  private readonly sums = new State();
+
+  private constructor(
+    private readonly device: Device,
+    private readonly weights: State,
+    private readonly others: readonly State[],
+    private readonly trained: readonly Trained[],
+    private readonly options: OptimizerOptions,
+    private readonly metricNames: readonly string[],
+    private readonly forwardBackward: Program,
+    private readonly update: Program | undefined,
+  ) {}
+
+  /**
+   * @param weights where the trained parameters are, and are updated
+   * @param frozen further states with parameters of the graph that do not change
+   * @param trainable names of the parameters to train; each must occur in the loss
+   */
+  static async create(
+    device: Device,
+    objective: Objective,
+    trainable: readonly string[],
+    weights: State,
+    frozen: readonly State[],
+    options: OptimizerOptions,
+  ): Promise<Optimizer> {
+    const { graph } = objective.loss;
+    const parameters = trainable.map((name) => {
+      const parameter = graph.parameters.get(name);
+      if (parameter === undefined) throw new Error(`the loss does not contain ${name}`);
+      return parameter;
+    });
+    const trained = trainable.map((name, i) => {
+      const { shape } = parameters[i];
+      return { name, shape, decay: options.decays(name, shape) };
+    });
+    const gradients = gradient(objective.loss, parameters);
+    const metrics = objective.metrics ?? {};
+    const outputs: Record<string, Tensor> = { loss: objective.loss, ...metrics };
+    const carried: string[] = [];
+    if (device.onHost) {
+      for (const [i, { name }] of trained.entries()) outputs[gradientName(name)] = gradients[i];
+    } else {
+      // keep is 0 for the first micro-batch of a step and 1 for the others.
+      const keep = graph.input('keep', 'float32', []);
+      let squares = graph.scalar(0);
+      for (const [i, { name, shape }] of trained.entries()) {
+        const total = ops.add(ops.mul(graph.input(gradientName(name), 'float32', shape), keep), gradients[i]);
+        outputs[gradientName(name)] = total;
+        carried.push(gradientName(name));
+        squares = ops.add(squares, ops.sum(ops.mul(total, total)));
+      }
+      outputs.squares = squares;
+    }
+    const forwardBackward = await device.compile(outputs, { carried });
+    const update = device.onHost ? undefined : await compileUpdate(device, trained, options);
+    const names = Object.keys(metrics);
+    const optimizer = new Optimizer(device, weights, frozen, trained, options, names, forwardBackward, update);
+    for (const { name, shape } of trained) {
+      const zeros = () => device.upload(new Float32Array(size(shape)), 'float32', shape);
+      optimizer.sums.set(gradientName(name), await zeros());
+      optimizer.moments.set(firstName(name), await zeros());
+      optimizer.moments.set(secondName(name), await zeros());
+    }
+    return optimizer;
+  }
+
+  /**
+   * One update from one or more micro-batches of equal weight.
+   *
+   * @throws train.diverged when loss or gradients are not finite; the weights are then unchanged
+   */
+  async step(batches: readonly Readonly<Record<string, Feed>>[], learningRate: number): Promise<StepResult> {
+    let loss = 0;
+    let squares = 0;
+    const metrics: Record<string, Float32Array | Int32Array>[] = [];
+    for (const [i, feeds] of batches.entries()) {
+      const result = this.device.onHost ? await this.hostBatch(feeds, i) : await this.deviceBatch(feeds, i);
+      loss += result.loss / batches.length;
+      squares = result.squares;
+      metrics.push(result.metrics);
+    }
+    if (this.device.onHost) {
+      squares = this.trained.reduce(
+        (n, { name }) => n + sumOfSquares(this.hostArray(this.sums, gradientName(name))),
+        0,
+      );
+    }
+    const gradientNorm = Math.sqrt(squares) / batches.length;
+    if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm))
+      throw trainErrors.diverged(this.updates + 1, loss, gradientNorm);
+    const clip = gradientNorm > this.options.clipNorm ? this.options.clipNorm / (gradientNorm + 1e-6) : 1;
+    this.updates++;
+    await this.apply({ learningRate, scale: clip / batches.length, update: this.updates });
+    return { loss, gradientNorm, metrics };
+  }
+
+  private async hostBatch(feeds: Readonly<Record<string, Feed>>, index: number) {
+    // Later micro-batches go to memory of their own first, and are added.
+    const into: Record<string, Float32Array> = {};
+    for (const { name, shape } of this.trained) {
+      const key = gradientName(name);
+      into[key] = index === 0 ? this.hostArray(this.sums, key) : new Float32Array(size(shape));
+    }
+    const outputs = await this.forwardBackward.run(feeds, { states: [this.weights, ...this.others], into });
+    if (index > 0) {
+      for (const [key, part] of Object.entries(into)) {
+        const sum = this.hostArray(this.sums, key);
+        for (let i = 0; i < sum.length; i++) sum[i] += part[i];
+      }
+    }
+    return { ...(await this.scalars(outputs)), squares: 0 };
+  }
+
+  private async deviceBatch(feeds: Readonly<Record<string, Feed>>, index: number) {
+    const given = { ...feeds, keep: Float32Array.of(index === 0 ? 0 : 1) };
+    const { squares, ...outputs } = await this.forwardBackward.run(given, {
+      states: [this.sums, this.weights, ...this.others],
+    });
+    const [value] = await squares.readFloats();
+    squares.release();
+    return { ...(await this.scalars(outputs)), squares: value };
+  }
+
+  private async scalars(outputs: Awaited<ReturnType<Program['run']>>) {
+    const [loss] = await outputs.loss.readFloats();
+    const metrics: Record<string, Float32Array | Int32Array> = {};
+    for (const name of this.metricNames) metrics[name] = (await outputs[name].read()) as Float32Array | Int32Array;
+    for (const buffer of Object.values(outputs)) buffer.release();
+    return { loss, metrics };
+  }
+
+  private async apply(step: AdamWStep): Promise<void> {
+    if (this.update === undefined) {
+      for (const { name, decay } of this.trained) {
+        const array = (state: State, key: string) => this.hostArray(state, key);
+        const first = array(this.moments, firstName(name));
+        const second = array(this.moments, secondName(name));
+        adamw(
+          array(this.weights, name),
+          array(this.sums, gradientName(name)),
+          first,
+          second,
+          this.options,
+          step,
+          decay,
+        );
+      }
+      return;
+    }
+    const { keep, rate, correction } = coefficients(this.options, step, true);
+    const scalars = { scale: step.scale, keep, rate, correction };
+    const feeds = Object.fromEntries(Object.entries(scalars).map(([name, value]) => [name, Float32Array.of(value)]));
+    await this.update.run(feeds, { states: [this.sums, this.moments, this.weights] });
+  }
+
+  private hostArray(state: State, name: string): Float32Array {
+    return state.get(name).host as Float32Array;
+  }
+
+  /** Moments by name, and the number of updates: with the weights, all that a resumed run needs. */
+  async save(): Promise<{ tensors: NamedTensors; updates: number }> {
+    const tensors = new Map<string, { shape: Shape; data: Float32Array }>();
+    for (const { name, shape } of this.trained) {
+      for (const key of [firstName(name), secondName(name)]) {
+        tensors.set(key, { shape, data: await this.moments.get(key).readFloats() });
+      }
+    }
+    return { tensors, updates: this.updates };
+  }
+
+  async restore(tensors: NamedTensors, updates: number): Promise<void> {
+    this.updates = updates;
+    for (const { name, shape } of this.trained) {
+      for (const key of [firstName(name), secondName(name)]) {
+        const saved = tensors.get(key);
+        if (saved === undefined || saved.data.length !== size(shape)) throw trainErrors.checkpointMismatch(key);
+        this.moments.set(key, await this.device.upload(saved.data.slice(), 'float32', shape));
+      }
+    }
+  }
+
+  async dispose(): Promise<void> {
+    this.moments.dispose();
+    this.sums.dispose();
+    await this.forwardBackward.dispose();
+    await this.update?.dispose();
+  }
+}
+
+/** The AdamW update of all tensors as one program. */
+function compileUpdate(device: Device, trained: readonly Trained[], settings: AdamWSettings): Promise<Program> {
+  const graph = new Graph();
+  const scalar = (name: string) => graph.input(name, 'float32', []);
+  const scalars = {
+    scale: scalar('scale'),
+    keep: scalar('keep'),
+    rate: scalar('rate'),
+    correction: scalar('correction'),
+  };
+  const outputs: Record<string, Tensor> = {};
+  for (const { name, shape, decay } of trained) {
+    const input = (key: string) => graph.input(key, 'float32', shape);
+    const [weights, first, second] = [input(name), input(firstName(name)), input(secondName(name))];
+    const keep = decay ? scalars.keep : graph.scalar(1);
+    const next = adamwOps(weights, input(gradientName(name)), first, second, settings, { ...scalars, keep });
+    outputs[name] = next.weights;
+    outputs[firstName(name)] = next.first;
+    outputs[secondName(name)] = next.second;
+  }
+  return device.compile(outputs, { carried: Object.keys(outputs) });
+}

@@ -1,0 +1,16 @@
+/** The learning rate over a run: linear warm-up, then half a cosine down to a floor. */
+export interface Schedule {
+  /** Highest learning rate. */
+  readonly peak: number;
+  readonly warmupSteps: number;
+  readonly steps: number;
+  /** Lowest learning rate as a share of the peak. */
+  readonly floor: number;
+}
+
+/** @param step from 0 */
+export function learningRate({ peak, warmupSteps, steps, floor }: Schedule, step: number): number {
+  if (step < warmupSteps) return (peak * (step + 1)) / warmupSteps;
+  const progress = Math.min(1, (step - warmupSteps) / Math.max(1, steps - warmupSteps));
+  return peak * (floor + (1 - floor) * 0.5 * (1 + Math.cos(Math.PI * progress)));
+}

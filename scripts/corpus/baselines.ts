@@ -1,0 +1,42 @@
+/**
+ * Prints what simple models need for the held-out texts, in bits per byte: gzip and xz over all texts of a kind put
+ * one after the other, and a byte 5-gram model of the training texts. Run after `npm run corpus`.
+ */
+
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import { gzipSync } from 'node:zlib';
+import { ByteNgram } from './ngram.ts';
+import { CORPUS, readRows } from './rows.ts';
+
+async function xz(bytes: Uint8Array): Promise<number> {
+  const child = spawn('xz', ['-9', '--extreme', '--stdout'], { stdio: ['pipe', 'pipe', 'inherit'] });
+  child.stdin.end(bytes);
+  return (await buffer(child.stdout)).length;
+}
+
+/** Texts of a split by kind, and `all` of them. */
+async function texts(split: 'train' | 'heldout'): Promise<Map<string, Buffer[]>> {
+  const kinds = new Map<string, Buffer[]>([['all', []]]);
+  for await (const { kind, text } of readRows(join(CORPUS, `${split}.jsonl`))) {
+    const bytes = Buffer.from(text);
+    kinds.get('all')?.push(bytes);
+    const same = kinds.get(kind);
+    if (same) same.push(bytes);
+    else kinds.set(kind, [bytes]);
+  }
+  return kinds;
+}
+
+const model = ByteNgram.train((await texts('train')).get('all') ?? [], 5);
+for (const [kind, documents] of await texts('heldout')) {
+  const whole = Buffer.concat(documents);
+  const bits = {
+    'gzip -9': 8 * gzipSync(whole, { level: 9 }).length,
+    'xz -9e': 8 * (await xz(whole)),
+    '5-gram': documents.reduce((sum, bytes) => sum + model.bits(bytes), 0),
+  };
+  const columns = Object.entries(bits).map(([name, sum]) => `${name} ${(sum / whole.length).toFixed(3)}`);
+  process.stdout.write(`${kind} (${whole.length} bytes): ${columns.join(', ')} bits per byte\n`);
+}

@@ -70,12 +70,16 @@ export interface TensorLocation extends TensorInfo {
 
 /** The open, complete and checked weights of a model. */
 export class Weights {
-  /** @param files one open file for each expected tensor; closed together with the weights */
+  private readonly names: ReadonlySet<string>;
+
+  /** @param files the open file of each tensor, and of those that do not matter; closed together with the weights */
   constructor(
     readonly folder: string,
     readonly tensors: readonly ExpectedTensor[],
     private readonly files: ReadonlyMap<string, SafetensorsFile>,
-  ) {}
+  ) {
+    this.names = new Set(tensors.map(({ name }) => name));
+  }
 
   /**
    * Reads one tensor as float32.
@@ -107,7 +111,7 @@ export class Weights {
 
   private file(name: string): SafetensorsFile {
     const file = this.files.get(name);
-    if (file === undefined) throw errors.unknown(this.folder, name);
+    if (file === undefined || !this.names.has(name)) throw errors.unknown(this.folder, name);
     return file;
   }
 }

@@ -1,7 +1,7 @@
 /** Checkpoints of a run: folders named by their step, with safetensors files and a state.json. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
+import type { z } from 'zod';
 import { SafetensorsFile } from '../model/safetensors.ts';
 import { type TensorToWrite, writeSafetensors } from '../model/safetensors-writer.ts';
 import { removeFolder, writeFileAtomic, writeFolderAtomic } from './atomic.ts';
@@ -9,10 +9,9 @@ import { storeErrors as errors } from './errors.ts';
 import { firstIssue } from './issue.ts';
 
 const STATE = 'state.json';
-const BEST = 'best.json';
+/** An empty file in a checkpoint that was the best when it was saved. As a part of it, it cannot be lost by itself. */
+const BEST = 'best';
 const EXTENSION = '.safetensors';
-
-const bestSchema = z.object({ step: z.number().int().nonnegative() });
 
 /** What a checkpoint is made of. */
 export interface CheckpointContent {
@@ -79,12 +78,9 @@ export class CheckpointFolder {
     return this.list().at(-1) ?? null;
   }
 
-  /** The checkpoint that was marked as the best so far, or null. */
+  /** The checkpoint that was marked as the best last, or null. */
   best(): Checkpoint | null {
-    const pointer = join(this.path, BEST);
-    if (!existsSync(pointer)) return null;
-    const { step } = readJson(pointer, bestSchema);
-    return this.list().find((checkpoint) => checkpoint.step === step) ?? null;
+    return this.list().findLast(({ path }) => existsSync(join(path, BEST))) ?? null;
   }
 
   /**
@@ -110,11 +106,11 @@ export class CheckpointFolder {
           if (!/^[\w-]+$/.test(name)) throw new RangeError(`"${name}" is not a plain file name`);
           await writeSafetensors(join(temporary, name + EXTENSION), tensors);
         }
+        if (options.best === true) await writeFileAtomic(join(temporary, BEST), '');
         await writeFileAtomic(join(temporary, STATE), `${JSON.stringify(content.state ?? null)}\n`);
       },
       { replace: true },
     );
-    if (options.best === true) await writeFileAtomic(join(this.path, BEST), `${JSON.stringify({ step })}\n`);
     const kept = new Set([step, this.best()?.step]);
     for (const old of this.list().slice(0, -keep)) if (!kept.has(old.step)) await removeFolder(old.path);
     return new Checkpoint(step, path);

@@ -29,7 +29,7 @@ export class JsonLinesWriter<R extends object = object> {
    *
    * @throws ColaError store.cannotWrite; the log is then as before
    */
-  append(record: R): void {
+  append<T extends R>(record: T): void {
     const line = Buffer.from(`${JSON.stringify(record)}\n`, 'utf8');
     this.use((fd) => {
       const before = fstatSync(fd).size;

@@ -16,10 +16,11 @@ async function xz(bytes: Uint8Array): Promise<number> {
   return (await buffer(child.stdout)).length;
 }
 
-/** Texts of a split by kind, and `all` of them. */
+/** Texts of a split by kind, generated problems aside, and `all` of them. */
 async function texts(split: 'train' | 'heldout'): Promise<Map<string, Buffer[]>> {
   const kinds = new Map<string, Buffer[]>([['all', []]]);
   for await (const { kind, text } of readRows(join(CORPUS, `${split}.jsonl`))) {
+    if (kind === 'chat') continue;
     const bytes = Buffer.from(text);
     kinds.get('all')?.push(bytes);
     const same = kinds.get(kind);

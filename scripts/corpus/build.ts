@@ -1,6 +1,6 @@
 /**
- * Builds the corpus of the small base model: fetches the pinned packages, keeps what is worth learning from, and
- * writes `.cache/corpus/{train,heldout}.jsonl`, `stats.json` and the list of sources in `assets/nano/SOURCES.md`.
+ * Builds the corpus of the small base model: fetches the pinned packages, keeps what is worth learning from, adds
+ * generated problems and writes `.cache/corpus/{train,heldout}.jsonl`, `stats.json` and the list of sources in `assets/nano/SOURCES.md`.
  * The same list gives the same bytes on every machine. Run by `npm run corpus`.
  */
 
@@ -22,6 +22,7 @@ import {
 } from './packages.ts';
 import { CORPUS, type Row, writeRows } from './rows.ts';
 import { sourcesDocument } from './sources.ts';
+import { taskRows } from './tasks.ts';
 
 /** Most text taken from one package unless its entry says otherwise, in bytes. */
 const PACKAGE_BYTES = 4_500_000;
@@ -116,7 +117,9 @@ async function main(): Promise<void> {
     process.stdout.write(`${split} ${name}@${version}: ${kept} files, ${(bytes / 1e6).toFixed(2)} MB\n`);
   }
 
+  const tasks = taskRows();
   for (const split of ['train', 'heldout'] as const) {
+    rows[split].push(...tasks[split]);
     const keyed = rows[split].map((row) => ({ row, key: orderKey(row.path) }));
     keyed.sort((a, b) => (a.key < b.key ? -1 : 1));
     rows[split] = keyed.map(({ row }) => row);
@@ -145,10 +148,13 @@ export function countKinds(rows: readonly Row[]): Record<string, { files: number
   return counts;
 }
 
-/** The share of held-out lines of 40 characters or more that stand word for word in training. */
+/** The share of held-out lines of 40 characters or more, generated problems aside, that stand word for word in training. */
 function sharedLongLines(train: readonly Row[], heldout: readonly Row[]): number {
   const long = (rows: readonly Row[]): string[] =>
-    rows.flatMap(({ text }) => text.split('\n').map((line) => line.trim())).filter((line) => line.length >= 40);
+    rows
+      .filter(({ kind }) => kind !== 'chat')
+      .flatMap(({ text }) => text.split('\n').map((line) => line.trim()))
+      .filter((line) => line.length >= 40);
   const known = new Set(long(train));
   const lines = long(heldout);
   return lines.filter((line) => known.has(line)).length / Math.max(1, lines.length);

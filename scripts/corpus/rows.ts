@@ -7,9 +7,9 @@ import { createInterface } from 'node:readline';
 import { z } from 'zod';
 import { corpusErrors } from './errors.ts';
 
-const rowSchema = z.object({ path: z.string(), text: z.string(), kind: z.enum(['ts', 'js', 'md']) });
+const rowSchema = z.object({ path: z.string(), text: z.string(), kind: z.enum(['ts', 'js', 'md', 'chat']) });
 
-/** One document: where it is from, its text, and whether it is TypeScript, JavaScript or Markdown. */
+/** One document: where it is from, its text, and whether it is TypeScript, JavaScript, Markdown or a generated problem. */
 export type Row = z.infer<typeof rowSchema>;
 
 /** The folder all of this is written to, relative to the root of the project. */

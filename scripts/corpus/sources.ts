@@ -29,7 +29,8 @@ export function sourcesDocument(reports: readonly PackageReport[], train: Counts
 Written by \`npm run corpus\` from \`scripts/corpus/packages.json\`. All texts are from published npm packages under
 permissive licences (MIT, ISC, Apache-2.0, BSD, 0BSD, or a choice that includes one of them). Generated and minified
 files, translation tables, change logs, near-duplicates, licence headers and lines that look like credentials or
-addresses were left out. The held-out packages are by other authors than the training packages.
+addresses were left out. The held-out packages are by other authors than the training packages. \`chat\` texts are
+countdown and arithmetic problems of this project's own generators; the held-out ones are of their test side.
 
 Training: ${summary(train)}.
 Held out: ${summary(heldout)}.

@@ -10,7 +10,7 @@ import { learnBpe } from './bpe.ts';
 import { ADDED_TOKENS, SPLIT, tokenizerConfig, tokenizerFile, VOCABULARY } from './format.ts';
 
 /** Most bytes of each kind the merges are learnt from. */
-const SAMPLE = { ts: 17e6, js: 10e6, md: 3e6 };
+const SAMPLE = { ts: 17e6, js: 10e6, md: 3e6, chat: 0 };
 /** Most bytes taken from one package, so that no project's own words become tokens. */
 const PACKAGE_SAMPLE = 800_000;
 

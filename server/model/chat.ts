@@ -37,7 +37,11 @@ export class ChatTemplate {
    * @param config tokenizer_config.json, for the names of the special tokens
    * @param file what to call the template's file in errors
    */
-  constructor(source: string, config: TokenizerConfig, file: string) {
+  constructor(
+    readonly source: string,
+    config: TokenizerConfig,
+    file: string,
+  ) {
     try {
       this.template = new Template(source);
     } catch (cause) {

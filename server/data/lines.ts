@@ -1,0 +1,68 @@
+/** The lines of a file of any size, in constant memory. */
+import { createReadStream } from 'node:fs';
+import { dataErrors } from './errors.ts';
+
+export const DEFAULT_LINE_LIMIT = 16 * 1024 * 1024;
+
+export interface Line {
+  /** Counts from 1. */
+  readonly number: number;
+  /** Bytes from the start of the file. */
+  readonly offset: number;
+  /** Length in bytes, with the line end. */
+  readonly length: number;
+  /** The bytes with the line end; `undefined` for a line beyond the limit. */
+  readonly bytes: Buffer | undefined;
+}
+
+/** Whether a line has nothing but white space. */
+export function isBlank(bytes: Uint8Array): boolean {
+  return bytes.every((byte) => byte === 0x20 || (byte >= 0x09 && byte <= 0x0d));
+}
+
+/**
+ * Yields every line of `file`; a byte order mark at the start is no part of the first. Throws `data.missingFile`.
+ *
+ * @param limit bytes of the longest line that is kept
+ */
+export async function* readLines(file: string, limit: number = DEFAULT_LINE_LIMIT): AsyncGenerator<Line> {
+  let number = 1;
+  let offset = 0;
+  let length = 0;
+  let kept: Buffer[] = [];
+  const finish = (): Line => {
+    const line = { number, offset, length, bytes: length > limit ? undefined : Buffer.concat(kept) };
+    number++;
+    offset += length;
+    length = 0;
+    kept = [];
+    return line;
+  };
+  const take = (part: Buffer): void => {
+    length += part.length;
+    if (length > limit) kept = [];
+    else kept.push(part);
+  };
+  const stream = createReadStream(file, { highWaterMark: 256 * 1024 });
+  try {
+    for await (const chunk of stream as AsyncIterable<Buffer>) {
+      let from = 0;
+      if (number === 1 && length === 0 && offset === 0 && chunk[0] === 0xef && chunk[1] === 0xbb && chunk[2] === 0xbf) {
+        from = 3;
+        offset = 3;
+      }
+      for (let end = chunk.indexOf(0x0a, from); end !== -1; end = chunk.indexOf(0x0a, from)) {
+        take(chunk.subarray(from, end + 1));
+        yield finish();
+        from = end + 1;
+      }
+      if (from < chunk.length) take(chunk.subarray(from));
+    }
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === undefined) throw cause;
+    throw dataErrors.missingFile(file, cause);
+  } finally {
+    stream.destroy();
+  }
+  if (length > 0) yield finish();
+}

@@ -1,0 +1,155 @@
+/** Data sets as streams of rows, in constant memory. */
+import { join } from 'node:path';
+import { ColaError } from '../errors.ts';
+import { dataErrors } from './errors.ts';
+import { DEFAULT_LINE_LIMIT, isBlank, readLines } from './lines.ts';
+import {
+  type ColumnMap,
+  type ColumnPlan,
+  decodeUtf8,
+  parseObject,
+  planFrom,
+  planOf,
+  type Row,
+  RowReport,
+  rowFrom,
+} from './rows.ts';
+import { listWorkspace } from './workspace.ts';
+
+/** Where rows come from. */
+export type Source =
+  /** A file of JSON objects, one a line. Without `columns` the first row decides: messages, prompt or text. */
+  | { readonly kind: 'jsonl'; readonly file: string; readonly columns?: ColumnMap }
+  /** Plain text: each file is a row, a large one several. */
+  | { readonly kind: 'text'; readonly files: readonly string[] }
+  /** The text files of a folder that match the patterns, without those that git ignores. */
+  | { readonly kind: 'workspace'; readonly root: string; readonly globs: readonly string[] };
+
+export interface ReadOptions {
+  /** Leave out rows that cannot be used, and count them, instead of stopping at the first. Default false. */
+  readonly skipBadRows?: boolean;
+  /** Bytes of the longest line. Default 16 MiB. */
+  readonly maxLineBytes?: number;
+  /** Filled in while reading. */
+  readonly report?: RowReport;
+}
+
+/** A text file is cut at the next line end after so many bytes, so that no row grows without bound. */
+const TEXT_ROW_BYTES = 1024 * 1024;
+/** Git's measure: a file with a zero byte near its start is not text. */
+const BINARY_PROBE_BYTES = 8000;
+
+/** The files a source reads, in order. */
+export function sourceFiles(source: Source): string[] {
+  switch (source.kind) {
+    case 'jsonl':
+      return [source.file];
+    case 'text':
+      return [...source.files];
+    case 'workspace':
+      return listWorkspace(source.root, source.globs).map((path) => join(source.root, path));
+  }
+}
+
+/** What a source is called in errors about all of it. */
+function nameOf(source: Source): string {
+  return source.kind === 'jsonl' ? source.file : source.kind === 'workspace' ? source.root : source.files.join(', ');
+}
+
+/**
+ * Every row of a source, in its order. Errors name file and line: `data.missingFile`, `data.emptyFile`, `data.brokenJson`,
+ * `data.missingColumn`, `data.wrongType`, `data.lineTooLong`, `data.notUtf8` and so on, and `data.noUsableRows` at the end
+ * where there was none.
+ */
+export async function* readRows(source: Source, options: ReadOptions = {}): AsyncGenerator<Row> {
+  const report = options.report ?? new RowReport();
+  const before = report.used;
+  const rows =
+    source.kind === 'jsonl'
+      ? readJsonl(source.file, source.columns, options, report)
+      : readTexts(source, options, report);
+  for await (const row of rows) {
+    report.used++;
+    yield row;
+  }
+  if (report.used === before) throw dataErrors.noUsableRows(nameOf(source), report.describe());
+}
+
+async function* readJsonl(
+  file: string,
+  columns: ColumnMap | undefined,
+  { skipBadRows = false, maxLineBytes = DEFAULT_LINE_LIMIT }: ReadOptions,
+  report: RowReport,
+): AsyncGenerator<Row> {
+  let plan: ColumnPlan | undefined = columns === undefined ? undefined : planOf(columns);
+  let empty = true;
+  for await (const { bytes, number } of readLines(file, maxLineBytes)) {
+    if (bytes !== undefined && isBlank(bytes)) continue;
+    empty = false;
+    let row: Row;
+    try {
+      if (bytes === undefined) throw dataErrors.lineTooLong(file, number, maxLineBytes);
+      const object = parseObject(bytes, file, number);
+      plan ??= planFrom(object, file, number);
+      row = rowFrom(object, plan, file, number);
+    } catch (error) {
+      if (!skipBadRows) throw error;
+      report.skip(error);
+      continue;
+    }
+    yield row;
+  }
+  if (empty) throw dataErrors.emptyFile(file);
+}
+
+async function* readTexts(
+  source: Source,
+  { skipBadRows = false, maxLineBytes = DEFAULT_LINE_LIMIT }: ReadOptions,
+  report: RowReport,
+): AsyncGenerator<Row> {
+  for (const file of sourceFiles(source)) {
+    try {
+      yield* readText(file, maxLineBytes);
+    } catch (error) {
+      // Folders hold empty files and images as a matter of course.
+      const expected = error instanceof ColaError && /^data\.(emptyFile|binaryFile)$/.test(error.id);
+      if (!skipBadRows && !(expected && source.kind === 'workspace')) throw error;
+      report.skip(error);
+    }
+  }
+}
+
+async function* readText(file: string, maxLineBytes: number): AsyncGenerator<Row> {
+  let lines: Buffer[] = [];
+  let size = 0;
+  let first = 1;
+  let blank = true;
+  const finish = (): Row => {
+    const text = decodeUtf8(Buffer.concat(lines), file, first);
+    lines = [];
+    size = 0;
+    blank = true;
+    return { kind: 'text', text, columns: { file } };
+  };
+  let seen = 0;
+  let empty = true;
+  for await (const { bytes, number, length } of readLines(file, maxLineBytes)) {
+    if (bytes === undefined) throw dataErrors.lineTooLong(file, number, maxLineBytes);
+    if (seen < BINARY_PROBE_BYTES && bytes.subarray(0, BINARY_PROBE_BYTES - seen).includes(0))
+      throw dataErrors.binaryFile(file);
+    seen += length;
+    if (lines.length === 0) first = number;
+    lines.push(bytes);
+    size += length;
+    if (blank && !isBlank(bytes)) blank = false;
+    if (size >= TEXT_ROW_BYTES && !blank) {
+      empty = false;
+      yield finish();
+    }
+  }
+  if (lines.length > 0 && !blank) {
+    empty = false;
+    yield finish();
+  }
+  if (empty) throw dataErrors.emptyFile(file);
+}

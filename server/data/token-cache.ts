@@ -1,0 +1,226 @@
+/**
+ * Tokens of a data set on disk, made once: `<key>.bin` with the ids one after another (uint16 or uint32, little-endian, EOS
+ * behind every document) and `<key>.json` about them. The key is a hash of the files, the tokenizer and the settings, so a
+ * change of any makes another pair. The .json is renamed into place last: where it is, the .bin is whole.
+ */
+import { createHash, randomUUID } from 'node:crypto';
+import { closeSync, createReadStream, fstatSync, openSync, readSync } from 'node:fs';
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import { z } from 'zod';
+import type { ChatTemplate } from '../model/chat.ts';
+import type { Tokenizer } from '../model/tokenizer.ts';
+import { dataErrors } from './errors.ts';
+import { type Row, RowReport } from './rows.ts';
+import { type ReadOptions, readRows, type Source, sourceFiles } from './sources.ts';
+import type { TokenSource } from './token-stream.ts';
+
+const FORMAT = 1;
+/** Tokens are written in pieces of about this many bytes. */
+const WRITE_BYTES = 1024 * 1024;
+
+const cacheInfo = z.strictObject({
+  format: z.literal(FORMAT),
+  key: z.string(),
+  type: z.enum(['uint16', 'uint32']),
+  tokens: z.int().min(1),
+  documents: z.int().min(1),
+  /** Rows left out, by reason. */
+  skipped: z.record(z.string(), z.int()),
+});
+export type CacheInfo = z.infer<typeof cacheInfo>;
+
+export interface CacheRequest {
+  readonly source: Source;
+  readonly tokenizer: Tokenizer;
+  /** Put behind every document. */
+  readonly eosId: number;
+  /** Where the files are kept; made if need be. */
+  readonly folder: string;
+  /** For rows of messages. */
+  readonly template?: ChatTemplate;
+  readonly read?: Omit<ReadOptions, 'report'>;
+  readonly signal?: AbortSignal;
+  /** Called now and then with the number of tokens so far. */
+  readonly onProgress?: (tokens: number) => void;
+}
+
+/** Token ids of a row: its text, its prompt and response one after the other, or its conversation. Throws `data.noTemplate`. */
+export function encodeRow(
+  row: Row,
+  tokenizer: Tokenizer,
+  template?: ChatTemplate,
+): { ids: Int32Array; responseMask: Uint8Array } {
+  const encode = (text: string) => tokenizer.encode(text, { addSpecialTokens: false });
+  switch (row.kind) {
+    case 'text': {
+      const ids = encode(row.text);
+      return { ids, responseMask: new Uint8Array(ids.length).fill(1) };
+    }
+    case 'prompt': {
+      // Apart, as in generation: a token must not reach across the border.
+      const prompt = encode(row.prompt);
+      const response = encode(row.response ?? '');
+      const ids = new Int32Array(prompt.length + response.length);
+      ids.set(prompt);
+      ids.set(response, prompt.length);
+      return { ids, responseMask: new Uint8Array(ids.length).fill(1, prompt.length) };
+    }
+    case 'chat':
+      if (template === undefined) throw dataErrors.noTemplate();
+      return template.encode(row.messages, tokenizer);
+  }
+}
+
+/** The tokens of a cache. Reads from the file, whatever its size. Close it when done. */
+export class TokenFile implements TokenSource {
+  private readonly handle: number;
+  private readonly width: 2 | 4;
+
+  /** Throws `data.missingFile` where the file is absent or not of the length `info` says. */
+  constructor(
+    file: string,
+    readonly info: CacheInfo,
+  ) {
+    this.width = info.type === 'uint16' ? 2 : 4;
+    try {
+      this.handle = openSync(file, 'r');
+    } catch (cause) {
+      throw dataErrors.missingFile(file, cause);
+    }
+    const { size } = fstatSync(this.handle);
+    if (size !== info.tokens * this.width) {
+      closeSync(this.handle);
+      throw dataErrors.missingFile(file, new Error(`it has ${size} bytes instead of ${info.tokens * this.width}`));
+    }
+  }
+
+  get length(): number {
+    return this.info.tokens;
+  }
+
+  read(start: number, target: Int32Array): void {
+    const ids = this.width === 2 ? new Uint16Array(target.length) : new Uint32Array(target.length);
+    readSync(this.handle, ids, 0, ids.byteLength, start * this.width);
+    target.set(ids);
+  }
+
+  close(): void {
+    closeSync(this.handle);
+  }
+}
+
+async function keyOf(request: CacheRequest): Promise<string> {
+  const { source, tokenizer, eosId, template, read } = request;
+  const hash = createHash('sha256');
+  const settings = source.kind === 'jsonl' ? { columns: source.columns } : {};
+  const { skipBadRows = false, maxLineBytes } = read ?? {};
+  hash.update(
+    JSON.stringify([
+      FORMAT,
+      source.kind,
+      settings,
+      tokenizer.fingerprint,
+      eosId,
+      template?.source,
+      skipBadRows,
+      maxLineBytes,
+    ]),
+  );
+  const root = source.kind === 'workspace' ? source.root : '';
+  for (const file of sourceFiles(source)) {
+    request.signal?.throwIfAborted();
+    // In a folder the names say what there is; a single file is its contents wherever it lies.
+    hash.update(`\0${root === '' ? '' : relative(root, file)}\0`);
+    const contents = createHash('sha256');
+    try {
+      for await (const chunk of createReadStream(file) as AsyncIterable<Buffer>) contents.update(chunk);
+    } catch (cause) {
+      throw dataErrors.missingFile(file, cause);
+    }
+    hash.update(contents.digest());
+  }
+  return hash.digest('hex').slice(0, 32);
+}
+
+async function openCached(folder: string, key: string): Promise<TokenFile | undefined> {
+  try {
+    const info = cacheInfo.parse(JSON.parse(await readFile(join(folder, `${key}.json`), 'utf8')));
+    return new TokenFile(join(folder, `${key}.bin`), info);
+  } catch {
+    // Absent, damaged or of another format: made anew.
+    return undefined;
+  }
+}
+
+/**
+ * The tokens of a data set, from the cache or freshly made.
+ * Throws what `readRows` and the encoding throw, `data.cacheNotWritable`, and the signal's reason.
+ */
+export async function cachedTokens(request: CacheRequest): Promise<TokenFile> {
+  const { folder, tokenizer } = request;
+  const key = await keyOf(request);
+  const cached = await openCached(folder, key);
+  if (cached !== undefined) return cached;
+
+  const type = tokenizer.vocabSize <= 0x10000 ? 'uint16' : 'uint32';
+  const mine = join(folder, `${key}.${randomUUID()}`);
+  const report = new RowReport();
+  let tokens = 0;
+  const write = async (file: string, fill: (append: (bytes: Uint8Array) => Promise<void>) => Promise<void>) => {
+    const handle = await open(file, 'w').catch((cause: unknown) => {
+      throw dataErrors.cacheNotWritable(folder, cause);
+    });
+    try {
+      await fill((bytes) =>
+        handle.writeFile(bytes).catch((cause: unknown) => {
+          throw dataErrors.cacheNotWritable(folder, cause);
+        }),
+      );
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  };
+  await mkdir(folder, { recursive: true }).catch((cause: unknown) => {
+    throw dataErrors.cacheNotWritable(folder, cause);
+  });
+  try {
+    await write(`${mine}.bin`, async (append) => {
+      let waiting: Uint8Array[] = [];
+      let size = 0;
+      for await (const row of readRows(request.source, { ...request.read, report })) {
+        request.signal?.throwIfAborted();
+        const { ids } = encodeRow(row, tokenizer, request.template);
+        const stored = type === 'uint16' ? new Uint16Array(ids.length + 1) : new Uint32Array(ids.length + 1);
+        stored.set(ids);
+        stored[ids.length] = request.eosId;
+        tokens += stored.length;
+        waiting.push(new Uint8Array(stored.buffer));
+        size += stored.byteLength;
+        if (size < WRITE_BYTES) continue;
+        await append(Buffer.concat(waiting));
+        waiting = [];
+        size = 0;
+        request.onProgress?.(tokens);
+      }
+      await append(Buffer.concat(waiting));
+      request.onProgress?.(tokens);
+    });
+    const info: CacheInfo = {
+      format: FORMAT,
+      key,
+      type,
+      tokens,
+      documents: report.used,
+      skipped: Object.fromEntries(report.skipped),
+    };
+    await write(`${mine}.json`, (append) => append(Buffer.from(`${JSON.stringify(info)}\n`)));
+    await rename(`${mine}.bin`, join(folder, `${key}.bin`));
+    await rename(`${mine}.json`, join(folder, `${key}.json`));
+    return new TokenFile(join(folder, `${key}.bin`), info);
+  } finally {
+    await rm(`${mine}.bin`, { force: true });
+    await rm(`${mine}.json`, { force: true });
+  }
+}

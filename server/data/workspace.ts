@@ -1,0 +1,70 @@
+/** Files of a workspace by patterns, without those that git ignores. */
+import { type Dirent, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import ignore, { type Ignore } from 'ignore';
+import { Minimatch } from 'minimatch';
+import { dataErrors } from './errors.ts';
+
+/** Never text that a person wrote here, whether or not there is a .gitignore. */
+const ALWAYS_IGNORED = new Set(['.git', 'node_modules']);
+
+interface Level {
+  /** Where the .gitignore lies, from the root, with a slash behind; empty for the root. */
+  readonly base: string;
+  readonly rules: Ignore;
+}
+
+/** The last rule that speaks of a path decides, and deeper files speak last. */
+function isIgnored(levels: readonly Level[], path: string): boolean {
+  let ignored = false;
+  for (const { base, rules } of levels) {
+    const result = rules.test(path.slice(base.length));
+    if (result.ignored) ignored = true;
+    else if (result.unignored) ignored = false;
+  }
+  return ignored;
+}
+
+/**
+ * Paths of files, from `root` and with forward slashes, in a fixed order. Links are not followed.
+ *
+ * @param globs patterns such as `src/**\/*.{ts,js}`; one that begins with `!` takes files away
+ * Throws `data.missingFile` if `root` cannot be listed, `data.noFiles` if nothing matches.
+ */
+export function listWorkspace(root: string, globs: readonly string[]): string[] {
+  const matcher = (glob: string) => new Minimatch(glob, { dot: true, nocomment: true });
+  const wanted = globs.filter((glob) => !glob.startsWith('!')).map(matcher);
+  const unwanted = globs.filter((glob) => glob.startsWith('!')).map((glob) => matcher(glob.slice(1)));
+  const found: string[] = [];
+  const walk = (base: string, above: readonly Level[]): void => {
+    let entries: Dirent[];
+    try {
+      entries = readdirSync(join(root, base), { withFileTypes: true });
+    } catch (cause) {
+      throw dataErrors.missingFile(join(root, base), cause);
+    }
+    let levels = above;
+    if (entries.some((entry) => entry.name === '.gitignore' && entry.isFile())) {
+      levels = [...above, { base, rules: ignore().add(readFileSync(join(root, base, '.gitignore'), 'utf8')) }];
+    }
+    // The order of a directory differs between systems.
+    entries.sort((a, b) => (a.name < b.name ? -1 : 1));
+    for (const entry of entries) {
+      const path = base + entry.name;
+      if (ALWAYS_IGNORED.has(entry.name)) continue;
+      if (entry.isDirectory()) {
+        if (!isIgnored(levels, `${path}/`)) walk(`${path}/`, levels);
+      } else if (
+        entry.isFile() &&
+        wanted.some((glob) => glob.match(path)) &&
+        !unwanted.some((glob) => glob.match(path)) &&
+        !isIgnored(levels, path)
+      ) {
+        found.push(path);
+      }
+    }
+  };
+  walk('', []);
+  if (found.length === 0) throw dataErrors.noFiles(root, globs);
+  return found;
+}

@@ -20,6 +20,8 @@ export interface CompileOptions {
   readonly carried?: readonly string[];
   /** Names of outputs that stay on the device, where the device can keep them. */
   readonly resident?: readonly string[];
+  /** Refuse to compile if any node would run on the CPU beside an accelerator. */
+  readonly strict?: boolean;
 }
 
 export interface DeviceOptions {
@@ -80,7 +82,7 @@ export class Device {
     const carried = new Set(options.carried ?? []);
     const resident = new Set(this.resident ? [...carried, ...(options.resident ?? [])] : []);
     const frozen = options.frozen ?? new Map<string, Float32Array>();
-    const sessionOptions = this.sessionOptions(Object.keys(outputs), resident);
+    const sessionOptions = this.sessionOptions(Object.keys(outputs), resident, options.strict ?? false);
     let bytes = 0;
     for (const value of frozen.values()) bytes += value.byteLength;
     try {
@@ -134,6 +136,7 @@ export class Device {
   private sessionOptions(
     outputs: readonly string[],
     resident: ReadonlySet<string>,
+    strict: boolean,
   ): ort.InferenceSession.SessionOptions {
     const threads = this.options.threads ?? availableParallelism();
     const options: ort.InferenceSession.SessionOptions = {
@@ -142,6 +145,7 @@ export class Device {
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
       logSeverityLevel: 4,
+      ...(strict && this.name !== 'cpu' ? { extra: { session: { disable_cpu_ep_fallback: '1' } } } : {}),
     };
     if (!this.resident) return options;
     // Locations are applied by position, so every output is listed, in the order of the fetches.

@@ -102,10 +102,19 @@ export const mean = (x: Tensor, axes?: readonly number[], keep = false) => reduc
 /** Maximum over `axes`. It has no gradient: it is used to shift exponents, where the gradient cancels. */
 export const max = (x: Tensor, axes?: readonly number[], keep = false) => reduce('ReduceMax', x, axes, keep);
 
-/** Index of the largest entry along the last axis, the lowest among equals: `[..., n] -> [...]`, int32. */
+/**
+ * Index of the largest entry along the last axis, the lowest among equals: `[..., n] -> [...]`, int32. It is the least
+ * index whose entry equals the maximum: ArgMax returns int64, and a Cast from int64 would leave the GPU.
+ */
 export function argmax(x: Tensor): Tensor {
-  const attributes = { axis: { int: -1 }, keepdims: { int: 0 } };
-  return cast(x.graph.node('ArgMax', [x], 'int64', x.shape.slice(0, -1), attributes), 'int32');
+  const n = x.shape[x.shape.length - 1];
+  const iota = x.graph.constant(
+    Int32Array.from({ length: n }, (_, i) => i),
+    'int32',
+    [n],
+  );
+  // A row of NaN equals nothing and gets the last index, so that what is looked up with it exists.
+  return reduce('ReduceMin', where(equal(x, max(x, [-1], true)), iota, x.graph.scalar(n - 1, 'int32')), [-1], false);
 }
 
 /** Softmax along the last axis. */
@@ -137,7 +146,8 @@ export function reshape(x: Tensor, shape: readonly number[]): Tensor {
   const unknown = shape.indexOf(-1);
   const known = size(shape.filter((d) => d !== -1));
   const full = unknown < 0 ? [...shape] : shape.map((d) => (d === -1 ? size(x.shape) / known : d));
-  if (size(full) !== size(x.shape)) throw new GraphError(`reshape: [${x.shape}] to [${shape}]`);
+  if (!full.every(Number.isInteger) || size(full) !== size(x.shape))
+    throw new GraphError(`reshape: [${x.shape}] to [${shape}]`);
   if (sameShape(full, x.shape)) return x;
   return x.graph.node('Reshape', [x, x.graph.int64s(full)], x.dtype, full);
 }
@@ -187,8 +197,10 @@ export function concat(parts: readonly Tensor[], axis: number): Tensor {
   return first.graph.node('Concat', parts, first.dtype, shape, { axis: { int: a } });
 }
 
-/** Rows of `table` `[V, ...]` by index: ids `[...]` int32 or int64 -> `[...ids, ...]`. */
+/** Rows of `table` `[V, ...]` by index: ids `[...]` int32 -> `[...ids, ...]`. */
 export function gather(table: Tensor, ids: Tensor): Tensor {
+  // With int64 the gradient would leave the GPU.
+  if (ids.dtype !== 'int32') throw new GraphError(`gather: ids are int32, not ${ids.dtype}`);
   const shape = [...ids.shape, ...table.shape.slice(1)];
   return table.graph.node('Gather', [table, ids], table.dtype, shape, { axis: { int: 0 } });
 }
@@ -218,7 +230,7 @@ export function addAt(base: Tensor, ids: Tensor, update: Tensor): Tensor {
 export function sumRows(ids: Tensor, rows: Tensor, count: number): Tensor {
   const [n, d] = rows.shape;
   const g = rows.graph;
-  const index = expand(reshape(cast(ids, 'int32'), [n, 1]), [n, d]);
+  const index = expand(reshape(ids, [n, 1]), [n, d]);
   const zeros = expand(g.scalar(0), [count, d]);
   const attributes = { axis: { int: 0 }, reduction: { string: 'add' } };
   return g.node('ScatterElements', [zeros, index, rows], 'float32', [count, d], attributes);

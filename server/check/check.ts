@@ -1,0 +1,20 @@
+import { ColaModel } from '../cola/model.ts';
+import type { Device } from '../device/device.ts';
+import { LanguageModel } from '../model/language-model.ts';
+import { checkBase } from './base.ts';
+import { checkCola } from './cola.ts';
+import { Comparer, type Comparison } from './comparison.ts';
+import { Reference } from './reference.ts';
+
+/**
+ * Compares this engine on a device with the reference values in a model folder.
+ *
+ * @throws whatever loading the folder throws, and check.*
+ */
+export async function checkFolder(folder: string, device: Device): Promise<Comparison[]> {
+  using reference = Reference.open(folder);
+  const comparer = new Comparer();
+  if (ColaModel.exists(folder)) await checkCola(device, await ColaModel.load(folder), reference, comparer);
+  else await checkBase(device, await LanguageModel.load(folder), reference, comparer);
+  return comparer.results;
+}

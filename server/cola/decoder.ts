@@ -1,0 +1,185 @@
+/**
+ * Decoding with latent actions. One step is one run: base, policy, choice of the action, world model, choice of the
+ * token. The action is argmax(l_pi / temperature + bias): a bias of zeros is greedy, Gumbel noise is an exact sample, a
+ * large number on one code forces it, minus a large number bans it; each row has its own.
+ */
+import type { Device } from '../device/device.ts';
+import type { State } from '../device/program.ts';
+import * as ops from '../graph/ops.ts';
+import type { Graph, Tensor } from '../graph/tensor.ts';
+import { hiddenStates } from '../model/base.ts';
+import { rowsOf } from '../model/block.ts';
+import type { ModelConfig } from '../model/config.ts';
+import { type KeyValueCache, type StepGraph, Stepper } from '../model/step.ts';
+import type { ColaConfig } from './config.ts';
+import type { ColaModel } from './model.ts';
+import { codebook, headLogits, headTrunk, stateValue, worldModel, worldModelAll } from './modules.ts';
+
+/** Large enough to decide against any logit, small enough to add to one without losing it. */
+export const forced = 1e6;
+
+/** What a step returns besides action and token. */
+export interface StepParts {
+  /** h of every new token, `[B,T,d]`: what the policy update trains on. */
+  readonly hidden?: boolean;
+  /** V of the last state, from the value head. */
+  readonly value?: boolean;
+  /** Q(s, .) of the last state `[B,N]`. */
+  readonly q?: boolean;
+  /** For every code the token it leads to, `[B,N]`, and that token's log-probability. */
+  readonly preview?: boolean;
+}
+
+/**
+ * The fused step as a graph. Inputs beside the step's own: `action_bias [B,N]`, `temperature []`.
+ * Outputs: `action [B]`, `token [B]`, `policy_logits [B,N]`, and what `parts` asks for.
+ */
+export function fusedStep(config: ModelConfig, cola: ColaConfig, parts: StepParts): StepGraph {
+  const heads = parts.q === true ? 2 : 1;
+  return {
+    cachedBlocks: config.layers + heads * cola.policyLayers,
+    build(graph, inputs) {
+      const { h, caches } = hiddenStates(
+        graph,
+        config,
+        inputs.ids,
+        inputs.context,
+        inputs.caches.slice(0, config.layers),
+      );
+      const policy = headTrunk(graph, config, cola, 'policy', h, inputs.context, inputs.caches.slice(config.layers));
+      const state = rowsOf(h, inputs.last);
+      const trunk = rowsOf(policy.trunk, inputs.last);
+      const logits = headLogits(graph, config, cola, 'policy', trunk);
+      const updated = [...caches, ...policy.caches];
+      const outputs: Record<string, Tensor> = { ...choice(graph, config, cola, state, logits), policy_logits: logits };
+      if (parts.hidden === true) outputs.hidden = h;
+      if (parts.value === true) outputs.value = stateValue(graph, config, trunk);
+      if (parts.preview === true) Object.assign(outputs, preview(graph, config, cola, state));
+      if (parts.q === true) {
+        const q = headTrunk(
+          graph,
+          config,
+          cola,
+          'q',
+          h,
+          inputs.context,
+          inputs.caches.slice(config.layers + cola.policyLayers),
+        );
+        outputs.q = headLogits(graph, config, cola, 'q', rowsOf(q.trunk, inputs.last));
+        updated.push(...q.caches);
+      }
+      return { outputs, caches: updated };
+    },
+  };
+}
+
+function choice(
+  graph: Graph,
+  config: ModelConfig,
+  cola: ColaConfig,
+  state: Tensor,
+  logits: Tensor,
+): { action: Tensor; token: Tensor } {
+  const bias = graph.input('action_bias', 'float32', logits.shape);
+  const temperature = graph.input('temperature', 'float32', []);
+  const action = ops.argmax(ops.add(ops.div(logits, temperature), bias));
+  const c = ops.gather(codebook(graph, config, cola), action);
+  return { action, token: ops.argmax(worldModel(graph, config, cola, state, c)) };
+}
+
+function preview(graph: Graph, config: ModelConfig, cola: ColaConfig, state: Tensor): Record<string, Tensor> {
+  const logits = worldModelAll(graph, config, cola, state);
+  const tokens = ops.argmax(logits);
+  return { next_tokens: tokens, next_probabilities: ops.pick(ops.softmax(logits), tokens) };
+}
+
+/** What came out of one step, on the host. */
+export interface StepResult {
+  readonly action: Int32Array;
+  readonly token: Int32Array;
+  /** `[B,N]`. */
+  readonly policyLogits: Float32Array;
+  /** `[B,T,d]`. */
+  readonly hidden?: Float32Array;
+  readonly value?: Float32Array;
+  readonly q?: Float32Array;
+  readonly nextTokens?: Int32Array;
+  readonly nextProbabilities?: Float32Array;
+}
+
+export interface DecoderOptions {
+  readonly parts?: StepParts;
+  /** Weights that change while the decoder lives, such as a policy in training; the others are compiled in. */
+  readonly live?: readonly State[];
+}
+
+export class Decoder {
+  private readonly stepper: Stepper;
+  readonly parts: StepParts;
+  readonly numCodes: number;
+
+  /** @throws cola.missing */
+  constructor(device: Device, model: ColaModel, options: DecoderOptions = {}) {
+    this.parts = options.parts ?? {};
+    this.numCodes = model.config.numCodes;
+    model.require(
+      'world',
+      'policy',
+      ...(this.parts.value === true ? (['value'] as const) : []),
+      ...(this.parts.q === true ? (['q'] as const) : []),
+    );
+    const live = options.live ?? [];
+    const frozen = new Map([...model.allWeights].filter(([name]) => !live.some((state) => state.has(name))));
+    this.stepper = new Stepper(
+      device,
+      model.base.config,
+      fusedStep(model.base.config, model.config, this.parts),
+      live,
+      frozen,
+    );
+  }
+
+  /** An empty cache for B sequences of at most `tokens` tokens. */
+  cache(batch: number, tokens: number): Promise<KeyValueCache> {
+    return this.stepper.cache(batch, tokens);
+  }
+
+  select(from: KeyValueCache, rows: readonly number[], tokens: number): Promise<KeyValueCache> {
+    return this.stepper.select(from, rows, tokens);
+  }
+
+  /**
+   * Reads the new tokens of every row, then chooses one action and one token per row. The chosen token is not read yet.
+   *
+   * @param bias `[B,N]`; greedy if not given
+   */
+  async step(
+    cache: KeyValueCache,
+    tokens: readonly ArrayLike<number>[],
+    bias?: Float32Array,
+    temperature = 1,
+  ): Promise<StepResult> {
+    const feeds = {
+      action_bias: bias ?? new Float32Array(cache.batch * this.numCodes),
+      temperature: Float32Array.of(temperature),
+    };
+    const out = await this.stepper.advance(cache, tokens, feeds);
+    const floats = async (name: string) => (name in out ? { [name]: await out[name].readFloats() } : {});
+    const parts = { ...(await floats('hidden')), ...(await floats('value')), ...(await floats('q')) };
+    const result: StepResult = {
+      action: await out.action.readInts(),
+      token: await out.token.readInts(),
+      policyLogits: await out.policy_logits.readFloats(),
+      ...parts,
+      ...('next_tokens' in out
+        ? { nextTokens: await out.next_tokens.readInts(), nextProbabilities: await out.next_probabilities.readFloats() }
+        : {}),
+    };
+    for (const buffer of Object.values(out)) buffer.release();
+    return result;
+  }
+
+  dispose(): Promise<void> {
+    return this.stepper.dispose();
+  }
+}

@@ -1,0 +1,174 @@
+/** The losses of CoLA as graphs. Exact definitions: test/fixtures/cola/README.md, sections 5 to 8. */
+import { crossEntropy, logSoftmax, maskedMean, oneHot, rowMean } from '../graph/functions.ts';
+import * as ops from '../graph/ops.ts';
+import { type Graph, size, type Tensor } from '../graph/tensor.ts';
+import { nextTokens } from '../model/base.ts';
+import type { AttentionContext } from '../model/block.ts';
+import type { ModelConfig } from '../model/config.ts';
+import type { ColaConfig } from './config.ts';
+import { codebook, headOn, inverseDynamics, straightThrough, worldModel } from './modules.ts';
+
+export interface ControlSettings {
+  /** tau of the Gumbel softmax. */
+  readonly tau: number;
+  /** beta of the entropy term. */
+  readonly beta: number;
+  /** Weight of the entropy of the batch's mean code distribution; 0 is the paper. */
+  readonly balance: number;
+}
+
+export interface ControlLoss {
+  readonly loss: Tensor;
+  readonly prediction: Tensor;
+  readonly regulariser: Tensor;
+  /** l_I `[B,T-1,N]`. */
+  readonly idmLogits: Tensor;
+  /** g `[B,T-1,N]`. */
+  readonly soft: Tensor;
+  /** argmax g, int32 `[B,T-1]`. */
+  readonly actions: Tensor;
+  /** `[B,T-1,V]`. */
+  readonly logits: Tensor;
+}
+
+const flat = (x: Tensor, last: number) => ops.reshape(x, [size(x.shape) / last, last]);
+
+/**
+ * Stage 1, joint inverse dynamics and world model (paper, equation 3): L_pred + beta L_reg, with the code drawn by
+ * straight-through Gumbel softmax.
+ *
+ * @param h `[B,T,d]`, a constant
+ * @param ids int32 `[B,T]`
+ * @param gumbel float32 `[B,T,N]`; row t goes with the action at t, the last row is unused
+ */
+export function controlLoss(
+  graph: Graph,
+  config: ModelConfig,
+  cola: ColaConfig,
+  h: Tensor,
+  ids: Tensor,
+  gumbel: Tensor,
+  context: AttentionContext,
+  settings: ControlSettings,
+): ControlLoss {
+  const [batch, length] = ids.shape;
+  const idmLogits = inverseDynamics(graph, config, cola, h, context);
+  const noisy = ops.add(idmLogits, ops.slice(gumbel, 1, 0, length - 1));
+  const soft = ops.softmax(ops.mul(noisy, 1 / settings.tau));
+  const actions = ops.argmax(noisy);
+  const hard = straightThrough(oneHot(actions, cola.numCodes), soft);
+  const c = ops.matmul(hard, codebook(graph, config, cola));
+  const logits = worldModel(graph, config, cola, ops.slice(h, 1, 0, length - 1), c);
+  const prediction = ops.mean(crossEntropy(logits, ops.slice(ids, 1, 1, length)));
+  const regulariser = ops.div(ops.sum(ops.mul(soft, ops.log(ops.add(soft, 1e-8)))), batch * (length - 1));
+  let loss = ops.add(prediction, ops.mul(regulariser, settings.beta));
+  if (settings.balance > 0) {
+    const share = ops.mean(flat(ops.softmax(idmLogits), cola.numCodes), [0]);
+    const negativeEntropy = ops.sum(ops.mul(share, ops.log(ops.add(share, 1e-8))));
+    loss = ops.add(loss, ops.mul(negativeEntropy, settings.balance));
+  }
+  return { loss, prediction, regulariser, idmLogits, soft, actions, logits };
+}
+
+/**
+ * Behaviour cloning of the policy (paper, equation 4): cross entropy against the inverse dynamics' argmax.
+ *
+ * @param policyLogits `[B,T,N]`
+ * @param actions int32 `[B,T-1]`
+ * @param mask float32 `[B,T-1]`: which positions count; all, if not given
+ */
+export function cloneLoss(policyLogits: Tensor, actions: Tensor, mask?: Tensor): Tensor {
+  const losses = crossEntropy(ops.slice(policyLogits, 1, 0, actions.shape[1]), actions);
+  return mask === undefined ? ops.mean(losses) : maskedMean(losses, mask);
+}
+
+/**
+ * Fine-tuning under action guidance (paper, appendix B.1.2): cross entropy of the response tokens under fixed actions.
+ *
+ * @param h `[B,T,d]` of the base that is tuned; gradient flows through it wherever the world model uses it
+ * @param source whose argmax gives the actions: `idm` (FTA-I) or `policy` (FTA-P)
+ * @param responseMask float32 `[B,T]`; entry j is 1 when token j is a target
+ */
+export function guideLoss(
+  graph: Graph,
+  config: ModelConfig,
+  cola: ColaConfig,
+  h: Tensor,
+  ids: Tensor,
+  responseMask: Tensor,
+  context: AttentionContext,
+  source: 'idm' | 'policy',
+): { loss: Tensor; logits: Tensor; actions: Tensor } {
+  const length = ids.shape[1];
+  const states = ops.slice(h, 1, 0, length - 1);
+  const scores =
+    source === 'idm'
+      ? inverseDynamics(graph, config, cola, h, context)
+      : ops.slice(headOn(graph, config, cola, 'policy', h, context), 1, 0, length - 1);
+  const actions = ops.argmax(scores);
+  const c = ops.gather(codebook(graph, config, cola), actions);
+  const logits = worldModel(graph, config, cola, states, c);
+  const { targets, weights } = nextTokens(ids, responseMask);
+  const valid = (x: Tensor) => ops.slice(x, 1, 0, length - 1);
+  return { loss: maskedMean(crossEntropy(logits, valid(targets)), valid(weights)), logits, actions };
+}
+
+/** log pi(a | s) at a temperature: logits `[B,A,N]`, actions int32 `[B,A]` -> `[B,A]`. */
+export function actionLogProbabilities(logits: Tensor, actions: Tensor, temperature: number): Tensor {
+  const scaled = temperature === 1 ? logits : ops.mul(logits, 1 / temperature);
+  return ops.neg(crossEntropy(scaled, actions));
+}
+
+/**
+ * The clipped surrogate (PPO, arXiv 1707.06347, equation 7), averaged within each row and then over the rows.
+ *
+ * @param logp, logpOld, advantages, mask `[B,A]`
+ */
+export function clippedLoss(logp: Tensor, logpOld: Tensor, advantages: Tensor, mask: Tensor, clip: number): Tensor {
+  const ratio = ops.exp(ops.mul(ops.sub(logp, logpOld), mask));
+  const limited = ops.minimum(ops.maximum(ratio, 1 - clip), 1 + clip);
+  return ops.neg(rowMean(ops.minimum(ops.mul(ratio, advantages), ops.mul(limited, advantages)), mask));
+}
+
+/** -log pi(a | s) A, averaged like {@link clippedLoss} (ReMax, arXiv 2310.10505). */
+export function policyGradientLoss(logp: Tensor, advantages: Tensor, mask: Tensor): Tensor {
+  return ops.neg(rowMean(ops.mul(logp, advantages), mask));
+}
+
+/** Half the squared error of the values, with the update clipped around the old values; all `[B,A]`. */
+export function valueLoss(values: Tensor, valuesOld: Tensor, returns: Tensor, mask: Tensor, clip: number): Tensor {
+  const limited = ops.add(valuesOld, ops.minimum(ops.maximum(ops.sub(values, valuesOld), -clip), clip));
+  const square = (x: Tensor) => ops.mul(x, x);
+  const worse = ops.maximum(square(ops.sub(values, returns)), square(ops.sub(limited, returns)));
+  return ops.mul(rowMean(worse, mask), 0.5);
+}
+
+/**
+ * Double DQN (arXiv 1509.06461): mean squared Bellman error over the valid actions. `q` and `target` are Q(s_j, .)
+ * `[B,A,N]`; rewards and mask `[B,A]`; Y_j = r_j + gamma m_{j+1} Q_target(s_{j+1}, argmax_a Q(s_{j+1}, a)), no gradient.
+ */
+export function qLoss(
+  q: Tensor,
+  target: Tensor,
+  actions: Tensor,
+  rewards: Tensor,
+  mask: Tensor,
+  gamma: number,
+): { loss: Tensor; targets: Tensor; values: Tensor } {
+  const [batch, length] = actions.shape;
+  const best = ops.pick(target, ops.argmax(q));
+  const later = (x: Tensor) => {
+    const zero = ops.expand(x.graph.scalar(0), [batch, 1]);
+    return length === 1 ? zero : ops.concat([ops.slice(x, 1, 1, length), zero], 1);
+  };
+  const targets = ops.stopGradient(ops.add(rewards, ops.mul(ops.mul(later(mask), later(best)), gamma)));
+  const values = ops.pick(q, actions);
+  const error = ops.sub(values, targets);
+  return { loss: maskedMean(ops.mul(error, error), mask), targets, values };
+}
+
+/** Entropy of softmax(logits) per row in nats: `[..., N] -> [...]`. */
+export function entropy(logits: Tensor): Tensor {
+  const logp = logSoftmax(logits);
+  return ops.neg(ops.sum(ops.mul(ops.exp(logp), logp), [-1]));
+}

@@ -1,0 +1,137 @@
+/** A base with latent actions: a Hugging Face folder plus `cola.json` and `cola.safetensors`. */
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { firstNonFinite } from '../model/floats.ts';
+import { LanguageModel, type WeightMap } from '../model/language-model.ts';
+import { SafetensorsFile } from '../model/safetensors.ts';
+import { writeSafetensors } from '../model/safetensors-writer.ts';
+import type { ExpectedTensor } from '../model/weights.ts';
+import { writeFileAtomic } from '../store/atomic.ts';
+import { type ColaConfig, type ModuleName, moduleWeights, parseColaConfig } from './config.ts';
+import { colaErrors } from './errors.ts';
+
+const COLA_JSON = 'cola.json';
+const COLA_WEIGHTS = 'cola.safetensors';
+
+export class ColaModel {
+  constructor(
+    readonly folder: string,
+    readonly base: LanguageModel,
+    readonly config: ColaConfig,
+    /** Weights of the added modules, by name. */
+    readonly weights: Map<string, Float32Array>,
+    /** The rest of `cola.json`: settings and figures of the stages. */
+    readonly notes: Readonly<Record<string, unknown>>,
+  ) {}
+
+  static exists(folder: string): boolean {
+    return existsSync(join(folder, COLA_JSON));
+  }
+
+  /**
+   * The base is the folder itself, or its `base` entry in `cola.json`, or the folder `base` inside it.
+   *
+   * @throws cola.*, and whatever {@link LanguageModel.load} throws
+   */
+  static async load(folder: string): Promise<ColaModel> {
+    const file = join(folder, COLA_JSON);
+    if (!existsSync(file)) throw colaErrors.noCola(folder);
+    let json: unknown;
+    try {
+      json = JSON.parse(readFileSync(file, 'utf8'));
+    } catch (error) {
+      throw colaErrors.config(file, '', error instanceof Error ? error.message : String(error));
+    }
+    const config = parseColaConfig(json, file, existsSync(join(folder, 'config.json')) ? '.' : 'base');
+    const base = await LanguageModel.load(join(folder, config.base));
+    const weights = readModules(join(folder, COLA_WEIGHTS), base, config);
+    return new ColaModel(folder, base, config, weights, json as Record<string, unknown>);
+  }
+
+  /** Which groups of weights are there. */
+  has(module: ModuleName): boolean {
+    return this.tensorsOf(module).every(({ name }) => this.weights.has(name));
+  }
+
+  /** @throws cola.missing if one of the modules has not been trained yet */
+  require(...modules: ModuleName[]): void {
+    for (const module of modules) {
+      const missing = this.tensorsOf(module).filter(({ name }) => !this.weights.has(name));
+      if (missing.length > 0)
+        throw colaErrors.missing(
+          this.folder,
+          module,
+          missing.map(({ name }) => name),
+        );
+    }
+  }
+
+  tensorsOf(module: ModuleName): ExpectedTensor[] {
+    return moduleWeights(this.base.config, this.config)[module];
+  }
+
+  /** All added tensors that are there. */
+  get tensors(): ExpectedTensor[] {
+    const groups = Object.values(moduleWeights(this.base.config, this.config));
+    return groups.flat().filter(({ name }) => this.weights.has(name));
+  }
+
+  /** Base and added weights together, as a decoder needs them. */
+  get allWeights(): WeightMap {
+    return new Map([...this.base.weights, ...this.weights]);
+  }
+
+  /**
+   * Writes the whole model to a folder.
+   *
+   * @param notes merged into `cola.json`
+   */
+  async save(
+    folder: string,
+    options: { dtype?: 'F32' | 'F16'; notes?: Readonly<Record<string, unknown>> } = {},
+  ): Promise<void> {
+    const dtype = options.dtype ?? 'F32';
+    await mkdir(folder, { recursive: true });
+    await this.base.save(folder, this.base.weights, dtype);
+    const entries = this.tensors.map(({ name, shape }) => ({ name, shape, dtype, data: () => this.weight(name) }));
+    await writeSafetensors(join(folder, COLA_WEIGHTS), entries);
+    const { config } = this;
+    const json = {
+      ...this.notes,
+      ...options.notes,
+      num_codes: config.numCodes,
+      idm_layers: config.idmLayers,
+      policy_layers: config.policyLayers,
+      merge_layers: config.mergeLayers,
+      world_residual: config.worldResidual,
+      base: '.',
+    };
+    // Last, so that a folder with cola.json is complete.
+    await writeFileAtomic(join(folder, COLA_JSON), `${JSON.stringify(json, null, 2)}\n`);
+  }
+
+  weight(name: string): Float32Array {
+    const data = this.weights.get(name);
+    if (data === undefined) throw new Error(`no weight ${name}`);
+    return data;
+  }
+}
+
+function readModules(path: string, base: LanguageModel, config: ColaConfig): Map<string, Float32Array> {
+  const groups = Object.values(moduleWeights(base.config, config));
+  const expected = new Map(groups.flat().map(({ name, shape }) => [name, shape]));
+  const weights = new Map<string, Float32Array>();
+  using file = SafetensorsFile.open(path);
+  const extra = [...file.names].filter((name) => !expected.has(name));
+  if (extra.length > 0) throw colaErrors.extra(path, extra);
+  for (const name of file.names) {
+    const { shape } = file.info(name);
+    const wanted = expected.get(name) ?? [];
+    if (shape.join() !== wanted.join()) throw colaErrors.shape(path, name, shape, wanted);
+    const values = file.readFloat32(name);
+    if (firstNonFinite(values) >= 0) throw colaErrors.notFinite(path, name);
+    weights.set(name, values);
+  }
+  return weights;
+}

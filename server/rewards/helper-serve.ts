@@ -1,0 +1,99 @@
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+
+/**
+ * The child's side of a helper. The work happens in a worker thread; the main thread only passes messages on, so that
+ * it always notices when the engine is gone and takes a busy worker down with it.
+ */
+
+/** A failure to start that the engine should tell apart. */
+export class Unready extends Error {
+  constructor(
+    readonly code: string,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/** Limits of the working thread. */
+export interface WorkLimits {
+  heapMb: number;
+  stackMb: number;
+}
+
+/** Answers one question. What it throws is reported as `threw`. */
+export type Answerer = (question: unknown) => unknown;
+
+interface Question {
+  id: number;
+  question: unknown;
+}
+
+/** What an unknown thrown value says, cut to a length fit for a message. */
+export function messageOf(error: unknown): string {
+  try {
+    const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+    return text.slice(0, 500);
+  } catch {
+    return 'something that cannot be printed was thrown';
+  }
+}
+
+/**
+ * Runs a helper program; call it once, at the top of the program's file.
+ *
+ * @param entry the program's own `import.meta.url`
+ * @param prepare loads what is needed and returns the function that answers; imports belong inside, so that only the
+ *   working thread loads them
+ */
+export function serve(entry: string, limits: WorkLimits, prepare: (argument: string) => Promise<Answerer>): void {
+  if (isMainThread) relay(entry, limits);
+  else void work(prepare);
+}
+
+/** A thread does not inherit the loader that reads TypeScript, so from source it registers its own. */
+function fromSource(entry: string): string {
+  const api = JSON.stringify(import.meta.resolve('tsx/esm/api'));
+  return `import(${api}).then(({ register }) => { register(); return import(${JSON.stringify(entry)}); })`;
+}
+
+function relay(entry: string, limits: WorkLimits): void {
+  const options = {
+    workerData: process.argv[2] ?? '',
+    resourceLimits: { maxOldGenerationSizeMb: limits.heapMb, stackSizeMb: limits.stackMb },
+  };
+  const worker = entry.endsWith('.ts')
+    ? new Worker(fromSource(entry), { ...options, eval: true, execArgv: [] })
+    : new Worker(new URL(entry), options);
+  const leave = (message: string) => {
+    if (!process.connected) process.exit(1);
+    process.send?.({ type: 'ended', message }, () => process.exit(1));
+  };
+  process.on('disconnect', () => process.exit(0));
+  process.on('message', (message) => worker.postMessage(message));
+  worker.on('message', (message) => process.send?.(message));
+  worker.on('messageerror', (error) => leave(messageOf(error)));
+  worker.on('error', (error) => leave(messageOf(error)));
+  worker.on('exit', (code) => leave(`exit code ${code}`));
+}
+
+async function work(prepare: (argument: string) => Promise<Answerer>): Promise<void> {
+  const port = parentPort;
+  if (!port) return;
+  let answer: Answerer;
+  try {
+    answer = await prepare(String(workerData));
+  } catch (error) {
+    const code = error instanceof Unready ? error.code : 'failed';
+    port.postMessage({ type: 'unready', code, message: error instanceof Unready ? error.message : messageOf(error) });
+    return;
+  }
+  port.on('message', async ({ id, question }: Question) => {
+    try {
+      port.postMessage({ type: 'answer', id, value: await answer(question) });
+    } catch (error) {
+      port.postMessage({ type: 'threw', id, message: messageOf(error) });
+    }
+  });
+  port.postMessage({ type: 'ready' });
+}

@@ -1,0 +1,80 @@
+/** The cases of `server/graph/functions.ts`. */
+import * as functions from '../../server/graph/functions.ts';
+import {
+  at,
+  from,
+  map,
+  matmul,
+  type NdArray,
+  reduce,
+  reshape,
+  rows,
+  softmaxRow,
+  total,
+  transposeLast,
+} from '../support/reference.ts';
+import { average, each, flat, ids, type OpCase, real, sigmoid, smooth, values } from './case.ts';
+
+const logSum = (row: readonly number[]) => Math.log(total(row.map(Math.exp)));
+const nats = (logits: NdArray, targets: NdArray) => {
+  const hit = from(targets.shape, (i) => at(logits, [...i, at(targets, i)]));
+  return map((lse, x) => lse - x, reduce(logits, [logits.shape.length - 1], false, logSum), hit);
+};
+const masked = values(real(2, 4), 1, 1, 0, 0, 1, 1, 1, 0);
+const affine = (x: NdArray, weight: NdArray) => matmul(x, transposeLast(weight));
+
+export const functionCases: readonly OpCase[] = [
+  smooth(
+    'swiglu',
+    [real(2, 3), real(2, 3)],
+    functions.swiglu,
+    each((g, u) => g * sigmoid(g) * u),
+  ),
+  smooth(
+    'attention',
+    [real(2, 3, 4), real(2, 5, 4), real(2, 5, 2), values(real(3, 5), 0, -9, 0, 0, 1, 0, 0, 0, -9, 0, 0, 0, 0, 0, 2)],
+    (q, k, v, mask) => functions.attention(q, k, v, mask, [2, 3, 5]),
+    (q, k, v, mask) =>
+      matmul(
+        rows(
+          map((x, m) => x + m, matmul(q, transposeLast(k)), mask),
+          softmaxRow,
+        ),
+        v,
+      ),
+    [3],
+  ),
+  // Two query heads of three tokens stand under each other over the one key head of each of two sequences.
+  smooth(
+    'attention',
+    [real(2, 1, 6, 4), real(2, 1, 3, 4), real(2, 1, 3, 4), values(real(1, 1, 3, 3), 0, -9, -9, 0, 0, -9, 0, 0, 0)],
+    (q, k, v, mask) => functions.attention(q, k, v, mask, [2, 2, 3, 3]),
+    (q, k, v, mask) => {
+      const scores = map((x, m) => x + m, matmul(reshape(q, [2, 2, 3, 4]), transposeLast(k)), mask);
+      return reshape(matmul(rows(scores, softmaxRow), v), [2, 1, 6, 4]);
+    },
+    [3],
+  ),
+  smooth('logSoftmax', [real(2, 3, 4)], functions.logSoftmax, (x) => rows(x, (row) => row.map((v) => v - logSum(row)))),
+  smooth('logSumExp', [real(2, 3, 4)], functions.logSumExp, (x) => reduce(x, [2], false, logSum)),
+  smooth('crossEntropy', [real(4, 7), ids(7, 4)], functions.crossEntropy, nats),
+  smooth('crossEntropy', [real(2, 3, 7), ids(7, 2, 3)], functions.crossEntropy, nats),
+  flat(
+    'oneHot',
+    [ids(4, 2, 3)],
+    (index) => functions.oneHot(index, 4),
+    (index) => from([2, 3, 4], ([i, j, k]) => +(at(index, [i, j]) === k)),
+  ),
+  smooth('maskedMean', [real(2, 4), masked], functions.maskedMean, (x, m) =>
+    from([], () => total([...map((v, w) => v * w, x, m).data]) / total([...m.data])),
+  ),
+  smooth('rowMean', [real(2, 4), masked], functions.rowMean, (x, m) => {
+    const row = (y: NdArray) => reduce(y, [1], false, total);
+    const means = map((s, n) => s / n, row(map((v, w) => v * w, x, m)), row(m));
+    return reduce(means, [0], false, average);
+  }),
+  smooth('linear', [real(2, 3, 4), real(5, 4)], functions.linear, affine),
+  smooth('linear', [real(3, 4), real(5, 4), real(5)], functions.linear, (x, weight, bias) =>
+    map((y, b) => y + b, affine(x, weight), bias),
+  ),
+];

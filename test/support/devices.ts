@@ -1,0 +1,37 @@
+/** The devices the suites run on: the CPU always, WebGPU where `scripts/test.mjs` found a Vulkan driver. */
+import assert from 'node:assert/strict';
+import { Device, type DeviceName } from '../../server/device/device.ts';
+
+const withWebgpu = process.env.COLA_TEST_WEBGPU === '1';
+
+export const testDevices: readonly DeviceName[] = withWebgpu ? ['cpu', 'webgpu'] : ['cpu'];
+
+if (!withWebgpu) {
+  console.log(
+    'WebGPU is not tested: COLA_TEST_WEBGPU is not 1. `npm test` sets it where it finds a software Vulkan driver.',
+  );
+}
+
+/**
+ * One `describe` per device, with the device open in it. After its tests nothing may be alive on the device but the
+ * device's own transfer programs, and after those are disposed nothing at all.
+ */
+export function onEachDevice(body: (device: () => Device, name: DeviceName) => void): void {
+  for (const name of testDevices) {
+    describe(`on ${name}`, () => {
+      let device: Device | undefined;
+      before(async () => {
+        device = await Device.open(name);
+      });
+      body(() => {
+        assert(device !== undefined);
+        return device;
+      }, name);
+      after(async () => {
+        if (device === undefined) return;
+        await device.dispose();
+        assert.deepEqual({ ...device.ledger }, { buffers: 0, bytes: 0, programs: 0 });
+      });
+    });
+  }
+}

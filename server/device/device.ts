@@ -8,15 +8,16 @@ import * as ops from '../graph/ops.ts';
 import { type DType, Graph, type Shape, type Tensor, type TensorData } from '../graph/tensor.ts';
 import { DeviceBuffer, hostTensor, Ledger } from './buffer.ts';
 import { deviceErrors } from './errors.ts';
+import { type DeviceName, deviceNames } from './names.ts';
 import { Program, runError } from './program.ts';
-
-export const deviceNames = ['webgpu', 'cuda', 'dml', 'coreml', 'cpu'] as const;
-export type DeviceName = (typeof deviceNames)[number];
 
 export interface CompileOptions {
   /** Values of parameters that become part of the program. */
   readonly frozen?: ReadonlyMap<string, Float32Array>;
-  /** Names of outputs that replace an input of the same name; see {@link Program.run}. */
+  /**
+   * Names of outputs that replace an input of the same name; see {@link Program.run}. In host memory the input is
+   * overwritten while the program runs: nothing else in the graph may read it.
+   */
   readonly carried?: readonly string[];
   /** Names of outputs that stay on the device, where the device can keep them. */
   readonly resident?: readonly string[];
@@ -27,10 +28,11 @@ export interface CompileOptions {
 export interface DeviceOptions {
   /** Threads of the CPU provider; all cores by default. */
   readonly threads?: number;
+  /** Bytes of frozen weights above which they go to a file of their own: a protobuf message ends at 2 GB. */
+  readonly inlineLimit?: number;
 }
 
-/** Above this, weights go to a file of their own: a protobuf message ends at 2 GB. */
-const inlineLimit = 1.5e9;
+const defaultInlineLimit = 1.5e9;
 
 export class Device {
   readonly ledger = new Ledger();
@@ -86,7 +88,7 @@ export class Device {
     let bytes = 0;
     for (const value of frozen.values()) bytes += value.byteLength;
     try {
-      const create = bytes > inlineLimit ? this.createWithFile : this.createInline;
+      const create = bytes > (this.options.inlineLimit ?? defaultInlineLimit) ? this.createWithFile : this.createInline;
       const [session, inputs] = await create.call(this, outputs, frozen, sessionOptions);
       const download = this.resident ? this.download : undefined;
       const byName = new Map(Object.entries(outputs));

@@ -96,9 +96,14 @@ export function maskedMean(x: Tensor, mask: Tensor): Tensor {
   return ops.div(ops.sum(ops.mul(x, mask)), ops.sum(mask));
 }
 
-/** Mean over the entries of each row where the mask is 1, then over the rows: x and mask `[B,A]`. */
+/**
+ * Mean over the entries of each row where the mask is 1, then over the rows that have any: x and mask `[B,A]`. A row that
+ * is masked out altogether counts nothing.
+ */
 export function rowMean(x: Tensor, mask: Tensor): Tensor {
-  return ops.mean(ops.div(ops.sum(ops.mul(x, mask), [1]), ops.sum(mask, [1])));
+  const counts = ops.sum(mask, [1]);
+  const means = ops.div(ops.sum(ops.mul(x, mask), [1]), ops.maximum(counts, 1));
+  return ops.div(ops.sum(means), ops.maximum(ops.sum(ops.minimum(counts, 1)), 1));
 }
 
 /** x `[..., d]` times a weight stored as `[out, in]`, plus an optional bias `[out]`. */

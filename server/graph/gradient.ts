@@ -3,7 +3,7 @@
  * that holds forward and backward.
  */
 import * as ops from './ops.ts';
-import { GraphError, type Node, nodeOf, reachable, type Shape, sameShape, size, type Tensor } from './tensor.ts';
+import { GraphError, type Node, nodeOf, type Shape, sameShape, size, type Tensor } from './tensor.ts';
 
 /** From the gradient of a node's output to the gradients of its inputs; null where none flows. */
 type Rule = (node: Node, dy: Tensor) => readonly (Tensor | null)[];
@@ -218,12 +218,34 @@ const rules: Readonly<Record<string, Rule>> = {
   Identity: none,
   Cast: none,
   ReduceMax: none,
+  TopK: none,
   ReduceMin: none,
   Equal: none,
   Greater: none,
   And: none,
   Not: none,
 };
+
+/** Where the gradient of a tensor goes next. */
+function sources(tensor: Tensor): readonly Tensor[] {
+  const node = nodeOf(tensor);
+  return node?.custom?.inputs ?? node?.inputs ?? [];
+}
+
+/**
+ * All tensors that a gradient of `loss` can reach, each after what it comes from. Not what the loss is computed from: a
+ * custom gradient may send to a tensor that its value does not need, as straight-through estimators do.
+ */
+function behind(loss: Tensor): Tensor[] {
+  const seen = new Map<number, Tensor>();
+  const stack = [loss];
+  for (let t = stack.pop(); t !== undefined; t = stack.pop()) {
+    if (seen.has(t.id)) continue;
+    seen.set(t.id, t);
+    stack.push(...sources(t));
+  }
+  return [...seen.values()].sort((a, b) => a.id - b.id);
+}
 
 /**
  * Gradients of a scalar with respect to `parameters`, as nodes of the same graph.
@@ -235,12 +257,11 @@ const rules: Readonly<Record<string, Rule>> = {
  */
 export function gradient(loss: Tensor, parameters: readonly Tensor[]): Tensor[] {
   if (loss.shape.length !== 0) throw new GraphError(`gradient of a tensor of shape [${loss.shape}]`);
-  const order = reachable([loss]);
+  const order = behind(loss);
   const depends = new Set(parameters.map((p) => p.id));
   for (const t of order) {
     const node = nodeOf(t);
-    const inputs = node?.custom?.inputs ?? node?.inputs ?? [];
-    if (inputs.some((i) => depends.has(i.id)) && (node?.custom !== undefined || rules[node?.op ?? ''] !== none))
+    if (sources(t).some((i) => depends.has(i.id)) && (node?.custom !== undefined || rules[node?.op ?? ''] !== none))
       depends.add(t.id);
   }
   const gradients = new Map<number, Tensor>([[loss.id, loss.graph.scalar(1)]]);

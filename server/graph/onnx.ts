@@ -181,7 +181,10 @@ export function outputName(name: string): string {
 function nodeMessage(node: Node, nameOf: (tensor: Tensor) => string): Message {
   const message = new Message();
   for (const input of node.inputs) message.text(1, nameOf(input));
-  message.text(2, nameOf(node.output)).text(3, nameOf(node.output)).text(4, node.op);
+  message.text(2, nameOf(node.output));
+  // TopK must name its second output too, the indices, which nothing here uses.
+  if (node.op === 'TopK') message.text(2, `${nameOf(node.output)}:indices`);
+  message.text(3, nameOf(node.output)).text(4, node.op);
   for (const [name, value] of Object.entries(node.attributes)) message.message(5, attributeMessage(name, value));
   return node.domain === '' ? message : message.text(7, node.domain);
 }

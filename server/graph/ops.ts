@@ -117,6 +117,15 @@ export function argmax(x: Tensor): Tensor {
   return reduce('ReduceMin', where(equal(x, max(x, [-1], true)), iota, x.graph.scalar(n - 1, 'int32')), [-1], false);
 }
 
+/** The k-th largest entry of the last axis: `[..., n] -> [..., 1]`. It has no gradient. */
+export function kthLargest(x: Tensor, k: number): Tensor {
+  const n = x.shape[x.shape.length - 1];
+  if (k < 1 || k > n) throw new GraphError(`kthLargest: ${k} of [${x.shape}]`);
+  const shape = [...x.shape.slice(0, -1), k];
+  const top = x.graph.node('TopK', [x, x.graph.int64s([k])], x.dtype, shape, { axis: { int: -1 } });
+  return slice(top, -1, k - 1, k);
+}
+
 /** Softmax along the last axis. */
 export const softmax = (x: Tensor) => x.graph.node('Softmax', [x], 'float32', x.shape, { axis: { int: -1 } });
 
@@ -182,6 +191,11 @@ export function slice(x: Tensor, axis: number, start: number, end: number): Tens
   if (start === 0 && end === x.shape[a]) return x;
   const g = x.graph;
   const shape = x.shape.map((d, i) => (i === a ? end - start : d));
+  if (x.dtype === 'int32') {
+    // WebGPU has no Slice of int32; it has Gather.
+    const index = Int32Array.from({ length: end - start }, (_, i) => start + i);
+    return g.node('Gather', [x, g.constant(index, 'int32', [end - start])], 'int32', shape, { axis: { int: a } });
+  }
   return g.node('Slice', [x, g.int64s([start]), g.int64s([end]), g.int64s([a])], x.dtype, shape);
 }
 

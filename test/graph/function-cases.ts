@@ -21,6 +21,16 @@ const nats = (logits: NdArray, targets: NdArray) => {
   return map((lse, x) => lse - x, reduce(logits, [logits.shape.length - 1], false, logSum), hit);
 };
 const masked = values(real(2, 4), 1, 1, 0, 0, 1, 1, 1, 0);
+/** Rows that are masked out altogether count nothing. */
+const rowMeans = (x: NdArray, mask: NdArray) => {
+  const [batch, length] = x.shape;
+  const means: number[] = [];
+  for (let row = 0; row < batch; row++) {
+    const kept = Array.from({ length }, (_, i) => row * length + i).filter((i) => mask.data[i] === 1);
+    if (kept.length > 0) means.push(average(kept.map((i) => x.data[i])));
+  }
+  return from([], () => average(means));
+};
 const affine = (x: NdArray, weight: NdArray) => matmul(x, transposeLast(weight));
 
 export const functionCases: readonly OpCase[] = [
@@ -68,11 +78,9 @@ export const functionCases: readonly OpCase[] = [
   smooth('maskedMean', [real(2, 4), masked], functions.maskedMean, (x, m) =>
     from([], () => total([...map((v, w) => v * w, x, m).data]) / total([...m.data])),
   ),
-  smooth('rowMean', [real(2, 4), masked], functions.rowMean, (x, m) => {
-    const row = (y: NdArray) => reduce(y, [1], false, total);
-    const means = map((s, n) => s / n, row(map((v, w) => v * w, x, m)), row(m));
-    return reduce(means, [0], false, average);
-  }),
+  ...[masked, values(real(3, 4), 1, 0, 1, 0, 0, 0, 0, 0, 1, 1, 1, 1)].map((mask) =>
+    smooth('rowMean', [real(...mask.shape), mask], functions.rowMean, rowMeans, [1]),
+  ),
   smooth('linear', [real(2, 3, 4), real(5, 4)], functions.linear, affine),
   smooth('linear', [real(3, 4), real(5, 4), real(5)], functions.linear, (x, weight, bias) =>
     map((y, b) => y + b, affine(x, weight), bias),

@@ -278,6 +278,14 @@ const alongRows: OpCase[] = [
     shape: [2],
     data: Float64Array.of(2, 1),
   })),
+  ...[1, 2, 5].map((k) =>
+    flat(
+      'kthLargest',
+      [real(3, 5)],
+      (x) => ops.kthLargest(x, k),
+      (x) => reduce(x, [1], true, (row) => row.sort((a, b) => b - a)[k - 1]),
+    ),
+  ),
   smooth('softmax', [real(2, 3, 4)], ops.softmax, (x) => rows(x, softmaxRow)),
   smooth('rmsNorm', [real(2, 3, 4), real(4)], (x, w) => ops.rmsNorm(x, w, 1e-5), normalise),
   smooth('rmsNorm', [real(2, 2, 3, 4), real(4)], (x, w) => ops.rmsNorm(x, w, 1e-5), normalise),

@@ -159,6 +159,7 @@ describe('ops refuse', () => {
     ['a negative axis too far', () => ops.mean(x, [-3]), /^axis -3 of/],
     ['rmsNorm with another width', () => ops.rmsNorm(x, g.parameter('w', [2]), 1e-5), /^rmsNorm: \[2,3\] with \[2\]$/],
     ['rotary of three axes', () => ops.rotary(x, wide, x, x), /^rotary/],
+    ['a rank beyond the row', () => ops.kthLargest(x, 4), /^kthLargest: 4 of \[2,3\]$/],
     ['reshape to another size', () => ops.reshape(x, [4]), /^reshape: \[2,3\] to \[4\]$/],
     ['reshape that does not divide', () => ops.reshape(x, [-1, 4]), /^reshape: \[2,3\] to \[-1,4\]$/],
     ['expand to a smaller shape', () => ops.expand(x, [3]), /^expand: \[2,3\] to \[3\]$/],

@@ -1,6 +1,7 @@
 /** The devices the suites run on: the CPU always, WebGPU where `scripts/test.mjs` found a Vulkan driver. */
 import assert from 'node:assert/strict';
-import { Device, type DeviceName } from '../../server/device/device.ts';
+import { Device } from '../../server/device/device.ts';
+import type { DeviceName } from '../../server/device/names.ts';
 
 const withWebgpu = process.env.COLA_TEST_WEBGPU === '1';
 

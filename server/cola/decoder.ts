@@ -26,6 +26,8 @@ export interface StepParts {
   readonly value?: boolean;
   /** Q(s, .) of the last state `[B,N]`. */
   readonly q?: boolean;
+  /** Choose only among the k most likely codes; the others get no bias that could save them. */
+  readonly topK?: number;
   /** For every code the token it leads to, `[B,N]`, and that token's log-probability. */
   readonly preview?: boolean;
 }
@@ -51,7 +53,10 @@ export function fusedStep(config: ModelConfig, cola: ColaConfig, parts: StepPart
       const trunk = rowsOf(policy.trunk, inputs.last);
       const logits = headLogits(graph, config, cola, 'policy', trunk);
       const updated = [...caches, ...policy.caches];
-      const outputs: Record<string, Tensor> = { ...choice(graph, config, cola, state, logits), policy_logits: logits };
+      const outputs: Record<string, Tensor> = {
+        ...choice(graph, config, cola, state, topOf(logits, parts.topK)),
+        policy_logits: logits,
+      };
       if (parts.hidden === true) outputs.hidden = h;
       if (parts.value === true) outputs.value = stateValue(graph, config, trunk);
       if (parts.preview === true) Object.assign(outputs, preview(graph, config, cola, state));
@@ -87,6 +92,14 @@ function choice(
   return { action, token: ops.argmax(worldModel(graph, config, cola, state, c)) };
 }
 
+/** Logits with all but the k largest pushed out of reach. */
+function topOf(logits: Tensor, k: number | undefined): Tensor {
+  const n = logits.shape[logits.shape.length - 1];
+  if (k === undefined || k === 0 || k >= n) return logits;
+  const least = ops.kthLargest(logits, k);
+  return ops.where(ops.greater(least, logits), logits.graph.scalar(-forced), logits);
+}
+
 function preview(graph: Graph, config: ModelConfig, cola: ColaConfig, state: Tensor): Record<string, Tensor> {
   const logits = worldModelAll(graph, config, cola, state);
   const tokens = ops.argmax(logits);
@@ -99,8 +112,6 @@ export interface StepResult {
   readonly token: Int32Array;
   /** `[B,N]`. */
   readonly policyLogits: Float32Array;
-  /** `[B,T,d]`. */
-  readonly hidden?: Float32Array;
   readonly value?: Float32Array;
   readonly q?: Float32Array;
   readonly nextTokens?: Int32Array;
@@ -109,8 +120,10 @@ export interface StepResult {
 
 export interface DecoderOptions {
   readonly parts?: StepParts;
-  /** Weights that change while the decoder lives, such as a policy in training; the others are compiled in. */
+  /** Where weights are that change while the decoder lives, such as a policy in training; the others are compiled in. */
   readonly live?: readonly State[];
+  /** Which weights change; all in `live`, if not given. */
+  readonly trained?: ReadonlySet<string>;
 }
 
 export class Decoder {
@@ -129,7 +142,9 @@ export class Decoder {
       ...(this.parts.q === true ? (['q'] as const) : []),
     );
     const live = options.live ?? [];
-    const frozen = new Map([...model.allWeights].filter(([name]) => !live.some((state) => state.has(name))));
+    const frozen = new Map(
+      [...model.allWeights].filter(([name]) => !(options.trained?.has(name) ?? live.some((state) => state.has(name)))),
+    );
     this.stepper = new Stepper(
       device,
       model.base.config,
@@ -152,20 +167,23 @@ export class Decoder {
    * Reads the new tokens of every row, then chooses one action and one token per row. The chosen token is not read yet.
    *
    * @param bias `[B,N]`; greedy if not given
+   * @param takeHidden receives h of every new token, row by row; needs the part `hidden`
    */
   async step(
     cache: KeyValueCache,
     tokens: readonly ArrayLike<number>[],
     bias?: Float32Array,
     temperature = 1,
+    takeHidden?: (row: number, values: Float32Array) => void,
   ): Promise<StepResult> {
     const feeds = {
       action_bias: bias ?? new Float32Array(cache.batch * this.numCodes),
       temperature: Float32Array.of(temperature),
     };
-    const out = await this.stepper.advance(cache, tokens, feeds);
+    const collect = takeHidden === undefined ? undefined : { output: 'hidden', take: takeHidden };
+    const out = await this.stepper.advance(cache, tokens, feeds, collect);
     const floats = async (name: string) => (name in out ? { [name]: await out[name].readFloats() } : {});
-    const parts = { ...(await floats('hidden')), ...(await floats('value')), ...(await floats('q')) };
+    const parts = { ...(await floats('value')), ...(await floats('q')) };
     const result: StepResult = {
       action: await out.action.readInts(),
       token: await out.token.readInts(),

@@ -4,6 +4,7 @@ import { cp, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Device } from '../device/device.ts';
 import { State } from '../device/program.ts';
+import { writeFileAtomic } from '../store/atomic.ts';
 import { hiddenStates, languageHead } from './base.ts';
 import { rowsOf } from './block.ts';
 import { loadModelConfig, type ModelConfig } from './config.ts';
@@ -32,6 +33,8 @@ export class LanguageModel {
     /** Undefined where the folder has none; then the model works on ids only. */
     readonly tokenizer: Tokenizer | undefined,
     readonly weights: WeightMap,
+    /** The content of config.json where the folder has none: a model that was made here. */
+    private readonly configJson?: unknown,
   ) {}
 
   /** @throws config.*, weights.*, safetensors.*, tokenizer.* */
@@ -62,6 +65,9 @@ export class LanguageModel {
     await mkdir(folder, { recursive: true });
     for (const name of companions) {
       if (existsSync(join(this.folder, name))) await cp(join(this.folder, name), join(folder, name));
+    }
+    if (this.configJson !== undefined) {
+      await writeFileAtomic(join(folder, 'config.json'), `${JSON.stringify(this.configJson, null, 2)}\n`);
     }
     const entries = this.tensors.map(({ name, shape }) => ({ name, shape, dtype, data: weightOf(weights, name) }));
     await writeSafetensors(join(folder, 'model.safetensors'), entries, { format: 'pt' });

@@ -17,4 +17,16 @@ export const modelErrors = catalogue('model', {
     'The prompt has no tokens.',
     'Give at least one character, or a model whose tokenizer adds a start token.',
   ],
+  windowTooLong: (length: number, limit: number) => [
+    `Windows of ${length} tokens cannot be scored: the model takes 2 to ${limit}.`,
+    'Choose a shorter window, or leave the length out to use the whole context.',
+  ],
+  nothingToScore: () => [
+    'There is no token to predict: every text has one token at most.',
+    'Give longer texts, or rows with a response.',
+  ],
+  noTokenizer: (folder: string) => [
+    `The model in ${folder} has no tokenizer, so it cannot read text.`,
+    'Put tokenizer.json and tokenizer_config.json beside the weights.',
+  ],
 });

@@ -124,6 +124,7 @@ export class Stepper {
    *
    * @param tokens the new tokens of each row; at least one each, not necessarily equally many
    * @param feeds further inputs of the caller's graph
+   * @param collect an output `[B,T,w]` of the caller's graph that is wanted for every new token, and who takes it
    * @returns the outputs of the caller's graph for the last token of each row; the caller releases them
    * @throws model.contextFull if a row outgrows the cache
    */
@@ -131,6 +132,7 @@ export class Stepper {
     cache: KeyValueCache,
     tokens: readonly ArrayLike<number>[],
     feeds: Readonly<Record<string, Feed>> = {},
+    collect?: { readonly output: string; take(row: number, values: Float32Array): void },
   ): Promise<Record<string, DeviceBuffer>> {
     const longest = Math.max(...tokens.map((row) => row.length));
     for (const [b, row] of tokens.entries()) {
@@ -142,15 +144,14 @@ export class Stepper {
       const end = Math.min(longest, start + largest);
       if (results !== undefined) for (const buffer of Object.values(results)) buffer.release();
       results = await this.chunk(cache, tokens, start, end, feeds);
+      if (collect !== undefined) await takeRows(results[collect.output], tokens, start, end, collect.take);
     }
     for (const [b, row] of tokens.entries()) cache.lengths[b] += row.length;
     if (results === undefined) throw new Error('no tokens to read');
     return results;
   }
 
-  /**
-   * Reads tokens start..end of every row. A row that ended before reads its last token again into the scratch slot...
-   */
+  /** Reads tokens start..end of every row. Places behind the end of a row are read into the scratch slot, which no token sees. */
   private async chunk(
     cache: KeyValueCache,
     tokens: readonly ArrayLike<number>[],
@@ -239,6 +240,22 @@ export class Stepper {
     const programs = [...this.programs.values()];
     this.programs.clear();
     for (const program of programs) await (await program).dispose();
+  }
+}
+
+/** Hands out the part of an output `[B,T,w]` that belongs to real tokens, row by row. */
+async function takeRows(
+  buffer: DeviceBuffer,
+  tokens: readonly ArrayLike<number>[],
+  start: number,
+  end: number,
+  take: (row: number, values: Float32Array) => void,
+): Promise<void> {
+  const [, length, width] = buffer.shape;
+  const values = await buffer.readFloats();
+  for (const [b, row] of tokens.entries()) {
+    const count = Math.min(end, row.length) - start;
+    if (count > 0) take(b, values.subarray(b * length * width, (b * length + count) * width));
   }
 }
 

@@ -5,6 +5,30 @@ export const trainErrors = catalogue('train', {
     `Training diverged at update ${update}: the loss is ${loss}, the norm of the gradients ${norm}.`,
     'The weights are as they were before this update. Resume from the last checkpoint with a lower learning rate.',
   ],
+  stopped: (run: string, step: number) => [
+    `The run ${run} was stopped and is saved at step ${step}.`,
+    `Continue it with: cola train --resume ${run}`,
+  ],
+  needs: (stage: string, what: string) => [
+    `The stage ${stage} needs ${what}.`,
+    'Put a stage that makes it before this one, or start from a model that has it.',
+  ],
+  setting: (stage: string, name: string, detail: string) => [
+    `The stage ${stage} cannot use the setting ${name}: ${detail}.`,
+    'Change it in the run spec.',
+  ],
+  noTokenizer: (folder: string) => [
+    `The model in ${folder} has no tokenizer, so there is nothing to train on.`,
+    'Put tokenizer.json and tokenizer_config.json beside the weights.',
+  ],
+  promptTooLong: (text: string, tokens: number, longest: number) => [
+    `The prompt "${text}…" has ${tokens} tokens; with room for the answer it may have ${longest}.`,
+    'Shorten the prompts, or lower "max_new" in the run spec.',
+  ],
+  tooLong: (length: number, context: number) => [
+    `Sequences of ${length} tokens are longer than the model's context of ${context}.`,
+    'Lower "length" (or "max_length" and "max_new") in the run spec.',
+  ],
   checkpointMismatch: (name: string) => [
     `The checkpoint does not fit this run: "${name}" is missing or has another shape.`,
     'Resume with the model and the spec the run was started with, or start a new run.',

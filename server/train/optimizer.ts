@@ -54,6 +54,7 @@ const gradientName = (name: string) => `grad.${name}`;
 
 export class Optimizer {
   private updates = 0;
+  private readonly programs = new Map<string, Compiled>();
   private readonly moments = new State();
   private readonly sums = new State();
 
@@ -63,56 +64,30 @@ export class Optimizer {
     private readonly others: readonly State[],
     private readonly trained: readonly Trained[],
     private readonly options: OptimizerOptions,
-    private readonly metricNames: readonly string[],
-    private readonly forwardBackward: Program,
     private readonly update: Program | undefined,
   ) {}
 
   /**
+   * @param objective the loss; undefined where every step names one of the {@link prepare | prepared} variants
+   * @param trainable names of the parameters to train; each must occur in the loss
    * @param weights where the trained parameters are, and are updated
    * @param frozen further states with parameters of the graph that do not change
-   * @param trainable names of the parameters to train; each must occur in the loss
    */
   static async create(
     device: Device,
-    objective: Objective,
+    objective: Objective | undefined,
     trainable: readonly string[],
     weights: State,
     frozen: readonly State[],
     options: OptimizerOptions,
   ): Promise<Optimizer> {
-    const { graph } = objective.loss;
-    const parameters = trainable.map((name) => {
-      const parameter = graph.parameters.get(name);
-      if (parameter === undefined) throw new Error(`the loss does not contain ${name}`);
-      return parameter;
-    });
-    const trained = trainable.map((name, i) => {
-      const { shape } = parameters[i];
+    const trained = trainable.map((name) => {
+      const { shape } = weights.get(name);
       return { name, shape, decay: options.decays(name, shape) };
     });
-    const gradients = gradient(objective.loss, parameters);
-    const metrics = objective.metrics ?? {};
-    const outputs: Record<string, Tensor> = { loss: objective.loss, ...metrics };
-    const carried: string[] = [];
-    if (device.onHost) {
-      for (const [i, { name }] of trained.entries()) outputs[gradientName(name)] = gradients[i];
-    } else {
-      // keep is 0 for the first micro-batch of a step and 1 for the others.
-      const keep = graph.input('keep', 'float32', []);
-      let squares = graph.scalar(0);
-      for (const [i, { name, shape }] of trained.entries()) {
-        const total = ops.add(ops.mul(graph.input(gradientName(name), 'float32', shape), keep), gradients[i]);
-        outputs[gradientName(name)] = total;
-        carried.push(gradientName(name));
-        squares = ops.add(squares, ops.sum(ops.mul(total, total)));
-      }
-      outputs.squares = squares;
-    }
-    const forwardBackward = await device.compile(outputs, { carried });
     const update = device.onHost ? undefined : await compileUpdate(device, trained, options);
-    const names = Object.keys(metrics);
-    const optimizer = new Optimizer(device, weights, frozen, trained, options, names, forwardBackward, update);
+    const optimizer = new Optimizer(device, weights, frozen, trained, options, update);
+    if (objective !== undefined) await optimizer.prepare('', () => objective);
     for (const { name, shape } of trained) {
       const zeros = () => device.upload(new Float32Array(size(shape)), 'float32', shape);
       optimizer.sums.set(gradientName(name), await zeros());
@@ -122,17 +97,32 @@ export class Optimizer {
     return optimizer;
   }
 
+  /** Compiles the same loss for other shapes, once. */
+  async prepare(variant: string, build: () => Objective): Promise<void> {
+    if (!this.programs.has(variant))
+      this.programs.set(variant, await compileGradients(this.device, build(), this.trained));
+  }
+
   /**
    * One update from one or more micro-batches of equal weight.
    *
+   * @param variant which of the prepared losses the micro-batches are for
    * @throws train.diverged when loss or gradients are not finite; the weights are then unchanged
    */
-  async step(batches: readonly Readonly<Record<string, Feed>>[], learningRate: number): Promise<StepResult> {
+  async step(
+    batches: readonly Readonly<Record<string, Feed>>[],
+    learningRate: number,
+    variant = '',
+  ): Promise<StepResult> {
+    const compiled = this.programs.get(variant);
+    if (compiled === undefined) throw new Error(`the loss ${variant} is not prepared`);
     let loss = 0;
     let squares = 0;
     const metrics: Record<string, Float32Array | Int32Array>[] = [];
     for (const [i, feeds] of batches.entries()) {
-      const result = this.device.onHost ? await this.hostBatch(feeds, i) : await this.deviceBatch(feeds, i);
+      const result = this.device.onHost
+        ? await this.hostBatch(compiled, feeds, i)
+        : await this.deviceBatch(compiled, feeds, i);
       loss += result.loss / batches.length;
       squares = result.squares;
       metrics.push(result.metrics);
@@ -152,39 +142,31 @@ export class Optimizer {
     return { loss, gradientNorm, metrics };
   }
 
-  private async hostBatch(feeds: Readonly<Record<string, Feed>>, index: number) {
+  private async hostBatch(compiled: Compiled, feeds: Readonly<Record<string, Feed>>, index: number) {
     // Later micro-batches go to memory of their own first, and are added.
     const into: Record<string, Float32Array> = {};
     for (const { name, shape } of this.trained) {
       const key = gradientName(name);
       into[key] = index === 0 ? this.hostArray(this.sums, key) : new Float32Array(size(shape));
     }
-    const outputs = await this.forwardBackward.run(feeds, { states: [this.weights, ...this.others], into });
+    const outputs = await compiled.program.run(feeds, { states: [this.weights, ...this.others], into });
     if (index > 0) {
       for (const [key, part] of Object.entries(into)) {
         const sum = this.hostArray(this.sums, key);
         for (let i = 0; i < sum.length; i++) sum[i] += part[i];
       }
     }
-    return { ...(await this.scalars(outputs)), squares: 0 };
+    return { ...(await scalars(compiled, outputs)), squares: 0 };
   }
 
-  private async deviceBatch(feeds: Readonly<Record<string, Feed>>, index: number) {
+  private async deviceBatch(compiled: Compiled, feeds: Readonly<Record<string, Feed>>, index: number) {
     const given = { ...feeds, keep: Float32Array.of(index === 0 ? 0 : 1) };
-    const { squares, ...outputs } = await this.forwardBackward.run(given, {
+    const { squares, ...outputs } = await compiled.program.run(given, {
       states: [this.sums, this.weights, ...this.others],
     });
     const [value] = await squares.readFloats();
     squares.release();
-    return { ...(await this.scalars(outputs)), squares: value };
-  }
-
-  private async scalars(outputs: Awaited<ReturnType<Program['run']>>) {
-    const [loss] = await outputs.loss.readFloats();
-    const metrics: Record<string, Float32Array | Int32Array> = {};
-    for (const name of this.metricNames) metrics[name] = (await outputs[name].read()) as Float32Array | Int32Array;
-    for (const buffer of Object.values(outputs)) buffer.release();
-    return { loss, metrics };
+    return { ...(await scalars(compiled, outputs)), squares: value };
   }
 
   private async apply(step: AdamWStep): Promise<void> {
@@ -240,9 +222,52 @@ export class Optimizer {
   async dispose(): Promise<void> {
     this.moments.dispose();
     this.sums.dispose();
-    await this.forwardBackward.dispose();
+    for (const { program } of this.programs.values()) await program.dispose();
     await this.update?.dispose();
   }
+}
+
+interface Compiled {
+  readonly program: Program;
+  readonly metricNames: readonly string[];
+}
+
+/** Loss, metrics and gradients as one program. */
+async function compileGradients(device: Device, objective: Objective, trained: readonly Trained[]): Promise<Compiled> {
+  const { graph } = objective.loss;
+  const parameters = trained.map(({ name }) => {
+    const parameter = graph.parameters.get(name);
+    if (parameter === undefined) throw new Error(`the loss does not contain ${name}`);
+    return parameter;
+  });
+  const gradients = gradient(objective.loss, parameters);
+  const metrics = objective.metrics ?? {};
+  const outputs: Record<string, Tensor> = { loss: objective.loss, ...metrics };
+  const carried: string[] = [];
+  if (device.onHost) {
+    for (const [i, { name }] of trained.entries()) outputs[gradientName(name)] = gradients[i];
+  } else {
+    // keep is 0 for the first micro-batch of a step and 1 for the others.
+    const keep = graph.input('keep', 'float32', []);
+    let squares = graph.scalar(0);
+    for (const [i, { name, shape }] of trained.entries()) {
+      const total = ops.add(ops.mul(graph.input(gradientName(name), 'float32', shape), keep), gradients[i]);
+      outputs[gradientName(name)] = total;
+      carried.push(gradientName(name));
+      squares = ops.add(squares, ops.sum(ops.mul(total, total)));
+    }
+    outputs.squares = squares;
+  }
+  return { program: await device.compile(outputs, { carried }), metricNames: Object.keys(metrics) };
+}
+
+/** Loss and metrics of a micro-batch, on the host. */
+async function scalars({ metricNames }: Compiled, outputs: Awaited<ReturnType<Program['run']>>) {
+  const [loss] = await outputs.loss.readFloats();
+  const metrics: Record<string, Float32Array | Int32Array> = {};
+  for (const name of metricNames) metrics[name] = (await outputs[name].read()) as Float32Array | Int32Array;
+  for (const buffer of Object.values(outputs)) buffer.release();
+  return { loss, metrics };
 }
 
 /** The AdamW update of all tensors as one program. */

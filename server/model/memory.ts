@@ -1,0 +1,180 @@
+/**
+ * How much memory a model takes to be loaded, to decode and to be trained: weights, gradients, moments and caches by their
+ * shapes, activations by the graph that computes them.
+ */
+import { readFileSync } from 'node:fs';
+import { freemem, totalmem } from 'node:os';
+import type { DeviceName } from '../device/names.ts';
+import { gradient } from '../graph/gradient.ts';
+import { liveness } from '../graph/liveness.ts';
+import { Graph, size, type Tensor } from '../graph/tensor.ts';
+import { hiddenStates, languageHead, nextTokenLoss } from './base.ts';
+import { cachedContext, causalContext } from './block.ts';
+import type { ModelConfig } from './config.ts';
+import { baseStep } from './language-model.ts';
+import { capacityFor, type StepGraph } from './step.ts';
+import { type ExpectedTensor, expectedTensors } from './weights.ts';
+
+const floatBytes = 4;
+/** Tokens of a prompt that are read in one run. */
+const prefillChunk = 128;
+
+/** Bytes, part by part. */
+export interface Memory {
+  readonly weights: number;
+  readonly gradients: number;
+  /** First and second moments of AdamW. */
+  readonly moments: number;
+  /** Keys and values of the sequences that are decoded. */
+  readonly cache: number;
+  /** Most that the tensors between inputs and outputs take at once. */
+  readonly activations: number;
+  /** What the runtime's arena takes beyond them, because it grows in steps: a third, as measured on the CPU. */
+  readonly slack: number;
+  readonly total: number;
+}
+
+function memory(parts: Partial<Omit<Memory, 'total' | 'slack'>>): Memory {
+  const slack = Math.ceil((parts.activations ?? 0) / 3);
+  const all = { weights: 0, gradients: 0, moments: 0, cache: 0, activations: 0, ...parts, slack };
+  return { ...all, total: Object.values(all).reduce((sum, bytes) => sum + bytes, 0) };
+}
+
+const elements = (tensors: readonly { readonly shape: readonly number[] }[]) =>
+  tensors.reduce((sum, { shape }) => sum + size(shape), 0);
+
+/** Number of weights of a base model. */
+export function parameterCount(config: ModelConfig): number {
+  return elements(expectedTensors(config));
+}
+
+/** A base model in host memory: float32, whatever it is stored as. */
+export function loadMemory(config: ModelConfig): Memory {
+  return memory({ weights: floatBytes * parameterCount(config) });
+}
+
+export interface DecodeOptions {
+  /** What is computed in a step; the base's logits, if not given. */
+  readonly step?: StepGraph;
+  /** Weights beside the base's. */
+  readonly added?: readonly ExpectedTensor[];
+}
+
+/**
+ * Decoding B sequences of up to `length` tokens. The weights are in memory three times: as loaded, and compiled into the
+ * program that reads prompts and into that of single steps.
+ */
+export function decodeMemory(config: ModelConfig, batch: number, length: number, options: DecodeOptions = {}): Memory {
+  const step = options.step ?? baseStep(config);
+  const capacity = capacityFor(length);
+  const weights = floatBytes * (parameterCount(config) + elements(options.added ?? []));
+  const cache = floatBytes * 2 * step.cachedBlocks * batch * config.kvHeads * capacity * config.headDim;
+  const run = (tokens: number) => stepActivations(config, step, batch, tokens, capacity);
+  // A runtime session keeps the memory of its largest run.
+  const activations = run(Math.min(prefillChunk, length)) + run(1);
+  return memory({ weights: 3 * weights, cache, activations });
+}
+
+function stepActivations(config: ModelConfig, step: StepGraph, batch: number, length: number, capacity: number): number {
+  const graph = new Graph();
+  const ids = graph.input('ids', 'int32', [batch, length]);
+  const slotOf = graph.input('slot_of', 'int32', [batch, length]);
+  const positions = graph.input('positions', 'int64', [batch, length]);
+  const slots = graph.input('slots', 'int64', [batch, config.kvHeads, length, 3]);
+  const last = graph.input('last', 'int32', [batch]);
+  const shape = [batch, config.kvHeads, capacity, config.headDim];
+  const caches = Array.from({ length: step.cachedBlocks }, (_, i) => ({
+    keys: graph.input(`keys.${i}`, 'float32', shape),
+    values: graph.input(`values.${i}`, 'float32', shape),
+  }));
+  const context = cachedContext(graph, config, capacity, positions, slotOf, slots);
+  const built = step.build(graph, { ids, context, caches, last });
+  const carried = built.caches.flatMap(({ keys, values }) => [keys, values]);
+  return liveness([...Object.values(built.outputs), ...carried], { outside: carried }).peak;
+}
+
+/**
+ * One training step of a loss: all weights that the loss reads, and gradients and moments of those that are trained.
+ *
+ * @param trainable names of parameters of the loss's graph
+ * @param accumulate micro-batches of a step; with more than one there is a second set of gradients
+ */
+export function trainMemory(loss: Tensor, trainable: readonly string[], accumulate = 1): Memory {
+  const { parameters } = loss.graph;
+  const trained = trainable.map((name) => {
+    const parameter = parameters.get(name);
+    if (parameter === undefined) throw new Error(`the loss does not contain ${name}`);
+    return parameter;
+  });
+  const gradients = gradient(loss, trained);
+  const each = floatBytes * elements(trained);
+  return memory({
+    weights: floatBytes * elements([...parameters.values()]),
+    gradients: accumulate > 1 ? 2 * each : each,
+    moments: 2 * each,
+    activations: liveness([loss, ...gradients], { outside: gradients }).peak,
+  });
+}
+
+/** Training all weights of a base on B sequences of `length` tokens. */
+export function pretrainMemory(config: ModelConfig, batch: number, length: number, accumulate = 1): Memory {
+  const graph = new Graph();
+  const ids = graph.input('ids', 'int32', [batch, length]);
+  const { h } = hiddenStates(graph, config, ids, causalContext(graph, config, batch, length));
+  const loss = nextTokenLoss(languageHead(graph, config, h), ids);
+  const names = expectedTensors(config).map(({ name }) => name);
+  return trainMemory(loss, names, accumulate);
+}
+
+export interface Fit {
+  /** Undefined where the free memory is not known. */
+  readonly fits: boolean | undefined;
+  /** Bytes that are free now. */
+  readonly free: number | undefined;
+  /** Where the number comes from, or why there is none. */
+  readonly source: string;
+}
+
+/**
+ * Whether so many bytes are free on a device now.
+ *
+ * @param known free memory of an accelerator, where something has told it; the runtime does not
+ */
+export function fits(bytes: number, device: DeviceName, known?: number): Fit {
+  if (known !== undefined) return { fits: bytes <= known, free: known, source: `memory of ${device}` };
+  if (device !== 'cpu') {
+    return { fits: undefined, free: undefined, source: `the runtime does not tell how much memory ${device} has` };
+  }
+  const { free, source } = freeMemory();
+  return { fits: bytes <= free, free, source };
+}
+
+/** Bytes this process can still take: what the machine has free, or a container allows. */
+export function freeMemory(): { free: number; source: string } {
+  const machine = { free: freemem(), source: 'free memory of this machine' };
+  const limit = process.constrainedMemory();
+  // Without a limit the number is 0, or larger than any machine.
+  if (!(limit > 0) || limit >= totalmem()) return machine;
+  const used = containerUse() ?? process.memoryUsage.rss();
+  const free = Math.max(0, limit - used);
+  return free < machine.free ? { free, source: 'what the limit of this container leaves' } : machine;
+}
+
+/** Memory in use of a Linux control group (version 2, then 1), without the file cache, which makes room when it has to. */
+function containerUse(): number | undefined {
+  const folders = [
+    { folder: '/sys/fs/cgroup', current: 'memory.current', inactive: 'inactive_file' },
+    { folder: '/sys/fs/cgroup/memory', current: 'memory.usage_in_bytes', inactive: 'total_inactive_file' },
+  ];
+  for (const { folder, current, inactive } of folders) {
+    try {
+      const used = Number(readFileSync(`${folder}/${current}`, 'utf8'));
+      const stat = readFileSync(`${folder}/memory.stat`, 'utf8');
+      const cached = Number(new RegExp(`^${inactive} (\\d+)$`, 'm').exec(stat)?.[1] ?? 0);
+      if (Number.isFinite(used)) return used - cached;
+    } catch {
+      // Another version, or no Linux.
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,64 @@
+/** A run spec as a whole: the model, the device, the seed and the stages in order. */
+import { z } from 'zod';
+import { deviceNames } from '../device/names.ts';
+import { type StageName, stageSettings } from './settings.ts';
+
+/** A new model instead of an existing one: sizes of a Llama. */
+export const newModel = z.strictObject({
+  tokenizer: z.string().min(1).meta({ description: 'Folder with tokenizer.json and tokenizer_config.json.' }),
+  hidden: z.int().positive().meta({ description: 'Width d.' }),
+  intermediate: z.int().positive().meta({ description: 'Width of the feed-forward.' }),
+  layers: z.int().positive().meta({ description: 'Number of blocks.' }),
+  heads: z.int().positive().meta({ description: 'Query heads.' }),
+  kv_heads: z
+    .int()
+    .positive()
+    .optional()
+    .meta({ description: 'Key and value heads; as many as query heads by default.' }),
+  context: z.int().positive().meta({ description: 'Longest sequence.', unit: 'tokens' }),
+  rope_theta: z.number().positive().default(10000).meta({ description: 'Base of the rotary embedding.' }),
+  tied: z.boolean().default(true).meta({ description: 'Whether the head is the embedding.' }),
+});
+export type NewModel = z.infer<typeof newModel>;
+
+const stage = (name: StageName) => z.strictObject({ [name]: stageSettings[name] });
+const stages = z.union([
+  stage('pretrain'),
+  stage('control'),
+  stage('clone'),
+  stage('guide'),
+  stage('reinforce'),
+  stage('tokens'),
+  stage('q'),
+]);
+
+export const measureNames = ['accuracy', 'pass@k', 'diversity', 'forgetting', 'marginal', 'codebook', 'cost'] as const;
+
+export const runSpec = z.strictObject({
+  model: z
+    .union([z.string().min(1), newModel])
+    .meta({ description: 'builtin:nano, a model folder, or the sizes of a new model.' }),
+  device: z
+    .enum(['auto', ...deviceNames])
+    .default('auto')
+    .meta({ description: 'What computes; auto takes the fastest that works.' }),
+  threads: z.int().positive().optional().meta({ description: 'Threads on the CPU; all cores by default.' }),
+  seed: z.int().default(7).meta({ description: 'Seed of everything random.' }),
+  stages: z.array(stages).min(1).meta({ description: 'What is done, in order.' }),
+  evaluate: z.array(z.enum(measureNames)).default([]).meta({ description: 'What is measured at the end.' }),
+});
+
+/** One stage with its settings, as a discriminated union. */
+export type StageSpec = {
+  [K in StageName]: { readonly name: K; readonly settings: z.infer<(typeof stageSettings)[K]> };
+}[StageName];
+export type RunSpec = Omit<z.infer<typeof runSpec>, 'stages'> & { readonly stages: readonly StageSpec[] };
+
+/** The parsed document with its stages as a discriminated union. */
+export function toRunSpec(parsed: z.infer<typeof runSpec>): RunSpec {
+  const named = parsed.stages.map((entry) => {
+    const [[name, settings]] = Object.entries(entry);
+    return { name, settings } as StageSpec;
+  });
+  return { ...parsed, stages: named };
+}

@@ -1,0 +1,262 @@
+/**
+ * The settings of every stage: one schema, shared by the command line, the language server and the documentation.
+ * Each setting says what it is, its unit, and what the paper used.
+ */
+import { z } from 'zod';
+import { arithmeticOptions } from '../data/generators/arithmetic.ts';
+import { countdownOptions } from '../data/generators/countdown.ts';
+import { columnMap } from '../data/rows.ts';
+import { rewardSpec } from '../rewards/registry.ts';
+
+/** What hover shows beside the description. */
+export interface SettingNotes {
+  readonly unit?: string;
+  /** The paper's value and where it stands. */
+  readonly paper?: string;
+}
+
+const setting = <T extends z.ZodType>(schema: T, description: string, notes: SettingNotes = {}): T =>
+  schema.meta({ description, ...notes }) as T;
+
+const count = z.int().positive();
+const share = z.number().min(0).max(1);
+
+/** Where rows come from: a path, the name of a task, or an object that says more. */
+export const dataSpec = z.union([
+  z.string().min(1),
+  z.strictObject({
+    jsonl: z.string().min(1),
+    columns: columnMap.optional(),
+    skip_bad_rows: z.boolean().default(false),
+  }),
+  z.strictObject({ text: z.array(z.string().min(1)).min(1) }),
+  z.strictObject({ workspace: z.string().min(1), globs: z.array(z.string().min(1)).min(1) }),
+  z.strictObject({ task: z.literal('countdown'), ...countdownOptions.omit({ seed: true, split: true }).shape }),
+  z.strictObject({ task: z.literal('arithmetic'), ...arithmeticOptions.omit({ seed: true, split: true }).shape }),
+]);
+export type DataSpec = z.infer<typeof dataSpec>;
+
+const data = setting(
+  dataSpec,
+  'Rows to learn from: a .jsonl or text file, a folder, or a task (countdown, arithmetic).',
+);
+const heldOut = setting(
+  dataSpec.optional(),
+  'Rows to measure on. Without it, the last fiftieth of the data is held out.',
+);
+
+/** Settings of AdamW and its schedule, with each stage's own learning rate and decay. */
+const optimisation = (learningRate: number, notes: SettingNotes, decay: number, betas: readonly [number, number]) => ({
+  learning_rate: setting(z.number().positive().default(learningRate), 'Highest learning rate of AdamW.', notes),
+  warmup: setting(z.int().min(0).default(30), 'Steps over which the learning rate rises linearly.', {
+    unit: 'steps',
+    paper: '100 (code, pretrain_intention.py)',
+  }),
+  floor: setting(share.default(0.1), 'Lowest learning rate at the end of the cosine, as a share of the highest.', {
+    paper: '0.4 or 0.1 (code)',
+  }),
+  weight_decay: setting(z.number().min(0).default(decay), 'Decoupled weight decay of matrices.', {
+    paper: '0.01 in stage 1, 0 later (code)',
+  }),
+  beta1: setting(z.number().min(0).max(0.9999).default(betas[0]), 'Decay of the first moment.', { paper: '0.9' }),
+  beta2: setting(z.number().min(0).max(0.99999).default(betas[1]), 'Decay of the second moment.', {
+    paper: '0.999 in stage 1, 0.95 later (code)',
+  }),
+  clip: setting(z.number().positive().default(1), 'Largest global norm of the gradients.', { paper: '1.0' }),
+});
+
+const keeping = {
+  checkpoint_every: setting(count.default(50), 'How often a checkpoint is saved.', { unit: 'steps' }),
+  evaluate_every: setting(count.default(50), 'How often the model is measured on held-out rows.', { unit: 'steps' }),
+};
+
+/** Batches of packed sequences. */
+const packed = (steps: number) => ({
+  data,
+  held_out: heldOut,
+  steps: setting(count.default(steps), 'Number of updates.', { unit: 'steps' }),
+  tokens: setting(z.number().positive().optional(), 'Tokens to learn from, instead of a number of steps.', {
+    unit: 'tokens',
+    paper: '200 B (control), 100 B (clone)',
+  }),
+  batch: setting(count.default(8), 'Sequences in an update.', { unit: 'sequences', paper: '512' }),
+  accumulate: setting(count.default(1), 'Micro-batches the batch is cut into, to save memory.'),
+  length: setting(count.default(256), 'Tokens in a sequence.', { unit: 'tokens', paper: '2048' }),
+});
+
+export const pretrainSettings = z.strictObject({
+  ...packed(1000),
+  ...optimisation(2e-3, {}, 0.1, [0.9, 0.95]),
+  ...keeping,
+});
+
+export const controlSettings = z.strictObject({
+  ...packed(800),
+  codes: setting(count.default(64), 'Number of latent actions N.', { paper: '64 (section 4.1)' }),
+  idm_layers: setting(count.default(2), 'Blocks of the inverse dynamics.', { paper: '4 (appendix C.1)' }),
+  policy_layers: setting(count.default(3), 'Blocks of the policy.', { paper: '8 (appendix C.1)' }),
+  merge_layers: setting(count.default(2), 'Merge layers of the world model.', { paper: '2 (appendix C.1)' }),
+  world: setting(
+    z.enum(['plain', 'residual']).default('plain'),
+    'Whether the world model subtracts h. On small models residual is worse by 1.3 to 2.1 nats.',
+    { paper: 'residual (code only)' },
+  ),
+  codebook_std: setting(z.number().positive().default(1), 'Standard deviation of the codes at the start.', {
+    paper: 'sqrt(2 / 5d) (code)',
+  }),
+  tau: setting(z.number().positive().default(2), 'Temperature of the Gumbel softmax.', { paper: '2.0 (code only)' }),
+  beta: setting(z.number().min(0).default(0.001), 'Weight of the entropy term.', { paper: '0.001 (equation 3)' }),
+  balance: setting(
+    z.number().min(0).default(0.05),
+    'Weight of the entropy of the mean code distribution, which keeps all codes alive.',
+    { paper: '0: not in the paper' },
+  ),
+  ...optimisation(2e-3, { paper: '1e-4 at d = 4096 (code)' }, 0.01, [0.9, 0.999]),
+  ...keeping,
+});
+
+export const cloneSettings = z.strictObject({
+  ...packed(400),
+  ...optimisation(2e-3, { paper: '1e-4 at d = 4096 (code)' }, 0.01, [0.9, 0.999]),
+  ...keeping,
+});
+
+const rowsOf = {
+  data,
+  held_out: heldOut,
+  chat: setting(
+    z.boolean().optional(),
+    'Whether prompts go through the chat template. By default they do where the model has one.',
+  ),
+  max_length: setting(count.default(256), 'Longest prompt and response together; longer responses are cut.', {
+    unit: 'tokens',
+    paper: '2048 (maths), 512 (preferences)',
+  }),
+  epochs: setting(z.number().positive().default(1), 'Passes over the rows.', { paper: '1' }),
+  steps: setting(count.optional(), 'Number of updates, instead of epochs.', { unit: 'steps' }),
+  batch: setting(count.default(16), 'Rows in an update.', { unit: 'rows', paper: '256' }),
+  accumulate: setting(count.default(1), 'Micro-batches the batch is cut into, to save memory.'),
+};
+
+export const guideSettings = z.strictObject({
+  variant: setting(
+    z.enum(['inverse', 'policy']).default('policy'),
+    'Whose actions guide: the inverse dynamics (varied data) or the policy (narrow data).',
+    { paper: 'FTA-I, FTA-P (appendix B.1.2)' },
+  ),
+  ...rowsOf,
+  reclone: setting(z.boolean().default(true), 'After the inverse variant, clone the policy again on the same rows.', {
+    paper: 'yes (algorithm 2)',
+  }),
+  reclone_learning_rate: setting(z.number().positive().default(1e-3), 'Learning rate of that cloning.'),
+  ...optimisation(1e-4, { paper: '5e-6 at d = 4096' }, 0, [0.9, 0.95]),
+  ...keeping,
+});
+
+const algorithm = z.enum(['grpo', 'remax', 'ppo']);
+
+/** Settings of reinforcement, over actions or over tokens alike. */
+const reinforcement = (learningRate: number) => ({
+  algorithm: setting(
+    algorithm.default('grpo'),
+    'GRPO compares the samples of a prompt with each other, ReMax with a greedy one, PPO with a learned value.',
+    { paper: 'ReMax, RLOO, GRPO, REINFORCE++ are named' },
+  ),
+  prompts: setting(dataSpec, 'Rows with a prompt and what the reward needs.'),
+  held_out: heldOut,
+  chat: rowsOf.chat,
+  reward: setting(rewardSpec, 'How a finished sample is judged.'),
+  steps: setting(count.default(40), 'Rounds of rollout and update.', { unit: 'steps' }),
+  batch: setting(count.default(32), 'Prompts in a round.', { unit: 'prompts', paper: '64 (maths script)' }),
+  group: setting(count.default(8), 'Samples a prompt.', { unit: 'samples', paper: '4 (maths), 16 (preferences)' }),
+  max_new: setting(count.default(64), 'Longest answer.', { unit: 'tokens', paper: '1024 to 4096' }),
+  minibatches: setting(count.default(2), 'Updates a round.', { paper: '1 to 4 (scripts)' }),
+  temperature: setting(z.number().positive().default(1), 'Temperature at which actions are sampled.', { paper: '1.0' }),
+  top_k: setting(
+    z.int().min(0).default(0),
+    'Sample only among the k most likely; 0 for all. Log-probabilities use the same cut.',
+    { paper: '40 of 64 when sampling, none in log-probabilities (code)' },
+  ),
+  kl: setting(z.number().min(0).default(0), 'Weight of the KL divergence from the policy at the start.', {
+    unit: 'per nat',
+    paper: '0.01 (preferences), 0.001 (maths)',
+  }),
+  gamma: setting(share.default(1), 'Discount.', { paper: '1' }),
+  lambda: setting(share.default(1), 'Lambda of generalised advantage estimation.', { paper: '0.95 (code)' }),
+  clip_ratio: setting(z.number().positive().default(0.2), 'How far the probability ratio may move.', { paper: '0.2' }),
+  whiten: setting(z.boolean().default(true), 'Normalise advantages over all actions of a round.', {
+    paper: 'yes (code)',
+  }),
+  value_clip: setting(z.number().positive().default(0.2), 'PPO: how far a value may move.', { paper: '0.2' }),
+  value_weight: setting(z.number().min(0).default(0.5), 'PPO: weight of the value loss.', { paper: '0.5' }),
+  solved_at: setting(z.number().default(1), 'A held-out sample counts as solved from this reward on.'),
+  evaluate_rows: setting(count.default(200), 'Held-out prompts in a measurement.', { unit: 'prompts' }),
+  evaluate_samples: setting(count.default(8), 'Samples a held-out prompt.', { unit: 'samples' }),
+  ...optimisation(learningRate, { paper: '5e-7 to 1e-5 at d = 4096' }, 0, [0.9, 0.95]),
+  warmup: setting(z.int().min(0).default(2), 'Updates over which the learning rate rises linearly.', {
+    unit: 'updates',
+    paper: '3 %',
+  }),
+  checkpoint_every: setting(count.default(10), 'How often a checkpoint is saved.', { unit: 'steps' }),
+  evaluate_every: setting(count.default(10), 'How often the model is measured on held-out prompts.', { unit: 'steps' }),
+});
+
+export const reinforceSettings = z.strictObject(reinforcement(1e-4));
+
+export const tokensSettings = z.strictObject({
+  method: setting(
+    z.enum(['supervised', 'reinforce']).default('reinforce'),
+    'Supervised fine-tuning or reinforcement, without latent actions.',
+  ),
+  blocks: setting(
+    count.optional(),
+    'Train only the last k blocks, the final norm and the head; all weights, if not given.',
+  ),
+  ...reinforcement(3e-5),
+  prompts: setting(dataSpec.optional(), 'For reinforce: rows with a prompt and what the reward needs.'),
+  reward: setting(rewardSpec.optional(), 'For reinforce: how a finished sample is judged.'),
+  data: setting(dataSpec.optional(), 'For supervised: rows with prompt and response.'),
+  max_length: rowsOf.max_length,
+  epochs: rowsOf.epochs,
+  accumulate: rowsOf.accumulate,
+});
+
+export const qSettings = z.strictObject({
+  prompts: setting(dataSpec, 'Rows with a prompt and what the reward needs.'),
+  chat: rowsOf.chat,
+  reward: setting(rewardSpec, 'How a finished sample is judged.'),
+  steps: setting(count.default(50), 'Rounds of rollouts.', { unit: 'steps', paper: '100 epochs over fixed rollouts' }),
+  batch: setting(count.default(32), 'Prompts in a round.', { unit: 'prompts' }),
+  group: setting(count.default(8), 'Samples a prompt.', { unit: 'samples', paper: '8 (appendix C)' }),
+  reuse: setting(count.default(4), 'Updates a round: its rollouts are cut into so many minibatches.', {
+    paper: 'batches of 256',
+  }),
+  max_new: setting(count.default(64), 'Longest answer.', { unit: 'tokens' }),
+  temperature: setting(z.number().positive().default(1), 'Temperature at which actions are sampled.', { paper: '1.0' }),
+  gamma: setting(share.default(0.99), 'Discount.', { paper: '0.99' }),
+  target_every: setting(count.default(50), 'Updates between copies to the target network.', {
+    unit: 'updates',
+    paper: '100 (paper), 50 (code)',
+  }),
+  ...optimisation(5e-4, { paper: '5e-6 at d = 4096' }, 0, [0.9, 0.95]),
+  ...keeping,
+});
+
+export const stageSettings = {
+  pretrain: pretrainSettings,
+  control: controlSettings,
+  clone: cloneSettings,
+  guide: guideSettings,
+  reinforce: reinforceSettings,
+  tokens: tokensSettings,
+  q: qSettings,
+} as const;
+
+export type StageName = keyof typeof stageSettings;
+export type PretrainSettings = z.infer<typeof pretrainSettings>;
+export type ControlSettings = z.infer<typeof controlSettings>;
+export type CloneSettings = z.infer<typeof cloneSettings>;
+export type GuideSettings = z.infer<typeof guideSettings>;
+export type ReinforceSettings = z.infer<typeof reinforceSettings>;
+export type TokensSettings = z.infer<typeof tokensSettings>;
+export type QSettings = z.infer<typeof qSettings>;

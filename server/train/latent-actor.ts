@@ -1,0 +1,202 @@
+/**
+ * Reinforcement over latent actions: only the policy learns (paper, section 3.3). Rollouts keep h, so an update runs the
+ * policy alone and never the base.
+ */
+import { Decoder } from '../cola/decoder.ts';
+import type { ColaModel } from '../cola/model.ts';
+import { headLogits, headTrunk, stateValue } from '../cola/modules.ts';
+import type { Graph } from '../graph/tensor.ts';
+import { causalContext } from '../model/block.ts';
+import type { Random } from '../random.ts';
+import type { Actor, ActorGraph } from './actor.ts';
+import type { Prompt, RolloutSettings, Trajectory } from './rollout.ts';
+import type { StageContext } from './stage.ts';
+import type { Feeds } from './supervised.ts';
+
+interface Row {
+  readonly prompt: Prompt;
+  readonly group: number;
+  readonly tokens: number[];
+  readonly choices: number[];
+  readonly logp: number[];
+  readonly values: number[];
+  readonly banned: Uint8Array[];
+  readonly hidden: Float32Array[];
+  finished: boolean;
+  done: boolean;
+}
+
+export class LatentActor implements Actor {
+  readonly trained: readonly string[];
+  readonly choices: number;
+  private readonly decoder: Decoder;
+  private readonly endIds: ReadonlySet<number>;
+  private readonly width: number;
+
+  constructor(
+    private readonly context: StageContext,
+    private readonly cola: ColaModel,
+    private readonly withValue: boolean,
+    topK: number,
+  ) {
+    const modules = [...cola.tensorsOf('policy'), ...(withValue ? cola.tensorsOf('value') : [])];
+    this.trained = modules.map(({ name }) => name);
+    this.choices = cola.config.numCodes;
+    this.endIds = cola.base.endIds;
+    this.width = cola.base.config.hiddenSize;
+    this.decoder = new Decoder(context.device, cola, {
+      parts: { hidden: true, ...(withValue ? { value: true } : {}), topK },
+      live: [context.weights.state],
+      // Weights that do not change here are compiled in.
+      trained: new Set(this.trained),
+    });
+  }
+
+  async rollout(
+    prompts: readonly Prompt[],
+    group: number,
+    settings: RolloutSettings,
+    random: Random,
+    signal: AbortSignal,
+  ): Promise<Trajectory[]> {
+    const longest = Math.max(...prompts.map(({ ids }) => ids.length));
+    const room = longest + settings.maxNew;
+    const rows: Row[] = prompts.flatMap((prompt, g) => Array.from({ length: group }, () => newRow(prompt, g)));
+    // Each prompt is read once, but for its last token; then its cache is copied for the whole group.
+    const prefixes = prompts.map(({ ids }) => ids.subarray(0, ids.length - 1));
+    const shared = await this.decoder.cache(prompts.length, room);
+    if (prefixes.some((prefix) => prefix.length > 0)) {
+      await this.decoder.step(shared, prefixes, undefined, 1, (g, h) => {
+        const copy = h.slice();
+        for (let i = 0; i < group; i++) rows[g * group + i].hidden.push(copy);
+      });
+    }
+    const cache =
+      group === 1
+        ? shared
+        : await this.decoder.select(
+            shared,
+            rows.map((row) => row.group),
+            room,
+          );
+    if (cache !== shared) shared.dispose();
+    let next: ArrayLike<number>[] = rows.map(({ prompt }) => prompt.ids.subarray(prompt.ids.length - 1));
+    for (let t = 0; t < settings.maxNew && rows.some((row) => !row.done); t++) {
+      signal.throwIfAborted();
+      const noise = this.noise(rows.length, settings, random);
+      const temperature = settings.temperature === 0 ? 1 : settings.temperature;
+      const result = await this.decoder.step(cache, next, noise, temperature, (b, h) => {
+        if (!rows[b].done) rows[b].hidden.push(h.slice());
+      });
+      next = rows.map((row, b) => {
+        if (row.done) return [0];
+        this.record(
+          row,
+          b,
+          result.action[b],
+          result.token[b],
+          result.policyLogits,
+          result.value,
+          temperature,
+          settings.topK,
+        );
+        row.done = row.finished;
+        return [result.token[b]];
+      });
+    }
+    cache.dispose();
+    return rows.map((row) => ({ ...row, hidden: joined(row.hidden) }));
+  }
+
+  private noise(rows: number, settings: RolloutSettings, random: Random): Float32Array {
+    const bias = new Float32Array(rows * this.choices);
+    if (settings.temperature > 0) for (let i = 0; i < bias.length; i++) bias[i] = random.gumbel();
+    return bias;
+  }
+
+  private record(
+    row: Row,
+    b: number,
+    action: number,
+    token: number,
+    logits: Float32Array,
+    value: Float32Array | undefined,
+    temperature: number,
+    topK: number,
+  ): void {
+    const own = logits.subarray(b * this.choices, (b + 1) * this.choices);
+    const banned = topK > 0 && topK < this.choices ? outside(own, topK) : undefined;
+    row.tokens.push(token);
+    row.choices.push(action);
+    row.logp.push(logProbability(own, action, temperature, banned));
+    if (value !== undefined) row.values.push(value[b]);
+    if (banned !== undefined) row.banned.push(banned);
+    row.finished = this.endIds.has(token);
+  }
+
+  build(graph: Graph, batch: number, length: number): ActorGraph {
+    const { config } = this.context.base;
+    const h = graph.input('hidden', 'float32', [batch, length, config.hiddenSize]);
+    const context = causalContext(graph, config, batch, length);
+    const { trunk } = headTrunk(graph, config, this.cola.config, 'policy', h, context);
+    const logits = headLogits(graph, config, this.cola.config, 'policy', trunk);
+    return this.withValue ? { logits, values: stateValue(graph, config, trunk) } : { logits };
+  }
+
+  feeds(trajectories: readonly (Trajectory | undefined)[], length: number): Feeds {
+    const hidden = new Float32Array(trajectories.length * length * this.width);
+    for (const [b, trajectory] of trajectories.entries()) {
+      if (trajectory !== undefined) hidden.set(trajectory.hidden, b * length * this.width);
+    }
+    return { hidden };
+  }
+
+  dispose(): Promise<void> {
+    return this.decoder.dispose();
+  }
+}
+
+function newRow(prompt: Prompt, group: number): Row {
+  return {
+    prompt,
+    group,
+    tokens: [],
+    choices: [],
+    logp: [],
+    values: [],
+    banned: [],
+    hidden: [],
+    finished: false,
+    done: false,
+  };
+}
+
+function joined(parts: readonly Float32Array[]): Float32Array {
+  const all = new Float32Array(parts.reduce((n, part) => n + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
+
+/** Flags of the choices that are not among the k most likely. */
+function outside(logits: Float32Array, k: number): Uint8Array {
+  const least = [...logits].sort((a, b) => b - a)[k - 1];
+  return Uint8Array.from(logits, (x) => (x < least ? 1 : 0));
+}
+
+/** log softmax(logits / temperature)[choice] over the choices that are not banned. */
+export function logProbability(
+  logits: ArrayLike<number>,
+  choice: number,
+  temperature: number,
+  banned?: ArrayLike<number>,
+): number {
+  let top = Number.NEGATIVE_INFINITY;
+  for (let i = 0; i < logits.length; i++) if (banned?.[i] !== 1 && logits[i] > top) top = logits[i];
+  let sum = 0;
+  for (let i = 0; i < logits.length; i++) if (banned?.[i] !== 1) sum += Math.exp((logits[i] - top) / temperature);
+  return (logits[choice] - top) / temperature - Math.log(sum);
+}

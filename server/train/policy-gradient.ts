@@ -1,0 +1,275 @@
+/**
+ * Reinforcement from outcomes: rollouts, rewards, advantages, updates, for actions and for tokens with the same code
+ * (paper, section 3.3 and appendix B.2). GRPO compares the samples of a prompt, ReMax subtracts a greedy sample, PPO
+ * learns values.
+ */
+import { actionLogProbabilities, clippedLoss, entropy, policyGradientLoss, valueLoss } from '../cola/losses.ts';
+import type { Program } from '../device/program.ts';
+import { State } from '../device/program.ts';
+import * as ops from '../graph/ops.ts';
+import { Graph, type Tensor } from '../graph/tensor.ts';
+import type { Random } from '../random.ts';
+import type { Actor } from './actor.ts';
+import { advantages, groupOutcomes, stepRewards, whiten } from './advantages.ts';
+import type { Objective } from './optimizer.ts';
+import { type Judged, scoreOf } from './rollout.ts';
+import type { StageContext } from './stage.ts';
+import type { Feeds } from './supervised.ts';
+
+export type Algorithm = 'grpo' | 'remax' | 'ppo';
+
+export interface PolicyGradientSettings {
+  readonly algorithm: Algorithm;
+  readonly temperature: number;
+  readonly kl: number;
+  readonly gamma: number;
+  readonly lambda: number;
+  readonly clip_ratio: number;
+  readonly whiten: boolean;
+  readonly value_clip: number;
+  readonly value_weight: number;
+}
+
+/** Positions are rounded up to this, so that few programs are compiled. */
+const lengthStep = 16;
+/** Added to the logit of a choice that top-k left out. */
+const banned = -1e9;
+
+/** Rollouts laid out as the update reads them: choices and all per-choice numbers at the positions that chose, `[B,S]`. */
+export interface Batch {
+  readonly rows: readonly (Judged | undefined)[];
+  readonly length: number;
+  readonly choices: Int32Array;
+  /** 1 where a choice was made by a sample with a score. */
+  readonly mask: Float32Array;
+  readonly logpOld: Float32Array;
+  readonly valuesOld: Float32Array;
+}
+
+/** Position of the first choice of a trajectory: the last token of its prompt. */
+const firstOf = (row: Judged) => row.prompt.ids.length - 1;
+
+export function layOut(rows: readonly (Judged | undefined)[]): Batch {
+  const longest = Math.max(1, ...rows.map((row) => (row === undefined ? 1 : firstOf(row) + row.choices.length)));
+  const length = Math.ceil(longest / lengthStep) * lengthStep;
+  const size = rows.length * length;
+  const batch = {
+    rows,
+    length,
+    choices: new Int32Array(size),
+    mask: new Float32Array(size),
+    logpOld: new Float32Array(size),
+    valuesOld: new Float32Array(size),
+  };
+  for (const [b, row] of rows.entries()) {
+    if (row === undefined) continue;
+    const start = b * length + firstOf(row);
+    batch.choices.set(row.choices, start);
+    batch.logpOld.set(row.logp, start);
+    batch.valuesOld.set(row.values, start);
+    if (scoreOf(row.result) !== undefined) batch.mask.fill(1, start, start + row.choices.length);
+  }
+  return batch;
+}
+
+/** What one row adds to a batch beyond {@link Batch}. */
+export interface Credit {
+  readonly advantages: Float64Array;
+  readonly returns: Float64Array;
+}
+
+/**
+ * Advantages of a whole round, `[B,S]`.
+ *
+ * @param baseline reward of the greedy sample of each row's prompt (ReMax); undefined entries have no score
+ */
+export function creditOf(
+  batch: Batch,
+  logpRef: Float32Array,
+  baseline: readonly (number | undefined)[] | undefined,
+  settings: PolicyGradientSettings,
+): Credit {
+  const rewards = batch.rows.map((row) => (row === undefined ? undefined : scoreOf(row.result)));
+  const groups = batch.rows.map((row) => row?.group ?? -1);
+  const layout = { rows: batch.rows.length, length: batch.length, mask: batch.mask };
+  const outcomes = outcomesOf(settings.algorithm, rewards, groups, baseline);
+  const steps = stepRewards(layout, batch.logpOld, logpRef, outcomes, settings.kl);
+  const values = settings.algorithm === 'ppo' ? batch.valuesOld : undefined;
+  const raw = advantages(layout, steps, values, settings.gamma, settings.lambda);
+  const returns = raw.map((a, i) => (batch.mask[i] === 0 ? 0 : a + batch.valuesOld[i]));
+  return { advantages: settings.whiten ? whiten(layout, raw) : raw, returns };
+}
+
+function outcomesOf(
+  algorithm: Algorithm,
+  rewards: readonly (number | undefined)[],
+  groups: readonly number[],
+  baseline: readonly (number | undefined)[] | undefined,
+): Float64Array {
+  if (algorithm === 'grpo') {
+    // Samples without a score stay out of their group's mean.
+    const scored = rewards.flatMap((r, i) => (r === undefined ? [] : [i]));
+    const relative = groupOutcomes(
+      scored.map((i) => rewards[i] ?? 0),
+      scored.map((i) => groups[i]),
+    );
+    const outcomes = new Float64Array(rewards.length);
+    for (const [k, i] of scored.entries()) outcomes[i] = relative[k];
+    return outcomes;
+  }
+  return Float64Array.from(rewards, (r, i) => (r ?? 0) - (algorithm === 'remax' ? (baseline?.[i] ?? 0) : 0));
+}
+
+const inputNames = ['logp_old', 'advantages', 'mask', 'values_old', 'returns'] as const;
+
+/** The update's loss for B rows of S positions. */
+export function policyObjective(
+  actor: Actor,
+  batch: number,
+  length: number,
+  settings: PolicyGradientSettings,
+  hasBans: boolean,
+): Objective {
+  const graph = new Graph();
+  const { logits, values } = actor.build(graph, batch, length);
+  const row = (name: (typeof inputNames)[number]) => graph.input(name, 'float32', [batch, length]);
+  const choices = graph.input('choices', 'int32', [batch, length]);
+  const open = hasBans ? ops.add(logits, graph.input('bans', 'float32', [batch, length, actor.choices])) : logits;
+  const mask = row('mask');
+  const logp = ops.mul(actionLogProbabilities(open, choices, settings.temperature), mask);
+  const advantage = row('advantages');
+  const count = ops.maximum(ops.sum(mask), 1);
+  const meanOf = (x: Tensor) => ops.div(ops.sum(ops.mul(x, mask)), count);
+  const spread = meanOf(entropy(settings.temperature === 1 ? open : ops.mul(open, 1 / settings.temperature)));
+  if (settings.algorithm === 'remax')
+    return { loss: policyGradientLoss(logp, advantage, mask), metrics: { entropy: spread } };
+  const old = row('logp_old');
+  const ratio = ops.exp(ops.mul(ops.sub(logp, old), mask));
+  const outside = ops.greater(ops.abs(ops.sub(ratio, 1)), settings.clip_ratio);
+  const metrics = { entropy: spread, clipped: meanOf(ops.cast(outside, 'float32')) };
+  const policy = clippedLoss(logp, old, advantage, mask, settings.clip_ratio);
+  if (settings.algorithm === 'grpo') return { loss: policy, metrics };
+  if (values === undefined) throw new Error('PPO needs values');
+  const value = valueLoss(ops.mul(values, mask), row('values_old'), row('returns'), mask, settings.value_clip);
+  return { loss: ops.add(policy, ops.mul(value, settings.value_weight)), metrics: { ...metrics, value_loss: value } };
+}
+
+/** Feeds of {@link policyObjective} for some rows of a batch. */
+export function policyFeeds(
+  actor: Actor,
+  batch: Batch,
+  credit: Credit,
+  picked: readonly number[],
+  hasBans: boolean,
+): Feeds {
+  const { length } = batch;
+  const cut = (values: Float32Array | Float64Array) => {
+    const result = new Float32Array(picked.length * length);
+    for (const [k, b] of picked.entries()) result.set(values.subarray(b * length, (b + 1) * length), k * length);
+    return result;
+  };
+  const choices = new Int32Array(picked.length * length);
+  for (const [k, b] of picked.entries()) choices.set(batch.choices.subarray(b * length, (b + 1) * length), k * length);
+  const rows = picked.map((b) => batch.rows[b]);
+  return {
+    ...actor.feeds(rows, length),
+    choices,
+    mask: cut(batch.mask),
+    logp_old: cut(batch.logpOld),
+    advantages: cut(credit.advantages),
+    values_old: cut(batch.valuesOld),
+    returns: cut(credit.returns),
+    ...(hasBans ? { bans: bansOf(rows, length, actor.choices) } : {}),
+  };
+}
+
+function bansOf(rows: readonly (Judged | undefined)[], length: number, choices: number): Float32Array {
+  const bans = new Float32Array(rows.length * length * choices);
+  for (const [b, row] of rows.entries()) {
+    if (row === undefined) continue;
+    for (const [j, flags] of row.banned.entries()) {
+      const start = (b * length + firstOf(row) + j) * choices;
+      for (let c = 0; c < choices; c++) if (flags[c] === 1) bans[start + c] = banned;
+    }
+  }
+  return bans;
+}
+
+/** log pi of the choices under the weights at the start of the stage. */
+export class ReferencePolicy {
+  private readonly state = new State();
+  private readonly programs = new Map<string, Program>();
+
+  private constructor(
+    private readonly context: StageContext,
+    private readonly actor: Actor,
+    private readonly temperature: number,
+  ) {}
+
+  static async create(
+    context: StageContext,
+    actor: Actor,
+    temperature: number,
+    weights: ReadonlyMap<string, Float32Array>,
+  ): Promise<ReferencePolicy> {
+    const reference = new ReferencePolicy(context, actor, temperature);
+    for (const name of actor.trained) {
+      const { shape } = context.weights.state.get(name);
+      const values = weights.get(name) ?? (await context.weights.read(name));
+      reference.state.set(name, await context.device.upload(values.slice(), 'float32', shape));
+    }
+    return reference;
+  }
+
+  /** `[B,S]`; 0 outside the mask. */
+  async logProbabilities(batch: Batch, hasBans: boolean): Promise<Float32Array> {
+    const rows = batch.rows.length;
+    const key = `${rows} ${batch.length} ${hasBans}`;
+    let program = this.programs.get(key);
+    if (program === undefined) {
+      const graph = new Graph();
+      const { logits } = this.actor.build(graph, rows, batch.length);
+      const choices = graph.input('choices', 'int32', [rows, batch.length]);
+      const open = hasBans
+        ? ops.add(logits, graph.input('bans', 'float32', [rows, batch.length, this.actor.choices]))
+        : logits;
+      program = await this.context.device.compile({ logp: actionLogProbabilities(open, choices, this.temperature) });
+      this.programs.set(key, program);
+    }
+    const feeds = {
+      ...this.actor.feeds(batch.rows, batch.length),
+      choices: batch.choices,
+      ...(hasBans ? { bans: bansOf(batch.rows, batch.length, this.actor.choices) } : {}),
+    };
+    const { logp } = await program.run(feeds, { states: [this.state, this.context.weights.state] });
+    const values = await logp.readFloats();
+    logp.release();
+    return values.map((x, i) => x * batch.mask[i]);
+  }
+
+  /** The reference weights, for a checkpoint. */
+  async entries(): Promise<{ name: string; shape: readonly number[]; data: Float32Array }[]> {
+    const names = [...this.state.names];
+    return Promise.all(
+      names.map(async (name) => ({
+        name,
+        shape: this.state.get(name).shape,
+        data: await this.state.get(name).readFloats(),
+      })),
+    );
+  }
+
+  async dispose(): Promise<void> {
+    this.state.dispose();
+    for (const program of this.programs.values()) await program.dispose();
+  }
+}
+
+/** Rows of a round in random order, cut into minibatches as equal as can be. */
+export function minibatches(rows: number, count: number, random: Random): number[][] {
+  const order = [...random.permutation(rows)];
+  const size = Math.ceil(rows / count);
+  return Array.from({ length: count }, (_, i) => order.slice(i * size, (i + 1) * size)).filter(
+    (picked) => picked.length > 0,
+  );
+}

@@ -1,0 +1,107 @@
+/** Rows of prompt and response as padded micro-batches, in a shuffled order with a state. */
+import { z } from 'zod';
+import { padRows, type TokenRow } from '../data/packing.ts';
+import type { Row } from '../data/rows.ts';
+import { encodeRow } from '../data/token-cache.ts';
+import type { ChatTemplate } from '../model/chat.ts';
+import type { Tokenizer } from '../model/tokenizer.ts';
+import { Random, type RandomState } from '../random.ts';
+import type { BatchSource, Feeds } from './supervised.ts';
+
+const lengthStep = 16;
+
+const saved = z.object({
+  random: z.tuple([z.number(), z.number(), z.number(), z.number()]),
+  order: z.array(z.int()),
+  cursor: z.int(),
+});
+
+/**
+ * Token ids of rows, each cut into what is given and what is learned. A prompt goes through the chat template where there
+ * is one; a bare response ends with `endId`.
+ */
+export function tokenRows(
+  rows: readonly Row[],
+  tokenizer: Tokenizer,
+  template: ChatTemplate | undefined,
+  endId: number,
+): TokenRow[] {
+  return rows.map((row) => {
+    const asked: Row =
+      row.kind === 'prompt' && template !== undefined
+        ? {
+            kind: 'chat',
+            messages: [
+              { role: 'user', content: row.prompt.trim() },
+              { role: 'assistant', content: (row.response ?? '').trim() },
+            ],
+            columns: row.columns,
+          }
+        : row;
+    const { ids, responseMask } = encodeRow(asked, tokenizer, template);
+    const start = responseMask.indexOf(1);
+    const cut = start < 0 ? ids.length : start;
+    const response = [...ids.subarray(cut)];
+    return { prompt: ids.subarray(0, cut), response: asked.kind === 'chat' ? response : [...response, endId] };
+  });
+}
+
+/** Micro-batches `ids [B,T]` and `mask [B,T]` (1 for response tokens), with one T for all. */
+export class RowBatches implements BatchSource {
+  readonly length: number;
+  private readonly random: Random;
+  private order: number[] = [];
+  private cursor = 0;
+
+  constructor(
+    private readonly rows: readonly TokenRow[],
+    private readonly batch: number,
+    maxLength: number,
+    private readonly padId: number,
+    seed: number,
+  ) {
+    const longest = rows.reduce((n, row) => Math.max(n, row.prompt.length + row.response.length), 1);
+    this.length = Math.min(maxLength, Math.ceil(longest / lengthStep) * lengthStep);
+    this.random = new Random(seed);
+  }
+
+  next(): Feeds {
+    const picked = Array.from({ length: this.batch }, () => {
+      if (this.cursor >= this.order.length) {
+        this.order = [...this.random.permutation(this.rows.length)];
+        this.cursor = 0;
+      }
+      return this.rows[this.order[this.cursor++]];
+    });
+    return this.pad(picked);
+  }
+
+  /** All rows once, in order; the last micro-batch is filled up from the start. */
+  *inOrder(limit: number): Generator<Feeds> {
+    const batches = Math.max(1, Math.min(limit, Math.floor(this.rows.length / this.batch)));
+    for (let i = 0; i < batches; i++) {
+      yield this.pad(Array.from({ length: this.batch }, (_, k) => this.rows[(i * this.batch + k) % this.rows.length]));
+    }
+  }
+
+  private pad(rows: readonly TokenRow[]): Feeds {
+    const { ids, responseMask, shape } = padRows(rows, {
+      padId: this.padId,
+      multiple: this.length,
+      maxLength: this.length,
+    });
+    if (shape[1] !== this.length) throw new Error(`rows of ${shape[1]} tokens for ${this.length}`);
+    return { ids, mask: responseMask };
+  }
+
+  get state(): { random: RandomState; order: number[]; cursor: number } {
+    return { random: this.random.state, order: this.order, cursor: this.cursor };
+  }
+
+  restore(state: unknown): void {
+    const { random, order, cursor } = saved.parse(state);
+    this.random.restore(random);
+    this.order = order;
+    this.cursor = cursor;
+  }
+}

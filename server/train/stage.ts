@@ -1,0 +1,72 @@
+/** What a stage is to the trainer: something that makes steps, measures itself, and can be saved and continued. */
+
+import type { ColaModel } from '../cola/model.ts';
+import type { Device } from '../device/device.ts';
+import type { LanguageModel } from '../model/language-model.ts';
+import type { TensorToWrite } from '../model/safetensors-writer.ts';
+import type { Checkpoint } from '../store/checkpoint.ts';
+import type { DeviceWeights } from './weights.ts';
+
+export type Metrics = Readonly<Record<string, number | readonly number[]>>;
+
+/** One generated text, for people to look at. */
+export interface Sample {
+  readonly prompt: string;
+  readonly completion: string;
+  /** Latent actions, one a token; empty for the token baseline. */
+  readonly actions: readonly number[];
+  readonly reward?: number;
+  readonly parts?: Readonly<Record<string, number>>;
+  readonly noScore?: string;
+}
+
+export interface StepOutcome {
+  readonly metrics: Metrics;
+  readonly samples?: readonly Sample[];
+}
+
+export interface Evaluation {
+  readonly metrics: Metrics;
+  /** The held-out score that decides which checkpoint is the best; higher is better. */
+  readonly score: number;
+}
+
+/** Everything a stage needs to continue exactly: tensors beside the model's own weights, and plain data. */
+export interface StageState {
+  readonly tensors: readonly TensorToWrite[];
+  readonly state: unknown;
+}
+
+export interface Stage {
+  readonly name: string;
+  readonly steps: number;
+  readonly checkpointEvery: number;
+  readonly evaluateEvery: number;
+  /** Names of the weights it changes. */
+  readonly trained: readonly string[];
+  /** @param index from 0; called in order */
+  step(index: number, signal: AbortSignal): Promise<StepOutcome>;
+  evaluate(signal: AbortSignal): Promise<Evaluation>;
+  save(): Promise<StageState>;
+  /** The weights are restored already. */
+  restore(checkpoint: Checkpoint): Promise<void>;
+  dispose(): Promise<void>;
+}
+
+/** What stages share: the model on its device, and where things are. */
+export interface StageContext {
+  readonly device: Device;
+  readonly base: LanguageModel;
+  /** The model with latent actions; undefined before the control stage has made them. */
+  readonly cola: ColaModel | undefined;
+  readonly weights: DeviceWeights;
+  /** Seed of this stage. */
+  readonly seed: number;
+  /** Makes paths of the spec absolute. */
+  readonly resolve: (path: string) => string;
+  /** Where tokens of data sets are kept. */
+  readonly cacheFolder: string;
+  readonly signal: AbortSignal;
+  /** Says what is going on before the first step. */
+  readonly say: (text: string) => void;
+}

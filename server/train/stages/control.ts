@@ -1,0 +1,101 @@
+/**
+ * Stage 1: inverse dynamics and language world model, trained together while the base stays frozen (paper, equation 3).
+ * Held-out figures use argmax actions without noise; sampled ones make dead codes look alive.
+ */
+import { codeHealth } from '../../cola/health.ts';
+import { controlLoss } from '../../cola/losses.ts';
+import * as ops from '../../graph/ops.ts';
+import type { Graph } from '../../graph/tensor.ts';
+import { hiddenStates, languageHead, nextTokenLoss } from '../../model/base.ts';
+import { causalContext } from '../../model/block.ts';
+import { Random, type RandomState } from '../../random.ts';
+import type { ControlSettings } from '../../spec/settings.ts';
+import { packedBatches, packedData } from '../data.ts';
+import { colaOf } from '../model-of.ts';
+import type { Objective } from '../optimizer.ts';
+import type { Metrics, Stage, StageContext } from '../stage.ts';
+import { type BatchSource, type Feeds, SupervisedStage } from '../supervised.ts';
+import { microBatch, shifted, stepsOf } from './pretrain.ts';
+
+const heldOutBatches = 16;
+
+export async function createControl(settings: ControlSettings, context: StageContext): Promise<Stage> {
+  const { base } = context;
+  const cola = colaOf(context, 'control', ['idm', 'world']);
+  const { numCodes } = cola.config;
+  const { length } = settings;
+  const batch = microBatch('control', settings);
+  const data = await packedData({ ...settings, batch }, context, heldOutBatches);
+  const objective = (graph: Graph, heldOut: boolean): Objective => {
+    const ids = graph.input('ids', 'int32', [batch, length]);
+    const attention = causalContext(graph, base.config, batch, length);
+    const h = ops.stopGradient(hiddenStates(graph, base.config, ids, attention).h);
+    const noiseShape = [batch, length, numCodes];
+    const gumbel = heldOut ? ops.expand(graph.scalar(0), noiseShape) : graph.input('gumbel', 'float32', noiseShape);
+    const control = controlLoss(graph, base.config, cola.config, h, ids, gumbel, attention, settings);
+    const shared = {
+      prediction: control.prediction,
+      regulariser: control.regulariser,
+      argmax: ops.argmax(control.idmLogits),
+    };
+    if (!heldOut) return { loss: control.loss, metrics: shared };
+    const baseLoss = nextTokenLoss(languageHead(graph, base.config, h), ids);
+    return { loss: control.prediction, metrics: { ...shared, base: baseLoss } };
+  };
+  const tensors = [...cola.tensorsOf('idm'), ...cola.tensorsOf('world')];
+  return SupervisedStage.create(context, {
+    name: 'control',
+    steps: stepsOf(settings),
+    accumulate: settings.accumulate,
+    settings,
+    trained: tensors.map(({ name }) => name),
+    undecayed: ['codebook.weight'],
+    objective,
+    batches: noisy(
+      packedBatches(data.train, batch, length, (ids) => inputsOnly(ids, batch, length)),
+      batch * length * numCodes,
+      context.seed,
+    ),
+    heldOut: data.heldOut.map((ids) => inputsOnly(ids, batch, length)),
+    tokensPerBatch: batch * length,
+    metrics: (outputs, heldOut) => controlMetrics(outputs, numCodes, heldOut),
+  });
+}
+
+export function inputsOnly(ids: Int32Array, batch: number, length: number): Feeds {
+  return { ids: shifted(ids, batch, length).ids };
+}
+
+function controlMetrics(
+  outputs: readonly Readonly<Record<string, Float32Array | Int32Array>>[],
+  numCodes: number,
+  heldOut: boolean,
+): Metrics {
+  const mean = (name: string) => outputs.reduce((n, o) => n + o[name][0], 0) / outputs.length;
+  const health = codeHealth(Int32Array.from(outputs.flatMap((o) => [...o.argmax])), numCodes);
+  const prefix = heldOut ? 'held_out_' : '';
+  return {
+    [`${prefix}prediction`]: mean('prediction'),
+    [`${prefix}regulariser`]: mean('regulariser'),
+    [`${prefix}alive`]: health.alive,
+    [`${prefix}usage_entropy`]: health.entropy,
+    [`${prefix}max_share`]: health.maxShare,
+    ...(heldOut ? { base_loss: mean('base'), usage: [...health.counts] } : {}),
+  };
+}
+
+/** Adds Gumbel noise `[B,T,N]` to every micro-batch. */
+function noisy(source: BatchSource, count: number, seed: number): BatchSource {
+  const random = new Random(seed).fork();
+  return {
+    next: () => ({ ...source.next(), gumbel: Float32Array.from({ length: count }, () => random.gumbel()) }),
+    get state() {
+      return { source: source.state, random: random.state };
+    },
+    restore(state) {
+      const saved = state as { source: unknown; random: RandomState };
+      source.restore(saved.source);
+      random.restore(saved.random);
+    },
+  };
+}

@@ -1,0 +1,102 @@
+/**
+ * Stage 2: the base is fine-tuned while the actions are given (paper, appendix B.1.2). With `inverse` they come from the
+ * inverse dynamics, which has seen the answer, and the policy is cloned again afterwards, because h has changed; with
+ * `policy` from the policy, and nothing else is needed.
+ */
+import { cloneLoss, guideLoss } from '../../cola/losses.ts';
+import { headOn, inverseDynamics } from '../../cola/modules.ts';
+import * as ops from '../../graph/ops.ts';
+import type { Graph } from '../../graph/tensor.ts';
+import { hiddenStates } from '../../model/base.ts';
+import { causalContext } from '../../model/block.ts';
+import type { GuideSettings } from '../../spec/settings.ts';
+import { rowsOf, templateOf, tokenizerOf } from '../data.ts';
+import { colaOf } from '../model-of.ts';
+import type { Objective } from '../optimizer.ts';
+import { RowBatches, tokenRows } from '../row-batches.ts';
+import { SequenceStage } from '../sequence-stage.ts';
+import type { Stage, StageContext } from '../stage.ts';
+import { type SupervisedPlan, SupervisedStage } from '../supervised.ts';
+import { microBatch } from './pretrain.ts';
+
+/** Problems of a task that are drawn for training, and for measuring. */
+const taskRows = { train: 4000, test: 256 };
+const heldOutBatches = 16;
+
+/** Rows of a spec as micro-batches of training and held-out data, with the number of updates. */
+export async function rowData(
+  stage: string,
+  settings: Pick<
+    GuideSettings,
+    'data' | 'held_out' | 'chat' | 'max_length' | 'epochs' | 'steps' | 'batch' | 'accumulate'
+  >,
+  context: StageContext,
+): Promise<{ batches: RowBatches; heldOut: RowBatches; steps: number; batch: number }> {
+  const tokenizer = tokenizerOf(context);
+  const template = settings.chat === false ? undefined : templateOf(context);
+  const batch = microBatch(stage, settings);
+  const rows = await rowsOf(settings.data, context, 'train', taskRows.train);
+  const isTask =
+    typeof settings.data === 'string' ? /^(countdown|arithmetic)$/.test(settings.data) : 'task' in settings.data;
+  const held =
+    settings.held_out === undefined && !isTask
+      ? rows.splice(-Math.max(1, Math.floor(rows.length / 50)))
+      : await rowsOf(settings.held_out ?? settings.data, context, 'test', taskRows.test);
+  const [endId] = context.base.endIds;
+  const pad = context.base.config.padTokenId ?? endId ?? 0;
+  const limit = Math.min(settings.max_length, context.base.config.maxPositionEmbeddings);
+  const make = (of: typeof rows) =>
+    new RowBatches(tokenRows(of, tokenizer, template, endId ?? 0), batch, limit, pad, context.seed);
+  const steps = settings.steps ?? Math.max(1, Math.ceil((rows.length * settings.epochs) / settings.batch));
+  return { batches: make(rows), heldOut: make(held), steps, batch };
+}
+
+export async function createGuide(settings: GuideSettings, context: StageContext): Promise<Stage> {
+  const { base } = context;
+  const source = settings.variant === 'inverse' ? 'idm' : 'policy';
+  const cola = colaOf(context, 'guide', ['world', 'policy', ...(source === 'idm' ? (['idm'] as const) : [])]);
+  const { batches, heldOut, steps, batch } = await rowData('guide', settings, context);
+  const shape = { batch, length: batches.length };
+  const inputs = (graph: Graph, length: number) => {
+    const ids = graph.input('ids', 'int32', [batch, length]);
+    const mask = graph.input('mask', 'float32', [batch, length]);
+    const attention = causalContext(graph, base.config, batch, length);
+    return { ids, mask, attention, h: hiddenStates(graph, base.config, ids, attention).h };
+  };
+  const guided = (graph: Graph, held: boolean): Objective => {
+    const { ids, mask, attention, h } = inputs(graph, held ? heldOut.length : shape.length);
+    return { loss: guideLoss(graph, base.config, cola.config, h, ids, mask, attention, source).loss };
+  };
+  const recloned = (graph: Graph, held: boolean): Objective => {
+    const { mask, attention, h } = inputs(graph, held ? heldOut.length : shape.length);
+    const length = mask.shape[1];
+    const states = ops.stopGradient(h);
+    const labels = ops.argmax(inverseDynamics(graph, base.config, cola.config, states, attention));
+    const logits = headOn(graph, base.config, cola.config, 'policy', states, attention);
+    return { loss: cloneLoss(logits, labels, ops.slice(mask, 1, 1, length)) };
+  };
+  const common = {
+    steps,
+    accumulate: settings.accumulate,
+    batches,
+    tokensPerBatch: batch * shape.length,
+    metrics: () => ({}),
+  };
+  const guide: SupervisedPlan = {
+    ...common,
+    name: 'guide',
+    settings,
+    trained: base.tensors.map(({ name }) => name),
+    objective: guided,
+    heldOut: [...heldOut.inOrder(heldOutBatches)],
+  };
+  if (source === 'policy' || !settings.reclone) return SupervisedStage.create(context, guide);
+  const reclone: SupervisedPlan = {
+    ...guide,
+    settings: { ...settings, learning_rate: settings.reclone_learning_rate },
+    trained: cola.tensorsOf('policy').map(({ name }) => name),
+    objective: recloned,
+  };
+  const makers = [guide, reclone].map((plan) => ({ steps, make: () => SupervisedStage.create(context, plan) }));
+  return SequenceStage.create('guide', makers, [...guide.trained, ...reclone.trained]);
+}

@@ -1,0 +1,76 @@
+/**
+ * Next-token training of all weights of the base, or full fine-tuning of a loaded one. Sequences are packed without a mask
+ * between documents (method of the paper's data, section 4.1).
+ */
+import { crossEntropy } from '../../graph/functions.ts';
+import * as ops from '../../graph/ops.ts';
+import type { Graph } from '../../graph/tensor.ts';
+import { hiddenStates, languageHead } from '../../model/base.ts';
+import { causalContext } from '../../model/block.ts';
+import type { PretrainSettings } from '../../spec/settings.ts';
+import { packedBatches, packedData } from '../data.ts';
+import { trainErrors } from '../errors.ts';
+import type { Objective } from '../optimizer.ts';
+import type { Stage, StageContext } from '../stage.ts';
+import { type Feeds, SupervisedStage } from '../supervised.ts';
+
+/** Steps of a stage whose length may be given in tokens. */
+export function stepsOf(settings: {
+  readonly steps: number;
+  readonly tokens?: number | undefined;
+  readonly batch: number;
+  readonly length: number;
+}): number {
+  return settings.tokens === undefined
+    ? settings.steps
+    : Math.max(1, Math.round(settings.tokens / (settings.batch * settings.length)));
+}
+
+/** Sequences in a micro-batch. @throws train.setting where the batch cannot be cut evenly */
+export function microBatch(stage: string, settings: { readonly batch: number; readonly accumulate: number }): number {
+  if (settings.batch % settings.accumulate !== 0)
+    throw trainErrors.setting(
+      stage,
+      'accumulate',
+      `${settings.batch} sequences cannot be cut into ${settings.accumulate} equal parts`,
+    );
+  return settings.batch / settings.accumulate;
+}
+
+/** `[B,T+1]` tokens as inputs and targets. */
+export function shifted(ids: Int32Array, batch: number, length: number): Feeds {
+  const inputs = new Int32Array(batch * length);
+  const targets = new Int32Array(batch * length);
+  for (let b = 0; b < batch; b++) {
+    const start = b * (length + 1);
+    inputs.set(ids.subarray(start, start + length), b * length);
+    targets.set(ids.subarray(start + 1, start + 1 + length), b * length);
+  }
+  return { ids: inputs, targets };
+}
+
+export async function createPretrain(settings: PretrainSettings, context: StageContext): Promise<Stage> {
+  const { base } = context;
+  const { length } = settings;
+  if (length > base.config.maxPositionEmbeddings) throw trainErrors.tooLong(length, base.config.maxPositionEmbeddings);
+  const batch = microBatch('pretrain', settings);
+  const data = await packedData({ ...settings, batch }, context, 16);
+  const objective = (graph: Graph): Objective => {
+    const ids = graph.input('ids', 'int32', [batch, length]);
+    const targets = graph.input('targets', 'int32', [batch, length]);
+    const { h } = hiddenStates(graph, base.config, ids, causalContext(graph, base.config, batch, length));
+    return { loss: ops.mean(crossEntropy(languageHead(graph, base.config, h), targets)) };
+  };
+  return SupervisedStage.create(context, {
+    name: 'pretrain',
+    steps: stepsOf(settings),
+    accumulate: settings.accumulate,
+    settings,
+    trained: base.tensors.map(({ name }) => name),
+    objective,
+    batches: packedBatches(data.train, batch, length, (ids) => shifted(ids, batch, length)),
+    heldOut: data.heldOut.map((ids) => shifted(ids, batch, length)),
+    tokensPerBatch: batch * length,
+    metrics: () => ({}),
+  });
+}

@@ -1,0 +1,225 @@
+/**
+ * The Q function over latent actions, for pruning a search (paper, appendix C): double DQN on fresh rollouts of the policy,
+ * on cached h, with a target network that is copied now and then. The reward stands at the last action.
+ */
+import { z } from 'zod';
+import { qLoss } from '../../cola/losses.ts';
+import { headOn } from '../../cola/modules.ts';
+import type { Program } from '../../device/program.ts';
+import * as ops from '../../graph/ops.ts';
+import { Graph } from '../../graph/tensor.ts';
+import { causalContext } from '../../model/block.ts';
+import { Random } from '../../random.ts';
+import { createReward } from '../../rewards/registry.ts';
+import type { Reward } from '../../rewards/reward.ts';
+import type { QSettings } from '../../spec/settings.ts';
+import type { Checkpoint } from '../../store/checkpoint.ts';
+import { stepRewards } from '../advantages.ts';
+import { namedTensors, toWrite } from '../checkpointing.ts';
+import { rowsOf, templateOf, tokenizerOf } from '../data.ts';
+import { LatentActor } from '../latent-actor.ts';
+import { colaOf } from '../model-of.ts';
+import { type Objective, Optimizer } from '../optimizer.ts';
+import { type Batch, layOut, minibatches } from '../policy-gradient.ts';
+import { judge, type Prompt, promptsOf, scoreOf } from '../rollout.ts';
+import { learningRate } from '../schedule.ts';
+import type { Evaluation, Stage, StageContext, StageState, StepOutcome } from '../stage.ts';
+import { adamWOptions, type Feeds } from '../supervised.ts';
+
+const problems = { train: 2000, test: 64 };
+
+const saved = z.looseObject({
+  stage: z.looseObject({ updates: z.int(), random: z.tuple([z.number(), z.number(), z.number(), z.number()]) }),
+});
+
+class QStage implements Stage {
+  readonly name = 'q';
+  private readonly random: Random;
+  private updates = 0;
+  private readonly measures = new Map<string, Program>();
+
+  constructor(
+    private readonly settings: QSettings,
+    private readonly context: StageContext,
+    private readonly actor: LatentActor,
+    private readonly reward: Reward,
+    private readonly prompts: readonly Prompt[],
+    private readonly heldOut: readonly Prompt[],
+    private readonly optimizer: Optimizer,
+    readonly trained: readonly string[],
+  ) {
+    this.random = new Random(context.seed);
+  }
+
+  get steps(): number {
+    return this.settings.steps;
+  }
+  get checkpointEvery(): number {
+    return this.settings.checkpoint_every;
+  }
+  get evaluateEvery(): number {
+    return this.settings.evaluate_every;
+  }
+
+  private async rollouts(prompts: readonly Prompt[], random: Random, signal: AbortSignal): Promise<Batch> {
+    const { settings } = this;
+    const sampling = { maxNew: settings.max_new, temperature: settings.temperature, topK: 0 };
+    const trajectories = await this.actor.rollout(prompts, settings.group, sampling, random, signal);
+    return layOut(await judge(trajectories, tokenizerOf(this.context), this.reward, signal));
+  }
+
+  async step(index: number, signal: AbortSignal): Promise<StepOutcome> {
+    const { settings, random } = this;
+    const prompts = Array.from({ length: settings.batch }, () => this.prompts[random.integer(this.prompts.length)]);
+    const batch = await this.rollouts(prompts, random, signal);
+    const schedule = {
+      peak: settings.learning_rate,
+      warmupSteps: settings.warmup,
+      steps: settings.steps * settings.reuse,
+      floor: settings.floor,
+    };
+    let loss = 0;
+    let norm = 0;
+    const parts = minibatches(batch.rows.length, settings.reuse, random);
+    for (const [i, picked] of parts.entries()) {
+      const variant = `${picked.length} ${batch.length}`;
+      await this.optimizer.prepare(variant, () => this.objective(new Graph(), picked.length, batch.length));
+      const rate = learningRate(schedule, index * settings.reuse + i);
+      const result = await this.optimizer.step([this.feeds(batch, picked)], rate, variant);
+      loss += result.loss / parts.length;
+      norm += result.gradientNorm / parts.length;
+      this.updates++;
+      if (this.updates % settings.target_every === 0) await this.copyTarget();
+    }
+    const scores = batch.rows.flatMap((row) => (row === undefined ? [] : (scoreOf(row.result) ?? [])));
+    const reward = scores.reduce((a, b) => a + b, 0) / Math.max(1, scores.length);
+    return { metrics: { loss, gradient_norm: norm, reward, updates: this.updates } };
+  }
+
+  private async copyTarget(): Promise<void> {
+    const { weights } = this.context;
+    for (const name of this.trained) {
+      if (name.startsWith('q.')) await weights.write(name.replace(/^q\./, 'q_target.'), await weights.read(name));
+    }
+  }
+
+  private objective(graph: Graph, rows: number, length: number): Objective {
+    const { base } = this.context;
+    const cola = colaOf(this.context, 'q', ['q', 'q_target']);
+    const h = graph.input('hidden', 'float32', [rows, length, base.config.hiddenSize]);
+    const attention = causalContext(graph, base.config, rows, length);
+    const input = (name: string) => graph.input(name, 'float32', [rows, length]);
+    const choices = graph.input('choices', 'int32', [rows, length]);
+    const q = headOn(graph, base.config, cola.config, 'q', h, attention);
+    const target = headOn(graph, base.config, cola.config, 'q_target', h, attention);
+    const { loss, values } = qLoss(q, target, choices, input('rewards'), input('mask'), this.settings.gamma);
+    return { loss, metrics: { values: ops.stopGradient(values) } };
+  }
+
+  private feeds(batch: Batch, picked: readonly number[]): Feeds {
+    const rows = picked.map((b) => batch.rows[b]);
+    const { length } = batch;
+    const cut = <T extends Float32Array | Int32Array>(values: T, result: T): T => {
+      for (const [k, b] of picked.entries()) result.set(values.subarray(b * length, (b + 1) * length), k * length);
+      return result;
+    };
+    const mask = cut(batch.mask, new Float32Array(picked.length * length));
+    const zeros = new Float32Array(mask.length);
+    const outcomes = rows.map((row) => (row === undefined ? 0 : (scoreOf(row.result) ?? 0)));
+    const rewards = Float32Array.from(stepRewards({ rows: rows.length, length, mask }, zeros, zeros, outcomes, 0));
+    const choices = cut(batch.choices, new Int32Array(picked.length * length));
+    return { ...this.actor.feeds(rows, length), choices, mask, rewards };
+  }
+
+  async evaluate(signal: AbortSignal): Promise<Evaluation> {
+    const batch = await this.rollouts(this.heldOut, new Random(this.context.seed + 1), signal);
+    const rows = batch.rows.map((_, i) => i);
+    const key = `${rows.length} ${batch.length}`;
+    let program = this.measures.get(key);
+    if (program === undefined) {
+      const { loss, metrics } = this.objective(new Graph(), rows.length, batch.length);
+      program = await this.context.device.compile({ loss, ...metrics });
+      this.measures.set(key, program);
+    }
+    const out = await program.run(this.feeds(batch, rows), { states: [this.context.weights.state] });
+    const [loss] = await out.loss.readFloats();
+    const values = await out.values.readFloats();
+    for (const buffer of Object.values(out)) buffer.release();
+    const { predicted, actual } = lastValues(batch, values);
+    const fit = correlation(predicted, actual);
+    return { metrics: { held_out_loss: loss, held_out_correlation: fit }, score: -loss };
+  }
+
+  async save(): Promise<StageState> {
+    const { tensors, updates } = await this.optimizer.save();
+    return { tensors: toWrite(tensors), state: { updates, random: this.random.state } };
+  }
+
+  async restore(checkpoint: Checkpoint): Promise<void> {
+    const { stage } = checkpoint.state(saved);
+    await this.optimizer.restore(namedTensors(checkpoint, 'optimiser'), stage.updates);
+    this.updates = stage.updates;
+    this.random.restore(stage.random);
+  }
+
+  async dispose(): Promise<void> {
+    await this.optimizer.dispose();
+    for (const program of this.measures.values()) await program.dispose();
+    await this.actor.dispose();
+    await this.reward.close();
+  }
+}
+
+/** Q of the last action of each row, and the reward it stands for. */
+function lastValues(batch: Batch, values: Float32Array): { predicted: number[]; actual: number[] } {
+  const predicted: number[] = [];
+  const actual: number[] = [];
+  for (const [b, row] of batch.rows.entries()) {
+    const score = row === undefined ? undefined : scoreOf(row.result);
+    if (row === undefined || score === undefined) continue;
+    predicted.push(values[b * batch.length + row.prompt.ids.length - 1 + row.choices.length - 1]);
+    actual.push(score);
+  }
+  return { predicted, actual };
+}
+
+/** Pearson's correlation; 0 where one side does not vary. */
+export function correlation(x: readonly number[], y: readonly number[]): number {
+  const mean = (v: readonly number[]) => v.reduce((a, b) => a + b, 0) / Math.max(1, v.length);
+  const [mx, my] = [mean(x), mean(y)];
+  const sum = (f: (i: number) => number) => x.reduce((n, _, i) => n + f(i), 0);
+  const scale = Math.sqrt(sum((i) => (x[i] - mx) ** 2) * sum((i) => (y[i] - my) ** 2));
+  return scale === 0 ? 0 : sum((i) => (x[i] - mx) * (y[i] - my)) / scale;
+}
+
+export async function createQ(settings: QSettings, context: StageContext): Promise<Stage> {
+  const cola = colaOf(context, 'q', ['world', 'policy', 'q', 'q_target']);
+  const tokenizer = tokenizerOf(context);
+  const template = templateOf(context);
+  const longest = context.base.config.maxPositionEmbeddings - settings.max_new;
+  const prompts = async (side: 'train' | 'test') => {
+    const rows = await rowsOf(settings.prompts, context, side, problems[side]);
+    return promptsOf(rows, tokenizer, template, settings.chat, longest);
+  };
+  const q = cola.tensorsOf('q').map(({ name }) => name);
+  const trained = [...q, ...cola.tensorsOf('q_target').map(({ name }) => name)];
+  const optimizer = await Optimizer.create(
+    context.device,
+    undefined,
+    q,
+    context.weights.state,
+    [],
+    adamWOptions(settings),
+  );
+  const heldOut = (await prompts('test')).slice(-problems.test);
+  return new QStage(
+    settings,
+    context,
+    new LatentActor(context, cola, false, 0),
+    await createReward(settings.reward),
+    await prompts('train'),
+    heldOut,
+    optimizer,
+    trained,
+  );
+}

@@ -1,0 +1,266 @@
+/**
+ * Stage 3: reinforcement over latent actions (paper, section 3.3), and the same over tokens for the baseline. Each step
+ * samples answers, judges them, and makes a few updates; held-out prompts are answered greedily and by sampling.
+ */
+import { z } from 'zod';
+import { evaluatePrompts } from '../../evaluate/prompts.ts';
+import { Random } from '../../random.ts';
+import { createReward } from '../../rewards/registry.ts';
+import type { Reward } from '../../rewards/reward.ts';
+import type { ReinforceSettings } from '../../spec/settings.ts';
+import type { Checkpoint } from '../../store/checkpoint.ts';
+import type { Actor } from '../actor.ts';
+import { namedTensors, toWrite } from '../checkpointing.ts';
+import { rowsOf, templateOf, tokenizerOf } from '../data.ts';
+import { LatentActor } from '../latent-actor.ts';
+import { colaOf } from '../model-of.ts';
+import { Optimizer } from '../optimizer.ts';
+import { creditOf, layOut, minibatches, policyFeeds, policyObjective, ReferencePolicy } from '../policy-gradient.ts';
+import { type Judged, judge, type Prompt, promptsOf, scoreOf } from '../rollout.ts';
+import { learningRate } from '../schedule.ts';
+import type { Evaluation, Metrics, Stage, StageContext, StageState, StepOutcome } from '../stage.ts';
+import { adamWOptions } from '../supervised.ts';
+
+/** Problems of a task that are drawn for training. */
+const taskProblems = 4000;
+/** Samples of a step that are kept for people to look at. */
+const keptSamples = 8;
+
+const saved = z.looseObject({
+  stage: z.looseObject({
+    updates: z.int(),
+    random: z.tuple([z.number(), z.number(), z.number(), z.number()]),
+    order: z.array(z.int()),
+    cursor: z.int(),
+  }),
+});
+
+export class ReinforceStage implements Stage {
+  readonly trained: readonly string[];
+  private readonly random: Random;
+  private order: number[] = [];
+  private cursor = 0;
+
+  private constructor(
+    readonly name: string,
+    private readonly settings: ReinforceSettings,
+    private readonly context: StageContext,
+    private readonly actor: Actor,
+    private readonly reward: Reward,
+    private readonly prompts: readonly Prompt[],
+    private readonly heldOut: readonly Prompt[],
+    private readonly optimizer: Optimizer,
+    private reference: ReferencePolicy,
+  ) {
+    this.trained = actor.trained;
+    this.random = new Random(context.seed);
+  }
+
+  static async create(
+    name: string,
+    settings: ReinforceSettings,
+    context: StageContext,
+    actor: Actor,
+  ): Promise<ReinforceStage> {
+    const tokenizer = tokenizerOf(context);
+    const template = templateOf(context);
+    const longest = context.base.config.maxPositionEmbeddings - settings.max_new;
+    const rows = await rowsOf(settings.prompts, context, 'train', taskProblems);
+    const held = settings.held_out ?? settings.prompts;
+    // Files without held-out ones of their own give their last rows; tasks have a side for testing.
+    const fromFile = settings.held_out === undefined && !isTask(settings.prompts);
+    const heldRows = fromFile
+      ? rows.splice(-Math.max(1, Math.floor(rows.length / 10)))
+      : await rowsOf(held, context, 'test', settings.evaluate_rows);
+    const toPrompts = (of: typeof rows) => promptsOf(of, tokenizer, template, settings.chat, longest);
+    const options = adamWOptions(settings);
+    const optimizer = await Optimizer.create(
+      context.device,
+      undefined,
+      actor.trained,
+      context.weights.state,
+      [],
+      options,
+    );
+    const reference = await ReferencePolicy.create(context, actor, settings.temperature, new Map());
+    const reward = await createReward(settings.reward);
+    const heldOut = toPrompts(heldRows.slice(0, settings.evaluate_rows));
+    return new ReinforceStage(name, settings, context, actor, reward, toPrompts(rows), heldOut, optimizer, reference);
+  }
+
+  get steps(): number {
+    return this.settings.steps;
+  }
+  get checkpointEvery(): number {
+    return this.settings.checkpoint_every;
+  }
+  get evaluateEvery(): number {
+    return this.settings.evaluate_every;
+  }
+
+  async step(index: number, signal: AbortSignal): Promise<StepOutcome> {
+    const { settings, actor, random } = this;
+    const started = performance.now();
+    const prompts = this.nextPrompts();
+    const sampling = { maxNew: settings.max_new, temperature: settings.temperature, topK: settings.top_k };
+    const trajectories = await actor.rollout(prompts, settings.group, sampling, random, signal);
+    const tokenizer = tokenizerOf(this.context);
+    const rows = await judge(trajectories, tokenizer, this.reward, signal);
+    const baseline = settings.algorithm === 'remax' ? await this.greedy(prompts, signal) : undefined;
+    const rolled = performance.now();
+    const batch = layOut(rows);
+    const hasBans = rows.some((row) => row.banned.length > 0);
+    const logpRef = await this.reference.logProbabilities(batch, hasBans);
+    const credit = creditOf(
+      batch,
+      logpRef,
+      baseline === undefined ? undefined : rows.map((row) => baseline[row.group]),
+      settings,
+    );
+    const updates = await this.update(index, batch, credit, hasBans);
+    const seconds = { seconds_rollout: (rolled - started) / 1000, seconds_update: (performance.now() - rolled) / 1000 };
+    const kl = batch.logpOld.reduce((n, x, i) => n + batch.mask[i] * (x - logpRef[i]), 0) / Math.max(1, rows.length);
+    return {
+      metrics: { ...describe(rows), kl, ...updates, ...seconds },
+      samples: rows.slice(0, keptSamples).map(sampleOf),
+    };
+  }
+
+  private nextPrompts(): Prompt[] {
+    return Array.from({ length: this.settings.batch }, () => {
+      if (this.cursor >= this.order.length) {
+        this.order = [...this.random.permutation(this.prompts.length)];
+        this.cursor = 0;
+      }
+      return this.prompts[this.order[this.cursor++]];
+    });
+  }
+
+  private async greedy(prompts: readonly Prompt[], signal: AbortSignal): Promise<(number | undefined)[]> {
+    const sampling = { maxNew: this.settings.max_new, temperature: 0, topK: 0 };
+    const best = await this.actor.rollout(prompts, 1, sampling, this.random, signal);
+    const judged = await judge(best, tokenizerOf(this.context), this.reward, signal);
+    return judged.map(({ result }) => scoreOf(result));
+  }
+
+  private async update(
+    index: number,
+    batch: ReturnType<typeof layOut>,
+    credit: ReturnType<typeof creditOf>,
+    hasBans: boolean,
+  ): Promise<Metrics> {
+    const { settings, actor } = this;
+    const parts = minibatches(batch.rows.length, settings.minibatches, this.random);
+    const schedule = {
+      peak: settings.learning_rate,
+      warmupSteps: settings.warmup,
+      steps: settings.steps * settings.minibatches,
+      floor: settings.floor,
+    };
+    const sums: Record<string, number> = {};
+    const count = (name: string, value: number) => {
+      sums[name] = (sums[name] ?? 0) + value / parts.length;
+    };
+    for (const [i, picked] of parts.entries()) {
+      const variant = `${picked.length} ${batch.length} ${hasBans}`;
+      await this.optimizer.prepare(variant, () =>
+        policyObjective(actor, picked.length, batch.length, settings, hasBans),
+      );
+      const rate = learningRate(schedule, index * settings.minibatches + i);
+      const result = await this.optimizer.step([policyFeeds(actor, batch, credit, picked, hasBans)], rate, variant);
+      count('loss', result.loss);
+      count('gradient_norm', result.gradientNorm);
+      count('learning_rate', rate);
+      for (const [name, values] of Object.entries(result.metrics[0])) count(name, values[0]);
+    }
+    return sums;
+  }
+
+  async evaluate(signal: AbortSignal): Promise<Evaluation> {
+    const { settings } = this;
+    // A generator of its own: measuring must not change what training draws.
+    const result = await evaluatePrompts(this.actor, this.heldOut, this.reward, tokenizerOf(this.context), {
+      samples: settings.evaluate_samples,
+      maxNew: settings.max_new,
+      temperature: settings.temperature,
+      topK: settings.top_k,
+      solvedAt: settings.solved_at,
+      seed: this.context.seed + 1,
+      signal,
+    });
+    return { metrics: result.metrics, score: (result.greedyReward + result.sampledReward) / 2 };
+  }
+
+  async save(): Promise<StageState> {
+    const { tensors, updates } = await this.optimizer.save();
+    const reference = (await this.reference.entries()).map(({ name, shape, data }) => ({
+      name: `reference.${name}`,
+      shape,
+      dtype: 'F32' as const,
+      data,
+    }));
+    const { random, order, cursor } = this;
+    return { tensors: [...toWrite(tensors), ...reference], state: { updates, random: random.state, order, cursor } };
+  }
+
+  async restore(checkpoint: Checkpoint): Promise<void> {
+    const { stage } = checkpoint.state(saved);
+    const tensors = namedTensors(checkpoint, 'optimiser');
+    await this.optimizer.restore(tensors, stage.updates);
+    const weights = new Map(
+      [...tensors].flatMap(([name, { data }]) =>
+        name.startsWith('reference.') ? [[name.slice('reference.'.length), data] as const] : [],
+      ),
+    );
+    await this.reference.dispose();
+    this.reference = await ReferencePolicy.create(this.context, this.actor, this.settings.temperature, weights);
+    this.random.restore(stage.random);
+    this.order = stage.order;
+    this.cursor = stage.cursor;
+  }
+
+  async dispose(): Promise<void> {
+    await this.optimizer.dispose();
+    await this.reference.dispose();
+    await this.actor.dispose();
+    await this.reward.close();
+  }
+}
+
+const isTask = (data: ReinforceSettings['prompts']) =>
+  typeof data === 'string' ? data === 'countdown' || data === 'arithmetic' : 'task' in data;
+
+/** Figures of a round's samples. */
+function describe(rows: readonly Judged[]): Metrics {
+  const scores = rows.flatMap(({ result }) => scoreOf(result) ?? []);
+  const n = Math.max(1, scores.length);
+  const mean = scores.reduce((a, b) => a + b, 0) / n;
+  const variance = scores.reduce((a, b) => a + (b - mean) ** 2, 0) / n;
+  const groups = new Map<number, Set<number>>();
+  for (const row of rows) {
+    const score = scoreOf(row.result);
+    if (score !== undefined) groups.set(row.group, (groups.get(row.group) ?? new Set()).add(score));
+  }
+  const mixed = [...groups.values()].filter((values) => values.size > 1).length;
+  return {
+    reward: mean,
+    reward_spread: Math.sqrt(variance),
+    unscored: rows.length - scores.length,
+    mixed_groups: groups.size === 0 ? 0 : mixed / groups.size,
+    answer_tokens: rows.reduce((a, row) => a + row.tokens.length, 0) / Math.max(1, rows.length),
+    finished: rows.filter((row) => row.finished).length / Math.max(1, rows.length),
+    tokens: rows.reduce((a, row) => a + row.tokens.length, 0),
+  };
+}
+
+export function sampleOf(row: Judged) {
+  const judged =
+    'noScore' in row.result ? { noScore: row.result.noScore } : { reward: row.result.value, parts: row.result.parts };
+  return { prompt: row.prompt.text, completion: row.completion, actions: row.choices, ...judged };
+}
+
+export async function createReinforce(settings: ReinforceSettings, context: StageContext): Promise<Stage> {
+  const ppo = settings.algorithm === 'ppo';
+  const cola = colaOf(context, 'reinforce', ['world', 'policy', ...(ppo ? (['value'] as const) : [])]);
+  return ReinforceStage.create('reinforce', settings, context, new LatentActor(context, cola, ppo, settings.top_k));
+}

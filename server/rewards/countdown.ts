@@ -51,7 +51,8 @@ function readTask({ row, prompt }: RewardInput, options: Options): Task | { noSc
   const numbers = integers(row[options.numbersColumn] ?? printed?.[1]);
   if (!numbers || numbers.length === 0) return { noScore: `no numbers in the column "${options.numbersColumn}"` };
   const [target, second] = integers(row[options.targetColumn] ?? printed?.[2]) ?? [];
-  if (target === undefined || second !== undefined) return { noScore: `no target in the column "${options.targetColumn}"` };
+  if (target === undefined || second !== undefined)
+    return { noScore: `no target in the column "${options.targetColumn}"` };
   return { numbers, target };
 }
 

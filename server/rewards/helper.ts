@@ -1,7 +1,8 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+import { createRequire } from 'node:module';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { z } from 'zod';
-import { ColaError } from '../errors.ts';
+import type { ColaError } from '../errors.ts';
 import { rewardErrors } from './errors.ts';
 
 /**
@@ -59,7 +60,7 @@ function open(plan: HelperPlan): ChildProcess {
   const { PATH, SystemRoot, TEMP, TMP, TMPDIR, ELECTRON_RUN_AS_NODE } = process.env;
   const output = plan.trusted ? process.stderr.fd : 'ignore';
   const child = fork(fileURLToPath(file), plan.argument === undefined ? [] : [plan.argument], {
-    execArgv: source ? ['--import', import.meta.resolve('tsx')] : [],
+    execArgv: source ? ['--import', pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href] : [],
     serialization: 'advanced',
     // Standard output may be the engine's protocol channel: no helper ever writes there.
     stdio: ['ignore', output, output, 'ipc'],
@@ -130,7 +131,9 @@ export class Helper {
       this.receive?.(parsed.success ? parsed.data : { type: 'ended', message: 'it broke the protocol' });
     });
     child.on('error', (error) => this.gone(child, error.message));
-    child.on('exit', (code, killedBy) => this.gone(child, killedBy ? `it was killed (${killedBy})` : `exit code ${code}`));
+    child.on('exit', (code, killedBy) =>
+      this.gone(child, killedBy ? `it was killed (${killedBy})` : `exit code ${code}`),
+    );
     const message = await this.wait(child, startMs, signal);
     if (message !== 'late' && message.type === 'ready') {
       // A resting helper must not keep this process alive.

@@ -2,8 +2,8 @@ import { type Expression, exactValue, parseExpression } from './maths-expression
 import { compactMaths, depthChange, maxAnswerCharacters, normaliseMaths, pieces, splitTop } from './maths-text.ts';
 import { splitUnit, unitsAgree } from './maths-unit.ts';
 import { sameEquation, sameValue } from './maths-value.ts';
-import { equal } from './rational.ts';
 import { type PrintedNumber, percentReadings } from './numeric.ts';
+import { equal } from './rational.ts';
 
 /** The shape of an answer, found before anything is calculated. */
 type Answer =
@@ -121,7 +121,12 @@ function sameLeaf(a: string, b: string): boolean {
   return sameValue(left, right);
 }
 
-function sameExact(left: Expression, leftPercent: boolean, right: Expression, rightPercent: boolean): boolean | undefined {
+function sameExact(
+  left: Expression,
+  leftPercent: boolean,
+  right: Expression,
+  rightPercent: boolean,
+): boolean | undefined {
   const [a, b] = [exactValue(left), exactValue(right)];
   if (!a || !b) return undefined;
   const given: PrintedNumber = { value: a, percent: leftPercent };
@@ -133,7 +138,8 @@ function sameExact(left: Expression, leftPercent: boolean, right: Expression, ri
 function namedValue(answer: Answer): string | undefined {
   if (answer.kind !== 'relation' || answer.signs.length !== 1 || answer.signs[0] !== '=') return undefined;
   const [left = '', right = ''] = answer.items;
-  const name = /^(?:\\?[A-Za-z]+(?:_\{?\w+\}?)?'?(?:\s*\(\s*[A-Za-z](?:\s*,\s*[A-Za-z])*\s*\))?|\\text\s*\{[^{}]*\}|\|[A-Z]+\||\\angle\s*[A-Z]+)$/;
+  const name =
+    /^(?:\\?[A-Za-z]+(?:_\{?\w+\}?)?'?(?:\s*\(\s*[A-Za-z](?:\s*,\s*[A-Za-z])*\s*\))?|\\text\s*\{[^{}]*\}|\|[A-Z]+\||\\angle\s*[A-Z]+)$/;
   if (name.test(left)) return right;
   return /^[A-Za-z]$/.test(right) ? left : undefined;
 }

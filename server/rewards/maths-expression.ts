@@ -1,4 +1,4 @@
-import { type Rational, add, divide, equal, integer, multiply, negate, parseDecimal, power, root } from './rational.ts';
+import { add, divide, equal, integer, multiply, negate, parseDecimal, power, type Rational, root } from './rational.ts';
 
 /** A maths expression read from LaTeX or plain text. */
 export type Expression =

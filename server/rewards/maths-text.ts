@@ -92,7 +92,10 @@ export function normaliseMaths(text: string): string {
   for (const [pattern, replacement] of commands) out = out.replace(pattern, replacement);
   out = unwrap(out);
   for (const [pattern, replacement] of spacing) out = out.replace(pattern, replacement);
-  out = out.replace(/\\?[$€£]/g, ' ').replace(/\s+/g, ' ').trim();
+  out = out
+    .replace(/\\?[$€£]/g, ' ')
+    .replace(/\s+/g, ' ')
+    .trim();
   if (!/\d\.$/.test(out) || !/\.\d*\.$/.test(out)) out = out.replace(/(?<!\.)\.$/, '').trim();
   return unwrap(out);
 }

@@ -37,7 +37,12 @@ const names: Readonly<Record<string, string | undefined>> = Object.fromEntries(
 
 /** The standard name of a unit, such as `cm^2` for "square centimeters"; undefined when the unit is not known. */
 export function unitName(text: string): string | undefined {
-  let word = text.toLowerCase().replace(/[{}.]/g, '').replace(/\s+per\s+/g, '/').replace(/\s+/g, ' ').trim();
+  let word = text
+    .toLowerCase()
+    .replace(/[{}.]/g, '')
+    .replace(/\s+per\s+/g, '/')
+    .replace(/\s+/g, ' ')
+    .trim();
   let power = '';
   word = word.replace(/^(square|sq|cubic|cu) /, (_, kind: string) => {
     power = kind.startsWith('sq') ? '^2' : '^3';
@@ -49,7 +54,9 @@ export function unitName(text: string): string | undefined {
     power = `^${digit}`;
     return '';
   });
-  const parts: (string | undefined)[] = word.split('/').map((part) => names[part.trim()] ?? names[part.trim().replace(/s$/, '')]);
+  const parts: (string | undefined)[] = word
+    .split('/')
+    .map((part) => names[part.trim()] ?? names[part.trim().replace(/s$/, '')]);
   return parts.includes(undefined) ? undefined : parts.join('/') + power;
 }
 
@@ -81,7 +88,8 @@ export function splitUnit(text: string): Quantity {
     const unit = `${words[3].trim()}${words[4] ?? ''}`;
     const apart = words[2] !== '';
     // Glued letters are a product of variables unless they are a known unit of several letters.
-    const isUnit = unitName(unit) !== undefined ? apart || words[3].trim().length > 1 : apart && words[3].trim().length > 2;
+    const isUnit =
+      unitName(unit) !== undefined ? apart || words[3].trim().length > 1 : apart && words[3].trim().length > 2;
     if (isUnit && !/^(?:sqrt|pi|sin|cos|tan|log|ln|and|or|mod)\b/.test(unit)) {
       return { text: words[1].trim(), unit, percent: false };
     }

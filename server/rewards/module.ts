@@ -27,7 +27,9 @@ function readAnswer(value: unknown): RewardResult {
   if (parsed.success) return parsed.data;
   const kind = value === null ? 'null' : Array.isArray(value) ? 'a list' : typeof value;
   if (kind !== 'object') return { noScore: `the module returned ${kind}, not a number` };
-  return { noScore: 'the module returned an object that is neither { value, parts } with finite numbers nor { noScore }' };
+  return {
+    noScore: 'the module returned an object that is neither { value, parts } with finite numbers nor { noScore }',
+  };
 }
 
 /**

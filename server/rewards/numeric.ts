@@ -1,5 +1,16 @@
 import { z } from 'zod';
-import { absolute, add, atMost, divide, fromNumber, integer, multiply, negate, parseDecimal, type Rational } from './rational.ts';
+import {
+  absolute,
+  add,
+  atMost,
+  divide,
+  fromNumber,
+  integer,
+  multiply,
+  negate,
+  parseDecimal,
+  type Rational,
+} from './rational.ts';
 import { pureReward, type Reward, simpleScore, textColumn } from './reward.ts';
 
 /** Options of {@link numericReward}. */

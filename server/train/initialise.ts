@@ -1,5 +1,4 @@
 /** Fresh weights: of a new base, and of the modules a stage needs and the model does not have yet. */
-import { dirname, join } from 'node:path';
 import type { ColaConfig, ModuleName } from '../cola/config.ts';
 import { moduleWeights } from '../cola/config.ts';
 import { ColaModel } from '../cola/model.ts';
@@ -10,6 +9,7 @@ import { loadTokenizer } from '../model/tokenizer.ts';
 import type { ExpectedTensor } from '../model/weights.ts';
 import { expectedTensors } from '../model/weights.ts';
 import { Random } from '../random.ts';
+import { resolvePath } from '../spec/paths.ts';
 import type { NewModel, StageSpec } from '../spec/schema.ts';
 import { trainErrors } from './errors.ts';
 
@@ -27,7 +27,7 @@ const isOutput = (name: string) => /\.(o_proj|down_proj)\.weight$/.test(name);
  * @throws tokenizer.*, config.*
  */
 export function createBase(sizes: NewModel, specFile: string, seed: number): LanguageModel {
-  const folder = join(dirname(specFile), sizes.tokenizer);
+  const folder = resolvePath(sizes.tokenizer, specFile);
   const tokenizer = loadTokenizer(folder);
   const endIds = [tokenizer.eosId, tokenizer.idOf('<|end|>')].filter((id) => id !== undefined);
   const json = {

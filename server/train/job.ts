@@ -9,7 +9,7 @@ import { ColaModel } from '../cola/model.ts';
 import { type Attempt, type Device, openDevice } from '../device/device.ts';
 import { LanguageModel } from '../model/language-model.ts';
 import { Random } from '../random.ts';
-import { resolveModel, stringifySpec } from '../spec/document.ts';
+import { readSpec, rebaseSpec, resolveModel, resolvePath, stringifySpec } from '../spec/document.ts';
 import type { RunSpec, StageSpec } from '../spec/schema.ts';
 import type { Checkpoint } from '../store/checkpoint.ts';
 import { Run, runFolder } from '../store/run.ts';
@@ -49,17 +49,16 @@ export type TrainEvent =
   | { readonly kind: 'checkpoint'; readonly step: number; readonly stage: string }
   | { readonly kind: 'done'; readonly model: string };
 
-export interface TrainOptions {
-  readonly spec: RunSpec;
-  /** The file the spec came from; its paths are relative to its folder. */
-  readonly specFile: string;
+interface CommonOptions {
   /** Folder whose `.cola/runs` holds the run. */
   readonly root: string;
   readonly runId: string;
-  readonly resume?: boolean;
   readonly signal: AbortSignal;
   readonly onEvent?: (event: TrainEvent) => void;
 }
+
+/** A new run: a spec, and the file it came from, to whose folder its paths are relative. */
+export type StartOptions = CommonOptions & { readonly spec: RunSpec; readonly specFile: string };
 
 /** Where a run stands, beside the tensors. */
 const position = z.looseObject({
@@ -79,19 +78,27 @@ type Position = z.infer<typeof position>;
 const keptCheckpoints = 2;
 
 /**
- * Runs a spec, or continues a run.
+ * Runs a spec.
  *
  * @returns the run's folder and the folder of the tuned model in it
- * @throws train.stopped when the signal stops it, after a checkpoint has been saved; whatever the stages throw
+ * @throws train.stopped when the signal stops it, after a checkpoint has been saved; store.runExists; whatever the stages throw
  */
-export async function trainRun(options: TrainOptions): Promise<{ runPath: string; model: string }> {
-  const { spec, root, runId } = options;
-  const run =
-    options.resume === true
-      ? await Run.open(runFolder(root, runId))
-      : await Run.create(root, runId, stringifySpec(spec));
+export async function startRun(options: StartOptions): Promise<{ runPath: string; model: string }> {
+  const { spec, specFile, root, runId } = options;
+  const frozen = join(runFolder(root, runId), 'spec.yaml');
+  const run = await Run.create(root, runId, stringifySpec(rebaseSpec(spec, specFile, frozen)));
+  return carryOut(run, options);
+}
+
+/** Continues a run from its latest checkpoint, with the spec it was started with. Returns and throws as {@link startRun}. */
+export async function resumeRun(options: CommonOptions): Promise<{ runPath: string; model: string }> {
+  return carryOut(await Run.open(runFolder(options.root, options.runId)), options);
+}
+
+async function carryOut(run: Run, options: CommonOptions): Promise<{ runPath: string; model: string }> {
   try {
-    const job = new Job(run, options);
+    const specFile = join(run.path, 'spec.yaml');
+    const job = new Job(run, { ...options, spec: readSpec(specFile), specFile });
     return { runPath: run.path, model: await job.run() };
   } finally {
     run.close();
@@ -103,7 +110,7 @@ class Job {
 
   constructor(
     private readonly runFolder: Run,
-    private readonly options: TrainOptions,
+    private readonly options: StartOptions,
   ) {}
 
   private emit(event: TrainEvent): void {
@@ -192,7 +199,7 @@ class Job {
       cola,
       weights,
       seed: new Random(spec.seed + 1000 * at).uint32(),
-      resolve: (path) => join(specFile, '..', path),
+      resolve: (path) => resolvePath(path, specFile),
       cacheFolder: join(root, '.cola', 'cache'),
       signal,
       say: (text) => this.emit({ kind: 'message', text }),

@@ -160,7 +160,7 @@ export class Optimizer {
   }
 
   private async deviceBatch(compiled: Compiled, feeds: Readonly<Record<string, Feed>>, index: number) {
-    const given = { ...feeds, keep: Float32Array.of(index === 0 ? 0 : 1) };
+    const given = { ...feeds, micro_batch: Int32Array.of(index) };
     const { squares, ...outputs } = await compiled.program.run(given, {
       states: [this.sums, this.weights, ...this.others],
     });
@@ -247,11 +247,13 @@ async function compileGradients(device: Device, objective: Objective, trained: r
   if (device.onHost) {
     for (const [i, { name }] of trained.entries()) outputs[gradientName(name)] = gradients[i];
   } else {
-    // keep is 0 for the first micro-batch of a step and 1 for the others.
-    const keep = graph.input('keep', 'float32', []);
+    // The first micro-batch of a step replaces the sum, the others add to it.
+    const first = ops.equal(graph.input('micro_batch', 'int32', []), 0);
     let squares = graph.scalar(0);
     for (const [i, { name, shape }] of trained.entries()) {
-      const total = ops.add(ops.mul(graph.input(gradientName(name), 'float32', shape), keep), gradients[i]);
+      const before = graph.input(gradientName(name), 'float32', shape);
+      // Chosen, not multiplied: after a step that diverged the sum holds NaN, and 0 NaN is NaN.
+      const total = ops.where(first, gradients[i], ops.add(before, gradients[i]));
       outputs[gradientName(name)] = total;
       carried.push(gradientName(name));
       squares = ops.add(squares, ops.sum(ops.mul(total, total)));

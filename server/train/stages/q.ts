@@ -216,7 +216,7 @@ export async function createQ(settings: QSettings, context: StageContext): Promi
     settings,
     context,
     new LatentActor(context, cola, false, 0),
-    await createReward(settings.reward),
+    await createReward(settings.reward, context.resolve('.')),
     await prompts('train'),
     heldOut,
     optimizer,

@@ -83,7 +83,7 @@ export class ReinforceStage implements Stage {
       options,
     );
     const reference = await ReferencePolicy.create(context, actor, settings.temperature, new Map());
-    const reward = await createReward(settings.reward);
+    const reward = await createReward(settings.reward, context.resolve('.'));
     const heldOut = toPrompts(heldRows.slice(0, settings.evaluate_rows));
     return new ReinforceStage(name, settings, context, actor, reward, toPrompts(rows), heldOut, optimizer, reference);
   }

@@ -1,0 +1,265 @@
+/** A run spec as text: YAML with exact places of everything that is wrong, and back. */
+import { readFileSync } from 'node:fs';
+import {
+  Document,
+  isAlias,
+  isMap,
+  isPair,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  type Pair,
+  parseDocument,
+  type ScalarTag,
+  type Tags,
+} from 'yaml';
+import { z } from 'zod';
+import { specErrors } from './errors.ts';
+import { explain, nearest, type Path, type SchemaProblem } from './issues.ts';
+import { brokenRules } from './rules.ts';
+import { type RunSpec, runSpec, toRunSpec } from './schema.ts';
+import { type StageName, stageSettings } from './settings.ts';
+
+export { rebaseSpec, resolveModel, resolvePath } from './paths.ts';
+
+/** A place in the text. */
+export interface SpecPosition {
+  /** From 0. */
+  readonly line: number;
+  /** UTF-16 units from the start of the line, from 0. */
+  readonly column: number;
+  /** UTF-16 units from the start of the text. */
+  readonly offset: number;
+}
+
+export interface SpecProblem {
+  readonly message: string;
+  readonly start: SpecPosition;
+  /** Behind the last character. */
+  readonly end: SpecPosition;
+  /** Keys and indices from the root to what is wrong; empty for a mistake in the YAML. */
+  readonly path: Path;
+  /** The word that was probably meant, to replace the range. */
+  readonly suggestion?: string;
+}
+
+export interface ParsedSpec {
+  /** There if and only if there are no problems. */
+  readonly spec?: RunSpec;
+  readonly problems: readonly SpecProblem[];
+}
+
+/** Numbers with underscores between digits, as YAML 1.1 and most programming languages have them: 2_000_000. */
+const underscored: ScalarTag = {
+  tag: 'tag:yaml.org,2002:float',
+  default: true,
+  identify: () => false,
+  test: /^[-+]?[0-9]+(?:_[0-9]+)+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?$/,
+  resolve: (text) => Number(text.replaceAll('_', '')),
+};
+const customTags = (tags: Tags): Tags => [underscored, ...tags];
+
+const stageNames = Object.keys(stageSettings) as StageName[];
+/** The spec without the inside of its stages, which are checked one by one. */
+const frame = runSpec.extend({ stages: z.array(z.unknown()).min(1) });
+
+type Range = readonly [start: number, end: number];
+
+/**
+ * Reads a spec. Every problem has the range of the key or value that is wrong; what is missing is reported at the key of
+ * the settings that lack it.
+ *
+ * @param file name of the text, for messages that need one
+ */
+export function parseSpec(text: string, file: string): ParsedSpec {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, customTags, prettyErrors: false, stringKeys: true });
+  const place = (offset: number): SpecPosition => {
+    const { line, col } = lines.linePos(offset);
+    return { line: line - 1, column: col - 1, offset };
+  };
+  const problem = (message: string, [start, end]: Range, path: Path = [], suggestion?: string): SpecProblem => ({
+    message,
+    start: place(start),
+    end: place(end),
+    path,
+    ...(suggestion === undefined ? {} : { suggestion }),
+  });
+  const broken = [...document.errors, ...document.warnings];
+  if (broken.length > 0) {
+    return { problems: broken.map(({ message, pos }) => problem(firstLine(message), within(pos, text.length))) };
+  }
+  let value: unknown;
+  try {
+    value = document.toJS();
+  } catch (error) {
+    // Aliases that multiply without bound.
+    return { problems: [problem(firstLine(error instanceof Error ? error.message : String(error)), [0, text.length])] };
+  }
+  if (!isMap(document.contents)) {
+    const range = document.contents === null ? ([0, 0] as const) : rangeOf(document.contents);
+    return { problems: [problem(`${file} should have the settings model and stages`, range)] };
+  }
+  const { spec, problems } = check(value);
+  const found = problems.map((each) => {
+    const { range, path } = locate(document, each);
+    const guess = each.suggestion === undefined ? '' : ` (did you mean "${each.suggestion}"?)`;
+    return problem(each.message + guess, range, path, each.suggestion);
+  });
+  found.sort((a, b) => a.start.offset - b.start.offset);
+  return spec === undefined ? { problems: found } : { spec, problems: found };
+}
+
+/**
+ * Reads the spec in a file.
+ *
+ * @throws spec.cannotRead; spec.invalid with file, line and column (from 1) of the first problem
+ */
+export function readSpec(file: string): RunSpec {
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file));
+  } catch (cause) {
+    throw specErrors.cannotRead(file, cause);
+  }
+  const { spec, problems } = parseSpec(text, file);
+  const [first] = problems;
+  if (first !== undefined) {
+    const { line, column } = first.start;
+    throw specErrors.invalid(file, line + 1, column + 1, first.message, problems.length - 1);
+  }
+  if (spec === undefined) throw new Error('a spec without problems was not read');
+  return spec;
+}
+
+/** The complete spec as YAML, defaults filled in. Reading it gives an equal spec. */
+export function stringifySpec(spec: RunSpec): string {
+  const { model, device, threads, seed, stages, evaluate } = spec;
+  const value = {
+    model,
+    device,
+    ...(threads === undefined ? {} : { threads }),
+    seed,
+    stages: stages.map(({ name, settings }) => ({ [name]: settings })),
+    evaluate,
+  };
+  const document = new Document(value, { customTags, keepUndefined: false, aliasDuplicateObjects: false });
+  return document.toString({ lineWidth: 0 });
+}
+
+/** The spec, or what is wrong with it. */
+function check(value: unknown): { spec?: RunSpec; problems: SchemaProblem[] } {
+  const problems = explain(frame, value);
+  const entries = stagesOf(value);
+  const given = entries.map((entry, i) => checkStage(entry, i));
+  problems.push(...given.flat());
+  if (problems.length > 0) return { problems };
+  // A stage without settings is an empty one.
+  const stages = entries.map((entry) =>
+    Object.fromEntries(Object.entries(entry as object).map(([k, v]) => [k, v ?? {}])),
+  );
+  const spec = toRunSpec(runSpec.parse({ ...(value as object), stages }));
+  const rules = brokenRules(spec);
+  return rules.length > 0 ? { problems: rules } : { spec, problems: [] };
+}
+
+function stagesOf(value: unknown): unknown[] {
+  const stages = (value as { stages?: unknown }).stages;
+  return Array.isArray(stages) ? stages : [];
+}
+
+function checkStage(entry: unknown, index: number): SchemaProblem[] {
+  const path = ['stages', index];
+  const list = stageNames.join(', ');
+  if (typeof entry === 'string') {
+    const known = stageNames.find((name) => name === entry);
+    const message =
+      known === undefined
+        ? `There is no stage "${entry}"; there are ${list}`
+        : `"${known}" needs its settings: write ${known}: and the settings behind it`;
+    return [{ path, message, ...suggested(known === undefined ? nearest(entry, stageNames) : undefined) }];
+  }
+  if (typeof entry !== 'object' || entry === null || Array.isArray(entry) || Object.keys(entry).length === 0) {
+    return [{ path, message: `A stage should be the name of one of ${list}, with its settings` }];
+  }
+  const names = Object.keys(entry);
+  const named = names.find((name) => Object.hasOwn(stageSettings, name)) as StageName | undefined;
+  const strange = names.filter((name) => name !== named);
+  if (named === undefined) {
+    const [key] = names;
+    return [
+      { path, key, message: `There is no stage "${key}"; there are ${list}`, ...suggested(nearest(key, stageNames)) },
+    ];
+  }
+  const settings = (entry as Record<string, unknown>)[named] ?? {};
+  const inside = explain(stageSettings[named], settings, [...path, named]);
+  const outside = strange.map((key) => {
+    // Often a setting that is not indented deeply enough.
+    const setting = Object.hasOwn(stageSettings[named].shape, key);
+    const message = setting
+      ? `"${key}" is a setting of the stage ${named}: indent it below "${named}"`
+      : `A stage has one name; put "${key}" into an entry of its own`;
+    return { path, key, message };
+  });
+  return [...inside, ...outside];
+}
+
+const suggested = (suggestion: string | undefined) => (suggestion === undefined ? {} : { suggestion });
+
+type Place = { readonly range: Range; readonly path: Path };
+
+/** Where in the text a problem is. */
+function locate(document: Document.Parsed, problem: SchemaProblem): Place {
+  let node: unknown = document.contents;
+  let key: unknown;
+  const walked: (string | number)[] = [];
+  const target = problem.key === undefined ? problem.path : [...problem.path, problem.key];
+  for (const part of target) {
+    const next = step(document, node, part);
+    if (next === undefined) break;
+    walked.push(part);
+    // Entries of a list have no key: what is missing there is reported at the key of the list.
+    if (next.key !== undefined) key = next.key;
+    node = next.value;
+  }
+  const path = walked.length === target.length ? target : walked;
+  const atKey = problem.key !== undefined || problem.missing === true;
+  if (atKey) return { range: rangeOf(key ?? firstKey(document.contents) ?? document.contents), path };
+  const range = rangeOf(node);
+  // An empty value has no extent; its key stands for it.
+  return { range: range[0] === range[1] && key !== undefined ? rangeOf(key) : range, path };
+}
+
+function step(
+  document: Document.Parsed,
+  node: unknown,
+  part: string | number,
+): { key?: unknown; value: unknown } | undefined {
+  const at = isAlias(node) ? node.resolve(document) : node;
+  if (isSeq(at) && typeof part === 'number') return { value: at.items[part] };
+  if (!isMap(at)) return undefined;
+  const pair = (at.items as Pair[]).find(
+    (item) => isPair(item) && isScalar(item.key) && String(item.key.value) === String(part),
+  );
+  return pair === undefined ? undefined : { key: pair.key, value: pair.value };
+}
+
+function firstKey(node: unknown): unknown {
+  return isMap(node) ? (node.items[0] as Pair | undefined)?.key : undefined;
+}
+
+function rangeOf(node: unknown): Range {
+  const range = (node as Node | null)?.range;
+  return range === null || range === undefined ? [0, 0] : [range[0], range[1]];
+}
+
+/** At least one character, inside the text. */
+function within([start, end]: readonly [number, number], length: number): Range {
+  const from = Math.min(start, length);
+  return [from, Math.min(Math.max(end, from + 1), length)];
+}
+
+function firstLine(message: string): string {
+  return message.split('\n')[0].replace(/[.:]$/, '');
+}

@@ -1,0 +1,22 @@
+/** Errors of run specs and of the paths in them. */
+import { catalogue } from '../errors.ts';
+
+export const specErrors = catalogue('spec', {
+  cannotRead: (file: string, cause: unknown) => [
+    `The run spec ${file} cannot be read (${cause instanceof Error ? cause.message : String(cause)}).`,
+    'Check the path and that you may read the file.',
+    cause,
+  ],
+  invalid: (file: string, line: number, column: number, problem: string, others: number) => [
+    `${file}:${line}:${column}: ${problem}${others === 0 ? '' : ` (and ${others} more ${others === 1 ? 'problem' : 'problems'})`}.`,
+    'Correct the spec. In the editor every problem is underlined, and hovering over a setting says what it takes.',
+  ],
+  unknownBuiltin: (name: string, known: readonly string[]) => [
+    `There is no built-in model ${JSON.stringify(name)}.`,
+    `Use ${known.map((entry) => `builtin:${entry}`).join(' or ')}, or the path of a model folder.`,
+  ],
+  noBuiltin: (name: string, folder: string) => [
+    `The built-in model ${JSON.stringify(name)} is not in this installation: ${folder} has no weights.`,
+    'Install CoLA Studio again, or give the path of a model folder.',
+  ],
+});

@@ -1,0 +1,236 @@
+/** What a schema has to say about a value, in words and with the exact place: one problem for each key that is wrong. */
+import { distance } from 'fastest-levenshtein';
+import { z } from 'zod';
+
+export type Path = readonly (string | number)[];
+
+export interface SchemaProblem {
+  /** From the root to the value; for an unknown key, to the object that has it. */
+  readonly path: Path;
+  /** The key that is wrong; undefined where it is the value at `path`, or where a key is missing below `path`. */
+  readonly key?: string;
+  /** Whether the place is the key that holds `path`, because what is wrong is what is not there. */
+  readonly missing?: boolean;
+  readonly message: string;
+  /** What was probably meant. */
+  readonly suggestion?: string;
+}
+
+type Issue = z.core.$ZodIssue;
+
+/**
+ * Checks a value and explains every problem. Of a union, only the option that the value comes closest to is talked about.
+ *
+ * @param base where the value stands in its document; put in front of all paths
+ */
+export function explain(schema: z.ZodType, value: unknown, base: Path = []): SchemaProblem[] {
+  const parsed = schema.safeParse(value, { reportInput: true });
+  return parsed.success ? [] : parsed.error.issues.flatMap((issue) => explainIssue(schema, value, issue, base));
+}
+
+/** The entry of `known` that a misspelt word probably meant. */
+export function nearest(word: string, known: readonly string[]): string | undefined {
+  const limit = Math.max(1, Math.floor(word.length / 3));
+  const plain = (text: string) => text.toLowerCase().replaceAll('-', '_');
+  const ranked = known
+    .map((entry) => ({ entry, far: distance(plain(word), plain(entry)) }))
+    .sort((a, b) => a.far - b.far);
+  return ranked.length > 0 && ranked[0].far <= limit ? ranked[0].entry : undefined;
+}
+
+function explainIssue(schema: z.ZodType, value: unknown, issue: Issue, base: Path): SchemaProblem[] {
+  const inner = issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part));
+  const path = [...base, ...inner];
+  const found = valueAt(value, inner);
+  const name = nameOf(path);
+  if (found === undefined && issue.code !== 'unrecognized_keys') {
+    return [{ path: path.slice(0, -1), missing: true, message: `${name} is missing` }];
+  }
+  switch (issue.code) {
+    case 'unrecognized_keys': {
+      const known = keysOf(schemaAt(schema, inner));
+      return issue.keys.map((key) => {
+        const suggestion = nearest(key, known);
+        return { path, key, message: `There is no setting ${quoted(key)} here`, ...suggest(suggestion) };
+      });
+    }
+    case 'invalid_union':
+      return explainUnion(schemaAt(schema, inner), found, issue, path);
+    case 'invalid_value': {
+      const values = issue.values.map(String);
+      return [oneOf(path, name, found, values)];
+    }
+    case 'invalid_type':
+      return [{ path, message: `${name} should be ${typeName(issue.expected)} and is ${describe(found)}` }];
+    case 'too_small':
+    case 'too_big':
+      return [{ path, message: `${name} ${boundOf(issue)}` }];
+    default:
+      return [{ path, message: `${name}: ${issue.message.charAt(0).toLowerCase()}${issue.message.slice(1)}` }];
+  }
+}
+
+type UnionIssue = Extract<Issue, { code: 'invalid_union' }>;
+
+function explainUnion(schema: z.ZodType | undefined, value: unknown, issue: UnionIssue, path: Path): SchemaProblem[] {
+  const name = nameOf(path);
+  if ('discriminator' in issue && issue.errors.length === 0) {
+    const { options } = issue as { options?: readonly unknown[] };
+    return [oneOf(path, name, value, (options ?? []).map(String))];
+  }
+  const unwrapped = schema === undefined ? undefined : unwrap(schema);
+  const options = unwrapped instanceof z.ZodUnion ? (unwrapped.options as readonly z.ZodType[]) : [];
+  const ranked = issue.errors
+    .map((issues, i) => ({ issues, option: options[i], cost: costOf(issues, value) }))
+    .sort((a, b) => a.cost - b.cost);
+  const best = ranked[0];
+  if (best === undefined || best.option === undefined || best.cost === Number.POSITIVE_INFINITY) {
+    const kinds = [...new Set(ranked.flatMap(({ issues }) => issues.map(expectedBy)))].filter((kind) => kind !== '');
+    return [{ path, message: `${name} should be ${kinds.join(' or ')} and is ${describe(value)}` }];
+  }
+  const wrong = best.issues.find((each) => each.code === 'invalid_value' && valueAt(value, each.path) !== undefined);
+  if (wrong !== undefined) {
+    // Options told apart by one word: all the words are possible.
+    const place = wrong.path.join('.');
+    const words = issue.errors
+      .flat()
+      .flatMap((each) =>
+        each.code === 'invalid_value' && each.path.join('.') === place ? each.values.map(String) : [],
+      );
+    const full = [...path, ...wrong.path.map((part) => (typeof part === 'symbol' ? String(part) : part))];
+    return [oneOf(full, nameOf(full), valueAt(value, wrong.path), [...new Set(words)])];
+  }
+  const strange = best.issues.find((each) => each.code === 'unrecognized_keys' && each.path.length === 0);
+  if (strange?.code === 'unrecognized_keys' && best.issues.some((each) => each !== strange && missing(each, value))) {
+    // Fits no option; which one was meant is not known, so the keys of all of them are offered.
+    const known = [...new Set(keysOf(unwrapped))];
+    return strange.keys.map((key) => {
+      const suggestion = nearest(key, known);
+      const offer = suggestion === undefined ? `; there are ${known.join(', ')}` : '';
+      return { path, key, message: `There is no setting ${quoted(key)} here${offer}`, ...suggest(suggestion) };
+    });
+  }
+  const { option } = best;
+  return best.issues.flatMap((each) => explainIssue(option, value, each, path));
+}
+
+const missing = (issue: Issue, value: unknown) =>
+  issue.code !== 'unrecognized_keys' && valueAt(value, issue.path) === undefined;
+
+/** How far a value is from an option of a union. */
+function costOf(issues: readonly Issue[], value: unknown): number {
+  let cost = 0;
+  for (const issue of issues) {
+    const whole = issue.path.length === 0;
+    if (whole && issue.code === 'invalid_type') return Number.POSITIVE_INFINITY;
+    if (whole && issue.code === 'invalid_value' && typeof value !== 'string') return Number.POSITIVE_INFINITY;
+    if (issue.code === 'unrecognized_keys') cost += 2 * issue.keys.length;
+    else if (issue.code === 'invalid_value') cost += valueAt(value, issue.path) === undefined ? 2 : 1.5;
+    else cost += valueAt(value, issue.path) === undefined ? 1 : 0.5;
+  }
+  return cost;
+}
+
+function oneOf(path: Path, name: string, value: unknown, values: readonly string[]): SchemaProblem {
+  const list = values.length === 1 ? values[0] : `one of ${values.join(', ')}`;
+  const suggestion = typeof value === 'string' ? nearest(value, values) : undefined;
+  return { path, message: `${name} should be ${list} and is ${describe(value)}`, ...suggest(suggestion) };
+}
+
+const suggest = (suggestion: string | undefined) => (suggestion === undefined ? {} : { suggestion });
+
+function boundOf(issue: Extract<Issue, { code: 'too_small' | 'too_big' }>): string {
+  const small = issue.code === 'too_small';
+  const limit = Number(small ? issue.minimum : issue.maximum);
+  const what =
+    issue.origin === 'array' || issue.origin === 'tuple'
+      ? `have ${limit === 1 ? '1 entry' : `${limit} entries`}`
+      : issue.origin === 'string'
+        ? `have ${limit === 1 ? '1 character' : `${limit} characters`}`
+        : undefined;
+  if (what !== undefined) return `should ${what} ${small ? 'or more' : 'at most'}`;
+  if (issue.inclusive === false) return `should be ${small ? 'greater' : 'less'} than ${limit}`;
+  return `should be ${limit} or ${small ? 'more' : 'less'}`;
+}
+
+const typeNames: Readonly<Record<string, string>> = {
+  string: 'text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  array: 'a list',
+  tuple: 'a list',
+  object: 'settings (key: value)',
+  record: 'settings (key: value)',
+};
+
+function expectedBy(issue: Issue): string {
+  if (issue.code === 'invalid_type') return typeName(issue.expected);
+  return issue.code === 'invalid_value' ? issue.values.join(', ') : '';
+}
+
+const typeName = (expected: string): string => typeNames[expected] ?? expected;
+
+function describe(value: unknown): string {
+  if (value === null || value === undefined) return 'empty';
+  if (Array.isArray(value)) return 'a list';
+  if (typeof value === 'object') return 'settings (key: value)';
+  return typeof value === 'string' ? quoted(value) : String(value);
+}
+
+/** What a place is called: its last key, with the place in a list behind it. */
+function nameOf(path: Path): string {
+  const at = path.findLastIndex((part) => typeof part === 'string');
+  if (at < 0) return 'The spec';
+  const places = path.slice(at + 1).map((part) => `[${part}]`);
+  return `${quoted(String(path[at]))}${places.join('')}`;
+}
+
+function quoted(text: string): string {
+  return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text);
+}
+
+function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
+  let at: unknown = value;
+  for (const part of path) {
+    if (typeof at !== 'object' || at === null || !Object.hasOwn(at, part)) return undefined;
+    at = (at as Record<PropertyKey, unknown>)[part];
+  }
+  return at;
+}
+
+/** A schema without what is wrapped around it (defaults, optional and so on). */
+export function unwrap(schema: z.ZodType): z.ZodType {
+  let inner = schema;
+  while (
+    inner instanceof z.ZodOptional ||
+    inner instanceof z.ZodDefault ||
+    inner instanceof z.ZodNullable ||
+    inner instanceof z.ZodReadonly ||
+    inner instanceof z.ZodLazy
+  ) {
+    inner = inner.unwrap() as z.ZodType;
+  }
+  return inner;
+}
+
+function schemaAt(schema: z.ZodType, path: Path): z.ZodType | undefined {
+  let at: z.ZodType | undefined = unwrap(schema);
+  for (const part of path) {
+    if (at instanceof z.ZodObject) at = at.shape[part] as z.ZodType | undefined;
+    else if (at instanceof z.ZodArray) at = at.element as z.ZodType;
+    else if (at instanceof z.ZodUnion) {
+      at = (at.options as readonly z.ZodType[]).map((option) => schemaAt(option, [part])).find((s) => s !== undefined);
+    } else return undefined;
+    if (at === undefined) return undefined;
+    at = unwrap(at);
+  }
+  return at;
+}
+
+/** The keys an object of this schema may have. */
+export function keysOf(schema: z.ZodType | undefined): string[] {
+  const inner = schema === undefined ? undefined : unwrap(schema);
+  if (inner instanceof z.ZodObject) return Object.keys(inner.shape);
+  return inner instanceof z.ZodUnion ? (inner.options as readonly z.ZodType[]).flatMap(keysOf) : [];
+}

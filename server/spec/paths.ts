@@ -1,0 +1,75 @@
+/** Paths in a run spec: relative to its folder, or the name of a model that comes with CoLA Studio. */
+import { existsSync } from 'node:fs';
+import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { specErrors } from './errors.ts';
+import type { RunSpec, StageSpec } from './schema.ts';
+
+const prefix = 'builtin:';
+const builtins = ['nano'] as const;
+/** Data that is named, not read from a file. */
+const tasks = ['countdown', 'arithmetic'];
+
+/** The folder of the package, from its sources as from a bundle in dist/. */
+function packageFolder(): string {
+  let folder = import.meta.dirname;
+  // Sources lie two levels below, bundles one.
+  for (let up = 0; up < 4 && !existsSync(join(folder, 'assets', 'nano')); up++) folder = dirname(folder);
+  return folder;
+}
+
+/**
+ * The absolute path that a spec means.
+ *
+ * @param path as it stands in the spec: absolute, relative to the spec's folder, or `builtin:nano`
+ * @throws spec.unknownBuiltin
+ */
+export function resolvePath(path: string, specFile: string): string {
+  if (!path.startsWith(prefix)) return resolve(dirname(resolve(specFile)), path);
+  const name = path.slice(prefix.length);
+  if (!builtins.some((known) => known === name)) throw specErrors.unknownBuiltin(name, builtins);
+  return join(packageFolder(), 'assets', name);
+}
+
+/**
+ * {@link resolvePath} for a model folder.
+ *
+ * @throws spec.unknownBuiltin; spec.noBuiltin where an installation lacks the weights of its own model
+ */
+export function resolveModel(path: string, specFile: string): string {
+  const folder = resolvePath(path, specFile);
+  const complete = existsSync(join(folder, 'config.json')) || existsSync(join(folder, 'cola.json'));
+  if (path.startsWith(prefix) && !complete) throw specErrors.noBuiltin(path.slice(prefix.length), folder);
+  return folder;
+}
+
+/** Settings whose value is a path, or data that may be one. */
+const pathKeys: ReadonlySet<string> = new Set(['jsonl', 'text', 'workspace', 'module', 'file', 'path']);
+const dataKeys: ReadonlySet<string> = new Set(['data', 'held_out', 'prompts']);
+
+/**
+ * The spec with its relative paths rewritten so that they mean the same from another file. A run keeps its spec in its own
+ * folder: rebased, the run can be continued without the file it was started from, and a project can be moved as a whole.
+ */
+export function rebaseSpec(spec: RunSpec, from: string, to: string): RunSpec {
+  const target = dirname(resolve(to));
+  const move = (path: string): string => {
+    if (path.startsWith(prefix) || isAbsolute(path)) return path;
+    return relative(target, resolvePath(path, from)).split(sep).join('/') || '.';
+  };
+  const moveAll = (key: string, value: unknown): unknown => {
+    if (typeof value === 'string') {
+      return pathKeys.has(key) || (dataKeys.has(key) && !tasks.includes(value)) ? move(value) : value;
+    }
+    if (Array.isArray(value)) return value.map((entry) => moveAll(key, entry));
+    if (typeof value !== 'object' || value === null) return value;
+    // What stands under "columns" are names of columns, whatever they are called.
+    if (key === 'columns') return value;
+    return Object.fromEntries(Object.entries(value).map(([name, entry]) => [name, moveAll(name, entry)]));
+  };
+  const { model } = spec;
+  return {
+    ...spec,
+    model: typeof model === 'string' ? move(model) : { ...model, tokenizer: move(model.tokenizer) },
+    stages: spec.stages.map((stage) => ({ ...stage, settings: moveAll('', stage.settings) }) as StageSpec),
+  };
+}

@@ -1,0 +1,55 @@
+/** What must hold between settings, beyond what each of them may be. */
+import type { Path } from './issues.ts';
+import type { RunSpec, StageSpec } from './schema.ts';
+
+export interface BrokenRule {
+  /** The value that is wrong; with `missing` the object that lacks something. */
+  readonly path: Path;
+  readonly missing?: boolean;
+  readonly message: string;
+}
+
+/** Rules that the spec breaks. Its settings are each valid already. */
+export function brokenRules(spec: RunSpec): BrokenRule[] {
+  return [...modelRules(spec), ...spec.stages.flatMap((stage, i) => stageRules(stage, ['stages', i, stage.name]))];
+}
+
+function modelRules({ model, stages }: RunSpec): BrokenRule[] {
+  if (typeof model === 'string') return [];
+  const broken: BrokenRule[] = [];
+  const { hidden, heads, kv_heads: kvHeads } = model;
+  if (hidden % heads !== 0) {
+    broken.push({ path: ['model', 'heads'], message: `"heads" (${heads}) should divide "hidden" (${hidden})` });
+  } else if ((hidden / heads) % 2 !== 0) {
+    broken.push({ path: ['model', 'heads'], message: `"hidden" / "heads" should be even and is ${hidden / heads}` });
+  }
+  if (kvHeads !== undefined && heads % kvHeads !== 0) {
+    broken.push({ path: ['model', 'kv_heads'], message: `"kv_heads" (${kvHeads}) should divide "heads" (${heads})` });
+  }
+  if (stages[0].name !== 'pretrain') {
+    const message = `A new model knows nothing: its first stage should be pretrain and is ${stages[0].name}`;
+    broken.push({ path: ['stages', 0, stages[0].name], missing: true, message });
+  }
+  return broken;
+}
+
+function stageRules(stage: StageSpec, path: Path): BrokenRule[] {
+  const broken: BrokenRule[] = [];
+  const need = (settings: Readonly<Record<string, unknown>>, key: string, when: string) => {
+    if (settings[key] === undefined)
+      broken.push({ path, missing: true, message: `"${key}" is missing, which ${when} needs` });
+  };
+  const { settings } = stage;
+  if ('accumulate' in settings && settings.batch % settings.accumulate !== 0) {
+    const message = `"accumulate" (${settings.accumulate}) should divide "batch" (${settings.batch})`;
+    broken.push({ path: [...path, 'accumulate'], message });
+  }
+  if (stage.name === 'tokens') {
+    if (stage.settings.method === 'supervised') need(stage.settings, 'data', 'the method supervised');
+    else for (const key of ['prompts', 'reward']) need(stage.settings, key, 'the method reinforce');
+  }
+  if (stage.name === 'q' && stage.settings.rollouts === undefined) {
+    for (const key of ['prompts', 'reward']) need(stage.settings, key, 'a q stage without rollouts of another run');
+  }
+  return broken;
+}

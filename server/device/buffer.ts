@@ -26,6 +26,8 @@ export class DeviceBuffer {
     private readonly ledger: Ledger,
     /** Undefined when the data is in host memory. */
     private readonly download: Download | undefined,
+    /** Told when the memory has gone. */
+    private readonly freed: () => void = () => {},
   ) {
     ledger.buffers++;
     ledger.bytes += this.byteLength;
@@ -83,6 +85,7 @@ export class DeviceBuffer {
     this.ledger.buffers--;
     this.ledger.bytes -= this.byteLength;
     this.tensor.dispose();
+    this.freed();
   }
 }
 

@@ -52,6 +52,11 @@ export interface RunOptions {
 /** A compiled graph. All outputs are computed in every run, in a fixed order. */
 export class Program {
   private disposed = false;
+  /**
+   * Buffers on the device that this program made and that are alive. The runtime frees them through the session: one that
+   * is freed, or even used, after its session crashes the process. So the session stays until the last of them.
+   */
+  private made = 0;
 
   constructor(
     private readonly session: ort.InferenceSession,
@@ -124,8 +129,13 @@ export class Program {
   }
 
   private wrap(result: ort.Tensor, name: string, tensor: Tensor): DeviceBuffer {
-    const download = this.resident.has(name) || this.carried.has(name) ? this.download : undefined;
-    return new DeviceBuffer(tensor.dtype, tensor.shape, result, this.ledger, download);
+    const download = this.resident.has(name) ? this.download : undefined;
+    if (download === undefined) return new DeviceBuffer(tensor.dtype, tensor.shape, result, this.ledger, undefined);
+    this.made++;
+    return new DeviceBuffer(tensor.dtype, tensor.shape, result, this.ledger, download, () => {
+      this.made--;
+      void this.releaseSession();
+    });
   }
 
   private stateOf(states: readonly State[], name: string): State {
@@ -134,9 +144,15 @@ export class Program {
     return state;
   }
 
+  /** Ends the program. Its buffers on the device live on, and the ledger counts it until the last of them is released. */
   async dispose(): Promise<void> {
     if (this.disposed) return;
     this.disposed = true;
+    await this.releaseSession();
+  }
+
+  private async releaseSession(): Promise<void> {
+    if (!this.disposed || this.made > 0) return;
     this.ledger.programs--;
     await this.session.release();
   }

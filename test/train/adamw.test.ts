@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import * as graph from '../../server/graph/tensor.ts';
+import { Random } from '../../server/random.ts';
+import { adamw, adamwOps, coefficients, sumOfSquares } from '../../server/train/adamw.ts';
+import { onEachDevice } from '../support/devices.ts';
+import { evaluate } from '../support/evaluate.ts';
+import { assertClose } from '../support/reference.ts';
+
+const settings = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.1 };
+const n = 37;
+
+interface Moments {
+  readonly weights: number[];
+  readonly first: number[];
+  readonly second: number[];
+}
+
+/** Algorithm 2 of arXiv 1711.05101, line by line, in float64. */
+function reference(gradients: readonly Float32Array[], start: ArrayLike<number>, rate: number, decay: number): Moments {
+  const weights = Array.from(start);
+  const [first, second] = [new Array<number>(n).fill(0), new Array<number>(n).fill(0)];
+  for (const [t, g] of gradients.entries()) {
+    for (let i = 0; i < n; i++) {
+      first[i] = settings.beta1 * first[i] + (1 - settings.beta1) * g[i];
+      second[i] = settings.beta2 * second[i] + (1 - settings.beta2) * g[i] ** 2;
+      const m = first[i] / (1 - settings.beta1 ** (t + 1));
+      const v = second[i] / (1 - settings.beta2 ** (t + 1));
+      weights[i] -= rate * (m / (Math.sqrt(v) + settings.epsilon) + decay * weights[i]);
+    }
+  }
+  return { weights, first, second };
+}
+
+describe('AdamW', () => {
+  const random = new Random(4);
+  const draw = () => Float32Array.from({ length: n }, () => random.normal());
+  const start = draw();
+  const gradients = Array.from({ length: 10 }, draw);
+  // Zero gradients from the start: nothing but decay may happen there, and no division by zero.
+  for (const g of gradients) g[3] = 0;
+  const rate = 0.01;
+
+  for (const decay of [true, false]) {
+    const expected = reference(gradients, start, rate, decay ? settings.weightDecay : 0);
+
+    it(`as a loop is the published algorithm, ${decay ? 'with' : 'without'} decay`, () => {
+      const [weights, first, second] = [start.slice(), new Float32Array(n), new Float32Array(n)];
+      for (const [t, g] of gradients.entries()) {
+        const step = { learningRate: rate, scale: 0.25, update: t + 1 };
+        const scaled = g.map((v) => v * 4);
+        adamw(weights, scaled, first, second, settings, step, decay);
+      }
+      assertClose(weights, expected.weights, 1e-6);
+      assertClose(first, expected.first, 1e-6);
+      assertClose(second, expected.second, 1e-6);
+    });
+
+    onEachDevice((device) => {
+      it(`as graph ops is the same, ${decay ? 'with' : 'without'} decay`, async () => {
+        const g = new graph.Graph();
+        const input = (name: string) => g.input(name, 'float32', [n]);
+        const scalar = (name: string) => g.input(name, 'float32', []);
+        const next = adamwOps(input('weights'), input('gradients'), input('first'), input('second'), settings, {
+          scale: scalar('scale'),
+          keep: scalar('keep'),
+          rate: scalar('rate'),
+          correction: scalar('correction'),
+        });
+        let state: Moments = { weights: [...start], first: new Array(n).fill(0), second: new Array(n).fill(0) };
+        for (const [t, gradient] of gradients.entries()) {
+          const step = { learningRate: rate, scale: 0.25, update: t + 1 };
+          const scalars = { scale: step.scale, ...coefficients(settings, step, decay) };
+          const feeds = Object.fromEntries(Object.entries(scalars).map(([k, v]) => [k, Float32Array.of(v)]));
+          const arrays = Object.fromEntries(Object.entries(state).map(([k, v]) => [k, Float32Array.from(v)]));
+          const given = { ...feeds, ...arrays, gradients: gradient.map((v) => v * 4) };
+          const { weights, first, second } = await evaluate(device(), { ...next }, given, { strict: true });
+          state = { weights, first, second };
+        }
+        assertClose(state.weights, expected.weights, 3e-6);
+        assertClose(state.first, expected.first, 1e-6);
+        assertClose(state.second, expected.second, 1e-6);
+      });
+    });
+  }
+
+  it('sums squares of any length', () => {
+    fc.assert(
+      fc.property(fc.float32Array({ noNaN: true, min: -100, max: 100, maxLength: 50 }), (values) => {
+        let expected = 0;
+        for (const v of values) expected += v * v;
+        assert(Math.abs(sumOfSquares(values) - expected) <= 1e-12 * expected);
+      }),
+    );
+    assert.equal(sumOfSquares(Float32Array.of(1, Number.NaN)), Number.NaN);
+  });
+});

@@ -5,6 +5,7 @@ import { checkBase } from './base.ts';
 import { checkCola } from './cola.ts';
 import { Comparer, type Comparison } from './comparison.ts';
 import { Reference } from './reference.ts';
+import { checkSearch } from './search.ts';
 
 /**
  * Compares this engine on a device with the reference values in a model folder.
@@ -14,7 +15,10 @@ import { Reference } from './reference.ts';
 export async function checkFolder(folder: string, device: Device): Promise<Comparison[]> {
   using reference = Reference.open(folder);
   const comparer = new Comparer();
-  if (ColaModel.exists(folder)) await checkCola(device, await ColaModel.load(folder), reference, comparer);
-  else await checkBase(device, await LanguageModel.load(folder), reference, comparer);
+  if (ColaModel.exists(folder)) {
+    const model = await ColaModel.load(folder);
+    await checkCola(device, model, reference, comparer);
+    if (reference.json.mcts !== undefined) await checkSearch(device, model, reference, comparer);
+  } else await checkBase(device, await LanguageModel.load(folder), reference, comparer);
   return comparer.results;
 }

@@ -49,6 +49,10 @@ export class Device {
    * @throws device.unavailable
    */
   static async open(name: DeviceName, options: DeviceOptions = {}): Promise<Device> {
+    // The runtime would leave out a provider it does not have, and silently compute on the CPU.
+    if (!ort.listSupportedBackends().some((backend) => backend.name === name)) {
+      throw deviceErrors.unavailable(name, `ONNX Runtime does not have it on ${process.platform}-${process.arch}.`);
+    }
     const device = new Device(name, options);
     try {
       const graph = new Graph();
@@ -144,6 +148,8 @@ export class Device {
     const options: ort.InferenceSession.SessionOptions = {
       executionProviders: this.name === 'cpu' ? ['cpu'] : [this.name, 'cpu'],
       graphOptimizationLevel: 'all',
+      // A memory pattern is planned after the first run and takes its memory beside that run's: twice the peak, and no faster.
+      enableMemPattern: false,
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
       logSeverityLevel: 4,

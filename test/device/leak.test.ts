@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import { State } from '../../server/device/program.ts';
+import * as functions from '../../server/graph/functions.ts';
+import * as ops from '../../server/graph/ops.ts';
+import { Graph, size } from '../../server/graph/tensor.ts';
+import { Random } from '../../server/random.ts';
+import { matricesDecay, Optimizer } from '../../server/train/optimizer.ts';
+import { onEachDevice } from '../support/devices.ts';
+
+const settings = { beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: 0.1, clipNorm: 1, decays: matricesDecay };
+const steps = process.env.COLA_SLOW ? 2000 : 300;
+const warmUp = 100;
+/**
+ * Growth that is allowed after the warm-up, in MiB. A step handles about 300 KiB in weights, gradients and outputs, so that
+ * one forgotten tensor of 64 KiB a step would show as 19 MiB in the short form and as 125 MiB in the long one.
+ */
+const allowed = 12;
+
+const mebibytes = () => {
+  globalThis.gc?.();
+  return process.memoryUsage().rss / 2 ** 20;
+};
+
+describe('a training step repeated', () => {
+  onEachDevice((device) => {
+    it(`does not grow in ${steps} steps`, async function () {
+      this.timeout(600_000);
+      assert(globalThis.gc !== undefined, 'run with --expose-gc');
+      const [rows, width] = [8, 128];
+      const graph = new Graph();
+      const shape = [width, width];
+      const hidden = ops.tanh(
+        functions.linear(graph.input('x', 'float32', [rows, width]), graph.parameter('a', shape)),
+      );
+      const error = functions.linear(hidden, graph.parameter('b', shape));
+      const objective = { loss: ops.mean(ops.mul(error, error)), metrics: { hidden } };
+      const random = new Random(1);
+      const weights = new State();
+      const draw = (n: number) => Float32Array.from({ length: n }, () => 0.1 * random.normal());
+      for (const name of ['a', 'b']) weights.set(name, await device().upload(draw(size(shape)), 'float32', shape));
+      const optimizer = await Optimizer.create(device(), objective, ['a', 'b'], weights, [], settings);
+      const batch = { x: draw(rows * width) };
+      const train = async (count: number) => {
+        for (let step = 0; step < count; step++) await optimizer.step([batch, batch], 1e-4);
+      };
+
+      await train(warmUp);
+      const [before, ledger] = [mebibytes(), { ...device().ledger }];
+      await train(steps);
+      const growth = mebibytes() - before;
+      assert.deepEqual({ ...device().ledger }, ledger);
+      assert(growth < allowed, `${growth.toFixed(1)} MiB more after ${steps} steps`);
+
+      await optimizer.dispose();
+      weights.dispose();
+    });
+  });
+});

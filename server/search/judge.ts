@@ -1,4 +1,5 @@
 /** Asking a reward what an answer is worth. */
+import { setMaxListeners } from 'node:events';
 import type { Reward, RewardResult, RewardScore } from '../rewards/reward.ts';
 import { searchErrors } from './errors.ts';
 
@@ -37,6 +38,8 @@ export async function askJudge(
   signal: AbortSignal,
 ): Promise<RewardResult> {
   signal.throwIfAborted();
+  // A batch waits for as many rewards as it has simulations, all on one signal.
+  setMaxListeners(0, signal);
   const stop = new AbortController();
   let result: RewardResult;
   let cancel = () => {};

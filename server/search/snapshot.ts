@@ -17,6 +17,7 @@ import { flag, ownFlags } from './tree.ts';
 export const snapshotVersion = 1;
 
 const count = z.number().int().nonnegative();
+const word = z.number().int();
 const counts = z.array(count);
 const numbers = z.array(z.number());
 const optionals = z.array(z.number().nullable());
@@ -71,7 +72,7 @@ export const snapshotSchema = z.object({
   num_codes: count,
   prompt: counts.min(1),
   options: searchOptionsSchema,
-  random: z.tuple([count, count, count, count]),
+  random: z.tuple([word, word, word, word]),
   spent: z.object({ simulations: count, tokens: count, seconds: z.number().nonnegative() }),
   tree: treeSchema,
   simulations: z.array(simulationSchema),

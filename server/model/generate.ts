@@ -3,11 +3,8 @@ import { Random } from '../random.ts';
 import type { LanguageModel } from './language-model.ts';
 import { modelErrors } from './model-errors.ts';
 import { greedy, type Sampling, sample } from './sampling.ts';
-import type { KeyValueCache, Stepper } from './step.ts';
+import type { Stepper } from './step.ts';
 import { StreamDecoder } from './tokenizer.ts';
-
-/** Tokens of a prompt that are read in one run; rows of unequal length must all end in the last one. */
-const lastChunk = 128;
 
 export interface GenerateOptions {
   readonly maxNewTokens: number;
@@ -45,7 +42,10 @@ class Row {
     private readonly stop: readonly string[],
   ) {
     this.random = new Random(seed);
-    this.decoder = model.tokenizer === undefined ? undefined : new StreamDecoder(model.tokenizer, { skipSpecialTokens: true, continuation: true });
+    this.decoder =
+      model.tokenizer === undefined
+        ? undefined
+        : new StreamDecoder(model.tokenizer, { skipSpecialTokens: true, continuation: true });
   }
 
   choose(logits: ArrayLike<number>, start: number, count: number, sampling: Sampling): number {
@@ -97,7 +97,17 @@ export async function generate(
   const longest = Math.max(...prompts.map(({ length }) => length));
   const cache = await stepper.cache(rows.length, longest + maxNewTokens);
   try {
-    let tokens = await readHeads(stepper, cache, prompts, signal);
+    // A long batch is read in several runs, and only rows that end in the last one get their logits from it. So all rows
+    // read their last token together.
+    const whole = prompts.map((prompt) => Int32Array.from(prompt));
+    if (longest > 1) {
+      const read = await stepper.advance(
+        cache,
+        whole.map((ids) => ids.subarray(0, -1)),
+      );
+      for (const buffer of Object.values(read)) buffer.release();
+    }
+    let tokens: ArrayLike<number>[] = whole.map((ids) => ids.subarray(-1));
     while (rows.some((row) => row.finish === undefined)) {
       signal?.throwIfAborted();
       const { logits } = await stepper.advance(cache, tokens);
@@ -121,28 +131,6 @@ export async function generate(
 /** The seed of one row of a batch: far from those of its neighbours, and equal to `seed` for the first. */
 export function rowSeed(seed: number, row: number): number {
   return (seed ^ Math.imul(row, 0x9e3779b1)) >>> 0;
-}
-
-/**
- * Reads all but the end of every prompt.
- *
- * @returns what is left of each row: short enough that one run reads all of them to their last token
- */
-async function readHeads(
-  stepper: Stepper,
-  cache: KeyValueCache,
-  prompts: readonly ArrayLike<number>[],
-  signal: AbortSignal | undefined,
-): Promise<ArrayLike<number>[]> {
-  const whole = prompts.map((prompt) => Int32Array.from(prompt));
-  for (let start = 0; ; start += lastChunk) {
-    // Row by row from the end, so that the rests are all in the last run.
-    const parts = whole.map((ids) => ids.subarray(start, Math.max(start, Math.min(start + lastChunk, ids.length - lastChunk))));
-    if (parts.every(({ length }) => length === 0)) break;
-    signal?.throwIfAborted();
-    for (const buffer of Object.values(await stepper.advance(cache, parts))) buffer.release();
-  }
-  return whole.map((ids, b) => ids.subarray(cache.lengths[b]));
 }
 
 function checkPrompts(model: LanguageModel, prompts: readonly ArrayLike<number>[], maxNewTokens: number): void {

@@ -75,7 +75,13 @@ export function decodeMemory(config: ModelConfig, batch: number, length: number,
   return memory({ weights: 3 * weights, cache, activations });
 }
 
-function stepActivations(config: ModelConfig, step: StepGraph, batch: number, length: number, capacity: number): number {
+function stepActivations(
+  config: ModelConfig,
+  step: StepGraph,
+  batch: number,
+  length: number,
+  capacity: number,
+): number {
   const graph = new Graph();
   const ids = graph.input('ids', 'int32', [batch, length]);
   const slotOf = graph.input('slot_of', 'int32', [batch, length]);

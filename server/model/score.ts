@@ -244,7 +244,8 @@ function promptSequence(tokenizer: Tokenizer, prompt: string, response: string |
 function checkedIds(ids: ArrayLike<number>, vocabSize: number): Int32Array {
   const checked = Int32Array.from(ids);
   for (let i = 0; i < ids.length; i++) {
-    if (!Number.isInteger(ids[i]) || ids[i] < 0 || ids[i] >= vocabSize) throw modelErrors.idOutOfRange(ids[i], vocabSize);
+    if (!Number.isInteger(ids[i]) || ids[i] < 0 || ids[i] >= vocabSize)
+      throw modelErrors.idOutOfRange(ids[i], vocabSize);
   }
   return checked;
 }

@@ -13,6 +13,7 @@ import {
   parseDocument,
   type ScalarTag,
   type Tags,
+  visit,
 } from 'yaml';
 import { z } from 'zod';
 import { specErrors } from './errors.ts';
@@ -88,14 +89,15 @@ export function parseSpec(text: string, file: string): ParsedSpec {
   });
   const broken = [...document.errors, ...document.warnings];
   if (broken.length > 0) {
-    return { problems: broken.map(({ message, pos }) => problem(firstLine(message), within(pos, text.length))) };
+    return { problems: broken.map(({ message, pos }) => problem(firstLine(message), within(pos, text))) };
   }
   let value: unknown;
   try {
     value = document.toJS();
   } catch (error) {
-    // Aliases that multiply without bound.
-    return { problems: [problem(firstLine(error instanceof Error ? error.message : String(error)), [0, text.length])] };
+    // An alias of nothing, or aliases that multiply without bound.
+    const range = strayAlias(document) ?? [0, text.length];
+    return { problems: [problem(firstLine(error instanceof Error ? error.message : String(error)), range)] };
   }
   if (!isMap(document.contents)) {
     const range = document.contents === null ? ([0, 0] as const) : rangeOf(document.contents);
@@ -207,6 +209,16 @@ function checkStage(entry: unknown, index: number): SchemaProblem[] {
 
 const suggested = (suggestion: string | undefined) => (suggestion === undefined ? {} : { suggestion });
 
+function strayAlias(document: Document.Parsed): Range | undefined {
+  let range: Range | undefined;
+  visit(document, {
+    Alias(_key, alias) {
+      if (alias.resolve(document) === undefined) range ??= rangeOf(alias);
+    },
+  });
+  return range;
+}
+
 type Place = { readonly range: Range; readonly path: Path };
 
 /** Where in the text a problem is. */
@@ -254,10 +266,11 @@ function rangeOf(node: unknown): Range {
   return range === null || range === undefined ? [0, 0] : [range[0], range[1]];
 }
 
-/** At least one character, inside the text. */
-function within([start, end]: readonly [number, number], length: number): Range {
-  const from = Math.min(start, length);
-  return [from, Math.min(Math.max(end, from + 1), length)];
+/** The range of a mistake in the YAML; the parser often names only where it begins. */
+function within([start, end]: readonly [number, number], text: string): Range {
+  const from = Math.min(start, text.length);
+  const word = /^[\w.-]+/.exec(text.slice(from, from + 200))?.[0].length ?? 1;
+  return [from, Math.min(Math.max(end, from + word), text.length)];
 }
 
 function firstLine(message: string): string {

@@ -43,7 +43,7 @@ export function resolveModel(path: string, specFile: string): string {
 }
 
 /** Settings whose value is a path, or data that may be one. */
-const pathKeys: ReadonlySet<string> = new Set(['jsonl', 'text', 'workspace', 'module', 'file', 'path']);
+const pathKeys: ReadonlySet<string> = new Set(['jsonl', 'text', 'workspace', 'path']);
 const dataKeys: ReadonlySet<string> = new Set(['data', 'held_out', 'prompts']);
 
 /**

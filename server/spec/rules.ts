@@ -48,8 +48,5 @@ function stageRules(stage: StageSpec, path: Path): BrokenRule[] {
     if (stage.settings.method === 'supervised') need(stage.settings, 'data', 'the method supervised');
     else for (const key of ['prompts', 'reward']) need(stage.settings, key, 'the method reinforce');
   }
-  if (stage.name === 'q' && stage.settings.rollouts === undefined) {
-    for (const key of ['prompts', 'reward']) need(stage.settings, key, 'a q stage without rollouts of another run');
-  }
   return broken;
 }

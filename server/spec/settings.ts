@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { arithmeticOptions } from '../data/generators/arithmetic.ts';
 import { countdownOptions } from '../data/generators/countdown.ts';
 import { columnMap } from '../data/rows.ts';
-import { rewardSpecSchema } from '../rewards/spec.ts';
+import { rewardSpec } from './reward.ts';
 
 /** What hover shows beside the description. */
 export interface SettingNotes {
@@ -165,7 +165,7 @@ const reinforcement = (learningRate: number) => ({
   prompts: setting(dataSpec, 'Rows with a prompt and what the reward needs.'),
   held_out: heldOut,
   chat: rowsOf.chat,
-  reward: setting(rewardSpecSchema, 'How a finished sample is judged.'),
+  reward: setting(rewardSpec, 'How a finished sample is judged.'),
   steps: setting(count.default(40), 'Rounds of rollout and update.', { unit: 'steps' }),
   batch: setting(count.default(32), 'Prompts in a round.', { unit: 'prompts', paper: '64 (maths script)' }),
   group: setting(count.default(8), 'Samples a prompt.', { unit: 'samples', paper: '4 (maths), 16 (preferences)' }),
@@ -214,7 +214,7 @@ export const tokensSettings = z.strictObject({
   ),
   ...reinforcement(3e-5),
   prompts: setting(dataSpec.optional(), 'For reinforce: rows with a prompt and what the reward needs.'),
-  reward: setting(rewardSpecSchema.optional(), 'For reinforce: how a finished sample is judged.'),
+  reward: setting(rewardSpec.optional(), 'For reinforce: how a finished sample is judged.'),
   data: setting(dataSpec.optional(), 'For supervised: rows with prompt and response.'),
   max_length: rowsOf.max_length,
   epochs: rowsOf.epochs,
@@ -224,7 +224,7 @@ export const tokensSettings = z.strictObject({
 export const qSettings = z.strictObject({
   prompts: setting(dataSpec, 'Rows with a prompt and what the reward needs.'),
   chat: rowsOf.chat,
-  reward: setting(rewardSpecSchema, 'How a finished sample is judged.'),
+  reward: setting(rewardSpec, 'How a finished sample is judged.'),
   steps: setting(count.default(50), 'Rounds of rollouts.', { unit: 'steps', paper: '100 epochs over fixed rollouts' }),
   batch: setting(count.default(32), 'Prompts in a round.', { unit: 'prompts' }),
   group: setting(count.default(8), 'Samples a prompt.', { unit: 'samples', paper: '8 (appendix C)' }),

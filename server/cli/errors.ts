@@ -1,0 +1,32 @@
+/** Errors of the command line itself. */
+import { catalogue } from '../errors.ts';
+
+const reason = (cause: unknown) => (cause instanceof Error ? cause.message : String(cause));
+
+export const cliErrors = catalogue('cli', {
+  usage: (problem: string, command: string) => [
+    `${problem}.`,
+    `Run \`${command} --help\` to see what it takes, with examples.`,
+  ],
+  promptFile: (file: string, cause: unknown) => [
+    `The prompt file ${file} cannot be read (${reason(cause)}).`,
+    'Check that the file exists and is text in UTF-8.',
+    cause,
+  ],
+  onePrompt: () => [
+    'There should be exactly one of --prompt, --prompt-file, --chat and --ids.',
+    'Give the text to continue with --prompt, or what to say to the model with --chat.',
+  ],
+  noIds: (text: string) => [
+    `${JSON.stringify(text)} is not a list of token ids.`,
+    'Write whole numbers with commas between them, such as --ids 1,15,72.',
+  ],
+  resumeWhat: () => [
+    'There is nothing to continue: --resume needs the name of a run.',
+    'Give it with --run. The runs of a project are the folders in .cola/runs.',
+  ],
+  noPretrain: () => [
+    'The first stage of the spec is not pretrain.',
+    'Use `cola train` to run the whole spec, or put a pretrain stage first.',
+  ],
+});

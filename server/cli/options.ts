@@ -1,0 +1,69 @@
+/** Options that several commands have, and how their values are read. */
+import { resolve } from 'node:path';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { ColaModel } from '../cola/model.ts';
+import { type Device, openDevice } from '../device/device.ts';
+import { deviceNames } from '../device/names.ts';
+import { LanguageModel } from '../model/language-model.ts';
+import { resolveModel } from '../spec/document.ts';
+import type { Output } from './io.ts';
+
+function number(text: string, good: (value: number) => boolean, what: string): number {
+  const value = Number(text.replaceAll('_', ''));
+  if (text.trim() === '' || !Number.isFinite(value) || !good(value))
+    throw new InvalidArgumentError(`It should be ${what}.`);
+  return value;
+}
+
+export const count = (text: string) => number(text, (n) => Number.isSafeInteger(n) && n > 0, 'a whole number above 0');
+export const natural = (text: string) =>
+  number(text, (n) => Number.isSafeInteger(n) && n >= 0, 'a whole number, 0 or more');
+export const integer = (text: string) => number(text, Number.isSafeInteger, 'a whole number');
+export const positive = (text: string) => number(text, (n) => n >= 0, 'a number, 0 or more');
+export const share = (text: string) => number(text, (n) => n > 0 && n <= 1, 'a number above 0, at most 1');
+
+export interface JsonOption {
+  readonly json?: boolean;
+}
+
+export interface DeviceOption {
+  readonly device: string;
+  readonly threads?: number;
+}
+
+export function withJson(command: Command): Command {
+  return command.option('--json', 'print the result as JSON on stdout; progress and notes go to stderr');
+}
+
+export function withDevice(command: Command): Command {
+  const names = ['auto', ...deviceNames];
+  return command
+    .addOption(new Option('--device <name>', 'what computes').choices(names).default('auto'))
+    .option('--threads <count>', 'threads on the CPU (default: all cores)', count);
+}
+
+/** Examples below the help of a command. */
+export function withExamples(command: Command, examples: readonly string[]): Command {
+  return command.addHelpText('after', `\nExamples:\n${examples.map((example) => `  $ cola ${example}`).join('\n')}`);
+}
+
+/** Opens the chosen device and says which it is, and why it is not a faster one. */
+export async function openChosen({ device: name, threads }: DeviceOption, output: Output): Promise<Device> {
+  const { device, attempts } = await openDevice(name, threads === undefined ? {} : { threads });
+  const refused = attempts.filter(({ reason }) => reason !== undefined).map((attempt) => attempt.name);
+  output.note(`Device: ${device.name}${refused.length > 0 ? ` (${refused.join(', ')}: not usable here)` : ''}`);
+  return device;
+}
+
+/** The folder a person means: a path from where they are, or builtin:nano. @throws spec.unknownBuiltin, spec.noBuiltin */
+export function modelFolder(path: string, cwd: string): string {
+  return resolveModel(path, resolve(cwd, 'from'));
+}
+
+/** The base model in a folder; of a model with latent actions the base alone, and a note that says so. */
+export async function loadBase(path: string, cwd: string, output: Output): Promise<LanguageModel> {
+  const folder = modelFolder(path, cwd);
+  if (!ColaModel.exists(folder)) return LanguageModel.load(folder);
+  output.note('This model has latent actions; here its base is used without them.');
+  return (await ColaModel.load(folder)).base;
+}

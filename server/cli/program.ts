@@ -1,0 +1,59 @@
+/** The command line as a function of its arguments. */
+import { Command, CommanderError } from 'commander';
+import { addCheck } from './check.ts';
+import { addDevices } from './devices.ts';
+import { cliErrors } from './errors.ts';
+import { addFit } from './fit.ts';
+import { addGenerate } from './generate.ts';
+import type { CliIo } from './io.ts';
+import { addScore } from './score.ts';
+import { Session } from './session.ts';
+import { addTrain } from './train.ts';
+
+const exitHelp = `
+Exit codes: 0 good, 1 a check failed, 2 wrong input, 70 a mistake in CoLA Studio, 130 interrupted.
+With --json results are JSON on stdout, and so are errors: {"error": {"id", "message", "remedy"}}.`;
+
+/**
+ * Runs one command.
+ *
+ * @param argv arguments without the program's own name
+ * @returns the exit code, see `exitCodes`; never throws
+ */
+export async function run(argv: readonly string[], io: CliIo): Promise<number> {
+  const session = new Session(io);
+  const program = new Command('cola')
+    .description('Tune a local language model by reinforcement learning over latent actions.')
+    .helpCommand(false)
+    .addHelpText('after', exitHelp)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => io.stdout.write(text),
+      writeErr: (text) => io.stderr.write(text),
+      // The catalogued form is printed instead.
+      outputError: () => {},
+      getOutHelpWidth: () => io.stdout.columns ?? 100,
+    });
+  for (const add of [addDevices, addCheck, addGenerate, addScore, addFit, addTrain]) add(program, session);
+  try {
+    if (argv.length === 0) program.outputHelp();
+    else await program.parseAsync([...argv], { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) session.fail(error, argv.includes('--json'));
+    else if (error.exitCode !== 0) {
+      const name = program.commands.find((command) => command.name() === argv[0])?.name();
+      const usage = cliErrors.usage(sentence(error.message), name === undefined ? 'cola' : `cola ${name}`);
+      session.fail(usage, argv.includes('--json'));
+    }
+  }
+  return session.exitCode;
+}
+
+/** "error: unknown option '--x'\n(Did you mean --y?)" as a sentence without its full stop. */
+function sentence(message: string): string {
+  const text = message
+    .replace(/^error: /, '')
+    .replaceAll('\n', ' ')
+    .replace(/\.$/, '');
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

@@ -1,0 +1,61 @@
+/** One call of the command line: runs a command's work, and turns what comes out into text and an exit code. */
+import { ColaError } from '../errors.ts';
+import { type CliIo, type Outcome, Output } from './io.ts';
+
+/**
+ * 0: done, and what was checked is good. 1: a check failed. 2: wrong input, with a message that says what to do.
+ * 70: a mistake in CoLA Studio (EX_SOFTWARE of sysexits.h). 130: interrupted (128 + SIGINT).
+ */
+export const exitCodes = { good: 0, checkFailed: 1, badInput: 2, bug: 70, interrupted: 130 } as const;
+
+export class Session {
+  exitCode: number = exitCodes.good;
+
+  constructor(readonly io: CliIo) {}
+
+  get cwd(): string {
+    return this.io.cwd;
+  }
+
+  get signal(): AbortSignal {
+    return this.io.signal;
+  }
+
+  /** Runs the work of a command. */
+  async perform(json: boolean, work: (output: Output) => Promise<Outcome>): Promise<void> {
+    const output = new Output(this.io, json);
+    try {
+      this.signal.throwIfAborted();
+      const { value, ok } = await work(output);
+      output.endProgress();
+      output.result(value);
+      this.exitCode = ok ? exitCodes.good : exitCodes.checkFailed;
+    } catch (error) {
+      output.endProgress();
+      this.fail(error, json);
+    }
+  }
+
+  /** Prints an error for a person, with `json` also for a program. */
+  fail(error: unknown, json: boolean): void {
+    const { stdout, stderr } = this.io;
+    const interrupted = this.signal.aborted && (!(error instanceof ColaError) || error.id === 'train.stopped');
+    if (interrupted) {
+      this.exitCode = exitCodes.interrupted;
+      stderr.write(error instanceof ColaError ? `${error.describe()}\n` : 'Stopped.\n');
+      return;
+    }
+    if (error instanceof ColaError) {
+      this.exitCode = exitCodes.badInput;
+      stderr.write(`${error.message}\n${error.remedy}\n[${error.id}]\n`);
+      if (json) stdout.write(`${JSON.stringify({ error })}\n`);
+      return;
+    }
+    this.exitCode = exitCodes.bug;
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    stderr.write(
+      `This is a mistake in CoLA Studio. Please report it with the lines below and what you did.\n${text}\n`,
+    );
+    if (json) stdout.write(`${JSON.stringify({ error: { id: 'bug', message: text, remedy: 'Report it.' } })}\n`);
+  }
+}

@@ -1,0 +1,145 @@
+/** `cola train` and `cola pretrain`: run a spec, or go on with a run. */
+import { basename, resolve } from 'node:path';
+import type { Command } from 'commander';
+import { readSpec } from '../spec/document.ts';
+import type { RunSpec } from '../spec/schema.ts';
+import { listRuns } from '../store/run.ts';
+import { resumeRun, type StartOptions, startRun, type TrainEvent } from '../train/job.ts';
+import { cliErrors } from './errors.ts';
+import type { Output } from './io.ts';
+import { type JsonOption, withExamples, withJson } from './options.ts';
+import type { Progress } from './progress.ts';
+import type { Session } from './session.ts';
+
+type Options = JsonOption & { readonly run?: string; readonly resume?: string | true; readonly root: string };
+
+export function addTrain(program: Command, session: Session): void {
+  const train = program
+    .command('train')
+    .description('Run the stages of a spec. Ctrl+C saves a checkpoint and stops; --resume goes on from the latest one.')
+    .argument('[spec]', 'run spec (.yaml)');
+  withExamples(withRun(train), [
+    'train countdown.cola.yaml',
+    'train countdown.cola.yaml --run first-try',
+    'train --resume first-try',
+  ]).action((spec: string | undefined, options: Options) => perform(session, options, spec, (whole) => whole));
+  const pretrain = program
+    .command('pretrain')
+    .description('Run only the pretrain stages at the start of a spec, for a base model of your own.')
+    .argument('[spec]', 'run spec (.yaml)');
+  withExamples(withRun(pretrain), ['pretrain nano.cola.yaml', 'pretrain --resume nano']).action(
+    (spec: string | undefined, options: Options) => perform(session, options, spec, pretrainOnly),
+  );
+}
+
+function withRun(command: Command): Command {
+  return withJson(command)
+    .option('--run <name>', 'name of the run (default: the name of the spec, numbered)')
+    .option('--resume [run]', 'go on with a run: the named one, or the latest of this spec')
+    .option('--root <folder>', 'folder whose .cola/runs holds the run', '.');
+}
+
+function pretrainOnly(spec: RunSpec): RunSpec {
+  const after = spec.stages.findIndex(({ name }) => name !== 'pretrain');
+  const stages = after < 0 ? spec.stages : spec.stages.slice(0, after);
+  if (stages.length === 0) throw cliErrors.noPretrain();
+  return { ...spec, stages, evaluate: [] };
+}
+
+function perform(session: Session, options: Options, specFile: string | undefined, part: (spec: RunSpec) => RunSpec) {
+  return session.perform(options.json === true, async (output) => {
+    const root = resolve(session.cwd, options.root);
+    const resume = options.resume !== undefined;
+    const runId = resume ? resumedRun(root, options, specFile) : newRun(root, options, specFile);
+    const report = new Report(output);
+    const common = { root, runId, signal: session.signal, onEvent: (event: TrainEvent) => report.show(event) };
+    output.note(resume ? `Going on with the run ${runId} and the spec it was started with.` : `Run ${runId}`);
+    const { runPath, model } = resume ? await resumeRun(common) : await start(session, common, specFile, part);
+    return { value: { run: runId, runPath, model }, ok: true };
+  });
+}
+
+function start(
+  session: Session,
+  common: Omit<StartOptions, 'spec' | 'specFile'>,
+  specFile: string | undefined,
+  part: (spec: RunSpec) => RunSpec,
+) {
+  const file = resolve(session.cwd, specFile ?? '');
+  return startRun({ ...common, spec: part(readSpec(file)), specFile: file });
+}
+
+function nameOf(specFile: string): string {
+  return basename(specFile).replace(/(\.cola)?\.ya?ml$/, '');
+}
+
+/** Runs of a spec: its name, then with numbers. */
+function runsOf(root: string, name: string): number[] {
+  return listRuns(root).flatMap(({ id }) => {
+    if (id === name) return [1];
+    return id.startsWith(`${name}-`) && /^\d+$/.test(id.slice(name.length + 1))
+      ? [Number(id.slice(name.length + 1))]
+      : [];
+  });
+}
+
+const numbered = (name: string, number: number) => (number === 1 ? name : `${name}-${number}`);
+
+function newRun(root: string, { run }: Options, specFile: string | undefined): string {
+  if (specFile === undefined) throw cliErrors.usage('There is no spec to run', 'cola train');
+  if (run !== undefined) return run;
+  const name = nameOf(specFile);
+  return numbered(name, Math.max(0, ...runsOf(root, name)) + 1);
+}
+
+function resumedRun(root: string, { run, resume }: Options, specFile: string | undefined): string {
+  const named = typeof resume === 'string' ? resume : run;
+  if (named !== undefined) return named;
+  if (specFile === undefined) throw cliErrors.resumeWhat();
+  const name = nameOf(specFile);
+  const numbers = runsOf(root, name);
+  return numbers.length === 0 ? name : numbered(name, Math.max(...numbers));
+}
+
+/** Shows a run as it goes. */
+class Report {
+  private progress: Progress | undefined;
+
+  constructor(private readonly output: Output) {}
+
+  show(event: TrainEvent): void {
+    switch (event.kind) {
+      case 'device':
+        this.output.note(`Device: ${event.device}`);
+        break;
+      case 'message':
+        this.output.note(event.text);
+        break;
+      case 'stage':
+        this.progress = this.output.startProgress(`${event.index + 1}/${event.count} ${event.name}`, event.steps);
+        break;
+      case 'step':
+        this.progress?.update(event.step, figures(event.metrics));
+        break;
+      case 'evaluation':
+        this.output.line(`${event.stage} ${event.step}: ${figures(event.metrics)}${event.best ? ' (best)' : ''}`);
+        break;
+      case 'samples':
+      case 'checkpoint':
+        // In the run's files, for those who want them.
+        break;
+      case 'done':
+        this.output.endProgress();
+        this.output.line(`Model: ${event.model}`);
+        break;
+    }
+  }
+}
+
+/** The single numbers among metrics, shortly. */
+function figures(metrics: Readonly<Record<string, unknown>>): string {
+  return Object.entries(metrics)
+    .filter((entry): entry is [string, number] => typeof entry[1] === 'number')
+    .map(([name, value]) => `${name} ${Number.isInteger(value) ? value : value.toPrecision(4)}`)
+    .join(', ');
+}

@@ -1,0 +1,120 @@
+// The whole check of a working copy, also of a fresh one: install, build, types and style, tests with coverage.
+// Usage: npm test [-- [--slow] [arguments of mocha]]. The last line says how much passed and failed.
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const slow = process.argv.includes('--slow');
+const mochaArguments = process.argv.slice(2).filter((argument) => argument !== '--slow');
+
+/** Lines that the whole suite must cover, in percent. */
+const coveredLines = 0;
+
+const passed = { count: 0 };
+const failures = [];
+
+/** Runs a command with its output shown; true if it ended well. */
+function run(command, args, env = {}) {
+  // npm is a script on Windows, which only a shell can start.
+  const shell = process.platform === 'win32' && command === 'npm';
+  const result = spawnSync(command, args, { cwd: root, stdio: 'inherit', shell, env: { ...process.env, ...env } });
+  if (result.error !== undefined) console.error(`${command}: ${result.error.message}`);
+  return result.status === 0;
+}
+
+function phase(name, work) {
+  console.log(`\n== ${name}`);
+  const well = work();
+  if (!well) failures.push(name);
+  return well;
+}
+
+function finish() {
+  const failed = failures.reduce((n, failure) => n + (typeof failure === 'number' ? failure : 1), 0);
+  const phases = failures.filter((failure) => typeof failure === 'string');
+  if (phases.length > 0) console.log(`\nFailed: ${phases.join(', ')}.`);
+  console.log(`${passed.count} passed, ${failed} failed`);
+  process.exit(failed === 0 ? 0 : 1);
+}
+
+/** Whether node_modules is there and not older than the lock file. */
+function installed() {
+  const marker = join(root, 'node_modules/.package-lock.json');
+  return existsSync(marker) && statSync(marker).mtimeMs >= statSync(join(root, 'package-lock.json')).mtimeMs;
+}
+
+const driver = '/usr/lib/chromium/vk_swiftshader_icd.json';
+
+/** What is missing for the software Vulkan device that WebGPU is tested on. */
+function missingForVulkan() {
+  const libraries = spawnSync('/sbin/ldconfig', ['-p'], { encoding: 'utf8' }).stdout ?? '';
+  return [
+    ...(existsSync(driver) ? [] : [`${driver} (package chromium)`]),
+    ...(libraries.includes('libvulkan.so.1') ? [] : ['libvulkan.so.1 (package libvulkan1)']),
+  ];
+}
+
+/** Whether packages can be installed here: root, with Debian's package manager. */
+function canInstall() {
+  if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get') || !existsSync('/etc/os-release')) return false;
+  return /^ID(_LIKE)?=.*(debian|ubuntu)/m.test(readFileSync('/etc/os-release', 'utf8'));
+}
+
+/** The environment in which WebGPU works without a GPU; empty, with a word about it, where that cannot be had. */
+function webgpuEnvironment(runtimeFolder) {
+  if (process.env.COLA_TEST_WEBGPU !== undefined) {
+    console.log(`COLA_TEST_WEBGPU is ${process.env.COLA_TEST_WEBGPU}: the drivers are left as they are.`);
+    return {};
+  }
+  if (process.platform !== 'linux' || process.arch !== 'x64') {
+    console.log(`WebGPU is NOT TESTED: there is no known software device on ${process.platform}-${process.arch}.`);
+    console.log('On a machine with a GPU, set COLA_TEST_WEBGPU=1 to test on it.');
+    return {};
+  }
+  if (missingForVulkan().length > 0 && canInstall()) {
+    console.log(`Installing what is missing: ${missingForVulkan().join(', ')}`);
+    const env = { DEBIAN_FRONTEND: 'noninteractive' };
+    run('apt-get', ['-q', 'update'], env);
+    run('apt-get', ['-q', 'install', '-y', '--no-install-recommends', 'chromium', 'libvulkan1'], env);
+  }
+  const missing = missingForVulkan();
+  if (missing.length > 0) {
+    console.log(`WebGPU is NOT TESTED, only the CPU is: missing ${missing.join(' and ')}.`);
+    console.log('On Debian, as root: apt-get update && apt-get install -y --no-install-recommends chromium libvulkan1');
+    return {};
+  }
+  console.log(`WebGPU is tested on the software device of ${driver}.`);
+  return { COLA_TEST_WEBGPU: '1', VK_DRIVER_FILES: driver, VK_ICD_FILENAMES: driver, XDG_RUNTIME_DIR: runtimeFolder };
+}
+
+function runMocha(env, countsFile) {
+  const c8 = ['node_modules/c8/bin/c8.js', '--all', '--include', 'server/**', '--include', 'src/**'];
+  const reports = ['--reporter', 'text-summary', '--reporter', 'lcov', '--reports-dir', 'coverage'];
+  const whole = mochaArguments.length === 0;
+  const demands = whole && coveredLines > 0 ? ['--check-coverage', '--lines', String(coveredLines)] : [];
+  const mocha = [process.execPath, 'node_modules/mocha/bin/mocha.js', '--exit'];
+  const reporter = ['--reporter', 'scripts/test-reporter.cjs'];
+  const well = run(process.execPath, [...c8, ...reports, ...demands, ...mocha, ...reporter, ...mochaArguments], {
+    ...env,
+    ...(slow ? { COLA_SLOW: '1' } : {}),
+    COLA_TEST_COUNTS: countsFile,
+  });
+  // Without a file the process died before its end.
+  if (!existsSync(countsFile)) return false;
+  const counts = JSON.parse(readFileSync(countsFile, 'utf8'));
+  passed.count = counts.passes;
+  if (counts.failures > 0) failures.push(counts.failures);
+  // Nothing failed, and yet it did not end well: coverage, or a hook, or no tests at all.
+  return well || counts.failures > 0;
+}
+
+if (!installed() && !phase('install', () => run('npm', ['ci', '--no-audit', '--no-fund']))) finish();
+phase('build', () => run('npm', ['run', '--silent', 'build']));
+phase('check', () => run('npm', ['run', '--silent', 'check']));
+const scratch = mkdtempSync(join(tmpdir(), 'cola-test-'));
+phase('tests', () => runMocha(webgpuEnvironment(scratch), join(scratch, 'counts.json')));
+rmSync(scratch, { recursive: true, force: true });
+finish();

@@ -6,8 +6,15 @@ import type { Edge } from './tree.ts';
 
 /** The `breadth` codes with the largest logits, most probable first; ties go to the lowest code. */
 export function topCodes(policy: Float32Array, breadth: number): number[] {
-  const order = Array.from(policy.keys()).sort((a, b) => policy[b] - policy[a] || a - b);
-  return order.slice(0, breadth);
+  const top: number[] = [];
+  for (let code = 0; code < policy.length; code++) {
+    let at = Math.min(top.length, breadth);
+    while (at > 0 && policy[code] > policy[top[at - 1]]) at--;
+    if (at >= breadth) continue;
+    top.splice(at, 0, code);
+    if (top.length > breadth) top.pop();
+  }
+  return top;
 }
 
 /** (Q(s,a) - gamma max Q(s',.))^2: how little the Q function agrees with itself over one step. */

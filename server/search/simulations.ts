@@ -62,8 +62,11 @@ export class SimulationLog {
   at(order: number): Simulation {
     const { node, value, reward, parts, noScore, rolloutActions, rolloutTokens, generated } = this.entries[order];
     const { actions, tokens } = this.tree.response(node);
-    const allTokens = [...tokens, ...Array.from(rolloutTokens)];
-    const last = allTokens.at(-1);
+    for (let i = 0; i < rolloutActions.length; i++) {
+      actions.push(rolloutActions[i]);
+      tokens.push(rolloutTokens[i]);
+    }
+    const last = tokens.at(-1);
     return {
       order,
       node,
@@ -72,9 +75,9 @@ export class SimulationLog {
       reward,
       parts: parts ?? {},
       noScore,
-      actions: [...actions, ...Array.from(rolloutActions)],
-      tokens: allTokens,
-      complete: (last !== undefined && this.endIds.has(last)) || allTokens.length >= this.maxNew,
+      actions,
+      tokens,
+      complete: (last !== undefined && this.endIds.has(last)) || tokens.length >= this.maxNew,
       generated,
     };
   }

@@ -202,11 +202,16 @@ export class SearchTree {
 
   /** Actions and tokens from the prompt to the node. */
   response(id: number): { actions: number[]; tokens: number[] } {
-    const path = this.path(id);
-    return {
-      actions: path.flatMap((node) => Array.from(this.edgeActions(node))),
-      tokens: path.flatMap((node) => Array.from(this.edgeTokens(node))),
-    };
+    let at = this.length[id];
+    const actions = new Array<number>(at);
+    const tokens = new Array<number>(at);
+    for (let node = id; node >= 0; node = this.parent[node]) {
+      for (let i = this.edgeStart[node] + this.edgeLength[node] - 1; i >= this.edgeStart[node]; i--) {
+        actions[--at] = this.actions[i];
+        tokens[at] = this.tokens[i];
+      }
+    }
+    return { actions, tokens };
   }
 
   /** Adds `visits` to N and `total` to W of the node and, discounted edge by edge, of its ancestors. */

@@ -139,7 +139,7 @@ function namedValue(answer: Answer): string | undefined {
   if (answer.kind !== 'relation' || answer.signs.length !== 1 || answer.signs[0] !== '=') return undefined;
   const [left = '', right = ''] = answer.items;
   const name =
-    /^(?:\\?[A-Za-z]+(?:_\{?\w+\}?)?'?(?:\s*\(\s*[A-Za-z](?:\s*,\s*[A-Za-z])*\s*\))?|\\text\s*\{[^{}]*\}|\|[A-Z]+\||\\angle\s*[A-Z]+)$/;
+    /^(?:\\?[A-Za-z]+(?:_\{?\w+\}?)?'?(?:\s*\^\s*\{\s*-1\s*\})?(?:\s*\(\s*[A-Za-z](?:\s*,\s*[A-Za-z])*\s*\))?|\\text\s*\{[^{}]*\}|\|[A-Z]+\||\\angle\s*[A-Z]+)$/;
   if (name.test(left)) return right;
   return /^[A-Za-z]$/.test(right) ? left : undefined;
 }

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { ColaError } from '../errors.ts';
 import { codeOptions } from './code.ts';
 import { countdownOptions } from './countdown.ts';
 import { rewardErrors } from './errors.ts';
@@ -86,13 +85,3 @@ export function parseRewardSpec(spec: unknown, path = 'reward', depth = 0): Pars
   if (!isSimple(name)) throw rewardErrors.unknown(name, rewardNames);
   return { name, options: parseOptions(optionSchemas[name], options, `${path}.${name}`) } as ParsedReward;
 }
-
-/** The specification as a schema, for the schema of a recipe. Its output is the specification as written. */
-export const rewardSpecSchema = z.custom<RewardSpec>().superRefine((spec, context) => {
-  try {
-    parseRewardSpec(spec);
-  } catch (error) {
-    if (!(error instanceof ColaError)) throw error;
-    context.addIssue({ code: 'custom', message: error.message });
-  }
-});

@@ -6,6 +6,9 @@ import { greedy, type Sampling, sample } from './sampling.ts';
 import type { Stepper } from './step.ts';
 import { StreamDecoder } from './tokenizer.ts';
 
+/** Prompts are padded to runs of up to 128 tokens, and the rotary op refuses runs longer than its tables, which end with the cache. */
+const roomForAnyRun = 128;
+
 export interface GenerateOptions {
   readonly maxNewTokens: number;
   /** Greedy, if not given. */
@@ -95,7 +98,7 @@ export async function generate(
   const { vocabSize } = model.config;
   const ends = model.endIds;
   const longest = Math.max(...prompts.map(({ length }) => length));
-  const cache = await stepper.cache(rows.length, longest + maxNewTokens);
+  const cache = await stepper.cache(rows.length, Math.max(longest + maxNewTokens, roomForAnyRun));
   try {
     // A long batch is read in several runs, and only rows that end in the last one get their logits from it. So all rows
     // read their last token together.

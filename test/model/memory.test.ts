@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import * as ops from '../../server/graph/ops.ts';
+import { Graph } from '../../server/graph/tensor.ts';
+import { loadModelConfig, type ModelConfig } from '../../server/model/config.ts';
+import { LanguageModel } from '../../server/model/language-model.ts';
+import {
+  decodeMemory,
+  fits,
+  freeMemory,
+  loadMemory,
+  type Memory,
+  parameterCount,
+  pretrainMemory,
+  trainMemory,
+} from '../../server/model/memory.ts';
+
+const FOLDER = join(import.meta.dirname, '../fixtures/hf/qwen3');
+
+describe('the memory of a model', () => {
+  let config: ModelConfig;
+  before(async () => {
+    config = await loadModelConfig(FOLDER);
+  });
+
+  const addsUp = ({ total, ...parts }: Memory) =>
+    assert.equal(
+      total,
+      Object.values(parts).reduce((n, part) => n + part, 0),
+    );
+
+  it('is that of its weights when it is loaded', async () => {
+    const { weights } = await LanguageModel.load(FOLDER);
+    const bytes = [...weights.values()].reduce((n, { byteLength }) => n + byteLength, 0);
+    assert.equal(loadMemory(config).total, bytes);
+    assert.equal(parameterCount(config) * 4, bytes);
+  });
+
+  it('has keys and values of all sequences when it decodes', () => {
+    const memory = decodeMemory(config, 4, 100);
+    addsUp(memory);
+    const slots = 128;
+    assert.equal(memory.cache, 2 * config.layers * 4 * config.kvHeads * slots * config.headDim * 4);
+    assert.equal(memory.weights, 3 * loadMemory(config).total);
+    assert.equal(decodeMemory(config, 8, 100).cache, 2 * memory.cache);
+    assert(decodeMemory(config, 8, 100).activations > 1.5 * memory.activations);
+  });
+
+  it('has gradients, moments and activations when all of it trains', () => {
+    const memory = pretrainMemory(config, 4, 32);
+    addsUp(memory);
+    const weights = loadMemory(config).total;
+    assert.deepEqual([memory.weights, memory.gradients, memory.moments], [weights, weights, 2 * weights]);
+    // The logits alone are there, and their gradient.
+    assert(memory.activations > 4 * 32 * config.vocabSize * 4);
+    const twice = pretrainMemory(config, 8, 32).activations / memory.activations;
+    assert(twice > 1.7 && twice < 2.1, `${twice}`);
+    assert.equal(pretrainMemory(config, 4, 32, 2).gradients, 2 * weights);
+  });
+
+  it('has those of the trained weights only', () => {
+    const graph = new Graph();
+    const x = graph.input('x', 'float32', [3, 10]);
+    const loss = ops.sum(ops.matmul(ops.matmul(x, graph.parameter('a', [10, 20])), graph.parameter('b', [20, 5])));
+    const memory = trainMemory(loss, ['b']);
+    assert.deepEqual([memory.weights, memory.gradients, memory.moments], [4 * 300, 4 * 100, 8 * 100]);
+    assert.throws(() => trainMemory(loss, ['c']), /does not contain c/);
+  });
+
+  it('is compared with what is free on the CPU, and not guessed for others', () => {
+    const { free } = freeMemory();
+    assert(free > 0);
+    assert.equal(fits(1, 'cpu').fits, true);
+    assert.equal(fits(1e18, 'cpu').fits, false);
+    const unknown = fits(1, 'webgpu');
+    assert.deepEqual([unknown.fits, unknown.free], [undefined, undefined]);
+    assert.match(unknown.source, /does not tell/);
+    assert.deepEqual([fits(10, 'cuda', 10).fits, fits(11, 'cuda', 10).fits], [true, false]);
+  });
+});

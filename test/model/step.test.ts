@@ -1,0 +1,148 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import type { Device } from '../../server/device/device.ts';
+import { Graph } from '../../server/graph/tensor.ts';
+import { hiddenStates, languageHead } from '../../server/model/base.ts';
+import { causalContext } from '../../server/model/block.ts';
+import { baseStep, baseStepper, LanguageModel, uploadWeights } from '../../server/model/language-model.ts';
+import { capacityFor, Stepper } from '../../server/model/step.ts';
+import { errorOf } from '../store/scratch.ts';
+import { onEachDevice } from '../support/devices.ts';
+import { assertClose } from '../support/reference.ts';
+
+const FOLDER = join(import.meta.dirname, '../fixtures/hf/llama-gqa');
+const tokens = (length: number, seed: number) => Int32Array.from({ length }, (_, i) => (i * 29 + seed * 13 + 3) % 300);
+
+/** Logits of the last token, from a program without a cache. */
+async function direct(device: Device, model: LanguageModel, ids: Int32Array): Promise<number[]> {
+  const { config } = model;
+  const graph = new Graph();
+  const input = graph.input('ids', 'int32', [1, ids.length]);
+  const { h } = hiddenStates(graph, config, input, causalContext(graph, config, 1, ids.length));
+  const program = await device.compile({ logits: languageHead(graph, config, h) }, { frozen: model.weights });
+  const { logits } = await program.run({ ids });
+  const values = await logits.readFloats();
+  const last = Array.from(values.subarray((ids.length - 1) * config.vocabSize));
+  logits.release();
+  await program.dispose();
+  return last;
+}
+
+async function advance(stepper: Stepper, ...args: Parameters<Stepper['advance']>): Promise<number[]> {
+  const { logits } = await stepper.advance(...args);
+  const values = Array.from(await logits.readFloats());
+  logits.release();
+  return values;
+}
+
+describe('cached steps', () => {
+  it('have slots in powers of two, one of them scratch', () => {
+    assert.deepEqual([1, 63, 64, 127, 128].map(capacityFor), [64, 64, 128, 128, 256]);
+  });
+
+  onEachDevice((device) => {
+    let model: LanguageModel;
+    before(async () => {
+      const loaded = await LanguageModel.load(FOLDER);
+      model = new LanguageModel(FOLDER, { ...loaded.config, maxPositionEmbeddings: 1024 }, undefined, loaded.weights);
+    });
+
+    for (const length of [1, 7, 8, 9, 33, 128, 129, 300]) {
+      it(`read ${length} tokens at once as without a cache`, async () => {
+        const stepper = baseStepper(device(), model);
+        const cache = await stepper.cache(1, Math.max(length, 128));
+        const ids = tokens(length, 1);
+        assertClose(await advance(stepper, cache, [ids]), await direct(device(), model, ids), 1e-4);
+        assert.deepEqual([...cache.lengths], [length]);
+        cache.dispose();
+        await stepper.dispose();
+      });
+    }
+
+    it('read tokens in any portions', async () => {
+      const stepper = baseStepper(device(), model);
+      const ids = tokens(150, 2);
+      const expected = await direct(device(), model, ids);
+      for (const portions of [
+        [1, 149],
+        [149, 1],
+        [130, 20],
+        [50, 50, 50],
+      ]) {
+        const cache = await stepper.cache(1, 150);
+        let at = 0;
+        let logits: number[] = [];
+        for (const n of portions) {
+          logits = await advance(stepper, cache, [ids.subarray(at, at + n)]);
+          at += n;
+        }
+        assertClose(logits, expected, 1e-4);
+        cache.dispose();
+      }
+      await stepper.dispose();
+    });
+
+    it('read rows of unequal length, and none of some', async () => {
+      const stepper = baseStepper(device(), model);
+      const rows = [tokens(5, 1), tokens(1, 2), tokens(30, 3)];
+      const cache = await stepper.cache(3, 40);
+      const logits = await advance(stepper, cache, rows);
+      const { vocabSize } = model.config;
+      for (const [b, ids] of rows.entries()) {
+        const expected = await direct(device(), model, ids);
+        assertClose(logits.slice(b * vocabSize, (b + 1) * vocabSize), expected, 1e-4);
+      }
+      const more = tokens(3, 4);
+      const next = await advance(stepper, cache, [[], more, []]);
+      const expected = await direct(device(), model, Int32Array.from([...rows[1]!, ...more]));
+      assertClose(next.slice(vocabSize, 2 * vocabSize), expected, 1e-4);
+      assert.deepEqual([...cache.lengths], [5, 4, 30]);
+      cache.dispose();
+      await stepper.dispose();
+    });
+
+    it('go on from chosen rows of a cache, with more room, and leave it as it was', async () => {
+      const stepper = baseStepper(device(), model);
+      const rows = [tokens(6, 1), tokens(9, 2)];
+      const cache = await stepper.cache(2, 20);
+      await advance(stepper, cache, rows);
+      const picked = await stepper.select(cache, [1, 0, 1], 100);
+      assert.deepEqual([picked.batch, picked.capacity, ...picked.lengths], [3, 128, 9, 6, 9]);
+      const { vocabSize } = model.config;
+      const check = async (logits: number[], order: readonly number[]) => {
+        for (const [i, row] of order.entries()) {
+          const expected = await direct(device(), model, Int32Array.from([...rows[row]!, 50 + i]));
+          assertClose(logits.slice(i * vocabSize, (i + 1) * vocabSize), expected, 1e-4);
+        }
+      };
+      await check(await advance(stepper, picked, [[50], [51], [52]]), [1, 0, 1]);
+      await check(await advance(stepper, cache, [[50], [51]]), [0, 1]);
+      picked.dispose();
+      cache.dispose();
+      await stepper.dispose();
+    });
+
+    it('refuse to outgrow the cache, and leave it as it was', async () => {
+      const stepper = baseStepper(device(), model);
+      const cache = await stepper.cache(2, 10);
+      await advance(stepper, cache, [tokens(30, 1), tokens(2, 2)]);
+      await advance(stepper, cache, [tokens(30, 1), []]);
+      await assert.rejects(advance(stepper, cache, [tokens(4, 3), tokens(4, 4)]), errorOf('model.contextFull', /63/));
+      assert.deepEqual([...cache.lengths], [60, 2]);
+      await advance(stepper, cache, [tokens(3, 3), tokens(1, 4)]);
+      cache.dispose();
+      await stepper.dispose();
+    });
+
+    it('take weights from a state as well as compiled in', async () => {
+      const weights = await uploadWeights(device(), model.weights, model.tensors);
+      const stepper = new Stepper(device(), model.config, baseStep(model.config), [weights]);
+      const cache = await stepper.cache(1, 10);
+      const ids = tokens(10, 5);
+      assertClose(await advance(stepper, cache, [ids]), await direct(device(), model, ids), 1e-4);
+      cache.dispose();
+      weights.dispose();
+      await stepper.dispose();
+    });
+  });
+});

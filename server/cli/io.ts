@@ -45,13 +45,13 @@ export class Output {
     this.io.stdout.write(text);
   }
 
-  /** Columns of equal width; numbers on the right. */
+  /** Columns of equal width; numbers on the right, but for the first column. */
   table(rows: readonly (readonly string[])[]): void {
     const widths: number[] = [];
     for (const row of rows) for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, cell.length);
     const numeric = (cell: string) => /^[-+]?[\d.]/.test(cell);
     for (const row of rows) {
-      const cells = row.map((cell, i) => (numeric(cell) ? cell.padStart(widths[i]) : cell.padEnd(widths[i])));
+      const cells = row.map((cell, i) => (i > 0 && numeric(cell) ? cell.padStart(widths[i]) : cell.padEnd(widths[i])));
       this.line(cells.join('  ').trimEnd());
     }
   }

@@ -9,7 +9,7 @@ import { Graph, type Tensor } from '../graph/tensor.ts';
 import { hiddenStates } from '../model/base.ts';
 import { type AttentionContext, causalContext } from '../model/block.ts';
 import type { ModelConfig } from '../model/config.ts';
-import { decodeMemory, type Memory, pretrainMemory, trainMemory } from '../model/memory.ts';
+import { decodeMemory, type Memory, memoryAt, pretrainMemory, trainMemory } from '../model/memory.ts';
 import type { ExpectedTensor } from '../model/weights.ts';
 import type { StageSpec } from '../spec/schema.ts';
 
@@ -110,6 +110,19 @@ function trainingMemory(
 ): Memory | undefined {
   if (stage.name === 'pretrain' || stage.name === 'tokens') return pretrainMemory(config, batch, length, accumulate);
   if (cola === undefined) return undefined;
+  return memoryAt(batch, length, (b, t) => latentMemory(stage, config, cola, b, t, accumulate));
+}
+
+type LatentStage = Exclude<StageSpec, { name: 'pretrain' | 'tokens' }>;
+
+function latentMemory(
+  stage: LatentStage,
+  config: ModelConfig,
+  cola: ColaConfig,
+  batch: number,
+  length: number,
+  accumulate: number,
+): Memory {
   const modules = moduleWeights(config, cola);
   const inputs = inputsOf(config, batch, length);
   const { graph, ids, context, input } = inputs;

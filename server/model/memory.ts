@@ -43,6 +43,37 @@ function memory(parts: Partial<Omit<Memory, 'total' | 'slack'>>): Memory {
 const elements = (tensors: readonly { readonly shape: readonly number[] }[]) =>
   tensors.reduce((sum, { shape }) => sum + size(shape), 0);
 
+/** Beyond these, sizes are extrapolated: constants of a graph grow with them, and with the square of the length. */
+const largestBatch = 32;
+const largestLength = 2048;
+
+/**
+ * The memory for B sequences of T tokens from that of smaller graphs: it grows with B, and with T and its square.
+ *
+ * @param build the memory of a graph for a batch and a length
+ */
+export function memoryAt(batch: number, length: number, build: (batch: number, length: number) => Memory): Memory {
+  const batches = batch <= largestBatch ? [batch] : [largestBatch / 2, largestBatch];
+  const lengths = length <= largestLength ? [length] : [largestLength / 4, largestLength / 2, largestLength];
+  const overLengths = lengths.map((t) => {
+    const overBatches = batches.map((b) => build(b, t));
+    return combine(overBatches, batches, batch);
+  });
+  return combine(overLengths, lengths, length);
+}
+
+/** Lagrange's polynomial through `known` at `points`, at x, part by part. */
+function combine(known: readonly Memory[], points: readonly number[], x: number): Memory {
+  if (known.length === 1) return known[0];
+  const weights = points.map((p, i) =>
+    points.reduce((product, q, j) => (i === j ? product : (product * (x - q)) / (p - q)), 1),
+  );
+  const part = (name: keyof Memory) =>
+    Math.max(0, Math.round(known.reduce((sum, each, i) => sum + weights[i] * each[name], 0)));
+  const { weights: w, gradients, moments } = known[0];
+  return memory({ weights: w, gradients, moments, cache: part('cache'), activations: part('activations') });
+}
+
 /** Number of weights of a base model. */
 export function parameterCount(config: ModelConfig): number {
   return elements(expectedTensors(config));
@@ -69,9 +100,11 @@ export function decodeMemory(config: ModelConfig, batch: number, length: number,
   const capacity = capacityFor(length);
   const weights = floatBytes * (parameterCount(config) + elements(options.added ?? []));
   const cache = floatBytes * 2 * step.cachedBlocks * batch * config.kvHeads * capacity * config.headDim;
-  const run = (tokens: number) => stepActivations(config, step, batch, tokens, capacity);
+  const run = (rows: number, tokens: number) => stepActivations(config, step, rows, tokens, capacity);
   // A runtime session keeps the memory of its largest run.
-  const activations = run(Math.min(prefillChunk, length)) + run(1);
+  const { activations } = memoryAt(batch, Math.min(prefillChunk, length), (rows, tokens) =>
+    memory({ activations: run(rows, tokens) + run(rows, 1) }),
+  );
   return memory({ weights: 3 * weights, cache, activations });
 }
 
@@ -124,12 +157,13 @@ export function trainMemory(loss: Tensor, trainable: readonly string[], accumula
 
 /** Training all weights of a base on B sequences of `length` tokens. */
 export function pretrainMemory(config: ModelConfig, batch: number, length: number, accumulate = 1): Memory {
-  const graph = new Graph();
-  const ids = graph.input('ids', 'int32', [batch, length]);
-  const { h } = hiddenStates(graph, config, ids, causalContext(graph, config, batch, length));
-  const loss = nextTokenLoss(languageHead(graph, config, h), ids);
   const names = expectedTensors(config).map(({ name }) => name);
-  return trainMemory(loss, names, accumulate);
+  return memoryAt(batch, length, (b, t) => {
+    const graph = new Graph();
+    const ids = graph.input('ids', 'int32', [b, t]);
+    const { h } = hiddenStates(graph, config, ids, causalContext(graph, config, b, t));
+    return trainMemory(nextTokenLoss(languageHead(graph, config, h), ids), names, accumulate);
+  });
 }
 
 export interface Fit {

@@ -58,6 +58,24 @@ describe('the memory of a model', () => {
     assert.equal(pretrainMemory(config, 4, 32, 2).gradients, 2 * weights);
   });
 
+  it('is extrapolated to sizes whose graphs would be too large to build', () => {
+    for (const [batch, length] of [
+      [64, 32],
+      [100, 128],
+    ] as const) {
+      const memory = pretrainMemory(config, batch, length);
+      const half = pretrainMemory(config, 32, length);
+      const perRow = (half.activations - pretrainMemory(config, 16, length).activations) / 16;
+      assert.equal(memory.activations, half.activations + (batch - 32) * perRow);
+      addsUp(memory);
+    }
+    // Scores grow with the square of the length.
+    const wide: ModelConfig = { ...config, maxPositionEmbeddings: 1e6 };
+    const at = (length: number) => pretrainMemory(wide, 1, length).activations;
+    assert(Math.abs(at(65536) / at(32768) - 4) < 0.3);
+    assert(decodeMemory(wide, 1e6, 1e5).total > 1e12);
+  });
+
   it('has those of the trained weights only', () => {
     const graph = new Graph();
     const x = graph.input('x', 'float32', [3, 10]);

@@ -19,7 +19,7 @@ import { errorOf, scratchFolder } from '../store/scratch.ts';
 const RUNS = process.env.COLA_SLOW ? 5000 : 200;
 
 /** The problems of a text whose marked parts, «like this», are the ranges that should be reported, in order. */
-function problemsOf(marked: string): SpecProblem[] {
+function problemsOf(marked: string): readonly SpecProblem[] {
   const ranges: [number, number][] = [];
   let text = '';
   for (const part of marked.split(/([«»])/)) {
@@ -303,5 +303,5 @@ function specs(): fc.Arbitrary<RunSpec> {
       stages: fc.array(stage, { minLength: 1, maxLength: 3 }),
       evaluate: fc.constantFrom([], ['pass@k' as const, 'cost' as const]),
     })
-    .map((spec) => ({ ...spec }) as RunSpec);
+    .map(({ evaluate, ...spec }): RunSpec => ({ ...spec, evaluate: [...evaluate] }));
 }

@@ -1,0 +1,198 @@
+/** `cola evaluate`: what a model can do, and what tuning has changed. */
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { type Command, InvalidArgumentError } from 'commander';
+import { parse } from 'yaml';
+import type { Device } from '../device/device.ts';
+import { compareEvaluations, comparisonTable } from '../evaluate/compare.ts';
+import { evaluateErrors } from '../evaluate/errors.ts';
+import { type EvaluationOptions, evaluateModel } from '../evaluate/evaluate.ts';
+import { defaultSettings, type Evaluation, type MeasureName } from '../evaluate/report.ts';
+import { runDefaults, runOf } from '../evaluate/run.ts';
+import type { TaskSpec } from '../evaluate/task.ts';
+import type { RewardSpec } from '../rewards/spec.ts';
+import { rewardSpec } from '../spec/reward.ts';
+import { measureNames } from '../spec/schema.ts';
+import { type DataSpec, dataSpec } from '../spec/settings.ts';
+import type { Output } from './io.ts';
+import {
+  count,
+  type DeviceOption,
+  integer,
+  type JsonOption,
+  modelFolder,
+  openChosen,
+  withDevice,
+  withExamples,
+  withJson,
+} from './options.ts';
+import type { Session } from './session.ts';
+
+type Options = JsonOption &
+  DeviceOption & {
+    readonly against?: string;
+    readonly data?: string;
+    readonly prompts?: string;
+    readonly reward?: string;
+    readonly chat: boolean;
+    readonly maxNew?: number;
+    readonly samples?: number;
+    readonly measures?: readonly MeasureName[];
+    readonly seeds: number;
+    readonly seed: number;
+    readonly tokens?: boolean;
+    readonly limit?: number;
+  };
+
+const longestAnswer = 64;
+
+export function addEvaluate(program: Command, session: Session): void {
+  const command = program
+    .command('evaluate')
+    .description(
+      `Measure models side by side: ${measureNames.join(', ')}. A run brings its held-out text, prompts and reward along.`,
+    )
+    .argument(
+      '<model...>',
+      'model folders, runs, or builtin:nano; name=folder sets the heading, and folders of one name are one column',
+    )
+    .option('--against <folder>', 'the model that they were tuned from, for forgetting (default: that of the run)')
+    .option('--data <file>', 'held-out text: a text or .jsonl file (default: what the run held out)')
+    .option('--prompts <task>', 'countdown, countdown:compact, arithmetic, or a .jsonl file of held-out prompts')
+    .option('--reward <reward>', 'how answers are judged: a name, or what a run spec would say')
+    .option('--no-chat', 'prompts as they are, not through the chat template')
+    .option('--max-new <tokens>', `longest answer (default: that of the run, or ${longestAnswer})`, count)
+    .option('--samples <count>', 'sampled answers a prompt, up to which pass@k goes', count)
+    .option('--measures <names>', 'which, with commas between them (default: all that can be taken)', measures)
+    .option('--seeds <count>', 'how often what is drawn is measured', count, 3)
+    .option('--seed <number>', 'the first seed', integer, 7)
+    .option('--tokens', 'answer with tokens, even if the model has latent actions')
+    .option('--limit <count>', 'at most so many prompts, and so many sequences of text', count);
+  withExamples(withDevice(withJson(command)), [
+    'evaluate .cola/runs/countdown',
+    'evaluate latent=.cola/runs/a token=.cola/runs/b --measures accuracy,pass@k,cost',
+    'evaluate my-model --against builtin:nano --data notes.txt --prompts countdown:compact --limit 50 --json',
+  ]).action((models: string[], options: Options) =>
+    session.perform(options.json === true, async (output) => {
+      const device = await openChosen(options, output);
+      try {
+        const all: { label: string; evaluation: Evaluation }[] = [];
+        for (const { label, folder } of models.map((text) => named(text, session.cwd))) {
+          output.note(`Model: ${folder}`);
+          all.push({ label, evaluation: await evaluate(folder, options, device, session, output) });
+        }
+        const comparison = compareEvaluations(all);
+        output.table(comparisonTable(comparison));
+        for (const { label, evaluation } of all) {
+          for (const { measure, reason } of evaluation.skipped)
+            output.note(`${label}: ${measure} was not taken: ${reason}.`);
+        }
+        return { value: comparison, ok: true };
+      } finally {
+        await device.dispose();
+      }
+    }),
+  );
+}
+
+function measures(text: string): MeasureName[] {
+  return text.split(',').map((name) => {
+    const known = measureNames.find((measure) => measure === name.trim());
+    if (known === undefined) throw new InvalidArgumentError(`It should be of ${measureNames.join(', ')}.`);
+    return known;
+  });
+}
+
+/** `name=folder`, or a folder that is its own name. */
+function named(text: string, cwd: string): { label: string; folder: string } {
+  const at = text.indexOf('=');
+  const folder = (path: string) => modelFolder(path, cwd);
+  if (at <= 0 || existsSync(resolve(cwd, text))) return { label: text, folder: folder(text) };
+  return { label: text.slice(0, at), folder: folder(text.slice(at + 1)) };
+}
+
+async function evaluate(
+  folder: string,
+  options: Options,
+  device: Device,
+  session: Session,
+  output: Output,
+): Promise<Evaluation> {
+  const cacheFolder = join(session.cwd, '.cola', 'cache');
+  const found = await runOf(folder);
+  const own = found === undefined ? undefined : await runDefaults(found.run, found.model, cacheFolder);
+  const { against, data, limit, samples } = options;
+  const settings = { ...(own?.settings ?? defaultSettings), ...(samples === undefined ? {} : { samples }) };
+  const task = taskOf(options, own?.task, session.cwd);
+  const text =
+    data === undefined ? own?.text : { data: resolve(session.cwd, data), held_out: resolve(session.cwd, data) };
+  const request: EvaluationOptions = {
+    ...own,
+    device,
+    model: found?.model ?? folder,
+    against: against === undefined ? own?.against : modelFolder(against, session.cwd),
+    decoding: options.tokens === true ? 'tokens' : own?.decoding,
+    measures: options.measures ?? measureNames,
+    text,
+    task,
+    seeds: Array.from({ length: options.seeds }, (_, i) => options.seed + i),
+    settings:
+      limit === undefined
+        ? settings
+        : {
+            ...settings,
+            prompts: Math.min(settings.prompts, limit),
+            sequences: Math.min(settings.sequences, limit),
+          },
+    // Paths that are given here are absolute, those of a run relative to its spec.
+    specFile: own?.specFile ?? join(session.cwd, 'evaluate'),
+    cacheFolder,
+    signal: session.signal,
+    onProgress: (line) => output.note(line),
+  };
+  return evaluateModel(request);
+}
+
+/** The task that the options name, or that of the run with what they change. */
+function taskOf(options: Options, own: TaskSpec | undefined, cwd: string): TaskSpec | undefined {
+  const { prompts, reward, maxNew } = options;
+  const changed = {
+    ...(maxNew === undefined ? {} : { max_new: maxNew }),
+    ...(options.chat ? {} : { chat: false }),
+    ...(reward === undefined ? {} : { reward: parseReward(reward) }),
+  };
+  if (prompts === undefined) return own === undefined ? undefined : { ...own, ...changed };
+  const source = parsePrompts(prompts, cwd);
+  const fallback = source.reward ?? own?.reward;
+  if (reward === undefined && fallback === undefined) throw evaluateErrors.noReward(prompts);
+  return {
+    max_new: own?.max_new ?? longestAnswer,
+    temperature: own?.temperature ?? 1,
+    top_k: own?.top_k ?? 0,
+    solved_at: own?.solved_at ?? 1,
+    reward: fallback ?? 'exact',
+    ...changed,
+    prompts: source.data,
+    held_out: source.data,
+  };
+}
+
+function parsePrompts(text: string, cwd: string): { data: DataSpec; reward?: RewardSpec } {
+  const [, task, format] = /^(countdown|arithmetic)(?::(.*))?$/.exec(text) ?? [];
+  if (task === undefined) return { data: { jsonl: resolve(cwd, text), skip_bad_rows: false } };
+  const parsed = dataSpec.safeParse(format === undefined ? { task } : { task, format });
+  if (!parsed.success) throw evaluateErrors.badTask(text, `it has no format ${format}`);
+  return { data: parsed.data, reward: task === 'countdown' ? 'countdown' : 'numeric' };
+}
+
+function parseReward(text: string): RewardSpec {
+  let value: unknown;
+  try {
+    value = parse(text);
+  } catch (error) {
+    throw evaluateErrors.badReward(text, error instanceof Error ? error.message.split('\n')[0] : String(error));
+  }
+  const parsed = rewardSpec.safeParse(value);
+  if (!parsed.success) throw evaluateErrors.badReward(text, 'a run spec would not take it either');
+  return parsed.data;
+}

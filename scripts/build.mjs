@@ -15,7 +15,17 @@ const node = {
   logLevel: 'warning',
   absWorkingDir: root,
 };
-const entries = { cola: 'server/cli/main.ts', bench: 'bench/main.ts' };
+const entries = {
+  cola: 'server/cli/main.ts',
+  bench: 'bench/main.ts',
+  // Helper processes of rewards; they are looked for beside the bundle that starts them.
+  'maths-worker': 'server/rewards/maths-worker.ts',
+  'sandbox-worker': 'server/rewards/sandbox-worker.ts',
+  'module-worker': 'server/rewards/module-worker.ts',
+  // The language server and the engine it starts.
+  server: 'server/main.ts',
+  engine: 'server/engine/main.ts',
+};
 for (const [name, entry] of Object.entries(entries)) {
   if (!existsSync(root + entry)) continue;
   const banner = { js: '#!/usr/bin/env node' };

@@ -9,6 +9,7 @@ import { type DType, Graph, type Shape, type Tensor, type TensorData } from '../
 import { DeviceBuffer, hostTensor, Ledger } from './buffer.ts';
 import { deviceErrors } from './errors.ts';
 import { type DeviceName, deviceNames } from './names.ts';
+import { missingPrerequisite } from './prerequisites.ts';
 import { Program, runError } from './program.ts';
 
 export interface CompileOptions {
@@ -53,6 +54,8 @@ export class Device {
     if (!ort.listSupportedBackends().some((backend) => backend.name === name)) {
       throw deviceErrors.unavailable(name, `ONNX Runtime does not have it on ${process.platform}-${process.arch}.`);
     }
+    const missing = missingPrerequisite(name);
+    if (missing !== undefined) throw deviceErrors.unavailable(name, missing);
     const device = new Device(name, options);
     try {
       const graph = new Graph();

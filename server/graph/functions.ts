@@ -20,21 +20,25 @@ export function swiglu(gate: Tensor, up: Tensor): Tensor {
 
 /**
  * softmax(q k' + mask) v, over the last two axes: q `[..., T, D]`, k and v `[..., S, D]`, mask broadcasts to `[..., T, S]`.
- * In the gradient the row sums of dP * P are taken from the smaller dO * O, which is the same number (FlashAttention,
- * arXiv 2205.14135, appendix B): two passes over the scores instead of four.
+ * The passes over the scores are what costs here, so there are as few as can be: the sums divide the output and its
+ * gradient, which are smaller, and the row sums of dP * P are taken as those of dO * O, which is the same number
+ * (FlashAttention, arXiv 2205.14135, appendix B).
  *
  * @param scoresShape the scores' shape where the mask is added, if queries that share keys stand under each other
  */
 export function attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor, scoresShape: readonly number[]): Tensor {
   const products = ops.matmul(q, ops.transposeLast(k));
-  const weights = ops.reshape(ops.softmax(ops.add(ops.reshape(products, scoresShape), mask)), products.shape);
-  const output = ops.matmul(weights, v);
+  const scores = ops.reshape(ops.add(ops.reshape(products, scoresShape), mask), products.shape);
+  const powers = ops.exp(ops.sub(scores, ops.max(scores, [-1], true)));
+  const sums = ops.sum(powers, [-1], true);
+  const output = ops.div(ops.matmul(powers, v), sums);
   return q.graph.withGradient(output, {
     inputs: [q, k, v],
     rule: (dy) => {
-      const rows = ops.sum(ops.mul(dy, output), [-1], true);
-      const ds = ops.mul(weights, ops.sub(ops.matmul(dy, ops.transposeLast(v)), rows));
-      return [ops.matmul(ds, k), ops.matmul(ops.transposeLast(ds), q), ops.matmul(ops.transposeLast(weights), dy)];
+      const scaled = ops.div(dy, sums);
+      const rows = ops.sum(ops.mul(scaled, output), [-1], true);
+      const ds = ops.mul(powers, ops.sub(ops.matmul(scaled, ops.transposeLast(v)), rows));
+      return [ops.matmul(ds, k), ops.matmul(ops.transposeLast(ds), q), ops.matmul(ops.transposeLast(powers), scaled)];
     },
   });
 }

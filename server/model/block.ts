@@ -96,7 +96,8 @@ export function cachedContext(
   );
   const later = ops.greater(iota, ops.reshape(slotOf, [batch, 1, length, 1]));
   const mask = ops.where(later, graph.scalar(masked), graph.scalar(0));
-  return { ...rotaryTables(graph, config, capacity), positions, mask, slots };
+  // On the CPU a run longer than the table is refused, even where its padding alone makes it so.
+  return { ...rotaryTables(graph, config, Math.max(capacity, length)), positions, mask, slots };
 }
 
 /** Names and shapes of the weights of one block. */

@@ -6,9 +6,6 @@ import { greedy, type Sampling, sample } from './sampling.ts';
 import type { Stepper } from './step.ts';
 import { StreamDecoder } from './tokenizer.ts';
 
-/** Prompts are padded to runs of up to 128 tokens, and the rotary op refuses runs longer than its tables, which end with the cache. */
-const roomForAnyRun = 128;
-
 export interface GenerateOptions {
   readonly maxNewTokens: number;
   /** Greedy, if not given. */
@@ -98,19 +95,9 @@ export async function generate(
   const { vocabSize } = model.config;
   const ends = model.endIds;
   const longest = Math.max(...prompts.map(({ length }) => length));
-  const cache = await stepper.cache(rows.length, Math.max(longest + maxNewTokens, roomForAnyRun));
+  const cache = await stepper.cache(rows.length, longest + maxNewTokens);
   try {
-    // A long batch is read in several runs, and only rows that end in the last one get their logits from it. So all rows
-    // read their last token together.
-    const whole = prompts.map((prompt) => Int32Array.from(prompt));
-    if (longest > 1) {
-      const read = await stepper.advance(
-        cache,
-        whole.map((ids) => ids.subarray(0, -1)),
-      );
-      for (const buffer of Object.values(read)) buffer.release();
-    }
-    let tokens: ArrayLike<number>[] = whole.map((ids) => ids.subarray(-1));
+    let tokens: ArrayLike<number>[] = prompts.map((prompt) => Int32Array.from(prompt));
     while (rows.some((row) => row.finish === undefined)) {
       signal?.throwIfAborted();
       const { logits } = await stepper.advance(cache, tokens);

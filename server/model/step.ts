@@ -122,7 +122,8 @@ export class Stepper {
   /**
    * Reads new tokens of every row and moves the cache on.
    *
-   * @param tokens the new tokens of each row; at least one each, not necessarily equally many
+   * @param tokens the new tokens of each row, not necessarily equally many; a row without any stays as it is, and what
+   * comes out for it means nothing
    * @param feeds further inputs of the caller's graph
    * @param collect an output `[B,T,w]` of the caller's graph that is wanted for every new token, and who takes it
    * @returns the outputs of the caller's graph for the last token of each row; the caller releases them
@@ -143,18 +144,22 @@ export class Stepper {
     for (let start = 0; start < longest; start += largest) {
       const end = Math.min(longest, start + largest);
       if (results !== undefined) for (const buffer of Object.values(results)) buffer.release();
-      results = await this.chunk(cache, tokens, start, end, feeds);
-      if (collect !== undefined) await takeRows(results[collect.output], tokens, start, end, collect.take);
+      results = await this.chunk(cache, tokens, longest, start, end, feeds);
+      if (collect !== undefined) await takeRows(results[collect.output], tokens, longest, start, end, collect.take);
     }
     for (const [b, row] of tokens.entries()) cache.lengths[b] += row.length;
     if (results === undefined) throw new Error('no tokens to read');
     return results;
   }
 
-  /** Reads tokens start..end of every row. Places behind the end of a row are read into the scratch slot, which no token sees. */
+  /**
+   * Reads columns start..end of the new tokens, which are aligned on the right, so that the last token of every row is in
+   * the last chunk. What is no token goes to the scratch slot, which no token sees.
+   */
   private async chunk(
     cache: KeyValueCache,
     tokens: readonly ArrayLike<number>[],
+    longest: number,
     start: number,
     end: number,
     feeds: Readonly<Record<string, Feed>>,
@@ -162,17 +167,14 @@ export class Stepper {
     const length = chunkSizes.find((n) => n >= end - start) ?? end - start;
     const { batch, capacity } = cache;
     const ids = new Int32Array(batch * length);
-    const slotOf = new Int32Array(batch * length);
-    const last = new Int32Array(batch);
-    for (let b = 0; b < batch; b++) {
-      const row = tokens[b];
-      for (let t = 0; t < length; t++) {
-        const at = start + t;
-        const real = at < row.length;
-        ids[b * length + t] = real ? row[at] : 0;
-        slotOf[b * length + t] = real ? cache.lengths[b] + at : capacity - 1;
+    const slotOf = new Int32Array(batch * length).fill(capacity - 1);
+    const last = Int32Array.from({ length: batch }, (_, b) => b * length + end - start - 1);
+    for (const [b, row] of tokens.entries()) {
+      const before = longest - row.length;
+      for (let column = Math.max(start, before); column < end; column++) {
+        ids[b * length + column - start] = row[column - before];
+        slotOf[b * length + column - start] = cache.lengths[b] + column - before;
       }
-      last[b] = b * length + Math.min(Math.max(row.length - start, 1), length) - 1;
     }
     const program = await this.program(`step ${batch} ${length} ${capacity}`, () =>
       this.stepProgram(batch, length, capacity),
@@ -247,6 +249,7 @@ export class Stepper {
 async function takeRows(
   buffer: DeviceBuffer,
   tokens: readonly ArrayLike<number>[],
+  longest: number,
   start: number,
   end: number,
   take: (row: number, values: Float32Array) => void,
@@ -254,8 +257,9 @@ async function takeRows(
   const [, length, width] = buffer.shape;
   const values = await buffer.readFloats();
   for (const [b, row] of tokens.entries()) {
-    const count = Math.min(end, row.length) - start;
-    if (count > 0) take(b, values.subarray(b * length * width, (b * length + count) * width));
+    const first = Math.max(start, longest - row.length) - start;
+    const at = (b * length + first) * width;
+    if (first < end - start) take(b, values.subarray(at, at + (end - start - first) * width));
   }
 }
 

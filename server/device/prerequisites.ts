@@ -1,0 +1,43 @@
+/**
+ * What a provider cannot do without, looked for on the disk before the provider is asked: a provider that starts without
+ * its driver says so on standard error in words that help nobody.
+ */
+import { existsSync, readdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { homedir } from 'node:os';
+import { delimiter, dirname, join } from 'node:path';
+import type { DeviceName } from './names.ts';
+
+/** Where the Vulkan loader looks for drivers on Linux, in its order (Vulkan-Loader, LoaderDriverInterface.md). */
+function vulkanDriverFiles(env: NodeJS.ProcessEnv): string[] {
+  const named = env.VK_DRIVER_FILES ?? env.VK_ICD_FILENAMES;
+  if (named !== undefined && named !== '') return named.split(delimiter);
+  const data = env.XDG_DATA_DIRS?.split(delimiter) ?? ['/usr/local/share', '/usr/share'];
+  const config = env.XDG_CONFIG_DIRS?.split(delimiter) ?? ['/etc/xdg'];
+  const own = [
+    env.XDG_CONFIG_HOME ?? join(homedir(), '.config'),
+    env.XDG_DATA_HOME ?? join(homedir(), '.local', 'share'),
+  ];
+  const folders = [...own, ...config, '/usr/local/etc', '/etc', ...data].map((folder) =>
+    join(folder, 'vulkan', 'icd.d'),
+  );
+  return folders.flatMap((folder) => {
+    if (!existsSync(folder)) return [];
+    return readdirSync(folder)
+      .filter((name) => name.endsWith('.json'))
+      .map((name) => join(folder, name));
+  });
+}
+
+function cudaProvider(): string {
+  const manifest = createRequire(import.meta.url).resolve('onnxruntime-node/package.json');
+  return join(dirname(manifest), 'bin', 'napi-v6', process.platform, process.arch, 'libonnxruntime_providers_cuda.so');
+}
+
+/** Why a provider cannot start here, or undefined if nothing is known against it. */
+export function missingPrerequisite(name: DeviceName, env: NodeJS.ProcessEnv = process.env): string | undefined {
+  if (process.platform !== 'linux') return undefined;
+  if (name === 'webgpu' && !vulkanDriverFiles(env).some(existsSync)) return 'no Vulkan driver is installed';
+  if (name === 'cuda' && !existsSync(cudaProvider())) return 'the CUDA provider of ONNX Runtime is not installed';
+  return undefined;
+}

@@ -1,5 +1,5 @@
 /** The losses of CoLA as graphs. Exact definitions: test/fixtures/cola/README.md, sections 5 to 8. */
-import { crossEntropy, logSoftmax, maskedMean, oneHot, rowMean } from '../graph/functions.ts';
+import { crossEntropy, logSoftmax, oneHot, rowMean } from '../graph/functions.ts';
 import * as ops from '../graph/ops.ts';
 import { type Graph, size, type Tensor } from '../graph/tensor.ts';
 import { nextTokens } from '../model/base.ts';
@@ -30,6 +30,9 @@ export interface ControlLoss {
   /** `[B,T-1,V]`. */
   readonly logits: Tensor;
 }
+
+/** Mean over the entries where the mask is 1; 0 where it is 1 nowhere, as in a batch of samples without scores. */
+const meanWhere = (x: Tensor, mask: Tensor) => ops.div(ops.sum(ops.mul(x, mask)), ops.maximum(ops.sum(mask), 1));
 
 const flat = (x: Tensor, last: number) => ops.reshape(x, [size(x.shape) / last, last]);
 
@@ -79,7 +82,7 @@ export function controlLoss(
  */
 export function cloneLoss(policyLogits: Tensor, actions: Tensor, mask?: Tensor): Tensor {
   const losses = crossEntropy(ops.slice(policyLogits, 1, 0, actions.shape[1]), actions);
-  return mask === undefined ? ops.mean(losses) : maskedMean(losses, mask);
+  return mask === undefined ? ops.mean(losses) : meanWhere(losses, mask);
 }
 
 /**
@@ -110,7 +113,7 @@ export function guideLoss(
   const logits = worldModel(graph, config, cola, states, c);
   const { targets, weights } = nextTokens(ids, responseMask);
   const valid = (x: Tensor) => ops.slice(x, 1, 0, length - 1);
-  return { loss: maskedMean(crossEntropy(logits, valid(targets)), valid(weights)), logits, actions };
+  return { loss: meanWhere(crossEntropy(logits, valid(targets)), valid(weights)), logits, actions };
 }
 
 /** log pi(a | s) at a temperature: logits `[B,A,N]`, actions int32 `[B,A]` -> `[B,A]`. */
@@ -164,7 +167,7 @@ export function qLoss(
   const targets = ops.stopGradient(ops.add(rewards, ops.mul(ops.mul(later(mask), later(best)), gamma)));
   const values = ops.pick(q, actions);
   const error = ops.sub(values, targets);
-  return { loss: maskedMean(ops.mul(error, error), mask), targets, values };
+  return { loss: meanWhere(ops.mul(error, error), mask), targets, values };
 }
 
 /** Entropy of softmax(logits) per row in nats: `[..., N] -> [...]`. */

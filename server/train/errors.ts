@@ -21,6 +21,18 @@ export const trainErrors = catalogue('train', {
     `The model in ${folder} has no tokenizer, so there is nothing to train on.`,
     'Put tokenizer.json and tokenizer_config.json beside the weights.',
   ],
+  tooFewRows: (data: string, rows: number, need: number) => [
+    `${data} has ${rows === 1 ? 'one row' : `${rows} rows`} where at least ${need} are needed, one of them to measure on.`,
+    'Add rows, or name other rows to measure on with "held_out".',
+  ],
+  tooFewTokens: (data: string, tokens: number, need: number) => [
+    `${data} has ${tokens} tokens, and at least ${need} are needed for sequences to learn from and to measure on.`,
+    'Add data, or lower "length" or "batch" in the run spec.',
+  ],
+  noResponses: (data: string) => [
+    `${data} has no row with a response to learn.`,
+    'Give the rows a "response", or conversations with an assistant. For rewards, use the stage reinforce.',
+  ],
   promptTooLong: (text: string, tokens: number, longest: number) => [
     `The prompt "${text}…" has ${tokens} tokens; with room for the answer it may have ${longest}.`,
     'Shorten the prompts, or lower "max_new" in the run spec.',

@@ -7,10 +7,14 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { ColaModel } from '../cola/model.ts';
 import { type Attempt, type Device, openDevice } from '../device/device.ts';
+import { ColaError } from '../errors.ts';
+import { compareEvaluations, comparisonTable, tableText } from '../evaluate/compare.ts';
+import { evaluateRun } from '../evaluate/run.ts';
 import { LanguageModel } from '../model/language-model.ts';
 import { Random } from '../random.ts';
 import { readSpec, rebaseSpec, resolveModel, resolvePath, stringifySpec } from '../spec/document.ts';
 import type { RunSpec, StageSpec } from '../spec/schema.ts';
+import { removeFolder } from '../store/atomic.ts';
 import type { Checkpoint } from '../store/checkpoint.ts';
 import { Run, runFolder } from '../store/run.ts';
 import { trainErrors } from './errors.ts';
@@ -55,6 +59,8 @@ interface CommonOptions {
   readonly runId: string;
   readonly signal: AbortSignal;
   readonly onEvent?: (event: TrainEvent) => void;
+  /** Awaited between runs of the device: the run stands still for as long as it takes. */
+  readonly turn?: () => Promise<void>;
 }
 
 /** A new run: a spec, and the file it came from, to whose folder its paths are relative. */
@@ -68,8 +74,10 @@ const position = z.looseObject({
   done: z.int().min(0),
   /** Number of the stage's step 0: every stage before it took its steps, and one for the measurement before them. */
   before: z.int().min(0),
-  /** Best held-out score of the stage so far. */
-  best: z.number().nullable(),
+  /** Best held-out score of the stage so far, and the part of the stage it belongs to. */
+  best: z.object({ score: z.number(), part: z.int() }).nullable(),
+  /** Whether the measurement after the last step is still to be made: the run was stopped in the middle of it. */
+  unmeasured: z.boolean(),
   /** Names of all weights that the stages so far have changed. */
   changed: z.array(z.string()),
 });
@@ -77,8 +85,10 @@ type Position = z.infer<typeof position>;
 
 const keptCheckpoints = 2;
 
+const metricsLine = z.looseObject({ step: z.number(), evaluation: z.boolean().optional() });
+
 /**
- * Runs a spec.
+ * Runs a spec. A run that fails before its first step leaves nothing behind.
  *
  * @returns the run's folder and the folder of the tuned model in it
  * @throws train.stopped when the signal stops it, after a checkpoint has been saved; store.runExists; whatever the stages throw
@@ -87,8 +97,17 @@ export async function startRun(options: StartOptions): Promise<{ runPath: string
   const { spec, specFile, root, runId } = options;
   const frozen = join(runFolder(root, runId), 'spec.yaml');
   const run = await Run.create(root, runId, stringifySpec(rebaseSpec(spec, specFile, frozen)));
-  return carryOut(run, options);
+  try {
+    return await carryOut(run, options);
+  } catch (error) {
+    // There is nothing to continue, and the name would be taken.
+    const begun = run.readMetrics(metricsLine).some(({ evaluation }) => evaluation !== true);
+    if (!begun && !isStop(error)) await removeFolder(run.path);
+    throw error;
+  }
 }
+
+const isStop = (error: unknown) => error instanceof ColaError && error.id === 'train.stopped';
 
 /** Continues a run from its latest checkpoint, with the spec it was started with. Returns and throws as {@link startRun}. */
 export async function resumeRun(options: CommonOptions): Promise<{ runPath: string; model: string }> {
@@ -100,13 +119,17 @@ async function carryOut(run: Run, options: CommonOptions): Promise<{ runPath: st
     const specFile = join(run.path, 'spec.yaml');
     const job = new Job(run, { ...options, spec: readSpec(specFile), specFile });
     return { runPath: run.path, model: await job.run() };
+  } catch (error) {
+    const { signal } = options;
+    if (!signal.aborted || error !== signal.reason) throw error;
+    throw trainErrors.stopped(run.id, run.latestCheckpoint()?.step ?? 0);
   } finally {
     run.close();
   }
 }
 
 class Job {
-  private position: Position = { at: 0, done: 0, before: 0, best: null, changed: [] };
+  private position: Position = { at: 0, done: 0, before: 0, best: null, unmeasured: false, changed: [] };
 
   constructor(
     private readonly runFolder: Run,
@@ -128,14 +151,13 @@ class Job {
     if (checkpoint !== null) this.position = checkpoint.state(position);
     await this.runFolder.truncateMetricsAfter(checkpoint?.step ?? -1);
     const weights = new DeviceWeights(device);
-    const { base, cola: loaded } = await this.load();
-    let cola = loaded;
-    const prepare = async (planned: StageSpec) => {
-      cola = prepareModules(planned, base, cola, spec.seed);
-      const missing = (cola?.tensors ?? []).filter(({ name }) => !weights.has(name));
-      if (cola !== undefined) await weights.add(cola.weights, missing);
-    };
     try {
+      const { base, cola: loaded } = await this.load();
+      let cola = loaded;
+      const prepare = async (planned: StageSpec) => {
+        cola = prepareModules(planned, base, cola, spec.seed);
+        if (cola !== undefined) await weights.add(cola.weights, cola.tensors);
+      };
       await weights.add(base.weights, base.tensors);
       if (cola !== undefined) await weights.add(cola.weights, cola.tensors);
       for (const planned of spec.stages.slice(0, this.position.at + 1)) await prepare(planned);
@@ -150,12 +172,23 @@ class Job {
         await restoreWeights(best, weights);
         await this.saveModel('best', base, cola, weights);
       }
+      if (spec.evaluate.length > 0) await this.measure(device);
       this.emit({ kind: 'done', model });
       return model;
     } finally {
       weights.dispose();
       await device.dispose();
     }
+  }
+
+  /** Takes the measures that the spec asks for. What they find is said, and kept in evaluation.json. */
+  private async measure(device: Device): Promise<void> {
+    const { signal, root } = this.options;
+    const onProgress = (text: string) => this.emit({ kind: 'message', text });
+    const options = { signal, onProgress, cacheFolder: join(root, '.cola', 'cache') };
+    const evaluation = await evaluateRun(this.runFolder.path, device, options);
+    onProgress(tableText(comparisonTable(compareEvaluations([{ label: this.runFolder.id, evaluation }]))));
+    for (const { measure, reason } of evaluation.skipped) onProgress(`${measure} was not taken: ${reason}.`);
   }
 
   /** Writes the whole model as it is now into a folder of the run. */
@@ -191,7 +224,7 @@ class Job {
     weights: DeviceWeights,
     checkpoint: Checkpoint | null,
   ): Promise<void> {
-    const { spec, specFile, signal, root } = this.options;
+    const { spec, specFile, signal, root, turn } = this.options;
     const planned = spec.stages[at];
     const context: StageContext = {
       device,
@@ -202,17 +235,25 @@ class Job {
       resolve: (path) => resolvePath(path, specFile),
       cacheFolder: join(root, '.cola', 'cache'),
       signal,
+      ...(turn === undefined ? {} : { turn }),
       say: (text) => this.emit({ kind: 'message', text }),
     };
+    // Stages compile the weights that they do not train into programs, from host memory.
+    for (const map of [base.weights, cola?.weights]) {
+      if (map !== undefined) await weights.download(map, this.position.changed);
+    }
     const stage = await createStage(planned, context);
     try {
       if (checkpoint !== null && this.position.at === at && this.position.done > 0) await stage.restore(checkpoint);
-      else this.position = { ...this.position, at, done: 0, best: null };
+      else this.position = { ...this.position, at, done: 0, best: null, unmeasured: false };
       const changed = new Set([...this.position.changed, ...stage.trained]);
       this.position.changed = [...changed].sort();
       const { length: count } = spec.stages;
       this.emit({ kind: 'stage', index: at, count, name: stage.name, steps: stage.steps, from: this.position.done });
-      await this.steps(stage, weights);
+      await this.steps(stage, weights).catch(async (error: unknown) => {
+        if (signal.aborted && error === signal.reason) await this.saveStopped(stage, weights);
+        throw error;
+      });
       this.position = {
         ...this.position,
         at: at + 1,
@@ -229,11 +270,13 @@ class Job {
     const { signal } = this.options;
     const { before } = this.position;
     if (this.position.done === 0) await this.evaluate(stage, before);
+    if (this.position.unmeasured) {
+      const { best } = await this.evaluate(stage, before + this.position.done, true);
+      await this.save(stage, weights, best);
+    }
     for (let index = this.position.done; index < stage.steps; index++) {
-      if (signal.aborted) {
-        await this.save(stage, weights, false);
-        throw trainErrors.stopped(this.runFolder.id, before + index);
-      }
+      await this.options.turn?.();
+      signal.throwIfAborted();
       const started = performance.now();
       const outcome = await stage.step(index, signal);
       const seconds = (performance.now() - started) / 1000;
@@ -253,20 +296,37 @@ class Job {
         this.emit({ kind: 'samples', stage: stage.name, step: index + 1, samples: outcome.samples });
       }
       const last = index + 1 === stage.steps;
-      const measured = last || (index + 1) % stage.evaluateEvery === 0 ? await this.evaluate(stage, step) : undefined;
+      this.position.unmeasured = last || (index + 1) % stage.evaluateEvery === 0;
+      const measured = this.position.unmeasured ? await this.evaluate(stage, step) : undefined;
       if (last || (index + 1) % stage.checkpointEvery === 0 || measured?.best === true) {
         await this.save(stage, weights, measured?.best === true);
       }
     }
   }
 
-  private async evaluate(stage: Stage, step: number): Promise<Evaluation & { best: boolean }> {
+  /** @param again whether the line of this measurement may be there already */
+  private async evaluate(stage: Stage, step: number, again = false): Promise<Evaluation & { best: boolean }> {
     const evaluation = await stage.evaluate(this.options.signal);
-    const best = this.position.done > 0 && (this.position.best === null || evaluation.score > this.position.best);
-    if (best) this.position.best = evaluation.score;
-    this.runFolder.metrics.append({ step, stage: stage.name, evaluation: true, ...evaluation.metrics });
+    const { score, part = 0 } = evaluation;
+    const before = this.position.best;
+    const best =
+      this.position.done > 0 &&
+      (before === null || part > before.part || (part === before.part && score > before.score));
+    if (best && Number.isFinite(score)) this.position.best = { score, part };
+    this.position.unmeasured = false;
+    const line = { step, stage: stage.name, evaluation: true, ...evaluation.metrics };
+    // A run killed between this line and the checkpoint that follows measures again when it is resumed.
+    const known =
+      again && this.runFolder.readMetrics(metricsLine).some((l) => l.step === step && l.evaluation === true);
+    if (!known) this.runFolder.metrics.append(line);
     this.emit({ kind: 'evaluation', stage: stage.name, step: this.position.done, metrics: evaluation.metrics, best });
     return { ...evaluation, best };
+  }
+
+  /** Saves a run that is stopped, unless the latest checkpoint is of this very step: that one may be marked as the best. */
+  private async saveStopped(stage: Stage, weights: DeviceWeights): Promise<void> {
+    const { before, done } = this.position;
+    if (done > 0 && this.runFolder.latestCheckpoint()?.step !== before + done) await this.save(stage, weights, false);
   }
 
   private async save(stage: Stage, weights: DeviceWeights, best: boolean): Promise<void> {
@@ -285,7 +345,7 @@ class Job {
 async function restoreWeights(checkpoint: Checkpoint, weights: DeviceWeights): Promise<void> {
   using file = checkpoint.open('weights');
   for (const name of file.names) {
-    if (!weights.has(name)) throw trainErrors.checkpointMismatch(name);
+    if (!weights.has(name, file.info(name).shape)) throw trainErrors.checkpointMismatch(name);
     await weights.write(name, file.readFloat32(name));
   }
 }

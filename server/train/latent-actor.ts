@@ -7,6 +7,7 @@ import type { ColaModel } from '../cola/model.ts';
 import { headLogits, headTrunk, stateValue } from '../cola/modules.ts';
 import type { Graph } from '../graph/tensor.ts';
 import { causalContext } from '../model/block.ts';
+import type { KeyValueCache } from '../model/step.ts';
 import type { Random } from '../random.ts';
 import type { Actor, ActorGraph } from './actor.ts';
 import type { Prompt, RolloutSettings, Trajectory } from './rollout.ts';
@@ -65,26 +66,40 @@ export class LatentActor implements Actor {
     // Each prompt is read once, but for its last token; then its cache is copied for the whole group.
     const prefixes = prompts.map(({ ids }) => ids.subarray(0, ids.length - 1));
     const shared = await this.decoder.cache(prompts.length, room);
-    if (prefixes.some((prefix) => prefix.length > 0)) {
-      await this.decoder.step(shared, prefixes, undefined, 1, (g, h) => {
-        const copy = h.slice();
-        for (let i = 0; i < group; i++) rows[g * group + i].hidden.push(copy);
-      });
+    let cache = shared;
+    try {
+      if (prefixes.some((prefix) => prefix.length > 0)) {
+        await this.decoder.step(shared, prefixes, undefined, 1, (g, h) => {
+          const copy = h.slice();
+          for (let i = 0; i < group; i++) rows[g * group + i].hidden.push(copy);
+        });
+      }
+      if (group > 1) {
+        const places = rows.map((row) => row.group);
+        cache = await this.decoder.select(shared, places, room);
+        shared.dispose();
+      }
+      await this.answer(rows, cache, settings, random, signal);
+    } finally {
+      cache.dispose();
     }
-    const cache =
-      group === 1
-        ? shared
-        : await this.decoder.select(
-            shared,
-            rows.map((row) => row.group),
-            room,
-          );
-    if (cache !== shared) shared.dispose();
+    return rows.map((row) => ({ ...row, hidden: joined(row.hidden) }));
+  }
+
+  /** Decodes until every row has ended. The caches have read the prompts but for their last tokens. */
+  private async answer(
+    rows: readonly Row[],
+    cache: KeyValueCache,
+    settings: RolloutSettings,
+    random: Random,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const temperature = settings.temperature === 0 ? 1 : settings.temperature;
     let next: ArrayLike<number>[] = rows.map(({ prompt }) => prompt.ids.subarray(prompt.ids.length - 1));
     for (let t = 0; t < settings.maxNew && rows.some((row) => !row.done); t++) {
+      await this.context.turn?.();
       signal.throwIfAborted();
       const noise = this.noise(rows.length, settings, random);
-      const temperature = settings.temperature === 0 ? 1 : settings.temperature;
       const result = await this.decoder.step(cache, next, noise, temperature, (b, h) => {
         if (!rows[b].done) rows[b].hidden.push(h.slice());
       });
@@ -104,8 +119,6 @@ export class LatentActor implements Actor {
         return [result.token[b]];
       });
     }
-    cache.dispose();
-    return rows.map((row) => ({ ...row, hidden: joined(row.hidden) }));
   }
 
   private noise(rows: number, settings: RolloutSettings, random: Random): Float32Array {
@@ -182,7 +195,7 @@ function joined(parts: readonly Float32Array[]): Float32Array {
 }
 
 /** Flags of the choices that are not among the k most likely. */
-function outside(logits: Float32Array, k: number): Uint8Array {
+export function outside(logits: Float32Array, k: number): Uint8Array {
   const least = [...logits].sort((a, b) => b - a)[k - 1];
   return Uint8Array.from(logits, (x) => (x < least ? 1 : 0));
 }

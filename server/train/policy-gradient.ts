@@ -117,7 +117,9 @@ function outcomesOf(
     for (const [k, i] of scored.entries()) outcomes[i] = relative[k];
     return outcomes;
   }
-  return Float64Array.from(rewards, (r, i) => (r ?? 0) - (algorithm === 'remax' ? (baseline?.[i] ?? 0) : 0));
+  if (algorithm === 'ppo') return Float64Array.from(rewards, (r) => r ?? 0);
+  // A sample whose greedy counterpart has no score is neither good nor bad.
+  return Float64Array.from(rewards, (r, i) => (r === undefined ? 0 : r - (baseline?.[i] ?? r)));
 }
 
 const inputNames = ['logp_old', 'advantages', 'mask', 'values_old', 'returns'] as const;
@@ -197,7 +199,8 @@ function bansOf(rows: readonly (Judged | undefined)[], length: number, choices: 
 
 /** log pi of the choices under the weights at the start of the stage. */
 export class ReferencePolicy {
-  private readonly state = new State();
+  /** The weights, by their own names. */
+  readonly state = new State();
   private readonly programs = new Map<string, Program>();
 
   private constructor(

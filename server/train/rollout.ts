@@ -1,6 +1,7 @@
 /** Rollouts: sampled answers with everything that learning from them needs, the same for actions and for tokens. */
 import type { Row } from '../data/rows.ts';
 import type { ChatTemplate } from '../model/chat.ts';
+import type { ModelConfig } from '../model/config.ts';
 import type { Tokenizer } from '../model/tokenizer.ts';
 import type { Reward, RewardResult } from '../rewards/reward.ts';
 import { trainErrors } from './errors.ts';
@@ -44,6 +45,13 @@ export interface RolloutSettings {
   /** 0 takes the most likely. */
   readonly temperature: number;
   readonly topK: number;
+}
+
+/** Tokens a prompt may have. @throws train.tooLong where the answer alone fills the context */
+export function promptRoom(config: ModelConfig, maxNew: number): number {
+  const room = config.maxPositionEmbeddings - maxNew;
+  if (room < 1) throw trainErrors.tooLong(maxNew + 1, config.maxPositionEmbeddings);
+  return room;
 }
 
 /**

@@ -1,5 +1,6 @@
 /** Rows of prompt and response as padded micro-batches, in a shuffled order with a state. */
 import { z } from 'zod';
+import { dataErrors } from '../data/errors.ts';
 import { padRows, type TokenRow } from '../data/packing.ts';
 import type { Row } from '../data/rows.ts';
 import { encodeRow } from '../data/token-cache.ts';
@@ -53,6 +54,7 @@ export class RowBatches implements BatchSource {
   private order: number[] = [];
   private cursor = 0;
 
+  /** @throws data.promptTooLong for a prompt that leaves no room for a token of its response */
   constructor(
     private readonly rows: readonly TokenRow[],
     private readonly batch: number,
@@ -60,6 +62,9 @@ export class RowBatches implements BatchSource {
     private readonly padId: number,
     seed: number,
   ) {
+    for (const [i, { prompt }] of rows.entries()) {
+      if (prompt.length >= maxLength) throw dataErrors.promptTooLong(i, prompt.length, maxLength);
+    }
     const longest = rows.reduce((n, row) => Math.max(n, row.prompt.length + row.response.length), 1);
     this.length = Math.min(maxLength, Math.ceil(longest / lengthStep) * lengthStep);
     this.random = new Random(seed);

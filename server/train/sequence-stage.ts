@@ -55,8 +55,8 @@ export class SequenceStage implements Stage {
     this.part = part;
   }
 
-  evaluate(signal: AbortSignal): Promise<Evaluation> {
-    return this.current.evaluate(signal);
+  async evaluate(signal: AbortSignal): Promise<Evaluation> {
+    return { ...(await this.current.evaluate(signal)), part: this.part };
   }
 
   async save(): Promise<StageState> {

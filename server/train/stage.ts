@@ -29,6 +29,8 @@ export interface Evaluation {
   readonly metrics: Metrics;
   /** The held-out score that decides which checkpoint is the best; higher is better. */
   readonly score: number;
+  /** Part of a stage that has several: scores of a later part are of another kind, and replace those of an earlier one. */
+  readonly part?: number;
 }
 
 /** Everything a stage needs to continue exactly: tensors beside the model's own weights, and plain data. */
@@ -44,7 +46,10 @@ export interface Stage {
   readonly evaluateEvery: number;
   /** Names of the weights it changes. */
   readonly trained: readonly string[];
-  /** @param index from 0; called in order */
+  /**
+   * @param index from 0; called in order
+   * @param signal breaks the step off with the signal's reason; the stage is then as it was before the step
+   */
   step(index: number, signal: AbortSignal): Promise<StepOutcome>;
   evaluate(signal: AbortSignal): Promise<Evaluation>;
   save(): Promise<StageState>;
@@ -67,6 +72,8 @@ export interface StageContext {
   /** Where tokens of data sets are kept. */
   readonly cacheFolder: string;
   readonly signal: AbortSignal;
+  /** Awaited between runs of the device, so that others who share it may go first. */
+  readonly turn?: () => Promise<void>;
   /** Says what is going on before the first step. */
   readonly say: (text: string) => void;
 }

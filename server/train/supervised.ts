@@ -52,6 +52,8 @@ export interface SupervisedPlan {
     outputs: readonly Readonly<Record<string, Float32Array | Int32Array>>[],
     heldOut: boolean,
   ) => Metrics;
+  /** Closes what the batches come from. */
+  readonly close?: () => void;
 }
 
 export const adamWOptions = (settings: OptimisationSettings, undecayed: readonly string[] = []) => ({
@@ -119,6 +121,7 @@ export class SupervisedStage implements Stage {
     let sum = 0;
     const outputs: Record<string, Float32Array | Int32Array>[] = [];
     for (const feeds of plan.heldOut) {
+      await context.turn?.();
       signal.throwIfAborted();
       const results = await this.heldOutProgram.run(feeds, { states: [context.weights.state] });
       const values: Record<string, Float32Array | Int32Array> = {};
@@ -145,6 +148,7 @@ export class SupervisedStage implements Stage {
   }
 
   async dispose(): Promise<void> {
+    this.plan.close?.();
     await this.optimizer.dispose();
     await this.heldOutProgram?.dispose();
   }

@@ -6,10 +6,10 @@ import { causalContext } from '../model/block.ts';
 import type { LanguageModel } from '../model/language-model.ts';
 import { baseStep } from '../model/language-model.ts';
 import { sample } from '../model/sampling.ts';
-import { Stepper } from '../model/step.ts';
+import { type KeyValueCache, Stepper } from '../model/step.ts';
 import type { Random } from '../random.ts';
 import type { Actor, ActorGraph } from './actor.ts';
-import { logProbability } from './latent-actor.ts';
+import { logProbability, outside } from './latent-actor.ts';
 import type { Prompt, RolloutSettings, Trajectory } from './rollout.ts';
 import type { StageContext } from './stage.ts';
 import type { Feeds } from './supervised.ts';
@@ -28,6 +28,15 @@ export function trainedOf(base: LanguageModel, blocks: number | undefined): stri
 }
 
 const nothing = new Float32Array(0);
+
+interface Row {
+  readonly prompt: Prompt;
+  readonly group: number;
+  readonly tokens: number[];
+  readonly logp: number[];
+  readonly banned: Uint8Array[];
+  finished: boolean;
+}
 
 export class TokenActor implements Actor {
   readonly choices: number;
@@ -53,33 +62,44 @@ export class TokenActor implements Actor {
     signal: AbortSignal,
   ): Promise<Trajectory[]> {
     const room = Math.max(...prompts.map(({ ids }) => ids.length)) + settings.maxNew;
-    const rows = prompts.flatMap((prompt, g) =>
-      Array.from({ length: group }, () => ({
-        prompt,
-        group: g,
-        tokens: [] as number[],
-        logp: [] as number[],
-        finished: false,
-      })),
+    const rows: Row[] = prompts.flatMap((prompt, g) =>
+      Array.from({ length: group }, () => ({ prompt, group: g, tokens: [], logp: [], banned: [], finished: false })),
     );
     const prefixes = prompts.map(({ ids }) => ids.subarray(0, ids.length - 1));
     const shared = await this.stepper.cache(prompts.length, room);
-    if (prefixes.some((prefix) => prefix.length > 0)) {
-      const { logits } = await this.stepper.advance(shared, prefixes);
-      logits.release();
+    let cache = shared;
+    try {
+      if (prefixes.some((prefix) => prefix.length > 0)) {
+        const { logits } = await this.stepper.advance(shared, prefixes);
+        logits.release();
+      }
+      if (group > 1) {
+        const places = rows.map((row) => row.group);
+        cache = await this.stepper.select(shared, places, room);
+        shared.dispose();
+      }
+      await this.answer(rows, cache, settings, random, signal);
+    } finally {
+      cache.dispose();
     }
-    const cache =
-      group === 1
-        ? shared
-        : await this.stepper.select(
-            shared,
-            rows.map((row) => row.group),
-            room,
-          );
-    if (cache !== shared) shared.dispose();
+    return rows.map((row) => ({ ...row, choices: row.tokens, values: [], hidden: nothing }));
+  }
+
+  /** Decodes until every row has ended. The caches have read the prompts but for their last tokens. */
+  private async answer(
+    rows: readonly Row[],
+    cache: KeyValueCache,
+    settings: RolloutSettings,
+    random: Random,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { topK } = settings;
+    const sampling = { temperature: settings.temperature, topK, topP: 1 };
+    const temperature = settings.temperature === 0 ? 1 : settings.temperature;
+    const cut = topK > 0 && topK < this.choices;
     let next: ArrayLike<number>[] = rows.map(({ prompt }) => prompt.ids.subarray(prompt.ids.length - 1));
-    const sampling = { temperature: settings.temperature, topK: settings.topK, topP: 1 };
     for (let t = 0; t < settings.maxNew && rows.some((row) => !row.finished); t++) {
+      await this.context.turn?.();
       signal.throwIfAborted();
       const { logits } = await this.stepper.advance(cache, next);
       const values = await logits.readFloats();
@@ -88,14 +108,14 @@ export class TokenActor implements Actor {
         if (row.finished) return [0];
         const token = sample(values, b * this.choices, this.choices, sampling, random);
         const own = values.subarray(b * this.choices, (b + 1) * this.choices);
+        const banned = cut ? outside(own, topK) : undefined;
         row.tokens.push(token);
-        row.logp.push(logProbability(own, token, settings.temperature === 0 ? 1 : settings.temperature));
+        row.logp.push(logProbability(own, token, temperature, banned));
+        if (banned !== undefined) row.banned.push(banned);
         row.finished = this.endIds.has(token);
         return [token];
       });
     }
-    cache.dispose();
-    return rows.map((row) => ({ ...row, choices: row.tokens, values: [], hidden: nothing, banned: [] }));
   }
 
   build(graph: Graph, batch: number, length: number): ActorGraph {

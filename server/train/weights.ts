@@ -8,19 +8,28 @@ import type { ExpectedTensor } from '../model/weights.ts';
 export class DeviceWeights {
   readonly state = new State();
   private readonly shapes = new Map<string, readonly number[]>();
+  /** The host memory each tensor came from. */
+  private readonly sources = new Map<string, Float32Array>();
 
   constructor(private readonly device: Device) {}
 
-  /** Takes weights to the device. On the CPU they stay where they are, and training writes through them. */
+  /**
+   * Takes weights to the device. On the CPU they stay where they are, and training writes through them. What is there
+   * already stays as it is, unless a tensor of that name comes from other memory: then a module has been made anew.
+   */
   async add(weights: WeightMap, tensors: readonly ExpectedTensor[]): Promise<void> {
     for (const { name, shape } of tensors) {
+      const source = weightOf(weights, name);
+      if (this.sources.get(name) === source) continue;
+      this.sources.set(name, source);
       this.shapes.set(name, shape);
-      this.state.set(name, await this.device.upload(weightOf(weights, name), 'float32', shape));
+      this.state.set(name, await this.device.upload(source, 'float32', shape));
     }
   }
 
-  has(name: string): boolean {
-    return this.shapes.has(name);
+  /** Whether there is a tensor of that name and shape. */
+  has(name: string, shape: readonly number[]): boolean {
+    return this.shapes.get(name)?.join() === shape.join();
   }
 
   /** Replaces the values of one tensor. */
@@ -35,10 +44,10 @@ export class DeviceWeights {
     return this.state.get(name).readFloats();
   }
 
-  /** Brings weights that were trained elsewhere back into host memory. */
+  /** Brings the named weights that were trained elsewhere back into host memory; names that `weights` lacks are passed over. */
   async download(weights: WeightMap, names: Iterable<string>): Promise<void> {
     if (this.device.onHost) return;
-    for (const name of names) weightOf(weights, name).set(await this.read(name));
+    for (const name of names) weights.get(name)?.set(await this.read(name));
   }
 
   /** The named tensors as a checkpoint takes them. */

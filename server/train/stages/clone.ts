@@ -40,6 +40,7 @@ export async function createClone(settings: CloneSettings, context: StageContext
     batches: packedBatches(data.train, batch, length, (ids) => inputsOnly(ids, batch, length)),
     heldOut: data.heldOut.map((ids) => inputsOnly(ids, batch, length)),
     tokensPerBatch: batch * length,
+    close: data.close,
     metrics: (outputs, heldOut) => ({
       [heldOut ? 'held_out_accuracy' : 'accuracy']: outputs.reduce((n, o) => n + o.accuracy[0], 0) / outputs.length,
     }),

@@ -58,6 +58,7 @@ export async function createControl(settings: ControlSettings, context: StageCon
     ),
     heldOut: data.heldOut.map((ids) => inputsOnly(ids, batch, length)),
     tokensPerBatch: batch * length,
+    close: data.close,
     metrics: (outputs, heldOut) => controlMetrics(outputs, numCodes, heldOut),
   });
 }

@@ -5,12 +5,14 @@
  */
 import { cloneLoss, guideLoss } from '../../cola/losses.ts';
 import { headOn, inverseDynamics } from '../../cola/modules.ts';
+import type { Row } from '../../data/rows.ts';
 import * as ops from '../../graph/ops.ts';
 import type { Graph } from '../../graph/tensor.ts';
 import { hiddenStates } from '../../model/base.ts';
 import { causalContext } from '../../model/block.ts';
-import type { GuideSettings } from '../../spec/settings.ts';
-import { rowsOf, templateOf, tokenizerOf } from '../data.ts';
+import type { DataSpec, GuideSettings } from '../../spec/settings.ts';
+import { nameOf, splitRows, templateOf, tokenizerOf } from '../data.ts';
+import { trainErrors } from '../errors.ts';
 import { colaOf } from '../model-of.ts';
 import type { Objective } from '../optimizer.ts';
 import { RowBatches, tokenRows } from '../row-batches.ts';
@@ -22,6 +24,8 @@ import { microBatch } from './pretrain.ts';
 /** Problems of a task that are drawn for training, and for measuring. */
 const taskRows = { train: 4000, test: 256 };
 const heldOutBatches = 16;
+/** Share of a file's rows that is held out. */
+const heldOutShare = 1 / 50;
 
 /** Rows of a spec as micro-batches of training and held-out data, with the number of updates. */
 export async function rowData(
@@ -35,13 +39,9 @@ export async function rowData(
   const tokenizer = tokenizerOf(context);
   const template = settings.chat === false ? undefined : templateOf(context);
   const batch = microBatch(stage, settings);
-  const rows = await rowsOf(settings.data, context, 'train', taskRows.train);
-  const isTask =
-    typeof settings.data === 'string' ? /^(countdown|arithmetic)$/.test(settings.data) : 'task' in settings.data;
-  const held =
-    settings.held_out === undefined && !isTask
-      ? rows.splice(-Math.max(1, Math.floor(rows.length / 50)))
-      : await rowsOf(settings.held_out ?? settings.data, context, 'test', taskRows.test);
+  const split = await splitRows(settings.data, settings.held_out, context, heldOutShare, taskRows);
+  const rows = withResponse(split.train, settings.data, context);
+  const held = withResponse(split.heldOut, settings.held_out ?? settings.data, context);
   const [endId] = context.base.endIds;
   const pad = context.base.config.padTokenId ?? endId ?? 0;
   const limit = Math.min(settings.max_length, context.base.config.maxPositionEmbeddings);
@@ -49,6 +49,18 @@ export async function rowData(
     new RowBatches(tokenRows(of, tokenizer, template, endId ?? 0), batch, limit, pad, context.seed);
   const steps = settings.steps ?? Math.max(1, Math.ceil((rows.length * settings.epochs) / settings.batch));
   return { batches: make(rows), heldOut: make(held), steps, batch };
+}
+
+/** Leaves out rows that say nothing after the prompt. @throws train.noResponses */
+function withResponse(rows: readonly Row[], data: DataSpec, context: StageContext): Row[] {
+  const usable = rows.filter((row) => {
+    if (row.kind === 'text') return true;
+    return row.kind === 'prompt' ? (row.response ?? '') !== '' : row.messages.some(({ role }) => role === 'assistant');
+  });
+  if (usable.length === 0) throw trainErrors.noResponses(nameOf(data));
+  if (usable.length < rows.length)
+    context.say(`${nameOf(data)}: left out ${rows.length - usable.length} rows without a response`);
+  return usable;
 }
 
 export async function createGuide(settings: GuideSettings, context: StageContext): Promise<Stage> {

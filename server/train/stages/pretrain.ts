@@ -52,7 +52,6 @@ export function shifted(ids: Int32Array, batch: number, length: number): Feeds {
 export async function createPretrain(settings: PretrainSettings, context: StageContext): Promise<Stage> {
   const { base } = context;
   const { length } = settings;
-  if (length > base.config.maxPositionEmbeddings) throw trainErrors.tooLong(length, base.config.maxPositionEmbeddings);
   const batch = microBatch('pretrain', settings);
   const data = await packedData({ ...settings, batch }, context, 16);
   const objective = (graph: Graph): Objective => {
@@ -71,6 +70,7 @@ export async function createPretrain(settings: PretrainSettings, context: StageC
     batches: packedBatches(data.train, batch, length, (ids) => shifted(ids, batch, length)),
     heldOut: data.heldOut.map((ids) => shifted(ids, batch, length)),
     tokensPerBatch: batch * length,
+    close: data.close,
     metrics: () => ({}),
   });
 }

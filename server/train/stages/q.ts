@@ -16,16 +16,18 @@ import type { QSettings } from '../../spec/settings.ts';
 import type { Checkpoint } from '../../store/checkpoint.ts';
 import { stepRewards } from '../advantages.ts';
 import { namedTensors, toWrite } from '../checkpointing.ts';
-import { rowsOf, templateOf, tokenizerOf } from '../data.ts';
+import { splitRows, templateOf, tokenizerOf } from '../data.ts';
 import { LatentActor } from '../latent-actor.ts';
 import { colaOf } from '../model-of.ts';
 import { type Objective, Optimizer } from '../optimizer.ts';
 import { type Batch, layOut, minibatches } from '../policy-gradient.ts';
-import { judge, type Prompt, promptsOf, scoreOf } from '../rollout.ts';
+import { judge, type Prompt, promptRoom, promptsOf, scoreOf } from '../rollout.ts';
 import { learningRate } from '../schedule.ts';
 import type { Evaluation, Stage, StageContext, StageState, StepOutcome } from '../stage.ts';
 import { adamWOptions, type Feeds } from '../supervised.ts';
 
+/** Share of a file's rows that is held out. */
+const heldOutShare = 1 / 10;
 const problems = { train: 2000, test: 64 };
 
 const saved = z.looseObject({
@@ -69,6 +71,17 @@ class QStage implements Stage {
   }
 
   async step(index: number, signal: AbortSignal): Promise<StepOutcome> {
+    const drawn = this.random.state;
+    try {
+      return await this.round(index, signal);
+    } catch (error) {
+      // Updates are not broken off, so nothing but the draws has to be taken back.
+      this.random.restore(drawn);
+      throw error;
+    }
+  }
+
+  private async round(index: number, signal: AbortSignal): Promise<StepOutcome> {
     const { settings, random } = this;
     const prompts = Array.from({ length: settings.batch }, () => this.prompts[random.integer(this.prompts.length)]);
     const batch = await this.rollouts(prompts, random, signal);
@@ -82,6 +95,7 @@ class QStage implements Stage {
     let norm = 0;
     const parts = minibatches(batch.rows.length, settings.reuse, random);
     for (const [i, picked] of parts.entries()) {
+      await this.context.turn?.();
       const variant = `${picked.length} ${batch.length}`;
       await this.optimizer.prepare(variant, () => this.objective(new Graph(), picked.length, batch.length));
       const rate = learningRate(schedule, index * settings.reuse + i);
@@ -196,11 +210,11 @@ export async function createQ(settings: QSettings, context: StageContext): Promi
   const cola = colaOf(context, 'q', ['world', 'policy', 'q', 'q_target']);
   const tokenizer = tokenizerOf(context);
   const template = templateOf(context);
-  const longest = context.base.config.maxPositionEmbeddings - settings.max_new;
-  const prompts = async (side: 'train' | 'test') => {
-    const rows = await rowsOf(settings.prompts, context, side, problems[side]);
-    return promptsOf(rows, tokenizer, template, settings.chat, longest);
-  };
+  const room = promptRoom(context.base.config, settings.max_new);
+  const rows = await splitRows(settings.prompts, undefined, context, heldOutShare, problems);
+  const toPrompts = (of: typeof rows.train) => promptsOf(of, tokenizer, template, settings.chat, room);
+  const prompts = toPrompts(rows.train);
+  const heldOut = toPrompts(rows.heldOut.slice(-problems.test));
   const q = cola.tensorsOf('q').map(({ name }) => name);
   const trained = [...q, ...cola.tensorsOf('q_target').map(({ name }) => name)];
   const optimizer = await Optimizer.create(
@@ -211,13 +225,14 @@ export async function createQ(settings: QSettings, context: StageContext): Promi
     [],
     adamWOptions(settings),
   );
-  const heldOut = (await prompts('test')).slice(-problems.test);
+  // Last: it may run helper processes, which somebody has to end.
+  const reward = await createReward(settings.reward, context.resolve('.'));
   return new QStage(
     settings,
     context,
     new LatentActor(context, cola, false, 0),
-    await createReward(settings.reward, context.resolve('.')),
-    await prompts('train'),
+    reward,
+    prompts,
     heldOut,
     optimizer,
     trained,

@@ -3,6 +3,7 @@
  * samples answers, judges them, and makes a few updates; held-out prompts are answered greedily and by sampling.
  */
 import { z } from 'zod';
+import { driftAnswers, measureDrift } from '../../evaluate/drift.ts';
 import { evaluatePrompts } from '../../evaluate/prompts.ts';
 import { Random } from '../../random.ts';
 import { createReward } from '../../rewards/registry.ts';
@@ -11,18 +12,20 @@ import type { ReinforceSettings } from '../../spec/settings.ts';
 import type { Checkpoint } from '../../store/checkpoint.ts';
 import type { Actor } from '../actor.ts';
 import { namedTensors, toWrite } from '../checkpointing.ts';
-import { rowsOf, templateOf, tokenizerOf } from '../data.ts';
+import { splitRows, templateOf, tokenizerOf } from '../data.ts';
 import { LatentActor } from '../latent-actor.ts';
 import { colaOf } from '../model-of.ts';
 import { Optimizer } from '../optimizer.ts';
 import { creditOf, layOut, minibatches, policyFeeds, policyObjective, ReferencePolicy } from '../policy-gradient.ts';
-import { type Judged, judge, type Prompt, promptsOf, scoreOf } from '../rollout.ts';
+import { type Judged, judge, type Prompt, promptRoom, promptsOf, scoreOf } from '../rollout.ts';
 import { learningRate } from '../schedule.ts';
 import type { Evaluation, Metrics, Stage, StageContext, StageState, StepOutcome } from '../stage.ts';
 import { adamWOptions } from '../supervised.ts';
 
 /** Problems of a task that are drawn for training. */
 const taskProblems = 4000;
+/** Share of a file's rows that is held out. */
+export const heldOutShare = 1 / 10;
 /** Samples of a step that are kept for people to look at. */
 const keptSamples = 8;
 
@@ -34,6 +37,14 @@ const saved = z.looseObject({
     cursor: z.int(),
   }),
 });
+
+/** What a policy learns to solve. */
+export interface Problems {
+  readonly prompts: readonly Prompt[];
+  readonly heldOut: readonly Prompt[];
+  /** Closed with the stage. */
+  readonly reward: Reward;
+}
 
 export class ReinforceStage implements Stage {
   readonly trained: readonly string[];
@@ -56,6 +67,7 @@ export class ReinforceStage implements Stage {
     this.random = new Random(context.seed);
   }
 
+  /** Reads prompts and reward of the settings. @throws train.*, data.*, reward.* */
   static async create(
     name: string,
     settings: ReinforceSettings,
@@ -64,28 +76,36 @@ export class ReinforceStage implements Stage {
   ): Promise<ReinforceStage> {
     const tokenizer = tokenizerOf(context);
     const template = templateOf(context);
-    const longest = context.base.config.maxPositionEmbeddings - settings.max_new;
-    const rows = await rowsOf(settings.prompts, context, 'train', taskProblems);
-    const held = settings.held_out ?? settings.prompts;
-    // Files without held-out ones of their own give their last rows; tasks have a side for testing.
-    const fromFile = settings.held_out === undefined && !isTask(settings.prompts);
-    const heldRows = fromFile
-      ? rows.splice(-Math.max(1, Math.floor(rows.length / 10)))
-      : await rowsOf(held, context, 'test', settings.evaluate_rows);
-    const toPrompts = (of: typeof rows) => promptsOf(of, tokenizer, template, settings.chat, longest);
-    const options = adamWOptions(settings);
+    const room = promptRoom(context.base.config, settings.max_new);
+    const problems = { train: taskProblems, test: settings.evaluate_rows };
+    const rows = await splitRows(settings.prompts, settings.held_out, context, heldOutShare, problems);
+    const toPrompts = (of: typeof rows.train) => promptsOf(of, tokenizer, template, settings.chat, room);
+    const prompts = toPrompts(rows.train);
+    const heldOut = toPrompts(rows.heldOut.slice(0, settings.evaluate_rows));
+    // Last: it may run helper processes, which somebody has to end.
+    const reward = await createReward(settings.reward, context.resolve('.'));
+    return ReinforceStage.of(name, settings, context, actor, { prompts, heldOut, reward });
+  }
+
+  /** The stage on problems that are there already; `prompts`, `held_out` and `reward` of the settings are not looked at. */
+  static async of(
+    name: string,
+    settings: ReinforceSettings,
+    context: StageContext,
+    actor: Actor,
+    { prompts, heldOut, reward }: Problems,
+  ): Promise<ReinforceStage> {
+    const { state } = context.weights;
     const optimizer = await Optimizer.create(
       context.device,
       undefined,
       actor.trained,
-      context.weights.state,
+      state,
       [],
-      options,
+      adamWOptions(settings),
     );
     const reference = await ReferencePolicy.create(context, actor, settings.temperature, new Map());
-    const reward = await createReward(settings.reward, context.resolve('.'));
-    const heldOut = toPrompts(heldRows.slice(0, settings.evaluate_rows));
-    return new ReinforceStage(name, settings, context, actor, reward, toPrompts(rows), heldOut, optimizer, reference);
+    return new ReinforceStage(name, settings, context, actor, reward, prompts, heldOut, optimizer, reference);
   }
 
   get steps(): number {
@@ -99,6 +119,20 @@ export class ReinforceStage implements Stage {
   }
 
   async step(index: number, signal: AbortSignal): Promise<StepOutcome> {
+    const { order, cursor } = this;
+    const drawn = this.random.state;
+    try {
+      return await this.round(index, signal);
+    } catch (error) {
+      // Updates are not broken off, so nothing but the draws has to be taken back.
+      this.random.restore(drawn);
+      this.order = order;
+      this.cursor = cursor;
+      throw error;
+    }
+  }
+
+  private async round(index: number, signal: AbortSignal): Promise<StepOutcome> {
     const { settings, actor, random } = this;
     const started = performance.now();
     const prompts = this.nextPrompts();
@@ -162,6 +196,7 @@ export class ReinforceStage implements Stage {
       sums[name] = (sums[name] ?? 0) + value / parts.length;
     };
     for (const [i, picked] of parts.entries()) {
+      await this.context.turn?.();
       const variant = `${picked.length} ${batch.length} ${hasBans}`;
       await this.optimizer.prepare(variant, () =>
         policyObjective(actor, picked.length, batch.length, settings, hasBans),
@@ -187,8 +222,11 @@ export class ReinforceStage implements Stage {
       solvedAt: settings.solved_at,
       seed: this.context.seed + 1,
       signal,
+      keepHidden: driftAnswers,
     });
-    return { metrics: result.metrics, score: (result.greedyReward + result.sampledReward) / 2 };
+    const answers = result.greedy.slice(0, driftAnswers);
+    const drift = await measureDrift(this.context, this.actor, this.reference.state, answers, settings.temperature);
+    return { metrics: { ...result.metrics, ...drift }, score: (result.greedyReward + result.sampledReward) / 2 };
   }
 
   async save(): Promise<StageState> {
@@ -226,9 +264,6 @@ export class ReinforceStage implements Stage {
     await this.reward.close();
   }
 }
-
-const isTask = (data: ReinforceSettings['prompts']) =>
-  typeof data === 'string' ? data === 'countdown' || data === 'arithmetic' : 'task' in data;
 
 /** Figures of a round's samples. */
 function describe(rows: readonly Judged[]): Metrics {

@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { addCheck } from './check.ts';
 import { addDevices } from './devices.ts';
 import { cliErrors } from './errors.ts';
+import { addEvaluate } from './evaluate.ts';
 import { addFit } from './fit.ts';
 import { addGenerate } from './generate.ts';
 import type { CliIo } from './io.ts';
@@ -34,7 +35,7 @@ export async function run(argv: readonly string[], io: CliIo): Promise<number> {
       outputError: () => {},
       getOutHelpWidth: () => io.stdout.columns ?? 100,
     });
-  for (const add of [addDevices, addCheck, addGenerate, addScore, addFit, addTrain]) add(program, session);
+  for (const add of [addDevices, addCheck, addGenerate, addScore, addFit, addTrain, addEvaluate]) add(program, session);
   try {
     if (argv.length === 0) program.outputHelp();
     else await program.parseAsync([...argv], { from: 'user' });

@@ -17,6 +17,8 @@ export interface PromptEvaluationOptions {
   readonly solvedAt: number;
   readonly seed: number;
   readonly signal: AbortSignal;
+  /** Of the greedy answers, how many keep their hidden states; none, if not given. */
+  readonly keepHidden?: number;
 }
 
 export interface PromptEvaluation {
@@ -42,7 +44,7 @@ export async function evaluatePrompts(
   tokenizer: Tokenizer,
   options: PromptEvaluationOptions,
 ): Promise<PromptEvaluation> {
-  const { samples, maxNew, signal, solvedAt } = options;
+  const { samples, maxNew, signal, solvedAt, keepHidden = 0 } = options;
   const random = new Random(options.seed);
   const answer = async (group: number, temperature: number): Promise<Judged[]> => {
     const judged: Judged[] = [];
@@ -58,7 +60,7 @@ export async function evaluatePrompts(
       );
       judged.push(
         ...(await judge(
-          rows.map((row) => ({ ...row, hidden: empty })),
+          rows.map((row, i) => (temperature === 0 && at + i < keepHidden ? row : { ...row, hidden: empty })),
           tokenizer,
           reward,
           signal,

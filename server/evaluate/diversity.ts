@@ -1,0 +1,170 @@
+/**
+ * How different continuations are that a model can be led to, and what they are worth (paper, figure 2 and figure 11). With
+ * more living codes random actions differ more and make worse text: a diversity without the quality beside it says nothing.
+ */
+import { Decoder } from '../cola/decoder.ts';
+import { crossEntropy } from '../graph/functions.ts';
+import * as ops from '../graph/ops.ts';
+import { hiddenStates, languageHead } from '../model/base.ts';
+import { causalContext } from '../model/block.ts';
+import { baseStepper } from '../model/language-model.ts';
+import { Random } from '../random.ts';
+import { defaultBudget, paddedInts, rowsWithin, runInChunks } from './chunks.ts';
+import { type ActionChoice, actionWalker, continueTexts, randomTexts, tokenWalker } from './continuations.ts';
+import type { Figures } from './figures.ts';
+import { diversityOf, meanPairwiseCosine } from './similarity.ts';
+import { meanState, type Reader, type Sequences } from './states.ts';
+import type { Subject } from './subject.ts';
+
+export interface DiversitySettings {
+  /** Prefixes, one from each of the first sequences. */
+  readonly prefixes: number;
+  /** Tokens in a prefix. */
+  readonly prefixTokens: number;
+  /** Continuations of a prefix. */
+  readonly samples: number;
+  /** Tokens in a continuation. */
+  readonly tokens: number;
+}
+
+/** Ways to continue, by name. Those of actions need a policy. */
+const actionMethods: readonly (readonly [string, ActionChoice])[] = [
+  ['uniform_actions', 'uniform'],
+  ['policy_t1', { temperature: 1 }],
+  ['policy_t2', { temperature: 2 }],
+  ['greedy_actions', 'greedy'],
+];
+const tokenMethods = [
+  ['sampled_tokens', 1],
+  ['greedy_tokens', 0],
+] as const;
+
+/**
+ * For every way to continue (`uniform_actions`, `policy_t1`, `policy_t2`, `greedy_actions`, `sampled_tokens`,
+ * `greedy_tokens`, `random_tokens`):
+ *
+ * - `_quality`: mean of -log p_base of a continuation's tokens, in nats; lower is likelier text;
+ * - `_similarity`: mean pairwise cosine of the continuations of a prefix, averaged over the prefixes, of the mean over the
+ *   continuation of the base's states minus the centre (the mean state of the text); greedy ways have no pairs;
+ * - `_diversity`: 1 / similarity, where that is not about 0.
+ */
+export async function measureDiversity(
+  subject: Subject,
+  text: Sequences,
+  settings: DiversitySettings,
+  seed: number,
+): Promise<Figures> {
+  const { base, device, signal } = subject;
+  const prefixes = prefixesOf(text, settings);
+  const centre = await meanState(subject, text);
+  const figures: Record<string, number> = {};
+  const note = async (name: string, continuations: readonly Int32Array[]) => {
+    const pooled = await readContinuations(subject, prefixes, continuations);
+    Object.assign(figures, describe(name, pooled, prefixes.length, centre));
+  };
+  const samplesOf = (name: string) => (name.startsWith('greedy') ? 1 : settings.samples);
+  // Each way has a generator of its own, so that leaving one out does not change another.
+  const generator = (way: number) => new Random(seed + 7919 * way);
+  const cola = subject.decoding === 'actions' ? subject.with('world', 'policy') : undefined;
+  if (cola !== undefined) {
+    const decoder = new Decoder(device, cola);
+    try {
+      for (const [i, [name, choice]] of actionMethods.entries()) {
+        const walker = actionWalker(decoder, choice, generator(i));
+        await note(name, await continueTexts(walker, prefixes, samplesOf(name), settings.tokens, signal));
+      }
+    } finally {
+      await decoder.dispose();
+    }
+  }
+  const stepper = baseStepper(device, base);
+  try {
+    for (const [i, [name, temperature]] of tokenMethods.entries()) {
+      const walker = tokenWalker(stepper, base.config.vocabSize, temperature, generator(10 + i));
+      await note(name, await continueTexts(walker, prefixes, samplesOf(name), settings.tokens, signal));
+    }
+  } finally {
+    await stepper.dispose();
+  }
+  const rows = prefixes.length * settings.samples;
+  await note('random_tokens', randomTexts(rows, settings.tokens, base.config.vocabSize, generator(20)));
+  return figures;
+}
+
+function prefixesOf(text: Sequences, settings: DiversitySettings): Int32Array[] {
+  const count = Math.min(settings.prefixes, text.count);
+  return Array.from({ length: count }, (_, i) =>
+    text.ids.subarray(i * text.length, i * text.length + settings.prefixTokens),
+  );
+}
+
+function describe(name: string, read: ReadTexts, prefixes: number, centre: Float64Array): Figures {
+  const samples = read.quality.length / prefixes;
+  const quality = read.quality.reduce((a, b) => a + b, 0) / read.quality.length;
+  if (samples < 2) return { [`${name}_quality`]: quality };
+  let similarity = 0;
+  for (let p = 0; p < prefixes; p++) {
+    similarity += meanPairwiseCosine(read.pooled.slice(p * samples, (p + 1) * samples), centre) / prefixes;
+  }
+  const diversity = diversityOf(similarity);
+  return {
+    [`${name}_quality`]: quality,
+    [`${name}_similarity`]: similarity,
+    ...(diversity === undefined ? {} : { [`${name}_diversity`]: diversity }),
+  };
+}
+
+export interface ReadTexts {
+  /** Base loss per token of each continuation, `[R]`. */
+  readonly quality: readonly number[];
+  /** Mean state over the tokens of each continuation, R vectors `[d]`. */
+  readonly pooled: readonly Float32Array[];
+}
+
+/**
+ * Reads every continuation behind its prefix with the base.
+ *
+ * @param continuations `[P * samples]` of one length, groups together
+ */
+export async function readContinuations(
+  reader: Reader,
+  prefixes: readonly Int32Array[],
+  continuations: readonly Int32Array[],
+  budget = defaultBudget,
+): Promise<ReadTexts> {
+  const { config } = reader.base;
+  const { hiddenSize: d, vocabSize } = config;
+  const samples = continuations.length / prefixes.length;
+  const before = prefixes[0].length;
+  const length = before + continuations[0].length;
+  const ids = new Int32Array(continuations.length * length);
+  for (const [r, tokens] of continuations.entries()) {
+    ids.set(prefixes[Math.floor(r / samples)], r * length);
+    ids.set(tokens, r * length + before);
+  }
+  const quality: number[] = [];
+  const pooled: Float32Array[] = [];
+  await runInChunks(reader.device, {
+    total: continuations.length,
+    chunk: rowsWithin(budget, length * vocabSize),
+    weights: reader.weights,
+    signal: reader.signal,
+    build: (graph, rows) => {
+      const tokens = graph.input('ids', 'int32', [rows, length]);
+      const { h } = hiddenStates(graph, config, tokens, causalContext(graph, config, rows, length));
+      const logits = languageHead(graph, config, ops.slice(h, 1, before - 1, length - 1));
+      return {
+        quality: ops.mean(crossEntropy(logits, ops.slice(tokens, 1, before, length)), [1]),
+        pooled: ops.mean(ops.slice(h, 1, before, length), [1]),
+      };
+    },
+    feeds: (start, end, rows) => ({ ids: paddedInts(ids, length, start, end, rows) }),
+    take: (values, _start, count) => {
+      for (let i = 0; i < count; i++) {
+        quality.push(values.floats('quality')[i]);
+        pooled.push(values.floats('pooled').slice(i * d, (i + 1) * d));
+      }
+    },
+  });
+  return { quality, pooled };
+}

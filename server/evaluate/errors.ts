@@ -1,0 +1,28 @@
+import { catalogue } from '../errors.ts';
+
+export const evaluateErrors = catalogue('evaluate', {
+  noReward: (prompts: string) => [
+    `Nothing says how answers to ${prompts} are judged.`,
+    'Name a reward with --reward, such as --reward numeric. The tasks countdown and arithmetic have their own.',
+  ],
+  badReward: (text: string, detail: string) => [
+    `${JSON.stringify(text)} is no reward: ${detail}.`,
+    'Write a name, such as countdown, or what a run spec would say, such as "{exact: {column: answer}}".',
+  ],
+  badTask: (text: string, detail: string) => [
+    `${JSON.stringify(text)} is no task: ${detail}.`,
+    'Write countdown, countdown:compact, countdown:paper or arithmetic, or the path of a .jsonl file.',
+  ],
+  otherSizes: (name: string) => [
+    `The two models have different sizes: "${name}" is not in both, or has another shape.`,
+    'Compare a model with the one it was tuned from.',
+  ],
+  otherText: () => [
+    'The two models read text with different tokenizers, so their figures on it cannot be compared.',
+    'Compare models that share a tokenizer.',
+  ],
+  noModel: (run: string) => [
+    `The run ${run} has no finished model yet.`,
+    `Continue it with: cola train --resume ${run}`,
+  ],
+});

@@ -1,0 +1,236 @@
+/** All measures of one model. */
+import type { Device } from '../device/device.ts';
+import { ColaError } from '../errors.ts';
+import type { DataSpec } from '../spec/settings.ts';
+import { measureCodebook } from './codebook.ts';
+import { measureDiversity } from './diversity.ts';
+import { type Figure, type Figures, summariseSeeds } from './figures.ts';
+import { measureForgetting } from './forgetting.ts';
+import { measureMarginal } from './marginal.ts';
+import { type Evaluation, type EvaluationSettings, evaluationVersion, type MeasureName } from './report.ts';
+import type { Sequences } from './states.ts';
+import { type Decoding, Subject, type SubjectOptions } from './subject.ts';
+import { heldOutPrompts, measureTask, rewardOf, type TaskSpec } from './task.ts';
+import { heldOutText } from './text.ts';
+
+export interface EvaluationOptions {
+  readonly device: Device;
+  /** Folder of the model. */
+  readonly model: string;
+  /** Folder of the model it was tuned from, for forgetting. */
+  readonly against?: string | undefined;
+  readonly decoding?: Decoding | undefined;
+  readonly measures: readonly MeasureName[];
+  /** Held-out text, as a stage has it. */
+  readonly text?: { readonly data: DataSpec; readonly held_out?: DataSpec | undefined } | undefined;
+  readonly task?: TaskSpec | undefined;
+  /** What the run of the model has cost. */
+  readonly cost?: ((subject: Subject) => Figures) | undefined;
+  /** One measurement each where something is drawn. */
+  readonly seeds: readonly number[];
+  /** Seed of the prompts of a task. */
+  readonly taskSeed?: number;
+  readonly settings: EvaluationSettings;
+  readonly specFile?: string | undefined;
+  readonly cacheFolder?: string | undefined;
+  /** Whether a measure whose data cannot be used is left out, with the reason, instead of ending the measurement. */
+  readonly tolerant?: boolean;
+  readonly signal?: AbortSignal;
+  /** Says what is being measured. */
+  readonly onProgress?: (text: string) => void;
+}
+
+type Found = { readonly figures: Record<string, Figure> } | { readonly reason: string };
+const once = (figures: Figures): Found => ({ figures: summariseSeeds([figures]) });
+
+const needsText = 'it needs held-out text';
+const needsTask = 'it needs prompts and a reward';
+const needsActions = 'the model has no latent actions, or answers with tokens';
+
+/**
+ * Takes the measures that are asked for. One that cannot be taken of this model is listed with the reason instead.
+ *
+ * @throws what loading the models and their data throws; the signal's reason
+ */
+export async function evaluateModel(options: EvaluationOptions): Promise<Evaluation> {
+  const { device, specFile, signal, cacheFolder, onProgress } = options;
+  const loading: SubjectOptions = {
+    decoding: options.decoding,
+    specFile,
+    signal,
+    cacheFolder,
+    seed: options.taskSeed ?? 0,
+    ...(onProgress === undefined ? {} : { say: onProgress }),
+  };
+  const subject = await Subject.load(device, options.model, loading);
+  try {
+    return await new Measurement(subject, loading, options).take();
+  } finally {
+    subject.dispose();
+  }
+}
+
+class Measurement {
+  private text: Sequences | undefined;
+  private answers: Record<string, Figure> | undefined;
+  private usage: readonly number[] | undefined;
+
+  constructor(
+    private readonly subject: Subject,
+    private readonly loading: SubjectOptions,
+    private readonly options: EvaluationOptions,
+  ) {}
+
+  async take(): Promise<Evaluation> {
+    const { subject, options } = this;
+    const results: Evaluation['results'] = {};
+    const skipped: Evaluation['skipped'] = [];
+    for (const measure of options.measures) {
+      options.signal?.throwIfAborted();
+      options.onProgress?.(`Measuring ${measure}`);
+      const found = await this.attempt(measure);
+      if ('reason' in found) skipped.push({ measure, reason: found.reason });
+      else results[measure] = found.figures;
+    }
+    return {
+      version: evaluationVersion,
+      model: options.model,
+      against: options.against ?? null,
+      decoding: subject.decoding,
+      device: options.device.name,
+      seeds: [...options.seeds],
+      settings: options.settings,
+      results,
+      ...(this.usage === undefined ? {} : { usage: [...this.usage] }),
+      skipped,
+    };
+  }
+
+  private async attempt(measure: MeasureName): Promise<Found> {
+    try {
+      return await this.measure(measure);
+    } catch (error) {
+      if (this.options.tolerant !== true || !(error instanceof ColaError)) throw error;
+      return { reason: error.message.replace(/\.$/, '') };
+    }
+  }
+
+  private measure(measure: MeasureName): Promise<Found> | Found {
+    switch (measure) {
+      case 'accuracy':
+        return this.task((name) => !name.startsWith('pass_at_'));
+      case 'pass@k':
+        return this.task((name) => name.startsWith('pass_at_'));
+      case 'diversity':
+        return this.diversity();
+      case 'forgetting':
+        return this.forgetting();
+      case 'marginal':
+        return this.marginal();
+      case 'codebook':
+        return this.codebook();
+      case 'cost': {
+        const { cost } = this.options;
+        return cost === undefined ? { reason: 'it needs the run the model comes from' } : once(cost(this.subject));
+      }
+    }
+  }
+
+  /** The held-out text, read once. */
+  private async sequences(): Promise<Sequences | undefined> {
+    const { text, settings } = this.options;
+    if (text === undefined) return undefined;
+    const { context, base } = this.subject;
+    const length = Math.min(settings.length, base.config.maxPositionEmbeddings);
+    this.text ??= await heldOutText(text, context, length, settings.sequences);
+    return this.text;
+  }
+
+  /** Figures of answers to the task whose names are wanted; the answers are made once. */
+  private async task(wanted: (name: string) => boolean): Promise<Found> {
+    const { task, seeds } = this.options;
+    if (task === undefined) return { reason: needsTask };
+    this.answers ??= summariseSeeds(await this.answersOf(this.subject, task, seeds));
+    return { figures: Object.fromEntries(Object.entries(this.answers).filter(([name]) => wanted(name))) };
+  }
+
+  private async answersOf(subject: Subject, task: TaskSpec, seeds: readonly number[]): Promise<Figures[]> {
+    const { settings } = this.options;
+    const prompts = await heldOutPrompts(task, subject, settings.prompts);
+    const reward = await rewardOf(task, subject);
+    const all: Figures[] = [];
+    try {
+      for (const seed of seeds) all.push(await measureTask(subject, task, prompts, reward, settings.samples, seed));
+    } finally {
+      await reward.close();
+    }
+    return all;
+  }
+
+  private async diversity(): Promise<Found> {
+    const text = await this.sequences();
+    if (text === undefined) return { reason: needsText };
+    const { settings, seeds } = this.options;
+    const context = this.subject.base.config.maxPositionEmbeddings;
+    const prefixTokens = Math.min(settings.prefix_tokens, text.length, Math.floor(context / 2));
+    const ways = {
+      prefixes: settings.prefixes,
+      prefixTokens,
+      samples: settings.continuations,
+      tokens: Math.min(settings.continuation_tokens, context - prefixTokens),
+    };
+    const all: Figures[] = [];
+    for (const seed of seeds) all.push(await measureDiversity(this.subject, text, ways, seed));
+    return { figures: summariseSeeds(all) };
+  }
+
+  private async marginal(): Promise<Found> {
+    const text = await this.sequences();
+    const cola = this.actions('world', 'policy');
+    if (text === undefined) return { reason: needsText };
+    if (cola === undefined) return { reason: needsActions };
+    return once(await measureMarginal(this.subject, cola, text, this.options.settings.marginal_states));
+  }
+
+  private async codebook(): Promise<Found> {
+    const text = await this.sequences();
+    const cola = this.actions('idm', 'world');
+    if (text === undefined) return { reason: needsText };
+    if (cola === undefined) return { reason: needsActions };
+    const { figures, usage } = await measureCodebook(this.subject, cola, text, this.options.settings.reach_states);
+    this.usage = usage;
+    return once(figures);
+  }
+
+  private actions(...modules: Parameters<Subject['with']>) {
+    return this.subject.decoding === 'actions' ? this.subject.with(...modules) : undefined;
+  }
+
+  private async forgetting(): Promise<Found> {
+    const { against, device } = this.options;
+    if (against === undefined) return { reason: 'it needs the model it was tuned from' };
+    const before = await Subject.load(device, against, this.loading);
+    try {
+      return { figures: await this.change(before) };
+    } finally {
+      before.dispose();
+    }
+  }
+
+  private async change(before: Subject): Promise<Record<string, Figure>> {
+    const { subject, options } = this;
+    const { settings, task, seeds } = options;
+    const limits = { marginalStates: settings.marginal_states, divergenceStates: settings.divergence_states };
+    const figures = summariseSeeds([await measureForgetting(before, subject, await this.sequences(), limits)]);
+    if (task === undefined) return figures;
+    this.answers ??= summariseSeeds(await this.answersOf(subject, task, seeds));
+    const earlier = summariseSeeds(await this.answersOf(before, task, seeds));
+    for (const name of ['greedy_solved', 'sampled_solved']) {
+      const [x, y] = [earlier[name], this.answers[name]];
+      if (x === undefined || y === undefined) continue;
+      figures[`${name}_before`] = x;
+      figures[`${name}_after`] = y;
+    }
+    return figures;
+  }
+}

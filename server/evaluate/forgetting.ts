@@ -1,0 +1,93 @@
+/** What tuning has changed beside what it was for: the loss on held-out text, the task, and how far the weights moved. */
+
+import type { WeightMap } from '../model/language-model.ts';
+import { scoreSequences } from '../model/score.ts';
+import type { ExpectedTensor } from '../model/weights.ts';
+import { codeTokens } from './codebook.ts';
+import { policyDivergence } from './divergence.ts';
+import { evaluateErrors } from './errors.ts';
+import type { Figures } from './figures.ts';
+import { measureMarginal } from './marginal.ts';
+import { collectStates, type Sequences } from './states.ts';
+import type { Subject } from './subject.ts';
+
+export interface ForgettingLimits {
+  /** Positions at which the marginal is measured. */
+  readonly marginalStates: number;
+  /** States at which the policies are compared. */
+  readonly divergenceStates: number;
+}
+
+/**
+ * Distance of all weights, ||theta - theta_0||_2 (the paper's P-shift, table 2).
+ *
+ * @throws evaluate.otherSizes
+ */
+export function parameterDistance(a: WeightMap, b: WeightMap, tensors: readonly ExpectedTensor[]): number {
+  let sum = 0;
+  for (const { name } of tensors) {
+    const [x, y] = [a.get(name), b.get(name)];
+    if (x === undefined || y === undefined || x.length !== y.length) throw evaluateErrors.otherSizes(name);
+    for (let i = 0; i < x.length; i++) sum += (x[i] - y[i]) ** 2;
+  }
+  return Math.sqrt(sum);
+}
+
+/**
+ * - `loss_before`, `loss_after`, `loss_change`: base loss per token of held-out text, in nats;
+ * - `marginal_before`, `marginal_after`, `marginal_change`: the same of the marginal language model, which is what a model
+ *   with latent actions says; teacher-forced loss under greedy actions measures no forgetting, for a code is sure of its own;
+ * - `distance_base`, `distance_policy`: see {@link parameterDistance};
+ * - `kl_action`, `kl_token`: how far the policy moved, see {@link policyDivergence}, where base and world model are the same.
+ *
+ * Figures on text are left out without one.
+ *
+ * @throws evaluate.otherSizes, evaluate.otherText
+ */
+export async function measureForgetting(
+  before: Subject,
+  after: Subject,
+  text: Sequences | undefined,
+  limits: ForgettingLimits,
+): Promise<Figures> {
+  const { base } = after;
+  const figures: Record<string, number> = {
+    distance_base: parameterDistance(before.base.weights, base.weights, base.tensors),
+  };
+  const [old, tuned] = [before.with('world', 'policy'), after.with('world', 'policy')];
+  if (old !== undefined && tuned !== undefined)
+    figures.distance_policy = parameterDistance(old.weights, tuned.weights, tuned.tensorsOf('policy'));
+  if (text === undefined) return figures;
+  const [a, b] = [before.base.tokenizer?.fingerprint, base.tokenizer?.fingerprint];
+  if (a !== b) throw evaluateErrors.otherText();
+  const note = (name: string, x: number, y: number) =>
+    Object.assign(figures, { [`${name}_before`]: x, [`${name}_after`]: y, [`${name}_change`]: y - x });
+  note('loss', await lossOf(before, text), await lossOf(after, text));
+  if (old === undefined || tuned === undefined) return figures;
+  const marginal = async (subject: Subject, cola: typeof old) =>
+    (await measureMarginal(subject, cola, text, limits.marginalStates)).cross_entropy;
+  note('marginal', await marginal(before, old), await marginal(after, tuned));
+  const sameWorld = parameterDistance(old.weights, tuned.weights, tuned.tensorsOf('world')) === 0;
+  if (figures.distance_base === 0 && sameWorld) {
+    const selection = { limit: limits.divergenceStates, last: false };
+    const [then, now] = [
+      await collectStates(before, old, text, selection),
+      await collectStates(after, tuned, text, selection),
+    ];
+    const tokens = await codeTokens(after.device, after.weights, tuned, now.h);
+    const { choice, token } = policyDivergence(now.policy, then.policy, tuned.config.numCodes, tokens);
+    Object.assign(figures, { kl_action: choice, kl_token: token });
+  }
+  return figures;
+}
+
+async function lossOf(subject: Subject, text: Sequences): Promise<number> {
+  const rows = Array.from({ length: text.count }, (_, i) => ({
+    ids: text.ids.subarray(i * text.length, (i + 1) * text.length),
+  }));
+  const { loss } = await scoreSequences(subject.device, subject.base, rows, {
+    length: text.length,
+    signal: subject.signal,
+  });
+  return loss;
+}

@@ -20,7 +20,9 @@ const failures = [];
 function run(command, args, env = {}) {
   // npm is a script on Windows, which only a shell can start.
   const shell = process.platform === 'win32' && command === 'npm';
-  const result = spawnSync(command, args, { cwd: root, stdio: 'inherit', shell, env: { ...process.env, ...env } });
+  // Under `npm test --silent` an inner npm would keep even its errors to itself.
+  const environment = { ...process.env, npm_config_loglevel: 'error', ...env };
+  const result = spawnSync(command, args, { cwd: root, stdio: 'inherit', shell, env: environment });
   if (result.error !== undefined) console.error(`${command}: ${result.error.message}`);
   return result.status === 0;
 }

@@ -73,7 +73,8 @@ async function folderParts(folder: string, { batch = 8, length = 256 }: Sizes) {
   return { config, parts };
 }
 
-async function specParts(file: string, sizes: Sizes) {
+/** The memory that loading the model of a spec and each of its stages take. */
+export async function specParts(file: string, sizes: Sizes) {
   const spec = readSpec(file);
   const { config, cola } = await configsOfSpec(spec, file);
   if (sizes.length !== undefined) checkLength(sizes.length, config);

@@ -1,0 +1,197 @@
+/**
+ * Completion whose alternatives are intentions: the most probable first actions that lead to different tokens, each
+ * continued by the policy. And the list of all actions with what each would start.
+ */
+import { colaErrors } from '../cola/errors.ts';
+import { probabilities } from '../model/sampling.ts';
+import type {
+  ActionControl,
+  CodePreview,
+  Completion,
+  CompletionParams,
+  PreviewParams,
+} from '../protocol/completion.ts';
+import { choiceOf, continueRows, type Ending, Row } from './continuation.ts';
+import { engineErrors } from './errors.ts';
+import type { LoadedModel } from './loaded-model.ts';
+import type { Ahead } from './prefix-cache.ts';
+import { promptTokens } from './prompt.ts';
+import type { Job } from './scheduler.ts';
+import { endOfBlock, endOfLine } from './stop.ts';
+
+/** Rows of a preview that go on together. */
+const previewRows = 16;
+
+/** Actions that come first, whatever the policy says. */
+function forcedActions(control: ActionControl): readonly number[] {
+  if (control.mode === 'pinned') return [control.action];
+  return control.mode === 'sequence' ? control.actions : [];
+}
+
+function checkActions(actions: readonly number[], codes: number): void {
+  const strange = actions.find((code) => code >= codes);
+  if (strange !== undefined) throw colaErrors.action(strange, codes);
+}
+
+interface Outlook {
+  readonly logits: Float32Array;
+  readonly nextTokens: Int32Array;
+}
+
+function outlookOf({ result }: Ahead): Outlook {
+  if (result.nextTokens === undefined) throw new Error('the step gives no preview');
+  return { logits: result.policyLogits, nextTokens: result.nextTokens };
+}
+
+/** Codes by probability, the lowest first among equals. */
+function ranked(logits: Float32Array, banned: ReadonlySet<number>): number[] {
+  const codes = Array.from(logits.keys()).filter((code) => !banned.has(code));
+  return codes.sort((a, b) => logits[b] - logits[a] || a - b);
+}
+
+/** The tokens a request is about, with room for `maxTokens` more. @throws engine.tooNarrow */
+function tokensAt(
+  model: LoadedModel,
+  place: { readonly prefix: string; readonly suffix: string; readonly fill: boolean },
+  maxTokens: number,
+): number[] {
+  const room = model.context - maxTokens;
+  if (room < 2) throw engineErrors.tooNarrow(maxTokens, model.context);
+  return promptTokens(model.tokenizer, model.marks, place, room);
+}
+
+/** @throws cola.action, engine.tooNarrow; the signal's reason */
+export async function* complete(
+  model: LoadedModel,
+  params: CompletionParams,
+  signal: AbortSignal,
+): Job<Completion & { generated: number }> {
+  const started = performance.now();
+  const { control, maxTokens, alternatives, multiline, prefix } = params;
+  const first = forcedActions(control).slice(0, maxTokens);
+  const banned = new Set(control.mode === 'banned' ? control.actions : []);
+  checkActions([...first, ...banned], model.cola.config.numCodes);
+  const ending: Ending = {
+    maxTokens,
+    cut: multiline ? (text) => endOfBlock(prefix, text) : endOfLine,
+  };
+  const tokens = tokensAt(model, params, maxTokens);
+  const lease = yield* model.prefix.take(signal);
+  try {
+    const ahead = yield* model.prefix.read(tokens, signal);
+    const stem = new Row(model, ending);
+    const outlook = yield* readActions(model, stem, tokens, outlookOf(ahead), first, signal);
+    const rows = stem.finish === undefined ? branch(model, stem, outlook, alternatives, banned) : [stem];
+    const generated = yield* continueRows(model, rows, banned, tokens.length + maxTokens, lease, signal);
+    return {
+      alternatives: distinct(rows).map((row) => row.result()),
+      promptTokens: tokens.length,
+      reusedTokens: ahead.reused,
+      milliseconds: performance.now() - started,
+      generated: generated + rows.length,
+    };
+  } finally {
+    lease.release();
+  }
+}
+
+/** Takes the actions that are given, one run each. */
+async function* readActions(
+  model: LoadedModel,
+  stem: Row,
+  tokens: readonly number[],
+  outlook: Outlook,
+  actions: readonly number[],
+  signal: AbortSignal,
+): Job<Outlook> {
+  let at = outlook;
+  const read = [...tokens];
+  for (const action of actions) {
+    const token = at.nextTokens[action];
+    stem.push(token, choiceOf(at.logits, action, new Set()));
+    if (stem.finish !== undefined) return at;
+    read.push(token);
+    yield;
+    signal.throwIfAborted();
+    at = outlookOf(yield* model.prefix.read(read, signal));
+  }
+  return at;
+}
+
+/** One row for each of the most probable actions that lead to a token of their own. */
+function branch(
+  model: LoadedModel,
+  stem: Row,
+  { logits, nextTokens }: Outlook,
+  count: number,
+  banned: ReadonlySet<number>,
+): Row[] {
+  const seen = new Set<number>();
+  const rows: Row[] = [];
+  for (const action of ranked(logits, banned)) {
+    const token = nextTokens[action];
+    // To end at once is no completion, unless some text has been chosen already.
+    if (seen.has(token) || (stem.count === 0 && model.endIds.has(token))) continue;
+    seen.add(token);
+    const row = stem.fork();
+    row.push(token, choiceOf(logits, action, banned));
+    rows.push(row);
+    if (rows.length === count) break;
+  }
+  return rows;
+}
+
+/** Without empty texts, and of equal ones the first. */
+function distinct(rows: readonly Row[]): Row[] {
+  const seen = new Set<string>();
+  return rows.filter((row) => {
+    const { text } = row.result();
+    if (text.trim() === '' || seen.has(text)) return false;
+    seen.add(text);
+    return true;
+  });
+}
+
+/** @throws engine.tooNarrow; the signal's reason */
+export async function* previewActions(
+  model: LoadedModel,
+  params: PreviewParams,
+  signal: AbortSignal,
+): Job<{ codes: CodePreview[] }> {
+  const tokens = tokensAt(model, params, params.tokens);
+  const ending: Ending = { maxTokens: params.tokens, cut: endOfLine };
+  let lease = yield* model.prefix.take(signal);
+  try {
+    const { logits, nextTokens } = outlookOf(yield* model.prefix.read(tokens, signal));
+    const codes = ranked(logits, new Set());
+    const p = probabilities(logits, 0, logits.length);
+    // After the token, it is the same which action it came from.
+    const rows = new Map<number, Row>();
+    const extended = new Map<number, Row>();
+    for (const [i, action] of codes.entries()) {
+      const token = nextTokens[action];
+      const row = rows.get(token) ?? new Row(model, ending);
+      if (!rows.has(token)) row.push(token, choiceOf(logits, action, new Set()));
+      rows.set(token, row);
+      if (i < params.extended) extended.set(token, row);
+    }
+    const going = [...extended.values()];
+    for (let at = 0; at < going.length; at += previewRows) {
+      if (at > 0) {
+        lease = yield* model.prefix.take(signal);
+        yield* model.prefix.read(tokens, signal);
+      }
+      const some = going.slice(at, at + previewRows);
+      yield* continueRows(model, some, new Set(), tokens.length + params.tokens, lease, signal);
+    }
+    const previews = codes.map((action) => ({
+      action,
+      label: model.labels[action],
+      probability: p[action],
+      text: rows.get(nextTokens[action])?.result().text ?? '',
+    }));
+    return { codes: previews };
+  } finally {
+    lease.release();
+  }
+}

@@ -1,0 +1,152 @@
+/** The engine: models, training runs and searches on one device, behind requests. A process of its own, but for tests. */
+import { complete as completeRequest, previewActions as previewRequest } from '../protocol/completion.ts';
+import type { FromEngine } from '../protocol/envelope.ts';
+import { loadModel, type ModelInfo, unloadModel } from '../protocol/model.ts';
+import { fitSpec, pauseRun, resumeRun, runEvent, startRun, stopRun } from '../protocol/runs.ts';
+import { type EngineStatus, engineStatusChanged, ping } from '../protocol/status.ts';
+import { complete, previewActions } from './complete.ts';
+import { engineErrors } from './errors.ts';
+import { estimateSpec } from './fit.ts';
+import { LoadedModel, type LoadOptions } from './loaded-model.ts';
+import { Responder } from './responder.ts';
+import { RunHost } from './run-host.ts';
+import { type Job, Scheduler } from './scheduler.ts';
+import { SearchHost } from './search-host.ts';
+
+/** How often the status is sent at most, in milliseconds. */
+const statusInterval = 250;
+
+export class Engine {
+  readonly scheduler = new Scheduler(() => this.changed());
+  private readonly responder: Responder;
+  private readonly runs: RunHost;
+  private readonly searches: SearchHost;
+  private model: LoadedModel | undefined;
+  /** Loading and unloading, one after the other. */
+  private loading: Promise<unknown> = Promise.resolve();
+  private tokensPerSecond: number | null = null;
+  private timer: NodeJS.Timeout | undefined;
+
+  /** @param send hands a message to the other side */
+  constructor(send: (message: FromEngine) => void) {
+    const responder = new Responder(send);
+    this.responder = responder;
+    this.runs = new RunHost(this.scheduler, (event) => responder.notify(runEvent, event));
+    this.searches = new SearchHost(this.scheduler, () => this.loaded(), responder);
+    responder.on(ping, async () => this.status);
+    responder.on(loadModel, (options) => this.load(options));
+    responder.on(unloadModel, async () => {
+      await this.unload();
+      return {};
+    });
+    responder.on(completeRequest, async (params, signal) => {
+      const { generated, ...result } = await this.interactive(signal, (model, own) => complete(model, params, own));
+      this.tokensPerSecond = (1000 * generated) / Math.max(1, result.milliseconds);
+      this.changed();
+      return result;
+    });
+    responder.on(previewRequest, (params, signal) =>
+      this.interactive(signal, (model, own) => previewActions(model, params, own)),
+    );
+    responder.on(startRun, async ({ specFile, stage, ...key }) => {
+      await this.runs.start(key, specFile, stage);
+      return {};
+    });
+    responder.on(resumeRun, async (key) => {
+      await this.runs.resume(key);
+      return {};
+    });
+    responder.on(pauseRun, async (key) => {
+      this.runs.pause(key);
+      return {};
+    });
+    responder.on(stopRun, async (key) => ({ step: await this.runs.stop(key) }));
+    responder.on(fitSpec, ({ specFile }) => estimateSpec(specFile));
+  }
+
+  /** Takes a message from the other side, whatever it is. */
+  receive(message: unknown): void {
+    this.responder.receive(message);
+  }
+
+  /** Saves and ends everything. */
+  async close(): Promise<void> {
+    clearTimeout(this.timer);
+    await this.scheduler.close(new DOMException('The engine is closing.', 'AbortError'));
+    await this.searches.close();
+    await this.unload();
+    clearTimeout(this.timer);
+  }
+
+  get status(): EngineStatus {
+    return {
+      model: this.model?.cola.folder ?? null,
+      device: this.model?.device.name ?? null,
+      lane: this.scheduler.lane,
+      memory: process.memoryUsage.rss(),
+      tokensPerSecond: this.tokensPerSecond,
+    };
+  }
+
+  /** Soon after something changed, and not more often than anybody can see. */
+  private changed(): void {
+    if (this.timer !== undefined) return;
+    this.timer = setTimeout(() => {
+      this.timer = undefined;
+      this.responder.notify(engineStatusChanged, this.status);
+    }, statusInterval);
+    this.timer.unref();
+  }
+
+  private loaded(): LoadedModel {
+    if (this.model === undefined) throw engineErrors.noModel();
+    return this.model;
+  }
+
+  private async load(options: LoadOptions): Promise<ModelInfo> {
+    return this.inOrder(async () => {
+      await this.drop();
+      this.model = await LoadedModel.load(options);
+      this.changed();
+      return this.model.info;
+    });
+  }
+
+  private unload(): Promise<void> {
+    return this.inOrder(() => this.drop());
+  }
+
+  /** The memory is free once the jobs that use the model have ended. */
+  private async drop(): Promise<void> {
+    const { model } = this;
+    this.model = undefined;
+    await this.searches.close();
+    await model?.release();
+    this.changed();
+  }
+
+  private inOrder<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.loading.then(work);
+    this.loading = turn.catch(() => {});
+    return turn;
+  }
+
+  /** Runs a job of the highest lane with the model, which stays in memory meanwhile. */
+  private async interactive<T>(
+    signal: AbortSignal,
+    make: (model: LoadedModel, signal: AbortSignal) => Job<T>,
+  ): Promise<T> {
+    await this.loading;
+    signal.throwIfAborted();
+    const model = this.loaded().retain();
+    const handle = this.scheduler.submit('interactive', (own) => make(model, own));
+    const cancel = () => handle.cancel(signal.reason);
+    signal.addEventListener('abort', cancel, { once: true });
+    try {
+      return await handle.done;
+    } finally {
+      signal.removeEventListener('abort', cancel);
+      await model.release();
+    }
+  }
+}

@@ -1,0 +1,111 @@
+/** The model that completes: its weights, a device, the steps it decodes with, and the text it has read. */
+import { Decoder } from '../cola/decoder.ts';
+import { ColaModel } from '../cola/model.ts';
+import { type Device, openDevice } from '../device/device.ts';
+import type { State } from '../device/program.ts';
+import { uploadWeights } from '../model/language-model.ts';
+import type { Tokenizer } from '../model/tokenizer.ts';
+import type { ModelInfo } from '../protocol/model.ts';
+import { engineErrors } from './errors.ts';
+import { readLabels } from './labels.ts';
+import { PrefixCache } from './prefix-cache.ts';
+import { type FillMarks, fillMarks } from './prompt.ts';
+
+/** Weights up to here are compiled into every program, which is faster; above, they are in memory once. */
+const compiledBytes = 256e6;
+/** Longest text the model is asked to read, in tokens. */
+const longestContext = 2048;
+
+export interface LoadOptions {
+  readonly folder: string;
+  readonly device: string;
+  readonly threads?: number | undefined;
+}
+
+export class LoadedModel {
+  private users = 1;
+
+  private constructor(
+    readonly cola: ColaModel,
+    readonly device: Device,
+    readonly tokenizer: Tokenizer,
+    readonly labels: readonly (string | null)[],
+    readonly marks: FillMarks | undefined,
+    /** Reads a single text, and says for every code which token it leads to. */
+    readonly head: Decoder,
+    /** Goes on with several texts at once. */
+    readonly tail: Decoder,
+    readonly prefix: PrefixCache,
+    private readonly live: State | undefined,
+  ) {}
+
+  /** @throws engine.noTokenizer, device.*, cola.*, and whatever loading the base throws */
+  static async load({ folder, device: name, threads }: LoadOptions): Promise<LoadedModel> {
+    const cola = await ColaModel.load(folder);
+    const { tokenizer } = cola.base;
+    if (tokenizer === undefined) throw engineErrors.noTokenizer(folder);
+    cola.require('world', 'policy');
+    const { device } = await openDevice(name, threads === undefined ? {} : { threads });
+    let bytes = 0;
+    for (const values of cola.allWeights.values()) bytes += values.byteLength;
+    const tensors = [...cola.base.tensors, ...cola.tensors];
+    const live = bytes > compiledBytes ? await uploadWeights(device, cola.allWeights, tensors) : undefined;
+    const options = live === undefined ? {} : { live: [live] };
+    const head = new Decoder(device, cola, { ...options, parts: { preview: true } });
+    const tail = new Decoder(device, cola, options);
+    const labels = readLabels(folder, cola.config.numCodes);
+    return new LoadedModel(
+      cola,
+      device,
+      tokenizer,
+      labels,
+      fillMarks(tokenizer),
+      head,
+      tail,
+      new PrefixCache(head),
+      live,
+    );
+  }
+
+  /** Longest sequence it is used for, in tokens. */
+  get context(): number {
+    return Math.min(this.cola.base.config.maxPositionEmbeddings, longestContext);
+  }
+
+  get info(): ModelInfo {
+    return {
+      folder: this.cola.folder,
+      device: this.device.name,
+      codes: this.cola.config.numCodes,
+      labels: [...this.labels],
+      context: this.context,
+      fillsIn: this.marks !== undefined,
+    };
+  }
+
+  /** Ids that end an answer: a model that fills in may also begin the next part. */
+  get endIds(): ReadonlySet<number> {
+    const { marks } = this;
+    return new Set([
+      ...this.cola.base.endIds,
+      ...(marks === undefined ? [] : [marks.prefix, marks.suffix, marks.middle]),
+    ]);
+  }
+
+  /** Keeps it in memory until `release`. */
+  retain(): this {
+    this.users++;
+    return this;
+  }
+
+  /** Frees everything once the last one has let go. */
+  async release(): Promise<void> {
+    this.users--;
+    if (this.users > 0) return;
+    this.prefix.dispose();
+    await this.head.dispose();
+    await this.tail.dispose();
+    this.live?.dispose();
+    await this.device.dispose();
+  }
+}

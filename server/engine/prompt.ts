@@ -1,0 +1,59 @@
+/** A place in a document as tokens: what of it the model reads, and in which order. */
+import type { Tokenizer } from '../model/tokenizer.ts';
+
+/** Ids of the marks of a model that fills in; undefined for one that does not. */
+export interface FillMarks {
+  readonly prefix: number;
+  readonly suffix: number;
+  readonly middle: number;
+}
+
+export function fillMarks(tokenizer: Tokenizer): FillMarks | undefined {
+  const [prefix, suffix, middle] = ['prefix', 'suffix', 'middle'].map((part) => tokenizer.idOf(`<|fim_${part}|>`));
+  return prefix === undefined || suffix === undefined || middle === undefined ? undefined : { prefix, suffix, middle };
+}
+
+/** What is cut off a long document goes in pieces of so many characters or tokens, so that the rest begins alike for many keystrokes. */
+const characterPiece = 4096;
+const tokenPiece = 256;
+/** No token of a text is longer on average. */
+const charactersPerToken = 8;
+/** Tokens of the suffix that are read. */
+const suffixRoom = 128;
+
+/** Drops pieces from the start until at most `limit` are left. */
+function cutStart(length: number, limit: number, piece: number): number {
+  const fitting = Math.min(piece, Math.ceil(limit / 2));
+  return length <= limit ? 0 : Math.ceil((length - limit) / fitting) * fitting;
+}
+
+/**
+ * @param room tokens there is room for; at least 1
+ * @returns at least one token
+ */
+export function promptTokens(
+  tokenizer: Tokenizer,
+  marks: FillMarks | undefined,
+  place: { readonly prefix: string; readonly suffix: string; readonly fill: boolean },
+  room: number,
+): number[] {
+  const { prefix } = place;
+  const fill = place.fill && marks !== undefined && place.suffix.trim() !== '' && room > 8;
+  const after = fill ? encode(tokenizer, place.suffix.slice(0, suffixRoom * charactersPerToken)) : [];
+  const suffix = after.slice(0, Math.min(suffixRoom, Math.floor(room / 4)));
+  const from = cutStart(prefix.length, room * charactersPerToken, characterPiece);
+  // Never between the halves of a character.
+  const whole = from > 0 && /[\udc00-\udfff]/.test(prefix[from]) ? from + 1 : from;
+  const start = [...tokenizer.encode('')];
+  const before = encode(tokenizer, prefix.slice(whole));
+  const limit = room - start.length - (fill ? suffix.length + 3 : 0);
+  const kept = before.slice(cutStart(before.length, Math.max(1, limit), tokenPiece));
+  const tokens = fill ? [...start, marks.prefix, ...kept, marks.suffix, ...suffix, marks.middle] : [...start, ...kept];
+  if (tokens.length > 0) return tokens;
+  // An empty document without a token to begin with: a line break says as little as there is to say.
+  return [...encode(tokenizer, '\n'), ...(tokenizer.eosId === undefined ? [] : [tokenizer.eosId])].slice(0, 1);
+}
+
+function encode(tokenizer: Tokenizer, text: string): number[] {
+  return [...tokenizer.encode(text, { addSpecialTokens: false })];
+}

@@ -1,0 +1,165 @@
+/** The training runs of the engine, each a job on the lane `train`. */
+import { ColaError } from '../errors.ts';
+import { toWire } from '../protocol/errors.ts';
+import type { RunEvent, RunKey, WireTrainEvent } from '../protocol/runs.ts';
+import { readSpec } from '../spec/document.ts';
+import type { RunSpec } from '../spec/schema.ts';
+import { RunView, runFolder } from '../store/run.ts';
+import { resumeRun, startRun, type TrainEvent } from '../train/job.ts';
+import { engineErrors } from './errors.ts';
+import type { JobHandle, Scheduler } from './scheduler.ts';
+import { inTurns, type Turn } from './turns.ts';
+
+interface Active {
+  readonly handle: JobHandle<unknown>;
+  paused: boolean;
+}
+
+type Work = (turn: Turn, signal: AbortSignal, onEvent: (event: TrainEvent) => void) => Promise<unknown>;
+
+const nameOf = ({ root, run }: RunKey) => runFolder(root, run);
+const stopped = (error: unknown) => error instanceof ColaError && error.id === 'train.stopped';
+
+export class RunHost {
+  private readonly active = new Map<string, Active>();
+
+  constructor(
+    private readonly scheduler: Scheduler,
+    private readonly tell: (event: RunEvent) => void,
+  ) {}
+
+  /**
+   * Starts a run, or one stage of its spec. Settles once the run exists.
+   *
+   * @throws engine.runActive, engine.noStage, spec.*, store.*, and whatever fails before the first step of it
+   */
+  async start(key: RunKey, specFile: string, stage: number | undefined): Promise<void> {
+    const { root, run: runId } = key;
+    const spec = stage === undefined ? readSpec(specFile) : stageOf(readSpec(specFile), stage);
+    await this.launch(key, (turn, signal, onEvent) => startRun({ root, runId, spec, specFile, signal, turn, onEvent }));
+  }
+
+  /** Lets a paused run go on, or continues one from its latest checkpoint. @throws engine.runActive, store.* */
+  async resume(key: RunKey): Promise<void> {
+    const active = this.active.get(nameOf(key));
+    if (active === undefined) {
+      const { root, run: runId } = key;
+      return this.launch(key, (turn, signal, onEvent) => resumeRun({ root, runId, signal, turn, onEvent }));
+    }
+    if (!active.paused) throw engineErrors.runActive(key.run);
+    active.paused = false;
+    active.handle.resume();
+    this.state(key, { kind: 'state', state: 'running' });
+  }
+
+  /** @throws engine.runNotActive */
+  pause(key: RunKey): void {
+    const active = this.find(key);
+    active.paused = true;
+    active.handle.pause();
+    this.state(key, { kind: 'state', state: 'paused' });
+  }
+
+  /** Saves the run and ends it. @returns step of its latest checkpoint. @throws engine.runNotActive */
+  async stop(key: RunKey): Promise<number | null> {
+    const { handle } = this.find(key);
+    handle.cancel(new DOMException('The run is stopped.', 'AbortError'));
+    await handle.done.catch(() => {});
+    try {
+      return RunView.view(nameOf(key)).latestCheckpoint()?.step ?? null;
+    } catch (error) {
+      // Stopped before there was anything to save.
+      if (error instanceof ColaError && error.id === 'store.noRun') return null;
+      throw error;
+    }
+  }
+
+  get count(): number {
+    return this.active.size;
+  }
+
+  private find(key: RunKey): Active {
+    const active = this.active.get(nameOf(key));
+    if (active === undefined) throw engineErrors.runNotActive(key.run);
+    return active;
+  }
+
+  private launch(key: RunKey, work: Work): Promise<void> {
+    const name = nameOf(key);
+    if (this.active.has(name)) throw engineErrors.runActive(key.run);
+    return new Promise((exists, refused) => {
+      let begun = false;
+      const onEvent = (event: TrainEvent) => {
+        // The first event follows the making of the run.
+        if (!begun) {
+          begun = true;
+          exists();
+          this.state(key, { kind: 'state', state: 'running' });
+        }
+        this.tell({ ...key, event: toWireEvent(event) });
+      };
+      const handle = this.scheduler.submit('train', (signal) => inTurns((turn) => work(turn, signal, onEvent)));
+      this.active.set(name, { handle, paused: false });
+      handle.done
+        .then(
+          () => this.state(key, { kind: 'state', state: 'done' }),
+          (error: unknown) => {
+            if (!begun) refused(error);
+            else this.state(key, endOf(error));
+          },
+        )
+        .finally(() => {
+          this.active.delete(name);
+          exists();
+        });
+    });
+  }
+
+  private state(key: RunKey, event: WireTrainEvent): void {
+    this.tell({ ...key, event });
+  }
+}
+
+function stageOf(spec: RunSpec, stage: number): RunSpec {
+  const { [stage]: only, length } = spec.stages;
+  if (only === undefined) throw engineErrors.noStage(stage, length);
+  return { ...spec, stages: [only] };
+}
+
+function endOf(error: unknown): WireTrainEvent {
+  const { message, remedy } = toWire(error);
+  return { kind: 'state', state: stopped(error) ? 'stopped' : 'failed', message, remedy };
+}
+
+/** JSON has no NaN and no infinity. */
+const finite = (value: number) => (Number.isFinite(value) ? value : null);
+const finiteAll = (values: Readonly<Record<string, number | readonly number[]>>) =>
+  Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [
+      name,
+      typeof value === 'number' ? finite(value) : value.map(finite),
+    ]),
+  );
+
+function toWireEvent(event: TrainEvent): WireTrainEvent {
+  switch (event.kind) {
+    case 'step':
+    case 'evaluation':
+      return { ...event, metrics: finiteAll(event.metrics) };
+    case 'samples': {
+      const samples = event.samples.map(({ parts, reward, actions, ...rest }) => ({
+        ...rest,
+        actions: [...actions],
+        ...(reward === undefined ? {} : { reward: finite(reward) }),
+        ...(parts === undefined
+          ? {}
+          : { parts: Object.fromEntries(Object.entries(parts).map(([name, value]) => [name, finite(value)])) }),
+      }));
+      return { ...event, samples };
+    }
+    case 'device':
+      return { ...event, attempts: [...event.attempts] };
+    default:
+      return event;
+  }
+}

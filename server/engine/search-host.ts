@@ -1,0 +1,205 @@
+/** The searches of the engine. Each is on disk too, so that it is found again after a crash, a reload or a new model. */
+import { existsSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { toWire } from '../protocol/errors.ts';
+import {
+  closeSearch,
+  extendSearch,
+  forceAction,
+  inspectNode,
+  markNode,
+  pauseSearch,
+  type SearchKey,
+  scoreNode,
+  searchEvent,
+  searchNodes,
+  searchSimulations,
+  startSearch,
+} from '../protocol/search.ts';
+import { engineErrors } from './errors.ts';
+import type { LoadedModel } from './loaded-model.ts';
+import type { Responder } from './responder.ts';
+import type { Job, JobHandle, Scheduler } from './scheduler.ts';
+import { SearchSession, searchFile } from './search-session.ts';
+import { inTurns } from './turns.ts';
+
+/** Progress is told, and the file written, at most so often, in milliseconds. */
+const tellInterval = 100;
+const saveInterval = 10_000;
+/** Most nodes or simulations in one answer. */
+const pageSize = 20_000;
+
+interface Open {
+  readonly session: SearchSession;
+  handle?: JobHandle<void>;
+}
+
+const nameOf = ({ root, search }: SearchKey) => searchFile({ root, search });
+const keyOf = ({ root, search }: SearchKey): SearchKey => ({ root, search });
+const abort = () => new DOMException('The search is paused.', 'AbortError');
+
+export class SearchHost {
+  private readonly open = new Map<string, Promise<Open>>();
+
+  constructor(
+    private readonly scheduler: Scheduler,
+    /** @throws engine.noModel */
+    private readonly model: () => LoadedModel,
+    private readonly responder: Responder,
+  ) {
+    responder.on(startSearch, async ({ prompt, row, reward, options, ...key }) => {
+      await this.start(key, (model) => SearchSession.create(key, { prompt, row, reward }, options, model));
+      return {};
+    });
+    responder.on(extendSearch, async ({ simulations, ...key }) => {
+      this.extend(await this.find(key), simulations);
+      return {};
+    });
+    responder.on(pauseSearch, async (key) => {
+      await halt(await this.find(key));
+      return {};
+    });
+    responder.on(closeSearch, async (key) => {
+      await this.drop(nameOf(key));
+      return {};
+    });
+    responder.on(forceAction, ({ node, action, ...key }) =>
+      this.steer(key, async ({ search }) => {
+        const child = await search.childFor(node, action);
+        search.force(child);
+        return { node: child };
+      }),
+    );
+    responder.on(markNode, ({ node, mark, ...key }) =>
+      this.steer(key, async ({ search }) => {
+        search[mark](node);
+        return {};
+      }),
+    );
+    responder.on(scoreNode, ({ node, score, ...key }) =>
+      this.steer(key, async ({ search }) => {
+        search.score(node, score);
+        return {};
+      }),
+    );
+    responder.on(inspectNode, async ({ node, ...key }) => {
+      const { session } = await this.find(key);
+      return this.interactive(() => session.inspect(node));
+    });
+    responder.on(searchNodes, async ({ from, to, ...key }) => {
+      const { session } = await this.find(key);
+      const { tree, log } = session.search;
+      const nodes = page(from, to, tree.count).map((id) => session.node(id));
+      return { count: tree.count, simulations: log.count, nodes };
+    });
+    responder.on(searchSimulations, async ({ from, to, ...key }) => {
+      const { session } = await this.find(key);
+      const { count } = session.search.log;
+      return { count, simulations: page(from, to, count).map((order) => session.simulation(order)) };
+    });
+  }
+
+  /** Frees all searches; their files stay. */
+  async close(): Promise<void> {
+    await Promise.all([...this.open.keys()].map((name) => this.drop(name)));
+  }
+
+  private async start(key: SearchKey, create: (model: LoadedModel) => Promise<SearchSession>): Promise<void> {
+    const name = nameOf(key);
+    if (this.open.has(name) || existsSync(name)) throw engineErrors.searchExists(key.search);
+    await mkdir(dirname(name), { recursive: true });
+    const { session } = await this.remember(name, () => create(this.model()));
+    await session.save();
+  }
+
+  /** The search, read from its file where it is not in memory. */
+  private find(key: SearchKey): Promise<Open> {
+    const name = nameOf(key);
+    return this.open.get(name) ?? this.remember(name, () => SearchSession.load(keyOf(key), this.model()));
+  }
+
+  private remember(name: string, make: () => Promise<SearchSession>): Promise<Open> {
+    const opening = (async (): Promise<Open> => ({ session: await make() }))();
+    this.open.set(name, opening);
+    opening.catch(() => this.open.delete(name));
+    return opening;
+  }
+
+  private async drop(name: string): Promise<void> {
+    const opening = this.open.get(name);
+    if (opening === undefined) return;
+    this.open.delete(name);
+    const open = await opening.catch(() => undefined);
+    if (open === undefined) return;
+    await halt(open);
+    await open.session.dispose();
+  }
+
+  private extend(open: Open, simulations: number): void {
+    const { session } = open;
+    if (open.handle !== undefined && open.handle.state !== 'ended') return;
+    const handle = this.scheduler.submit('search', (signal) => this.drive(session, simulations, signal));
+    open.handle = handle;
+    handle.done.catch((error: unknown) => {
+      if (error instanceof DOMException) return this.responder.notify(searchEvent, session.progress('cancelled'));
+      const { message, remedy } = toWire(error);
+      this.responder.notify(searchEvent, { ...session.progress('failed'), message, remedy });
+    });
+  }
+
+  private async *drive(session: SearchSession, simulations: number, signal: AbortSignal): Job<void> {
+    const events = session.search.run({ simulations }, signal);
+    let told = 0;
+    let saved = performance.now();
+    try {
+      for (;;) {
+        const next = await events.next();
+        if (next.done === true) {
+          await session.save();
+          this.responder.notify(searchEvent, session.progress(next.value));
+          return;
+        }
+        const now = performance.now();
+        if (next.value.kind === 'simulated' && now - told > tellInterval) {
+          told = now;
+          this.responder.notify(searchEvent, session.progress(null));
+        }
+        if (now - saved > saveInterval) {
+          await session.save();
+          saved = now;
+        }
+        yield;
+      }
+    } catch (error) {
+      // The tree so far is whole.
+      await session.save();
+      throw error;
+    }
+  }
+
+  /** What a person does to the tree: done between steps, and kept on disk. */
+  private async steer<T>(key: SearchKey, change: (session: SearchSession) => Promise<T>): Promise<T> {
+    const { session, handle } = await this.find(key);
+    const result = await this.interactive(() => change(session));
+    await session.save();
+    const running = handle !== undefined && handle.state !== 'ended';
+    this.responder.notify(searchEvent, session.progress(running ? null : 'cancelled'));
+    return result;
+  }
+
+  private interactive<T>(work: () => Promise<T>): Promise<T> {
+    return this.scheduler.submit('interactive', () => inTurns(work)).done;
+  }
+}
+
+/** Ends what runs; settles when it stands. */
+async function halt({ handle }: Open): Promise<void> {
+  handle?.cancel(abort());
+  await handle?.done.catch(() => {});
+}
+
+function page(from: number, to: number | undefined, count: number): number[] {
+  const end = Math.min(to ?? count, count, from + pageSize);
+  return Array.from({ length: Math.max(0, end - from) }, (_, i) => from + i);
+}

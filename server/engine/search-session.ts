@@ -1,0 +1,197 @@
+/** One search with what it needs: the model, the reward, and its file. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { probabilities } from '../model/sampling.ts';
+import type { ResultOf } from '../protocol/request.ts';
+import type { inspectNode, SearchEvent, SearchKey, TreeNode } from '../protocol/search.ts';
+import { createReward, type Reward, type RewardSpec } from '../rewards/index.ts';
+import { type Branch, BranchedModel } from '../search/branches.ts';
+import { rewardJudge } from '../search/judge.ts';
+import type { SearchOptions } from '../search/options.ts';
+import { parseSearchOptions } from '../search/options.ts';
+import { Search } from '../search/search.ts';
+import type { Simulation } from '../search/simulations.ts';
+import { parseSnapshot, restoreSearch, takeSnapshot } from '../search/snapshot.ts';
+import { flag } from '../search/tree.ts';
+import { writeFileAtomic } from '../store/atomic.ts';
+import { firstIssue } from '../store/issue.ts';
+import { engineErrors } from './errors.ts';
+import type { LoadedModel } from './loaded-model.ts';
+
+const fileSchema = z.object({
+  prompt: z.string(),
+  row: z.record(z.string(), z.unknown()),
+  reward: z.unknown(),
+  /** Folder of the model it was made with. */
+  model: z.string(),
+  search: z.unknown(),
+});
+
+/** What a search is about. */
+export interface Subject {
+  readonly prompt: string;
+  readonly row: Readonly<Record<string, unknown>>;
+  readonly reward: unknown;
+}
+
+/** Where a search lies on disk. */
+export function searchFile({ root, search }: SearchKey): string {
+  return join(root, '.cola', 'searches', `${search}.json`);
+}
+
+const finite = (value: number) => (Number.isFinite(value) ? value : null);
+
+export class SearchSession {
+  private constructor(
+    readonly key: SearchKey,
+    readonly subject: Subject,
+    readonly search: Search<Branch>,
+    private readonly model: LoadedModel,
+    private readonly branches: BranchedModel,
+    private readonly reward: Reward,
+  ) {}
+
+  /** @throws search.*, rewards.* */
+  static async create(key: SearchKey, subject: Subject, settings: unknown, model: LoadedModel): Promise<SearchSession> {
+    const options = parseSearchOptions(settings);
+    const prompt = [...model.tokenizer.encode(subject.prompt)];
+    return SearchSession.open(key, subject, options, prompt.length, model, (branches, judge) => {
+      return new Search(branches, prompt, judge, options);
+    });
+  }
+
+  /** @throws engine.noSearch, engine.searchFile, search.*, rewards.* */
+  static async load(key: SearchKey, model: LoadedModel): Promise<SearchSession> {
+    const file = searchFile(key);
+    let text: string;
+    try {
+      text = await readFile(file, 'utf8');
+    } catch {
+      throw engineErrors.noSearch(file);
+    }
+    let json: unknown;
+    try {
+      json = JSON.parse(text);
+    } catch (error) {
+      throw engineErrors.searchFile(file, error instanceof Error ? error.message : String(error));
+    }
+    const parsed = fileSchema.safeParse(json);
+    if (!parsed.success) {
+      const { path, detail } = firstIssue(parsed.error);
+      throw engineErrors.searchFile(file, `${path}: ${detail}`);
+    }
+    const snapshot = parseSnapshot(parsed.data.search, file);
+    const { options, prompt } = snapshot;
+    return SearchSession.open(key, parsed.data, options, prompt.length, model, (branches, judge) =>
+      restoreSearch(snapshot, branches, judge),
+    );
+  }
+
+  private static async open(
+    key: SearchKey,
+    subject: Subject,
+    options: SearchOptions,
+    promptTokens: number,
+    model: LoadedModel,
+    make: (branches: BranchedModel, judge: ReturnType<typeof rewardJudge>) => Search<Branch>,
+  ): Promise<SearchSession> {
+    const rows = Math.max(options.breadth, options.root_breadth ?? 1, options.batch);
+    // Its form is checked when it is made.
+    const reward = await createReward(subject.reward as RewardSpec, key.root);
+    const branches = new BranchedModel(model.device, model.cola, { tokens: promptTokens + options.max_new, rows });
+    try {
+      const text = (tokens: readonly number[]) => decode(model, tokens, true);
+      const search = make(branches, rewardJudge(reward, text, { prompt: subject.prompt, row: subject.row }));
+      return new SearchSession(key, subject, search, model.retain(), branches, reward);
+    } catch (error) {
+      await branches.dispose();
+      await reward.close();
+      throw error;
+    }
+  }
+
+  /** @throws store.cannotWrite */
+  async save(): Promise<void> {
+    const { prompt, row, reward } = this.subject;
+    const json = { prompt, row, reward, model: this.model.cola.folder, search: takeSnapshot(this.search) };
+    await writeFileAtomic(searchFile(this.key), `${JSON.stringify(json)}\n`);
+  }
+
+  /** How far it is. */
+  progress(end: SearchEvent['end']): SearchEvent {
+    const { search, key } = this;
+    const { tree, log } = search;
+    const best = search.best();
+    return {
+      ...key,
+      simulations: log.count,
+      nodes: tree.count,
+      best: best === undefined ? null : { node: best.node, value: best.value },
+      rootValue: tree.N[0] === 0 ? null : finite(tree.W[0] / tree.N[0]),
+      end,
+    };
+  }
+
+  node(id: number): TreeNode {
+    const { tree } = this.search;
+    return {
+      id,
+      parent: tree.parent[id],
+      text: decode(this.model, tree.edgeTokens(id), false),
+      actions: Array.from(tree.edgeActions(id)),
+      visits: tree.N[id],
+      q: tree.N[id] === 0 ? null : finite(tree.W[id] / tree.N[id]),
+      prior: finite(tree.prior[id]),
+      value: finite(tree.value[id]),
+      reward: finite(tree.reward[id]),
+      score: finite(tree.score[id]),
+      terminal: tree.has(id, flag.terminal),
+      banned: tree.has(id, flag.banned),
+      forced: tree.has(id, flag.forced),
+      unscored: tree.has(id, flag.unscored),
+      born: tree.born[id],
+    };
+  }
+
+  simulation(order: number) {
+    const { node, value, reward, parts, noScore, actions, tokens }: Simulation = this.search.log.at(order);
+    const text = decode(this.model, tokens, true);
+    return { order, node, value, reward, parts: { ...parts }, noScore, text, actions: [...actions] };
+  }
+
+  /** @throws search.node */
+  async inspect(node: number): Promise<ResultOf<typeof inspectNode>> {
+    const outlook = await this.search.inspect(node);
+    const { tree } = this.search;
+    const { labels } = this.model;
+    const children = new Map(tree.childrenOf(node).map((child) => [tree.firstAction(child), child]));
+    const visits = [...children.values()].reduce((sum, child) => sum + tree.N[child], 0);
+    const p = probabilities(outlook.policy, 0, outlook.policy.length);
+    const codes = Array.from(p.keys(), (action) => {
+      const child = children.get(action) ?? null;
+      const q = child !== null && tree.N[child] > 0 ? tree.W[child] / tree.N[child] : outlook.q?.[action];
+      return {
+        action,
+        label: labels[action],
+        probability: p[action],
+        text: decode(this.model, [outlook.nextTokens[action]], false),
+        q: q === undefined ? null : finite(q),
+        child,
+        share: child === null || visits === 0 ? 0 : tree.N[child] / visits,
+      };
+    });
+    codes.sort((a, b) => b.probability - a.probability || a.action - b.action);
+    return { value: outlook.value === undefined ? null : finite(outlook.value), codes };
+  }
+
+  async dispose(): Promise<void> {
+    await this.branches.dispose();
+    await this.reward.close();
+    await this.model.release();
+  }
+}
+
+function decode({ tokenizer }: LoadedModel, tokens: ArrayLike<number>, skipSpecialTokens: boolean): string {
+  return tokenizer.decode(tokens, { skipSpecialTokens, continuation: true });
+}

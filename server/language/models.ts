@@ -1,0 +1,63 @@
+/** Which models there are: the one in the box, those in the folders of a workspace, and those that runs made. */
+import { existsSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ColaError } from '../errors.ts';
+import type { listModels } from '../protocol/model.ts';
+import type { ResultOf } from '../protocol/request.ts';
+import { resolveModel } from '../spec/paths.ts';
+import { listRuns } from '../store/run.ts';
+
+type Listed = ResultOf<typeof listModels>['models'][number];
+
+const builtin = 'builtin:nano';
+/** Folders looked into, and how deep: a list is not worth a walk through a whole disk. */
+const mostFolders = 2000;
+const depth = 3;
+const skipped = /^(\.|node_modules$)/;
+
+const isLatent = (folder: string) => existsSync(join(folder, 'cola.json'));
+
+export async function findModels(roots: readonly string[]): Promise<Listed[]> {
+  const models: Listed[] = [];
+  const add = (folder: string, source: Listed['source'], name = folder) =>
+    models.push({ name, folder, latent: isLatent(folder), source });
+  try {
+    add(resolveModel(builtin, ''), 'builtin', builtin);
+  } catch (error) {
+    // An installation without its model still lists the others.
+    if (!(error instanceof ColaError)) throw error;
+  }
+  for (const root of roots) {
+    for (const folder of await modelFolders(root)) add(folder, 'workspace');
+    for (const { path } of listRuns(root)) {
+      for (const name of ['model', 'best']) {
+        if (existsSync(join(path, name, 'config.json'))) add(join(path, name), 'run');
+      }
+    }
+  }
+  return models;
+}
+
+async function modelFolders(root: string): Promise<string[]> {
+  const found: string[] = [];
+  let level = [root];
+  let seen = 0;
+  for (let down = 0; down <= depth && seen < mostFolders; down++) {
+    const below: string[] = [];
+    for (const folder of level.slice(0, mostFolders - seen)) {
+      seen++;
+      const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+      const names = new Set(entries.map(({ name }) => name));
+      const weights = [...names].some((name) => /^model.*\.safetensors(\.index\.json)?$/.test(name));
+      if (names.has('cola.json') || (names.has('config.json') && weights)) found.push(folder);
+      else {
+        for (const entry of entries) {
+          if (entry.isDirectory() && !skipped.test(entry.name)) below.push(join(folder, entry.name));
+        }
+      }
+    }
+    level = below;
+  }
+  return found;
+}

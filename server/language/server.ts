@@ -1,0 +1,212 @@
+/** The language server: run specs, and the way from the editor to the engine. It computes nothing itself. */
+import {
+  type CancellationToken,
+  type Connection,
+  type InitializeParams,
+  type InitializeResult,
+  LSPErrorCodes,
+  ResponseError,
+} from 'vscode-languageserver';
+import type { EngineEntry } from '../engine/link.ts';
+import { Supervisor } from '../engine/supervisor.ts';
+import { ColaError } from '../errors.ts';
+import { complete, previewActions } from '../protocol/completion.ts';
+import { protocolErrors, toWire } from '../protocol/errors.ts';
+import { type ServerOptions, serverOptions } from '../protocol/initialize.ts';
+import { listModels, loadModel, unloadModel } from '../protocol/model.ts';
+import type { NotificationType, ParamsOf, ReceivedOf, RequestType, ResultOf } from '../protocol/request.ts';
+import { fitSpec, listRuns, pauseRun, resumeRun, runEvent, startRun, stopRun } from '../protocol/runs.ts';
+import {
+  closeSearch,
+  extendSearch,
+  forceAction,
+  inspectNode,
+  markNode,
+  pauseSearch,
+  scoreNode,
+  searchNodes,
+  searchSimulations,
+  startSearch,
+} from '../protocol/search.ts';
+import {
+  type EngineStatus,
+  engineStatus,
+  engineStatusChanged,
+  getStatus,
+  notice,
+  restartEngine,
+  type Status,
+  statusChanged,
+} from '../protocol/status.ts';
+import { resolveModel } from '../spec/paths.ts';
+import { firstIssue } from '../store/issue.ts';
+import { serverErrors } from './errors.ts';
+import { findModels } from './models.ts';
+import { RunList } from './run-list.ts';
+import { connectSpecs, specCapabilities } from './spec-features.ts';
+
+const off: EngineStatus = { model: null, device: null, lane: null, memory: 0, tokensPerSecond: null };
+
+export class LanguageServer {
+  private options: ServerOptions = serverOptions.parse({});
+  private supervisor: Supervisor | undefined;
+  private engine: EngineStatus = off;
+  private readonly runs = new RunList();
+
+  /** @param entry of the engine that comes with the server */
+  constructor(
+    private readonly connection: Connection,
+    private readonly entry: EngineEntry,
+  ) {
+    connection.onInitialize((params) => this.initialize(params));
+    connection.onShutdown(() => this.supervisor?.close());
+    connectSpecs(connection, (specFile) => this.ask(fitSpec, { specFile }));
+    this.answer(getStatus, async () => this.status);
+    this.answer(restartEngine, async () => {
+      await this.keeper.restart();
+      return {};
+    });
+    this.answer(listModels, async ({ roots }) => ({ models: await findModels(roots) }));
+    this.answer(listRuns, async ({ roots }) => ({ runs: this.runs.list(roots) }));
+    this.answer(loadModel, (params, signal) => this.ask(loadModel, resolved(params), signal));
+    for (const type of [unloadModel, pauseRun, stopRun, fitSpec, pauseSearch, closeSearch]) this.forward(type);
+    for (const type of [complete, previewActions]) this.forward(type, () => this.needModel());
+    // Rewards may be code of the folder.
+    for (const type of [startRun, resumeRun]) this.forward(type, async () => this.needTrust('A training run'));
+    const searches = [
+      startSearch,
+      extendSearch,
+      forceAction,
+      markNode,
+      scoreNode,
+      inspectNode,
+      searchNodes,
+      searchSimulations,
+    ];
+    for (const type of searches) {
+      this.forward(type, async () => {
+        this.needTrust('A search');
+        await this.needModel();
+      });
+    }
+  }
+
+  private initialize({ initializationOptions }: InitializeParams): InitializeResult {
+    const parsed = serverOptions.safeParse(initializationOptions ?? {});
+    if (!parsed.success) {
+      const { path, detail } = firstIssue(parsed.error);
+      throw toResponse(protocolErrors.params('initialize', path, detail));
+    }
+    this.options = parsed.data;
+    return { capabilities: specCapabilities, serverInfo: { name: 'CoLA Studio' } };
+  }
+
+  /** Made on first use: an editor that only edits needs no engine. */
+  private get keeper(): Supervisor {
+    this.supervisor ??= new Supervisor({
+      entry: this.options.engine ?? this.entry,
+      idleSeconds: 60 * this.options.idleMinutes,
+      onNotification: (method, params) => this.notified(method, params),
+      onState: (state) => {
+        if (state !== 'ready') this.engine = off;
+        this.tellStatus();
+      },
+      onNotice: (said) => this.tell(notice, said),
+      log: (text) => this.connection.console.log(text),
+    });
+    return this.supervisor;
+  }
+
+  private get status(): Status {
+    const engine = this.supervisor?.state ?? 'off';
+    const health = engine === 'failed' ? 'error' : engine === 'restarting' ? 'warning' : 'ok';
+    const messages = {
+      off: '',
+      ready: '',
+      starting: 'The engine is starting.',
+      restarting: 'The engine stopped and is being started again.',
+      failed: 'The engine does not start. Run "CoLA: Restart Server".',
+    };
+    const quiescent = this.engine.lane === null && !this.runs.busy && engine !== 'starting' && engine !== 'restarting';
+    return { ...this.engine, engine, health, quiescent, message: messages[engine] };
+  }
+
+  private notified(method: string, params: unknown): void {
+    if (method === engineStatusChanged.method) {
+      const parsed = engineStatus.safeParse(params);
+      if (parsed.success) this.engine = parsed.data;
+      this.tellStatus();
+      return;
+    }
+    if (method === runEvent.method) {
+      const parsed = runEvent.params.safeParse(params);
+      if (parsed.success) this.runs.note(parsed.data);
+    }
+    void this.connection.sendNotification(method, params);
+  }
+
+  private tellStatus(): void {
+    this.tell(statusChanged, this.status);
+  }
+
+  private tell<T extends NotificationType>(type: T, params: ParamsOf<T>): void {
+    void this.connection.sendNotification(type.method, params);
+  }
+
+  private ask<T extends RequestType>(type: T, params: ParamsOf<T>, signal?: AbortSignal): Promise<ResultOf<T>> {
+    return this.keeper.request(type, params, signal);
+  }
+
+  private needTrust(what: string): void {
+    if (!this.options.trusted) throw serverErrors.untrusted(what);
+  }
+
+  /** Until somebody chooses one, the model of the settings. */
+  private async needModel(): Promise<void> {
+    if (this.keeper.model !== undefined) return;
+    const { model: folder, device, threads } = this.options;
+    await this.ask(loadModel, resolved({ folder, device, threads }));
+  }
+
+  /** Passes a request on to the engine. */
+  private forward<T extends RequestType>(type: T, before: () => Promise<void> = async () => {}): void {
+    this.answer(type, async (params, signal) => {
+      await before();
+      return this.ask(type, params as ParamsOf<T>, signal);
+    });
+  }
+
+  private answer<T extends RequestType>(
+    type: T,
+    handler: (params: ReceivedOf<T>, signal: AbortSignal) => Promise<ResultOf<T>>,
+  ): void {
+    this.connection.onRequest(type.method, async (params: unknown, token: CancellationToken) => {
+      const controller = new AbortController();
+      const cancelled = token.onCancellationRequested(() => controller.abort(protocolErrors.cancelled()));
+      try {
+        const parsed = type.params.safeParse(params ?? {});
+        if (!parsed.success) {
+          const { path, detail } = firstIssue(parsed.error);
+          throw protocolErrors.params(type.method, path, detail);
+        }
+        return await handler(parsed.data as ReceivedOf<T>, controller.signal);
+      } catch (error) {
+        if (!(error instanceof ColaError)) this.connection.console.error(String(error));
+        return toResponse(error);
+      } finally {
+        cancelled.dispose();
+      }
+    });
+  }
+}
+
+function resolved<T extends { readonly folder: string }>(params: T): T {
+  return { ...params, folder: resolveModel(params.folder, '') };
+}
+
+/** The error as the protocol has it: the sentence as message, identifier and remedy as data. */
+function toResponse(error: unknown): ResponseError<{ id: string; remedy: string }> {
+  const { id, message, remedy } = toWire(error);
+  const code = id === 'protocol.cancelled' ? LSPErrorCodes.RequestCancelled : LSPErrorCodes.RequestFailed;
+  return new ResponseError(code, message, { id, remedy });
+}

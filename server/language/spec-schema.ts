@@ -1,0 +1,116 @@
+/** The schema of run specs, asked by path: what a setting means, which keys and values a place takes. */
+import { z } from 'zod';
+import { unwrap } from '../spec/issues.ts';
+import { rewardSpec } from '../spec/reward.ts';
+import { runSpec } from '../spec/schema.ts';
+import type { StageName } from '../spec/settings.ts';
+import type { Path } from './yaml-place.ts';
+
+export const stageNotes: Readonly<Record<StageName, string>> = {
+  pretrain: 'Trains all weights of a base model on text.',
+  control: 'Stage 1: learns the latent actions, with inverse dynamics and a world model, while the base is frozen.',
+  clone: 'Stage 1: the policy learns to take the actions that the inverse dynamics sees in text.',
+  guide: 'Stage 2: fine-tunes the base under the guidance of actions, so that it follows them.',
+  reinforce: 'Stage 3: reinforcement learning of the policy over latent actions; the base does not change.',
+  tokens: 'The baseline without latent actions: fine-tuning or reinforcement of the base over tokens.',
+  q: 'Learns Q(s, a) of latent actions from rollouts, for search with MCTS-Q.',
+};
+
+/** Data that is a task and not a file. */
+export const taskNames = ['countdown', 'arithmetic'] as const;
+const dataKeys: ReadonlySet<string | number> = new Set(['data', 'prompts', 'held_out']);
+
+/** A schema and its options, if it is a union, without what is wrapped around them. */
+function options(schema: z.ZodType): z.ZodType[] {
+  const inner = unwrap(schema);
+  return inner instanceof z.ZodUnion ? (inner.options as readonly z.ZodType[]).flatMap(options) : [inner];
+}
+
+/** Every schema a value at the path may have to fit; still wrapped, so that notes and defaults are there. */
+export function schemasAt(path: Path): z.ZodType[] {
+  let at: z.ZodType[] = [runSpec];
+  for (const part of path) {
+    at = at.flatMap(options).flatMap((schema) => {
+      if (schema instanceof z.ZodObject && typeof part === 'string') {
+        const inner = Object.hasOwn(schema.shape, part) ? (schema.shape[part] as z.ZodType) : undefined;
+        return inner === undefined ? [] : [inner];
+      }
+      return schema instanceof z.ZodArray && typeof part === 'number' ? [schema.element as z.ZodType] : [];
+    });
+  }
+  return at;
+}
+
+export interface KeyNote {
+  readonly name: string;
+  readonly schema: z.ZodType;
+  readonly required: boolean;
+}
+
+/** Keys that a mapping at the path may have. */
+export function keysAt(path: Path): KeyNote[] {
+  const keys = new Map<string, KeyNote>();
+  for (const schema of schemasAt(path).flatMap(options)) {
+    if (!(schema instanceof z.ZodObject)) continue;
+    for (const [name, inner] of Object.entries(schema.shape as Record<string, z.ZodType>)) {
+      if (!keys.has(name)) keys.set(name, { name, schema: inner, required: !inner.safeParse(undefined).success });
+    }
+  }
+  return [...keys.values()];
+}
+
+/** Words that a value at the path may be. */
+export function valuesAt(path: Path): string[] {
+  const values = schemasAt(path)
+    .flatMap(options)
+    .flatMap((schema) => {
+      if (schema instanceof z.ZodEnum) return schema.options.map(String);
+      if (schema instanceof z.ZodLiteral) return [...schema.values].map(String);
+      return schema instanceof z.ZodBoolean ? ['true', 'false'] : [];
+    });
+  const last = path[path.length - 1];
+  if (dataKeys.has(last)) values.push(...taskNames);
+  if (path.length === 1 && last === 'model') values.push('builtin:nano');
+  return [...new Set(values)];
+}
+
+/** Whether a value at the path is one of the stages. */
+export const isStage = (path: Path) => path.length === 2 && path[0] === 'stages' && typeof path[1] === 'number';
+
+const notesSchema = z.looseObject({
+  description: z.string().optional(),
+  unit: z.string().optional(),
+  paper: z.string().optional(),
+});
+
+/** What a value of this schema is, in two or three words. */
+export function typeOf(schema: z.ZodType): string {
+  if (unwrap(schema) === unwrap(rewardSpec)) return 'a reward';
+  const names = options(schema).map((option) => {
+    if (option instanceof z.ZodEnum) return option.options.map(String).join(' | ');
+    if (option instanceof z.ZodLiteral) return [...option.values].map(String).join(' | ');
+    if (option instanceof z.ZodNumber) return option.format === 'safeint' ? 'integer' : 'number';
+    if (option instanceof z.ZodBoolean) return 'true | false';
+    if (option instanceof z.ZodArray) return 'list';
+    return option instanceof z.ZodObject ? 'settings' : 'text';
+  });
+  return [...new Set(names)].join(' | ');
+}
+
+/** The default of a setting as it would be written; undefined where there is none. */
+export function defaultOf(schema: z.ZodType): string | undefined {
+  if (!(schema instanceof z.ZodDefault)) return undefined;
+  const { defaultValue } = schema.def;
+  return typeof defaultValue === 'string' ? defaultValue : JSON.stringify(defaultValue);
+}
+
+/** Meaning, type, unit, default and the paper's value of a setting, as Markdown. */
+export function describeSetting(name: string, schema: z.ZodType): string {
+  const { description, unit, paper } = notesSchema.safeParse(schema.meta() ?? {}).data ?? {};
+  const facts = [
+    `Takes: ${typeOf(schema)}${unit === undefined ? '' : `, in ${unit}`}`,
+    ...(defaultOf(schema) === undefined ? [] : [`Default: \`${defaultOf(schema)}\``]),
+    ...(paper === undefined ? [] : [`Paper: ${paper}`]),
+  ];
+  return [`**${name}**${description === undefined ? '' : `: ${description}`}`, facts.join('  \n')].join('\n\n');
+}

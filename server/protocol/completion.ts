@@ -1,0 +1,90 @@
+/** Completion by latent actions, and what every action would do. */
+import { z } from 'zod';
+import { request } from './request.ts';
+
+const code = z.int().nonnegative();
+
+/** What a person asks of the actions. */
+export const actionControl = z.discriminatedUnion('mode', [
+  z.strictObject({ mode: z.literal('free') }),
+  /** The first action is this one. */
+  z.strictObject({ mode: z.literal('pinned'), action: code }),
+  /** The first actions are these. */
+  z.strictObject({ mode: z.literal('sequence'), actions: z.array(code).min(1).max(256) }),
+  /** Never one of these. */
+  z.strictObject({ mode: z.literal('banned'), actions: z.array(code).max(4096) }),
+]);
+export type ActionControl = z.infer<typeof actionControl>;
+
+const text = z.string().max(4_000_000);
+
+const place = {
+  /** Text before the cursor. */
+  prefix: text,
+  /** Text behind the cursor; used where the model can fill in. */
+  suffix: text.default(''),
+  /** Whether to fill in, where the tokenizer has the marks for it. */
+  fill: z.boolean().default(true),
+};
+
+export const completionParams = z.strictObject({
+  ...place,
+  alternatives: z.int().min(1).max(16).default(1),
+  /** Longest completion, in tokens. */
+  maxTokens: z.int().min(1).max(512).default(48),
+  /** Up to the end of the block instead of the line. */
+  multiline: z.boolean().default(false),
+  control: actionControl.default({ mode: 'free' }),
+});
+export type CompletionParams = z.output<typeof completionParams>;
+
+const chosen = z.object({ action: code, label: z.string().nullable(), probability: z.number() });
+
+/** A token, and the action it came from. */
+export const actionToken = chosen.extend({
+  text: z.string(),
+  /** The action that was next in line, other than the one taken; null where there is only one code. */
+  runnerUp: chosen.nullable(),
+});
+export type ActionToken = z.infer<typeof actionToken>;
+
+export const alternative = z.object({
+  text: z.string(),
+  /** Joined, their texts are `text`. */
+  tokens: z.array(actionToken),
+  /** `line`, `block`: it was cut where the line or the block ended. */
+  finish: z.enum(['end', 'line', 'block', 'length']),
+});
+export type Alternative = z.infer<typeof alternative>;
+
+export const complete = request(
+  'cola/complete',
+  completionParams,
+  z.object({
+    /** Most probable first action first; their texts differ. */
+    alternatives: z.array(alternative),
+    /** Tokens of the document that the model read, and those of them it knew from before. */
+    promptTokens: z.int(),
+    reusedTokens: z.int(),
+    milliseconds: z.number(),
+  }),
+);
+export type Completion = z.infer<typeof complete.result>;
+
+export const previewParams = z.strictObject({
+  ...place,
+  /** Tokens each preview goes on for. */
+  tokens: z.int().min(1).max(64).default(8),
+  /** Only so many of the most probable codes go on; the others show their next token. */
+  extended: z.int().min(0).max(4096).default(16),
+});
+export type PreviewParams = z.output<typeof previewParams>;
+
+export const codePreview = chosen.extend({
+  /** The text this action starts; empty where it would end the answer. */
+  text: z.string(),
+});
+export type CodePreview = z.infer<typeof codePreview>;
+
+/** All codes, most probable first. */
+export const previewActions = request('cola/actions/preview', previewParams, z.object({ codes: z.array(codePreview) }));

@@ -1,0 +1,36 @@
+/** Errors of messages between processes, and of the engine as the others see it. */
+import { ColaError, catalogue } from '../errors.ts';
+import type { WireError } from './request.ts';
+
+const restart = 'Run "CoLA: Restart Server". If it happens again, report it with the log.';
+
+export const protocolErrors = catalogue('protocol', {
+  message: (detail: string) => [`A message between the parts of CoLA Studio cannot be understood: ${detail}.`, restart],
+  method: (method: string) => [
+    `There is no request ${JSON.stringify(method.slice(0, 100))}.`,
+    'The extension and its server are of different versions: reload the window.',
+  ],
+  params: (method: string, path: string, detail: string) => [
+    `The request ${method} has a value that is not valid: ${path === '' ? '' : `"${path}": `}${detail}.`,
+    'Correct it. If you did not write it yourself, report it with the log.',
+  ],
+  result: (method: string, detail: string) => [`The answer to ${method} cannot be understood: ${detail}.`, restart],
+  internal: (detail: string) => [
+    `Something went wrong in CoLA Studio: ${detail}.`,
+    'Report it with the log; what is saved is safe.',
+  ],
+  cancelled: () => ['The request was cancelled.', 'Ask again.'],
+});
+
+/** The error as it travels. Whatever is not of the catalogue is a mistake of ours. */
+export function toWire(error: unknown): WireError {
+  if (error instanceof ColaError) return error.toJSON();
+  const aborted = error instanceof Error && error.name === 'AbortError';
+  if (aborted) return protocolErrors.cancelled().toJSON();
+  return protocolErrors.internal(error instanceof Error ? error.message : String(error)).toJSON();
+}
+
+/** The error as it was before it travelled. */
+export function fromWire({ id, message, remedy }: WireError): ColaError {
+  return new ColaError(id, message, remedy);
+}

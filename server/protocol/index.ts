@@ -1,0 +1,10 @@
+/** Everything that crosses a border between processes. */
+export * from './commands.ts';
+export * from './completion.ts';
+export * from './envelope.ts';
+export * from './initialize.ts';
+export * from './model.ts';
+export * from './request.ts';
+export * from './runs.ts';
+export * from './search.ts';
+export * from './status.ts';

@@ -1,0 +1,16 @@
+/** What the editor tells the language server when it starts it. */
+import { z } from 'zod';
+
+export const serverOptions = z.object({
+  /** Whether the person trusts the folder: in one that is not trusted nothing of it runs. */
+  trusted: z.boolean().default(false),
+  /** The model that completes until another is chosen: `builtin:nano` or an absolute folder. */
+  model: z.string().min(1).default('builtin:nano'),
+  device: z.string().default('auto'),
+  threads: z.int().positive().optional(),
+  /** After so many minutes without use the engine ends, which frees its memory. */
+  idleMinutes: z.number().positive().default(15),
+  /** Another engine than the one beside the server. */
+  engine: z.object({ file: z.string(), execArgv: z.array(z.string()).default([]) }).optional(),
+});
+export type ServerOptions = z.output<typeof serverOptions>;

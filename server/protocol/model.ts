@@ -1,0 +1,49 @@
+/** Models: which there are, and which one completes. */
+import { z } from 'zod';
+import { nothing, request } from './request.ts';
+
+export const modelInfo = z.object({
+  folder: z.string(),
+  device: z.string(),
+  /** N. */
+  codes: z.int(),
+  /** Labels of the latent actions, by code; null where the model has none. */
+  labels: z.array(z.string().nullable()),
+  /** Longest sequence, in tokens. */
+  context: z.int(),
+  /** Whether the tokenizer knows how to fill in the middle. */
+  fillsIn: z.boolean(),
+});
+export type ModelInfo = z.infer<typeof modelInfo>;
+
+/** Loads a model with latent actions in place of the one that is loaded. */
+export const loadModel = request(
+  'cola/model/load',
+  z.strictObject({
+    /** Absolute folder. */
+    folder: z.string().min(1),
+    device: z.string().default('auto'),
+    threads: z.int().positive().optional(),
+  }),
+  modelInfo,
+);
+
+export const unloadModel = request('cola/model/unload', nothing, nothing);
+
+const listed = z.object({
+  /** `builtin:nano`, or an absolute folder. */
+  name: z.string(),
+  folder: z.string(),
+  /** Whether it has latent actions, and so can complete. */
+  latent: z.boolean(),
+  /** Where it was found. */
+  source: z.enum(['builtin', 'workspace', 'run']),
+});
+export type ListedModel = z.infer<typeof listed>;
+
+/** Models in the folders of a workspace, in its runs, and in the box. */
+export const listModels = request(
+  'cola/model/list',
+  z.strictObject({ roots: z.array(z.string()) }),
+  z.object({ models: z.array(listed) }),
+);

@@ -1,0 +1,112 @@
+/** Training runs: start, pause, resume, stop, and what happens in them. */
+import { z } from 'zod';
+import { figure, nothing, notification, request } from './request.ts';
+
+export const runKey = z.strictObject({
+  /** Folder whose `.cola/runs` holds the run. */
+  root: z.string().min(1),
+  run: z.string().min(1).max(100),
+});
+export type RunKey = z.infer<typeof runKey>;
+
+/** Starts the run of a spec. Answered once the run exists; what follows comes as {@link runEvent}. */
+export const startRun = request(
+  'cola/run/start',
+  runKey.extend({
+    /** The run spec; its paths are relative to it. */
+    specFile: z.string().min(1),
+    /** Do only this stage (index from 0) of the spec. */
+    stage: z.int().nonnegative().optional(),
+  }),
+  nothing,
+);
+/** Goes on with a run: one that is paused where it stands, any other from its latest checkpoint. */
+export const resumeRun = request('cola/run/resume', runKey, nothing);
+/** Lets a run stand between two steps, in memory. */
+export const pauseRun = request('cola/run/pause', runKey, nothing);
+/** Saves a run and ends it. Answered when it is saved. */
+export const stopRun = request('cola/run/stop', runKey, z.object({ step: z.int().nullable() }));
+
+export const runState = z.enum(['running', 'paused', 'stopped', 'done', 'failed', 'resuming']);
+export type RunState = z.infer<typeof runState>;
+
+/** To the server: every run on disk, with the state of those that are under way. */
+export const listRuns = request(
+  'cola/run/list',
+  z.strictObject({ roots: z.array(z.string()) }),
+  z.object({
+    runs: z.array(
+      z.object({
+        ...runKey.shape,
+        path: z.string(),
+        state: runState,
+        checkpoint: z.int().nullable(),
+        done: z.boolean(),
+      }),
+    ),
+  }),
+);
+
+const metrics = z.record(z.string(), z.union([figure, z.array(figure)]));
+const sample = z.object({
+  prompt: z.string(),
+  completion: z.string(),
+  actions: z.array(z.int()),
+  reward: figure.optional(),
+  parts: z.record(z.string(), figure).optional(),
+  noScore: z.string().optional(),
+});
+
+export const trainEvent = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('device'),
+    device: z.string(),
+    attempts: z.array(z.object({ name: z.string(), reason: z.string().optional() })),
+  }),
+  z.object({ kind: z.literal('message'), text: z.string() }),
+  z.object({
+    kind: z.literal('stage'),
+    index: z.int(),
+    count: z.int(),
+    name: z.string(),
+    steps: z.int(),
+    from: z.int(),
+  }),
+  z.object({
+    kind: z.literal('step'),
+    stage: z.string(),
+    step: z.int(),
+    steps: z.int(),
+    seconds: z.number(),
+    metrics,
+  }),
+  z.object({ kind: z.literal('evaluation'), stage: z.string(), step: z.int(), metrics, best: z.boolean() }),
+  z.object({ kind: z.literal('samples'), stage: z.string(), step: z.int(), samples: z.array(sample) }),
+  z.object({ kind: z.literal('checkpoint'), step: z.int(), stage: z.string() }),
+  z.object({ kind: z.literal('done'), model: z.string() }),
+  /** The run is in another state; `message` says why where it is not plain. */
+  z.object({
+    kind: z.literal('state'),
+    state: runState,
+    message: z.string().optional(),
+    remedy: z.string().optional(),
+  }),
+]);
+export type WireTrainEvent = z.infer<typeof trainEvent>;
+
+export const runEvent = notification('cola/run/event', runKey.extend({ event: trainEvent }));
+export type RunEvent = z.infer<typeof runEvent.params>;
+
+/** Bytes each part of a spec takes, and whether they are free. */
+export const fitSpec = request(
+  'cola/spec/fit',
+  z.strictObject({ specFile: z.string().min(1) }),
+  z.object({
+    parts: z.array(z.object({ what: z.string(), bytes: z.number() })),
+    /** Null where the free memory of the device is not known. */
+    free: z.number().nullable(),
+    fits: z.boolean().nullable(),
+    /** Where the free memory comes from, or why it is not known. */
+    source: z.string(),
+  }),
+);

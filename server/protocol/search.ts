@@ -1,0 +1,138 @@
+/** Search over latent actions: a tree that grows while it is watched. */
+import { z } from 'zod';
+import { figure, nothing, notification, request } from './request.ts';
+
+export const searchKey = z.strictObject({
+  /** Folder whose `.cola/searches` holds the search. */
+  root: z.string().min(1),
+  search: z.string().regex(/^[A-Za-z0-9][\w.-]{0,99}$/),
+});
+export type SearchKey = z.infer<typeof searchKey>;
+
+const node = z.int().nonnegative();
+const range = { from: z.int().nonnegative().default(0), to: z.int().nonnegative().optional() };
+const simulations = z.int().positive().max(1_000_000);
+
+/** Makes a search with the model that is loaded. Nothing runs before {@link extendSearch}. */
+export const startSearch = request(
+  'cola/search/start',
+  searchKey.extend({
+    prompt: z.string().min(1).max(1_000_000),
+    /** Columns of the data row, for the reward. */
+    row: z.record(z.string(), z.unknown()).default({}),
+    /** The reward as a run spec has it. */
+    reward: z.unknown(),
+    /** Settings of the search; each has a default. */
+    options: z.record(z.string(), z.unknown()).default({}),
+  }),
+  nothing,
+);
+/** Searches on. Answered at once; progress and the end come as {@link searchEvent}. */
+export const extendSearch = request('cola/search/extend', searchKey.extend({ simulations }), nothing);
+/** Ends what {@link extendSearch} began; the tree is kept. Answered when it stands still. */
+export const pauseSearch = request('cola/search/pause', searchKey, nothing);
+/** Frees a search's memory; its file stays. */
+export const closeSearch = request('cola/search/close', searchKey, nothing);
+
+/** Tries an action at a node, seen or not, and visits nothing else there. */
+export const forceAction = request(
+  'cola/search/force',
+  searchKey.extend({ node, action: z.int().nonnegative() }),
+  z.object({ node }),
+);
+export const markNode = request(
+  'cola/search/mark',
+  searchKey.extend({ node, mark: z.enum(['force', 'ban', 'release']) }),
+  nothing,
+);
+/** A person's score; null takes it back. */
+export const scoreNode = request(
+  'cola/search/score',
+  searchKey.extend({ node, score: z.number().nullable() }),
+  nothing,
+);
+
+export const treeNode = z.object({
+  id: node,
+  /** -1 for the root. */
+  parent: z.int().min(-1),
+  /** Text, actions and labels of the edge to the node. */
+  text: z.string(),
+  actions: z.array(z.int()),
+  visits: z.int(),
+  /** Mean value; null before the first visit. */
+  q: figure,
+  prior: figure,
+  value: figure,
+  reward: figure,
+  score: figure,
+  terminal: z.boolean(),
+  banned: z.boolean(),
+  forced: z.boolean(),
+  unscored: z.boolean(),
+  /** Simulations done when it was made. */
+  born: z.int(),
+});
+export type TreeNode = z.infer<typeof treeNode>;
+
+/** Nodes by id, in order of creation. */
+export const searchNodes = request(
+  'cola/search/nodes',
+  searchKey.extend(range),
+  z.object({ count: z.int(), simulations: z.int(), nodes: z.array(treeNode).max(20_000) }),
+);
+
+export const simulation = z.object({
+  order: z.int(),
+  node: z.int(),
+  value: figure,
+  reward: figure,
+  parts: z.record(z.string(), figure),
+  noScore: z.string().nullable(),
+  text: z.string(),
+  actions: z.array(z.int()),
+});
+/** Simulations in order, to show the tree as it was. */
+export const searchSimulations = request(
+  'cola/search/simulations',
+  searchKey.extend(range),
+  z.object({ count: z.int(), simulations: z.array(simulation).max(20_000) }),
+);
+
+/** All codes at a node, most probable first, tried or not. */
+export const inspectNode = request(
+  'cola/search/inspect',
+  searchKey.extend({ node }),
+  z.object({
+    value: figure,
+    codes: z.array(
+      z.object({
+        action: z.int(),
+        label: z.string().nullable(),
+        probability: z.number(),
+        /** The next token's text. */
+        text: z.string(),
+        q: figure,
+        /** The child this action leads to, where there is one, and its share of the visits. */
+        child: node.nullable(),
+        share: z.number(),
+      }),
+    ),
+  }),
+);
+
+export const searchEvent = notification(
+  'cola/search/event',
+  searchKey.extend({
+    simulations: z.int(),
+    nodes: z.int(),
+    /** Best reward so far, and the node it is at. */
+    best: z.object({ node, value: figure }).nullable(),
+    rootValue: figure,
+    /** Why it stands still; null while it runs. */
+    end: z.enum(['simulations', 'tokens', 'seconds', 'ended', 'exhausted', 'cancelled', 'failed']).nullable(),
+    message: z.string().optional(),
+    remedy: z.string().optional(),
+  }),
+);
+export type SearchEvent = z.infer<typeof searchEvent.params>;

@@ -1,0 +1,51 @@
+/** A model with latent actions and a tokenizer, random and tiny, made when a suite needs it. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { runSpec, toRunSpec } from '../../server/spec/schema.ts';
+import { createBase, prepareModules } from '../../server/train/initialise.ts';
+
+export const codes = 8;
+
+/** @returns its folder */
+export async function makeModel(folder: string): Promise<string> {
+  const spec = toRunSpec(
+    runSpec.parse({
+      model: { tokenizer: 'builtin:nano', hidden: 16, intermediate: 24, layers: 1, heads: 2, context: 1024 },
+      stages: [{ control: { data: 'x.txt', codes, idm_layers: 1, policy_layers: 1, merge_layers: 1 } }],
+    }),
+  );
+  if (typeof spec.model === 'string') throw new Error('the model is new');
+  const base = createBase(spec.model, 'spec.yaml', 3);
+  // Larger weights make different actions lead to different tokens.
+  for (const values of base.weights.values()) for (const [i, x] of values.entries()) values[i] = 8 * x;
+  const cola = prepareModules(spec.stages[0], base, undefined, 5);
+  if (cola === undefined) throw new Error('the stage makes a model');
+  await cola.save(folder);
+  const actions = [{ code: 3, label: 'declare const' }];
+  await writeFile(join(folder, 'actions.json'), JSON.stringify({ actions }));
+  return folder;
+}
+
+/** A run spec that clones the policy for many short steps. */
+export async function makeSpec(folder: string, model: string, steps = 400): Promise<string> {
+  const text = Array.from({ length: 400 }, (_, i) => `const value${i} = ${i} * ${i % 7};`).join('\n');
+  await writeFile(join(folder, 'corpus.txt'), text);
+  const file = join(folder, 'tiny.cola.yaml');
+  await writeFile(
+    file,
+    `model: ${model}
+device: cpu
+threads: 1
+stages:
+  - clone: { data: corpus.txt, steps: ${steps}, batch: 2, length: 16, checkpoint_every: 5, evaluate_every: 1000 }
+`,
+  );
+  return file;
+}
+
+export async function temporaryFolder(): Promise<string> {
+  return mkdtemp(join(tmpdir(), 'cola-engine-'));
+}
+
+export const removeFolder = (folder: string) => rm(folder, { recursive: true, force: true });

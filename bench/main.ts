@@ -1,13 +1,18 @@
 /** `npm run bench [-- NAME...] [--json]`: measures, as ratios taken in one run. */
 import { decodeBench } from './decode.ts';
 import { type Measure, table } from './measure.ts';
+import { memoryBench, printPeak } from './memory.ts';
 import { overheadBench } from './overhead.ts';
 import { peerVersions } from './peer.ts';
 import { trainStepBench } from './train-step.ts';
 
-const benches = [overheadBench, trainStepBench, decodeBench];
+const benches = [overheadBench, trainStepBench, memoryBench, decodeBench];
 
 const args = process.argv.slice(2);
+if (args[0] === '--peak') {
+  await printPeak();
+  process.exit(0);
+}
 const json = args.includes('--json');
 const wanted = args.filter((a) => !a.startsWith('--'));
 const unknown = wanted.filter((name) => !benches.some((bench) => bench.name === name));

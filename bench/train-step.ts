@@ -12,8 +12,8 @@ import { type Bench, type Measure, median, times } from './measure.ts';
 import { Peer, peerVersions } from './peer.ts';
 import { productParameters, randomModel, shapes, tokenIds } from './shapes.ts';
 
-const batch = 8;
-const length = 256;
+export const batch = 8;
+export const length = 256;
 const rounds = 7;
 
 /** Best GFLOP/s of products at the shapes of the model: rows of tokens by width, feed-forward and vocabulary. */

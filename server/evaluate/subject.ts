@@ -85,7 +85,7 @@ export class Subject {
     const { cola } = this.context;
     return this.decoding === 'actions' && cola !== undefined
       ? new LatentActor(this.context, cola, false, topK)
-      : new TokenActor(this.context, []);
+      : new TokenActor(this.context, [], false);
   }
 
   dispose(): void {

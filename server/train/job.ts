@@ -21,6 +21,7 @@ import { trainErrors } from './errors.ts';
 import { createBase, prepareModules } from './initialise.ts';
 import type { Evaluation, Metrics, Sample, Stage, StageContext } from './stage.ts';
 import { createStage } from './stages/index.ts';
+import { baselineValue } from './token-actor.ts';
 import { DeviceWeights } from './weights.ts';
 
 export type TrainEvent =
@@ -157,6 +158,11 @@ class Job {
       const prepare = async (planned: StageSpec) => {
         cola = prepareModules(planned, base, cola, spec.seed);
         if (cola !== undefined) await weights.add(cola.weights, cola.tensors);
+        const valued = planned.name === 'tokens' && planned.settings.algorithm === 'ppo';
+        const valueHead = { name: baselineValue, shape: [1, base.config.hiddenSize] };
+        if (valued && !weights.has(valueHead.name, valueHead.shape)) {
+          await weights.add(new Map([[baselineValue, new Float32Array(base.config.hiddenSize)]]), [valueHead]);
+        }
       };
       await weights.add(base.weights, base.tensors);
       if (cola !== undefined) await weights.add(cola.weights, cola.tensors);

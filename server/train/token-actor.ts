@@ -1,12 +1,15 @@
 /** Reinforcement over tokens: the baseline. The base itself learns, all of it or its last blocks, and reads everything again in an update. */
 
-import type { Graph } from '../graph/tensor.ts';
+import { linear } from '../graph/functions.ts';
+import * as ops from '../graph/ops.ts';
+import type { Graph, Tensor } from '../graph/tensor.ts';
 import { hiddenStates, languageHead } from '../model/base.ts';
-import { causalContext } from '../model/block.ts';
+import { causalContext, rowsOf } from '../model/block.ts';
+import type { ModelConfig } from '../model/config.ts';
 import type { LanguageModel } from '../model/language-model.ts';
 import { baseStep } from '../model/language-model.ts';
 import { sample } from '../model/sampling.ts';
-import { type KeyValueCache, Stepper } from '../model/step.ts';
+import { type KeyValueCache, type StepGraph, Stepper } from '../model/step.ts';
 import type { Random } from '../random.ts';
 import type { Actor, ActorGraph } from './actor.ts';
 import { logProbability, outside } from './latent-actor.ts';
@@ -29,29 +32,63 @@ export function trainedOf(base: LanguageModel, blocks: number | undefined): stri
 
 const nothing = new Float32Array(0);
 
+/** Weight of the value head that PPO over tokens needs: V from h, as the latent policy has it from its trunk. */
+export const baselineValue = 'baseline.value.weight';
+
+function baselineValues(graph: Graph, h: Tensor): Tensor {
+  const width = h.shape[h.shape.length - 1];
+  return ops.reshape(linear(h, graph.parameter(baselineValue, [1, width])), h.shape.slice(0, -1));
+}
+
+/** A decoding step of the base that also values the state it ends in. */
+function valuedStep(config: ModelConfig): StepGraph {
+  return {
+    cachedBlocks: config.layers,
+    build(graph, { ids, context, caches, last }) {
+      const { h, caches: updated } = hiddenStates(graph, config, ids, context, caches);
+      const state = rowsOf(h, last);
+      return {
+        outputs: { logits: languageHead(graph, config, state), value: baselineValues(graph, state) },
+        caches: updated,
+      };
+    },
+  };
+}
+
 interface Row {
   readonly prompt: Prompt;
   readonly group: number;
   readonly tokens: number[];
   readonly logp: number[];
+  readonly values: number[];
   readonly banned: Uint8Array[];
   finished: boolean;
 }
 
 export class TokenActor implements Actor {
   readonly choices: number;
+  readonly trained: readonly string[];
   private readonly stepper: Stepper;
   private readonly endIds: ReadonlySet<number>;
 
+  /** @param withValue whether there is a value head; its weight is among those of the context then */
   constructor(
     private readonly context: StageContext,
-    readonly trained: readonly string[],
+    trained: readonly string[],
+    private readonly withValue: boolean,
   ) {
+    this.trained = withValue ? [...trained, baselineValue] : trained;
     const { base, device, weights } = context;
     this.choices = base.config.vocabSize;
     this.endIds = base.endIds;
     const frozen = new Map([...base.weights].filter(([name]) => !trained.includes(name)));
-    this.stepper = new Stepper(device, base.config, baseStep(base.config), [weights.state], frozen);
+    this.stepper = new Stepper(
+      device,
+      base.config,
+      withValue ? valuedStep(base.config) : baseStep(base.config),
+      [weights.state],
+      frozen,
+    );
   }
 
   async rollout(
@@ -63,15 +100,23 @@ export class TokenActor implements Actor {
   ): Promise<Trajectory[]> {
     const room = Math.max(...prompts.map(({ ids }) => ids.length)) + settings.maxNew;
     const rows: Row[] = prompts.flatMap((prompt, g) =>
-      Array.from({ length: group }, () => ({ prompt, group: g, tokens: [], logp: [], banned: [], finished: false })),
+      Array.from({ length: group }, () => ({
+        prompt,
+        group: g,
+        tokens: [],
+        logp: [],
+        values: [],
+        banned: [],
+        finished: false,
+      })),
     );
     const prefixes = prompts.map(({ ids }) => ids.subarray(0, ids.length - 1));
     const shared = await this.stepper.cache(prompts.length, room);
     let cache = shared;
     try {
       if (prefixes.some((prefix) => prefix.length > 0)) {
-        const { logits } = await this.stepper.advance(shared, prefixes);
-        logits.release();
+        const read = await this.stepper.advance(shared, prefixes);
+        for (const buffer of Object.values(read)) buffer.release();
       }
       if (group > 1) {
         const places = rows.map((row) => row.group);
@@ -82,7 +127,7 @@ export class TokenActor implements Actor {
     } finally {
       cache.dispose();
     }
-    return rows.map((row) => ({ ...row, choices: row.tokens, values: [], hidden: nothing }));
+    return rows.map((row) => ({ ...row, choices: row.tokens, hidden: nothing }));
   }
 
   /** Decodes until every row has ended. The caches have read the prompts but for their last tokens. */
@@ -101,9 +146,10 @@ export class TokenActor implements Actor {
     for (let t = 0; t < settings.maxNew && rows.some((row) => !row.finished); t++) {
       await this.context.turn?.();
       signal.throwIfAborted();
-      const { logits } = await this.stepper.advance(cache, next);
-      const values = await logits.readFloats();
-      logits.release();
+      const read = await this.stepper.advance(cache, next);
+      const values = await read.logits.readFloats();
+      const worth = this.withValue ? await read.value.readFloats() : undefined;
+      for (const buffer of Object.values(read)) buffer.release();
       next = rows.map((row, b) => {
         if (row.finished) return [0];
         const token = sample(values, b * this.choices, this.choices, sampling, random);
@@ -111,6 +157,7 @@ export class TokenActor implements Actor {
         const banned = cut ? outside(own, topK) : undefined;
         row.tokens.push(token);
         row.logp.push(logProbability(own, token, temperature, banned));
+        if (worth !== undefined) row.values.push(worth[b]);
         if (banned !== undefined) row.banned.push(banned);
         row.finished = this.endIds.has(token);
         return [token];
@@ -122,7 +169,8 @@ export class TokenActor implements Actor {
     const { config } = this.context.base;
     const ids = graph.input('ids', 'int32', [batch, length]);
     const { h } = hiddenStates(graph, config, ids, causalContext(graph, config, batch, length));
-    return { logits: languageHead(graph, config, h) };
+    const logits = languageHead(graph, config, h);
+    return this.withValue ? { logits, values: baselineValues(graph, h) } : { logits };
   }
 
   feeds(trajectories: readonly (Trajectory | undefined)[], length: number): Feeds {

@@ -20,9 +20,8 @@ export async function createTokens(settings: TokensSettings, context: StageConte
   const { prompts, reward, algorithm } = settings;
   if (prompts === undefined) throw trainErrors.setting('tokens', 'prompts', 'reinforcement needs prompts');
   if (reward === undefined) throw trainErrors.setting('tokens', 'reward', 'reinforcement needs a reward');
-  if (algorithm === 'ppo')
-    throw trainErrors.setting('tokens', 'algorithm', 'the token baseline has no value head; use grpo or remax');
-  return ReinforceStage.create('tokens', { ...settings, prompts, reward }, context, new TokenActor(context, trained));
+  const actor = new TokenActor(context, trained, algorithm === 'ppo');
+  return ReinforceStage.create('tokens', { ...settings, prompts, reward }, context, actor);
 }
 
 async function supervised(settings: TokensSettings, context: StageContext, trained: readonly string[]): Promise<Stage> {

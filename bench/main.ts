@@ -4,9 +4,10 @@ import { type Measure, table } from './measure.ts';
 import { memoryBench, printPeak } from './memory.ts';
 import { overheadBench } from './overhead.ts';
 import { peerVersions } from './peer.ts';
+import { reinforceBench } from './reinforce.ts';
 import { trainStepBench } from './train-step.ts';
 
-const benches = [overheadBench, trainStepBench, memoryBench, decodeBench];
+const benches = [overheadBench, trainStepBench, memoryBench, decodeBench, reinforceBench];
 
 const args = process.argv.slice(2);
 if (args[0] === '--peak') {

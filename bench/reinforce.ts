@@ -1,0 +1,110 @@
+/** An update of the policy on cached h against an update of the base on the same rollouts: time, and trained parameters. */
+import { openDevice } from '../server/device/device.ts';
+import { LanguageModel } from '../server/model/language-model.ts';
+import { Random } from '../server/random.ts';
+import { controlSettings } from '../server/spec/settings.ts';
+import type { Actor } from '../server/train/actor.ts';
+import { prepareModules } from '../server/train/initialise.ts';
+import { LatentActor } from '../server/train/latent-actor.ts';
+import { matricesDecay, Optimizer } from '../server/train/optimizer.ts';
+import { creditOf, layOut, type PolicyGradientSettings, policyFeeds, policyObjective } from '../server/train/policy-gradient.ts';
+import type { Judged } from '../server/train/rollout.ts';
+import type { StageContext } from '../server/train/stage.ts';
+import { TokenActor, trainedOf } from '../server/train/token-actor.ts';
+import { DeviceWeights } from '../server/train/weights.ts';
+import { type Bench, type Measure, times } from './measure.ts';
+import { randomModel, type ShapeName } from './shapes.ts';
+
+const settings: PolicyGradientSettings = {
+  algorithm: 'grpo',
+  temperature: 1,
+  kl: 0,
+  gamma: 1,
+  lambda: 1,
+  clip_ratio: 0.2,
+  whiten: true,
+  value_clip: 0.2,
+  value_weight: 0.5,
+};
+const promptTokens = 20;
+const answerTokens = 12;
+
+/** Rollouts that could have come from either actor, as far as their shapes go. */
+function rollouts(rows: number, choices: number, base: LanguageModel, random: Random): Judged[] {
+  const { hiddenSize, vocabSize } = base.config;
+  const draw = (n: number, below: number) => Array.from({ length: n }, () => random.integer(below));
+  return Array.from({ length: rows }, (_, b) => ({
+    prompt: { text: '', ids: Int32Array.from(draw(promptTokens, vocabSize)), row: {} },
+    group: b >> 3,
+    tokens: draw(answerTokens, vocabSize),
+    choices: draw(answerTokens, choices),
+    logp: Array.from({ length: answerTokens }, () => -Math.log(choices)),
+    values: [],
+    hidden: Float32Array.from({ length: (promptTokens + answerTokens - 1) * hiddenSize }, () => random.normal()),
+    banned: [],
+    finished: true,
+    completion: '',
+    result: { value: random.integer(2), parts: {} },
+  }));
+}
+
+async function updateOf(actor: Actor, context: StageContext, rows: number): Promise<{ update: () => Promise<unknown>; parameters: number; close: () => Promise<void> }> {
+  const { state } = context.weights;
+  const batch = layOut(rollouts(rows, actor.choices, context.base, new Random(3)));
+  const credit = creditOf(batch, batch.logpOld, undefined, settings);
+  const options = { beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: 0, clipNorm: 1, decays: matricesDecay };
+  const objective = policyObjective(actor, rows, batch.length, settings, false);
+  const optimizer = await Optimizer.create(context.device, objective, actor.trained, state, [], options);
+  const feeds = policyFeeds(actor, batch, credit, [...batch.rows.keys()], false);
+  const parameters = actor.trained.reduce((n, name) => n + state.get(name).byteLength / 4, 0);
+  return {
+    update: () => optimizer.step([feeds], 1e-6),
+    parameters,
+    close: async () => {
+      await optimizer.dispose();
+      await actor.dispose();
+    },
+  };
+}
+
+async function compare(shape: ShapeName, policyLayers: number, rows: number, rounds: number): Promise<Measure[]> {
+  const { device } = await openDevice('cpu');
+  const base = randomModel(shape);
+  const control = controlSettings.parse({ data: '-', codes: 64, idm_layers: 1, policy_layers: policyLayers, merge_layers: 1 });
+  const cola = prepareModules({ name: 'control', settings: control }, base, undefined, 1);
+  if (cola === undefined) throw new Error('no modules were made');
+  const weights = new DeviceWeights(device);
+  await weights.add(base.weights, base.tensors);
+  await weights.add(cola.weights, cola.tensors);
+  const signal = new AbortController().signal;
+  const context: StageContext = { device, base, cola, weights, seed: 1, resolve: (path) => path, cacheFolder: '', signal, say: () => undefined };
+  const latent = await updateOf(new LatentActor(context, cola, false, 0), context, rows);
+  const tokens = await updateOf(new TokenActor(context, trainedOf(base, undefined), false), context, rows);
+  const [own, other]: [number[], number[]] = [[], []];
+  await times(1, 1, latent.update);
+  await times(1, 1, tokens.update);
+  for (let i = 0; i < rounds; i++) {
+    own.push(...(await times(1, 0, latent.update)));
+    other.push(...(await times(1, 0, tokens.update)));
+  }
+  const [a, b] = [Math.min(...own), Math.min(...other)];
+  const share = latent.parameters / tokens.parameters;
+  await latent.close();
+  await tokens.close();
+  weights.dispose();
+  await device.dispose();
+  const name = `update of the policy, base ${shape}, ${policyLayers} blocks, ${rows} rollouts`;
+  return [
+    { name, value: a, unit: 'ms', against: `update of all tokens' weights, ${b.toFixed(0)} ms`, ratio: a / b },
+    { name: '  its trained parameters', value: latent.parameters / 1e6, unit: 'M', against: `${(tokens.parameters / 1e6).toFixed(1)} M`, ratio: share },
+    { name: '  time ratio against parameter ratio', value: a / b / share, unit: '(limit 1.15)' },
+  ];
+}
+
+export const reinforceBench: Bench = {
+  name: 'reinforce',
+  about: 'an update over actions on cached h against an update over tokens on the same rollouts',
+  async run() {
+    return [...(await compare('7M', 3, 64, 8)), ...(await compare('135M', 2, 16, 4))];
+  },
+};

@@ -36,7 +36,7 @@ export function completions(text: string, position: Position): CompletionItem[] 
 function keyItems(path: Path, siblings: readonly string[], range: Range, colon: boolean): CompletionItem[] {
   // A stage has one name.
   if (isStage(path)) return siblings.length > 0 ? [] : keysAt(path).map((key) => stageItem(key, range, colon));
-  return keysAt(path)
+  return keysAt(path, siblings)
     .filter(({ name }) => !siblings.includes(name))
     .map((key, i) => keyItem(key, i, range, colon));
 }

@@ -1,19 +1,15 @@
 /** Problems of a run spec, underlined where they are, and how to put them right. */
-import {
-  type CodeAction,
-  CodeActionKind,
-  type Diagnostic,
-  DiagnosticSeverity,
-  type Range,
-} from 'vscode-languageserver';
+import { type CodeAction, CodeActionKind, type Diagnostic, DiagnosticSeverity } from 'vscode-languageserver';
+import { TextDocument } from 'vscode-languageserver-textdocument';
 import { parseSpec } from '../spec/document.ts';
 
 export const diagnosticSource = 'CoLA';
 
 /** @param file name of the text, for messages */
 export function diagnose(text: string, file: string): Diagnostic[] {
+  const document = TextDocument.create('', 'yaml', 0, text);
   return parseSpec(text, file).problems.map(({ message, start, end, suggestion }) => ({
-    range: rangeOf(start, end),
+    range: { start: document.positionAt(start.offset), end: document.positionAt(end.offset) },
     severity: DiagnosticSeverity.Error,
     source: diagnosticSource,
     message,
@@ -30,16 +26,4 @@ export function fixes(uri: string, diagnostics: readonly Diagnostic[]): CodeActi
     const title = `Change to "${data}"`;
     return [{ title, kind: CodeActionKind.QuickFix, diagnostics: [diagnostic], edit, isPreferred: true }];
   });
-}
-
-interface Position {
-  readonly line: number;
-  readonly column: number;
-}
-
-function rangeOf(start: Position, end: Position): Range {
-  return {
-    start: { line: start.line, character: start.column },
-    end: { line: end.line, character: end.column },
-  };
 }

@@ -47,11 +47,18 @@ export interface KeyNote {
   readonly required: boolean;
 }
 
-/** Keys that a mapping at the path may have. */
-export function keysAt(path: Path): KeyNote[] {
+/**
+ * Keys that a mapping at the path may have.
+ *
+ * @param siblings keys that it has: of several kinds of mappings only those that have them too are meant
+ */
+export function keysAt(path: Path, siblings: readonly string[] = []): KeyNote[] {
   const keys = new Map<string, KeyNote>();
-  for (const schema of schemasAt(path).flatMap(options)) {
-    if (!(schema instanceof z.ZodObject)) continue;
+  const kinds = schemasAt(path)
+    .flatMap(options)
+    .filter((schema) => schema instanceof z.ZodObject);
+  const meant = kinds.filter(({ shape }) => siblings.every((name) => Object.hasOwn(shape, name)));
+  for (const schema of meant.length > 0 ? meant : kinds) {
     for (const [name, inner] of Object.entries(schema.shape as Record<string, z.ZodType>)) {
       if (!keys.has(name)) keys.set(name, { name, schema: inner, required: !inner.safeParse(undefined).success });
     }
@@ -85,7 +92,8 @@ const notesSchema = z.looseObject({
 
 /** What a value of this schema is, in two or three words. */
 export function typeOf(schema: z.ZodType): string {
-  if (unwrap(schema) === unwrap(rewardSpec)) return 'a reward';
+  // Notes make a copy of a schema, with the same options.
+  if (options(schema)[0] === options(rewardSpec)[0]) return 'a reward';
   const names = options(schema).map((option) => {
     if (option instanceof z.ZodEnum) return option.options.map(String).join(' | ');
     if (option instanceof z.ZodLiteral) return [...option.values].map(String).join(' | ');

@@ -56,7 +56,8 @@ const mark = 'cola_cursor_mark';
 
 /** The word at the cursor is replaced by a mark, and the mark looked for in what the parser makes of the text. */
 export function typingPlace(text: string, offset: number): TypingPlace | undefined {
-  const start = offset - (/[\w@:.-]*$/.exec(text.slice(0, offset))?.[0].replace(/^.*:(?=$)/, '').length ?? 0);
+  // A word may have a colon inside, as in builtin:nano.
+  const start = offset - (/(?:\w+:)?[\w@.-]+$/.exec(text.slice(0, offset))?.[0].length ?? 0);
   const end = offset + (/^[\w-]*/.exec(text.slice(offset))?.[0].length ?? 0);
   const rest = text.slice(end);
   const line = text.slice(text.lastIndexOf('\n', start - 1) + 1, start);

@@ -1,0 +1,140 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { Engine } from '../../server/engine/engine.ts';
+import { complete } from '../../server/protocol/completion.ts';
+import type { FromEngine } from '../../server/protocol/envelope.ts';
+import { loadModel } from '../../server/protocol/model.ts';
+import type { ParamsOf, RequestType, ResultOf } from '../../server/protocol/request.ts';
+import { runEvent, startRun, stopRun } from '../../server/protocol/runs.ts';
+import {
+  closeSearch,
+  extendSearch,
+  forceAction,
+  inspectNode,
+  markNode,
+  pauseSearch,
+  scoreNode,
+  searchEvent,
+  searchNodes,
+  searchSimulations,
+  startSearch,
+} from '../../server/protocol/search.ts';
+import { codes, makeModel, makeSpec, removeFolder, temporaryFolder } from './tiny-model.ts';
+
+/** An engine in this process, asked as from another. */
+class InProcess {
+  readonly engine = new Engine((message) => this.receive(message));
+  readonly notifications: { method: string; params: unknown }[] = [];
+  private readonly waiting = new Map<number, (message: FromEngine) => void>();
+  private next = 0;
+  private woken = () => {};
+
+  private receive(message: FromEngine): void {
+    if (message.kind === 'notification') {
+      this.notifications.push(message);
+      this.woken();
+    } else this.waiting.get(message.id ?? -1)?.(message);
+  }
+
+  async ask<T extends RequestType>(type: T, params: ParamsOf<T>): Promise<ResultOf<T>> {
+    const id = this.next++;
+    const message = await new Promise<FromEngine>((resolve) => {
+      this.waiting.set(id, resolve);
+      this.engine.receive({ kind: 'request', id, method: type.method, params });
+    });
+    if (message.kind === 'failure') throw new Error(message.error.id);
+    return type.result.parse(message.kind === 'result' ? message.result : undefined) as ResultOf<T>;
+  }
+
+  async until(condition: () => boolean): Promise<void> {
+    while (!condition()) {
+      await new Promise<void>((resolve) => {
+        this.woken = resolve;
+      });
+    }
+  }
+
+  get steps(): number {
+    return this.notifications.filter(({ method, params }) => {
+      const parsed = runEvent.params.safeParse(params);
+      return method === runEvent.method && parsed.success && parsed.data.event.kind === 'step';
+    }).length;
+  }
+
+  /** Why the searches that were told to run stand still. */
+  get ends(): string[] {
+    return this.notifications.flatMap(({ method, params }) => {
+      const end = method === searchEvent.method ? searchEvent.params.parse(params).end : null;
+      return end === null ? [] : [end];
+    });
+  }
+}
+
+describe('the engine', () => {
+  let folder = '';
+  let model = '';
+  let at: InProcess;
+  before(async () => {
+    folder = await temporaryFolder();
+    model = await makeModel(join(folder, 'model'));
+    at = new InProcess();
+    await at.ask(loadModel, { folder: model, device: 'cpu', threads: 1 });
+  });
+  after(async () => {
+    await at.engine.close();
+    await removeFolder(folder);
+  });
+
+  it('completes during a training run, which takes one step at most meanwhile', async () => {
+    const key = { root: folder, run: 'beside' };
+    await at.ask(startRun, { ...key, specFile: await makeSpec(folder, model, 5000) });
+    await at.until(() => at.steps > 3);
+    for (let i = 0; i < 10; i++) {
+      const before = at.steps;
+      const { alternatives } = await at.ask(complete, { prefix: `const a${i} = `, maxTokens: 12, alternatives: 4 });
+      assert.ok(alternatives.length > 0);
+      assert.ok(at.steps - before <= 1, `${at.steps - before} steps`);
+      await at.until(() => at.steps > before + 2);
+    }
+    await at.ask(stopRun, key);
+  });
+
+  it('searches, is steered, and has the tree again when it is opened anew', async () => {
+    const key = { root: folder, search: 'tree' };
+    const options = { max_new: 6, breadth: 3 };
+    await at.ask(startSearch, { ...key, prompt: 'const a = ', reward: 'repetition', options });
+    await assert.rejects(at.ask(startSearch, { ...key, prompt: 'b', reward: 'repetition' }), /engine.searchExists/);
+    await at.ask(extendSearch, { ...key, simulations: 20 });
+    await at.until(() => at.ends.length === 1);
+    assert.deepEqual(at.ends, ['simulations']);
+    const { nodes, count, simulations } = await at.ask(searchNodes, key);
+    assert.equal(simulations, 20);
+    assert.equal(nodes.length, count);
+    assert.equal(nodes[0].visits, 20);
+    for (const { id, parent } of nodes) assert.ok(parent < id);
+    assert.equal((await at.ask(searchNodes, { ...key, from: 2, to: 5 })).nodes[0].id, 2);
+    assert.equal((await at.ask(searchSimulations, { ...key, from: 15 })).simulations.length, 5);
+    const { codes: all } = await at.ask(inspectNode, { ...key, node: 0 });
+    assert.equal(all.length, codes);
+    assert.equal(all.filter(({ child }) => child !== null).length, 3);
+    const untried = all.find(({ child }) => child === null)?.action ?? -1;
+    const { node } = await at.ask(forceAction, { ...key, node: 0, action: untried });
+    assert.equal(node, count);
+    await at.ask(extendSearch, { ...key, simulations: 5 });
+    await at.until(() => at.ends.at(-1) === 'simulations' && at.ends.length >= 3);
+    const forced = (await at.ask(searchNodes, { ...key, from: node, to: node + 1 })).nodes[0];
+    assert.deepEqual([forced.forced, forced.visits], [true, 5]);
+    await at.ask(markNode, { ...key, node, mark: 'release' });
+    await at.ask(markNode, { ...key, node: 1, mark: 'ban' });
+    await at.ask(scoreNode, { ...key, node: 2, score: 0.75 });
+    const known = await at.ask(searchNodes, key);
+    await at.ask(closeSearch, key);
+    // From its file.
+    assert.deepEqual(await at.ask(searchNodes, key), known);
+    assert.deepEqual([known.nodes[1].banned, known.nodes[2].score], [true, 0.75]);
+    await at.ask(extendSearch, { ...key, simulations: 1000 });
+    await at.ask(pauseSearch, key);
+    assert.equal(at.ends.at(-1), 'cancelled');
+    assert.ok((await at.ask(searchNodes, key)).simulations < 1025);
+  });
+});

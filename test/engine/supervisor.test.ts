@@ -1,0 +1,250 @@
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { z } from 'zod';
+import { type Notice, Supervisor, type SupervisorOptions } from '../../server/engine/supervisor.ts';
+import { ColaError } from '../../server/errors.ts';
+import { complete } from '../../server/protocol/completion.ts';
+import { loadModel } from '../../server/protocol/model.ts';
+import { pauseRun, resumeRun, runEvent, startRun, stopRun, type WireTrainEvent } from '../../server/protocol/runs.ts';
+import { RunView, runFolder } from '../../server/store/run.ts';
+import { makeModel, makeSpec, removeFolder, temporaryFolder } from './tiny-model.ts';
+
+const slow = process.env.COLA_SLOW !== undefined;
+const metrics = z.looseObject({ step: z.number(), evaluation: z.boolean().optional(), loss: z.number().optional() });
+
+class Watched {
+  readonly events: { run: string; event: WireTrainEvent }[] = [];
+  readonly notices: Notice[] = [];
+  readonly supervisor: Supervisor;
+  private woken = () => {};
+
+  constructor(options: Partial<SupervisorOptions> = {}) {
+    this.supervisor = new Supervisor({
+      entry: {
+        file: join(import.meta.dirname, '../../server/engine/main.ts'),
+        execArgv: ['--import', 'tsx'],
+      },
+      onNotification: (method, params) => {
+        if (method === runEvent.method) this.events.push(runEvent.params.parse(params));
+        this.woken();
+      },
+      onState: () => this.woken(),
+      onNotice: (notice) => {
+        this.notices.push(notice);
+        this.woken();
+      },
+      log: () => {},
+      ...options,
+    });
+  }
+
+  async until(condition: () => boolean): Promise<void> {
+    while (!condition()) {
+      await new Promise<void>((resolve) => {
+        this.woken = resolve;
+      });
+    }
+  }
+
+  get steps(): number[] {
+    return this.events.flatMap(({ event }) => (event.kind === 'step' ? [event.step] : []));
+  }
+
+  states(): string[] {
+    return this.events.flatMap(({ event }) => (event.kind === 'state' ? [event.state] : []));
+  }
+
+  kill(): void {
+    const { pid } = this.supervisor;
+    assert.ok(pid !== undefined);
+    process.kill(pid, 'SIGKILL');
+  }
+}
+
+describe('the engine as a process', function () {
+  this.timeout(180_000);
+  let folder = '';
+  let model = '';
+  before(async () => {
+    folder = await temporaryFolder();
+    model = await makeModel(join(folder, 'model'));
+  });
+  after(() => removeFolder(folder));
+
+  it('resumes a run and has its model again after a kill -9, and says so once each time', async () => {
+    const kills = slow ? 100 : 2;
+    const steps = 200 + 60 * kills;
+    const spec = await makeSpec(folder, model, steps);
+    const key = { root: folder, run: 'killed' };
+    const watched = new Watched();
+    const { supervisor } = watched;
+    try {
+      await supervisor.request(loadModel, { folder: model, device: 'cpu', threads: 1 });
+      const before = await supervisor.request(complete, { prefix: 'const a', maxTokens: 4 });
+      await supervisor.request(startRun, { ...key, specFile: spec });
+      for (let kill = 1; kill <= kills; kill++) {
+        const taken = watched.steps.length;
+        await watched.until(() => watched.steps.length > taken + 6 + ((7 * kill) % 11));
+        watched.kill();
+        await watched.until(() => watched.notices.length === kill);
+        assert.match(watched.notices[kill - 1].message, /SIGKILL.*The run killed goes on/);
+      }
+      // A pause in between shows that the completions are of this engine, with the run under way.
+      await supervisor.request(pauseRun, key);
+      const after = await supervisor.request(complete, { prefix: 'const a', maxTokens: 4 });
+      assert.deepEqual(after.alternatives, before.alternatives);
+      await supervisor.request(resumeRun, key);
+      await watched.until(() => watched.states().includes('done'));
+      const lines = RunView.view(runFolder(folder, 'killed')).readMetrics(metrics);
+      const updates = lines.filter(({ evaluation }) => evaluation !== true).map(({ step }) => step);
+      assert.deepEqual(
+        updates,
+        Array.from({ length: steps }, (_, i) => i + 1),
+      );
+      assert.equal(watched.notices.length, kills);
+      assert.equal(supervisor.runs.length, 0);
+    } finally {
+      await supervisor.close();
+    }
+  });
+
+  it('lets a run that is killed arrive where one that is not arrives', async () => {
+    const spec = await makeSpec(folder, model, 40);
+    const losses: (number | undefined)[][] = [];
+    for (const kill of [false, true]) {
+      const watched = new Watched();
+      const key = { root: folder, run: `same-${kill}` };
+      try {
+        await watched.supervisor.request(startRun, { ...key, specFile: spec });
+        if (kill) {
+          await watched.until(() => watched.steps.length > 12);
+          watched.kill();
+        }
+        await watched.until(() => watched.states().includes('done'));
+      } finally {
+        await watched.supervisor.close();
+      }
+      losses.push(
+        RunView.view(runFolder(folder, key.run))
+          .readMetrics(metrics)
+          .map(({ loss }) => loss),
+      );
+    }
+    assert.deepEqual(losses[1], losses[0]);
+  });
+
+  it('pauses, resumes and stops a run; a second engine is refused it', async () => {
+    const spec = await makeSpec(folder, model, 5000);
+    const key = { root: folder, run: 'steered' };
+    const watched = new Watched();
+    const other = new Watched();
+    try {
+      await watched.supervisor.request(startRun, { ...key, specFile: spec });
+      await watched.until(() => watched.steps.length > 3);
+      await watched.supervisor.request(pauseRun, key);
+      await delay(100);
+      const stood = watched.steps.length;
+      await delay(300);
+      assert.equal(watched.steps.length, stood);
+      const refused = (id: string) => (error: unknown) => error instanceof ColaError && error.id === id;
+      await assert.rejects(other.supervisor.request(resumeRun, key), refused('store.locked'));
+      await watched.supervisor.request(resumeRun, key);
+      await assert.rejects(watched.supervisor.request(resumeRun, key), refused('engine.runActive'));
+      await watched.until(() => watched.steps.length > stood + 3);
+      await watched.supervisor.request(pauseRun, key);
+      const { step } = await watched.supervisor.request(stopRun, key);
+      assert.equal(step, watched.steps.at(-1));
+      assert.equal(watched.states().at(-1), 'stopped');
+      await assert.rejects(watched.supervisor.request(stopRun, key), refused('engine.runNotActive'));
+      // The other may have it now.
+      await other.supervisor.request(resumeRun, key);
+      await other.until(() => other.steps.length > 0);
+      assert.equal(other.steps[0], (step ?? 0) + 1);
+    } finally {
+      await watched.supervisor.close();
+      await other.supervisor.close();
+    }
+    // The engine saved it before it ended.
+    const view = RunView.view(runFolder(folder, 'steered'));
+    assert.equal(view.latestCheckpoint()?.step, other.steps.at(-1));
+  });
+
+  it('keeps a paused run paused over a crash', async () => {
+    const spec = await makeSpec(folder, model, 5000);
+    const key = { root: folder, run: 'paused' };
+    const watched = new Watched();
+    try {
+      await watched.supervisor.request(startRun, { ...key, specFile: spec });
+      await watched.until(() => watched.steps.length > 8);
+      await watched.supervisor.request(pauseRun, key);
+      watched.kill();
+      await watched.until(() => watched.notices.length === 1);
+      await delay(100);
+      const stood = watched.steps.length;
+      await delay(300);
+      assert.equal(watched.steps.length, stood);
+      assert.equal(watched.states().at(-1), 'paused');
+    } finally {
+      await watched.supervisor.close();
+    }
+  });
+
+  it('ends the engine when nobody needs it, and has the model back when somebody does', async () => {
+    const watched = new Watched({ idleSeconds: 0.2, heartbeatSeconds: 0.1 });
+    const { supervisor } = watched;
+    try {
+      await supervisor.request(loadModel, { folder: model, device: 'cpu', threads: 1 });
+      await watched.until(() => supervisor.state === 'off');
+      assert.equal(supervisor.pid, undefined);
+      const { alternatives } = await supervisor.request(complete, { prefix: 'const a', maxTokens: 4 });
+      assert.equal(alternatives.length, 1);
+      assert.equal(watched.notices.length, 0);
+    } finally {
+      await supervisor.close();
+    }
+  });
+
+  it('gives up an engine that never starts, and tries again when it is told to', async () => {
+    const broken = join(folder, 'broken.mjs');
+    await writeFile(broken, 'process.exit(3);');
+    const watched = new Watched({ entry: { file: broken } });
+    const refused = (error: unknown) => error instanceof ColaError && error.id === 'engine.gaveUp';
+    await assert.rejects(watched.supervisor.request(loadModel, { folder: model }), refused);
+    assert.equal(watched.supervisor.state, 'failed');
+    assert.equal(watched.notices.length, 1);
+    assert.match(watched.notices[0].message, /exit code 3/);
+    await assert.rejects(watched.supervisor.request(loadModel, { folder: model }), refused);
+    assert.equal(watched.notices.length, 1);
+    await writeFile(
+      broken,
+      `process.on('message', ({ id }) => process.send({ kind: 'result', id, result: {
+        model: null, device: null, lane: null, memory: 1, tokensPerSecond: null } }));
+      process.on('disconnect', () => process.exit(0));`,
+    );
+    await watched.supervisor.restart();
+    assert.equal(watched.supervisor.state, 'ready');
+    await watched.supervisor.close();
+  });
+
+  it('kills an engine without a sign of life', async () => {
+    const hanging = join(folder, 'hanging.mjs');
+    await writeFile(
+      hanging,
+      `let first = true;
+      process.on('message', ({ id }) => {
+        if (!first) for (;;) {}
+        first = false;
+        process.send({ kind: 'result', id, result: {
+          model: null, device: null, lane: null, memory: 1, tokensPerSecond: null } });
+      });`,
+    );
+    const options = { entry: { file: hanging }, heartbeatSeconds: 0.1, hangSeconds: 0.3 };
+    const watched = new Watched(options);
+    await watched.supervisor.restart();
+    const { pid } = watched.supervisor;
+    await watched.until(() => watched.supervisor.pid !== pid && watched.supervisor.state === 'ready');
+    await watched.supervisor.close();
+  });
+});

@@ -1,0 +1,157 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, fork } from 'node:child_process';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { build } from 'esbuild';
+import {
+  createMessageConnection,
+  IPCMessageReader,
+  IPCMessageWriter,
+  type MessageConnection,
+  ResponseError,
+} from 'vscode-languageserver/node';
+import { complete } from '../../server/protocol/completion.ts';
+import type { ServerOptions } from '../../server/protocol/initialize.ts';
+import { listModels } from '../../server/protocol/model.ts';
+import type { RequestType, ResultOf } from '../../server/protocol/request.ts';
+import { fitSpec, listRuns, startRun } from '../../server/protocol/runs.ts';
+import { getStatus } from '../../server/protocol/status.ts';
+import { makeModel, makeSpec, removeFolder, temporaryFolder } from '../engine/tiny-model.ts';
+
+const root = join(import.meta.dirname, '../..');
+
+class Client {
+  readonly notifications: { method: string; params: unknown }[] = [];
+  private woken = () => {};
+
+  private constructor(
+    private readonly child: ChildProcess,
+    readonly connection: MessageConnection,
+  ) {}
+
+  static async start(options: Partial<ServerOptions>): Promise<Client> {
+    const child = fork(join(root, 'server/main.ts'), ['--node-ipc'], { execArgv: ['--import', 'tsx'] });
+    const connection = createMessageConnection(new IPCMessageReader(child), new IPCMessageWriter(child));
+    const client = new Client(child, connection);
+    connection.onNotification((method: string, params: unknown) => {
+      client.notifications.push({ method, params });
+      client.woken();
+    });
+    connection.listen();
+    const initialize = { processId: process.pid, capabilities: {}, rootUri: null, initializationOptions: options };
+    await connection.sendRequest('initialize', initialize);
+    await connection.sendNotification('initialized', {});
+    return client;
+  }
+
+  async ask<T extends RequestType>(type: T, params: unknown): Promise<ResultOf<T>> {
+    return type.result.parse(await this.connection.sendRequest(type.method, params)) as ResultOf<T>;
+  }
+
+  async until(found: () => boolean): Promise<void> {
+    while (!found()) {
+      await new Promise<void>((resolve) => {
+        this.woken = resolve;
+      });
+    }
+  }
+
+  async stop(): Promise<void> {
+    const exited = new Promise<number | null>((resolve) => this.child.once('exit', resolve));
+    await this.connection.sendRequest('shutdown');
+    await this.connection.sendNotification('exit');
+    assert.equal(await exited, 0);
+    this.connection.dispose();
+  }
+}
+
+const failsWith = (id: string) => (error: unknown) =>
+  error instanceof ResponseError && (error.data as { id: string }).id === id;
+
+describe('the language server', function () {
+  this.timeout(120_000);
+  let folder = '';
+  let model = '';
+  before(async () => {
+    folder = await temporaryFolder();
+    model = await makeModel(join(folder, 'model'));
+  });
+  after(() => removeFolder(folder));
+
+  it('has no runtime inside: only the engine does', async () => {
+    const inputs = async (entry: string) => {
+      const { metafile } = await build({
+        absWorkingDir: root,
+        entryPoints: [entry],
+        outdir: 'nowhere',
+        bundle: true,
+        write: false,
+        metafile: true,
+        platform: 'node',
+        format: 'esm',
+        packages: 'external',
+      });
+      const bundled = Object.values(metafile.outputs).flatMap(({ imports }) => imports.map(({ path }) => path));
+      return { files: Object.keys(metafile.inputs), packages: new Set(bundled) };
+    };
+    const server = await inputs('server/main.ts');
+    assert.ok(!server.packages.has('onnxruntime-node'));
+    assert.deepEqual(
+      server.files.filter((file) => /^server\/(graph|cola|search|train|cli)\//.test(file)),
+      [],
+    );
+    const engine = await inputs('server/engine/main.ts');
+    assert.ok(engine.packages.has('onnxruntime-node'));
+    assert.ok(![...engine.packages].some((name) => name.startsWith('vscode')));
+  });
+
+  it('answers about specs, completes, and runs a spec from beginning to end', async () => {
+    const file = await makeSpec(folder, model, 12);
+    const client = await Client.start({ model, device: 'cpu', threads: 1, trusted: true });
+    try {
+      const uri = pathToFileURL(file).href;
+      const text = `model: ${model}\nstages:\n  - clone: { data: corpus.txt, stepz: 3 }\n`;
+      await client.connection.sendNotification('textDocument/didOpen', {
+        textDocument: { uri, languageId: 'yaml', version: 1, text },
+      });
+      await client.until(() => client.notifications.some(({ method }) => method === 'textDocument/publishDiagnostics'));
+      const where = { textDocument: { uri }, position: { line: 2, character: 14 } };
+      assert.match(JSON.stringify(await client.connection.sendRequest('textDocument/hover', where)), /Rows to learn/);
+      assert.equal((await client.ask(getStatus, {})).engine, 'off');
+      const { alternatives } = await client.ask(complete, { prefix: 'const a = ', maxTokens: 4, alternatives: 3 });
+      assert.ok(alternatives.length >= 1);
+      assert.equal((await client.ask(getStatus, {})).engine, 'ready');
+      assert.equal((await client.ask(fitSpec, { specFile: file })).fits, true);
+      await client.ask(startRun, { root: folder, run: 'lsp', specFile: file });
+      await client.until(() =>
+        client.notifications.some(({ params }) => JSON.stringify(params)?.includes('"state":"done"')),
+      );
+      const { runs } = await client.ask(listRuns, { roots: [folder] });
+      assert.deepEqual(
+        runs.map(({ run, state, done, checkpoint }) => ({ run, state, done, checkpoint })),
+        [{ run: 'lsp', state: 'done', done: true, checkpoint: 12 }],
+      );
+      const { models } = await client.ask(listModels, { roots: [folder] });
+      const own = models.filter(({ source }) => source !== 'builtin').map(({ source, latent }) => [source, latent]);
+      assert.deepEqual(own.slice(0, 2), [
+        ['workspace', true],
+        ['run', true],
+      ]);
+    } finally {
+      await client.stop();
+    }
+  });
+
+  it('runs nothing of a folder that is not trusted, but completes', async () => {
+    const client = await Client.start({ model, device: 'cpu', threads: 1 });
+    try {
+      const params = { root: folder, run: 'never', specFile: join(folder, 'tiny.cola.yaml') };
+      await assert.rejects(client.ask(startRun, params), failsWith('server.untrusted'));
+      await assert.rejects(client.ask(listRuns, { roots: 4 }), failsWith('protocol.params'));
+      const { alternatives } = await client.ask(complete, { prefix: 'a', maxTokens: 2 });
+      assert.equal(alternatives.length, 1);
+    } finally {
+      await client.stop();
+    }
+  });
+});

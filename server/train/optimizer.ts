@@ -3,6 +3,7 @@
  * written into fixed memory and the update is a loop; on a device that keeps tensors, weights, gradients and moments
  * stay there and only scalars come back.
  */
+import type { DeviceBuffer } from '../device/buffer.ts';
 import type { Device } from '../device/device.ts';
 import { type Feed, type Program, State } from '../device/program.ts';
 import { gradient } from '../graph/gradient.ts';
@@ -127,7 +128,7 @@ export class Optimizer {
       squares = result.squares;
       metrics.push(result.metrics);
     }
-    if (this.device.onHost) {
+    if (this.device.onHost && batches.length > 1) {
       squares = this.trained.reduce(
         (n, { name }) => n + sumOfSquares(this.hostArray(this.sums, gradientName(name))),
         0,
@@ -149,14 +150,14 @@ export class Optimizer {
       const key = gradientName(name);
       into[key] = index === 0 ? this.hostArray(this.sums, key) : new Float32Array(size(shape));
     }
-    const outputs = await compiled.program.run(feeds, { states: [this.weights, ...this.others], into });
+    const { squares, ...outputs } = await compiled.program.run(feeds, { states: [this.weights, ...this.others], into });
     if (index > 0) {
       for (const [key, part] of Object.entries(into)) {
         const sum = this.hostArray(this.sums, key);
         for (let i = 0; i < sum.length; i++) sum[i] += part[i];
       }
     }
-    return { ...(await scalars(compiled, outputs)), squares: 0 };
+    return { ...(await scalars(compiled, outputs)), squares: await scalarOf(squares) };
   }
 
   private async deviceBatch(compiled: Compiled, feeds: Readonly<Record<string, Feed>>, index: number) {
@@ -164,9 +165,7 @@ export class Optimizer {
     const { squares, ...outputs } = await compiled.program.run(given, {
       states: [this.sums, this.weights, ...this.others],
     });
-    const [value] = await squares.readFloats();
-    squares.release();
-    return { ...(await scalars(compiled, outputs)), squares: value };
+    return { ...(await scalars(compiled, outputs)), squares: await scalarOf(squares) };
   }
 
   private async apply(step: AdamWStep): Promise<void> {
@@ -244,23 +243,29 @@ async function compileGradients(device: Device, objective: Objective, trained: r
   const metrics = objective.metrics ?? {};
   const outputs: Record<string, Tensor> = { loss: objective.loss, ...metrics };
   const carried: string[] = [];
-  if (device.onHost) {
-    for (const [i, { name }] of trained.entries()) outputs[gradientName(name)] = gradients[i];
-  } else {
-    // The first micro-batch of a step replaces the sum, the others add to it.
-    const first = ops.equal(graph.input('micro_batch', 'int32', []), 0);
-    let squares = graph.scalar(0);
-    for (const [i, { name, shape }] of trained.entries()) {
+  // The first micro-batch of a step replaces the sum, the others add to it. On the host the addition is a loop.
+  const first = device.onHost ? undefined : ops.equal(graph.input('micro_batch', 'int32', []), 0);
+  let squares = graph.scalar(0);
+  for (const [i, { name, shape }] of trained.entries()) {
+    let total = gradients[i];
+    if (first !== undefined) {
       const before = graph.input(gradientName(name), 'float32', shape);
       // Chosen, not multiplied: after a step that diverged the sum holds NaN, and 0 NaN is NaN.
-      const total = ops.where(first, gradients[i], ops.add(before, gradients[i]));
-      outputs[gradientName(name)] = total;
+      total = ops.where(first, total, ops.add(before, total));
       carried.push(gradientName(name));
-      squares = ops.add(squares, ops.sum(ops.mul(total, total)));
     }
-    outputs.squares = squares;
+    outputs[gradientName(name)] = total;
+    squares = ops.add(squares, ops.sum(ops.mul(total, total)));
   }
+  outputs.squares = squares;
   return { program: await device.compile(outputs, { carried }), metricNames: Object.keys(metrics) };
+}
+
+/** The value of a buffer of one element, which is released. */
+async function scalarOf(buffer: DeviceBuffer): Promise<number> {
+  const [value] = await buffer.readFloats();
+  buffer.release();
+  return value;
 }
 
 /** Loss and metrics of a micro-batch, on the host. */

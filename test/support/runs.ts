@@ -1,0 +1,109 @@
+/** Runs on a model of a few thousand weights: their data, their specs, and what is compared between them. */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type RunSpec, runSpec, toRunSpec } from '../../server/spec/schema.ts';
+import { runFolder } from '../../server/store/run.ts';
+import { resumeRun, startRun, type TrainEvent } from '../../server/train/job.ts';
+
+export const tokenizerFolder = join(import.meta.dirname, '../fixtures/hf/llama-gqa');
+
+/** Sizes of a new base. */
+export const tinyBase = {
+  tokenizer: tokenizerFolder,
+  hidden: 16,
+  intermediate: 32,
+  layers: 1,
+  heads: 2,
+  context: 64,
+} as const;
+
+/** Writes what {@link stages} read: running text, and rows with prompt, response and answer. */
+export function writeData(root: string): void {
+  mkdirSync(root, { recursive: true });
+  const lines = (rows: readonly object[]) => rows.map((row) => `${JSON.stringify(row)}\n`).join('');
+  const words = ['one', 'two', 'three', 'four', 'five', 'six'];
+  const pick = (i: number) => words[i % words.length];
+  const text = (i: number) => `${pick(i)} ${pick(i + 1)} ${pick(i + 2)}. `.repeat(3);
+  writeFileSync(join(root, 'text.jsonl'), lines(Array.from({ length: 40 }, (_, i) => ({ text: text(i) }))));
+  const row = (i: number) => ({ prompt: `after ${pick(i)}:`, response: ` ${pick(i + 1)}`, answer: pick(i + 1) });
+  writeFileSync(join(root, 'rows.jsonl'), lines(Array.from({ length: 24 }, (_, i) => row(i))));
+}
+
+const keeping = { checkpoint_every: 2, evaluate_every: 3 };
+const packed = { data: 'text.jsonl', batch: 4, length: 16, ...keeping };
+/** So that a model learns to spell in a few steps. */
+const quick = { learning_rate: 1e-2, warmup: 0, checkpoint_every: 100, evaluate_every: 100 };
+const heads = { codes: 8, idm_layers: 1, policy_layers: 1, merge_layers: 1 };
+const rollouts = { prompts: 'rows.jsonl', reward: { similarity: {} }, batch: 3, max_new: 5, warmup: 0, ...keeping };
+const measuring = { evaluate_rows: 2, evaluate_samples: 2, learning_rate: 3e-3 };
+
+/** One of every stage and variant, each of `steps` steps. The guided ones with two parts take that many for each. */
+export const stages = (steps: number) =>
+  ({
+    pretrain: { pretrain: { ...packed, steps, accumulate: 2 } },
+    control: { control: { ...packed, ...heads, steps } },
+    clone: { clone: { ...packed, steps } },
+    'guide policy': { guide: { data: 'rows.jsonl', batch: 4, max_length: 32, steps, ...keeping } },
+    'guide inverse': {
+      guide: { data: 'rows.jsonl', batch: 4, max_length: 32, steps: steps / 2, variant: 'inverse', ...keeping },
+    },
+    grpo: { reinforce: { ...rollouts, ...measuring, steps, group: 4, kl: 0.02, top_k: 5, temperature: 1.2 } },
+    remax: { reinforce: { ...rollouts, ...measuring, steps, group: 2, algorithm: 'remax' } },
+    ppo: { reinforce: { ...rollouts, ...measuring, steps, group: 2, algorithm: 'ppo', lambda: 0.95 } },
+    tokens: { tokens: { ...rollouts, ...measuring, steps, group: 4, kl: 0.01, top_k: 50 } },
+    'tokens supervised': {
+      tokens: { method: 'supervised', data: 'rows.jsonl', batch: 4, max_length: 32, epochs: steps / 6, ...keeping },
+    },
+    'tokens ppo': { tokens: { ...rollouts, ...measuring, steps, group: 2, algorithm: 'ppo', blocks: 1 } },
+    q: { q: { ...rollouts, steps, group: 2, reuse: 2, target_every: 3 } },
+  }) as const;
+
+export type StageCase = keyof ReturnType<typeof stages>;
+
+/** What must be there before a stage can run. */
+export const makeCola = [
+  { pretrain: { ...packed, ...quick, steps: 40 } },
+  { control: { ...packed, ...heads, ...quick, steps: 20 } },
+  { clone: { ...packed, ...quick, steps: 10 } },
+] as const;
+
+/** A complete spec on one thread: runs that are compared must add in the same order. */
+export function specOf(model: string | typeof tinyBase, list: readonly object[], seed = 7): RunSpec {
+  return toRunSpec(runSpec.parse({ model, device: 'cpu', threads: 1, seed, stages: list }));
+}
+
+export interface RunParts {
+  readonly root: string;
+  readonly id: string;
+  readonly signal?: AbortSignal;
+  readonly onEvent?: (event: TrainEvent) => void;
+}
+
+const common = ({ root, id, signal, onEvent }: RunParts) => ({
+  root,
+  runId: id,
+  signal: signal ?? new AbortController().signal,
+  ...(onEvent === undefined ? {} : { onEvent }),
+});
+
+/** Starts a run whose paths are relative to `root`. @returns the folder of the model */
+export async function start(parts: RunParts, spec: RunSpec): Promise<string> {
+  return (await startRun({ ...common(parts), spec, specFile: join(parts.root, 'x.cola.yaml') })).model;
+}
+
+export async function resume(parts: RunParts): Promise<string> {
+  return (await resumeRun(common(parts))).model;
+}
+
+/** The lines of a log of a run without what depends on the clock. */
+export function linesOf(root: string, id: string, file: 'metrics' | 'samples'): Record<string, unknown>[] {
+  const text = readFileSync(join(runFolder(root, id), `${file}.jsonl`), 'utf8');
+  return text
+    .trimEnd()
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => {
+      const record = JSON.parse(line) as Record<string, unknown>;
+      return Object.fromEntries(Object.entries(record).filter(([name]) => !name.startsWith('seconds')));
+    });
+}

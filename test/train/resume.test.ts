@@ -1,0 +1,201 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { Random } from '../../server/random.ts';
+import { RunView, runFolder } from '../../server/store/run.ts';
+import { errorOf } from '../store/scratch.ts';
+import {
+  linesOf,
+  makeCola,
+  resume,
+  type StageCase,
+  specOf,
+  stages,
+  start,
+  tinyBase,
+  writeData,
+} from '../support/runs.ts';
+
+const steps = 6;
+const slow = process.env.COLA_SLOW === '1';
+const child = join(import.meta.dirname, '../support/train-child.ts');
+const quiet = 'npm_config_';
+
+/** Trains in a process of its own, which kills itself or is killed. @returns its exit code, or null if it was killed */
+function train(
+  job: { root: string; id: string; spec: unknown; killAt?: number },
+  killAfter?: number,
+): Promise<number | null> {
+  const file = join(job.root, `${job.id}.json`);
+  writeFileSync(file, JSON.stringify(job));
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith(quiet)));
+  const process_ = spawn(process.execPath, ['--import', 'tsx', child, file], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env,
+  });
+  let said = '';
+  process_.stderr.on('data', (text) => {
+    said += text;
+  });
+  let timer: NodeJS.Timeout | undefined;
+  process_.stdout.once('data', () => {
+    if (killAfter !== undefined) timer = setTimeout(() => process_.kill('SIGKILL'), killAfter);
+  });
+  return new Promise((done, fail) => {
+    process_.once('close', (code) => {
+      clearTimeout(timer);
+      if (code === null || code === 0) done(code);
+      else fail(new Error(said));
+    });
+  });
+}
+
+/** Weights and logs of a finished run. */
+function outcome(root: string, id: string): Record<string, unknown> {
+  const folder = runFolder(root, id);
+  const files: Record<string, unknown> = {};
+  for (const name of ['model', 'best']) {
+    if (!existsSync(join(folder, name))) continue;
+    for (const file of readdirSync(join(folder, name)).filter((f) => f.endsWith('.safetensors')))
+      files[`${name}/${file}`] = readFileSync(join(folder, name, file)).toString('base64');
+  }
+  return { ...files, metrics: linesOf(root, id, 'metrics'), samples: logOf(root, id) };
+}
+
+const logOf = (root: string, id: string) =>
+  existsSync(join(runFolder(root, id), 'samples.jsonl')) ? linesOf(root, id, 'samples') : [];
+
+/** Fails with the first difference only: whole weights would fill the screen. */
+function assertSame(actual: Record<string, unknown>, expected: Record<string, unknown>): void {
+  assert.deepEqual(Object.keys(actual), Object.keys(expected));
+  assert.deepEqual(actual.metrics, expected.metrics);
+  assert.deepEqual(actual.samples, expected.samples);
+  for (const name of Object.keys(expected)) assert(actual[name] === expected[name] || !name.includes('/'), name);
+}
+
+describe('a run that is interrupted and resumed', function () {
+  this.timeout(slow ? 1_200_000 : 120_000);
+  let root = '';
+  let cola = '';
+  const expected = new Map<string, Record<string, unknown>>();
+
+  before(async () => {
+    root = mkdtempSync(join(tmpdir(), 'cola-resume-'));
+    writeData(root);
+    cola = await start({ root, id: 'cola' }, specOf(tinyBase, makeCola));
+  });
+  after(() => rmSync(root, { recursive: true, force: true }));
+
+  const modelOf = (name: string) => (name === 'pretrain' ? tinyBase : cola);
+  const written = (model: string | typeof tinyBase, list: readonly object[]) => ({
+    model,
+    device: 'cpu',
+    threads: 1,
+    seed: 7,
+    stages: list,
+  });
+
+  for (const [name, stage] of Object.entries(stages(steps)) as [StageCase, object][]) {
+    const id = name.replace(' ', '-');
+
+    it(`${name}: stopped while it measures and again between steps, it ends bit for bit the same`, async () => {
+      await start({ root, id }, specOf(modelOf(name), [stage]));
+      expected.set(name, outcome(root, id));
+      const parts = { root, id: `${id}-stopped` };
+      let begun = false;
+      for (const at of [3, 4]) {
+        const stop = new AbortController();
+        const interrupted = {
+          ...parts,
+          signal: stop.signal,
+          onEvent: (event: { kind: string; step?: number }) => {
+            if (event.kind === 'step' && event.step === at) stop.abort();
+          },
+        };
+        const says = new RegExp(`${parts.id} was stopped and is saved at step ${at}`);
+        await assert.rejects(
+          begun ? resume(interrupted) : start(interrupted, specOf(modelOf(name), [stage])),
+          (error: Error & { remedy: string }) => {
+            assert.match(error.remedy, new RegExp(`cola train --resume ${parts.id}`));
+            assert.match(error.message, says);
+            return errorOf('train.stopped').name === error.name;
+          },
+        );
+        begun = true;
+      }
+      await resume(parts);
+      assertSame(outcome(root, parts.id), expected.get(name) ?? {});
+    });
+
+    it(`${name}: killed between checkpoints, it ends bit for bit the same`, async () => {
+      const parts = { root, id: `${id}-killed` };
+      assert.equal(await train({ ...parts, spec: written(modelOf(name), [stage]), killAt: 5 }), null);
+      const view = RunView.view(runFolder(root, parts.id));
+      assert.equal(view.latestCheckpoint()?.step, 4);
+      assert.equal(linesOf(root, parts.id, 'metrics').at(-1)?.step, 5);
+      await resume(parts);
+      assertSame(outcome(root, parts.id), expected.get(name) ?? {});
+    });
+  }
+
+  const chain = [
+    { pretrain: { ...stages(6).pretrain.pretrain, checkpoint_every: 1 } },
+    stages(4).control,
+    stages(4).clone,
+    { reinforce: { ...stages(6).grpo.reinforce, checkpoint_every: 1 } },
+    stages(4).ppo,
+    stages(4).q,
+  ];
+
+  it('stopped in the middle of rollouts and measurements, a chain of stages ends the same', async () => {
+    await start({ root, id: 'chain' }, specOf(tinyBase, chain));
+    expected.set('chain', outcome(root, 'chain'));
+    const random = new Random(11);
+    let stops = 0;
+    for (let begun = false, done = false; !done; begun = true) {
+      const parts = { root, id: 'chain-stopped' };
+      const stop = new AbortController();
+      const timer = setTimeout(() => stop.abort(), 100 + random.integer(500));
+      const ended = begun
+        ? resume({ ...parts, signal: stop.signal })
+        : start({ ...parts, signal: stop.signal }, specOf(tinyBase, chain));
+      await ended.then(
+        () => {
+          done = true;
+        },
+        (error: Error & { id?: string }) => {
+          stops++;
+          assert.equal(error.id, 'train.stopped', error.stack);
+        },
+      );
+      clearTimeout(timer);
+    }
+    assert(stops > 0);
+    assertSame(outcome(root, 'chain-stopped'), expected.get('chain') ?? {});
+  });
+
+  it('killed at random moments, a chain of stages is always readable and ends the same', async () => {
+    const wanted = slow ? 50 : 6;
+    const random = new Random(23);
+    let kills = 0;
+    for (let life = 0; kills < wanted; life++) {
+      const job = { root, id: `chain-killed-${life}`, spec: written(tinyBase, chain) };
+      for (let code: number | null = null; code === null; ) {
+        code = await train(job, kills < wanted ? random.integer(800) : undefined);
+        if (code !== null) break;
+        kills++;
+        const view = RunView.view(runFolder(root, job.id));
+        view.readMetrics(z.looseObject({ step: z.number() }));
+        view.readSamples(z.looseObject({ step: z.number() }));
+        for (const checkpoint of view.checkpoints()) {
+          checkpoint.state(z.looseObject({ at: z.number(), done: z.number() }));
+          for (const file of checkpoint.files) checkpoint.open(file).close();
+        }
+      }
+      assertSame(outcome(root, job.id), expected.get('chain') ?? {});
+    }
+  });
+});

@@ -8,6 +8,7 @@ import { addFit } from './fit.ts';
 import { addGenerate } from './generate.ts';
 import type { CliIo } from './io.ts';
 import { addScore } from './score.ts';
+import { addSearch } from './search.ts';
 import { Session } from './session.ts';
 import { addTrain } from './train.ts';
 
@@ -35,7 +36,8 @@ export async function run(argv: readonly string[], io: CliIo): Promise<number> {
       outputError: () => {},
       getOutHelpWidth: () => io.stdout.columns ?? 100,
     });
-  for (const add of [addDevices, addCheck, addGenerate, addScore, addFit, addTrain, addEvaluate]) add(program, session);
+  for (const add of [addDevices, addCheck, addGenerate, addScore, addFit, addTrain, addEvaluate, addSearch])
+    add(program, session);
   try {
     if (argv.length === 0) program.outputHelp();
     else await program.parseAsync([...argv], { from: 'user' });

@@ -1,0 +1,71 @@
+/** What a search starts from: token ids, and the text that a reward is told. */
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { loadChatTemplate } from '../model/chat.ts';
+import type { LanguageModel } from '../model/language-model.ts';
+import { modelErrors } from '../model/model-errors.ts';
+import { cliErrors } from './errors.ts';
+import { type SearchCommandOptions, wrongUse } from './search-options.ts';
+
+export interface SearchPrompt {
+  readonly ids: readonly number[];
+  readonly text: string;
+}
+
+/** Text of tokens: of a model without a tokenizer their ids, with commas. */
+export function textOf({ tokenizer }: LanguageModel, skipSpecialTokens: boolean) {
+  return (tokens: readonly number[]) =>
+    tokenizer === undefined ? tokens.join() : tokenizer.decode(tokens, { skipSpecialTokens, continuation: true });
+}
+
+/**
+ * @param before prompt of the search that is continued; a prompt beside it has to be the same
+ * @throws cli.usage, cli.noIds, cli.promptFile, model.noTokenizer, model.idOutOfRange, chat.*, tokenizer.*
+ */
+export function promptOf(
+  options: SearchCommandOptions,
+  model: LanguageModel,
+  before: readonly number[] | undefined,
+  cwd: string,
+): SearchPrompt {
+  const given = [options.prompt, options.promptFile, options.ids].filter((value) => value !== undefined).length;
+  const optional = before !== undefined;
+  if (given > 1 || (given === 0 && !optional)) {
+    throw wrongUse(`There should be ${optional ? 'at most' : 'exactly'} one of --prompt, --prompt-file and --ids`);
+  }
+  if (options.chat === true && (given === 0 || options.ids !== undefined)) {
+    throw wrongUse('--chat goes with --prompt or --prompt-file');
+  }
+  const read = given === 0 && before !== undefined ? { ids: before, text: undefined } : readPrompt(options, model, cwd);
+  if (before !== undefined && read.ids.join() !== before.join()) {
+    throw wrongUse(`The prompt is not the one of ${options.continue}; it may be left out`);
+  }
+  const { vocabSize } = model.config;
+  const strange = read.ids.find((id) => id >= vocabSize);
+  if (strange !== undefined) throw modelErrors.idOutOfRange(strange, vocabSize);
+  return { ids: read.ids, text: read.text ?? textOf(model, true)(read.ids) };
+}
+
+function readPrompt(
+  { prompt, promptFile, ids, chat }: SearchCommandOptions,
+  { tokenizer, folder }: LanguageModel,
+  cwd: string,
+): { ids: readonly number[]; text: string | undefined } {
+  if (ids !== undefined) {
+    if (!/^\s*\d{1,9}(\s*,\s*\d{1,9})*\s*$/.test(ids)) throw cliErrors.noIds(ids);
+    return { ids: ids.split(',').map(Number), text: undefined };
+  }
+  if (tokenizer === undefined) throw modelErrors.noTokenizer(folder);
+  const text = promptFile === undefined ? (prompt ?? '') : readText(resolve(cwd, promptFile));
+  if (chat !== true) return { ids: [...tokenizer.encode(text)], text };
+  const whole = loadChatTemplate(folder).render([{ role: 'user', content: text }], { addGenerationPrompt: true });
+  return { ids: [...tokenizer.encode(whole, { addSpecialTokens: false })], text };
+}
+
+function readText(file: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file));
+  } catch (cause) {
+    throw cliErrors.promptFile(file, cause);
+  }
+}

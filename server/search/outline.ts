@@ -113,8 +113,8 @@ export function quoted(text: string, most = Number.POSITIVE_INFINITY): string {
   return `"${cut.replaceAll('"', '\\"')}"`;
 }
 
-/** With as many digits as one reads at a glance. */
-export const figure = (value: number): string => String(Number(value.toPrecision(4)));
+/** With as many digits as one reads at a glance; whole numbers as they are. */
+export const figure = (value: number): string => String(Number.isInteger(value) ? value : Number(value.toPrecision(4)));
 
 /** What stands behind an edge: N, Q, P, V and the largest reward, where known, and what became of it. */
 export function edgeFigures(node: OutlineNode): string {

@@ -2,7 +2,15 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import vm from 'node:vm';
 import fc from 'fast-check';
-import { mostVisited, outline, principalVariation, quoted, treeLines, visible } from '../../server/search/outline.ts';
+import {
+  figure,
+  mostVisited,
+  outline,
+  principalVariation,
+  quoted,
+  treeLines,
+  visible,
+} from '../../server/search/outline.ts';
 import { escapeHtml, searchPage } from '../../server/search/page.ts';
 import { pageScript } from '../../server/search/page-parts.ts';
 import { Search } from '../../server/search/search.ts';
@@ -126,6 +134,10 @@ describe('outline of a search', () => {
     const whole = treeLines(nodes, ids, nodes.length);
     assert.equal(whole.length, nodes.length);
     assert.equal(whole.filter((line) => line.includes('─> ')).length, principalVariation(nodes).length);
+  });
+
+  it('writes counts whole, and other figures short', () => {
+    assert.deepEqual([34713, -2, 0.123456, 1e-7, 12345.678].map(figure), ['34713', '-2', '0.1235', '1e-7', '12350']);
   });
 
   it('writes text so that nothing in it acts', () => {

@@ -5,9 +5,10 @@ import { memoryBench, printPeak } from './memory.ts';
 import { overheadBench } from './overhead.ts';
 import { peerVersions } from './peer.ts';
 import { reinforceBench } from './reinforce.ts';
+import { searchBench } from './search.ts';
 import { trainStepBench } from './train-step.ts';
 
-const benches = [overheadBench, trainStepBench, memoryBench, decodeBench, reinforceBench];
+const benches = [overheadBench, trainStepBench, memoryBench, decodeBench, reinforceBench, searchBench];
 
 const args = process.argv.slice(2);
 if (args[0] === '--peak') {

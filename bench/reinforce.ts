@@ -1,13 +1,19 @@
 /** An update of the policy on cached h against an update of the base on the same rollouts: time, and trained parameters. */
 import { openDevice } from '../server/device/device.ts';
-import { LanguageModel } from '../server/model/language-model.ts';
+import type { LanguageModel } from '../server/model/language-model.ts';
 import { Random } from '../server/random.ts';
 import { controlSettings } from '../server/spec/settings.ts';
 import type { Actor } from '../server/train/actor.ts';
 import { prepareModules } from '../server/train/initialise.ts';
 import { LatentActor } from '../server/train/latent-actor.ts';
 import { matricesDecay, Optimizer } from '../server/train/optimizer.ts';
-import { creditOf, layOut, type PolicyGradientSettings, policyFeeds, policyObjective } from '../server/train/policy-gradient.ts';
+import {
+  creditOf,
+  layOut,
+  type PolicyGradientSettings,
+  policyFeeds,
+  policyObjective,
+} from '../server/train/policy-gradient.ts';
 import type { Judged } from '../server/train/rollout.ts';
 import type { StageContext } from '../server/train/stage.ts';
 import { TokenActor, trainedOf } from '../server/train/token-actor.ts';
@@ -48,7 +54,11 @@ function rollouts(rows: number, choices: number, base: LanguageModel, random: Ra
   }));
 }
 
-async function updateOf(actor: Actor, context: StageContext, rows: number): Promise<{ update: () => Promise<unknown>; parameters: number; close: () => Promise<void> }> {
+async function updateOf(
+  actor: Actor,
+  context: StageContext,
+  rows: number,
+): Promise<{ update: () => Promise<unknown>; parameters: number; close: () => Promise<void> }> {
   const { state } = context.weights;
   const batch = layOut(rollouts(rows, actor.choices, context.base, new Random(3)));
   const credit = creditOf(batch, batch.logpOld, undefined, settings);
@@ -70,14 +80,30 @@ async function updateOf(actor: Actor, context: StageContext, rows: number): Prom
 async function compare(shape: ShapeName, policyLayers: number, rows: number, rounds: number): Promise<Measure[]> {
   const { device } = await openDevice('cpu');
   const base = randomModel(shape);
-  const control = controlSettings.parse({ data: '-', codes: 64, idm_layers: 1, policy_layers: policyLayers, merge_layers: 1 });
+  const control = controlSettings.parse({
+    data: '-',
+    codes: 64,
+    idm_layers: 1,
+    policy_layers: policyLayers,
+    merge_layers: 1,
+  });
   const cola = prepareModules({ name: 'control', settings: control }, base, undefined, 1);
   if (cola === undefined) throw new Error('no modules were made');
   const weights = new DeviceWeights(device);
   await weights.add(base.weights, base.tensors);
   await weights.add(cola.weights, cola.tensors);
   const signal = new AbortController().signal;
-  const context: StageContext = { device, base, cola, weights, seed: 1, resolve: (path) => path, cacheFolder: '', signal, say: () => undefined };
+  const context: StageContext = {
+    device,
+    base,
+    cola,
+    weights,
+    seed: 1,
+    resolve: (path) => path,
+    cacheFolder: '',
+    signal,
+    say: () => undefined,
+  };
   const latent = await updateOf(new LatentActor(context, cola, false, 0), context, rows);
   const tokens = await updateOf(new TokenActor(context, trainedOf(base, undefined), false), context, rows);
   const [own, other]: [number[], number[]] = [[], []];
@@ -96,7 +122,13 @@ async function compare(shape: ShapeName, policyLayers: number, rows: number, rou
   const name = `update of the policy, base ${shape}, ${policyLayers} blocks, ${rows} rollouts`;
   return [
     { name, value: a, unit: 'ms', against: `update of all tokens' weights, ${b.toFixed(0)} ms`, ratio: a / b },
-    { name: '  its trained parameters', value: latent.parameters / 1e6, unit: 'M', against: `${(tokens.parameters / 1e6).toFixed(1)} M`, ratio: share },
+    {
+      name: '  its trained parameters',
+      value: latent.parameters / 1e6,
+      unit: 'M',
+      against: `${(tokens.parameters / 1e6).toFixed(1)} M`,
+      ratio: share,
+    },
     { name: '  time ratio against parameter ratio', value: a / b / share, unit: '(limit 1.15)' },
   ];
 }

@@ -8,7 +8,7 @@ export interface ActionRows {
   readonly rows: number;
   /** A. */
   readonly length: number;
-  /** 1 for valid actions: a non-empty prefix of each row. */
+  /** 1 for valid actions, which stand together; a row may have none. */
   readonly mask: ArrayLike<number>;
 }
 

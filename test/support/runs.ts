@@ -1,5 +1,6 @@
 /** Runs on a model of a few thousand weights: their data, their specs, and what is compared between them. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type RunSpec, runSpec, toRunSpec } from '../../server/spec/schema.ts';
 import { runFolder } from '../../server/store/run.ts';
@@ -60,6 +61,12 @@ export const stages = (steps: number) =>
 
 export type StageCase = keyof ReturnType<typeof stages>;
 
+/** The settings of one of {@link stages}, without the name of the stage. */
+export function settingsOf(name: StageCase, steps: number): Readonly<Record<string, unknown>> {
+  const [settings] = Object.values(stages(steps)[name]) as Record<string, unknown>[];
+  return settings;
+}
+
 /** What must be there before a stage can run. */
 export const makeCola = [
   { pretrain: { ...packed, ...quick, steps: 40 } },
@@ -106,4 +113,51 @@ export function linesOf(root: string, id: string, file: 'metrics' | 'samples'): 
       const record = JSON.parse(line) as Record<string, unknown>;
       return Object.fromEntries(Object.entries(record).filter(([name]) => !name.startsWith('seconds')));
     });
+}
+
+/** A folder with data and a small trained model with latent actions, for the tests of a file. */
+export class Bench {
+  root = '';
+  /** Folder of the model. */
+  cola = '';
+  private runs = 0;
+
+  /** Makes the folder before the tests of the enclosing `describe` or file, and deletes it afterwards. */
+  static forTests(): Bench {
+    const bench = new Bench();
+    before(async function () {
+      this.timeout(60_000);
+      bench.root = mkdtempSync(join(tmpdir(), 'cola-runs-'));
+      writeData(bench.root);
+      bench.cola = await start({ root: bench.root, id: 'cola' }, specOf(tinyBase, makeCola));
+    });
+    after(() => rmSync(bench.root, { recursive: true, force: true }));
+    return bench;
+  }
+
+  /** A name that no run has. */
+  fresh(): string {
+    return `run-${++this.runs}`;
+  }
+
+  /** Runs stages to the end, on the model with latent actions if no other is given. @returns the folder of the model */
+  run(list: readonly object[], model: string | typeof tinyBase = this.cola, id = this.fresh()): Promise<string> {
+    return start({ root: this.root, id }, specOf(model, list));
+  }
+
+  /** Runs to the end. @returns what was said on the way */
+  async saidBy(list: readonly object[], model: string | typeof tinyBase = this.cola): Promise<string[]> {
+    const said: string[] = [];
+    const onEvent = (event: TrainEvent) => {
+      if (event.kind === 'message') said.push(event.text);
+    };
+    await start({ root: this.root, id: this.fresh(), onEvent }, specOf(model, list));
+    return said;
+  }
+
+  /** Writes a file of data. @returns its name */
+  write(name: string, content: string): string {
+    writeFileSync(join(this.root, name), content);
+    return name;
+  }
 }

@@ -1,0 +1,274 @@
+import assert from 'node:assert/strict';
+import { ColaModel } from '../../server/cola/model.ts';
+import { codebook, headOn, headTrunk, stateValue, worldModel } from '../../server/cola/modules.ts';
+import type { Device } from '../../server/device/device.ts';
+import * as ops from '../../server/graph/ops.ts';
+import { Graph } from '../../server/graph/tensor.ts';
+import { hiddenStates, languageHead } from '../../server/model/base.ts';
+import { causalContext } from '../../server/model/block.ts';
+import { LanguageModel } from '../../server/model/language-model.ts';
+import { argmaxOf } from '../../server/model/sampling.ts';
+import { Random } from '../../server/random.ts';
+import type { Actor } from '../../server/train/actor.ts';
+import { LatentActor } from '../../server/train/latent-actor.ts';
+import {
+  layOut,
+  type PolicyGradientSettings,
+  policyFeeds,
+  policyObjective,
+  ReferencePolicy,
+} from '../../server/train/policy-gradient.ts';
+import type { Judged, Trajectory } from '../../server/train/rollout.ts';
+import type { StageContext } from '../../server/train/stage.ts';
+import { TokenActor, trainedOf } from '../../server/train/token-actor.ts';
+import { onEachDevice } from '../support/devices.ts';
+import { assertClose } from '../support/reference.ts';
+import { contextOf, promptOf, toyModel } from '../support/toy-world.ts';
+
+const { signal } = new AbortController();
+const random = new Random(3);
+/** One token, a few, and more than one chunk of a prompt has. */
+const prompts = [1, 4, 40].map((length) => promptOf(Array.from({ length }, () => 3 + random.integer(90))));
+const maxNew = 5;
+const greedy = { maxNew, temperature: 0, topK: 0 };
+
+const judged = (rows: readonly Trajectory[]): Judged[] =>
+  rows.map((row) => ({ ...row, completion: '', result: { value: 1, parts: {} } }));
+
+const objectiveOf = (algorithm: 'grpo' | 'remax', temperature: number): PolicyGradientSettings => ({
+  algorithm,
+  temperature,
+  kl: 0,
+  gamma: 1,
+  lambda: 1,
+  clip_ratio: 0.2,
+  whiten: false,
+  value_clip: 0.2,
+  value_weight: 0.5,
+});
+
+/** Everything a state says about itself, from whole sequences without a cache. */
+async function fresh(context: StageContext, cola: ColaModel, ids: readonly number[]) {
+  const { config } = cola.base;
+  const graph = new Graph();
+  const input = graph.input('ids', 'int32', [1, ids.length]);
+  const attention = causalContext(graph, config, 1, ids.length);
+  const { h } = hiddenStates(graph, config, input, attention);
+  const policy = headOn(graph, config, cola.config, 'policy', h, attention);
+  const { trunk } = headTrunk(graph, config, cola.config, 'policy', h, attention);
+  const world = worldModel(
+    graph,
+    config,
+    cola.config,
+    h,
+    ops.gather(codebook(graph, config, cola.config), ops.argmax(policy)),
+  );
+  const outputs = { h, policy, world, base: languageHead(graph, config, h), value: stateValue(graph, config, trunk) };
+  const program = await context.device.compile(outputs);
+  const results = await program.run({ ids: Int32Array.from(ids) }, { states: [context.weights.state] });
+  const values: Record<string, Float32Array> = {};
+  for (const [name, buffer] of Object.entries(results)) {
+    values[name] = (await buffer.readFloats()).slice();
+    buffer.release();
+  }
+  await program.dispose();
+  const last = (name: string, width: number) => argmaxOf(values[name], (ids.length - 1) * width, width);
+  return {
+    hidden: values.h,
+    value: values.value[ids.length - 1],
+    action: last('policy', cola.config.numCodes),
+    token: last('world', config.vocabSize),
+    baseToken: last('base', config.vocabSize),
+  };
+}
+
+onEachDevice((device: () => Device) => {
+  describe('actors', function () {
+    this.timeout(120_000);
+    let cola: ColaModel;
+    let context: StageContext;
+    const actors: Actor[] = [];
+
+    before(async () => {
+      cola = await toyModel();
+      const own = new Random(8);
+      // Peaked enough that no two choices are nearly as good, and values that differ.
+      cola.weights.set(
+        'policy.head.weight',
+        cola.weight('policy.head.weight').map((x) => 10 * x),
+      );
+      cola.weights.set(
+        'value.head.weight',
+        cola.weight('value.head.weight').map(() => own.normal()),
+      );
+      context = await contextOf(device(), cola, 1);
+    });
+    afterEach(async () => {
+      for (const actor of actors.splice(0)) await actor.dispose();
+    });
+    after(() => context.weights.dispose());
+
+    const kept = <T extends Actor>(actor: T): T => {
+      actors.push(actor);
+      return actor;
+    };
+    const latent = (topK = 0) => kept(new LatentActor(context, cola, true, topK));
+    const tokens = () => kept(new TokenActor(context, trainedOf(cola.base, 1), false));
+
+    it('answer greedily as fresh passes over the whole sequence do, with the same states and values', async () => {
+      const rows = await latent().rollout(prompts, 1, greedy, new Random(1), signal);
+      for (const [i, row] of rows.entries()) {
+        const ids = [...prompts[i].ids];
+        let states = new Float32Array(0);
+        for (let t = 0; t < row.tokens.length; t++) {
+          const expected = await fresh(context, cola, ids);
+          assert.equal(row.choices[t], expected.action);
+          assert.equal(row.tokens[t], expected.token);
+          assertClose([row.values[t]], [expected.value], 1e-4);
+          states = Float32Array.from(expected.hidden);
+          ids.push(row.tokens[t]);
+        }
+        assert.equal(row.hidden.length, (prompts[i].ids.length - 1 + row.tokens.length) * cola.base.config.hiddenSize);
+        assertClose(row.hidden, states, 1e-4);
+      }
+    });
+
+    it('over tokens answer greedily as fresh passes do', async () => {
+      const rows = await tokens().rollout(prompts, 1, greedy, new Random(1), signal);
+      for (const [i, row] of rows.entries()) {
+        const ids = [...prompts[i].ids];
+        for (const token of row.tokens) {
+          assert.equal(token, (await fresh(context, cola, ids)).baseToken);
+          ids.push(token);
+        }
+      }
+    });
+
+    it('read a prompt once for its whole group, as if each sample had read it alone', async () => {
+      for (const actor of [latent(), tokens()]) {
+        const grouped = await actor.rollout(prompts, 3, greedy, new Random(1), signal);
+        const alone: Trajectory[] = [];
+        for (const prompt of prompts) alone.push(...(await actor.rollout([prompt], 1, greedy, new Random(1), signal)));
+        assert.deepEqual(
+          grouped.map(({ group }) => group),
+          [0, 0, 0, 1, 1, 1, 2, 2, 2],
+        );
+        for (const [i, row] of grouped.entries()) {
+          const single = alone[row.group];
+          assert.equal(row.prompt, prompts[Math.floor(i / 3)]);
+          assert.deepEqual([row.tokens, row.choices], [single.tokens, single.choices]);
+          assertClose(row.hidden, single.hidden, 1e-4);
+          assertClose(row.logp, single.logp, 1e-4);
+        }
+      }
+    });
+
+    for (const [temperature, topK] of [
+      [1, 0],
+      [1.7, 0],
+      [0.6, 3],
+    ]) {
+      it(`log-probabilities of rollouts are those of updates, at temperature ${temperature} and top-k ${topK}`, async () => {
+        for (const actor of [latent(topK), tokens()]) {
+          const settings = { maxNew, temperature, topK };
+          const rows = judged(await actor.rollout(prompts, 2, settings, new Random(7), signal));
+          assert(new Set(rows.map(({ choices }) => choices.join())).size > 3, 'samples differ');
+          const batch = layOut(rows);
+          const hasBans = topK > 0;
+          assert.equal(
+            rows.every(({ banned, choices }) => banned.length === (hasBans ? choices.length : 0)),
+            true,
+          );
+          const reference = await ReferencePolicy.create(context, actor, temperature, new Map());
+          assertClose(await reference.logProbabilities(batch, hasBans), batch.logpOld, 1e-4);
+          await reference.dispose();
+          // With advantages of 1 the loss of ReMax is the mean of -log pi, that of GRPO the mean of -ratio.
+          const ones = {
+            advantages: new Float64Array(batch.mask.length).fill(1),
+            returns: new Float64Array(batch.mask.length),
+          };
+          const all = rows.map((_, i) => i);
+          const rowMean = ({ logp }: Judged) => logp.reduce((a, b) => a + b, 0) / logp.length;
+          const expected = { remax: -rows.reduce((n, row) => n + rowMean(row) / rows.length, 0), grpo: -1 };
+          for (const algorithm of ['remax', 'grpo'] as const) {
+            const objective = policyObjective(
+              actor,
+              rows.length,
+              batch.length,
+              objectiveOf(algorithm, temperature),
+              hasBans,
+            );
+            const program = await device().compile({ loss: objective.loss });
+            const { loss } = await program.run(policyFeeds(actor, batch, ones, all, hasBans), {
+              states: [context.weights.state],
+            });
+            assertClose(await loss.readFloats(), [expected[algorithm]], 1e-4, algorithm);
+            loss.release();
+            await program.dispose();
+          }
+        }
+      });
+    }
+
+    it('draw actions as often as their probabilities say, and none that top-k left out', async () => {
+      const [topK, temperature, samples] = [3, 2, 1500];
+      for (const actor of [latent(topK), tokens()]) {
+        const settings = { maxNew: 1, temperature, topK };
+        const rows = await actor.rollout([prompts[1]], samples, settings, new Random(5), signal);
+        const counts = new Map<number, { count: number; p: number }>();
+        for (const { choices, logp, banned } of rows) {
+          const entry = counts.get(choices[0]) ?? { count: 0, p: Math.exp(logp[0]) };
+          counts.set(choices[0], { ...entry, count: entry.count + 1 });
+          assert.equal(banned[0][choices[0]], 0);
+          assert.equal(
+            banned[0].reduce((n, flag) => n + 1 - flag, 0),
+            topK,
+          );
+        }
+        assert(Math.abs([...counts.values()].reduce((n, { p }) => n + p, 0) - 1) < 1e-4);
+        for (const { count, p } of counts.values()) {
+          const deviation = Math.sqrt((p * (1 - p)) / samples);
+          assert(Math.abs(count / samples - p) < 4.5 * deviation, `${count / samples} for ${p}`);
+        }
+      }
+    });
+
+    it('stop at the end token and leave the other rows alone', async () => {
+      const plain = await latent().rollout(prompts, 1, greedy, new Random(1), signal);
+      const end = plain[0].tokens[1];
+      const { base } = cola;
+      const config = { ...base.config, eosTokenIds: [end] };
+      const ending = new ColaModel(
+        cola.folder,
+        new LanguageModel(base.folder, config, base.tokenizer, base.weights),
+        cola.config,
+        cola.weights,
+        {},
+      );
+      const actor = kept(new LatentActor({ ...context, base: ending.base, cola: ending }, ending, true, 0));
+      const rows = await actor.rollout(prompts, 1, greedy, new Random(1), signal);
+      for (const [i, row] of rows.entries()) {
+        const at = plain[i].tokens.indexOf(end);
+        const expected = at < 0 ? plain[i].tokens : plain[i].tokens.slice(0, at + 1);
+        assert.deepEqual(row.tokens, expected);
+        assert.equal(row.finished, at >= 0);
+        assert.equal(row.choices.length, row.tokens.length);
+        assert.equal(row.hidden.length, (prompts[i].ids.length - 1 + row.tokens.length) * config.hiddenSize);
+      }
+      assert(rows[0].finished);
+    });
+
+    it('give the caches back when they are broken off', async () => {
+      const before = { ...device().ledger };
+      const stop = new AbortController();
+      stop.abort();
+      for (const make of [() => latent(), () => tokens()]) {
+        const actor = make();
+        await assert.rejects(actor.rollout(prompts, 2, greedy, new Random(1), stop.signal), { name: 'AbortError' });
+        actors.pop();
+        await actor.dispose();
+      }
+      assert.equal(device().ledger.buffers, before.buffers);
+    });
+  });
+});

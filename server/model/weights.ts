@@ -6,6 +6,7 @@ import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { basename, dirname, join, sep } from 'node:path';
 import { z } from 'zod';
 import { firstIssue } from '../store/issue.ts';
+import { blockWeights } from './block.ts';
 import type { ModelConfig } from './config.ts';
 import { weightErrors as errors } from './errors.ts';
 import { firstNonFinite } from './floats.ts';
@@ -32,35 +33,14 @@ const indexSchema = z.looseObject({ weight_map: z.record(z.string(), z.string())
  * weights are `[out, in]`. With tied embeddings there is no `lm_head.weight`.
  */
 export function expectedTensors(config: ModelConfig): ExpectedTensor[] {
-  const { vocabSize: V, hiddenSize: d, intermediateSize: f, headDim: D } = config;
-  const q = config.heads * D;
-  const kv = config.kvHeads * D;
-  const tensors: ExpectedTensor[] = [{ name: EMBEDDING, shape: [V, d] }];
-  const linear = (name: string, out: number, into: number, bias: boolean) => {
-    tensors.push({ name: `${name}.weight`, shape: [out, into] });
-    if (bias) tensors.push({ name: `${name}.bias`, shape: [out] });
-  };
-  const norm = (name: string, width: number) => tensors.push({ name: `${name}.weight`, shape: [width] });
-
-  for (let i = 0; i < config.layers; i++) {
-    const layer = `model.layers.${i}`;
-    norm(`${layer}.input_layernorm`, d);
-    linear(`${layer}.self_attn.q_proj`, q, d, config.attentionBias);
-    linear(`${layer}.self_attn.k_proj`, kv, d, config.attentionBias);
-    linear(`${layer}.self_attn.v_proj`, kv, d, config.attentionBias);
-    linear(`${layer}.self_attn.o_proj`, d, q, config.attentionOutputBias);
-    if (config.qkNorm) {
-      norm(`${layer}.self_attn.q_norm`, D);
-      norm(`${layer}.self_attn.k_norm`, D);
-    }
-    norm(`${layer}.post_attention_layernorm`, d);
-    linear(`${layer}.mlp.gate_proj`, f, d, config.mlpBias);
-    linear(`${layer}.mlp.up_proj`, f, d, config.mlpBias);
-    linear(`${layer}.mlp.down_proj`, d, f, config.mlpBias);
-  }
-  norm('model.norm', d);
-  if (!config.tieWordEmbeddings) tensors.push({ name: HEAD, shape: [V, d] });
-  return tensors;
+  const { vocabSize: V, hiddenSize: d } = config;
+  const layers = Array.from({ length: config.layers }, (_, i) => blockWeights(config, `model.layers.${i}`));
+  return [
+    { name: EMBEDDING, shape: [V, d] },
+    ...layers.flat(),
+    { name: 'model.norm.weight', shape: [d] },
+    ...(config.tieWordEmbeddings ? [] : [{ name: HEAD, shape: [V, d] }]),
+  ];
 }
 
 /** Where a tensor lies on the disk, for a runtime that reads it itself. */

@@ -142,6 +142,8 @@ export class ReinforceStage implements Stage {
     const rows = await judge(trajectories, tokenizer, this.reward, signal);
     const baseline = settings.algorithm === 'remax' ? await this.greedy(prompts, signal) : undefined;
     const rolled = performance.now();
+    const described = describe(rows);
+    if (index === 0 && described.mixed_groups === 0) this.context.say(nothingToLearn(described.reward));
     const batch = layOut(rows);
     const hasBans = rows.some((row) => row.banned.length > 0);
     const logpRef = await this.reference.logProbabilities(batch, hasBans);
@@ -155,7 +157,7 @@ export class ReinforceStage implements Stage {
     const seconds = { seconds_rollout: (rolled - started) / 1000, seconds_update: (performance.now() - rolled) / 1000 };
     const kl = batch.logpOld.reduce((n, x, i) => n + batch.mask[i] * (x - logpRef[i]), 0) / Math.max(1, rows.length);
     return {
-      metrics: { ...describe(rows), kl, ...updates, ...seconds },
+      metrics: { ...described, kl, ...updates, ...seconds },
       samples: rows.slice(0, keptSamples).map(sampleOf),
     };
   }
@@ -265,8 +267,14 @@ export class ReinforceStage implements Stage {
   }
 }
 
+/** Said once, when the first round teaches nothing. */
+function nothingToLearn(reward: number): string {
+  const same = `In the first round every sample of a prompt got the same reward (${reward.toPrecision(3)} on average).`;
+  return `${same} As long as that is so, nothing is learned: look at samples.jsonl, and at the prompts and the reward of the spec.`;
+}
+
 /** Figures of a round's samples. */
-function describe(rows: readonly Judged[]): Metrics {
+function describe(rows: readonly Judged[]) {
   const scores = rows.flatMap(({ result }) => scoreOf(result) ?? []);
   const n = Math.max(1, scores.length);
   const mean = scores.reduce((a, b) => a + b, 0) / n;

@@ -133,7 +133,7 @@ describe('weights', () => {
   });
 
   for (const [what, change, id, says] of [
-    ['missing', (all) => all.slice(3), 'missing', /embed_tokens.*input_layernorm.*q_proj/],
+    ['missing', (all) => all.slice(3), 'missing', /embed_tokens.*input_layernorm.*post_attention_layernorm/],
     ['unknown', (all) => [...all, { ...all[0]!, name: 'score.weight' }], 'extra', /score\.weight/],
     [
       'of another layer',

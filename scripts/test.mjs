@@ -11,7 +11,7 @@ const slow = process.argv.includes('--slow');
 const mochaArguments = process.argv.slice(2).filter((argument) => argument !== '--slow');
 
 /** Lines that the whole suite must cover, in percent. */
-const coveredLines = 0;
+const coveredLines = 90;
 
 const passed = { count: 0 };
 const failures = [];

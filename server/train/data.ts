@@ -6,6 +6,7 @@ import { type Row, RowReport } from '../data/rows.ts';
 import { readRows, type Source } from '../data/sources.ts';
 import { cachedTokens, type TokenFile } from '../data/token-cache.ts';
 import { arrayTokens, type TokenSource, TokenStream, tokenStreamState } from '../data/token-stream.ts';
+import { ColaError } from '../errors.ts';
 import { type ChatTemplate, loadChatTemplate } from '../model/chat.ts';
 import type { Tokenizer } from '../model/tokenizer.ts';
 import type { DataSpec } from '../spec/settings.ts';
@@ -57,12 +58,13 @@ export function tokenizerOf(context: StageContext): Tokenizer {
   return base.tokenizer;
 }
 
-/** The chat template of a model, where it has one. */
+/** The chat template of a model, where it has one. @throws chat.*, if it has one that is broken */
 export function templateOf(context: StageContext): ChatTemplate | undefined {
   try {
     return loadChatTemplate(context.base.folder);
-  } catch {
-    return undefined;
+  } catch (error) {
+    if (error instanceof ColaError && error.id === 'chat.noTemplate') return undefined;
+    throw error;
   }
 }
 

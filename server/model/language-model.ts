@@ -106,7 +106,7 @@ export function baseStep(config: ModelConfig): StepGraph {
   };
 }
 
-/** A stepper of the base with its weights compiled in, which is several times faster at small batches. */
+/** A stepper of the base with its weights compiled in, which is faster at small batches. */
 export function baseStepper(device: Device, model: LanguageModel): Stepper {
   return new Stepper(device, model.config, baseStep(model.config), [], model.weights);
 }

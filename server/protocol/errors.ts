@@ -2,6 +2,8 @@
 import { ColaError, catalogue } from '../errors.ts';
 import type { WireError } from './request.ts';
 
+export { ColaError };
+
 const restart = 'Run "CoLA: Restart Server". If it happens again, report it with the log.';
 
 export const protocolErrors = catalogue('protocol', {

@@ -4,6 +4,7 @@ export * from './completion.ts';
 export * from './envelope.ts';
 export * from './initialize.ts';
 export * from './model.ts';
+export * from './page.ts';
 export * from './request.ts';
 export * from './runs.ts';
 export * from './search.ts';

@@ -1,0 +1,47 @@
+/** The server, its status, and where the person's folder is trusted or not. */
+import type { Contribution } from './contribution.ts';
+
+export const core = {
+  commands: {
+    'cola.showStatus': { title: 'Show Status and Actions', icon: '$(pulse)' },
+    'cola.showLog': { title: 'Show Log', icon: '$(output)' },
+    'cola.restartServer': { title: 'Restart Server', icon: '$(debug-restart)' },
+  },
+  settings: {
+    'cola.model': {
+      type: 'string',
+      default: 'builtin:nano',
+      markdownDescription:
+        'The model that completes: `builtin:nano`, the model in the box, or the absolute path of a model folder.',
+      scope: 'machine-overridable',
+      order: 1,
+    },
+    'cola.device': {
+      type: 'string',
+      enum: ['auto', 'webgpu', 'cuda', 'dml', 'coreml', 'cpu'],
+      default: 'auto',
+      markdownDescription: 'What computes. `auto` takes the fastest that works; the status bar says which.',
+      scope: 'machine-overridable',
+      order: 2,
+    },
+    'cola.threads': {
+      type: 'integer',
+      default: 0,
+      minimum: 0,
+      maximum: 256,
+      markdownDescription: 'Threads on the CPU. 0 takes all cores.',
+      scope: 'machine',
+      order: 3,
+    },
+    'cola.idleMinutes': {
+      type: 'number',
+      default: 15,
+      minimum: 0.05,
+      markdownDescription:
+        'After so many minutes without use the engine ends and its memory is free. It starts again when it is needed.',
+      scope: 'window',
+      order: 4,
+    },
+  },
+  contextKeys: ['cola.ready'],
+} as const satisfies Contribution;

@@ -1,0 +1,13 @@
+/** Every contribution of the extension. */
+import type { Contribution } from './contribution.ts';
+import { core } from './core.ts';
+
+export const parts: readonly Contribution[] = [core];
+
+type Keys<T> = T extends { readonly commands: infer C } ? keyof C & string : never;
+/** Names of the commands that exist. */
+export type CommandName = Keys<typeof core>;
+
+type SettingKeys<T> = T extends { readonly settings: infer S } ? keyof S & string : never;
+/** Full names of the settings that exist. */
+export type SettingName = SettingKeys<typeof core>;

@@ -1,0 +1,43 @@
+/** Contributions as `package.json` has them. */
+import type { Contribution } from './contribution.ts';
+import { parts } from './index.ts';
+
+/** Title of the settings, category of the commands, and the container of the views. */
+const product = 'CoLA';
+export const viewContainer = 'cola';
+
+const merged = <K extends keyof Contribution>(
+  key: K,
+): [string, NonNullable<Contribution[K]>[keyof Contribution[K]]][] =>
+  parts.flatMap((part) => Object.entries(part[key] ?? {}));
+
+/** The value of `contributes` in the manifest. */
+export function contributes(): Record<string, unknown> {
+  const commands = parts.flatMap((part) => Object.entries(part.commands ?? {}));
+  const menus: Record<string, object[]> = {};
+  for (const [place, entries] of merged('menus')) menus[place] = [...(menus[place] ?? []), ...(entries as object[])];
+  const hidden = commands
+    .filter(([, { palette }]) => palette !== undefined)
+    .map(([command, { palette }]) => ({ command, when: palette === false ? 'false' : palette }));
+  const other: Record<string, object[]> = {};
+  for (const [point, entries] of merged('other')) other[point] = [...(other[point] ?? []), ...(entries as object[])];
+  return {
+    commands: commands.map(([command, { title, icon, enablement }]) => ({
+      command,
+      title,
+      category: product,
+      ...(icon === undefined ? {} : { icon }),
+      ...(enablement === undefined ? {} : { enablement }),
+    })),
+    configuration: {
+      title: product,
+      properties: Object.fromEntries(parts.flatMap((part) => Object.entries(part.settings ?? {}))),
+    },
+    keybindings: parts.flatMap((part) => part.keybindings ?? []),
+    menus: { ...menus, commandPalette: [...(menus.commandPalette ?? []), ...hidden] },
+    viewsContainers: { activitybar: [{ id: viewContainer, title: 'CoLA Studio', icon: 'assets/icon.svg' }] },
+    views: { [viewContainer]: parts.flatMap((part) => part.views ?? []) },
+    viewsWelcome: parts.flatMap((part) => part.viewsWelcome ?? []),
+    ...other,
+  };
+}

@@ -1,0 +1,15 @@
+/** Settings with the types of their declarations. */
+import { type ConfigurationScope, workspace } from 'vscode';
+import type { SettingName } from './contributions/index.ts';
+
+interface Values {
+  'cola.model': string;
+  'cola.device': string;
+  'cola.threads': number;
+  'cola.idleMinutes': number;
+}
+
+/** The value of a setting, its default where the person has set none. */
+export function setting<K extends SettingName & keyof Values>(name: K, scope?: ConfigurationScope): Values[K] {
+  return workspace.getConfiguration(undefined, scope).get(name) as Values[K];
+}

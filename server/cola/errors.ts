@@ -25,6 +25,10 @@ export const colaErrors = catalogue('cola', {
     `${file}: "${name}" holds values that are not numbers.`,
     'The file is damaged, or the training that wrote it diverged. Take an earlier checkpoint.',
   ],
+  actionsFile: (file: string, detail: string) => [
+    `${file} cannot be used: ${detail}.`,
+    'Make it anew with `cola actions` and the folder of the model.',
+  ],
   action: (code: number, count: number) => [
     `There is no latent action ${code}: the model has 0 to ${count - 1}.`,
     'Choose one of those. `cola actions` lists them with what they do.',

@@ -1,4 +1,5 @@
 /** The model that completes: its weights, a device, the steps it decodes with, and the text it has read. */
+import { readLabels } from '../cola/actions-file.ts';
 import { Decoder } from '../cola/decoder.ts';
 import { ColaModel } from '../cola/model.ts';
 import { type Device, openDevice } from '../device/device.ts';
@@ -7,7 +8,7 @@ import { uploadWeights } from '../model/language-model.ts';
 import type { Tokenizer } from '../model/tokenizer.ts';
 import type { ModelInfo } from '../protocol/model.ts';
 import { engineErrors } from './errors.ts';
-import { readLabels } from './labels.ts';
+
 import { PrefixCache } from './prefix-cache.ts';
 import { type FillMarks, fillMarks } from './prompt.ts';
 

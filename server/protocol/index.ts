@@ -1,4 +1,5 @@
 /** Everything that crosses a border between processes. */
+export * from './actions.ts';
 export * from './commands.ts';
 export * from './completion.ts';
 export * from './envelope.ts';

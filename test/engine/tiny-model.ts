@@ -2,6 +2,8 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { writeActions } from '../../server/cola/actions-file.ts';
+import type { ActionProfile } from '../../server/protocol/actions.ts';
 import { runSpec, toRunSpec } from '../../server/spec/schema.ts';
 import { createBase, prepareModules } from '../../server/train/initialise.ts';
 
@@ -22,9 +24,20 @@ export async function makeModel(folder: string): Promise<string> {
   const cola = prepareModules(spec.stages[0], base, undefined, 5);
   if (cola === undefined) throw new Error('the stage makes a model');
   await cola.save(folder);
-  const actions = [{ code: 3, label: 'declare const' }];
-  await writeFile(join(folder, 'actions.json'), JSON.stringify({ actions }));
+  await writeActions(folder, {
+    version: 1,
+    codes,
+    measured: { text: 'corpus.txt', positions: 0, prompts: 0, tokens: 0, seed: 7 },
+    actions: [profile(3, 'declare const')],
+  });
   return folder;
+}
+
+/** A latent action with a name and nothing measured. */
+export function profile(code: number, label: string): ActionProfile {
+  const forced = { changed: 0, changed_random: 0, fits: 0, fits_random: 0, tokens: [], samples: [] };
+  const usage = { inverse: 0, policy: 0 };
+  return { code, label, usage, tokens: [], contexts: [], examples: [], forced, near: [] };
 }
 
 /** A run spec that clones the policy for many short steps. */

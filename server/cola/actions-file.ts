@@ -1,0 +1,59 @@
+/** `actions.json` of a model folder: what its latent actions do and are called. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type ActionsFile, actionsFile, actionsVersion } from '../protocol/actions.ts';
+import { writeFileAtomic } from '../store/atomic.ts';
+import { firstIssue } from '../store/issue.ts';
+import { colaErrors } from './errors.ts';
+
+const ACTIONS = 'actions.json';
+
+/**
+ * The profiles of a model's latent actions; undefined where `cola actions` has not made them yet.
+ *
+ * @throws cola.actionsFile where the file cannot be read, or is of another version or model
+ */
+export function readActions(folder: string, codes: number): ActionsFile | undefined {
+  const file = join(folder, ACTIONS);
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw colaErrors.actionsFile(file, error instanceof Error ? error.message : String(error));
+  }
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw colaErrors.actionsFile(file, error instanceof Error ? error.message : String(error));
+  }
+  const parsed = actionsFile.safeParse(json);
+  if (!parsed.success) {
+    const { path, detail } = firstIssue(parsed.error);
+    throw colaErrors.actionsFile(
+      file,
+      path === 'version' ? `it is not of version ${actionsVersion}` : `"${path}": ${detail}`,
+    );
+  }
+  if (parsed.data.codes !== codes) {
+    throw colaErrors.actionsFile(file, `it is about ${parsed.data.codes} codes, and the model has ${codes}`);
+  }
+  return parsed.data;
+}
+
+/** @throws store.cannotWrite */
+export function writeActions(folder: string, actions: ActionsFile): Promise<void> {
+  return writeFileAtomic(join(folder, ACTIONS), `${JSON.stringify(actions, null, 1)}\n`);
+}
+
+/** One label a code, null where there is none. Names are an adornment: a file that cannot be read gives none. */
+export function readLabels(folder: string, codes: number): (string | null)[] {
+  const labels = Array.from({ length: codes }, (): string | null => null);
+  try {
+    for (const { code, label } of readActions(folder, codes)?.actions ?? []) if (code < codes) labels[code] = label;
+  } catch {
+    // Without names, then: `cola actions` makes them anew.
+  }
+  return labels;
+}

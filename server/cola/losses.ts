@@ -170,6 +170,29 @@ export function qLoss(
   return { loss: meanWhere(ops.mul(error, error), mask), targets, values };
 }
 
+/**
+ * Distillation of choices: cross entropy of the policy against shares of the actions, such as the visits of a node's
+ * children in a search (expert iteration, arXiv 1705.08439), averaged over the positions by weight; 0 where all weights are 0.
+ *
+ * @param logits l_pi `[..., N]`
+ * @param shares `[..., N]`; they sum to 1 wherever the weight is above 0
+ * @param weights `[...]`, 0 or more, such as the visits of the nodes
+ */
+export function visitLoss(logits: Tensor, shares: Tensor, weights: Tensor): Tensor {
+  return weightedMean(ops.neg(ops.sum(ops.mul(shares, logSoftmax(logits)), [-1])), weights);
+}
+
+/** Squared error of values against returns, averaged by weight; 0 where all weights are 0. All of one shape. */
+export function returnLoss(values: Tensor, returns: Tensor, weights: Tensor): Tensor {
+  const error = ops.sub(values, returns);
+  return weightedMean(ops.mul(error, error), weights);
+}
+
+/** sum(x * weights) / sum(weights), for weights of any size; 0 where they are all 0. */
+export function weightedMean(x: Tensor, weights: Tensor): Tensor {
+  return ops.div(ops.sum(ops.mul(x, weights)), ops.maximum(ops.sum(weights), 1e-12));
+}
+
 /** Entropy of softmax(logits) per row in nats: `[..., N] -> [...]`. */
 export function entropy(logits: Tensor): Tensor {
   const logp = logSoftmax(logits);

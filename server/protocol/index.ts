@@ -3,6 +3,7 @@ export * from './actions.ts';
 export * from './commands.ts';
 export * from './completion.ts';
 export * from './envelope.ts';
+export * from './hue.ts';
 export * from './initialize.ts';
 export * from './model.ts';
 export * from './page.ts';

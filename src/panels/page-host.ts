@@ -1,6 +1,6 @@
 /** The extension's side of a page: its document, and typed messages both ways. */
 import { randomBytes } from 'node:crypto';
-import { type Disposable, Uri, type Webview } from 'vscode';
+import type { Disposable, Uri, Webview } from 'vscode';
 import { protocolErrors, toWire } from '../../server/protocol/errors.ts';
 import {
   fromPage,
@@ -21,6 +21,7 @@ export class PageHost implements Disposable {
   private readonly handlers = new Map<string, { readonly type: RequestType; readonly handler: Handler }>();
   private readonly waiting = new Map<number, AbortController>();
   private readonly listening: Disposable;
+  private disposed = false;
 
   /** @param page name of the bundle, `dist/webview/<page>.js` with its style beside it */
   constructor(
@@ -29,7 +30,7 @@ export class PageHost implements Disposable {
     page: string,
     title: string,
   ) {
-    const root = Uri.joinPath(studio.context.extensionUri, 'dist', 'webview');
+    const root = below(studio.context.extensionUri, 'dist/webview');
     webview.options = { enableScripts: true, localResourceRoots: [root] };
     this.listening = webview.onDidReceiveMessage((message: unknown) => void this.receive(message));
     this.answer(pageLog, async ({ text }) => {
@@ -51,13 +52,15 @@ export class PageHost implements Disposable {
   }
 
   dispose(): void {
+    this.disposed = true;
     for (const controller of this.waiting.values()) controller.abort();
     this.waiting.clear();
     this.listening.dispose();
   }
 
+  /** A page that is gone hears nothing. */
   private post(message: ToPage): void {
-    void this.webview.postMessage(message);
+    if (!this.disposed) void this.webview.postMessage(message);
   }
 
   private async receive(message: unknown): Promise<void> {
@@ -85,15 +88,18 @@ export class PageHost implements Disposable {
     } catch (error) {
       this.post({ kind: 'failure', id, error: toWire(error) });
     } finally {
-      this.waiting.delete(id);
+      // A page may have used the number again.
+      if (this.waiting.get(id) === controller) this.waiting.delete(id);
     }
   }
 }
 
+const below = (folder: Uri, path: string) => folder.with({ path: `${folder.path}/${path}` });
+
 /** Scripts and styles of the extension alone, by nonce; nothing from anywhere else. */
 function documentOf(webview: Webview, root: Uri, page: string, title: string): string {
   const nonce = randomBytes(16).toString('base64');
-  const file = (name: string) => webview.asWebviewUri(Uri.joinPath(root, name)).toString();
+  const file = (name: string) => webview.asWebviewUri(below(root, name)).toString();
   const policy = [
     "default-src 'none'",
     `script-src 'nonce-${nonce}'`,
@@ -108,7 +114,7 @@ function documentOf(webview: Webview, root: Uri, page: string, title: string): s
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="${policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${title}</title>
+<title>${title.replace(/[&<]/g, (char) => `&#${char.charCodeAt(0)};`)}</title>
 <link rel="stylesheet" href="${file(`${page}.css`)}">
 </head>
 <body>

@@ -1,9 +1,11 @@
 /** The command line as a function of its arguments. */
 import { Command, CommanderError } from 'commander';
+import { addActions } from './actions.ts';
 import { addCheck } from './check.ts';
 import { addDevices } from './devices.ts';
 import { cliErrors } from './errors.ts';
 import { addEvaluate } from './evaluate.ts';
+import { addExport } from './export.ts';
 import { addFit } from './fit.ts';
 import { addGenerate } from './generate.ts';
 import type { CliIo } from './io.ts';
@@ -36,7 +38,18 @@ export async function run(argv: readonly string[], io: CliIo): Promise<number> {
       outputError: () => {},
       getOutHelpWidth: () => io.stdout.columns ?? 100,
     });
-  for (const add of [addDevices, addCheck, addGenerate, addScore, addFit, addTrain, addEvaluate, addSearch])
+  for (const add of [
+    addDevices,
+    addCheck,
+    addGenerate,
+    addScore,
+    addFit,
+    addTrain,
+    addEvaluate,
+    addActions,
+    addExport,
+    addSearch,
+  ])
     add(program, session);
   try {
     if (argv.length === 0) program.outputHelp();

@@ -29,6 +29,14 @@ export const colaErrors = catalogue('cola', {
     `${file} cannot be used: ${detail}.`,
     'Make it anew with `cola actions` and the folder of the model.',
   ],
+  noModelThere: (folder: string) => [
+    `${folder} is there already and holds no model.`,
+    'Choose a folder that does not exist yet.',
+  ],
+  tooLarge: (folder: string, name: string, value: number) => [
+    `${folder}: "${name}" holds ${value}, more than float16 can say.`,
+    'Export it with --dtype f32.',
+  ],
   action: (code: number, count: number) => [
     `There is no latent action ${code}: the model has 0 to ${count - 1}.`,
     'Choose one of those. `cola actions` lists them with what they do.',

@@ -21,6 +21,14 @@ export const evaluateErrors = catalogue('evaluate', {
     'The two models read text with different tokenizers, so their figures on it cannot be compared.',
     'Compare models that share a tokenizer.',
   ],
+  noActions: (folder: string) => [
+    `${folder} has no complete set of latent actions: inverse dynamics, world model and policy.`,
+    'Run the stages control and clone first.',
+  ],
+  noText: (model: string) => [
+    `There is no text to look at the latent actions of ${model} with.`,
+    'Give one that the model has not learned: --text FILE.',
+  ],
   noModel: (run: string) => [
     `The run ${run} has no finished model yet.`,
     `Continue it with: cola train --resume ${run}`,

@@ -1,0 +1,40 @@
+/** `cola export`: a model as a folder of its own, in another number format. */
+import { resolve } from 'node:path';
+import { type Command, Option } from 'commander';
+import { exportModel } from '../cola/export.ts';
+import { runOf } from '../evaluate/run.ts';
+import { type JsonOption, modelFolder, withExamples, withJson } from './options.ts';
+import type { Session } from './session.ts';
+
+type Options = JsonOption & { readonly dtype: 'f16' | 'f32' };
+
+export function addExport(program: Command, session: Session): void {
+  const command = program
+    .command('export')
+    .description(
+      'Write a model as a Hugging Face folder of its own: weights of the base and the latent actions, tokenizer, configuration, labels.',
+    )
+    .argument('<model>', 'model folder, a run, or builtin:nano')
+    .argument('<folder>', 'where to; a folder that is there is replaced if it holds a model')
+    .addOption(new Option('--dtype <type>', 'numbers of the weights').choices(['f16', 'f32']).default('f16'));
+  withExamples(withJson(command), ['export .cola/runs/countdown my-model', 'export my-model half --dtype f16']).action(
+    (path: string, target: string, { dtype, json }: Options) =>
+      session.perform(json === true, async (output) => {
+        const folder = modelFolder(path, session.cwd);
+        const found = await runOf(folder);
+        const to = resolve(session.cwd, target);
+        const { parameters, bytes, largest } = await exportModel(
+          found?.model ?? folder,
+          to,
+          dtype === 'f16' ? 'F16' : 'F32',
+        );
+        output.table([
+          ['parameters', String(parameters)],
+          ['weights', (bytes / 1e6).toFixed(1), 'MB'],
+          ['largest change of a weight', largest.toExponential(2)],
+        ]);
+        output.note(`Written to ${to}`);
+        return { value: { folder: to, dtype, parameters, bytes, largest }, ok: true };
+      }),
+  );
+}

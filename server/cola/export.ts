@@ -1,0 +1,73 @@
+/** A copy of a model in another number format. */
+import { existsSync, statSync } from 'node:fs';
+import { cp, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { LanguageModel, type WeightMap } from '../model/language-model.ts';
+import { exists, writeFolderAtomic } from '../store/atomic.ts';
+import { colaErrors } from './errors.ts';
+import { ColaModel } from './model.ts';
+
+export interface Exported {
+  readonly parameters: number;
+  /** Bytes of the weights on disk. */
+  readonly bytes: number;
+  /** Largest absolute difference between a weight and what is read back. */
+  readonly largest: number;
+}
+
+const weightFiles = ['model.safetensors', 'cola.safetensors'];
+
+/**
+ * Writes a model to a folder that appears with everything or not at all. Doing it again, or exporting the copy, gives the
+ * same bytes: what was narrowed once is not changed by it.
+ *
+ * @param target a folder that is there must hold a model; it is replaced
+ * @throws cola.noModelThere, cola.tooLarge where a weight is beyond float16, and what loading the model throws
+ */
+export async function exportModel(folder: string, target: string, dtype: 'F16' | 'F32'): Promise<Exported> {
+  if ((await exists(target)) && !existsSync(join(target, 'config.json'))) throw colaErrors.noModelThere(target);
+  const cola = ColaModel.exists(folder) ? await ColaModel.load(folder) : undefined;
+  const base = cola?.base ?? (await LanguageModel.load(folder));
+  const weights: WeightMap = cola?.allWeights ?? base.weights;
+  if (dtype === 'F16') for (const [name, values] of weights) refuseTooLarge(folder, name, values);
+  await writeFolderAtomic(
+    target,
+    async (temporary) => {
+      await mkdir(temporary, { recursive: true });
+      if (cola === undefined) await base.save(temporary, base.weights, dtype);
+      else await cola.save(temporary, { dtype });
+      for (const name of ['actions.json', 'README.md', 'SOURCES.md']) {
+        if (existsSync(join(folder, name))) await cp(join(folder, name), join(temporary, name));
+      }
+    },
+    { replace: true },
+  );
+  const copy =
+    cola === undefined ? (await LanguageModel.load(target)).weights : (await ColaModel.load(target)).allWeights;
+  return { ...compare(weights, copy), bytes: bytesOf(target) };
+}
+
+/** The largest finite float16. */
+const top = 65504;
+
+function refuseTooLarge(folder: string, name: string, values: Float32Array): void {
+  for (const x of values) if (Math.abs(x) > top) throw colaErrors.tooLarge(folder, name, x);
+}
+
+function compare(before: WeightMap, after: WeightMap): { parameters: number; largest: number } {
+  let [parameters, largest] = [0, 0];
+  for (const [name, values] of before) {
+    const other = after.get(name);
+    if (other === undefined) throw new Error(`${name} was not written`);
+    parameters += values.length;
+    for (let i = 0; i < values.length; i++) largest = Math.max(largest, Math.abs(values[i] - other[i]));
+  }
+  return { parameters, largest };
+}
+
+function bytesOf(folder: string): number {
+  return weightFiles.reduce(
+    (sum, name) => sum + (statSync(join(folder, name), { throwIfNoEntry: false })?.size ?? 0),
+    0,
+  );
+}

@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { exportModel } from '../../server/cola/export.ts';
+import { ColaModel } from '../../server/cola/model.ts';
+import { cola } from '../cli/cola.ts';
+import { makeModel } from '../engine/tiny-model.ts';
+import { scratchFolder } from '../store/scratch.ts';
+
+const files = ['config.json', 'tokenizer.json', 'model.safetensors', 'cola.json', 'cola.safetensors', 'actions.json'];
+
+describe('cola export', () => {
+  const folder = scratchFolder();
+
+  it('writes a model in float16 that loads, half as large, and is the same when it is done again', async () => {
+    await makeModel(folder('model'));
+    const { code, stdout } = await cola(['export', folder('model'), folder('half'), '--json']);
+    assert.equal(code, 0);
+    const { parameters, bytes, largest } = JSON.parse(stdout);
+    const full = await exportModel(folder('model'), folder('full'), 'F32');
+    assert.equal(full.largest, 0);
+    assert.equal(full.parameters, parameters);
+    assert(full.bytes - bytes >= 2 * parameters, `${full.bytes} and ${bytes} bytes`);
+    // Half a unit in the last place of the largest weights.
+    const weights = [...(await ColaModel.load(folder('model'))).allWeights.values()];
+    const top = Math.max(...weights.flatMap((values) => [...values].map(Math.abs)));
+    assert(largest > 0 && largest <= top * 2 ** -11);
+
+    await exportModel(folder('half'), folder('again'), 'F16');
+    await exportModel(folder('model'), folder('half'), 'F16');
+    for (const name of files)
+      assert(readFileSync(folder(`half/${name}`)).equals(readFileSync(folder(`again/${name}`))), name);
+  });
+
+  it('leaves a folder alone that holds something else', async () => {
+    mkdirSync(folder('papers'));
+    writeFileSync(folder('papers/thesis.txt'), 'years of work');
+    const { code, stderr } = await cola(['export', await makeModel(folder('model')), folder('papers')]);
+    assert.equal(code, 2);
+    assert.match(stderr, /cola\.noModelThere/);
+    assert.equal(readFileSync(folder('papers/thesis.txt'), 'utf8'), 'years of work');
+  });
+
+  it('refuses a weight that float16 cannot hold, and writes nothing', async () => {
+    const model = await ColaModel.load(await makeModel(folder('model')));
+    model.weight('codebook.weight')[3] = 1e5;
+    await model.save(folder('large'));
+    const { code, stderr } = await cola(['export', folder('large'), folder('half')]);
+    assert.equal(code, 2);
+    assert.match(stderr, /cola\.tooLarge/);
+    assert(!existsSync(folder('half')));
+    assert.equal((await cola(['export', folder('large'), folder('full'), '--dtype', 'f32'])).code, 0);
+  });
+});

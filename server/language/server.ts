@@ -180,7 +180,7 @@ export class LanguageServer {
     type: T,
     handler: (params: ReceivedOf<T>, signal: AbortSignal) => Promise<ResultOf<T>>,
   ): void {
-    this.connection.onRequest(type.method, async (params: unknown, token: CancellationToken) => {
+    this.connection.onRequest(type.method, async (params: unknown, token: CancellationToken): Promise<unknown> => {
       const controller = new AbortController();
       const cancelled = token.onCancellationRequested(() => controller.abort(protocolErrors.cancelled()));
       try {

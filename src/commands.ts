@@ -22,12 +22,26 @@ export function registerCommand(
   return registered;
 }
 
+/** What can be done about an error, at once. */
+const remedies: Readonly<Record<string, { readonly label: string; readonly command: string }>> = {
+  'studio.down': { label: 'Restart Server', command: 'cola.restartServer' },
+  'engine.gaveUp': { label: 'Restart Server', command: 'cola.restartServer' },
+  'studio.noFolder': { label: 'Open Folder', command: 'workbench.action.files.openFolder' },
+  'studio.untrusted': { label: 'Manage Trust', command: 'workbench.trust.manage' },
+  'server.untrusted': { label: 'Manage Trust', command: 'workbench.trust.manage' },
+  'engine.noModel': { label: 'Select Model', command: 'cola.selectModel' },
+  'studio.noSpec': { label: 'Train…', command: 'cola.train' },
+  'studio.noRun': { label: 'Train…', command: 'cola.train' },
+};
+
 /** Shows a failure with its remedy, and writes it to the log. */
 export async function reportFailure(studio: Studio, error: unknown): Promise<void> {
   const known = error instanceof ColaError;
   if (known && error.id === 'protocol.cancelled') return;
   studio.log.error(known ? error.describe() : String(error instanceof Error ? (error.stack ?? error) : error));
   const text = known ? `${error.message} ${error.remedy}` : `CoLA Studio: ${String(error)}`;
-  const choice = await window.showErrorMessage(text, 'Show Log');
-  if (choice !== undefined) studio.log.show();
+  const remedy = known ? remedies[error.id] : undefined;
+  const choice = await window.showErrorMessage(text, ...(remedy === undefined ? [] : [remedy.label]), 'Show Log');
+  if (choice === 'Show Log') studio.log.show();
+  else if (choice !== undefined && remedy !== undefined) await commands.executeCommand(remedy.command);
 }

@@ -1,31 +1,186 @@
-/** The commands and the status-bar item that are there whatever else is. */
-import { MarkdownString, StatusBarAlignment, ThemeColor, window } from 'vscode';
-import { getStatus, restartEngine, type Status } from '../server/protocol/index.ts';
+/** The status-bar item, and the commands that are there whatever else is. */
+import {
+  commands,
+  type Disposable,
+  env,
+  MarkdownString,
+  type QuickPickItem,
+  QuickPickItemKind,
+  StatusBarAlignment,
+  ThemeColor,
+  window,
+  workspace,
+} from 'vscode';
+import { notice, runEvent } from '../server/protocol/index.ts';
 import { registerCommand } from './commands.ts';
+import { diagnosticsText } from './diagnostics.ts';
+import { underWay } from './run-progress.ts';
+import type { RunBook, RunUnderWay } from './runs.ts';
+import { setting } from './settings.ts';
+import { type Health, modelName, stateWord, statusDetails, statusText } from './status-text.ts';
 import type { Studio } from './studio.ts';
 
-export function registerCore(studio: Studio): void {
-  const item = window.createStatusBarItem('cola.status', StatusBarAlignment.Right, 90);
-  item.name = 'CoLA Studio';
-  item.command = 'cola.showStatus';
-  item.text = '$(pulse) CoLA';
-  item.show();
+/** Milliseconds between updates of the item while a run takes many short steps. */
+const patience = 200;
+
+export function registerCore(studio: Studio, runs: RunBook): void {
+  const item = new StatusItem(studio, runs);
   studio.context.subscriptions.push(item);
-  studio.onStatus((status) => {
-    item.text = statusText(status);
-    item.tooltip = new MarkdownString(status.message);
-    item.backgroundColor =
-      status.health === 'ok' ? undefined : new ThemeColor(`statusBarItem.${status.health}Background`);
-  });
   registerCommand(studio, 'cola.showLog', () => studio.log.show());
-  registerCommand(studio, 'cola.restartServer', () => studio.request(restartEngine, {}));
-  registerCommand(studio, 'cola.showStatus', async () => {
-    const status = await studio.request(getStatus, {});
-    await window.showInformationMessage(statusText(status));
+  registerCommand(studio, 'cola.restartServer', () => studio.restart());
+  registerCommand(studio, 'cola.showStatus', () => showActions(studio, runs, item.health));
+  registerCommand(studio, 'cola.createDiagnostics', async () => {
+    const text = await diagnosticsText(studio);
+    const document = await workspace.openTextDocument({ content: text, language: 'markdown' });
+    await window.showTextDocument(document);
   });
+  registerCommand(studio, 'cola.openWalkthrough', () =>
+    commands.executeCommand('workbench.action.openWalkthrough', `${studio.context.extension.id}#cola.firstMinutes`),
+  );
 }
 
-function statusText({ model, device, engine }: Status): string {
-  const name = model?.split(/[\\/]/).at(-1);
-  return name === undefined ? `$(pulse) CoLA · ${engine}` : `$(pulse) ${name} · ${device}`;
+class StatusItem {
+  private readonly item = window.createStatusBarItem('cola.status', StatusBarAlignment.Right, 90);
+  private readonly disposables: Disposable[] = [this.item];
+  private lastEvent: string | null = null;
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly studio: Studio,
+    private readonly runs: RunBook,
+  ) {
+    this.item.name = 'CoLA Studio';
+    this.item.command = 'cola.showStatus';
+    const soon = () => this.soon();
+    this.disposables.push(studio.onStatus(soon), studio.onConnection(soon), runs.onDidChange(soon));
+    studio.on(notice, ({ message }) => this.note(message));
+    studio.on(runEvent, ({ run, event }) => {
+      if (event.kind === 'state') this.note(`${run} ${event.message ?? stateWord(event.state)}`);
+      else if (event.kind === 'checkpoint') this.note(`${run} saved at step ${event.step}`);
+    });
+    this.show();
+    this.item.show();
+  }
+
+  get health(): Health {
+    const { connection, why, status } = this.studio;
+    const [first, ...others] = this.runs.underWay;
+    const run = first === undefined ? undefined : { name: first.key.run, progress: first.progress };
+    return {
+      connection,
+      why,
+      status,
+      run,
+      others: others.length,
+      model: setting('cola.model'),
+      lastEvent: this.lastEvent,
+    };
+  }
+
+  dispose(): void {
+    clearTimeout(this.timer);
+    for (const each of this.disposables) each.dispose();
+  }
+
+  private note(text: string): void {
+    const time = new Date().toLocaleTimeString(env.language, { hour: '2-digit', minute: '2-digit' });
+    this.lastEvent = `${text.replace(/\.$/, '')} (${time})`;
+    this.soon();
+  }
+
+  private soon(): void {
+    this.timer ??= setTimeout(() => {
+      this.timer = undefined;
+      this.show();
+    }, patience);
+  }
+
+  private show(): void {
+    const { health } = this;
+    const { text, label, severity } = statusText(health);
+    this.item.text = text;
+    this.item.accessibilityInformation = { label, role: 'button' };
+    this.item.backgroundColor = severity === 'ok' ? undefined : new ThemeColor(`statusBarItem.${severity}Background`);
+    this.item.tooltip = tooltip(health, this.runs.underWay[0]);
+    void commands.executeCommand('setContext', 'cola.ready', health.connection === 'up');
+    void commands.executeCommand('setContext', 'cola.training', health.run !== undefined);
+  }
+}
+
+function tooltip(health: Health, run: RunUnderWay | undefined): MarkdownString {
+  const text = new MarkdownString('', true);
+  text.isTrusted = true;
+  text.appendMarkdown('**CoLA Studio**\n\n');
+  for (const line of statusDetails(health)) {
+    text.appendText(line);
+    text.appendMarkdown('\n\n');
+  }
+  const link = (label: string, command: string, ...args: unknown[]) =>
+    `[${label}](command:${command}${args.length === 0 ? '' : `?${encodeURIComponent(JSON.stringify(args))}`})`;
+  const links = [link('$(output) Log', 'cola.showLog'), link('$(debug-restart) Restart', 'cola.restartServer')];
+  if (run !== undefined) {
+    const { key, progress } = run;
+    links.unshift(
+      link('$(graph) Dashboard', 'cola.openDashboard', key),
+      progress.state === 'paused'
+        ? link('$(debug-continue) Resume', 'cola.resumeRun', key)
+        : link('$(debug-pause) Pause', 'cola.pauseRun', key),
+      link('$(debug-stop) Stop', 'cola.stopRun', key),
+    );
+  }
+  text.appendMarkdown(`---\n\n${links.join(' · ')}`);
+  return text;
+}
+
+interface Choice extends QuickPickItem {
+  readonly command?: string;
+  readonly args?: readonly unknown[];
+}
+
+/** Everything that can be done, what concerns the run under way first. */
+async function showActions(studio: Studio, runs: RunBook, health: Health): Promise<void> {
+  const group = (label: string): Choice => ({ label, kind: QuickPickItemKind.Separator });
+  const choices: Choice[] = [];
+  for (const { key, progress } of runs.underWay) {
+    if (!underWay(progress.state)) continue;
+    choices.push(group(key.run));
+    const paused = progress.state === 'paused';
+    choices.push(
+      { label: '$(graph) Dashboard', description: key.run, command: 'cola.openDashboard', args: [key] },
+      paused
+        ? { label: '$(debug-continue) Resume', description: key.run, command: 'cola.resumeRun', args: [key] }
+        : { label: '$(debug-pause) Pause', description: key.run, command: 'cola.pauseRun', args: [key] },
+      { label: '$(debug-stop) Stop', description: `saves ${key.run} first`, command: 'cola.stopRun', args: [key] },
+    );
+  }
+  if (studio.connection === 'up') {
+    choices.push(
+      group('Model'),
+      {
+        label: '$(package) Select Model…',
+        description: modelName(health.status?.model ?? health.model),
+        command: 'cola.selectModel',
+      },
+      { label: '$(symbol-color) Latent Actions', command: 'cola.showActions' },
+      { label: '$(list-tree) Open Tree', command: 'cola.openTree' },
+      group('Training'),
+      { label: '$(add) Train…', command: 'cola.train' },
+      { label: '$(beaker) Evaluate…', command: 'cola.evaluate' },
+    );
+  }
+  choices.push(
+    group('CoLA Studio'),
+    { label: '$(output) Show Log', command: 'cola.showLog' },
+    { label: '$(debug-restart) Restart Server', command: 'cola.restartServer' },
+    { label: '$(checklist) Create Diagnostics', command: 'cola.createDiagnostics' },
+    {
+      label: '$(gear) Settings',
+      command: 'workbench.action.openSettings',
+      args: [`@ext:${studio.context.extension.id}`],
+    },
+    { label: '$(book) First Five Minutes', command: 'cola.openWalkthrough' },
+  );
+  const [first] = statusDetails(health);
+  const chosen = await window.showQuickPick(choices, { placeHolder: first, matchOnDescription: true });
+  if (chosen?.command !== undefined) await commands.executeCommand(chosen.command, ...(chosen.args ?? []));
 }

@@ -1,14 +1,28 @@
 /** Where the editor starts and ends the extension. */
 import type { ExtensionContext } from 'vscode';
 import { registerCore } from './core.ts';
+import { registerFit } from './fit.ts';
+import { ModelShelf, registerModels } from './models.ts';
+import { Reports } from './report.ts';
+import { registerRuns } from './run-commands.ts';
+import { RunBook } from './runs.ts';
 import { Studio } from './studio.ts';
+import { registerViews } from './views/index.ts';
 
 let studio: Studio | undefined;
 
 export async function activate(context: ExtensionContext): Promise<void> {
   studio = new Studio(context);
   context.subscriptions.push(studio);
-  registerCore(studio);
+  const runs = new RunBook(studio);
+  const reports = new Reports(studio);
+  const shelf = new ModelShelf(studio, runs);
+  context.subscriptions.push(runs);
+  registerCore(studio, runs);
+  registerRuns(studio, runs);
+  registerFit(studio, reports);
+  registerModels(studio, shelf);
+  registerViews(studio, runs, shelf);
   await studio.start();
 }
 

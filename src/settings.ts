@@ -9,6 +9,9 @@ interface Values {
   'cola.idleMinutes': number;
 }
 
+/** Settings that the server is told of. */
+export const serverSettings = ['cola.model', 'cola.device', 'cola.threads', 'cola.idleMinutes'] as const;
+
 /** The value of a setting, its default where the person has set none. */
 export function setting<K extends SettingName & keyof Values>(name: K, scope?: ConfigurationScope): Values[K] {
   return workspace.getConfiguration(undefined, scope).get(name) as Values[K];

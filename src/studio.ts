@@ -1,18 +1,27 @@
 /** What every part of the extension shares: the language server, typed requests to it, its status, and the log. */
-import { join } from 'node:path';
+import { isAbsolute, join, resolve } from 'node:path';
 import {
   type CancellationToken,
   type Disposable,
   type Event,
   EventEmitter,
   type ExtensionContext,
-  type LogOutputChannel,
   window,
   workspace,
 } from 'vscode';
-import { LanguageClient, type LanguageClientOptions, ResponseError, TransportKind } from 'vscode-languageclient/node';
-import { type ColaError, fromWire, protocolErrors } from '../server/protocol/errors.ts';
 import {
+  CloseAction,
+  ErrorAction,
+  LanguageClient,
+  type LanguageClientOptions,
+  ResponseError,
+  State,
+  TransportKind,
+} from 'vscode-languageclient/node';
+import { ColaError, fromWire, protocolErrors } from '../server/protocol/errors.ts';
+import {
+  configure,
+  getStatus,
   type NotificationType,
   notice,
   type ParamsOf,
@@ -24,46 +33,97 @@ import {
   statusChanged,
   wireError,
 } from '../server/protocol/index.ts';
-import { setting } from './settings.ts';
+import { studioErrors } from './errors.ts';
+import { openLog } from './log.ts';
+import { serverSettings, setting } from './settings.ts';
+import type { Connection } from './status-text.ts';
+
+/** A server that stops more often than this within {@link crashWindow} is left alone. */
+const patience = 4;
+const crashWindow = 3 * 60_000;
+/** Milliseconds a server has to save its runs when it is to end. */
+const grace = 20_000;
+
+/** Why a server came up: first at all, because a person asked, or because the one before had stopped. */
+export type Arrival = 'first' | 'asked' | 'crashed';
+
+interface Listener {
+  readonly method: string;
+  readonly heard: (params: unknown) => void;
+}
 
 export class Studio implements Disposable {
-  readonly log: LogOutputChannel = window.createOutputChannel('CoLA Studio', { log: true });
-  private readonly client: LanguageClient;
+  readonly log = openLog('CoLA Studio');
+  private client: LanguageClient;
+  private readonly listeners = new Set<Listener>();
   private readonly statusEmitter = new EventEmitter<Status>();
-  private readonly disposables: Disposable[] = [this.log, this.statusEmitter];
+  private readonly connectionEmitter = new EventEmitter<void>();
+  private readonly upEmitter = new EventEmitter<Arrival>();
+  private readonly disposables: Disposable[] = [this.statusEmitter, this.connectionEmitter, this.upEmitter, this.log];
+  private crashes: number[] = [];
+  private arrival: Arrival = 'first';
   /** The latest word from the server; undefined until it is up. */
   status: Status | undefined;
+  connection: Connection = 'starting';
+  /** Why there is no server. */
+  why: string | null = null;
 
   constructor(readonly context: ExtensionContext) {
-    const module = context.asAbsolutePath(join('dist', 'server.js'));
-    const options: LanguageClientOptions = {
-      documentSelector: [{ language: 'cola-spec' }, { pattern: '**/*.cola.yaml' }],
-      outputChannel: this.log,
-      initializationOptions: serverOptions(),
-    };
-    this.client = new LanguageClient('cola', 'CoLA Studio', { module, transport: TransportKind.ipc }, options);
-    this.on(statusChanged, (status) => {
-      this.status = status;
-      this.statusEmitter.fire(status);
-    });
+    this.client = this.open();
+    this.on(statusChanged, (status) => this.setStatus(status));
     this.on(notice, ({ severity, message, remedy }) => void show(severity, `${message} ${remedy}`));
+    this.disposables.push(
+      workspace.onDidGrantWorkspaceTrust(() => this.configure()),
+      workspace.onDidChangeConfiguration((change) => {
+        if (serverSettings.some((name) => change.affectsConfiguration(name))) this.configure();
+      }),
+    );
   }
 
   get onStatus(): Event<Status> {
     return this.statusEmitter.event;
   }
 
-  async start(): Promise<void> {
-    await this.client.start();
+  /** The server came up, went down, or is being started. */
+  get onConnection(): Event<void> {
+    return this.connectionEmitter.event;
   }
 
-  /** Asks the server. @throws ColaError as the server words it, also where the answer cannot be understood */
+  /** A server can be asked. It knows of no run and no search of the one before it. */
+  get onServerUp(): Event<Arrival> {
+    return this.upEmitter.event;
+  }
+
+  /** Starts the server. A failure is a state of the status bar, not an error. */
+  async start(): Promise<void> {
+    try {
+      await this.client.start();
+    } catch (error) {
+      this.setConnection('down', messageOf(error));
+      this.log.error(`The server did not start: ${messageOf(error)}`);
+    }
+  }
+
+  /** Ends the server, its engine with it, and starts both anew. Runs are saved before. */
+  async restart(): Promise<void> {
+    const { client } = this;
+    this.arrival = 'asked';
+    this.crashes = [];
+    this.setConnection('starting', null);
+    await client.dispose(grace).catch((error: unknown) => this.log.warn(messageOf(error)));
+    this.client = this.open();
+    await this.start();
+    if (this.connection !== 'up') throw studioErrors.down(this.why ?? 'it did not start');
+  }
+
+  /** Asks the server. @throws studio.down; ColaError as the server words it, also where the answer cannot be understood */
   async request<T extends RequestType>(type: T, params: ParamsOf<T>, token?: CancellationToken): Promise<ResultOf<T>> {
+    if (this.connection === 'down') throw studioErrors.down(this.why ?? 'it stopped');
     let answer: unknown;
     try {
       answer = await this.client.sendRequest(type.method, params, token);
     } catch (error) {
-      throw worded(error);
+      throw error instanceof ResponseError ? worded(error) : studioErrors.down(messageOf(error));
     }
     const parsed = type.result.safeParse(answer);
     if (!parsed.success) throw protocolErrors.result(type.method, parsed.error.message);
@@ -72,44 +132,124 @@ export class Studio implements Disposable {
 
   /** Listens to the server. What cannot be understood is logged and left out. */
   on<T extends NotificationType>(type: T, handler: (params: ReceivedOf<T>) => void): Disposable {
-    const listening = this.client.onNotification(type.method, (params: unknown) => {
-      const parsed = type.params.safeParse(params);
-      if (parsed.success) handler(parsed.data as ReceivedOf<T>);
-      else this.log.error(`${type.method}: ${parsed.error.message}`);
-    });
-    this.disposables.push(listening);
-    return listening;
+    const listener: Listener = {
+      method: type.method,
+      heard: (params) => {
+        const parsed = type.params.safeParse(params);
+        if (parsed.success) handler(parsed.data as ReceivedOf<T>);
+        else this.log.error(`${type.method}: ${parsed.error.message}`);
+      },
+    };
+    // One handler a method is all that the client takes.
+    const known = [...this.listeners].some(({ method }) => method === type.method);
+    this.listeners.add(listener);
+    if (!known) this.attach(this.client, type.method);
+    return { dispose: () => this.listeners.delete(listener) };
   }
 
   async dispose(): Promise<void> {
+    const { client } = this;
     for (const disposable of this.disposables.splice(0)) disposable.dispose();
-    if (this.client.isRunning()) await this.client.stop();
+    if (client.isRunning()) await client.dispose(grace);
+  }
+
+  private attach(client: LanguageClient, method: string): void {
+    client.onNotification(method, (params: unknown) => {
+      for (const listener of [...this.listeners]) if (listener.method === method) listener.heard(params);
+    });
+  }
+
+  private open(): LanguageClient {
+    const module = this.context.asAbsolutePath(join('dist', 'server.js'));
+    const options: LanguageClientOptions = {
+      documentSelector: [{ language: 'cola-spec' }, { pattern: '**/*.cola.yaml' }],
+      outputChannel: this.log,
+      initializationOptions: serverOptions,
+      errorHandler: {
+        error: () => ({ action: ErrorAction.Continue, handled: true }),
+        closed: () => this.closed(),
+      },
+    };
+    const client = new LanguageClient('cola', 'CoLA Studio', { module, transport: TransportKind.ipc }, options);
+    for (const method of new Set([...this.listeners].map((listener) => listener.method))) this.attach(client, method);
+    client.onDidChangeState(({ newState }) => {
+      if (client !== this.client) return;
+      if (newState === State.Running) void this.cameUp();
+      else if (newState === State.Starting) this.setConnection('starting', null);
+      else this.setConnection('down', this.why ?? 'it stopped');
+    });
+    return client;
+  }
+
+  private closed(): { action: CloseAction; handled: boolean } {
+    const now = Date.now();
+    this.crashes = [...this.crashes.filter((at) => now - at < crashWindow), now];
+    this.arrival = 'crashed';
+    if (this.crashes.length <= patience) return { action: CloseAction.Restart, handled: true };
+    this.why = `it stopped ${this.crashes.length} times in three minutes`;
+    return { action: CloseAction.DoNotRestart, handled: true };
+  }
+
+  private async cameUp(): Promise<void> {
+    this.setConnection('up', null);
+    const { arrival } = this;
+    try {
+      this.setStatus(await this.request(getStatus, {}));
+    } catch (error) {
+      this.log.error(messageOf(error));
+    }
+    this.upEmitter.fire(arrival);
+  }
+
+  private setStatus(status: Status): void {
+    this.status = status;
+    this.statusEmitter.fire(status);
+  }
+
+  private setConnection(connection: Connection, why: string | null): void {
+    this.connection = connection;
+    this.why = why;
+    if (connection !== 'up') this.status = undefined;
+    this.connectionEmitter.fire();
+  }
+
+  /** Tells the server of settings and trust as they are now. */
+  private configure(): void {
+    if (this.connection !== 'up') return;
+    this.request(configure, serverOptions()).catch((error: unknown) => {
+      if (error instanceof ColaError && error.id === 'protocol.cancelled') return;
+      const text = error instanceof ColaError ? `${error.message} ${error.remedy}` : messageOf(error);
+      this.log.error(text);
+      void window.showErrorMessage(text);
+    });
   }
 }
 
-function serverOptions(): Partial<ServerOptions> {
+function serverOptions(): ParamsOf<typeof configure> {
   const threads = setting('cola.threads');
   return {
     trusted: workspace.isTrusted,
-    model: setting('cola.model'),
+    model: absoluteModel(setting('cola.model')),
     device: setting('cola.device'),
     idleMinutes: setting('cola.idleMinutes'),
     ...(threads > 0 ? { threads } : {}),
-  };
+  } satisfies Partial<ServerOptions>;
+}
+
+/** A model folder may be written relative to the first folder of the workspace. */
+export function absoluteModel(model: string): string {
+  const root = workspace.workspaceFolders?.find(({ uri }) => uri.scheme === 'file')?.uri.fsPath;
+  return model.startsWith('builtin:') || isAbsolute(model) || root === undefined ? model : resolve(root, model);
 }
 
 /** The server's error as one of the catalogue. */
-function worded(error: unknown): ColaError {
-  if (error instanceof ResponseError) {
-    const data = wireError.partial().safeParse(error.data).data;
-    return fromWire({
-      id: data?.id ?? 'protocol.internal',
-      message: error.message,
-      remedy: data?.remedy ?? 'See the log of CoLA Studio.',
-    });
-  }
-  return protocolErrors.internal(error instanceof Error ? error.message : String(error));
+function worded(error: ResponseError<unknown>): ColaError {
+  const data = wireError.partial().safeParse(error.data).data;
+  if (data?.id === undefined) return studioErrors.down(error.message);
+  return fromWire({ id: data.id, message: error.message, remedy: data.remedy ?? 'See the log of CoLA Studio.' });
 }
+
+const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
 
 /** Shows a sentence once. Resolves when it is gone. */
 export function show(severity: 'information' | 'warning' | 'error', text: string): Thenable<string | undefined> {

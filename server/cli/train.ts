@@ -1,9 +1,9 @@
 /** `cola train` and `cola pretrain`: run a spec, or go on with a run. */
-import { basename, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { readSpec } from '../spec/document.ts';
 import type { RunSpec } from '../spec/schema.ts';
-import { listRuns } from '../store/run.ts';
+import { latestRun, nameOf, nextRun } from '../store/run-name.ts';
 import { resumeRun, type StartOptions, startRun, type TrainEvent } from '../train/job.ts';
 import { cliErrors } from './errors.ts';
 import type { Output } from './io.ts';
@@ -69,36 +69,16 @@ function start(
   return startRun({ ...common, spec: part(readSpec(file)), specFile: file });
 }
 
-function nameOf(specFile: string): string {
-  return basename(specFile).replace(/(\.cola)?\.ya?ml$/, '');
-}
-
-/** Runs of a spec: its name, then with numbers. */
-function runsOf(root: string, name: string): number[] {
-  return listRuns(root).flatMap(({ id }) => {
-    if (id === name) return [1];
-    return id.startsWith(`${name}-`) && /^\d+$/.test(id.slice(name.length + 1))
-      ? [Number(id.slice(name.length + 1))]
-      : [];
-  });
-}
-
-const numbered = (name: string, number: number) => (number === 1 ? name : `${name}-${number}`);
-
 function newRun(root: string, { run }: Options, specFile: string | undefined): string {
   if (specFile === undefined) throw cliErrors.usage('There is no spec to run', 'cola train');
-  if (run !== undefined) return run;
-  const name = nameOf(specFile);
-  return numbered(name, Math.max(0, ...runsOf(root, name)) + 1);
+  return run ?? nextRun(root, specFile);
 }
 
 function resumedRun(root: string, { run, resume }: Options, specFile: string | undefined): string {
   const named = typeof resume === 'string' ? resume : run;
   if (named !== undefined) return named;
   if (specFile === undefined) throw cliErrors.resumeWhat();
-  const name = nameOf(specFile);
-  const numbers = runsOf(root, name);
-  return numbers.length === 0 ? name : numbered(name, Math.max(...numbers));
+  return latestRun(root, specFile) ?? nameOf(specFile);
 }
 
 /** Shows a run as it goes. */

@@ -1,7 +1,7 @@
 /** `actions.json` of a model folder: what its latent actions do and are called. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type ActionsFile, actionsFile, actionsVersion } from '../protocol/actions.ts';
+import { type ActionProfile, type ActionsFile, actionsFile, actionsVersion } from '../protocol/actions.ts';
 import { writeFileAtomic } from '../store/atomic.ts';
 import { firstIssue } from '../store/issue.ts';
 import { colaErrors } from './errors.ts';
@@ -49,11 +49,22 @@ export function writeActions(folder: string, actions: ActionsFile): Promise<void
 
 /** One label a code, null where there is none. Names are an adornment: a file that cannot be read gives none. */
 export function readLabels(folder: string, codes: number): (string | null)[] {
-  const labels = Array.from({ length: codes }, (): string | null => null);
+  return byCode(folder, codes, ({ label }) => label);
+}
+
+/** Share of a text's positions at which the policy chooses each code, null where nothing tells; as {@link readLabels}. */
+export function readUsage(folder: string, codes: number): (number | null)[] {
+  return byCode(folder, codes, ({ usage }) => usage.policy);
+}
+
+function byCode<T>(folder: string, codes: number, take: (profile: ActionProfile) => T): (T | null)[] {
+  const all = Array.from({ length: codes }, (): T | null => null);
   try {
-    for (const { code, label } of readActions(folder, codes)?.actions ?? []) if (code < codes) labels[code] = label;
+    for (const profile of readActions(folder, codes)?.actions ?? []) {
+      if (profile.code < codes) all[profile.code] = take(profile);
+    }
   } catch {
     // Without names, then: `cola actions` makes them anew.
   }
-  return labels;
+  return all;
 }

@@ -82,6 +82,7 @@ export class Engine {
     return {
       model: this.model?.cola.folder ?? null,
       device: this.model?.device.name ?? null,
+      attempts: [...(this.model?.attempts ?? [])],
       lane: this.scheduler.lane,
       memory: process.memoryUsage.rss(),
       tokensPerSecond: this.tokensPerSecond,

@@ -1,8 +1,8 @@
 /** The model that completes: its weights, a device, the steps it decodes with, and the text it has read. */
-import { readLabels } from '../cola/actions-file.ts';
+import { readLabels, readUsage } from '../cola/actions-file.ts';
 import { Decoder } from '../cola/decoder.ts';
 import { ColaModel } from '../cola/model.ts';
-import { type Device, openDevice } from '../device/device.ts';
+import { type Attempt, type Device, openDevice } from '../device/device.ts';
 import type { State } from '../device/program.ts';
 import { uploadWeights } from '../model/language-model.ts';
 import type { Tokenizer } from '../model/tokenizer.ts';
@@ -38,6 +38,8 @@ export class LoadedModel {
     readonly tail: Decoder,
     readonly prefix: PrefixCache,
     private readonly live: State | undefined,
+    /** Devices that were tried before, and why they were not taken. */
+    readonly attempts: readonly Attempt[],
   ) {}
 
   /** @throws engine.noTokenizer, device.*, cola.*, and whatever loading the base throws */
@@ -46,7 +48,7 @@ export class LoadedModel {
     const { tokenizer } = cola.base;
     if (tokenizer === undefined) throw engineErrors.noTokenizer(folder);
     cola.require('world', 'policy');
-    const { device } = await openDevice(name, threads === undefined ? {} : { threads });
+    const { device, attempts } = await openDevice(name, threads === undefined ? {} : { threads });
     let bytes = 0;
     for (const values of cola.allWeights.values()) bytes += values.byteLength;
     const tensors = [...cola.base.tensors, ...cola.tensors];
@@ -65,6 +67,7 @@ export class LoadedModel {
       tail,
       new PrefixCache(head),
       live,
+      attempts,
     );
   }
 
@@ -79,6 +82,7 @@ export class LoadedModel {
       device: this.device.name,
       codes: this.cola.config.numCodes,
       labels: [...this.labels],
+      usage: readUsage(this.cola.folder, this.cola.config.numCodes),
       context: this.context,
       fillsIn: this.marks !== undefined,
     };

@@ -40,7 +40,8 @@ const graceSeconds = 20;
 
 export class Supervisor {
   private readonly wishes = new Wishes();
-  private readonly idleSeconds: number;
+  /** An engine that nobody needed for so long is ended. */
+  idleSeconds: number;
   private readonly hangSeconds: number;
   private readonly heart: NodeJS.Timeout;
   private engine: Promise<EngineLink> | undefined;
@@ -127,7 +128,8 @@ export class Supervisor {
   /** What is taken back before it is asked for: an engine that dies meanwhile must not bring it back. */
   private intend(type: RequestType, params: unknown): void {
     if (type === stopRun) this.wishes.forget(params as ReceivedOf<typeof stopRun>);
-    if (type === unloadModel) this.wishes.model = undefined;
+    // Loading another drops the one that is there, whether it succeeds or not.
+    if (type === unloadModel || type === loadModel) this.wishes.model = undefined;
   }
 
   private done(type: RequestType, params: unknown): void {

@@ -3,12 +3,9 @@ import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ColaError } from '../errors.ts';
-import type { listModels } from '../protocol/model.ts';
-import type { ResultOf } from '../protocol/request.ts';
+import type { ListedModel } from '../protocol/model.ts';
 import { resolveModel } from '../spec/paths.ts';
 import { listRuns } from '../store/run.ts';
-
-type Listed = ResultOf<typeof listModels>['models'][number];
 
 const builtin = 'builtin:nano';
 /** Folders looked into, and how deep: a list is not worth a walk through a whole disk. */
@@ -18,9 +15,10 @@ const skipped = /^(\.|node_modules$)/;
 
 const isLatent = (folder: string) => existsSync(join(folder, 'cola.json'));
 
-export async function findModels(roots: readonly string[]): Promise<Listed[]> {
-  const models: Listed[] = [];
-  const add = (folder: string, source: Listed['source'], name = folder) =>
+/** @param folders models that lie elsewhere */
+export async function findModels(roots: readonly string[], folders: readonly string[] = []): Promise<ListedModel[]> {
+  const models: ListedModel[] = [];
+  const add = (folder: string, source: ListedModel['source'], name = folder) =>
     models.push({ name, folder, latent: isLatent(folder), source });
   try {
     add(resolveModel(builtin, ''), 'builtin', builtin);
@@ -36,6 +34,7 @@ export async function findModels(roots: readonly string[]): Promise<Listed[]> {
       }
     }
   }
+  for (const folder of folders) if (existsSync(folder)) add(folder, 'imported');
   return models;
 }
 

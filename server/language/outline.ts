@@ -3,6 +3,7 @@ import { type CodeLens, type DocumentSymbol, type Range, SymbolKind } from 'vsco
 import { TextDocument } from 'vscode-languageserver-textdocument';
 import { isMap, isScalar, isSeq, type Node, type Pair } from 'yaml';
 import { specCommands } from '../protocol/commands.ts';
+import type { ListedRun } from '../protocol/runs.ts';
 import { parseSpec } from '../spec/document.ts';
 import { parse } from './yaml-place.ts';
 
@@ -54,8 +55,9 @@ export function symbols(text: string): DocumentSymbol[] {
  * Run and Will it fit on the first line, Run this stage at each. Only a spec without problems can be run.
  *
  * @param uri of the spec; the commands are given it, and those of a stage its index
+ * @param latest the latest run of the spec: it can be looked at, and continued where it was interrupted
  */
-export function lenses(text: string, uri: string): CodeLens[] {
+export function lenses(text: string, uri: string, latest?: ListedRun): CodeLens[] {
   if (parseSpec(text, uri).problems.length > 0) return [];
   const document = TextDocument.create('', 'yaml', 0, text);
   const { contents } = parse(text);
@@ -71,10 +73,25 @@ export function lenses(text: string, uri: string): CodeLens[] {
       { range, command: { title: '$(play) Run', command: specCommands.run, arguments: [uri] } },
       // Its title is found out when it is shown.
       { range, data: { fit: uri } },
+      ...runLenses(range, latest),
     ]),
     ...stages.map(({ name, key }, index) => ({
       range: rangeOf(key),
       command: { title: `$(play) Run only ${name}`, command: specCommands.runStage, arguments: [uri, index] },
     })),
   ];
+}
+
+function runLenses(range: Range, latest: ListedRun | undefined): CodeLens[] {
+  if (latest === undefined) return [];
+  const { root, run, state, checkpoint, elsewhere } = latest;
+  const key = { root, run };
+  const interrupted = (state === 'stopped' || state === 'failed') && checkpoint !== null && !elsewhere;
+  const resume = {
+    title: `$(debug-continue) Resume ${run} from step ${checkpoint}`,
+    command: specCommands.resume,
+    arguments: [key],
+  };
+  const dashboard = { title: `$(graph) Dashboard of ${run}`, command: specCommands.dashboard, arguments: [key] };
+  return [...(interrupted ? [{ range, command: resume }] : []), { range, command: dashboard }];
 }

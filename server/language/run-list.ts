@@ -1,16 +1,19 @@
 /** The runs on disk, with what is known of those under way. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { ResultOf } from '../protocol/request.ts';
-import type { listRuns as listRunsRequest, RunEvent, RunKey, RunState } from '../protocol/runs.ts';
-import { listRuns } from '../store/run.ts';
-
-type Listed = ResultOf<typeof listRunsRequest>['runs'][number];
+import { ColaError } from '../errors.ts';
+import type { ListedRun, RunEvent, RunKey, RunState } from '../protocol/runs.ts';
+import { parseSpec } from '../spec/document.ts';
+import { position } from '../store/position.ts';
+import { listRuns, type RunView } from '../store/run.ts';
 
 const nameOf = ({ root, run }: RunKey) => `${root}\0${run}`;
+const underWay = (state: RunState | undefined) => state === 'running' || state === 'paused' || state === 'resuming';
 
 export class RunList {
   private readonly states = new Map<string, RunState>();
+  /** Names of the stages of runs, by path: their specs never change. */
+  private readonly stages = new Map<string, readonly string[]>();
 
   note({ root, run, event }: RunEvent): void {
     if (event.kind === 'state') this.states.set(nameOf({ root, run }), event.state);
@@ -21,15 +24,45 @@ export class RunList {
     return [...this.states.values()].some((state) => state === 'running' || state === 'resuming');
   }
 
-  /** @throws store.cannotRead */
-  list(roots: readonly string[]): Listed[] {
-    return roots.flatMap((root) =>
-      listRuns(root).map((view) => {
-        const { id: run, path } = view;
-        const done = existsSync(join(path, 'model', 'config.json'));
-        const state = this.states.get(nameOf({ root, run })) ?? (done ? 'done' : 'stopped');
-        return { root, run, path, state, checkpoint: view.latestCheckpoint()?.step ?? null, done };
-      }),
-    );
+  /**
+   * The runs of several folders, as they are on disk and in the engine.
+   *
+   * @param engine process id of the engine: what another process writes to is not ours
+   * @throws store.cannotRead
+   */
+  list(roots: readonly string[], engine: number | undefined): ListedRun[] {
+    return roots.flatMap((root) => listRuns(root).map((view) => this.describe(root, view, engine)));
+  }
+
+  private describe(root: string, view: RunView, engine: number | undefined): ListedRun {
+    const { id: run, path, holder, updated } = view;
+    const done = existsSync(join(path, 'model', 'config.json')) || existsSync(join(path, 'model', 'cola.json'));
+    const known = this.states.get(nameOf({ root, run }));
+    const state = known !== undefined && (underWay(known) || known === 'failed') ? known : done ? 'done' : 'stopped';
+    const elsewhere = !underWay(known) && holder !== undefined && holder.pid !== engine;
+    return { root, run, path, state, done, updated, elsewhere, ...this.progress(view) };
+  }
+
+  private progress(view: RunView): Pick<ListedRun, 'checkpoint' | 'stage' | 'best'> {
+    try {
+      const checkpoint = view.latestCheckpoint();
+      if (checkpoint === null) return { checkpoint: null, stage: null, best: null };
+      const { at, done, best } = checkpoint.state(position);
+      const names = this.stagesOf(view);
+      const stage = { index: at, count: names.length, name: names[at] ?? '', step: done };
+      return { checkpoint: checkpoint.step, stage, best: best?.score ?? null };
+    } catch (error) {
+      // A checkpoint that is deleted while it is read, or damaged: resuming the run will say more.
+      if (!(error instanceof ColaError)) throw error;
+      return { checkpoint: null, stage: null, best: null };
+    }
+  }
+
+  private stagesOf({ path, spec }: RunView): readonly string[] {
+    const known = this.stages.get(path);
+    if (known !== undefined) return known;
+    const names = parseSpec(spec, path).spec?.stages.map(({ name }) => name) ?? [];
+    this.stages.set(path, names);
+    return names;
   }
 }

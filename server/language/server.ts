@@ -12,10 +12,20 @@ import { Supervisor } from '../engine/supervisor.ts';
 import { ColaError } from '../errors.ts';
 import { complete, previewActions } from '../protocol/completion.ts';
 import { protocolErrors, toWire } from '../protocol/errors.ts';
-import { type ServerOptions, serverOptions } from '../protocol/initialize.ts';
-import { listModels, loadModel, unloadModel } from '../protocol/model.ts';
+import { configure, type ServerOptions, serverOptions } from '../protocol/initialize.ts';
+import { currentModel, listModels, loadModel, type ModelInfo, unloadModel } from '../protocol/model.ts';
 import type { NotificationType, ParamsOf, ReceivedOf, RequestType, ResultOf } from '../protocol/request.ts';
-import { fitSpec, listRuns, pauseRun, resumeRun, runEvent, startRun, stopRun } from '../protocol/runs.ts';
+import {
+  fitSpec,
+  type ListedRun,
+  listRuns,
+  nameRun,
+  pauseRun,
+  resumeRun,
+  runEvent,
+  startRun,
+  stopRun,
+} from '../protocol/runs.ts';
 import {
   closeSearch,
   extendSearch,
@@ -40,18 +50,29 @@ import {
 } from '../protocol/status.ts';
 import { resolveModel } from '../spec/paths.ts';
 import { firstIssue } from '../store/issue.ts';
+import { latestRun, nextRun } from '../store/run-name.ts';
 import { serverErrors } from './errors.ts';
+import { Folders } from './folders.ts';
 import { findModels } from './models.ts';
 import { RunList } from './run-list.ts';
 import { connectSpecs, specCapabilities } from './spec-features.ts';
 
-const off: EngineStatus = { model: null, device: null, lane: null, memory: 0, tokensPerSecond: null };
+const off: EngineStatus = { model: null, device: null, attempts: [], lane: null, memory: 0, tokensPerSecond: null };
+
+type ModelChoice = ReceivedOf<typeof loadModel>;
 
 export class LanguageServer {
   private options: ServerOptions = serverOptions.parse({});
   private supervisor: Supervisor | undefined;
   private engine: EngineStatus = off;
   private readonly runs = new RunList();
+  private readonly folders = new Folders();
+  /** The model that was loaded last. */
+  private info: ModelInfo | null = null;
+  /** Loading a model, and which. */
+  private loading: { readonly folder: string; readonly done: Promise<ModelInfo> } | undefined;
+  /** Why the model of the settings could not be loaded: not tried again before something has changed. */
+  private refused: ColaError | undefined;
 
   /** @param entry of the engine that comes with the server */
   constructor(
@@ -60,16 +81,30 @@ export class LanguageServer {
   ) {
     connection.onInitialize((params) => this.initialize(params));
     connection.onShutdown(() => this.supervisor?.close());
-    connectSpecs(connection, (specFile) => this.ask(fitSpec, { specFile }));
+    connectSpecs(connection, {
+      estimate: (specFile) => this.ask(fitSpec, { specFile }),
+      latest: (specFile) => this.latestRun(specFile),
+    });
     this.answer(getStatus, async () => this.status);
+    this.answer(configure, async (options) => {
+      await this.configure(options);
+      return {};
+    });
     this.answer(restartEngine, async () => {
+      this.refused = undefined;
       await this.keeper.restart();
       return {};
     });
-    this.answer(listModels, async ({ roots }) => ({ models: await findModels(roots) }));
-    this.answer(listRuns, async ({ roots }) => ({ runs: this.runs.list(roots) }));
-    this.answer(loadModel, (params, signal) => this.ask(loadModel, resolved(params), signal));
-    for (const type of [unloadModel, pauseRun, stopRun, fitSpec, pauseSearch, closeSearch]) this.forward(type);
+    this.answer(listModels, async ({ roots, folders }) => ({ models: await findModels(roots, folders) }));
+    this.answer(listRuns, async ({ roots }) => ({ runs: this.runs.list(roots, this.supervisor?.pid) }));
+    this.answer(nameRun, async ({ root, specFile }) => ({ run: nextRun(root, specFile) }));
+    this.answer(loadModel, (params, signal) => this.load(params, signal));
+    this.answer(currentModel, async () => ({ model: this.info }));
+    this.answer(unloadModel, async (params, signal) => {
+      this.info = null;
+      return this.ask(unloadModel, params, signal);
+    });
+    for (const type of [pauseRun, stopRun, fitSpec, pauseSearch, closeSearch]) this.forward(type);
     for (const type of [complete, previewActions]) this.forward(type, () => this.needModel());
     // Rewards may be code of the folder.
     for (const type of [startRun, resumeRun]) this.forward(type, async () => this.needTrust('A training run'));
@@ -91,14 +126,30 @@ export class LanguageServer {
     }
   }
 
-  private initialize({ initializationOptions }: InitializeParams): InitializeResult {
+  private initialize(params: InitializeParams): InitializeResult {
+    const { initializationOptions } = params;
     const parsed = serverOptions.safeParse(initializationOptions ?? {});
     if (!parsed.success) {
       const { path, detail } = firstIssue(parsed.error);
       throw toResponse(protocolErrors.params('initialize', path, detail));
     }
     this.options = parsed.data;
+    this.folders.connect(this.connection, params);
     return { capabilities: specCapabilities, serverInfo: { name: 'CoLA Studio' } };
+  }
+
+  private async configure(options: Omit<ServerOptions, 'engine'>): Promise<void> {
+    const before = this.options;
+    this.options = { ...options, engine: before.engine };
+    this.refused = undefined;
+    if (this.supervisor !== undefined) this.supervisor.idleSeconds = 60 * options.idleMinutes;
+    this.tellStatus();
+    const { model, device, threads } = options;
+    if (model !== before.model) await this.load({ folder: model, device, threads });
+    else if (device !== before.device || threads !== before.threads) {
+      const loaded = this.supervisor?.model;
+      if (loaded !== undefined) await this.load({ folder: loaded.folder, device, threads });
+    }
   }
 
   /** Made on first use: an editor that only edits needs no engine. */
@@ -119,7 +170,8 @@ export class LanguageServer {
 
   private get status(): Status {
     const engine = this.supervisor?.state ?? 'off';
-    const health = engine === 'failed' ? 'error' : engine === 'restarting' ? 'warning' : 'ok';
+    const warned = engine === 'restarting' || this.refused !== undefined;
+    const health = engine === 'failed' ? 'error' : warned ? 'warning' : 'ok';
     const messages = {
       off: '',
       ready: '',
@@ -127,8 +179,10 @@ export class LanguageServer {
       restarting: 'The engine stopped and is being started again.',
       failed: 'The engine does not start. Run "CoLA: Restart Server".',
     };
-    const quiescent = this.engine.lane === null && !this.runs.busy && engine !== 'starting' && engine !== 'restarting';
-    return { ...this.engine, engine, health, quiescent, message: messages[engine] };
+    const still = this.engine.lane === null && !this.runs.busy && this.loading === undefined;
+    const quiescent = still && engine !== 'starting' && engine !== 'restarting';
+    const message = messages[engine] === '' ? (this.refused?.message ?? '') : messages[engine];
+    return { ...this.engine, engine, health, quiescent, message, loading: this.loading?.folder ?? null };
   }
 
   private notified(method: string, params: unknown): void {
@@ -140,7 +194,10 @@ export class LanguageServer {
     }
     if (method === runEvent.method) {
       const parsed = runEvent.params.safeParse(params);
-      if (parsed.success) this.runs.note(parsed.data);
+      if (parsed.success) {
+        this.runs.note(parsed.data);
+        if (parsed.data.event.kind === 'state') this.folders.refreshLenses(this.connection);
+      }
     }
     void this.connection.sendNotification(method, params);
   }
@@ -163,9 +220,41 @@ export class LanguageServer {
 
   /** Until somebody chooses one, the model of the settings. */
   private async needModel(): Promise<void> {
+    await this.loading?.done;
     if (this.keeper.model !== undefined) return;
+    if (this.refused !== undefined) throw this.refused;
     const { model: folder, device, threads } = this.options;
-    await this.ask(loadModel, resolved({ folder, device, threads }));
+    await this.load({ folder, device, threads });
+  }
+
+  private load(choice: ModelChoice, signal?: AbortSignal): Promise<ModelInfo> {
+    const done = this.ask(loadModel, resolved(choice), signal);
+    const loading = { folder: choice.folder, done };
+    this.loading = loading;
+    this.refused = undefined;
+    this.tellStatus();
+    return done
+      .then(
+        (info) => {
+          this.info = info;
+          return info;
+        },
+        (error: unknown) => {
+          if (error instanceof ColaError && !/^(protocol|engine)\./.test(error.id)) this.refused = error;
+          throw error;
+        },
+      )
+      .finally(() => {
+        if (this.loading === loading) this.loading = undefined;
+        this.tellStatus();
+      });
+  }
+
+  /** The latest run of a spec in the folder of the workspace that it lies in. */
+  private latestRun(specFile: string): ListedRun | undefined {
+    const root = this.folders.of(specFile);
+    const name = latestRun(root, specFile);
+    return this.runs.list([root], this.supervisor?.pid).find(({ run }) => run === name);
   }
 
   /** Passes a request on to the engine. */

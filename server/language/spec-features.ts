@@ -11,13 +11,21 @@ import {
 import { TextDocument } from 'vscode-languageserver-textdocument';
 import { specCommands } from '../protocol/commands.ts';
 import type { ResultOf } from '../protocol/request.ts';
-import type { fitSpec } from '../protocol/runs.ts';
+import type { fitSpec, ListedRun } from '../protocol/runs.ts';
 import { completions } from './completion.ts';
 import { diagnose, fixes } from './diagnostics.ts';
 import { hover } from './hover.ts';
 import { lenses, symbols } from './outline.ts';
 
 type Fit = ResultOf<typeof fitSpec>;
+
+/** What the language server knows beside the text. */
+export interface SpecKnowledge {
+  /** What the spec in a file takes. */
+  estimate(file: string): Promise<Fit>;
+  /** The latest run of the spec in a file. */
+  latest(file: string): ListedRun | undefined;
+}
 
 export const specCapabilities: ServerCapabilities = {
   textDocumentSync: TextDocumentSyncKind.Incremental,
@@ -30,8 +38,7 @@ export const specCapabilities: ServerCapabilities = {
 
 const isSpec = (uri: string) => /\.cola\.ya?ml$/.test(uri);
 
-/** @param estimate says what the spec in a file takes */
-export function connectSpecs(connection: Connection, estimate: (file: string) => Promise<Fit>): void {
+export function connectSpecs(connection: Connection, { estimate, latest }: SpecKnowledge): void {
   const documents = new TextDocuments(TextDocument);
   const textOf = (uri: string) => (isSpec(uri) ? documents.get(uri)?.getText() : undefined);
   documents.onDidChangeContent(({ document: { uri, version } }) => {
@@ -57,7 +64,7 @@ export function connectSpecs(connection: Connection, estimate: (file: string) =>
   connection.onCodeAction(({ textDocument, context }) => fixes(textDocument.uri, context.diagnostics));
   connection.onCodeLens(({ textDocument }) => {
     const text = textOf(textDocument.uri);
-    return text === undefined ? [] : lenses(text, textDocument.uri);
+    return text === undefined ? [] : lenses(text, textDocument.uri, runOf(textDocument.uri, latest));
   });
   connection.onCodeLensResolve(async (lens) => {
     const { fit: uri } = (lens.data ?? {}) as { fit?: unknown };
@@ -77,6 +84,15 @@ export function fitTitle({ parts, free, fits }: Fit): string {
 }
 
 const gigabytes = (bytes: number) => (bytes / 1e9).toFixed(bytes < 1e8 ? 2 : 1);
+
+/** Lenses are there also where runs cannot be read, or the spec is not saved yet. */
+function runOf(uri: string, latest: SpecKnowledge['latest']): ListedRun | undefined {
+  try {
+    return latest(fileURLToPath(uri));
+  } catch {
+    return undefined;
+  }
+}
 
 function nameOf(uri: string): string {
   try {

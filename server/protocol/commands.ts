@@ -6,4 +6,8 @@ export const specCommands = {
   runStage: 'cola.runStage',
   /** The spec's uri. */
   fit: 'cola.willItFit',
+  /** The run, `{ root, run }`. */
+  resume: 'cola.resumeRun',
+  /** The run, `{ root, run }`. */
+  dashboard: 'cola.openDashboard',
 } as const;

@@ -2,7 +2,7 @@
 import { ColaError, catalogue } from '../errors.ts';
 import type { WireError } from './request.ts';
 
-export { ColaError };
+export { ColaError, catalogue };
 
 const restart = 'Run "CoLA: Restart Server". If it happens again, report it with the log.';
 

@@ -1,5 +1,6 @@
 /** What the editor tells the language server when it starts it. */
 import { z } from 'zod';
+import { nothing, request } from './request.ts';
 
 export const serverOptions = z.object({
   /** Whether the person trusts the folder: in one that is not trusted nothing of it runs. */
@@ -14,3 +15,6 @@ export const serverOptions = z.object({
   engine: z.object({ file: z.string(), execArgv: z.array(z.string()).default([]) }).optional(),
 });
 export type ServerOptions = z.output<typeof serverOptions>;
+
+/** Settings or trust have changed. A model that is loaded is loaded anew where they ask for another one. */
+export const configure = request('cola/configure', serverOptions.omit({ engine: true }), nothing);

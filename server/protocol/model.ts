@@ -9,6 +9,8 @@ export const modelInfo = z.object({
   codes: z.int(),
   /** Labels of the latent actions, by code; null where the model has none. */
   labels: z.array(z.string().nullable()),
+  /** Share of a text's positions at which the policy chooses each code; null where nothing tells. */
+  usage: z.array(z.number().nullable()),
   /** Longest sequence, in tokens. */
   context: z.int(),
   /** Whether the tokenizer knows how to fill in the middle. */
@@ -30,6 +32,9 @@ export const loadModel = request(
 
 export const unloadModel = request('cola/model/unload', nothing, nothing);
 
+/** The model that completes, as it was loaded last; null before the first. */
+export const currentModel = request('cola/model/current', nothing, z.object({ model: modelInfo.nullable() }));
+
 const listed = z.object({
   /** `builtin:nano`, or an absolute folder. */
   name: z.string(),
@@ -37,13 +42,13 @@ const listed = z.object({
   /** Whether it has latent actions, and so can complete. */
   latent: z.boolean(),
   /** Where it was found. */
-  source: z.enum(['builtin', 'workspace', 'run']),
+  source: z.enum(['builtin', 'workspace', 'run', 'imported']),
 });
 export type ListedModel = z.infer<typeof listed>;
 
-/** Models in the folders of a workspace, in its runs, and in the box. */
+/** Models in the folders of a workspace, in its runs, in the box, and in `folders`, which may lie anywhere. */
 export const listModels = request(
   'cola/model/list',
-  z.strictObject({ roots: z.array(z.string()) }),
+  z.strictObject({ roots: z.array(z.string()), folders: z.array(z.string()).default([]) }),
   z.object({ models: z.array(listed) }),
 );

@@ -20,6 +20,12 @@ export const startRun = request(
   }),
   nothing,
 );
+/** To the server: the name that the next run of a spec gets. */
+export const nameRun = request(
+  'cola/run/name',
+  z.strictObject({ root: z.string().min(1), specFile: z.string().min(1) }),
+  z.object({ run: z.string() }),
+);
 /** Goes on with a run: one that is paused where it stands, any other from its latest checkpoint. */
 export const resumeRun = request('cola/run/resume', runKey, nothing);
 /** Lets a run stand between two steps, in memory. */
@@ -42,10 +48,19 @@ export const listRuns = request(
         state: runState,
         checkpoint: z.int().nullable(),
         done: z.boolean(),
+        /** Where the latest checkpoint stands: index of the stage, steps of it that are done. */
+        stage: z.object({ index: z.int(), count: z.int(), name: z.string(), step: z.int() }).nullable(),
+        /** Best held-out score of that stage; higher is better. */
+        best: figure,
+        /** When something was last written, in milliseconds since 1970. */
+        updated: z.number(),
+        /** Whether another process writes to it: another window, or the command line. */
+        elsewhere: z.boolean(),
       }),
     ),
   }),
 );
+export type ListedRun = z.output<typeof listRuns.result>['runs'][number];
 
 const metrics = z.record(z.string(), z.union([figure, z.array(figure)]));
 const sample = z.object({

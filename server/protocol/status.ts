@@ -12,6 +12,8 @@ export const engineStatus = z.object({
   model: z.string().nullable(),
   /** The device it computes on. */
   device: z.string().nullable(),
+  /** Devices that were tried before it, and why they were not taken. */
+  attempts: z.array(z.object({ name: z.string(), reason: z.string().optional() })).default([]),
   /** The lane at work; null when nothing is to do. */
   lane: z.enum(laneNames).nullable(),
   /** Resident memory of the engine, in bytes. */
@@ -22,6 +24,8 @@ export const engineStatus = z.object({
 export type EngineStatus = z.infer<typeof engineStatus>;
 
 export const status = engineStatus.extend({
+  /** Folder of the model that is being loaded. */
+  loading: z.string().nullable(),
   health: z.enum(['ok', 'warning', 'error']),
   /** Whether nothing is under way. */
   quiescent: z.boolean(),

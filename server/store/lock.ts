@@ -58,6 +58,15 @@ export class Lock {
     return new Lock(path, content);
   }
 
+  /** The living process that holds a lock: its number, or null on another computer; undefined where nobody does. */
+  static holder(path: string): { readonly pid: number | null } | undefined {
+    const content = readContent(path);
+    const holder = content === null ? null : parseHolder(content);
+    if (holder === null) return undefined;
+    if (holder.host !== hostname()) return { pid: null };
+    return isAlive(holder) ? { pid: holder.pid } : undefined;
+  }
+
   /** Gives the lock back, unless it is not this one's any more. */
   release(): void {
     if (readContent(this.path) === this.content) rmSync(this.path, { force: true });

@@ -2,7 +2,7 @@
  * A run on the disk: `.cola/runs/<id>/` with spec.yaml (frozen), metrics.jsonl, samples.jsonl, log.txt, checkpoints/
  * and lock. {@link RunView} reads, at any time and from any process; {@link Run} writes, one process at a time.
  */
-import { appendFileSync, readdirSync, readFileSync } from 'node:fs';
+import { appendFileSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { z } from 'zod';
@@ -76,6 +76,19 @@ export class RunView {
   static view(path: string): RunView {
     const folder = resolve(path);
     return new RunView(folder, readSpec(folder));
+  }
+
+  /** The process that writes to the run now; undefined where none does. See {@link Lock.holder}. */
+  get holder(): { readonly pid: number | null } | undefined {
+    return Lock.holder(join(this.path, LOCK));
+  }
+
+  /** When something was last written to the run, in milliseconds since 1970. */
+  get updated(): number {
+    const times = [SPEC, METRICS, CHECKPOINTS].map(
+      (name) => statSync(join(this.path, name), { throwIfNoEntry: false })?.mtimeMs ?? 0,
+    );
+    return Math.max(...times);
   }
 
   /** The metrics so far, one record a line. @throws ColaError store.line, store.cannotRead */

@@ -16,6 +16,7 @@ import { readSpec, rebaseSpec, resolveModel, resolvePath, stringifySpec } from '
 import type { RunSpec, StageSpec } from '../spec/schema.ts';
 import { removeFolder } from '../store/atomic.ts';
 import type { Checkpoint } from '../store/checkpoint.ts';
+import { type Position, position } from '../store/position.ts';
 import { Run, runFolder } from '../store/run.ts';
 import { trainErrors } from './errors.ts';
 import { createBase, prepareModules } from './initialise.ts';
@@ -66,23 +67,6 @@ interface CommonOptions {
 
 /** A new run: a spec, and the file it came from, to whose folder its paths are relative. */
 export type StartOptions = CommonOptions & { readonly spec: RunSpec; readonly specFile: string };
-
-/** Where a run stands, beside the tensors. */
-const position = z.looseObject({
-  /** Index of the stage. */
-  at: z.int().min(0),
-  /** Steps of that stage that are done. */
-  done: z.int().min(0),
-  /** Number of the stage's step 0: every stage before it took its steps, and one for the measurement before them. */
-  before: z.int().min(0),
-  /** Best held-out score of the stage so far, and the part of the stage it belongs to. */
-  best: z.object({ score: z.number(), part: z.int() }).nullable(),
-  /** Whether the measurement after the last step is still to be made: the run was stopped in the middle of it. */
-  unmeasured: z.boolean(),
-  /** Names of all weights that the stages so far have changed. */
-  changed: z.array(z.string()),
-});
-type Position = z.infer<typeof position>;
 
 const keptCheckpoints = 2;
 

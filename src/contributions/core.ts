@@ -6,13 +6,15 @@ export const core = {
     'cola.showStatus': { title: 'Show Status and Actions', icon: '$(pulse)' },
     'cola.showLog': { title: 'Show Log', icon: '$(output)' },
     'cola.restartServer': { title: 'Restart Server', icon: '$(debug-restart)' },
+    'cola.createDiagnostics': { title: 'Create Diagnostics' },
+    'cola.openWalkthrough': { title: 'First Five Minutes' },
   },
   settings: {
     'cola.model': {
       type: 'string',
       default: 'builtin:nano',
       markdownDescription:
-        'The model that completes: `builtin:nano`, the model in the box, or the absolute path of a model folder.',
+        'The model that completes: `builtin:nano`, the model in the box, or a model folder, absolute or relative to the first folder of the workspace.',
       scope: 'machine-overridable',
       order: 1,
     },

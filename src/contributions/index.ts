@@ -1,13 +1,16 @@
 /** Every contribution of the extension. */
 import type { Contribution } from './contribution.ts';
 import { core } from './core.ts';
+import { models } from './models.ts';
+import { training } from './training.ts';
 
-export const parts: readonly Contribution[] = [core];
+const all = [core, training, models] as const;
+export const parts: readonly Contribution[] = all;
 
 type Keys<T> = T extends { readonly commands: infer C } ? keyof C & string : never;
 /** Names of the commands that exist. */
-export type CommandName = Keys<typeof core>;
+export type CommandName = Keys<(typeof all)[number]>;
 
 type SettingKeys<T> = T extends { readonly settings: infer S } ? keyof S & string : never;
 /** Full names of the settings that exist. */
-export type SettingName = SettingKeys<typeof core>;
+export type SettingName = SettingKeys<(typeof all)[number]>;

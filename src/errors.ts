@@ -1,0 +1,20 @@
+/** What a person meets that has nothing to do with the server. */
+import { catalogue } from '../server/protocol/errors.ts';
+
+export const studioErrors = catalogue('studio', {
+  down: (why: string) => [`CoLA Studio's server is not running (${why}).`, 'Start it with "CoLA: Restart Server".'],
+  noFolder: (what: string) => [`${what} needs a folder, and none is open.`, 'Open a folder and try again.'],
+  untrusted: (what: string) => [
+    `${what} runs what is in this folder, and the folder is not trusted.`,
+    'Trust it with "Workspaces: Manage Workspace Trust" if you know where it comes from.',
+  ],
+  virtual: (what: string) => [`${what} needs a folder on disk, and this one is not.`, 'Open a local folder.'],
+  noSpec: () => ['No run spec is open.', 'Open a file that ends with .cola.yaml, or write one with "CoLA: Train…".'],
+  unsaved: (name: string) => [`${name} is not saved, and a run reads it from the disk.`, 'Save it and try again.'],
+  noRun: (what: string) => [`There is no run to ${what}.`, 'Start one with "CoLA: Train…" or "CoLA: Run Spec".'],
+  noModelIn: (folder: string) => [
+    `There is no model in ${folder}.`,
+    'Choose a Hugging Face folder with config.json, model.safetensors and tokenizer.json in it.',
+  ],
+  exists: (path: string) => [`${path} is there already.`, 'Choose another name or another folder.'],
+});

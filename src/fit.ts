@@ -1,0 +1,45 @@
+/** Whether a spec fits into memory, as a table. */
+import { basename } from 'node:path';
+import { ProgressLocation, window } from 'vscode';
+import { fitSpec, type ResultOf } from '../server/protocol/index.ts';
+import { registerCommand } from './commands.ts';
+import { markdownTable, type Reports } from './report.ts';
+import { specFrom } from './specs.ts';
+import { gigabytes } from './status-text.ts';
+import type { Studio } from './studio.ts';
+
+export function registerFit(studio: Studio, reports: Reports): void {
+  registerCommand(studio, 'cola.willItFit', async (target) => {
+    const spec = await specFrom(target);
+    if (spec === undefined) return;
+    const name = basename(spec.fsPath);
+    const title = `Will ${name} fit?`;
+    const fit = await window.withProgress(
+      { location: ProgressLocation.Notification, title, cancellable: true },
+      (_, token) => studio.request(fitSpec, { specFile: spec.fsPath }, token),
+    );
+    await reports.show('Will it fit', fitReport(name, fit));
+  });
+}
+
+/** The most each part takes, against what is free. */
+export function fitReport(name: string, { parts, free, fits, source }: ResultOf<typeof fitSpec>): string {
+  const most = Math.max(0, ...parts.map(({ bytes }) => bytes));
+  const verdict =
+    free === null
+      ? `Whether ${name} fits is not known: ${source}. It takes **${gigabytes(most)}** at its largest.`
+      : fits === true
+        ? `${name} **fits**: it takes ${gigabytes(most)} at its largest, and ${gigabytes(free)} are free.`
+        : `${name} **does not fit**: it takes ${gigabytes(most)} at its largest, and ${gigabytes(free)} are free.`;
+  const rows = parts.map(({ what, bytes }) => [
+    what,
+    gigabytes(bytes),
+    ...(free === null ? [] : [bytes <= free ? 'fits' : 'too much']),
+  ]);
+  const table = markdownTable([['part', 'memory', ...(free === null ? [] : [''])], ...rows]);
+  const remedy =
+    fits === false
+      ? '\n\nSmaller `batch`, `group`, `length` or `max_new` take less; `accumulate` cuts a batch into parts and changes nothing else.'
+      : '';
+  return `# Will it fit\n\n${verdict}\n\n${table}\n\nFree: ${source}. Weights, gradients, moments and activations are counted.${remedy}\n`;
+}

@@ -1,0 +1,170 @@
+/** Models: which there are, which completes, and where others come from. */
+import { isAbsolute, relative, sep } from 'node:path';
+import {
+  ConfigurationTarget,
+  commands,
+  type Event,
+  EventEmitter,
+  ProgressLocation,
+  type QuickPickItem,
+  Uri,
+  window,
+  workspace,
+} from 'vscode';
+import { type ListedModel, listModels, loadModel } from '../server/protocol/index.ts';
+import { registerCommand } from './commands.ts';
+import { studioErrors } from './errors.ts';
+import { folderOf, keyFrom } from './run-commands.ts';
+import { diskFolders, type RunBook, rootsOfWorkspace } from './runs.ts';
+import { setting } from './settings.ts';
+import { modelName } from './status-text.ts';
+import { absoluteModel, type Studio } from './studio.ts';
+
+const imported = 'cola.importedModels';
+
+/** Every model that can be chosen. */
+export class ModelShelf {
+  private readonly changed = new EventEmitter<void>();
+
+  constructor(
+    private readonly studio: Studio,
+    runs: RunBook,
+  ) {
+    studio.context.subscriptions.push(this.changed);
+    runs.onDidChangeList(() => this.changed.fire());
+  }
+
+  get onDidChange(): Event<void> {
+    return this.changed.event;
+  }
+
+  async list(): Promise<ListedModel[]> {
+    const { models } = await this.studio.request(listModels, { roots: rootsOfWorkspace(), folders: this.folders });
+    // An imported folder may lie in the workspace too.
+    return models.filter(({ folder }, i) => models.findIndex((each) => each.folder === folder) === i);
+  }
+
+  get folders(): string[] {
+    return this.studio.context.globalState.get<string[]>(imported, []);
+  }
+
+  async add(folder: string): Promise<void> {
+    await this.remember([...this.folders.filter((each) => each !== folder), folder]);
+  }
+
+  async forget(folder: string): Promise<void> {
+    await this.remember(this.folders.filter((each) => each !== folder));
+  }
+
+  private async remember(folders: string[]): Promise<void> {
+    await this.studio.context.globalState.update(imported, folders);
+    this.changed.fire();
+  }
+}
+
+export function registerModels(studio: Studio, shelf: ModelShelf): void {
+  registerCommand(studio, 'cola.selectModel', async () => {
+    const model = await pickModel(studio, shelf, 'Which model completes?', ({ latent }) => latent);
+    if (model !== undefined) await use(studio, model.name);
+  });
+  registerCommand(studio, 'cola.useModel', async (target) => {
+    const run = keyFrom(target);
+    const folder = run === undefined ? modelFrom(target)?.name : Uri.joinPath(folderOf(run), 'model').fsPath;
+    if (folder === undefined) await commands.executeCommand('cola.selectModel');
+    else await use(studio, folder);
+  });
+  registerCommand(studio, 'cola.loadModel', () => load(studio));
+  registerCommand(studio, 'cola.importModel', () => importModel(studio, shelf));
+  registerCommand(studio, 'cola.forgetModel', async (target) => {
+    const model = modelFrom(target);
+    if (model !== undefined) await shelf.forget(model.folder);
+  });
+  registerCommand(studio, 'cola.revealModel', async (target) => {
+    const model = modelFrom(target) ?? (await pickModel(studio, shelf, 'Which model?', () => true));
+    if (model !== undefined) await commands.executeCommand('revealFileInOS', Uri.file(model.folder));
+  });
+}
+
+/** A model that a command was given: an entry of the view. */
+export function modelFrom(target: unknown): { readonly name: string; readonly folder: string } | undefined {
+  if (typeof target !== 'object' || target === null || !('folder' in target) || !('name' in target)) return undefined;
+  const { name, folder } = target;
+  return typeof name === 'string' && typeof folder === 'string' ? { name, folder } : undefined;
+}
+
+/** @returns undefined where the person chose none */
+export async function pickModel(
+  studio: Studio,
+  shelf: ModelShelf,
+  placeHolder: string,
+  can: (model: ListedModel) => boolean,
+): Promise<ListedModel | undefined> {
+  const loaded = studio.status?.model;
+  const items = (await shelf.list()).filter(can).map((model): QuickPickItem & { readonly model?: ListedModel } => ({
+    label: `${model.folder === loaded ? '$(pass-filled)' : '$(package)'} ${modelName(model.name)}`,
+    description: model.folder === loaded ? 'loaded' : '',
+    detail: model.source === 'builtin' ? 'the model in the box' : model.folder,
+    model,
+  }));
+  const other: QuickPickItem & { readonly model?: ListedModel } = { label: '$(folder-opened) Import a folder…' };
+  const chosen = await window.showQuickPick([...items, other], { placeHolder, matchOnDetail: true });
+  if (chosen !== other) return chosen?.model;
+  const folder = await importModel(studio, shelf);
+  return folder === undefined ? undefined : (await shelf.list()).find((model) => model.folder === folder && can(model));
+}
+
+/** Makes a model the one that completes: the setting is changed, and the server loads it. */
+async function use(studio: Studio, name: string): Promise<void> {
+  const [folder] = diskFolders();
+  const inside = folder === undefined || name.startsWith('builtin:') ? undefined : relative(folder.uri.fsPath, name);
+  const value =
+    inside === undefined || inside.startsWith('..') || isAbsolute(inside) ? name : inside.split(sep).join('/');
+  if (value === setting('cola.model')) {
+    await load(studio);
+    return;
+  }
+  const target = folder === undefined ? ConfigurationTarget.Global : ConfigurationTarget.Workspace;
+  // The change reaches the server as any other one of the settings.
+  await workspace.getConfiguration().update('cola.model', value, target);
+}
+
+async function load(studio: Studio): Promise<void> {
+  const model = setting('cola.model');
+  const threads = setting('cola.threads');
+  const options = { folder: absoluteModel(model), device: setting('cola.device'), ...(threads > 0 ? { threads } : {}) };
+  const title = `Loading ${modelName(model)}`;
+  await window.withProgress({ location: ProgressLocation.Window, title }, () => studio.request(loadModel, options));
+}
+
+/** @returns the folder; undefined where the person chose none. @throws studio.noModelIn */
+async function importModel(studio: Studio, shelf: ModelShelf): Promise<string | undefined> {
+  const [chosen] =
+    (await window.showOpenDialog({
+      canSelectFolders: true,
+      canSelectFiles: false,
+      canSelectMany: false,
+      openLabel: 'Import Model',
+      title: 'A Hugging Face folder: config.json, model.safetensors, tokenizer.json',
+    })) ?? [];
+  if (chosen === undefined) return undefined;
+  const names = new Set((await workspace.fs.readDirectory(chosen)).map(([name]) => name));
+  const weights = [...names].some((name) => /^model.*\.safetensors(\.index\.json)?$/.test(name));
+  const latent = names.has('cola.json');
+  if (!latent && !(names.has('config.json') && weights)) throw studioErrors.noModelIn(chosen.fsPath);
+  await shelf.add(chosen.fsPath);
+  const name = modelName(chosen.fsPath);
+  void offer(studio, shelf, chosen.fsPath, name, latent);
+  return chosen.fsPath;
+}
+
+async function offer(studio: Studio, shelf: ModelShelf, folder: string, name: string, latent: boolean): Promise<void> {
+  if (latent) {
+    const choice = await window.showInformationMessage(`${name} is in the list of models.`, 'Use It');
+    if (choice === 'Use It') await use(studio, folder);
+    return;
+  }
+  const text = `${name} is in the list of models. It has no latent actions yet; training gives it some.`;
+  const choice = await window.showInformationMessage(text, 'Train…');
+  const model = (await shelf.list()).find((each) => each.folder === folder);
+  if (choice === 'Train…' && model !== undefined) await commands.executeCommand('cola.trainModel', model);
+}

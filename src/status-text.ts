@@ -1,0 +1,133 @@
+/** What the status bar says. Knows nothing of the editor. */
+import type { RunState, Status } from '../server/protocol/index.ts';
+import { arrows, type RunProgress, trendOf } from './run-progress.ts';
+
+export type Connection = 'starting' | 'up' | 'down';
+
+export interface Health {
+  readonly connection: Connection;
+  /** Why there is no server. */
+  readonly why: string | null;
+  readonly status: Status | undefined;
+  /** The run under way that is shown, and how many others there are. */
+  readonly run: { readonly name: string; readonly progress: RunProgress } | undefined;
+  readonly others: number;
+  /** The model of the settings, for when none is loaded yet. */
+  readonly model: string;
+  readonly lastEvent: string | null;
+}
+
+export interface StatusText {
+  readonly text: string;
+  /** Read by screen readers. */
+  readonly label: string;
+  readonly severity: 'ok' | 'warning' | 'error';
+}
+
+/** The last part of a folder, or of `builtin:nano`. A run's model has the name of the run. */
+export function modelName(model: string): string {
+  const parts = model.split(/[\\/]/).filter((part) => part !== '');
+  const last = (parts.at(-1) ?? model).replace(/^builtin:/, '');
+  const made = last === 'model' || last === 'best';
+  const run = parts.at(-2);
+  return made && run !== undefined && parts.at(-3) === 'runs' ? (last === 'best' ? `${run} (best)` : run) : last;
+}
+
+export const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(bytes < 1e8 ? 2 : 1)} GB`;
+
+/** A number as a person reads it in passing. */
+export const figure = (value: number): string =>
+  Number.isInteger(value) && Math.abs(value) < 1e6 ? String(value) : Number(value.toPrecision(3)).toString();
+
+const stateWords: Readonly<Record<RunState, string>> = {
+  running: 'running',
+  paused: 'paused',
+  stopped: 'stopped',
+  done: 'finished',
+  failed: 'failed',
+  resuming: 'being resumed',
+};
+export const stateWord = (state: RunState): string => stateWords[state];
+
+/** `step 120/400 · reward 0.42 ↑` */
+export function progressText({ state, step, steps, values, measure, stage }: RunProgress): string {
+  const last = values.at(-1);
+  const trend = trendOf(values);
+  const value =
+    measure === null || last === undefined
+      ? []
+      : [`${measure} ${figure(last)}${trend === null ? '' : ` ${arrows[trend]}`}`];
+  const at = steps > 0 ? [`step ${step}/${steps}`] : [stage === null ? 'preparing' : stage];
+  return [...(state === 'running' ? [] : [stateWord(state)]), ...at, ...value].join(' · ');
+}
+
+export function statusText(health: Health): StatusText {
+  const { connection, why, status, run, others } = health;
+  const name = modelName(status?.model ?? health.model);
+  const said = (icon: string, text: string, severity: StatusText['severity'] = 'ok'): StatusText => ({
+    text: `$(${icon}) ${text}`,
+    label: `CoLA Studio: ${text}`,
+    severity,
+  });
+  if (connection === 'starting') return said('loading~spin', 'CoLA is starting');
+  if (connection === 'down') return said('error', `CoLA: ${short(why ?? 'the server stopped')}`, 'error');
+  if (status?.engine === 'failed') return said('error', `CoLA: ${short(status.message)}`, 'error');
+  if (status?.engine === 'restarting') return said('sync~spin', 'CoLA: engine restarts', 'warning');
+  if (status?.loading != null) return said('loading~spin', `loading ${modelName(status.loading)}…`);
+  if (run !== undefined) {
+    const more = others > 0 ? ` · +${others}` : '';
+    const icon = run.progress.state === 'paused' ? 'debug-pause' : 'pulse';
+    return said(icon, `${name} · ${progressText(run.progress)}${more}`);
+  }
+  if (status?.health === 'warning' || status?.health === 'error')
+    return said('warning', `CoLA: ${short(status.message)}`, status.health);
+  const device = status?.device ?? null;
+  return said('pulse', device === null ? `${name} · idle` : `${name} · ${device}`);
+}
+
+/** The status bar has little room; the whole sentence is in the tooltip. */
+function short(sentence: string): string {
+  const text = sentence.replace(/\.$/, '');
+  return text.length > 60 ? `${text.slice(0, 59)}…` : text;
+}
+
+const laneWords = { interactive: 'completion', search: 'search', train: 'training' } as const;
+
+/** Lines of the tooltip, as Markdown. */
+export function statusDetails(health: Health): string[] {
+  const { connection, why, status, run, lastEvent, model } = health;
+  if (connection !== 'up')
+    return [connection === 'down' ? `The server is not running: ${why ?? 'it stopped'}.` : 'The server is starting.'];
+  const lines: string[] = [];
+  if (status !== undefined && status.message !== '') lines.push(status.message);
+  const loaded = status?.model ?? null;
+  lines.push(loaded === null ? `Model: ${modelName(model)}, loaded when it is needed` : `Model: ${modelName(loaded)}`);
+  const device = status?.device ?? run?.progress.device ?? null;
+  const attempts = status?.device != null ? status.attempts : (run?.progress.attempts ?? []);
+  if (device !== null) lines.push(`Device: ${device}${whyDevice(attempts)}`);
+  if (status !== undefined && status.memory > 0) lines.push(`Memory of the engine: ${gigabytes(status.memory)}`);
+  if (status?.tokensPerSecond != null) lines.push(`Last completion: ${Math.round(status.tokensPerSecond)} tokens/s`);
+  const lane = status?.lane ?? null;
+  lines.push(
+    `Now: ${lane === null ? (status?.engine === 'off' ? 'the engine is off until it is needed' : 'nothing to do') : laneWords[lane]}`,
+  );
+  if (run !== undefined) {
+    const { index, count, stage } = run.progress;
+    const part = stage === null ? '' : `, stage ${index + 1} of ${count} (${stage})`;
+    lines.push(`Run ${run.name}${part}: ${progressText(run.progress)}`);
+  }
+  if (lastEvent !== null) lines.push(`Last: ${lastEvent}`);
+  return lines;
+}
+
+/** Why this device: what was tried before it did not work. */
+export function whyDevice(
+  attempts: readonly { readonly name: string; readonly reason?: string | undefined }[],
+): string {
+  const refused = attempts.filter(({ reason }) => reason !== undefined);
+  if (refused.length === 0) return attempts.length > 1 ? ', the fastest that works' : '';
+  const reasons = refused.map(({ name, reason }) => `${name}: ${firstSentence(reason ?? '')}`);
+  return ` (not ${reasons.join('; ')})`;
+}
+
+const firstSentence = (text: string): string => text.split('\n')[0].replace(/\.$/, '').slice(0, 120);

@@ -1,0 +1,40 @@
+/** The view Actions: the codes of the model that completes, with what they are called and how often they are chosen. */
+import { type Event, EventEmitter, ThemeIcon, type TreeDataProvider, TreeItem } from 'vscode';
+import { currentModel, type ModelInfo } from '../../server/protocol/index.ts';
+import type { Studio } from '../studio.ts';
+import { listOr } from './listing.ts';
+
+export class CodesView implements TreeDataProvider<number> {
+  private readonly changed = new EventEmitter<void>();
+  private info: ModelInfo | null = null;
+  readonly onDidChangeTreeData: Event<void> = this.changed.event;
+
+  constructor(private readonly studio: Studio) {
+    let shown: string | null | undefined;
+    studio.onStatus(({ model, loading }) => {
+      if (loading !== null || model === shown) return;
+      shown = model;
+      this.changed.fire();
+    });
+  }
+
+  async getChildren(element?: number): Promise<number[]> {
+    if (element !== undefined) return [];
+    this.info = (await listOr(this.studio.request(currentModel, {})))?.model ?? null;
+    return Array.from({ length: this.info?.codes ?? 0 }, (_, code) => code);
+  }
+
+  getTreeItem(code: number): TreeItem {
+    const label = this.info?.labels[code] ?? null;
+    const usage = this.info?.usage[code] ?? null;
+    const item = new TreeItem(`${code}  ${label ?? ''}`.trim());
+    item.id = String(code);
+    item.description = usage === null ? '' : usage === 0 ? 'unused' : `${percent(usage)} of tokens`;
+    item.iconPath = new ThemeIcon(usage === 0 ? 'circle-outline' : 'circle-filled');
+    item.tooltip = label === null ? `Latent action ${code}` : `Latent action ${code}: ${label}`;
+    item.command = { title: 'Show Action', command: 'cola.showActions', arguments: [{ action: code }] };
+    return item;
+  }
+}
+
+const percent = (share: number) => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;

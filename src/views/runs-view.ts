@@ -1,0 +1,105 @@
+/** The view Runs: what was tuned here, and what is under way. */
+import {
+  type Event,
+  EventEmitter,
+  MarkdownString,
+  ThemeColor,
+  ThemeIcon,
+  type TreeDataProvider,
+  TreeItem,
+  workspace,
+} from 'vscode';
+import type { ListedRun } from '../../server/protocol/index.ts';
+import { underWay } from '../run-progress.ts';
+import { describeRun } from '../run-text.ts';
+import type { RunBook } from '../runs.ts';
+import { diskFolders } from '../runs.ts';
+import { stateWord } from '../status-text.ts';
+import { listOr } from './listing.ts';
+
+/** Milliseconds between updates while a run takes many short steps. */
+const patience = 500;
+
+export class RunsView implements TreeDataProvider<ListedRun> {
+  private readonly changed = new EventEmitter<void>();
+  private runs: ListedRun[] | undefined;
+  private timer: NodeJS.Timeout | undefined;
+  readonly onDidChangeTreeData: Event<void> = this.changed.event;
+
+  constructor(private readonly book: RunBook) {
+    book.onDidChangeList(() => this.refresh());
+    book.onDidChange(() => {
+      this.timer ??= setTimeout(() => {
+        this.timer = undefined;
+        this.changed.fire();
+      }, patience);
+    });
+  }
+
+  refresh(): void {
+    this.runs = undefined;
+    this.changed.fire();
+  }
+
+  async getChildren(element?: ListedRun): Promise<ListedRun[]> {
+    if (element !== undefined) return [];
+    this.runs ??= await listOr(this.book.list());
+    return this.runs ?? [];
+  }
+
+  getTreeItem(listed: ListedRun): TreeItem {
+    const progress = this.book.progress(listed);
+    const run: ListedRun =
+      progress !== undefined && underWay(progress.state) ? { ...listed, state: progress.state } : listed;
+    const item = new TreeItem(run.run);
+    const folder = diskFolders().length > 1 ? ` · ${nameOfFolder(run.root)}` : '';
+    item.id = `${run.root}\0${run.run}`;
+    item.description = describeRun(run, progress) + folder;
+    item.iconPath = iconOf(run);
+    item.contextValue = ['run', ...abilities(run)].join(' ');
+    item.tooltip = tooltipOf(run, item.description);
+    item.accessibilityInformation = { label: `Run ${run.run}, ${item.description}` };
+    item.command = { title: 'Open Dashboard', command: 'cola.openRunDashboard', arguments: [run] };
+    return item;
+  }
+}
+
+function nameOfFolder(root: string): string {
+  return workspace.workspaceFolders?.find(({ uri }) => uri.fsPath === root)?.name ?? root;
+}
+
+/** What can be done with a run, for the `when` clauses of its menu. */
+function abilities({ state, elsewhere, checkpoint, done }: ListedRun): string[] {
+  if (elsewhere) return done ? ['elsewhere', 'finished'] : ['elsewhere'];
+  if (state === 'running' || state === 'resuming') return ['running'];
+  if (state === 'paused') return ['paused'];
+  const resumable = !done && checkpoint !== null;
+  return [...(resumable ? ['resumable'] : []), ...(done ? ['finished'] : [])];
+}
+
+function iconOf({ state, elsewhere }: ListedRun): ThemeIcon {
+  if (elsewhere) return new ThemeIcon('lock');
+  switch (state) {
+    case 'running':
+      return new ThemeIcon('pulse', new ThemeColor('charts.green'));
+    case 'resuming':
+      return new ThemeIcon('sync');
+    case 'paused':
+      return new ThemeIcon('debug-pause', new ThemeColor('charts.yellow'));
+    case 'stopped':
+      return new ThemeIcon('debug-stop');
+    case 'done':
+      return new ThemeIcon('pass', new ThemeColor('charts.green'));
+    case 'failed':
+      return new ThemeIcon('error', new ThemeColor('charts.red'));
+  }
+}
+
+function tooltipOf(run: ListedRun, description: string): MarkdownString {
+  const text = new MarkdownString(`**${run.run}** ${stateWord(run.state)}\n\n`);
+  text.appendText(description);
+  if (run.checkpoint !== null) text.appendMarkdown(`\n\nSaved at step ${run.checkpoint}`);
+  text.appendMarkdown(`\n\nLast written ${new Date(run.updated).toLocaleString()}\n\n`);
+  text.appendText(run.path);
+  return text;
+}

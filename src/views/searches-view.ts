@@ -1,0 +1,81 @@
+/** The view Searches: trees that were grown in the open folders. */
+import {
+  type Event,
+  EventEmitter,
+  FileType,
+  ThemeIcon,
+  type TreeDataProvider,
+  TreeItem,
+  Uri,
+  window,
+  workspace,
+} from 'vscode';
+import { closeSearch, type SearchKey, searchKey } from '../../server/protocol/index.ts';
+import { registerCommand } from '../commands.ts';
+import { diskFolders, type RunBook } from '../runs.ts';
+import type { Studio } from '../studio.ts';
+import { listOr } from './listing.ts';
+
+export interface SavedSearch extends SearchKey {
+  /** When it was last written, in milliseconds since 1970. */
+  readonly updated: number;
+}
+
+export class SearchesView implements TreeDataProvider<SavedSearch> {
+  private readonly changed = new EventEmitter<void>();
+  readonly onDidChangeTreeData: Event<void> = this.changed.event;
+
+  constructor(studio: Studio, book: RunBook) {
+    book.onDidChangeList(() => this.changed.fire());
+    registerCommand(studio, 'cola.deleteSearch', async (target) => {
+      const key = keyOf(target);
+      if (key === undefined) return;
+      const question = `Delete the search ${key.search}?`;
+      const detail = 'Its tree is deleted from the disk. This cannot be undone.';
+      if ((await window.showWarningMessage(question, { modal: true, detail }, 'Delete')) !== 'Delete') return;
+      // The engine may hold it, and would write it again.
+      await listOr(studio.request(closeSearch, key));
+      await workspace.fs.delete(fileOf(key));
+      this.changed.fire();
+    });
+  }
+
+  async getChildren(element?: SavedSearch): Promise<SavedSearch[]> {
+    if (element !== undefined) return [];
+    const lists = await Promise.all(diskFolders().map(({ uri }) => searchesIn(uri)));
+    return lists.flat().sort((a, b) => b.updated - a.updated);
+  }
+
+  getTreeItem({ root, search, updated }: SavedSearch): TreeItem {
+    const item = new TreeItem(search);
+    item.id = `${root}\0${search}`;
+    item.description = new Date(updated).toLocaleString();
+    item.iconPath = new ThemeIcon('list-tree');
+    item.contextValue = 'search';
+    item.command = { title: 'Open Tree', command: 'cola.openTree', arguments: [{ root, search }] };
+    return item;
+  }
+}
+
+const folderOf = (root: Uri) => Uri.joinPath(root, '.cola', 'searches');
+const fileOf = ({ root, search }: SearchKey) => Uri.joinPath(folderOf(Uri.file(root)), `${search}.json`);
+
+function keyOf(target: unknown): SearchKey | undefined {
+  if (typeof target !== 'object' || target === null || !('root' in target) || !('search' in target)) return undefined;
+  return searchKey.safeParse({ root: target.root, search: target.search }).data;
+}
+
+async function searchesIn(root: Uri): Promise<SavedSearch[]> {
+  let entries: [string, FileType][];
+  try {
+    entries = await workspace.fs.readDirectory(folderOf(root));
+  } catch {
+    // Nothing was searched here.
+    return [];
+  }
+  const keys = entries.flatMap(([name, type]) => {
+    const key = { root: root.fsPath, search: name.replace(/\.json$/, '') };
+    return type === FileType.File && name.endsWith('.json') ? (keyOf(key) ?? []) : [];
+  });
+  return Promise.all(keys.map(async (key) => ({ ...key, updated: (await workspace.fs.stat(fileOf(key))).mtime })));
+}

@@ -4,6 +4,7 @@ import { moduleWeights } from '../cola/config.ts';
 import { fusedStep } from '../cola/decoder.ts';
 import { actionLogProbabilities, clippedLoss, cloneLoss, controlLoss, guideLoss, qLoss } from '../cola/losses.ts';
 import { headOn, inverseDynamics } from '../cola/modules.ts';
+import { logSoftmax } from '../graph/functions.ts';
 import * as ops from '../graph/ops.ts';
 import { Graph, type Tensor } from '../graph/tensor.ts';
 import { hiddenStates } from '../model/base.ts';
@@ -73,6 +74,8 @@ export function stageMemory(
       const update = Math.ceil((settings.batch * settings.group) / settings.minibatches);
       return [rollouts(stage, config, cola, samples, length), ...training(update, length)];
     }
+    case 'feedback':
+      return training(stage.settings.batch, sizes.length ?? 2 * assumedPrompt);
     case 'q': {
       const { settings } = stage;
       const length = sizes.length ?? assumedPrompt + settings.max_new;
@@ -146,6 +149,14 @@ function latentMemory(
         (name) => name.startsWith('model.') || name.startsWith('lm_head'),
       );
       return trainMemory(loss, base, accumulate);
+    }
+    case 'feedback': {
+      const all = logSoftmax(
+        headOn(graph, config, cola, 'policy', input('h', [batch, length, config.hiddenSize]), context),
+      );
+      const reference = input('reference', [batch, length, cola.numCodes]);
+      const loss = ops.sum(ops.mul(ops.exp(all), ops.sub(all, reference)));
+      return trainMemory(loss, namesOf(modules.policy), accumulate);
     }
     case 'reinforce': {
       // The update reads h of the rollout and runs the policy alone.

@@ -1,5 +1,5 @@
 /** Files of a workspace by patterns, without those that git ignores. */
-import { type Dirent, readdirSync, readFileSync } from 'node:fs';
+import { type Dirent, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import ignore, { type Ignore } from 'ignore';
 import { Minimatch } from 'minimatch';
@@ -25,6 +25,31 @@ function isIgnored(levels: readonly Level[], path: string): boolean {
   return ignored;
 }
 
+/** The rules of a folder added to those above it. */
+function withRules(root: string, base: string, above: readonly Level[]): readonly Level[] {
+  return [...above, { base, rules: ignore().add(readFileSync(join(root, base, '.gitignore'), 'utf8')) }];
+}
+
+/**
+ * Whether git would ignore a file, or it lies where nobody wrote it.
+ *
+ * @param path from `root`, with forward slashes
+ */
+export function ignoredInWorkspace(root: string, path: string): boolean {
+  let levels: readonly Level[] = [];
+  const parts = path.split('/');
+  for (const [i, part] of parts.entries()) {
+    if (ALWAYS_IGNORED.has(part)) return true;
+    const base = parts
+      .slice(0, i)
+      .map((above) => `${above}/`)
+      .join('');
+    if (existsSync(join(root, base, '.gitignore'))) levels = withRules(root, base, levels);
+    if (isIgnored(levels, i === parts.length - 1 ? path : `${base}${part}/`)) return true;
+  }
+  return false;
+}
+
 /**
  * Paths of files, from `root` and with forward slashes, in a fixed order. Links are not followed.
  *
@@ -45,7 +70,7 @@ export function listWorkspace(root: string, globs: readonly string[]): string[] 
     }
     let levels = above;
     if (entries.some((entry) => entry.name === '.gitignore' && entry.isFile())) {
-      levels = [...above, { base, rules: ignore().add(readFileSync(join(root, base, '.gitignore'), 'utf8')) }];
+      levels = withRules(root, base, above);
     }
     // The order of a directory differs between systems.
     entries.sort((a, b) => (a.name < b.name ? -1 : 1));

@@ -71,6 +71,8 @@ export function trainedParameters(stage: StageSpec, model: LanguageModel, cola: 
     }
     case 'reinforce':
       return count(modules?.policy, stage.settings.algorithm === 'ppo' ? modules?.value : undefined);
+    case 'feedback':
+      return count(modules?.policy);
     case 'tokens': {
       const names = new Set(trainedOf(model, stage.settings.blocks));
       return count(base.filter(({ name }) => names.has(name)));

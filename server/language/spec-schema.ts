@@ -13,6 +13,7 @@ export const stageNotes: Readonly<Record<StageName, string>> = {
   guide: 'Stage 2: fine-tunes the base under the guidance of actions, so that it follows them.',
   reinforce: 'Stage 3: reinforcement learning of the policy over latent actions; the base does not change.',
   tokens: 'The baseline without latent actions: fine-tuning or reinforcement of the base over tokens.',
+  feedback: 'Learns from what was accepted, picked, rejected and scored in the editor; only the policy changes.',
   q: 'Learns Q(s, a) of latent actions from rollouts, for search with MCTS-Q.',
 };
 

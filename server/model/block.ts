@@ -6,7 +6,7 @@ import type { ModelConfig } from './config.ts';
 import { ropeInverseFrequencies } from './rope.ts';
 
 /** Added to a score that must not be attended to: large, and finite, so that a row of only such scores is no NaN. */
-const masked = -1e9;
+export const masked = -1e9;
 
 /** The keys and values of one block, kept between steps: each `[B,KV,S,D]`. */
 export interface BlockCache {

@@ -30,6 +30,7 @@ const stages = z.union([
   stage('reinforce'),
   stage('tokens'),
   stage('q'),
+  stage('feedback'),
 ]);
 
 export const measureNames = ['accuracy', 'pass@k', 'diversity', 'forgetting', 'marginal', 'codebook', 'cost'] as const;

@@ -100,6 +100,8 @@ export function prepareModules(
       return withModules(needed(planned.name, cola), ['policy'], seed);
     case 'reinforce':
       return withModules(needed(planned.name, cola), planned.settings.algorithm === 'ppo' ? ['value'] : [], seed);
+    case 'feedback':
+      return needed(planned.name, cola);
     case 'q':
       return withModules(needed(planned.name, cola), ['q', 'q_target'], seed);
   }

@@ -2,6 +2,7 @@ import type { StageSpec } from '../../spec/schema.ts';
 import type { Stage, StageContext } from '../stage.ts';
 import { createClone } from './clone.ts';
 import { createControl } from './control.ts';
+import { createFeedback } from './feedback.ts';
 import { createGuide } from './guide.ts';
 import { createPretrain } from './pretrain.ts';
 import { createQ } from './q.ts';
@@ -25,5 +26,7 @@ export function createStage(planned: StageSpec, context: StageContext): Promise<
       return createTokens(planned.settings, context);
     case 'q':
       return createQ(planned.settings, context);
+    case 'feedback':
+      return createFeedback(planned.settings, context);
   }
 }

@@ -1,0 +1,41 @@
+/** Errors of feedback and of policy versions. */
+import { catalogue } from '../errors.ts';
+
+export const feedbackErrors = catalogue('feedback', {
+  off: () => [
+    'Feedback is off: nothing is recorded, so there is nothing to do here.',
+    'Turn on the setting "cola.feedback.enabled".',
+  ],
+  empty: (path: string) => [
+    `The feedback log ${path} holds nothing to learn from for this model.`,
+    'Accept or reject some completions first, or check that the log is of the same model.',
+  ],
+  noMoment: (id: string) => [
+    `The feedback log has no entry ${JSON.stringify(id)}.`,
+    'It was deleted meanwhile, perhaps by another window. Open the list again.',
+  ],
+  alternative: (id: string, index: number, count: number) => [
+    `The entry ${id} has no alternative ${index}; it has ${count}.`,
+    'Open the list again.',
+  ],
+  noCompletion: (id: string) => [
+    `The completion ${JSON.stringify(id)} is not known any more.`,
+    'Nothing was recorded for it; the next one will be.',
+  ],
+  noVersion: (id: string, folder: string) => [
+    `There is no policy version ${JSON.stringify(id)} in ${folder}.`,
+    'Choose one of the list; versions that are deleted cannot be brought back.',
+  ],
+  version: (path: string, detail: string) => [
+    `The policy version ${path} cannot be used: ${detail}.`,
+    'Choose another version. The one in use stays.',
+  ],
+  otherModel: (id: string) => [
+    `The policy version ${id} was made for another model.`,
+    'Load the model it was made for, or choose another version.',
+  ],
+  pinned: (id: string) => [
+    `The policy is pinned at version ${id}, so it is not tuned.`,
+    'Unpin it in "CoLA: Policy Versions…" first.',
+  ],
+});

@@ -1,0 +1,93 @@
+/** From what a person did to a number, by a table that can be changed; and which actions earn it. */
+import { z } from 'zod';
+import { type Moment, type Outcome, textOf } from './history.ts';
+import type { LoggedAlternative } from './lines.ts';
+
+const reward = (value: number, description: string) => z.number().min(-10).max(10).default(value).meta({ description });
+
+/** What each thing is worth. Where several happened to one alternative, the first of this list that did decides. */
+export const rewardTable = z.strictObject({
+  score: reward(1, "A person's score in a tree, 0 to 1, brought to -1 to 1, is multiplied by this."),
+  chosen: reward(1, 'A path of a tree that was tuned from.'),
+  forced: reward(1, 'A branch of a tree that was forced.'),
+  banned: reward(-1, 'A branch of a tree that was banned.'),
+  picked: reward(1, 'Picked in the list of actions.'),
+  accepted: reward(1, 'Accepted; of a part, the share of its characters.'),
+  typed: reward(0.5, 'Written letter by letter as it stood there; of a part, the share of its characters.'),
+  removed: reward(-0.5, 'Accepted, and gone half a minute later; of a part, its share.'),
+  escape: reward(-0.5, 'Put away by key.'),
+  passed: reward(-0.25, 'Another alternative was asked for.'),
+  other: reward(-0.5, 'Something else was written.'),
+  moved: reward(-0.1, 'The cursor went away.'),
+});
+export type RewardTable = z.infer<typeof rewardTable>;
+
+export interface Judgement {
+  readonly reward: number;
+  /** Tokens `from..to` of the alternative whose actions earn it. */
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Tokens that lie wholly within so many characters; at least one where there are any. */
+function tokensWithin({ pieces }: LoggedAlternative, characters: number): number {
+  if (characters <= 0) return 0;
+  let end = 0;
+  let count = 0;
+  while (count < pieces.length && end + pieces[count].length <= characters) end += pieces[count++].length;
+  return Math.max(1, count);
+}
+
+/**
+ * What alternative `index` of a moment is worth; undefined where the person did not judge it.
+ *
+ * @param blame actions that answer for a rejection: those that follow on what was taken
+ */
+export function judge(moment: Moment, index: number, table: RewardTable, blame: number): Judgement | undefined {
+  const alternative = moment.line.alternatives[index];
+  const outcome = moment.outcomes[index];
+  const count = alternative.tokens.length;
+  const all = (value: number): Judgement => ({ reward: value, from: 0, to: count });
+  if (count === 0) return undefined;
+  if (outcome.correction !== undefined) return all(outcome.correction);
+  if (outcome.score !== undefined) return all(table.score * (2 * outcome.score - 1));
+  if (outcome.mark !== undefined) return all(table[outcome.mark]);
+  if (outcome.picked) return all(lasting(table.picked, outcome, table));
+  if (outcome.accepted > 0) {
+    const share = Math.min(1, outcome.accepted / Math.max(1, textOf(alternative).length));
+    const value = lasting(outcome.typed ? table.typed : table.accepted, outcome, table);
+    return { reward: share * value, from: 0, to: tokensWithin(alternative, outcome.accepted) };
+  }
+  const value = refusal(outcome, table);
+  return value === undefined ? undefined : { reward: value, from: 0, to: Math.min(count, blame) };
+}
+
+const lasting = (value: number, { survived = 1 }: Outcome, table: RewardTable) =>
+  survived * value + (1 - survived) * table.removed;
+
+function refusal({ rejected, passed }: Outcome, table: RewardTable): number | undefined {
+  switch (rejected) {
+    case 'escape':
+      return table.escape;
+    case 'typed':
+      return table.other;
+    case 'moved':
+      return passed ? table.passed : table.moved;
+    case undefined:
+      return passed ? table.passed : undefined;
+  }
+}
+
+/**
+ * How far a person wanted an alternative, 0 to 1, whatever rewards are set to; undefined where nobody knows. What versions are
+ * compared by.
+ */
+export function acceptance({ line, outcomes }: Moment, index: number): number | undefined {
+  const { correction, score, mark, picked, accepted, survived = 1, rejected, passed } = outcomes[index];
+  if (correction !== undefined) return correction > 0 ? 1 : 0;
+  if (score !== undefined) return Math.min(1, Math.max(0, score));
+  if (mark !== undefined) return mark === 'banned' ? 0 : 1;
+  if (picked) return survived;
+  if (accepted > 0) return survived * Math.min(1, accepted / Math.max(1, textOf(line.alternatives[index]).length));
+  return rejected === undefined && !passed ? undefined : 0;
+}

@@ -1,0 +1,94 @@
+/** Some lessons as the inputs of one run: rows padded to one length, their decisions gathered into one list. */
+
+import type { ColaConfig } from '../cola/config.ts';
+import { headLogits, headTrunk } from '../cola/modules.ts';
+import type { Graph, Tensor } from '../graph/tensor.ts';
+import { hiddenStates } from '../model/base.ts';
+import { rowsOf } from '../model/block.ts';
+import type { ModelConfig } from '../model/config.ts';
+import type { Lesson } from './feedback-lessons.ts';
+import { sharedContext, sharedFeeds } from './shared-prefix.ts';
+
+/** Lengths and lists are rounded up to these, so that few programs are compiled. */
+const lengthStep = 32;
+const decisionStep = 32;
+
+const roundUp = (n: number, step: number) => Math.max(1, Math.ceil(n / step)) * step;
+
+/** Sizes of a run: B rows of S tokens with D decisions. */
+export interface BatchShape {
+  readonly rows: number;
+  readonly length: number;
+  readonly decisions: number;
+}
+
+export const keyOf = ({ rows, length, decisions }: BatchShape): string => `${rows} ${length} ${decisions}`;
+
+export function shapeOf(lessons: readonly Lesson[], rows: number): BatchShape {
+  return {
+    rows,
+    length: roundUp(Math.max(...lessons.map(({ row }) => row.ids.length)), lengthStep),
+    decisions: roundUp(
+      lessons.reduce((n, { decisions }) => n + decisions.length, 0),
+      decisionStep,
+    ),
+  };
+}
+
+/** Lessons of similar length together, so that little is padding. The order within a length is that of the log. */
+export function batchesOf(lessons: readonly Lesson[], rows: number): Lesson[][] {
+  const ordered = [...lessons].sort((a, b) => bucket(a) - bucket(b));
+  return Array.from({ length: Math.ceil(ordered.length / rows) }, (_, i) => ordered.slice(i * rows, (i + 1) * rows));
+}
+
+const bucket = ({ row }: Lesson) => roundUp(row.ids.length, lengthStep);
+
+/** h of all rows, `[B,S,d]`. Inputs: `ids`, `positions`, `mask`. */
+export function baseStates(graph: Graph, config: ModelConfig, { rows, length }: BatchShape): Tensor {
+  const ids = graph.input('ids', 'int32', [rows, length]);
+  return hiddenStates(graph, config, ids, sharedContext(graph, config, rows, length)).h;
+}
+
+/** The policy's logits at the decisions, `[D,N]`. Inputs: `hidden`, `positions`, `mask`, `places`. */
+export function decisionLogits(
+  graph: Graph,
+  config: ModelConfig,
+  cola: ColaConfig,
+  { rows, length, decisions }: BatchShape,
+): Tensor {
+  const h = graph.input('hidden', 'float32', [rows, length, config.hiddenSize]);
+  const { trunk } = headTrunk(graph, config, cola, 'policy', h, sharedContext(graph, config, rows, length));
+  const places = graph.input('places', 'int32', [decisions]);
+  return headLogits(graph, config, cola, 'policy', rowsOf(trunk, places));
+}
+
+/** Feeds of {@link baseStates}. */
+export function tokenFeeds(lessons: readonly Lesson[], { rows, length }: BatchShape) {
+  return sharedFeeds(
+    lessons.map(({ row }) => row),
+    rows,
+    length,
+  );
+}
+
+/**
+ * Feeds of {@link decisionLogits}.
+ *
+ * @param states h of each lesson's row `[S,d]`
+ */
+export function stateFeeds(
+  lessons: readonly Lesson[],
+  shape: BatchShape,
+  states: (lesson: Lesson) => Float32Array,
+  width: number,
+) {
+  const { ids: _, ...attention } = tokenFeeds(lessons, shape);
+  const hidden = new Float32Array(shape.rows * shape.length * width);
+  const places = new Int32Array(shape.decisions);
+  let at = 0;
+  for (const [b, lesson] of lessons.entries()) {
+    hidden.set(states(lesson), b * shape.length * width);
+    for (const { position } of lesson.decisions) places[at++] = b * shape.length + position;
+  }
+  return { ...attention, hidden, places };
+}

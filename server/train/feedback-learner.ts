@@ -1,0 +1,470 @@
+/**
+ * Learns a policy from feedback. h of what was shown is read once and kept, and so are the logits of the reference: an
+ * update runs the policy and nothing else.
+ *
+ * The loss of a decision is the clipped surrogate around the policy at the start of the update (PPO, arXiv 1707.06347), times
+ * min(c, pi_start / pi_shown) where an older policy had made what was shown (Hilton et al., arXiv 2110.00641: the policy
+ * that behaved and the one that steps are held near need not be the same); plus KL(pi || pi_ref) over all codes at the
+ * decisions and at places of the text before; plus the cross entropy to visits of a search.
+ */
+import { entropy } from '../cola/losses.ts';
+import type { ColaModel } from '../cola/model.ts';
+import { marginalLogProbabilities } from '../cola/modules.ts';
+import type { Program } from '../device/program.ts';
+import { State } from '../device/program.ts';
+import { crossEntropy, logSoftmax } from '../graph/functions.ts';
+import * as ops from '../graph/ops.ts';
+import { Graph } from '../graph/tensor.ts';
+import type { Random } from '../random.ts';
+import {
+  type BatchShape,
+  baseStates,
+  batchesOf,
+  decisionLogits,
+  keyOf,
+  shapeOf,
+  stateFeeds,
+  tokenFeeds,
+} from './feedback-batch.ts';
+import type { Decision, Lesson } from './feedback-lessons.ts';
+import { logProbability } from './latent-actor.ts';
+import { type NamedTensors, type Objective, Optimizer } from './optimizer.ts';
+import type { Metrics, StageContext } from './stage.ts';
+import { adamWOptions, type OptimisationSettings } from './supervised.ts';
+
+export interface LearnerSettings extends OptimisationSettings {
+  readonly batch: number;
+  readonly clip_ratio: number;
+  readonly kl: number;
+  readonly visits: number;
+  readonly importance: number;
+}
+
+/** What is known of a lesson beside its tokens. */
+interface Known {
+  /** `[S,d]`. */
+  readonly states: Float32Array;
+  /** log pi_ref `[D,N]`. */
+  readonly reference: Float32Array;
+  /** log pi of each decision's action at the start of the update. */
+  start: Float32Array;
+}
+
+/** How a policy does on lessons that nothing was learned from. */
+export interface ShadowScore {
+  /** How far what the policy prefers was wanted, 0 to 1; null where nothing was judged. */
+  readonly acceptance: number | null;
+  /** Judged alternatives behind it. */
+  readonly judged: number;
+  /** Mean -log p of the person's own text under the marginal language model, in nats a token; null without text. */
+  readonly textLoss: number | null;
+  readonly kl: number;
+}
+
+/** Ratios beyond this say more about a policy that has gone astray than about what it prefers. */
+const widestRatio = Math.log(10);
+/** Places of the text that a shadow score looks at, and how many of them in one run. */
+const textPlaces = 256;
+const textChunk = 16;
+/** Tokens before a place that is looked at: with less, everything is a surprise. */
+const leastContext = 8;
+
+export class FeedbackLearner {
+  /** Names of the policy's weights. */
+  readonly trained: readonly string[];
+  private readonly known = new Map<string, Known>();
+  private readonly programs = new Map<string, Promise<Program>>();
+
+  private constructor(
+    private readonly context: StageContext,
+    private readonly cola: ColaModel,
+    private readonly settings: LearnerSettings,
+    private readonly optimizer: Optimizer,
+    /** The policy that this one is held near. */
+    private readonly reference: State,
+  ) {
+    this.trained = cola.tensorsOf('policy').map(({ name }) => name);
+  }
+
+  /** @param reference weights of the policy that this one is held near; those of now, if not given */
+  static async create(
+    context: StageContext,
+    cola: ColaModel,
+    settings: LearnerSettings,
+    reference: ReadonlyMap<string, Float32Array> = new Map(),
+  ): Promise<FeedbackLearner> {
+    const { device, weights } = context;
+    const tensors = cola.tensorsOf('policy');
+    const names = tensors.map(({ name }) => name);
+    const optimizer = await Optimizer.create(device, undefined, names, weights.state, [], adamWOptions(settings));
+    const state = new State();
+    for (const { name, shape } of tensors) {
+      const values = reference.get(name) ?? (await weights.read(name));
+      state.set(name, await device.upload(values.slice(), 'float32', shape));
+    }
+    return new FeedbackLearner(context, cola, settings, optimizer, state);
+  }
+
+  private get width(): number {
+    return this.cola.base.config.hiddenSize;
+  }
+
+  private get codes(): number {
+    return this.cola.config.numCodes;
+  }
+
+  /**
+   * Reads lessons that are new, and takes note of the policy as it is: what follows is held near it.
+   *
+   * @param start the policy at the start, where that is not the one in the context's weights
+   */
+  async begin(lessons: readonly Lesson[], signal: AbortSignal, start?: State): Promise<void> {
+    const wanted = new Set(lessons.map(signature));
+    for (const key of this.known.keys()) if (!wanted.has(key)) this.known.delete(key);
+    const fresh = lessons.filter((lesson) => !this.known.has(signature(lesson)));
+    for (const some of batchesOf(fresh, this.settings.batch)) {
+      await this.pause(signal);
+      const shape = shapeOf(some, this.settings.batch);
+      const states = await this.statesOf(some, shape);
+      const logits = await this.logitsAt(some, shape, this.reference, (lesson) => states[some.indexOf(lesson)]);
+      for (const [i, lesson] of some.entries()) {
+        const reference = logits[i];
+        for (let k = 0; k < lesson.decisions.length; k++) normalise(reference, k * this.codes, this.codes);
+        this.known.set(signature(lesson), { states: states[i], reference, start: new Float32Array(0) });
+      }
+    }
+    for (const some of batchesOf(lessons, this.settings.batch)) {
+      await this.pause(signal);
+      const values = await this.chosen(some, start ?? this.context.weights.state);
+      for (const [i, lesson] of some.entries()) this.of(lesson).start = values[i];
+    }
+  }
+
+  /** One update from at most `batch` lessons, which {@link begin} has seen. @throws train.diverged */
+  async learn(lessons: readonly Lesson[], current: string, rate: number): Promise<Metrics> {
+    const shape = shapeOf(lessons, this.settings.batch);
+    const key = keyOf(shape);
+    await this.optimizer.prepare(key, () => this.objective(shape));
+    const { loss, gradientNorm, metrics } = await this.optimizer.step([this.feeds(lessons, shape, current)], rate, key);
+    const [own] = metrics;
+    const figures = Object.fromEntries(Object.entries(own).map(([name, values]) => [name, values[0]]));
+    return { loss, gradient_norm: gradientNorm, learning_rate: rate, ...figures };
+  }
+
+  /** Forgets the moments of the optimiser, as if nothing had been learned yet. */
+  async rewind(): Promise<void> {
+    const { tensors } = await this.optimizer.save();
+    const zeros = [...tensors].map(([name, { shape, data }]) => [name, { shape, data: new Float32Array(data.length) }]);
+    await this.optimizer.restore(new Map(zeros as [string, { shape: number[]; data: Float32Array }][]), 0);
+  }
+
+  save(): Promise<{ tensors: NamedTensors; updates: number }> {
+    return this.optimizer.save();
+  }
+
+  restore(tensors: NamedTensors, updates: number): Promise<void> {
+    return this.optimizer.restore(tensors, updates);
+  }
+
+  /** The reference weights, for a checkpoint. */
+  async referenceEntries(): Promise<{ name: string; shape: readonly number[]; data: Float32Array }[]> {
+    return Promise.all(
+      this.trained.map(async (name) => ({
+        name,
+        shape: this.reference.get(name).shape,
+        data: await this.reference.get(name).readFloats(),
+      })),
+    );
+  }
+
+  get referenceState(): State {
+    return this.reference;
+  }
+
+  /**
+   * How the policy in `state` does on lessons that {@link begin} has seen, beside the one that it saw then: each judged
+   * alternative counts by pi / pi_start of its actions, so that what has become more likely counts more (self-normalised
+   * importance sampling; for the policy at the start it is the plain mean).
+   */
+  async shadow(lessons: readonly Lesson[], signal: AbortSignal, state?: State): Promise<ShadowScore> {
+    const policy = state ?? this.context.weights.state;
+    const sums = { weight: 0, value: 0, judged: 0, kl: 0, decisions: 0 };
+    for (const some of batchesOf(lessons, this.settings.batch)) {
+      await this.pause(signal);
+      const shape = shapeOf(some, this.settings.batch);
+      const logits = await this.logitsAt(some, shape, policy, (lesson) => this.of(lesson).states);
+      for (const [i, lesson] of some.entries()) this.addShadow(lesson, logits[i], sums);
+    }
+    return {
+      acceptance: sums.judged === 0 ? null : sums.value / sums.weight,
+      judged: sums.judged,
+      textLoss: await this.textLoss(lessons, policy, signal),
+      kl: sums.kl / Math.max(1, sums.decisions),
+    };
+  }
+
+  private addShadow(
+    lesson: Lesson,
+    logits: Float32Array,
+    sums: { weight: number; value: number; judged: number; kl: number; decisions: number },
+  ): void {
+    const { start, reference } = this.of(lesson);
+    const ratios = new Map<number, number>();
+    for (const [k, { alternative, action }] of lesson.decisions.entries()) {
+      const own = logits.subarray(k * this.codes, (k + 1) * this.codes);
+      sums.kl += divergence(own, reference, k * this.codes);
+      sums.decisions++;
+      if (alternative < 0) continue;
+      const change = logProbability(own, action, 1) - start[k];
+      ratios.set(alternative, (ratios.get(alternative) ?? 0) + change);
+    }
+    for (const [alternative, ratio] of ratios) {
+      const wanted = lesson.wanted[alternative];
+      if (wanted === undefined) continue;
+      const weight = Math.exp(Math.min(widestRatio, Math.max(-widestRatio, ratio)));
+      sums.weight += weight;
+      sums.value += weight * wanted;
+      sums.judged++;
+    }
+  }
+
+  /** Loss of the text before the places under the marginal model (paper, appendix D.4), which no event has a say in. */
+  private async textLoss(lessons: readonly Lesson[], policy: State, signal: AbortSignal): Promise<number | null> {
+    const places = lessons.flatMap((lesson) =>
+      Array.from({ length: Math.max(0, lesson.start - 1 - leastContext) }, (_, i) => ({
+        lesson,
+        position: leastContext + i,
+      })),
+    );
+    const step = Math.max(1, Math.ceil(places.length / textPlaces));
+    const picked = places.filter((_, i) => i % step === 0);
+    if (picked.length === 0) return null;
+    const anchor = ({ position }: { position: number }): Decision => ({
+      position,
+      action: 0,
+      logp: 0,
+      advantage: 0,
+      weight: 0,
+      alternative: -1,
+    });
+    const probes = [...new Set(picked.map(({ lesson }) => lesson))].map((lesson) => ({
+      lesson,
+      probe: { ...lesson, decisions: picked.filter((place) => place.lesson === lesson).map(anchor) },
+    }));
+    const originals = new Map(probes.map(({ lesson, probe }) => [probe as Lesson, lesson]));
+    const [d, n] = [this.width, this.codes];
+    const rows: { h: Float32Array; logits: Float32Array; target: number }[] = [];
+    for (const some of batchesOf([...originals.keys()], this.settings.batch)) {
+      await this.pause(signal);
+      const shape = shapeOf(some, this.settings.batch);
+      const states = (probe: Lesson) => this.of(originals.get(probe) ?? probe).states;
+      const logits = await this.logitsAt(some, shape, policy, states);
+      for (const [i, probe] of some.entries()) {
+        for (const [k, { position }] of probe.decisions.entries()) {
+          rows.push({
+            h: states(probe).subarray(position * d, (position + 1) * d),
+            logits: logits[i].subarray(k * n, (k + 1) * n),
+            target: probe.row.ids[position + 1],
+          });
+        }
+      }
+    }
+    const program = await this.program('text', () => this.textProgram());
+    let sum = 0;
+    for (let at = 0; at < rows.length; at += textChunk) {
+      await this.pause(signal);
+      const some = rows.slice(at, at + textChunk);
+      const feeds = {
+        h: new Float32Array(textChunk * d),
+        policy: new Float32Array(textChunk * n),
+        targets: new Int32Array(textChunk),
+      };
+      for (const [i, { h, logits, target }] of some.entries()) {
+        feeds.h.set(h, i * d);
+        feeds.policy.set(logits, i * n);
+        feeds.targets[i] = target;
+      }
+      const { loss } = await program.run(feeds, { states: [this.context.weights.state] });
+      const values = await loss.readFloats();
+      for (let i = 0; i < some.length; i++) sum += values[i];
+      loss.release();
+    }
+    return sum / rows.length;
+  }
+
+  private textProgram(): Promise<Program> {
+    const graph = new Graph();
+    const { config } = this.cola.base;
+    const h = graph.input('h', 'float32', [textChunk, this.width]);
+    const policy = graph.input('policy', 'float32', [textChunk, this.codes]);
+    const targets = graph.input('targets', 'int32', [textChunk]);
+    const marginal = marginalLogProbabilities(graph, config, this.cola.config, h, policy);
+    return this.context.device.compile({ loss: ops.neg(ops.pick(marginal, targets)) });
+  }
+
+  private async pause(signal: AbortSignal): Promise<void> {
+    await this.context.turn?.();
+    signal.throwIfAborted();
+  }
+
+  private of(lesson: Lesson): Known {
+    const known = this.known.get(signature(lesson));
+    if (known === undefined) throw new Error(`the lesson ${lesson.id} has not been read`);
+    return known;
+  }
+
+  private program(key: string, compile: () => Promise<Program>): Promise<Program> {
+    const found = this.programs.get(key) ?? compile();
+    this.programs.set(key, found);
+    return found;
+  }
+
+  private async statesOf(lessons: readonly Lesson[], shape: BatchShape): Promise<Float32Array[]> {
+    const { rows, length } = shape;
+    const program = await this.program(`base ${rows} ${length}`, () =>
+      this.context.device.compile({ h: baseStates(new Graph(), this.cola.base.config, shape) }),
+    );
+    const { h } = await program.run(tokenFeeds(lessons, shape), { states: [this.context.weights.state] });
+    const values = await h.readFloats();
+    const d = this.width;
+    const result = lessons.map(({ row }, b) => values.slice(b * length * d, (b * length + row.ids.length) * d));
+    h.release();
+    return result;
+  }
+
+  /** Logits at the decisions of each lesson, `[D,N]`. */
+  private async logitsAt(
+    lessons: readonly Lesson[],
+    shape: BatchShape,
+    policy: State,
+    states: (lesson: Lesson) => Float32Array,
+  ): Promise<Float32Array[]> {
+    const program = await this.program(`policy ${keyOf(shape)}`, () =>
+      this.context.device.compile({
+        logits: decisionLogits(new Graph(), this.cola.base.config, this.cola.config, shape),
+      }),
+    );
+    const feeds = stateFeeds(lessons, shape, states, this.width);
+    const { logits } = await program.run(feeds, { states: [policy, this.context.weights.state] });
+    const values = await logits.readFloats();
+    let at = 0;
+    const result = lessons.map(({ decisions }) => {
+      const own = values.slice(at * this.codes, (at + decisions.length) * this.codes);
+      at += decisions.length;
+      return own;
+    });
+    logits.release();
+    return result;
+  }
+
+  /** log pi of the actions of each lesson's decisions. */
+  private async chosen(lessons: readonly Lesson[], policy: State): Promise<Float32Array[]> {
+    const shape = shapeOf(lessons, this.settings.batch);
+    const logits = await this.logitsAt(lessons, shape, policy, (lesson) => this.of(lesson).states);
+    return lessons.map(({ decisions }, i) =>
+      Float32Array.from(decisions, ({ action }, k) =>
+        logProbability(logits[i].subarray(k * this.codes, (k + 1) * this.codes), action, 1),
+      ),
+    );
+  }
+
+  private objective(shape: BatchShape): Objective {
+    const graph = new Graph();
+    const { settings, codes } = this;
+    const { decisions: count } = shape;
+    const logits = decisionLogits(graph, this.cola.base.config, this.cola.config, shape);
+    const list = (name: string) => graph.input(name, 'float32', [count]);
+    const choices = graph.input('choices', 'int32', [count]);
+    const logp = ops.neg(crossEntropy(logits, choices));
+    const advantage = list('advantages');
+    const weight = list('weights');
+    const ratio = ops.exp(ops.sub(logp, list('logp_start')));
+    const limited = ops.minimum(ops.maximum(ratio, 1 - settings.clip_ratio), 1 + settings.clip_ratio);
+    const gain = ops.minimum(ops.mul(ratio, advantage), ops.mul(limited, advantage));
+    const surrogate = ops.neg(ops.sum(ops.mul(gain, weight)));
+    const all = logSoftmax(logits);
+    const reference = graph.input('reference', 'float32', [count, codes]);
+    const held = list('held');
+    const kl = ops.sum(ops.mul(ops.sum(ops.mul(ops.exp(all), ops.sub(all, reference)), [-1]), held));
+    const shares = graph.input('shares', 'float32', [count, codes]);
+    const visits = ops.neg(ops.sum(ops.mul(all, shares)));
+    const loss = ops.add(ops.add(surrogate, ops.mul(kl, settings.kl)), ops.mul(visits, settings.visits));
+    const spread = ops.sum(ops.mul(entropy(logits), held));
+    return { loss, metrics: { surrogate, kl, entropy: spread } };
+  }
+
+  private feeds(lessons: readonly Lesson[], shape: BatchShape, current: string) {
+    const { decisions: count } = shape;
+    const list = () => new Float32Array(count);
+    const feeds = {
+      ...stateFeeds(lessons, shape, (lesson) => this.of(lesson).states, this.width),
+      choices: new Int32Array(count),
+      advantages: list(),
+      weights: list(),
+      logp_start: list(),
+      held: list(),
+      reference: new Float32Array(count * this.codes),
+      shares: new Float32Array(count * this.codes),
+    };
+    let at = 0;
+    for (const lesson of lessons) {
+      const { start, reference } = this.of(lesson);
+      const first = at;
+      feeds.reference.set(reference, at * this.codes);
+      for (const [k, { action, advantage, weight, logp }] of lesson.decisions.entries()) {
+        const older = lesson.version === current ? 1 : Math.min(this.settings.importance, Math.exp(start[k] - logp));
+        feeds.choices[at] = action;
+        feeds.advantages[at] = advantage;
+        feeds.weights[at] = (weight * older) / lessons.length;
+        feeds.logp_start[at] = start[k];
+        feeds.held[at] = 1 / (lesson.decisions.length * lessons.length);
+        at++;
+      }
+      // Any decision at the end of the start stands at the state that the search looked at.
+      const root = lesson.decisions.findIndex(({ position }) => position === lesson.start - 1);
+      if (root < 0) continue;
+      for (const [action, share] of lesson.visits)
+        if (action < this.codes) feeds.shares[(first + root) * this.codes + action] = share / lessons.length;
+    }
+    return feeds;
+  }
+
+  async dispose(): Promise<void> {
+    await this.optimizer.dispose();
+    this.reference.dispose();
+    for (const program of this.programs.values()) await (await program).dispose();
+    this.programs.clear();
+    this.known.clear();
+  }
+}
+
+/** What a lesson's states depend on. */
+function signature({ row, decisions }: Lesson): string {
+  return `${row.ids.join()}|${row.branch.join()}|${decisions.map(({ position, action }) => `${position}:${action}`).join()}`;
+}
+
+/** Logits to log-probabilities, in place. */
+function normalise(values: Float32Array, start: number, count: number): void {
+  const own = values.subarray(start, start + count);
+  let top = Number.NEGATIVE_INFINITY;
+  for (const x of own) if (x > top) top = x;
+  let sum = 0;
+  for (const x of own) sum += Math.exp(x - top);
+  const shift = top + Math.log(sum);
+  for (let i = 0; i < count; i++) own[i] -= shift;
+}
+
+/** KL(pi || pi_ref) of one row of logits, in nats. */
+function divergence(logits: Float32Array, reference: Float32Array, at: number): number {
+  const own = logits.slice();
+  normalise(own, 0, own.length);
+  let kl = 0;
+  for (let i = 0; i < own.length; i++) kl += Math.exp(own[i]) * (own[i] - reference[at + i]);
+  return kl;
+}
+
+/** Batches of one pass in an order of its own. */
+export function passOf(lessons: readonly Lesson[], rows: number, random: Random): Lesson[][] {
+  const batches = batchesOf(lessons, rows);
+  return [...random.permutation(batches.length)].map((i) => batches[i]);
+}

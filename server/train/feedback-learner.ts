@@ -7,7 +7,7 @@
  * that behaved and the one that steps are held near need not be the same); plus KL(pi || pi_ref) over all codes at the
  * decisions and at places of the text before; plus the cross entropy to visits of a search.
  */
-import { entropy } from '../cola/losses.ts';
+import { entropy, visitLoss } from '../cola/losses.ts';
 import type { ColaModel } from '../cola/model.ts';
 import { marginalLogProbabilities } from '../cola/modules.ts';
 import type { Program } from '../device/program.ts';
@@ -387,7 +387,7 @@ export class FeedbackLearner {
     const held = list('held');
     const kl = ops.sum(ops.mul(ops.sum(ops.mul(ops.exp(all), ops.sub(all, reference)), [-1]), held));
     const shares = graph.input('shares', 'float32', [count, codes]);
-    const visits = ops.neg(ops.sum(ops.mul(all, shares)));
+    const visits = visitLoss(logits, shares, list('visited'));
     const loss = ops.add(ops.add(surrogate, ops.mul(kl, settings.kl)), ops.mul(visits, settings.visits));
     const spread = ops.sum(ops.mul(entropy(logits), held));
     return { loss, metrics: { surrogate, kl, entropy: spread } };
@@ -403,6 +403,7 @@ export class FeedbackLearner {
       weights: list(),
       logp_start: list(),
       held: list(),
+      visited: list(),
       reference: new Float32Array(count * this.codes),
       shares: new Float32Array(count * this.codes),
     };
@@ -422,9 +423,10 @@ export class FeedbackLearner {
       }
       // Any decision at the end of the start stands at the state that the search looked at.
       const root = lesson.decisions.findIndex(({ position }) => position === lesson.start - 1);
-      if (root < 0) continue;
+      if (root < 0 || lesson.visits.length === 0) continue;
+      feeds.visited[first + root] = 1;
       for (const [action, share] of lesson.visits)
-        if (action < this.codes) feeds.shares[(first + root) * this.codes + action] = share / lessons.length;
+        if (action < this.codes) feeds.shares[(first + root) * this.codes + action] = share;
     }
     return feeds;
   }

@@ -1,0 +1,38 @@
+/** Whether a new policy may replace the old one: judged by what nothing was learned from. */
+import type { ShadowScore } from '../train/feedback-learner.ts';
+
+/** Judged alternatives that have to be held back for acceptance to say anything. */
+export const fewest = 10;
+/** So much worse is no difference. */
+const tolerance = { acceptance: 0.002, textLoss: 0.01 };
+
+export interface Verdict {
+  readonly verdict: 'kept' | 'refused';
+  /** A sentence. */
+  readonly why: string;
+}
+
+const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
+
+/**
+ * Two things are asked, and neither looks at the rewards that the policy learned from. Does it prefer what was wanted, by
+ * the bare facts of what was taken and what was not? And does it still expect the person's own text, the text before
+ * each moment, which no event has a say in? The second finds a log whose events are wrong altogether.
+ */
+export function guard(before: ShadowScore, after: ShadowScore): Verdict {
+  if (before.textLoss !== null && after.textLoss !== null) {
+    const worse = after.textLoss - before.textLoss;
+    if (!(worse <= tolerance.textLoss)) {
+      return {
+        verdict: 'refused',
+        why: `Your own text became harder to predict, by ${worse.toFixed(3)} nats a token.`,
+      };
+    }
+  }
+  if (before.acceptance === null || after.acceptance === null || before.judged < fewest)
+    return { verdict: 'kept', why: `Too little was held back to judge by (${before.judged} of ${fewest}).` };
+  const change = `from ${percent(before.acceptance)} to ${percent(after.acceptance)}`;
+  return after.acceptance < before.acceptance - tolerance.acceptance
+    ? { verdict: 'refused', why: `On what was held back, acceptance would fall ${change}.` }
+    : { verdict: 'kept', why: `On what was held back, acceptance goes ${change}.` };
+}

@@ -1,0 +1,183 @@
+/**
+ * Policy versions of a folder: `.cola/versions/<id>/` with `policy.safetensors` and `version.json`, and `current.json`, which says the
+ * one in use. A version exists or does not; one that the guard refused leaves only its JSON.
+ */
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import type { ColaModel } from '../cola/model.ts';
+import { firstNonFinite } from '../model/floats.ts';
+import { SafetensorsFile } from '../model/safetensors.ts';
+import { writeSafetensors } from '../model/safetensors-writer.ts';
+import { exists, writeFileAtomic, writeFolderAtomic } from '../store/atomic.ts';
+import { feedbackErrors } from './errors.ts';
+import { original } from './model.ts';
+
+const weightsFile = 'policy.safetensors';
+const notesFile = 'version.json';
+const currentFile = 'current.json';
+/** Versions with weights that are kept, besides the one in use. */
+const kept = 12;
+
+const pair = z.object({ before: z.number().nullable(), after: z.number().nullable() });
+
+export const policyVersion = z.object({
+  id: z.string().regex(/^v\d{4,}$/),
+  /** Version it was tuned from, or `original`. */
+  parent: z.string(),
+  at: z.number(),
+  /** Fingerprint of the model. */
+  model: z.string(),
+  /** What it learned from: moments, judged alternatives, updates; `until` is when the newest of them happened. */
+  moments: z.int(),
+  judged: z.int(),
+  updates: z.int(),
+  until: z.number(),
+  /** On what was held back: how far what the policy prefers was wanted, 0 to 1, and out of how many judgements. */
+  acceptance: pair,
+  held_back: z.int(),
+  /** Loss of the person's own text, in nats a token. */
+  text_loss: pair,
+  /** KL(pi || pi_original) where something was held back, in nats. */
+  kl: z.number(),
+  verdict: z.enum(['kept', 'refused']),
+  /** Why, in a sentence. */
+  why: z.string(),
+});
+export type PolicyVersion = z.infer<typeof policyVersion>;
+
+const current = z.object({ version: z.string(), pinned: z.boolean() });
+export type CurrentVersion = z.infer<typeof current>;
+
+export type PolicyWeights = ReadonlyMap<string, Float32Array>;
+
+export class PolicyVersions {
+  readonly folder: string;
+
+  constructor(readonly root: string) {
+    this.folder = join(root, '.cola', 'versions');
+  }
+
+  /** Oldest first. What cannot be read is left out. */
+  list(): PolicyVersion[] {
+    let names: string[];
+    try {
+      names = readdirSync(this.folder);
+    } catch {
+      return [];
+    }
+    return names
+      .filter((name) => /^v\d{4,}$/.test(name))
+      .sort((a, b) => Number(a.slice(1)) - Number(b.slice(1)))
+      .flatMap((name) => this.notes(name) ?? []);
+  }
+
+  /** Whether the weights of a version are there. */
+  usable(id: string): boolean {
+    return id === original || this.notes(id)?.verdict === 'kept';
+  }
+
+  get current(): CurrentVersion {
+    const parsed = current.safeParse(json(join(this.folder, currentFile))).data;
+    return parsed !== undefined && this.usable(parsed.version) ? parsed : { version: original, pinned: false };
+  }
+
+  /** Says which version is in use. @throws feedback.noVersion, store.cannotWrite */
+  async choose(version: string, pinned: boolean): Promise<void> {
+    if (!this.usable(version)) throw feedbackErrors.noVersion(version, this.folder);
+    await mkdir(this.folder, { recursive: true });
+    await writeFileAtomic(join(this.folder, currentFile), `${JSON.stringify({ version, pinned })}\n`);
+  }
+
+  /**
+   * Writes a version under the next free number.
+   *
+   * @param weights undefined for one that was refused
+   * @throws store.cannotWrite
+   */
+  async add(
+    version: Omit<PolicyVersion, 'id'>,
+    cola: ColaModel,
+    weights: PolicyWeights | undefined,
+  ): Promise<PolicyVersion> {
+    await mkdir(this.folder, { recursive: true });
+    for (let number = (this.list().at(-1)?.id.slice(1) ?? 0) as number; ; ) {
+      number = Number(number) + 1;
+      const id = `v${String(number).padStart(4, '0')}`;
+      const path = join(this.folder, id);
+      const whole = { ...version, id };
+      try {
+        await writeFolderAtomic(
+          path,
+          async (folder) => {
+            if (weights !== undefined) await writeWeights(join(folder, weightsFile), cola, weights);
+            await writeFileAtomic(join(folder, notesFile), `${JSON.stringify(whole, null, 2)}\n`);
+          },
+          { replace: false },
+        );
+      } catch (error) {
+        // Another window was quicker.
+        if (await exists(path)) continue;
+        throw error;
+      }
+      this.prune(id);
+      return whole;
+    }
+  }
+
+  /**
+   * Weights of a version; undefined for the model's own.
+   *
+   * @throws feedback.noVersion, feedback.otherModel, feedback.version
+   */
+  weights(id: string, cola: ColaModel, model: string): PolicyWeights | undefined {
+    if (id === original) return undefined;
+    const notes = this.notes(id);
+    if (notes === undefined || notes.verdict !== 'kept') throw feedbackErrors.noVersion(id, this.folder);
+    if (notes.model !== model) throw feedbackErrors.otherModel(id);
+    const path = join(this.folder, id, weightsFile);
+    const weights = new Map<string, Float32Array>();
+    try {
+      using file = SafetensorsFile.open(path);
+      for (const { name, shape } of cola.tensorsOf('policy')) {
+        if (file.info(name).shape.join() !== shape.join()) throw new Error(`"${name}" has another shape`);
+        const values = file.readFloat32(name);
+        if (firstNonFinite(values) >= 0) throw new Error(`"${name}" has values that are no numbers`);
+        weights.set(name, values);
+      }
+    } catch (error) {
+      throw feedbackErrors.version(path, error instanceof Error ? error.message : String(error));
+    }
+    return weights;
+  }
+
+  private notes(id: string): PolicyVersion | undefined {
+    return policyVersion.safeParse(json(join(this.folder, id, notesFile))).data;
+  }
+
+  /** The oldest weights go; what is known of a version stays as long as its weights. */
+  private prune(newest: string): void {
+    const { version } = this.current;
+    const old = this.list().filter(({ id }) => id !== version && id !== newest);
+    for (const { id } of old.slice(0, Math.max(0, old.length - kept)))
+      rmSync(join(this.folder, id), { recursive: true, force: true });
+  }
+}
+
+function writeWeights(path: string, cola: ColaModel, weights: PolicyWeights): Promise<void> {
+  const entries = cola.tensorsOf('policy').map(({ name, shape }) => {
+    const data = weights.get(name);
+    if (data === undefined) throw new Error(`no weight ${name}`);
+    return { name, shape, dtype: 'F32' as const, data };
+  });
+  return writeSafetensors(path, entries);
+}
+
+function json(path: string): unknown {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'));
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,58 @@
+// The bundles that a working copy and an installed extension share, with the settings in which they differ.
+import { existsSync, readdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+
+export const root = fileURLToPath(new URL('..', import.meta.url));
+
+/** Settings of everything that runs in node. */
+export const node = {
+  bundle: true,
+  platform: 'node',
+  target: 'node20',
+  format: 'esm',
+  sourcemap: true,
+  logLevel: 'warning',
+  absWorkingDir: root,
+};
+
+/** Programs that the extension starts: the language server, its engine, and the helpers of rewards, which are looked for beside it. */
+export const programs = {
+  server: 'server/main.ts',
+  engine: 'server/engine/main.ts',
+  'maths-worker': 'server/rewards/maths-worker.ts',
+  'sandbox-worker': 'server/rewards/sandbox-worker.ts',
+  'module-worker': 'server/rewards/module-worker.ts',
+};
+
+/** The extension itself. The extension host loads CommonJS. */
+export const bundleExtension = (folder, settings = {}) =>
+  build({
+    ...node,
+    format: 'cjs',
+    external: ['vscode'],
+    entryPoints: ['src/extension.ts'],
+    outfile: `${folder}/extension.cjs`,
+    ...settings,
+  });
+
+/** One script and one style a page. */
+export const bundlePages = (folder, settings = {}) => {
+  const pages = readdirSync(`${root}webview`, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && existsSync(`${root}webview/${entry.name}/main.ts`))
+    .map(({ name }) => name);
+  return build({
+    bundle: true,
+    platform: 'browser',
+    target: 'chrome128',
+    format: 'esm',
+    minify: true,
+    sourcemap: 'linked',
+    logLevel: 'warning',
+    absWorkingDir: root,
+    loader: { '.ttf': 'file' },
+    entryPoints: Object.fromEntries(pages.map((name) => [name, `webview/${name}/main.ts`])),
+    outdir: `${folder}/webview`,
+    ...settings,
+  });
+};

@@ -1,0 +1,44 @@
+/** Bundles what an installed extension runs: whole, without source maps, and with the code that its programs share only once. */
+import { build, type Metafile } from 'esbuild';
+import { bundleExtension, bundlePages, node, programs, root } from '../bundles.mjs';
+
+/** Packages that are loaded from files of their own: a native library, and a compiler that looks for its library beside itself. */
+const outside = ['onnxruntime-node', 'typescript'];
+
+/** In a module of ES, CommonJS packages find no `require` of node's modules. */
+const banner = `import { createRequire as createRequire__ } from 'node:module'; var require = createRequire__(import.meta.url);`;
+
+/** Bundles into a folder, and tells what went in. */
+export async function bundle(folder: string): Promise<Metafile[]> {
+  const settings = { minify: true, keepNames: true, sourcemap: false, metafile: true } as const;
+  const results = [
+    // Every file lies in one folder, because programs look for each other beside themselves.
+    await build({
+      ...node,
+      ...settings,
+      external: outside,
+      splitting: true,
+      entryPoints: programs,
+      outdir: folder,
+      chunkNames: '[name]-[hash]',
+      banner: { js: banner },
+    }),
+    await bundleExtension(folder, settings),
+    await bundlePages(folder, { sourcemap: false, metafile: true }),
+  ];
+  return results.map(({ metafile }) => metafile);
+}
+
+/** Folders of the packages that went into bundles, relative to the repository. */
+export function packagesOf(metafiles: readonly Metafile[]): string[] {
+  const found = new Set<string>();
+  for (const { inputs } of metafiles) {
+    for (const file of Object.keys(inputs)) {
+      const match = /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file);
+      if (match !== null) found.add(match[0]);
+    }
+  }
+  return [...found].sort();
+}
+
+export { root };

@@ -1,0 +1,51 @@
+/** `npm run package [-- --target NAME|all]`: packages of the extension for VS Code, one a platform, in `dist/packages`. */
+import { existsSync, mkdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { createVSIX } from '@vscode/vsce';
+import { root } from './bundle.ts';
+import { stage, stageRuntime } from './stage.ts';
+import { hasRuntime, ownTarget, type Target, targets } from './targets.ts';
+
+function fail(text: string): never {
+  console.error(text);
+  process.exit(2);
+}
+
+function chosen(name: string | undefined): readonly Target[] {
+  const runtime = join(root, 'node_modules', 'onnxruntime-node');
+  if (name === 'all') {
+    const [possible, impossible] = [true, false].map((wanted) =>
+      targets.filter((target) => hasRuntime(runtime, target) === wanted),
+    );
+    for (const target of impossible) console.log(`${target}: left out, ONNX Runtime has no library for it.`);
+    return possible;
+  }
+  const target = name === undefined ? ownTarget() : targets.find((known) => known === name);
+  if (target === undefined) fail(`usage: npm run package [-- --target ${targets.join('|')}|all]`);
+  if (!hasRuntime(runtime, target)) fail(`There is no package for ${target}: ONNX Runtime has no library for it.`);
+  return [target];
+}
+
+const { values } = parseArgs({ options: { target: { type: 'string' } } });
+const wanted = chosen(values.target);
+if (!existsSync(join(root, 'assets/nano/model.safetensors'))) {
+  console.warn('assets/nano holds no weights: the package will have no model in the box.');
+}
+const folder = join(root, 'dist/stage');
+const packages = join(root, 'dist/packages');
+mkdirSync(packages, { recursive: true });
+await stage(folder);
+for (const target of wanted) {
+  stageRuntime(folder, target);
+  const file = join(packages, `cola-studio-${target}.vsix`);
+  await createVSIX({
+    cwd: folder,
+    target,
+    packagePath: file,
+    dependencies: false,
+    allowMissingRepository: true,
+    rewriteRelativeLinks: false,
+  });
+  console.log(`${file}: ${(statSync(file).size / 1e6).toFixed(1)} MB`);
+}

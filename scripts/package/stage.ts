@@ -1,0 +1,106 @@
+/** Lays out the files of one package, exactly what is installed, in a folder. */
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { transformSync } from 'esbuild';
+import { bundle, packagesOf, root } from './bundle.ts';
+import { notices } from './notices.ts';
+import { runtimeFolder, type Target } from './targets.ts';
+
+const modules = join(root, 'node_modules');
+
+function copy(from: string, to: string): void {
+  mkdirSync(dirname(to), { recursive: true });
+  cpSync(from, to, { recursive: true, dereference: true });
+}
+
+/** Parts of the manifest that only a working copy needs. */
+const development = ['private', 'bin', 'scripts', 'dependencies', 'devDependencies'];
+
+function writeManifest(folder: string): void {
+  const manifest: Record<string, unknown> = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  for (const key of development) delete manifest[key];
+  manifest.engines = { vscode: (manifest.engines as Record<string, string>).vscode };
+  writeFileSync(join(folder, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
+}
+
+/** The readme without pictures in SVG, which VS Code refuses in it. */
+function writeReadme(folder: string): void {
+  const text = readFileSync(join(root, 'README.md'), 'utf8');
+  writeFileSync(join(folder, 'README.md'), text.replace(/^!\[[^\]]*\]\([^)]*\.svg\)\n/gm, ''));
+}
+
+function copyRuntime(folder: string, target: Target): void {
+  const from = join(modules, 'onnxruntime-node');
+  const to = join(folder, 'onnxruntime-node');
+  copy(join(from, 'package.json'), join(to, 'package.json'));
+  copyScripts(join(from, 'dist'), join(to, 'dist'));
+  const libraries = runtimeFolder(target);
+  // On macOS the package holds one library twice, under its long name and under the one that is loaded.
+  const wanted = readdirSync(join(from, libraries)).filter((name) => !/\.\d+\.\d+\.\d+\.dylib$/.test(name));
+  for (const name of wanted) copy(join(from, libraries, name), join(to, libraries, name));
+  copy(join(modules, 'onnxruntime-common', 'package.json'), join(folder, 'onnxruntime-common', 'package.json'));
+  copyScripts(join(modules, 'onnxruntime-common', 'dist', 'cjs'), join(folder, 'onnxruntime-common', 'dist', 'cjs'));
+}
+
+function copyScripts(from: string, to: string): void {
+  for (const name of readdirSync(from)) {
+    if (name.endsWith('.js') || name === 'package.json') copy(join(from, name), join(to, name));
+  }
+}
+
+/** The compiler, and of its library what the type-check of code rewards reads: the language, without browsers. */
+function copyTypeScript(folder: string): void {
+  const from = join(modules, 'typescript');
+  const to = join(folder, 'typescript');
+  copy(join(from, 'package.json'), join(to, 'package.json'));
+  const source = readFileSync(join(from, 'lib', 'typescript.js'), 'utf8');
+  mkdirSync(join(to, 'lib'), { recursive: true });
+  // Names are kept apart from the text that ES modules find exports by.
+  writeFileSync(
+    join(to, 'lib', 'typescript.js'),
+    transformSync(source, { minify: true, platform: 'node', format: 'cjs' }).code,
+  );
+  for (const name of library(join(from, 'lib'), 'lib.es2023.d.ts'))
+    copy(join(from, 'lib', name), join(to, 'lib', name));
+}
+
+/** A file of TypeScript's library and all that it refers to. */
+function library(folder: string, name: string, found = new Set<string>()): Set<string> {
+  if (found.has(name)) return found;
+  found.add(name);
+  const text = readFileSync(join(folder, name), 'utf8');
+  for (const [, reference] of text.matchAll(/^\/\/\/ <reference lib="([^"]+)"/gm)) {
+    library(folder, `lib.${reference}.d.ts`, found);
+  }
+  return found;
+}
+
+/** Everything of a package that is the same on all platforms, in `folder`, which is emptied first. */
+export async function stage(folder: string): Promise<void> {
+  rmSync(folder, { recursive: true, force: true });
+  const dist = join(folder, 'dist');
+  const metafiles = await bundle(dist);
+  copy(
+    join(modules, '@jitl/quickjs-wasmfile-release-sync/dist/emscripten-module.wasm'),
+    join(dist, 'emscripten-module.wasm'),
+  );
+  copyTypeScript(join(dist, 'node_modules'));
+  copy(join(root, 'assets'), join(folder, 'assets'));
+  copy(join(root, 'LICENSE'), join(folder, 'LICENSE'));
+  const others = ['onnxruntime-node', 'onnxruntime-common', 'typescript'].map((name) => `node_modules/${name}`);
+  const folders = [...packagesOf(metafiles), ...others].map((name) => join(root, name));
+  writeFileSync(join(folder, 'NOTICES.txt'), notices(folders));
+  writeManifest(folder);
+  writeReadme(folder);
+  // All that lies here is wanted; without the file, the packager says that it might not be.
+  writeFileSync(join(folder, '.vscodeignore'), '');
+}
+
+/** Replaces what belongs to one platform. */
+export function stageRuntime(folder: string, target: Target): void {
+  const packages = join(folder, 'dist', 'node_modules');
+  for (const name of ['onnxruntime-node', 'onnxruntime-common']) {
+    rmSync(join(packages, name), { recursive: true, force: true });
+  }
+  copyRuntime(packages, target);
+}

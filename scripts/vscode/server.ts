@@ -1,0 +1,134 @@
+/** Runs VS Code's server over a profile. */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Editor } from './editor.ts';
+import type { Profile } from './profile.ts';
+
+const startSeconds = 120;
+const stopSeconds = 10;
+
+function environment({ home }: Profile): NodeJS.ProcessEnv {
+  const { VSCODE_IPC_HOOK_CLI: _, ...inherited } = process.env;
+  return {
+    ...inherited,
+    HOME: home,
+    XDG_CONFIG_HOME: join(home, '.config'),
+    XDG_DATA_HOME: join(home, '.local/share'),
+    XDG_CACHE_HOME: join(home, '.cache'),
+    // No marketplace: nothing is asked for outside this machine.
+    EXTENSIONS_GALLERY: '{"serviceUrl":"","itemUrl":"","resourceUrlTemplate":""}',
+  };
+}
+
+const places = ({ folder, data, extensions }: Profile): string[] => [
+  ...['--user-data-dir', data],
+  ...['--extensions-dir', extensions],
+  ...['--config', join(folder, 'config.yaml')],
+];
+
+/** @throws Error with what VS Code said */
+export function installExtension({ node, entry }: Editor, profile: Profile, vsix: string): void {
+  const args = [entry, ...places(profile), '--install-extension', vsix, '--force'];
+  const { status, stdout, stderr } = spawnSync(node, args, { encoding: 'utf8', env: environment(profile) });
+  if (status !== 0 || !stdout.includes('successfully installed')) {
+    throw new Error(`VS Code did not install ${vsix}: ${stdout}${stderr}`);
+  }
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once('error', reject);
+    probe.listen(0, '127.0.0.1', () => {
+      const address = probe.address();
+      probe.close(() =>
+        typeof address === 'object' && address !== null ? resolve(address.port) : reject(new Error('no port')),
+      );
+    });
+  });
+}
+
+export interface ServerOptions {
+  /** Whether folders have to be trusted before anything of them runs. */
+  readonly trust?: boolean;
+  readonly port?: number;
+}
+
+export class EditorServer {
+  private constructor(
+    readonly url: string,
+    private readonly child: ChildProcess,
+    readonly log: string,
+  ) {}
+
+  /** @throws Error with its log, when it does not start */
+  static async start({ node, entry }: Editor, profile: Profile, options: ServerOptions = {}): Promise<EditorServer> {
+    const port = options.port ?? (await freePort());
+    const log = join(profile.folder, 'server.log');
+    const output = openSync(log, 'a');
+    const quiet = ['--disable-telemetry', '--disable-update-check', '--disable-getting-started-override'];
+    const trust = options.trust === true ? [] : ['--disable-workspace-trust'];
+    const args = [entry, '--bind-addr', `127.0.0.1:${port}`, '--auth', 'none', ...quiet, ...trust, ...places(profile)];
+    const child = spawn(node, args, {
+      stdio: ['ignore', output, output],
+      env: environment(profile),
+      // A process group of its own, so that all of it can be ended.
+      detached: true,
+    });
+    closeSync(output);
+    const server = new EditorServer(`http://127.0.0.1:${port}`, child, log);
+    const deadline = Date.now() + 1000 * startSeconds;
+    while (!(await server.answers())) {
+      if (child.exitCode !== null || Date.now() > deadline) {
+        await server.stop();
+        throw new Error(`VS Code's server did not start: ${readFileSync(log, 'utf8')}`);
+      }
+      await delay(100);
+    }
+    return server;
+  }
+
+  get pid(): number {
+    return this.child.pid ?? 0;
+  }
+
+  get ended(): Promise<void> {
+    const { child } = this;
+    return new Promise((resolve) => {
+      if (child.exitCode !== null || child.signalCode !== null) resolve();
+      else child.once('exit', () => resolve());
+    });
+  }
+
+  /** The address of a folder in it. */
+  address(folder: string): string {
+    return `${this.url}/?${new URLSearchParams({ folder })}`;
+  }
+
+  async stop(): Promise<void> {
+    this.signal('SIGTERM');
+    await Promise.race([this.ended, delay(1000 * stopSeconds, undefined, { ref: false })]);
+    // Also whatever it has left behind.
+    this.signal('SIGKILL');
+  }
+
+  private async answers(): Promise<boolean> {
+    try {
+      return (await fetch(`${this.url}/healthz`)).ok;
+    } catch {
+      return false;
+    }
+  }
+
+  private signal(name: NodeJS.Signals): void {
+    if (this.child.pid === undefined) return;
+    try {
+      process.kill(-this.child.pid, name);
+    } catch {
+      // Nothing of it is left.
+    }
+  }
+}

@@ -1,0 +1,10 @@
+const patience = Number(process.env.COLA_PATIENCE ?? 1);
+
+module.exports = {
+  extension: ['e2e.ts'],
+  spec: ['test/e2e'],
+  recursive: true,
+  'node-option': ['import=tsx/esm'],
+  timeout: 180_000 * patience,
+  slow: 20_000,
+};

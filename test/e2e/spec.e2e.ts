@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict';
+import { vscode } from './support/session.ts';
+
+describe('the extension in VS Code', () => {
+  const session = vscode({ examples: true });
+
+  it('says in the status bar that it is there', async () => {
+    const item = session.workbench.statusItem('cola.status');
+    await item.waitFor();
+    assert.match(await item.innerText(), /CoLA|nano/);
+  });
+
+  it('marks an error of a run spec as it is typed, and takes the mark away', async () => {
+    const { workbench, page } = session;
+    await workbench.openFile('countdown.cola.yaml');
+    const errors = page.locator('.squiggly-error');
+    await workbench.goToEnd('countdown.cola.yaml');
+    assert.equal(await errors.count(), 0);
+    await page.keyboard.type('\nseeed: 8');
+    await errors.first().waitFor();
+    for (let i = 0; i < '\nseeed: 8'.length; i++) await page.keyboard.press('Backspace');
+    await errors.first().waitFor({ state: 'detached' });
+  });
+
+  it('explains a setting of a run spec with what the paper says', async () => {
+    const { workbench, page } = session;
+    await workbench.openFile('countdown.cola.yaml');
+    const word = page
+      .locator('.view-line span span')
+      .filter({ hasText: /^\s*group$/ })
+      .first();
+    await workbench.hover(word, /paper/i);
+  });
+});

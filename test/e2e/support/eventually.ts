@@ -1,0 +1,21 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { wait } from './patience.ts';
+
+/**
+ * Tries until it succeeds: what a person sees in an editor comes when it comes.
+ *
+ * @throws Error with the last failure, after `seconds`
+ */
+export async function eventually<T>(what: string, attempt: () => Promise<T> | T, seconds = 90): Promise<T> {
+  const deadline = Date.now() + wait(seconds);
+  for (;;) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (Date.now() > deadline) {
+        throw new Error(`after ${wait(seconds) / 1000} s it is still not so that ${what}`, { cause: error });
+      }
+      await delay(100);
+    }
+  }
+}

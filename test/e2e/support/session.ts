@@ -1,0 +1,165 @@
+/**
+ * One VS Code with the packaged extension on a folder of its own, in a browser. `npm run e2e [-- --grep x]` packages the
+ * extension and runs the tests in `test/e2e/*.e2e.ts`; `npx mocha --config test/e2e/.mocharc.cjs [file]` does without
+ * packaging. Of a test that fails, the screen and VS Code's logs are in `.cache/e2e`.
+ *
+ * A test file says `const session = vscode({ ... })` in its `describe` and uses `session.workbench` in its tests. Tests wait
+ * for what they need with Playwright's locators or `eventually`, never for a time to pass.
+ */
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type BrowserContext, chromium } from 'playwright-core';
+import { bringEditor, type Editor } from '../../../scripts/vscode/editor.ts';
+import { makeProfile, type Profile } from '../../../scripts/vscode/profile.ts';
+import { EditorServer, installExtension } from '../../../scripts/vscode/server.ts';
+import { wait } from './patience.ts';
+import { Workbench } from './workbench.ts';
+
+const root = fileURLToPath(new URL('../../..', import.meta.url));
+const evidence = join(root, '.cache/e2e');
+
+export const vsix = join(root, `dist/packages/cola-studio-${process.platform}-${process.arch}.vsix`);
+
+export interface SessionOptions {
+  /** Files of the folder, by their paths. */
+  readonly files?: Readonly<Record<string, string>>;
+  /** Whether the folder is a copy of `examples/`. */
+  readonly examples?: boolean;
+  readonly settings?: Readonly<Record<string, unknown>>;
+  /** Whether folders have to be trusted before anything of them runs. */
+  readonly trust?: boolean;
+}
+
+/** Settings under which what is shown is what CoLA does. */
+const settings = {
+  'git.enabled': false,
+  'npm.autoDetect': 'off',
+  'editor.quickSuggestions': { other: 'off', comments: 'off', strings: 'off' },
+  'editor.accessibilitySupport': 'off',
+  'workbench.colorTheme': 'Default Dark Modern',
+  'workbench.reduceMotion': 'on',
+};
+
+interface Installed {
+  readonly editor: Editor;
+  readonly extensions: string;
+  readonly scratch: string;
+}
+
+let installed: Promise<Installed> | undefined;
+
+/** The extension is installed once and serves all sessions of the process. */
+function install(): Promise<Installed> {
+  installed ??= (async () => {
+    if (!existsSync(vsix)) throw new Error(`There is no ${vsix}: run npm run package.`);
+    const editor = await bringEditor(console.log);
+    const scratch = mkdtempSync(join(tmpdir(), 'cola-e2e-'));
+    process.on('exit', () => rmSync(scratch, { recursive: true, force: true }));
+    const profile = makeProfile(join(scratch, 'install'), {});
+    installExtension(editor, profile, vsix);
+    return { editor, extensions: profile.extensions, scratch };
+  })();
+  return installed;
+}
+
+const chromiumSwitches = [
+  ...['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-sync'],
+  ...['--disable-background-networking', '--disable-component-update'],
+];
+
+export class Session {
+  private constructor(
+    readonly profile: Profile,
+    /** The folder that is open. */
+    readonly folder: string,
+    readonly server: EditorServer,
+    readonly browser: BrowserContext,
+    readonly workbench: Workbench,
+  ) {}
+
+  static async open(options: SessionOptions = {}): Promise<Session> {
+    const { editor, extensions, scratch } = await install();
+    const profile = makeProfile(
+      mkdtempSync(join(scratch, 'session-')),
+      { ...settings, ...options.settings },
+      extensions,
+    );
+    const folder = join(profile.folder, 'workspace');
+    mkdirSync(folder);
+    if (options.examples === true) cpSync(join(root, 'examples'), folder, { recursive: true });
+    for (const [path, text] of Object.entries(options.files ?? {})) {
+      mkdirSync(dirname(join(folder, path)), { recursive: true });
+      writeFileSync(join(folder, path), text);
+    }
+    const server = await EditorServer.start(editor, profile, { trust: options.trust });
+    try {
+      const browser = await chromium.launchPersistentContext(join(profile.folder, 'chromium'), {
+        executablePath: process.env.COLA_CHROMIUM ?? '/usr/bin/chromium',
+        headless: true,
+        viewport: { width: 1400, height: 900 },
+        env: { ...process.env, HOME: profile.home } as Record<string, string>,
+        args: chromiumSwitches,
+      });
+      await browser.grantPermissions(['clipboard-read', 'clipboard-write']);
+      const page = browser.pages()[0] ?? (await browser.newPage());
+      page.setDefaultTimeout(wait(60));
+      const session = new Session(profile, folder, server, browser, new Workbench(page));
+      await session.workbench.open(server.address(folder));
+      return session;
+    } catch (error) {
+      await server.stop();
+      throw error;
+    }
+  }
+
+  get page() {
+    return this.workbench.page;
+  }
+
+  /** Folder of the installed extension. */
+  get extension(): string {
+    return join(this.profile.extensions, 'cola-studio.cola-studio-0.1.0');
+  }
+
+  /** Keeps what there is to see of a failure. */
+  async keepEvidence(name: string): Promise<void> {
+    const folder = join(evidence, name.replace(/\W+/g, '-').slice(0, 100));
+    mkdirSync(folder, { recursive: true });
+    await this.page.screenshot({ path: join(folder, 'screen.png') }).catch(() => undefined);
+    for (const path of ['server.log', 'data/logs']) {
+      const from = join(this.profile.folder, path);
+      if (existsSync(from)) cpSync(from, join(folder, path), { recursive: true });
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.browser.close();
+    await this.server.stop();
+    rmSync(this.profile.folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+/** A session for the tests of the `describe` it is called in. */
+export function vscode(options: SessionOptions = {}): Session {
+  let session: Session | undefined;
+  before(async function () {
+    // The first session of all may have to bring VS Code.
+    this.timeout(wait(600));
+    session = await Session.open(options);
+  });
+  afterEach(async function () {
+    if (this.currentTest?.state === 'failed') await session?.keepEvidence(this.currentTest.fullTitle());
+  });
+  after(async () => {
+    await session?.close();
+  });
+  return new Proxy({} as Session, {
+    get: (_, key) => {
+      if (session === undefined) throw new Error('the session is not open yet');
+      const value = Reflect.get(session, key, session);
+      return typeof value === 'function' ? value.bind(session) : value;
+    },
+  });
+}

@@ -1,0 +1,130 @@
+/** VS Code's workbench as a person meets it: what can be seen, pressed and typed. Selectors hold for VS Code 1.100 to 1.139. */
+import type { FrameLocator, Locator, Page } from 'playwright-core';
+import { eventually } from './eventually.ts';
+import { wait } from './patience.ts';
+
+const ready = wait(120);
+
+export class Workbench {
+  constructor(readonly page: Page) {}
+
+  async open(address: string): Promise<void> {
+    await this.page.goto(address, { waitUntil: 'domcontentloaded', timeout: ready });
+    await this.loaded();
+  }
+
+  async reload(): Promise<void> {
+    await this.page.reload({ waitUntil: 'domcontentloaded', timeout: ready });
+    await this.loaded();
+  }
+
+  private async loaded(): Promise<void> {
+    await this.page.locator('.monaco-workbench').waitFor({ timeout: ready });
+    await this.page.locator('.statusbar-item').first().waitFor({ timeout: ready });
+  }
+
+  /** The input with a list under it: palette, quick picks, input boxes. */
+  get quickInput(): Locator {
+    return this.page.locator('.quick-input-widget:visible');
+  }
+
+  get quickInputBox(): Locator {
+    return this.quickInput.locator('.quick-input-box input');
+  }
+
+  /** Rows of a quick pick. */
+  pick(text: string | RegExp): Locator {
+    return this.quickInput.locator('.quick-input-list .monaco-list-row').filter({ hasText: text });
+  }
+
+  /** Runs a command by its full title, such as `CoLA: Show Log`, through the palette. */
+  async command(title: string): Promise<void> {
+    await eventually(`the palette offers "${title}"`, async () => {
+      await this.page.keyboard.press('F1');
+      await this.quickInput.waitFor({ timeout: wait(5) });
+      await this.quickInputBox.fill(`>${title}`);
+      const row = this.pick(title).first();
+      await row.waitFor({ timeout: wait(10) });
+      await row.click();
+    });
+  }
+
+  /** Opens a file of the folder by its path, as Ctrl+P does, and returns its editor. */
+  async openFile(path: string): Promise<Locator> {
+    const name = path.split('/').at(-1) ?? path;
+    await eventually(`${path} opens`, async () => {
+      await this.page.keyboard.press('Control+P');
+      await this.quickInput.waitFor({ timeout: wait(5) });
+      await this.quickInputBox.fill(path);
+      await this.pick(name)
+        .first()
+        .waitFor({ timeout: wait(10) });
+      await this.page.keyboard.press('Enter');
+      await this.page.locator(`.tab.active[data-resource-name="${name}"]`).waitFor({ timeout: wait(10) });
+    });
+    const editor = this.editor(name);
+    await editor.locator('.view-line').first().waitFor();
+    return editor;
+  }
+
+  editor(name: string): Locator {
+    return this.page.locator(`.monaco-editor[data-uri$="/${name}"]`).first();
+  }
+
+  /** Places the cursor at the end of a file and makes sure that typing goes there. */
+  async goToEnd(name: string): Promise<void> {
+    await this.editor(name).locator('.view-line').last().click();
+    await this.page.keyboard.press('Control+End');
+  }
+
+  /** Text of a file as the editor shows it, without ghost text. */
+  line(text: string | RegExp): Locator {
+    return this.page.locator('.view-line').filter({ hasText: text });
+  }
+
+  get ghostText(): Locator {
+    return this.page.locator(
+      '.ghost-text-decoration, .ghost-text-decoration-preview, .ghost-text, .suggest-preview-text',
+    );
+  }
+
+  /** Rests the pointer on something until the hover says `text`: code lenses that arrive late move text from under it. */
+  async hover(target: Locator, text: string | RegExp): Promise<Locator> {
+    const shown = this.page.locator('.monaco-hover:visible').filter({ hasText: text }).first();
+    await eventually(`a hover says ${text}`, async () => {
+      await this.page.mouse.move(5, 5);
+      await target.hover();
+      await shown.waitFor({ timeout: wait(4) });
+    });
+    return shown;
+  }
+
+  notification(text: string | RegExp): Locator {
+    return this.page.locator('.notification-list-item').filter({ hasText: text }).first();
+  }
+
+  get dialog(): Locator {
+    return this.page.locator('.monaco-dialog-box');
+  }
+
+  /** An item of the status bar by its id, such as `cola.status`. */
+  statusItem(id: string): Locator {
+    return this.page.locator(`[id="cola-studio.cola-studio.${id}"]`);
+  }
+
+  /** An entry of a tree view. */
+  treeItem(name: string | RegExp): Locator {
+    return this.page.getByRole('treeitem', { name }).first();
+  }
+
+  /** Opens the extension's side bar. */
+  async openSideBar(): Promise<void> {
+    await this.command('View: Show CoLA Studio');
+  }
+
+  /** The content of the page that is shown in an editor tab of that title. */
+  webPage(title: string | RegExp): FrameLocator {
+    void title;
+    return this.page.frameLocator('iframe.webview.ready:visible').frameLocator('iframe#active-frame');
+  }
+}

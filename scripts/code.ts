@@ -2,7 +2,7 @@
  * `npm run code`: VS Code with the packaged extension on a copy of `examples/`. The desktop one where `code` is on the path,
  * with settings and extensions of its own; else the one from npm in a browser. Ctrl+C ends all of it.
  */
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, readdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { parseArgs } from 'node:util';

@@ -1,5 +1,5 @@
 /** `npm run package [-- --target NAME|all]`: packages of the extension for VS Code, one a platform, in `dist/packages`. */
-import { existsSync, mkdirSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createVSIX } from '@vscode/vsce';
@@ -49,3 +49,4 @@ for (const target of wanted) {
   });
   console.log(`${file}: ${(statSync(file).size / 1e6).toFixed(1)} MB`);
 }
+rmSync(folder, { recursive: true });

@@ -1,5 +1,5 @@
 /** What one VS Code under our hands may write to: settings, extensions and a home of its own. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 export interface Profile {
@@ -27,7 +27,11 @@ const quiet = {
   'window.confirmBeforeClose': 'never',
 };
 
-/** @param extensions folder of the extensions, in the profile where none is named */
+/**
+ * Makes a profile, or completes one that is there: its settings stay as they are.
+ *
+ * @param extensions folder of the extensions, in the profile where none is named
+ */
 export function makeProfile(folder: string, settings: Readonly<Record<string, unknown>>, extensions?: string): Profile {
   const profile = {
     folder,
@@ -37,6 +41,7 @@ export function makeProfile(folder: string, settings: Readonly<Record<string, un
   };
   for (const path of [join(profile.data, 'User'), profile.extensions, profile.home])
     mkdirSync(path, { recursive: true });
-  writeFileSync(join(profile.data, 'User', 'settings.json'), JSON.stringify({ ...quiet, ...settings }, null, 2));
+  const file = join(profile.data, 'User', 'settings.json');
+  if (!existsSync(file)) writeFileSync(file, JSON.stringify({ ...quiet, ...settings }, null, 2));
   return profile;
 }

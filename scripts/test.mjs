@@ -1,7 +1,8 @@
-// The whole check of a working copy, also of a fresh one: install, build, types and style, tests with coverage.
-// Usage: npm test [-- [--slow] [arguments of mocha]]. The last line says how much passed and failed.
-import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+// The whole check of a working copy, also of a fresh one: install, build, types and style, tests with coverage, and the
+// packaged extension in a real VS Code. Usage: npm test [-- [--slow] [arguments of mocha]]; with arguments of mocha, only
+// the tests they name run, and no VS Code. The last line says how much passed and failed.
+import { spawn, spawnSync } from 'node:child_process';
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -49,6 +50,8 @@ function installed() {
 }
 
 const driver = '/usr/lib/chromium/vk_swiftshader_icd.json';
+const chromium = process.env.COLA_CHROMIUM ?? '/usr/bin/chromium';
+const supported = process.platform === 'linux' && process.arch === 'x64';
 
 /** What is missing for the software Vulkan device that WebGPU is tested on. */
 function missingForVulkan() {
@@ -57,6 +60,21 @@ function missingForVulkan() {
     ...(existsSync(driver) ? [] : [`${driver} (package chromium)`]),
     ...(libraries.includes('libvulkan.so.1') ? [] : ['libvulkan.so.1 (package libvulkan1)']),
   ];
+}
+
+/** What is missing for VS Code in a browser. */
+const missingForEditor = () => (existsSync(chromium) ? [] : [`${chromium} (package chromium)`]);
+
+const missing = () => [...missingForVulkan(), ...missingForEditor()];
+const byHand = 'On Debian, as root: apt-get update && apt-get install -y --no-install-recommends chromium libvulkan1';
+
+/** Installs the browser, and with it the software device, where that can be done. */
+function installBrowser() {
+  if (!supported || missing().length === 0 || !canInstall()) return;
+  console.log(`Installing what is missing: ${missing().join(', ')}`);
+  const env = { DEBIAN_FRONTEND: 'noninteractive' };
+  run('apt-get', ['-q', 'update'], env);
+  run('apt-get', ['-q', 'install', '-y', '--no-install-recommends', 'chromium', 'libvulkan1'], env);
 }
 
 /** Whether packages can be installed here: root, with Debian's package manager. */
@@ -71,52 +89,92 @@ function webgpuEnvironment(runtimeFolder) {
     console.log(`COLA_TEST_WEBGPU is ${process.env.COLA_TEST_WEBGPU}: the drivers are left as they are.`);
     return {};
   }
-  if (process.platform !== 'linux' || process.arch !== 'x64') {
+  if (!supported) {
     console.log(`WebGPU is NOT TESTED: there is no known software device on ${process.platform}-${process.arch}.`);
     console.log('On a machine with a GPU, set COLA_TEST_WEBGPU=1 to test on it.');
     return {};
   }
-  if (missingForVulkan().length > 0 && canInstall()) {
-    console.log(`Installing what is missing: ${missingForVulkan().join(', ')}`);
-    const env = { DEBIAN_FRONTEND: 'noninteractive' };
-    run('apt-get', ['-q', 'update'], env);
-    run('apt-get', ['-q', 'install', '-y', '--no-install-recommends', 'chromium', 'libvulkan1'], env);
-  }
-  const missing = missingForVulkan();
-  if (missing.length > 0) {
-    console.log(`WebGPU is NOT TESTED, only the CPU is: missing ${missing.join(' and ')}.`);
-    console.log('On Debian, as root: apt-get update && apt-get install -y --no-install-recommends chromium libvulkan1');
+  const lacking = missingForVulkan();
+  if (lacking.length > 0) {
+    console.log(`WebGPU is NOT TESTED, only the CPU is: missing ${lacking.join(' and ')}.`);
+    console.log(byHand);
     return {};
   }
   console.log(`WebGPU is tested on the software device of ${driver}.`);
   return { COLA_TEST_WEBGPU: '1', VK_DRIVER_FILES: driver, VK_ICD_FILENAMES: driver, XDG_RUNTIME_DIR: runtimeFolder };
 }
 
-function runMocha(env, countsFile) {
-  const c8 = ['node_modules/c8/bin/c8.js', '--all', '--include', 'server/**', '--include', 'src/**'];
-  const reports = ['--reporter', 'text-summary', '--reporter', 'lcov', '--reports-dir', 'coverage'];
-  const whole = mochaArguments.length === 0;
-  const demands = whole && coveredLines > 0 ? ['--check-coverage', '--lines', String(coveredLines)] : [];
-  const mocha = [process.execPath, 'node_modules/mocha/bin/mocha.js', '--exit'];
-  const reporter = ['--reporter', 'scripts/test-reporter.cjs'];
-  const well = run(process.execPath, [...c8, ...reports, ...demands, ...mocha, ...reporter, ...mochaArguments], {
-    ...env,
-    ...(slow ? { COLA_SLOW: '1' } : {}),
-    COLA_TEST_COUNTS: countsFile,
-  });
+const mocha = [
+  process.execPath,
+  'node_modules/mocha/bin/mocha.js',
+  '--exit',
+  '--reporter',
+  'scripts/test-reporter.cjs',
+];
+
+/** Runs mocha with its reporter, under what stands in front of it, and adds up what it counted. */
+function runMocha(front, args, env, countsFile) {
+  const [command, ...rest] = [...front, ...mocha, ...args];
+  const well = run(command, rest, { ...env, ...(slow ? { COLA_SLOW: '1' } : {}), COLA_TEST_COUNTS: countsFile });
   // Without a file the process died before its end.
   if (!existsSync(countsFile)) return false;
   const counts = JSON.parse(readFileSync(countsFile, 'utf8'));
-  passed.count = counts.passes;
+  passed.count += counts.passes;
   if (counts.failures > 0) failures.push(counts.failures);
   // Nothing failed, and yet it did not end well: coverage, or a hook, or no tests at all.
   return well || counts.failures > 0;
 }
 
+function runTests(scratch) {
+  const c8 = ['node_modules/c8/bin/c8.js', '--all', '--include', 'server/**', '--include', 'src/**'];
+  const reports = ['--reporter', 'text-summary', '--reporter', 'lcov', '--reports-dir', 'coverage'];
+  const demands = whole && coveredLines > 0 ? ['--check-coverage', '--lines', String(coveredLines)] : [];
+  const front = [process.execPath, ...c8, ...reports, ...demands];
+  return runMocha(front, mochaArguments, webgpuEnvironment(scratch), join(scratch, 'counts.json'));
+}
+
+/** Why the extension cannot be tested in VS Code here, undefined if it can. */
+function editorObstacle() {
+  if (!supported) return `it needs a VS Code from npm, which exists for linux-x64 only so far`;
+  const lacking = missingForEditor();
+  return lacking.length === 0 ? undefined : `missing ${lacking.join(' and ')}. ${byHand}`;
+}
+
+/** Starts to bring VS Code while the other tests run; resolves by its end. */
+function beginToBringEditor(log) {
+  const output = openSync(log, 'w');
+  const child = spawn(process.execPath, ['--import', 'tsx', 'scripts/vscode/bring.ts'], {
+    cwd: root,
+    stdio: ['ignore', output, output],
+  });
+  closeSync(output);
+  return new Promise((resolve) => child.once('exit', (code) => resolve(code === 0)));
+}
+
+function runEditorTests(scratch) {
+  if (!run('npm', ['run', '--silent', 'package'])) return false;
+  return runMocha([], ['--config', 'test/e2e/.mocharc.cjs'], {}, join(scratch, 'editor-counts.json'));
+}
+
 if (!installed() && !phase('install', () => run('npm', ['ci', '--no-audit', '--no-fund']))) finish();
+installBrowser();
+const whole = mochaArguments.length === 0;
+const obstacle = whole ? editorObstacle() : undefined;
+const scratch = mkdtempSync(join(tmpdir(), 'cola-test-'));
+const editorLog = join(scratch, 'editor.log');
+const editor = whole && obstacle === undefined ? beginToBringEditor(editorLog) : undefined;
 phase('build', () => run('npm', ['run', '--silent', 'build']));
 phase('check', () => run('npm', ['run', '--silent', 'check']));
-const scratch = mkdtempSync(join(tmpdir(), 'cola-test-'));
-phase('tests', () => runMocha(webgpuEnvironment(scratch), join(scratch, 'counts.json')));
+phase('tests', () => runTests(scratch));
+if (editor !== undefined) {
+  const there = await editor;
+  phase('VS Code', () => {
+    if (there) return runEditorTests(scratch);
+    console.log(readFileSync(editorLog, 'utf8'));
+    return false;
+  });
+} else if (obstacle !== undefined) {
+  console.log(`\nThe extension is NOT TESTED in VS Code: ${obstacle}`);
+}
 rmSync(scratch, { recursive: true, force: true });
 finish();

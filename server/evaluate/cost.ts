@@ -15,6 +15,7 @@ export const costRecord = z.looseObject({
   evaluation: z.boolean().optional(),
   seconds: z.number().optional(),
   seconds_rollout: z.number().optional(),
+  seconds_reward: z.number().optional(),
   seconds_update: z.number().optional(),
   tokens: z.number().optional(),
 });
@@ -45,7 +46,7 @@ export function stageCosts(records: readonly CostRecord[]): StageCost[] {
     const cost = costs[costs.length - 1];
     cost.steps++;
     cost.seconds += record.seconds ?? 0;
-    cost.rollout += record.seconds_rollout ?? 0;
+    cost.rollout += (record.seconds_rollout ?? 0) + (record.seconds_reward ?? 0);
     cost.update += record.seconds_update ?? 0;
     cost.tokens += record.tokens ?? 0;
   }

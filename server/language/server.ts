@@ -12,6 +12,7 @@ import { Supervisor } from '../engine/supervisor.ts';
 import { ColaError } from '../errors.ts';
 import { complete, previewActions } from '../protocol/completion.ts';
 import { protocolErrors, toWire } from '../protocol/errors.ts';
+import { compareSettings, runDetails, runMetrics, runSamples } from '../protocol/history.ts';
 import { configure, type ServerOptions, serverOptions } from '../protocol/initialize.ts';
 import { currentModel, listModels, loadModel, type ModelInfo, unloadModel } from '../protocol/model.ts';
 import type { NotificationType, ParamsOf, ReceivedOf, RequestType, ResultOf } from '../protocol/request.ts';
@@ -50,10 +51,12 @@ import {
 } from '../protocol/status.ts';
 import { resolveModel } from '../spec/paths.ts';
 import { firstIssue } from '../store/issue.ts';
+import { readRunMetrics, readRunSamples } from '../store/run-history.ts';
 import { latestRun, nextRun } from '../store/run-name.ts';
 import { serverErrors } from './errors.ts';
 import { Folders } from './folders.ts';
 import { findModels } from './models.ts';
+import { compareRuns, describeRun, viewOf } from './run-history.ts';
 import { RunList } from './run-list.ts';
 import { connectSpecs, specCapabilities } from './spec-features.ts';
 
@@ -95,6 +98,14 @@ export class LanguageServer {
       await this.keeper.restart();
       return {};
     });
+    this.answer(runDetails, async (key) => describeRun(key));
+    this.answer(runMetrics, ({ root, run, ...query }, signal) =>
+      readRunMetrics(viewOf({ root, run }).path, query, signal),
+    );
+    this.answer(runSamples, ({ root, run, ...range }, signal) =>
+      readRunSamples(viewOf({ root, run }).path, range, signal),
+    );
+    this.answer(compareSettings, async ({ runs }) => compareRuns(runs));
     this.answer(listModels, async ({ roots, folders }) => ({ models: await findModels(roots, folders) }));
     this.answer(listRuns, async ({ roots }) => ({ runs: this.runs.list(roots, this.supervisor?.pid) }));
     this.answer(nameRun, async ({ root, specFile }) => ({ run: nextRun(root, specFile) }));

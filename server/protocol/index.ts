@@ -2,7 +2,9 @@
 export * from './actions.ts';
 export * from './commands.ts';
 export * from './completion.ts';
+export * from './down-sampling.ts';
 export * from './envelope.ts';
+export * from './history.ts';
 export * from './hue.ts';
 export * from './initialize.ts';
 export * from './model.ts';
@@ -10,4 +12,5 @@ export * from './page.ts';
 export * from './request.ts';
 export * from './runs.ts';
 export * from './search.ts';
+export * from './stage-spans.ts';
 export * from './status.ts';

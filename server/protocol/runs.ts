@@ -63,7 +63,7 @@ export const listRuns = request(
 export type ListedRun = z.output<typeof listRuns.result>['runs'][number];
 
 const metrics = z.record(z.string(), z.union([figure, z.array(figure)]));
-const sample = z.object({
+export const sample = z.object({
   prompt: z.string(),
   completion: z.string(),
   actions: z.array(z.int()),
@@ -86,6 +86,8 @@ export const trainEvent = z.discriminatedUnion('kind', [
     name: z.string(),
     steps: z.int(),
     from: z.int(),
+    /** Number of the stage's step 0 in the run's files. */
+    before: z.int(),
   }),
   z.object({
     kind: z.literal('step'),
@@ -95,7 +97,15 @@ export const trainEvent = z.discriminatedUnion('kind', [
     seconds: z.number(),
     metrics,
   }),
-  z.object({ kind: z.literal('evaluation'), stage: z.string(), step: z.int(), metrics, best: z.boolean() }),
+  z.object({
+    kind: z.literal('evaluation'),
+    stage: z.string(),
+    step: z.int(),
+    metrics,
+    best: z.boolean(),
+    /** How long it took. */
+    seconds: z.number(),
+  }),
   z.object({ kind: z.literal('samples'), stage: z.string(), step: z.int(), samples: z.array(sample) }),
   z.object({ kind: z.literal('checkpoint'), step: z.int(), stage: z.string() }),
   z.object({ kind: z.literal('done'), model: z.string() }),

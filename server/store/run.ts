@@ -12,6 +12,7 @@ import { type Checkpoint, type CheckpointContent, CheckpointFolder } from './che
 import { storeErrors as errors } from './errors.ts';
 import { JsonLinesWriter, readJsonLines } from './jsonl.ts';
 import { Lock } from './lock.ts';
+import { type LogEntry, readRunLog } from './run-log.ts';
 
 const SPEC = 'spec.yaml';
 const METRICS = 'metrics.jsonl';
@@ -99,6 +100,11 @@ export class RunView {
   /** The samples so far, one record a line. @throws ColaError store.line, store.cannotRead */
   readSamples<T>(schema: z.ZodType<T>): T[] {
     return readJsonLines(join(this.path, SAMPLES), schema);
+  }
+
+  /** What happened, oldest first. @throws ColaError store.cannotRead */
+  readLog(): LogEntry[] {
+    return readRunLog(join(this.path, LOG));
   }
 
   /** All complete checkpoints, ascending by step. */

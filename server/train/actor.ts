@@ -16,6 +16,8 @@ export interface Actor {
   readonly trained: readonly string[];
   /** Number of choices C. */
   readonly choices: number;
+  /** Whether they are latent actions; otherwise tokens. */
+  readonly latent: boolean;
   /**
    * Samples `group` answers to every prompt.
    *

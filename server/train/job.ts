@@ -18,6 +18,7 @@ import { removeFolder } from '../store/atomic.ts';
 import type { Checkpoint } from '../store/checkpoint.ts';
 import { type Position, position } from '../store/position.ts';
 import { Run, runFolder } from '../store/run.ts';
+import { logText } from '../store/run-log.ts';
 import { trainErrors } from './errors.ts';
 import { createBase, prepareModules } from './initialise.ts';
 import type { Evaluation, Metrics, Sample, Stage, StageContext } from './stage.ts';
@@ -35,6 +36,8 @@ export type TrainEvent =
       readonly name: string;
       readonly steps: number;
       readonly from: number;
+      /** Number of the stage's step 0 in the run's files. */
+      readonly before: number;
     }
   | {
       readonly kind: 'step';
@@ -50,6 +53,8 @@ export type TrainEvent =
       readonly step: number;
       readonly metrics: Metrics;
       readonly best: boolean;
+      /** How long it took. */
+      readonly seconds: number;
     }
   | { readonly kind: 'samples'; readonly stage: string; readonly step: number; readonly samples: readonly Sample[] }
   | { readonly kind: 'checkpoint'; readonly step: number; readonly stage: string }
@@ -106,8 +111,11 @@ async function carryOut(run: Run, options: CommonOptions): Promise<{ runPath: st
     return { runPath: run.path, model: await job.run() };
   } catch (error) {
     const { signal } = options;
-    if (!signal.aborted || error !== signal.reason) throw error;
-    throw trainErrors.stopped(run.id, run.latestCheckpoint()?.step ?? 0);
+    const stopped = signal.aborted && error === signal.reason;
+    const end = stopped ? trainErrors.stopped(run.id, run.latestCheckpoint()?.step ?? 0) : error;
+    const said = end instanceof ColaError ? `${end.message} ${end.remedy}` : String(end);
+    run.log(logText(stopped ? 'stopped' : 'failed', said));
+    throw end;
   } finally {
     run.close();
   }
@@ -122,7 +130,20 @@ class Job {
   ) {}
 
   private emit(event: TrainEvent): void {
+    this.note(event);
     this.options.onEvent?.(event);
+  }
+
+  /** What is worth knowing later, too, and stands in no other file. */
+  private note(event: TrainEvent): void {
+    const { runFolder: run } = this;
+    if (event.kind === 'device') run.log(logText('device', event.device));
+    else if (event.kind === 'message') run.log(logText('message', event.text));
+    else if (event.kind === 'done') run.log(logText('done', event.model));
+    else if (event.kind === 'stage') {
+      const { index, count, name, from, steps } = event;
+      run.log(logText('stage', `${index + 1} of ${count}, ${name}, from step ${from} of ${steps}`));
+    }
   }
 
   async run(): Promise<string> {
@@ -239,7 +260,8 @@ class Job {
       const changed = new Set([...this.position.changed, ...stage.trained]);
       this.position.changed = [...changed].sort();
       const { length: count } = spec.stages;
-      this.emit({ kind: 'stage', index: at, count, name: stage.name, steps: stage.steps, from: this.position.done });
+      const { done: from, before } = this.position;
+      this.emit({ kind: 'stage', index: at, count, name: stage.name, steps: stage.steps, from, before });
       await this.steps(stage, weights).catch(async (error: unknown) => {
         if (signal.aborted && error === signal.reason) await this.saveStopped(stage, weights);
         throw error;
@@ -296,7 +318,9 @@ class Job {
 
   /** @param again whether the line of this measurement may be there already */
   private async evaluate(stage: Stage, step: number, again = false): Promise<Evaluation & { best: boolean }> {
+    const started = performance.now();
     const evaluation = await stage.evaluate(this.options.signal);
+    const seconds = (performance.now() - started) / 1000;
     const { score, part = 0 } = evaluation;
     const before = this.position.best;
     const best =
@@ -304,12 +328,16 @@ class Job {
       (before === null || part > before.part || (part === before.part && score > before.score));
     if (best && Number.isFinite(score)) this.position.best = { score, part };
     this.position.unmeasured = false;
-    const line = { step, stage: stage.name, evaluation: true, ...evaluation.metrics };
+    // The first one of a stage says how long it is going to be.
+    const length = this.position.done === 0 ? { steps: stage.steps } : {};
+    const spent = { seconds, memory: process.memoryUsage.rss() };
+    const line = { step, stage: stage.name, evaluation: true, ...length, ...spent, ...evaluation.metrics };
     // A run killed between this line and the checkpoint that follows measures again when it is resumed.
     const known =
       again && this.runFolder.readMetrics(metricsLine).some((l) => l.step === step && l.evaluation === true);
     if (!known) this.runFolder.metrics.append(line);
-    this.emit({ kind: 'evaluation', stage: stage.name, step: this.position.done, metrics: evaluation.metrics, best });
+    const { metrics } = evaluation;
+    this.emit({ kind: 'evaluation', stage: stage.name, step: this.position.done, metrics, best, seconds });
     return { ...evaluation, best };
   }
 

@@ -30,6 +30,7 @@ interface Row {
 export class LatentActor implements Actor {
   readonly trained: readonly string[];
   readonly choices: number;
+  readonly latent = true;
   private readonly decoder: Decoder;
   private readonly endIds: ReadonlySet<number>;
   private readonly width: number;

@@ -67,6 +67,7 @@ interface Row {
 
 export class TokenActor implements Actor {
   readonly choices: number;
+  readonly latent = false;
   readonly trained: readonly string[];
   private readonly stepper: Stepper;
   private readonly endIds: ReadonlySet<number>;

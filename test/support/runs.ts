@@ -102,7 +102,7 @@ export async function resume(parts: RunParts): Promise<string> {
   return (await resumeRun(common(parts))).model;
 }
 
-/** The lines of a log of a run without what depends on the clock. */
+/** The lines of a log of a run without what depends on the clock and the memory. */
 export function linesOf(root: string, id: string, file: 'metrics' | 'samples'): Record<string, unknown>[] {
   const text = readFileSync(join(runFolder(root, id), `${file}.jsonl`), 'utf8');
   return text
@@ -111,7 +111,7 @@ export function linesOf(root: string, id: string, file: 'metrics' | 'samples'): 
     .filter((line) => line !== '')
     .map((line) => {
       const record = JSON.parse(line) as Record<string, unknown>;
-      return Object.fromEntries(Object.entries(record).filter(([name]) => !name.startsWith('seconds')));
+      return Object.fromEntries(Object.entries(record).filter(([name]) => !/^(seconds|memory)/.test(name)));
     });
 }
 

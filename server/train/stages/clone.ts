@@ -1,4 +1,5 @@
 /** Stage 1, second part: the policy learns to name the inverse dynamics' argmax without seeing the future (paper, equation 4). */
+import { codeHealth } from '../../cola/health.ts';
 import { cloneLoss } from '../../cola/losses.ts';
 import { headOn, inverseDynamics } from '../../cola/modules.ts';
 import * as ops from '../../graph/ops.ts';
@@ -9,7 +10,7 @@ import type { CloneSettings } from '../../spec/settings.ts';
 import { packedBatches, packedData } from '../data.ts';
 import { colaOf } from '../model-of.ts';
 import type { Objective } from '../optimizer.ts';
-import type { Stage, StageContext } from '../stage.ts';
+import type { Metrics, Stage, StageContext } from '../stage.ts';
 import { SupervisedStage } from '../supervised.ts';
 import { inputsOnly } from './control.ts';
 import { microBatch, stepsOf } from './pretrain.ts';
@@ -20,7 +21,7 @@ export async function createClone(settings: CloneSettings, context: StageContext
   const { length } = settings;
   const batch = microBatch('clone', settings);
   const data = await packedData({ ...settings, batch }, context, 16);
-  const objective = (graph: Graph): Objective => {
+  const objective = (graph: Graph, heldOut: boolean): Objective => {
     const ids = graph.input('ids', 'int32', [batch, length]);
     const attention = causalContext(graph, base.config, batch, length);
     const h = ops.stopGradient(hiddenStates(graph, base.config, ids, attention).h);
@@ -28,7 +29,7 @@ export async function createClone(settings: CloneSettings, context: StageContext
     const logits = headOn(graph, base.config, cola.config, 'policy', h, attention);
     const guesses = ops.slice(ops.argmax(logits), 1, 0, length - 1);
     const accuracy = ops.mean(ops.cast(ops.equal(guesses, labels), 'float32'));
-    return { loss: cloneLoss(logits, labels), metrics: { accuracy } };
+    return { loss: cloneLoss(logits, labels), metrics: { accuracy, ...(heldOut ? { guesses } : {}) } };
   };
   return SupervisedStage.create(context, {
     name: 'clone',
@@ -41,8 +42,14 @@ export async function createClone(settings: CloneSettings, context: StageContext
     heldOut: data.heldOut.map((ids) => inputsOnly(ids, batch, length)),
     tokensPerBatch: batch * length,
     close: data.close,
-    metrics: (outputs, heldOut) => ({
-      [heldOut ? 'held_out_accuracy' : 'accuracy']: outputs.reduce((n, o) => n + o.accuracy[0], 0) / outputs.length,
-    }),
+    metrics: (outputs, heldOut): Metrics => {
+      const accuracy = outputs.reduce((n, o) => n + o.accuracy[0], 0) / outputs.length;
+      if (!heldOut) return { accuracy };
+      const { alive, counts } = codeHealth(
+        Int32Array.from(outputs.flatMap((o) => [...o.guesses])),
+        cola.config.numCodes,
+      );
+      return { held_out_accuracy: accuracy, held_out_alive: alive, usage: [...counts] };
+    },
   });
 }

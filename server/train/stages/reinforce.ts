@@ -3,6 +3,7 @@
  * samples answers, judges them, and makes a few updates; held-out prompts are answered greedily and by sampling.
  */
 import { z } from 'zod';
+import { codeHealth } from '../../cola/health.ts';
 import { driftAnswers, measureDrift } from '../../evaluate/drift.ts';
 import { evaluatePrompts } from '../../evaluate/prompts.ts';
 import { Random } from '../../random.ts';
@@ -138,8 +139,9 @@ export class ReinforceStage implements Stage {
     const prompts = this.nextPrompts();
     const sampling = { maxNew: settings.max_new, temperature: settings.temperature, topK: settings.top_k };
     const trajectories = await actor.rollout(prompts, settings.group, sampling, random, signal);
-    const tokenizer = tokenizerOf(this.context);
-    const rows = await judge(trajectories, tokenizer, this.reward, signal);
+    const sampled = performance.now();
+    const rows = await judge(trajectories, tokenizerOf(this.context), this.reward, signal);
+    const judged = performance.now();
     const baseline = settings.algorithm === 'remax' ? await this.greedy(prompts, signal) : undefined;
     const rolled = performance.now();
     const described = describe(rows);
@@ -154,11 +156,29 @@ export class ReinforceStage implements Stage {
       settings,
     );
     const updates = await this.update(index, batch, credit, hasBans);
-    const seconds = { seconds_rollout: (rolled - started) / 1000, seconds_update: (performance.now() - rolled) / 1000 };
+    const seconds = {
+      seconds_rollout: (sampled - started + rolled - judged) / 1000,
+      seconds_reward: (judged - sampled) / 1000,
+      seconds_update: (performance.now() - rolled) / 1000,
+    };
     const kl = batch.logpOld.reduce((n, x, i) => n + batch.mask[i] * (x - logpRef[i]), 0) / Math.max(1, rows.length);
     return {
-      metrics: { ...described, kl, ...updates, ...seconds },
+      metrics: { ...described, kl, ...updates, ...seconds, ...this.usageOf(rows) },
       samples: rows.slice(0, keptSamples).map(sampleOf),
+    };
+  }
+
+  /** How often each code was taken; nothing where the choices are tokens. */
+  private usageOf(rows: readonly Judged[]): { usage?: readonly number[] } {
+    const { actor } = this;
+    if (!actor.latent) return {};
+    return {
+      usage: [
+        ...codeHealth(
+          rows.flatMap(({ choices }) => choices),
+          actor.choices,
+        ).counts,
+      ],
     };
   }
 
@@ -228,7 +248,11 @@ export class ReinforceStage implements Stage {
     });
     const answers = result.greedy.slice(0, driftAnswers);
     const drift = await measureDrift(this.context, this.actor, this.reference.state, answers, settings.temperature);
-    return { metrics: { ...result.metrics, ...drift }, score: (result.greedyReward + result.sampledReward) / 2 };
+    const score = (result.greedyReward + result.sampledReward) / 2;
+    // Of greedy actions: sampled ones make dead codes look alive.
+    const { usage } = this.usageOf(result.greedy);
+    const codes: Metrics = usage === undefined ? {} : { held_out_alive: usage.filter((n) => n > 0).length, usage };
+    return { metrics: { ...result.metrics, ...drift, ...codes }, score };
   }
 
   async save(): Promise<StageState> {

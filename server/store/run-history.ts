@@ -1,0 +1,175 @@
+/** The figures and samples of a run for a page that shows them: read in pieces, thinned out, and never in the way of who writes. */
+import { join } from 'node:path';
+import { z } from 'zod';
+import { RowSampler } from '../protocol/down-sampling.ts';
+import { type CodeUsage, chartedMetrics, type RunMetrics, type RunSample } from '../protocol/history.ts';
+import { sample } from '../protocol/runs.ts';
+import { StageTracker } from '../protocol/stage-spans.ts';
+import { type LogLine, type LogPosition, readLinesFrom } from './line-reader.ts';
+
+/** Most entries of code usage in an answer, of training and of measurements each. */
+const usageLimit = 120;
+
+const metricsLine = z.looseObject({
+  step: z.int().nonnegative(),
+  stage: z.string(),
+  evaluation: z.boolean().optional(),
+  seconds: z.number().nullish(),
+  steps: z.int().nonnegative().nullish(),
+  usage: z.array(z.number()).optional(),
+});
+type MetricsLine = z.infer<typeof metricsLine>;
+
+const samplesLine = sample.extend({ step: z.int().nonnegative(), stage: z.string() });
+
+export interface MetricsQuery {
+  /** Most rows of steps, and most of measurements. */
+  readonly rows: number;
+  readonly from?: number | undefined;
+  readonly to?: number | undefined;
+  readonly after?: LogPosition | undefined;
+}
+
+/** @throws store.cannotRead; the signal's reason */
+export async function readRunMetrics(path: string, query: MetricsQuery, signal?: AbortSignal): Promise<RunMetrics> {
+  const { rows, from = 0, to = Number.POSITIVE_INFINITY, after } = query;
+  const samplers = { steps: new RowSampler(rows, chartedMetrics), evaluations: new RowSampler(rows, chartedMetrics) };
+  const uses = { steps: new UsageSampler(usageLimit), evaluations: new UsageSampler(usageLimit) };
+  const stages = new StageTracker();
+  const damaged = new Damaged();
+  const { position, whole } = await readLinesFrom(
+    join(path, 'metrics.jsonl'),
+    after,
+    (text) => {
+      const line = damaged.parse(text, metricsLine);
+      if (line === undefined) return;
+      const evaluation = line.evaluation === true;
+      stages.note({ ...line, evaluation });
+      if (line.step < from || line.step > to) return;
+      const kind = evaluation ? 'evaluations' : 'steps';
+      const { step, stage, usage } = line;
+      samplers[kind].add({ step, stage, evaluation, values: numbersOf(line) });
+      if (usage !== undefined) uses[kind].add({ step, evaluation, counts: usage });
+    },
+    signal,
+  );
+  return {
+    rows: [...samplers.steps.rows(), ...samplers.evaluations.rows()],
+    usage: [...uses.steps.entries, ...uses.evaluations.entries],
+    stages: [...stages.spans],
+    whole,
+    damaged: damaged.count,
+    cursor: position,
+  };
+}
+
+/**
+ * Samples of a run by their place among all of them; the newest `count`, if `from` is not given.
+ *
+ * @throws store.cannotRead; the signal's reason
+ */
+export async function readRunSamples(
+  path: string,
+  { from, count }: { readonly from?: number | undefined; readonly count: number },
+  signal?: AbortSignal,
+): Promise<{ total: number; from: number; samples: RunSample[] }> {
+  const damaged = new Damaged();
+  // Only texts that may be wanted are kept, and only those that are wanted are parsed.
+  let lines: LogLine[] = [];
+  let total = 0;
+  let dropped = 0;
+  await readLinesFrom(
+    join(path, 'samples.jsonl'),
+    undefined,
+    (line) => {
+      total++;
+      if (from !== undefined && (total <= from || total > from + count)) return;
+      lines.push(line);
+      if (from === undefined && lines.length >= 2 * count) {
+        dropped += lines.length - count;
+        lines = lines.slice(-count);
+      }
+    },
+    signal,
+  );
+  const wanted = from === undefined ? lines.slice(-count) : lines;
+  const first = from ?? dropped + lines.length - wanted.length;
+  return { total, from: first, samples: wanted.flatMap((line) => damaged.parse(line, samplesLine) ?? []) };
+}
+
+/** Lines that are not what they should be. The last one may still be written, or have been torn by a power cut. */
+class Damaged {
+  private broken = 0;
+  private lastBroken = false;
+
+  get count(): number {
+    return this.broken - (this.lastBroken ? 1 : 0);
+  }
+
+  parse<T>({ text }: LogLine, schema: z.ZodType<T>): T | undefined {
+    let json: unknown;
+    try {
+      json = JSON.parse(text);
+    } catch {
+      json = undefined;
+    }
+    const { data } = schema.safeParse(json);
+    this.lastBroken = data === undefined;
+    if (this.lastBroken) this.broken++;
+    return data;
+  }
+}
+
+const known: ReadonlySet<string> = new Set(['step', 'stage', 'evaluation']);
+
+/** The numbers of a line, to six digits: nobody sees more, and it is half as long. */
+function numbersOf(line: MetricsLine): Record<string, number | null> {
+  const values: Record<string, number | null> = {};
+  for (const [name, value] of Object.entries(line)) {
+    if (known.has(name)) continue;
+    if (typeof value === 'number') values[name] = Number(value.toPrecision(6));
+    else if (value === null) values[name] = null;
+  }
+  return values;
+}
+
+/** Uses of codes over time: neighbours are added up where there are too many. The first entry stays as it is. */
+class UsageSampler {
+  private list: CodeUsage[] = [];
+  private together = 1;
+  private open = 0;
+
+  constructor(private readonly limit: number) {}
+
+  get entries(): readonly CodeUsage[] {
+    return this.list;
+  }
+
+  add(entry: CodeUsage): void {
+    const last = this.list.at(-1);
+    if (last !== undefined && this.list.length > 1 && this.open < this.together && joinable(last, entry)) {
+      this.list[this.list.length - 1] = sumOf(last, entry);
+      this.open++;
+      return;
+    }
+    this.list.push(entry);
+    this.open = 1;
+    if (this.list.length > this.limit) this.halve();
+  }
+
+  private halve(): void {
+    const [first, ...others] = this.list;
+    const joined: CodeUsage[] = first === undefined ? [] : [first];
+    for (const [i, entry] of others.entries()) {
+      const last = joined.at(-1);
+      if (i % 2 === 1 && last !== undefined && joinable(last, entry)) joined[joined.length - 1] = sumOf(last, entry);
+      else joined.push(entry);
+    }
+    this.list = joined;
+    this.together *= 2;
+    this.open = this.together;
+  }
+}
+
+const joinable = (a: CodeUsage, b: CodeUsage) => a.counts.length === b.counts.length;
+const sumOf = (a: CodeUsage, b: CodeUsage): CodeUsage => ({ ...b, counts: a.counts.map((n, i) => n + b.counts[i]) });

@@ -1,0 +1,49 @@
+/** log.txt of a run: what happened and when, one event a line, for people as for programs. */
+import { readFileSync } from 'node:fs';
+import { storeErrors as errors } from './errors.ts';
+
+export const logKinds = ['device', 'stage', 'message', 'stopped', 'failed', 'done'] as const;
+export type LogKind = (typeof logKinds)[number];
+
+export interface LogEntry {
+  /** Milliseconds since 1970. */
+  readonly time: number;
+  readonly kind: LogKind | 'other';
+  readonly text: string;
+}
+
+/** The text of an entry as it is written; more lines of it are indented. */
+export function logText(kind: LogKind, text: string): string {
+  return `${kind}: ${text.trim().split('\n').join('\n  ')}`;
+}
+
+/**
+ * Reads a log, also while another process appends to it. What is in no entry is left out; a log that is not there is empty.
+ *
+ * @throws store.cannotRead
+ */
+export function readRunLog(path: string): LogEntry[] {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+    throw errors.cannotRead(path, error);
+  }
+  return parseRunLog(text);
+}
+
+export function parseRunLog(text: string): LogEntry[] {
+  const entries: { time: number; kind: LogEntry['kind']; text: string }[] = [];
+  for (const line of text.split('\n')) {
+    const begun = /^(\d{4}-\d\d-\d\dT[\d:.]+Z) (?:([a-z]+): )?(.*)$/.exec(line);
+    const last = entries.at(-1);
+    if (begun !== null) {
+      const [, time, word, said] = begun;
+      const kind = logKinds.find((known) => known === word);
+      const other = word === undefined ? said : `${word}: ${said}`;
+      entries.push({ time: Date.parse(time), kind: kind ?? 'other', text: kind === undefined ? other : said });
+    } else if (line.startsWith('  ') && last !== undefined) last.text += `\n${line.slice(2)}`;
+  }
+  return entries;
+}

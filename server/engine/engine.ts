@@ -1,4 +1,5 @@
 /** The engine: models, training runs and searches on one device, behind requests. A process of its own, but for tests. */
+import { actionProfiles, locateActions } from '../protocol/actions-page.ts';
 import { complete as completeRequest, previewActions as previewRequest } from '../protocol/completion.ts';
 import type { FromEngine } from '../protocol/envelope.ts';
 import { loadModel, type ModelInfo, unloadModel } from '../protocol/model.ts';
@@ -8,6 +9,8 @@ import { complete, previewActions } from './complete.ts';
 import { engineErrors } from './errors.ts';
 import { estimateSpec } from './fit.ts';
 import { LoadedModel, type LoadOptions } from './loaded-model.ts';
+import { locate } from './locate.ts';
+import { profilesOf } from './profiles.ts';
 import { Responder } from './responder.ts';
 import { RunHost } from './run-host.ts';
 import { type Job, Scheduler } from './scheduler.ts';
@@ -48,6 +51,10 @@ export class Engine {
     responder.on(previewRequest, (params, signal) =>
       this.interactive(signal, (model, own) => previewActions(model, params, own)),
     );
+    responder.on(locateActions, (params, signal) =>
+      this.interactive(signal, (model, own) => locate(model, params, own)),
+    );
+    responder.on(actionProfiles, async ({ model }) => profilesOf(model));
     responder.on(startRun, async ({ specFile, stage, ...key }) => {
       await this.runs.start(key, specFile, stage);
       return {};

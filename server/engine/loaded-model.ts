@@ -9,6 +9,7 @@ import type { Tokenizer } from '../model/tokenizer.ts';
 import type { ModelInfo } from '../protocol/model.ts';
 import { engineErrors } from './errors.ts';
 
+import { Locator } from './locate.ts';
 import { PrefixCache } from './prefix-cache.ts';
 import { type FillMarks, fillMarks } from './prompt.ts';
 
@@ -25,6 +26,8 @@ export interface LoadOptions {
 
 export class LoadedModel {
   private users = 1;
+  /** Says where in a text actions fire; compiled when it is first asked. */
+  readonly locator = new Locator(this);
 
   private constructor(
     readonly cola: ColaModel,
@@ -37,7 +40,8 @@ export class LoadedModel {
     /** Goes on with several texts at once. */
     readonly tail: Decoder,
     readonly prefix: PrefixCache,
-    private readonly live: State | undefined,
+    /** Weights that are inputs of programs; undefined where they are compiled in. */
+    readonly live: State | undefined,
     /** Devices that were tried before, and why they were not taken. */
     readonly attempts: readonly Attempt[],
   ) {}
@@ -108,6 +112,7 @@ export class LoadedModel {
     this.users--;
     if (this.users > 0) return;
     this.prefix.dispose();
+    await this.locator.dispose();
     await this.head.dispose();
     await this.tail.dispose();
     this.live?.dispose();

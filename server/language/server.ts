@@ -10,6 +10,7 @@ import {
 import type { EngineEntry } from '../engine/link.ts';
 import { Supervisor } from '../engine/supervisor.ts';
 import { ColaError } from '../errors.ts';
+import { actionProfiles, locateActions } from '../protocol/actions-page.ts';
 import { complete, previewActions } from '../protocol/completion.ts';
 import { protocolErrors, toWire } from '../protocol/errors.ts';
 import { compareSettings, runDetails, runMetrics, runSamples } from '../protocol/history.ts';
@@ -115,8 +116,8 @@ export class LanguageServer {
       this.info = null;
       return this.ask(unloadModel, params, signal);
     });
-    for (const type of [pauseRun, stopRun, fitSpec, pauseSearch, closeSearch]) this.forward(type);
-    for (const type of [complete, previewActions]) this.forward(type, () => this.needModel());
+    for (const type of [pauseRun, stopRun, fitSpec, pauseSearch, closeSearch, actionProfiles]) this.forward(type);
+    for (const type of [complete, previewActions, locateActions]) this.forward(type, () => this.needModel());
     // Rewards may be code of the folder.
     for (const type of [startRun, resumeRun]) this.forward(type, async () => this.needTrust('A training run'));
     const searches = [

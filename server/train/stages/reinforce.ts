@@ -252,7 +252,7 @@ export class ReinforceStage implements Stage {
     // Of greedy actions: sampled ones make dead codes look alive.
     const { usage } = this.usageOf(result.greedy);
     const codes: Metrics = usage === undefined ? {} : { held_out_alive: usage.filter((n) => n > 0).length, usage };
-    return { metrics: { ...result.metrics, ...drift, ...codes }, score };
+    return { metrics: { ...result.metrics, held_out_problems: this.heldOut.length, ...drift, ...codes }, score };
   }
 
   async save(): Promise<StageState> {

@@ -1,0 +1,135 @@
+/** Where in a text the latent actions fire: the most likely action of every token, read in overlapping windows. */
+import { headOn, inverseDynamics } from '../cola/modules.ts';
+import type { Program } from '../device/program.ts';
+import * as ops from '../graph/ops.ts';
+import { Graph } from '../graph/tensor.ts';
+import { hiddenStates } from '../model/base.ts';
+import { causalContext } from '../model/block.ts';
+import { StreamDecoder } from '../model/tokenizer.ts';
+import type { Located, LocatedToken, LocateParams } from '../protocol/actions-page.ts';
+import { engineErrors } from './errors.ts';
+import type { LoadedModel } from './loaded-model.ts';
+import type { Job } from './scheduler.ts';
+
+type Source = LocateParams['source'];
+
+/** Tokens of a window, at most; the first half of it is context for the second. */
+const longestWindow = 256;
+/** Characters before the part that is asked about: enough for half a window of any text. */
+const contextCharacters = longestWindow * 8;
+
+/** The programs that read a window, kept with their model. */
+export class Locator {
+  private readonly programs = new Map<Source, Promise<Program>>();
+
+  constructor(private readonly model: LoadedModel) {}
+
+  /** Tokens in a window. */
+  get window(): number {
+    return Math.min(longestWindow, this.model.context);
+  }
+
+  /** For one window of ids `[W]`: action and probability at every place that a token follows, W - 1 of each. */
+  async read(source: Source, ids: Int32Array): Promise<{ actions: Int32Array; probabilities: Float32Array }> {
+    const program = await this.program(source);
+    const { live } = this.model;
+    const out = await program.run({ ids }, live === undefined ? {} : { states: [live] });
+    const result = { actions: await out.action.readInts(), probabilities: await out.probability.readFloats() };
+    for (const buffer of Object.values(out)) buffer.release();
+    return result;
+  }
+
+  private program(source: Source): Promise<Program> {
+    const known = this.programs.get(source);
+    if (known !== undefined) return known;
+    const made = this.compile(source);
+    this.programs.set(source, made);
+    // A failure is told to whoever asked, and tried again by the next one.
+    made.catch(() => this.programs.delete(source));
+    return made;
+  }
+
+  private compile(source: Source): Promise<Program> {
+    const { window, model } = this;
+    const { cola, device, live } = model;
+    const { config } = cola.base;
+    const graph = new Graph();
+    const ids = graph.input('ids', 'int32', [1, window]);
+    const context = causalContext(graph, config, 1, window);
+    const { h } = hiddenStates(graph, config, ids, context);
+    const logits =
+      source === 'inverse'
+        ? inverseDynamics(graph, config, cola.config, h, context)
+        : ops.slice(headOn(graph, config, cola.config, 'policy', h, context), 1, 0, window - 1);
+    const action = ops.argmax(logits);
+    const outputs = { action, probability: ops.pick(ops.softmax(logits), action) };
+    return device.compile(outputs, live === undefined ? { frozen: cola.allWeights } : {});
+  }
+
+  async dispose(): Promise<void> {
+    for (const program of this.programs.values()) await (await program.catch(() => undefined))?.dispose();
+    this.programs.clear();
+  }
+}
+
+/** @throws engine.noInverse; the signal's reason */
+export async function* locate(model: LoadedModel, params: LocateParams, signal: AbortSignal): Job<Located> {
+  const { source, text } = params;
+  const inverse = model.cola.has('idm');
+  if (source === 'inverse' && !inverse) throw engineErrors.noInverse(model.cola.folder);
+  const to = Math.min(params.to ?? text.length, text.length);
+  const from = Math.min(params.from, to);
+  const begin = contextStart(text, from);
+  const read = text.slice(begin, to);
+  const ids = [...model.tokenizer.encode(read, { addSpecialTokens: false })];
+  const decoder = new StreamDecoder(model.tokenizer, { skipSpecialTokens: false, continuation: true });
+  const places = placesOf(
+    read,
+    ids.map((id) => decoder.push(id)),
+  );
+  // What the tokenizer puts before every text stands there only if the text is read from its start.
+  const start = begin === 0 ? [...model.tokenizer.encode('')] : [];
+  const first = places.findIndex((place) => begin + place.end > from);
+  const tokens: LocatedToken[] = [];
+  if (first >= 0) {
+    const all = [...start, ...ids];
+    const { window } = model.locator;
+    // Place p says which action leads to token p + 1.
+    for (let next = start.length + first - 1; next < all.length - 1; ) {
+      yield;
+      signal.throwIfAborted();
+      const at = Math.max(0, Math.min(next, all.length - 1) - window / 2);
+      const piece = new Int32Array(window);
+      piece.set(all.slice(at, at + window));
+      const { actions, probabilities } = await model.locator.read(source, piece);
+      const end = Math.min(at + window - 1, all.length - 1);
+      for (next = Math.max(next, 0); next < end; next++) {
+        const place = places[next + 1 - start.length];
+        if (place === undefined) continue;
+        const [action, probability] = [actions[next - at], probabilities[next - at]];
+        tokens.push({ start: begin + place.start, end: begin + place.end, action, probability });
+      }
+    }
+  }
+  return { tokens, labels: [...model.labels], inverse };
+}
+
+/** Where reading begins: some way before the part, never between the halves of a character. */
+function contextStart(text: string, from: number): number {
+  const start = Math.max(0, from - contextCharacters);
+  return start > 0 && /[\udc00-\udfff]/.test(text[start] ?? '') ? start + 1 : start;
+}
+
+/**
+ * Where each piece of a decoded text stands in the text it was encoded from. They are the same for most tokenizers; where
+ * one changes characters, the pieces that can be found again bring the others back on the way.
+ */
+export function placesOf(text: string, pieces: readonly string[]): { start: number; end: number }[] {
+  let at = 0;
+  return pieces.map((piece) => {
+    const near = text.startsWith(piece, at) ? at : text.slice(0, at + piece.length + 8).indexOf(piece, at);
+    if (piece === '' || near < 0) return { start: at, end: at };
+    at = near + piece.length;
+    return { start: near, end: at };
+  });
+}

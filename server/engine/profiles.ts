@@ -1,0 +1,38 @@
+/** What is known about the latent actions of a model folder, read from its files. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { readActions } from '../cola/actions-file.ts';
+import { parseColaConfig } from '../cola/config.ts';
+import { colaErrors } from '../cola/errors.ts';
+import type { actionProfiles } from '../protocol/actions-page.ts';
+import { toWire } from '../protocol/errors.ts';
+import type { ResultOf } from '../protocol/request.ts';
+import { resolveModel } from '../spec/paths.ts';
+
+/**
+ * A file of profiles that cannot be used is told, not thrown: the codes are there all the same.
+ *
+ * @param model `builtin:nano` or an absolute folder
+ * @throws cola.noCola, cola.config, spec.noBuiltin
+ */
+export function profilesOf(model: string): ResultOf<typeof actionProfiles> {
+  const folder = resolveModel(model, '');
+  const codes = codesOf(folder);
+  try {
+    return { folder, codes, file: readActions(folder, codes) ?? null, trouble: null };
+  } catch (error) {
+    return { folder, codes, file: null, trouble: toWire(error) };
+  }
+}
+
+function codesOf(folder: string): number {
+  const file = join(folder, 'cola.json');
+  let json: unknown;
+  try {
+    json = JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') throw colaErrors.noCola(folder);
+    throw colaErrors.config(file, '', error instanceof Error ? error.message : String(error));
+  }
+  return parseColaConfig(json, file, '.').numCodes;
+}

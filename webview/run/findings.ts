@@ -1,0 +1,236 @@
+/**
+ * What the figures of a run come to, in plain words. A change counts only where it is beyond the noise; what cannot be told
+ * yet is not told.
+ */
+import type { MetricRow } from '../../server/protocol/down-sampling.ts';
+import type { CodeUsage } from '../../server/protocol/history.ts';
+
+export interface Finding {
+  readonly text: string;
+  readonly weight: 'good' | 'plain' | 'bad';
+}
+
+export interface FindingsInput {
+  /** Rows of steps and of measurements of the stage that is looked at. */
+  readonly steps: readonly MetricRow[];
+  readonly evaluations: readonly MetricRow[];
+  /** Uses of codes in that stage. */
+  readonly usage: readonly CodeUsage[];
+}
+
+/** Fewer values than this say nothing about a trend. */
+const fewest = 8;
+/** A difference counts from so many standard errors on: one in several hundred is chance. */
+const beyondNoise = 3;
+
+export type Change = 'rises' | 'falls' | 'none' | 'unknown';
+export interface Trend {
+  readonly change: Change;
+  /** Means of the first and the last quarter. */
+  readonly first: number;
+  readonly last: number;
+  /** Standard error of their difference. */
+  readonly noise: number;
+}
+
+/** Compares the first quarter of a series with its last (Welch): rows of a run are noisy, single ones say little. */
+export function trendOf(values: readonly number[]): Trend {
+  const part = Math.floor(values.length / 4);
+  const [first, last] = [values.slice(0, Math.max(2, part)), values.slice(-Math.max(2, part))].map(momentsOf);
+  const noise = Math.sqrt(first.variance / first.count + last.variance / last.count);
+  const difference = last.mean - first.mean;
+  const figures = { first: first.mean, last: last.mean, noise };
+  if (values.length < fewest) return { change: 'unknown', ...figures };
+  // Without any noise, rounding is not a change either.
+  const least = Math.max(beyondNoise * noise, 1e-6 * Math.max(Math.abs(first.mean), Math.abs(last.mean)));
+  if (Math.abs(difference) <= least) return { change: 'none', ...figures };
+  return { change: difference > 0 ? 'rises' : 'falls', ...figures };
+}
+
+function momentsOf(values: readonly number[]): { mean: number; variance: number; count: number } {
+  const count = Math.max(1, values.length);
+  const mean = values.reduce((a, b) => a + b, 0) / count;
+  const variance = values.reduce((a, b) => a + (b - mean) ** 2, 0) / Math.max(1, count - 1);
+  return { mean, variance, count };
+}
+
+/** The numbers of a name in the order of the rows. */
+export function seriesOf(rows: readonly MetricRow[], name: string): number[] {
+  return rows.flatMap(({ values }) => {
+    const value = values[name];
+    return typeof value === 'number' ? [value] : [];
+  });
+}
+
+/** A number with three digits that count. */
+export function short(value: number): string {
+  if (value === 0) return '0';
+  const size = Math.abs(value);
+  if (size >= 1000) return Math.round(value).toLocaleString('en').replaceAll(',', ' ');
+  if (size < 0.001) return value.toExponential(1).replace('e-', 'e−');
+  return String(Number(value.toPrecision(3)));
+}
+
+const percent = (share: number) => `${Math.round(100 * share)} %`;
+const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / Math.max(1, values.length);
+const recent = (values: readonly number[]) => mean(values.slice(-5));
+
+/** One or more findings, the most important first. */
+export function findings(input: FindingsInput): Finding[] {
+  if (input.steps.length === 0 && input.evaluations.length === 0) return [];
+  const rewarded = input.steps.some(({ values }) => 'reward' in values);
+  const found = rewarded ? reinforced(input) : supervised(input);
+  return [...broken(input.steps), ...found, ...codes(input.usage)];
+}
+
+function reinforced({ steps, evaluations }: FindingsInput): Finding[] {
+  const groups = seriesOf(steps, 'mixed_groups').slice(-5);
+  const finished = seriesOf(steps, 'finished');
+  const unscored = steps.slice(-5).reduce((sum, { values }) => sum + (values.unscored ?? 0), 0);
+  const list = [
+    rewardTrend(seriesOf(steps, 'reward')),
+    heldOut(evaluations),
+    drift(evaluations, steps),
+    entropyOf(seriesOf(steps, 'entropy')),
+    groups.length > 0 && mean(groups) < 0.2
+      ? bad(
+          mean(groups) === 0
+            ? 'In the last rounds every sample of a prompt got the same reward, so nothing is learned.'
+            : `Only in ${percent(mean(groups))} of the groups do rewards differ; the others teach nothing.`,
+        )
+      : undefined,
+    finished.length > 0 && recent(finished) < 0.7
+      ? bad(`${percent(1 - recent(finished))} of the answers are cut off at the longest length.`)
+      : undefined,
+    unscored > 0 ? bad(`${unscored} of the last samples have no score and were left out.`) : undefined,
+  ];
+  return list.filter((each) => each !== undefined);
+}
+
+const plain = (text: string): Finding => ({ text, weight: 'plain' });
+const good = (text: string): Finding => ({ text, weight: 'good' });
+const bad = (text: string): Finding => ({ text, weight: 'bad' });
+
+function rewardTrend(values: readonly number[]): Finding | undefined {
+  if (values.length === 0) return undefined;
+  const { change, first, last, noise } = trendOf(values);
+  const steps = `${values.length} step${values.length === 1 ? '' : 's'}`;
+  switch (change) {
+    case 'rises':
+      return good(`Reward rises, ${short(first)} → ${short(last)}.`);
+    case 'falls':
+      return bad(`Reward falls, ${short(first)} → ${short(last)}.`);
+    case 'none':
+      return plain(`Reward shows no clear change in ${steps} (${short(last)} ± ${short(beyondNoise * noise)}).`);
+    case 'unknown':
+      return plain(`Reward is ${short(recent(values))}; ${steps} are too few to see a trend.`);
+  }
+}
+
+/** Shares of solved problems have the noise of counting: n problems make it sqrt(p (1 - p) / n). */
+function heldOut(evaluations: readonly MetricRow[]): Finding | undefined {
+  const values = seriesOf(evaluations, 'greedy_solved');
+  const first = values[0];
+  const last = values.at(-1);
+  if (first === undefined || last === undefined) return undefined;
+  const [problems] = seriesOf(evaluations, 'held_out_problems').slice(-1);
+  const of = problems === undefined ? '' : ` of ${problems} held-back problems`;
+  if (values.length === 1) return plain(`${percent(last)}${of} solved at the start.`);
+  const spread = (p: number) => (p * (1 - p)) / Math.max(1, problems ?? 1);
+  const noise = problems === undefined ? Number.NaN : 2 * Math.sqrt(spread(first) + spread(last));
+  const change = `Solved${of}: ${percent(first)} → ${percent(last)}`;
+  if (Math.abs(last - first) <= noise) {
+    return plain(`${change}, within the noise of ± ${percent(Math.max(0.01, noise))}.`);
+  }
+  if (first === last) return plain(`${change}.`);
+  return last > first ? good(`${change}.`) : bad(`${change}.`);
+}
+
+/** In nats an action, how far a policy has moved: judged by eye in many runs, not by a theory. */
+const lowDrift = 0.1;
+const highDrift = 1;
+
+function drift(evaluations: readonly MetricRow[], steps: readonly MetricRow[]): Finding | undefined {
+  const measured = seriesOf(evaluations, 'kl_action').at(-1) ?? seriesOf(evaluations, 'kl_token').at(-1);
+  const lengths = seriesOf(steps, 'answer_tokens');
+  const sampled = recent(seriesOf(steps, 'kl')) / Math.max(1, recent(lengths));
+  const value = measured ?? (steps.length > 0 ? sampled : undefined);
+  if (value === undefined || !Number.isFinite(value)) return undefined;
+  const figure = `(${short(Math.max(0, value))} nats an action)`;
+  if (value >= highDrift) return bad(`KL is high ${figure}: the policy has moved far from where it began.`);
+  return plain(value < lowDrift ? `KL is low ${figure}.` : `KL is moderate ${figure}.`);
+}
+
+function entropyOf(values: readonly number[]): Finding | undefined {
+  if (values.length < fewest) return undefined;
+  const first = mean(values.slice(0, 3));
+  const now = recent(values);
+  if (first > 0.05 && now < 0.1 * first) {
+    return bad(`Entropy fell from ${short(first)} to ${short(now)} nats: the policy hardly varies any more.`);
+  }
+  return undefined;
+}
+
+function supervised({ steps, evaluations }: FindingsInput): Finding[] {
+  const found: Finding[] = [];
+  const losses = seriesOf(steps, 'loss');
+  if (losses.length > 0) {
+    const { change, first, last } = trendOf(losses);
+    const words = {
+      rises: bad(`Loss rises, ${short(first)} → ${short(last)} nats.`),
+      falls: good(`Loss falls, ${short(first)} → ${short(last)} nats.`),
+      none: plain(`Loss shows no clear change (${short(last)} nats).`),
+      unknown: plain(`Loss is ${short(recent(losses))} nats; ${losses.length} steps are too few to see a trend.`),
+    } satisfies Record<Change, Finding>;
+    found.push(words[change]);
+  }
+  const held = evaluations.flatMap(({ step, values: { held_out_loss: loss } }) =>
+    typeof loss === 'number' ? [{ step, loss }] : [],
+  );
+  const last = held.at(-1);
+  if (last !== undefined && held.length > 1) {
+    const best = held.reduce((a, b) => (b.loss < a.loss ? b : a));
+    const worse = last.loss > best.loss * 1.02 && last.step > best.step;
+    found.push(
+      worse
+        ? bad(
+            `On held-back text it was best at step ${best.step} (${short(best.loss)} nats) and is worse now (${short(last.loss)}).`,
+          )
+        : plain(`Held-back loss is ${short(last.loss)} nats, ${short(held[0].loss)} at the start.`),
+    );
+  }
+  const accuracy = seriesOf(evaluations, 'held_out_accuracy').at(-1);
+  if (accuracy !== undefined) found.push(plain(`The policy names ${percent(accuracy)} of the actions.`));
+  return found;
+}
+
+function broken(steps: readonly MetricRow[]): Finding[] {
+  const lost = steps.filter(({ values }) => values.loss === null || values.gradient_norm === null).length;
+  return lost === 0 ? [] : [bad(`In ${lost} step${lost === 1 ? '' : 's'} the loss was not a number.`)];
+}
+
+/** Codes by their greedy use on held-back data: sampled actions would make dead codes look alive. */
+function codes(usage: readonly CodeUsage[]): Finding[] {
+  const measured = usage.filter(({ evaluation }) => evaluation);
+  const [first] = measured;
+  const last = measured.at(-1);
+  if (first === undefined || last === undefined) return [];
+  const { length } = last.counts;
+  const unused = last.counts.filter((n) => n === 0).length;
+  const lost = last.counts.filter((n, code) => n === 0 && (first.counts[code] ?? 0) > 0).length;
+  const share =
+    Math.max(...last.counts) /
+    Math.max(
+      1,
+      last.counts.reduce((a, b) => a + b, 0),
+    );
+  const gone = lost > 0 && measured.length > 1 ? `, ${lost} of them since the start` : '';
+  const found = [
+    unused === 0
+      ? plain(`All ${length} codes are used on held-back data.`)
+      : plain(`${unused} of ${length} codes unused on held-back data${gone}.`),
+  ];
+  if (share > 0.5)
+    found.push(bad(`Code ${last.counts.indexOf(Math.max(...last.counts))} makes ${percent(share)} of the choices.`));
+  return found;
+}

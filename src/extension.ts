@@ -1,5 +1,6 @@
 /** Where the editor starts and ends the extension. */
 import type { ExtensionContext } from 'vscode';
+import { registerCompletion } from './completion/index.ts';
 import { registerCore } from './core.ts';
 import { registerFit } from './fit.ts';
 import { ModelShelf, registerModels } from './models.ts';
@@ -14,6 +15,7 @@ let studio: Studio | undefined;
 export async function activate(context: ExtensionContext): Promise<void> {
   studio = new Studio(context);
   context.subscriptions.push(studio);
+<<<<<<< HEAD
   const runs = new RunBook(studio);
   const reports = new Reports(studio);
   const shelf = new ModelShelf(studio, runs);
@@ -23,6 +25,10 @@ export async function activate(context: ExtensionContext): Promise<void> {
   registerFit(studio, reports);
   registerModels(studio, shelf);
   registerViews(studio, runs, shelf);
+=======
+  registerCore(studio);
+  registerCompletion(studio);
+>>>>>>> bd526fe (Inline completion: ghost text of latent actions, its place in the status bar, the list of all actions, and what accepted text remembers)
   await studio.start();
 }
 

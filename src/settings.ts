@@ -7,6 +7,13 @@ interface Values {
   'cola.device': string;
   'cola.threads': number;
   'cola.idleMinutes': number;
+  'cola.completion.languages': Readonly<Record<string, boolean>>;
+  'cola.completion.alternatives': number;
+  'cola.completion.maxTokens': number;
+  'cola.completion.multiline': boolean;
+  'cola.completion.fillInTheMiddle': boolean;
+  'cola.completion.debounce': number;
+  'cola.completion.actionStrip': boolean;
 }
 
 /** Settings that the server is told of. */

@@ -41,9 +41,14 @@ export type CompletionEvent =
   | (About & { readonly kind: 'picked' })
   /**
    * `text` was inserted: all that was left, or a word or a line of it. `typed`: the person wrote it letter by letter, to
-   * the end.
+   * the end. `kept`: characters of the alternative that were in the document before.
    */
-  | (About & { readonly kind: 'accepted'; readonly part: 'whole' | 'word' | 'line' | 'typed'; readonly text: string })
+  | (About & {
+      readonly kind: 'accepted';
+      readonly part: 'whole' | 'word' | 'line' | 'typed';
+      readonly text: string;
+      readonly kept: number;
+    })
   /**
    * The ghost text went, and nobody took the rest of it. `escape`: put away by key; `typed`: something else was written;
    * `moved`: the cursor went away. `kept`: characters of the alternative that were written or accepted before.

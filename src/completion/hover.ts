@@ -1,0 +1,42 @@
+/** Latent actions as Markdown: the strip of a text, and all about one token. */
+import { MarkdownString } from 'vscode';
+import { hueOf } from '../../server/protocol/hue.ts';
+import type { ActionToken } from '../../server/protocol/index.ts';
+import { nameOf, percent } from './words.ts';
+
+/** A chip in the colour of the action, with its number. */
+function chip(action: number): string {
+  const { colour, ink } = hueOf(action);
+  return `<span style="color:${ink};background-color:${colour};">&nbsp;${action}&nbsp;</span>`;
+}
+
+const escaped = (text: string) =>
+  text.replaceAll(/[\\`*_{}[\]()#+\-.!|<>&~]/g, (character) => `&#${character.charCodeAt(0)};`);
+
+/** The actions of a text, in its order. */
+export function strip(tokens: readonly ActionToken[], most = 32): string {
+  const chips = tokens.slice(0, most).map(({ action }) => chip(action));
+  return chips.join(' ') + (tokens.length > most ? ' …' : '');
+}
+
+/** Number, label, probability and runner-up of a token, the strip of the tokens around it, and what can be done. */
+export function aboutToken(token: ActionToken, around: readonly ActionToken[]): MarkdownString {
+  const { action, label, probability, runnerUp } = token;
+  const text = new MarkdownString('', true);
+  text.supportHtml = true;
+  text.isTrusted = { enabledCommands: ['cola.showActions', 'cola.pinAction', 'cola.banAction'] };
+  text.appendMarkdown(`${chip(action)} **${escaped(label ?? `action ${action}`)}** · ${percent(probability)}`);
+  if (runnerUp !== null) {
+    const name = escaped(nameOf(runnerUp.action, runnerUp.label));
+    text.appendMarkdown(` — else ${chip(runnerUp.action)} ${name} · ${percent(runnerUp.probability)}`);
+  }
+  const link = (command: string, title: string) =>
+    `[${title}](command:${command}?${encodeURIComponent(JSON.stringify([{ action }]))})`;
+  text.appendMarkdown(`\n\n${strip(around)}\n\n`);
+  text.appendMarkdown(
+    [link('cola.showActions', 'Open its page'), link('cola.pinAction', 'Pin'), link('cola.banAction', 'Ban')].join(
+      ' · ',
+    ),
+  );
+  return text;
+}

@@ -1,0 +1,172 @@
+/** Inline completion with latent actions: provider, status, list of actions, and what accepted text remembers. */
+import { commands, type Disposable, languages, type TextDocumentChangeEvent, window, workspace } from 'vscode';
+import { z } from 'zod';
+import type { ActionControl, CodePreview } from '../../server/protocol/index.ts';
+import { registerCommand } from '../commands.ts';
+import type { Studio } from '../studio.ts';
+import { banning, Control, free, parseCodes } from './control.ts';
+import { type CompletionEvent, CompletionEvents, type Offer } from './events.ts';
+import { ActionPicker } from './picker.ts';
+import { textSince } from './place.ts';
+import { CompletionProvider } from './provider.ts';
+import { Session } from './session.ts';
+import { CompletionStatus } from './status.ts';
+import { ActionStrip } from './strip.ts';
+
+/** What other parts of the extension may know and do. */
+export interface Completion {
+  readonly events: CompletionEvents;
+  readonly control: Control;
+}
+
+/** So many offers are remembered for the editor's word that one was accepted. */
+const remembered = 32;
+
+const actionArgument = z.union([z.int().nonnegative(), z.looseObject({ action: z.int().nonnegative() })]);
+
+export function registerCompletion(studio: Studio): Completion {
+  const events = new CompletionEvents((error) => studio.log.error(String(error)));
+  const control = new Control();
+  const labels = new Map<number, string | null>();
+  const labelOf = (action: number) => labels.get(action) ?? null;
+  const offers = new Map<number, Offer>();
+  const status = new CompletionStatus(control, labelOf);
+  const strip = new ActionStrip();
+  const session = new Session(
+    (event) => events.fire(event),
+    (ghost) => {
+      status.show(ghost);
+      void commands.executeCommand('setContext', 'cola.ghostText', ghost !== undefined);
+    },
+  );
+  const problem = (error: unknown) => {
+    // Once, and not with every keystroke.
+    if (status.problem(error) && error !== undefined) studio.log.warn(`No completion: ${String(error)}`);
+  };
+  const provider = new CompletionProvider(studio, session, control, problem);
+  events.on((event) => {
+    remember(offers, event);
+    for (const { tokens } of event.offer.alternatives) for (const t of tokens) labels.set(t.action, t.label);
+    strip.note(event);
+  });
+  const noteLabels = (codes: readonly CodePreview[]) => {
+    for (const { action, label } of codes) labels.set(action, label);
+  };
+  control.onChange(({ mode }) => {
+    void commands.executeCommand('setContext', 'cola.actionMode', mode);
+    session.end('moved');
+    void again();
+  });
+  let model = studio.status?.model;
+  studio.context.subscriptions.push(
+    status,
+    strip,
+    session,
+    languages.registerInlineCompletionItemProvider({ pattern: '**' }, provider),
+    ...watch(session),
+    studio.onStatus((now) => {
+      if (now.model === null || now.model === model) return;
+      // The codes of another model mean other things.
+      if (model !== undefined && model !== null) control.set(free);
+      model = now.model;
+      labels.clear();
+    }),
+  );
+
+  registerCommand(studio, 'cola.completion.accepted', (id, index) => {
+    const offer = offers.get(Number(id));
+    if (offer !== undefined && offer.alternatives[Number(index)] !== undefined) session.accepted(offer, Number(index));
+  });
+  registerCommand(studio, 'cola.nextAlternative', async () => {
+    session.step(1);
+    await commands.executeCommand('editor.action.inlineSuggest.showNext');
+  });
+  registerCommand(studio, 'cola.previousAlternative', async () => {
+    session.step(-1);
+    await commands.executeCommand('editor.action.inlineSuggest.showPrevious');
+  });
+  registerCommand(studio, 'cola.hideCompletion', async () => {
+    session.end('escape');
+    await commands.executeCommand('editor.action.inlineSuggest.hide');
+  });
+  registerCommand(studio, 'cola.toggleActionStrip', () => strip.toggle());
+  registerCommand(studio, 'cola.pickAction', async () => {
+    const editor = window.activeTextEditor;
+    if (editor === undefined) return;
+    session.end('moved');
+    const failed = (error: unknown) => studio.log.error(String(error));
+    await new ActionPicker(studio, editor, control, noteLabels, (event) => events.fire(event), failed).load();
+  });
+  registerCommand(studio, 'cola.pinAction', async (argument) => {
+    const action = await chosen(argument, 'Latent action that every completion begins with');
+    if (action !== undefined) control.set({ mode: 'pinned', action });
+  });
+  registerCommand(studio, 'cola.banAction', async (argument) => {
+    const action = await chosen(argument, 'Latent action that no completion uses');
+    if (action !== undefined) control.set(banning(control.value, action));
+  });
+  registerCommand(studio, 'cola.unpinActions', () => control.set(free));
+  registerCommand(studio, 'cola.setActionSequence', async (argument) => {
+    const given = z.array(z.int().nonnegative()).min(1).safeParse(argument).data;
+    const actions = given ?? (await askCodes('First latent actions of every completion', control.value, 256));
+    if (actions !== undefined) control.set({ mode: 'sequence', actions });
+  });
+  return { events, control };
+}
+
+function remember(offers: Map<number, Offer>, { offer }: CompletionEvent): void {
+  offers.set(offer.id, offer);
+  for (const id of offers.keys()) if (offers.size > remembered) offers.delete(id);
+}
+
+/** Ghost text once more, where there is an editor that could show it. */
+async function again(): Promise<void> {
+  if (window.activeTextEditor === undefined) return;
+  await commands.executeCommand('editor.action.inlineSuggest.hide');
+  await commands.executeCommand('editor.action.inlineSuggest.trigger');
+}
+
+/** What ends or moves ghost text without the provider being asked. */
+function watch(session: Session): Disposable[] {
+  const here = () => session.ghost?.offer;
+  /** Of the document when the cursor was last seen: one that moves in the same text has not come by writing. */
+  let version = -1;
+  const changed = ({ document, contentChanges }: TextDocumentChangeEvent) => {
+    const offer = here();
+    if (offer === undefined || document.uri.toString() !== offer.uri || contentChanges.length === 0) return;
+    if (contentChanges.some(({ rangeOffset }) => rangeOffset < offer.offset)) session.end('typed');
+    session.noteInserted(contentChanges.length === 1 ? contentChanges[0].text.replaceAll('\r\n', '\n') : '');
+  };
+  return [
+    workspace.onDidChangeTextDocument(changed),
+    window.onDidChangeTextEditorSelection(({ textEditor: { document }, selections }) => {
+      const offer = here();
+      if (offer === undefined || document.uri.toString() !== offer.uri) return;
+      const [{ active, isEmpty }] = selections;
+      const typed = isEmpty ? textSince(document, offer.offset, active) : undefined;
+      const written = document.version !== version;
+      version = document.version;
+      session.moveTo(written || typed === session.ghost?.typed ? typed : undefined);
+    }),
+    window.onDidChangeActiveTextEditor(() => session.end('moved')),
+  ];
+}
+
+/** The action of a command's argument, or one the person types. */
+async function chosen(argument: unknown, prompt: string): Promise<number | undefined> {
+  const parsed = actionArgument.safeParse(argument);
+  if (parsed.success) return typeof parsed.data === 'number' ? parsed.data : parsed.data.action;
+  return (await askCodes(prompt, free, 1))?.[0];
+}
+
+function askCodes(prompt: string, now: ActionControl, most: number): Promise<number[] | undefined> {
+  const value = now.mode === 'sequence' ? now.actions.join(' ') : '';
+  const wrong = most === 1 ? 'One number, such as 17.' : `Numbers, such as 17 3 3 41; ${most} at most.`;
+  const problem = (text: string) => {
+    const codes = parseCodes(text);
+    return codes === undefined || codes.length > most ? wrong : undefined;
+  };
+  return Promise.resolve(
+    window.showInputBox({ prompt, value, placeHolder: most === 1 ? '17' : '17 3 3 41', validateInput: problem }),
+  ).then((text) => (text === undefined ? undefined : parseCodes(text)));
+}

@@ -1,0 +1,220 @@
+/** The list of all latent actions: what each would write, as ghost text while the cursor is on it, inserted by Enter. */
+import {
+  CancellationTokenSource,
+  commands,
+  type Disposable,
+  type QuickInputButton,
+  type QuickPick,
+  type QuickPickItem,
+  QuickPickItemKind,
+  Range,
+  type TextEditor,
+  type TextEditorDecorationType,
+  ThemeColor,
+  ThemeIcon,
+  window,
+  workspace,
+} from 'vscode';
+import { type Alternative, type CodePreview, previewActions } from '../../server/protocol/index.ts';
+import { setting } from '../settings.ts';
+import type { Studio } from '../studio.ts';
+import { banning, type Control, free } from './control.ts';
+import type { CompletionEvent } from './events.ts';
+import { type Place, placeOf } from './place.ts';
+import { ask, offerAt } from './provider.ts';
+import { modeOf, nameOf, oneLine, percent } from './words.ts';
+
+interface Row extends QuickPickItem {
+  readonly action?: number;
+  readonly choose?: () => unknown;
+}
+
+const pin: QuickInputButton = { iconPath: new ThemeIcon('pin'), tooltip: 'Pin: every completion begins with it' };
+const ban: QuickInputButton = { iconPath: new ThemeIcon('circle-slash'), tooltip: 'Ban: no completion uses it' };
+const page: QuickInputButton = { iconPath: new ThemeIcon('open-preview'), tooltip: 'Open Its Page' };
+
+/** The cursor rests so long on a row before its text is computed to the end. */
+const restMilliseconds = 60;
+
+export class ActionPicker implements Disposable {
+  private readonly quick: QuickPick<Row> = window.createQuickPick<Row>();
+  private readonly ghost: TextEditorDecorationType = window.createTextEditorDecorationType({
+    after: { color: new ThemeColor('editorGhostText.foreground'), fontStyle: 'italic' },
+  });
+  private readonly source = new CancellationTokenSource();
+  private readonly whole = new Map<number, Promise<Alternative | undefined>>();
+  private readonly place: Place;
+  private readonly version: number;
+  private readonly disposables: Disposable[];
+  private timer: NodeJS.Timeout | undefined;
+  private previews: readonly CodePreview[] = [];
+
+  constructor(
+    private readonly studio: Studio,
+    private readonly editor: TextEditor,
+    private readonly control: Control,
+    private readonly noteLabels: (codes: readonly CodePreview[]) => void,
+    private readonly fire: (event: CompletionEvent) => void,
+    private readonly failed: (error: unknown) => void,
+  ) {
+    const { quick } = this;
+    this.place = placeOf(editor.document, editor.selection.active);
+    this.version = editor.document.version;
+    quick.title = 'Latent Actions';
+    quick.placeholder = 'Enter inserts what the action writes; the editor shows it meanwhile';
+    quick.matchOnDescription = true;
+    quick.busy = true;
+    quick.items = this.modes();
+    this.disposables = [
+      quick,
+      this.ghost,
+      this.source,
+      quick.onDidChangeActive(([row]) => this.rest(row)),
+      quick.onDidAccept(() => void this.accept().catch(this.failed)),
+      quick.onDidTriggerItemButton(({ item, button }) => this.button(item, button)),
+      quick.onDidHide(() => this.dispose()),
+      workspace.onDidChangeTextDocument(({ document }) => {
+        if (document === editor.document && document.version !== this.version) quick.hide();
+      }),
+    ];
+    quick.show();
+  }
+
+  /** Fills the list. */
+  async load(): Promise<void> {
+    const { prefix, suffix } = this.place;
+    const fill = setting('cola.completion.fillInTheMiddle', this.editor.document);
+    try {
+      const { codes } = await this.studio.request(previewActions, { prefix, suffix, fill }, this.source.token);
+      this.previews = codes;
+      this.noteLabels(codes);
+      this.list();
+    } catch (error) {
+      if (this.source.token.isCancellationRequested) return;
+      this.quick.hide();
+      throw error;
+    }
+  }
+
+  dispose(): void {
+    clearTimeout(this.timer);
+    this.source.cancel();
+    for (const disposable of this.disposables) disposable.dispose();
+  }
+
+  private list(): void {
+    const modes = this.modes();
+    const rows = this.previews.map((preview): Row => this.row(preview));
+    this.quick.items = [...modes, { label: 'most likely first', kind: QuickPickItemKind.Separator }, ...rows];
+    this.quick.busy = false;
+    this.quick.activeItems = rows.slice(0, 1);
+  }
+
+  private row({ action, label, probability, text }: CodePreview): Row {
+    const { value } = this.control;
+    const marked =
+      (value.mode === 'pinned' && value.action === action && '$(pinned) ') ||
+      (value.mode === 'banned' && value.actions.includes(action) && '$(circle-slash) ') ||
+      '';
+    const writes = text === '' ? 'ends here' : oneLine(text);
+    return {
+      action,
+      label: `${marked}${nameOf(action, label)}`,
+      description: `${percent(probability)}   ${writes}`,
+      buttons: [pin, ban, page],
+    };
+  }
+
+  private modes(): Row[] {
+    const { value } = this.control;
+    const label = (action: number) => this.previews.find((code) => code.action === action)?.label ?? null;
+    const check = (on: boolean) => (on ? '$(check) ' : '');
+    const rows: Row[] = [
+      {
+        label: `${check(value.mode === 'free')}Free`,
+        description: 'the policy chooses every action',
+        alwaysShow: true,
+        choose: () => this.control.set(free),
+      },
+    ];
+    if (value.mode !== 'free') rows.push({ label: `$(check) ${modeOf(value, label)}`, alwaysShow: true });
+    rows.push({
+      label: 'Sequence…',
+      description: 'the first actions of every completion, such as 17 3 3 41',
+      choose: () => commands.executeCommand('cola.setActionSequence'),
+    });
+    return rows;
+  }
+
+  private button({ action }: Row, button: QuickInputButton): void {
+    if (action === undefined) return;
+    if (button === page) {
+      this.quick.hide();
+      void commands.executeCommand('cola.showActions', { action });
+      return;
+    }
+    this.control.set(button === pin ? { mode: 'pinned', action } : banning(this.control.value, action));
+    this.list();
+  }
+
+  /** The whole completion that begins with an action, asked for once. */
+  private completion(action: number): Promise<Alternative | undefined> {
+    const known = this.whole.get(action);
+    if (known !== undefined) return known;
+    const control = { mode: 'pinned', action } as const;
+    const { token } = this.source;
+    const asked = ask(this.studio, this.editor.document, this.place, control, 1, token).then(([first]) => first);
+    this.whole.set(action, asked);
+    asked.catch(() => this.whole.delete(action));
+    return asked;
+  }
+
+  /** What the row writes is shown at once as far as it is known, and whole when the cursor stays. */
+  private rest(row: Row | undefined): void {
+    clearTimeout(this.timer);
+    const { action } = row ?? {};
+    this.draw(this.previews.find((code) => code.action === action)?.text ?? '');
+    if (action === undefined) return;
+    this.timer = setTimeout(() => {
+      this.completion(action).then(
+        (whole) => {
+          if (whole !== undefined && this.quick.activeItems[0]?.action === action) this.draw(whole.text);
+        },
+        // The list says what is wrong when it is used.
+        () => {},
+      );
+    }, restMilliseconds);
+  }
+
+  private draw(text: string): void {
+    const { document } = this.editor;
+    const position = document.positionAt(this.place.offset);
+    const contentText = text.replaceAll('\n', ' ⏎ ').replaceAll(' ', '\u00a0');
+    this.editor.setDecorations(
+      this.ghost,
+      text === '' ? [] : [{ range: new Range(position, position), renderOptions: { after: { contentText } } }],
+    );
+  }
+
+  private async accept(): Promise<void> {
+    const [row] = this.quick.activeItems;
+    if (row === undefined) return;
+    const { action } = row;
+    if (action === undefined) {
+      this.quick.hide();
+      await row.choose?.();
+      return;
+    }
+    this.quick.busy = true;
+    const whole = await this.completion(action);
+    const { document } = this.editor;
+    if (document.version !== this.version) return;
+    this.quick.hide();
+    if (whole === undefined) return;
+    const position = document.positionAt(this.place.offset);
+    if (!(await this.editor.edit((edit) => edit.insert(position, whole.text)))) return;
+    const control = { mode: 'pinned', action } as const;
+    const offer = offerAt(this.studio, document, this.place, control, 'picker', [whole]);
+    this.fire({ kind: 'picked', offer, index: 0 });
+  }
+}

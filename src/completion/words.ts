@@ -1,0 +1,55 @@
+/** Latent actions and modes in words, the same in status bar, list, and hover. */
+import type { ActionControl } from '../../server/protocol/index.ts';
+
+export type Labels = (action: number) => string | null;
+
+export const percent = (probability: number) => {
+  const value = 100 * probability;
+  if (value > 0 && value < 1) return '<1 %';
+  return `${value > 99 && value < 100 ? 99 : Math.round(value)} %`;
+};
+
+/** `17 declare const`, or the number alone where it has no label. */
+export function nameOf(action: number, label: string | null): string {
+  return label === null || label === '' ? `${action}` : `${action} ${label}`;
+}
+
+/** One line of an editor: no line breaks, no more than `most` characters. */
+export function oneLine(text: string, most = 80): string {
+  const flat = text.trim().replaceAll(/\s*\n\s*/g, ' ⏎ ');
+  return flat.length <= most ? flat : `${flat.slice(0, most - 1)}…`;
+}
+
+/** `Pinned: 17 declare const`, `Sequence: 17 3 3 41`, `Banned: 5`, `Free`. */
+export function modeOf(control: ActionControl, labels: Labels): string {
+  switch (control.mode) {
+    case 'free':
+      return 'Free';
+    case 'pinned':
+      return `Pinned: ${nameOf(control.action, labels(control.action))}`;
+    case 'sequence':
+      return `Sequence: ${control.actions.join(' ')}`;
+    case 'banned':
+      return `Banned: ${control.actions.join(' ')}`;
+  }
+}
+
+const modeIcons = { free: '', pinned: '$(pinned) ', sequence: '$(list-ordered) ', banned: '$(circle-slash) ' } as const;
+
+/** What the second item of the status bar says of the ghost text: `◆ 17 declare const · 31 % · 2/8`. */
+export function ghostText(
+  control: ActionControl,
+  shown: { readonly action: number; readonly label: string | null; readonly probability: number },
+  position: { readonly at: number; readonly of: number } | undefined,
+): string {
+  const parts = [`◆ ${nameOf(shown.action, shown.label)}`, percent(shown.probability)];
+  if (position !== undefined) parts.push(`${position.at}/${position.of}`);
+  return modeIcons[control.mode] + parts.join(' · ');
+}
+
+/** And without ghost text: the mode, until it is free again; empty then. */
+export function modeText(control: ActionControl, labels: Labels): string {
+  if (control.mode === 'free') return '';
+  const text = modeOf(control, labels);
+  return modeIcons[control.mode] + oneLine(text, 40);
+}

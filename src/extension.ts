@@ -15,20 +15,16 @@ let studio: Studio | undefined;
 export async function activate(context: ExtensionContext): Promise<void> {
   studio = new Studio(context);
   context.subscriptions.push(studio);
-<<<<<<< HEAD
   const runs = new RunBook(studio);
   const reports = new Reports(studio);
   const shelf = new ModelShelf(studio, runs);
   context.subscriptions.push(runs);
   registerCore(studio, runs);
+  registerCompletion(studio);
   registerRuns(studio, runs);
   registerFit(studio, reports);
   registerModels(studio, shelf);
   registerViews(studio, runs, shelf);
-=======
-  registerCore(studio);
-  registerCompletion(studio);
->>>>>>> bd526fe (Inline completion: ghost text of latent actions, its place in the status bar, the list of all actions, and what accepted text remembers)
   await studio.start();
 }
 

@@ -5,8 +5,7 @@ import { core } from './core.ts';
 import { models } from './models.ts';
 import { training } from './training.ts';
 
-<<<<<<< HEAD
-const all = [core, training, models] as const;
+const all = [core, completion, training, models] as const;
 export const parts: readonly Contribution[] = all;
 
 type Keys<T> = T extends { readonly commands: infer C } ? keyof C & string : never;
@@ -16,14 +15,3 @@ export type CommandName = Keys<(typeof all)[number]>;
 type SettingKeys<T> = T extends { readonly settings: infer S } ? keyof S & string : never;
 /** Full names of the settings that exist. */
 export type SettingName = SettingKeys<(typeof all)[number]>;
-=======
-export const parts: readonly Contribution[] = [core, completion];
-
-type Keys<T> = T extends { readonly commands: infer C } ? keyof C & string : never;
-/** Names of the commands that exist. */
-export type CommandName = Keys<typeof core | typeof completion>;
-
-type SettingKeys<T> = T extends { readonly settings: infer S } ? keyof S & string : never;
-/** Full names of the settings that exist. */
-export type SettingName = SettingKeys<typeof core | typeof completion>;
->>>>>>> bd526fe (Inline completion: ghost text of latent actions, its place in the status bar, the list of all actions, and what accepted text remembers)

@@ -165,8 +165,8 @@ function report(config: ModelConfig, entries: readonly Entry[], output: Output):
   output.line(
     fit.free === undefined ? `Not known whether it fits: ${fit.source}.` : `${gigabytes(fit.free)}: ${fit.source}`,
   );
-  if (entries.some(({ what }) => what.includes('rollouts'))) {
-    output.note(`Without --length, prompts of rollouts are taken to have ${assumedPrompt} tokens.`);
+  if (entries.some(({ what }) => /rollouts|search/.test(what))) {
+    output.note(`Without --length, prompts of rollouts and searches are taken to have ${assumedPrompt} tokens.`);
   }
 }
 

@@ -13,6 +13,8 @@ import type { ModelConfig } from '../model/config.ts';
 import { decodeMemory, type Memory, memoryAt, pretrainMemory, trainMemory } from '../model/memory.ts';
 import type { ExpectedTensor } from '../model/weights.ts';
 import type { StageSpec } from '../spec/schema.ts';
+import type { ExpertSettings } from '../spec/settings.ts';
+import { lessonObjective } from '../train/lessons.ts';
 
 /** Tokens that a prompt is taken to have where nothing says how long it is. */
 export const assumedPrompt = 64;
@@ -76,6 +78,12 @@ export function stageMemory(
     }
     case 'feedback':
       return training(stage.settings.batch, sizes.length ?? 2 * assumedPrompt);
+    case 'expert': {
+      const { settings } = stage;
+      const length = sizes.length ?? assumedPrompt + settings.max_new;
+      const update = Math.ceil(((sizes.batch ?? settings.batch) * settings.paths) / settings.minibatches);
+      return [...searching(settings, config, cola, length), ...training(update, length)];
+    }
     case 'q': {
       const { settings } = stage;
       const length = sizes.length ?? assumedPrompt + settings.max_new;
@@ -100,6 +108,26 @@ function rollouts(
       }
     : {};
   return { what: `rollouts ${batch} x ${length}`, memory: decodeMemory(config, batch, length, options) };
+}
+
+/** Rows in lockstep, and the keys that branches keep. */
+function searching(
+  settings: ExpertSettings,
+  config: ModelConfig,
+  cola: ColaConfig | undefined,
+  length: number,
+): StageMemory[] {
+  if (cola === undefined) return [];
+  const rows = Math.max(settings.breadth, settings.root_breadth ?? 1, settings.lockstep);
+  const q = settings.edges === 'q';
+  const modules = moduleWeights(config, cola);
+  const memory = decodeMemory(config, rows, length, {
+    step: fusedStep(config, cola, { hidden: true, preview: true, q }),
+    added: [...modules.policy, ...modules.world, ...(q ? modules.q : [])],
+  });
+  const kept = settings.cache * 2 ** 20;
+  const all = { ...memory, cache: memory.cache + kept, total: memory.total + kept };
+  return [{ what: `search ${rows} x ${length}`, memory: all }];
 }
 
 /** Undefined for a stage that needs latent actions where there are none. */
@@ -166,6 +194,12 @@ function latentMemory(
       const row = (name: string) => input(name, [batch, length]);
       const loss = clippedLoss(logp, row('logp_old'), row('advantages'), row('mask'), stage.settings.clip_ratio);
       return trainMemory(loss, namesOf(modules.policy), accumulate);
+    }
+    case 'expert': {
+      const { value_weight: value, q_weight: q } = stage.settings;
+      const { loss } = lessonObjective(config, cola, { rows: batch, length }, { value, q });
+      const learning = [...modules.policy, ...(value > 0 ? modules.value : []), ...(q > 0 ? modules.q : [])];
+      return trainMemory(loss, namesOf(learning), accumulate);
     }
     case 'q': {
       const h = input('h', [batch, length, config.hiddenSize]);

@@ -80,6 +80,14 @@ export function trainedParameters(stage: StageSpec, model: LanguageModel, cola: 
     }
     case 'q':
       return count(modules?.q);
+    case 'expert': {
+      const { value_weight, q_weight } = stage.settings;
+      return count(
+        modules?.policy,
+        value_weight > 0 ? modules?.value : undefined,
+        q_weight > 0 ? modules?.q : undefined,
+      );
+    }
   }
 }
 

@@ -72,7 +72,7 @@ export async function evaluateRun(
 const stageSeed = (spec: RunSpec, at: number) => new Random(spec.seed + 1000 * at).uint32();
 
 function decodingOf(spec: RunSpec): Decoding | undefined {
-  const last = spec.stages.findLast(({ name }) => name === 'reinforce' || name === 'tokens');
+  const last = spec.stages.findLast(({ name }) => name === 'reinforce' || name === 'tokens' || name === 'expert');
   return last?.name === 'tokens' ? 'tokens' : undefined;
 }
 
@@ -95,6 +95,11 @@ function taskOf(spec: RunSpec) {
       if (prompts === undefined || reward === undefined) continue;
       const task: TaskSpec = { prompts, reward, held_out, chat, max_new, temperature, top_k, solved_at };
       const { evaluate_rows, evaluate_samples } = stage.settings;
+      return { at, task, sizes: { prompts: evaluate_rows, samples: evaluate_samples } };
+    }
+    if (stage.name === 'expert') {
+      const { prompts, reward, held_out, chat, max_new, solved_at, evaluate_rows, evaluate_samples } = stage.settings;
+      const task: TaskSpec = { prompts, reward, held_out, chat, max_new, temperature: 1, top_k: 0, solved_at };
       return { at, task, sizes: { prompts: evaluate_rows, samples: evaluate_samples } };
     }
     if (stage.name === 'q') {

@@ -15,6 +15,7 @@ export const stageNotes: Readonly<Record<StageName, string>> = {
   tokens: 'The baseline without latent actions: fine-tuning or reinforcement of the base over tokens.',
   feedback: 'Learns from what was accepted, picked, rejected and scored in the editor; only the policy changes.',
   q: 'Learns Q(s, a) of latent actions from rollouts, for search with MCTS-Q.',
+  expert: 'Learning from search: the policy is drawn towards the actions that searches of its prompts visited most.',
 };
 
 /** Data that is a task and not a file. */

@@ -4,10 +4,12 @@
  * single branch, one for several in lockstep); a row is brought to a branch by copying only what it does not hold already. So no
  * prefix is read twice while its keys fit the budget; beyond it the branches used longest ago lose theirs, leaves first.
  */
-import { Decoder, type StepParts, type StepResult } from '../cola/decoder.ts';
+import { Decoder, type StepResult } from '../cola/decoder.ts';
 import type { ColaModel } from '../cola/model.ts';
 import type { Device } from '../device/device.ts';
+import type { State } from '../device/program.ts';
 import { CacheRows, type FilledSpan } from '../model/cache-rows.ts';
+import { concatenated } from '../model/floats.ts';
 import type { KeyValueCache } from '../model/step.ts';
 import type { Looked, Outlook, SearchModel } from './model.ts';
 
@@ -17,6 +19,8 @@ export class Branch {
   /** Keys and values of its own tokens; null when not read yet, or given up. */
   keys: Float32Array | null = null;
   outlook: Outlook | null = null;
+  /** h of its own tokens `[tokens, d]`, where the model keeps it; null before it is read, and then never given up. */
+  hidden: Float32Array | null = null;
   /** Children whose keys are kept: without this branch's they would be of no use. */
   keptChildren = 0;
   /** Edges from the root. */
@@ -50,6 +54,13 @@ export interface BranchOptions {
   readonly rows?: number;
   /** Memory for keys, values and outlooks, in MB. */
   readonly megabytes?: number;
+  /** Whether branches keep h, for {@link BranchedModel.hidden}. It is not counted as memory for keys. */
+  readonly keepHidden?: boolean;
+  /** Whether outlooks have Q and V; by default they have what the model has. */
+  readonly q?: boolean;
+  readonly value?: boolean;
+  /** Weights that change while the model is in use, and which; {@link BranchedModel.forget} follows each change. */
+  readonly live?: { readonly states: readonly State[]; readonly trained: ReadonlySet<string> };
 }
 
 export class BranchedModel implements SearchModel<Branch> {
@@ -64,7 +75,7 @@ export class BranchedModel implements SearchModel<Branch> {
   bytes = 0;
   private readonly decoder: Decoder;
   private readonly transfer: CacheRows;
-  private readonly parts: StepParts;
+  private readonly keepHidden: boolean;
   private readonly budget: number;
   private readonly rows: number;
   private readonly desks = new Map<number, Desk>();
@@ -74,15 +85,19 @@ export class BranchedModel implements SearchModel<Branch> {
 
   /** @throws cola.missing */
   constructor(device: Device, model: ColaModel, options: BranchOptions) {
-    this.hasQ = model.has('q');
-    this.hasValue = model.has('value');
-    this.parts = { preview: true, q: this.hasQ, value: this.hasValue };
+    this.hasQ = options.q ?? model.has('q');
+    this.hasValue = options.value ?? model.has('value');
+    this.keepHidden = options.keepHidden ?? false;
     this.numCodes = model.config.numCodes;
     this.endIds = model.base.endIds;
     this.context = Math.min(options.tokens, model.base.config.maxPositionEmbeddings);
     this.rows = options.rows ?? 8;
     this.budget = (options.megabytes ?? 1024) * 2 ** 20;
-    this.decoder = new Decoder(device, model, { parts: this.parts });
+    const { live } = options;
+    this.decoder = new Decoder(device, model, {
+      parts: { preview: true, q: this.hasQ, value: this.hasValue, hidden: this.keepHidden },
+      ...(live === undefined ? {} : { live: live.states, trained: live.trained }),
+    });
     this.transfer = new CacheRows(device, model.base.config);
   }
 
@@ -178,7 +193,12 @@ export class BranchedModel implements SearchModel<Branch> {
     tokens: readonly (readonly number[])[],
     reading: readonly { readonly branch: Branch; readonly row: number; readonly fresh: readonly Branch[] }[],
   ): Promise<void> {
-    const result = await this.decoder.step(cache, tokens);
+    const hidden = new Map<number, Float32Array[]>();
+    const takeHidden = (row: number, values: Float32Array) => {
+      hidden.set(row, [...(hidden.get(row) ?? []), values.slice()]);
+    };
+    const result = await this.decoder.step(cache, tokens, undefined, 1, this.keepHidden ? takeHidden : undefined);
+    for (const { row, fresh } of reading) keepHiddenOf(fresh, hidden.get(row) ?? []);
     for (const row of tokens) this.tokensRead += row.length;
     const fresh = reading.flatMap(({ row, fresh }) => {
       const read = [...fresh];
@@ -246,12 +266,49 @@ export class BranchedModel implements SearchModel<Branch> {
     return parent;
   }
 
+  /**
+   * h of a branch and all before it, `[length, d]`, in a model that keeps it. Runs the model only where the branch was never read.
+   */
+  async hidden(branch: Branch): Promise<Float32Array> {
+    if (branch.hidden === null) await this.look([branch]);
+    const parts: Float32Array[] = [];
+    for (let at: Branch | null = branch; at !== null; at = at.parent) {
+      if (at.hidden === null) throw new Error('a branch was read without h');
+      parts.unshift(at.hidden);
+    }
+    return concatenated(parts);
+  }
+
+  /** Gives up all that branches hold: the weights have changed. States from before are read again when they are asked for. */
+  async forget(): Promise<void> {
+    await this.busy;
+    while (this.leaves.size > 0) {
+      const [leaf] = this.leaves;
+      let at: Branch | null = leaf;
+      while (at !== null && at.keptChildren === 0) at = this.giveUp(at);
+    }
+    for (const { rows } of this.desks.values()) for (const row of rows) row.held = [];
+  }
+
   async dispose(): Promise<void> {
     await this.busy;
     for (const { cache } of this.desks.values()) cache.dispose();
     this.desks.clear();
     await this.transfer.dispose();
     await this.decoder.dispose();
+  }
+}
+
+/** Hands h of newly read tokens to their branches. @param parts in order, cut anyhow */
+function keepHiddenOf(fresh: readonly Branch[], parts: readonly Float32Array[]): void {
+  if (parts.length === 0) return;
+  const all = concatenated(parts);
+  const width = all.length / fresh.reduce((n, { tokens }) => n + tokens.length, 0);
+  let at = 0;
+  for (const branch of fresh) {
+    const end = at + branch.tokens.length * width;
+    branch.hidden = all.slice(at, end);
+    at = end;
   }
 }
 

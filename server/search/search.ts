@@ -249,6 +249,12 @@ export class Search<S> {
     });
   }
 
+  /** The model's state at a node. @throws search.node */
+  stateOf(node: number): S {
+    this.checkNode(node);
+    return this.nodes.of(node);
+  }
+
   /** Policy, next tokens, Q and V at a node. @throws search.node */
   async inspect(node: number): Promise<Outlook> {
     this.checkNode(node);

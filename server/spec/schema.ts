@@ -31,6 +31,7 @@ const stages = z.union([
   stage('tokens'),
   stage('q'),
   stage('feedback'),
+  stage('expert'),
 ]);
 
 export const measureNames = ['accuracy', 'pass@k', 'diversity', 'forgetting', 'marginal', 'codebook', 'cost'] as const;

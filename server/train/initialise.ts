@@ -104,6 +104,11 @@ export function prepareModules(
       return needed(planned.name, cola);
     case 'q':
       return withModules(needed(planned.name, cola), ['q', 'q_target'], seed);
+    case 'expert': {
+      const { value_weight, q_weight } = planned.settings;
+      const modules = [...(value_weight > 0 ? (['value'] as const) : []), ...(q_weight > 0 ? (['q'] as const) : [])];
+      return withModules(needed(planned.name, cola), modules, seed);
+    }
   }
 }
 

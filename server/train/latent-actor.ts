@@ -7,6 +7,7 @@ import type { ColaModel } from '../cola/model.ts';
 import { headLogits, headTrunk, stateValue } from '../cola/modules.ts';
 import type { Graph } from '../graph/tensor.ts';
 import { causalContext } from '../model/block.ts';
+import { concatenated } from '../model/floats.ts';
 import type { KeyValueCache } from '../model/step.ts';
 import type { Random } from '../random.ts';
 import type { Actor, ActorGraph } from './actor.ts';
@@ -84,7 +85,7 @@ export class LatentActor implements Actor {
     } finally {
       cache.dispose();
     }
-    return rows.map((row) => ({ ...row, hidden: joined(row.hidden) }));
+    return rows.map((row) => ({ ...row, hidden: concatenated(row.hidden) }));
   }
 
   /** Decodes until every row has ended. The caches have read the prompts but for their last tokens. */
@@ -183,16 +184,6 @@ function newRow(prompt: Prompt, group: number): Row {
     finished: false,
     done: false,
   };
-}
-
-function joined(parts: readonly Float32Array[]): Float32Array {
-  const all = new Float32Array(parts.reduce((n, part) => n + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }
 
 /** Flags of the choices that are not among the k most likely. */

@@ -31,7 +31,7 @@ export interface PolicyGradientSettings {
 }
 
 /** Positions are rounded up to this, so that few programs are compiled. */
-const lengthStep = 16;
+export const lengthStep = 16;
 /** Added to the logit of a choice that top-k left out. */
 const banned = -1e9;
 

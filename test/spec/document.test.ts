@@ -273,7 +273,7 @@ function specs(): fc.Arbitrary<RunSpec> {
   const number = fc.double({ min: 1e-9, max: 1, noNaN: true, minExcluded: true });
   const whole = fc.integer({ min: 1, max: 1e6 });
   const stage = fc
-    .constantFrom<StageName>('pretrain', 'control', 'clone', 'guide', 'reinforce', 'tokens', 'q')
+    .constantFrom<StageName>('pretrain', 'control', 'clone', 'guide', 'reinforce', 'tokens', 'q', 'expert')
     .chain((name) => {
       const keys: Record<string, fc.Arbitrary<unknown>> = {
         data,

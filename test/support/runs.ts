@@ -57,6 +57,15 @@ export const stages = (steps: number) =>
     },
     'tokens ppo': { tokens: { ...rollouts, ...measuring, steps, group: 2, algorithm: 'ppo', blocks: 1 } },
     q: { q: { ...rollouts, steps, group: 2, reuse: 2, target_every: 3 } },
+    expert: {
+      expert: {
+        ...rollouts,
+        ...measuring,
+        steps,
+        ...{ simulations: 8, breadth: 3, lockstep: 2, temperature: 1, paths: 3, minibatches: 2, edge_steps: 2 },
+        ...{ value_weight: 0.5, q_weight: 0.5 },
+      },
+    },
   }) as const;
 
 export type StageCase = keyof ReturnType<typeof stages>;

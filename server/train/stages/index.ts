@@ -2,6 +2,7 @@ import type { StageSpec } from '../../spec/schema.ts';
 import type { Stage, StageContext } from '../stage.ts';
 import { createClone } from './clone.ts';
 import { createControl } from './control.ts';
+import { createExpert } from './expert.ts';
 import { createFeedback } from './feedback.ts';
 import { createGuide } from './guide.ts';
 import { createPretrain } from './pretrain.ts';
@@ -28,5 +29,7 @@ export function createStage(planned: StageSpec, context: StageContext): Promise<
       return createQ(planned.settings, context);
     case 'feedback':
       return createFeedback(planned.settings, context);
+    case 'expert':
+      return createExpert(planned.settings, context);
   }
 }

@@ -7,26 +7,22 @@ import { codeHealth } from '../../cola/health.ts';
 import { driftAnswers, measureDrift } from '../../evaluate/drift.ts';
 import { evaluatePrompts } from '../../evaluate/prompts.ts';
 import { Random } from '../../random.ts';
-import { createReward } from '../../rewards/registry.ts';
 import type { Reward } from '../../rewards/reward.ts';
 import type { ReinforceSettings } from '../../spec/settings.ts';
 import type { Checkpoint } from '../../store/checkpoint.ts';
 import type { Actor } from '../actor.ts';
 import { namedTensors, toWrite } from '../checkpointing.ts';
-import { splitRows, templateOf, tokenizerOf } from '../data.ts';
+import { tokenizerOf } from '../data.ts';
 import { LatentActor } from '../latent-actor.ts';
 import { colaOf } from '../model-of.ts';
 import { Optimizer } from '../optimizer.ts';
 import { creditOf, layOut, minibatches, policyFeeds, policyObjective, ReferencePolicy } from '../policy-gradient.ts';
-import { type Judged, judge, type Prompt, promptRoom, promptsOf, scoreOf } from '../rollout.ts';
+import { deckState, type Problems, PromptDeck, problemsOf } from '../problems.ts';
+import { type Judged, judge, type Prompt, scoreOf } from '../rollout.ts';
 import { learningRate } from '../schedule.ts';
 import type { Evaluation, Metrics, Stage, StageContext, StageState, StepOutcome } from '../stage.ts';
 import { adamWOptions } from '../supervised.ts';
 
-/** Problems of a task that are drawn for training. */
-const taskProblems = 4000;
-/** Share of a file's rows that is held out. */
-export const heldOutShare = 1 / 10;
 /** Samples of a step that are kept for people to look at. */
 const keptSamples = 8;
 
@@ -34,24 +30,14 @@ const saved = z.looseObject({
   stage: z.looseObject({
     updates: z.int(),
     random: z.tuple([z.number(), z.number(), z.number(), z.number()]),
-    order: z.array(z.int()),
-    cursor: z.int(),
+    ...deckState.shape,
   }),
 });
-
-/** What a policy learns to solve. */
-export interface Problems {
-  readonly prompts: readonly Prompt[];
-  readonly heldOut: readonly Prompt[];
-  /** Closed with the stage. */
-  readonly reward: Reward;
-}
 
 export class ReinforceStage implements Stage {
   readonly trained: readonly string[];
   private readonly random: Random;
-  private order: number[] = [];
-  private cursor = 0;
+  private readonly deck: PromptDeck;
 
   private constructor(
     readonly name: string,
@@ -59,13 +45,14 @@ export class ReinforceStage implements Stage {
     private readonly context: StageContext,
     private readonly actor: Actor,
     private readonly reward: Reward,
-    private readonly prompts: readonly Prompt[],
+    prompts: readonly Prompt[],
     private readonly heldOut: readonly Prompt[],
     private readonly optimizer: Optimizer,
     private reference: ReferencePolicy,
   ) {
     this.trained = actor.trained;
     this.random = new Random(context.seed);
+    this.deck = new PromptDeck(prompts, this.random);
   }
 
   /** Reads prompts and reward of the settings. @throws train.*, data.*, reward.* */
@@ -75,17 +62,7 @@ export class ReinforceStage implements Stage {
     context: StageContext,
     actor: Actor,
   ): Promise<ReinforceStage> {
-    const tokenizer = tokenizerOf(context);
-    const template = templateOf(context);
-    const room = promptRoom(context.base.config, settings.max_new);
-    const problems = { train: taskProblems, test: settings.evaluate_rows };
-    const rows = await splitRows(settings.prompts, settings.held_out, context, heldOutShare, problems);
-    const toPrompts = (of: typeof rows.train) => promptsOf(of, tokenizer, template, settings.chat, room);
-    const prompts = toPrompts(rows.train);
-    const heldOut = toPrompts(rows.heldOut.slice(0, settings.evaluate_rows));
-    // Last: it may run helper processes, which somebody has to end.
-    const reward = await createReward(settings.reward, context.resolve('.'));
-    return ReinforceStage.of(name, settings, context, actor, { prompts, heldOut, reward });
+    return ReinforceStage.of(name, settings, context, actor, await problemsOf(settings, context));
   }
 
   /** The stage on problems that are there already; `prompts`, `held_out` and `reward` of the settings are not looked at. */
@@ -120,15 +97,14 @@ export class ReinforceStage implements Stage {
   }
 
   async step(index: number, signal: AbortSignal): Promise<StepOutcome> {
-    const { order, cursor } = this;
     const drawn = this.random.state;
+    const { state } = this.deck;
     try {
       return await this.round(index, signal);
     } catch (error) {
       // Updates are not broken off, so nothing but the draws has to be taken back.
       this.random.restore(drawn);
-      this.order = order;
-      this.cursor = cursor;
+      this.deck.restore(state);
       throw error;
     }
   }
@@ -136,7 +112,7 @@ export class ReinforceStage implements Stage {
   private async round(index: number, signal: AbortSignal): Promise<StepOutcome> {
     const { settings, actor, random } = this;
     const started = performance.now();
-    const prompts = this.nextPrompts();
+    const prompts = this.deck.next(settings.batch);
     const sampling = { maxNew: settings.max_new, temperature: settings.temperature, topK: settings.top_k };
     const trajectories = await actor.rollout(prompts, settings.group, sampling, random, signal);
     const sampled = performance.now();
@@ -180,16 +156,6 @@ export class ReinforceStage implements Stage {
         ).counts,
       ],
     };
-  }
-
-  private nextPrompts(): Prompt[] {
-    return Array.from({ length: this.settings.batch }, () => {
-      if (this.cursor >= this.order.length) {
-        this.order = [...this.random.permutation(this.prompts.length)];
-        this.cursor = 0;
-      }
-      return this.prompts[this.order[this.cursor++]];
-    });
   }
 
   private async greedy(prompts: readonly Prompt[], signal: AbortSignal): Promise<(number | undefined)[]> {
@@ -263,8 +229,10 @@ export class ReinforceStage implements Stage {
       dtype: 'F32' as const,
       data,
     }));
-    const { random, order, cursor } = this;
-    return { tensors: [...toWrite(tensors), ...reference], state: { updates, random: random.state, order, cursor } };
+    return {
+      tensors: [...toWrite(tensors), ...reference],
+      state: { updates, random: this.random.state, ...this.deck.state },
+    };
   }
 
   async restore(checkpoint: Checkpoint): Promise<void> {
@@ -279,8 +247,7 @@ export class ReinforceStage implements Stage {
     await this.reference.dispose();
     this.reference = await ReferencePolicy.create(this.context, this.actor, this.settings.temperature, weights);
     this.random.restore(stage.random);
-    this.order = stage.order;
-    this.cursor = stage.cursor;
+    this.deck.restore(stage);
   }
 
   async dispose(): Promise<void> {

@@ -1,0 +1,260 @@
+/**
+ * Learning from search (expert iteration, arXiv 1705.08439; not in the paper, which searches only to answer): each round
+ * searches some prompts, then draws the policy towards what the searches found. At every node that was visited on from, the policy
+ * learns the shares of its visits that the first actions of its edges got; where edges are longer, it learns the actions behind
+ * the first as they were taken. Points count by their visits; V and Q, if they are to learn, learn the mean rewards.
+ */
+import { z } from 'zod';
+import { evaluatePrompts } from '../../evaluate/prompts.ts';
+import { Random } from '../../random.ts';
+import { type Branch, BranchedModel } from '../../search/branches.ts';
+import { rewardJudge } from '../../search/judge.ts';
+import { type SearchOptions, searchOptionsSchema } from '../../search/options.ts';
+import { Search } from '../../search/search.ts';
+import type { Simulation } from '../../search/simulations.ts';
+import { visitPaths } from '../../search/visits.ts';
+import type { ExpertSettings } from '../../spec/settings.ts';
+import type { Checkpoint } from '../../store/checkpoint.ts';
+import { namedTensors, toWrite } from '../checkpointing.ts';
+import { tokenizerOf } from '../data.ts';
+import { LatentActor } from '../latent-actor.ts';
+import { type Lesson, type LessonPoint, LessonUpdates } from '../lessons.ts';
+import { colaOf } from '../model-of.ts';
+import { Optimizer } from '../optimizer.ts';
+import { deckState, type Problems, PromptDeck, problemsOf } from '../problems.ts';
+import type { Prompt } from '../rollout.ts';
+import type { Evaluation, Metrics, Sample, Stage, StageContext, StageState, StepOutcome } from '../stage.ts';
+import { adamWOptions } from '../supervised.ts';
+
+/** Answers of a round that are kept for people to look at. */
+const keptSamples = 8;
+
+const saved = z.looseObject({
+  stage: z.looseObject({
+    updates: z.int(),
+    random: z.tuple([z.number(), z.number(), z.number(), z.number()]),
+    ...deckState.shape,
+  }),
+});
+
+/** What the search of one prompt came to. */
+interface Found {
+  readonly prompt: Prompt;
+  readonly lessons: readonly Lesson[];
+  readonly best: Simulation | undefined;
+  readonly rewards: readonly number[];
+  readonly unscored: number;
+  readonly tokens: number;
+  readonly nodes: number;
+}
+
+export class ExpertStage implements Stage {
+  readonly name = 'expert';
+  private readonly random: Random;
+  private readonly deck: PromptDeck;
+  private readonly options: SearchOptions;
+
+  private constructor(
+    private readonly settings: ExpertSettings,
+    private readonly context: StageContext,
+    private readonly problems: Problems,
+    private readonly branches: BranchedModel,
+    private readonly actor: LatentActor,
+    private readonly optimizer: Optimizer,
+    private readonly updates: LessonUpdates,
+    readonly trained: readonly string[],
+  ) {
+    this.random = new Random(context.seed);
+    this.deck = new PromptDeck(problems.prompts, this.random);
+    this.options = searchOptions(settings);
+  }
+
+  /** The stage on problems that are there already; `prompts`, `held_out` and `reward` of the settings are not looked at. */
+  static async of(settings: ExpertSettings, context: StageContext, problems: Problems): Promise<ExpertStage> {
+    const { device, weights } = context;
+    const modules = [
+      'policy' as const,
+      ...(settings.value_weight > 0 ? (['value'] as const) : []),
+      ...(settings.q_weight > 0 || settings.edges === 'q' ? (['q'] as const) : []),
+    ];
+    const cola = colaOf(context, 'expert', ['world', ...modules]);
+    const learning = modules.filter((module) => module !== 'q' || settings.q_weight > 0);
+    const trained = learning.flatMap((module) => cola.tensorsOf(module)).map(({ name }) => name);
+    const longest = Math.max(...problems.prompts.map(({ ids }) => ids.length));
+    const branches = new BranchedModel(device, cola, {
+      tokens: longest + settings.max_new,
+      rows: Math.max(settings.breadth, settings.root_breadth ?? 1, settings.lockstep),
+      megabytes: settings.cache,
+      keepHidden: true,
+      q: settings.edges === 'q',
+      value: false,
+      live: { states: [weights.state], trained: new Set(trained) },
+    });
+    const actor = new LatentActor(context, cola, false, 0);
+    const optimizer = await Optimizer.create(device, undefined, trained, weights.state, [], adamWOptions(settings));
+    const updates = new LessonUpdates(context, cola, optimizer, settings);
+    return new ExpertStage(settings, context, problems, branches, actor, optimizer, updates, trained);
+  }
+
+  get steps(): number {
+    return this.settings.steps;
+  }
+  get checkpointEvery(): number {
+    return this.settings.checkpoint_every;
+  }
+  get evaluateEvery(): number {
+    return this.settings.evaluate_every;
+  }
+
+  async step(index: number, signal: AbortSignal): Promise<StepOutcome> {
+    const drawn = this.random.state;
+    const { state } = this.deck;
+    try {
+      return await this.round(index, signal);
+    } catch (error) {
+      // Updates are not broken off, so nothing but the draws has to be taken back.
+      this.random.restore(drawn);
+      this.deck.restore(state);
+      throw error;
+    }
+  }
+
+  private async round(index: number, signal: AbortSignal): Promise<StepOutcome> {
+    const started = performance.now();
+    // The policy has changed, and with it what lies ahead of every state.
+    await this.branches.forget();
+    const found: Found[] = [];
+    for (const prompt of this.deck.next(this.settings.batch)) found.push(await this.search(prompt, signal));
+    const searched = performance.now();
+    const described = describe(found);
+    if (index === 0 && found.every(({ rewards }) => new Set(rewards).size < 2)) {
+      this.context.say(nothingToLearn(described.reward));
+    }
+    const lessons = found.flatMap((each) => each.lessons);
+    const learned = await this.updates.round(lessons, index, this.random);
+    const seconds = {
+      seconds_rollout: (searched - started) / 1000,
+      seconds_update: (performance.now() - searched) / 1000,
+    };
+    return {
+      metrics: { ...described, ...learned, ...seconds },
+      samples: found.slice(0, keptSamples).flatMap((each) => this.sampleOf(each) ?? []),
+    };
+  }
+
+  /** Searches one prompt and takes its tree apart. */
+  private async search(prompt: Prompt, signal: AbortSignal): Promise<Found> {
+    const { settings, branches, problems, context } = this;
+    const text = (tokens: readonly number[]) => tokenizerOf(context).decode(tokens, { skipSpecialTokens: true });
+    const judge = rewardJudge(problems.reward, text, { prompt: prompt.text, row: prompt.row });
+    const options = { ...this.options, seed: this.random.uint32() };
+    const search = new Search<Branch>(branches, [...prompt.ids], judge, options);
+    for await (const _ of search.run({ simulations: settings.simulations }, signal)) await context.turn?.();
+    signal.throwIfAborted();
+    const { entries } = search.log;
+    const lessons: Lesson[] = [];
+    const first = prompt.ids.length - 1;
+    for (const path of visitPaths(search.tree, { paths: settings.paths, leastVisits: settings.least_visits })) {
+      let state = search.stateOf(path.node);
+      for (const token of path.beyond) state = branches.child(state, token);
+      const points = path.points.map(({ length, ...point }): LessonPoint => ({ at: first + length, ...point }));
+      lessons.push({ hidden: await branches.hidden(state), points });
+    }
+    return {
+      prompt,
+      lessons,
+      best: search.best(),
+      rewards: entries.flatMap(({ reward }) => reward ?? []),
+      unscored: entries.filter(({ noScore }) => noScore !== null).length,
+      tokens: search.spent.tokens,
+      nodes: search.tree.count,
+    };
+  }
+
+  private sampleOf({ prompt, best }: Found): Sample | undefined {
+    if (best === undefined) return undefined;
+    const { actions, tokens, reward, parts } = best;
+    const completion = tokenizerOf(this.context).decode([...tokens], { skipSpecialTokens: true });
+    return { prompt: prompt.text, completion, actions, parts, ...(reward === null ? {} : { reward }) };
+  }
+
+  async evaluate(signal: AbortSignal): Promise<Evaluation> {
+    const { settings, problems, context } = this;
+    // A generator of its own: measuring must not change what training draws.
+    const result = await evaluatePrompts(this.actor, problems.heldOut, problems.reward, tokenizerOf(context), {
+      samples: settings.evaluate_samples,
+      maxNew: settings.max_new,
+      temperature: 1,
+      topK: 0,
+      solvedAt: settings.solved_at,
+      seed: context.seed + 1,
+      signal,
+    });
+    return { metrics: result.metrics, score: (result.greedyReward + result.sampledReward) / 2 };
+  }
+
+  async save(): Promise<StageState> {
+    const { tensors, updates } = await this.optimizer.save();
+    return { tensors: toWrite(tensors), state: { updates, random: this.random.state, ...this.deck.state } };
+  }
+
+  async restore(checkpoint: Checkpoint): Promise<void> {
+    const { stage } = checkpoint.state(saved);
+    await this.optimizer.restore(namedTensors(checkpoint, 'optimiser'), stage.updates);
+    this.random.restore(stage.random);
+    this.deck.restore(stage);
+  }
+
+  async dispose(): Promise<void> {
+    await this.optimizer.dispose();
+    await this.updates.dispose();
+    await this.actor.dispose();
+    await this.branches.dispose();
+    await this.problems.reward.close();
+  }
+}
+
+function searchOptions(settings: ExpertSettings): SearchOptions {
+  const { edges, edge_steps, threshold, max_extra, breadth, root_breadth, cpuct, gamma, max_new } = settings;
+  return searchOptionsSchema.parse({
+    breadth,
+    ...(root_breadth === undefined ? {} : { root_breadth }),
+    cpuct,
+    gamma,
+    max_new,
+    edge: edges === 'q' ? { kind: 'q', threshold, max_extra } : { kind: 'steps', steps: edge_steps },
+    temperature: settings.temperature,
+    batch: settings.lockstep,
+  });
+}
+
+const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / Math.max(1, values.length);
+
+/** Figures of a round's searches. */
+function describe(found: readonly Found[]) {
+  const total = (of: (each: Found) => number) => found.reduce((n, each) => n + of(each), 0);
+  return {
+    reward: mean(found.flatMap(({ rewards }) => rewards)),
+    best_reward: mean(found.flatMap(({ rewards }) => (rewards.length === 0 ? [] : Math.max(...rewards)))),
+    unscored: total(({ unscored }) => unscored),
+    nodes: total(({ nodes }) => nodes) / found.length,
+    lessons: total(({ lessons }) => lessons.length),
+    tokens: total(({ tokens }) => tokens),
+  } satisfies Metrics;
+}
+
+/** Said once, when the first round teaches nothing. */
+function nothingToLearn(reward: number): string {
+  const same = `In the first round every answer to a prompt got the same reward (${reward.toPrecision(3)} on average).`;
+  return `${same} As long as that is so, the visits say nothing new: look at samples.jsonl, and at the prompts and the reward of the spec.`;
+}
+
+export async function createExpert(settings: ExpertSettings, context: StageContext): Promise<Stage> {
+  const cola = colaOf(context, 'expert', ['world', 'policy']);
+  const still = [
+    ...(cola.has('value') && settings.value_weight === 0 ? ['a value head (value_weight)'] : []),
+    ...(cola.has('q') && settings.q_weight === 0 ? ['a Q function (q_weight)'] : []),
+  ];
+  if (still.length > 0) context.say(`The model has ${still.join(' and ')}, which this stage leaves as it is.`);
+  return ExpertStage.of(settings, context, await problemsOf(settings, context));
+}

@@ -2,12 +2,15 @@
 import type { ExtensionContext } from 'vscode';
 import { registerCompletion } from './completion/index.ts';
 import { registerCore } from './core.ts';
+import { registerEvaluate } from './evaluate.ts';
+import { registerExport } from './export.ts';
 import { registerFit } from './fit.ts';
 import { ModelShelf, registerModels } from './models.ts';
 import { Reports } from './report.ts';
 import { registerRuns } from './run-commands.ts';
 import { RunBook } from './runs.ts';
 import { Studio } from './studio.ts';
+import { registerTrain } from './train.ts';
 import { registerViews } from './views/index.ts';
 
 let studio: Studio | undefined;
@@ -24,6 +27,9 @@ export async function activate(context: ExtensionContext): Promise<void> {
   registerRuns(studio, runs);
   registerFit(studio, reports);
   registerModels(studio, shelf);
+  registerTrain(studio, shelf);
+  registerEvaluate(studio, shelf, runs, reports);
+  registerExport(studio, shelf);
   registerViews(studio, runs, shelf);
   await studio.start();
 }

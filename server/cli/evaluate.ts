@@ -1,19 +1,16 @@
 /** `cola evaluate`: what a model can do, and what tuning has changed. */
 import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { parse } from 'yaml';
 import type { Device } from '../device/device.ts';
 import { compareEvaluations, comparisonTable } from '../evaluate/compare.ts';
 import { evaluateErrors } from '../evaluate/errors.ts';
-import { type EvaluationOptions, evaluateModel } from '../evaluate/evaluate.ts';
-import { defaultSettings, type Evaluation, type MeasureName } from '../evaluate/report.ts';
-import { runDefaults, runOf } from '../evaluate/run.ts';
-import type { TaskSpec } from '../evaluate/task.ts';
+import type { Evaluation, MeasureName } from '../evaluate/report.ts';
+import { type EvaluationRequest, evaluateRequest } from '../evaluate/request.ts';
 import type { RewardSpec } from '../rewards/spec.ts';
 import { rewardSpec } from '../spec/reward.ts';
 import { measureNames } from '../spec/schema.ts';
-import { type DataSpec, dataSpec } from '../spec/settings.ts';
 import type { Output } from './io.ts';
 import {
   count,
@@ -44,8 +41,6 @@ type Options = JsonOption &
     readonly limit?: number;
   };
 
-const longestAnswer = 64;
-
 export function addEvaluate(program: Command, session: Session): void {
   const command = program
     .command('evaluate')
@@ -61,7 +56,7 @@ export function addEvaluate(program: Command, session: Session): void {
     .option('--prompts <task>', 'countdown, countdown:compact, arithmetic, or a .jsonl file of held-out prompts')
     .option('--reward <reward>', 'how answers are judged: a name, or what a run spec would say')
     .option('--no-chat', 'prompts as they are, not through the chat template')
-    .option('--max-new <tokens>', `longest answer (default: that of the run, or ${longestAnswer})`, count)
+    .option('--max-new <tokens>', `longest answer (default: that of the run, or 64)`, count)
     .option('--samples <count>', 'sampled answers a prompt, up to which pass@k goes', count)
     .option('--measures <names>', 'which, with commas between them (default: all that can be taken)', measures)
     .option('--seeds <count>', 'how often what is drawn is measured', count, 3)
@@ -111,78 +106,30 @@ function named(text: string, cwd: string): { label: string; folder: string } {
   return { label: text.slice(0, at), folder: folder(text.slice(at + 1)) };
 }
 
-async function evaluate(
+function evaluate(
   folder: string,
   options: Options,
   device: Device,
   session: Session,
   output: Output,
 ): Promise<Evaluation> {
-  const cacheFolder = join(session.cwd, '.cola', 'cache');
-  const found = await runOf(folder);
-  const own = found === undefined ? undefined : await runDefaults(found.run, found.model, cacheFolder);
-  const { against, data, limit, samples } = options;
-  const settings = { ...(own?.settings ?? defaultSettings), ...(samples === undefined ? {} : { samples }) };
-  const task = taskOf(options, own?.task, session.cwd);
-  const text =
-    data === undefined ? own?.text : { data: resolve(session.cwd, data), held_out: resolve(session.cwd, data) };
-  const request: EvaluationOptions = {
-    ...own,
-    device,
-    model: found?.model ?? folder,
-    against: against === undefined ? own?.against : modelFolder(against, session.cwd),
-    decoding: options.tokens === true ? 'tokens' : own?.decoding,
-    measures: options.measures ?? measureNames,
-    text,
-    task,
-    seeds: Array.from({ length: options.seeds }, (_, i) => options.seed + i),
-    settings:
-      limit === undefined
-        ? settings
-        : {
-            ...settings,
-            prompts: Math.min(settings.prompts, limit),
-            sequences: Math.min(settings.sequences, limit),
-          },
-    // Paths that are given here are absolute, those of a run relative to its spec.
-    specFile: own?.specFile ?? join(session.cwd, 'evaluate'),
-    cacheFolder,
-    signal: session.signal,
-    onProgress: (line) => output.note(line),
+  const { against, data, prompts, reward, maxNew, samples, measures: chosen, limit, seed, seeds, chat } = options;
+  const request: EvaluationRequest = {
+    folder,
+    root: session.cwd,
+    against: against === undefined ? undefined : modelFolder(against, session.cwd),
+    decoding: options.tokens === true ? 'tokens' : undefined,
+    measures: chosen,
+    data,
+    prompts,
+    reward: reward === undefined ? undefined : parseReward(reward),
+    chat,
+    maxNew,
+    samples,
+    limit,
+    seeds: Array.from({ length: seeds }, (_, i) => seed + i),
   };
-  return evaluateModel(request);
-}
-
-/** The task that the options name, or that of the run with what they change. */
-function taskOf(options: Options, own: TaskSpec | undefined, cwd: string): TaskSpec | undefined {
-  const { prompts, reward, maxNew } = options;
-  const changed = {
-    ...(maxNew === undefined ? {} : { max_new: maxNew }),
-    ...(options.chat ? {} : { chat: false }),
-    ...(reward === undefined ? {} : { reward: parseReward(reward) }),
-  };
-  if (prompts === undefined) return own === undefined ? undefined : { ...own, ...changed };
-  const source = parsePrompts(prompts, cwd);
-  const fallback = source.reward ?? own?.reward;
-  if (reward === undefined && fallback === undefined) throw evaluateErrors.noReward(prompts);
-  return {
-    max_new: own?.max_new ?? longestAnswer,
-    temperature: own?.temperature ?? 1,
-    top_k: own?.top_k ?? 0,
-    solved_at: own?.solved_at ?? 1,
-    reward: fallback ?? 'exact',
-    ...changed,
-    prompts: source.data,
-    held_out: source.data,
-  };
-}
-
-function parsePrompts(text: string, cwd: string): { data: DataSpec; reward?: RewardSpec } {
-  const [, task, format] = /^(countdown|arithmetic)(?::(.*))?$/.exec(text) ?? [];
-  if (task === undefined) return { data: { jsonl: resolve(cwd, text), skip_bad_rows: false } };
-  const parsed = dataSpec.safeParse(format === undefined ? { task } : { task, format });
-  if (!parsed.success) throw evaluateErrors.badTask(text, `it has no format ${format}`);
-  return { data: parsed.data, reward: task === 'countdown' ? 'countdown' : 'numeric' };
+  return evaluateRequest(request, device, { signal: session.signal, onProgress: (line) => output.note(line) });
 }
 
 function parseReward(text: string): RewardSpec {

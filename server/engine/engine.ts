@@ -2,11 +2,13 @@
 import { actionProfiles, locateActions } from '../protocol/actions-page.ts';
 import { complete as completeRequest, previewActions as previewRequest } from '../protocol/completion.ts';
 import type { FromEngine } from '../protocol/envelope.ts';
+import { evaluateProgress, evaluate as evaluateRequest } from '../protocol/evaluate.ts';
 import { loadModel, type ModelInfo, unloadModel } from '../protocol/model.ts';
 import { fitSpec, pauseRun, resumeRun, runEvent, startRun, stopRun } from '../protocol/runs.ts';
 import { type EngineStatus, engineStatusChanged, ping } from '../protocol/status.ts';
 import { complete, previewActions } from './complete.ts';
 import { engineErrors } from './errors.ts';
+import { evaluation } from './evaluate.ts';
 import { estimateSpec } from './fit.ts';
 import { LoadedModel, type LoadOptions } from './loaded-model.ts';
 import { locate } from './locate.ts';
@@ -68,6 +70,12 @@ export class Engine {
       return {};
     });
     responder.on(stopRun, async (key) => ({ step: await this.runs.stop(key) }));
+    responder.on(evaluateRequest, async (params, signal) => {
+      const say = (text: string) => responder.notify(evaluateProgress, { id: params.id, text });
+      const handle = this.scheduler.submit('train', (own) => evaluation(params, say, own));
+      signal.addEventListener('abort', () => handle.cancel(signal.reason), { once: true });
+      return handle.done;
+    });
     responder.on(fitSpec, ({ specFile }) => estimateSpec(specFile));
   }
 

@@ -13,6 +13,7 @@ import { ColaError } from '../errors.ts';
 import { actionProfiles, locateActions } from '../protocol/actions-page.ts';
 import { complete, previewActions } from '../protocol/completion.ts';
 import { protocolErrors, toWire } from '../protocol/errors.ts';
+import { evaluate } from '../protocol/evaluate.ts';
 import { compareSettings, runDetails, runMetrics, runSamples } from '../protocol/history.ts';
 import { configure, type ServerOptions, serverOptions } from '../protocol/initialize.ts';
 import { currentModel, listModels, loadModel, type ModelInfo, unloadModel } from '../protocol/model.ts';
@@ -120,6 +121,7 @@ export class LanguageServer {
     for (const type of [complete, previewActions, locateActions]) this.forward(type, () => this.needModel());
     // Rewards may be code of the folder.
     for (const type of [startRun, resumeRun]) this.forward(type, async () => this.needTrust('A training run'));
+    this.forward(evaluate, async () => this.needTrust('A measurement'));
     const searches = [
       startSearch,
       extendSearch,

@@ -5,6 +5,7 @@ export * from './commands.ts';
 export * from './completion.ts';
 export * from './down-sampling.ts';
 export * from './envelope.ts';
+export * from './evaluate.ts';
 export * from './history.ts';
 export * from './hue.ts';
 export * from './initialize.ts';

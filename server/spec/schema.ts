@@ -1,6 +1,7 @@
 /** A run spec as a whole: the model, the device, the seed and the stages in order. */
 import { z } from 'zod';
 import { deviceNames } from '../device/names.ts';
+import { measures as measureNames } from '../protocol/evaluate.ts';
 import { type StageName, stageSettings } from './settings.ts';
 
 /** A new model instead of an existing one: sizes of a Llama. */
@@ -34,7 +35,7 @@ const stages = z.union([
   stage('expert'),
 ]);
 
-export const measureNames = ['accuracy', 'pass@k', 'diversity', 'forgetting', 'marginal', 'codebook', 'cost'] as const;
+export { measureNames };
 
 export const runSpec = z.strictObject({
   model: z

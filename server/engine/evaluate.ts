@@ -1,0 +1,44 @@
+/** Measures of a model as a job of the lane `train`: a completion goes before the next run of the device. */
+import { openDevice } from '../device/device.ts';
+import { compareEvaluations, formatFigure } from '../evaluate/compare.ts';
+import { evaluateRequest } from '../evaluate/request.ts';
+import type { evaluate } from '../protocol/evaluate.ts';
+import type { ReceivedOf, ResultOf } from '../protocol/request.ts';
+import { resolveModel } from '../spec/paths.ts';
+import type { Job } from './scheduler.ts';
+import { inTurns } from './turns.ts';
+
+const seed = 7;
+
+/** @param say told what is being measured */
+export function evaluation(
+  params: ReceivedOf<typeof evaluate>,
+  say: (text: string) => void,
+  signal: AbortSignal,
+): Job<ResultOf<typeof evaluate>> {
+  return inTurns(async () => {
+    const { folder: named, root, device: name, threads, measures, data, prompts, limit } = params;
+    const folder = resolveModel(named, root);
+    const { device } = await openDevice(name, threads === undefined ? {} : { threads });
+    try {
+      const request = { folder, root, measures, data, prompts, limit, seeds: [seed] };
+      const found = await evaluateRequest(request, device, { signal, onProgress: say, tolerant: true });
+      const { rows } = compareEvaluations([{ label: folder, evaluation: found }]);
+      return {
+        model: found.model,
+        against: found.against,
+        device: found.device,
+        decoding: found.decoding,
+        rows: rows.map(({ measure, name: figure, values }) => ({
+          measure,
+          name: figure,
+          value: formatFigure(values[0] ?? null),
+        })),
+        skipped: found.skipped,
+        json: found,
+      };
+    } finally {
+      await device.dispose();
+    }
+  });
+}

@@ -1,0 +1,110 @@
+/** What a person asks to be measured, filled up with what the run of the model says. */
+import { join, resolve } from 'node:path';
+import type { Device } from '../device/device.ts';
+import type { RewardSpec } from '../rewards/spec.ts';
+import { measureNames } from '../spec/schema.ts';
+import { type DataSpec, dataSpec } from '../spec/settings.ts';
+import { evaluateErrors } from './errors.ts';
+import { type EvaluationOptions, evaluateModel } from './evaluate.ts';
+import { defaultSettings, type Evaluation, type MeasureName } from './report.ts';
+import { runDefaults, runOf } from './run.ts';
+import type { Decoding } from './subject.ts';
+import type { TaskSpec } from './task.ts';
+
+const longestAnswer = 64;
+
+export interface EvaluationRequest {
+  /** A model folder, or a run. */
+  readonly folder: string;
+  /** Folder that paths are relative to, and whose `.cola/cache` keeps tokens. */
+  readonly root: string;
+  /** Folder of the model it was tuned from; that of the run, if not given. */
+  readonly against?: string | undefined;
+  readonly decoding?: Decoding | undefined;
+  readonly measures?: readonly MeasureName[] | undefined;
+  /** Held-out text; what the run held out, if not given. */
+  readonly data?: string | undefined;
+  /** `countdown`, `countdown:compact`, `arithmetic`, or a file of prompts. */
+  readonly prompts?: string | undefined;
+  readonly reward?: RewardSpec | undefined;
+  /** False for prompts as they are, not through the chat template. */
+  readonly chat?: boolean | undefined;
+  readonly maxNew?: number | undefined;
+  readonly samples?: number | undefined;
+  /** Most prompts, and most sequences of text. */
+  readonly limit?: number | undefined;
+  /** Seeds of the measurement. */
+  readonly seeds: readonly number[];
+}
+
+/**
+ * Measures a model, or the model of a run on what the run held out.
+ *
+ * @throws evaluate.*, store.*, spec.*, and what loading the models and their data throws; the signal's reason
+ */
+export async function evaluateRequest(
+  request: EvaluationRequest,
+  device: Device,
+  control: Pick<EvaluationOptions, 'signal' | 'onProgress' | 'tolerant'>,
+): Promise<Evaluation> {
+  const { folder, root, data, limit, samples } = request;
+  const cacheFolder = join(root, '.cola', 'cache');
+  const found = await runOf(folder);
+  const own = found === undefined ? undefined : await runDefaults(found.run, found.model, cacheFolder);
+  const settings = { ...(own?.settings ?? defaultSettings), ...(samples === undefined ? {} : { samples }) };
+  return evaluateModel({
+    ...own,
+    ...control,
+    device,
+    model: found?.model ?? folder,
+    against: request.against ?? own?.against,
+    decoding: request.decoding ?? own?.decoding,
+    measures: request.measures ?? measureNames,
+    text: data === undefined ? own?.text : { data: resolve(root, data), held_out: resolve(root, data) },
+    task: taskOf(request, own?.task),
+    seeds: request.seeds,
+    settings:
+      limit === undefined
+        ? settings
+        : {
+            ...settings,
+            prompts: Math.min(settings.prompts, limit),
+            sequences: Math.min(settings.sequences, limit),
+          },
+    // Paths that are given here are absolute, those of a run relative to its spec.
+    specFile: own?.specFile ?? join(root, 'evaluate'),
+    cacheFolder,
+  });
+}
+
+/** The task that is asked for, or that of the run with what is changed of it. */
+function taskOf(request: EvaluationRequest, own: TaskSpec | undefined): TaskSpec | undefined {
+  const { prompts, reward, maxNew, chat, root } = request;
+  const changed = {
+    ...(maxNew === undefined ? {} : { max_new: maxNew }),
+    ...(chat === false ? { chat } : {}),
+    ...(reward === undefined ? {} : { reward }),
+  };
+  if (prompts === undefined) return own === undefined ? undefined : { ...own, ...changed };
+  const source = parsePrompts(prompts, root);
+  const fallback = source.reward ?? own?.reward;
+  if (reward === undefined && fallback === undefined) throw evaluateErrors.noReward(prompts);
+  return {
+    max_new: own?.max_new ?? longestAnswer,
+    temperature: own?.temperature ?? 1,
+    top_k: own?.top_k ?? 0,
+    solved_at: own?.solved_at ?? 1,
+    reward: fallback ?? 'exact',
+    ...changed,
+    prompts: source.data,
+    held_out: source.data,
+  };
+}
+
+function parsePrompts(text: string, root: string): { data: DataSpec; reward?: RewardSpec } {
+  const [, task, format] = /^(countdown|arithmetic)(?::(.*))?$/.exec(text) ?? [];
+  if (task === undefined) return { data: { jsonl: resolve(root, text), skip_bad_rows: false } };
+  const parsed = dataSpec.safeParse(format === undefined ? { task } : { task, format });
+  if (!parsed.success) throw evaluateErrors.badTask(text, `it has no format ${format}`);
+  return { data: parsed.data, reward: task === 'countdown' ? 'countdown' : 'numeric' };
+}

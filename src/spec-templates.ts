@@ -1,0 +1,235 @@
+/** Commented run specs from the answers to three questions. Knows nothing of the editor. */
+
+/** What to improve. */
+export const goals = ['answers', 'code', 'actions', 'imitate', 'search'] as const;
+export type Goal = (typeof goals)[number];
+
+/** Where rows come from. */
+export type DataChoice =
+  | { readonly kind: 'countdown' }
+  | { readonly kind: 'arithmetic' }
+  /** A .jsonl or text file, relative to the spec. */
+  | { readonly kind: 'file'; readonly path: string }
+  /** Files below the spec's folder. */
+  | { readonly kind: 'workspace'; readonly globs: readonly string[] };
+
+export const rewardNames = [
+  'countdown',
+  'numeric',
+  'exact',
+  'maths',
+  'code',
+  'similarity',
+  'length',
+  'module',
+] as const;
+export type RewardName = (typeof rewardNames)[number];
+
+export interface SpecAnswers {
+  readonly goal: Goal;
+  readonly data: DataChoice;
+  /** For goals that are judged: `answers` and `search`. */
+  readonly reward: RewardName | null;
+  /** `builtin:nano`, or a folder. */
+  readonly model: string;
+  /** Whether the model has latent actions already. */
+  readonly latent: boolean;
+  /** A run of a few minutes, to see it happen. */
+  readonly short?: boolean;
+}
+
+export interface GoalNote {
+  readonly label: string;
+  readonly detail: string;
+  /** Whether a reward judges what the model writes. */
+  readonly judged: boolean;
+  /** Data that suits it. */
+  readonly data: readonly DataChoice['kind'][];
+}
+
+export const goalNotes: Readonly<Record<Goal, GoalNote>> = {
+  answers: {
+    label: 'Right answers',
+    detail: 'Reinforcement over latent actions: samples are judged, and the policy learns what earned more.',
+    judged: true,
+    data: ['countdown', 'arithmetic', 'file'],
+  },
+  code: {
+    label: 'Writing as in my files',
+    detail: 'Latent actions and policy are trained on your files; the base model stays as it is.',
+    judged: false,
+    data: ['workspace', 'file'],
+  },
+  imitate: {
+    label: 'Answering as in my examples',
+    detail: 'Fine-tuning under the guidance of actions, on rows with a prompt and a response.',
+    judged: false,
+    data: ['file', 'countdown', 'arithmetic'],
+  },
+  actions: {
+    label: 'Latent actions for a base model',
+    detail: 'Inverse dynamics, world model and policy are learned from text, for a model that has none yet.',
+    judged: false,
+    data: ['workspace', 'file', 'countdown', 'arithmetic'],
+  },
+  search: {
+    label: 'Better search',
+    detail: 'Learns which actions lead to reward, for the tree search with MCTS-Q.',
+    judged: true,
+    data: ['countdown', 'arithmetic', 'file'],
+  },
+};
+
+/** Rewards that can judge these rows, the usual one first. */
+export function rewardsFor({ kind }: DataChoice): readonly RewardName[] {
+  if (kind === 'countdown') return ['countdown', 'length', 'module'];
+  if (kind === 'arithmetic') return ['numeric', 'exact', 'maths', 'module'];
+  return ['exact', 'numeric', 'maths', 'similarity', 'code', 'length', 'module'];
+}
+
+export const rewardNotes: Readonly<Record<RewardName, string>> = {
+  countdown: 'The expression uses the numbers once and reaches the target.',
+  numeric: 'The last number in the answer equals the column "answer".',
+  exact: 'The answer equals the column "answer".',
+  maths: 'The answer in \\boxed{} equals the column "answer", also in another form.',
+  code: 'The code in the answer parses, type-checks and passes the tests of the column "tests".',
+  similarity: 'The answer resembles the column "answer", character by character.',
+  length: 'The answer has a length between two bounds.',
+  module: 'A file of yours judges: export default function score(input).',
+};
+
+/** A name for the spec's file, without its ending. */
+export const specName = ({ goal, data }: Pick<SpecAnswers, 'goal' | 'data'>): string =>
+  data.kind === 'countdown' || data.kind === 'arithmetic' ? `${data.kind}-${goal}` : goal;
+
+/** Text that a file of a person's own reward begins with, beside a spec that names it. */
+export const rewardFile = 'reward.mjs';
+export const rewardModule = `// Judges one answer. Runs in a process of its own, with your rights.
+// input: { prompt, completion, row, finished, tokens }; return { value } or { noScore: 'why' }.
+export default function score({ completion }) {
+  return { value: completion.trim() === '' ? 0 : 1 };
+}
+`;
+
+/** The spec, with what every setting of it is for. */
+export function specText(answers: SpecAnswers): string {
+  const { goal, model, latent, short = false } = answers;
+  const { label, detail } = goalNotes[goal];
+  const needsActions = !latent && goal !== 'actions' && goal !== 'code';
+  const stages = [
+    ...(needsActions || goal === 'actions' || goal === 'code' ? actionStages(answers) : []),
+    ...(goal === 'answers' ? [reinforceStage(answers)] : []),
+    ...(goal === 'imitate' ? [guideStage(answers)] : []),
+    ...(goal === 'search' ? [qStage(answers)] : []),
+  ];
+  const measures = goal === 'answers' ? 'accuracy, codebook' : goal === 'imitate' ? 'codebook' : 'codebook, marginal';
+  const evaluate =
+    goal === 'search' || short ? [] : ['', '# Measured at the end, on what was held out.', `evaluate: [${measures}]`];
+  return `${[
+    `# ${label}. ${detail}`,
+    '# Run it with the line above the first setting, or: cola train <this file>',
+    '# Hover over a setting for its meaning, its unit and the value of the paper.',
+    `model: ${yaml(model)}`,
+    'device: auto   # the fastest that works here',
+    'seed: 7',
+    '',
+    'stages:',
+    stages.join('\n'),
+    ...evaluate,
+  ].join('\n')}\n`;
+}
+
+function actionStages({ data, goal, latent, short }: SpecAnswers): string[] {
+  const steps = short === true ? 30 : goal === 'code' && latent ? 200 : 400;
+  const first = latent
+    ? '  # Stage 1 goes on from the actions that the model has. The base stays frozen.'
+    : '  # Stage 1: 64 latent actions learn to say what the next token will be. The base stays frozen.';
+  return [
+    `${first}
+  - control:
+      data: ${dataText(data)}
+      steps: ${steps}          # updates; tokens: 2e6 can be given instead
+      batch: 8            # sequences in an update
+      length: 128         # tokens in a sequence`,
+    `  # The policy learns to choose actions without seeing the next token.
+  - clone:
+      data: ${dataText(data)}
+      steps: ${steps}
+      batch: 8
+      length: 128`,
+  ];
+}
+
+function reinforceStage(answers: SpecAnswers): string {
+  const { data, short } = answers;
+  const room = data.kind === 'file' ? 64 : data.kind === 'countdown' ? 24 : 12;
+  return `  # Stage 3: several answers to each prompt are compared; actions that earned more become more likely.
+  - reinforce:
+      prompts: ${dataText(data)}
+      reward: ${rewardText(answers)}
+      steps: ${short === true ? 12 : 40}           # rounds of answers and update
+      batch: ${short === true ? 8 : 16}           # prompts in a round
+      group: 8            # answers a prompt
+      max_new: ${room}         # longest answer, in tokens
+      kl: 0.01            # how strongly the policy is held to where it began${solvedAt(answers)}
+      evaluate_every: ${short === true ? 6 : 10}
+      evaluate_rows: ${short === true ? 16 : 64}   # held-out prompts in a measurement`;
+}
+
+function guideStage({ data }: SpecAnswers): string {
+  return `  # Stage 2: the base learns to answer as in the rows, guided by the policy's actions.
+  - guide:
+      variant: policy     # inverse for varied data
+      data: ${dataText(data)}
+      epochs: 1           # passes over the rows
+      batch: 16
+      max_length: 256     # prompt and response together, in tokens`;
+}
+
+function qStage(answers: SpecAnswers): string {
+  return `  # What reward can be expected after each action, learned from answers of the policy.
+  - q:
+      prompts: ${dataText(answers.data)}
+      reward: ${rewardText(answers)}
+      steps: 50
+      batch: 16           # prompts in a round
+      group: 8            # answers a prompt
+      max_new: ${answers.data.kind === 'file' ? 64 : 24}`;
+}
+
+/** A right answer in the right form earns more than 1. */
+function solvedAt({ reward }: SpecAnswers): string {
+  return reward === 'countdown' ? '\n      solved_at: 2        # form and result are right' : '';
+}
+
+function dataText(data: DataChoice): string {
+  switch (data.kind) {
+    case 'countdown':
+      return '{ task: countdown, format: compact }';
+    case 'arithmetic':
+      return '{ task: arithmetic }';
+    case 'file':
+      return yaml(data.path);
+    case 'workspace':
+      return `{ workspace: ., globs: [${data.globs.map((glob) => JSON.stringify(glob)).join(', ')}] }`;
+  }
+}
+
+function rewardText({ reward, data }: SpecAnswers): string {
+  switch (reward) {
+    case null:
+      return 'exact';
+    case 'countdown':
+      return data.kind === 'countdown' ? '{ countdown: { form: compact } }' : 'countdown';
+    case 'length':
+      return '{ length: { min: 4, max: 40 } }   # in tokens';
+    case 'module':
+      return `{ module: { path: ./${rewardFile} } }`;
+    default:
+      return reward;
+  }
+}
+
+/** A plain word where YAML takes it for one. */
+const yaml = (text: string): string =>
+  /^[A-Za-z./][\w./:@-]*$/.test(text) && !/:$/.test(text) ? text : JSON.stringify(text);

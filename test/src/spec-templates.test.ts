@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createReward } from '../../server/rewards/registry.ts';
+import { parseSpec } from '../../server/spec/document.ts';
+import {
+  type DataChoice,
+  goalNotes,
+  goals,
+  rewardFile,
+  rewardModule,
+  rewardsFor,
+  type SpecAnswers,
+  specName,
+  specText,
+} from '../../src/spec-templates.ts';
+
+const choices: Readonly<Record<DataChoice['kind'], DataChoice>> = {
+  countdown: { kind: 'countdown' },
+  arithmetic: { kind: 'arithmetic' },
+  file: { kind: 'file', path: './my data: 1.jsonl' },
+  workspace: { kind: 'workspace', globs: ['**/*.ts', '**/*.md'] },
+};
+
+/** Every combination that the questions can lead to. */
+const all: SpecAnswers[] = goals.flatMap((goal) =>
+  goalNotes[goal].data.flatMap((kind) => {
+    const data = choices[kind];
+    const rewards = goalNotes[goal].judged ? rewardsFor(data) : [null];
+    return rewards.flatMap((reward) =>
+      [true, false].flatMap((latent) =>
+        [true, false].map((short) => ({ goal, data, reward, latent, short, model: 'builtin:nano' })),
+      ),
+    );
+  }),
+);
+
+describe('specs that CoLA: Train… writes', () => {
+  it('have no problem, whatever was answered', () => {
+    assert.ok(all.length > 60);
+    for (const answers of all) {
+      const text = specText(answers);
+      assert.deepEqual(parseSpec(text, 'x').problems, [], `${JSON.stringify(answers)}\n${text}`);
+    }
+  });
+
+  it('learn from the data and are judged by the reward that were chosen', () => {
+    for (const answers of all) {
+      const { spec } = parseSpec(specText(answers), 'x');
+      const last = spec?.stages.at(-1);
+      assert.ok(last !== undefined);
+      const data = 'prompts' in last.settings ? last.settings.prompts : last.settings.data;
+      const { kind } = answers.data;
+      if (kind === 'file') assert.equal(data, answers.data.path);
+      else if (kind === 'workspace') assert.deepEqual(data, { workspace: '.', globs: answers.data.globs });
+      else assert.equal((data as { task: string }).task, kind);
+      if (answers.reward === null) continue;
+      const reward = 'reward' in last.settings ? last.settings.reward : undefined;
+      assert.equal(typeof reward === 'string' ? reward : Object.keys(reward ?? {})[0], answers.reward);
+    }
+  });
+
+  it('give latent actions to a model that has none before they use them', () => {
+    for (const answers of all) {
+      const names = parseSpec(specText(answers), 'x').spec?.stages.map(({ name }) => name) ?? [];
+      if (!answers.latent) assert.deepEqual(names.slice(0, 2), ['control', 'clone']);
+      if (answers.latent && answers.goal === 'answers') assert.deepEqual(names, ['reinforce']);
+    }
+  });
+
+  it('explain themselves, and are named after what they do', () => {
+    for (const answers of all) assert.match(specText(answers), /^# .+\n# Run it/);
+    assert.equal(specName({ goal: 'answers', data: { kind: 'countdown' } }), 'countdown-answers');
+    assert.equal(specName({ goal: 'code', data: choices.workspace }), 'code');
+  });
+
+  it('keep a model in a folder with blanks as it is', () => {
+    const answers: SpecAnswers = { ...all[0], model: '/home/a b/model: "x"' };
+    assert.equal(parseSpec(specText(answers), 'x').spec?.model, answers.model);
+  });
+
+  it("come with a reward of one's own that works as it stands", async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'cola-reward-'));
+    await writeFile(join(folder, rewardFile), rewardModule);
+    assert.ok(existsSync(join(folder, rewardFile)));
+    const reward = await createReward({ module: { path: `./${rewardFile}`, timeLimitMs: 60_000 } }, folder);
+    try {
+      const input = { prompt: 'a', row: {}, finished: true, tokens: 1 };
+      const good = await reward.score({ ...input, completion: 'b' });
+      const empty = await reward.score({ ...input, completion: ' ' });
+      assert.deepEqual(
+        [good, empty].map((result) => ('value' in result ? result.value : result.noScore)),
+        [1, 0],
+      );
+    } finally {
+      await reward.close();
+      await rm(folder, { recursive: true });
+    }
+  });
+});

@@ -1,5 +1,6 @@
 /** `npm run bench [-- NAME...] [--json]`: measures, as ratios taken in one run. */
 import { decodeBench } from './decode.ts';
+import { editorBench } from './editor.ts';
 import { type Measure, table } from './measure.ts';
 import { memoryBench, printPeak } from './memory.ts';
 import { overheadBench } from './overhead.ts';
@@ -8,7 +9,7 @@ import { reinforceBench } from './reinforce.ts';
 import { searchBench } from './search.ts';
 import { trainStepBench } from './train-step.ts';
 
-const benches = [overheadBench, trainStepBench, memoryBench, decodeBench, reinforceBench, searchBench];
+const benches = [overheadBench, trainStepBench, memoryBench, decodeBench, reinforceBench, searchBench, editorBench];
 
 const args = process.argv.slice(2);
 if (args[0] === '--peak') {

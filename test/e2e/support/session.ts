@@ -6,18 +6,17 @@
  * A test file says `const session = vscode({ ... })` in its `describe` and uses `session.workbench` in its tests. Tests wait
  * for what they need with Playwright's locators or `eventually`, never for a time to pass.
  */
-import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { type BrowserContext, chromium } from 'playwright-core';
+import { root } from '../../../scripts/bundles.mjs';
 import { bringEditor, type Editor } from '../../../scripts/vscode/editor.ts';
 import { makeProfile, type Profile } from '../../../scripts/vscode/profile.ts';
 import { EditorServer, installExtension } from '../../../scripts/vscode/server.ts';
 import { wait } from './patience.ts';
 import { Workbench } from './workbench.ts';
 
-const root = fileURLToPath(new URL('../../..', import.meta.url));
 const evidence = join(root, '.cache/e2e');
 
 export const vsix = join(root, `dist/packages/cola-studio-${process.platform}-${process.arch}.vsix`);
@@ -42,16 +41,19 @@ const settings = {
   'workbench.reduceMotion': 'on',
 };
 
-interface Installed {
+export interface Installed {
   readonly editor: Editor;
   readonly extensions: string;
+  /** Folder of the installed extension. */
+  readonly extension: string;
+  /** A folder that is gone after the tests. */
   readonly scratch: string;
 }
 
 let installed: Promise<Installed> | undefined;
 
 /** The extension is installed once and serves all sessions of the process. */
-function install(): Promise<Installed> {
+export function install(): Promise<Installed> {
   installed ??= (async () => {
     if (!existsSync(vsix)) throw new Error(`There is no ${vsix}: run npm run package.`);
     const editor = await bringEditor(console.log);
@@ -59,7 +61,10 @@ function install(): Promise<Installed> {
     process.on('exit', () => rmSync(scratch, { recursive: true, force: true }));
     const profile = makeProfile(join(scratch, 'install'), {});
     installExtension(editor, profile, vsix);
-    return { editor, extensions: profile.extensions, scratch };
+    const { extensions } = profile;
+    const name = readdirSync(extensions).find((entry) => entry.startsWith('cola-studio.'));
+    if (name === undefined) throw new Error(`${vsix} is not in ${extensions}`);
+    return { editor, extensions, extension: join(extensions, name), scratch };
   })();
   return installed;
 }
@@ -72,6 +77,8 @@ const chromiumSwitches = [
 export class Session {
   private constructor(
     readonly profile: Profile,
+    /** Folder of the installed extension. */
+    readonly extension: string,
     /** The folder that is open. */
     readonly folder: string,
     readonly server: EditorServer,
@@ -80,7 +87,7 @@ export class Session {
   ) {}
 
   static async open(options: SessionOptions = {}): Promise<Session> {
-    const { editor, extensions, scratch } = await install();
+    const { editor, extensions, extension, scratch } = await install();
     const profile = makeProfile(
       mkdtempSync(join(scratch, 'session-')),
       { ...settings, ...options.settings },
@@ -105,7 +112,7 @@ export class Session {
       await browser.grantPermissions(['clipboard-read', 'clipboard-write']);
       const page = browser.pages()[0] ?? (await browser.newPage());
       page.setDefaultTimeout(wait(60));
-      const session = new Session(profile, folder, server, browser, new Workbench(page));
+      const session = new Session(profile, extension, folder, server, browser, new Workbench(page));
       await session.workbench.open(server.address(folder));
       return session;
     } catch (error) {
@@ -116,11 +123,6 @@ export class Session {
 
   get page() {
     return this.workbench.page;
-  }
-
-  /** Folder of the installed extension. */
-  get extension(): string {
-    return join(this.profile.extensions, 'cola-studio.cola-studio-0.1.0');
   }
 
   /** Keeps what there is to see of a failure. */

@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { eventually } from './support/eventually.ts';
+import { processesOf } from './support/processes.ts';
+import { vscode } from './support/session.ts';
+
+/** Many short steps of the model in the box. */
+const spec = `model: builtin:nano
+seed: 7
+stages:
+  - reinforce:
+      prompts: { task: countdown, format: compact }
+      reward: { countdown: { form: compact } }
+      steps: 100000
+      batch: 2
+      group: 2
+      max_new: 4
+      evaluate_rows: 2
+      evaluate_samples: 1
+      evaluate_every: 1000
+      checkpoint_every: 2
+`;
+
+describe('a training run in VS Code', () => {
+  const session = vscode({ files: { 'short.cola.yaml': spec } });
+
+  const run = () => join(session.folder, '.cola/runs/short-1');
+
+  /** Steps of the run's metrics on the disk, in their order. */
+  function steps(): number[] {
+    const file = join(run(), 'metrics.jsonl');
+    if (!existsSync(file)) return [];
+    const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
+    return lines.map((line) => JSON.parse(line).step).filter((step) => typeof step === 'number');
+  }
+  const last = () => steps().at(-1) ?? 0;
+  const reaches = (step: number) =>
+    eventually(`the run reaches step ${step}`, () => assert.ok(last() >= step, `it is at step ${last()}`), 120);
+  const status = () => session.workbench.statusItem('cola.status');
+
+  it('is started from the palette, and the status bar counts its steps', async () => {
+    await session.workbench.openFile('short.cola.yaml');
+    await session.workbench.command('CoLA: Run Spec');
+    await status()
+      .filter({ hasText: /step [1-9]\d*\/100000/ })
+      .waitFor();
+    await reaches(3);
+  });
+
+  it('stands still while it is paused, and goes on', async () => {
+    await session.workbench.command('CoLA: Pause Run');
+    await status().filter({ hasText: 'paused' }).waitFor();
+    await session.workbench.command('CoLA: Resume Run…');
+    await session.workbench.pick('short-1').click();
+    await status()
+      .filter({ hasText: /step \d+/ })
+      .filter({ hasNotText: 'paused' })
+      .waitFor();
+    await reaches(last() + 3);
+  });
+
+  it('goes on from its latest checkpoint after kill -9 of the engine', async () => {
+    const script = join(session.extension, 'dist/engine.js');
+    const [engine, ...others] = processesOf(script);
+    assert.deepEqual(others, []);
+    const before = last();
+    process.kill(engine, 'SIGKILL');
+    await eventually('another engine is there', () => {
+      const [another] = processesOf(script);
+      assert.ok(another !== undefined && another !== engine);
+    });
+    await reaches(before + 3);
+    assert.deepEqual(
+      steps(),
+      Array.from({ length: steps().length }, (_, i) => i + 1),
+      'no step is missing, and none is written twice',
+    );
+    await session.workbench.notification('engine').waitFor();
+  });
+
+  it('is listed in the side bar, and saved when it is stopped', async () => {
+    await session.workbench.openSideBar();
+    await session.workbench.treeItem(/^short-1/).waitFor();
+    await session.workbench.command('CoLA: Stop Run');
+    await session.workbench.notification(/short-1: saved at step \d+, resume any time/).waitFor();
+    await status().filter({ hasNotText: 'step' }).waitFor();
+    const stopped = last();
+    assert.ok(existsSync(join(run(), 'checkpoints')));
+    await session.workbench.command('CoLA: Resume Run…');
+    await session.workbench.pick('short-1').click();
+    await reaches(stopped + 1);
+  });
+
+  it('is found again when the window is loaded anew', async () => {
+    const before = last();
+    await session.workbench.reload();
+    await session.workbench.openSideBar();
+    await session.workbench.treeItem(/^short-1/).waitFor();
+    await eventually('the run can be resumed or goes on', async () => {
+      if (last() > before) return;
+      await session.workbench.command('CoLA: Resume Run…');
+      await session.workbench.pick('short-1').click();
+      throw new Error(`still at step ${last()}`);
+    });
+  });
+});

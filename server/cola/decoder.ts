@@ -22,6 +22,8 @@ export const forced = 1e6;
 export interface StepParts {
   /** h of every new token, `[B,T,d]`: what the policy update trains on. */
   readonly hidden?: boolean;
+  /** h of the last token of each row, `[B,d]`. */
+  readonly state?: boolean;
   /** V of the last state, from the value head. */
   readonly value?: boolean;
   /** Q(s, .) of the last state `[B,N]`. */
@@ -58,6 +60,7 @@ export function fusedStep(config: ModelConfig, cola: ColaConfig, parts: StepPart
         policy_logits: logits,
       };
       if (parts.hidden === true) outputs.hidden = h;
+      if (parts.state === true) outputs.state = state;
       if (parts.value === true) outputs.value = stateValue(graph, config, trunk);
       if (parts.preview === true) Object.assign(outputs, preview(graph, config, cola, state));
       if (parts.q === true) {

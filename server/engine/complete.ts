@@ -14,13 +14,9 @@ import type {
 import { choiceOf, continueRows, type Ending, Row } from './continuation.ts';
 import { engineErrors } from './errors.ts';
 import type { LoadedModel } from './loaded-model.ts';
-import type { Ahead } from './prefix-cache.ts';
 import { promptTokens } from './prompt.ts';
 import type { Job } from './scheduler.ts';
 import { endOfBlock, endOfLine } from './stop.ts';
-
-/** Rows of a preview that go on together. */
-const previewRows = 16;
 
 /** Actions that come first, whatever the policy says. */
 function forcedActions(control: ActionControl): readonly number[] {
@@ -33,14 +29,10 @@ function checkActions(actions: readonly number[], codes: number): void {
   if (strange !== undefined) throw colaErrors.action(strange, codes);
 }
 
+/** What the policy says at one place, and where each code leads. */
 interface Outlook {
   readonly logits: Float32Array;
   readonly nextTokens: Int32Array;
-}
-
-function outlookOf({ result }: Ahead): Outlook {
-  if (result.nextTokens === undefined) throw new Error('the step gives no preview');
-  return { logits: result.policyLogits, nextTokens: result.nextTokens };
 }
 
 /** Codes by probability, the lowest first among equals. */
@@ -78,15 +70,24 @@ export async function* complete(
   const tokens = tokensAt(model, params, maxTokens);
   const lease = yield* model.prefix.take(signal);
   try {
-    const ahead = yield* model.prefix.read(tokens, signal);
+    const room = tokens.length + alternatives * maxTokens;
+    const { ahead, reused } = yield* model.prefix.read(tokens, room, signal);
     const stem = new Row(model, ending);
-    const outlook = yield* readActions(model, stem, tokens, outlookOf(ahead), first, signal);
-    const rows = stem.finish === undefined ? branch(model, stem, outlook, alternatives, banned) : [stem];
-    const generated = yield* continueRows(model, rows, banned, tokens.length + maxTokens, lease, signal);
+    let rows: Row[];
+    if (control.mode === 'free' && alternatives === 1 && !model.endIds.has(ahead.token)) {
+      // The run that read the text has chosen already; where the other codes lead need not be known.
+      stem.push(ahead.token, choiceOf(ahead.policyLogits, ahead.action, banned));
+      rows = [stem];
+    } else {
+      const at = { logits: ahead.policyLogits, nextTokens: await model.prefix.nextTokens() };
+      const outlook = yield* readActions(model, stem, tokens, at, first, room, signal);
+      rows = stem.finish === undefined ? branch(model, stem, outlook, alternatives, banned) : [stem];
+    }
+    const generated = yield* continueRows(model, rows, banned, signal);
     return {
       alternatives: distinct(rows).map((row) => row.result()),
       promptTokens: tokens.length,
-      reusedTokens: ahead.reused,
+      reusedTokens: reused,
       milliseconds: performance.now() - started,
       generated: generated + rows.length,
     };
@@ -102,6 +103,7 @@ async function* readActions(
   tokens: readonly number[],
   outlook: Outlook,
   actions: readonly number[],
+  room: number,
   signal: AbortSignal,
 ): Job<Outlook> {
   let at = outlook;
@@ -113,7 +115,8 @@ async function* readActions(
     read.push(token);
     yield;
     signal.throwIfAborted();
-    at = outlookOf(yield* model.prefix.read(read, signal));
+    const { ahead } = yield* model.prefix.read(read, room, signal);
+    at = { logits: ahead.policyLogits, nextTokens: await model.prefix.nextTokens() };
   }
   return at;
 }
@@ -160,9 +163,13 @@ export async function* previewActions(
 ): Job<{ codes: CodePreview[] }> {
   const tokens = tokensAt(model, params, params.tokens);
   const ending: Ending = { maxTokens: params.tokens, cut: endOfLine };
-  let lease = yield* model.prefix.take(signal);
+  const lease = yield* model.prefix.take(signal);
   try {
-    const { logits, nextTokens } = outlookOf(yield* model.prefix.read(tokens, signal));
+    const branches = Math.min(params.extended, model.cola.config.numCodes);
+    const room = tokens.length + branches * params.tokens;
+    const { ahead } = yield* model.prefix.read(tokens, room, signal);
+    const logits = ahead.policyLogits;
+    const nextTokens = await model.prefix.nextTokens();
     const codes = ranked(logits, new Set());
     const p = probabilities(logits, 0, logits.length);
     // After the token, it is the same which action it came from.
@@ -175,15 +182,7 @@ export async function* previewActions(
       rows.set(token, row);
       if (i < params.extended) extended.set(token, row);
     }
-    const going = [...extended.values()];
-    for (let at = 0; at < going.length; at += previewRows) {
-      if (at > 0) {
-        lease = yield* model.prefix.take(signal);
-        yield* model.prefix.read(tokens, signal);
-      }
-      const some = going.slice(at, at + previewRows);
-      yield* continueRows(model, some, new Set(), tokens.length + params.tokens, lease, signal);
-    }
+    yield* continueRows(model, [...extended.values()], new Set(), signal);
     const previews = codes.map((action) => ({
       action,
       label: model.labels[action],

@@ -1,10 +1,10 @@
 /** Several texts that go on from the same place, in lockstep: one row each, chosen by the policy. */
-import { forced, type StepResult } from '../cola/decoder.ts';
+import { forced } from '../cola/decoder.ts';
 import { argmaxOf, probabilities } from '../model/sampling.ts';
 import { StreamDecoder } from '../model/tokenizer.ts';
 import type { ActionToken, Alternative } from '../protocol/completion.ts';
+import { branchesAtOnce } from './branch-reader.ts';
 import type { LoadedModel } from './loaded-model.ts';
-import type { Lease } from './prefix-cache.ts';
 import type { Job } from './scheduler.ts';
 import type { Cut } from './stop.ts';
 
@@ -26,11 +26,6 @@ export function choiceOf(logits: Float32Array, action: number, banned: ReadonlyS
     probability: p[action],
     runnerUp: alone ? null : { action: second, probability: p[second] },
   };
-}
-
-/** Row b of `[B,N]`. */
-export function rowOf({ policyLogits }: Pick<StepResult, 'policyLogits'>, row: number, codes: number): Float32Array {
-  return policyLogits.slice(row * codes, (row + 1) * codes);
 }
 
 /** Rules of where a text ends. */
@@ -110,52 +105,41 @@ export class Row {
   }
 }
 
-/** Batches are padded to powers of two, so that few programs are compiled. */
-export function paddedRows(rows: number): number {
-  let padded = 1;
-  while (padded < rows) padded *= 2;
-  return padded;
-}
-
 /**
- * Goes on with rows that each have read nothing but one token behind the prefix cache, until all have ended.
+ * Goes on with rows that each have chosen one token or more behind the text in the prefix cache, and read all but the last
+ * in that text, until all have ended. The cache must not be read by others meanwhile.
  *
- * @param lease on the prefix cache; given back once the rows have copied it
  * @returns tokens that were generated
  */
 export async function* continueRows(
   model: LoadedModel,
   rows: readonly Row[],
   banned: ReadonlySet<number>,
-  room: number,
-  lease: Lease,
   signal: AbortSignal,
 ): Job<number> {
-  if (rows.every(({ finish }) => finish !== undefined)) return 0;
-  const { tail } = model;
-  const codes = tail.numCodes;
-  const batch = paddedRows(rows.length);
-  const bias = new Float32Array(batch * codes);
-  for (const code of banned) for (let b = 0; b < batch; b++) bias[b * codes + code] = -forced;
-  const from = model.prefix.current;
-  const cache = await tail.select(from, new Array<number>(batch).fill(0), room);
+  const { reader, length } = model.prefix;
+  const bias = new Float32Array(model.cola.config.numCodes);
+  for (const code of banned) bias[code] = -forced;
+  const slots = new Map<Row, number[]>(rows.map((row) => [row, []]));
+  let free = length;
   let generated = 0;
-  try {
-    // The prefix is copied: others may read on there.
-    lease.release();
-    while (rows.some(({ finish }) => finish === undefined)) {
+  for (;;) {
+    const going = rows.filter(({ finish }) => finish === undefined);
+    if (going.length === 0) return generated;
+    for (let at = 0; at < going.length; at += branchesAtOnce) {
       yield;
       signal.throwIfAborted();
-      const tokens = Array.from({ length: batch }, (_, b) => [rows[Math.min(b, rows.length - 1)].last]);
-      const result = await tail.step(cache, tokens, bias);
-      for (const [b, row] of rows.entries()) {
-        if (row.finish !== undefined) continue;
-        row.push(result.token[b], choiceOf(rowOf(result, b, codes), result.action[b], banned));
+      const some = going.slice(at, at + branchesAtOnce).map((row) => {
+        const own = slots.get(row) ?? [];
+        own.push(free++);
+        return { row, id: row.last, position: length + own.length - 1, slots: own };
+      });
+      const ahead = await reader.step(length, some, bias);
+      for (const [i, { row }] of some.entries()) {
+        const { token, action, policyLogits } = ahead[i];
+        row.push(token, choiceOf(policyLogits, action, banned));
         generated++;
       }
     }
-  } finally {
-    cache.dispose();
   }
-  return generated;
 }

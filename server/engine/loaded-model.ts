@@ -1,14 +1,13 @@
 /** The model that completes: its weights, a device, the steps it decodes with, and the text it has read. */
 import { readLabels, readUsage } from '../cola/actions-file.ts';
-import { Decoder } from '../cola/decoder.ts';
 import { ColaModel } from '../cola/model.ts';
 import { type Attempt, type Device, openDevice } from '../device/device.ts';
 import type { State } from '../device/program.ts';
 import { uploadWeights } from '../model/language-model.ts';
 import type { Tokenizer } from '../model/tokenizer.ts';
 import type { ModelInfo } from '../protocol/model.ts';
+import { BranchReader } from './branch-reader.ts';
 import { engineErrors } from './errors.ts';
-
 import { Locator } from './locate.ts';
 import { PrefixCache } from './prefix-cache.ts';
 import { type FillMarks, fillMarks } from './prompt.ts';
@@ -17,6 +16,13 @@ import { type FillMarks, fillMarks } from './prompt.ts';
 const compiledBytes = 256e6;
 /** Longest text the model is asked to read, in tokens. */
 const longestContext = 2048;
+
+/** Slots for alternatives behind the text: eight of 48 tokens. For more there is more room once it is asked for. */
+const branchRoom = 8 * 48;
+
+function contextOf(cola: ColaModel): number {
+  return Math.min(cola.base.config.maxPositionEmbeddings, longestContext);
+}
 
 export interface LoadOptions {
   readonly folder: string;
@@ -35,10 +41,6 @@ export class LoadedModel {
     readonly tokenizer: Tokenizer,
     readonly labels: readonly (string | null)[],
     readonly marks: FillMarks | undefined,
-    /** Reads a single text, and says for every code which token it leads to. */
-    readonly head: Decoder,
-    /** Goes on with several texts at once. */
-    readonly tail: Decoder,
     readonly prefix: PrefixCache,
     /** Weights that are inputs of programs; undefined where they are compiled in. */
     readonly live: State | undefined,
@@ -57,9 +59,9 @@ export class LoadedModel {
     for (const values of cola.allWeights.values()) bytes += values.byteLength;
     const tensors = [...cola.base.tensors, ...cola.tensors];
     const live = bytes > compiledBytes ? await uploadWeights(device, cola.allWeights, tensors) : undefined;
-    const options = live === undefined ? {} : { live: [live] };
-    const head = new Decoder(device, cola, { ...options, parts: { preview: true } });
-    const tail = new Decoder(device, cola, options);
+    const context = contextOf(cola);
+    const reader = new BranchReader(device, cola, context + branchRoom, live === undefined ? [] : [live]);
+    await reader.prepare();
     const labels = readLabels(folder, cola.config.numCodes);
     return new LoadedModel(
       cola,
@@ -67,9 +69,7 @@ export class LoadedModel {
       tokenizer,
       labels,
       fillMarks(tokenizer),
-      head,
-      tail,
-      new PrefixCache(head),
+      new PrefixCache(reader),
       live,
       attempts,
     );
@@ -77,7 +77,7 @@ export class LoadedModel {
 
   /** Longest sequence it is used for, in tokens. */
   get context(): number {
-    return Math.min(this.cola.base.config.maxPositionEmbeddings, longestContext);
+    return contextOf(this.cola);
   }
 
   get info(): ModelInfo {
@@ -111,10 +111,8 @@ export class LoadedModel {
   async release(): Promise<void> {
     this.users--;
     if (this.users > 0) return;
-    this.prefix.dispose();
+    await this.prefix.dispose();
     await this.locator.dispose();
-    await this.head.dispose();
-    await this.tail.dispose();
     this.live?.dispose();
     await this.device.dispose();
   }

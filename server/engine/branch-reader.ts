@@ -1,0 +1,281 @@
+/**
+ * Reads a text, and several texts that go on from it, with one key-value cache of one row. A branch is a few slots behind
+ * the text and a line of the mask that shows it these and the text alone. So nothing is copied to branch, keys and values
+ * of the text are read once a step and not once a branch, and the programs that read the text are those that go on.
+ */
+import { fusedStep } from '../cola/decoder.ts';
+import type { ColaModel } from '../cola/model.ts';
+import { worldModelAll } from '../cola/modules.ts';
+import type { Device } from '../device/device.ts';
+import { type Program, State } from '../device/program.ts';
+import * as ops from '../graph/ops.ts';
+import { Graph } from '../graph/tensor.ts';
+import { type AttentionContext, masked, rotaryTables } from '../model/block.ts';
+
+/** Tokens of one run: texts are read in pieces of these lengths. */
+const lengths = [1, 8, 32, 128] as const;
+/** So many branches go on in one run. Up to here every token of a run says what comes next, above only the last. */
+export const branchesAtOnce = 8;
+/** Tokens of a text between two turns of the scheduler. */
+export const chunk = lengths[lengths.length - 1];
+
+const cacheName = (kind: 'keys' | 'values', block: number) => `${kind}.${block}`;
+
+/** A token to read, and what it sees. */
+export interface BranchToken {
+  readonly id: number;
+  /** Its index in its own text. */
+  readonly position: number;
+  /** Slots behind the text that hold the branch so far; the last is for this token. */
+  readonly slots: readonly number[];
+}
+
+/** What the policy says behind a token, and the most likely choice. */
+export interface Ahead {
+  /** `[N]`. */
+  readonly policyLogits: Float32Array;
+  readonly action: number;
+  readonly token: number;
+  /** h `[d]`. */
+  readonly state: Float32Array;
+}
+
+export class BranchReader {
+  private readonly programs = new Map<number, Promise<Program>>();
+  private outlook: Promise<Program> | undefined;
+  private cache: State | undefined;
+  private size: number;
+  private readonly frozen: ReadonlyMap<string, Float32Array>;
+  private readonly blocks: number;
+
+  /**
+   * @param slots tokens there is room for, of the text and all branches together
+   * @param live where weights are that are not compiled in
+   */
+  constructor(
+    private readonly device: Device,
+    private readonly model: ColaModel,
+    slots: number,
+    private readonly live: readonly State[],
+  ) {
+    this.size = capacityFor(slots);
+    this.frozen = new Map([...model.allWeights].filter(([name]) => !live.some((state) => state.has(name))));
+    this.blocks = model.base.config.layers + model.config.policyLayers;
+  }
+
+  /** Slots that can hold tokens; one more takes the padding. */
+  get room(): number {
+    return this.size - 1;
+  }
+
+  /** Makes room. @returns whether what was read is lost by that */
+  async grow(slots: number): Promise<boolean> {
+    if (slots <= this.room) return false;
+    this.cache?.dispose();
+    this.cache = undefined;
+    this.size = capacityFor(slots);
+    const before = [...this.programs.values()];
+    this.programs.clear();
+    for (const program of before) await (await program).dispose();
+    return true;
+  }
+
+  /** Compiles everything, so that nobody waits for it later. */
+  async prepare(): Promise<void> {
+    await Promise.all([...lengths.map((length) => this.program(length)), this.preview()]);
+  }
+
+  /**
+   * Reads tokens of the text behind the first `from`, which were read before.
+   *
+   * @param ids at least one, and `chunk` at most
+   * @returns what lies ahead of the last
+   */
+  async read(ids: readonly number[], from: number): Promise<Ahead> {
+    const length = lengths.find((n) => n >= ids.length);
+    if (length === undefined) throw new Error(`${ids.length} tokens are too many for one run`);
+    const input = this.input(length);
+    for (const [t, id] of ids.entries()) input.put(t, id, from + t, from + t, from + t + 1, []);
+    const last = ids.length - 1;
+    const ahead = await this.run(input, length <= branchesAtOnce ? undefined : last);
+    return ahead[length <= branchesAtOnce ? last : 0];
+  }
+
+  /**
+   * Goes one token further in some branches of a text of `length` tokens.
+   *
+   * @param branches `branchesAtOnce` at most
+   * @param bias added to the policy's logits before it chooses, `[N]`
+   * @returns what lies ahead of each
+   */
+  async step(length: number, branches: readonly BranchToken[], bias?: Float32Array): Promise<Ahead[]> {
+    const wide = branches.length === 1 ? 1 : branchesAtOnce;
+    if (branches.length > wide) throw new Error(`${branches.length} branches are too many for one run`);
+    const input = this.input(wide);
+    for (const [t, { id, position, slots }] of branches.entries()) {
+      input.put(t, id, position, slots[slots.length - 1], length, slots);
+    }
+    return (await this.run(input, undefined, bias)).slice(0, branches.length);
+  }
+
+  /** For every code the token it leads to from a state, `[N]`. */
+  async nextTokens(state: Float32Array): Promise<Int32Array> {
+    const { next_tokens } = await (await this.preview()).run({ state }, { states: this.live });
+    const tokens = await next_tokens.readInts();
+    next_tokens.release();
+    return tokens;
+  }
+
+  async dispose(): Promise<void> {
+    this.cache?.dispose();
+    this.cache = undefined;
+    const programs = [...this.programs.values(), ...(this.outlook === undefined ? [] : [this.outlook])];
+    this.programs.clear();
+    this.outlook = undefined;
+    for (const program of programs) await (await program).dispose();
+  }
+
+  /** The inputs of a run of `length` tokens, all of them padding yet. */
+  private input(length: number): RunInput {
+    return new RunInput(length, this.size, this.model.base.config.kvHeads);
+  }
+
+  private async run(input: RunInput, last: number | undefined, bias?: Float32Array): Promise<Ahead[]> {
+    const { numCodes } = this.model.config;
+    const { hiddenSize } = this.model.base.config;
+    const rows = last === undefined ? input.length : 1;
+    const biases = new Float32Array(rows * numCodes);
+    if (bias !== undefined) for (let r = 0; r < rows; r++) biases.set(bias, r * numCodes);
+    this.cache ??= await this.empty();
+    const program = await this.program(input.length);
+    const out = await program.run(
+      {
+        ids: input.ids,
+        positions: input.positions,
+        slots: input.slots,
+        mask: input.mask,
+        last: last === undefined ? Int32Array.from({ length: rows }, (_, r) => r) : Int32Array.of(last),
+        action_bias: biases,
+        temperature: Float32Array.of(1),
+      },
+      { states: [this.cache, ...this.live] },
+    );
+    const action = await out.action.readInts();
+    const token = await out.token.readInts();
+    const logits = await out.policy_logits.readFloats();
+    const states = await out.state.readFloats();
+    const ahead = Array.from({ length: rows }, (_, r) => ({
+      action: action[r],
+      token: token[r],
+      policyLogits: logits.slice(r * numCodes, (r + 1) * numCodes),
+      state: states.slice(r * hiddenSize, (r + 1) * hiddenSize),
+    }));
+    for (const buffer of Object.values(out)) buffer.release();
+    return ahead;
+  }
+
+  private get cacheShape(): number[] {
+    const { kvHeads, headDim } = this.model.base.config;
+    return [1, kvHeads, this.size, headDim];
+  }
+
+  private async empty(): Promise<State> {
+    const shape = this.cacheShape;
+    const values = new Float32Array(shape.reduce((n, d) => n * d, 1));
+    const state = new State();
+    for (let i = 0; i < this.blocks; i++) {
+      for (const kind of ['keys', 'values'] as const) {
+        state.set(cacheName(kind, i), await this.device.upload(values.slice(), 'float32', shape));
+      }
+    }
+    return state;
+  }
+
+  private program(length: number): Promise<Program> {
+    const program = this.programs.get(length) ?? this.compile(length);
+    this.programs.set(length, program);
+    return program;
+  }
+
+  private compile(length: number): Promise<Program> {
+    const { config } = this.model.base;
+    const graph = new Graph();
+    const caches = Array.from({ length: this.blocks }, (_, i) => ({
+      keys: graph.input(cacheName('keys', i), 'float32', this.cacheShape),
+      values: graph.input(cacheName('values', i), 'float32', this.cacheShape),
+    }));
+    const context: AttentionContext = {
+      ...rotaryTables(graph, config, this.size),
+      positions: graph.input('positions', 'int64', [1, length]),
+      mask: graph.input('mask', 'float32', [1, 1, length, this.size]),
+      slots: graph.input('slots', 'int64', [1, config.kvHeads, length, 3]),
+    };
+    const ids = graph.input('ids', 'int32', [1, length]);
+    const last = graph.input('last', 'int32', [length <= branchesAtOnce ? length : 1]);
+    const built = fusedStep(config, this.model.config, { state: true }).build(graph, { ids, context, caches, last });
+    const outputs = { ...built.outputs };
+    const carried: string[] = [];
+    for (const [i, cache] of built.caches.entries()) {
+      for (const kind of ['keys', 'values'] as const) {
+        outputs[cacheName(kind, i)] = cache[kind];
+        carried.push(cacheName(kind, i));
+      }
+    }
+    return this.device.compile(outputs, { carried, frozen: this.frozen });
+  }
+
+  private preview(): Promise<Program> {
+    if (this.outlook === undefined) {
+      const { config } = this.model.base;
+      const graph = new Graph();
+      const state = graph.input('state', 'float32', [1, config.hiddenSize]);
+      const tokens = ops.argmax(worldModelAll(graph, config, this.model.config, state));
+      this.outlook = this.device.compile({ next_tokens: tokens }, { frozen: this.frozen });
+    }
+    return this.outlook;
+  }
+}
+
+/** Slots in steps of 128, with one for padding. */
+function capacityFor(slots: number): number {
+  return Math.ceil((slots + 1) / 128) * 128;
+}
+
+/** What a run is given: all tokens are padding until they are put. */
+class RunInput {
+  readonly ids: Int32Array;
+  readonly positions: BigInt64Array;
+  readonly slots: BigInt64Array;
+  readonly mask: Float32Array;
+
+  constructor(
+    readonly length: number,
+    private readonly capacity: number,
+    private readonly kvHeads: number,
+  ) {
+    this.ids = new Int32Array(length);
+    this.positions = new BigInt64Array(length);
+    this.slots = new BigInt64Array(kvHeads * length * 3);
+    this.mask = new Float32Array(length * capacity).fill(masked);
+    for (let t = 0; t < length; t++) this.place(t, capacity - 1);
+  }
+
+  /** @param seen it sees the first so many slots, and `own` */
+  put(t: number, id: number, position: number, slot: number, seen: number, own: readonly number[]): void {
+    const line = t * this.capacity;
+    this.ids[t] = id;
+    this.positions[t] = BigInt(position);
+    this.place(t, slot);
+    this.mask.fill(0, line, line + seen);
+    for (const s of own) this.mask[line + s] = 0;
+  }
+
+  /** (row, head, slot) for every head. */
+  private place(t: number, slot: number): void {
+    for (let head = 0; head < this.kvHeads; head++) {
+      const at = (head * this.length + t) * 3;
+      this.slots[at + 1] = BigInt(head);
+      this.slots[at + 2] = BigInt(slot);
+    }
+  }
+}

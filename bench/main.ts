@@ -1,4 +1,5 @@
 /** `npm run bench [-- NAME...] [--json]`: measures, as ratios taken in one run. */
+import { completionBench } from './completion.ts';
 import { decodeBench } from './decode.ts';
 import { editorBench } from './editor.ts';
 import { type Measure, table } from './measure.ts';
@@ -9,7 +10,16 @@ import { reinforceBench } from './reinforce.ts';
 import { searchBench } from './search.ts';
 import { trainStepBench } from './train-step.ts';
 
-const benches = [overheadBench, trainStepBench, memoryBench, decodeBench, reinforceBench, searchBench, editorBench];
+const benches = [
+  overheadBench,
+  trainStepBench,
+  memoryBench,
+  decodeBench,
+  reinforceBench,
+  searchBench,
+  completionBench,
+  editorBench,
+];
 
 const args = process.argv.slice(2);
 if (args[0] === '--peak') {

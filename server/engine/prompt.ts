@@ -18,8 +18,11 @@ const characterPiece = 4096;
 const tokenPiece = 256;
 /** No token of a text is longer on average. */
 const charactersPerToken = 8;
-/** Tokens of the suffix that are read. */
-const suffixRoom = 128;
+/**
+ * Tokens of the suffix that are read, two lines or three. They stand behind the text that grows, and so are read again with
+ * every keystroke: with the marks and what was typed they fit one short run.
+ */
+const suffixRoom = 26;
 
 /** Drops pieces from the start until at most `limit` are left. */
 function cutStart(length: number, limit: number, piece: number): number {

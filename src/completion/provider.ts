@@ -88,6 +88,8 @@ export class CompletionProvider implements InlineCompletionItemProvider {
     context: InlineCompletionContext,
     token: CancellationToken,
   ): Promise<InlineCompletionItem[]> {
+    // The status bar says that there is no server, and why.
+    if (this.studio.connection === 'down') return [];
     if (!enabledFor(setting('cola.completion.languages', document), document.languageId)) return [];
     const asked = context.triggerKind === InlineCompletionTriggerKind.Invoke;
     const place = placeOf(document, position);

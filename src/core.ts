@@ -34,9 +34,6 @@ export function registerCore(studio: Studio, runs: RunBook): void {
     const document = await workspace.openTextDocument({ content: text, language: 'markdown' });
     await window.showTextDocument(document);
   });
-  registerCommand(studio, 'cola.openWalkthrough', () =>
-    commands.executeCommand('workbench.action.openWalkthrough', `${studio.context.extension.id}#cola.firstMinutes`),
-  );
 }
 
 class StatusItem {

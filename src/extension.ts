@@ -12,6 +12,7 @@ import { RunBook } from './runs.ts';
 import { Studio } from './studio.ts';
 import { registerTrain } from './train.ts';
 import { registerViews } from './views/index.ts';
+import { registerWalkthrough } from './walkthrough.ts';
 
 let studio: Studio | undefined;
 
@@ -31,6 +32,7 @@ export async function activate(context: ExtensionContext): Promise<void> {
   registerEvaluate(studio, shelf, runs, reports);
   registerExport(studio, shelf);
   registerViews(studio, runs, shelf);
+  registerWalkthrough(studio);
   await studio.start();
 }
 

@@ -88,6 +88,7 @@ class RunCommands {
       },
     );
     if (!begun) return undefined;
+    await commands.executeCommand('setContext', 'cola.tuned', true);
     void this.tellStart(key);
     return key;
   }

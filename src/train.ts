@@ -1,6 +1,6 @@
 /** `CoLA: Train…`: three questions, and a commented run spec beside the person's files. */
 import { relative, sep } from 'node:path';
-import { commands, type QuickPickItem, Uri, type WorkspaceFolder, window, workspace } from 'vscode';
+import { type QuickPickItem, Uri, type WorkspaceFolder, window, workspace } from 'vscode';
 import { z } from 'zod';
 import { registerCommand } from './commands.ts';
 import { needTrust, pickFolder } from './folders.ts';
@@ -169,7 +169,6 @@ class Questions {
     }
     await workspace.fs.writeFile(uri, encoder.encode(specText(answers)));
     await window.showTextDocument(uri);
-    await commands.executeCommand('setContext', 'cola.specWritten', true);
     return uri;
   }
 }

@@ -7,7 +7,6 @@ export const core = {
     'cola.showLog': { title: 'Show Log', icon: '$(output)' },
     'cola.restartServer': { title: 'Restart Server', icon: '$(debug-restart)' },
     'cola.createDiagnostics': { title: 'Create Diagnostics' },
-    'cola.openWalkthrough': { title: 'First Five Minutes' },
   },
   settings: {
     'cola.model': {
@@ -46,4 +45,9 @@ export const core = {
     },
   },
   contextKeys: ['cola.ready'],
+  viewsWelcome: ['cola.runs', 'cola.models', 'cola.codes'].map((view) => ({
+    view,
+    contents: 'The server of CoLA Studio is starting, or is not running.\n[Show Status](command:cola.showStatus)',
+    when: '!cola.ready',
+  })),
 } as const satisfies Contribution;

@@ -2,10 +2,12 @@
 import { completion } from './completion.ts';
 import type { Contribution } from './contribution.ts';
 import { core } from './core.ts';
+import { language } from './language.ts';
 import { models } from './models.ts';
 import { training } from './training.ts';
+import { walkthrough } from './walkthrough.ts';
 
-const all = [core, completion, training, models] as const;
+const all = [core, completion, training, models, language, walkthrough] as const;
 export const parts: readonly Contribution[] = all;
 
 type Keys<T> = T extends { readonly commands: infer C } ? keyof C & string : never;

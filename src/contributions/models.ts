@@ -27,10 +27,12 @@ export const models = {
     {
       view: 'cola.models',
       contents: 'No model was found, not even the one in the box.\n[Import Model Folder](command:cola.importModel)',
+      when: 'cola.ready',
     },
     {
       view: 'cola.codes',
       contents: 'The latent actions of the model show here once it is loaded.\n[Load Model](command:cola.loadModel)',
+      when: 'cola.ready',
     },
   ],
   menus: {

@@ -35,13 +35,13 @@ export const training = {
       view: 'cola.runs',
       contents:
         'No model has been tuned here yet. Say what to improve, and a commented run spec is written for you.\n[Train…](command:cola.train)\n[First Five Minutes](command:cola.openWalkthrough)',
-      when: 'workspaceFolderCount != 0',
+      when: 'cola.ready && workspaceFolderCount != 0',
     },
     {
       view: 'cola.runs',
       contents:
         'Runs are kept in a folder, and none is open.\n[Open Folder](command:workbench.action.files.openFolder)',
-      when: 'workspaceFolderCount == 0',
+      when: 'cola.ready && workspaceFolderCount == 0',
     },
     {
       view: 'cola.searches',

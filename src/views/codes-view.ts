@@ -1,6 +1,6 @@
 /** The view Actions: the codes of the model that completes, with what they are called and how often they are chosen. */
-import { type Event, EventEmitter, ThemeIcon, type TreeDataProvider, TreeItem } from 'vscode';
-import { currentModel, type ModelInfo } from '../../server/protocol/index.ts';
+import { type Event, EventEmitter, type TreeDataProvider, TreeItem, Uri } from 'vscode';
+import { currentModel, hueOf, type ModelInfo } from '../../server/protocol/index.ts';
 import type { Studio } from '../studio.ts';
 import { listOr } from './listing.ts';
 
@@ -30,11 +30,18 @@ export class CodesView implements TreeDataProvider<number> {
     const item = new TreeItem(`${code}  ${label ?? ''}`.trim());
     item.id = String(code);
     item.description = usage === null ? '' : usage === 0 ? 'unused' : `${percent(usage)} of tokens`;
-    item.iconPath = new ThemeIcon(usage === 0 ? 'circle-outline' : 'circle-filled');
+    item.iconPath = chip(code);
     item.tooltip = label === null ? `Latent action ${code}` : `Latent action ${code}: ${label}`;
     item.command = { title: 'Show Action', command: 'cola.showActions', arguments: [{ action: code }] };
     return item;
   }
+}
+
+/** The code's own colour; its number stands beside it. */
+function chip(code: number): Uri {
+  const shape = `<rect x="2" y="2" width="12" height="12" rx="3" fill="${hueOf(code).colour}"/>`;
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="16" height="16">${shape}</svg>`;
+  return Uri.parse(`data:image/svg+xml;base64,${Buffer.from(svg).toString('base64')}`);
 }
 
 const percent = (share: number) => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;

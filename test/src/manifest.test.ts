@@ -1,31 +1,160 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import ts from 'typescript';
+import { parts } from '../../src/contributions/index.ts';
 import { contributes } from '../../src/contributions/manifest.ts';
 
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+/** Calls in the extension's sources: the callee's last name, and its arguments where they are plain text. */
+interface Call {
+  readonly file: string;
+  readonly callee: string;
+  readonly texts: readonly (string | undefined)[];
+}
+
+interface Sources {
+  readonly calls: readonly Call[];
+  /** Every plain text, with its file. */
+  readonly texts: readonly { readonly file: string; readonly text: string }[];
+  /** Functions that hand a name on to `registerCommand`, by file. */
+  readonly registrars: ReadonlySet<string>;
+}
+
+function read(): Sources {
+  const calls: Call[] = [];
+  const texts: { file: string; text: string }[] = [];
+  const registrars = new Set<string>();
+  const files = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' });
+  for (const file of files.filter((name) => name.endsWith('.ts') && !name.startsWith('contributions'))) {
+    const source = ts.createSourceFile(
+      file,
+      readFileSync(join(root, 'src', file), 'utf8'),
+      ts.ScriptTarget.ESNext,
+      true,
+    );
+    const visit = (node: ts.Node): void => {
+      if (ts.isStringLiteralLike(node)) texts.push({ file, text: node.text });
+      if (ts.isCallExpression(node)) {
+        const { expression } = node;
+        const callee = ts.isPropertyAccessExpression(expression) ? expression.name.text : expression.getText();
+        calls.push({
+          file,
+          callee,
+          texts: node.arguments.map((argument) => (ts.isStringLiteralLike(argument) ? argument.text : undefined)),
+        });
+        if (callee === 'registerCommand' && node.arguments.some((argument) => argument.getText() === 'name')) {
+          for (let up: ts.Node = node; up !== source; up = up.parent) {
+            if (ts.isVariableDeclaration(up)) registrars.add(`${file} ${up.name.getText()}`);
+            if (ts.isFunctionDeclaration(up) && up.name !== undefined) registrars.add(`${file} ${up.name.text}`);
+          }
+        }
+      }
+      ts.forEachChild(node, visit);
+    };
+    visit(source);
+  }
+  return { calls, texts, registrars };
+}
+
 describe('manifest', () => {
-  const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+  const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  const { commands, keybindings, menus, views, viewsWelcome, walkthroughs, languages, grammars } = manifest.contributes;
+  const declared = new Set<string>(commands.map(({ command }: { command: string }) => command));
+  const sources = read();
+  // Pages that are not in this tree yet.
+  for (const name of ['openTree', 'showActions', 'openDashboard', 'searchFromPrompt']) declared.add(`cola.${name}`);
 
   it('has the contributions that the types declare', () => {
     assert.deepEqual(manifest.contributes, JSON.parse(JSON.stringify(contributes())), 'run `npm run contributions`');
   });
 
   it('declares nothing twice', () => {
-    const names = manifest.contributes.commands.map(({ command }: { command: string }) => command);
+    const names = commands.map(({ command }: { command: string }) => command);
     assert.equal(new Set(names).size, names.length);
+    const settings = parts.flatMap((part) => Object.keys(part.settings ?? {}));
+    assert.equal(new Set(settings).size, settings.length);
   });
 
   it('refers only to commands and views that exist', () => {
-    const commands = new Set(manifest.contributes.commands.map(({ command }: { command: string }) => command));
-    const used = [
-      ...manifest.contributes.keybindings.map(({ command }: { command: string }) => command),
-      ...Object.values<{ command: string }[]>(manifest.contributes.menus).flatMap((menu) =>
-        menu.map(({ command }) => command),
+    const linked = (text: string) => [...text.matchAll(/command:([\w.]+)/g)].map(([, name]) => name);
+    const used: string[] = [
+      ...keybindings.map(({ command }: { command: string }) => command),
+      ...Object.values<{ command: string }[]>(menus).flatMap((menu) => menu.map(({ command }) => command)),
+      ...viewsWelcome.flatMap(({ contents }: { contents: string }) => linked(contents)),
+      ...walkthroughs.flatMap(({ steps }: { steps: { description: string; completionEvents: string[] }[] }) =>
+        steps.flatMap(({ description, completionEvents }) => [
+          ...linked(description),
+          ...completionEvents.flatMap((event) => /^onCommand:(.+)/.exec(event)?.[1] ?? []),
+        ]),
       ),
     ];
     // The editor's own commands have no `cola.`.
     assert.deepEqual(
-      used.filter((command: string) => command.startsWith('cola.') && !commands.has(command)),
+      used.filter((command: string) => command.startsWith('cola.') && !declared.has(command)),
       [],
     );
+    const known = new Set(views.cola.map(({ id }: { id: string }) => id));
+    for (const { view } of viewsWelcome) assert.ok(known.has(view), view);
+    for (const [, view] of JSON.stringify(menus).matchAll(/view == ([\w.]+)/g)) assert.ok(known.has(view), view);
+    for (const id of known)
+      assert.ok(
+        viewsWelcome.some(({ view }: { view: string }) => view === id),
+        `${id}, empty`,
+      );
+  });
+
+  it('registers every command that is declared, once, and no other', () => {
+    const registered = sources.calls.flatMap(({ file, callee, texts }) => {
+      const registers = callee === 'registerCommand' || sources.registrars.has(`${file} ${callee}`);
+      return registers ? texts.flatMap((text) => (text?.startsWith('cola.') ? [text] : [])) : [];
+    });
+    const names = commands.map(({ command }: { command: string }) => command);
+    assert.deepEqual(registered.sort(), names.sort());
+  });
+
+  it('executes only commands that are declared', () => {
+    const executed = sources.calls.flatMap(({ callee, texts }) =>
+      callee === 'executeCommand' ? (texts[0] ?? []) : [],
+    );
+    assert.deepEqual(
+      executed.filter((name) => name.startsWith('cola.') && !declared.has(name)),
+      [],
+    );
+  });
+
+  it('reads every setting that is declared', () => {
+    const texts = new Set(sources.texts.map(({ text }) => text));
+    const settings = Object.keys(manifest.contributes.configuration.properties);
+    assert.deepEqual(
+      settings.filter((name) => !texts.has(name)),
+      [],
+    );
+  });
+
+  it('sets every context key that is declared, and uses it', () => {
+    const keys = parts.flatMap((part) => part.contextKeys ?? []);
+    const set = sources.calls.flatMap(({ callee, texts }) =>
+      callee === 'executeCommand' && texts[0] === 'setContext' ? [texts[1]] : [],
+    );
+    assert.deepEqual([...new Set(set)].sort(), [...keys].sort());
+    const clauses = JSON.stringify([commands, keybindings, menus, views, viewsWelcome, walkthroughs]);
+    assert.deepEqual(
+      keys.filter((key) => !new RegExp(`${key.replaceAll('.', '\\.')}\\b`).test(clauses)),
+      [],
+    );
+  });
+
+  it('points to files that are there', () => {
+    const files: string[] = [
+      ...languages.map(({ configuration }: { configuration: string }) => configuration),
+      ...grammars.map(({ path }: { path: string }) => path),
+      ...walkthroughs.flatMap(({ steps }: { steps: { media: { svg: string } }[] }) =>
+        steps.map(({ media }) => media.svg),
+      ),
+    ];
+    for (const file of files) assert.ok(existsSync(join(root, file)), file);
   });
 });

@@ -6,6 +6,7 @@ import { addDevices } from './devices.ts';
 import { cliErrors } from './errors.ts';
 import { addEvaluate } from './evaluate.ts';
 import { addExport } from './export.ts';
+import { addFeedback } from './feedback.ts';
 import { addFit } from './fit.ts';
 import { addGenerate } from './generate.ts';
 import type { CliIo } from './io.ts';
@@ -46,6 +47,7 @@ export async function run(argv: readonly string[], io: CliIo): Promise<number> {
     addFit,
     addTrain,
     addEvaluate,
+    addFeedback,
     addActions,
     addExport,
     addSearch,

@@ -14,7 +14,7 @@ import type {
 import { choiceOf, continueRows, type Ending, Row } from './continuation.ts';
 import { engineErrors } from './errors.ts';
 import type { LoadedModel } from './loaded-model.ts';
-import { promptTokens } from './prompt.ts';
+import { promptEnd, promptTokens } from './prompt.ts';
 import type { Job } from './scheduler.ts';
 import { endOfBlock, endOfLine } from './stop.ts';
 
@@ -89,11 +89,19 @@ export async function* complete(
       promptTokens: tokens.length,
       reusedTokens: reused,
       milliseconds: performance.now() - started,
+      record: recordOf(model, tokens),
       generated: generated + rows.length,
     };
   } finally {
     lease.release();
   }
+}
+
+/** What feedback keeps of a place. */
+function recordOf(model: LoadedModel, tokens: readonly number[]) {
+  const prompt = promptEnd(tokens, model.marks);
+  const before = model.tokenizer.decode(prompt, { skipSpecialTokens: false });
+  return { model: model.fingerprint, version: model.policy.version, prompt, before };
 }
 
 /** Takes the actions that are given, one run each. */

@@ -94,6 +94,7 @@ export class Row {
       const text = this.pieces[i].slice(0, this.length - at);
       at += this.pieces[i].length;
       tokens.push({
+        id: this.ids[i],
         text,
         action,
         label: labels[action],

@@ -9,6 +9,7 @@ import { type EngineStatus, engineStatusChanged, ping } from '../protocol/status
 import { complete, previewActions } from './complete.ts';
 import { engineErrors } from './errors.ts';
 import { evaluation } from './evaluate.ts';
+import { FeedbackHost } from './feedback-host.ts';
 import { estimateSpec } from './fit.ts';
 import { LoadedModel, type LoadOptions } from './loaded-model.ts';
 import { locate } from './locate.ts';
@@ -26,6 +27,7 @@ export class Engine {
   private readonly responder: Responder;
   private readonly runs: RunHost;
   private readonly searches: SearchHost;
+  private readonly feedback: FeedbackHost;
   private model: LoadedModel | undefined;
   /** Loading and unloading, one after the other. */
   private loading: Promise<unknown> = Promise.resolve();
@@ -38,6 +40,7 @@ export class Engine {
     this.responder = responder;
     this.runs = new RunHost(this.scheduler, (event) => responder.notify(runEvent, event));
     this.searches = new SearchHost(this.scheduler, () => this.loaded(), responder);
+    this.feedback = new FeedbackHost(this.scheduler, () => this.loaded(), responder);
     responder.on(ping, async () => this.status);
     responder.on(loadModel, (options) => this.load(options));
     responder.on(unloadModel, async () => {
@@ -137,6 +140,7 @@ export class Engine {
     const { model } = this;
     this.model = undefined;
     await this.searches.close();
+    await this.feedback.close();
     await model?.release();
     this.changed();
   }
@@ -155,13 +159,18 @@ export class Engine {
     await this.loading;
     signal.throwIfAborted();
     const model = this.loaded().retain();
-    const handle = this.scheduler.submit('interactive', (own) => make(model, own));
-    const cancel = () => handle.cancel(signal.reason);
-    signal.addEventListener('abort', cancel, { once: true });
     try {
-      return await handle.done;
+      return await model.policy.use(async () => {
+        const handle = this.scheduler.submit('interactive', (own) => make(model, own));
+        const cancel = () => handle.cancel(signal.reason);
+        signal.addEventListener('abort', cancel, { once: true });
+        try {
+          return await handle.done;
+        } finally {
+          signal.removeEventListener('abort', cancel);
+        }
+      });
     } finally {
-      signal.removeEventListener('abort', cancel);
       await model.release();
     }
   }

@@ -3,12 +3,14 @@ import { readLabels, readUsage } from '../cola/actions-file.ts';
 import { ColaModel } from '../cola/model.ts';
 import { type Attempt, type Device, openDevice } from '../device/device.ts';
 import type { State } from '../device/program.ts';
+import { fingerprintOf } from '../feedback/model.ts';
 import { uploadWeights } from '../model/language-model.ts';
 import type { Tokenizer } from '../model/tokenizer.ts';
 import type { ModelInfo } from '../protocol/model.ts';
 import { BranchReader } from './branch-reader.ts';
 import { engineErrors } from './errors.ts';
 import { Locator } from './locate.ts';
+import { PolicySlot } from './policy-slot.ts';
 import { PrefixCache } from './prefix-cache.ts';
 import { type FillMarks, fillMarks } from './prompt.ts';
 
@@ -42,10 +44,13 @@ export class LoadedModel {
     readonly labels: readonly (string | null)[],
     readonly marks: FillMarks | undefined,
     readonly prefix: PrefixCache,
-    /** Weights that are inputs of programs; undefined where they are compiled in. */
-    readonly live: State | undefined,
+    /** Weights that are inputs of programs; those that are not there are compiled in. */
+    readonly states: readonly State[],
     /** Devices that were tried before, and why they were not taken. */
     readonly attempts: readonly Attempt[],
+    readonly policy: PolicySlot,
+    /** Which model feedback on its completions belongs to. */
+    readonly fingerprint: string,
   ) {}
 
   /** @throws engine.noTokenizer, device.*, cola.*, and whatever loading the base throws */
@@ -58,9 +63,12 @@ export class LoadedModel {
     let bytes = 0;
     for (const values of cola.allWeights.values()) bytes += values.byteLength;
     const tensors = [...cola.base.tensors, ...cola.tensors];
-    const live = bytes > compiledBytes ? await uploadWeights(device, cola.allWeights, tensors) : undefined;
+    const policy = await PolicySlot.create(device, cola);
+    const fixed = tensors.filter(({ name }) => !policy.names.has(name));
+    const live = bytes > compiledBytes ? [await uploadWeights(device, cola.allWeights, fixed)] : [];
+    const states = [policy.state, ...live];
     const context = contextOf(cola);
-    const reader = new BranchReader(device, cola, context + branchRoom, live === undefined ? [] : [live]);
+    const reader = new BranchReader(device, cola, context + branchRoom, states);
     await reader.prepare();
     const labels = readLabels(folder, cola.config.numCodes);
     return new LoadedModel(
@@ -70,8 +78,10 @@ export class LoadedModel {
       labels,
       fillMarks(tokenizer),
       new PrefixCache(reader),
-      live,
+      states,
       attempts,
+      policy,
+      fingerprintOf(cola),
     );
   }
 
@@ -113,7 +123,7 @@ export class LoadedModel {
     if (this.users > 0) return;
     await this.prefix.dispose();
     await this.locator.dispose();
-    this.live?.dispose();
+    for (const state of this.states) state.dispose();
     await this.device.dispose();
   }
 }

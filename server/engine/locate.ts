@@ -32,8 +32,7 @@ export class Locator {
   /** For one window of ids `[W]`: action and probability at every place that a token follows, W - 1 of each. */
   async read(source: Source, ids: Int32Array): Promise<{ actions: Int32Array; probabilities: Float32Array }> {
     const program = await this.program(source);
-    const { live } = this.model;
-    const out = await program.run({ ids }, live === undefined ? {} : { states: [live] });
+    const out = await program.run({ ids }, { states: this.model.states });
     const result = { actions: await out.action.readInts(), probabilities: await out.probability.readFloats() };
     for (const buffer of Object.values(out)) buffer.release();
     return result;
@@ -51,7 +50,7 @@ export class Locator {
 
   private compile(source: Source): Promise<Program> {
     const { window, model } = this;
-    const { cola, device, live } = model;
+    const { cola, device, states } = model;
     const { config } = cola.base;
     const graph = new Graph();
     const ids = graph.input('ids', 'int32', [1, window]);
@@ -63,7 +62,8 @@ export class Locator {
         : ops.slice(headOn(graph, config, cola.config, 'policy', h, context), 1, 0, window - 1);
     const action = ops.argmax(logits);
     const outputs = { action, probability: ops.pick(ops.softmax(logits), action) };
-    return device.compile(outputs, live === undefined ? { frozen: cola.allWeights } : {});
+    const frozen = new Map([...cola.allWeights].filter(([name]) => !states.some((state) => state.has(name))));
+    return device.compile(outputs, { frozen });
   }
 
   async dispose(): Promise<void> {

@@ -77,6 +77,11 @@ export class PrefixCache {
     return this.outlook;
   }
 
+  /** What was read counts no more: the policy has changed. */
+  forget(): void {
+    this.cut(0);
+  }
+
   async dispose(): Promise<void> {
     this.cut(0);
     await this.reader.dispose();

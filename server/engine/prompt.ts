@@ -57,6 +57,20 @@ export function promptTokens(
   return [...encode(tokenizer, '\n'), ...(tokenizer.eosId === undefined ? [] : [tokenizer.eosId])].slice(0, 1);
 }
 
+/** Tokens that feedback keeps: of the text before the place, and of the text behind it where the model fills in. */
+const keptBefore = 40;
+const keptAfter = 12;
+
+/** The part of a prompt that is nearest to the place, itself a prompt. */
+export function promptEnd(tokens: readonly number[], marks: FillMarks | undefined): number[] {
+  const [begin, middle] =
+    marks === undefined ? [-1, -1] : [tokens.lastIndexOf(marks.suffix), tokens.lastIndexOf(marks.middle)];
+  if (marks === undefined || begin < 0 || middle !== tokens.length - 1) return tokens.slice(-keptBefore);
+  const first = tokens.indexOf(marks.prefix) + 1;
+  const before = tokens.slice(Math.max(first, begin - keptBefore), begin);
+  return [marks.prefix, ...before, marks.suffix, ...tokens.slice(begin + 1, middle).slice(0, keptAfter), marks.middle];
+}
+
 function encode(tokenizer: Tokenizer, text: string): number[] {
   return [...tokenizer.encode(text, { addSpecialTokens: false })];
 }

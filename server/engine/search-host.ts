@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { toWire } from '../protocol/errors.ts';
+import { pathLines } from '../protocol/feedback.ts';
 import {
   closeSearch,
   extendSearch,
@@ -19,6 +20,7 @@ import {
 } from '../protocol/search.ts';
 import { engineErrors } from './errors.ts';
 import type { LoadedModel } from './loaded-model.ts';
+import { pathLinesOf } from './path-lines.ts';
 import type { Responder } from './responder.ts';
 import type { Job, JobHandle, Scheduler } from './scheduler.ts';
 import { SearchSession, searchFile } from './search-session.ts';
@@ -86,6 +88,10 @@ export class SearchHost {
     responder.on(inspectNode, async ({ node, ...key }) => {
       const { session } = await this.find(key);
       return this.interactive(() => session.inspect(node));
+    });
+    responder.on(pathLines, async ({ node, ...key }) => {
+      const { session } = await this.find(key);
+      return { lines: pathLinesOf(session, this.model(), node) };
     });
     responder.on(searchNodes, async ({ from, to, ...key }) => {
       const { session } = await this.find(key);

@@ -20,7 +20,7 @@ import { fingerprintOf } from './model.ts';
 import type { PolicyVersion, PolicyVersions, PolicyWeights } from './versions.ts';
 
 /** The newest moments that are looked at: a log of years must not make an update of hours. */
-const newest = 400;
+const newest = 1000;
 
 export interface TuneOptions {
   readonly settings: FeedbackSettings;
@@ -32,8 +32,8 @@ export interface TuneOptions {
 
 export interface Tuned {
   readonly version: PolicyVersion;
-  /** Of the version, where it was kept. */
-  readonly weights: PolicyWeights | undefined;
+  /** What was learned, also where the guard refused it. */
+  readonly weights: PolicyWeights;
   readonly before: ShadowScore;
   readonly after: ShadowScore;
 }
@@ -41,7 +41,6 @@ export interface Tuned {
 export class Tuner {
   readonly model: string;
   private turn: () => Promise<void> = async () => {};
-  private readonly own: PolicyWeights;
   private opened:
     | { readonly weights: DeviceWeights; readonly learner: FeedbackLearner; readonly key: string }
     | undefined;
@@ -49,9 +48,12 @@ export class Tuner {
   constructor(
     private readonly device: Device,
     private readonly cola: ColaModel,
+    /** The model's own policy, which the tuned one is held near. */
+    private readonly own: PolicyWeights = new Map(
+      cola.tensorsOf('policy').map(({ name }) => [name, cola.weight(name).slice()]),
+    ),
   ) {
     this.model = fingerprintOf(cola);
-    this.own = new Map(cola.tensorsOf('policy').map(({ name }) => [name, cola.weight(name).slice()]));
   }
 
   /** Moments of a log that this model made, newest last. */
@@ -124,7 +126,7 @@ export class Tuner {
       kept ? tuned : undefined,
     );
     if (kept) await versions.choose(version.id, false);
-    return { version, weights: kept ? tuned : undefined, before, after };
+    return { version, weights: tuned, before, after };
   }
 
   /** Compiled once for the same settings. */

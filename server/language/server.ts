@@ -14,6 +14,7 @@ import { actionProfiles, locateActions } from '../protocol/actions-page.ts';
 import { complete, previewActions } from '../protocol/completion.ts';
 import { protocolErrors, toWire } from '../protocol/errors.ts';
 import { evaluate } from '../protocol/evaluate.ts';
+import { tunePolicy, usePolicy } from '../protocol/feedback.ts';
 import { compareSettings, runDetails, runMetrics, runSamples } from '../protocol/history.ts';
 import { configure, type ServerOptions, serverOptions } from '../protocol/initialize.ts';
 import { currentModel, listModels, loadModel, type ModelInfo, unloadModel } from '../protocol/model.ts';
@@ -56,6 +57,7 @@ import { firstIssue } from '../store/issue.ts';
 import { readRunMetrics, readRunSamples } from '../store/run-history.ts';
 import { latestRun, nextRun } from '../store/run-name.ts';
 import { serverErrors } from './errors.ts';
+import { FeedbackDesk } from './feedback.ts';
 import { Folders } from './folders.ts';
 import { findModels } from './models.ts';
 import { compareRuns, describeRun, viewOf } from './run-history.ts';
@@ -72,6 +74,7 @@ export class LanguageServer {
   private engine: EngineStatus = off;
   private readonly runs = new RunList();
   private readonly folders = new Folders();
+  private readonly feedback: FeedbackDesk;
   /** The model that was loaded last. */
   private info: ModelInfo | null = null;
   /** Loading a model, and which. */
@@ -84,6 +87,11 @@ export class LanguageServer {
     private readonly connection: Connection,
     private readonly entry: EngineEntry,
   ) {
+    this.feedback = new FeedbackDesk({
+      answer: (type, handler) => this.answer(type, handler),
+      ask: (type, params) => this.ask(type, params),
+      loaded: () => this.supervisor?.model !== undefined,
+    });
     connection.onInitialize((params) => this.initialize(params));
     connection.onShutdown(() => this.supervisor?.close());
     connectSpecs(connection, {
@@ -118,7 +126,17 @@ export class LanguageServer {
       return this.ask(unloadModel, params, signal);
     });
     for (const type of [pauseRun, stopRun, fitSpec, pauseSearch, closeSearch, actionProfiles]) this.forward(type);
-    for (const type of [complete, previewActions, locateActions]) this.forward(type, () => this.needModel());
+    this.answer(complete, async (params, signal) => {
+      await this.needModel();
+      return this.feedback.passOn(params.prefix, await this.ask(complete, params, signal));
+    });
+    for (const type of [previewActions, locateActions]) this.forward(type, () => this.needModel());
+    for (const type of [usePolicy, tunePolicy]) {
+      this.forward(type, async () => {
+        this.needTrust('Tuning from feedback');
+        await this.needModel();
+      });
+    }
     // Rewards may be code of the folder.
     for (const type of [startRun, resumeRun]) this.forward(type, async () => this.needTrust('A training run'));
     this.forward(evaluate, async () => this.needTrust('A measurement'));

@@ -42,6 +42,7 @@ const chosen = z.object({ action: code, label: z.string().nullable(), probabilit
 
 /** A token, and the action it came from. */
 export const actionToken = chosen.extend({
+  id: z.int(),
   text: z.string(),
   /** The action that was next in line, other than the one taken; null where there is only one code. */
   runnerUp: chosen.nullable(),
@@ -54,6 +55,8 @@ export const alternative = z.object({
   tokens: z.array(actionToken),
   /** `line`, `block`: it was cut where the line or the block ended. */
   finish: z.enum(['end', 'line', 'block', 'length']),
+  /** Name of the completion and index in it, for feedback; given by the language server. */
+  source: z.object({ completion: z.string(), index: z.int() }).optional(),
 });
 export type Alternative = z.infer<typeof alternative>;
 
@@ -67,6 +70,17 @@ export const complete = request(
     promptTokens: z.int(),
     reusedTokens: z.int(),
     milliseconds: z.number(),
+    /** What feedback needs to know, from the engine to the language server; it goes no further. */
+    record: z
+      .object({
+        model: z.string(),
+        /** Policy version. */
+        version: z.string(),
+        /** The end of what the model read, as token ids, and its text. */
+        prompt: z.array(z.int()),
+        before: z.string(),
+      })
+      .optional(),
   }),
 );
 export type Completion = z.infer<typeof complete.result>;

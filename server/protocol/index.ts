@@ -6,6 +6,7 @@ export * from './completion.ts';
 export * from './down-sampling.ts';
 export * from './envelope.ts';
 export * from './evaluate.ts';
+export * from './feedback.ts';
 export * from './history.ts';
 export * from './hue.ts';
 export * from './initialize.ts';

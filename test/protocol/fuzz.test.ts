@@ -25,6 +25,14 @@ const elsewhere = [
   'cola/run/metrics',
   'cola/run/samples',
   'cola/run/compare',
+  'cola/feedback/note',
+  'cola/feedback/list',
+  'cola/feedback/correct',
+  'cola/feedback/erase',
+  'cola/feedback/action',
+  'cola/feedback/path',
+  'cola/versions/list',
+  'cola/versions/choose',
 ];
 const methods = requests.map(({ method }) => method).filter((method) => !elsewhere.includes(method));
 

@@ -9,6 +9,7 @@ import { Session, settleMilliseconds } from '../../src/completion/session.ts';
 import { ghostText, modeOf, modeText, nameOf, oneLine, percent } from '../../src/completion/words.ts';
 
 const token = (text: string, action = text.length): ActionToken => ({
+  id: 0,
   text,
   action,
   label: null,

@@ -1,0 +1,100 @@
+/** Tuning from feedback beside a model that completes, and the policy that it completes with. */
+
+import { FeedbackLog, feedbackFile } from '../feedback/log.ts';
+import { Tuner } from '../feedback/tuner.ts';
+import { PolicyVersions } from '../feedback/versions.ts';
+import { protocolErrors } from '../protocol/errors.ts';
+import { tunePolicy, tuneProgress, usePolicy } from '../protocol/feedback.ts';
+import { feedbackSettings } from '../spec/settings.ts';
+import { firstIssue } from '../store/issue.ts';
+import type { LoadedModel } from './loaded-model.ts';
+import type { Responder } from './responder.ts';
+import type { JobHandle, Scheduler } from './scheduler.ts';
+import { inTurns } from './turns.ts';
+
+export class FeedbackHost {
+  private opened: { readonly model: LoadedModel; readonly tuner: Tuner } | undefined;
+  /** Tuning, one after the other. */
+  private tuning: Promise<unknown> = Promise.resolve();
+  private handle: JobHandle<unknown> | undefined;
+
+  /** @param model the one that completes. @throws engine.noModel */
+  constructor(
+    private readonly scheduler: Scheduler,
+    private readonly model: () => LoadedModel,
+    private readonly responder: Responder,
+  ) {
+    responder.on(usePolicy, ({ root }) => this.use(root));
+    responder.on(tunePolicy, ({ root, settings }, signal) => {
+      const turn = this.tuning.then(() => this.tune(root, settings, signal));
+      this.tuning = turn.catch(() => {});
+      return turn;
+    });
+  }
+
+  private async use(root: string): Promise<{ version: string }> {
+    const model = this.model();
+    const versions = new PolicyVersions(root);
+    const { version } = versions.current;
+    if (model.policy.version !== version) {
+      const weights = versions.weights(version, model.cola, model.fingerprint);
+      await model.policy.replace(version, weights, () => model.prefix.forget());
+    }
+    return { version };
+  }
+
+  private async tune(root: string, given: unknown, signal: AbortSignal) {
+    const parsed = feedbackSettings.safeParse(given);
+    if (!parsed.success) {
+      const { path, detail } = firstIssue(parsed.error);
+      throw protocolErrors.params(tunePolicy.method, path, detail);
+    }
+    signal.throwIfAborted();
+    const model = this.model().retain();
+    const handle = this.scheduler.submit('train', (own) =>
+      inTurns(async (turn) => {
+        const tuner = await this.tunerOf(model);
+        return tuner.tune(new FeedbackLog(feedbackFile(root)), new PolicyVersions(root), {
+          settings: parsed.data,
+          signal: own,
+          turn,
+          onProgress: (done, total) => this.responder.notify(tuneProgress, { root, done, total }),
+        });
+      }),
+    );
+    this.handle = handle;
+    const cancel = () => handle.cancel(signal.reason);
+    signal.addEventListener('abort', cancel, { once: true });
+    try {
+      const { version } = await handle.done;
+      if (version.verdict === 'kept') await this.use(root);
+      return version;
+    } finally {
+      signal.removeEventListener('abort', cancel);
+      await model.release();
+    }
+  }
+
+  private async tunerOf(model: LoadedModel): Promise<Tuner> {
+    const { opened } = this;
+    if (opened?.model === model) return opened.tuner;
+    await this.free();
+    const tuner = new Tuner(model.device, model.cola, model.policy.own);
+    this.opened = { model: model.retain(), tuner };
+    return tuner;
+  }
+
+  /** Ends what is under way, and lets go of the model. */
+  async close(): Promise<void> {
+    this.handle?.cancel(new DOMException('The model is unloaded.', 'AbortError'));
+    await this.handle?.done.catch(() => {});
+    await this.free();
+  }
+
+  private async free(): Promise<void> {
+    const { opened } = this;
+    this.opened = undefined;
+    await opened?.tuner.dispose();
+    await opened?.model.release();
+  }
+}

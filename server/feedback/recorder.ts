@@ -1,0 +1,82 @@
+/**
+ * Turns what the editor tells of completions into lines of a log. Completions are remembered for a while, in memory alone; one is
+ * written down with the first thing that a person does with it, and only if its file and its text may be stored.
+ */
+import { createHash, randomUUID } from 'node:crypto';
+import { relative } from 'node:path';
+import type { Completion } from '../protocol/completion.ts';
+import type { noteFeedback } from '../protocol/feedback.ts';
+import type { ReceivedOf } from '../protocol/request.ts';
+import { feedbackErrors } from './errors.ts';
+import type { MomentLine } from './lines.ts';
+import { FeedbackLog, feedbackFile } from './log.ts';
+import { looksSecret, mayStore } from './privacy.ts';
+
+/** Completions that are remembered. */
+const remembered = 200;
+
+interface Known {
+  readonly completion: Omit<MomentLine, 'document' | 'source' | 'kind'>;
+  /** Log that it is written in; undefined before the first event. */
+  written: string | undefined;
+}
+
+const hash = (text: string) => createHash('sha256').update(text).digest('hex').slice(0, 16);
+
+export class FeedbackRecorder {
+  private readonly known = new Map<string, Known>();
+
+  /**
+   * Takes note of a completion on its way to the editor, and names its alternatives.
+   *
+   * @param prefix the text before the place
+   * @returns the completion without what only feedback needs
+   */
+  name(prefix: string, { record, ...completion }: Completion): Completion {
+    if (record === undefined || completion.alternatives.length === 0) return completion;
+    const id = randomUUID();
+    const alternatives = completion.alternatives.map(({ tokens }) => ({
+      tokens: tokens.map((token) => token.id),
+      actions: tokens.map(({ action }) => action),
+      logp: tokens.map(({ probability }) => Math.log(Math.max(1e-9, probability))),
+      pieces: tokens.map(({ text }) => text),
+    }));
+    this.known.set(id, {
+      completion: { id, at: Date.now(), context: hash(prefix), ...record, alternatives },
+      written: undefined,
+    });
+    for (const old of [...this.known.keys()].slice(0, Math.max(0, this.known.size - remembered)))
+      this.known.delete(old);
+    return {
+      ...completion,
+      alternatives: completion.alternatives.map((alternative, index) => ({
+        ...alternative,
+        source: { completion: id, index },
+      })),
+    };
+  }
+
+  /**
+   * Writes an event down.
+   *
+   * @returns whether it was stored: not where file or text may not be
+   * @throws feedback.noCompletion, feedback.alternative, store.cannotWrite
+   */
+  note({ root, folder, file, exclude, completion: id, alternative, event }: ReceivedOf<typeof noteFeedback>): boolean {
+    const known = this.known.get(id);
+    if (known === undefined) throw feedbackErrors.noCompletion(id);
+    const { completion } = known;
+    if (alternative >= completion.alternatives.length)
+      throw feedbackErrors.alternative(id, alternative, completion.alternatives.length);
+    const texts = [completion.before, ...completion.alternatives.map(({ pieces }) => pieces.join(''))];
+    if (!mayStore(folder, file, exclude) || texts.some(looksSecret) || looksSecret(texts.slice(0, 2).join('')))
+      return false;
+    const log = new FeedbackLog(feedbackFile(root));
+    const line = { kind: 'event' as const, at: Date.now(), moment: id, alternative, ...event };
+    const document = hash(relative(folder, file));
+    const moment: MomentLine = { kind: 'moment', source: 'completion', document, ...completion };
+    log.append(known.written === log.path ? [line] : [moment, line]);
+    known.written = log.path;
+    return true;
+  }
+}

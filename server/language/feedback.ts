@@ -1,0 +1,69 @@
+/** Feedback in the language server: the log, its view, and which policy version is in use. Nothing here computes. */
+import { FeedbackBrowser } from '../feedback/browser.ts';
+import { feedbackLine } from '../feedback/lines.ts';
+import { FeedbackLog, feedbackFile } from '../feedback/log.ts';
+import { FeedbackRecorder } from '../feedback/recorder.ts';
+import { PolicyVersions } from '../feedback/versions.ts';
+import type { Completion } from '../protocol/completion.ts';
+import {
+  actionHistory,
+  chooseVersion,
+  correctFeedback,
+  eraseFeedback,
+  listFeedback,
+  listVersions,
+  noteFeedback,
+  notePath,
+  pathLines,
+  usePolicy,
+} from '../protocol/feedback.ts';
+import type { ParamsOf, ReceivedOf, RequestType, ResultOf } from '../protocol/request.ts';
+
+type Answer = <T extends RequestType>(
+  type: T,
+  handler: (params: ReceivedOf<T>, signal: AbortSignal) => Promise<ResultOf<T>>,
+) => void;
+
+export interface FeedbackServices {
+  readonly answer: Answer;
+  /** Asks the engine. */
+  readonly ask: <T extends RequestType>(type: T, params: ParamsOf<T>) => Promise<ResultOf<T>>;
+  /** Whether a model is loaded. */
+  readonly loaded: () => boolean;
+}
+
+export class FeedbackDesk {
+  private readonly recorder = new FeedbackRecorder();
+
+  constructor({ answer, ask, loaded }: FeedbackServices) {
+    answer(noteFeedback, async (params) => ({ stored: this.recorder.note(params) }));
+    answer(listFeedback, async ({ root, filter, from, limit }) => new FeedbackBrowser(root).list(filter, from, limit));
+    answer(correctFeedback, async ({ root, moment, alternative, reward }) => {
+      new FeedbackBrowser(root).correct(moment, alternative, reward);
+      return {};
+    });
+    answer(eraseFeedback, async ({ root, moments }) => ({ erased: new FeedbackBrowser(root).erase(moments) }));
+    answer(actionHistory, async ({ root, action }) => new FeedbackBrowser(root).action(action));
+    answer(notePath, async ({ root, search, node, log }) => {
+      const { lines } = await ask(pathLines, { root, search, node });
+      const parsed = lines.map((line) => feedbackLine.parse(line));
+      new FeedbackLog(feedbackFile(log)).append(parsed);
+      return { moments: parsed.filter(({ kind }) => kind === 'moment').length };
+    });
+    answer(listVersions, async ({ root }) => {
+      const versions = new PolicyVersions(root);
+      const { version, pinned } = versions.current;
+      return { current: version, pinned, versions: versions.list() };
+    });
+    answer(chooseVersion, async ({ root, version, pinned }) => {
+      await new PolicyVersions(root).choose(version, pinned);
+      if (loaded()) await ask(usePolicy, { root });
+      return {};
+    });
+  }
+
+  /** A completion on its way to the editor. */
+  passOn(prefix: string, completion: Completion): Completion {
+    return this.recorder.name(prefix, completion);
+  }
+}

@@ -25,6 +25,10 @@ export const cliErrors = catalogue('cli', {
     'There is nothing to continue: --resume needs the name of a run.',
     'Give it with --run. The runs of a project are the folders in .cola/runs.',
   ],
+  noText: () => [
+    'The sources of CoLA Studio are not beside it, so there is no text to watch.',
+    'Name one that the model has not learned: --text FILE.',
+  ],
   noPretrain: () => [
     'The first stage of the spec is not pretrain.',
     'Use `cola train` to run the whole spec, or put a pretrain stage first.',

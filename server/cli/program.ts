@@ -10,9 +10,11 @@ import { addFeedback } from './feedback.ts';
 import { addFit } from './fit.ts';
 import { addGenerate } from './generate.ts';
 import type { CliIo } from './io.ts';
+import { addReport } from './report.ts';
 import { addScore } from './score.ts';
 import { addSearch } from './search.ts';
 import { Session } from './session.ts';
+import { addStart } from './start.ts';
 import { addTrain } from './train.ts';
 
 const exitHelp = `
@@ -51,6 +53,8 @@ export async function run(argv: readonly string[], io: CliIo): Promise<number> {
     addActions,
     addExport,
     addSearch,
+    addReport,
+    addStart,
   ])
     add(program, session);
   try {

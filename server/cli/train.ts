@@ -6,9 +6,8 @@ import type { RunSpec } from '../spec/schema.ts';
 import { latestRun, nameOf, nextRun } from '../store/run-name.ts';
 import { resumeRun, type StartOptions, startRun, type TrainEvent } from '../train/job.ts';
 import { cliErrors } from './errors.ts';
-import type { Output } from './io.ts';
 import { type JsonOption, withExamples, withJson } from './options.ts';
-import type { Progress } from './progress.ts';
+import { RunReport } from './run-report.ts';
 import type { Session } from './session.ts';
 
 type Options = JsonOption & { readonly run?: string; readonly resume?: string | true; readonly root: string };
@@ -51,7 +50,7 @@ function perform(session: Session, options: Options, specFile: string | undefine
     const root = resolve(session.cwd, options.root);
     const resume = options.resume !== undefined;
     const runId = resume ? resumedRun(root, options, specFile) : newRun(root, options, specFile);
-    const report = new Report(output);
+    const report = new RunReport(output);
     const common = { root, runId, signal: session.signal, onEvent: (event: TrainEvent) => report.show(event) };
     output.note(resume ? `Going on with the run ${runId} and the spec it was started with.` : `Run ${runId}`);
     const { runPath, model } = resume ? await resumeRun(common) : await start(session, common, specFile, part);
@@ -79,47 +78,4 @@ function resumedRun(root: string, { run, resume }: Options, specFile: string | u
   if (named !== undefined) return named;
   if (specFile === undefined) throw cliErrors.resumeWhat();
   return latestRun(root, specFile) ?? nameOf(specFile);
-}
-
-/** Shows a run as it goes. */
-class Report {
-  private progress: Progress | undefined;
-
-  constructor(private readonly output: Output) {}
-
-  show(event: TrainEvent): void {
-    switch (event.kind) {
-      case 'device':
-        this.output.note(`Device: ${event.device}`);
-        break;
-      case 'message':
-        this.output.note(event.text);
-        break;
-      case 'stage':
-        this.progress = this.output.startProgress(`${event.index + 1}/${event.count} ${event.name}`, event.steps);
-        break;
-      case 'step':
-        this.progress?.update(event.step, figures(event.metrics));
-        break;
-      case 'evaluation':
-        this.output.line(`${event.stage} ${event.step}: ${figures(event.metrics)}${event.best ? ' (best)' : ''}`);
-        break;
-      case 'samples':
-      case 'checkpoint':
-        // In the run's files, for those who want them.
-        break;
-      case 'done':
-        this.output.endProgress();
-        this.output.line(`Model: ${event.model}`);
-        break;
-    }
-  }
-}
-
-/** The single numbers among metrics, shortly. */
-function figures(metrics: Readonly<Record<string, unknown>>): string {
-  return Object.entries(metrics)
-    .filter((entry): entry is [string, number] => typeof entry[1] === 'number')
-    .map(([name, value]) => `${name} ${Number.isInteger(value) ? value : value.toPrecision(4)}`)
-    .join(', ');
 }

@@ -1,0 +1,68 @@
+/** The two runs of `cola start`: the policy over latent actions, and the base over tokens, with the same number of samples. */
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { stringifySpec } from '../spec/document.ts';
+import { type RunSpec, runSpec, toRunSpec } from '../spec/schema.ts';
+
+export interface StartSettings {
+  /** A model with latent actions: builtin:nano, or an absolute folder. */
+  readonly model: string;
+  readonly device: string;
+  readonly threads?: number | undefined;
+  readonly seed: number;
+  /** Rounds of each run. */
+  readonly steps: number;
+  /** Problems a round, and samples of each. */
+  readonly batch: number;
+  readonly group: number;
+  /** Unseen problems on which is measured. */
+  readonly problems: number;
+}
+
+export const startDefaults = { seed: 7, steps: 20, batch: 32, group: 8, problems: 200 } as const;
+
+export const arms = ['actions', 'tokens'] as const;
+export type Arm = (typeof arms)[number];
+
+/** What the arms are called where people read. */
+export const armNames: Readonly<Record<Arm, string>> = { actions: 'latent actions', tokens: 'tokens (baseline)' };
+
+/** Each at its own best rate of those that were tried: one copied to the other would decide the comparison. */
+const learningRates: Readonly<Record<Arm, number>> = { actions: 3e-4, tokens: 3e-5 };
+
+/** GRPO on countdown, in the form for very small models: 1 for the format, 1 more for a right answer. */
+export function startSpec(arm: Arm, settings: StartSettings): RunSpec {
+  const { model, device, threads, seed, steps, batch, group, problems } = settings;
+  const stage = {
+    algorithm: 'grpo',
+    prompts: { task: 'countdown', format: 'compact' },
+    reward: { countdown: { form: 'compact' } },
+    solved_at: 2,
+    max_new: 16,
+    steps,
+    batch,
+    group,
+    kl: 0,
+    learning_rate: learningRates[arm],
+    evaluate_rows: problems,
+    evaluate_samples: 8,
+    evaluate_every: Math.max(1, Math.ceil(steps / 2)),
+    checkpoint_every: 5,
+  };
+  const stages = [arm === 'actions' ? { reinforce: stage } : { tokens: stage }];
+  return toRunSpec(runSpec.parse({ model, device, ...(threads === undefined ? {} : { threads }), seed, stages }));
+}
+
+/**
+ * The name of a run: the same for the same spec and weights, so that what was begun is continued, and what is finished is
+ * not done again.
+ */
+export function runNameOf(arm: Arm, spec: RunSpec, modelFolder: string): string {
+  const hash = createHash('sha256').update(stringifySpec(spec));
+  for (const name of ['config.json', 'model.safetensors', 'cola.json', 'cola.safetensors']) {
+    const file = join(modelFolder, name);
+    if (existsSync(file)) hash.update(readFileSync(file));
+  }
+  return `start-${arm}-${hash.digest('hex').slice(0, 10)}`;
+}

@@ -30,14 +30,28 @@ async function texts(split: 'train' | 'heldout'): Promise<Map<string, Buffer[]>>
   return kinds;
 }
 
-const model = ByteNgram.train((await texts('train')).get('all') ?? [], 5);
-for (const [kind, documents] of await texts('heldout')) {
-  const whole = Buffer.concat(documents);
-  const bits = {
-    'gzip -9': 8 * gzipSync(whole, { level: 9 }).length,
-    'xz -9e': 8 * (await xz(whole)),
-    '5-gram': documents.reduce((sum, bytes) => sum + model.bits(bytes), 0),
-  };
-  const columns = Object.entries(bits).map(([name, sum]) => `${name} ${(sum / whole.length).toFixed(3)}`);
-  process.stdout.write(`${kind} (${whole.length} bytes): ${columns.join(', ')} bits per byte\n`);
+/** Bits per byte of the simple models, by kind of held-out text. */
+export async function baselineBits(): Promise<
+  Map<string, { bytes: number; 'gzip -9': number; 'xz -9e': number; '5-gram': number }>
+> {
+  const model = ByteNgram.train((await texts('train')).get('all') ?? [], 5);
+  const found: Awaited<ReturnType<typeof baselineBits>> = new Map();
+  for (const [kind, documents] of await texts('heldout')) {
+    const whole = Buffer.concat(documents);
+    const perByte = (bits: number) => bits / whole.length;
+    found.set(kind, {
+      bytes: whole.length,
+      'gzip -9': perByte(8 * gzipSync(whole, { level: 9 }).length),
+      'xz -9e': perByte(8 * (await xz(whole))),
+      '5-gram': perByte(documents.reduce((sum, bytes) => sum + model.bits(bytes), 0)),
+    });
+  }
+  return found;
+}
+
+if (process.argv[1]?.endsWith('baselines.ts')) {
+  for (const [kind, { bytes, ...bits }] of await baselineBits()) {
+    const columns = Object.entries(bits).map(([name, value]) => `${name} ${value.toFixed(3)}`);
+    process.stdout.write(`${kind} (${bytes} bytes): ${columns.join(', ')} bits per byte\n`);
+  }
 }

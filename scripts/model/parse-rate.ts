@@ -95,7 +95,7 @@ export interface ParseRate {
   /** Of the others: the model ended the body, or wrote no statement. */
   readonly none: number;
   readonly rate: number;
-  readonly examples: readonly { readonly statement: string; readonly parsed: boolean }[];
+  readonly examples: { statement: string; parsed: boolean }[];
 }
 
 /** @param count cuts, at random but at most five a file */

@@ -45,6 +45,6 @@ export function addReport(program: Command, session: Session): void {
 function recordOf(text: string, cwd: string, root: string) {
   const folder = (name: string) =>
     existsSync(resolve(cwd, name, 'spec.yaml')) ? resolve(cwd, name) : runFolder(root, name);
-  const at = text.indexOf('=');
+  const at = text.lastIndexOf('=');
   return at <= 0 ? readRunRecord(folder(text)) : readRunRecord(folder(text.slice(at + 1)), text.slice(0, at));
 }

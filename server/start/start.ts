@@ -115,14 +115,14 @@ async function textQuality(
       measures: ['forgetting'],
       text: { data: text, held_out: text },
       seeds: [0],
-      settings: { ...defaultSettings, sequences: 48 },
+      settings: { ...defaultSettings, sequences: 32, marginal_states: 512 },
       specFile: join(root, 'start.cola.yaml'),
       cacheFolder: join(root, '.cola', 'cache'),
       signal,
     });
     values.push(changeOf(evaluation, arms[i] === 'tokens' ? 'loss' : 'marginal'));
   }
-  return { name: "loss on this project's own sources (nats a token)", values, lowerIsBetter: true };
+  return { name: 'loss on the watched text (nats a token)', values, lowerIsBetter: true };
 }
 
 function changeOf({ results }: Evaluation, name: string): readonly [number, number] | undefined {

@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { runFolder } from '../../server/store/run.ts';
+import { cola } from '../cli/cola.ts';
+import { makeModel, removeFolder, temporaryFolder } from '../engine/tiny-model.ts';
+
+describe('cola start', function () {
+  this.timeout(180_000);
+  let folder: string;
+  let text: string;
+  before(async () => {
+    folder = await makeModel(await temporaryFolder());
+    text = join(folder, 'text.txt');
+    await writeFile(text, Array.from({ length: 600 }, (_, i) => `const value${i} = call(${i}, "x");`).join('\n'));
+  });
+
+  const roots: string[] = [];
+  const newRoot = async () => {
+    roots.push(await temporaryFolder());
+    return roots[roots.length - 1];
+  };
+  after(async () => {
+    for (const made of [folder, ...roots]) await removeFolder(made);
+  });
+
+  const start = (root: string, options: Parameters<typeof cola>[1] = {}) => {
+    const small = [
+      '--steps',
+      '3',
+      '--batch',
+      '2',
+      '--group',
+      '2',
+      '--problems',
+      '4',
+      '--device',
+      'cpu',
+      '--threads',
+      '1',
+    ];
+    return cola(['start', '--model', folder, '--root', root, '--text', text, ...small, '--json'], options);
+  };
+  /** The lines of a run without its times. */
+  const linesOf = (root: string, id: string) =>
+    readFileSync(join(runFolder(root, id), 'metrics.jsonl'), 'utf8')
+      .trimEnd()
+      .split('\n')
+      .map((line) => {
+        const timed = /^(?:seconds|memory)/;
+        return Object.fromEntries(Object.entries(JSON.parse(line)).filter(([name]) => !timed.test(name)));
+      });
+  const runsIn = (root: string) => readdirSync(runFolder(root, '')).sort();
+  const metrics = (root: string) => runsIn(root).map((id) => linesOf(root, id));
+
+  it('tunes over actions and over tokens, measures before and after, and writes a report', async () => {
+    const root = await newRoot();
+    const { code, stdout, stderr } = await start(root);
+    assert.equal(code, 0, stderr);
+    const { report, table } = JSON.parse(stdout);
+    assert.equal(table[0].length, 5);
+    assert.deepEqual(
+      table.map(([name]: string[]) => name),
+      [
+        '',
+        'solved, greedy',
+        'solved, sampled',
+        'pass@8',
+        'different answers of 8',
+        'loss on the watched text (nats a token)',
+      ],
+    );
+    for (const row of table.slice(1)) for (const cell of row.slice(1)) assert.match(cell, /^\d+\.\d{3}$/);
+    const page = readFileSync(report, 'utf8');
+    for (const part of [
+      'Before and after',
+      'Curves',
+      'Steered by three actions',
+      'Samples',
+      'Codebook',
+      'Settings',
+      'ONNX Runtime',
+    ])
+      assert(page.includes(part), part);
+
+    // Again: everything is there, and nothing is done twice.
+    const again = await start(root);
+    assert.equal(again.code, 0);
+    assert.deepEqual(JSON.parse(again.stdout).table, table);
+    assert.equal(runsIn(root).length, 2);
+  });
+
+  it('gives the same numbers with the same seed, also when it was stopped and called again', async () => {
+    const [whole, broken] = [await newRoot(), await newRoot()];
+    assert.equal((await start(whole)).code, 0);
+    let stops = 0;
+    for (; stops < 20; stops++) {
+      const controller = new AbortController();
+      const timer = setTimeout(() => controller.abort(), 1500 + 1500 * stops);
+      const { code } = await start(broken, { signal: controller.signal });
+      clearTimeout(timer);
+      if (code === 0) break;
+      assert.equal(code, 130);
+    }
+    assert(stops > 0, 'it was never stopped');
+    assert.deepEqual(runsIn(broken), runsIn(whole));
+    assert.deepEqual(metrics(broken), metrics(whole));
+  });
+});

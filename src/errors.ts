@@ -12,6 +12,7 @@ export const studioErrors = catalogue('studio', {
   noSpec: () => ['No run spec is open.', 'Open a file that ends with .cola.yaml, or write one with "CoLA: Train…".'],
   unsaved: (name: string) => [`${name} is not saved, and a run reads it from the disk.`, 'Save it and try again.'],
   noRun: (what: string) => [`There is no run to ${what}.`, 'Start one with "CoLA: Train…" or "CoLA: Run Spec".'],
+  noEditor: () => ['No editor is open.', 'Open a text file and try again.'],
   noModelIn: (folder: string) => [
     `There is no model in ${folder}.`,
     'Choose a Hugging Face folder with config.json, model.safetensors and tokenizer.json in it.',

@@ -2,6 +2,7 @@
 import type { ExtensionContext } from 'vscode';
 import { registerCompletion } from './completion/index.ts';
 import { registerCore } from './core.ts';
+import { registerDashboard } from './dashboard.ts';
 import { registerEvaluate } from './evaluate.ts';
 import { registerExport } from './export.ts';
 import { registerFit } from './fit.ts';
@@ -32,6 +33,7 @@ export async function activate(context: ExtensionContext): Promise<void> {
   registerEvaluate(studio, shelf, runs, reports);
   registerExport(studio, shelf);
   registerViews(studio, runs, shelf);
+  registerDashboard(studio, runs);
   registerWalkthrough(studio);
   await studio.start();
 }

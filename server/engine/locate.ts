@@ -98,7 +98,8 @@ export async function* locate(model: LoadedModel, params: LocateParams, signal: 
     for (let next = start.length + first - 1; next < all.length - 1; ) {
       yield;
       signal.throwIfAborted();
-      const at = Math.max(0, Math.min(next, all.length - 1) - window / 2);
+      // As much context as there is room for.
+      const at = Math.max(0, Math.min(next - window / 2, all.length - window));
       const piece = new Int32Array(window);
       piece.set(all.slice(at, at + window));
       const { actions, probabilities } = await model.locator.read(source, piece);

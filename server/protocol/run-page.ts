@@ -17,6 +17,9 @@ export const chooseRuns = request('page/compare/choose', nothing, z.object({ sub
 /** Compares a run with others that the person chooses. */
 export const compareWith = request('page/run/compare', runKey, nothing);
 
+/** Opens the dashboard of a run. */
+export const openDashboard = request('page/run/open', runKey, nothing);
+
 /** Opens a sample as text beside the page. */
 export const openSample = request('page/run/sample', z.strictObject({ sample: runSample }), nothing);
 /** Opens the search tree at the prompt of a sample. */

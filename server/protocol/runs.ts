@@ -67,6 +67,8 @@ export const sample = z.object({
   prompt: z.string(),
   completion: z.string(),
   actions: z.array(z.int()),
+  /** Tokens of the completion, the end included. */
+  tokens: z.int().optional(),
   reward: figure.optional(),
   parts: z.record(z.string(), figure).optional(),
   noScore: z.string().optional(),

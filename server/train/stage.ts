@@ -15,6 +15,8 @@ export interface Sample {
   readonly completion: string;
   /** Latent actions, one a token; empty for the token baseline. */
   readonly actions: readonly number[];
+  /** Tokens of the completion, the end included. */
+  readonly tokens: number;
   readonly reward?: number;
   readonly parts?: Readonly<Record<string, number>>;
   readonly noScore?: string;

@@ -175,7 +175,8 @@ export class ExpertStage implements Stage {
     if (best === undefined) return undefined;
     const { actions, tokens, reward, parts } = best;
     const completion = tokenizerOf(this.context).decode([...tokens], { skipSpecialTokens: true });
-    return { prompt: prompt.text, completion, actions, parts, ...(reward === null ? {} : { reward }) };
+    const judged = { parts, ...(reward === null ? {} : { reward }) };
+    return { prompt: prompt.text, completion, actions, tokens: tokens.length, ...judged };
   }
 
   async evaluate(signal: AbortSignal): Promise<Evaluation> {

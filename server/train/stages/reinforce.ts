@@ -20,7 +20,7 @@ import { creditOf, layOut, minibatches, policyFeeds, policyObjective, ReferenceP
 import { deckState, type Problems, PromptDeck, problemsOf } from '../problems.ts';
 import { type Judged, judge, type Prompt, scoreOf } from '../rollout.ts';
 import { learningRate } from '../schedule.ts';
-import type { Evaluation, Metrics, Stage, StageContext, StageState, StepOutcome } from '../stage.ts';
+import type { Evaluation, Metrics, Sample, Stage, StageContext, StageState, StepOutcome } from '../stage.ts';
 import { adamWOptions } from '../supervised.ts';
 
 /** Samples of a step that are kept for people to look at. */
@@ -140,7 +140,7 @@ export class ReinforceStage implements Stage {
     const kl = batch.logpOld.reduce((n, x, i) => n + batch.mask[i] * (x - logpRef[i]), 0) / Math.max(1, rows.length);
     return {
       metrics: { ...described, kl, ...updates, ...seconds, ...this.usageOf(rows) },
-      samples: rows.slice(0, keptSamples).map(sampleOf),
+      samples: rows.slice(0, keptSamples).map((row) => sampleOf(row, actor.latent)),
     };
   }
 
@@ -287,10 +287,10 @@ function describe(rows: readonly Judged[]) {
   };
 }
 
-export function sampleOf(row: Judged) {
-  const judged =
-    'noScore' in row.result ? { noScore: row.result.noScore } : { reward: row.result.value, parts: row.result.parts };
-  return { prompt: row.prompt.text, completion: row.completion, actions: row.choices, ...judged };
+/** @param latent whether the choices are latent actions */
+function sampleOf({ prompt, completion, choices, tokens, result }: Judged, latent: boolean): Sample {
+  const judged = 'noScore' in result ? { noScore: result.noScore } : { reward: result.value, parts: result.parts };
+  return { prompt: prompt.text, completion, actions: latent ? choices : [], tokens: tokens.length, ...judged };
 }
 
 export async function createReinforce(settings: ReinforceSettings, context: StageContext): Promise<Stage> {

@@ -1,0 +1,77 @@
+/** The actions page's side in the extension. */
+import { Disposable, type Terminal, window } from 'vscode';
+import {
+  type ActionsSubject,
+  actionAsked,
+  actionProfiles,
+  actionsSubject,
+  complete,
+  makeProfiles,
+  markActions,
+  readActionsSubject,
+  turnToAction,
+} from '../../server/protocol/index.ts';
+import type { ActionMarks } from '../action-marks.ts';
+import { setting } from '../settings.ts';
+import type { Studio } from '../studio.ts';
+import { PagePanels } from './page-panels.ts';
+
+export interface ActionsPanels {
+  /** @param action that is shown large; null for all of them */
+  show(action: number | null): void;
+}
+
+export function actionsPanels(studio: Studio, marks: ActionMarks): ActionsPanels {
+  const modelOf = (subject: ActionsSubject) => subject.model ?? studio.status?.model ?? setting('cola.model');
+  const panels = new PagePanels<ActionsSubject>(studio, {
+    viewType: 'cola.actions',
+    page: 'actions',
+    icon: 'icon.svg',
+    subject: actionsSubject,
+    nothing: { model: null, action: null },
+    title: ({ action }) => (action === null ? 'Latent Actions' : `Latent Action ${action}`),
+    // One page, whatever it shows.
+    key: () => 'actions',
+    attach(page) {
+      const { host } = page;
+      host.answer(readActionsSubject, async () => ({ ...page.subject, model: modelOf(page.subject) }));
+      host.answer(turnToAction, async ({ action }) => {
+        page.turnTo({ ...page.subject, action });
+        return {};
+      });
+      host.answer(actionProfiles, (params) => studio.request(actionProfiles, params));
+      host.answer(complete, (params) => studio.request(complete, params));
+      host.answer(markActions, async ({ action }) => {
+        await marks.mark(action);
+        return {};
+      });
+      host.answer(makeProfiles, async () => {
+        terminal().sendText(profilesCommand(studio, modelOf(page.subject)), false);
+        return {};
+      });
+      return Disposable.from();
+    },
+  });
+  return {
+    show(action) {
+      const known = panels.pages.length > 0;
+      const page = panels.show({ model: null, action });
+      if (known && action !== null) {
+        page.turnTo({ ...page.subject, action });
+        page.host.tell(actionAsked, { action });
+      }
+    },
+  };
+}
+
+function terminal(): Terminal {
+  const found = window.terminals.find(({ name }) => name === 'CoLA') ?? window.createTerminal('CoLA');
+  found.show();
+  return found;
+}
+
+/** The command line that comes with the extension. */
+function profilesCommand(studio: Studio, model: string): string {
+  const quoted = (text: string) => `"${text.replaceAll('"', '\\"')}"`;
+  return `node ${quoted(studio.context.asAbsolutePath('dist/cola.js'))} actions ${quoted(model)}`;
+}

@@ -1,0 +1,44 @@
+/** The comparison of runs: which they are, the extension knows; everything else comes from the server. */
+import { commands, Disposable } from 'vscode';
+import {
+  chooseRuns,
+  comparedRuns,
+  compareSettings,
+  compareSubject,
+  listRuns,
+  openDashboard,
+  type RunKey,
+  runMetrics,
+} from '../../server/protocol/index.ts';
+import type { RunChoice } from '../dashboard.ts';
+import type { Studio } from '../studio.ts';
+import { PagePanels } from './page-panels.ts';
+
+export function comparePanels(studio: Studio, choice: RunChoice): PagePanels<readonly RunKey[]> {
+  return new PagePanels<readonly RunKey[]>(studio, {
+    viewType: 'cola.compare',
+    page: 'compare',
+    icon: 'icon.svg',
+    subject: comparedRuns,
+    nothing: [],
+    title: (runs) => (runs.length === 0 ? 'Compare Runs' : `Compare ${runs.map(({ run }) => run).join(', ')}`),
+    key: () => undefined,
+    attach(page) {
+      const { host } = page;
+      host.answer(compareSubject, async () => ({ subject: [...page.subject] }));
+      host.answer(chooseRuns, async () => {
+        const chosen = await choice.several(page.subject);
+        if (chosen.length > 0) page.turnTo(chosen);
+        return { subject: [...page.subject] };
+      });
+      host.answer(compareSettings, (params) => studio.request(compareSettings, params));
+      host.answer(runMetrics, (params) => studio.request(runMetrics, params));
+      host.answer(listRuns, (params) => studio.request(listRuns, params));
+      host.answer(openDashboard, async (key) => {
+        await commands.executeCommand('cola.openDashboard', key);
+        return {};
+      });
+      return Disposable.from();
+    },
+  });
+}

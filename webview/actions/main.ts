@@ -1,0 +1,381 @@
+/** The latent actions of a model: all of them as cards, and one of them large. */
+import { z } from 'zod';
+import type { ActionProfile } from '../../server/protocol/actions.ts';
+import { actionProfiles } from '../../server/protocol/actions-page.ts';
+import { hueOf } from '../../server/protocol/hue.ts';
+import type { ResultOf } from '../../server/protocol/request.ts';
+import {
+  actionAsked,
+  actionsSubject,
+  makeProfiles,
+  markActions,
+  readActionsSubject,
+  turnToAction,
+} from '../../server/protocol/run-page.ts';
+import { failureWords } from '../run/failure.ts';
+import { actionChip, percent, visibleToken } from '../ui/actions.ts';
+import { button, dropdown, textField } from '../ui/controls.ts';
+import { fill, h } from '../ui/elements.ts';
+import { ask, on, saved } from '../ui/host.ts';
+import { roveGrid } from '../ui/roving.ts';
+import '../ui/base.css';
+import './actions.css';
+import {
+  answers,
+  type CodeCard,
+  type CodeOrder,
+  cardsOf,
+  forcingWords,
+  orderedCards,
+  usageWords,
+} from './profile-list.ts';
+
+const kept = z.object({
+  subject: actionsSubject.default({ model: null, action: null }),
+  order: z.enum(['code', 'used', 'label']).default('code'),
+});
+
+type Profiles = ResultOf<typeof actionProfiles>;
+
+const columns = 8;
+/** Tokens and contexts that are shown of an action. */
+const mostEvidence = 12;
+
+class ActionsPage {
+  private view = kept.safeParse(saved.get()).data ?? kept.parse({});
+  private readonly message = h('div');
+  private readonly grid = h('div', { class: 'cards', role: 'group', 'aria-label': 'All actions' });
+  private readonly large = h('aside', { class: 'large', 'aria-live': 'polite' });
+  private readonly count = h('p', { class: 'soft' });
+  private model = '';
+  private profiles: Profiles | undefined;
+  private text = '';
+
+  constructor(private readonly place: HTMLElement) {
+    on(actionAsked, ({ action }) => this.choose(action));
+  }
+
+  async start(): Promise<void> {
+    const { action, model } = await ask(readActionsSubject, {});
+    this.model = model;
+    this.keep({ subject: { model: null, action: action ?? this.view.subject.action } });
+    await this.read();
+  }
+
+  private async read(): Promise<void> {
+    fill(this.place, h('p', { class: 'loading soft' }, 'Reading what the actions do…'));
+    try {
+      this.profiles = await ask(actionProfiles, { model: this.model });
+    } catch (error) {
+      const { message, remedy } = failureWords(error);
+      this.showTrouble(message, remedy);
+      return;
+    }
+    this.show(this.profiles);
+  }
+
+  private show({ codes, file, trouble, folder }: Profiles): void {
+    const orders = [
+      { value: 'code', label: 'by number' },
+      { value: 'used', label: 'most used first' },
+      { value: 'label', label: 'by label' },
+    ] as const;
+    const measured =
+      file === null
+        ? ''
+        : `Measured on ${file.measured.positions.toLocaleString('en').replaceAll(',', ' ')} tokens of ${file.measured.text}.`;
+    fill(
+      this.place,
+      h(
+        'header',
+        { class: 'actions-head' },
+        h('h1', {}, 'Latent actions'),
+        h('p', { class: 'soft', title: folder }, `${codes} codes of ${folder.split(/[\\/]/).at(-1)}. ${measured}`),
+        h('span', { class: 'toolbar-space' }),
+        textField({
+          label: 'Find an action by number, label or token',
+          placeholder: 'Find: 17, const, …',
+          size: 20,
+          onInput: (text) => this.find(text),
+        }),
+        dropdown<CodeOrder>({
+          label: 'Order',
+          options: orders,
+          value: this.view.order,
+          onChange: (order) => {
+            this.keep({ order });
+            this.drawGrid();
+          },
+        }),
+        button({
+          label: 'Where in this file',
+          icon: 'paintcan',
+          title: 'Mark in the open editor which action every token comes from',
+          onPress: () => this.attempt(() => ask(markActions, { action: null })),
+        }),
+        button({ label: 'Read again', icon: 'refresh', kind: 'icon', onPress: () => this.attempt(() => this.read()) }),
+      ),
+      this.message,
+      file === null && this.missing(trouble),
+      h('main', { class: 'actions-content' }, h('div', {}, this.count, this.grid), this.large),
+    );
+    this.drawGrid();
+    const { action } = this.view.subject;
+    if (action !== null && action < codes) this.drawLarge(action);
+    else this.drawNone();
+  }
+
+  private missing(trouble: Profiles['trouble']): HTMLElement {
+    const why =
+      trouble === null
+        ? 'What these actions do has not been measured yet, so they have numbers only. It takes a few minutes and writes actions.json beside the model.'
+        : `${trouble.message} ${trouble.remedy}`;
+    return h(
+      'div',
+      { class: 'missing' },
+      h('p', {}, why),
+      button({
+        label: 'Measure in a terminal',
+        kind: 'primary',
+        icon: 'terminal',
+        title: 'Opens a terminal with the command; Enter starts it',
+        onPress: () => this.attempt(() => ask(makeProfiles, {})),
+      }),
+    );
+  }
+
+  private find(text: string): void {
+    this.text = text;
+    this.drawGrid();
+  }
+
+  private drawGrid(): void {
+    const { profiles } = this;
+    if (profiles === undefined) return;
+    const all = orderedCards(cardsOf(profiles.codes, profiles.file?.actions ?? []), this.view.order);
+    const found = all.filter((card) => answers(card, this.text));
+    this.count.textContent = found.length === all.length ? '' : `${found.length} of ${all.length} actions`;
+    this.count.hidden = found.length === all.length;
+    const most = Math.max(1e-9, ...found.map(({ profile }) => profile?.usage.policy ?? 0));
+    const cells = found.map((card) => this.cardOf(card, most));
+    fill(this.grid, ...cells);
+    roveGrid(this.grid, cells, columns);
+  }
+
+  private cardOf({ code, profile }: CodeCard, most: number): HTMLElement {
+    const share = profile?.usage.policy ?? 0;
+    const tokens = profile?.tokens.slice(0, 3) ?? [];
+    const label = profile?.label ?? '';
+    const words = profile === null ? `Action ${code}` : `Action ${code}, ${label}, ${percent(share)} of the tokens`;
+    return h(
+      'button',
+      {
+        class: profile !== null && share === 0 ? 'card unused' : 'card',
+        'data-code': code,
+        'aria-label': words,
+        'aria-pressed': String(this.view.subject.action === code),
+        title: words,
+        style: { '--hue': hueOf(code).colour, '--share': Math.sqrt(share / most) },
+        on: { click: () => this.choose(code) },
+      },
+      h(
+        'span',
+        { class: 'card-head' },
+        actionChip({ action: code, label }),
+        profile !== null && h('span', { class: 'soft number' }, percent(share)),
+      ),
+      h('span', { class: 'card-label' }, label),
+      h(
+        'span',
+        { class: 'card-tokens code' },
+        ...tokens.map(({ text }) => h('span', { class: 'card-token' }, visibleToken(text))),
+      ),
+      h('span', { class: 'card-bar', 'aria-hidden': 'true' }),
+    );
+  }
+
+  private choose(action: number): void {
+    const { profiles } = this;
+    if (profiles === undefined || action >= profiles.codes) return;
+    this.keep({ subject: { ...this.view.subject, action } });
+    for (const card of this.grid.querySelectorAll<HTMLElement>('.card')) {
+      card.setAttribute('aria-pressed', String(card.dataset.code === String(action)));
+    }
+    this.drawLarge(action);
+    this.attempt(() => ask(turnToAction, { action }));
+  }
+
+  private drawNone(): void {
+    fill(
+      this.large,
+      h(
+        'p',
+        { class: 'soft' },
+        'Choose an action to see when it fires, which tokens it stands for, and what changes when it is forced.',
+      ),
+    );
+  }
+
+  private drawLarge(action: number): void {
+    const { profiles } = this;
+    if (profiles === undefined) return;
+    const profile = profiles.file?.actions.find(({ code }) => code === action) ?? null;
+    fill(
+      this.large,
+      h(
+        'div',
+        { class: 'large-head' },
+        actionChip({ action, label: profile?.label }),
+        h('h2', {}, profile?.label ?? `Action ${action}`),
+        h('span', { class: 'toolbar-space' }),
+        button({
+          label: 'Where in this file',
+          icon: 'paintcan',
+          title: `Mark in the open editor the tokens that come from action ${action}`,
+          onPress: () => this.attempt(() => ask(markActions, { action })),
+        }),
+      ),
+      ...(profile === null
+        ? [h('p', { class: 'soft' }, 'Nothing has been measured about it.')]
+        : this.partsOf(profile, profiles)),
+    );
+    this.large.scrollTop = 0;
+  }
+
+  private partsOf(profile: ActionProfile, { file }: Profiles): (HTMLElement | false)[] {
+    const { tokens, contexts, examples, forced, near } = profile;
+    const labels = new Map(file?.actions.map(({ code, label }) => [code, label]));
+    const nearest = near.map(({ code, cosine }) =>
+      h(
+        'li',
+        {},
+        h(
+          'button',
+          { class: 'near', title: `Show action ${code}`, on: { click: () => this.choose(code) } },
+          actionChip({ action: code, label: labels.get(code) ?? null }, { label: true }),
+        ),
+        h('span', { class: 'soft number' }, `cosine ${cosine.toFixed(2)}`),
+      ),
+    );
+    return [
+      h('p', { class: 'soft' }, usageWords(profile)),
+      tokens.length > 0 && evidenceOf('Tokens it stands for', 'token', tokens),
+      contexts.length > 0 && evidenceOf('What stands before them', 'before', contexts),
+      examples.length > 0 &&
+        h(
+          'section',
+          {},
+          h('h3', {}, 'When it fires'),
+          ...examples.map(({ before, token, after }) =>
+            h(
+              'pre',
+              { class: 'example' },
+              h('span', { class: 'soft' }, before),
+              h('mark', { style: { '--hue': hueOf(profile.code).colour } }, token),
+              h('span', { class: 'soft' }, after),
+            ),
+          ),
+        ),
+      h(
+        'section',
+        {},
+        h('h3', {}, 'Forced against its will'),
+        h('p', {}, forcingWords(profile, file?.measured.prompts ?? 0)),
+        ...forced.samples.map(({ prompt, free, forced: text, random }) =>
+          h(
+            'div',
+            { class: 'forcing' },
+            h('pre', { class: 'soft' }, prompt),
+            h('div', { class: 'forcing-row' }, h('span', { class: 'soft' }, 'free'), h('pre', {}, free)),
+            h(
+              'div',
+              { class: 'forcing-row' },
+              actionChip({ action: profile.code, label: profile.label }),
+              h('pre', {}, text),
+            ),
+            h(
+              'div',
+              { class: 'forcing-row' },
+              h(
+                'span',
+                { class: 'forcing-random' },
+                actionChip({ action: random.code, label: labels.get(random.code) ?? null }),
+                h('span', { class: 'soft' }, 'random'),
+              ),
+              h('pre', {}, random.text),
+            ),
+          ),
+        ),
+      ),
+      nearest.length > 0 &&
+        h('section', {}, h('h3', {}, 'Nearest in the codebook'), h('ul', { class: 'nearest' }, ...nearest)),
+    ];
+  }
+
+  private showTrouble(message: string, remedy: string): void {
+    fill(
+      this.place,
+      h(
+        'div',
+        { class: 'empty' },
+        h('h1', {}, 'No latent actions to show'),
+        h('p', {}, `${message} ${remedy}`),
+        button({ label: 'Try again', kind: 'primary', onPress: () => this.attempt(() => this.start()) }),
+      ),
+    );
+  }
+
+  private keep(change: Partial<z.infer<typeof kept>>): void {
+    this.view = { ...this.view, ...change };
+    saved.set(this.view);
+  }
+
+  private attempt(work: () => Promise<unknown>): void {
+    fill(this.message);
+    work().catch((error: unknown) => {
+      const { message, remedy } = failureWords(error);
+      fill(this.message, h('div', { class: 'trouble', role: 'alert' }, h('span', {}, `${message} ${remedy}`)));
+    });
+  }
+}
+
+/** Texts with their lift as bars; the numbers stand beside them. */
+function evidenceOf(
+  title: string,
+  what: string,
+  list: readonly { readonly text: string; readonly share: number; readonly lift: number }[],
+): HTMLElement {
+  const shown = list.slice(0, mostEvidence);
+  const most = Math.max(...shown.map(({ lift }) => lift), 1);
+  const rows = shown.map(({ text, share, lift }) =>
+    h(
+      'tr',
+      {},
+      h('td', { class: 'code evidence-text' }, visibleToken(text)),
+      h('td', { class: 'number' }, percent(share)),
+      h('td', { class: 'number' }, `× ${lift >= 10 ? lift.toFixed(0) : lift.toFixed(1)}`),
+      h(
+        'td',
+        { class: 'evidence-bar', 'aria-hidden': 'true' },
+        h('span', { style: { width: `${(100 * lift) / most}%` } }),
+      ),
+    ),
+  );
+  const head = h(
+    'tr',
+    {},
+    h('th', { scope: 'col' }, what),
+    h('th', { class: 'number', scope: 'col' }, 'share'),
+    h('th', { class: 'number', scope: 'col', title: 'How many times as often as elsewhere' }, 'lift'),
+    h('th', {}),
+  );
+  return h(
+    'section',
+    {},
+    h('h3', {}, title),
+    h('table', { class: 'evidence' }, h('thead', {}, head), h('tbody', {}, ...rows)),
+  );
+}
+
+const place = document.getElementById('page');
+if (place !== null) void new ActionsPage(place).start();

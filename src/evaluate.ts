@@ -33,6 +33,7 @@ const measureNotes: Readonly<Record<Measure, string>> = {
   marginal: 'Whether the actions together still make the base model',
   codebook: 'How many latent actions are alive, and how much they say',
   cost: 'What the training took',
+  search: 'What search finds beside sampling, at the same number of tokens; takes long',
 };
 
 export function registerEvaluate(studio: Studio, shelf: ModelShelf, runs: RunBook, reports: Reports): void {

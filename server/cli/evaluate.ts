@@ -6,11 +6,12 @@ import { parse } from 'yaml';
 import type { Device } from '../device/device.ts';
 import { compareEvaluations, comparisonTable } from '../evaluate/compare.ts';
 import { evaluateErrors } from '../evaluate/errors.ts';
-import type { Evaluation, MeasureName } from '../evaluate/report.ts';
+import { type Evaluation, type EvaluationSettings, type MeasureName, searchMeasure } from '../evaluate/report.ts';
 import { type EvaluationRequest, evaluateRequest } from '../evaluate/request.ts';
 import type { RewardSpec } from '../rewards/spec.ts';
 import { rewardSpec } from '../spec/reward.ts';
 import { measureNames } from '../spec/schema.ts';
+import { firstIssue } from '../store/issue.ts';
 import type { Output } from './io.ts';
 import {
   count,
@@ -19,6 +20,7 @@ import {
   type JsonOption,
   modelFolder,
   openChosen,
+  positive,
   withDevice,
   withExamples,
   withJson,
@@ -31,9 +33,11 @@ type Options = JsonOption &
     readonly data?: string;
     readonly prompts?: string;
     readonly reward?: string;
+    readonly solvedAt?: number;
     readonly chat: boolean;
     readonly maxNew?: number;
     readonly samples?: number;
+    readonly search?: EvaluationSettings['search'];
     readonly measures?: readonly MeasureName[];
     readonly seeds: number;
     readonly seed: number;
@@ -55,10 +59,24 @@ export function addEvaluate(program: Command, session: Session): void {
     .option('--data <file>', 'held-out text: a text or .jsonl file (default: what the run held out)')
     .option('--prompts <task>', 'countdown, countdown:compact, arithmetic, or a .jsonl file of held-out prompts')
     .option('--reward <reward>', 'how answers are judged: a name, or what a run spec would say')
+    .option(
+      '--solved-at <reward>',
+      'from which reward on an answer counts as right (default: that of the run or task, or 1)',
+      positive,
+    )
     .option('--no-chat', 'prompts as they are, not through the chat template')
     .option('--max-new <tokens>', `longest answer (default: that of the run, or 64)`, count)
     .option('--samples <count>', 'sampled answers a prompt, up to which pass@k goes', count)
-    .option('--measures <names>', 'which, with commas between them (default: all that can be taken)', measures)
+    .option(
+      '--measures <names>',
+      'which, with commas between them (default: all that can be taken, but for search, which takes long)',
+      measures,
+    )
+    .option(
+      '--search <settings>',
+      'of the measure search: {tokens: 256, prompts: 32, breadth: 8, edge_steps: 1, ...}',
+      searching,
+    )
     .option('--seeds <count>', 'how often what is drawn is measured', count, 3)
     .option('--seed <number>', 'the first seed', integer, 7)
     .option('--tokens', 'answer with tokens, even if the model has latent actions')
@@ -66,6 +84,7 @@ export function addEvaluate(program: Command, session: Session): void {
   withExamples(withDevice(withJson(command)), [
     'evaluate .cola/runs/countdown',
     'evaluate latent=.cola/runs/a token=.cola/runs/b --measures accuracy,pass@k,cost',
+    'evaluate my-model --measures search --prompts countdown:compact --search "{tokens: 512}" --seeds 3',
     'evaluate my-model --against builtin:nano --data notes.txt --prompts countdown:compact --limit 50 --json',
   ]).action((models: string[], options: Options) =>
     session.perform(options.json === true, async (output) => {
@@ -98,6 +117,19 @@ function measures(text: string): MeasureName[] {
   });
 }
 
+function searching(text: string): EvaluationSettings['search'] {
+  let value: unknown;
+  try {
+    value = parse(text);
+  } catch {
+    throw new InvalidArgumentError('It should be settings such as {tokens: 512, breadth: 4}.');
+  }
+  const parsed = searchMeasure.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const { path, detail } = firstIssue(parsed.error);
+  throw new InvalidArgumentError(path === '' ? detail : `${path}: ${detail}.`);
+}
+
 /** `name=folder`, or a folder that is its own name. */
 function named(text: string, cwd: string): { label: string; folder: string } {
   const at = text.indexOf('=');
@@ -113,7 +145,8 @@ function evaluate(
   session: Session,
   output: Output,
 ): Promise<Evaluation> {
-  const { against, data, prompts, reward, maxNew, samples, measures: chosen, limit, seed, seeds, chat } = options;
+  const { against, data, prompts, reward, solvedAt, maxNew, samples } = options;
+  const { measures: chosen, search, limit, seed, seeds, chat } = options;
   const request: EvaluationRequest = {
     folder,
     root: session.cwd,
@@ -123,6 +156,8 @@ function evaluate(
     data,
     prompts,
     reward: reward === undefined ? undefined : parseReward(reward),
+    solvedAt,
+    search,
     chat,
     maxNew,
     samples,

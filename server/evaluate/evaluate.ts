@@ -8,6 +8,7 @@ import { type Figure, type Figures, summariseSeeds } from './figures.ts';
 import { measureForgetting } from './forgetting.ts';
 import { measureMarginal } from './marginal.ts';
 import { type Evaluation, type EvaluationSettings, evaluationVersion, type MeasureName } from './report.ts';
+import { measureSearch } from './search.ts';
 import type { Sequences } from './states.ts';
 import { type Decoding, Subject, type SubjectOptions } from './subject.ts';
 import { heldOutPrompts, measureTask, rewardOf, type TaskSpec } from './task.ts';
@@ -133,6 +134,8 @@ class Measurement {
         const { cost } = this.options;
         return cost === undefined ? { reason: 'it needs the run the model comes from' } : once(cost(this.subject));
       }
+      case 'search':
+        return this.search();
     }
   }
 
@@ -165,6 +168,27 @@ class Measurement {
       await reward.close();
     }
     return all;
+  }
+
+  private async search(): Promise<Found> {
+    const { task, settings, seeds, onProgress } = this.options;
+    const { subject } = this;
+    const cola = this.actions('world', 'policy');
+    if (task === undefined) return { reason: needsTask };
+    if (cola === undefined) return { reason: needsActions };
+    const { search } = settings;
+    const prompts = await heldOutPrompts(task, subject, Math.min(settings.prompts, search.prompts));
+    const reward = await rewardOf(task, subject);
+    const all: Figures[] = [];
+    try {
+      for (const seed of seeds) {
+        onProgress?.(`Searching ${prompts.length} prompts, ${search.tokens} tokens each and way, seed ${seed}`);
+        all.push(await measureSearch(subject.context, cola, task, prompts, reward, search, seed));
+      }
+    } finally {
+      await reward.close();
+    }
+    return { figures: summariseSeeds(all) };
   }
 
   private async diversity(): Promise<Found> {

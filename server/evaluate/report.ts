@@ -7,6 +7,26 @@ export const evaluationVersion = 1;
 
 export type MeasureName = (typeof measureNames)[number];
 
+/** How the measure `search` searches; reports from before it was there are read with the defaults. */
+export const searchMeasure = z.strictObject({
+  /** Held-out prompts at most. */
+  prompts: z.int().positive().default(32),
+  /** Tokens that each way may generate for a prompt. */
+  tokens: z.int().positive().default(256),
+  /** Children of a node. */
+  breadth: z.int().positive().default(8),
+  cpuct: z.number().min(0).default(0.7),
+  /** Actions of an edge of MCTS. */
+  edge_steps: z.int().positive().default(1),
+  /** MCTS-Q: Bellman error that ends an edge, and its most further actions. */
+  threshold: z.number().min(0).default(0.01),
+  max_extra: z.int().min(0).default(64),
+  /** Of the actions of rollouts in a tree; 0 is greedy. Best-of-N samples at the temperature of the task. */
+  temperature: z.number().min(0).default(0),
+  /** Memory for keys and values, in MB. */
+  cache: z.number().positive().default(256),
+});
+
 /** How much is measured. */
 export const evaluationSettings = z.strictObject({
   /** Held-out prompts. */
@@ -28,6 +48,7 @@ export const evaluationSettings = z.strictObject({
   prefix_tokens: z.int().positive(),
   continuations: z.int().min(2),
   continuation_tokens: z.int().positive(),
+  search: searchMeasure.prefault({}),
 });
 export type EvaluationSettings = z.infer<typeof evaluationSettings>;
 
@@ -43,6 +64,7 @@ export const defaultSettings: EvaluationSettings = {
   prefix_tokens: 32,
   continuations: 8,
   continuation_tokens: 32,
+  search: searchMeasure.parse({}),
 };
 
 export const evaluation = z.strictObject({

@@ -6,7 +6,7 @@ import { measureNames } from '../spec/schema.ts';
 import { type DataSpec, dataSpec } from '../spec/settings.ts';
 import { evaluateErrors } from './errors.ts';
 import { type EvaluationOptions, evaluateModel } from './evaluate.ts';
-import { defaultSettings, type Evaluation, type MeasureName } from './report.ts';
+import { defaultSettings, type Evaluation, type EvaluationSettings, type MeasureName } from './report.ts';
 import { runDefaults, runOf } from './run.ts';
 import type { Decoding } from './subject.ts';
 import type { TaskSpec } from './task.ts';
@@ -21,12 +21,17 @@ export interface EvaluationRequest {
   /** Folder of the model it was tuned from; that of the run, if not given. */
   readonly against?: string | undefined;
   readonly decoding?: Decoding | undefined;
+  /** All but search, which takes long, if not given. */
   readonly measures?: readonly MeasureName[] | undefined;
   /** Held-out text; what the run held out, if not given. */
   readonly data?: string | undefined;
   /** `countdown`, `countdown:compact`, `arithmetic`, or a file of prompts. */
   readonly prompts?: string | undefined;
   readonly reward?: RewardSpec | undefined;
+  /** From which reward on an answer counts as right; that of the run or the task, if not given. */
+  readonly solvedAt?: number | undefined;
+  /** How the measure search searches. */
+  readonly search?: EvaluationSettings['search'] | undefined;
   /** False for prompts as they are, not through the chat template. */
   readonly chat?: boolean | undefined;
   readonly maxNew?: number | undefined;
@@ -47,11 +52,15 @@ export async function evaluateRequest(
   device: Device,
   control: Pick<EvaluationOptions, 'signal' | 'onProgress' | 'tolerant'>,
 ): Promise<Evaluation> {
-  const { folder, root, data, limit, samples } = request;
+  const { folder, root, data, limit, samples, search } = request;
   const cacheFolder = join(root, '.cola', 'cache');
   const found = await runOf(folder);
   const own = found === undefined ? undefined : await runDefaults(found.run, found.model, cacheFolder);
-  const settings = { ...(own?.settings ?? defaultSettings), ...(samples === undefined ? {} : { samples }) };
+  const settings = {
+    ...(own?.settings ?? defaultSettings),
+    ...(samples === undefined ? {} : { samples }),
+    ...(search === undefined ? {} : { search }),
+  };
   return evaluateModel({
     ...own,
     ...control,
@@ -59,7 +68,7 @@ export async function evaluateRequest(
     model: found?.model ?? folder,
     against: request.against ?? own?.against,
     decoding: request.decoding ?? own?.decoding,
-    measures: request.measures ?? measureNames,
+    measures: request.measures ?? measureNames.filter((measure) => measure !== 'search'),
     text: data === undefined ? own?.text : { data: resolve(root, data), held_out: resolve(root, data) },
     task: taskOf(request, own?.task),
     seeds: request.seeds,
@@ -79,8 +88,9 @@ export async function evaluateRequest(
 
 /** The task that is asked for, or that of the run with what is changed of it. */
 function taskOf(request: EvaluationRequest, own: TaskSpec | undefined): TaskSpec | undefined {
-  const { prompts, reward, maxNew, chat, root } = request;
+  const { prompts, reward, solvedAt, maxNew, chat, root } = request;
   const changed = {
+    ...(solvedAt === undefined ? {} : { solved_at: solvedAt }),
     ...(maxNew === undefined ? {} : { max_new: maxNew }),
     ...(chat === false ? { chat } : {}),
     ...(reward === undefined ? {} : { reward }),
@@ -93,7 +103,7 @@ function taskOf(request: EvaluationRequest, own: TaskSpec | undefined): TaskSpec
     max_new: own?.max_new ?? longestAnswer,
     temperature: own?.temperature ?? 1,
     top_k: own?.top_k ?? 0,
-    solved_at: own?.solved_at ?? 1,
+    solved_at: (reward === undefined ? source.solvedAt : undefined) ?? own?.solved_at ?? 1,
     reward: fallback ?? 'exact',
     ...changed,
     prompts: source.data,
@@ -101,10 +111,14 @@ function taskOf(request: EvaluationRequest, own: TaskSpec | undefined): TaskSpec
   };
 }
 
-function parsePrompts(text: string, root: string): { data: DataSpec; reward?: RewardSpec } {
+/** @returns with a task its own reward, and from which one on an answer is right */
+function parsePrompts(text: string, root: string): { data: DataSpec; reward?: RewardSpec; solvedAt?: number } {
   const [, task, format] = /^(countdown|arithmetic)(?::(.*))?$/.exec(text) ?? [];
   if (task === undefined) return { data: { jsonl: resolve(root, text), skip_bad_rows: false } };
   const parsed = dataSpec.safeParse(format === undefined ? { task } : { task, format });
   if (!parsed.success) throw evaluateErrors.badTask(text, `it has no format ${format}`);
-  return { data: parsed.data, reward: task === 'countdown' ? 'countdown' : 'numeric' };
+  if (task === 'arithmetic') return { data: parsed.data, reward: 'numeric', solvedAt: 1 };
+  // One for the form, one more for the right answer.
+  const form = format === 'compact' ? 'compact' : 'tags';
+  return { data: parsed.data, reward: { countdown: { form } }, solvedAt: 2 };
 }

@@ -2,7 +2,16 @@
 import { z } from 'zod';
 import { notification, request } from './request.ts';
 
-export const measures = ['accuracy', 'pass@k', 'diversity', 'forgetting', 'marginal', 'codebook', 'cost'] as const;
+export const measures = [
+  'accuracy',
+  'pass@k',
+  'diversity',
+  'forgetting',
+  'marginal',
+  'codebook',
+  'cost',
+  'search',
+] as const;
 export type Measure = (typeof measures)[number];
 
 /** Answered when all is measured; cancelling it ends the measurement. */

@@ -34,7 +34,7 @@ stages:
       reward: { length: { max: 1, unit: characters, slope: 100 } }
       evaluate_rows: 3
       evaluate_samples: 2
-evaluate: [accuracy, pass@k, diversity, forgetting, marginal, codebook, cost]
+evaluate: [accuracy, pass@k, diversity, forgetting, marginal, codebook, cost, search]
 `;
 
 /** Runs the command line and gives back its exit code and what it said. */
@@ -78,7 +78,7 @@ describe('the evaluation of a run', () => {
   it('is kept with every measure that could be taken', () => {
     assert.deepEqual(report.skipped, [{ measure: 'forgetting', reason: 'it needs the model it was tuned from' }]);
     const names = Object.keys(report.results);
-    assert.deepEqual(names, ['accuracy', 'pass@k', 'diversity', 'marginal', 'codebook', 'cost']);
+    assert.deepEqual(names, ['accuracy', 'pass@k', 'diversity', 'marginal', 'codebook', 'cost', 'search']);
     assert.equal(report.decoding, 'actions');
     assert.equal(report.model, model);
     assert.equal(report.settings.prompts, 3);

@@ -4,7 +4,7 @@ import type { Judge } from '../../server/search/judge.ts';
 import type { SearchSettings } from '../../server/search/options.ts';
 import { Search } from '../../server/search/search.ts';
 import { type VisitPath, visitPaths } from '../../server/search/visits.ts';
-import { finish, hash, ToyModel, wildWorld } from './toy.ts';
+import { finish, hash, ToyModel, type ToyState, wildWorld } from './toy.ts';
 
 const judge: Judge = ({ tokens }) => ({ value: hash(9, ...tokens), parts: {} });
 const searched = async (settings: SearchSettings, simulations: number, seed = 3) => {
@@ -15,7 +15,7 @@ const searched = async (settings: SearchSettings, simulations: number, seed = 3)
 const all = { paths: 1000, leastVisits: 1 };
 
 /** Tokens up to the last state a path needs. */
-const reach = (search: Search<unknown>, { node, beyond }: VisitPath) => search.tree.length[node] + beyond.length;
+const reach = ({ tree }: Search<ToyState>, { node, beyond }: VisitPath) => tree.length[node] + beyond.length;
 
 describe('what a search says about the policy', () => {
   it('is at every node the shares of visits of its first actions, each node once, by its visits', async () => {

@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict';
+import { Device } from '../../server/device/device.ts';
+import { searchMeasure } from '../../server/evaluate/report.ts';
+import { measureSearch } from '../../server/evaluate/search.ts';
+import type { TaskSpec } from '../../server/evaluate/task.ts';
+import { Random } from '../../server/random.ts';
+import { pureReward, type Reward } from '../../server/rewards/reward.ts';
+import { contextOf, drawValues, everyAnswer, promptOf, toyModel, toyWorld, valueReward } from '../support/toy-world.ts';
+
+const places = 3;
+const prompts = [promptOf([53, 4, 83, 11]), promptOf([20, 9])];
+
+describe('answers by search at the same number of tokens', function () {
+  this.timeout(300_000);
+  let device: Device;
+  before(async () => {
+    device = await Device.open('cpu', { threads: 1 });
+  });
+  after(() => device.dispose());
+
+  const task: TaskSpec = {
+    prompts: 'none',
+    reward: 'exact',
+    max_new: places,
+    temperature: 1,
+    top_k: 0,
+    solved_at: Number.POSITIVE_INFINITY,
+  };
+
+  async function measured(tokens: number, seed: number, reward: Reward, solvedAt = task.solved_at) {
+    const cola = await toyModel();
+    const context = await contextOf(device, cola, 1);
+    // All eight codes, and exploration that does not settle before everything was seen.
+    const settings = searchMeasure.parse({ tokens, cpuct: 10 });
+    const own = { ...task, solved_at: solvedAt };
+    const figures = await measureSearch(context, cola, own, prompts, reward, settings, seed);
+    context.weights.dispose();
+    return figures;
+  }
+
+  it('gives each way its budget, and finds the best answer where it is enough for all', async () => {
+    const values = drawValues(places, 96, new Random(3));
+    const answers = [];
+    for (const prompt of prompts) answers.push(await everyAnswer(device, await toyModel(), prompt, places));
+    const world = toyWorld(prompts, answers, values);
+    const reward = valueReward(values);
+    const tokens = 60;
+    const few = await measured(tokens, 1, reward);
+    for (const way of ['best_of_n', 'mcts', 'mcts_q']) {
+      const spent = few[`${way}_tokens`];
+      // What repeats costs nothing, and a way ends with as many answers as tokens.
+      const done = spent > tokens / 2;
+      assert.ok(done && spent < tokens + 8 * places, `${way} spent ${spent}`);
+      assert.ok(few[`${way}_reward`] >= few.greedy_reward - 1e-6 || way === 'best_of_n');
+      assert.ok(few[`${way}_reward`] <= world.optimum + 1e-6);
+      assert.equal(few[`${way}_solved`], 0);
+    }
+    assert.ok(few.greedy_tokens <= places);
+    assert.equal(few.greedy_answers, 1);
+    // 1 + 8 + 64 states choose; beyond them nothing is left to generate, so the search may go on until all is seen.
+    const many = await measured(6000, 1, reward, world.optimum / 2);
+    assert.ok(Math.abs(many.mcts_reward - world.optimum) < 1e-5, `${many.mcts_reward} of ${world.optimum}`);
+    assert.equal(many.mcts_solved, 1);
+    assert.ok(many.mcts_tokens <= 73);
+  });
+
+  it('is the same for a seed, and samples others for another', async () => {
+    const reward = valueReward(drawValues(places, 96, new Random(4)));
+    const [first, again, other] = [
+      await measured(40, 1, reward),
+      await measured(40, 1, reward),
+      await measured(40, 2, reward),
+    ];
+    assert.deepEqual(again, first);
+    assert.notEqual(other.best_of_n_reward, first.best_of_n_reward);
+    assert.equal(other.greedy_reward, first.greedy_reward);
+  });
+
+  it('counts 0 where no answer has a score', async () => {
+    const found = await measured(
+      20,
+      1,
+      pureReward('closed', () => ({ noScore: 'closed' })),
+    );
+    assert.equal(found.mcts_reward, 0);
+    assert.equal(found.best_of_n_solved, 0);
+  });
+});

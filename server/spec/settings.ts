@@ -300,10 +300,13 @@ export const expertSettings = z.strictObject({
   root_breadth: setting(count.optional(), 'Children of the prompt; as many as breadth, if not given.', {
     paper: '5 (code)',
   }),
-  cpuct: setting(z.number().min(0).default(0.7), 'How much the policy counts against what was found.', {
-    unit: 'rewards',
-    paper: '0.7 (appendix C)',
-  }),
+  cpuct: setting(
+    z.number().min(0).default(0.7),
+    'How much the policy counts against what was found. An action that was not tried counts as reward 0: where rewards are mostly above it, take some breadths of them.',
+    {
+      paper: '0.7 (appendix C)',
+    },
+  ),
   gamma: setting(share.default(0.99), 'Discount for each edge between a node and a reward.', { paper: '0.99 (code)' }),
   edges: setting(
     z.enum(['steps', 'q']).default('steps'),

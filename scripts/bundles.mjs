@@ -1,5 +1,6 @@
 // The bundles that a working copy and an installed extension share, with the settings in which they differ.
 import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
@@ -36,20 +37,34 @@ export const bundleExtension = (folder, settings = {}) =>
     ...settings,
   });
 
+const browser = { bundle: true, platform: 'browser', target: 'chrome128', minify: true, absWorkingDir: root };
+
+/** `import source from 'worker:./file.ts'`: the bundled script as text, for a worker is started from no file of its own. */
+const workers = {
+  name: 'workers',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^worker:/ }, ({ path, resolveDir }) => ({
+      path: join(resolveDir, path.slice('worker:'.length)),
+      namespace: 'worker',
+    }));
+    onLoad({ filter: /./, namespace: 'worker' }, async ({ path }) => {
+      const { outputFiles } = await build({ ...browser, format: 'iife', entryPoints: [path], write: false });
+      return { contents: outputFiles[0].text, loader: 'text' };
+    });
+  },
+};
+
 /** One script and one style a page. */
 export const bundlePages = (folder, settings = {}) => {
   const pages = readdirSync(`${root}webview`, { withFileTypes: true })
     .filter((entry) => entry.isDirectory() && existsSync(`${root}webview/${entry.name}/main.ts`))
     .map(({ name }) => name);
   return build({
-    bundle: true,
-    platform: 'browser',
-    target: 'chrome128',
+    ...browser,
     format: 'esm',
-    minify: true,
     sourcemap: 'linked',
     logLevel: 'warning',
-    absWorkingDir: root,
+    plugins: [workers],
     loader: { '.ttf': 'file' },
     entryPoints: Object.fromEntries(pages.map((name) => [name, `webview/${name}/main.ts`])),
     outdir: `${folder}/webview`,

@@ -12,6 +12,7 @@ import { registerRuns } from './run-commands.ts';
 import { RunBook } from './runs.ts';
 import { Studio } from './studio.ts';
 import { registerTrain } from './train.ts';
+import { registerTree } from './tree.ts';
 import { registerViews } from './views/index.ts';
 import { registerWalkthrough } from './walkthrough.ts';
 
@@ -35,6 +36,7 @@ export async function activate(context: ExtensionContext): Promise<void> {
   registerViews(studio, runs, shelf);
   registerDashboard(studio, runs);
   registerWalkthrough(studio);
+  registerTree(studio);
   await studio.start();
 }
 

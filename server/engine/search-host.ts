@@ -6,7 +6,10 @@ import { toWire } from '../protocol/errors.ts';
 import { pathLines } from '../protocol/feedback.ts';
 import {
   closeSearch,
+  describeSearch,
+  exportSearch,
   extendSearch,
+  findInSearch,
   forceAction,
   inspectNode,
   markNode,
@@ -14,6 +17,7 @@ import {
   type SearchKey,
   scoreNode,
   searchEvent,
+  searchGrowth,
   searchNodes,
   searchSimulations,
   startSearch,
@@ -23,6 +27,7 @@ import type { LoadedModel } from './loaded-model.ts';
 import { pathLinesOf } from './path-lines.ts';
 import type { Responder } from './responder.ts';
 import type { Job, JobHandle, Scheduler } from './scheduler.ts';
+import { growthOf } from './search-growth.ts';
 import { SearchSession, searchFile } from './search-session.ts';
 import { inTurns } from './turns.ts';
 
@@ -31,6 +36,8 @@ const tellInterval = 100;
 const saveInterval = 10_000;
 /** Most nodes or simulations in one answer. */
 const pageSize = 20_000;
+/** Most nodes in the answer to a search for text. */
+const mostFound = 1000;
 
 interface Open {
   readonly session: SearchSession;
@@ -93,11 +100,25 @@ export class SearchHost {
       const { session } = await this.find(key);
       return { lines: pathLinesOf(session, this.model(), node) };
     });
-    responder.on(searchNodes, async ({ from, to, ...key }) => {
+    responder.on(searchNodes, async ({ from, to, ids, ...key }) => {
       const { session } = await this.find(key);
       const { tree, log } = session.search;
-      const nodes = page(from, to, tree.count).map((id) => session.node(id));
-      return { count: tree.count, simulations: log.count, nodes };
+      const wanted = ids?.filter((id) => id < tree.count) ?? page(from, to, tree.count);
+      return { count: tree.count, simulations: log.count, nodes: wanted.map((id) => session.node(id)) };
+    });
+    responder.on(searchGrowth, async ({ nodes, simulations, ...key }) => {
+      const { session } = await this.find(key);
+      const { tree, log } = session.search;
+      return growthOf(session.search, page(nodes, undefined, tree.count), page(simulations, undefined, log.count));
+    });
+    responder.on(describeSearch, async (key) => (await this.find(key)).session.describe());
+    responder.on(findInSearch, async ({ text, ...key }) => {
+      const { session } = await this.find(key);
+      return { nodes: session.find(text, mostFound) };
+    });
+    responder.on(exportSearch, async ({ format, ...key }) => {
+      const { session } = await this.find(key);
+      return { text: format === 'json' ? session.json() : session.page() };
     });
     responder.on(searchSimulations, async ({ from, to, ...key }) => {
       const { session } = await this.find(key);

@@ -3,13 +3,15 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { probabilities } from '../model/sampling.ts';
+import { StreamDecoder } from '../model/tokenizer.ts';
 import type { ResultOf } from '../protocol/request.ts';
-import type { inspectNode, SearchEvent, SearchKey, TreeNode } from '../protocol/search.ts';
+import type { inspectNode, SearchDescription, SearchEvent, SearchKey, TreeNode } from '../protocol/search.ts';
 import { createReward, type Reward, type RewardSpec } from '../rewards/index.ts';
 import { type Branch, BranchedModel } from '../search/branches.ts';
 import { rewardJudge } from '../search/judge.ts';
 import type { SearchOptions } from '../search/options.ts';
 import { parseSearchOptions } from '../search/options.ts';
+import { searchPage } from '../search/page.ts';
 import { Search } from '../search/search.ts';
 import type { Simulation } from '../search/simulations.ts';
 import { parseSnapshot, restoreSearch, takeSnapshot } from '../search/snapshot.ts';
@@ -113,9 +115,59 @@ export class SearchSession {
 
   /** @throws store.cannotWrite */
   async save(): Promise<void> {
+    await writeFileAtomic(searchFile(this.key), this.json());
+  }
+
+  /** The whole of it, as its file has it. */
+  json(): string {
     const { prompt, row, reward } = this.subject;
     const json = { prompt, row, reward, model: this.model.cola.folder, search: takeSnapshot(this.search) };
-    await writeFileAtomic(searchFile(this.key), `${JSON.stringify(json)}\n`);
+    return `${JSON.stringify(json)}\n`;
+  }
+
+  /** A page of HTML that needs nothing else. */
+  page(): string {
+    const { search, subject, model, key } = this;
+    const best = search.best();
+    return searchPage(takeSnapshot(search), {
+      title: key.search,
+      facts: [
+        ['model', model.cola.folder],
+        ['prompt', subject.prompt],
+        ['reward', JSON.stringify(subject.reward)],
+        ['simulations', String(search.log.count)],
+        ...(best === undefined ? [] : ([['best answer', decode(model, best.tokens, true)]] as const)),
+      ],
+      text: (tokens) => decode(model, tokens, false),
+    });
+  }
+
+  describe(): SearchDescription {
+    const { subject, search, model } = this;
+    return {
+      prompt: subject.prompt,
+      reward: subject.reward,
+      options: { ...search.options },
+      gamma: search.options.gamma,
+      model: model.cola.folder,
+      labels: [...model.labels],
+    };
+  }
+
+  /** Ids of at most `most` nodes whose edge completes the text, which may begin in edges before. */
+  find(text: string, most: number): number[] {
+    const { tree } = this.search;
+    const wanted = text.toLowerCase();
+    /** By node: what of the text before it may belong to a match. */
+    const tails: string[] = [];
+    const found: number[] = [];
+    for (let id = 0; id < tree.count && found.length < most; id++) {
+      const before = id === 0 ? '' : tails[tree.parent[id]];
+      const all = before + decode(this.model, tree.edgeTokens(id), false).toLowerCase();
+      if (all.includes(wanted)) found.push(id);
+      tails.push(all.slice(Math.max(0, all.length - wanted.length + 1)));
+    }
+    return found;
   }
 
   /** How far it is. */
@@ -182,7 +234,10 @@ export class SearchSession {
       };
     });
     codes.sort((a, b) => b.probability - a.probability || a.action - b.action);
-    return { value: outlook.value === undefined ? null : finite(outlook.value), codes };
+    const { actions, tokens } = tree.response(node);
+    const decoder = new StreamDecoder(this.model.tokenizer, { skipSpecialTokens: false, continuation: true });
+    const path = actions.map((action, i) => ({ action, text: decoder.push(tokens[i]) }));
+    return { value: outlook.value === undefined ? null : finite(outlook.value), path, codes };
   }
 
   async dispose(): Promise<void> {

@@ -32,12 +32,16 @@ import {
 } from '../protocol/runs.ts';
 import {
   closeSearch,
+  describeSearch,
+  exportSearch,
   extendSearch,
+  findInSearch,
   forceAction,
   inspectNode,
   markNode,
   pauseSearch,
   scoreNode,
+  searchGrowth,
   searchNodes,
   searchSimulations,
   startSearch,
@@ -148,7 +152,11 @@ export class LanguageServer {
       scoreNode,
       inspectNode,
       searchNodes,
+      searchGrowth,
       searchSimulations,
+      describeSearch,
+      findInSearch,
+      exportSearch,
     ];
     for (const type of searches) {
       this.forward(type, async () => {

@@ -18,3 +18,4 @@ export * from './runs.ts';
 export * from './search.ts';
 export * from './stage-spans.ts';
 export * from './status.ts';
+export * from './tree-page.ts';

@@ -75,10 +75,10 @@ export const treeNode = z.object({
 });
 export type TreeNode = z.infer<typeof treeNode>;
 
-/** Nodes by id, in order of creation. */
+/** Nodes by id, in order of creation: a range, or those with the ids. */
 export const searchNodes = request(
   'cola/search/nodes',
-  searchKey.extend(range),
+  searchKey.extend({ ...range, ids: z.array(node).max(5000).optional() }),
   z.object({ count: z.int(), simulations: z.int(), nodes: z.array(treeNode).max(20_000) }),
 );
 
@@ -99,12 +99,79 @@ export const searchSimulations = request(
   z.object({ count: z.int(), simulations: z.array(simulation).max(20_000) }),
 );
 
+const column = <T extends z.ZodType>(value: T) => z.array(value).max(20_000);
+
+export const growthFrom = z.strictObject({ nodes: z.int().nonnegative(), simulations: z.int().nonnegative() });
+/** The shape of the tree, and what its simulations were worth, in columns: enough to lay it out, and to show it as it was. */
+export const growth = z.object({
+  /** How many there are; the columns may end before, and are then asked for again. */
+  count: z.int(),
+  simulations: z.int(),
+  nodes: z.object({
+    parent: column(z.int().min(-1)),
+    /** Simulations done when it was made. */
+    born: column(z.int()),
+    /** First action of the edge; -1 for the root. */
+    action: column(z.int().min(-1)),
+    /** Tokens on the edge. */
+    length: column(z.int().nonnegative()),
+    prior: column(figure),
+    /** 1 ended, 2 banned, 4 forced, 8 without a score. */
+    flags: column(z.int().nonnegative()),
+    score: column(figure),
+  }),
+  simulated: z.object({
+    node: column(node),
+    /** What was backed up; null if it was not counted. */
+    value: column(figure),
+    reward: column(figure),
+  }),
+  /** Nodes whose N and Q are other than before these simulations, with both. */
+  visited: z.object({ node: z.array(node), visits: z.array(z.int()), q: z.array(figure) }),
+});
+export type Growth = z.infer<typeof growth>;
+/** What came since there were so many nodes and simulations. */
+export const searchGrowth = request('cola/search/growth', searchKey.extend(growthFrom.shape), growth);
+
+export const searchDescription = z.object({
+  prompt: z.string(),
+  /** The reward as a run spec has it. */
+  reward: z.unknown(),
+  /** Settings with their defaults. */
+  options: z.record(z.string(), z.unknown()),
+  /** Discount for each edge. */
+  gamma: z.number(),
+  model: z.string(),
+  /** Labels of the latent actions, by code. */
+  labels: z.array(z.string().nullable()),
+});
+export type SearchDescription = z.infer<typeof searchDescription>;
+/** What a search is about. */
+export const describeSearch = request('cola/search/describe', searchKey, searchDescription);
+
+export const findText = z.strictObject({ text: z.string().min(1).max(1000) });
+/** Nodes whose edge completes the text, whatever its case; the text may begin in edges before. At most 1000. */
+export const findInSearch = request(
+  'cola/search/find',
+  searchKey.extend(findText.shape),
+  z.object({ nodes: z.array(node) }),
+);
+
+/** A search as a file: all of it, or a page to read. */
+export const exportSearch = request(
+  'cola/search/export',
+  searchKey.extend({ format: z.enum(['json', 'html']) }),
+  z.object({ text: z.string() }),
+);
+
 /** All codes at a node, most probable first, tried or not. */
 export const inspectNode = request(
   'cola/search/inspect',
   searchKey.extend({ node }),
   z.object({
     value: figure,
+    /** What was taken from the prompt to the node, one action a token. */
+    path: z.array(z.object({ action: z.int(), text: z.string() })),
     codes: z.array(
       z.object({
         action: z.int(),

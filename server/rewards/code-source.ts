@@ -14,6 +14,36 @@ function transpile(source: string): { code: string; parses: boolean } {
   return { code: outputText, parses };
 }
 
+/**
+ * The share of `code` before its first syntax error when it goes on after `before`; 1 if there is none, or if the only
+ * errors are that it ends too early. What was wrong before it began does not count against it.
+ */
+export function parsedShare(before: string, code: string): number {
+  const text = (before + code).trimEnd();
+  const begin = before.length;
+  if (text.length <= begin) return 1;
+  try {
+    const errors = errorStarts(text).filter((start) => start < text.length);
+    const wasSound = () => errorStarts(before).every((start) => start >= before.trimEnd().length);
+    if (errors.some((start) => start < begin) && wasSound()) return 0;
+    const first = errors.find((start) => start >= begin);
+    return first === undefined ? 1 : (first - begin) / (text.length - begin);
+  } catch (error) {
+    if (error instanceof RangeError) return 0;
+    throw error;
+  }
+}
+
+/** Where the syntax errors begin, in order. */
+function errorStarts(source: string): number[] {
+  const { diagnostics = [] } = ts.transpileModule(source, {
+    fileName: 'candidate.ts',
+    reportDiagnostics: true,
+    compilerOptions: { target, module: ts.ModuleKind.ESNext },
+  });
+  return diagnostics.map(({ start = 0 }) => start).sort((a, b) => a - b);
+}
+
 function modifiersOf(statement: ts.Statement): readonly ts.Modifier[] {
   return ts.canHaveModifiers(statement) ? (ts.getModifiers(statement) ?? []) : [];
 }

@@ -12,8 +12,12 @@ export const codeOptions = z.strictObject({
    * `rejects` (or `assert.equal` and so on). Each such statement is one test.
    */
   column: z.string().min(1).default('tests'),
-  /** `fence`: the last fenced block, or all without one. `whole`: the completion is the code. */
-  read: z.enum(['fence', 'whole']).default('fence'),
+  /**
+   * `fence`: the last fenced block, or all without one. `whole`: the completion is the code. `continued`: prompt and
+   * completion together are the code, which may end unfinished; `parse` is then the share of the completion before its
+   * first syntax error.
+   */
+  read: z.enum(['fence', 'whole', 'continued']).default('fence'),
   /** `share`: tests passed / tests. `all`: 1 only when every test passes. */
   tests: z.enum(['share', 'all']).default('share'),
   /** Weights. A weight of 0 for `types` or `test` also saves the work. */
@@ -53,7 +57,7 @@ export function codeReward(options: z.infer<typeof codeOptions>): Reward {
 
   return {
     name: 'code',
-    async score({ completion, row }, signal) {
+    async score({ prompt, completion, row }, signal) {
       signal?.throwIfAborted();
       const column = weighTests ? textColumn(row, options.column) : undefined;
       if (column && 'noScore' in column) return column;
@@ -61,6 +65,7 @@ export function codeReward(options: z.infer<typeof codeOptions>): Reward {
       if (code.length > maxCharacters) return total(0, 0, 0, {});
       const question: CodeQuestion = {
         code,
+        ...(options.read === 'continued' && { before: prompt }),
         ...(column && { tests: column.text }),
         types: weighTypes,
         timeMs: options.timeLimitMs,
@@ -73,7 +78,7 @@ export function codeReward(options: z.infer<typeof codeOptions>): Reward {
       if ('unusable' in answer) return { noScore: answer.unusable };
       const passed = answer.total === 0 ? 0 : answer.passed / answer.total;
       const test = options.tests === 'share' ? passed : Number(passed === 1);
-      return total(Number(answer.parses), Number(answer.types), test, answer.late ? { late: 1 } : {});
+      return total(answer.parses, Number(answer.types), test, answer.late ? { late: 1 } : {});
     },
     close: () => pool.close(),
   };

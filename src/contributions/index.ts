@@ -6,9 +6,10 @@ import { dashboard } from './dashboard.ts';
 import { language } from './language.ts';
 import { models } from './models.ts';
 import { training } from './training.ts';
+import { tree } from './tree.ts';
 import { walkthrough } from './walkthrough.ts';
 
-const all = [core, completion, training, models, language, walkthrough, dashboard] as const;
+const all = [core, completion, training, models, language, walkthrough, dashboard, tree] as const;
 export const parts: readonly Contribution[] = all;
 
 type Keys<T> = T extends { readonly commands: infer C } ? keyof C & string : never;

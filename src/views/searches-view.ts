@@ -41,9 +41,7 @@ export class SearchesView implements TreeDataProvider<SavedSearch> {
   }
 
   async getChildren(element?: SavedSearch): Promise<SavedSearch[]> {
-    if (element !== undefined) return [];
-    const lists = await Promise.all(diskFolders().map(({ uri }) => searchesIn(uri)));
-    return lists.flat().sort((a, b) => b.updated - a.updated);
+    return element === undefined ? savedSearches() : [];
   }
 
   getTreeItem({ root, search, updated }: SavedSearch): TreeItem {
@@ -59,6 +57,12 @@ export class SearchesView implements TreeDataProvider<SavedSearch> {
 
 const folderOf = (root: Uri) => Uri.joinPath(root, '.cola', 'searches');
 const fileOf = ({ root, search }: SearchKey) => Uri.joinPath(folderOf(Uri.file(root)), `${search}.json`);
+
+/** The searches of the open folders, the latest first. */
+export async function savedSearches(): Promise<SavedSearch[]> {
+  const lists = await Promise.all(diskFolders().map(({ uri }) => searchesIn(uri)));
+  return lists.flat().sort((a, b) => b.updated - a.updated);
+}
 
 function keyOf(target: unknown): SearchKey | undefined {
   if (typeof target !== 'object' || target === null || !('root' in target) || !('search' in target)) return undefined;

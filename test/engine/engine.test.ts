@@ -8,13 +8,17 @@ import type { ParamsOf, RequestType, ResultOf } from '../../server/protocol/requ
 import { runEvent, startRun, stopRun } from '../../server/protocol/runs.ts';
 import {
   closeSearch,
+  describeSearch,
+  exportSearch,
   extendSearch,
+  findInSearch,
   forceAction,
   inspectNode,
   markNode,
   pauseSearch,
   scoreNode,
   searchEvent,
+  searchGrowth,
   searchNodes,
   searchSimulations,
   startSearch,
@@ -136,5 +140,62 @@ describe('the engine', () => {
     await at.ask(pauseSearch, key);
     assert.equal(at.ends.at(-1), 'cancelled');
     assert.ok((await at.ask(searchNodes, key)).simulations < 1025);
+  });
+
+  it('describes a search, tells how it grew, finds text in it, and writes it out', async () => {
+    const key = { root: folder, search: 'shown' };
+    const prompt = 'const a = ';
+    await at.ask(startSearch, {
+      ...key,
+      prompt,
+      reward: 'repetition',
+      options: { max_new: 6, breadth: 3, gamma: 0.9 },
+    });
+    const before = at.ends.length;
+    await at.ask(extendSearch, { ...key, simulations: 20 });
+    await at.until(() => at.ends.length > before);
+    const about = await at.ask(describeSearch, key);
+    assert.deepEqual(
+      [about.prompt, about.reward, about.gamma, about.labels[3]],
+      [prompt, 'repetition', 0.9, 'declare const'],
+    );
+
+    const { nodes } = await at.ask(searchNodes, key);
+    const all = await at.ask(searchGrowth, { ...key, nodes: 0, simulations: 0 });
+    assert.deepEqual(
+      all.nodes.parent,
+      nodes.map(({ parent }) => parent),
+    );
+    assert.deepEqual(
+      all.nodes.born,
+      nodes.map(({ born }) => born),
+    );
+    assert.deepEqual(
+      all.nodes.action,
+      nodes.map(({ actions }) => actions[0] ?? -1),
+    );
+    assert.equal(all.simulated.node.length, 20);
+    const late = await at.ask(searchGrowth, { ...key, nodes: 5, simulations: 18 });
+    assert.deepEqual(late.nodes.parent, all.nodes.parent.slice(5));
+    assert.deepEqual(late.simulated.value, all.simulated.value.slice(18));
+    const some = await at.ask(searchNodes, { ...key, ids: [7, 2, 100_000] });
+    assert.deepEqual(some.nodes, [nodes[7], nodes[2]]);
+
+    const deep = nodes.findLast(({ parent }) => parent > 0)!;
+    const { path } = await at.ask(inspectNode, { ...key, node: deep.id });
+    const steps: number[] = [];
+    for (let id = deep.id; id >= 0; id = nodes[id].parent) steps.unshift(...nodes[id].actions);
+    assert.deepEqual(
+      path.map(({ action }) => action),
+      steps,
+    );
+
+    const across = (nodes[deep.parent].text + deep.text).toUpperCase();
+    assert.ok((await at.ask(findInSearch, { ...key, text: across })).nodes.includes(deep.id));
+    assert.deepEqual((await at.ask(findInSearch, { ...key, text: 'in no node of it \u0007' })).nodes, []);
+
+    const json = JSON.parse((await at.ask(exportSearch, { ...key, format: 'json' })).text);
+    assert.equal(json.search.kind, 'cola-search');
+    assert.match((await at.ask(exportSearch, { ...key, format: 'html' })).text, /^<!doctype html>/);
   });
 });

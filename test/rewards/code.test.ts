@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { codeOptions, codeReward } from '../../server/rewards/code.ts';
+import { parsedShare } from '../../server/rewards/code-source.ts';
 import { fencedCode } from '../../server/rewards/fence.ts';
 import type { Reward, RewardResult } from '../../server/rewards/reward.ts';
 
@@ -25,6 +26,33 @@ describe('the code in a completion', () => {
     assert.equal(fencedCode('```ts\nlet cut'), 'let cut');
     assert.equal(fencedCode('```python\nx\n```'), '');
     assert.equal(fencedCode('````ts\n```\n````'), '```');
+  });
+});
+
+describe('code that goes on', () => {
+  it('may end unfinished', () => {
+    for (const code of ['', 'a + 1;', 'a + ', 'items.map((x) => {\n  return x', '[1, 2, `text', '{ a: 1,\n']) {
+      assert.equal(parsedShare('const x = ', code), 1, code);
+    }
+  });
+
+  it('counts up to its first mistake', () => {
+    assert.equal(parsedShare('const x = ', 'a ) b'), 0.4);
+    assert.equal(parsedShare('const x = ', ') b'), 0);
+    assert.equal(parsedShare('f(', '1, 2); ]]'), 7 / 9);
+  });
+
+  it('is not blamed for mistakes before it', () => {
+    assert.equal(parsedShare('} else {\n  ', 'a();\n}'), 1);
+    assert.equal(parsedShare(') (\n', 'a ) b'), 0.8);
+  });
+
+  it('is judged with the prompt by the reward', async () => {
+    const reward = codeReward(codeOptions.parse({ read: 'continued', parse: 1, test: 0, processes: 1 }));
+    const judged = async (completion: string) =>
+      part(await reward.score({ ...input(completion), prompt: 'const x = ' }), 'parse');
+    assert.deepEqual([await judged('[1, 2'), await judged('a ) b')], [1, 0.4]);
+    await reward.close();
   });
 });
 

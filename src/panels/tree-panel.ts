@@ -1,0 +1,208 @@
+/** Pages of the tree explorer: each asks the server about one search, which the extension knows and the page does not choose. */
+import { commands, Disposable, env, type TextEditor, Uri, window, workspace } from 'vscode';
+import { protocolErrors } from '../../server/protocol/errors.ts';
+import {
+  closeSearch,
+  describeSearch,
+  exportSearch,
+  extendSearch,
+  findInSearch,
+  forceAction,
+  inspectNode,
+  markNode,
+  pauseSearch,
+  type SearchKey,
+  scoreNode,
+  searchEvent,
+  searchGrowth,
+  searchNodes,
+  searchSimulations,
+  startSearch,
+  type TreeDraft,
+  type TreeEvent,
+  type TreeSubject,
+  type TuneFromPath,
+  treeCopy,
+  treeDraftNew,
+  treeEvent,
+  treeExport,
+  treeExtend,
+  treeFind,
+  treeForce,
+  treeGrowth,
+  treeInsert,
+  treeInspect,
+  treeMark,
+  treeNodes,
+  treePause,
+  treeReady,
+  treeScore,
+  treeSimulation,
+  treeStart,
+  treeSubject,
+  treeTune,
+  treeTurned,
+} from '../../server/protocol/index.ts';
+import { studioErrors } from '../errors.ts';
+import { pickFolder } from '../folders.ts';
+import type { Studio } from '../studio.ts';
+import { type OpenPage, PagePanels } from './page-panels.ts';
+
+export const noDraft: TreeDraft = { prompt: '', row: {}, language: '' };
+
+/** Simulations that a new search begins with. */
+const firstSimulations = 64;
+const tuneCommand = 'cola.tuneFromPath';
+
+const nameOf = ({ root, search }: SearchKey) => `${root}\0${search}`;
+
+export class TreePanels {
+  private readonly panels: PagePanels<TreeSubject>;
+  /** The latest word of each search. */
+  private readonly events = new Map<string, TreeEvent>();
+  /** Where text is inserted: a page that has the focus hides which editor had it before. */
+  private editor: TextEditor | undefined = window.activeTextEditor;
+
+  constructor(private readonly studio: Studio) {
+    this.panels = new PagePanels(studio, {
+      viewType: 'cola.tree',
+      page: 'tree',
+      icon: 'icon.svg',
+      subject: treeSubject,
+      nothing: { key: null, draft: noDraft },
+      title: ({ key }) => (key === null ? 'New Search' : `Tree: ${key.search}`),
+      key: ({ key }) => (key === null ? undefined : nameOf(key)),
+      attach: (page) => this.attach(page),
+    });
+    studio.on(searchEvent, ({ root, search, ...event }) => this.heard({ root, search }, event));
+    // A new server knows of no search that runs.
+    studio.context.subscriptions.push(
+      studio.onServerUp(() => this.stopped()),
+      window.onDidChangeActiveTextEditor((editor) => {
+        this.editor = editor ?? this.editor;
+      }),
+    );
+  }
+
+  show(subject: TreeSubject): void {
+    this.panels.show(subject);
+  }
+
+  private heard(key: SearchKey, event: TreeEvent): void {
+    this.events.set(nameOf(key), event);
+    for (const { subject, host } of this.panels.pages) {
+      if (subject.key !== null && nameOf(subject.key) === nameOf(key)) host.tell(treeEvent, event);
+    }
+  }
+
+  private stopped(): void {
+    for (const { subject } of this.panels.pages) {
+      const event = subject.key === null ? undefined : this.events.get(nameOf(subject.key));
+      if (subject.key !== null && event?.end === null) this.heard(subject.key, { ...event, end: 'cancelled' });
+    }
+  }
+
+  private attach(page: OpenPage<TreeSubject>): Disposable {
+    const { studio } = this;
+    const { host } = page;
+    const key = (): SearchKey => {
+      if (page.subject.key === null) throw protocolErrors.params('page/tree', 'search', 'there is none yet');
+      return page.subject.key;
+    };
+    host.answer(treeReady, async () => {
+      const { subject } = page;
+      const search = subject.key === null ? null : await studio.request(describeSearch, subject.key);
+      const event = subject.key === null ? undefined : this.events.get(nameOf(subject.key));
+      const canTune = (await commands.getCommands(true)).includes(tuneCommand);
+      return { subject, search, event: event ?? null, canTune };
+    });
+    host.answer(treeStart, async (params) => {
+      const folder = await pickFolder('Search');
+      if (folder === undefined) throw protocolErrors.cancelled();
+      const made = { root: folder.uri.fsPath, search: searchName(params.prompt) };
+      await studio.request(startSearch, { ...made, ...params });
+      const draft = { ...page.subject.draft, prompt: params.prompt };
+      page.turnTo({ key: made, draft });
+      await studio.request(extendSearch, { ...made, simulations: firstSimulations });
+      host.tell(treeTurned, {});
+      return {};
+    });
+    host.answer(treeDraftNew, async () => {
+      const { prompt } = await studio.request(describeSearch, key());
+      this.show({ key: null, draft: { ...page.subject.draft, prompt } });
+      return {};
+    });
+    host.answer(treeExtend, async (params) => studio.request(extendSearch, { ...key(), ...params }));
+    host.answer(treePause, async () => studio.request(pauseSearch, key()));
+    host.answer(treeGrowth, async (params) => studio.request(searchGrowth, { ...key(), ...params }));
+    host.answer(treeNodes, async ({ ids }) => studio.request(searchNodes, { ...key(), ids }));
+    host.answer(treeSimulation, async ({ order }) => {
+      const { simulations } = await studio.request(searchSimulations, { ...key(), from: order, to: order + 1 });
+      if (simulations.length === 0) throw protocolErrors.params(treeSimulation.method, 'order', 'there is none');
+      return simulations[0];
+    });
+    host.answer(treeInspect, async (params) => studio.request(inspectNode, { ...key(), ...params }));
+    host.answer(treeForce, async (params) => studio.request(forceAction, { ...key(), ...params }));
+    host.answer(treeMark, async (params) => studio.request(markNode, { ...key(), ...params }));
+    host.answer(treeScore, async (params) => studio.request(scoreNode, { ...key(), ...params }));
+    host.answer(treeFind, async (params) => studio.request(findInSearch, { ...key(), ...params }));
+    host.answer(treeExport, async (params) => {
+      const { format } = params;
+      const name = Uri.joinPath(Uri.file(key().root), `${key().search}.${format}`);
+      const file = await window.showSaveDialog({ defaultUri: name, filters: { [format.toUpperCase()]: [format] } });
+      if (file === undefined) return {};
+      const text = format === 'svg' ? params.text : (await studio.request(exportSearch, { ...key(), format })).text;
+      await workspace.fs.writeFile(file, Buffer.from(text));
+      return {};
+    });
+    host.answer(treeInsert, async ({ text }) => {
+      await this.insert(text);
+      return {};
+    });
+    host.answer(treeCopy, async ({ text }) => {
+      await env.clipboard.writeText(text);
+      return {};
+    });
+    host.answer(treeTune, async ({ node }) => {
+      if (!(await commands.getCommands(true)).includes(tuneCommand)) throw studioErrors.noTuner();
+      const [{ prompt }, { path }] = await Promise.all([
+        studio.request(describeSearch, key()),
+        studio.request(inspectNode, { ...key(), node }),
+      ]);
+      const text = path.map((step) => step.text).join('');
+      await commands.executeCommand(tuneCommand, { ...key(), node, prompt, text } satisfies TuneFromPath);
+      return {};
+    });
+    return new Disposable(() => void this.left(page.subject));
+  }
+
+  /** A search that stands still needs no memory once nobody looks at it. */
+  private async left({ key }: TreeSubject): Promise<void> {
+    if (key === null || this.studio.status?.engine !== 'ready') return;
+    if (this.events.get(nameOf(key))?.end === null) return;
+    try {
+      await this.studio.request(closeSearch, key);
+    } catch (error) {
+      this.studio.log.warn(`The search ${key.search} stays in memory: ${String(error)}`);
+    }
+  }
+
+  /** @throws studio.noEditor */
+  private async insert(text: string): Promise<void> {
+    const editor = window.visibleTextEditors.find((each) => each === this.editor) ?? window.visibleTextEditors[0];
+    const document = editor?.document ?? this.editor?.document;
+    if (document === undefined || document.isClosed) throw studioErrors.noEditor('Insert');
+    const shown = editor ?? (await window.showTextDocument(document));
+    await shown.edit((edit) => edit.replace(shown.selection, text));
+  }
+}
+
+/** When it was begun, and the end of what it begins from. */
+function searchName(prompt: string): string {
+  const now = new Date();
+  const two = (value: number) => String(value).padStart(2, '0');
+  const day = `${now.getFullYear()}-${two(now.getMonth() + 1)}-${two(now.getDate())}`;
+  const time = `${two(now.getHours())}${two(now.getMinutes())}${two(now.getSeconds())}`;
+  const words = prompt.toLowerCase().match(/[a-z0-9]+/g) ?? [];
+  return [day, time, ...words.slice(-3)].join('-').slice(0, 60);
+}

@@ -1,0 +1,276 @@
+/** The selected node: its text, its figures, what can be done with it, and all codes, tried or not. */
+
+import { hueOf } from '../../server/protocol/hue.ts';
+import { type OneSimulation, type ResultOf, type treeInspect, treeSimulation } from '../../server/protocol/index.ts';
+import { actionChip, percent, strippedText, visibleToken } from '../ui/actions.ts';
+import { button } from '../ui/controls.ts';
+import { fill, h } from '../ui/elements.ts';
+import { ask } from '../ui/host.ts';
+import { bits, type Moment, type TreeModel } from './model.ts';
+import { figure, states } from './words.ts';
+
+export type Inspection = ResultOf<typeof treeInspect>;
+
+export interface InspectorHandlers {
+  label(action: number): string | null;
+  select(node: number): void;
+  /** Tries an action at the node that is shown. */
+  force(action: number): void;
+  /** Bans an action there, tried or not. */
+  ban(action: number): void;
+  mark(mark: 'force' | 'ban' | 'release'): void;
+  score(score: number | null): void;
+  insert(): void;
+  copy(): void;
+  tune(): void;
+}
+
+export class Inspector {
+  private readonly head = h('div', { class: 'inspector-head' });
+  private readonly text = h('div', { class: 'inspector-text' });
+  private readonly reward = h('div', { class: 'inspector-reward' });
+  private readonly doing = h('div', { class: 'inspector-actions' });
+  private readonly stars = h('input', {
+    type: 'range',
+    min: 0,
+    max: 1,
+    step: 0.05,
+    'aria-label': 'Your score, 0 to 1',
+  });
+  private readonly starred = h('span', { class: 'number' });
+  private readonly codes = h('tbody');
+  readonly element: HTMLElement;
+  private shown = -1;
+  private order = -1;
+
+  constructor(
+    private readonly handlers: InspectorHandlers,
+    private readonly canTune: boolean,
+  ) {
+    this.stars.addEventListener('change', () => handlers.score(Number(this.stars.value)));
+    const clear = button({
+      label: 'Take the score back',
+      icon: 'discard',
+      kind: 'icon',
+      onPress: () => handlers.score(null),
+    });
+    const heads = ['Action', 'Prior', 'Visits', 'Q', 'Next token'];
+    this.codes.addEventListener('click', (event) => this.clicked(event));
+    this.codes.addEventListener('keydown', (event) => this.pressed(event));
+    this.element = h(
+      'aside',
+      { class: 'inspector', 'aria-label': 'Selected node' },
+      this.head,
+      this.text,
+      this.doing,
+      h(
+        'div',
+        { class: 'score' },
+        h('span', { class: 'codicon codicon-star-full', 'aria-hidden': 'true' }),
+        this.stars,
+        this.starred,
+        clear,
+      ),
+      this.reward,
+      h('h2', {}, 'All actions here'),
+      h(
+        'p',
+        { class: 'soft' },
+        'Click an action to go there, or to force it where it is untried. Shift-click bans it.',
+      ),
+      h(
+        'table',
+        { class: 'codes', 'aria-label': 'All actions at this node' },
+        h(
+          'thead',
+          {},
+          h('tr', {}, ...heads.map((name, i) => h('th', { class: i > 0 && i < 4 ? 'number' : '' }, name))),
+        ),
+        this.codes,
+      ),
+    );
+  }
+
+  /** What the page knows by itself; the rest comes with {@link inspected}. */
+  show(model: TreeModel, moment: Moment, node: number): void {
+    const visits = moment.visits[node] ?? 0;
+    const facts: readonly (readonly [string, string])[] = [
+      ['N', String(visits)],
+      ['Q', figure(moment.q[node])],
+      ['P', Number.isNaN(model.prior[node]) ? '–' : percent(model.prior[node])],
+      ['depth', String(model.depth[node])],
+    ];
+    const action = model.action[node];
+    fill(
+      this.head,
+      node === 0 ? h('h2', {}, 'Prompt') : actionChip({ action, label: this.handlers.label(action) }, { label: true }),
+      ...states(model, node).map((word) => h('span', { class: 'tag' }, word)),
+      h('dl', { class: 'facts number' }, ...facts.flatMap(([name, value]) => [h('dt', {}, name), h('dd', {}, value)])),
+    );
+    this.showDoing(model, node);
+    const score = model.score[node];
+    if (document.activeElement !== this.stars) this.stars.value = String(Number.isNaN(score) ? 0.5 : score);
+    this.stars.classList.toggle('unset', Number.isNaN(score));
+    fill(this.starred, Number.isNaN(score) ? 'no score' : figure(score));
+    if (node !== this.shown) {
+      this.shown = node;
+      this.order = -1;
+      fill(this.text);
+      fill(this.codes);
+      fill(this.reward);
+    }
+    this.showReward(model, moment, node);
+  }
+
+  /** What the engine knows of the node. */
+  inspected({ path, codes, value }: Inspection, model: TreeModel): void {
+    const faces = path.map(({ action, text }) => ({ action, label: this.handlers.label(action), token: text }));
+    fill(
+      this.text,
+      faces.length === 0 ? h('p', { class: 'soft' }, 'The prompt; branches begin here.') : strippedText(faces),
+    );
+    if (value !== null) fill(this.head.querySelector('dl') ?? this.head, ...this.headFacts(value));
+    const focused = (document.activeElement as HTMLElement | null)?.closest<HTMLElement>('tr[data-action]')?.dataset
+      .action;
+    fill(this.codes, ...codes.map((code) => this.row(code, model)));
+    const first = this.codes.querySelector<HTMLElement>('tr');
+    const again = focused === undefined ? null : this.codes.querySelector<HTMLElement>(`tr[data-action="${focused}"]`);
+    if (first !== null) first.tabIndex = 0;
+    again?.focus();
+  }
+
+  focusScore(): void {
+    this.stars.focus();
+  }
+
+  private headFacts(value: number): Node[] {
+    const facts = [...(this.head.querySelector('dl')?.childNodes ?? [])].filter(
+      (each) => !(each as HTMLElement).classList.contains('value'),
+    );
+    return [...facts, h('dt', { class: 'value' }, 'V'), h('dd', { class: 'value' }, figure(value))];
+  }
+
+  private showDoing(model: TreeModel, node: number): void {
+    const { handlers } = this;
+    const forced = model.has(node, bits.forced);
+    const banned = model.has(node, bits.banned);
+    const mark = (name: 'force' | 'ban', is: boolean) =>
+      button({
+        label: is ? 'Release' : name === 'force' ? 'Force' : 'Ban',
+        icon: is ? 'unlock' : name === 'force' ? 'pinned' : 'circle-slash',
+        title: is
+          ? 'Takes it back'
+          : name === 'force'
+            ? 'Visit only this branch here (F)'
+            : 'Never visit this branch again (B)',
+        onPress: () => handlers.mark(is ? 'release' : name),
+      });
+    fill(
+      this.doing,
+      node > 0 && mark('force', forced),
+      node > 0 && mark('ban', banned),
+      node > 0 &&
+        button({ label: 'Insert', icon: 'insert', title: 'Into the editor used last (I)', onPress: handlers.insert }),
+      node > 0 && button({ label: 'Copy', icon: 'copy', onPress: handlers.copy }),
+      node > 0 && this.canTune && button({ label: 'Tune from this path', icon: 'wand', onPress: handlers.tune }),
+    );
+  }
+
+  /** The parts of the reward of the first simulation that ended at the node. */
+  private showReward(model: TreeModel, { done }: Moment, node: number): void {
+    const order = model.simulated.indexOf(node);
+    if (order < 0 || order >= done) {
+      this.order = -1;
+      fill(this.reward);
+      return;
+    }
+    if (order === this.order) return;
+    this.order = order;
+    ask(treeSimulation, { order }).then(
+      (simulation) => {
+        if (this.order === order) fill(this.reward, ...rewardParts(simulation));
+      },
+      () => {
+        this.order = -1;
+      },
+    );
+  }
+
+  private row(
+    { action, label, probability, text, q, child, share }: Inspection['codes'][number],
+    model: TreeModel,
+  ): HTMLElement {
+    const { colour } = hueOf(action);
+    const tried = child !== null;
+    const banned = tried && model.has(child, bits.banned);
+    const bar = (value: number, name: string) =>
+      h(
+        'td',
+        { class: `number bar ${name}` },
+        h('i', { style: { width: `${100 * value}%`, '--hue': colour } }),
+        h('span', {}, percent(value)),
+      );
+    const word = banned ? 'banned' : tried ? 'tried' : 'untried';
+    const title = `${label ?? `action ${action}`}, ${word}. ${tried ? 'Click to go there' : 'Click to force it'}, Shift-click to ban it.`;
+    return h(
+      'tr',
+      { class: word, tabindex: -1, 'data-action': action, 'data-child': tried ? child : undefined, title },
+      h('td', {}, actionChip({ action, label, probability }, { label: true })),
+      bar(probability, 'prior'),
+      tried ? bar(share, 'share') : h('td', { class: 'number soft' }, '–'),
+      h('td', { class: 'number' }, figure(q)),
+      h('td', { class: 'code next' }, visibleToken(text)),
+    );
+  }
+
+  private clicked(event: MouseEvent): void {
+    const row = (event.target as Element).closest<HTMLElement>('tr[data-action]');
+    if (row !== null) this.choose(row, event.shiftKey);
+  }
+
+  private choose({ dataset }: HTMLElement, ban: boolean): void {
+    const action = Number(dataset.action);
+    if (ban) this.handlers.ban(action);
+    else if (dataset.child === undefined) this.handlers.force(action);
+    else this.handlers.select(Number(dataset.child));
+  }
+
+  private pressed(event: KeyboardEvent): void {
+    const row = (event.target as Element).closest<HTMLElement>('tr[data-action]');
+    if (row === null || event.altKey) return;
+    const next = { ArrowDown: row.nextElementSibling, ArrowUp: row.previousElementSibling }[event.key];
+    if (next instanceof HTMLElement) next.focus();
+    else if (event.key === 'Enter' || event.key === ' ') this.choose(row, event.shiftKey);
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+}
+
+/** A bar whose pieces are the parts, and each with its number. */
+function rewardParts({ reward, parts, noScore, text }: OneSimulation): HTMLElement[] {
+  if (noScore !== null) return [h('h2', {}, 'Reward'), h('p', {}, `No score: ${noScore}`)];
+  if (reward === null) return [];
+  const known = Object.entries(parts).flatMap(([name, value]) => (value === null ? [] : [{ name, value }]));
+  const total = known.reduce((sum, { value }) => sum + Math.abs(value), 0);
+  const colour = (i: number) => `var(--vscode-charts-${['blue', 'orange', 'green', 'purple', 'yellow', 'red'][i % 6]})`;
+  return [
+    h('h2', { class: 'number' }, `Reward ${figure(reward)}`),
+    h(
+      'div',
+      { class: 'parts', 'aria-hidden': 'true' },
+      ...known.map(({ value }, i) =>
+        h('i', {
+          class: value < 0 ? 'minus' : '',
+          style: { flex: total === 0 ? 1 : Math.abs(value), '--part': colour(i) },
+        }),
+      ),
+    ),
+    h(
+      'ul',
+      { class: 'parts-key number' },
+      ...known.map(({ name, value }, i) => h('li', { style: { '--part': colour(i) } }, `${name} ${figure(value)}`)),
+    ),
+    h('details', {}, h('summary', {}, 'The answer that was judged'), h('pre', {}, text)),
+  ];
+}

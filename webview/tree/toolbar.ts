@@ -1,0 +1,139 @@
+/** The row above the tree: what the search is about, its budget, and how it is shown. */
+import type { SearchDescription, TreeEvent } from '../../server/protocol/index.ts';
+import { button, dropdown, setDisabled, textField } from '../ui/controls.ts';
+import { fill, h } from '../ui/elements.ts';
+import type { Orientation } from './navigation.ts';
+import { ending } from './words.ts';
+
+export interface ToolbarHandlers {
+  extend(simulations: number): void;
+  pause(): void;
+  /** Another search, with this one's prompt to begin with. */
+  begin(): void;
+  find(text: string): void;
+  findNext(): void;
+  leave(): void;
+  least(visits: number): void;
+  turn(): void;
+  fit(): void;
+  zoom(factor: number): void;
+  save(format: 'json' | 'html' | 'svg'): void;
+  inspector(): void;
+  help(): void;
+}
+
+/** So many simulations are not done in a lifetime. */
+const untilStopped = 1_000_000;
+
+export class Toolbar {
+  readonly element: HTMLElement;
+  private readonly extending: HTMLElement[];
+  private readonly pause: HTMLElement;
+  private readonly state = h('span', { class: 'state number' });
+  private readonly matches = h('span', { class: 'soft number' });
+  private readonly search: ReturnType<typeof textField>;
+
+  constructor(about: SearchDescription, least: number, orientation: Orientation, handlers: ToolbarHandlers) {
+    const more = (label: string, title: string, simulations: number) =>
+      button({ label, title, onPress: () => handlers.extend(simulations) });
+    this.extending = [
+      more('+64', 'Search on for 64 simulations', 64),
+      more('+256', 'Search on for 256 simulations', 256),
+      more('Until stopped', 'Search on until you pause it', untilStopped),
+    ];
+    this.pause = button({ label: 'Pause', icon: 'debug-pause', onPress: handlers.pause });
+    this.search = textField({
+      label: 'Search in the text (/)',
+      placeholder: 'Search',
+      size: 14,
+      onInput: handlers.find,
+    });
+    this.search.addEventListener('keydown', (event) => {
+      if (event.key === 'Enter') handlers.findNext();
+      else if (event.key === 'Escape') handlers.leave();
+      else return;
+      event.preventDefault();
+    });
+    const fold = textField({
+      label: 'Fold branches with fewer visits than this',
+      value: String(least),
+      size: 3,
+      onInput: (value) => {
+        if (/^\d+$/.test(value)) handlers.least(Number(value));
+      },
+    });
+    const exporting = dropdown({
+      label: 'Export',
+      options: [
+        { value: '', label: 'Export…' },
+        { value: 'json', label: 'JSON' },
+        { value: 'svg', label: 'SVG' },
+        { value: 'html', label: 'HTML page' },
+      ],
+      value: '',
+      onChange: (value) => {
+        exporting.value = '';
+        if (value === 'json' || value === 'svg' || value === 'html') handlers.save(value);
+      },
+    });
+    const tool = (label: string, icon: string, onPress: () => void) => button({ label, icon, kind: 'icon', onPress });
+    const group = (...children: HTMLElement[]) => h('div', { class: 'toolbar-group' }, ...children);
+    this.element = h(
+      'header',
+      { class: 'toolbar', role: 'toolbar', 'aria-label': 'Search' },
+      group(
+        h('span', { class: 'prompt-end code', title: about.prompt }, ending(about.prompt, 30)),
+        h('span', { class: 'tag', title: JSON.stringify(about.reward) }, `reward ${rewardName(about.reward)}`),
+        h(
+          'span',
+          { class: 'tag', title: 'Branches at each node; a new search can have others' },
+          `breadth ${String(about.options.breadth ?? '–')}`,
+        ),
+        tool('New search from this prompt', 'add', handlers.begin),
+      ),
+      group(...this.extending, this.pause, this.state),
+      h('span', { class: 'toolbar-space' }),
+      group(this.search, this.matches),
+      group(h('span', { class: 'soft' }, 'fold below'), fold),
+      group(
+        tool(
+          orientation === 'right' ? 'Grow downwards' : 'Grow to the right',
+          orientation === 'right' ? 'arrow-down' : 'arrow-right',
+          handlers.turn,
+        ),
+        tool('Zoom in', 'zoom-in', () => handlers.zoom(1.25)),
+        tool('Zoom out', 'zoom-out', () => handlers.zoom(0.8)),
+        tool('Show all', 'screen-full', handlers.fit),
+        exporting,
+        tool('Inspector', 'layout-sidebar-right', handlers.inspector),
+        tool('Keys (?)', 'question', handlers.help),
+      ),
+    );
+  }
+
+  show(event: TreeEvent | null, waiting: boolean): void {
+    const running = event !== null && event.end === null;
+    for (const control of this.extending) setDisabled(control, running || waiting);
+    this.pause.hidden = !running;
+    const words =
+      event === null ? '' : `${running ? 'searching · ' : ''}${event.simulations} simulations · ${event.nodes} nodes`;
+    fill(this.state, words);
+  }
+
+  showMatches(at: number, count: number | undefined): void {
+    fill(this.matches, count === undefined ? '' : count === 0 ? 'none' : `${at + 1} of ${count}`);
+  }
+
+  focusSearch(): void {
+    this.search.focus();
+  }
+}
+
+/** `code`, `sum of code, repetition`. */
+export function rewardName(reward: unknown): string {
+  if (typeof reward === 'string') return reward;
+  if (typeof reward !== 'object' || reward === null) return '–';
+  const [name, value] = Object.entries(reward)[0] ?? ['–'];
+  if (name !== 'sum' || !Array.isArray(value)) return name;
+  return value.map((term: { readonly reward?: unknown }) => rewardName(term.reward)).join(' + ');
+}

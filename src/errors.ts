@@ -17,7 +17,6 @@ export const studioErrors = catalogue('studio', {
     `There is no model in ${folder}.`,
     'Choose a Hugging Face folder with config.json, model.safetensors and tokenizer.json in it.',
   ],
-  noEditor: (what: string) => [`${what} needs a text editor, and none is open.`, 'Open a file and try again.'],
   noSelection: () => ['Nothing is selected.', 'Select the text to search from, or search from the cursor.'],
   noRow: (line: number, detail: string) => [
     `Line ${line} is no data row: ${detail}.`,

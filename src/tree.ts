@@ -29,13 +29,13 @@ export function registerTree(studio: Studio): void {
     return pick(panels, begin);
   });
   trusted('cola.searchFromSelection', () => {
-    const editor = activeEditor('Search From Selection');
+    const editor = activeEditor();
     const prompt = editor.document.getText(editor.selection);
     if (prompt === '') throw studioErrors.noSelection();
     begin({ prompt, language: editor.document.languageId });
   });
   trusted('cola.searchFromCursor', () => {
-    const { document, selection } = activeEditor('Search From Cursor');
+    const { document, selection } = activeEditor();
     const text = document.getText(new Range(new Position(0, 0), selection.active));
     begin({ prompt: lastLines(text), language: document.languageId });
   });
@@ -45,7 +45,7 @@ export function registerTree(studio: Studio): void {
     if (prompt !== undefined) begin({ prompt });
   });
   trusted('cola.searchFromRow', () => {
-    const { document, selection } = activeEditor('Search From Data Row');
+    const { document, selection } = activeEditor();
     begin(dataRow(document.lineAt(selection.active.line).text, selection.active.line + 1));
   });
   // The page itself moves; the editor must not go back and forth with the same key.
@@ -74,9 +74,9 @@ async function pick(panels: TreePanels, begin: (draft: Partial<TreeDraft>) => vo
 }
 
 /** @throws studio.noEditor */
-function activeEditor(what: string): TextEditor {
+function activeEditor(): TextEditor {
   const editor = window.activeTextEditor;
-  if (editor === undefined) throw studioErrors.noEditor(what);
+  if (editor === undefined) throw studioErrors.noEditor();
   return editor;
 }
 

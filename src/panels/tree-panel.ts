@@ -191,7 +191,7 @@ export class TreePanels {
   private async insert(text: string): Promise<void> {
     const editor = window.visibleTextEditors.find((each) => each === this.editor) ?? window.visibleTextEditors[0];
     const document = editor?.document ?? this.editor?.document;
-    if (document === undefined || document.isClosed) throw studioErrors.noEditor('Insert');
+    if (document === undefined || document.isClosed) throw studioErrors.noEditor();
     const shown = editor ?? (await window.showTextDocument(document));
     await shown.edit((edit) => edit.replace(shown.selection, text));
   }

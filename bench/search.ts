@@ -1,15 +1,13 @@
 /** What the tree itself costs: simulations over a model and a reward that cost nothing; and what caches by branch save. */
-import type { ColaModel } from '../server/cola/model.ts';
+import { join } from 'node:path';
+import { ColaModel } from '../server/cola/model.ts';
 import { type Device, openDevice } from '../server/device/device.ts';
 import { Random } from '../server/random.ts';
 import { BranchedModel } from '../server/search/branches.ts';
 import { topCodes } from '../server/search/edges.ts';
 import type { Looked, Outlook, SearchModel } from '../server/search/model.ts';
 import { Search } from '../server/search/search.ts';
-import { controlSettings } from '../server/spec/settings.ts';
-import { prepareModules } from '../server/train/initialise.ts';
-import { type Bench, type Measure, times } from './measure.ts';
-import { randomModel } from './shapes.ts';
+import type { Bench, Measure } from './measure.ts';
 
 export interface TreeOverhead {
   readonly simulations: number;
@@ -73,13 +71,11 @@ export async function benchTreeOverhead(simulations = 50_000): Promise<TreeOverh
 const promptTokens = 64;
 const depth = 64;
 const spines = 4;
+const rounds = 10;
 
-/** The 7 M shape with a policy, a world model and a value head, all random. */
-function randomCola(): ColaModel {
-  const base = randomModel('7M');
-  const sizes = { data: '-', codes: 64, idm_layers: 1, policy_layers: 2, merge_layers: 1 };
-  const made = prepareModules({ name: 'control', settings: controlSettings.parse(sizes) }, base, undefined, 1);
-  if (made === undefined) throw new Error('no modules were made');
+/** The model in the box, with a value head of random weights. */
+async function boxedCola(): Promise<ColaModel> {
+  const made = await ColaModel.load(join(import.meta.dirname, '../assets/nano'));
   const random = new Random(2);
   for (const { name, shape } of made.tensorsOf('value')) {
     const length = shape.reduce((n, d) => n * d, 1);
@@ -91,15 +87,22 @@ function randomCola(): ColaModel {
   return made;
 }
 
+/** Simulations in a round of a deep search. */
+const roundSize = 16;
+
 /**
  * A search whose simulations all lie below depth 64: from the prompt some branches of 64 actions are forced, and PUCT goes
  * from one to the other.
  *
- * @param megabytes memory for keys of branches; 0 reads every prefix again that the working row does not hold
- * @returns milliseconds a simulation, the fastest of the rounds, and tokens read by the model a simulation
+ * @param keeps `branches`: keys of all branches; `row`: those of the last sequence alone, so that what another has in common with it
+ * is not read again; `nothing`: every simulation reads its whole prefix
  */
-async function deepSearch(device: Device, model: ColaModel, megabytes: number, rounds: number) {
-  const branches = new BranchedModel(device, model, { tokens: promptTokens + 2 * depth, rows: spines, megabytes });
+async function deepSearch(device: Device, model: ColaModel, keeps: 'branches' | 'row' | 'nothing') {
+  const branches = new BranchedModel(device, model, {
+    tokens: promptTokens + 2 * depth,
+    rows: spines,
+    ...(keeps === 'branches' ? {} : { megabytes: 0, singles: 1 }),
+  });
   const prompt = Array.from({ length: promptTokens }, (_, i) => (i * 7919 + 13) % model.base.config.vocabSize);
   const settings = { value: { value: 1 }, max_new: 2 * depth, breadth: spines, cpuct: 50 };
   const search = new Search(branches, prompt, () => ({ noScore: 'not asked' }), settings);
@@ -118,19 +121,31 @@ async function deepSearch(device: Device, model: ColaModel, megabytes: number, r
     }
   }
   const simulate = async (simulations: number) => {
-    for await (const _ of search.run({ simulations })) {
-      // Only the time counts.
+    for (let i = 0; i < simulations; i++) {
+      if (keeps === 'nothing') await branches.forget();
+      for await (const _ of search.run({ simulations: 1 })) {
+        // Only the time counts.
+      }
     }
   };
   await simulate(2 * spines);
   const read = branches.tokensRead;
-  const size = 16;
-  const taken = await times(rounds, 0, () => simulate(size));
-  const tokens = (branches.tokensRead - read) / (rounds * size);
-  const depths = search.log.entries.map(({ node }) => search.tree.length[node]);
-  const shallowest = Math.min(...depths.slice(2 * spines));
-  await branches.dispose();
-  return { ms: Math.min(...taken) / size, tokens, shallowest };
+  let [done, fastest] = [0, Number.POSITIVE_INFINITY];
+  return {
+    round: async () => {
+      const started = performance.now();
+      await simulate(roundSize);
+      fastest = Math.min(fastest, performance.now() - started);
+      done += roundSize;
+    },
+    close: async () => {
+      const depths = search.log.entries.slice(2 * spines).map(({ node }) => search.tree.length[node]);
+      if (Math.min(...depths) < depth) throw new Error(`a simulation was not at depth ${depth}`);
+      const tokens = (branches.tokensRead - read) / done;
+      await branches.dispose();
+      return { rate: (1000 * roundSize) / fastest, tokens };
+    },
+  };
 }
 
 export const searchBench: Bench = {
@@ -140,12 +155,16 @@ export const searchBench: Bench = {
   async run(): Promise<Measure[]> {
     const tree = await benchTreeOverhead();
     const { device } = await openDevice('cpu');
-    const model = randomCola();
-    const kept = await deepSearch(device, model, 1024, 6);
-    const again = await deepSearch(device, model, 0, 6);
+    const model = await boxedCola();
+    const searches = [
+      await deepSearch(device, model, 'branches'),
+      await deepSearch(device, model, 'row'),
+      await deepSearch(device, model, 'nothing'),
+    ];
+    // In turn, so that whatever else the machine does falls on both.
+    for (let round = 0; round < rounds; round++) for (const search of searches) await search.round();
+    const [kept, row, nothing] = await Promise.all(searches.map(({ close }) => close()));
     await device.dispose();
-    if (kept.shallowest < depth || again.shallowest < depth) throw new Error(`a simulation was not at depth ${depth}`);
-    const rate = ({ ms }: { ms: number }) => 1000 / ms;
     return [
       {
         name: 'tree without a model',
@@ -155,18 +174,25 @@ export const searchBench: Bench = {
         ratio: tree.microsecondsPerSimulation / 50,
       },
       {
-        name: `search at depth ${depth}, 7M, caches by branch`,
-        value: rate(kept),
+        name: `search at depth ${depth}, model in the box, caches by branch`,
+        value: kept.rate,
         unit: 'simulations/s',
-        against: `prefixes read again, ${rate(again).toFixed(1)} simulations/s`,
-        ratio: rate(kept) / rate(again),
+        against: `whole prefixes read again, ${nothing.rate.toFixed(1)} simulations/s`,
+        ratio: kept.rate / nothing.rate,
       },
       {
         name: '  tokens read a simulation',
         value: kept.tokens,
         unit: 'tokens',
-        against: `${again.tokens.toFixed(1)} tokens`,
-        ratio: kept.tokens / again.tokens,
+        against: `${nothing.tokens.toFixed(1)} tokens`,
+        ratio: kept.tokens / nothing.tokens,
+      },
+      {
+        name: '  beside one cache, for the last sequence',
+        value: kept.rate,
+        unit: 'simulations/s',
+        against: `${row.rate.toFixed(1)} simulations/s, ${row.tokens.toFixed(1)} tokens`,
+        ratio: kept.rate / row.rate,
       },
     ];
   },

@@ -1,8 +1,9 @@
 /**
  * A model with latent actions as a search needs it. A state is a branch: a node of a trie of tokens, with the keys and
- * values of its own token only, in host memory. The sequences a device computes on are rows of two fixed caches (one for a
- * single branch, one for several in lockstep); a row is brought to a branch by copying only what it does not hold already. So no
- * prefix is read twice while its keys fit the budget; beyond it the branches used longest ago lose theirs, leaves first.
+ * values of its own token only, in host memory. The sequences a device computes on are rows of a few fixed caches (some of one
+ * row, for single branches, and one of several rows in lockstep); a row is brought to a branch by copying only what it does not
+ * hold already, and a search that goes to and fro between branches finds each in a row of its own. So no prefix is read twice
+ * while its keys fit the budget; beyond it the branches used longest ago lose theirs, leaves first.
  */
 import { Decoder, type StepResult } from '../cola/decoder.ts';
 import type { ColaModel } from '../cola/model.ts';
@@ -52,6 +53,8 @@ export interface BranchOptions {
   readonly tokens: number;
   /** Branches in lockstep at most: breadth or batch of the search, whichever is more. */
   readonly rows?: number;
+  /** Branches that are at hand for a run by themselves. */
+  readonly singles?: number;
   /** Memory for keys, values and outlooks, in MB. */
   readonly megabytes?: number;
   /** Whether branches keep h, for {@link BranchedModel.hidden}. It is not counted as memory for keys. */
@@ -78,7 +81,11 @@ export class BranchedModel implements SearchModel<Branch> {
   private readonly keepHidden: boolean;
   private readonly budget: number;
   private readonly rows: number;
-  private readonly desks = new Map<number, Desk>();
+  /** Caches of one row, the one used longest ago first. */
+  private singles: Desk[] = [];
+  private readonly mostSingles: number;
+  /** The cache of several rows. */
+  private wide: Desk | undefined;
   /** Branches that may be given up, the one used longest ago first. */
   private readonly leaves = new Set<Branch>();
   private busy: Promise<unknown> = Promise.resolve();
@@ -92,6 +99,7 @@ export class BranchedModel implements SearchModel<Branch> {
     this.endIds = model.base.endIds;
     this.context = Math.min(options.tokens, model.base.config.maxPositionEmbeddings);
     this.rows = options.rows ?? 8;
+    this.mostSingles = options.singles ?? 4;
     this.budget = (options.megabytes ?? 1024) * 2 ** 20;
     const { live } = options;
     this.decoder = new Decoder(device, model, {
@@ -135,23 +143,32 @@ export class BranchedModel implements SearchModel<Branch> {
   /** Reads branches so that each has its keys and its outlook. */
   private async read(branches: readonly Branch[]): Promise<void> {
     const roots = branches.filter(({ parent }) => parent === null);
-    for (const root of roots) await this.readTogether(await this.desk(1), [root]);
+    for (const root of roots) await this.readAlone(root);
     const rest = branches.filter(({ parent }) => parent !== null);
-    if (rest.length === 1) return this.readTogether(await this.desk(1), rest);
+    if (rest.length === 1) return this.readAlone(rest[0]);
     // Side by side, each row reads one token; what comes before it is read first, by itself.
     for (const { parent } of rest) {
-      if (parent !== null && parent.keys === null) await this.readTogether(await this.desk(1), [parent]);
+      if (parent !== null && parent.keys === null) await this.readAlone(parent);
     }
-    if (rest.length > 0) await this.readTogether(await this.desk(this.rows), rest);
+    if (rest.length === 0) return;
+    this.wide ??= await this.desk(this.rows);
+    await this.readTogether(this.wide, rest);
+  }
+
+  private async readAlone(branch: Branch): Promise<void> {
+    const at = closestDesk(this.singles, branch, this.singles.length < this.mostSingles);
+    const desk = at < 0 ? await this.desk(1) : this.singles[at];
+    this.singles = [...this.singles.filter((other) => other !== desk), desk];
+    await this.readTogether(desk, [branch]);
   }
 
   private async desk(rows: number): Promise<Desk> {
-    const there = this.desks.get(rows);
-    if (there !== undefined) return there;
     const cache = await this.decoder.cache(rows, this.context);
-    const desk = { cache, rows: Array.from({ length: rows }, (): Row => ({ held: [] })) };
-    this.desks.set(rows, desk);
-    return desk;
+    return { cache, rows: Array.from({ length: rows }, (): Row => ({ held: [] })) };
+  }
+
+  private get desks(): readonly Desk[] {
+    return this.wide === undefined ? this.singles : [...this.singles, this.wide];
   }
 
   private async readTogether({ cache, rows }: Desk, branches: readonly Branch[]): Promise<void> {
@@ -287,13 +304,14 @@ export class BranchedModel implements SearchModel<Branch> {
       let at: Branch | null = leaf;
       while (at !== null && at.keptChildren === 0) at = this.giveUp(at);
     }
-    for (const { rows } of this.desks.values()) for (const row of rows) row.held = [];
+    for (const { rows } of this.desks) for (const row of rows) row.held = [];
   }
 
   async dispose(): Promise<void> {
     await this.busy;
-    for (const { cache } of this.desks.values()) cache.dispose();
-    this.desks.clear();
+    for (const { cache } of this.desks) cache.dispose();
+    this.singles = [];
+    this.wide = undefined;
     await this.transfer.dispose();
     await this.decoder.dispose();
   }
@@ -321,11 +339,38 @@ function closestRow(rows: readonly Row[], free: ReadonlySet<number>, branch: Bra
   let best = -1;
   let most = -1;
   for (const row of free) {
-    const { held } = rows[row];
-    let at = branch.parent;
-    while (at !== null && held[at.depth] !== at) at = at.parent;
-    const count = at === null ? 0 : at.depth + 1;
+    const count = heldOf(rows[row], branch);
     if (count > most) [best, most] = [row, count];
   }
   return { row: best, held: most };
+}
+
+/** How many of the branches before this one a row holds. */
+function heldOf({ held }: Row, branch: Branch): number {
+  let at = branch.parent;
+  while (at !== null && held[at.depth] !== at) at = at.parent;
+  return at === null ? 0 : at.depth + 1;
+}
+
+/**
+ * The cache of one row that is brought to a branch at the least cost: tokens to copy now, and those that are thrown away and may
+ * be wanted again. What was used longest ago is thrown away for nothing.
+ *
+ * @param room whether there may be one more
+ * @returns -1 for a new one
+ */
+function closestDesk(desks: readonly Desk[], branch: Branch, room: boolean): number {
+  let best = -1;
+  let least = room ? branch.length : Number.POSITIVE_INFINITY;
+  for (const [i, { rows }] of desks.entries()) {
+    const [row] = rows;
+    const count = heldOf(row, branch);
+    const last = row.held[row.held.length - 1];
+    const common = count === 0 ? 0 : row.held[count - 1].length;
+    const lost = i === 0 && !room ? 0 : (last?.length ?? 0) - common;
+    const cost = branch.length - common + lost;
+    // Among equals the one used last, whose memory is still near.
+    if (cost <= least) [best, least] = [i, cost];
+  }
+  return best;
 }

@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Editor } from './editor.ts';
 import type { Profile } from './profile.ts';
 
-const startSeconds = 120;
+const startSeconds = 300;
 const stopSeconds = 10;
 
 function environment({ home }: Profile): NodeJS.ProcessEnv {
@@ -80,6 +80,7 @@ export class EditorServer {
     });
     closeSync(output);
     const server = new EditorServer(`http://127.0.0.1:${port}`, child, log);
+    process.once('exit', () => server.signal('SIGKILL'));
     const deadline = Date.now() + 1000 * startSeconds;
     while (!(await server.answers())) {
       if (child.exitCode !== null || Date.now() > deadline) {

@@ -29,6 +29,8 @@ export interface SessionOptions {
   readonly settings?: Readonly<Record<string, unknown>>;
   /** Whether folders have to be trusted before anything of them runs. */
   readonly trust?: boolean;
+  /** Another folder of extensions than the one that all sessions share. */
+  readonly extensions?: string;
 }
 
 /** Settings under which what is shown is what CoLA does. */
@@ -86,8 +88,25 @@ export class Session {
     readonly workbench: Workbench,
   ) {}
 
+  /** A session whose folder is open, with the extension active. */
   static async open(options: SessionOptions = {}): Promise<Session> {
-    const { editor, extensions, extension, scratch } = await install();
+    const session = await Session.start(options);
+    try {
+      await session.workbench.open(session.server.address(session.folder));
+      await session.workbench.statusItem('cola.status').waitFor({ timeout: wait(120) });
+      return session;
+    } catch (error) {
+      await session.keepEvidence('opening');
+      await session.close();
+      throw error;
+    }
+  }
+
+  /** A session with an empty page. */
+  static async start(options: SessionOptions): Promise<Session> {
+    const installed = await install();
+    const { editor, extension, scratch } = installed;
+    const extensions = options.extensions ?? installed.extensions;
     const profile = makeProfile(
       mkdtempSync(join(scratch, 'session-')),
       { ...settings, ...options.settings },
@@ -112,9 +131,7 @@ export class Session {
       await browser.grantPermissions(['clipboard-read', 'clipboard-write']);
       const page = browser.pages()[0] ?? (await browser.newPage());
       page.setDefaultTimeout(wait(60));
-      const session = new Session(profile, extension, folder, server, browser, new Workbench(page));
-      await session.workbench.open(server.address(folder));
-      return session;
+      return new Session(profile, extension, folder, server, browser, new Workbench(page));
     } catch (error) {
       await server.stop();
       throw error;

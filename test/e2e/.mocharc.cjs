@@ -4,6 +4,7 @@ module.exports = {
   extension: ['e2e.ts'],
   spec: ['test/e2e'],
   recursive: true,
+  require: ['test/e2e/support/session.ts'],
   'node-option': ['import=tsx/esm'],
   timeout: 180_000 * patience,
   slow: 20_000,

@@ -11,11 +11,8 @@ const text = `export function sum(values: number[]): number {
     `;
 
 describe('completion by the model in the box', () => {
-  const session = vscode({
-    files: { [file]: text },
-    // VS Code's own language features of TypeScript would take long to start, and are not what is tested.
-    settings: { 'files.associations': { '*.ts': 'plaintext' }, 'files.autoSave': 'off' },
-  });
+  const session = vscode();
+  before(() => session.write(file, text));
 
   const status = () => session.workbench.statusItem('cola.completion');
   /** ` ◆ 17 declare const · 31 % · 2/8` */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { vscode } from './support/session.ts';
 
 describe('the extension in VS Code', () => {
-  const session = vscode({ examples: true });
+  const session = vscode();
 
   it('says in the status bar that it is there', async () => {
     const item = session.workbench.statusItem('cola.status');

@@ -23,7 +23,8 @@ stages:
 `;
 
 describe('a training run in VS Code', () => {
-  const session = vscode({ files: { 'short.cola.yaml': spec } });
+  const session = vscode();
+  before(() => session.write('short.cola.yaml', spec));
 
   const run = () => join(session.folder, '.cola/runs/short-1');
 

@@ -3,8 +3,10 @@
  * extension and runs the tests in `test/e2e/*.e2e.ts`; `npx mocha --config test/e2e/.mocharc.cjs [file]` does without
  * packaging. Of a test that fails, the screen and VS Code's logs are in `.cache/e2e`.
  *
- * A test file says `const session = vscode({ ... })` in its `describe` and uses `session.workbench` in its tests. Tests wait
- * for what they need with Playwright's locators or `eventually`, never for a time to pass.
+ * A test file says `const session = vscode()` in its `describe` and uses `session.workbench` in its tests. That session is
+ * shared: its folder is a copy of `examples/`, to which a test adds its files with `session.write`. With options,
+ * `vscode({ ... })` opens one of its own. Tests wait for what they need with Playwright's locators or `eventually`, never
+ * for a time to pass.
  */
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -22,8 +24,6 @@ const evidence = join(root, '.cache/e2e');
 export const vsix = join(root, `dist/packages/cola-studio-${process.platform}-${process.arch}.vsix`);
 
 export interface SessionOptions {
-  /** Files of the folder, by their paths. */
-  readonly files?: Readonly<Record<string, string>>;
   /** Whether the folder is a copy of `examples/`. */
   readonly examples?: boolean;
   readonly settings?: Readonly<Record<string, unknown>>;
@@ -41,6 +41,8 @@ const settings = {
   'editor.accessibilitySupport': 'off',
   'workbench.colorTheme': 'Default Dark Modern',
   'workbench.reduceMotion': 'on',
+  // VS Code's own language features of TypeScript would take long to start, and are not what is tested.
+  'files.associations': { '*.ts': 'plaintext' },
 };
 
 export interface Installed {
@@ -115,10 +117,6 @@ export class Session {
     const folder = join(profile.folder, 'workspace');
     mkdirSync(folder);
     if (options.examples === true) cpSync(join(root, 'examples'), folder, { recursive: true });
-    for (const [path, text] of Object.entries(options.files ?? {})) {
-      mkdirSync(dirname(join(folder, path)), { recursive: true });
-      writeFileSync(join(folder, path), text);
-    }
     const server = await EditorServer.start(editor, profile, { trust: options.trust });
     try {
       const browser = await chromium.launchPersistentContext(join(profile.folder, 'chromium'), {
@@ -142,6 +140,12 @@ export class Session {
     return this.workbench.page;
   }
 
+  /** Writes a file of the folder. */
+  write(path: string, text: string): void {
+    mkdirSync(dirname(join(this.folder, path)), { recursive: true });
+    writeFileSync(join(this.folder, path), text);
+  }
+
   /** Keeps what there is to see of a failure. */
   async keepEvidence(name: string): Promise<void> {
     const folder = join(evidence, name.replace(/\W+/g, '-').slice(0, 100));
@@ -160,19 +164,23 @@ export class Session {
   }
 }
 
-/** A session for the tests of the `describe` it is called in. */
-export function vscode(options: SessionOptions = {}): Session {
+let shared: Promise<Session> | undefined;
+
+/** A session for the tests of the `describe` it is called in: the shared one, or one of its own with `options`. */
+export function vscode(options?: SessionOptions): Session {
   let session: Session | undefined;
   before(async function () {
     // The first session of all may have to bring VS Code.
     this.timeout(wait(600));
-    session = await Session.open(options);
+    if (options === undefined) shared ??= Session.open({ examples: true });
+    session = await (options === undefined ? shared : Session.open(options));
   });
   afterEach(async function () {
     if (this.currentTest?.state === 'failed') await session?.keepEvidence(this.currentTest.fullTitle());
   });
   after(async () => {
-    await session?.close();
+    if (options === undefined) await session?.workbench.command('View: Close All Editors');
+    else await session?.close();
   });
   return new Proxy({} as Session, {
     get: (_, key) => {
@@ -181,4 +189,9 @@ export function vscode(options: SessionOptions = {}): Session {
       return typeof value === 'function' ? value.bind(session) : value;
     },
   });
+}
+
+/** Ends what outlives the files of tests. */
+export async function mochaGlobalTeardown(): Promise<void> {
+  await (await shared)?.close();
 }

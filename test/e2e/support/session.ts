@@ -63,6 +63,8 @@ export function install(): Promise<Installed> {
     const editor = await bringEditor(console.log);
     const scratch = mkdtempSync(join(tmpdir(), 'cola-e2e-'));
     process.on('exit', () => rmSync(scratch, { recursive: true, force: true }));
+    // A process that a signal ends has no exit event.
+    process.once('SIGTERM', () => process.exit(143));
     const profile = makeProfile(join(scratch, 'install'), {});
     installExtension(editor, profile, vsix);
     const { extensions } = profile;

@@ -5,6 +5,7 @@ import { registerCore } from './core.ts';
 import { registerDashboard } from './dashboard.ts';
 import { registerEvaluate } from './evaluate.ts';
 import { registerExport } from './export.ts';
+import { registerFeedback } from './feedback/index.ts';
 import { registerFit } from './fit.ts';
 import { ModelShelf, registerModels } from './models.ts';
 import { Reports } from './report.ts';
@@ -26,7 +27,8 @@ export async function activate(context: ExtensionContext): Promise<void> {
   const shelf = new ModelShelf(studio, runs);
   context.subscriptions.push(runs);
   registerCore(studio, runs);
-  registerCompletion(studio);
+  const { events } = registerCompletion(studio);
+  registerFeedback(studio, events);
   registerRuns(studio, runs);
   registerFit(studio, reports);
   registerModels(studio, shelf);

@@ -14,6 +14,11 @@ interface Values {
   'cola.completion.fillInTheMiddle': boolean;
   'cola.completion.debounce': number;
   'cola.completion.actionStrip': boolean;
+  'cola.feedback.enabled': boolean;
+  'cola.feedback.scope': 'workspace' | 'global';
+  'cola.feedback.exclude': readonly string[];
+  'cola.feedback.schedule': 'manual' | 'idle' | 'live';
+  'cola.feedback.every': number;
 }
 
 /** Settings that the server is told of. */

@@ -4,7 +4,7 @@ import type { ShadowScore } from '../train/feedback-learner.ts';
 /** Judged alternatives that have to be held back for acceptance to say anything. */
 export const fewest = 10;
 /** So much worse is no difference. */
-const tolerance = { acceptance: 0.002, textLoss: 0.01 };
+const tolerance = { acceptance: 0.002, textLoss: 0.02 };
 
 export interface Verdict {
   readonly verdict: 'kept' | 'refused';

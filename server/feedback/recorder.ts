@@ -5,10 +5,10 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { relative } from 'node:path';
 import type { Completion } from '../protocol/completion.ts';
-import type { noteFeedback } from '../protocol/feedback.ts';
+import type { FeedbackEvent, noteFeedback } from '../protocol/feedback.ts';
 import type { ReceivedOf } from '../protocol/request.ts';
 import { feedbackErrors } from './errors.ts';
-import type { MomentLine } from './lines.ts';
+import type { Happening, MomentLine } from './lines.ts';
 import { FeedbackLog, feedbackFile } from './log.ts';
 import { looksSecret, mayStore } from './privacy.ts';
 
@@ -22,6 +22,13 @@ interface Known {
 }
 
 const hash = (text: string) => createHash('sha256').update(text).digest('hex').slice(0, 16);
+
+/** The editor may have shown the end of an alternative alone; the log counts from its start. */
+function happeningOf(event: FeedbackEvent, length: number): Happening {
+  if (event.what !== 'accepted' && event.what !== 'rejected') return event;
+  const { left, ...rest } = event;
+  return { ...rest, characters: Math.max(0, length - left) };
+}
 
 export class FeedbackRecorder {
   private readonly known = new Map<string, Known>();
@@ -72,7 +79,8 @@ export class FeedbackRecorder {
     if (!mayStore(folder, file, exclude) || texts.some(looksSecret) || looksSecret(texts.slice(0, 2).join('')))
       return false;
     const log = new FeedbackLog(feedbackFile(root));
-    const line = { kind: 'event' as const, at: Date.now(), moment: id, alternative, ...event };
+    const happened = happeningOf(event, completion.alternatives[alternative].pieces.join('').length);
+    const line = { kind: 'event' as const, at: Date.now(), moment: id, alternative, ...happened };
     const document = hash(relative(folder, file));
     const moment: MomentLine = { kind: 'moment', source: 'completion', document, ...completion };
     log.append(known.written === log.path ? [line] : [moment, line]);

@@ -7,7 +7,7 @@ const root = z.string().min(1);
 const alternative = z.int().min(0).max(63);
 const id = z.string().min(1).max(100);
 
-/** What happened to an alternative; see the lines of the log. */
+/** What happened to an alternative; see the lines of the log. `left`: characters at its end that are not in the text. */
 export const feedbackEvent = z.discriminatedUnion('what', [
   z.strictObject({ what: z.literal('shown') }),
   z.strictObject({ what: z.literal('passed') }),
@@ -15,12 +15,12 @@ export const feedbackEvent = z.discriminatedUnion('what', [
   z.strictObject({
     what: z.literal('accepted'),
     part: z.enum(['whole', 'word', 'line', 'typed']),
-    characters: z.int().nonnegative(),
+    left: z.int().nonnegative(),
   }),
   z.strictObject({
     what: z.literal('rejected'),
     reason: z.enum(['escape', 'typed', 'moved']),
-    characters: z.int().nonnegative(),
+    left: z.int().nonnegative(),
   }),
   z.strictObject({ what: z.literal('survived'), share: z.number().min(0).max(1), seconds: z.number().nonnegative() }),
 ]);

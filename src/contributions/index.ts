@@ -3,13 +3,14 @@ import { completion } from './completion.ts';
 import type { Contribution } from './contribution.ts';
 import { core } from './core.ts';
 import { dashboard } from './dashboard.ts';
+import { feedback } from './feedback.ts';
 import { language } from './language.ts';
 import { models } from './models.ts';
 import { training } from './training.ts';
 import { tree } from './tree.ts';
 import { walkthrough } from './walkthrough.ts';
 
-const all = [core, completion, training, models, language, walkthrough, dashboard, tree] as const;
+const all = [core, completion, feedback, training, models, language, walkthrough, dashboard, tree] as const;
 export const parts: readonly Contribution[] = all;
 
 type Keys<T> = T extends { readonly commands: infer C } ? keyof C & string : never;

@@ -1,0 +1,83 @@
+/** Tells the server what the person did with completions, where that is wanted; and what is left of it after a while. */
+import { type Disposable, Uri, workspace } from 'vscode';
+import { type FeedbackEvent, noteFeedback } from '../../server/protocol/index.ts';
+import type { CompletionEvent, Offer } from '../completion/events.ts';
+import { setting } from '../settings.ts';
+import type { Studio } from '../studio.ts';
+import { rootFor } from './place.ts';
+import { survival } from './survival.ts';
+
+/** After so long it is seen how much of what was accepted is still there. */
+const settledSeconds = 30;
+/** Characters around the place that are looked at then. */
+const around = 400;
+
+export class FeedbackCollector implements Disposable {
+  private readonly timers = new Set<NodeJS.Timeout>();
+
+  /** @param judged told of every judgement that was stored, with the folder of its log */
+  constructor(
+    private readonly studio: Studio,
+    private readonly judged: (root: string) => void,
+  ) {}
+
+  take(event: CompletionEvent): void {
+    if (!setting('cola.feedback.enabled')) return;
+    const { offer, index } = event;
+    const { length } = offer.alternatives[index]?.text ?? '';
+    switch (event.kind) {
+      case 'shown':
+        this.note(offer, index, { what: 'shown' });
+        return;
+      case 'cycled':
+        this.note(offer, event.from, { what: 'passed' });
+        this.note(offer, index, { what: 'shown' });
+        return;
+      case 'picked':
+        this.note(offer, index, { what: 'picked' });
+        this.look(offer, index, offer.alternatives[index]?.text ?? '');
+        return;
+      case 'accepted': {
+        const end = event.part === 'whole' ? length : Math.min(length, event.kept + event.text.length);
+        this.note(offer, index, { what: 'accepted', part: event.part, left: length - end });
+        this.look(offer, index, (offer.alternatives[index]?.text ?? '').slice(0, end));
+        return;
+      }
+      case 'rejected':
+        this.note(offer, index, { what: 'rejected', reason: event.reason, left: Math.max(0, length - event.kept) });
+        return;
+    }
+  }
+
+  private note(offer: Offer, index: number, event: FeedbackEvent): void {
+    const source = offer.alternatives[index]?.source;
+    const uri = Uri.parse(offer.uri);
+    const place = rootFor(this.studio.context, uri);
+    if (source === undefined || place === undefined) return;
+    const exclude = [...setting('cola.feedback.exclude', uri)];
+    const { completion, index: alternative } = source;
+    const params = { ...place, file: uri.fsPath, exclude, completion, alternative, event };
+    this.studio.request(noteFeedback, params).then(
+      ({ stored }) => {
+        if (stored && event.what !== 'shown' && event.what !== 'survived') this.judged(place.root);
+      },
+      (error: unknown) => this.studio.log.warn(`Feedback was not recorded: ${String(error)}`),
+    );
+  }
+
+  private look(offer: Offer, index: number, accepted: string): void {
+    const timer = setTimeout(() => {
+      this.timers.delete(timer);
+      const document = workspace.textDocuments.find(({ uri }) => uri.toString() === offer.uri);
+      if (document === undefined || !setting('cola.feedback.enabled')) return;
+      const text = document.getText().replaceAll('\r\n', '\n');
+      const now = text.slice(Math.max(0, offer.offset - around), offer.offset + accepted.length + around);
+      this.note(offer, index, { what: 'survived', share: survival(accepted, now), seconds: settledSeconds });
+    }, 1000 * settledSeconds);
+    this.timers.add(timer);
+  }
+
+  dispose(): void {
+    for (const timer of this.timers) clearTimeout(timer);
+  }
+}

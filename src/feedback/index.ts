@@ -1,0 +1,107 @@
+/** Feedback in the editor: collecting it, tuning from it, and everything a person can do with what was recorded. */
+import { FileType, Uri, window, workspace } from 'vscode';
+import { z } from 'zod';
+import { actionHistory, eraseFeedback, listFeedback, notePath } from '../../server/protocol/index.ts';
+import { registerCommand } from '../commands.ts';
+import type { CompletionEvent, CompletionEvents } from '../completion/events.ts';
+import { needTrust } from '../folders.ts';
+import type { Studio } from '../studio.ts';
+import { FeedbackCollector } from './collector.ts';
+import { showFeedback, showVersions } from './lists.ts';
+import { activeRoot, chosenRoot } from './place.ts';
+import { FeedbackTuning } from './tuning.ts';
+
+const pathArgument = z.object({ root: z.string(), search: z.string(), node: z.int().nonnegative() });
+
+/** @returns the version in use and its acceptance, for whoever shows them */
+export function registerFeedback(studio: Studio, events: CompletionEvents): FeedbackTuning {
+  const { context } = studio;
+  const tuning = new FeedbackTuning(studio);
+  const collector = new FeedbackCollector(studio, (root) => tuning.judged(root));
+  let last: CompletionEvent | undefined;
+  context.subscriptions.push(
+    tuning,
+    collector,
+    events.on((event) => {
+      last = event;
+      collector.take(event);
+    }),
+  );
+  const tune = async (root: string) => {
+    const { id, verdict, why } = await tuning.tuneNow(root);
+    const text = verdict === 'kept' ? `Policy ${id} is in use. ${why}` : `The new policy was not kept. ${why}`;
+    const choice = await window.showInformationMessage(text, 'Policy Versions');
+    if (choice !== undefined && (await showVersions(studio, root))) await tuning.apply();
+  };
+  registerCommand(studio, 'cola.tuneFromFeedback', async () => {
+    needTrust('Tuning from feedback');
+    const root = await chosenRoot(context, 'Tune from feedback');
+    if (root !== undefined) await tune(root);
+  });
+  registerCommand(studio, 'cola.tuneFromPath', async (argument) => {
+    needTrust('Tuning from a path');
+    const { root, search, node } = pathArgument.parse(argument);
+    const log = activeRoot(context) ?? root;
+    await studio.request(notePath, { root, search, node, log });
+    await tune(log);
+  });
+  registerCommand(studio, 'cola.showFeedback', async () => {
+    const root = await chosenRoot(context, 'Show feedback');
+    if (root !== undefined) await showFeedback(studio, root);
+  });
+  registerCommand(studio, 'cola.policyVersions', async () => {
+    const root = await chosenRoot(context, 'Policy versions');
+    if (root !== undefined && (await showVersions(studio, root))) await tuning.apply();
+  });
+  registerCommand(studio, 'cola.exportFeedback', async () => {
+    const root = await chosenRoot(context, 'Export feedback');
+    if (root === undefined) return;
+    const { path, count } = await studio.request(listFeedback, { root, limit: 1 });
+    const from = Uri.file(path);
+    if (count === 0 || (await workspace.fs.stat(from)).type !== FileType.File) {
+      await window.showInformationMessage('Nothing is recorded here, so there is nothing to export.');
+      return;
+    }
+    const target = await window.showSaveDialog({ filters: { 'JSON lines': ['jsonl'] }, title: 'Export feedback' });
+    if (target !== undefined) await workspace.fs.copy(from, target, { overwrite: true });
+  });
+  registerCommand(studio, 'cola.clearFeedback', async () => {
+    const root = await chosenRoot(context, 'Clear feedback');
+    if (root === undefined) return;
+    const { count, bytes } = await studio.request(listFeedback, { root, limit: 1 });
+    const detail = `${count} entries, ${(bytes / 1000).toFixed(1)} kB. They cannot be brought back. Policy versions stay.`;
+    const sure = await window.showWarningMessage(
+      'Delete all feedback that was recorded?',
+      { modal: true, detail },
+      'Delete',
+    );
+    if (sure !== undefined) await studio.request(eraseFeedback, { root });
+  });
+  registerCommand(studio, 'cola.whySuggestion', () => why(studio, last, tuning));
+  return tuning;
+}
+
+const percent = (x: number) => `${(100 * x).toFixed(0)} %`;
+
+async function why(studio: Studio, last: CompletionEvent | undefined, tuning: FeedbackTuning): Promise<void> {
+  const token = last?.offer.alternatives[last.index]?.tokens[0];
+  if (last === undefined || token === undefined) {
+    await window.showInformationMessage('Nothing was suggested yet. Ask again while a completion is on the screen.');
+    return;
+  }
+  const name = `${token.action}${token.label === null ? '' : ` ${token.label}`}`;
+  const next =
+    token.runnerUp === null
+      ? ''
+      : ` The next in line was ${token.runnerUp.action} (${percent(token.runnerUp.probability)}).`;
+  const { version, acceptance } = tuning.state;
+  const by = `Policy ${version}${acceptance === null ? '' : `, acceptance ${percent(acceptance)} on what was held back`}.`;
+  const root = activeRoot(studio.context);
+  const history = root === undefined ? undefined : await studio.request(actionHistory, { root, action: token.action });
+  const told =
+    history === undefined || history.shown === 0
+      ? 'With you it has no history yet.'
+      : `With you: shown ${history.shown} times, accepted ${history.accepted}, rejected ${history.rejected}.`;
+  const text = `It begins with latent action ${name}, which the policy held to be ${percent(token.probability)} likely.${next} ${told} ${by}`;
+  await window.showInformationMessage(text);
+}

@@ -1,0 +1,116 @@
+/** When the policy is tuned from feedback, and which version completion uses. */
+import { type Disposable, type Event, EventEmitter, ProgressLocation, window, workspace } from 'vscode';
+import { type ListedVersion, listVersions, tunePolicy, tuneProgress, usePolicy } from '../../server/protocol/index.ts';
+import { setting } from '../settings.ts';
+import type { Studio } from '../studio.ts';
+import { activeRoot } from './place.ts';
+
+/** A pause of the person, in milliseconds. */
+const pause = 3000;
+
+/** What the status bar may show of the policy. */
+export interface PolicyState {
+  /** Version in use, or `original`. */
+  readonly version: string;
+  readonly pinned: boolean;
+  /** On what was held back when the version was made, 0 to 1; null where nobody knows. */
+  readonly acceptance: number | null;
+}
+
+export class FeedbackTuning implements Disposable {
+  private readonly changed = new EventEmitter<PolicyState>();
+  private readonly disposables: Disposable[] = [this.changed];
+  private timer: NodeJS.Timeout | undefined;
+  private waiting = 0;
+  private tuning = false;
+  private model: string | null = null;
+  state: PolicyState = { version: 'original', pinned: false, acceptance: null };
+
+  constructor(private readonly studio: Studio) {
+    this.disposables.push(
+      studio.onStatus(({ model }) => {
+        const before = this.model;
+        this.model = model;
+        // An engine that has just loaded a model has the model's own policy.
+        if (model !== null && model !== before) void this.apply();
+      }),
+      window.onDidChangeActiveTextEditor(() => void this.apply(true)),
+    );
+  }
+
+  /** Told whenever another version is in use. */
+  get onDidChange(): Event<PolicyState> {
+    return this.changed.event;
+  }
+
+  /** Counts a judgement, and tunes after enough of them and a pause. */
+  judged(root: string): void {
+    this.waiting++;
+    clearTimeout(this.timer);
+    const schedule = setting('cola.feedback.schedule');
+    if (schedule === 'manual' || this.waiting < (schedule === 'live' ? 1 : setting('cola.feedback.every'))) return;
+    this.timer = setTimeout(() => {
+      if (this.tuning || !workspace.isTrusted) return;
+      this.waiting = 0;
+      this.tune(root).then(
+        (version) => this.studio.log.info(`Tuned from feedback: ${version.id} ${version.verdict}. ${version.why}`),
+        (error: unknown) => this.studio.log.warn(`Not tuned from feedback: ${String(error)}`),
+      );
+    }, pause);
+  }
+
+  /** Tunes with progress that can be cancelled. */
+  async tuneNow(root: string): Promise<ListedVersion> {
+    this.waiting = 0;
+    const options = { location: ProgressLocation.Notification, title: 'CoLA: tuning from feedback', cancellable: true };
+    return window.withProgress(options, async (progress, token) => {
+      let shown = 0;
+      const listening = this.studio.on(tuneProgress, ({ done, total }) => {
+        progress.report({ increment: (100 * (done - shown)) / total, message: `update ${done} of ${total}` });
+        shown = done;
+      });
+      try {
+        return await this.tune(root, token);
+      } finally {
+        listening.dispose();
+      }
+    });
+  }
+
+  private async tune(root: string, token?: Parameters<Studio['request']>[2]): Promise<ListedVersion> {
+    this.tuning = true;
+    try {
+      const version = await this.studio.request(tunePolicy, { root }, token);
+      await this.read(root);
+      return version;
+    } finally {
+      this.tuning = false;
+    }
+  }
+
+  /** Lets completion use the version of the folder one works in. @param quiet not where the engine would have to be started */
+  async apply(quiet = false): Promise<void> {
+    const root = activeRoot(this.studio.context);
+    if (root === undefined || !workspace.isTrusted) return;
+    try {
+      const before = this.state.version;
+      await this.read(root);
+      if (this.model !== null && (!quiet || before !== this.state.version))
+        await this.studio.request(usePolicy, { root });
+    } catch (error) {
+      this.studio.log.warn(`The policy version is not used: ${String(error)}`);
+    }
+  }
+
+  private async read(root: string): Promise<void> {
+    const { current, pinned, versions } = await this.studio.request(listVersions, { root });
+    const acceptance = versions.find(({ id }) => id === current)?.acceptance.after ?? null;
+    this.state = { version: current, pinned, acceptance };
+    this.changed.fire(this.state);
+  }
+
+  dispose(): void {
+    clearTimeout(this.timer);
+    for (const disposable of this.disposables) disposable.dispose();
+  }
+}

@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { Engine } from '../../server/engine/engine.ts';
+import { LoadedModel } from '../../server/engine/loaded-model.ts';
+import { feedbackLine } from '../../server/feedback/lines.ts';
+import { FeedbackLog, feedbackFile } from '../../server/feedback/log.ts';
+import { PolicyVersions } from '../../server/feedback/versions.ts';
+import { complete } from '../../server/protocol/completion.ts';
+import type { FromEngine } from '../../server/protocol/envelope.ts';
+import { pathLines, tunePolicy, tuneProgress, usePolicy } from '../../server/protocol/feedback.ts';
+import { loadModel } from '../../server/protocol/model.ts';
+import type { ParamsOf, RequestType, ResultOf } from '../../server/protocol/request.ts';
+import { extendSearch, scoreNode, searchEvent, searchNodes, startSearch } from '../../server/protocol/search.ts';
+import { makeModel, removeFolder, temporaryFolder } from '../engine/tiny-model.ts';
+import { judgedBy } from './person.ts';
+
+describe('feedback in the engine', () => {
+  let folder = '';
+  let engine: Engine;
+  let progress = 0;
+  let searched = () => {};
+  const waiting = new Map<number, (message: FromEngine) => void>();
+  let next = 0;
+
+  function ask<T extends RequestType>(type: T, params: ParamsOf<T>): Promise<ResultOf<T>> {
+    const id = next++;
+    return new Promise((resolve, reject) => {
+      waiting.set(id, (message) => {
+        if (message.kind === 'failure') reject(new Error(message.error.id));
+        else resolve(type.result.parse(message.kind === 'result' ? message.result : undefined) as ResultOf<T>);
+      });
+      engine.receive({ kind: 'request', id, method: type.method, params });
+    });
+  }
+
+  before(async () => {
+    folder = await temporaryFolder();
+    const path = await makeModel(join(folder, 'model'));
+    const model = await LoadedModel.load({ folder: path, device: 'cpu', threads: 1 });
+    new FeedbackLog(feedbackFile(folder)).append(await judgedBy(model, 100, (action) => action % 2 === 1));
+    await model.release();
+    engine = new Engine((message) => {
+      if (message.kind === 'notification') {
+        if (message.method === tuneProgress.method) progress++;
+        if (message.method === searchEvent.method && searchEvent.params.parse(message.params).end !== null) searched();
+      } else waiting.get(message.id ?? -1)?.(message);
+    });
+    await ask(loadModel, { folder: path, device: 'cpu', threads: 1 });
+  });
+  after(async () => {
+    await engine.close();
+    await removeFolder(folder);
+  });
+
+  it('tunes while completion goes on, one update at a time, and completes with the new version at once', async () => {
+    const request = { prefix: 'const total = ', fill: false, maxTokens: 4, alternatives: 4 };
+    const before = await ask(complete, request);
+    assert.equal(before.record?.version, 'original');
+    let done = false;
+    const tuning = ask(tunePolicy, {
+      root: folder,
+      settings: { learning_rate: 3e-3, warmup: 0, epochs: 4, kl: 0.01 },
+    }).finally(() => {
+      done = true;
+    });
+    let meanwhile = 0;
+    while (!done) {
+      const updates: number = progress;
+      const { record, alternatives } = await ask(complete, { ...request, prefix: `const a${meanwhile++} = ` });
+      assert.ok(alternatives.length > 0);
+      if (!done) assert.equal(record?.version, 'original');
+      assert.ok(progress - updates <= 1, `${progress - updates} updates while a completion waited`);
+      // Whoever types without a pause is served first, always.
+      while (!done && progress < updates + 3) await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    const version = await tuning;
+    assert.equal(version.verdict, 'kept', version.why);
+    assert.ok(meanwhile > 3);
+    const after = await ask(complete, request);
+    assert.equal(after.record?.version, version.id);
+    await new PolicyVersions(folder).choose('original', false);
+    assert.deepEqual(await ask(usePolicy, { root: folder }), { version: 'original' });
+    const back = await ask(complete, request);
+    assert.deepEqual(back.alternatives, before.alternatives);
+  });
+
+  it('makes feedback of a path: what was chosen, what was passed over, scores and visits', async () => {
+    const key = { root: folder, search: 'path' };
+    await ask(startSearch, { ...key, prompt: 'const a = ', reward: 'repetition', options: { max_new: 6, breadth: 3 } });
+    const ended = new Promise<void>((resolve) => {
+      searched = resolve;
+    });
+    await ask(extendSearch, { ...key, simulations: 20 });
+    await ended;
+    const { nodes } = await ask(searchNodes, key);
+    const children = nodes.filter(({ parent }) => parent === 0);
+    await ask(scoreNode, { ...key, node: children[1].id, score: 0.25 });
+    const { lines } = await ask(pathLines, { ...key, node: children[0].id });
+    const [moment, ...events] = lines.map((line) => feedbackLine.parse(line));
+    assert.ok(moment.kind === 'moment' && moment.alternatives.length === children.length);
+    assert.ok(Math.abs((moment.visits ?? []).reduce((sum, [, share]) => sum + share, 0) - 1) < 1e-9);
+    const said = events.flatMap((line) => (line.kind === 'event' ? [`${line.alternative} ${line.what}`] : []));
+    assert.ok(said.includes('0 chosen') && said.includes('1 scored') && said.includes('2 passed'), said.join());
+  });
+});

@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { FeedbackBrowser } from '../../server/feedback/browser.ts';
+import { FeedbackRecorder } from '../../server/feedback/recorder.ts';
+import type { Completion } from '../../server/protocol/completion.ts';
+import { survival } from '../../src/feedback/survival.ts';
+import { errorOf, scratchFolder } from '../store/scratch.ts';
+
+const alternative = (action: number, ...texts: string[]): Completion['alternatives'][number] => ({
+  text: texts.join(''),
+  tokens: texts.map((text, i) => ({ id: i, text, action: action + i, label: null, probability: 0.5, runnerUp: null })),
+  finish: 'line',
+});
+
+const completion = (before = 'let a = '): Completion => ({
+  alternatives: [alternative(3, 'one', ' + two'), alternative(5, 'three')],
+  promptTokens: 3,
+  reusedTokens: 0,
+  milliseconds: 1,
+  record: { model: 'm', version: 'original', prompt: [1, 2, 3], before },
+});
+
+describe('recording feedback', () => {
+  const scratch = scratchFolder();
+  const place = () => ({ root: scratch(), folder: scratch(), file: scratch('a.ts'), exclude: [] as string[] });
+
+  it('writes nothing until a person does something, and passes nothing on that only feedback needs', () => {
+    const recorder = new FeedbackRecorder();
+    const named = recorder.name('let a = ', completion());
+    assert.equal(named.record, undefined);
+    assert.deepEqual(
+      named.alternatives.map(({ source }) => source?.index),
+      [0, 1],
+    );
+    assert.deepEqual(readdirSync(scratch()), []);
+  });
+
+  it('writes a completion once, and what is left of an alternative as what was taken', () => {
+    const recorder = new FeedbackRecorder();
+    const id = recorder.name('let a = ', completion()).alternatives[0].source?.completion ?? '';
+    const note = (alternativeIndex: number, event: Parameters<FeedbackRecorder['note']>[0]['event']) =>
+      recorder.note({ ...place(), completion: id, alternative: alternativeIndex, event });
+    assert.ok(note(0, { what: 'shown' }));
+    assert.ok(note(0, { what: 'accepted', part: 'word', left: 6 }));
+    assert.ok(note(1, { what: 'rejected', reason: 'typed', left: 5 }));
+    const browser = new FeedbackBrowser(scratch());
+    const { items, count } = browser.list('', 0, 10);
+    assert.equal(count, 1);
+    const [first, second] = items[0].alternatives;
+    assert.deepEqual([first.outcome, second.outcome], ['accepted, 3 of 9 characters', 'something else was written']);
+    assert.ok(Math.abs((first.reward ?? 0) - 1 / 3) < 1e-9 && second.reward === -0.5);
+    assert.deepEqual(browser.action(3), { shown: 1, accepted: 1, rejected: 0 });
+    browser.correct(items[0].id, 1, 1);
+    assert.deepEqual(browser.list('', 0, 10).items[0].alternatives[1].reward, 1);
+    assert.equal(browser.list('THREE', 0, 10).count, 1);
+    assert.equal(browser.list('nowhere', 0, 10).count, 0);
+    assert.throws(() => browser.correct('gone', 0, 1), errorOf('feedback.noMoment'));
+    assert.throws(() => browser.correct(items[0].id, 7, 1), errorOf('feedback.alternative'));
+    assert.equal(browser.erase([id]), 1);
+    assert.equal(browser.list('', 0, 10).count, 0);
+    assert.equal(readFileSync(scratch('.cola', 'feedback', 'log.jsonl'), 'utf8').trim(), '');
+    assert.throws(
+      () => recorder.note({ ...place(), completion: 'x', alternative: 0, event: { what: 'shown' } }),
+      errorOf('feedback.noCompletion'),
+    );
+  });
+
+  it('stores neither byte nor file of what must not be stored', () => {
+    const recorder = new FeedbackRecorder();
+    const tell = (before: string, where: Partial<ReturnType<typeof place>>) => {
+      const id = recorder.name(before, completion(before)).alternatives[0].source?.completion ?? '';
+      const event = { what: 'accepted', part: 'whole', left: 0 } as const;
+      return recorder.note({ ...place(), ...where, completion: id, alternative: 0, event });
+    };
+    mkdirSync(scratch('out'));
+    writeFileSync(scratch('.gitignore'), 'out\n');
+    assert.equal(tell('let a = ', { file: scratch('out', 'a.ts') }), false);
+    assert.equal(tell('let a = ', { file: scratch('.env') }), false);
+    assert.equal(tell('let a = ', { exclude: ['*.ts'] }), false);
+    assert.equal(tell('let a = ', { file: scratch('..', 'b.ts') }), false);
+    assert.equal(tell('const password = "correct horse";\nlet a = ', {}), false);
+    assert.equal(existsSync(scratch('.cola')), false);
+    assert.equal(tell('let a = ', {}), true);
+  });
+
+  it('knows how much of a text is still there', () => {
+    assert.equal(survival('const a = 1;', 'x\nconst a = 1;\ny'), 1);
+    assert.equal(survival('const a = 1;', ''), 0);
+    const half = survival('const total = sum(items);', 'const total = count(items);');
+    assert.ok(half > 0.7 && half < 1, String(half));
+    assert.ok(survival('return first;', 'throw second') === 0);
+  });
+});

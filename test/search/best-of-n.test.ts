@@ -60,6 +60,24 @@ describe('best of N', () => {
     assert.equal(best, undefined);
   });
 
+  it('says when the reward throws or never answers, and refuses prompts that leave no room', async () => {
+    const fails = (id: string) => (error: ColaError) => error.id === id;
+    const budget = { simulations: 3 };
+    const settings = { maxNew: 6, rewardSeconds: 0.03 };
+    const run = (j: Judge, prompt: number[]) =>
+      bestOfN(new ToyModel({ numCodes: 4, context: 20 }), prompt, j, settings, budget);
+    const end = async (samples: ReturnType<typeof run>) => {
+      while ((await samples.next()).done !== true);
+    };
+    const broken: Judge = () => {
+      throw new Error('out of paper');
+    };
+    await assert.rejects(end(run(broken, [7])), fails('search.rewardFailed'));
+    await assert.rejects(end(run(() => new Promise(() => {}), [7])), fails('search.rewardTimeout'));
+    await assert.rejects(end(run(judge, [])), fails('search.emptyPrompt'));
+    await assert.rejects(end(run(judge, Array(15).fill(1))), fails('search.promptTooLong'));
+  });
+
   it('refuses an empty budget and says when the reward breaks', async () => {
     const fails = (id: string) => (error: ColaError) => error.id === id;
     await assert.rejects(sample(wildWorld(1), { simulations: 0 }), fails('search.budget'));

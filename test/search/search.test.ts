@@ -7,7 +7,7 @@ import { Search } from '../../server/search/search.ts';
 import { takeSnapshot } from '../../server/search/snapshot.ts';
 import { flag } from '../../server/search/tree.ts';
 import { type PlainOptions, plainSearch } from './plain.ts';
-import { finish, hash, ToyModel, type ToyWorld, wildWorld } from './toy.ts';
+import { finish, hash, ToyModel, type ToyState, type ToyWorld, wildWorld } from './toy.ts';
 
 const slow = process.env.COLA_SLOW !== undefined;
 const prompt = [7, 8];
@@ -95,6 +95,49 @@ describe('search', () => {
     }
   });
 
+  it('does so under any policy, with answers that end early, within the bound of its least probability', async () => {
+    // As above with priors P >= p: a sibling j with n visits is picked before i has m only if
+    // c sqrt(N) (P_i / m - P_j / (1+n)) <= 1; with c >= 2 m / p, n < 2 m P_j / P_i. So all have m after 1 + b + 2 m / p.
+    const [b, depth, least] = [3, 3, 0.2];
+    const needs = [1];
+    for (let d = 0; d < depth; d++) needs.push(Math.ceil(1 + b + (2 * needs[d]) / least));
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ max: 10_000 }), async (seed) => {
+        const world = {
+          numCodes: b,
+          endIds: [0],
+          policy: (tokens: readonly number[]) =>
+            Array.from({ length: b }, (_, code) => Math.log(2) * hash(seed, 1, ...tokens, code)),
+          token: (tokens: readonly number[], code: number) => (hash(seed, 2, ...tokens, code) < 0.2 ? 0 : 10 + code),
+        };
+        const answers = (tokens: readonly number[]): (readonly number[])[] =>
+          tokens.length === depth || tokens.at(-1) === 0
+            ? [tokens]
+            : Array.from({ length: b }, (_, code) => answers([...tokens, world.token(tokens, code)])).flat();
+        const all = answers([]);
+        const best = Math.max(...all.map((tokens) => hash(seed, 9, ...tokens)));
+        for (const batch of [1, 4]) {
+          const cpuct = (2 * needs[depth - 1]) / least;
+          const search = new Search(new ToyModel(world), prompt, byHash(seed), {
+            breadth: b,
+            cpuct,
+            max_new: depth,
+            batch,
+          });
+          await finish(search, needs[depth]);
+          assert.equal(search.best()?.reward, best);
+          if (batch > 1) continue;
+          const leaves = Array.from({ length: search.tree.count }, (_, id) => id).filter((id) =>
+            search.tree.has(id, flag.terminal),
+          );
+          assert.equal(leaves.length, all.length);
+          assert.ok(leaves.every((id) => search.tree.N[id] > 0));
+        }
+      }),
+      { numRuns: slow ? 50 : 4 },
+    );
+  });
+
   it('finds the best of 4096 answers in far fewer simulations where rewards point the way', async () => {
     const goal = [13, 11, 12, 10, 13, 12];
     const judge: Judge = ({ tokens }) => ({ value: tokens.filter((t, i) => t === goal[i]).length / 6, parts: {} });
@@ -180,6 +223,23 @@ describe('search', () => {
       const strip = (list: typeof simulations) => list.map(({ generated, ...rest }) => rest);
       assert.deepEqual(strip(simulations), strip(expected));
     }
+  });
+
+  it('counts to the simulation in batches too, and goes to the same place where a batch is one', async () => {
+    const make = (batch: number) =>
+      new Search(new ToyModel(wildWorld(2)), prompt, byHash(2), { max_new: 6, batch, temperature: 1 });
+    const exact = make(4);
+    for (const n of [1, 3, 5, 10]) {
+      const before = exact.spent.simulations;
+      await finish(exact, n);
+      assert.equal(exact.spent.simulations, before + n);
+    }
+    // Batches of four that are asked for one at a time are batches of one.
+    const [single, plain] = [make(4), make(1)];
+    for (let i = 0; i < 30; i++) await finish(single, 1);
+    await finish(plain, 30);
+    const tree = (search: Search<ToyState>) => ({ ...essence(search), options: null });
+    assert.deepEqual(tree(single), tree(plain));
   });
 
   it('keeps batches apart by virtual loss, and counts each simulation once', async () => {

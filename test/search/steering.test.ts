@@ -11,10 +11,15 @@ const make = (settings: SearchSettings = {}, j = judge) =>
   new Search(new ToyModel({ numCodes: 6 }), [7], j, { breadth: 3, cpuct: 4, max_new: 5, ...settings });
 const fails = (id: string) => (error: ColaError) => error.id === id;
 
-for (const order of ['descent', 'global'] as const) {
-  describe(`steering a search in ${order} order`, () => {
+for (const [order, batch] of [
+  ['descent', 1],
+  ['descent', 4],
+  ['global', 1],
+  ['global', 3],
+] as const) {
+  describe(`steering a search in ${order} order, in batches of ${batch}`, () => {
     it('never visits a banned branch again, keeps what it counted, and comes back when it is released', async () => {
-      const search = make({ order });
+      const search = make({ order, batch });
       await finish(search, 20);
       const best = search.tree.path(search.best()!.node)[1] ?? 1;
       const visits = search.tree.N[best];
@@ -31,7 +36,7 @@ for (const order of ['descent', 'global'] as const) {
     });
 
     it('visits only what is forced, and answers only with it', async () => {
-      const search = make({ order });
+      const search = make({ order, batch });
       await finish(search, 10);
       const child = await search.childFor(0, 5);
       assert.equal(search.tree.firstAction(child), 5);
@@ -44,7 +49,7 @@ for (const order of ['descent', 'global'] as const) {
     });
 
     it('can be forced before it has begun, several codes deep', async () => {
-      const search = make({ order });
+      const search = make({ order, batch });
       const first = await search.childFor(0, 4);
       search.force(first);
       const second = await search.childFor(first, 5);
@@ -55,7 +60,7 @@ for (const order of ['descent', 'global'] as const) {
     });
 
     it('ends as exhausted when everything is banned, and runs on when something is released', async () => {
-      const search = make({ order });
+      const search = make({ order, batch });
       await finish(search, 5);
       for (const child of search.tree.childrenOf(0)) search.ban(child);
       assert.equal((await finish(search, 10)).end, 'exhausted');

@@ -1,5 +1,6 @@
 /** What the run dashboard, the comparison of runs and the actions page ask the extension, beyond what the server answers. */
 import { z } from 'zod';
+import { actionHistory } from './feedback.ts';
 import { historyLimits, runSample } from './history.ts';
 import { nothing, notification, request } from './request.ts';
 import { runKey } from './runs.ts';
@@ -61,6 +62,12 @@ export const markActions = request(
   'page/actions/mark',
   z.strictObject({ action: z.int().nonnegative().nullable() }),
   nothing,
+);
+/** What the person did with an action in the open folders; null where nothing was recorded. */
+export const historyWithYou = request(
+  'page/actions/history',
+  z.strictObject({ action: z.int().nonnegative() }),
+  z.object({ history: actionHistory.result.nullable() }),
 );
 /** Puts the command that makes the profiles of the model into a terminal, without running it. */
 export const makeProfiles = request('page/actions/make', nothing, nothing);

@@ -3,15 +3,17 @@ import { Disposable, type Terminal, window } from 'vscode';
 import {
   type ActionsSubject,
   actionAsked,
+  actionHistory,
   actionProfiles,
   actionsSubject,
-  complete,
+  historyWithYou,
   makeProfiles,
   markActions,
   readActionsSubject,
   turnToAction,
 } from '../../server/protocol/index.ts';
 import type { ActionMarks } from '../action-marks.ts';
+import { rootsOfWorkspace } from '../runs.ts';
 import { setting } from '../settings.ts';
 import type { Studio } from '../studio.ts';
 import { PagePanels } from './page-panels.ts';
@@ -40,7 +42,13 @@ export function actionsPanels(studio: Studio, marks: ActionMarks): ActionsPanels
         return {};
       });
       host.answer(actionProfiles, (params) => studio.request(actionProfiles, params));
-      host.answer(complete, (params) => studio.request(complete, params));
+      host.answer(historyWithYou, async ({ action }) => {
+        const asked = rootsOfWorkspace().map((root) => studio.request(actionHistory, { root, action }));
+        const found = await Promise.all(asked);
+        const sum = (of: 'shown' | 'accepted' | 'rejected') => found.reduce((n, each) => n + each[of], 0);
+        const history = { shown: sum('shown'), accepted: sum('accepted'), rejected: sum('rejected') };
+        return { history: history.shown + history.accepted + history.rejected === 0 ? null : history };
+      });
       host.answer(markActions, async ({ action }) => {
         await marks.mark(action);
         return {};

@@ -7,6 +7,7 @@ import type { ResultOf } from '../../server/protocol/request.ts';
 import {
   actionAsked,
   actionsSubject,
+  historyWithYou,
   makeProfiles,
   markActions,
   readActionsSubject,
@@ -240,6 +241,16 @@ class ActionsPage {
         : this.partsOf(profile, profiles)),
     );
     this.large.scrollTop = 0;
+    this.attempt(() => this.drawHistory(action));
+  }
+
+  /** What the person did with it; nothing where nothing was recorded. */
+  private async drawHistory(action: number): Promise<void> {
+    const { history } = await ask(historyWithYou, { action });
+    if (history === null || this.view.subject.action !== action) return;
+    const { shown, accepted, rejected } = history;
+    const words = `Shown to you ${shown} times, accepted ${accepted} times, rejected ${rejected} times.`;
+    this.large.append(h('section', { class: 'history' }, h('h3', {}, 'History with you'), h('p', {}, words)));
   }
 
   private partsOf(profile: ActionProfile, { file }: Profiles): (HTMLElement | false)[] {

@@ -1,2 +1,0 @@
-/** A style that is bundled beside the page's script. */
-declare module '*.css' {}

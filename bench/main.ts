@@ -2,6 +2,7 @@
 import { completionBench } from './completion.ts';
 import { decodeBench } from './decode.ts';
 import { editorBench } from './editor.ts';
+import { feedbackBench } from './feedback.ts';
 import { type Measure, table } from './measure.ts';
 import { memoryBench, printPeak } from './memory.ts';
 import { overheadBench } from './overhead.ts';
@@ -17,6 +18,7 @@ const benches = [
   decodeBench,
   reinforceBench,
   searchBench,
+  feedbackBench,
   completionBench,
   editorBench,
 ];

@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { LoadedModel } from '../../server/engine/loaded-model.ts';
+import { shuffled, simulate } from '../../server/feedback/experiment.ts';
+import { historyOf } from '../../server/feedback/history.ts';
+import { agreement, placesOf, SimulatedPerson } from '../../server/feedback/simulated-person.ts';
+import { Random } from '../../server/random.ts';
+import { feedbackSettings } from '../../server/spec/settings.ts';
+import { makeModel, removeFolder, temporaryFolder } from '../engine/tiny-model.ts';
+
+const folder = join(import.meta.dirname, '../../server/train');
+const texts = ['adamw.ts', 'schedule.ts', 'rollout.ts', 'advantages.ts', 'weights.ts', 'data.ts'].map((name) => ({
+  name,
+  text: readFileSync(join(folder, name), 'utf8'),
+}));
+
+describe('a simulated person', () => {
+  let root = '';
+  let model = '';
+  before(async () => {
+    root = await temporaryFolder();
+    model = await makeModel(join(root, 'model'));
+  });
+  after(() => removeFolder(root));
+
+  it('takes what the author wrote, in whole words', () => {
+    assert.equal(agreement('total = sum(items);', 'total = sum(items);'), 19);
+    assert.equal(agreement('total = count(items);', 'total = sum(items);'), 7);
+    assert.equal(agreement('tot', 'total = 1'), 0);
+    assert.equal(agreement('total = sum', 'total = sums(x)'), 7);
+    assert.equal(agreement('', 'total'), 0);
+    assert.equal(agreement('x', ''), 0);
+  });
+
+  it('looks at places where words begin, and knows what was written there', () => {
+    const places = placesOf(texts, 40, new Random(3));
+    assert.equal(places.length, 40);
+    for (const { name, prefix, rest } of places) {
+      const whole = texts.find((text) => text.name === name)?.text ?? '';
+      assert.ok(whole.includes(prefix + rest));
+      assert.ok(/^[\p{L}\p{N}_$]/u.test(rest) && !/[\p{L}\p{N}_$]$/u.test(prefix), JSON.stringify(rest));
+    }
+    assert.deepEqual(placesOf(texts, 40, new Random(3)), places);
+  });
+
+  it('leaves a log that says what they did', async () => {
+    const loaded = await LoadedModel.load({ folder: model, device: 'cpu', threads: 1 });
+    try {
+      const person = new SimulatedPerson(loaded, 4, 4);
+      const [place] = placesOf(texts, 1, new Random(5));
+      const other = await person.sit(place, 'a', 1);
+      // An author who writes just what the second alternative says.
+      const text = other.alternatives[1].text;
+      const rest = `${text.trimEnd()} // `;
+      const sitting = await person.sit({ ...place, rest }, 'b', 2);
+      if (agreement(text, rest) > 0 && agreement(other.alternatives[0].text, rest) === 0) {
+        const [moment] = historyOf(sitting.lines);
+        assert.equal(sitting.taken, 1);
+        assert.ok(moment.outcomes[0].passed && moment.outcomes[1].accepted === sitting.characters);
+        const moved = historyOf(shuffled(sitting.lines, new Random(1)))[0];
+        assert.equal(moved.outcomes.filter(({ accepted }) => accepted > 0).length, 1);
+      }
+      const refused = historyOf((await person.sit({ ...place, rest: '\u0001' }, 'c', 3)).lines)[0];
+      assert.equal(refused.outcomes.at(-1)?.rejected, 'typed');
+    } finally {
+      await loaded.release();
+    }
+  });
+
+  it('makes an experiment that can be repeated to the last digit', async () => {
+    const run = () =>
+      simulate({
+        folder: model,
+        device: 'cpu',
+        threads: 1,
+        texts,
+        seeds: [1],
+        events: 12,
+        places: 4,
+        settings: feedbackSettings.parse({}),
+        signal: new AbortController().signal,
+        onProgress: () => undefined,
+      });
+    const still = ({ before, tuned, shuffled: control }: Awaited<ReturnType<typeof run>>) =>
+      [before, ...tuned, ...control].map((trial) => ({ ...trial, milliseconds: 0, seconds: 0 }));
+    const [one, two] = [await run(), await run()];
+    assert.deepEqual(still(one), still(two));
+    assert.equal(one.tuned.length, 1);
+    assert.ok(Number.isFinite(one.before.loss) && one.before.first <= one.before.any);
+  });
+});

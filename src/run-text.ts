@@ -15,6 +15,6 @@ export function describeRun(run: ListedRun, progress: RunProgress | undefined): 
 
 /** Held-out scores are rewards where there are some, and otherwise losses with their sign turned. */
 export function bestText(stage: string, score: number): string {
-  const rewarded = stage === 'reinforce' || (stage === 'tokens' && score >= 0);
+  const rewarded = stage === 'reinforce' || stage === 'expert' || (stage === 'tokens' && score >= 0);
   return rewarded ? `best reward ${figure(score)}` : `best loss ${figure(-score)}`;
 }

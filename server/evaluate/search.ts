@@ -18,6 +18,9 @@ import type { Figures } from './figures.ts';
 import type { EvaluationSettings } from './report.ts';
 import type { TaskSpec } from './task.ts';
 
+/** Answers a token at most. */
+const mostAnswers = 4;
+
 /** What a way to answer came to on one prompt. */
 interface Outcome {
   /** Of the best answer; 0 where none had a score. */
@@ -31,8 +34,8 @@ type Way = (prompt: readonly number[], judge: Judge, seed: number) => Promise<Ou
 
 /**
  * For each way `<way>_reward`, `<way>_solved`, `<way>_tokens` and `<way>_answers`, means over the prompts; ways are `greedy`,
- * `best_of_n`, `mcts`, `mcts_q`. Tokens are states the model is run for: what a way comes back to costs it nothing, and it ends, too, with as many
- * answers as tokens. A budget is checked after each answer, so a way may generate one answer more than it allows.
+ * `best_of_n`, `mcts`, `mcts_q`. Tokens are states the model is run for: what a way comes back to costs it nothing, and it ends,
+ * too, with four times as many answers as tokens. A budget is checked after each answer, so a way may generate one answer more than it allows.
  */
 export async function measureSearch(
   context: StageContext,
@@ -80,7 +83,7 @@ function waysOf(
 ): Readonly<Record<string, Way>> {
   const { breadth, cpuct, edge_steps, threshold, max_extra } = settings;
   // Where nothing new is left to generate, tokens alone would never be spent.
-  const budget = { tokens: settings.tokens, simulations: settings.tokens };
+  const budget = { tokens: settings.tokens, simulations: mostAnswers * settings.tokens };
   const common = { max_new: task.max_new, breadth, cpuct, temperature: settings.temperature };
   const samples =
     (temperature: number, limit: SearchBudget): Way =>

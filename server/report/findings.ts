@@ -41,10 +41,9 @@ const moved = (a: number, b: number) => (b > a ? 'rose' : b < a ? 'fell' : 'stay
 /** How large a difference of greedy accuracy may be without any meaning: two standard errors of a difference. */
 function chance(runs: readonly RunRecord[]): string | undefined {
   for (const { spec, measurements } of runs) {
-    const stage = spec.stages.findLast(({ name }) => name === 'reinforce' || name === 'tokens');
+    const n = spec.stages.flatMap(({ settings }) => ('evaluate_rows' in settings ? settings.evaluate_rows : [])).at(-1);
     const p = measurements[0] === undefined ? undefined : numberIn(measurements[0], 'greedy_solved');
-    if (p === undefined || (stage?.name !== 'reinforce' && stage?.name !== 'tokens')) continue;
-    const n = stage.settings.evaluate_rows;
+    if (p === undefined || n === undefined) continue;
     const error = Math.sqrt(Math.max(p * (1 - p), 0.01) / n);
     return `With ${n} problems and one seed, differences of greedy accuracy below ${(2 * Math.SQRT2 * error).toFixed(2)} may be chance.`;
   }

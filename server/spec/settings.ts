@@ -302,7 +302,7 @@ export const expertSettings = z.strictObject({
   }),
   cpuct: setting(
     z.number().min(0).default(0.7),
-    'How much the policy counts against what was found. An action that was not tried counts as reward 0: where rewards are mostly above it, take some breadths of them.',
+    'How much the policy counts against what was found. An action that was not tried counts as reward 0: where rewards are mostly above 0, only a value above breadth times the reward leads to all actions.',
     {
       paper: '0.7 (appendix C)',
     },

@@ -114,8 +114,9 @@ describe('a run on bad data', function () {
       JSON.stringify(i % 2 === 0 ? { prompt: 'after one:' } : { prompt: 'after one:', answer: 'two' }),
     ).join('\n');
     const prompts = bench.write('s.jsonl', content);
-    for (const name of ['grpo', 'remax', 'ppo', 'q'] as const) {
-      const [kind, own] = name === 'q' ? ['q', settingsOf('q', steps)] : ['reinforce', settingsOf(name, steps)];
+    for (const name of ['grpo', 'remax', 'ppo', 'q', 'expert'] as const) {
+      const kind = name === 'q' || name === 'expert' ? name : 'reinforce';
+      const own = settingsOf(name, steps);
       const id = bench.fresh();
       await bench.run([{ [kind]: { ...own, prompts } }], bench.cola, id);
       const lines = linesOf(bench.root, id, 'metrics');
@@ -127,8 +128,9 @@ describe('a run on bad data', function () {
 
   it('without any score gives no numbers that are none', async () => {
     const prompts = bench.write('n.jsonl', Array.from({ length: 6 }, () => '{"prompt": "after one:"}').join('\n'));
-    for (const name of ['grpo', 'ppo', 'q'] as const) {
-      const [kind, own] = name === 'q' ? ['q', settingsOf('q', steps)] : ['reinforce', settingsOf(name, steps)];
+    for (const name of ['grpo', 'ppo', 'q', 'expert'] as const) {
+      const kind = name === 'q' || name === 'expert' ? name : 'reinforce';
+      const own = settingsOf(name, steps);
       const id = bench.fresh();
       const model = await ColaModel.load(await bench.run([{ [kind]: { ...own, prompts } }], bench.cola, id));
       assert([...model.weights.values()].every((values) => values.every(Number.isFinite)));

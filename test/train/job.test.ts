@@ -119,6 +119,7 @@ describe('a run', function () {
       ['ppo', /^(policy|value)/],
       ['tokens', /^(model|lm_head)/],
       ['q', /^q/],
+      ['expert', /^(policy|value|q\.)/],
     ] as const) {
       const after = await ColaModel.load(await bench.run([stages(steps)[name]]));
       for (const [weight, values] of after.allWeights) {
@@ -138,6 +139,7 @@ describe('a run', function () {
       ['grpo', /reinforce needs latent actions/],
       ['guide inverse', /guide needs latent actions/],
       ['q', /q needs latent actions/],
+      ['expert', /expert needs latent actions/],
     ] as const) {
       const id = bench.fresh();
       await assert.rejects(bench.run([stages(steps)[name]], base, id), errorOf('train.needs', says));
@@ -173,8 +175,8 @@ describe('a run', function () {
       const stage = { [name]: { ...settingsOf('pretrain', steps), accumulate: 1, length: 65 } };
       await assert.rejects(bench.run([stage]), errorOf('train.tooLong', /65 tokens .* context of 64/));
     }
-    for (const name of ['reinforce', 'q', 'tokens'] as const) {
-      const own = name === 'q' ? settingsOf('q', steps) : settingsOf('remax', steps);
+    for (const name of ['reinforce', 'q', 'tokens', 'expert'] as const) {
+      const own = settingsOf(name === 'reinforce' || name === 'tokens' ? 'remax' : name, steps);
       await assert.rejects(bench.run([{ [name]: { ...own, max_new: 64 } }]), errorOf('train.tooLong'));
       await assert.rejects(
         bench.run([{ [name]: { ...own, max_new: 62 } }]),

@@ -15,7 +15,19 @@ const FIXTURES = join(ROOT, 'test/fixtures');
 const HF = ['llama-gqa', 'llama-tied-bf16', 'qwen2', 'qwen3'].map((name) => join(FIXTURES, 'hf', name));
 const COLA = ['n8-plain', 'n8-residual'].map((name) => join(FIXTURES, 'cola', name));
 const CPU = ['--device', 'cpu'];
-const COMMANDS = ['devices', 'check', 'generate', 'score', 'fit', 'train', 'pretrain'];
+const COMMANDS = [
+  'devices',
+  'check',
+  'generate',
+  'score',
+  'fit',
+  'train',
+  'pretrain',
+  'actions',
+  'export',
+  'report',
+  'start',
+];
 
 describe('cola', () => {
   const scratch = scratchFolder();

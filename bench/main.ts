@@ -10,6 +10,7 @@ import { peerVersions } from './peer.ts';
 import { reinforceBench } from './reinforce.ts';
 import { searchBench } from './search.ts';
 import { trainStepBench } from './train-step.ts';
+import { treePageBench } from './tree-page.ts';
 
 const benches = [
   overheadBench,
@@ -21,6 +22,7 @@ const benches = [
   feedbackBench,
   completionBench,
   editorBench,
+  treePageBench,
 ];
 
 const args = process.argv.slice(2);

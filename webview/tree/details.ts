@@ -44,9 +44,11 @@ export class NodeDetails {
     }
   }
 
-  clear(): void {
+  /** All of it may be other than it was. */
+  expireAll(): void {
     this.generation++;
-    for (const set of [this.known, this.stale, this.asked, this.wanted]) set.clear();
+    this.asked.clear();
+    this.expire(this.known.keys());
   }
 
   private async send(): Promise<void> {

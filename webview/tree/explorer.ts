@@ -214,7 +214,7 @@ export class Explorer {
   /** Everything anew, after a person changed what was counted. */
   private reload(): void {
     this.model = new TreeModel(this.about.gamma);
-    this.details.clear();
+    this.details.expireAll();
     this.fetch();
   }
 

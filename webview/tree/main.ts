@@ -8,6 +8,9 @@ import { Explorer } from './explorer.ts';
 import { startForm } from './start-form.ts';
 import { readView, type ViewState } from './view-state.ts';
 
+/** In milliseconds. */
+const keepDelay = 200;
+
 const page = document.getElementById('page') ?? document.body;
 const trouble = h('div', { class: 'trouble', role: 'alert', hidden: true });
 const content = h('div', { class: 'content' });
@@ -36,6 +39,20 @@ function keptView(subject: ResultOf<typeof treeReady>['subject']): ViewState {
   return readView(same ? kept?.view : undefined);
 }
 
+/** Keeps the latest view, a little later: it changes with every frame of a movement. */
+function keeper(subject: unknown): (view: ViewState) => void {
+  let latest: ViewState | undefined;
+  return (view) => {
+    if (latest === undefined) {
+      setTimeout(() => {
+        saved.set({ subject, view: latest });
+        latest = undefined;
+      }, keepDelay);
+    }
+    latest = view;
+  };
+}
+
 async function open(): Promise<void> {
   fail(false);
   let ready: ResultOf<typeof treeReady>;
@@ -56,7 +73,7 @@ async function open(): Promise<void> {
     fill(content, startForm(subject.draft, failed));
     return;
   }
-  explorer = new Explorer(search, ready, view, (next) => saved.set({ subject, view: next }), failed);
+  explorer = new Explorer(search, ready, view, keeper(subject), failed);
   fill(content, explorer.element);
 }
 

@@ -84,3 +84,12 @@ export function chosenReward(id: string, given: string, { row }: TreeDraft): Cho
       return plain(id);
   }
 }
+
+/** In a word or two: `code + repetition`. */
+export function rewardName(reward: unknown): string {
+  if (typeof reward === 'string') return reward;
+  if (typeof reward !== 'object' || reward === null) return '–';
+  const [name, value] = Object.entries(reward)[0] ?? ['–'];
+  if (name !== 'sum' || !Array.isArray(value)) return name;
+  return value.map((term: { readonly reward?: unknown }) => rewardName(term.reward)).join(' + ');
+}

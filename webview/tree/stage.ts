@@ -62,11 +62,12 @@ export class Stage {
     this.listen();
   }
 
-  /** Shows the tree. The node that is followed stays where it was on the screen. */
+  /** Shows the tree. The selected card, where it was there before, stays where it was on the screen. */
   show(picture: Picture): void {
-    const before = this.anchor(this.picture);
+    const followed = [picture.selected, 0].find((node) => this.picture?.scene.placeOf(node) !== undefined) ?? 0;
+    const before = rectOf(this.picture, followed);
     this.picture = picture;
-    const after = this.anchor(picture);
+    const after = rectOf(picture, followed);
     if (before !== undefined && after !== undefined) {
       const { x, y, scale } = this.view;
       this.view = { x: x + after.x - before.x, y: y + after.y - before.y, scale };
@@ -90,8 +91,7 @@ export class Stage {
       this.follow = node;
       return;
     }
-    const near = this.view.scale < readableScale ? { ...this.view, scale: this.view.scale } : this.view;
-    this.move(revealing(near, this.picture.scene.rect(place), this.size.width, this.size.height));
+    this.move(revealing(this.view, this.picture.scene.rect(place), this.size.width, this.size.height));
   }
 
   /** The whole tree. */
@@ -154,12 +154,6 @@ export class Stage {
     if (own !== undefined && !places.includes(own)) places.push(own);
     this.cards.update(picture, places);
     this.minimap.frame(view, size.width, size.height, this.colours);
-  }
-
-  private anchor(picture: Picture | undefined): Rect | undefined {
-    const { scene, selected } = picture ?? {};
-    const place = scene?.placeOf(selected ?? 0) ?? scene?.placeOf(0);
-    return place === undefined ? undefined : scene?.rect(place);
   }
 
   private move(view: Viewport): void {
@@ -273,6 +267,11 @@ export class Stage {
     this.hint.style.transform = `translate(${event.clientX - left + 12}px, ${event.clientY - top + 12}px)`;
     this.hint.hidden = false;
   }
+}
+
+function rectOf(picture: Picture | undefined, node: number): Rect | undefined {
+  const place = picture?.scene.placeOf(node);
+  return place === undefined ? undefined : picture?.scene.rect(place);
 }
 
 function meets(a: Rect, b: Rect): boolean {

@@ -3,6 +3,7 @@ import type { SearchDescription, TreeEvent } from '../../server/protocol/index.t
 import { button, dropdown, setDisabled, textField } from '../ui/controls.ts';
 import { fill, h } from '../ui/elements.ts';
 import type { Orientation } from './navigation.ts';
+import { rewardName } from './rewards.ts';
 import { ending } from './words.ts';
 
 export interface ToolbarHandlers {
@@ -127,13 +128,4 @@ export class Toolbar {
   focusSearch(): void {
     this.search.focus();
   }
-}
-
-/** `code`, `sum of code, repetition`. */
-export function rewardName(reward: unknown): string {
-  if (typeof reward === 'string') return reward;
-  if (typeof reward !== 'object' || reward === null) return '–';
-  const [name, value] = Object.entries(reward)[0] ?? ['–'];
-  if (name !== 'sum' || !Array.isArray(value)) return name;
-  return value.map((term: { readonly reward?: unknown }) => rewardName(term.reward)).join(' + ');
 }

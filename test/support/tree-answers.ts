@@ -1,0 +1,40 @@
+/** The requests of the tree explorer's page, answered by whoever answers those of the server. */
+
+import * as protocol from '../../server/protocol/index.ts';
+import type { ParamsOf, RequestType, ResultOf } from '../../server/protocol/request.ts';
+import type { PageHost } from '../../src/panels/page-host.ts';
+
+export type Ask = <T extends RequestType>(type: T, params: ParamsOf<T>) => Promise<ResultOf<T>>;
+
+/** @returns what the page asked for beyond the search: texts inserted and copied, files written */
+export function answerTree(host: PageHost, key: protocol.SearchKey, ask: Ask): string[] {
+  const done: string[] = [];
+  host.answer(protocol.treeReady, async () => ({
+    subject: { key, draft: { prompt: '', row: {}, language: '' } },
+    search: await ask(protocol.describeSearch, key),
+    event: null,
+    canTune: true,
+  }));
+  host.answer(protocol.treeExtend, (params) => ask(protocol.extendSearch, { ...key, ...params }));
+  host.answer(protocol.treePause, () => ask(protocol.pauseSearch, key));
+  host.answer(protocol.treeGrowth, (params) => ask(protocol.searchGrowth, { ...key, ...params }));
+  host.answer(protocol.treeNodes, ({ ids }) => ask(protocol.searchNodes, { ...key, ids }));
+  host.answer(protocol.treeSimulation, async ({ order }) => {
+    const { simulations } = await ask(protocol.searchSimulations, { ...key, from: order, to: order + 1 });
+    return simulations[0];
+  });
+  host.answer(protocol.treeInspect, (params) => ask(protocol.inspectNode, { ...key, ...params }));
+  host.answer(protocol.treeForce, (params) => ask(protocol.forceAction, { ...key, ...params }));
+  host.answer(protocol.treeMark, (params) => ask(protocol.markNode, { ...key, ...params }));
+  host.answer(protocol.treeScore, (params) => ask(protocol.scoreNode, { ...key, ...params }));
+  host.answer(protocol.treeFind, (params) => ask(protocol.findInSearch, { ...key, ...params }));
+  const note = (text: string) => {
+    done.push(text);
+    return Promise.resolve({});
+  };
+  host.answer(protocol.treeInsert, ({ text }) => note(`insert ${text}`));
+  host.answer(protocol.treeCopy, ({ text }) => note(`copy ${text}`));
+  host.answer(protocol.treeTune, ({ node }) => note(`tune ${node}`));
+  host.answer(protocol.treeExport, (params) => note(params.format === 'svg' ? params.text : params.format));
+  return done;
+}

@@ -1,0 +1,292 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { parseRewardSpec } from '../../server/rewards/index.ts';
+import { fold, nextFold } from '../../webview/tree/folding.ts';
+import { layOut } from '../../webview/tree/layout.ts';
+import type { TreeModel } from '../../webview/tree/model.ts';
+import { directionOf, move, type Orientation } from '../../webview/tree/navigation.ts';
+import { chosenReward, likelyReward, rewardChoices, rewardName } from '../../webview/tree/rewards.ts';
+import { extents, gapAcross, Scene } from '../../webview/tree/scene.ts';
+import { readView } from '../../webview/tree/view-state.ts';
+import { fitting, revealing, seen, zoomed } from '../../webview/tree/viewport.ts';
+import { ending } from '../../webview/tree/words.ts';
+import { anyTree, randomTree } from './tree-random.ts';
+
+const none = new Map<number, boolean>();
+const everything = { least: 0, chosen: none, kept: new Set<number>() };
+const orientations: readonly Orientation[] = ['right', 'down'];
+
+function sceneOf(
+  model: TreeModel,
+  folding: Parameters<typeof fold>[2],
+  orientation: Orientation,
+  moment = model.now(),
+): Scene {
+  const shown = fold(model, moment, folding);
+  const tokens = (node: number) => model.length[node];
+  const extent = extents(shown, tokens, orientation);
+  return new Scene(shown, layOut({ parent: shown.parent, extent, gap: gapAcross(orientation) }), tokens, orientation);
+}
+
+const places = (scene: Scene) => Array.from({ length: scene.count }, (_, place) => place);
+
+describe('the tree as it was', () => {
+  it('is at its end as the engine has it, and holds after each simulation what was done by then', () => {
+    fc.assert(
+      fc.property(anyTree, fc.nat(), (model, drawn) => {
+        const now = model.now();
+        const end = model.asItWas(model.simulations);
+        for (let id = 0; id < end.count; id++) {
+          assert.equal(end.visits[id], now.visits[id]);
+          if (end.visits[id] > 0) assert.ok(Math.abs(end.q[id] - now.q[id]) < 1e-9);
+        }
+        const done = drawn % (model.simulations + 1);
+        const then = model.asItWas(done);
+        const counted = model.value.slice(0, done).filter((value) => !Number.isNaN(value)).length;
+        assert.equal(then.visits[0], counted);
+        for (let id = 0; id < model.count; id++) {
+          assert.equal(id < then.count, id === 0 || model.born[id] < done);
+          if (id >= then.count) continue;
+          const below = model.childrenAt(id, then).reduce((sum, child) => sum + then.visits[child], 0);
+          assert.ok(then.visits[id] >= below);
+        }
+      }),
+    );
+  });
+
+  it('agrees with its own curves', () => {
+    const model = randomTree(80, 4, 5);
+    for (const done of [1, 17, 80]) {
+      assert.ok(Math.abs(model.asItWas(done).q[0] - model.rootValue[done - 1]) < 1e-9);
+      const rewards = model.reward.slice(0, done).filter((reward) => !Number.isNaN(reward));
+      assert.equal(model.best[done - 1], Math.max(...rewards));
+    }
+  });
+});
+
+describe('folding', () => {
+  it('shows every node once or counts it in one stub, parents first', () => {
+    fc.assert(
+      fc.property(
+        anyTree,
+        fc.nat(9),
+        fc.array(fc.tuple(fc.nat(200), fc.boolean())),
+        fc.nat(),
+        (model, least, folds, drawn) => {
+          const kept = new Set([drawn % model.count]);
+          const shown = fold(model, model.now(), { least, chosen: new Map(folds), kept });
+          const cards = shown.node.filter((_, place) => shown.folded[place] === 0);
+          assert.equal(new Set(cards).size, cards.length);
+          assert.equal(cards.length + shown.folded.reduce((sum, n) => sum + n, 0), model.count);
+          for (const id of model.path([...kept][0]))
+            assert.ok(cards.includes(id), 'what is kept is shown, and the way to it');
+          for (let place = 1; place < shown.node.length; place++) assert.ok(shown.parent[place] < place);
+        },
+      ),
+    );
+  });
+
+  it('opens what a person opens, and closes it again', () => {
+    const model = randomTree(60, 5, 3);
+    const moment = model.now();
+    const folded = fold(model, moment, { least: 1000, chosen: none, kept: new Set() });
+    assert.deepEqual(
+      [folded.node, folded.folded],
+      [
+        [0, 0],
+        [0, model.count - 1],
+      ],
+    );
+    assert.equal(nextFold(model, moment, folded, 0), true);
+    const opened = fold(model, moment, { least: 1000, chosen: new Map([[0, true]]), kept: new Set() });
+    for (const child of model.children[0]) assert.ok(opened.node.includes(child));
+    assert.equal(nextFold(model, moment, opened, 0), false);
+  });
+});
+
+describe('the layout', () => {
+  it('lets no cards overlap, keeps siblings in order, and puts children beside their parent', () => {
+    fc.assert(
+      fc.property(anyTree, fc.constantFrom(...orientations), fc.nat(5), (model, orientation, least) => {
+        const scene = sceneOf(model, { ...everything, least }, orientation);
+        const rects = places(scene).map((place) => scene.rect(place));
+        for (const [i, a] of rects.entries()) {
+          for (const b of rects.slice(i + 1)) {
+            const apart =
+              a.x + a.width <= b.x + 1e-6 ||
+              b.x + b.width <= a.x + 1e-6 ||
+              a.y + a.height <= b.y + 1e-6 ||
+              b.y + b.height <= a.y + 1e-6;
+            assert.ok(apart, 'two cards overlap');
+          }
+        }
+        const across = (place: number) =>
+          orientation === 'right' ? rects[place].y + rects[place].height / 2 : rects[place].x + rects[place].width / 2;
+        const families = new Map<number, number[]>();
+        for (const place of places(scene)) {
+          const parent = scene.shown.parent[place];
+          families.set(parent, [...(families.get(parent) ?? []), place]);
+        }
+        for (const [parent, family] of families) {
+          const at = family.map(across);
+          assert.deepEqual(
+            at,
+            [...at].sort((a, b) => a - b),
+          );
+          if (parent >= 0) assert.ok(Math.abs(across(parent) - (at[0] + at[at.length - 1]) / 2) < 1e-6);
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('keeps the order of siblings while the tree grows', () => {
+    const model = randomTree(100, 5, 11);
+    const orders = [20, 50, 100].map((done) => {
+      const scene = sceneOf(model, everything, 'right', model.asItWas(done));
+      return model.children[0]
+        .filter((child) => scene.placeOf(child) !== undefined)
+        .map((child) => scene.rect(scene.placeOf(child)!).y);
+    });
+    for (const ys of orders)
+      assert.deepEqual(
+        ys,
+        [...ys].sort((a, b) => a - b),
+      );
+  });
+
+  it('finds all cards and edges that meet a rectangle, and not many others', () => {
+    const rect = fc.record({
+      x: fc.integer({ min: -500, max: 3000 }),
+      y: fc.integer({ min: -3000, max: 3000 }),
+      width: fc.integer({ min: 1, max: 900 }),
+      height: fc.integer({ min: 1, max: 900 }),
+    });
+    fc.assert(
+      fc.property(anyTree, fc.constantFrom(...orientations), rect, (model, orientation, part) => {
+        const scene = sceneOf(model, everything, orientation);
+        const { cards, edges } = scene.meeting(part);
+        for (const place of places(scene)) {
+          const own = scene.rect(place);
+          const meets =
+            own.x < part.x + part.width &&
+            part.x < own.x + own.width &&
+            own.y < part.y + part.height &&
+            part.y < own.y + own.height;
+          if (meets) assert.ok(cards.includes(place), 'a card is missing');
+          if (place === 0) continue;
+          const { from, to } = scene.edge(place);
+          const middle = [(from[0] + to[0]) / 2, (from[1] + to[1]) / 2];
+          const inside =
+            middle[0] > part.x &&
+            middle[0] < part.x + part.width &&
+            middle[1] > part.y &&
+            middle[1] < part.y + part.height;
+          if (inside) assert.ok(edges.includes(place), 'an edge is missing');
+        }
+      }),
+    );
+  });
+});
+
+describe('moving through the tree', () => {
+  it('goes by arrows that turn with the tree', () => {
+    assert.deepEqual(
+      ['ArrowLeft', 'ArrowRight', 'ArrowUp', 'ArrowDown', 'a'].map((key) => directionOf(key, 'right')),
+      ['parent', 'child', 'before', 'after', undefined],
+    );
+    assert.equal(directionOf('ArrowUp', 'down'), 'parent');
+    assert.equal(directionOf('ArrowRight', 'down'), 'after');
+  });
+
+  it('leads to cards that are shown: the parent, the most visited child, the siblings in order', () => {
+    fc.assert(
+      fc.property(anyTree, fc.nat(4), fc.nat(), (model, least, drawn) => {
+        const moment = model.now();
+        const shown = fold(model, moment, { ...everything, least });
+        const cards = shown.node.filter((_, place) => shown.folded[place] === 0);
+        const id = cards[drawn % cards.length];
+        for (const direction of ['parent', 'child', 'before', 'after'] as const) {
+          assert.ok(cards.includes(move(model, moment, shown, id, direction)), direction);
+        }
+        const child = move(model, moment, shown, id, 'child');
+        if (child !== id) {
+          assert.equal(move(model, moment, shown, child, 'parent'), id);
+          const rivals = model.children[id].filter((each) => cards.includes(each));
+          assert.equal(moment.visits[child], Math.max(...rivals.map((each) => moment.visits[each])));
+        }
+        const after = move(model, moment, shown, id, 'after');
+        if (after !== id) assert.equal(move(model, moment, shown, after, 'before'), id);
+      }),
+    );
+  });
+});
+
+describe('the view of the plane', () => {
+  const view = { x: 10, y: 20, scale: 0.8 };
+
+  it('keeps the point under the pointer when it zooms', () => {
+    const pointer = { x: 300, y: 200 };
+    const after = zoomed(view, 1.7, pointer);
+    assert.ok(Math.abs(view.x + 300 / view.scale - (after.x + 300 / after.scale)) < 1e-9);
+    assert.ok(Math.abs(view.y + 200 / view.scale - (after.y + 200 / after.scale)) < 1e-9);
+  });
+
+  it('moves no further than it must to show a card, and all of it', () => {
+    const rect = { x: 2000, y: -400, width: 200, height: 80 };
+    const part = seen(revealing(view, rect, 1000, 600), 1000, 600);
+    assert.ok(part.x <= rect.x && part.x + part.width >= rect.x + rect.width);
+    assert.ok(part.y <= rect.y && part.y + part.height >= rect.y + rect.height);
+    const inView = { x: 300, y: 300, width: 200, height: 80 };
+    assert.deepEqual(revealing(view, inView, 1000, 600), view);
+  });
+
+  it('shows all of a large tree, and a small one no larger than life', () => {
+    assert.equal(fitting({ x: 0, y: 0, width: 50, height: 50 }, 1000, 600).scale, 1);
+    const part = seen(fitting({ x: 0, y: -2000, width: 3000, height: 4000 }, 1000, 600), 1000, 600);
+    assert.ok(part.y <= -2000 && part.y + part.height >= 2000);
+  });
+
+  it('is at first as it always is where what was kept is of no use', () => {
+    const first = readView(undefined);
+    for (const kept of [null, 'x', { selected: -1 }, { folds: [[1]] }, { viewport: { x: 1 } }])
+      assert.deepEqual(readView(kept), first);
+    assert.equal(readView({ selected: 4 }).selected, 4);
+  });
+});
+
+describe('rewards to choose from', () => {
+  it('are rewards of a run spec', () => {
+    for (const { id } of rewardChoices) {
+      const given = id === 'custom' ? '{"length": {"max": 40}}' : 'text';
+      const { reward } = chosenReward(id, given, { prompt: '', row: {}, language: '' });
+      assert.ok(parseRewardSpec(reward).name.length > 0, id);
+    }
+    assert.throws(() => chosenReward('custom', '{', { prompt: '', row: {}, language: '' }), SyntaxError);
+  });
+
+  it('begin with the one that fits', () => {
+    const draft = (row: Record<string, unknown>, language = '') => ({ prompt: '', row, language });
+    assert.equal(likelyReward(draft({}, 'typescript')), 'code');
+    assert.equal(likelyReward(draft({ answer: '4' })), 'maths');
+    assert.equal(likelyReward(draft({ tests: 'equal(f(1), 2)' }, 'jsonl')), 'tests');
+    assert.equal(likelyReward(draft({ numbers: [1, 2], target: 3, answer: '1+2' })), 'countdown');
+    assert.equal(likelyReward(draft({}, 'markdown')), 'repetition');
+  });
+
+  it('have a short name', () => {
+    assert.equal(rewardName('code'), 'code');
+    assert.equal(
+      rewardName({ sum: [{ reward: { code: {} } }, { reward: 'repetition', weight: 0.5 }] }),
+      'code + repetition',
+    );
+    assert.equal(rewardName(7), '–');
+  });
+});
+
+describe('texts on cards', () => {
+  it('are cut at their beginning, on one line', () => {
+    assert.equal(ending('a\nb', 10), 'a⏎b');
+    assert.equal(ending('0123456789', 4), '…789');
+  });
+});

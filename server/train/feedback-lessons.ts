@@ -65,7 +65,9 @@ export function lessonsOf(moments: readonly Moment[], settings: LessonSettings):
     }))
     .filter(({ moment, judgements }) => judgements.some((j) => j !== undefined) || moment.line.visits !== undefined);
   const rewards = judged.flatMap(({ judgements }) => judgements.flatMap((j) => j?.reward ?? []));
-  const isHeld = ({ moment }: Judged) => splitOf(moment.line.id, settings.held_back) === 'test';
+  // Whoever tunes from a path of a tree means that path.
+  const isHeld = ({ moment: { line } }: Judged) =>
+    line.source !== 'search' && splitOf(line.id, settings.held_back) === 'test';
   const training = judged.filter((each) => !isHeld(each));
   const alone = training.flatMap(({ judgements }) => {
     const known = judgements.flatMap((j) => j?.reward ?? []);

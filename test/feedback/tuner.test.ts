@@ -97,6 +97,22 @@ describe('tuning from feedback', () => {
     for (const [name, values] of one.weights) assert.deepEqual(values, two.weights.get(name));
   });
 
+  it('learns visits of a search where nothing was judged, and never holds a path back', async () => {
+    const path = lines.flatMap((line): FeedbackLine[] =>
+      line.kind === 'moment' ? [{ ...line, source: 'search', visits: [[6, 1]] }] : [],
+    );
+    const { log, versions } = fresh(path.slice(0, 40));
+    const settings = feedbackSettings.parse({ ...quick, epochs: 12, learning_rate: 1e-2 });
+    const { version, weights } = await tuner.tune(log, versions, { settings, signal });
+    assert.deepEqual([version.moments, version.judged, version.held_back], [40, 0, 0]);
+    const sixes = async () =>
+      (await offered()).filter((alternatives) => alternatives[0]?.tokens[0]?.action === 6).length;
+    const before = await sixes();
+    await model.policy.replace('path', weights, () => model.prefix.forget());
+    const after = await sixes();
+    assert.ok(after > before + 10, `${before} -> ${after} of 30`);
+  });
+
   it('leaves a pinned version alone, and says so where there is nothing to learn', async () => {
     const { log, versions } = fresh(lines.slice(0, 40));
     const settings = feedbackSettings.parse(quick);

@@ -13,9 +13,15 @@ import { type ThemeName, themes } from './themes.ts';
 const root = join(import.meta.dirname, '../..');
 
 /** Where a browser may be; undefined where there is none, and pages cannot be tested. */
-export const browserPath = [process.env.COLA_TEST_CHROMIUM, '/usr/bin/chromium', '/usr/bin/google-chrome'].find(
-  (path) => path !== undefined && existsSync(path),
-);
+export const browserPath = [
+  process.env.COLA_TEST_CHROMIUM,
+  '/usr/bin/chromium-headless-shell',
+  '/usr/bin/chromium',
+  '/usr/bin/google-chrome',
+].find((path) => path !== undefined && existsSync(path));
+
+/** Milliseconds that the browser and a page have for anything. */
+const patience = 120_000;
 
 type Answer = (params: never) => unknown;
 
@@ -39,8 +45,8 @@ export class Stage {
       loader: { '.ttf': 'file' },
       logLevel: 'error',
     });
-    const args = ['--no-sandbox', '--allow-file-access-from-files'];
-    const browser = await chromium.launch({ executablePath: browserPath ?? '', args });
+    const args = ['--no-sandbox', '--allow-file-access-from-files', '--disable-gpu', '--disable-extensions'];
+    const browser = await chromium.launch({ executablePath: browserPath ?? '', args, timeout: patience });
     return new Stage(browser, folder);
   }
 
@@ -59,6 +65,8 @@ export class Stage {
     const file = join(this.folder, `${name}-${theme}.html`);
     await writeFile(file, html);
     const page = await this.browser.newPage({ viewport: size });
+    // A machine that is busy with a training run takes its time.
+    page.setDefaultTimeout(patience);
     const shown = new Shown(page);
     await shown.start(pathToFileURL(file).href, state);
     return shown;

@@ -149,7 +149,7 @@ const plans: readonly ChartPlan[] = [
   },
   {
     id: 'pace',
-    title: 'Time of a step',
+    title: 'Time of a step without rollouts',
     unit: 's',
     fromZero: true,
     only: 'supervised',

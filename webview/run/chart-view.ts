@@ -215,22 +215,29 @@ export class ChartView {
     ctx.save();
     ctx.font = font.replace('11px', `${Math.round(10 * scale)}px`);
     ctx.textBaseline = 'bottom';
+    const [start, end] = [plot.bbox.left, plot.bbox.left + plot.bbox.width];
+    // Labels that would lie over others are left out; the lines say enough.
+    const free = { stage: Number.NEGATIVE_INFINITY, best: Number.NEGATIVE_INFINITY };
     for (const { step, label, kind } of this.shared.marks) {
       const x = Math.round(plot.valToPos(step, 'x', true));
-      if (x < plot.bbox.left - 1 || x > plot.bbox.left + plot.bbox.width + 1) continue;
-      const colour = kind === 'best' ? colourOf('--vscode-charts-green') || ink : ink;
+      if (x < start - 1 || x > end + 1) continue;
+      const best = kind === 'best';
+      const colour = (best && colourOf('--vscode-charts-green')) || ink;
       ctx.strokeStyle = colour;
       ctx.fillStyle = colour;
       ctx.lineWidth = scale;
-      ctx.setLineDash(kind === 'best' ? [] : [3 * scale, 3 * scale]);
+      ctx.setLineDash(best ? [] : [3 * scale, 3 * scale]);
       ctx.beginPath();
       ctx.moveTo(x, top);
       ctx.lineTo(x, top + tall);
       ctx.stroke();
-      const nearEnd = x > plot.bbox.left + plot.bbox.width - 60 * scale;
-      ctx.textAlign = nearEnd ? 'right' : 'left';
-      if (kind === 'best') ctx.textAlign = nearEnd ? 'right' : 'left';
-      ctx.fillText(kind === 'best' ? `★ ${label}` : label, x + (nearEnd ? -2 : 2) * scale, top - 1);
+      const text = best ? `★ ${label}` : label;
+      const width = ctx.measureText(text).width + 4 * scale;
+      const left = x + width > end ? x - width : x + 2 * scale;
+      if (left < free[kind]) continue;
+      free[kind] = left + width;
+      // The best one is named inside the chart, where no stage is.
+      ctx.fillText(text, left, best ? top + 12 * scale : top - 1);
     }
     ctx.restore();
   }

@@ -1,6 +1,6 @@
 /** The charts of a page: one cursor, one range of steps, one smoothing for all of them. */
 import { button, dropdown } from '../ui/controls.ts';
-import { h } from '../ui/elements.ts';
+import { fill, h } from '../ui/elements.ts';
 import type { ChartModel } from './chart-list.ts';
 import { ChartView, type SharedView } from './chart-view.ts';
 
@@ -24,6 +24,10 @@ export class ChartsView {
   private readonly views = new Map<string, ChartView>();
   private readonly whole = button({ label: 'Whole run', icon: 'zoom-out', onPress: () => this.range(undefined) });
   private readonly note = h('p', { class: 'soft' });
+  private readonly stages = h('span');
+  private staged = '';
+  /** Last step of every stage, so far. */
+  private ends: number[] = [];
   private readonly shared: SharedView;
 
   constructor(private readonly options: ChartsOptions) {
@@ -48,7 +52,7 @@ export class ChartsView {
     this.element = h(
       'section',
       { 'aria-label': 'Charts' },
-      h('div', { class: 'section-head' }, h('h2', {}, 'Charts'), smoothing, this.whole, this.note),
+      h('div', { class: 'section-head' }, h('h2', {}, 'Charts'), this.stages, smoothing, this.whole, this.note),
       this.grid,
     );
   }
@@ -74,6 +78,27 @@ export class ChartsView {
     for (const [i, element] of elements.entries()) {
       if (this.grid.children[i] !== element) this.grid.insertBefore(element, this.grid.children[i] ?? null);
     }
+  }
+
+  /** Lets the person look at one stage; there is nothing to choose among fewer than two. */
+  offerStages(stages: readonly { readonly name: string; readonly before: number; readonly last: number }[]): void {
+    this.ends = stages.map(({ last }) => last);
+    const known = JSON.stringify(stages.map(({ name, before }) => [name, before]));
+    if (known === this.staged) return;
+    this.staged = known;
+    const each = stages.map(({ name }, i) => ({ value: String(i), label: `stage ${i + 1}, ${name}` }));
+    const choice = dropdown({
+      label: 'Steps that are shown',
+      options: [{ value: 'all', label: 'whole run' }, ...each],
+      value: 'all',
+      onChange: (value) => {
+        const stage = stages[Number(value)];
+        this.range(
+          stage === undefined ? undefined : [stage.before, Math.max(stage.before + 1, this.ends[Number(value)])],
+        );
+      },
+    });
+    fill(this.stages, stages.length > 1 && choice);
   }
 
   /** The theme has changed. */

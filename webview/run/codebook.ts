@@ -6,8 +6,8 @@ import { percent } from '../ui/actions.ts';
 import { fill, h } from '../ui/elements.ts';
 import { roveGrid } from '../ui/roving.ts';
 
-/** Columns of a grid of N codes: a square where it can be. */
-export const columnsOf = (codes: number) => Math.min(16, Math.ceil(Math.sqrt(codes)));
+/** Columns of a grid of N codes: rows that are easy to count in. */
+const columnsOf = (codes: number) => (codes <= 64 ? 8 : 16);
 
 const sharesOf = (counts: readonly number[]) => {
   const total = Math.max(

@@ -198,6 +198,7 @@ class Dashboard {
     const best = data.best === undefined ? [] : [{ step: data.best, label: 'best', kind: 'best' as const }];
     const rows = this.close ?? data.rows;
     const marks = stages.length > 1 ? [...stages, ...best] : best;
+    this.charts.offerStages(data.stages);
     this.charts.show(chartsOf(rows, codes), data.last, marks, this.close === undefined ? data.stride : 1);
     this.codebook.show(data.usage);
     this.samples.show(data.samples, data.sampleCount);

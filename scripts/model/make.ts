@@ -36,7 +36,11 @@ function training(name: string, spec: string): Part {
   };
 }
 
-const weights = ['config.json', 'model.safetensors', 'cola.json', 'cola.safetensors'];
+/** The model as it goes into the box; the box itself may hold an earlier one. */
+const made = join(WORK, 'nano');
+const toBox = async (...names: string[]) => {
+  for (const name of names) await cp(join(made, name), join(BOX, name));
+};
 
 const parts: readonly Part[] = [
   {
@@ -51,20 +55,29 @@ const parts: readonly Part[] = [
   training('heads', join('scripts', 'model', 'heads.cola.yaml')),
   {
     name: 'float16',
-    makes: weights.map((name) => join(BOX, name)),
+    makes: [join(made, 'config.json')],
     async make() {
-      const half = join(WORK, 'nano');
-      await cola('export', join(WORK, 'heads'), half, '--dtype', 'f16');
-      for (const name of weights) await cp(join(half, name), join(BOX, name));
+      await cola('export', join(WORK, 'heads'), made, '--dtype', 'f16');
+      await toBox('config.json', 'model.safetensors', 'cola.json', 'cola.safetensors');
     },
   },
   {
     name: 'actions',
-    makes: [join(BOX, 'actions.json')],
-    make: () => cola('actions', BOX, '--text', join(CORPUS, 'heldout.jsonl')),
+    makes: [join(made, 'actions.json')],
+    async make() {
+      await cola('actions', made, '--text', join(CORPUS, 'heldout.jsonl'));
+      await toBox('actions.json');
+    },
   },
   { name: 'figures', makes: [MEASURED], make: () => script('model/measure.ts') },
-  { name: 'card', makes: [join(BOX, 'README.md')], make: () => script('model/card.ts') },
+  {
+    name: 'card',
+    makes: [join(WORK, 'card.md')],
+    async make() {
+      await script('model/card.ts');
+      await cp(join(BOX, 'README.md'), join(WORK, 'card.md'));
+    },
+  },
 ];
 
 await mkdir(WORK, { recursive: true });

@@ -64,7 +64,7 @@ export interface ShadowScore {
 /** Ratios beyond this say more about a policy that has gone astray than about what it prefers. */
 const widestRatio = Math.log(10);
 /** Places of the text that a shadow score looks at, and how many of them in one run. */
-const textPlaces = 256;
+const textPlaces = 128;
 const textChunk = 16;
 /** Tokens before a place that is looked at: with less, everything is a surprise. */
 const leastContext = 8;

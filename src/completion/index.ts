@@ -2,7 +2,7 @@
 import { commands, type Disposable, languages, type TextDocumentChangeEvent, window, workspace } from 'vscode';
 import { z } from 'zod';
 import type { ActionControl, CodePreview } from '../../server/protocol/index.ts';
-import { registerCommand } from '../commands.ts';
+import { registerCommand, reportFailure } from '../commands.ts';
 import type { Studio } from '../studio.ts';
 import { banning, Control, free, parseCodes } from './control.ts';
 import { type CompletionEvent, CompletionEvents, type Offer } from './events.ts';
@@ -52,10 +52,14 @@ export function registerCompletion(studio: Studio): Completion {
   const noteLabels = (codes: readonly CodePreview[]) => {
     for (const { action, label } of codes) labels.set(action, label);
   };
+  /** The list of actions is open: it shows ghost text of its own. */
+  let picking = false;
+  let changedMeanwhile = false;
   control.onChange(({ mode }) => {
     void commands.executeCommand('setContext', 'cola.actionMode', mode);
     session.end('moved');
-    void again();
+    if (picking) changedMeanwhile = true;
+    else void again();
   });
   let model = studio.status?.model;
   studio.context.subscriptions.push(
@@ -94,8 +98,14 @@ export function registerCompletion(studio: Studio): Completion {
     const editor = window.activeTextEditor;
     if (editor === undefined) return;
     session.end('moved');
-    const failed = (error: unknown) => studio.log.error(String(error));
-    await new ActionPicker(studio, editor, control, noteLabels, (event) => events.fire(event), failed).load();
+    picking = true;
+    const failed = (error: unknown) => void reportFailure(studio, error);
+    const closed = () => {
+      picking = false;
+      if (changedMeanwhile) void again();
+      changedMeanwhile = false;
+    };
+    await new ActionPicker(studio, editor, control, noteLabels, (event) => events.fire(event), failed, closed).load();
   });
   registerCommand(studio, 'cola.pinAction', async (argument) => {
     const action = await chosen(argument, 'Latent action that every completion begins with');
@@ -140,12 +150,12 @@ function watch(session: Session): Disposable[] {
   return [
     workspace.onDidChangeTextDocument(changed),
     window.onDidChangeTextEditorSelection(({ textEditor: { document }, selections }) => {
+      const written = document.version !== version;
+      version = document.version;
       const offer = here();
       if (offer === undefined || document.uri.toString() !== offer.uri) return;
       const [{ active, isEmpty }] = selections;
       const typed = isEmpty ? textSince(document, offer.offset, active) : undefined;
-      const written = document.version !== version;
-      version = document.version;
       session.moveTo(written || typed === session.ghost?.typed ? typed : undefined);
     }),
     window.onDidChangeActiveTextEditor(() => session.end('moved')),

@@ -56,6 +56,7 @@ export class ActionPicker implements Disposable {
     private readonly noteLabels: (codes: readonly CodePreview[]) => void,
     private readonly fire: (event: CompletionEvent) => void,
     private readonly failed: (error: unknown) => void,
+    private readonly closed: () => void,
   ) {
     const { quick } = this;
     this.place = placeOf(editor.document, editor.selection.active);
@@ -100,6 +101,7 @@ export class ActionPicker implements Disposable {
     clearTimeout(this.timer);
     this.source.cancel();
     for (const disposable of this.disposables) disposable.dispose();
+    this.closed();
   }
 
   private list(): void {

@@ -28,10 +28,10 @@ export const storeErrors = catalogue('store', {
   noRun: (path: string) => [`There is no run at ${path}.`, 'Check the name of the run.'],
   locked: (path: string, pid: number, host: string | null) => [
     host === null
-      ? `The run at ${path} is in use by the process ${pid}.`
+      ? `The run at ${path} is in use by another window or command line (process ${pid}).`
       : `The run at ${path} is in use by the process ${pid} on the computer ${host}.`,
     host === null
-      ? 'Wait until that process has ended, or end it.'
+      ? 'Pause or stop it there, or wait until it is finished.'
       : `If nothing runs there any more, delete the file "lock" in the folder of the run.`,
   ],
   noCheckpoint: (path: string, step: number) => [

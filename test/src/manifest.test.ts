@@ -64,8 +64,6 @@ describe('manifest', () => {
   const { commands, keybindings, menus, views, viewsWelcome, walkthroughs, languages, grammars } = manifest.contributes;
   const declared = new Set<string>(commands.map(({ command }: { command: string }) => command));
   const sources = read();
-  // Pages that are not in this tree yet.
-  for (const name of ['openTree', 'showActions', 'openDashboard', 'searchFromPrompt']) declared.add(`cola.${name}`);
 
   it('has the contributions that the types declare', () => {
     assert.deepEqual(manifest.contributes, JSON.parse(JSON.stringify(contributes())), 'run `npm run contributions`');
@@ -111,8 +109,7 @@ describe('manifest', () => {
       const registers = callee === 'registerCommand' || sources.registrars.has(`${file} ${callee}`);
       return registers ? texts.flatMap((text) => (text?.startsWith('cola.') ? [text] : [])) : [];
     });
-    const names = commands.map(({ command }: { command: string }) => command);
-    assert.deepEqual(registered.sort(), names.sort());
+    assert.deepEqual(registered.sort(), [...declared].sort());
   });
 
   it('executes only commands that are declared', () => {

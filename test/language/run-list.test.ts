@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Folders } from '../../server/language/folders.ts';
+import { lenses } from '../../server/language/outline.ts';
+import { RunList } from '../../server/language/run-list.ts';
+import { Run } from '../../server/store/run.ts';
+import { latestRun, nextRun } from '../../server/store/run-name.ts';
+
+const spec =
+  'model: m\nstages:\n  - clone: { data: a.txt }\n  - reinforce: { prompts: countdown, reward: countdown }\n';
+const state = { at: 1, done: 7, before: 401, best: { score: 0.5, part: 0 }, unmeasured: false, changed: [] };
+
+describe('the list of runs', () => {
+  let root = '';
+  beforeEach(async () => {
+    root = await mkdtemp(join(tmpdir(), 'cola-list-'));
+  });
+  afterEach(() => rm(root, { recursive: true }));
+
+  it('says where each run stands, and whether somebody else writes to it', async () => {
+    const run = await Run.create(root, 'first', spec);
+    await run.saveCheckpoint(408, { files: {}, state }, { keep: 2 });
+    const list = new RunList();
+    const [own] = list.list([root], process.pid);
+    assert.deepEqual(
+      [own.state, own.checkpoint, own.stage, own.best, own.elsewhere],
+      ['stopped', 408, { index: 1, count: 2, name: 'reinforce', step: 7 }, 0.5, false],
+    );
+    assert.ok(own.updated > 0);
+    // To an engine of another window this process is another.
+    assert.equal(list.list([root], 1)[0].elsewhere, true);
+    list.note({ root, run: 'first', event: { kind: 'state', state: 'running' } });
+    assert.deepEqual([list.list([root], 1)[0].state, list.busy], ['running', true]);
+    run.close();
+    list.note({ root, run: 'first', event: { kind: 'state', state: 'stopped' } });
+    assert.deepEqual(
+      list.list([root], 1).map(({ state: now, elsewhere }) => [now, elsewhere]),
+      [['stopped', false]],
+    );
+  });
+
+  it('lists a run without a checkpoint, and one whose checkpoint is damaged', async () => {
+    (await Run.create(root, 'new', spec)).close();
+    const damaged = await Run.create(root, 'old', spec);
+    const { path } = await damaged.saveCheckpoint(3, { files: {}, state: { at: 'x' } }, { keep: 1 });
+    await writeFile(join(path, 'state.json'), '{');
+    damaged.close();
+    const found = new RunList().list([root], undefined);
+    assert.deepEqual(
+      found.map(({ run, stage }) => [run, stage]),
+      [
+        ['new', null],
+        ['old', null],
+      ],
+    );
+  });
+
+  it('numbers the runs of a spec', async () => {
+    const file = join(root, 'a.cola.yaml');
+    assert.deepEqual([nextRun(root, file), latestRun(root, file)], ['a', undefined]);
+    for (const name of ['a', 'a-3', 'a-b', 'ab']) (await Run.create(root, name, spec)).close();
+    assert.deepEqual([nextRun(root, file), latestRun(root, file)], ['a-4', 'a-3']);
+  });
+
+  it('offers to resume a run that was interrupted, above its spec', async () => {
+    const run = await Run.create(root, 'a', spec);
+    await run.saveCheckpoint(12, { files: {}, state }, { keep: 1 });
+    run.close();
+    const [listed] = new RunList().list([root], undefined);
+    const titles = (latest: typeof listed | undefined) =>
+      lenses(spec, 'file:///a.cola.yaml', latest).flatMap(({ command }) => command?.title ?? []);
+    assert.deepEqual(titles(listed), [
+      '$(play) Run',
+      '$(debug-continue) Resume a from step 12',
+      '$(graph) Dashboard of a',
+      '$(play) Run only clone',
+      '$(play) Run only reinforce',
+    ]);
+    for (const other of [{ state: 'running' }, { state: 'done' }, { elsewhere: true }, { checkpoint: null }] as const) {
+      assert.ok(!titles({ ...listed, ...other }).some((title) => title.includes('Resume')), JSON.stringify(other));
+    }
+    assert.equal(titles(undefined).length, 3);
+  });
+});
+
+describe('the folders of a workspace', () => {
+  const connection = { onInitialized() {} } as never;
+  const folders = (...paths: string[]) => {
+    const made = new Folders();
+    const workspaceFolders = paths.map((path) => ({ uri: `file://${path}`, name: path }));
+    made.connect(connection, { workspaceFolders, capabilities: {}, processId: null, rootUri: null });
+    return made;
+  };
+
+  it('hold the runs of the specs in them, the innermost first', () => {
+    const found = folders('/a', '/a/b', '/ab');
+    assert.equal(found.of('/a/b/c/x.cola.yaml'), '/a/b');
+    assert.equal(found.of('/a/x.cola.yaml'), '/a');
+    assert.equal(found.of('/abc/x.cola.yaml'), '/abc');
+    assert.equal(folders().of('/z/x.cola.yaml'), '/z');
+  });
+});

@@ -37,6 +37,7 @@ export interface SessionOptions {
 const settings = {
   'git.enabled': false,
   'npm.autoDetect': 'off',
+  'files.autoSave': 'off',
   'editor.quickSuggestions': { other: 'off', comments: 'off', strings: 'off' },
   'editor.accessibilitySupport': 'off',
   'workbench.colorTheme': 'Default Dark Modern',

@@ -122,9 +122,8 @@ export class Workbench {
     await this.command('View: Show CoLA Studio');
   }
 
-  /** The content of the page that is shown in an editor tab of that title. */
-  webPage(title: string | RegExp): FrameLocator {
-    void title;
+  /** The content of the page of the extension that is in front. */
+  get webPage(): FrameLocator {
     return this.page.frameLocator('iframe.webview.ready:visible').frameLocator('iframe#active-frame');
   }
 }

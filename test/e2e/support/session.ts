@@ -182,7 +182,7 @@ export function vscode(options?: SessionOptions): Session {
     if (this.currentTest?.state === 'failed') await session?.keepEvidence(this.currentTest.fullTitle());
   });
   after(async () => {
-    if (options === undefined) await session?.workbench.command('View: Close All Editors');
+    if (options === undefined) await session?.workbench.closeEditors();
     else await session?.close();
   });
   return new Proxy({} as Session, {

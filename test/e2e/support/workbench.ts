@@ -67,6 +67,14 @@ export class Workbench {
     return editor;
   }
 
+  /** Closes all editors, and keeps what is in them. */
+  async closeEditors(): Promise<void> {
+    await this.command('File: Save All');
+    await this.page.locator('.tab.dirty').first().waitFor({ state: 'detached' });
+    await this.command('View: Close All Editors');
+    await this.page.locator('.tab').first().waitFor({ state: 'detached' });
+  }
+
   editor(name: string): Locator {
     return this.page.locator(`.monaco-editor[data-uri$="/${name}"]`).first();
   }

@@ -2,7 +2,6 @@ const patience = Number(process.env.COLA_PATIENCE ?? 1);
 
 module.exports = {
   extension: ['e2e.ts'],
-  spec: ['test/e2e'],
   recursive: true,
   require: ['test/e2e/support/session.ts'],
   'node-option': ['import=tsx/esm'],

@@ -56,10 +56,10 @@ export class Workbench {
       await this.page.keyboard.press('Control+P');
       await this.quickInput.waitFor({ timeout: wait(5) });
       await this.quickInputBox.fill(path);
+      // Clicked, not entered: the list may still have an older file at its top.
       await this.pick(name)
         .first()
-        .waitFor({ timeout: wait(10) });
-      await this.page.keyboard.press('Enter');
+        .click({ timeout: wait(10) });
       await this.page.locator(`.tab.active[data-resource-name="${name}"]`).waitFor({ timeout: wait(10) });
     });
     const editor = this.editor(name);

@@ -1,0 +1,242 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { bundlePages } from '../../scripts/bundles.mjs';
+import { Engine } from '../../server/engine/engine.ts';
+import type { FromEngine } from '../../server/protocol/envelope.ts';
+import {
+  extendSearch,
+  loadModel,
+  searchEvent,
+  searchNodes,
+  startSearch,
+  treeEvent,
+} from '../../server/protocol/index.ts';
+import type { ParamsOf, RequestType, ResultOf } from '../../server/protocol/request.ts';
+import { makeModel, removeFolder, temporaryFolder } from '../engine/tiny-model.ts';
+import { chromiumMissing, PageInChromium } from '../support/page-in-chromium.ts';
+import { themes } from '../support/themes.ts';
+import { answerTree } from '../support/tree-answers.ts';
+
+describe('the page of the tree explorer', function () {
+  this.timeout(600_000);
+  let folder = '';
+  let at: PageInChromium;
+  let done: string[] = [];
+  const waiting = new Map<number, (message: FromEngine) => void>();
+  let next = 0;
+  let shots = 0;
+  let ended = () => {};
+  const engine = new Engine((message) => {
+    if (message.kind !== 'notification') waiting.get(message.id ?? -1)?.(message);
+    else if (message.method === searchEvent.method) {
+      const { root: _root, search: _search, ...event } = searchEvent.params.parse(message.params);
+      at?.host?.tell(treeEvent, event);
+      if (event.end !== null) ended();
+    }
+  });
+
+  async function ask<T extends RequestType>(type: T, params: ParamsOf<T>): Promise<ResultOf<T>> {
+    const id = next++;
+    const message = await new Promise<FromEngine>((resolve) => {
+      waiting.set(id, resolve);
+      engine.receive({ kind: 'request', id, method: type.method, params });
+    });
+    if (message.kind === 'failure') throw new Error(message.error.id);
+    return type.result.parse(message.kind === 'result' ? message.result : undefined) as ResultOf<T>;
+  }
+
+  const key = { root: '', search: 'page' };
+  const nodes = async () => (await ask(searchNodes, key)).nodes;
+  const label = (node: number) => at.page.locator(`#card-${node}`).getAttribute('aria-label');
+  const selected = async () =>
+    Number((await at.page.locator('.stage').getAttribute('aria-activedescendant'))?.slice(5));
+  const settled = (condition: () => Promise<boolean>) => eventually(condition);
+
+  before(async function () {
+    const missing = chromiumMissing();
+    if (missing !== undefined) {
+      console.log(`      The page was not tried: ${missing}.`);
+      this.skip();
+    }
+    folder = await temporaryFolder();
+    key.root = folder;
+    await bundlePages(join(folder, 'dist'));
+    await ask(loadModel, { folder: await makeModel(join(folder, 'model')), device: 'cpu', threads: 1 });
+    const options = { max_new: 8, breadth: 3 };
+    await ask(startSearch, {
+      ...key,
+      prompt: 'const total = ',
+      reward: { sum: [{ reward: 'repetition' }, { reward: { length: { max: 5 } } }] },
+      options,
+    });
+    const stands = new Promise<void>((resolve) => {
+      ended = resolve;
+    });
+    await ask(extendSearch, { ...key, simulations: 60 });
+    await stands;
+    at = await PageInChromium.open({
+      folder: join(folder, 'dist'),
+      name: 'tree',
+      theme: themes[(process.env.COLA_THEME ?? 'dark') as keyof typeof themes],
+      attach: (host) => {
+        done = answerTree(host, key, ask);
+      },
+    });
+    await at.page.locator('.card').first().waitFor();
+  });
+  afterEach(async () => {
+    const folder = process.env.COLA_SHOTS;
+    if (folder !== undefined)
+      await at.page.screenshot({ path: join(folder, `tree-${process.env.COLA_THEME ?? 'dark'}-${++shots}.png`) });
+  });
+  after(async () => {
+    await at?.close();
+    await engine.close();
+    if (folder !== '') await removeFolder(folder);
+  });
+
+  it('shows the tree with figures, labels for screen readers, and nothing its policy forbids', async () => {
+    const all = await nodes();
+    await settled(async () => ((await label(0)) ?? '').includes('60 visits'));
+    assert.match((await label(0)) ?? '', /^prompt: const total = \. 60 visits, Q /);
+    assert.equal(await at.page.locator('#card-0').getAttribute('aria-level'), '1');
+    const child = all.filter(({ parent }) => parent === 0).sort((a, b) => b.visits - a.visits)[0];
+    await settled(
+      async () => ((await at.page.locator(`#card-${child.id} .card-text`).textContent()) ?? '').trim() !== '',
+    );
+    assert.match(
+      (await at.page.locator(`#card-${child.id} .card-figures`).textContent()) ?? '',
+      new RegExp(`N ${child.visits}  Q `),
+    );
+    assert.equal(
+      await at.page.locator(`#card-${child.id} .action-chip`).first().textContent(),
+      String(child.actions[0]),
+    );
+    assert.deepEqual(at.errors, []);
+  });
+
+  it('folds cards with few visits, and Enter unfolds them', async () => {
+    const all = await nodes();
+    const seldom =
+      all.find(({ parent, visits }) => parent === 0 && visits < 2) ?? all.find(({ visits }) => visits < 2)!;
+    assert.equal(await at.page.locator(`#card-${seldom.id}`).count(), 0);
+    await at.page.locator(`[data-stub="${seldom.parent}"]`).click();
+    await at.page.locator(`#card-${seldom.id}`).waitFor();
+    assert.equal(await at.page.locator(`#card-${seldom.parent}`).getAttribute('aria-expanded'), 'true');
+    await at.page.locator('.stage').focus();
+    await at.page.keyboard.press('Home');
+    await settled(async () => (await selected()) === 0);
+  });
+
+  it('is walked with the keyboard: most visited child, siblings, parent', async () => {
+    const all = await nodes();
+    await at.page.keyboard.press('Home');
+    await at.page.keyboard.press('Alt+ArrowRight');
+    const most = all.filter(({ parent }) => parent === 0).reduce((a, b) => (b.visits > a.visits ? b : a));
+    await settled(async () => (await selected()) === most.id);
+    assert.equal(await at.page.locator(`#card-${most.id}`).getAttribute('aria-selected'), 'true');
+    await at.page.keyboard.press('Alt+ArrowLeft');
+    await settled(async () => (await selected()) === 0);
+  });
+
+  it('lists all codes of a node, and forces one that was not tried', async () => {
+    await at.page.keyboard.press('Home');
+    const row = at.page.locator('tr[data-action].untried').first();
+    await row.waitFor();
+    assert.equal(await at.page.locator('tr[data-action]').count(), 8);
+    const action = Number(await row.getAttribute('data-action'));
+    const before = (await nodes()).length;
+    await row.click();
+    await settled(async () => (await nodes()).some((node) => node.forced && node.actions[0] === action));
+    await settled(async () => (await selected()) >= before);
+    const made = await selected();
+    assert.match((await label(made)) ?? '', /forced/);
+    // F takes it back, B bans.
+    await at.page.locator('.stage').focus();
+    await at.page.keyboard.press('f');
+    await settled(async () => (await nodes())[made].forced === false);
+    await settled(async () => !((await label(made)) ?? '').includes('forced'));
+    await at.page.keyboard.press('b');
+    await settled(async () => (await nodes())[made].banned);
+    await settled(async () => ((await label(made)) ?? '').includes('banned'));
+    await at.page.keyboard.press('b');
+    await settled(async () => !(await nodes())[made].banned);
+  });
+
+  it('takes a score by hand, and takes it back', async () => {
+    await at.page.keyboard.press('Home');
+    await at.page.keyboard.press('Alt+ArrowRight');
+    const node = await selected();
+    await at.page.keyboard.press('s');
+    await at.page.keyboard.press('End');
+    await settled(async () => (await nodes())[node].score === 1);
+    await at.page.locator(`#card-${node} .tag`, { hasText: '★ 1.00' }).waitFor();
+    await at.page.locator('.score vscode-button').click();
+    await settled(async () => (await nodes())[node].score === null);
+  });
+
+  it('shows the tree as it was, and as it is again', async () => {
+    const track = at.page.locator('.timeline-track');
+    await track.focus();
+    await at.page.keyboard.press('Home');
+    for (let i = 0; i < 5; i++) await at.page.keyboard.press('ArrowRight');
+    await settled(async () => ((await label(0)) ?? '').includes('. 5 visits'));
+    assert.equal(await track.getAttribute('aria-valuenow'), '5');
+    await at.page.getByText('Show it as it is now').click();
+    await settled(async () => ((await label(0)) ?? '').includes('. 60 visits'));
+  });
+
+  it('grows while it is watched', async () => {
+    const before = (await nodes()).length;
+    await at.page.getByRole('button', { name: '+64' }).click();
+    await settled(async () => ((await label(0)) ?? '').includes('. 124 visits'));
+    assert.ok((await nodes()).length > before);
+    await settled(async () => ((await at.page.locator('.state').textContent()) ?? '').includes('124 simulations'));
+  });
+
+  it('finds text, and goes from match to match', async () => {
+    const all = await nodes();
+    const text = all.map((node) => node.text.trim()).find((each) => each.length > 2)!;
+    await at.page.keyboard.press('/');
+    await at.page.keyboard.type(text);
+    await settled(async () => /1 of \d+/.test((await at.page.locator('.toolbar').textContent()) ?? ''));
+    await settled(async () =>
+      ((await label(await selected())) ?? '').toLowerCase().includes(text.toLowerCase().slice(-1)),
+    );
+    await at.page.keyboard.press('Escape');
+  });
+
+  it('inserts and copies the text, and draws itself as SVG', async () => {
+    await at.page.keyboard.press('Home');
+    await at.page.keyboard.press('Alt+ArrowRight');
+    const node = (await nodes())[await selected()];
+    await at.page.keyboard.press('i');
+    await settled(async () => done.includes(`insert ${node.text}`));
+    await at.page.getByRole('button', { name: 'Copy' }).click();
+    await settled(async () => done.includes(`copy ${node.text}`));
+    await at.page.locator('vscode-dropdown').click();
+    await at.page.getByRole('option', { name: 'SVG' }).click();
+    await settled(async () => done.some((text) => text.startsWith('<svg')));
+  });
+
+  it('is as it was left after the window was reloaded', async () => {
+    await at.page.keyboard.press('Home');
+    await at.page.keyboard.press('Alt+ArrowRight');
+    const before = await selected();
+    await at.page.getByRole('button', { name: 'Grow downwards' }).click();
+    await at.page.waitForTimeout(400);
+    await at.reload();
+    await at.page.locator('.card').first().waitFor();
+    await settled(async () => (await selected()) === before);
+    await at.page.getByRole('button', { name: 'Grow to the right' }).waitFor();
+    assert.deepEqual(at.errors, []);
+  });
+});
+
+async function eventually(condition: () => Promise<boolean>): Promise<void> {
+  for (let waited = 0; ; waited += 50) {
+    if (await condition().catch(() => false)) return;
+    assert.ok(waited < 60_000, `not within 60 s: ${condition}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}

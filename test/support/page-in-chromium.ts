@@ -85,6 +85,8 @@ export class PageInChromium {
     const { page, options } = this;
     let receive: (message: unknown) => void = () => {};
     await page.exposeFunction('sendToEditor', (message: unknown) => receive(message));
+    // What compiles the tests names functions with a helper that the page has not.
+    await page.addInitScript('globalThis.__name ??= (each) => each;');
     const { kind, variables } = options.theme ?? themes.dark;
     await page.addInitScript(
       ([bodyClass, values]) => {

@@ -21,6 +21,7 @@ const elsewhere = [
   'cola/configure',
   'cola/engine/restart',
   'cola/run/list',
+  'cola/run/name',
   'cola/model/list',
   'cola/model/current',
   'cola/run/details',

@@ -266,6 +266,8 @@ export class ChartView {
   private key(event: KeyboardEvent): void {
     const { plot } = this;
     if (plot === undefined || this.x.length === 0) return;
+    // The third argument passes it on to the other charts; uPlot's types lack it.
+    const setCursor: (at: { left: number; top: number }, fire: boolean, publish: boolean) => void = plot.setCursor;
     const now = this.at ?? this.x.length - 1;
     const jump = event.shiftKey ? 10 : 1;
     const targets: Record<string, number> = {
@@ -276,14 +278,14 @@ export class ChartView {
     };
     if (event.key === 'Escape') {
       this.shared.onRange(undefined);
-      plot.setCursor({ left: -10, top: -10 });
+      setCursor({ left: -10, top: -10 }, true, true);
       return;
     }
     const target = targets[event.key];
     if (target === undefined) return;
     event.preventDefault();
     const index = Math.min(this.x.length - 1, Math.max(0, target));
-    plot.setCursor({ left: plot.valToPos(this.x[index], 'x'), top: 10 });
+    setCursor({ left: plot.valToPos(this.x[index], 'x'), top: 10 }, true, true);
     this.said.textContent = this.legend.textContent;
   }
 }

@@ -20,6 +20,7 @@ export interface Edit {
  * between two tokens harms neither.
  */
 export function afterEdit(tokens: readonly PlacedToken[], { offset, length, inserted }: Edit): PlacedToken[] {
+  if (length === 0 && inserted === 0) return [...tokens];
   const end = offset + length;
   const moved: PlacedToken[] = [];
   for (const placed of tokens) {

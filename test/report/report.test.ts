@@ -85,7 +85,7 @@ describe('the report of runs', function () {
         page.on('console', (message) => complaints.push(message.text()));
         page.on('pageerror', (error) => complaints.push(error.message));
         const url = pathToFileURL(file).href;
-        await page.goto(url);
+        await page.goto(url, { timeout: 150_000 });
         assert.deepEqual(requests, [url]);
         assert.deepEqual(complaints, []);
         const headings = await page.locator('h2').allTextContents();

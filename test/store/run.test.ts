@@ -193,7 +193,7 @@ describe('the lock of a run', () => {
   it('refuses a second writer, in this process too, until the first is closed', async () => {
     const path = await makeRun();
     const run = await Run.open(path);
-    await assert.rejects(Run.open(path), errorOf('store.locked', new RegExp(`process ${process.pid}\\.`)));
+    await assert.rejects(Run.open(path), errorOf('store.locked', new RegExp(`process ${process.pid}\\)\\.`)));
     assert.equal(RunView.view(path).spec, SPEC);
     run.close();
     (await Run.open(path)).close();
@@ -202,7 +202,7 @@ describe('the lock of a run', () => {
   it('names the process that holds it, and passes on when that is killed', async () => {
     const path = await makeRun();
     const child = await startTrainer(path, 0, 'hold');
-    await assert.rejects(Run.open(path), errorOf('store.locked', new RegExp(`process ${child.pid}\\.`)));
+    await assert.rejects(Run.open(path), errorOf('store.locked', new RegExp(`process ${child.pid}\\)\\.`)));
     child.kill('SIGKILL');
     await ended(child);
     (await Run.open(path)).close();

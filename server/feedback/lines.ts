@@ -77,9 +77,7 @@ export const eventLine = z.intersection(
   z.object({ kind: z.literal('event'), at: z.number(), moment: id, alternative: z.int().min(0).max(63) }),
   what,
 );
-export type EventLine = z.infer<typeof eventLine>;
 export type Happening = z.infer<typeof what>;
-export const happening = what;
 
 /** A person's own word on an alternative: a reward in place of the computed one; null takes the word back. */
 export const correctionLine = z.object({
@@ -89,7 +87,6 @@ export const correctionLine = z.object({
   alternative: z.int().min(0).max(63),
   reward: z.number().min(-10).max(10).nullable(),
 });
-export type CorrectionLine = z.infer<typeof correctionLine>;
 
 export const feedbackLine = z.union([momentLine, eventLine, correctionLine]);
 export type FeedbackLine = z.infer<typeof feedbackLine>;

@@ -13,7 +13,9 @@ const fonts = {
   'editor-font-size': '14px',
 };
 
-export const themes: Readonly<Record<'dark' | 'light' | 'contrast', Theme>> = {
+export type ThemeName = 'dark' | 'light' | 'contrast';
+
+export const themes: Readonly<Record<ThemeName, Theme>> = {
   dark: {
     kind: 'vscode-dark',
     variables: {
@@ -55,6 +57,15 @@ export const themes: Readonly<Record<'dark' | 'light' | 'contrast', Theme>> = {
       'inputValidation-errorBackground': '#5a1d1d',
       'inputValidation-errorBorder': '#be1100',
       'icon-foreground': '#c5c5c5',
+      'widget-border': '#313131',
+      'button-border': '#ffffff12',
+      'settings-dropdownListBorder': '#454545',
+      'list-activeSelectionBackground': '#04395e',
+      'list-activeSelectionForeground': '#ffffff',
+      errorForeground: '#f85149',
+      'editorWarning-foreground': '#cca700',
+      'editorError-foreground': '#f14c4c',
+      'toolbar-hoverBackground': '#5a5d5e50',
     },
   },
   light: {
@@ -98,6 +109,15 @@ export const themes: Readonly<Record<'dark' | 'light' | 'contrast', Theme>> = {
       'inputValidation-errorBackground': '#f2dede',
       'inputValidation-errorBorder': '#be1100',
       'icon-foreground': '#424242',
+      'widget-border': '#e5e5e5',
+      'button-border': '#0000001a',
+      'settings-dropdownListBorder': '#c8c8c8',
+      'list-activeSelectionBackground': '#e8e8e8',
+      'list-activeSelectionForeground': '#000000',
+      errorForeground: '#f85149',
+      'editorWarning-foreground': '#bf8803',
+      'editorError-foreground': '#e51400',
+      'toolbar-hoverBackground': '#b8b8b850',
     },
   },
   contrast: {
@@ -136,6 +156,14 @@ export const themes: Readonly<Record<'dark' | 'light' | 'contrast', Theme>> = {
       'charts-red': '#f14c4c',
       'charts-yellow': '#cca700',
       'icon-foreground': '#ffffff',
+      'input-placeholderForeground': '#ffffffb3',
+      'settings-dropdownListBorder': '#6fc3df',
+      'list-hoverBackground': '#ffffff1a',
+      errorForeground: '#f48771',
+      'editorWarning-foreground': '#ffd370',
+      'editorError-foreground': '#f48771',
+      'inputValidation-errorBackground': '#000000',
+      'inputValidation-errorBorder': '#6fc3df',
     },
   },
 };

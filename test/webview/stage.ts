@@ -8,7 +8,7 @@ import { build } from 'esbuild';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import type { FromPage, ToPage } from '../../server/protocol/page.ts';
 import type { NotificationType, ParamsOf, RequestType, ResultOf } from '../../server/protocol/request.ts';
-import { type ThemeName, themes } from './themes.ts';
+import { type ThemeName, themes } from '../support/themes.ts';
 
 const root = join(import.meta.dirname, '../..');
 

@@ -8,7 +8,6 @@ import {
   vsCodeCheckbox,
   vsCodeDropdown,
   vsCodeOption,
-  vsCodeProgressRing,
   vsCodeTextArea,
   vsCodeTextField,
 } from '@vscode/webview-ui-toolkit';
@@ -19,7 +18,6 @@ provideVSCodeDesignSystem().register(
   vsCodeCheckbox(),
   vsCodeDropdown(),
   vsCodeOption(),
-  vsCodeProgressRing(),
   vsCodeTextArea(),
   vsCodeTextField(),
 );
@@ -127,9 +125,4 @@ export function checkbox({ label, checked, onChange }: CheckboxOptions): WithChe
   element.checked = checked;
   element.addEventListener('change', () => onChange(element.checked));
   return element;
-}
-
-/** Something is under way; how far is not known. */
-export function progressRing(label: string): HTMLElement {
-  return custom('vscode-progress-ring', { 'aria-label': label });
 }

@@ -14,6 +14,7 @@ import {
 import { notice, runEvent } from '../server/protocol/index.ts';
 import { registerCommand } from './commands.ts';
 import { diagnosticsText } from './diagnostics.ts';
+import type { FeedbackTuning } from './feedback/tuning.ts';
 import { underWay } from './run-progress.ts';
 import type { RunBook, RunUnderWay } from './runs.ts';
 import { setting } from './settings.ts';
@@ -23,8 +24,8 @@ import type { Studio } from './studio.ts';
 /** Milliseconds between updates of the item while a run takes many short steps. */
 const patience = 200;
 
-export function registerCore(studio: Studio, runs: RunBook): void {
-  const item = new StatusItem(studio, runs);
+export function registerCore(studio: Studio, runs: RunBook, tuning: FeedbackTuning): void {
+  const item = new StatusItem(studio, runs, tuning);
   studio.context.subscriptions.push(item);
   registerCommand(studio, 'cola.showLog', () => studio.log.show());
   registerCommand(studio, 'cola.restartServer', () => studio.restart());
@@ -45,11 +46,17 @@ class StatusItem {
   constructor(
     private readonly studio: Studio,
     private readonly runs: RunBook,
+    private readonly tuning: FeedbackTuning,
   ) {
     this.item.name = 'CoLA Studio';
     this.item.command = 'cola.showStatus';
     const soon = () => this.soon();
-    this.disposables.push(studio.onStatus(soon), studio.onConnection(soon), runs.onDidChange(soon));
+    this.disposables.push(
+      studio.onStatus(soon),
+      studio.onConnection(soon),
+      runs.onDidChange(soon),
+      tuning.onDidChange(soon),
+    );
     studio.on(notice, ({ message }) => this.note(message));
     studio.on(runEvent, ({ run, event }) => {
       if (event.kind === 'state') this.note(`${run} ${event.message ?? stateWord(event.state)}`);
@@ -70,6 +77,7 @@ class StatusItem {
       run,
       others: others.length,
       model: setting('cola.model'),
+      policy: this.tuning.state,
       lastEvent: this.lastEvent,
     };
   }

@@ -26,9 +26,8 @@ export async function activate(context: ExtensionContext): Promise<void> {
   const reports = new Reports(studio);
   const shelf = new ModelShelf(studio, runs);
   context.subscriptions.push(runs);
-  registerCore(studio, runs);
   const { events } = registerCompletion(studio);
-  registerFeedback(studio, events);
+  registerCore(studio, runs, registerFeedback(studio, events));
   registerRuns(studio, runs);
   registerFit(studio, reports);
   registerModels(studio, shelf);

@@ -1,5 +1,6 @@
 /** What the status bar says. Knows nothing of the editor. */
 import type { RunState, Status } from '../server/protocol/index.ts';
+import type { PolicyState } from './feedback/tuning.ts';
 import { arrows, type RunProgress, trendOf } from './run-progress.ts';
 
 export type Connection = 'starting' | 'up' | 'down';
@@ -14,6 +15,8 @@ export interface Health {
   readonly others: number;
   /** The model of the settings, for when none is loaded yet. */
   readonly model: string;
+  /** The policy that completes: the model's own, or a version of it. */
+  readonly policy: PolicyState;
   readonly lastEvent: string | null;
 }
 
@@ -95,13 +98,14 @@ const laneWords = { interactive: 'completion', search: 'search', train: 'trainin
 
 /** Lines of the tooltip, as Markdown. */
 export function statusDetails(health: Health): string[] {
-  const { connection, why, status, run, lastEvent, model } = health;
+  const { connection, why, status, run, lastEvent, model, policy } = health;
   if (connection !== 'up')
     return [connection === 'down' ? `The server is not running: ${why ?? 'it stopped'}.` : 'The server is starting.'];
   const lines: string[] = [];
   if (status !== undefined && status.message !== '') lines.push(status.message);
   const loaded = status?.model ?? null;
   lines.push(loaded === null ? `Model: ${modelName(model)}, loaded when it is needed` : `Model: ${modelName(loaded)}`);
+  if (policy.version !== 'original') lines.push(`Policy: ${policyText(policy)}`);
   const device = status?.device ?? run?.progress.device ?? null;
   const attempts = status?.device != null ? status.attempts : (run?.progress.attempts ?? []);
   if (device !== null) lines.push(`Device: ${device}${whyDevice(attempts)}`);
@@ -118,6 +122,11 @@ export function statusDetails(health: Health): string[] {
   }
   if (lastEvent !== null) lines.push(`Last: ${lastEvent}`);
   return lines;
+}
+
+function policyText({ version, acceptance, pinned }: PolicyState): string {
+  const accepted = acceptance === null ? [] : [`${Math.round(100 * acceptance)} % accepted of what was held back`];
+  return [version, ...accepted, ...(pinned ? ['pinned'] : [])].join(', ');
 }
 
 /** Why this device: what was tried before it did not work. */

@@ -25,6 +25,7 @@ const idle: Health = {
   run: undefined,
   others: 0,
   model: 'builtin:nano',
+  policy: { version: 'original', pinned: false, acceptance: null },
   lastEvent: null,
 };
 
@@ -100,6 +101,12 @@ describe('the status bar', () => {
     const off = { ...idle, status: { ...status, model: null, device: null, memory: 0, engine: 'off' as const } };
     assert.ok(statusDetails(off).includes('Model: nano, loaded when it is needed'));
     assert.ok(statusDetails(off).includes('Now: the engine is off until it is needed'));
+  });
+
+  it('names the version of the policy that completes, once there is one', () => {
+    const policy = { version: 'v3', pinned: true, acceptance: 0.414 };
+    assert.ok(statusDetails({ ...idle, policy }).includes('Policy: v3, 41 % accepted of what was held back, pinned'));
+    assert.ok(!statusDetails(idle).some((line) => line.startsWith('Policy')));
   });
 
   it('calls a model by its folder, and that of a run by the run', () => {

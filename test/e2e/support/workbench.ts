@@ -53,6 +53,8 @@ export class Workbench {
   async openFile(path: string): Promise<Locator> {
     const name = path.split('/').at(-1) ?? path;
     await eventually(`${path} opens`, async () => {
+      // A list that is still open knows only the files it found when it was opened.
+      await this.page.keyboard.press('Escape');
       await this.page.keyboard.press('Control+P');
       await this.quickInput.waitFor({ timeout: wait(5) });
       await this.quickInputBox.fill(path);

@@ -43,7 +43,7 @@ export function fusedStep(config: ModelConfig, cola: ColaConfig, parts: StepPart
   return {
     cachedBlocks: config.layers + heads * cola.policyLayers,
     build(graph, inputs) {
-      const { h, caches } = hiddenStates(
+      const { h, fresh } = hiddenStates(
         graph,
         config,
         inputs.ids,
@@ -54,7 +54,7 @@ export function fusedStep(config: ModelConfig, cola: ColaConfig, parts: StepPart
       const state = rowsOf(h, inputs.last);
       const trunk = rowsOf(policy.trunk, inputs.last);
       const logits = headLogits(graph, config, cola, 'policy', trunk);
-      const updated = [...caches, ...policy.caches];
+      const added = [...fresh, ...policy.fresh];
       const outputs: Record<string, Tensor> = {
         ...choice(graph, config, cola, state, topOf(logits, parts.topK)),
         policy_logits: logits,
@@ -74,9 +74,9 @@ export function fusedStep(config: ModelConfig, cola: ColaConfig, parts: StepPart
           inputs.caches.slice(config.layers + cola.policyLayers),
         );
         outputs.q = headLogits(graph, config, cola, 'q', rowsOf(q.trunk, inputs.last));
-        updated.push(...q.caches);
+        added.push(...q.fresh);
       }
-      return { outputs, caches: updated };
+      return { outputs, fresh: added };
     },
   };
 }

@@ -21,7 +21,7 @@ export function headLayers(cola: ColaConfig, head: HeadName): number {
 /**
  * The trunk of a head: blocks on h, then RMSNorm, `[B,T,d] -> [B,T,d]`.
  *
- * @param caches one per block, with a context that has slots
+ * @param caches one per block, with a context for them
  */
 export function headTrunk(
   graph: Graph,
@@ -31,16 +31,16 @@ export function headTrunk(
   h: Tensor,
   context: AttentionContext,
   caches?: readonly BlockCache[],
-): { trunk: Tensor; caches: BlockCache[] } {
+): { trunk: Tensor; fresh: BlockCache[] } {
   let x = h;
-  const updated: BlockCache[] = [];
+  const fresh: BlockCache[] = [];
   for (let layer = 0; layer < headLayers(cola, head); layer++) {
     const step = block(graph, config, `${head}.blocks.${layer}`, x, context, caches?.[layer]);
     x = step.output;
-    if (step.cache !== undefined) updated.push(step.cache);
+    fresh.push(step.fresh);
   }
   const weight = graph.parameter(`${head}.norm.weight`, [config.hiddenSize]);
-  return { trunk: ops.rmsNorm(x, weight, config.rmsNormEps), caches: updated };
+  return { trunk: ops.rmsNorm(x, weight, config.rmsNormEps), fresh };
 }
 
 /** Logits over the codes: trunk `[..., d] -> [..., N]`. */

@@ -11,6 +11,7 @@ import { type Program, State } from '../device/program.ts';
 import * as ops from '../graph/ops.ts';
 import { Graph } from '../graph/tensor.ts';
 import { type AttentionContext, masked, rotaryTables } from '../model/block.ts';
+import { CacheStore, cacheName } from '../model/cache-store.ts';
 
 /** Tokens of one run: texts are read in pieces of these lengths. */
 const lengths = [1, 8, 32, 128] as const;
@@ -18,8 +19,6 @@ const lengths = [1, 8, 32, 128] as const;
 export const branchesAtOnce = 8;
 /** Tokens of a text between two turns of the scheduler. */
 export const chunk = lengths[lengths.length - 1];
-
-const cacheName = (kind: 'keys' | 'values', block: number) => `${kind}.${block}`;
 
 /** A token to read, and what it sees. */
 export interface BranchToken {
@@ -47,6 +46,7 @@ export class BranchReader {
   private size: number;
   private readonly frozen: ReadonlyMap<string, Float32Array>;
   private readonly blocks: number;
+  private readonly store: CacheStore;
 
   /**
    * @param slots tokens there is room for, of the text and all branches together
@@ -61,6 +61,7 @@ export class BranchReader {
     this.size = capacityFor(slots);
     this.frozen = new Map([...model.allWeights].filter(([name]) => !live.some((state) => state.has(name))));
     this.blocks = model.base.config.layers + model.config.policyLayers;
+    this.store = new CacheStore(model.base.config, this.blocks, device.onHost);
   }
 
   /** Slots that can hold tokens; one more takes the padding. */
@@ -95,7 +96,8 @@ export class BranchReader {
     const length = lengths.find((n) => n >= ids.length);
     if (length === undefined) throw new Error(`${ids.length} tokens are too many for one run`);
     const input = this.input(length);
-    for (const [t, id] of ids.entries()) input.put(t, id, from + t, from + t, from + t + 1, []);
+    for (const [t, id] of ids.entries())
+      input.put(t, { id, position: from + t, slot: from + t, past: from, slots: [], before: t });
     const last = ids.length - 1;
     const ahead = await this.run(input, length <= branchesAtOnce ? undefined : last);
     return ahead[length <= branchesAtOnce ? last : 0];
@@ -113,7 +115,8 @@ export class BranchReader {
     if (branches.length > wide) throw new Error(`${branches.length} branches are too many for one run`);
     const input = this.input(wide);
     for (const [t, { id, position, slots }] of branches.entries()) {
-      input.put(t, id, position, slots[slots.length - 1], length, slots);
+      const own = slots.slice(0, -1);
+      input.put(t, { id, position, slot: slots[slots.length - 1], past: length, slots: own, before: 0 });
     }
     return (await this.run(input, undefined, bias)).slice(0, branches.length);
   }
@@ -137,7 +140,7 @@ export class BranchReader {
 
   /** The inputs of a run of `length` tokens, all of them padding yet. */
   private input(length: number): RunInput {
-    return new RunInput(length, this.size, this.model.base.config.kvHeads);
+    return new RunInput(length, this.size);
   }
 
   private async run(input: RunInput, last: number | undefined, bias?: Float32Array): Promise<Ahead[]> {
@@ -152,14 +155,16 @@ export class BranchReader {
       {
         ids: input.ids,
         positions: input.positions,
-        slots: input.slots,
         mask: input.mask,
+        past_mask: input.pastMask,
+        ...this.store.feeds(input.slotOf, 1, input.length),
         last: last === undefined ? Int32Array.from({ length: rows }, (_, r) => r) : Int32Array.of(last),
         action_bias: biases,
         temperature: Float32Array.of(1),
       },
       { states: [this.cache, ...this.live] },
     );
+    this.store.keep(this.cache, out, input.slotOf);
     const action = await out.action.readInts();
     const token = await out.token.readInts();
     const logits = await out.policy_logits.readFloats();
@@ -200,28 +205,18 @@ export class BranchReader {
   private compile(length: number): Promise<Program> {
     const { config } = this.model.base;
     const graph = new Graph();
-    const caches = Array.from({ length: this.blocks }, (_, i) => ({
-      keys: graph.input(cacheName('keys', i), 'float32', this.cacheShape),
-      values: graph.input(cacheName('values', i), 'float32', this.cacheShape),
-    }));
+    const caches = this.store.inputs(graph, 1, this.size);
     const context: AttentionContext = {
       ...rotaryTables(graph, config, this.size),
       positions: graph.input('positions', 'int64', [1, length]),
-      mask: graph.input('mask', 'float32', [1, 1, length, this.size]),
-      slots: graph.input('slots', 'int64', [1, config.kvHeads, length, 3]),
+      mask: graph.input('mask', 'float32', [1, 1, length, length]),
+      pastMask: graph.input('past_mask', 'float32', [1, 1, length, this.size]),
     };
     const ids = graph.input('ids', 'int32', [1, length]);
     const last = graph.input('last', 'int32', [length <= branchesAtOnce ? length : 1]);
     const built = fusedStep(config, this.model.config, { state: true }).build(graph, { ids, context, caches, last });
-    const outputs = { ...built.outputs };
-    const carried: string[] = [];
-    for (const [i, cache] of built.caches.entries()) {
-      for (const kind of ['keys', 'values'] as const) {
-        outputs[cacheName(kind, i)] = cache[kind];
-        carried.push(cacheName(kind, i));
-      }
-    }
-    return this.device.compile(outputs, { carried, frozen: this.frozen });
+    const kept = this.store.outputs(graph, caches, built.fresh);
+    return this.device.compile({ ...built.outputs, ...kept.outputs }, { carried: kept.carried, frozen: this.frozen });
   }
 
   private preview(): Promise<Program> {
@@ -241,41 +236,46 @@ function capacityFor(slots: number): number {
   return Math.ceil((slots + 1) / 128) * 128;
 }
 
+/** A token of a run. */
+interface Placed {
+  readonly id: number;
+  readonly position: number;
+  /** Where its key and value go. */
+  readonly slot: number;
+  /** It sees the first so many slots, */
+  readonly past: number;
+  /** these, */
+  readonly slots: readonly number[];
+  /** and so many tokens of the run just before it, and itself. */
+  readonly before: number;
+}
+
 /** What a run is given: all tokens are padding until they are put. */
 class RunInput {
   readonly ids: Int32Array;
   readonly positions: BigInt64Array;
-  readonly slots: BigInt64Array;
+  readonly slotOf: Int32Array;
   readonly mask: Float32Array;
+  readonly pastMask: Float32Array;
 
   constructor(
     readonly length: number,
     private readonly capacity: number,
-    private readonly kvHeads: number,
   ) {
     this.ids = new Int32Array(length);
     this.positions = new BigInt64Array(length);
-    this.slots = new BigInt64Array(kvHeads * length * 3);
-    this.mask = new Float32Array(length * capacity).fill(masked);
-    for (let t = 0; t < length; t++) this.place(t, capacity - 1);
+    this.slotOf = new Int32Array(length).fill(capacity - 1);
+    this.mask = new Float32Array(length * length).fill(masked);
+    this.pastMask = new Float32Array(length * capacity).fill(masked);
   }
 
-  /** @param seen it sees the first so many slots, and `own` */
-  put(t: number, id: number, position: number, slot: number, seen: number, own: readonly number[]): void {
+  put(t: number, { id, position, slot, past, slots, before }: Placed): void {
     const line = t * this.capacity;
     this.ids[t] = id;
     this.positions[t] = BigInt(position);
-    this.place(t, slot);
-    this.mask.fill(0, line, line + seen);
-    for (const s of own) this.mask[line + s] = 0;
-  }
-
-  /** (row, head, slot) for every head. */
-  private place(t: number, slot: number): void {
-    for (let head = 0; head < this.kvHeads; head++) {
-      const at = (head * this.length + t) * 3;
-      this.slots[at + 1] = BigInt(head);
-      this.slots[at + 2] = BigInt(slot);
-    }
+    this.slotOf[t] = slot;
+    this.mask.fill(0, t * this.length + t - before, t * this.length + t + 1);
+    this.pastMask.fill(0, line, line + past);
+    for (const s of slots) this.pastMask[line + s] = 0;
   }
 }

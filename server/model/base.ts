@@ -27,10 +27,10 @@ export function languageHead(graph: Graph, config: ModelConfig, u: Tensor): Tens
 }
 
 /**
- * h: the output of the last block after the final RMSNorm, `[B,T,d]`.
+ * h: the output of the last block after the final RMSNorm, `[B,T,d]`, and the new keys and values of each layer.
  *
  * @param ids int32 `[B,T]`
- * @param caches one per layer, with a context that has slots
+ * @param caches one per layer, with a context for them
  */
 export function hiddenStates(
   graph: Graph,
@@ -38,15 +38,15 @@ export function hiddenStates(
   ids: Tensor,
   context: AttentionContext,
   caches?: readonly BlockCache[],
-): { h: Tensor; caches: BlockCache[] } {
+): { h: Tensor; fresh: BlockCache[] } {
   let x = embed(graph, config, ids);
-  const updated: BlockCache[] = [];
+  const fresh: BlockCache[] = [];
   for (let layer = 0; layer < config.layers; layer++) {
     const step = block(graph, config, `model.layers.${layer}`, x, context, caches?.[layer]);
     x = step.output;
-    if (step.cache !== undefined) updated.push(step.cache);
+    fresh.push(step.fresh);
   }
-  return { h: finalNorm(graph, config, x), caches: updated };
+  return { h: finalNorm(graph, config, x), fresh };
 }
 
 /**

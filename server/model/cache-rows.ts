@@ -6,6 +6,7 @@ import type { Device } from '../device/device.ts';
 import type { Program } from '../device/program.ts';
 import * as ops from '../graph/ops.ts';
 import { Graph, type Tensor } from '../graph/tensor.ts';
+import { floatsOf } from './cache-store.ts';
 import type { ModelConfig } from './config.ts';
 import type { KeyValueCache } from './step.ts';
 
@@ -69,8 +70,7 @@ export class CacheRows {
     const width = kvHeads * headDim;
     const perToken = this.floatsPerToken(cache);
     for (const [i, name] of [...cache.state.names].entries()) {
-      const { host } = cache.state.get(name);
-      if (!(host instanceof Float32Array)) throw new Error('a cache holds float32');
+      const host = floatsOf(cache.state.get(name));
       for (const { row, start, end, data } of spans) {
         for (let head = 0; head < kvHeads; head++) {
           let at = ((row * kvHeads + head) * cache.capacity + start) * headDim;

@@ -10,6 +10,7 @@ import { liveness } from '../graph/liveness.ts';
 import { Graph, size, type Tensor } from '../graph/tensor.ts';
 import { hiddenStates, languageHead, nextTokenLoss } from './base.ts';
 import { cachedContext, causalContext } from './block.ts';
+import { CacheStore } from './cache-store.ts';
 import type { ModelConfig } from './config.ts';
 import { baseStep } from './language-model.ts';
 import { capacityFor, type StepGraph } from './step.ts';
@@ -119,17 +120,14 @@ function stepActivations(
   const ids = graph.input('ids', 'int32', [batch, length]);
   const slotOf = graph.input('slot_of', 'int32', [batch, length]);
   const positions = graph.input('positions', 'int64', [batch, length]);
-  const slots = graph.input('slots', 'int64', [batch, config.kvHeads, length, 3]);
+  const past = graph.input('past', 'int32', [batch]);
   const last = graph.input('last', 'int32', [batch]);
-  const shape = [batch, config.kvHeads, capacity, config.headDim];
-  const caches = Array.from({ length: step.cachedBlocks }, (_, i) => ({
-    keys: graph.input(`keys.${i}`, 'float32', shape),
-    values: graph.input(`values.${i}`, 'float32', shape),
-  }));
-  const context = cachedContext(graph, config, capacity, positions, slotOf, slots);
+  const store = new CacheStore(config, step.cachedBlocks, true);
+  const caches = store.inputs(graph, batch, capacity);
+  const context = cachedContext(graph, config, capacity, positions, slotOf, past);
   const built = step.build(graph, { ids, context, caches, last });
-  const carried = built.caches.flatMap(({ keys, values }) => [keys, values]);
-  return liveness([...Object.values(built.outputs), ...carried], { outside: carried }).peak;
+  const kept = store.outputs(graph, caches, built.fresh);
+  return liveness(Object.values({ ...built.outputs, ...kept.outputs })).peak;
 }
 
 /**

@@ -10,6 +10,7 @@ import { type Feed, type Program, State } from '../device/program.ts';
 import * as ops from '../graph/ops.ts';
 import { Graph, size, type Tensor } from '../graph/tensor.ts';
 import { type AttentionContext, type BlockCache, cachedContext } from './block.ts';
+import { CacheStore, cacheName, floatsOf } from './cache-store.ts';
 import type { ModelConfig } from './config.ts';
 import { modelErrors } from './model-errors.ts';
 
@@ -29,10 +30,9 @@ export interface StepInputs {
 export interface StepGraph {
   /** Number of blocks that keep keys and values. */
   readonly cachedBlocks: number;
-  build(graph: Graph, inputs: StepInputs): { outputs: Record<string, Tensor>; caches: readonly BlockCache[] };
+  /** What is wanted, and keys and values of the new tokens, one for each cached block. */
+  build(graph: Graph, inputs: StepInputs): { outputs: Record<string, Tensor>; fresh: readonly BlockCache[] };
 }
-
-const cacheName = (kind: 'keys' | 'values', block: number) => `${kind}.${block}`;
 
 /** Keys and values of B sequences with room for `capacity` tokens each. */
 export class KeyValueCache {
@@ -62,6 +62,7 @@ export function capacityFor(tokens: number): number {
 /** Compiles and runs the steps of one model on one device. */
 export class Stepper {
   private readonly programs = new Map<string, Promise<Program>>();
+  private readonly store: CacheStore;
 
   constructor(
     private readonly device: Device,
@@ -71,7 +72,9 @@ export class Stepper {
     private readonly weights: readonly State[],
     /** Weights that are compiled into the programs, which lets the runtime lay them out once. */
     private readonly frozen: ReadonlyMap<string, Float32Array> = new Map(),
-  ) {}
+  ) {
+    this.store = new CacheStore(config, graph.cachedBlocks, device.onHost);
+  }
 
   private shapeOf(batch: number, capacity: number): [number, number, number, number] {
     return [batch, this.config.kvHeads, capacity, this.config.headDim];
@@ -93,14 +96,41 @@ export class Stepper {
   /** A new cache whose row i is row `rows[i]` of `from`, with room for `tokens` tokens. The old one stays. */
   async select(from: KeyValueCache, rows: readonly number[], tokens: number): Promise<KeyValueCache> {
     const capacity = Math.max(capacityFor(tokens), from.capacity);
+    const state = this.device.onHost
+      ? await this.selectOnHost(from, rows, capacity)
+      : await this.selectOnDevice(from, rows, capacity);
+    const cache = new KeyValueCache(rows.length, capacity, state);
+    for (const [i, row] of rows.entries()) cache.lengths[i] = from.lengths[row];
+    return cache;
+  }
+
+  /** Copies what is read and nothing more: the rest of the new memory is zeros that the system has not touched yet. */
+  private async selectOnHost(from: KeyValueCache, rows: readonly number[], capacity: number): Promise<State> {
+    const { kvHeads, headDim } = this.config;
+    const shape = this.shapeOf(rows.length, capacity);
+    const state = new State();
+    for (const name of from.state.names) {
+      const source = floatsOf(from.state.get(name));
+      const target = new Float32Array(size(shape));
+      for (const [i, row] of rows.entries()) {
+        for (let head = 0; head < kvHeads; head++) {
+          const at = (row * kvHeads + head) * from.capacity * headDim;
+          const kept = source.subarray(at, at + from.lengths[row] * headDim);
+          target.set(kept, (i * kvHeads + head) * capacity * headDim);
+        }
+      }
+      state.set(name, await this.device.upload(target, 'float32', shape));
+    }
+    return state;
+  }
+
+  private async selectOnDevice(from: KeyValueCache, rows: readonly number[], capacity: number): Promise<State> {
     const key = `select ${from.batch} ${from.capacity} ${rows.length} ${capacity}`;
     const program = await this.program(key, () => this.selectProgram(from.batch, from.capacity, rows.length, capacity));
     const results = await program.run({ rows: Int32Array.from(rows) }, { states: [from.state] });
     const state = new State();
     for (const [name, buffer] of Object.entries(results)) state.set(name.slice(4), buffer);
-    const cache = new KeyValueCache(rows.length, capacity, state);
-    for (const [i, row] of rows.entries()) cache.lengths[i] = from.lengths[row];
-    return cache;
+    return state;
   }
 
   private selectProgram(batch: number, capacity: number, rows: number, wider: number): Promise<Program> {
@@ -176,32 +206,24 @@ export class Stepper {
         slotOf[b * length + column - start] = cache.lengths[b] + column - before;
       }
     }
+    const past = cache.lengths.map((read, b) => read + Math.max(0, start - (longest - tokens[b].length)));
     const program = await this.program(`step ${batch} ${length} ${capacity}`, () =>
       this.stepProgram(batch, length, capacity),
     );
-    return program.run(
-      { ...feeds, ids, slot_of: slotOf, last, positions: widen(slotOf), slots: this.slots(slotOf, batch, length) },
+    const results = await program.run(
+      {
+        ...feeds,
+        ...this.store.feeds(slotOf, batch, length),
+        ids,
+        slot_of: slotOf,
+        last,
+        past,
+        positions: widen(slotOf),
+      },
       { states: [cache.state, ...this.weights] },
     );
-  }
-
-  /** (row, head, slot) of every new key, int64 `[B,KV,T,3]`. */
-  private slots(slotOf: Int32Array, batch: number, length: number): BigInt64Array {
-    const { kvHeads } = this.config;
-    const triples = new BigInt64Array(batch * kvHeads * length * 3);
-    // Little-endian halves: filling int32 is many times faster than making a BigInt for each entry.
-    const low = new Int32Array(triples.buffer);
-    let at = 0;
-    for (let b = 0; b < batch; b++) {
-      for (let head = 0; head < kvHeads; head++) {
-        for (let t = 0; t < length; t++, at += 6) {
-          low[at] = b;
-          low[at + 2] = head;
-          low[at + 4] = slotOf[b * length + t];
-        }
-      }
-    }
-    return triples;
+    this.store.keep(cache.state, results, slotOf);
+    return results;
   }
 
   private stepProgram(batch: number, length: number, capacity: number): Promise<Program> {
@@ -209,24 +231,13 @@ export class Stepper {
     const ids = graph.input('ids', 'int32', [batch, length]);
     const slotOf = graph.input('slot_of', 'int32', [batch, length]);
     const positions = graph.input('positions', 'int64', [batch, length]);
-    const slots = graph.input('slots', 'int64', [batch, this.config.kvHeads, length, 3]);
+    const past = graph.input('past', 'int32', [batch]);
     const last = graph.input('last', 'int32', [batch]);
-    const shape = this.shapeOf(batch, capacity);
-    const caches = Array.from({ length: this.graph.cachedBlocks }, (_, i) => ({
-      keys: graph.input(cacheName('keys', i), 'float32', shape),
-      values: graph.input(cacheName('values', i), 'float32', shape),
-    }));
-    const context = cachedContext(graph, this.config, capacity, positions, slotOf, slots);
+    const caches = this.store.inputs(graph, batch, capacity);
+    const context = cachedContext(graph, this.config, capacity, positions, slotOf, past);
     const built = this.graph.build(graph, { ids, context, caches, last });
-    const outputs = { ...built.outputs };
-    const carried: string[] = [];
-    for (const [i, cache] of built.caches.entries()) {
-      for (const kind of ['keys', 'values'] as const) {
-        outputs[cacheName(kind, i)] = cache[kind];
-        carried.push(cacheName(kind, i));
-      }
-    }
-    return this.device.compile(outputs, { carried, frozen: this.frozen });
+    const kept = this.store.outputs(graph, caches, built.fresh);
+    return this.device.compile({ ...built.outputs, ...kept.outputs }, { carried: kept.carried, frozen: this.frozen });
   }
 
   private program(key: string, compile: () => Promise<Program>): Promise<Program> {

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { Device } from '../../server/device/device.ts';
-import type { Feed } from '../../server/device/program.ts';
+import { type Feed, State } from '../../server/device/program.ts';
 import { gradient } from '../../server/graph/gradient.ts';
 import * as ops from '../../server/graph/ops.ts';
 import { Graph, size, type Tensor } from '../../server/graph/tensor.ts';
 import { hiddenStates, languageHead, nextTokenLoss } from '../../server/model/base.ts';
 import { type AttentionContext, cachedContext, causalContext, paddedContext } from '../../server/model/block.ts';
+import { CacheStore } from '../../server/model/cache-store.ts';
 import { type ModelConfig, parseModelConfig } from '../../server/model/config.ts';
 import { Random } from '../../server/random.ts';
 import { onEachDevice } from '../support/devices.ts';
@@ -128,38 +129,37 @@ describe('a training step of a transformer stays on the device', () => {
         capacity,
         graph.input('positions', 'int64', [1, 1]),
         graph.input('slot_of', 'int32', [1, 1]),
-        graph.input('slots', 'int64', [1, kvHeads, 1, 3]),
+        graph.input('past', 'int32', [1]),
       );
-      const shape = [1, kvHeads, capacity, headDim];
-      const caches = [0, 1].map((i) => ({
-        keys: graph.input(`keys${i}`, 'float32', shape),
-        values: graph.input(`values${i}`, 'float32', shape),
-      }));
+      const store = new CacheStore(config, 2, device().onHost);
+      const caches = store.inputs(graph, 1, capacity);
       const step = hiddenStates(graph, config, graph.input('ids', 'int32', [1, 1]), context, caches);
-      const outputs: Record<string, Tensor> = { h: step.h };
-      for (const [i, cache] of step.caches.entries()) {
-        outputs[`keys${i}`] = cache.keys;
-        outputs[`values${i}`] = cache.values;
+      const kept = store.outputs(graph, caches, step.fresh);
+      const program = await device().compile({ h: step.h, ...kept.outputs }, { carried: kept.carried, strict: true });
+      const state = new State();
+      const shape = [1, kvHeads, capacity, headDim];
+      for (const name of ['keys.0', 'values.0', 'keys.1', 'values.1']) {
+        state.set(name, await device().upload(new Float32Array(size(shape)), 'float32', shape));
       }
-      let state: Record<string, Float32Array> = Object.fromEntries(
-        Object.keys(outputs)
-          .filter((name) => name !== 'h')
-          .map((name) => [name, new Float32Array(size(shape))]),
-      );
       const h: number[] = [];
       for (const [t, token] of tokens.entries()) {
-        const feeds: Record<string, Feed> = {
+        const slotOf = Int32Array.of(t);
+        const feeds = {
           ids: Int32Array.of(token),
           positions: BigInt64Array.of(BigInt(t)),
-          slot_of: Int32Array.of(t),
-          slots: BigInt64Array.from(Array.from({ length: kvHeads }, (_, head) => [0, head, t]).flat(), BigInt),
-          ...state,
+          slot_of: slotOf,
+          past: slotOf,
+          ...store.feeds(slotOf, 1, 1),
           ...weights,
         };
-        const { h: row, ...next } = await evaluate(device(), outputs, feeds, { strict: true });
-        h.push(...row);
-        state = Object.fromEntries(Object.entries(next).map(([name, v]) => [name, Float32Array.from(v)]));
+        const results = await program.run(feeds, { states: [state] });
+        store.keep(state, results, slotOf);
+        assert.deepEqual(Object.keys(results), ['h']);
+        h.push(...(await results.h.readFloats()));
+        results.h.release();
       }
+      state.dispose();
+      await program.dispose();
       assertClose(h, expected, 1e-4);
     });
   });

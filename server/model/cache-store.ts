@@ -1,0 +1,127 @@
+/**
+ * Where the keys and values of new tokens go. On an accelerator the program puts them into the caches, which stay there.
+ * In host memory the program returns those of the new tokens only, and they are copied into their slots: a cache that were
+ * an output would be written in place, but the runtime's binding copies every output once more into new memory, whose
+ * pages cost more than all products of a step (12 times the step's own time with 256 rows).
+ */
+import type { DeviceBuffer } from '../device/buffer.ts';
+import type { State } from '../device/program.ts';
+import * as ops from '../graph/ops.ts';
+import type { Graph, Tensor } from '../graph/tensor.ts';
+import type { BlockCache } from './block.ts';
+import type { ModelConfig } from './config.ts';
+
+const kinds = ['keys', 'values'] as const;
+
+export const cacheName = (kind: 'keys' | 'values', block: number) => `${kind}.${block}`;
+const freshName = (name: string) => `fresh.${name}`;
+
+/** The live memory of a cache on the host. */
+export function floatsOf(buffer: DeviceBuffer): Float32Array {
+  const { host } = buffer;
+  if (!(host instanceof Float32Array)) throw new Error('a cache holds float32');
+  return host;
+}
+
+/** Builds and serves the caching part of a program. The last slot of a cache is scratch for padding. */
+export class CacheStore {
+  constructor(
+    private readonly config: ModelConfig,
+    private readonly blocks: number,
+    private readonly onHost: boolean,
+  ) {}
+
+  private names(): string[] {
+    return Array.from({ length: this.blocks }, (_, i) => kinds.map((kind) => cacheName(kind, i))).flat();
+  }
+
+  /** The caches as inputs of a graph, each `[B,KV,S,D]`. */
+  inputs(graph: Graph, batch: number, capacity: number): BlockCache[] {
+    const shape = [batch, this.config.kvHeads, capacity, this.config.headDim];
+    return Array.from({ length: this.blocks }, (_, i) => ({
+      keys: graph.input(cacheName('keys', i), 'float32', shape),
+      values: graph.input(cacheName('values', i), 'float32', shape),
+    }));
+  }
+
+  /** The outputs that keep the new keys and values, and those among them that are carried. */
+  outputs(
+    graph: Graph,
+    caches: readonly BlockCache[],
+    fresh: readonly BlockCache[],
+  ): { outputs: Record<string, Tensor>; carried: string[] } {
+    const outputs: Record<string, Tensor> = {};
+    const carried: string[] = [];
+    let slots: Tensor | undefined;
+    for (const [i, added] of fresh.entries()) {
+      for (const kind of kinds) {
+        const name = cacheName(kind, i);
+        if (this.onHost) {
+          outputs[freshName(name)] = added[kind];
+          continue;
+        }
+        const [batch, kvHeads, length] = added[kind].shape;
+        slots ??= graph.input('slots', 'int64', [batch, kvHeads, length, 3]);
+        outputs[name] = ops.scatter(caches[i][kind], slots, added[kind]);
+        carried.push(name);
+      }
+    }
+    return { outputs, carried };
+  }
+
+  /** What a run is fed beside the caches. @param slotOf slot of each new token `[B,T]` */
+  feeds(slotOf: Int32Array, batch: number, length: number): { slots?: BigInt64Array } {
+    if (this.onHost) return {};
+    const { kvHeads } = this.config;
+    const slots = new BigInt64Array(batch * kvHeads * length * 3);
+    // Little-endian halves: filling int32 is many times faster than making a BigInt for each entry.
+    const low = new Int32Array(slots.buffer);
+    let at = 0;
+    for (let b = 0; b < batch; b++) {
+      for (let head = 0; head < kvHeads; head++) {
+        for (let t = 0; t < length; t++, at += 6) {
+          low[at] = b;
+          low[at + 2] = head;
+          low[at + 4] = slotOf[b * length + t];
+        }
+      }
+    }
+    return { slots };
+  }
+
+  /** After a run: takes the new keys and values out of its results and puts them where they belong. */
+  keep(state: State, results: Record<string, DeviceBuffer>, slotOf: Int32Array): void {
+    if (!this.onHost) return;
+    for (const name of this.names()) {
+      const fresh = results[freshName(name)];
+      delete results[freshName(name)];
+      copyRuns(floatsOf(fresh), floatsOf(state.get(name)), fresh.shape, state.get(name).shape[2], slotOf);
+      fresh.release();
+    }
+  }
+}
+
+/** Copies `[B,KV,T,D]` into the slots of `[B,KV,S,D]`; what lies side by side in both goes at once. */
+function copyRuns(
+  from: Float32Array,
+  to: Float32Array,
+  [batch, kvHeads, length, headDim]: readonly number[],
+  capacity: number,
+  slotOf: Int32Array,
+): void {
+  for (let b = 0; b < batch; b++) {
+    const row = b * length;
+    for (let t = 0; t < length; ) {
+      const slot = slotOf[row + t];
+      let n = 1;
+      while (t + n < length && slotOf[row + t + n] === slot + n) n++;
+      if (slot < capacity - 1) {
+        for (let head = b * kvHeads; head < (b + 1) * kvHeads; head++) {
+          const at = (head * length + t) * headDim;
+          to.set(from.subarray(at, at + n * headDim), (head * capacity + slot) * headDim);
+        }
+      }
+      t += n;
+    }
+  }
+}

@@ -121,7 +121,10 @@ export class Studio implements Disposable {
     if (this.connection === 'down') throw studioErrors.down(this.why ?? 'it stopped');
     let answer: unknown;
     try {
-      answer = await this.client.sendRequest(type.method, params, token);
+      // A token that is undefined would be sent as a second parameter.
+      answer = await (token === undefined
+        ? this.client.sendRequest(type.method, params)
+        : this.client.sendRequest(type.method, params, token));
     } catch (error) {
       throw error instanceof ResponseError ? worded(error) : studioErrors.down(messageOf(error));
     }

@@ -83,7 +83,7 @@ describe('a training run in VS Code', () => {
 
   it('is listed in the side bar, and saved when it is stopped', async () => {
     await session.workbench.openSideBar();
-    await session.workbench.treeItem(/^short/).waitFor();
+    await session.workbench.treeItem(/^Run short/).waitFor();
     await session.workbench.command('CoLA: Stop Run');
     await session.workbench.notification(/short: saved at step \d+, resume any time/).waitFor();
     await status().filter({ hasNotText: 'step' }).waitFor();
@@ -98,7 +98,7 @@ describe('a training run in VS Code', () => {
     const before = last();
     await session.workbench.reload();
     await session.workbench.openSideBar();
-    await session.workbench.treeItem(/^short/).waitFor();
+    await session.workbench.treeItem(/^Run short/).waitFor();
     await eventually('the run can be resumed or goes on', async () => {
       if (last() > before) return;
       await session.workbench.command('CoLA: Resume Run…');

@@ -39,14 +39,16 @@ export class Workbench {
 
   /** Runs a command by its full title, such as `CoLA: Show Log`, through the palette. */
   async command(title: string): Promise<void> {
-    await eventually(`the palette offers "${title}"`, async () => {
-      await this.page.keyboard.press('F1');
-      await this.quickInput.waitFor({ timeout: wait(5) });
-      await this.quickInputBox.fill(`>${title}`);
-      const row = this.pick(title).first();
-      await row.waitFor({ timeout: wait(10) });
-      await row.click();
-    });
+    await eventually(`the palette offers "${title}"`, () => this.tryCommand(title));
+  }
+
+  private async tryCommand(title: string): Promise<void> {
+    await this.page.keyboard.press('F1');
+    await this.quickInput.waitFor({ timeout: wait(5) });
+    await this.quickInputBox.fill(`>${title}`);
+    const row = this.pick(title).first();
+    await row.waitFor({ timeout: wait(10) });
+    await row.click();
   }
 
   /** Opens a file of the folder by its path, as Ctrl+P does, and returns its editor. */
@@ -127,9 +129,15 @@ export class Workbench {
     return this.page.getByRole('treeitem', { name }).first();
   }
 
-  /** Opens the extension's side bar. */
+  /** Opens the extension's side bar. While it is open, the palette does not offer to. */
   async openSideBar(): Promise<void> {
-    await this.command('View: Show CoLA Studio');
+    const title = this.page.locator('.sidebar .composite.title').filter({ hasText: 'CoLA Studio' });
+    await eventually('the side bar is open', async () => {
+      if (await title.isVisible()) return;
+      await this.tryCommand('View: Show CoLA Studio');
+      await title.waitFor({ timeout: wait(5) });
+    });
+    await this.page.keyboard.press('Escape');
   }
 
   /** The content of the page of the extension that is in front. */

@@ -62,7 +62,7 @@ export class PageInChromium {
     // A busy machine may take its time.
     page.setDefaultTimeout(60_000);
     const opened = new PageInChromium(browser, page, options);
-    page.on('pageerror', (error) => opened.errors.push(String(error)));
+    page.on('pageerror', (error) => opened.errors.push(error.stack ?? String(error)));
     page.on('console', (message) => {
       if (message.type() === 'error') opened.errors.push(message.text());
     });

@@ -61,6 +61,8 @@ export class Explorer {
   private searches = 0;
   private fetching = false;
   private again = false;
+  /** Whether what was counted has changed, so that the tree is to be told from its beginning. */
+  private outdated = false;
   private inspectedAt = 0;
   private inspections = 0;
   private spokenAt = 0;
@@ -113,7 +115,8 @@ export class Explorer {
       this.live,
     );
     this.inspector.element.hidden = !view.inspector;
-    this.element.addEventListener('keydown', (event) => this.pressed(event));
+    // Of the document, not of the element: a button that is disabled while it has the focus leaves it to the body.
+    document.addEventListener('keydown', this.pressed);
     this.toolbar.show(event, false);
     this.fetch();
   }
@@ -135,6 +138,7 @@ export class Explorer {
 
   close(): void {
     this.closed = true;
+    document.removeEventListener('keydown', this.pressed);
     this.layouts.close();
   }
 
@@ -194,27 +198,34 @@ export class Explorer {
   }
 
   private async grow(): Promise<void> {
-    const { model } = this;
+    const renewed = this.outdated;
+    this.outdated = false;
+    const model = renewed ? new TreeModel(this.about.gamma) : this.model;
     for (;;) {
       const told = await ask(treeGrowth, { nodes: model.count, simulations: model.simulations });
-      if (this.model !== model || this.closed) {
+      if (this.outdated || this.closed) {
         this.again = true;
         return;
       }
       const latest = told.simulated.node.at(-1);
       model.append(told);
-      this.details.expire(told.simulated.node);
+      const complete = model.count >= told.count && model.simulations >= told.simulations;
+      // What is shown stays until all of the new is there: in between there would be nodes that are known no more.
+      if (renewed && !complete) continue;
+      if (renewed) {
+        this.model = model;
+        this.details.expireAll();
+      } else this.details.expire(told.simulated.node);
       this.refresh();
       if (latest !== undefined && this.event?.end === null) this.stage.pulse(latest);
-      if (model.count >= told.count && model.simulations >= told.simulations) break;
+      if (complete) break;
     }
     this.inspectNow(false);
   }
 
   /** Everything anew, after a person changed what was counted. */
   private reload(): void {
-    this.model = new TreeModel(this.about.gamma);
-    this.details.expireAll();
+    this.outdated = true;
     this.fetch();
   }
 
@@ -414,9 +425,9 @@ export class Explorer {
     this.live.textContent = `${simulations} simulations${reward}${end === null ? '' : ', the search stands still'}`;
   }
 
-  private pressed(event: KeyboardEvent): void {
+  private readonly pressed = (event: KeyboardEvent): void => {
     const target = event.target as HTMLElement;
-    if (event.ctrlKey || event.metaKey || event.isComposing) return;
+    if (this.model.count === 0 || event.ctrlKey || event.metaKey || event.isComposing) return;
     const typing = target.closest('vscode-text-field, vscode-text-area, input, textarea, vscode-dropdown') !== null;
     const inTree = target.closest('.stage') !== null;
     const direction = event.altKey || inTree ? directionOf(event.key, this.view.orientation) : undefined;
@@ -430,7 +441,7 @@ export class Explorer {
     if (act === undefined) return;
     event.preventDefault();
     act();
-  }
+  };
 
   private keys(inTree: boolean): Readonly<Record<string, (() => void) | undefined>> {
     const toggle = (bit: number, mark: 'force' | 'ban') =>

@@ -179,6 +179,9 @@ describe('the page of the tree explorer', function () {
   });
 
   it('shows the tree as it was, and as it is again', async () => {
+    // What is selected stays where it is on the screen; anything else may leave it.
+    await at.page.locator('.stage').focus();
+    await at.page.keyboard.press('Home');
     const track = at.page.locator('.timeline-track');
     await track.focus();
     await at.page.keyboard.press('Home');
@@ -190,6 +193,8 @@ describe('the page of the tree explorer', function () {
   });
 
   it('grows while it is watched', async () => {
+    await at.page.locator('.stage').focus();
+    await at.page.keyboard.press('Home');
     const before = (await nodes()).length;
     await at.page.getByRole('button', { name: '+64' }).click();
     await settled(async () => ((await label(0)) ?? '').includes('. 124 visits'));

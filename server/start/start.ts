@@ -55,7 +55,7 @@ export async function start(options: StartOptions): Promise<Started> {
     const steering = await steer(device, await ColaModel.load(modelFolder), steeringPrompt, 3, 20, signal);
     const report: Report = {
       title: 'A first tuned model',
-      summary: `The model ${settings.model} learned to solve countdown (reach a number with three others) for ${settings.steps} rounds of ${settings.batch} problems with ${settings.group} samples each: once by its policy over latent actions, once by all its weights over tokens.`,
+      summary: `The model ${settings.model} learned to solve countdown (reach a number with three others, of 1 to 25) for ${settings.steps} rounds of ${settings.batch} problems with ${settings.group} samples each: once by its policy over latent actions, once by all its weights over tokens.`,
       runs: records,
       extra: [quality],
       steering,

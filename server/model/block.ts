@@ -95,14 +95,13 @@ export function cachedContext(
     'int32',
     [capacity],
   );
-  const hidden = (condition: Tensor) => ops.where(condition, graph.scalar(masked), graph.scalar(0));
   const held = ops.greater(ops.reshape(past, [batch, 1, 1, 1]), slots);
   const later = ops.greater(ops.reshape(slotOf, [batch, 1, 1, length]), ops.reshape(slotOf, [batch, 1, length, 1]));
   return {
     // On the CPU a run longer than the table is refused, even where its padding alone makes it so.
     ...rotaryTables(graph, config, Math.max(capacity, length)),
     positions,
-    mask: hidden(later),
+    mask: ops.where(later, graph.scalar(masked), graph.scalar(0)),
     pastMask: ops.where(held, graph.scalar(0), graph.scalar(masked)),
   };
 }

@@ -117,7 +117,7 @@ export class Stepper {
     this.spared = Array.from(cache.state.names, (name) => floatsOf(cache.state.get(name)));
   }
 
-  /** Copies what is read and nothing more; what else the memory holds is not read. */
+  /** Copies what is seen and nothing more: the mask hides whatever else the memory holds. */
   private async selectOnHost(from: KeyValueCache, rows: readonly number[], capacity: number): Promise<State> {
     const { kvHeads, headDim } = this.config;
     const shape = this.shapeOf(rows.length, capacity);

@@ -28,7 +28,7 @@ export type Arm = (typeof arms)[number];
 /** What the arms are called where people read. */
 export const armNames: Readonly<Record<Arm, string>> = { actions: 'latent actions', tokens: 'tokens (baseline)' };
 
-/** Each at its own best rate of those that were tried: one copied to the other would decide the comparison. */
+/** Each at a rate of its own: one copied to the other would decide the comparison. */
 const learningRates: Readonly<Record<Arm, number>> = { actions: 4e-4, tokens: 3e-5 };
 
 /**

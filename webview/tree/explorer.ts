@@ -202,7 +202,11 @@ export class Explorer {
     this.outdated = false;
     const model = renewed ? new TreeModel(this.about.gamma) : this.model;
     for (;;) {
-      const told = await ask(treeGrowth, { nodes: model.count, simulations: model.simulations });
+      const told = await ask(treeGrowth, { nodes: model.count, simulations: model.simulations }).catch((error) => {
+        // What was to be told anew is still to be told.
+        this.outdated ||= renewed;
+        throw error;
+      });
       if (this.outdated || this.closed) {
         this.again = true;
         return;

@@ -43,7 +43,7 @@ export function fusedStep(config: ModelConfig, cola: ColaConfig, parts: StepPart
   return {
     cachedBlocks: config.layers + heads * cola.policyLayers,
     build(graph, inputs) {
-      const { h, fresh } = hiddenStates(
+      const { h, caches } = hiddenStates(
         graph,
         config,
         inputs.ids,
@@ -54,7 +54,7 @@ export function fusedStep(config: ModelConfig, cola: ColaConfig, parts: StepPart
       const state = rowsOf(h, inputs.last);
       const trunk = rowsOf(policy.trunk, inputs.last);
       const logits = headLogits(graph, config, cola, 'policy', trunk);
-      const added = [...fresh, ...policy.fresh];
+      const updated = [...caches, ...policy.caches];
       const outputs: Record<string, Tensor> = {
         ...choice(graph, config, cola, state, topOf(logits, parts.topK)),
         policy_logits: logits,
@@ -74,9 +74,9 @@ export function fusedStep(config: ModelConfig, cola: ColaConfig, parts: StepPart
           inputs.caches.slice(config.layers + cola.policyLayers),
         );
         outputs.q = headLogits(graph, config, cola, 'q', rowsOf(q.trunk, inputs.last));
-        added.push(...q.fresh);
+        updated.push(...q.caches);
       }
-      return { outputs, fresh: added };
+      return { outputs, caches: updated };
     },
   };
 }

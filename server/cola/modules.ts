@@ -6,7 +6,7 @@ import { linear, logSumExp, swiglu } from '../graph/functions.ts';
 import * as ops from '../graph/ops.ts';
 import type { Graph, Tensor } from '../graph/tensor.ts';
 import { finalNorm, languageHead } from '../model/base.ts';
-import { type AttentionContext, type BlockCache, block } from '../model/block.ts';
+import { type AttentionContext, type BlockCache, block, type UpdatedCache } from '../model/block.ts';
 import type { ModelConfig } from '../model/config.ts';
 import type { ColaConfig } from './config.ts';
 
@@ -21,7 +21,7 @@ export function headLayers(cola: ColaConfig, head: HeadName): number {
 /**
  * The trunk of a head: blocks on h, then RMSNorm, `[B,T,d] -> [B,T,d]`.
  *
- * @param caches one per block, with a context for them
+ * @param caches one per block, with a context that has slots
  */
 export function headTrunk(
   graph: Graph,
@@ -31,16 +31,16 @@ export function headTrunk(
   h: Tensor,
   context: AttentionContext,
   caches?: readonly BlockCache[],
-): { trunk: Tensor; fresh: BlockCache[] } {
+): { trunk: Tensor; caches: UpdatedCache[] } {
   let x = h;
-  const fresh: BlockCache[] = [];
+  const updated: UpdatedCache[] = [];
   for (let layer = 0; layer < headLayers(cola, head); layer++) {
     const step = block(graph, config, `${head}.blocks.${layer}`, x, context, caches?.[layer]);
     x = step.output;
-    fresh.push(step.fresh);
+    if (step.cache !== undefined) updated.push(step.cache);
   }
   const weight = graph.parameter(`${head}.norm.weight`, [config.hiddenSize]);
-  return { trunk: ops.rmsNorm(x, weight, config.rmsNormEps), fresh };
+  return { trunk: ops.rmsNorm(x, weight, config.rmsNormEps), caches: updated };
 }
 
 /** Logits over the codes: trunk `[..., d] -> [..., N]`. */

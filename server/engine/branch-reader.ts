@@ -96,8 +96,7 @@ export class BranchReader {
     const length = lengths.find((n) => n >= ids.length);
     if (length === undefined) throw new Error(`${ids.length} tokens are too many for one run`);
     const input = this.input(length);
-    for (const [t, id] of ids.entries())
-      input.put(t, { id, position: from + t, slot: from + t, past: from, slots: [], before: t });
+    for (const [t, id] of ids.entries()) input.put(t, id, from + t, from + t, from + t + 1, []);
     const last = ids.length - 1;
     const ahead = await this.run(input, length <= branchesAtOnce ? undefined : last);
     return ahead[length <= branchesAtOnce ? last : 0];
@@ -115,8 +114,7 @@ export class BranchReader {
     if (branches.length > wide) throw new Error(`${branches.length} branches are too many for one run`);
     const input = this.input(wide);
     for (const [t, { id, position, slots }] of branches.entries()) {
-      const own = slots.slice(0, -1);
-      input.put(t, { id, position, slot: slots[slots.length - 1], past: length, slots: own, before: 0 });
+      input.put(t, id, position, slots[slots.length - 1], length, slots);
     }
     return (await this.run(input, undefined, bias)).slice(0, branches.length);
   }
@@ -155,9 +153,8 @@ export class BranchReader {
       {
         ids: input.ids,
         positions: input.positions,
+        slots: this.store.slots(input.slotOf, 1, input.length),
         mask: input.mask,
-        past_mask: input.pastMask,
-        ...this.store.feeds(input.slotOf, 1, input.length),
         last: last === undefined ? Int32Array.from({ length: rows }, (_, r) => r) : Int32Array.of(last),
         action_bias: biases,
         temperature: Float32Array.of(1),
@@ -209,13 +206,13 @@ export class BranchReader {
     const context: AttentionContext = {
       ...rotaryTables(graph, config, this.size),
       positions: graph.input('positions', 'int64', [1, length]),
-      mask: graph.input('mask', 'float32', [1, 1, length, length]),
-      pastMask: graph.input('past_mask', 'float32', [1, 1, length, this.size]),
+      mask: graph.input('mask', 'float32', [1, 1, length, this.size]),
+      slots: graph.input('slots', 'int64', [1, config.kvHeads, length, 3]),
     };
     const ids = graph.input('ids', 'int32', [1, length]);
     const last = graph.input('last', 'int32', [length <= branchesAtOnce ? length : 1]);
     const built = fusedStep(config, this.model.config, { state: true }).build(graph, { ids, context, caches, last });
-    const kept = this.store.outputs(graph, caches, built.fresh);
+    const kept = this.store.outputs(built.caches);
     return this.device.compile({ ...built.outputs, ...kept.outputs }, { carried: kept.carried, frozen: this.frozen });
   }
 
@@ -236,27 +233,12 @@ function capacityFor(slots: number): number {
   return Math.ceil((slots + 1) / 128) * 128;
 }
 
-/** A token of a run. */
-interface Placed {
-  readonly id: number;
-  readonly position: number;
-  /** Where its key and value go. */
-  readonly slot: number;
-  /** It sees the first so many slots, */
-  readonly past: number;
-  /** these, */
-  readonly slots: readonly number[];
-  /** and so many tokens of the run just before it, and itself. */
-  readonly before: number;
-}
-
 /** What a run is given: all tokens are padding until they are put. */
 class RunInput {
   readonly ids: Int32Array;
   readonly positions: BigInt64Array;
   readonly slotOf: Int32Array;
   readonly mask: Float32Array;
-  readonly pastMask: Float32Array;
 
   constructor(
     readonly length: number,
@@ -265,17 +247,16 @@ class RunInput {
     this.ids = new Int32Array(length);
     this.positions = new BigInt64Array(length);
     this.slotOf = new Int32Array(length).fill(capacity - 1);
-    this.mask = new Float32Array(length * length).fill(masked);
-    this.pastMask = new Float32Array(length * capacity).fill(masked);
+    this.mask = new Float32Array(length * capacity).fill(masked);
   }
 
-  put(t: number, { id, position, slot, past, slots, before }: Placed): void {
+  /** @param seen it sees the first so many slots, and `own` */
+  put(t: number, id: number, position: number, slot: number, seen: number, own: readonly number[]): void {
     const line = t * this.capacity;
     this.ids[t] = id;
     this.positions[t] = BigInt(position);
     this.slotOf[t] = slot;
-    this.mask.fill(0, t * this.length + t - before, t * this.length + t + 1);
-    this.pastMask.fill(0, line, line + past);
-    for (const s of slots) this.pastMask[line + s] = 0;
+    this.mask.fill(0, line, line + seen);
+    for (const s of own) this.mask[line + s] = 0;
   }
 }

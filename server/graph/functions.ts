@@ -51,31 +51,6 @@ export function attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor, scoresS
   });
 }
 
-/** Keys and values `[B,KV,S,D]`, and a mask that is added to their scores in the shape `scoresShape`. */
-export interface AttentionPart {
-  readonly keys: Tensor;
-  readonly values: Tensor;
-  readonly mask: Tensor;
-  readonly scoresShape: readonly number[];
-}
-
-/**
- * {@link attention} over several sets of keys and values as over one, without copying them together.
- *
- * @param q `[B,KV,n,D]`
- */
-export function attentionOver(q: Tensor, parts: readonly AttentionPart[]): Tensor {
-  const scores = parts.map(({ keys, mask, scoresShape }) => {
-    const products = ops.matmul(q, ops.transposeLast(keys));
-    return ops.reshape(ops.add(ops.reshape(products, scoresShape), mask), products.shape);
-  });
-  const top = scores.map((s) => ops.max(s, [-1], true)).reduce((a, b) => ops.maximum(a, b));
-  const powers = scores.map((s) => ops.exp(ops.maximum(ops.sub(s, top), faintest)));
-  const mixed = powers.map((p, i) => ops.matmul(p, parts[i].values)).reduce((a, b) => ops.add(a, b));
-  const sums = powers.map((p) => ops.sum(p, [-1], true)).reduce((a, b) => ops.add(a, b));
-  return ops.div(mixed, sums);
-}
-
 /**
  * log softmax along the last axis, written as x - max - log sum exp: the LogSoftmax op has no WebGPU kernel.
  * Gradient: dy - softmax(x) * sum(dy).

@@ -2,7 +2,7 @@
 import { crossEntropy, linear, maskedMean } from '../graph/functions.ts';
 import * as ops from '../graph/ops.ts';
 import type { Graph, Tensor } from '../graph/tensor.ts';
-import { type AttentionContext, type BlockCache, block } from './block.ts';
+import { type AttentionContext, type BlockCache, block, type UpdatedCache } from './block.ts';
 import type { ModelConfig } from './config.ts';
 
 /** Names of the base's tensors that are no blocks. */
@@ -27,10 +27,10 @@ export function languageHead(graph: Graph, config: ModelConfig, u: Tensor): Tens
 }
 
 /**
- * h: the output of the last block after the final RMSNorm, `[B,T,d]`, and the new keys and values of each layer.
+ * h: the output of the last block after the final RMSNorm, `[B,T,d]`.
  *
  * @param ids int32 `[B,T]`
- * @param caches one per layer, with a context for them
+ * @param caches one per layer, with a context that has slots
  */
 export function hiddenStates(
   graph: Graph,
@@ -38,15 +38,15 @@ export function hiddenStates(
   ids: Tensor,
   context: AttentionContext,
   caches?: readonly BlockCache[],
-): { h: Tensor; fresh: BlockCache[] } {
+): { h: Tensor; caches: UpdatedCache[] } {
   let x = embed(graph, config, ids);
-  const fresh: BlockCache[] = [];
+  const updated: UpdatedCache[] = [];
   for (let layer = 0; layer < config.layers; layer++) {
     const step = block(graph, config, `model.layers.${layer}`, x, context, caches?.[layer]);
     x = step.output;
-    fresh.push(step.fresh);
+    if (step.cache !== undefined) updated.push(step.cache);
   }
-  return { h: finalNorm(graph, config, x), fresh };
+  return { h: finalNorm(graph, config, x), caches: updated };
 }
 
 /**

@@ -1,5 +1,5 @@
 /** The transformer block of the Llama family as a graph. Base, inverse dynamics, policy and Q are all built from it. */
-import { type AttentionPart, attention, attentionOver, linear, swiglu } from '../graph/functions.ts';
+import { attention, linear, swiglu } from '../graph/functions.ts';
 import * as ops from '../graph/ops.ts';
 import { type Graph, size, type Tensor } from '../graph/tensor.ts';
 import type { ModelConfig } from './config.ts';
@@ -8,10 +8,15 @@ import { ropeInverseFrequencies } from './rope.ts';
 /** Added to a score that must not be attended to: large, and finite, so that a row of only such scores is no NaN. */
 export const masked = -1e9;
 
-/** Keys and values of one block: of a cache `[B,KV,S,D]`, or of new tokens `[B,KV,T,D]`. */
+/** The keys and values of one block, kept between steps: each `[B,KV,S,D]`. */
 export interface BlockCache {
   readonly keys: Tensor;
   readonly values: Tensor;
+}
+
+/** A cache with the new keys and values in their slots, and these by themselves: each `[B,KV,T,D]`. */
+export interface UpdatedCache extends BlockCache {
+  readonly fresh: BlockCache;
 }
 
 /** What all blocks of one stack share. */
@@ -21,10 +26,10 @@ export interface AttentionContext {
   /** Tables of the rotary embedding `[P,D/2]`. */
   readonly cos: Tensor;
   readonly sin: Tensor;
-  /** Added to the scores of the T tokens among each other; broadcasts to `[B,1,T,T]`. */
+  /** Added to the scores; broadcasts to `[B,1,T,S]`. */
   readonly mask: Tensor;
-  /** With a cache: added to the scores of its S slots; broadcasts to `[B,1,T,S]`. */
-  readonly pastMask?: Tensor;
+  /** With a cache: where the new keys and values go, int64 `[B,KV,T,3]`. */
+  readonly slots?: Tensor;
 }
 
 /** Cosine and sine tables for positions 0..count-1, as constants `[count, D/2]` (float32 angles, as transformers computes them). */
@@ -74,12 +79,11 @@ export function paddedContext(
 }
 
 /**
- * Context for T new tokens behind a cache of S slots. The slot of a token is its position. A token sees what the cache held
- * before and the new tokens up to itself.
+ * Context for T new tokens behind a cache of S slots. The slot of a token is its position, and a token sees the slots up to its own.
  *
  * @param positions int64 `[B,T]`, for the rotary embedding
- * @param slotOf int32 `[B,T]`: the same numbers, for the mask; padding has the last slot
- * @param past int32 `[B]`: tokens of each row that the cache holds
+ * @param slotOf int32 `[B,T]`: the same numbers, for the mask
+ * @param slots int64 `[B,KV,T,3]`: (row, head, slot) of each new key
  */
 export function cachedContext(
   graph: Graph,
@@ -87,23 +91,18 @@ export function cachedContext(
   capacity: number,
   positions: Tensor,
   slotOf: Tensor,
-  past: Tensor,
+  slots: Tensor,
 ): AttentionContext {
   const [batch, length] = slotOf.shape;
-  const slots = graph.constant(
+  const iota = graph.constant(
     Int32Array.from({ length: capacity }, (_, i) => i),
     'int32',
     [capacity],
   );
-  const held = ops.greater(ops.reshape(past, [batch, 1, 1, 1]), slots);
-  const later = ops.greater(ops.reshape(slotOf, [batch, 1, 1, length]), ops.reshape(slotOf, [batch, 1, length, 1]));
-  return {
-    // On the CPU a run longer than the table is refused, even where its padding alone makes it so.
-    ...rotaryTables(graph, config, Math.max(capacity, length)),
-    positions,
-    mask: ops.where(later, graph.scalar(masked), graph.scalar(0)),
-    pastMask: ops.where(held, graph.scalar(0), graph.scalar(masked)),
-  };
+  const later = ops.greater(iota, ops.reshape(slotOf, [batch, 1, length, 1]));
+  const mask = ops.where(later, graph.scalar(masked), graph.scalar(0));
+  // On the CPU a run longer than the table is refused, even where its padding alone makes it so.
+  return { ...rotaryTables(graph, config, Math.max(capacity, length)), positions, mask, slots };
 }
 
 /** Names and shapes of the weights of one block. */
@@ -166,36 +165,18 @@ function splitHeads(config: ModelConfig, x: Tensor, heads: number, norm: Tensor 
  * Softmax attention with shared key/value heads: query head q reads key/value head floor(q / (H / KV)).
  *
  * @param q `[B,H,T,D]`, already scaled
- * @param fresh of the T tokens themselves
- * @param cache of the tokens before them
+ * @param k, v `[B,KV,S,D]`
+ * @param mask broadcasts to `[B,1,T,S]`
  * @returns `[B,T,H*D]`
  */
-function attend(
-  config: ModelConfig,
-  q: Tensor,
-  fresh: BlockCache,
-  context: AttentionContext,
-  cache: BlockCache | undefined,
-): Tensor {
+function attend(config: ModelConfig, q: Tensor, k: Tensor, v: Tensor, mask: Tensor): Tensor {
   const { heads, kvHeads, headDim } = config;
   const [batch, , length] = q.shape;
+  const slots = k.shape[2];
   const group = heads / kvHeads;
   // The query heads of a group stand under each other, so that their key/value head is read once and never repeated.
   const grouped = ops.reshape(q, [batch, kvHeads, group * length, headDim]);
-  const part = ({ keys, values }: BlockCache, mask: Tensor): AttentionPart => ({
-    keys,
-    values,
-    mask,
-    scoresShape: [batch, heads, length, keys.shape[2]],
-  });
-  const own = part(fresh, context.mask);
-  let mixed: Tensor;
-  if (cache === undefined) {
-    mixed = attention(grouped, own.keys, own.values, own.mask, own.scoresShape);
-  } else {
-    if (context.pastMask === undefined) throw new Error('a cache needs a mask of what it holds');
-    mixed = attentionOver(grouped, [part(cache, context.pastMask), own]);
-  }
+  const mixed = attention(grouped, k, v, mask, [batch, heads, length, slots]);
   const merged = ops.transpose(ops.reshape(mixed, [batch, heads, length, headDim]), [0, 2, 1, 3]);
   return ops.reshape(merged, [batch, length, heads * headDim]);
 }
@@ -205,7 +186,7 @@ function attend(
  *
  * @param prefix of the weights' names, such as `model.layers.0`
  * @param x `[B,T,d]`
- * @param cache keys and values so far; the result has those of the new tokens, for the caller to put into their slots
+ * @param cache keys and values so far; the result holds those with the new ones in their slots
  */
 export function block(
   graph: Graph,
@@ -214,7 +195,7 @@ export function block(
   x: Tensor,
   context: AttentionContext,
   cache?: BlockCache,
-): { output: Tensor; fresh: BlockCache } {
+): { output: Tensor; cache?: UpdatedCache } {
   const weights = lookup(graph, config, prefix);
   const { heads, kvHeads, headDim, rmsNormEps, qkNorm } = config;
   const normed = ops.rmsNorm(x, weights('input_layernorm.weight'), rmsNormEps);
@@ -224,16 +205,23 @@ export function block(
   };
   const rotate = (y: Tensor) => ops.rotary(y, context.positions, context.cos, context.sin);
   const q = ops.mul(rotate(projected('q_proj', heads, qkNorm ? 'q_norm' : undefined)), headDim ** -0.5);
-  const keys = rotate(projected('k_proj', kvHeads, qkNorm ? 'k_norm' : undefined));
-  const values = projected('v_proj', kvHeads);
-  const fresh = { keys, values };
-  const mixed = attend(config, q, fresh, context, cache);
+  const fresh = {
+    keys: rotate(projected('k_proj', kvHeads, qkNorm ? 'k_norm' : undefined)),
+    values: projected('v_proj', kvHeads),
+  };
+  let { keys, values } = fresh;
+  if (cache !== undefined) {
+    if (context.slots === undefined) throw new Error('a cache needs slots');
+    keys = ops.scatter(cache.keys, context.slots, keys);
+    values = ops.scatter(cache.values, context.slots, values);
+  }
+  const mixed = attend(config, q, keys, values, context.mask);
   const middle = ops.add(x, project(weights, 'self_attn.o_proj', mixed, config.attentionOutputBias));
   const inner = ops.rmsNorm(middle, weights('post_attention_layernorm.weight'), rmsNormEps);
   const gate = project(weights, 'mlp.gate_proj', inner, config.mlpBias);
   const up = project(weights, 'mlp.up_proj', inner, config.mlpBias);
   const output = ops.add(middle, project(weights, 'mlp.down_proj', swiglu(gate, up), config.mlpBias));
-  return { output, fresh };
+  return cache === undefined ? { output } : { output, cache: { keys, values, fresh } };
 }
 
 /** Rows of a batch of sequences by flat index: x `[B,T,d]`, rows int32 `[n]` -> `[n,d]`. */

@@ -1,14 +1,13 @@
 /**
  * Where the keys and values of new tokens go. On an accelerator the program puts them into the caches, which stay there.
- * In host memory the program returns those of the new tokens only, and they are copied into their slots: a cache that were
- * an output would be written in place, but the runtime's binding copies every output once more into new memory, whose
- * pages cost more than all products of a step (12 times the step's own time with 256 rows).
+ * In host memory it does so for itself alone and returns those of the new tokens, which are copied into their slots: a cache
+ * that were an output would be written in place, but the runtime's binding copies every output once more into new memory,
+ * whose pages cost several times all else that a step does.
  */
 import type { DeviceBuffer } from '../device/buffer.ts';
 import type { State } from '../device/program.ts';
-import * as ops from '../graph/ops.ts';
 import type { Graph, Tensor } from '../graph/tensor.ts';
-import type { BlockCache } from './block.ts';
+import type { BlockCache, UpdatedCache } from './block.ts';
 import type { ModelConfig } from './config.ts';
 
 const kinds = ['keys', 'values'] as const;
@@ -45,33 +44,20 @@ export class CacheStore {
   }
 
   /** The outputs that keep the new keys and values, and those among them that are carried. */
-  outputs(
-    graph: Graph,
-    caches: readonly BlockCache[],
-    fresh: readonly BlockCache[],
-  ): { outputs: Record<string, Tensor>; carried: string[] } {
+  outputs(caches: readonly UpdatedCache[]): { outputs: Record<string, Tensor>; carried: string[] } {
     const outputs: Record<string, Tensor> = {};
-    const carried: string[] = [];
-    let slots: Tensor | undefined;
-    for (const [i, added] of fresh.entries()) {
+    for (const [i, cache] of caches.entries()) {
       for (const kind of kinds) {
         const name = cacheName(kind, i);
-        if (this.onHost) {
-          outputs[freshName(name)] = added[kind];
-          continue;
-        }
-        const [batch, kvHeads, length] = added[kind].shape;
-        slots ??= graph.input('slots', 'int64', [batch, kvHeads, length, 3]);
-        outputs[name] = ops.scatter(caches[i][kind], slots, added[kind]);
-        carried.push(name);
+        if (this.onHost) outputs[freshName(name)] = cache.fresh[kind];
+        else outputs[name] = cache[kind];
       }
     }
-    return { outputs, carried };
+    return { outputs, carried: this.onHost ? [] : this.names() };
   }
 
-  /** What a run is fed beside the caches. @param slotOf slot of each new token `[B,T]` */
-  feeds(slotOf: Int32Array, batch: number, length: number): { slots?: BigInt64Array } {
-    if (this.onHost) return {};
+  /** (row, head, slot) of every new key, int64 `[B,KV,T,3]`. @param slotOf slot of each new token `[B,T]` */
+  slots(slotOf: Int32Array, batch: number, length: number): BigInt64Array {
     const { kvHeads } = this.config;
     const slots = new BigInt64Array(batch * kvHeads * length * 3);
     // Little-endian halves: filling int32 is many times faster than making a BigInt for each entry.
@@ -86,7 +72,7 @@ export class CacheStore {
         }
       }
     }
-    return { slots };
+    return slots;
   }
 
   /** After a run: takes the new keys and values out of its results and puts them where they belong. */

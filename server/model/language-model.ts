@@ -100,8 +100,8 @@ export function baseStep(config: ModelConfig): StepGraph {
   return {
     cachedBlocks: config.layers,
     build(graph, { ids, context, caches, last }) {
-      const { h, fresh } = hiddenStates(graph, config, ids, context, caches);
-      return { outputs: { logits: languageHead(graph, config, rowsOf(h, last)) }, fresh };
+      const { h, caches: updated } = hiddenStates(graph, config, ids, context, caches);
+      return { outputs: { logits: languageHead(graph, config, rowsOf(h, last)) }, caches: updated };
     },
   };
 }

@@ -120,13 +120,13 @@ function stepActivations(
   const ids = graph.input('ids', 'int32', [batch, length]);
   const slotOf = graph.input('slot_of', 'int32', [batch, length]);
   const positions = graph.input('positions', 'int64', [batch, length]);
-  const past = graph.input('past', 'int32', [batch]);
+  const slots = graph.input('slots', 'int64', [batch, config.kvHeads, length, 3]);
   const last = graph.input('last', 'int32', [batch]);
   const store = new CacheStore(config, step.cachedBlocks, true);
   const caches = store.inputs(graph, batch, capacity);
-  const context = cachedContext(graph, config, capacity, positions, slotOf, past);
+  const context = cachedContext(graph, config, capacity, positions, slotOf, slots);
   const built = step.build(graph, { ids, context, caches, last });
-  const kept = store.outputs(graph, caches, built.fresh);
+  const kept = store.outputs(built.caches);
   return liveness(Object.values({ ...built.outputs, ...kept.outputs })).peak;
 }
 

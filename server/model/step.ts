@@ -9,7 +9,7 @@ import type { Device } from '../device/device.ts';
 import { type Feed, type Program, State } from '../device/program.ts';
 import * as ops from '../graph/ops.ts';
 import { Graph, size, type Tensor } from '../graph/tensor.ts';
-import { type AttentionContext, type BlockCache, cachedContext } from './block.ts';
+import { type AttentionContext, type BlockCache, cachedContext, type UpdatedCache } from './block.ts';
 import { CacheStore, cacheName, floatsOf } from './cache-store.ts';
 import type { ModelConfig } from './config.ts';
 import { modelErrors } from './model-errors.ts';
@@ -30,8 +30,8 @@ export interface StepInputs {
 export interface StepGraph {
   /** Number of blocks that keep keys and values. */
   readonly cachedBlocks: number;
-  /** What is wanted, and keys and values of the new tokens, one for each cached block. */
-  build(graph: Graph, inputs: StepInputs): { outputs: Record<string, Tensor>; fresh: readonly BlockCache[] };
+  /** What is wanted, and the cache of each cached block with the new tokens. */
+  build(graph: Graph, inputs: StepInputs): { outputs: Record<string, Tensor>; caches: readonly UpdatedCache[] };
 }
 
 /** Keys and values of B sequences with room for `capacity` tokens each. */
@@ -221,19 +221,17 @@ export class Stepper {
         slotOf[b * length + column - start] = cache.lengths[b] + column - before;
       }
     }
-    const past = cache.lengths.map((read, b) => read + Math.max(0, start - (longest - tokens[b].length)));
     const program = await this.program(`step ${batch} ${length} ${capacity}`, () =>
       this.stepProgram(batch, length, capacity),
     );
     const results = await program.run(
       {
         ...feeds,
-        ...this.store.feeds(slotOf, batch, length),
         ids,
         slot_of: slotOf,
         last,
-        past,
         positions: widen(slotOf),
+        slots: this.store.slots(slotOf, batch, length),
       },
       { states: [cache.state, ...this.weights] },
     );
@@ -246,12 +244,12 @@ export class Stepper {
     const ids = graph.input('ids', 'int32', [batch, length]);
     const slotOf = graph.input('slot_of', 'int32', [batch, length]);
     const positions = graph.input('positions', 'int64', [batch, length]);
-    const past = graph.input('past', 'int32', [batch]);
+    const slots = graph.input('slots', 'int64', [batch, this.config.kvHeads, length, 3]);
     const last = graph.input('last', 'int32', [batch]);
     const caches = this.store.inputs(graph, batch, capacity);
-    const context = cachedContext(graph, this.config, capacity, positions, slotOf, past);
+    const context = cachedContext(graph, this.config, capacity, positions, slotOf, slots);
     const built = this.graph.build(graph, { ids, context, caches, last });
-    const kept = this.store.outputs(graph, caches, built.fresh);
+    const kept = this.store.outputs(built.caches);
     return this.device.compile({ ...built.outputs, ...kept.outputs }, { carried: kept.carried, frozen: this.frozen });
   }
 

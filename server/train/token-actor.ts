@@ -45,11 +45,11 @@ function valuedStep(config: ModelConfig): StepGraph {
   return {
     cachedBlocks: config.layers,
     build(graph, { ids, context, caches, last }) {
-      const { h, fresh } = hiddenStates(graph, config, ids, context, caches);
+      const { h, caches: updated } = hiddenStates(graph, config, ids, context, caches);
       const state = rowsOf(h, last);
       return {
         outputs: { logits: languageHead(graph, config, state), value: baselineValues(graph, state) },
-        fresh,
+        caches: updated,
       };
     },
   };

@@ -65,32 +65,6 @@ export const functionCases: readonly OpCase[] = [
     },
     [3],
   ),
-  // The second set has one key more than there are queries, and its own mask.
-  smooth(
-    'attentionOver',
-    [
-      real(2, 1, 3, 4),
-      real(2, 1, 2, 4),
-      real(2, 1, 2, 4),
-      values(real(1, 1, 1, 2), 0, -9),
-      real(2, 1, 4, 4),
-      real(2, 1, 4, 4),
-      values(real(1, 1, 3, 4), 0, -9, -9, 0, 0, 0, -9, 0, 0, 1, 0, 0),
-    ],
-    (q, k1, v1, m1, k2, v2, m2) =>
-      functions.attentionOver(q, [
-        { keys: k1, values: v1, mask: m1, scoresShape: [2, 1, 3, 2] },
-        { keys: k2, values: v2, mask: m2, scoresShape: [2, 1, 3, 4] },
-      ]),
-    (q, k1, v1, m1, k2, v2, m2) => {
-      const both = (a: NdArray, b: NdArray) =>
-        from([2, 1, 6, 4], ([i, h, s, d]) => (s < 2 ? at(a, [i, h, s, d]) : at(b, [i, h, s - 2, d])));
-      const mask = from([1, 1, 3, 6], ([, , t, s]) => (s < 2 ? at(m1, [0, 0, 0, s]) : at(m2, [0, 0, t, s - 2])));
-      const scores = map((x, m) => x + m, matmul(q, transposeLast(both(k1, k2))), mask);
-      return matmul(rows(scores, softmaxRow), both(v1, v2));
-    },
-    [3, 6],
-  ),
   smooth('logSoftmax', [real(2, 3, 4)], functions.logSoftmax, (x) => rows(x, (row) => row.map((v) => v - logSum(row)))),
   smooth('logSumExp', [real(2, 3, 4)], functions.logSumExp, (x) => reduce(x, [2], false, logSum)),
   smooth('crossEntropy', [real(4, 7), ids(7, 4)], functions.crossEntropy, nats),

@@ -129,12 +129,12 @@ describe('a training step of a transformer stays on the device', () => {
         capacity,
         graph.input('positions', 'int64', [1, 1]),
         graph.input('slot_of', 'int32', [1, 1]),
-        graph.input('past', 'int32', [1]),
+        graph.input('slots', 'int64', [1, kvHeads, 1, 3]),
       );
       const store = new CacheStore(config, 2, device().onHost);
       const caches = store.inputs(graph, 1, capacity);
       const step = hiddenStates(graph, config, graph.input('ids', 'int32', [1, 1]), context, caches);
-      const kept = store.outputs(graph, caches, step.fresh);
+      const kept = store.outputs(step.caches);
       const program = await device().compile({ h: step.h, ...kept.outputs }, { carried: kept.carried, strict: true });
       const state = new State();
       const shape = [1, kvHeads, capacity, headDim];
@@ -148,8 +148,7 @@ describe('a training step of a transformer stays on the device', () => {
           ids: Int32Array.of(token),
           positions: BigInt64Array.of(BigInt(t)),
           slot_of: slotOf,
-          past: slotOf,
-          ...store.feeds(slotOf, 1, 1),
+          slots: store.slots(slotOf, 1, 1),
           ...weights,
         };
         const results = await program.run(feeds, { states: [state] });

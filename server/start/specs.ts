@@ -29,7 +29,7 @@ export type Arm = (typeof arms)[number];
 export const armNames: Readonly<Record<Arm, string>> = { actions: 'latent actions', tokens: 'tokens (baseline)' };
 
 /** Each at a rate of its own: one copied to the other would decide the comparison. */
-const learningRates: Readonly<Record<Arm, number>> = { actions: 4e-4, tokens: 3e-5 };
+const learningRates: Readonly<Record<Arm, number>> = { actions: 4e-4, tokens: 1e-4 };
 
 /**
  * GRPO on countdown, in the form for very small models: 1 for the format, 1 more for a right answer. The numbers go up to 25:

@@ -9,7 +9,9 @@ if (send === undefined) {
 }
 
 const engine = new Engine((message) => {
-  if (process.connected) process.send?.(message);
+  // Whoever listened may have hung up and the news not be here yet. Unheard, that error would end the process before
+  // its runs are saved.
+  if (process.connected) process.send?.(message, undefined, undefined, () => {});
 });
 
 let closing = false;

@@ -144,10 +144,10 @@ describe('the engine as a process', function () {
       await watched.supervisor.request(startRun, { ...key, specFile: spec });
       await watched.until(() => watched.steps.length > 3);
       await watched.supervisor.request(pauseRun, key);
-      await delay(100);
-      const stood = watched.steps.length;
-      await delay(300);
-      assert.equal(watched.steps.length, stood);
+      // The step under way goes on to its end.
+      const stood = watched.steps.length + 1;
+      await delay(400);
+      assert.ok(watched.steps.length <= stood);
       const refused = (id: string) => (error: unknown) => error instanceof ColaError && error.id === id;
       await assert.rejects(other.supervisor.request(resumeRun, key), refused('store.locked'));
       await watched.supervisor.request(resumeRun, key);
@@ -166,9 +166,11 @@ describe('the engine as a process', function () {
       await watched.supervisor.close();
       await other.supervisor.close();
     }
-    // The engine saved it before it ended.
+    // The engine saved it before it ended, also what it could not tell anybody any more.
     const view = RunView.view(runFolder(folder, 'steered'));
-    assert.equal(view.latestCheckpoint()?.step, other.steps.at(-1));
+    const saved = view.latestCheckpoint()?.step ?? 0;
+    assert.ok(saved >= (other.steps.at(-1) ?? 0));
+    assert.equal(saved, view.readMetrics(metrics).at(-1)?.step);
   });
 
   it('keeps a paused run paused over a crash', async () => {
@@ -181,10 +183,10 @@ describe('the engine as a process', function () {
       await watched.supervisor.request(pauseRun, key);
       watched.kill();
       await watched.until(() => watched.notices.length === 1);
-      await delay(100);
-      const stood = watched.steps.length;
-      await delay(300);
-      assert.equal(watched.steps.length, stood);
+      // The step under way goes on to its end.
+      const stood = watched.steps.length + 1;
+      await delay(400);
+      assert.ok(watched.steps.length <= stood);
       assert.equal(watched.states().at(-1), 'paused');
     } finally {
       await watched.supervisor.close();

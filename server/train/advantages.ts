@@ -77,6 +77,12 @@ export function advantages(
   return result;
 }
 
+/**
+ * What a sum of rounding errors leaves of a whitened advantage that is 0. Fed on, its gradients are products of 1e-17
+ * and small probabilities, which are denormal numbers, and an update takes three times as long.
+ */
+const rounding = 1e-9;
+
 /** (A - mean) / sqrt(var + 1e-8) over all valid actions, with the biased variance; 0 outside the mask. */
 export function whiten({ mask }: Pick<ActionRows, 'mask'>, values: ArrayLike<number>): Float64Array {
   let n = 0;
@@ -90,5 +96,8 @@ export function whiten({ mask }: Pick<ActionRows, 'mask'>, values: ArrayLike<num
   let squares = 0;
   for (let i = 0; i < values.length; i++) if (mask[i] !== 0) squares += (values[i] - mean) ** 2;
   const scale = 1 / Math.sqrt(squares / Math.max(1, n) + 1e-8);
-  return Float64Array.from({ length: values.length }, (_, i) => (mask[i] === 0 ? 0 : (values[i] - mean) * scale));
+  return Float64Array.from({ length: values.length }, (_, i) => {
+    const white = (values[i] - mean) * scale;
+    return mask[i] === 0 || Math.abs(white) < rounding ? 0 : white;
+  });
 }

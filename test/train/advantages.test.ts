@@ -91,4 +91,10 @@ describe('whitening', () => {
     assert.deepEqual([...whiten({ mask: [1, 1] }, [7, 7])], [0, 0]);
     assert.deepEqual([...whiten({ mask: [0, 0] }, [7, 8])], [0, 0]);
   });
+
+  it('leaves 0 where the mean is 0 but for rounding', () => {
+    const values = [0.1, 0.2, -0.3, 0];
+    assert.notEqual(values.reduce((sum, x) => sum + x) / 4, 0);
+    assert.equal(whiten({ mask: [1, 1, 1, 1] }, values)[3], 0);
+  });
 });

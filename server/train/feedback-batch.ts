@@ -10,7 +10,7 @@ import type { Lesson } from './feedback-lessons.ts';
 import { sharedContext, sharedFeeds } from './shared-prefix.ts';
 
 /** Lengths and lists are rounded up to these, so that few programs are compiled. */
-const lengthStep = 32;
+const lengthStep = 16;
 const decisionStep = 32;
 
 const roundUp = (n: number, step: number) => Math.max(1, Math.ceil(n / step)) * step;
@@ -87,7 +87,13 @@ export function stateFeeds(
   const places = new Int32Array(shape.decisions);
   let at = 0;
   for (const [b, lesson] of lessons.entries()) {
-    hidden.set(states(lesson), b * shape.length * width);
+    const own = states(lesson);
+    hidden.set(own, b * shape.length * width);
+    // Padding is a state like any other. Left at 0 it would be what masked scores let through, 1e-22, and SwiGLU's product of
+    // two such numbers is denormal: an update took ten times as long.
+    for (let t = own.length / width; t < shape.length; t++) {
+      hidden.set(own.subarray(0, width), (b * shape.length + t) * width);
+    }
     for (const { position } of lesson.decisions) places[at++] = b * shape.length + position;
   }
   return { ...attention, hidden, places };

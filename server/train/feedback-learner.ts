@@ -9,7 +9,6 @@
  */
 import { entropy, visitLoss } from '../cola/losses.ts';
 import type { ColaModel } from '../cola/model.ts';
-import { marginalLogProbabilities } from '../cola/modules.ts';
 import type { Program } from '../device/program.ts';
 import { State } from '../device/program.ts';
 import { crossEntropy, logSoftmax } from '../graph/functions.ts';
@@ -26,11 +25,12 @@ import {
   stateFeeds,
   tokenFeeds,
 } from './feedback-batch.ts';
-import type { Decision, Lesson } from './feedback-lessons.ts';
+import type { Lesson } from './feedback-lessons.ts';
 import { logProbability } from './latent-actor.ts';
 import { type NamedTensors, type Objective, Optimizer } from './optimizer.ts';
 import type { Metrics, StageContext } from './stage.ts';
 import { adamWOptions, type OptimisationSettings } from './supervised.ts';
+import { TextProbe } from './text-probe.ts';
 
 export interface LearnerSettings extends OptimisationSettings {
   readonly batch: number;
@@ -63,17 +63,13 @@ export interface ShadowScore {
 
 /** Ratios beyond this say more about a policy that has gone astray than about what it prefers. */
 const widestRatio = Math.log(10);
-/** Places of the text that a shadow score looks at, and how many of them in one run. */
-const textPlaces = 128;
-const textChunk = 16;
-/** Tokens before a place that is looked at: with less, everything is a surprise. */
-const leastContext = 8;
 
 export class FeedbackLearner {
   /** Names of the policy's weights. */
   readonly trained: readonly string[];
   private readonly known = new Map<string, Known>();
   private readonly programs = new Map<string, Promise<Program>>();
+  private readonly text: TextProbe;
 
   private constructor(
     private readonly context: StageContext,
@@ -84,6 +80,7 @@ export class FeedbackLearner {
     private readonly reference: State,
   ) {
     this.trained = cola.tensorsOf('policy').map(({ name }) => name);
+    this.text = new TextProbe(context, cola, settings.batch);
   }
 
   /** @param reference weights of the policy that this one is held near; those of now, if not given */
@@ -198,7 +195,11 @@ export class FeedbackLearner {
     return {
       acceptance: sums.judged === 0 ? null : sums.value / sums.weight,
       judged: sums.judged,
-      textLoss: await this.textLoss(lessons, policy, signal),
+      textLoss: await this.text.loss(lessons, {
+        states: (lesson) => this.of(lesson).states,
+        logits: (some, states) => this.logitsAt(some, shapeOf(some, this.settings.batch), policy, states),
+        pause: () => this.pause(signal),
+      }),
       kl: sums.kl / Math.max(1, sums.decisions),
     };
   }
@@ -226,80 +227,6 @@ export class FeedbackLearner {
       sums.value += weight * wanted;
       sums.judged++;
     }
-  }
-
-  /** Loss of the text before the places under the marginal model (paper, appendix D.4), which no event has a say in. */
-  private async textLoss(lessons: readonly Lesson[], policy: State, signal: AbortSignal): Promise<number | null> {
-    const places = lessons.flatMap((lesson) =>
-      Array.from({ length: Math.max(0, lesson.start - 1 - leastContext) }, (_, i) => ({
-        lesson,
-        position: leastContext + i,
-      })),
-    );
-    const step = Math.max(1, Math.ceil(places.length / textPlaces));
-    const picked = places.filter((_, i) => i % step === 0);
-    if (picked.length === 0) return null;
-    const anchor = ({ position }: { position: number }): Decision => ({
-      position,
-      action: 0,
-      logp: 0,
-      advantage: 0,
-      weight: 0,
-      alternative: -1,
-    });
-    const probes = [...new Set(picked.map(({ lesson }) => lesson))].map((lesson) => ({
-      lesson,
-      probe: { ...lesson, decisions: picked.filter((place) => place.lesson === lesson).map(anchor) },
-    }));
-    const originals = new Map(probes.map(({ lesson, probe }) => [probe as Lesson, lesson]));
-    const [d, n] = [this.width, this.codes];
-    const rows: { h: Float32Array; logits: Float32Array; target: number }[] = [];
-    for (const some of batchesOf([...originals.keys()], this.settings.batch)) {
-      await this.pause(signal);
-      const shape = shapeOf(some, this.settings.batch);
-      const states = (probe: Lesson) => this.of(originals.get(probe) ?? probe).states;
-      const logits = await this.logitsAt(some, shape, policy, states);
-      for (const [i, probe] of some.entries()) {
-        for (const [k, { position }] of probe.decisions.entries()) {
-          rows.push({
-            h: states(probe).subarray(position * d, (position + 1) * d),
-            logits: logits[i].subarray(k * n, (k + 1) * n),
-            target: probe.row.ids[position + 1],
-          });
-        }
-      }
-    }
-    const program = await this.program('text', () => this.textProgram());
-    let sum = 0;
-    for (let at = 0; at < rows.length; at += textChunk) {
-      await this.pause(signal);
-      const some = rows.slice(at, at + textChunk);
-      const feeds = {
-        h: new Float32Array(textChunk * d),
-        policy: new Float32Array(textChunk * n),
-        targets: new Int32Array(textChunk),
-      };
-      for (const [i, { h, logits, target }] of some.entries()) {
-        feeds.h.set(h, i * d);
-        feeds.policy.set(logits, i * n);
-        feeds.targets[i] = target;
-      }
-      const { loss } = await program.run(feeds, { states: [this.context.weights.state] });
-      const values = await loss.readFloats();
-      for (let i = 0; i < some.length; i++) sum += values[i];
-      loss.release();
-    }
-    return sum / rows.length;
-  }
-
-  private textProgram(): Promise<Program> {
-    const graph = new Graph();
-    const { config } = this.cola.base;
-    const h = graph.input('h', 'float32', [textChunk, this.width]);
-    const policy = graph.input('policy', 'float32', [textChunk, this.codes]);
-    const targets = graph.input('targets', 'int32', [textChunk]);
-    const marginal = marginalLogProbabilities(graph, config, this.cola.config, h, policy);
-    return this.context.device.compile({ loss: ops.neg(ops.pick(marginal, targets)) });
   }
 
   private async pause(signal: AbortSignal): Promise<void> {
@@ -433,6 +360,7 @@ export class FeedbackLearner {
 
   async dispose(): Promise<void> {
     await this.optimizer.dispose();
+    await this.text.dispose();
     this.reference.dispose();
     for (const program of this.programs.values()) await (await program).dispose();
     this.programs.clear();

@@ -9,6 +9,8 @@ import type { Profile } from './profile.ts';
 
 const startSeconds = 300;
 const stopSeconds = 10;
+/** Times that a start which code-server itself gave up is tried again: its own process has 10 seconds, whatever else the machine does. */
+const retries = 2;
 
 function environment({ home }: Profile): NodeJS.ProcessEnv {
   const { VSCODE_IPC_HOOK_CLI: _, ...inherited } = process.env;
@@ -62,13 +64,26 @@ export class EditorServer {
     readonly url: string,
     private readonly child: ChildProcess,
     readonly log: string,
-  ) {}
+  ) {
+    process.once('exit', this.end);
+  }
 
   /** @throws Error with its log, when it does not start */
-  static async start({ node, entry }: Editor, profile: Profile, options: ServerOptions = {}): Promise<EditorServer> {
+  static async start(editor: Editor, profile: Profile, options: ServerOptions = {}): Promise<EditorServer> {
+    for (let tries = 0; ; tries++) {
+      const server = await EditorServer.spawn(editor, profile, options);
+      if (await server.comesUp()) return server;
+      const said = readFileSync(server.log, 'utf8');
+      await server.stop();
+      if (tries >= retries || !/timed out/i.test(said)) throw new Error(`VS Code's server did not start: ${said}`);
+      console.log("VS Code's server gave up its start, and is started again.");
+    }
+  }
+
+  private static async spawn({ node, entry }: Editor, profile: Profile, options: ServerOptions): Promise<EditorServer> {
     const port = options.port ?? (await freePort());
     const log = join(profile.folder, 'server.log');
-    const output = openSync(log, 'a');
+    const output = openSync(log, 'w');
     const quiet = ['--disable-telemetry', '--disable-update-check', '--disable-getting-started-override'];
     const trust = options.trust === true ? [] : ['--disable-workspace-trust'];
     const args = [entry, '--bind-addr', `127.0.0.1:${port}`, '--auth', 'none', ...quiet, ...trust, ...places(profile)];
@@ -79,17 +94,17 @@ export class EditorServer {
       detached: true,
     });
     closeSync(output);
-    const server = new EditorServer(`http://127.0.0.1:${port}`, child, log);
-    process.once('exit', () => server.signal('SIGKILL'));
+    return new EditorServer(`http://127.0.0.1:${port}`, child, log);
+  }
+
+  /** Whether it answers; false where it has ended, or is late. */
+  private async comesUp(): Promise<boolean> {
     const deadline = Date.now() + 1000 * startSeconds;
-    while (!(await server.answers())) {
-      if (child.exitCode !== null || Date.now() > deadline) {
-        await server.stop();
-        throw new Error(`VS Code's server did not start: ${readFileSync(log, 'utf8')}`);
-      }
+    while (!(await this.answers())) {
+      if (this.child.exitCode !== null || this.child.signalCode !== null || Date.now() > deadline) return false;
       await delay(100);
     }
-    return server;
+    return true;
   }
 
   get pid(): number {
@@ -113,8 +128,11 @@ export class EditorServer {
     this.signal('SIGTERM');
     await Promise.race([this.ended, delay(1000 * stopSeconds, undefined, { ref: false })]);
     // Also whatever it has left behind.
-    this.signal('SIGKILL');
+    this.end();
+    process.off('exit', this.end);
   }
+
+  private readonly end = () => this.signal('SIGKILL');
 
   private async answers(): Promise<boolean> {
     try {

@@ -34,9 +34,14 @@ export class ActionMarks implements Disposable {
   private marked: Marked | undefined;
   private timer: NodeJS.Timeout | undefined;
   private asking: AbortController | undefined;
+  /** A page in front of the editor hides which one it was. */
+  private last: TextEditor | undefined = window.activeTextEditor;
 
   constructor(private readonly studio: Studio) {
     this.listening = [
+      window.onDidChangeActiveTextEditor((editor) => {
+        this.last = editor ?? this.last;
+      }),
       window.onDidChangeTextEditorVisibleRanges(({ textEditor }) => this.soon(textEditor)),
       workspace.onDidChangeTextDocument(({ document }) => {
         if (this.marked?.editor.document === document) this.soon(this.marked.editor);
@@ -55,9 +60,7 @@ export class ActionMarks implements Disposable {
    * @throws studio.noEditor, and whatever the engine throws
    */
   async mark(action: number | null): Promise<void> {
-    // From a page, the editor beside it is meant.
-    const editor = window.activeTextEditor ?? window.visibleTextEditors[0];
-    if (editor === undefined) throw studioErrors.noEditor();
+    const editor = await this.editor();
     this.clear();
     this.marked = { editor, action };
     await commands.executeCommand('setContext', 'cola.actionsMarked', true);
@@ -84,6 +87,15 @@ export class ActionMarks implements Disposable {
   dispose(): void {
     this.clear();
     for (const each of this.listening) each.dispose();
+  }
+
+  /** From a page, the editor beside it is meant, or the one behind it. @throws studio.noEditor */
+  private async editor(): Promise<TextEditor> {
+    const visible = window.activeTextEditor ?? window.visibleTextEditors[0];
+    if (visible !== undefined) return visible;
+    const document = this.last?.document;
+    if (document === undefined || document.isClosed) throw studioErrors.noEditor();
+    return window.showTextDocument(document);
   }
 
   private soon(editor: TextEditor): void {

@@ -1,7 +1,7 @@
-/** Whether a spec fits into memory, as a table. */
+/** What there is to read about a run spec: whether it fits into memory, and what its settings mean. */
 import { basename } from 'node:path';
 import { ProgressLocation, window } from 'vscode';
-import { fitSpec, type ResultOf } from '../server/protocol/index.ts';
+import { fitSpec, type ResultOf, specDocs } from '../server/protocol/index.ts';
 import { registerCommand } from './commands.ts';
 import { markdownTable, type Reports } from './report.ts';
 import { specFrom } from './specs.ts';
@@ -19,6 +19,10 @@ export function registerFit(studio: Studio, reports: Reports): void {
       (_, token) => studio.request(fitSpec, { specFile: spec.fsPath }, token),
     );
     await reports.show('Will it fit', fitReport(name, fit));
+  });
+  registerCommand(studio, 'cola.specDocs', async () => {
+    const { markdown } = await studio.request(specDocs, {});
+    await reports.show('Docs of run specs', markdown);
   });
 }
 

@@ -1,8 +1,11 @@
 /** The engine: models, training runs and searches on one device, behind requests. A process of its own, but for tests. */
+
+import { PolicyVersions } from '../feedback/versions.ts';
 import { actionProfiles, locateActions } from '../protocol/actions-page.ts';
 import { complete as completeRequest, previewActions as previewRequest } from '../protocol/completion.ts';
 import type { FromEngine } from '../protocol/envelope.ts';
 import { evaluateProgress, evaluate as evaluateRequest } from '../protocol/evaluate.ts';
+import { scorePolicies } from '../protocol/feedback.ts';
 import { loadModel, type ModelInfo, unloadModel } from '../protocol/model.ts';
 import { fitSpec, pauseRun, resumeRun, runEvent, startRun, stopRun } from '../protocol/runs.ts';
 import { type EngineStatus, engineStatusChanged, ping } from '../protocol/status.ts';
@@ -13,6 +16,7 @@ import { FeedbackHost } from './feedback-host.ts';
 import { estimateSpec } from './fit.ts';
 import { LoadedModel, type LoadOptions } from './loaded-model.ts';
 import { locate } from './locate.ts';
+import { policyScores } from './policy-scores.ts';
 import { profilesOf } from './profiles.ts';
 import { Responder } from './responder.ts';
 import { RunHost } from './run-host.ts';
@@ -59,6 +63,11 @@ export class Engine {
     responder.on(locateActions, (params, signal) =>
       this.interactive(signal, (model, own) => locate(model, params, own)),
     );
+    responder.on(scorePolicies, async ({ root, ...suggestion }, signal) => ({
+      scores: await this.interactive(signal, (model, own) =>
+        policyScores(model, new PolicyVersions(root), suggestion, own),
+      ),
+    }));
     responder.on(actionProfiles, async ({ model }) => profilesOf(model));
     responder.on(startRun, async ({ specFile, stage, ...key }) => {
       await this.runs.start(key, specFile, stage);

@@ -10,6 +10,7 @@ import type { ModelInfo } from '../protocol/model.ts';
 import { BranchReader } from './branch-reader.ts';
 import { engineErrors } from './errors.ts';
 import { Locator } from './locate.ts';
+import { PolicyReader } from './policy-scores.ts';
 import { PolicySlot } from './policy-slot.ts';
 import { PrefixCache } from './prefix-cache.ts';
 import { type FillMarks, fillMarks } from './prompt.ts';
@@ -36,6 +37,8 @@ export class LoadedModel {
   private users = 1;
   /** Says where in a text actions fire; compiled when it is first asked. */
   readonly locator = new Locator(this);
+  /** Asks other policies; the same. */
+  readonly policyReader = new PolicyReader(this);
 
   private constructor(
     readonly cola: ColaModel,
@@ -123,6 +126,7 @@ export class LoadedModel {
     if (this.users > 0) return;
     await this.prefix.dispose();
     await this.locator.dispose();
+    await this.policyReader.dispose();
     for (const state of this.states) state.dispose();
     await this.device.dispose();
   }

@@ -19,6 +19,8 @@ interface Known {
   readonly completion: Omit<MomentLine, 'document' | 'source' | 'kind'>;
   /** Log that it is written in; undefined before the first event. */
   written: string | undefined;
+  /** Whether the person has deleted it: what is still to come of it, such as how much was kept, is not written any more. */
+  deleted: boolean;
 }
 
 const hash = (text: string) => createHash('sha256').update(text).digest('hex').slice(0, 16);
@@ -51,6 +53,7 @@ export class FeedbackRecorder {
     this.known.set(id, {
       completion: { id, at: Date.now(), context: hash(prefix), ...record, alternatives },
       written: undefined,
+      deleted: false,
     });
     for (const old of [...this.known.keys()].slice(0, Math.max(0, this.known.size - remembered)))
       this.known.delete(old);
@@ -63,6 +66,25 @@ export class FeedbackRecorder {
     };
   }
 
+  /** The tokens of an alternative and where they were offered; undefined for one that is not remembered, or has none. */
+  suggestion(id: string, index: number) {
+    const completion = this.known.get(id)?.completion;
+    const alternative = completion?.alternatives[index];
+    if (completion === undefined || alternative === undefined || alternative.tokens.length === 0) return undefined;
+    const { model, prompt } = completion;
+    const { tokens, actions } = alternative;
+    return { model, prompt, tokens, actions };
+  }
+
+  /** Takes note that moments were deleted from the log of a folder; all, if not given. */
+  forget(root: string, moments: readonly string[] = [...this.known.keys()]): void {
+    const { path } = new FeedbackLog(feedbackFile(root));
+    for (const id of moments) {
+      const known = this.known.get(id);
+      if (known?.written === path) known.deleted = true;
+    }
+  }
+
   /**
    * Writes an event down.
    *
@@ -72,6 +94,7 @@ export class FeedbackRecorder {
   note({ root, folder, file, exclude, completion: id, alternative, event }: ReceivedOf<typeof noteFeedback>): boolean {
     const known = this.known.get(id);
     if (known === undefined) throw feedbackErrors.noCompletion(id);
+    if (known.deleted) return false;
     const { completion } = known;
     if (alternative >= completion.alternatives.length)
       throw feedbackErrors.alternative(id, alternative, completion.alternatives.length);

@@ -15,6 +15,8 @@ import {
   noteFeedback,
   notePath,
   pathLines,
+  preferVersion,
+  scorePolicies,
   usePolicy,
 } from '../protocol/feedback.ts';
 import type { ParamsOf, ReceivedOf, RequestType, ResultOf } from '../protocol/request.ts';
@@ -42,13 +44,20 @@ export class FeedbackDesk {
       new FeedbackBrowser(root).correct(moment, alternative, reward);
       return {};
     });
-    answer(eraseFeedback, async ({ root, moments }) => ({ erased: new FeedbackBrowser(root).erase(moments) }));
+    answer(eraseFeedback, async ({ root, moments }) => {
+      this.recorder.forget(root, moments);
+      return { erased: new FeedbackBrowser(root).erase(moments) };
+    });
     answer(actionHistory, async ({ root, action }) => new FeedbackBrowser(root).action(action));
     answer(notePath, async ({ root, search, node, log }) => {
       const { lines } = await ask(pathLines, { root, search, node });
       const parsed = lines.map((line) => feedbackLine.parse(line));
       new FeedbackLog(feedbackFile(log)).append(parsed);
       return { moments: parsed.filter(({ kind }) => kind === 'moment').length };
+    });
+    answer(preferVersion, async ({ root, completion, alternative }) => {
+      const suggestion = this.recorder.suggestion(completion, alternative);
+      return suggestion === undefined || !loaded() ? { scores: [] } : ask(scorePolicies, { root, ...suggestion });
     });
     answer(listVersions, async ({ root }) => {
       const versions = new PolicyVersions(root);

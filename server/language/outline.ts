@@ -52,7 +52,7 @@ export function symbols(text: string): DocumentSymbol[] {
 }
 
 /**
- * Run and Will it fit on the first line, Run this stage at each. Only a spec without problems can be run.
+ * Run, Will it fit and Docs on the first line, Run this stage at each. Only a spec without problems can be run.
  *
  * @param uri of the spec; the commands are given it, and those of a stage its index
  * @param latest the latest run of the spec: it can be looked at, and continued where it was interrupted
@@ -74,6 +74,7 @@ export function lenses(text: string, uri: string, latest?: ListedRun): CodeLens[
       // Its title is found out when it is shown.
       { range, data: { fit: uri } },
       ...runLenses(range, latest),
+      { range, command: { title: '$(book) Docs', command: specCommands.docs } },
     ]),
     ...stages.map(({ name, key }, index) => ({
       range: rangeOf(key),

@@ -27,6 +27,7 @@ import {
   pauseRun,
   resumeRun,
   runEvent,
+  specDocs,
   startRun,
   stopRun,
 } from '../protocol/runs.ts';
@@ -60,6 +61,7 @@ import { resolveModel } from '../spec/paths.ts';
 import { firstIssue } from '../store/issue.ts';
 import { readRunMetrics, readRunSamples } from '../store/run-history.ts';
 import { latestRun, nextRun } from '../store/run-name.ts';
+import { specMarkdown } from './docs.ts';
 import { serverErrors } from './errors.ts';
 import { FeedbackDesk } from './feedback.ts';
 import { Folders } from './folders.ts';
@@ -102,6 +104,7 @@ export class LanguageServer {
       estimate: (specFile) => this.ask(fitSpec, { specFile }),
       latest: (specFile) => this.latestRun(specFile),
     });
+    this.answer(specDocs, async () => ({ markdown: specMarkdown() }));
     this.answer(getStatus, async () => this.status);
     this.answer(configure, async (options) => {
       await this.configure(options);

@@ -6,6 +6,8 @@ export const specCommands = {
   runStage: 'cola.runStage',
   /** The spec's uri. */
   fit: 'cola.willItFit',
+  /** Nothing. */
+  docs: 'cola.specDocs',
   /** The run, `{ root, run }`. */
   resume: 'cola.resumeRun',
   /** The run, `{ root, run }`. */

@@ -144,6 +144,30 @@ export const tunePolicy = request(
   listedVersion,
 );
 
+/** Geometric mean of the probabilities that a version gives to the actions of a suggestion, 0 to 1. */
+const policyScore = z.object({ version: z.string(), probability: z.number().min(0).max(1) });
+export type PolicyScore = z.infer<typeof policyScore>;
+
+/** What every version of a folder makes of a suggestion, the model's own policy first; none where it is not known any more. */
+export const preferVersion = request(
+  'cola/policy/prefer',
+  z.strictObject({ root, completion: id, alternative }),
+  z.object({ scores: z.array(policyScore) }),
+);
+
+/** From the language server to the engine: the suggestion of {@link preferVersion} as tokens, and the latent action behind each. */
+export const scorePolicies = request(
+  'cola/policy/score',
+  z.strictObject({
+    root,
+    /** Fingerprint of the model that made it: tokens and actions mean nothing to another one. */
+    model: z.string(),
+    prompt: z.array(z.int().nonnegative()).min(1).max(4096),
+    tokens: z.array(z.int().nonnegative()).min(1).max(4096),
+    actions: z.array(z.int().nonnegative()).min(1).max(4096),
+  }),
+  z.object({ scores: z.array(policyScore) }),
+);
 /** How far {@link tunePolicy} is, in updates. */
 export const tuneProgress = notification('cola/policy/progress', z.object({ root, done: z.int(), total: z.int() }));
 

@@ -124,6 +124,9 @@ export type WireTrainEvent = z.infer<typeof trainEvent>;
 export const runEvent = notification('cola/run/event', runKey.extend({ event: trainEvent }));
 export type RunEvent = z.infer<typeof runEvent.params>;
 
+/** All settings of run specs, as Markdown. */
+export const specDocs = request('cola/spec/docs', z.strictObject({}), z.object({ markdown: z.string() }));
+
 /** Bytes each part of a spec takes, and whether they are free. */
 export const fitSpec = request(
   'cola/spec/fit',

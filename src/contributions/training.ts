@@ -17,6 +17,7 @@ export const training = {
     'cola.resumeRun': { title: 'Resume Run…', icon: '$(debug-continue)' },
     'cola.stopRun': { title: 'Stop Run', icon: '$(debug-stop)', palette: 'cola.training' },
     'cola.willItFit': { title: 'Will It Fit' },
+    'cola.specDocs': { title: 'Docs of Run Specs', icon: '$(book)' },
     'cola.refreshRuns': { title: 'Refresh', icon: '$(refresh)', palette: false },
     'cola.revealRun': { title: 'Reveal Run in File Explorer', palette: false },
     'cola.deleteRun': { title: 'Delete Run…', icon: '$(trash)', palette: false },

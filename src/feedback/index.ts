@@ -1,7 +1,7 @@
 /** Feedback in the editor: collecting it, tuning from it, and everything a person can do with what was recorded. */
 import { FileType, Uri, window, workspace } from 'vscode';
 import { z } from 'zod';
-import { actionHistory, eraseFeedback, listFeedback, notePath } from '../../server/protocol/index.ts';
+import { actionHistory, eraseFeedback, listFeedback, notePath, preferVersion } from '../../server/protocol/index.ts';
 import { registerCommand } from '../commands.ts';
 import type { CompletionEvent, CompletionEvents } from '../completion/events.ts';
 import { needTrust } from '../folders.ts';
@@ -10,6 +10,7 @@ import { FeedbackCollector } from './collector.ts';
 import { showFeedback, showVersions } from './lists.ts';
 import { activeRoot, chosenRoot } from './place.ts';
 import { FeedbackTuning } from './tuning.ts';
+import { historyWords, percent, preferenceWords, versionWords } from './words.ts';
 
 const pathArgument = z.object({ root: z.string(), search: z.string(), node: z.int().nonnegative() });
 
@@ -81,8 +82,6 @@ export function registerFeedback(studio: Studio, events: CompletionEvents): Feed
   return tuning;
 }
 
-const percent = (x: number) => `${(100 * x).toFixed(0)} %`;
-
 async function why(studio: Studio, last: CompletionEvent | undefined, tuning: FeedbackTuning): Promise<void> {
   const token = last?.offer.alternatives[last.index]?.tokens[0];
   if (last === undefined || token === undefined) {
@@ -94,14 +93,15 @@ async function why(studio: Studio, last: CompletionEvent | undefined, tuning: Fe
     token.runnerUp === null
       ? ''
       : ` The next in line was ${token.runnerUp.action} (${percent(token.runnerUp.probability)}).`;
-  const { version, acceptance } = tuning.state;
-  const by = `Policy ${version}${acceptance === null ? '' : `, acceptance ${percent(acceptance)} on what was held back`}.`;
   const root = activeRoot(studio.context);
   const history = root === undefined ? undefined : await studio.request(actionHistory, { root, action: token.action });
-  const told =
-    history === undefined || history.shown === 0
-      ? 'With you it has no history yet.'
-      : `With you: shown ${history.shown} times, accepted ${history.accepted}, rejected ${history.rejected}.`;
-  const text = `It begins with latent action ${name}, which the policy held to be ${percent(token.probability)} likely.${next} ${told} ${by}`;
+  const source = last.offer.alternatives[last.index]?.source;
+  // Versions are files of the folder.
+  const { scores } =
+    root === undefined || source === undefined || !workspace.isTrusted
+      ? { scores: [] }
+      : await studio.request(preferVersion, { root, completion: source.completion, alternative: source.index });
+  const told = [historyWords(history), versionWords(tuning.state), preferenceWords(scores, tuning.state.version)];
+  const text = `It begins with latent action ${name}, which the policy held to be ${percent(token.probability)} likely.${next} ${told.join(' ').trim()}`;
   await window.showInformationMessage(text);
 }

@@ -7,7 +7,7 @@ import { FeedbackLog, feedbackFile } from '../../server/feedback/log.ts';
 import { PolicyVersions } from '../../server/feedback/versions.ts';
 import { complete } from '../../server/protocol/completion.ts';
 import type { FromEngine } from '../../server/protocol/envelope.ts';
-import { pathLines, tunePolicy, tuneProgress, usePolicy } from '../../server/protocol/feedback.ts';
+import { pathLines, scorePolicies, tunePolicy, tuneProgress, usePolicy } from '../../server/protocol/feedback.ts';
 import { loadModel } from '../../server/protocol/model.ts';
 import type { ParamsOf, RequestType, ResultOf } from '../../server/protocol/request.ts';
 import { extendSearch, scoreNode, searchEvent, searchNodes, startSearch } from '../../server/protocol/search.ts';
@@ -78,6 +78,26 @@ describe('feedback in the engine', () => {
     assert.ok(meanwhile > 3);
     const after = await ask(complete, request);
     assert.equal(after.record?.version, version.id);
+    const { record, alternatives } = before;
+    const scored = { root: folder, model: record?.model ?? '', prompt: record?.prompt ?? [] };
+    for (const { tokens } of alternatives) {
+      const [first] = tokens;
+      const { scores } = await ask(scorePolicies, { ...scored, tokens: [first.id], actions: [first.action] });
+      const [own, tuned] = scores;
+      assert.deepEqual([own.version, tuned.version, scores.length], ['original', version.id, 2]);
+      assert.ok(Math.abs(own.probability - first.probability) < 1e-5, 'what completion said of it');
+      const whole = { tokens: tokens.map(({ id }) => id), actions: tokens.map(({ action }) => action) };
+      const [all] = (await ask(scorePolicies, { ...scored, ...whole })).scores;
+      const mean = Math.exp(tokens.reduce((sum, { probability }) => sum + Math.log(probability), 0) / tokens.length);
+      assert.ok(Math.abs(all.probability - mean) < 1e-5);
+    }
+    for (const { tokens } of after.alternatives) {
+      const [first] = tokens;
+      const { scores } = await ask(scorePolicies, { ...scored, tokens: [first.id], actions: [first.action] });
+      assert.ok(Math.abs(scores[1].probability - first.probability) < 1e-5, 'what the tuned one said of it');
+    }
+    const other = { ...scored, model: 'another', tokens: [1], actions: [1] };
+    assert.deepEqual(await ask(scorePolicies, other), { scores: [] });
     await new PolicyVersions(folder).choose('original', false);
     assert.deepEqual(await ask(usePolicy, { root: folder }), { version: 'original' });
     const back = await ask(complete, request);

@@ -32,6 +32,10 @@ describe('recording feedback', () => {
       named.alternatives.map(({ source }) => source?.index),
       [0, 1],
     );
+    const { completion: id = '' } = named.alternatives[1].source ?? {};
+    assert.deepEqual(recorder.suggestion(id, 1), { model: 'm', prompt: [1, 2, 3], tokens: [0], actions: [5] });
+    assert.equal(recorder.suggestion(id, 2), undefined);
+    assert.equal(recorder.suggestion('unknown', 0), undefined);
     assert.deepEqual(readdirSync(scratch()), []);
   });
 
@@ -58,6 +62,9 @@ describe('recording feedback', () => {
     assert.throws(() => browser.correct(items[0].id, 7, 1), errorOf('feedback.alternative'));
     assert.equal(browser.erase([id]), 1);
     assert.equal(browser.list('', 0, 10).count, 0);
+    assert.equal(readFileSync(scratch('.cola', 'feedback', 'log.jsonl'), 'utf8').trim(), '');
+    recorder.forget(scratch(), [id]);
+    assert.equal(note(0, { what: 'survived', share: 1, seconds: 30 }), false, 'what was deleted stays so');
     assert.equal(readFileSync(scratch('.cola', 'feedback', 'log.jsonl'), 'utf8').trim(), '');
     assert.throws(
       () => recorder.note({ ...place(), completion: 'x', alternative: 0, event: { what: 'shown' } }),

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { completions } from '../../server/language/completion.ts';
 import { diagnose, fixes } from '../../server/language/diagnostics.ts';
+import { specMarkdown } from '../../server/language/docs.ts';
 import { hover } from '../../server/language/hover.ts';
 import { lenses, symbols } from '../../server/language/outline.ts';
 import { fitTitle } from '../../server/language/spec-features.ts';
@@ -171,6 +172,7 @@ describe('the outline of run specs', () => {
     assert.deepEqual(found, [
       [0, '$(play) Run'],
       [0, undefined],
+      [0, '$(book) Docs'],
       [3, '$(play) Run only control'],
       [4, '$(play) Run only reinforce'],
     ]);
@@ -185,6 +187,15 @@ describe('the outline of run specs', () => {
     assert.equal(fitTitle({ parts, free: 6e9, fits: true, source: '' }), 'Fits (2.1 of 6.0 GB)');
     assert.equal(fitTitle({ parts, free: 2e9, fits: false, source: '' }), '$(warning) Does not fit (2.1 of 2.0 GB)');
     assert.equal(fitTitle({ parts, free: null, fits: null, source: '' }), 'Takes 2.1 GB');
+  });
+});
+
+describe('the docs of run specs', () => {
+  it('explain every stage and setting that hover explains', () => {
+    const text = specMarkdown();
+    for (const name of Object.keys(stageNotes)) assert.ok(text.includes(`## Stage \`${name}\``), name);
+    assert.match(text, /\*\*group\*\*: .*\n\nTakes: integer/);
+    assert.match(text, /\*\*model\*\*/);
   });
 });
 

@@ -1,0 +1,17 @@
+/** All settings of a run spec as one page of Markdown, from the schema that hover reads too. */
+import type { StageName } from '../spec/settings.ts';
+import { describeSetting, keysAt, stageNotes } from './spec-schema.ts';
+import type { Path } from './yaml-place.ts';
+
+function settings(path: Path): string {
+  return keysAt(path)
+    .map(({ name, schema, required }) => `${describeSetting(name, schema)}${required ? '  \nRequired.' : ''}`)
+    .join('\n\n');
+}
+
+export function specMarkdown(): string {
+  const stages = (Object.keys(stageNotes) as StageName[]).map(
+    (name) => `## Stage \`${name}\`\n\n${stageNotes[name]}\n\n${settings(['stages', 0, name])}`,
+  );
+  return ['# Run spec', settings([]), ...stages].join('\n\n') + '\n';
+}

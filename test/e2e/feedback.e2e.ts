@@ -1,0 +1,144 @@
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { eventually } from './support/eventually.ts';
+import { vscode } from './support/session.ts';
+
+const text = `export function sum(values: number[]): number {
+  let total = 0;
+  for (const value of values) {
+    `;
+
+interface Line {
+  readonly kind: string;
+  readonly what?: string;
+  readonly reason?: string;
+  readonly at: number;
+}
+
+describe('feedback in VS Code', () => {
+  const session = vscode({});
+  let files = 0;
+
+  const log = () => join(session.folder, '.cola/feedback/log.jsonl');
+  const lines = (): Line[] =>
+    existsSync(log())
+      ? readFileSync(log(), 'utf8')
+          .split('\n')
+          .filter((line) => line !== '')
+          .map((line) => JSON.parse(line))
+      : [];
+  const counted = (kind: string, what?: string) =>
+    lines().filter((line) => line.kind === kind && (what === undefined || line.what === what)).length;
+  const status = () => session.workbench.statusItem('cola.status');
+
+  /** Shows ghost text in a file of its own, the cursor behind `typed`. */
+  async function offer(typed: string): Promise<void> {
+    const { workbench, page } = session;
+    files++;
+    const file = `sum-${files}.ts`;
+    session.write(file, text);
+    await workbench.openFile(file);
+    await workbench.goToEnd(file);
+    await page.keyboard.type(typed);
+    await workbench.ghostText.first().waitFor();
+    await workbench.statusItem('cola.completion').filter({ hasText: '◆' }).waitFor();
+  }
+
+  async function take(typed: string): Promise<void> {
+    await offer(typed);
+    await session.page.keyboard.press('Tab');
+    await session.workbench.ghostText.first().waitFor({ state: 'detached' });
+  }
+
+  async function putAway(typed: string): Promise<void> {
+    await offer(typed);
+    await session.page.keyboard.press('Escape');
+    await session.workbench.ghostText.first().waitFor({ state: 'detached' });
+  }
+
+  /** What a command says in the end. */
+  async function said(command: string, words: RegExp): Promise<string> {
+    await session.workbench.command('Notifications: Clear All Notifications');
+    await session.workbench.command(command);
+    const notification = session.workbench.notification(words);
+    await notification.waitFor();
+    return (await notification.innerText()).replaceAll(/\s+/g, ' ');
+  }
+
+  it('leaves no file while it is off, which it is by default', async () => {
+    await take('total');
+    await putAway('return');
+    await session.workbench.command('File: Save All');
+    assert.deepEqual(
+      readdirSync(session.folder).filter((name) => name.startsWith('.cola')),
+      [],
+    );
+  });
+
+  it('records what is shown, accepted and put away once it is on, and nothing of before', async () => {
+    const switched = Date.now();
+    session.write('.vscode/settings.json', '{ "cola.feedback.enabled": true }');
+    await eventually('something is recorded', async () => {
+      await take('total');
+      assert.ok(counted('event', 'accepted') > 0);
+    });
+    await putAway('return');
+    await eventually('it is recorded as put away', () => {
+      assert.ok(lines().some(({ what, reason }) => what === 'rejected' && reason === 'escape'));
+    });
+    assert.ok(counted('event', 'shown') > 1);
+    assert.ok(lines().every(({ at }) => at >= switched));
+  });
+
+  it('says why a suggestion was made: its action, and what was done with that before', async () => {
+    await offer('total');
+    const words = await said('CoLA: Why This Suggestion', /begins with latent action/);
+    assert.match(words, /latent action \d+.* \d+ % likely\. .*With you: shown .* accepted (once|\d+ times)/);
+    assert.match(words, /Policy original\./);
+    await session.page.keyboard.press('Escape');
+  });
+
+  it('tunes the policy from it, and the status says which version is in use', async () => {
+    for (const typed of ['value', 'if', 'const']) await take(typed);
+    for (const typed of ['let', 'total']) await putAway(typed);
+    const words = await said('CoLA: Tune From Feedback Now', /Policy v0001 is in use|was not kept/);
+    assert.match(words, /Policy v0001 is in use\./);
+    const version = join(session.folder, '.cola/versions/v0001');
+    assert.deepEqual(readdirSync(version).sort(), ['policy.safetensors', 'version.json']);
+    await session.workbench.hover(status(), /Policy:\sv0001/);
+  });
+
+  it('says which version prefers a suggestion', async () => {
+    await offer('total');
+    const words = await said('CoLA: Why This Suggestion', /begins with latent action/);
+    assert.match(words, /Policy v0001.* Of 2 versions .* prefers this suggestion: .*\d %/);
+    await session.page.keyboard.press('Escape');
+  });
+
+  it('goes back to the policy of the model', async () => {
+    const { workbench, page } = session;
+    await workbench.command('CoLA: Policy Versions…');
+    await workbench.pick('v0001').waitFor();
+    await workbench.pick(/^\s*original/).click();
+    await eventually('the original is in use', async () => {
+      await page.mouse.move(5, 5);
+      await status().hover();
+      const hover = page.locator('.monaco-hover:visible').filter({ hasText: 'CoLA Studio' }).first();
+      await hover.waitFor({ timeout: 3000 });
+      assert.ok(!(await hover.innerText()).includes('v0001'));
+    });
+    const current = JSON.parse(readFileSync(join(session.folder, '.cola/versions/current.json'), 'utf8'));
+    assert.equal(current.version, 'original');
+  });
+
+  it('is deleted when one asks for it, and only then', async () => {
+    const { workbench } = session;
+    await workbench.command('CoLA: Clear Feedback…');
+    await workbench.dialog.getByRole('button', { name: 'Cancel' }).click();
+    assert.ok(counted('moment') > 5);
+    await workbench.command('CoLA: Clear Feedback…');
+    await workbench.dialog.getByRole('button', { name: 'Delete' }).click();
+    await eventually('nothing of it is left', () => assert.equal(lines().length, 0));
+  });
+});

@@ -27,6 +27,8 @@ export interface Judgement {
   /** Tokens `from..to` of the alternative whose actions earn it. */
   readonly from: number;
   readonly to: number;
+  /** Whether it was merely not taken. That several were not says nothing about which of them was wanted least. */
+  readonly refused: boolean;
 }
 
 /** Tokens that lie wholly within so many characters; at least one where there are any. */
@@ -47,7 +49,7 @@ export function judge(moment: Moment, index: number, table: RewardTable, blame: 
   const alternative = moment.line.alternatives[index];
   const outcome = moment.outcomes[index];
   const count = alternative.tokens.length;
-  const all = (value: number): Judgement => ({ reward: value, from: 0, to: count });
+  const all = (value: number): Judgement => ({ reward: value, from: 0, to: count, refused: false });
   if (count === 0) return undefined;
   if (outcome.correction !== undefined) return all(outcome.correction);
   if (outcome.score !== undefined) return all(table.score * (2 * outcome.score - 1));
@@ -56,10 +58,10 @@ export function judge(moment: Moment, index: number, table: RewardTable, blame: 
   if (outcome.accepted > 0) {
     const share = Math.min(1, outcome.accepted / Math.max(1, textOf(alternative).length));
     const value = lasting(outcome.typed ? table.typed : table.accepted, outcome, table);
-    return { reward: share * value, from: 0, to: tokensWithin(alternative, outcome.accepted) };
+    return { reward: share * value, from: 0, to: tokensWithin(alternative, outcome.accepted), refused: false };
   }
   const value = refusal(outcome, table);
-  return value === undefined ? undefined : { reward: value, from: 0, to: Math.min(count, blame) };
+  return value === undefined ? undefined : { reward: value, from: 0, to: Math.min(count, blame), refused: true };
 }
 
 const lasting = (value: number, { survived = 1 }: Outcome, table: RewardTable) =>

@@ -54,8 +54,9 @@ export interface Lessons {
 type Judged = { readonly moment: Moment; readonly judgements: readonly (Judgement | undefined)[] };
 
 /**
- * Alternatives of one moment are compared with each other, as GRPO compares the samples of a prompt. One that stands
- * alone is compared with the mean of all that stand alone, in place of the greedy sample that ReMax would take.
+ * Alternatives of one moment are compared with each other, as GRPO compares the samples of a prompt. Where there is nothing to
+ * compare, since one stands alone, all are worth the same, or all were merely refused, the moment is compared with other such
+ * moments: their mean is the baseline in place of the greedy sample that ReMax would take, their spread the unit.
  */
 export function lessonsOf(moments: readonly Moment[], settings: LessonSettings): Lessons {
   const judged: Judged[] = moments
@@ -69,12 +70,8 @@ export function lessonsOf(moments: readonly Moment[], settings: LessonSettings):
   const isHeld = ({ moment: { line } }: Judged) =>
     line.source !== 'search' && splitOf(line.id, settings.held_back) === 'test';
   const training = judged.filter((each) => !isHeld(each));
-  const alone = training.flatMap(({ judgements }) => {
-    const known = judgements.flatMap((j) => j?.reward ?? []);
-    return known.length === 1 ? known : [];
-  });
-  const baseline = mean(alone);
-  const toLesson = (each: Judged) => lessonOf(each, baseline, settings.anchors);
+  const usual = usualOf(training.map(judgementsOf).filter((all) => all.length > 0 && areAlike(all)));
+  const toLesson = (each: Judged) => lessonOf(each, usual, settings.anchors);
   return {
     train: training.map(toLesson),
     heldBack: judged.filter(isHeld).map(toLesson),
@@ -85,17 +82,41 @@ export function lessonsOf(moments: readonly Moment[], settings: LessonSettings):
 
 const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / Math.max(1, values.length);
 
-function lessonOf({ moment, judgements }: Judged, baseline: number, anchors: number): Lesson {
+const judgementsOf = ({ judgements }: Judged): Judgement[] => judgements.flatMap((j) => j ?? []);
+
+/** Whether nothing tells one alternative from another. */
+const areAlike = (all: readonly Judgement[]) =>
+  all.every(({ refused }) => refused) || all.every(({ reward }) => reward === all[0].reward);
+
+/** What moments are worth in which all alternatives are alike. */
+interface Usual {
+  readonly mean: number;
+  readonly spread: number;
+}
+
+function usualOf(moments: readonly (readonly Judgement[])[]): Usual {
+  const rewards = moments.map((all) => mean(all.map(({ reward }) => reward)));
+  const middle = mean(rewards);
+  return { mean: middle, spread: Math.sqrt(mean(rewards.map((r) => (r - middle) ** 2))) };
+}
+
+/** Outcome of each judged alternative of a moment. */
+function outcomesOf(judged: readonly Judgement[], usual: Usual): ArrayLike<number> {
+  const values = judged.map(({ reward }) => reward);
+  if (!areAlike(judged)) {
+    return groupOutcomes(
+      values,
+      values.map(() => 0),
+    );
+  }
+  const outcome = (mean(values) - usual.mean) / (usual.spread + 1e-8);
+  return values.map(() => outcome);
+}
+
+function lessonOf({ moment, judgements }: Judged, usual: Usual, anchors: number): Lesson {
   const { line } = moment;
   const known = judgements.flatMap((j, i) => (j === undefined ? [] : [i]));
-  const values = known.map((i) => judgements[i]?.reward ?? 0);
-  const outcomes =
-    known.length === 1
-      ? [values[0] - baseline]
-      : groupOutcomes(
-          values,
-          known.map(() => 0),
-        );
+  const outcomes = outcomesOf(judgementsOf({ moment, judgements }), usual);
   const start = line.prompt.length;
   // The state behind the last token that is judged chose nothing that is.
   const tokens = known.map((i) => line.alternatives[i].tokens.slice(0, Math.max(0, (judgements[i]?.to ?? 0) - 1)));

@@ -1,32 +1,99 @@
-/** A built page in a real browser, with the extension's own host on the other side, as the editor would show it. */
+/** Built pages in a real browser, with the extension's own host on the other side, as the editor would show them. */
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import type { Uri, Webview } from 'vscode';
+import { bundlePages } from '../../scripts/bundles.mjs';
+import type { NotificationType, ParamsOf, ReceivedOf, RequestType, ResultOf } from '../../server/protocol/request.ts';
 import { PageHost } from '../../src/panels/page-host.ts';
 import type { Studio } from '../../src/studio.ts';
-import { type Theme, themes } from './themes.ts';
+import { type Theme, type ThemeName, themes } from './themes.ts';
 
 /** The shell without windows starts faster; the whole browser does as well. */
-const files = ['/usr/bin/chromium-headless-shell', '/usr/bin/chromium'];
+const files = [
+  process.env.COLA_TEST_CHROMIUM,
+  '/usr/bin/chromium-headless-shell',
+  '/usr/bin/chromium',
+  '/usr/bin/google-chrome',
+].filter((file) => file !== undefined);
 const chromiumFile = files.find((file) => existsSync(file));
 
 /** Why no page can be opened; undefined where it can. */
 export const chromiumMissing = (): string | undefined =>
-  chromiumFile === undefined ? `there is neither ${files.join(' nor ')}; on Debian, install chromium` : undefined;
+  chromiumFile === undefined
+    ? `there is none of ${files.join(', ')}; on Debian, install chromium, or name one with COLA_TEST_CHROMIUM`
+    : undefined;
 
 const origin = 'http://page.test';
 const types: Readonly<Record<string, string>> = { js: 'text/javascript', css: 'text/css', ttf: 'font/ttf' };
+/** A busy machine may take its time, in milliseconds. */
+const patience = { start: 180_000, step: 120_000 };
 
-export interface PageOptions {
+interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
+interface ShowOptions {
+  readonly theme?: Theme | undefined;
+  readonly size?: Size | undefined;
+  readonly reducedMotion?: boolean | undefined;
+  /** What an earlier page kept with `setState`. */
+  readonly state?: unknown;
+  /** Gives the host its answers. Called again after a reload. */
+  readonly attach?: ((host: PageHost) => void) | undefined;
+}
+
+export interface PageOptions extends ShowOptions {
   /** Folder of the bundle, and its name. */
   readonly folder: string;
   readonly name: string;
-  readonly theme?: Theme;
-  readonly reducedMotion?: boolean;
-  /** Gives the host its answers. Called again after a reload. */
   readonly attach: (host: PageHost) => void;
+}
+
+/** One browser with all pages, which opens them as often as tests want. */
+export class Stage {
+  private constructor(
+    private readonly browser: Browser,
+    private readonly folder: string,
+    private readonly temporary: boolean,
+  ) {}
+
+  /** @param folder where the pages have been bundled to; without, they are bundled now */
+  static async open(folder?: string): Promise<Stage> {
+    const own = folder ?? (await mkdtemp(join(tmpdir(), 'cola-pages-')));
+    if (folder === undefined) await bundlePages(own);
+    const root = process.getuid?.() === 0;
+    const browser = await chromium.launch({
+      executablePath: chromiumFile ?? '',
+      timeout: patience.start,
+      args: ['--disable-gpu', ...(root ? ['--no-sandbox'] : [])],
+    });
+    return new Stage(browser, own, folder === undefined);
+  }
+
+  /** A page that has its theme, and is not loaded yet: it can be given answers. */
+  async show(name: string, theme: ThemeName, state?: unknown, size?: Size): Promise<PageInChromium> {
+    return this.prepare(name, { theme: themes[theme], state, size });
+  }
+
+  /** As {@link show}, with everything that can be chosen. */
+  async prepare(name: string, options: ShowOptions): Promise<PageInChromium> {
+    const context = await this.browser.newContext({
+      viewport: options.size ?? { width: 1280, height: 800 },
+      reducedMotion: options.reducedMotion === true ? 'reduce' : 'no-preference',
+    });
+    const shown = new PageInChromium(await context.newPage(), join(this.folder, 'webview'), name, options);
+    await shown.prepare();
+    return shown;
+  }
+
+  async close(): Promise<void> {
+    await this.browser.close();
+    if (this.temporary) await rm(this.folder, { recursive: true, force: true });
+  }
 }
 
 const uri = (path: string): Uri =>
@@ -39,36 +106,47 @@ const uri = (path: string): Uri =>
 export class PageInChromium {
   /** What went wrong in the page: errors, and what its policy kept from it. */
   readonly errors: string[] = [];
+  /** Requests of the page, in order. */
+  readonly asked: { readonly method: string; readonly params: unknown }[] = [];
   host!: PageHost;
+  private readonly answers: ((host: PageHost) => void)[] = [];
+  private receive: (message: unknown) => void = () => {};
+  private stage: Stage | undefined;
 
-  private constructor(
-    private readonly browser: Browser,
+  constructor(
     readonly page: Page,
-    private readonly options: PageOptions,
-  ) {}
-
-  static async open(options: PageOptions): Promise<PageInChromium> {
-    const root = process.getuid?.() === 0;
-    const browser = await chromium.launch({
-      executablePath: chromiumFile ?? files[0],
-      timeout: 180_000,
-      args: ['--disable-gpu', ...(root ? ['--no-sandbox'] : [])],
-    });
-    const context = await browser.newContext({
-      viewport: { width: 1280, height: 800 },
-      reducedMotion: options.reducedMotion === true ? 'reduce' : 'no-preference',
-    });
-    const page = await context.newPage();
-    // A busy machine may take its time.
-    page.setDefaultTimeout(60_000);
-    const opened = new PageInChromium(browser, page, options);
-    page.on('pageerror', (error) => opened.errors.push(error.stack ?? String(error)));
+    private readonly folder: string,
+    private readonly name: string,
+    private readonly options: ShowOptions,
+  ) {
+    page.setDefaultTimeout(patience.step);
+    page.on('pageerror', (error) => this.errors.push(error.stack ?? String(error)));
     page.on('console', (message) => {
-      if (message.type() === 'error') opened.errors.push(message.text());
+      if (message.type() === 'error') this.errors.push(message.text());
     });
-    await opened.prepare();
-    await page.goto(`${origin}/`, { timeout: 180_000, waitUntil: 'commit' });
+  }
+
+  /** A page that is loaded, in a browser of its own. */
+  static async open({ folder, name, ...options }: PageOptions): Promise<PageInChromium> {
+    const stage = await Stage.open(folder);
+    const opened = await stage.prepare(name, options);
+    opened.stage = stage;
+    await opened.load();
     return opened;
+  }
+
+  answer<T extends RequestType>(type: T, answer: (params: ReceivedOf<T>) => ResultOf<T> | Promise<ResultOf<T>>): this {
+    this.answers.push((host) => host.answer(type, async (params) => answer(params)));
+    return this;
+  }
+
+  tell<T extends NotificationType>(type: T, params: ParamsOf<T>): void {
+    this.host.tell(type, params);
+  }
+
+  /** Goes to the page; answers must be there before. */
+  async load(): Promise<void> {
+    await this.page.goto(`${origin}/`, { timeout: patience.start, waitUntil: 'commit' });
   }
 
   /** As when the window is reloaded: a new document, a new host, the state that was kept. */
@@ -76,21 +154,52 @@ export class PageInChromium {
     await this.page.reload();
   }
 
-  async close(): Promise<void> {
-    this.host.dispose();
-    await this.browser.close();
+  /** The text that can be seen. */
+  text(selector = '#page'): Promise<string> {
+    return this.page.locator(selector).innerText();
   }
 
-  private async prepare(): Promise<void> {
-    const { page, options } = this;
-    let receive: (message: unknown) => void = () => {};
-    await page.exposeFunction('sendToEditor', (message: unknown) => receive(message));
+  /** What the page keeps, as JSON. */
+  kept(): Promise<string | null> {
+    return this.page.evaluate(() => sessionStorage.getItem('state'));
+  }
+
+  async close(): Promise<void> {
+    this.host?.dispose();
+    await this.page.context().close();
+    await this.stage?.close();
+  }
+
+  /** Everything that must be there before the page is. */
+  async prepare(): Promise<void> {
+    const { page } = this;
+    await page.exposeFunction('sendToEditor', (message: unknown) => {
+      const { kind, method, params } = message as { kind: string; method: string; params: unknown };
+      if (kind === 'request') this.asked.push({ method, params });
+      this.receive(message);
+    });
     // What compiles the tests names functions with a helper that the page has not.
     await page.addInitScript('globalThis.__name ??= (each) => each;');
-    const { kind, variables } = options.theme ?? themes.dark;
-    await page.addInitScript(
-      ([bodyClass, values]) => {
-        const state = () => sessionStorage.getItem('state');
+    await this.playEditor();
+    await page.route(`${origin}/**`, async (route) => {
+      const { pathname } = new URL(route.request().url());
+      if (pathname === '/') {
+        await route.fulfill({ contentType: 'text/html', body: this.document() });
+        return;
+      }
+      const file = join(this.folder, pathname.replace('/dist/webview/', ''));
+      const body = await readFile(file).catch(() => undefined);
+      const contentType = types[file.split('.').at(-1) ?? ''] ?? 'application/octet-stream';
+      await (body === undefined ? route.fulfill({ status: 404 }) : route.fulfill({ contentType, body }));
+    });
+  }
+
+  /** What the editor gives a page: its interface, the theme's variables, and the class of the body. */
+  private async playEditor(): Promise<void> {
+    const { kind, variables } = this.options.theme ?? themes.dark;
+    await this.page.addInitScript(
+      ([bodyClass, values, before]) => {
+        const state = () => sessionStorage.getItem('state') ?? before;
         Object.assign(window, {
           acquireVsCodeApi: () => ({
             postMessage: (message: unknown) =>
@@ -108,42 +217,38 @@ export class PageInChromium {
         if (document.body !== null) dress();
         else document.addEventListener('DOMContentLoaded', dress);
       },
-      [kind, variables] as const,
+      [kind, variables, this.options.state === undefined ? null : JSON.stringify(this.options.state)] as const,
     );
-    await page.route(`${origin}/**`, async (route) => {
-      const { pathname } = new URL(route.request().url());
-      if (pathname === '/') {
-        this.host?.dispose();
-        let html = '';
-        const webview = {
-          cspSource: origin,
-          asWebviewUri: (place: Uri) => place,
-          onDidReceiveMessage: (listener: (message: unknown) => void) => {
-            receive = listener;
-            return { dispose: () => {} };
-          },
-          postMessage: async (message: unknown) => {
-            if (page.isClosed()) return false;
-            const text = JSON.stringify(message);
-            // A document that is being left hears nothing.
-            await page.evaluate((data) => window.postMessage(JSON.parse(data), '*'), text).catch(() => {});
-            return true;
-          },
-          set html(text: string) {
-            html = text;
-          },
-        };
-        const log = { info: () => {}, warn: (text: string) => this.errors.push(text) };
-        const studio = { log, context: { extensionUri: uri('') } } as unknown as Studio;
-        this.host = new PageHost(studio, webview as unknown as Webview, options.name, 'Page');
-        options.attach(this.host);
-        await route.fulfill({ contentType: 'text/html', body: html });
-        return;
-      }
-      const file = join(options.folder, 'webview', pathname.replace('/dist/webview/', ''));
-      const body = await readFile(file).catch(() => undefined);
-      const contentType = types[file.split('.').at(-1) ?? ''] ?? 'application/octet-stream';
-      await (body === undefined ? route.fulfill({ status: 404 }) : route.fulfill({ contentType, body }));
-    });
+  }
+
+  /** The document as the extension writes it, with a host that answers it. */
+  private document(): string {
+    const { page, options } = this;
+    this.host?.dispose();
+    let html = '';
+    const webview = {
+      cspSource: origin,
+      asWebviewUri: (place: Uri) => place,
+      onDidReceiveMessage: (listener: (message: unknown) => void) => {
+        this.receive = listener;
+        return { dispose: () => {} };
+      },
+      postMessage: async (message: unknown) => {
+        if (page.isClosed()) return false;
+        const text = JSON.stringify(message);
+        // A document that is being left hears nothing.
+        await page.evaluate((data) => window.postMessage(JSON.parse(data), '*'), text).catch(() => {});
+        return true;
+      },
+      set html(text: string) {
+        html = text;
+      },
+    };
+    const log = { info: () => {}, warn: (text: string) => this.errors.push(text) };
+    const studio = { log, context: { extensionUri: uri('') } } as unknown as Studio;
+    this.host = new PageHost(studio, webview as unknown as Webview, this.name, 'Page');
+    for (const answer of this.answers) answer(this.host);
+    options.attach?.(this.host);
+    return html;
   }
 }

@@ -1,8 +1,8 @@
-/** The variables that the editor gives a page, as far as ours use them, in three of its own themes. */
+/** The variables that the editor gives a page, as far as ours use them, in four of its own themes. */
 
 export interface Theme {
   /** Class of the body. */
-  readonly kind: 'vscode-dark' | 'vscode-light' | 'vscode-high-contrast';
+  readonly kind: 'vscode-dark' | 'vscode-light' | 'vscode-high-contrast' | 'vscode-high-contrast-light';
   readonly variables: Readonly<Record<string, string>>;
 }
 
@@ -13,7 +13,7 @@ const fonts = {
   'editor-font-size': '14px',
 };
 
-export type ThemeName = 'dark' | 'light' | 'contrast';
+export type ThemeName = 'dark' | 'light' | 'contrast' | 'contrast-light';
 
 export const themes: Readonly<Record<ThemeName, Theme>> = {
   dark: {
@@ -164,6 +164,52 @@ export const themes: Readonly<Record<ThemeName, Theme>> = {
       'editorError-foreground': '#f48771',
       'inputValidation-errorBackground': '#000000',
       'inputValidation-errorBorder': '#6fc3df',
+    },
+  },
+  'contrast-light': {
+    kind: 'vscode-high-contrast-light',
+    variables: {
+      ...fonts,
+      foreground: '#292929',
+      descriptionForeground: 'rgba(41, 41, 41, 0.7)',
+      focusBorder: '#006bbd',
+      contrastBorder: '#0f4a85',
+      contrastActiveBorder: '#006bbd',
+      'editor-background': '#ffffff',
+      'editor-foreground': '#292929',
+      'editorWidget-background': '#ffffff',
+      'editorWidget-foreground': '#292929',
+      'panel-border': '#0f4a85',
+      'badge-background': '#0f4a85',
+      'badge-foreground': '#ffffff',
+      'button-background': '#0f4a85',
+      'button-foreground': '#ffffff',
+      'button-border': '#0f4a85',
+      'button-secondaryBackground': '#ffffff',
+      'button-secondaryForeground': '#292929',
+      'input-background': '#ffffff',
+      'input-foreground': '#292929',
+      'input-border': '#0f4a85',
+      'settings-textInputBorder': '#0f4a85',
+      'dropdown-background': '#ffffff',
+      'dropdown-foreground': '#292929',
+      'dropdown-border': '#0f4a85',
+      'textLink-foreground': '#0f4a85',
+      'charts-blue': '#0451a5',
+      'charts-green': '#374e06',
+      'charts-orange': '#9b4a00',
+      'charts-purple': '#652d90',
+      'charts-red': '#b5200d',
+      'charts-yellow': '#895503',
+      'icon-foreground': '#292929',
+      'input-placeholderForeground': '#292929b3',
+      'settings-dropdownListBorder': '#0f4a85',
+      'list-hoverBackground': '#0f4a851a',
+      errorForeground: '#b5200d',
+      'editorWarning-foreground': '#895503',
+      'editorError-foreground': '#b5200d',
+      'inputValidation-errorBackground': '#ffffff',
+      'inputValidation-errorBorder': '#0f4a85',
     },
   },
 };

@@ -23,7 +23,7 @@ import { runSpec, toRunSpec } from '../../server/spec/schema.ts';
 import { Run } from '../../server/store/run.ts';
 import { readRunMetrics, readRunSamples } from '../../server/store/run-history.ts';
 import { logText } from '../../server/store/run-log.ts';
-import { browserPath, type Shown, Stage } from './stage.ts';
+import { chromiumMissing, type PageInChromium, Stage } from '../support/page-in-chromium.ts';
 
 /** A run as training leaves it: a stage of cloning, then some steps of reinforcement. */
 async function writeRun(root: string, name: string, steps: number, kl = 0): Promise<RunKey> {
@@ -71,12 +71,13 @@ describe('pages about runs and actions, in a browser', function () {
   const runs = new RunList();
 
   before(async function () {
-    if (browserPath === undefined) {
-      console.log('    Pages are not tested: there is no Chromium. Install it, or name one with COLA_TEST_CHROMIUM.');
+    const missing = chromiumMissing();
+    if (missing !== undefined) {
+      console.log(`    Pages are not tested: ${missing}.`);
       this.skip();
     }
     root = mkdtempSync(join(tmpdir(), 'cola-dash-'));
-    stage = await Stage.open('run', 'compare', 'actions');
+    stage = await Stage.open();
   });
   after(async () => {
     await stage?.close();
@@ -84,17 +85,17 @@ describe('pages about runs and actions, in a browser', function () {
   });
 
   /** The page of a run, answered from its files as the extension does. */
-  async function dashboard(subject: RunKey | null, state?: unknown): Promise<Shown> {
+  async function dashboard(subject: RunKey | null, state?: unknown): Promise<PageInChromium> {
     const shown = await stage.show('run', 'dark', state);
     shown
       .answer(dashboardSubject, () => ({ subject }))
       .answer(listRuns, ({ roots }) => ({ runs: runs.list(roots, process.pid) }))
       .answer(runDetails, (key) => describeRun(key))
       .answer(runMetrics, ({ root: folder, run, ...query }) =>
-        readRunMetrics(viewOf({ root: folder, run }).path, { rows: 4000, ...query }),
+        readRunMetrics(viewOf({ root: folder, run }).path, query),
       )
       .answer(runSamples, ({ root: folder, run, ...range }) =>
-        readRunSamples(viewOf({ root: folder, run }).path, { count: 200, ...range }),
+        readRunSamples(viewOf({ root: folder, run }).path, range),
       )
       .answer(openSample, () => ({}))
       .answer(showAction, () => ({}))
@@ -136,7 +137,7 @@ describe('pages about runs and actions, in a browser', function () {
     assert.equal(await page.locator('.code-cell').count(), 128);
     assert.equal(await page.locator('b', { hasText: '&' }).count(), 0, 'text of a model is never markup');
     assert.deepEqual(shown.errors, []);
-    await page.close();
+    await shown.close();
   });
 
   it('move one cursor over all charts with the arrow keys', async () => {
@@ -152,7 +153,7 @@ describe('pages about runs and actions, in a browser', function () {
     await page.waitForFunction(
       () => document.querySelector('[data-chart=entropy] .chart-step')?.textContent === 'step 20',
     );
-    await page.close();
+    await shown.close();
   });
 
   it('sort, filter and unfold samples, and pass on what is asked of them', async () => {
@@ -174,8 +175,8 @@ describe('pages about runs and actions, in a browser', function () {
     await page.locator('.code-cell').nth(5).click();
     await page.waitForTimeout(100);
     assert.deepEqual(shown.asked.at(-1), { method: showAction.method, params: { action: 5 } });
-    assert.match(JSON.stringify(shown.kept), /"text":"#7"/, 'the choice outlives the page');
-    await page.close();
+    assert.match((await shown.kept()) ?? '', /"text":"#7"/, 'the choice outlives the page');
+    await shown.close();
   });
 
   it('go on with a run under way, and say what was saved when it is stopped', async () => {
@@ -183,14 +184,14 @@ describe('pages about runs and actions, in a browser', function () {
     const shown = await dashboard(key);
     const { page } = shown;
     await page.waitForSelector('.sample');
-    await shown.tell(runEvent, { ...key, event: { kind: 'state', state: 'running' } });
-    await shown.tell(runEvent, {
+    shown.tell(runEvent, { ...key, event: { kind: 'state', state: 'running' } });
+    shown.tell(runEvent, {
       ...key,
       event: { kind: 'stage', index: 1, count: 2, name: 'reinforce', steps: 20, from: 8, before: 3 },
     });
     const step = { kind: 'step', stage: 'reinforce', steps: 20, seconds: 2, metrics: { reward: 0.9 } } as const;
-    await shown.tell(runEvent, { ...key, event: { ...step, step: 9 } });
-    await shown.tell(runEvent, { root, run: 'other', event: { ...step, step: 15 } });
+    shown.tell(runEvent, { ...key, event: { ...step, step: 9 } });
+    shown.tell(runEvent, { root, run: 'other', event: { ...step, step: 15 } });
     await page.waitForFunction(() => /step 9 of 20/.test(document.querySelector('.run-facts')?.textContent ?? ''));
     assert.match(await shown.text('.run-facts'), /left in this stage/);
     assert.match(await shown.text('[data-chart=reward] .chart-legend'), /0\.9/);
@@ -202,25 +203,25 @@ describe('pages about runs and actions, in a browser', function () {
       message: 'The GPU ran out of memory.',
       remedy: 'Halve the batch.',
     } as const;
-    await shown.tell(runEvent, { ...key, event: failed });
+    shown.tell(runEvent, { ...key, event: failed });
     await page.waitForFunction(() =>
       /ran out of memory\. Halve the batch/.test(document.querySelector('.troubles')?.textContent ?? ''),
     );
     assert.deepEqual(shown.errors, []);
-    await page.close();
+    await shown.close();
   });
 
   it('say in words when there is no run, no step, a damaged line, or no folder any more', async () => {
     const none = await dashboard(null);
     await none.page.waitForSelector('.empty');
     assert.match(await none.text(), /No run is open[\s\S]*Choose a run/);
-    await none.page.close();
+    await none.close();
     const key = await writeRun(root, 'early', 0);
     const early = await dashboard(key);
     await early.page.waitForSelector('.run-head');
     assert.match(await early.text(), /has not made a step/);
     assert.equal(await early.page.locator('.chart').count(), 0);
-    await early.page.close();
+    await early.close();
     const torn = await writeRun(root, 'torn', 6);
     const file = join(root, '.cola', 'runs', 'torn', 'metrics.jsonl');
     writeFileSync(file, readFileSync(file, 'utf8').replace('"reward":0.1,', '"reward":'));
@@ -228,11 +229,11 @@ describe('pages about runs and actions, in a browser', function () {
     const damaged = await dashboard(torn);
     await damaged.page.waitForSelector('.sample');
     assert.match(await damaged.text('.troubles'), /1 line of metrics\.jsonl cannot be understood and is left out/);
-    await damaged.page.close();
+    await damaged.close();
     const gone = await dashboard({ root, run: 'gone' });
     await gone.page.waitForSelector('.empty');
     assert.match(await gone.text(), /cannot be shown[\s\S]*There is no run at/);
-    await gone.page.close();
+    await gone.close();
   });
 
   it('lay runs over each other and list the settings that differ', async () => {
@@ -243,14 +244,14 @@ describe('pages about runs and actions, in a browser', function () {
       .answer(chooseRuns, () => ({ subject: keys }))
       .answer(compareSettings, ({ runs: list }) => compareRuns(list))
       .answer(runMetrics, ({ root: folder, run, ...query }) =>
-        readRunMetrics(viewOf({ root: folder, run }).path, { rows: 2000, ...query }),
+        readRunMetrics(viewOf({ root: folder, run }).path, query),
       );
     await shown.load();
     await shown.page.waitForSelector('.settings');
     assert.match(await shown.text('.settings'), /reinforce\.kl\s+0\s+0\.05/);
     assert.match(await shown.text('[data-chart=reward] .chart-legend'), /a 0\.5[\s\S]*b 0\.6/);
     assert.deepEqual(shown.errors, []);
-    await shown.page.close();
+    await shown.close();
   });
 
   it('show actions that were measured, and how to measure those that were not', async () => {
@@ -305,12 +306,12 @@ describe('pages about runs and actions, in a browser', function () {
     await full.page.locator('.near').click();
     assert.match(await full.text('.large'), /end line/);
     assert.deepEqual(full.errors, []);
-    await full.page.close();
+    await full.close();
     const bare = await show(null);
     assert.match(await bare.text('.missing'), /has not been measured yet/);
     await bare.page.locator('.missing vscode-button').click();
     await bare.page.waitForTimeout(100);
     assert.equal(bare.asked.at(-1)?.method, makeProfiles.method);
-    await bare.page.close();
+    await bare.close();
   });
 });

@@ -5,10 +5,11 @@ import { fold, nextFold } from '../../webview/tree/folding.ts';
 import { layOut } from '../../webview/tree/layout.ts';
 import type { TreeModel } from '../../webview/tree/model.ts';
 import { directionOf, move, type Orientation } from '../../webview/tree/navigation.ts';
+import { explain } from '../../webview/tree/reward-parts.ts';
 import { chosenReward, likelyReward, rewardChoices, rewardName } from '../../webview/tree/rewards.ts';
 import { extents, gapAcross, Scene } from '../../webview/tree/scene.ts';
 import { readView } from '../../webview/tree/view-state.ts';
-import { fitting, revealing, seen, zoomed } from '../../webview/tree/viewport.ts';
+import { beginning, fitting, readableScale, revealing, seen, zoomed } from '../../webview/tree/viewport.ts';
 import { ending } from '../../webview/tree/words.ts';
 import { anyTree, randomTree } from './tree-random.ts';
 
@@ -288,5 +289,76 @@ describe('texts on cards', () => {
   it('are cut at their beginning, on one line', () => {
     assert.equal(ending('a\nb', 10), 'a⏎b');
     assert.equal(ending('0123456789', 4), '…789');
+  });
+});
+
+describe('the first view', () => {
+  const card = (x: number, y: number) => ({ x, y, width: 212, height: 76 });
+  const rooms = { width: 900, height: 600 };
+  const holds = (view: ReturnType<typeof beginning>, rect: ReturnType<typeof card>) => {
+    const part = seen(view, rooms.width, rooms.height);
+    const [right, bottom] = [rect.x + rect.width, rect.y + rect.height];
+    return rect.x >= part.x && rect.y >= part.y && right <= part.x + part.width && bottom <= part.y + part.height;
+  };
+
+  it('holds the prompt and the best child at a size that can be read, and all of the best line where it fits', () => {
+    const place = fc.integer({ min: -500, max: 500 });
+    fc.assert(
+      fc.property(fc.array(place, { minLength: 1, maxLength: 12 }), (ys) => {
+        const chain = [card(0, 0), ...ys.map((y, i) => card(268 * (i + 1), y))];
+        const view = beginning(chain, rooms.width, rooms.height, 'right');
+        assert.ok(view.scale >= readableScale && view.scale <= 1);
+        assert.ok(holds(view, chain[0]) && holds(view, chain[1]));
+        if (ys.length <= 2 && ys.every((y) => Math.abs(y) < 200)) assert.ok(chain.every((rect) => holds(view, rect)));
+      }),
+    );
+  });
+
+  it('shows the best child where prompt and best child lie too far apart', () => {
+    const chain = [card(0, 0), card(268, 5000)];
+    const view = beginning(chain, rooms.width, rooms.height, 'right');
+    assert.ok(holds(view, chain[1]));
+    assert.ok(view.scale >= readableScale);
+  });
+});
+
+describe('the parts of a reward', () => {
+  it('of a sum are weighted, and what only explains them stands beside it', () => {
+    const spec = { sum: [{ reward: { code: { parse: 1 } } }, { reward: 'repetition', weight: 0.5 }] };
+    const parts = { code: 0.28, 'code.parse': 0.28, repetition: -0.26 };
+    const { terms, measured } = explain(0.15, parts, spec);
+    assert.deepEqual(
+      terms.map(({ name, weight }) => [name, weight]),
+      [
+        ['code', 1],
+        ['repetition', 0.5],
+      ],
+    );
+    assert.ok(Math.abs(terms.reduce((sum, { adds }) => sum + adds, 0) - 0.15) < 1e-9);
+    assert.deepEqual(measured, [{ name: 'code.parse', value: 0.28 }]);
+  });
+
+  it('of the same name are told apart', () => {
+    const spec = {
+      sum: [
+        { reward: 'length', weight: 2 },
+        { reward: { length: { max: 3 } }, weight: -1 },
+      ],
+    };
+    const { terms } = explain(1.5, { length: 1, 'length 2': 0.5 }, spec);
+    assert.deepEqual(
+      terms.map(({ name, adds }) => [name, adds]),
+      [
+        ['length', 2],
+        ['length 2', -0.5],
+      ],
+    );
+  });
+
+  it('are not added up where they do not add up', () => {
+    const { terms, measured } = explain(1, { correct: 1, boxed: 1 }, 'maths');
+    assert.deepEqual(terms, []);
+    assert.equal(measured.length, 2);
+    assert.equal(explain(2, { format: 1, correct: 1 }, 'countdown').terms.length, 2);
   });
 });

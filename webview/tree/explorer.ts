@@ -104,9 +104,15 @@ export class Explorer {
         tune: () => void this.attempt(() => ask(treeTune, { node: this.view.selected })),
       },
       canTune,
+      about.reward,
     );
     this.toolbar = this.makeToolbar();
-    const main = h('main', { class: 'explorer-main' }, this.stage.element, this.timeline.element);
+    const main = h(
+      'main',
+      { class: 'explorer-main' },
+      this.stage.element,
+      h('div', { class: 'explorer-foot' }, this.timeline.element, this.stage.minimap.element),
+    );
     this.element = h(
       'div',
       { class: 'explorer' },
@@ -256,10 +262,12 @@ export class Explorer {
         this.stage.show(this.picture);
         if (this.placed) return;
         this.placed = true;
-        this.stage.home();
+        this.stage.begin();
       },
     );
     this.timeline.show(model, view.done);
+    // A search that was opened from its file has said nothing yet.
+    if (this.event === null) this.toolbar.count(model.simulations, model.count);
     this.inspector.show(model, moment, selected);
   }
 

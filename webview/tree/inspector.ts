@@ -1,12 +1,13 @@
 /** The selected node: its text, its figures, what can be done with it, and all codes, tried or not. */
 
 import { hueOf } from '../../server/protocol/hue.ts';
-import { type OneSimulation, type ResultOf, type treeInspect, treeSimulation } from '../../server/protocol/index.ts';
+import { type ResultOf, type treeInspect, treeSimulation } from '../../server/protocol/index.ts';
 import { actionChip, percent, strippedText, visibleToken } from '../ui/actions.ts';
 import { button } from '../ui/controls.ts';
 import { fill, h } from '../ui/elements.ts';
 import { ask } from '../ui/host.ts';
 import { bits, type Moment, type TreeModel } from './model.ts';
+import { rewardView } from './reward-view.ts';
 import { figure, states } from './words.ts';
 
 export type Inspection = ResultOf<typeof treeInspect>;
@@ -38,6 +39,7 @@ export class Inspector {
     'aria-label': 'Your score, 0 to 1',
   });
   private readonly starred = h('span', { class: 'number' });
+  private readonly clear: HTMLElement;
   private readonly codes = h('tbody');
   readonly element: HTMLElement;
   private shown = -1;
@@ -46,9 +48,11 @@ export class Inspector {
   constructor(
     private readonly handlers: InspectorHandlers,
     private readonly canTune: boolean,
+    /** The reward as a run spec has it. */
+    private readonly rewarded: unknown,
   ) {
     this.stars.addEventListener('change', () => handlers.score(Number(this.stars.value)));
-    const clear = button({
+    this.clear = button({
       label: 'Take the score back',
       icon: 'discard',
       kind: 'icon',
@@ -69,7 +73,7 @@ export class Inspector {
         h('span', { class: 'codicon codicon-star-full', 'aria-hidden': 'true' }),
         this.stars,
         this.starred,
-        clear,
+        this.clear,
       ),
       this.reward,
       h('h2', {}, 'All actions here'),
@@ -111,6 +115,7 @@ export class Inspector {
     const score = model.score[node];
     if (document.activeElement !== this.stars) this.stars.value = String(Number.isNaN(score) ? 0.5 : score);
     this.stars.classList.toggle('unset', Number.isNaN(score));
+    this.clear.hidden = Number.isNaN(score);
     fill(this.starred, Number.isNaN(score) ? 'no score' : figure(score));
     if (node !== this.shown) {
       this.shown = node;
@@ -188,7 +193,7 @@ export class Inspector {
     this.order = order;
     ask(treeSimulation, { order }).then(
       (simulation) => {
-        if (this.order === order) fill(this.reward, ...rewardParts(simulation));
+        if (this.order === order) fill(this.reward, ...rewardView(simulation, this.rewarded));
       },
       () => {
         this.order = -1;
@@ -245,32 +250,4 @@ export class Inspector {
     event.preventDefault();
     event.stopPropagation();
   }
-}
-
-/** A bar whose pieces are the parts, and each with its number. */
-function rewardParts({ reward, parts, noScore, text }: OneSimulation): HTMLElement[] {
-  if (noScore !== null) return [h('h2', {}, 'Reward'), h('p', {}, `No score: ${noScore}`)];
-  if (reward === null) return [];
-  const known = Object.entries(parts).flatMap(([name, value]) => (value === null ? [] : [{ name, value }]));
-  const total = known.reduce((sum, { value }) => sum + Math.abs(value), 0);
-  const colour = (i: number) => `var(--vscode-charts-${['blue', 'orange', 'green', 'purple', 'yellow', 'red'][i % 6]})`;
-  return [
-    h('h2', { class: 'number' }, `Reward ${figure(reward)}`),
-    h(
-      'div',
-      { class: 'parts', 'aria-hidden': 'true' },
-      ...known.map(({ value }, i) =>
-        h('i', {
-          class: value < 0 ? 'minus' : '',
-          style: { flex: total === 0 ? 1 : Math.abs(value), '--part': colour(i) },
-        }),
-      ),
-    ),
-    h(
-      'ul',
-      { class: 'parts-key number' },
-      ...known.map(({ name, value }, i) => h('li', { style: { '--part': colour(i) } }, `${name} ${figure(value)}`)),
-    ),
-    h('details', {}, h('summary', {}, 'The answer that was judged'), h('pre', {}, text)),
-  ];
 }

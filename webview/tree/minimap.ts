@@ -1,11 +1,11 @@
-/** The whole tree small in a corner, with the part that is seen; a press or a drag goes there. */
+/** The whole tree, small, with the part that is seen; a press or a drag goes there. */
 import { hueOf } from '../../server/protocol/hue.ts';
 import { h } from '../ui/elements.ts';
 import type { Colours } from './colours.ts';
 import type { Picture } from './drawing.ts';
 import { seen, type Viewport } from './viewport.ts';
 
-const size = { width: 180, height: 110 };
+const size = { width: 180, height: 84 };
 
 export class Minimap {
   readonly element = h('canvas', { class: 'minimap', 'aria-hidden': 'true' });
@@ -23,7 +23,6 @@ export class Minimap {
     }
     const aim = (event: PointerEvent) => {
       if (event.buttons === 0) return;
-      event.stopPropagation();
       go(event.offsetX / this.scale + this.offset.x, event.offsetY / this.scale + this.offset.y);
     };
     this.element.addEventListener('pointerdown', (event) => {

@@ -1,4 +1,4 @@
-/** Where the tree is drawn: the view of the plane, with pointer and wheel; cards over edges; the minimap. */
+/** Where the tree is drawn: the view of the plane, with pointer and wheel; cards over edges. */
 import { actionWords } from '../ui/actions.ts';
 import { custom, h } from '../ui/elements.ts';
 import { CardLayer, cardId } from './cards.ts';
@@ -7,7 +7,7 @@ import type { NodeDetails } from './details.ts';
 import { draw, type Picture } from './drawing.ts';
 import { Minimap } from './minimap.ts';
 import type { Rect } from './scene.ts';
-import { fitting, readableScale, revealing, seen, type Viewport, zoomed } from './viewport.ts';
+import { beginning, fitting, readableScale, revealing, seen, type Viewport, zoomed } from './viewport.ts';
 
 export interface StageHandlers {
   select(node: number): void;
@@ -25,7 +25,8 @@ export class Stage {
   readonly element: HTMLElement;
   private readonly canvas = h('canvas', { class: 'edges', 'aria-hidden': 'true' });
   private readonly cards: CardLayer;
-  private readonly minimap: Minimap;
+  /** Shown beside the stage, where it covers nothing. */
+  readonly minimap: Minimap;
   private readonly hint = h('div', { class: 'hint', hidden: true, 'aria-hidden': 'true' });
   private colours: Colours = readColours();
   private picture: Picture | undefined;
@@ -45,14 +46,7 @@ export class Stage {
       this.move({ x: x - this.size.width / scale / 2, y: y - this.size.height / scale / 2, scale });
     });
     const tree = { role: 'tree', tabindex: 0, 'aria-label': 'Search tree' };
-    this.element = custom(
-      'div',
-      { class: 'stage', ...tree },
-      this.canvas,
-      this.cards.element,
-      this.hint,
-      this.minimap.element,
-    );
+    this.element = custom('div', { class: 'stage', ...tree }, this.canvas, this.cards.element, this.hint);
     new ResizeObserver(() => this.resize()).observe(this.element);
     onThemeChange(() => {
       this.colours = readColours();
@@ -104,18 +98,13 @@ export class Stage {
     this.move(zoomed(this.view, factor, { x: this.size.width / 2, y: this.size.height / 2 }));
   }
 
-  /** Life size, the root at its edge. */
-  home(): void {
-    if (this.picture === undefined) return;
-    const place = this.picture.scene.placeOf(0);
-    if (place === undefined) return;
-    const root = this.picture.scene.rect(place);
-    const { width, height } = this.size;
-    const right = this.picture.scene.orientation === 'right';
-    const [x, y] = right
-      ? [root.x - 24, root.y + root.height / 2 - height / 2]
-      : [root.x + root.width / 2 - width / 2, root.y - 24];
-    this.move({ x, y, scale: 1 });
+  /** The first view: the prompt and, of what the search likes best, as much as can be read. */
+  begin(): void {
+    const { picture, size } = this;
+    const root = rectOf(picture, 0);
+    if (picture === undefined || root === undefined) return;
+    const best = [...picture.principal].map((node) => rectOf(picture, node)).filter((rect) => rect !== undefined);
+    this.move(beginning([root, ...best], size.width, size.height, picture.scene.orientation));
   }
 
   pulse(node: number): void {
@@ -190,7 +179,7 @@ export class Stage {
     );
     let held: { readonly x: number; readonly y: number } | undefined;
     element.addEventListener('pointerdown', (event) => {
-      if (event.button > 1 || (event.target as Element).closest('.card, .stub, .minimap') !== null) return;
+      if (event.button > 1 || (event.target as Element).closest('.card, .stub') !== null) return;
       held = { x: event.clientX, y: event.clientY };
       element.setPointerCapture(event.pointerId);
       element.classList.add('held');
@@ -240,7 +229,7 @@ export class Stage {
   private point(event: PointerEvent): void {
     const { picture } = this;
     this.hint.hidden = true;
-    if (picture === undefined || (event.target as Element).closest('.card, .stub, .minimap') !== null) return;
+    if (picture === undefined || (event.target as Element).closest('.card, .stub') !== null) return;
     const { x, y } = this.at(event);
     const { scene, model } = picture;
     const right = scene.orientation === 'right';

@@ -1,7 +1,8 @@
 /** The row above the tree: what the search is about, its budget, and how it is shown. */
 import type { SearchDescription, TreeEvent } from '../../server/protocol/index.ts';
-import { button, dropdown, setDisabled, textField } from '../ui/controls.ts';
+import { button, setDisabled, textField } from '../ui/controls.ts';
 import { fill, h } from '../ui/elements.ts';
+import { type Menu, menu, menuItem } from '../ui/menu.ts';
 import type { Orientation } from './navigation.ts';
 import { rewardName } from './rewards.ts';
 import { ending } from './words.ts';
@@ -35,12 +36,12 @@ export class Toolbar {
   private readonly search: ReturnType<typeof textField>;
 
   constructor(about: SearchDescription, least: number, orientation: Orientation, handlers: ToolbarHandlers) {
-    const more = (label: string, title: string, simulations: number) =>
-      button({ label, title, onPress: () => handlers.extend(simulations) });
+    const extend = (label: string, title: string, simulations: number, icon?: string) =>
+      button({ label, title, icon, onPress: () => handlers.extend(simulations) });
     this.extending = [
-      more('+64', 'Search on for 64 simulations', 64),
-      more('+256', 'Search on for 256 simulations', 256),
-      more('Until stopped', 'Search on until you pause it', untilStopped),
+      extend('+64', 'Search on for 64 simulations', 64),
+      extend('+256', 'Search on for 256 simulations', 256),
+      extend('Until stopped', 'Search on until you pause it', untilStopped, 'play'),
     ];
     this.pause = button({ label: 'Pause', icon: 'debug-pause', onPress: handlers.pause });
     this.search = textField({
@@ -63,62 +64,69 @@ export class Toolbar {
         if (/^\d+$/.test(value)) handlers.least(Number(value));
       },
     });
-    const exporting = dropdown({
-      label: 'Export',
-      options: [
-        { value: '', label: 'Export…' },
-        { value: 'json', label: 'JSON' },
-        { value: 'svg', label: 'SVG' },
-        { value: 'html', label: 'HTML page' },
-      ],
-      value: '',
-      onChange: (value) => {
-        exporting.value = '';
-        if (value === 'json' || value === 'svg' || value === 'html') handlers.save(value);
-      },
-    });
     const tool = (label: string, icon: string, onPress: () => void) => button({ label, icon, kind: 'icon', onPress });
     const group = (...children: HTMLElement[]) => h('div', { class: 'toolbar-group' }, ...children);
+    const item = (label: string, icon: string, act: () => void) =>
+      menuItem(label, icon, () => {
+        more.close();
+        act();
+      });
+    const right = orientation === 'right';
+    const more: Menu = menu('More', [
+      h(
+        'dl',
+        { class: 'search-facts' },
+        h('dt', {}, 'Reward'),
+        h('dd', { title: JSON.stringify(about.reward) }, rewardName(about.reward)),
+        h('dt', {}, 'Breadth'),
+        h('dd', {}, `${String(about.options.breadth ?? '–')} branches at each node`),
+      ),
+      h('label', { class: 'fold-below menu-part' }, 'Fold branches with fewer visits than', fold),
+      item(right ? 'Grow downwards' : 'Grow to the right', right ? 'arrow-down' : 'arrow-right', handlers.turn),
+      item('Export as JSON', 'json', () => handlers.save('json')),
+      item('Export as SVG', 'file-media', () => handlers.save('svg')),
+      item('Export as HTML page', 'browser', () => handlers.save('html')),
+      item('Keys (?)', 'question', handlers.help),
+    ]);
     this.element = h(
       'header',
-      { class: 'toolbar', role: 'toolbar', 'aria-label': 'Search' },
+      { class: 'toolbar tree-toolbar', role: 'toolbar', 'aria-label': 'Search' },
       group(
         h('span', { class: 'prompt-end code', title: about.prompt }, ending(about.prompt, 30)),
         h('span', { class: 'tag', title: JSON.stringify(about.reward) }, `reward ${rewardName(about.reward)}`),
-        h(
-          'span',
-          { class: 'tag', title: 'Branches at each node; a new search can have others' },
-          `breadth ${String(about.options.breadth ?? '–')}`,
-        ),
         tool('New search from this prompt', 'add', handlers.begin),
       ),
       group(...this.extending, this.pause, this.state),
       h('span', { class: 'toolbar-space' }),
       group(this.search, this.matches),
-      group(h('span', { class: 'soft' }, 'fold below'), fold),
       group(
-        tool(
-          orientation === 'right' ? 'Grow downwards' : 'Grow to the right',
-          orientation === 'right' ? 'arrow-down' : 'arrow-right',
-          handlers.turn,
-        ),
-        tool('Zoom in', 'zoom-in', () => handlers.zoom(1.25)),
         tool('Zoom out', 'zoom-out', () => handlers.zoom(0.8)),
+        tool('Zoom in', 'zoom-in', () => handlers.zoom(1.25)),
         tool('Show all', 'screen-full', handlers.fit),
-        exporting,
         tool('Inspector', 'layout-sidebar-right', handlers.inspector),
-        tool('Keys (?)', 'question', handlers.help),
+        more.button,
       ),
+      more.panel,
     );
   }
 
   show(event: TreeEvent | null, waiting: boolean): void {
     const running = event !== null && event.end === null;
-    for (const control of this.extending) setDisabled(control, running || waiting);
+    for (const control of this.extending) {
+      setDisabled(control, waiting);
+      control.hidden = running;
+    }
     this.pause.hidden = !running;
-    const words =
-      event === null ? '' : `${running ? 'searching · ' : ''}${event.simulations} simulations · ${event.nodes} nodes`;
-    fill(this.state, words);
+    if (event !== null) this.count(event.simulations, event.nodes, running);
+  }
+
+  count(simulations: number, nodes: number, running = false): void {
+    fill(
+      this.state,
+      running && h('span', { class: 'searching' }, 'searching · '),
+      `${simulations} simulations`,
+      h('span', { class: 'node-count' }, ` · ${nodes} nodes`),
+    );
   }
 
   showMatches(at: number, count: number | undefined): void {

@@ -1,4 +1,5 @@
 /** What part of the plane is seen, and how large. */
+import type { Orientation } from './navigation.ts';
 import type { Rect } from './scene.ts';
 
 export interface Viewport {
@@ -12,6 +13,9 @@ export interface Viewport {
 export const scales = { least: 0.03, most: 2 };
 /** Below, cards are too small to be read and are drawn as boxes. */
 export const readableScale = 0.5;
+
+/** Cards are read without effort from here on. */
+const comfortableScale = 0.7;
 
 export const clampScale = (scale: number): number => Math.min(scales.most, Math.max(scales.least, scale));
 
@@ -50,5 +54,41 @@ export function fitting(rect: Rect, width: number, height: number, margin = 24):
     x: rect.x + rect.width / 2 - width / scale / 2,
     y: rect.y + rect.height / 2 - height / scale / 2,
     scale,
+  };
+}
+
+/**
+ * The first rectangle with as many of the next as can be read at once: all of them if that is possible, else fewer, and at
+ * the least the first two as small as can just be read. Where even these lie too far apart, the second is in the middle.
+ */
+export function beginning(
+  chain: readonly Rect[],
+  width: number,
+  height: number,
+  orientation: Orientation,
+  margin = 24,
+): Viewport {
+  for (let count = chain.length; count > 0; count--) {
+    const whole = around(chain.slice(0, count));
+    const view = fitting(whole, width, height, margin);
+    if (view.scale < (count > 2 ? comfortableScale : readableScale)) continue;
+    // What is left of the room is for what comes after, not before.
+    const start = margin / view.scale;
+    if (count === 1 && chain.length > 1) break;
+    return orientation === 'right' ? { ...view, x: whole.x - start } : { ...view, y: whole.y - start };
+  }
+  const { x, y, width: across, height: along } = chain[1] ?? chain[0];
+  const scale = readableScale;
+  return { x: x + across / 2 - width / scale / 2, y: y + along / 2 - height / scale / 2, scale };
+}
+
+function around(rects: readonly Rect[]): Rect {
+  const x = Math.min(...rects.map((rect) => rect.x));
+  const y = Math.min(...rects.map((rect) => rect.y));
+  return {
+    x,
+    y,
+    width: Math.max(...rects.map((rect) => rect.x + rect.width)) - x,
+    height: Math.max(...rects.map((rect) => rect.y + rect.height)) - y,
   };
 }

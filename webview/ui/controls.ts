@@ -35,7 +35,7 @@ interface CanBeOff extends HTMLElement {
 export interface ButtonOptions {
   readonly label: string;
   /** Codicon. */
-  readonly icon?: string;
+  readonly icon?: string | undefined;
   /** `icon` shows the icon alone; the label is its tooltip and what is read aloud. */
   readonly kind?: 'primary' | 'secondary' | 'icon';
   /** Tooltip, where the label is not enough. */

@@ -26,6 +26,12 @@ describe('a training run in VS Code', () => {
   const session = vscode();
   before(() => session.write('short.cola.yaml', spec));
 
+  after(async () => {
+    // Nothing may train beside the tests that come next.
+    await session.workbench.command('CoLA: Stop Run');
+    await status().filter({ hasNotText: 'step' }).waitFor();
+  });
+
   const run = () => join(session.folder, '.cola/runs/short');
 
   /** Steps of the run's metrics on the disk, in their order. */
@@ -105,5 +111,8 @@ describe('a training run in VS Code', () => {
       await session.workbench.pick('short').click();
       throw new Error(`still at step ${last()}`);
     });
+    await status()
+      .filter({ hasText: /step\s\d/ })
+      .waitFor();
   });
 });

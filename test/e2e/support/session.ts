@@ -179,7 +179,9 @@ export function vscode(options?: SessionOptions): Session {
     session = await (options === undefined ? shared : Session.open(options));
   });
   afterEach(async function () {
-    if (this.currentTest?.state === 'failed') await session?.keepEvidence(this.currentTest.fullTitle());
+    // One that is tried again has no state.
+    const test = this.currentTest;
+    if (test !== undefined && test.state !== 'passed') await session?.keepEvidence(test.fullTitle());
   });
   after(async () => {
     if (options === undefined) await session?.workbench.closeEditors();

@@ -105,11 +105,11 @@ describe('the tree explorer in VS Code', () => {
   it('puts the text of the path into the editor that was used last', async () => {
     await stage().focus();
     await session.page.keyboard.press('Home');
-    await session.page.keyboard.press('Alt+ArrowRight');
-    await selectedIs(/^action \d+/);
-    const text = (await inspector().locator('.inspector-text').innerText()).trim();
-    assert.ok(text.length > 0);
-    await stage().focus();
+    // The first step of a path may be a line break alone.
+    for (let i = 0; i < 3; i++) {
+      await session.page.keyboard.press('Alt+ArrowRight');
+      await selectedIs(/^action \d+/);
+    }
     await session.page.keyboard.press('i');
     await session.page.locator('.tab.active[data-resource-name="insert.ts"]').waitFor();
     await eventually('it is in the file', async () => {

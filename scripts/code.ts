@@ -60,7 +60,8 @@ const packages = join(root, 'dist/packages');
 const name = `-${process.platform}-${process.arch}.vsix`;
 const vsix = existsSync(packages) ? readdirSync(packages).find((file) => file.endsWith(name)) : undefined;
 if (vsix === undefined) fail('There is no package for this platform: npm run package.');
-const profile = makeProfile(join(root, '.cache/vscode'), {});
+// Without the question, the browser's VS Code opens in restricted mode, where nothing is trained.
+const profile = makeProfile(join(root, '.cache/vscode'), { 'security.workspace.trust.startupPrompt': 'always' });
 const command = desktopCommand();
 if (command !== undefined) openDesktop(command, profile, join(packages, vsix));
 else await openBrowser(profile, join(packages, vsix), values.port === undefined ? undefined : Number(values.port));

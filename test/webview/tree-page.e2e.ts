@@ -13,6 +13,7 @@ import {
 } from '../../server/protocol/index.ts';
 import type { ParamsOf, RequestType, ResultOf } from '../../server/protocol/request.ts';
 import { makeModel, removeFolder, temporaryFolder } from '../engine/tiny-model.ts';
+import { faintTexts } from '../support/contrast.ts';
 import { chromiumMissing, PageInChromium } from '../support/page-in-chromium.ts';
 import { themes } from '../support/themes.ts';
 import { answerTree } from '../support/tree-answers.ts';
@@ -51,6 +52,15 @@ describe('the page of the tree explorer', function () {
   const selected = async () =>
     Number((await at.page.locator('.stage').getAttribute('aria-activedescendant'))?.slice(5));
   const settled = (condition: () => Promise<boolean>) => eventually(condition);
+  /** Walks to the child of the prompt that was visited most: where a key leads is known once the tree is laid out. */
+  const walkToBest = async () => {
+    await at.page.locator('.stage').focus();
+    await at.page.keyboard.press('Home');
+    await settled(async () => (await selected()) === 0);
+    await at.page.keyboard.press('Alt+ArrowRight');
+    await settled(async () => (await selected()) > 0);
+    return selected();
+  };
 
   before(async function () {
     const missing = chromiumMissing();
@@ -134,11 +144,10 @@ describe('the page of the tree explorer', function () {
 
   it('is walked with the keyboard: most visited child, siblings, parent', async () => {
     const all = await nodes();
-    await at.page.keyboard.press('Home');
-    await at.page.keyboard.press('Alt+ArrowRight');
+    await walkToBest();
     const most = all.filter(({ parent }) => parent === 0).reduce((a, b) => (b.visits > a.visits ? b : a));
     await settled(async () => (await selected()) === most.id);
-    assert.equal(await at.page.locator(`#card-${most.id}`).getAttribute('aria-selected'), 'true');
+    await at.page.locator(`#card-${most.id}[aria-selected="true"]`).waitFor();
     await at.page.keyboard.press('Alt+ArrowLeft');
     await settled(async () => (await selected()) === 0);
   });
@@ -168,9 +177,7 @@ describe('the page of the tree explorer', function () {
   });
 
   it('takes a score by hand, and takes it back', async () => {
-    await at.page.keyboard.press('Home');
-    await at.page.keyboard.press('Alt+ArrowRight');
-    const node = await selected();
+    const node = await walkToBest();
     await at.page.keyboard.press('s');
     await at.page.keyboard.press('End');
     await settled(async () => (await nodes())[node].score === 1);
@@ -216,9 +223,7 @@ describe('the page of the tree explorer', function () {
   });
 
   it('inserts and copies the text, and draws itself as SVG', async () => {
-    await at.page.keyboard.press('Home');
-    await at.page.keyboard.press('Alt+ArrowRight');
-    const node = (await nodes())[await selected()];
+    const node = (await nodes())[await walkToBest()];
     await at.page.keyboard.press('i');
     await settled(async () => done.includes(`insert ${node.text}`));
     await at.page.getByRole('button', { name: 'Copy' }).click();
@@ -228,10 +233,23 @@ describe('the page of the tree explorer', function () {
     await settled(async () => done.some((text) => text.startsWith('<svg')));
   });
 
+  it('keeps its tools on one line, also in half an editor', async () => {
+    for (const width of [1280, 900, 700]) {
+      await at.page.setViewportSize({ width, height: 800 });
+      const { tall, wide, room } = await at.page.locator('.toolbar').evaluate((toolbar) => ({
+        tall: toolbar.clientHeight,
+        wide: toolbar.scrollWidth,
+        room: toolbar.clientWidth,
+      }));
+      assert.ok(tall < 48, `${tall} px tall at ${width}`);
+      assert.ok(wide <= room, `${wide} px in ${room} at ${width}`);
+    }
+    await at.page.setViewportSize({ width: 1280, height: 800 });
+    assert.deepEqual(await faintTexts(at.page), []);
+  });
+
   it('is as it was left after the window was reloaded', async () => {
-    await at.page.keyboard.press('Home');
-    await at.page.keyboard.press('Alt+ArrowRight');
-    const before = await selected();
+    const before = await walkToBest();
     await at.page.getByRole('button', { name: 'More' }).click();
     await at.page.getByRole('button', { name: 'Grow downwards' }).click();
     await at.page.waitForTimeout(400);

@@ -159,7 +159,8 @@ class ActionsPage {
     this.count.hidden = found.length === all.length;
     const most = Math.max(1e-9, ...found.map(({ profile }) => profile?.usage.policy ?? 0));
     const cells = found.map((card) => this.cardOf(card, most));
-    fill(this.grid, ...cells);
+    if (cells.length === 0) fill(this.grid, h('p', { class: 'none' }, 'No action answers what you look for.'));
+    else fill(this.grid, ...cells);
     roveGrid(this.grid, cells, columns);
   }
 
@@ -230,7 +231,7 @@ class ActionsPage {
         h('h2', {}, profile?.label ?? `Action ${action}`),
         h('span', { class: 'toolbar-space' }),
         button({
-          label: 'Where in this file',
+          label: 'Where it fires',
           icon: 'paintcan',
           title: `Mark in the open editor the tokens that come from action ${action}`,
           onPress: () => this.attempt(() => ask(markActions, { action })),

@@ -214,11 +214,13 @@ export class ChartView {
     const scale = devicePixelRatio;
     ctx.save();
     ctx.font = font.replace('11px', `${Math.round(10 * scale)}px`);
+    ctx.textAlign = 'left';
     ctx.textBaseline = 'bottom';
     const [start, end] = [plot.bbox.left, plot.bbox.left + plot.bbox.width];
-    // Labels that would lie over others are left out; the lines say enough.
-    const free = { stage: Number.NEGATIVE_INFINITY, best: Number.NEGATIVE_INFINITY };
-    for (const { step, label, kind } of this.shared.marks) {
+    // Labels that would lie over others are left out; the lines say enough. The best one goes first.
+    const taken: { readonly from: number; readonly to: number }[] = [];
+    const marks = this.shared.marks.toSorted((a, b) => Number(b.kind === 'best') - Number(a.kind === 'best'));
+    for (const { step, label, kind } of marks) {
       const x = Math.round(plot.valToPos(step, 'x', true));
       if (x < start - 1 || x > end + 1) continue;
       const best = kind === 'best';
@@ -233,11 +235,11 @@ export class ChartView {
       ctx.stroke();
       const text = best ? `★ ${label}` : label;
       const width = ctx.measureText(text).width + 4 * scale;
-      const left = x + width > end ? x - width : x + 2 * scale;
-      if (left < free[kind]) continue;
-      free[kind] = left + width;
-      // The best one is named inside the chart, where no stage is.
-      ctx.fillText(text, left, best ? top + 12 * scale : top - 1);
+      const left = Math.min(x, end - width);
+      if (taken.some(({ from, to }) => left < to && left + width > from)) continue;
+      taken.push({ from: left, to: left + width });
+      // Above the chart, where no curve is.
+      ctx.fillText(text, left, top - 1);
     }
     ctx.restore();
   }
@@ -254,7 +256,7 @@ export class ChartView {
       return h(
         'span',
         { class: 'chart-key', style: { '--key': `var(--vscode-charts-${line.colour})` } },
-        h('span', { class: line.points ? 'key-line key-points' : 'key-line', 'aria-hidden': 'true' }),
+        h('span', { class: line.dash === undefined ? 'key-line' : 'key-line key-dashed', 'aria-hidden': 'true' }),
         `${line.label} `,
         h('b', { class: 'number' }, `${withUnit(value, unit)}${spread}`),
       );

@@ -163,7 +163,7 @@ export class SamplesView {
       h('td', { class: 'number' }, unfold),
       h('td', { class: 'number' }, rewardWords(sample)),
       h('td', { class: 'number' }, lengthOf(sample)),
-      h('td', { class: 'code cut' }, lineOf(sample.prompt, true)),
+      h('td', { class: 'code' }, h('div', { class: 'two-lines' }, lineOf(sample.prompt, true))),
       h(
         'td',
         { class: 'code' },

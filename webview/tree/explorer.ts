@@ -3,71 +3,57 @@ import {
   type ResultOf,
   type SearchDescription,
   type TreeEvent,
-  treeCopy,
-  treeDraftNew,
-  treeExport,
-  treeExtend,
-  treeFind,
-  treeForce,
-  treeGrowth,
-  treeInsert,
   treeInspect,
-  treeMark,
-  treePause,
   type treeReady,
-  treeScore,
-  treeTune,
 } from '../../server/protocol/index.ts';
 import { h } from '../ui/elements.ts';
 import { ask } from '../ui/host.ts';
+import { Announcer } from './announcer.ts';
 import { NodeDetails } from './details.ts';
 import type { Picture } from './drawing.ts';
 import { fold, nextFold, type Shown } from './folding.ts';
+import { GrowthFeed } from './growth-feed.ts';
 import { type Inspection, Inspector } from './inspector.ts';
+import { Keyboard } from './keyboard.ts';
 import { keyHelp } from './keys.ts';
 import { LayoutClient } from './layout-client.ts';
-import { bits, type Moment, TreeModel } from './model.ts';
-import { directionOf, move } from './navigation.ts';
+import { Matches } from './matches.ts';
+import { bits, type Moment, type TreeModel } from './model.ts';
+import { move } from './navigation.ts';
 import { extents, gapAcross, Scene } from './scene.ts';
 import { Stage } from './stage.ts';
+import { Steering } from './steering.ts';
 import { drawingOf } from './svg.ts';
 import { Timeline } from './timeline.ts';
 import { Toolbar } from './toolbar.ts';
 import type { ViewState } from './view-state.ts';
-import { figure, valueRange } from './words.ts';
+import { valueRange } from './words.ts';
 
-/** A screen reader hears of progress at most so often, the inspector asks while the search runs, in milliseconds. */
-const spokenInterval = 5000;
+/** How often the inspector asks while the search runs, in milliseconds. */
 const inspectInterval = 1000;
 
 export class Explorer {
   readonly element: HTMLElement;
-  private model: TreeModel;
+  private readonly feed: GrowthFeed;
+  private readonly steering: Steering;
+  private readonly matches: Matches;
+  private readonly keyboard: Keyboard;
   private readonly details = new NodeDetails(() => this.stage.redraw());
   private readonly layouts = new LayoutClient();
   private readonly stage: Stage;
   private readonly timeline: Timeline;
   private readonly inspector: Inspector;
   private toolbar: Toolbar;
-  private readonly live = h('div', { class: 'spoken', 'aria-live': 'polite' });
+  private readonly announcer = new Announcer();
   private help: HTMLElement | undefined;
   private event: TreeEvent | null;
   private moment: Moment;
   private shown: Shown = { node: [], parent: [], folded: [] };
   private picture: Picture | undefined;
   private readonly folds: Map<number, boolean>;
-  private found: readonly number[] = [];
-  private foundAt = 0;
-  private searches = 0;
-  private fetching = false;
-  private again = false;
-  /** Whether what was counted has changed, so that the tree is to be told from its beginning. */
-  private outdated = false;
   private inspectedAt = 0;
   private inspections = 0;
-  private spokenAt = 0;
   private placed: boolean;
-  private closed = false;
 
   constructor(
     private readonly about: SearchDescription,
@@ -76,7 +62,27 @@ export class Explorer {
     private readonly keep: (view: ViewState) => void,
     private readonly failed: (error: unknown) => void,
   ) {
-    this.model = new TreeModel(about.gamma);
+    this.feed = new GrowthFeed(about.gamma, {
+      grew: (simulated, anew) => this.grew(simulated, anew),
+      complete: () => this.inspectNow(false),
+      failed,
+    });
+    this.steering = new Steering({
+      selected: () => this.view.selected,
+      made: (node) => {
+        this.change({ selected: node });
+        this.stage.reveal(node);
+        this.inspectNow(true);
+      },
+      changed: () => this.feed.reload(),
+      failed,
+    });
+    this.matches = new Matches({
+      none: () => this.refresh(),
+      at: (node) => this.select(node, true),
+      count: (at, count) => this.toolbar.showMatches(at, count),
+      failed,
+    });
     this.moment = this.model.now();
     this.folds = new Map(view.folds);
     this.event = event;
@@ -90,18 +96,19 @@ export class Explorer {
       prompt: () => about.prompt,
     };
     this.stage = new Stage(this.details, handlers, view.viewport ?? { x: -24, y: 0, scale: 1 });
+    const { steering } = this;
     this.timeline = new Timeline((done) => this.scrub(done));
     this.inspector = new Inspector(
       {
         label,
         select: (node) => this.select(node, true),
-        force: (action) => void this.force(action),
-        ban: (action) => void this.banAction(action),
-        mark: (mark) => void this.mark(mark),
-        score: (score) => void this.score(score),
-        insert: () => void this.insert(),
-        copy: () => void this.attempt(async () => ask(treeCopy, { text: await this.text() })),
-        tune: () => void this.attempt(() => ask(treeTune, { node: this.view.selected })),
+        force: (action) => steering.force(action),
+        ban: (action) => steering.banAction(action),
+        mark: (mark) => steering.mark(mark),
+        score: (score) => steering.score(score),
+        insert: () => steering.insert(),
+        copy: () => steering.copy(),
+        tune: () => steering.tune(),
       },
       canTune,
       about.reward,
@@ -118,13 +125,12 @@ export class Explorer {
       { class: 'explorer' },
       this.toolbar.element,
       h('div', { class: 'explorer-body' }, main, this.inspector.element),
-      this.live,
+      this.announcer.element,
     );
     this.inspector.element.hidden = !view.inspector;
-    // Of the document, not of the element: a button that is disabled while it has the focus leaves it to the body.
-    document.addEventListener('keydown', this.pressed);
+    this.keyboard = this.makeKeyboard();
     this.toolbar.show(event, false);
-    this.fetch();
+    this.feed.fetch();
   }
 
   /** Word of the search. */
@@ -138,23 +144,28 @@ export class Explorer {
         message: 'Every branch has ended or is banned.',
         remedy: 'Release a branch, or force an action that was not tried.',
       });
-    this.speak(event);
-    this.fetch();
+    this.announcer.speak(event);
+    this.feed.fetch();
   }
 
   close(): void {
-    this.closed = true;
-    document.removeEventListener('keydown', this.pressed);
+    this.feed.close();
+    this.keyboard.close();
     this.layouts.close();
   }
 
+  private get model(): TreeModel {
+    return this.feed.model;
+  }
+
   private makeToolbar(): Toolbar {
+    const { steering, matches } = this;
     return new Toolbar(this.about, this.view.least, this.view.orientation, {
       extend: (simulations) => void this.extend(simulations),
-      pause: () => void this.attempt(() => ask(treePause, {})),
-      begin: () => void this.attempt(() => ask(treeDraftNew, {})),
-      find: (text) => void this.find(text),
-      findNext: () => this.showFound(this.foundAt + 1),
+      pause: () => steering.pause(),
+      begin: () => steering.begin(),
+      find: (text) => void matches.find(text),
+      findNext: () => matches.next(),
       leave: () => this.stage.element.focus(),
       least: (least) => {
         this.change({ least });
@@ -163,7 +174,7 @@ export class Explorer {
       turn: () => this.turn(),
       fit: () => this.stage.fit(),
       zoom: (factor) => this.stage.zoom(factor),
-      save: (format) => void this.save(format),
+      save: (format) => (format === 'svg' ? this.saveDrawing() : steering.save(format)),
       inspector: () => {
         this.change({ inspector: !this.view.inspector });
         this.inspector.element.hidden = !this.view.inspector;
@@ -177,66 +188,12 @@ export class Explorer {
     this.keep(this.view);
   }
 
-  /** Does what the person asked for, and says what went wrong. */
-  private async attempt(work: () => Promise<unknown>): Promise<void> {
-    try {
-      await work();
-    } catch (error) {
-      this.failed(error);
-    }
-  }
-
-  /** Asks for what is new, until there is nothing new. */
-  private fetch(): void {
-    if (this.fetching) {
-      this.again = true;
-      return;
-    }
-    this.fetching = true;
-    void this.attempt(async () => {
-      do {
-        this.again = false;
-        await this.grow();
-      } while (this.again && !this.closed);
-    }).finally(() => {
-      this.fetching = false;
-    });
-  }
-
-  private async grow(): Promise<void> {
-    const renewed = this.outdated;
-    this.outdated = false;
-    const model = renewed ? new TreeModel(this.about.gamma) : this.model;
-    for (;;) {
-      const told = await ask(treeGrowth, { nodes: model.count, simulations: model.simulations }).catch((error) => {
-        // What was to be told anew is still to be told.
-        this.outdated ||= renewed;
-        throw error;
-      });
-      if (this.outdated || this.closed) {
-        this.again = true;
-        return;
-      }
-      const latest = told.simulated.node.at(-1);
-      model.append(told);
-      const complete = model.count >= told.count && model.simulations >= told.simulations;
-      // What is shown stays until all of the new is there: in between there would be nodes that are known no more.
-      if (renewed && !complete) continue;
-      if (renewed) {
-        this.model = model;
-        this.details.expireAll();
-      } else this.details.expire(told.simulated.node);
-      this.refresh();
-      if (latest !== undefined && this.event?.end === null) this.stage.pulse(latest);
-      if (complete) break;
-    }
-    this.inspectNow(false);
-  }
-
-  /** Everything anew, after a person changed what was counted. */
-  private reload(): void {
-    this.outdated = true;
-    this.fetch();
+  private grew(simulated: readonly number[], anew: boolean): void {
+    if (anew) this.details.expireAll();
+    else this.details.expire(simulated);
+    this.refresh();
+    const latest = simulated.at(-1);
+    if (latest !== undefined && this.event?.end === null) this.stage.pulse(latest);
   }
 
   /** Works out what is shown, and has it laid out. */
@@ -248,7 +205,7 @@ export class Explorer {
     let selected = Math.min(view.selected, model.count - 1);
     while (selected >= moment.count) selected = model.parent[selected];
     const principal = new Set(model.principalVariation(moment));
-    const found = new Set(this.found.filter((id) => id < moment.count));
+    const found = new Set(this.matches.nodes.filter((id) => id < moment.count));
     const kept = new Set([selected, ...principal, ...found]);
     const shown = fold(model, moment, { least: view.least, chosen: this.folds, kept });
     this.shown = shown;
@@ -321,99 +278,17 @@ export class Explorer {
   private async extend(simulations: number): Promise<void> {
     this.toolbar.show(this.event, true);
     if (this.view.done !== null) this.scrub(null);
-    try {
-      await ask(treeExtend, { simulations });
-    } catch (error) {
-      this.toolbar.show(this.event, false);
-      this.failed(error);
-    }
+    if (!(await this.steering.extend(simulations))) this.toolbar.show(this.event, false);
   }
 
-  private async force(action: number): Promise<void> {
-    await this.attempt(async () => {
-      const { node } = await ask(treeForce, { node: this.view.selected, action });
-      this.change({ selected: node });
-      this.stage.reveal(node);
-      this.reload();
-      this.inspectNow(true);
-    });
-  }
-
-  /** What was not tried has no node yet; it gets one, to be banned. */
-  private async banAction(action: number): Promise<void> {
-    const { selected } = this.view;
-    await this.attempt(async () => {
-      const { node } = await ask(treeForce, { node: selected, action });
-      await ask(treeMark, { node, mark: 'ban' });
-      this.reload();
-      this.inspectNow(true);
-    });
-  }
-
-  private async mark(mark: 'force' | 'ban' | 'release'): Promise<void> {
-    const { selected } = this.view;
-    if (selected === 0) return;
-    await this.attempt(async () => {
-      await ask(treeMark, { node: selected, mark });
-      this.reload();
-    });
-  }
-
-  private async score(score: number | null): Promise<void> {
-    await this.attempt(async () => {
-      await ask(treeScore, { node: this.view.selected, score });
-      this.reload();
-    });
-  }
-
-  /** Text from the prompt to the selected node. */
-  private async text(): Promise<string> {
-    const { path } = await ask(treeInspect, { node: this.view.selected });
-    return path.map(({ text }) => text).join('');
-  }
-
-  private async insert(): Promise<void> {
-    if (this.view.selected === 0) return;
-    await this.attempt(async () => ask(treeInsert, { text: await this.text() }));
-  }
-
-  private async find(text: string): Promise<void> {
-    const order = ++this.searches;
-    if (text === '') {
-      this.found = [];
-      this.toolbar.showMatches(0, undefined);
-      this.refresh();
-      return;
-    }
-    await this.attempt(async () => {
-      const { nodes } = await ask(treeFind, { text });
-      if (order !== this.searches) return;
-      this.found = nodes;
-      if (nodes.length > 0) this.showFound(0);
-      else {
-        this.toolbar.showMatches(0, 0);
-        this.refresh();
-      }
-    });
-  }
-
-  private showFound(at: number): void {
-    const { length } = this.found;
-    if (length === 0) return;
-    this.foundAt = at % length;
-    this.toolbar.showMatches(this.foundAt, length);
-    this.select(this.found[this.foundAt], true);
-  }
-
-  private async save(format: 'json' | 'html' | 'svg'): Promise<void> {
+  /** The tree as it is shown, with the texts of all its cards. */
+  private saveDrawing(): void {
     const { picture } = this;
-    await this.attempt(async () => {
-      if (format !== 'svg') await ask(treeExport, { format });
-      else if (picture !== undefined) {
-        const cards = picture.scene.shown.node.filter((_, place) => picture.scene.shown.folded[place] === 0);
-        await this.details.load(cards);
-        await ask(treeExport, { format, text: drawingOf(picture, this.details, this.about.prompt) });
-      }
+    if (picture === undefined) return;
+    const { node, folded } = picture.scene.shown;
+    this.steering.saveDrawing(async () => {
+      await this.details.load(node.filter((_, place) => folded[place] === 0));
+      return drawingOf(picture, this.details, this.about.prompt);
     });
   }
 
@@ -429,57 +304,34 @@ export class Explorer {
     this.help.focus();
   }
 
-  private speak({ simulations, best, end }: TreeEvent): void {
-    const now = performance.now();
-    if (end === null && now - this.spokenAt < spokenInterval) return;
-    this.spokenAt = now;
-    const reward = best === null ? '' : `, best reward ${figure(best.value)}`;
-    this.live.textContent = `${simulations} simulations${reward}${end === null ? '' : ', the search stands still'}`;
-  }
-
-  private readonly pressed = (event: KeyboardEvent): void => {
-    const target = event.target as HTMLElement;
-    if (this.model.count === 0 || event.ctrlKey || event.metaKey || event.isComposing) return;
-    const typing = target.closest('vscode-text-field, vscode-text-area, input, textarea, vscode-dropdown') !== null;
-    const inTree = target.closest('.stage') !== null;
-    const direction = event.altKey || inTree ? directionOf(event.key, this.view.orientation) : undefined;
-    if (direction !== undefined && !typing) {
-      event.preventDefault();
-      this.go(move(this.model, this.moment, this.shown, this.currentNode(), direction));
-      return;
-    }
-    if (typing || event.altKey) return;
-    const act = this.keys(inTree)[event.key.length === 1 ? event.key.toLowerCase() : event.key];
-    if (act === undefined) return;
-    event.preventDefault();
-    act();
-  };
-
-  private keys(inTree: boolean): Readonly<Record<string, (() => void) | undefined>> {
-    const toggle = (bit: number, mark: 'force' | 'ban') =>
-      void this.mark(this.model.has(this.view.selected, bit) ? 'release' : mark);
-    return {
-      f: () => toggle(bits.forced, 'force'),
-      b: () => toggle(bits.banned, 'ban'),
-      s: () => {
+  private makeKeyboard(): Keyboard {
+    const { steering, stage } = this;
+    return new Keyboard({
+      ready: () => this.model.count > 0,
+      orientation: () => this.view.orientation,
+      walk: (direction) => this.go(move(this.model, this.moment, this.shown, this.currentNode(), direction)),
+      home: () => this.go(0),
+      toggle: () => this.toggle(this.currentNode()),
+      mark: (mark) => {
+        const bit = mark === 'force' ? bits.forced : bits.banned;
+        steering.mark(this.model.has(this.view.selected, bit) ? 'release' : mark);
+      },
+      score: () => {
         if (!this.view.inspector) this.change({ inspector: true });
         this.inspector.element.hidden = false;
         this.inspector.focusScore();
       },
-      i: () => void this.insert(),
-      '/': () => this.toolbar.focusSearch(),
-      '?': () => this.toggleHelp(),
-      '+': () => this.stage.zoom(1.25),
-      '-': () => this.stage.zoom(0.8),
-      '0': () => this.stage.fit(),
-      Enter: inTree ? () => this.toggle(this.currentNode()) : undefined,
-      Home: inTree ? () => this.go(0) : undefined,
-      Escape: () => {
+      insert: () => steering.insert(),
+      search: () => this.toolbar.focusSearch(),
+      help: () => this.toggleHelp(),
+      zoom: (factor) => stage.zoom(factor),
+      fit: () => stage.fit(),
+      back: () => {
         if (this.help !== undefined) this.toggleHelp();
         else if (this.view.done !== null) this.scrub(null);
-        else this.stage.element.focus();
+        else stage.element.focus();
       },
-    };
+    });
   }
 
   /** The selected node, or what stands for it while the tree is shown as it was. */

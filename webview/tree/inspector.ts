@@ -12,6 +12,9 @@ import { figure, states } from './words.ts';
 
 export type Inspection = ResultOf<typeof treeInspect>;
 
+/** Shares below are not told apart. */
+const seen = 0.001;
+
 export interface InspectorHandlers {
   label(action: number): string | null;
   select(node: number): void;
@@ -213,7 +216,7 @@ export class Inspector {
         'td',
         { class: `number bar ${name}` },
         h('i', { style: { width: `${100 * value}%`, '--hue': colour } }),
-        h('span', {}, percent(value)),
+        h('span', {}, value > 0 && value < seen ? '< 0.1 %' : percent(value)),
       );
     const word = banned ? 'banned' : tried ? 'tried' : 'untried';
     const title = `${label ?? `action ${action}`}, ${word}. ${tried ? 'Click to go there' : 'Click to force it'}, Shift-click to ban it.`;

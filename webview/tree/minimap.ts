@@ -68,11 +68,11 @@ export class Minimap {
     context.strokeStyle = colours.mark;
     context.lineWidth = ratio;
     const zoom = this.scale * ratio;
-    context.strokeRect(
-      (part.x - this.offset.x) * zoom,
-      (part.y - this.offset.y) * zoom,
-      part.width * zoom,
-      part.height * zoom,
-    );
+    // Of a view that reaches beyond the tree, the frame stays inside.
+    const inside = (value: number, most: number) => Math.min(most - ratio, Math.max(ratio, value));
+    const x = (at: number) => inside((at - this.offset.x) * zoom, this.element.width);
+    const y = (at: number) => inside((at - this.offset.y) * zoom, this.element.height);
+    const [left, top] = [x(part.x), y(part.y)];
+    context.strokeRect(left, top, x(part.x + part.width) - left, y(part.y + part.height) - top);
   }
 }

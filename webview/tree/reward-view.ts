@@ -46,11 +46,7 @@ function table({ terms, measured }: Explained): HTMLElement {
       h(
         'tbody',
         { class: 'soft' },
-        h(
-          'tr',
-          {},
-          h('th', { colspan: 3 }, terms.length > 0 ? 'Measured beside it' : 'Measured; these are not added up'),
-        ),
+        h('tr', {}, h('th', { colspan: 3 }, terms.length > 0 ? 'Measured beside it' : 'Measured of the answer')),
         ...measured.map(({ name, value }) =>
           h('tr', {}, h('th', { scope: 'row' }, name), h('td', {}), h('td', { class: 'number' }, figure(value))),
         ),

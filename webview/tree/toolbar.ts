@@ -100,8 +100,12 @@ export class Toolbar {
       h('span', { class: 'toolbar-space' }),
       group(this.search, this.matches),
       group(
-        tool('Zoom out', 'zoom-out', () => handlers.zoom(0.8)),
-        tool('Zoom in', 'zoom-in', () => handlers.zoom(1.25)),
+        h(
+          'span',
+          { class: 'zooming' },
+          tool('Zoom out', 'zoom-out', () => handlers.zoom(0.8)),
+          tool('Zoom in', 'zoom-in', () => handlers.zoom(1.25)),
+        ),
         tool('Show all', 'screen-full', handlers.fit),
         tool('Inspector', 'layout-sidebar-right', handlers.inspector),
         more.button,

@@ -256,7 +256,10 @@ export class ChartView {
       return h(
         'span',
         { class: 'chart-key', style: { '--key': `var(--vscode-charts-${line.colour})` } },
-        h('span', { class: line.dash === undefined ? 'key-line' : 'key-line key-dashed', 'aria-hidden': 'true' }),
+        h('span', {
+          class: (line.dash ?? []).length === 0 ? 'key-line' : 'key-line key-dashed',
+          'aria-hidden': 'true',
+        }),
         `${line.label} `,
         h('b', { class: 'number' }, `${withUnit(value, unit)}${spread}`),
       );

@@ -61,7 +61,7 @@ export class Inspector {
       kind: 'icon',
       onPress: () => handlers.score(null),
     });
-    const heads = ['Action', 'Prior', 'Visits', 'Q', 'Next token'];
+    const heads = ['Action', 'Prior', 'Visits', 'Q', 'Next'];
     this.codes.addEventListener('click', (event) => this.clicked(event));
     this.codes.addEventListener('keydown', (event) => this.pressed(event));
     this.element = h(
@@ -216,7 +216,7 @@ export class Inspector {
         'td',
         { class: `number bar ${name}` },
         h('i', { style: { width: `${100 * value}%`, '--hue': colour } }),
-        h('span', {}, value > 0 && value < seen ? '< 0.1 %' : percent(value)),
+        h('span', {}, value > 0 && value < seen ? '<0.1 %' : percent(value)),
       );
     const word = banned ? 'banned' : tried ? 'tried' : 'untried';
     const title = `${label ?? `action ${action}`}, ${word}. ${tried ? 'Click to go there' : 'Click to force it'}, Shift-click to ban it.`;

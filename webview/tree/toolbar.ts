@@ -81,7 +81,7 @@ export class Toolbar {
         h('dt', {}, 'Breadth'),
         h('dd', {}, `${String(about.options.breadth ?? '–')} branches at each node`),
       ),
-      h('label', { class: 'fold-below menu-part' }, 'Fold branches with fewer visits than', fold),
+      h('label', { class: 'fold-below menu-part' }, 'Fold below', fold, 'visits'),
       item(right ? 'Grow downwards' : 'Grow to the right', right ? 'arrow-down' : 'arrow-right', handlers.turn),
       item('Export as JSON', 'json', () => handlers.save('json')),
       item('Export as SVG', 'file-media', () => handlers.save('svg')),

@@ -134,7 +134,9 @@ async function main(): Promise<void> {
     sharedLongLines: sharedLongLines(rows.train, rows.heldout),
   };
   await writeFile(join(CORPUS, 'stats.json'), `${JSON.stringify(stats, null, 2)}\n`);
-  await writeFile(join('assets', 'nano', 'SOURCES.md'), sourcesDocument(reports, stats.train, stats.heldout));
+  const box = join('assets', 'nano');
+  await mkdir(box, { recursive: true });
+  await writeFile(join(box, 'SOURCES.md'), sourcesDocument(reports, stats.train, stats.heldout));
   process.stdout.write(`${JSON.stringify(stats, null, 2)}\n`);
 }
 

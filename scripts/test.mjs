@@ -1,6 +1,6 @@
 // The whole check of a working copy, also of a fresh one: install, build, types and style, tests with coverage, and the
-// packaged extension, in a real VS Code too. Usage: npm test [-- [--slow] [--no-editor] [arguments of mocha]]; with arguments
-// of mocha, only the tests they name run. The last line says how much passed and failed.
+// packaged extension, with --editor in a real VS Code too. Usage: npm test [-- [--slow] [--editor] [arguments of mocha]]; with
+// arguments of mocha, only the tests they name run. The last line says how much passed and failed.
 import { spawn, spawnSync } from 'node:child_process';
 import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,8 +9,10 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const slow = process.argv.includes('--slow');
-const inEditor = !process.argv.includes('--no-editor');
-const mochaArguments = process.argv.slice(2).filter((argument) => !['--slow', '--no-editor'].includes(argument));
+const inEditor = process.argv.includes('--editor');
+const mochaArguments = process.argv
+  .slice(2)
+  .filter((argument) => !['--slow', '--editor', '--no-editor'].includes(argument));
 
 /** Lines that the whole suite must cover, in percent. */
 const coveredLines = 90;
@@ -136,7 +138,7 @@ function runTests(scratch) {
 
 /** Why the extension is not tested in VS Code, undefined if it is. */
 async function editorObstacle(bringing, log) {
-  if (!inEditor) return '--no-editor says so.';
+  if (!inEditor) return '`npm test -- --editor` does that too.';
   if (!supported) return 'that needs a VS Code from npm, which exists for linux-x64 only so far.';
   if (!(await bringing)) return `VS Code could not be brought from npm.\n${readFileSync(log, 'utf8')}`;
   const lacking = missingForEditor();

@@ -13,5 +13,5 @@ export function specMarkdown(): string {
   const stages = (Object.keys(stageNotes) as StageName[]).map(
     (name) => `## Stage \`${name}\`\n\n${stageNotes[name]}\n\n${settings(['stages', 0, name])}`,
   );
-  return ['# Run spec', settings([]), ...stages].join('\n\n') + '\n';
+  return `${['# Run spec', settings([]), ...stages].join('\n\n')}\n`;
 }

@@ -34,6 +34,8 @@ const elsewhere = [
   'cola/feedback/erase',
   'cola/feedback/action',
   'cola/feedback/path',
+  'cola/policy/prefer',
+  'cola/spec/docs',
   'cola/versions/list',
   'cola/versions/choose',
 ];

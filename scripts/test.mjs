@@ -1,6 +1,7 @@
 // The whole check of a working copy, also of a fresh one: install, build, types and style, tests with coverage, and the
-// packaged extension, with --editor in a real VS Code too. Usage: npm test [-- [--slow] [--editor] [arguments of mocha]]; with
-// arguments of mocha, only the tests they name run. The last line says how much passed and failed.
+// packaged extension, in plain node, its pages in Chromium and all of it in a real VS Code. Usage: npm test [-- [--slow]
+// [--no-editor] [arguments of mocha]]; --no-editor leaves out Chromium and VS Code, and with arguments of mocha only the tests
+// they name run. The last line says how much passed and failed.
 import { spawn, spawnSync } from 'node:child_process';
 import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,10 +10,8 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const slow = process.argv.includes('--slow');
-const inEditor = process.argv.includes('--editor');
-const mochaArguments = process.argv
-  .slice(2)
-  .filter((argument) => !['--slow', '--editor', '--no-editor'].includes(argument));
+const inEditor = !process.argv.includes('--no-editor');
+const mochaArguments = process.argv.slice(2).filter((argument) => !['--slow', '--no-editor'].includes(argument));
 
 /** Lines that the whole suite must cover, in percent. */
 const coveredLines = 90;
@@ -138,7 +137,7 @@ function runTests(scratch) {
 
 /** Why the extension is not tested in VS Code, undefined if it is. */
 async function editorObstacle(bringing, log) {
-  if (!inEditor) return '`npm test -- --editor` does that too.';
+  if (!inEditor) return '`npm test` without --no-editor does that too.';
   if (!supported) return 'that needs a VS Code from npm, which exists for linux-x64 only so far.';
   if (!(await bringing)) return `VS Code could not be brought from npm.\n${readFileSync(log, 'utf8')}`;
   const lacking = missingForEditor();
@@ -163,7 +162,7 @@ function runPackageTests(scratch, editor) {
   const args = [
     '--config',
     'test/e2e/.mocharc.cjs',
-    ...(editor ? ['--retries', '1', 'test/e2e'] : ['test/e2e/package.e2e.ts']),
+    ...(editor ? ['--retries', '1', 'test/e2e', 'test/webview'] : ['test/e2e/package.e2e.ts']),
   ];
   return runMocha([], args, {}, join(scratch, 'package-counts.json'));
 }

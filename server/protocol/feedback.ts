@@ -168,6 +168,7 @@ export const scorePolicies = request(
   }),
   z.object({ scores: z.array(policyScore) }),
 );
+
 /** How far {@link tunePolicy} is, in updates. */
 export const tuneProgress = notification('cola/policy/progress', z.object({ root, done: z.int(), total: z.int() }));
 

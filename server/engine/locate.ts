@@ -2,20 +2,16 @@
 import { headOn, inverseDynamics } from '../cola/modules.ts';
 import type { Program } from '../device/program.ts';
 import * as ops from '../graph/ops.ts';
-import { Graph } from '../graph/tensor.ts';
-import { hiddenStates } from '../model/base.ts';
-import { causalContext } from '../model/block.ts';
 import { StreamDecoder } from '../model/tokenizer.ts';
 import type { Located, LocatedToken, LocateParams } from '../protocol/actions-page.ts';
 import { engineErrors } from './errors.ts';
 import type { LoadedModel } from './loaded-model.ts';
 import type { Job } from './scheduler.ts';
+import { longestWindow, windowOf, windowStates } from './window-states.ts';
 
 type Source = LocateParams['source'];
 
-/** Tokens of a window, at most; the first half of it is context for the second. */
-const longestWindow = 256;
-/** Characters before the part that is asked about: enough for half a window of any text. */
+/** Characters before the part that is asked about. Half a window is context for the other half: enough for that of any text. */
 const contextCharacters = longestWindow * 8;
 
 /** The programs that read a window, kept with their model. */
@@ -26,7 +22,7 @@ export class Locator {
 
   /** Tokens in a window. */
   get window(): number {
-    return Math.min(longestWindow, this.model.context);
+    return windowOf(this.model);
   }
 
   /** For one window of ids `[W]`: action and probability at every place that a token follows, W - 1 of each. */
@@ -50,19 +46,15 @@ export class Locator {
 
   private compile(source: Source): Promise<Program> {
     const { window, model } = this;
-    const { cola, device, states } = model;
+    const { cola, device } = model;
     const { config } = cola.base;
-    const graph = new Graph();
-    const ids = graph.input('ids', 'int32', [1, window]);
-    const context = causalContext(graph, config, 1, window);
-    const { h } = hiddenStates(graph, config, ids, context);
+    const { graph, h, context, frozen } = windowStates(model);
     const logits =
       source === 'inverse'
         ? inverseDynamics(graph, config, cola.config, h, context)
         : ops.slice(headOn(graph, config, cola.config, 'policy', h, context), 1, 0, window - 1);
     const action = ops.argmax(logits);
     const outputs = { action, probability: ops.pick(ops.softmax(logits), action) };
-    const frozen = new Map([...cola.allWeights].filter(([name]) => !states.some((state) => state.has(name))));
     return device.compile(outputs, { frozen });
   }
 

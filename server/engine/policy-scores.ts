@@ -5,19 +5,14 @@ import { original } from '../feedback/model.ts';
 import type { PolicyVersions, PolicyWeights } from '../feedback/versions.ts';
 import { logSoftmax } from '../graph/functions.ts';
 import * as ops from '../graph/ops.ts';
-import { Graph } from '../graph/tensor.ts';
-import { hiddenStates } from '../model/base.ts';
-import { causalContext } from '../model/block.ts';
 import { weightOf } from '../model/language-model.ts';
 import type { PolicyScore, scorePolicies } from '../protocol/feedback.ts';
 import type { ReceivedOf } from '../protocol/request.ts';
 import type { LoadedModel } from './loaded-model.ts';
 import type { Job } from './scheduler.ts';
+import { windowOf, windowStates } from './window-states.ts';
 
 type Suggestion = Omit<ReceivedOf<typeof scorePolicies>, 'root'>;
-
-/** Tokens that are read at most: the end of the text before, and the suggestion. */
-const longestWindow = 256;
 
 /** The program that reads a suggestion, kept with its model. */
 export class PolicyReader {
@@ -25,9 +20,9 @@ export class PolicyReader {
 
   constructor(private readonly model: LoadedModel) {}
 
-  /** Tokens in a window, W. */
+  /** Tokens in a window, W: the end of the text before, and the suggestion. */
   get window(): number {
-    return Math.min(longestWindow, this.model.context);
+    return windowOf(this.model);
   }
 
   /**
@@ -62,14 +57,9 @@ export class PolicyReader {
 
   private compile(): Promise<Program> {
     const { window, model } = this;
-    const { cola, device, states } = model;
-    const { config } = cola.base;
-    const graph = new Graph();
-    const ids = graph.input('ids', 'int32', [1, window]);
-    const context = causalContext(graph, config, 1, window);
-    const { h } = hiddenStates(graph, config, ids, context);
-    const logp = logSoftmax(headOn(graph, config, cola.config, 'policy', h, context));
-    const frozen = new Map([...cola.allWeights].filter(([name]) => !states.some((state) => state.has(name))));
+    const { cola, device } = model;
+    const { graph, h, context, frozen } = windowStates(model);
+    const logp = logSoftmax(headOn(graph, cola.base.config, cola.config, 'policy', h, context));
     return device.compile({ logp: ops.reshape(logp, [window, cola.config.numCodes]) }, { frozen });
   }
 

@@ -20,6 +20,16 @@ export interface Decision {
   readonly alternative: number;
 }
 
+/** A decision of nobody: where the policy is only looked at. */
+export const anchorAt = (position: number): Decision => ({
+  position,
+  action: 0,
+  logp: 0,
+  advantage: 0,
+  weight: 0,
+  alternative: -1,
+});
+
 export interface Lesson {
   readonly id: string;
   readonly row: SharedRow;
@@ -138,11 +148,9 @@ function lessonOf({ moment, judgements }: Judged, usual: Usual, anchors: number)
     }
     at += tokens[k].length;
   }
-  const anchor = (position: number) =>
-    decisions.push({ position, action: 0, logp: 0, advantage: 0, weight: 0, alternative: -1 });
-  for (const position of spread(start - 1, anchors)) anchor(position);
+  decisions.push(...spread(start - 1, anchors).map(anchorAt));
   // Where a search looked on from, and nothing was judged.
-  if (known.length === 0) anchor(start - 1);
+  if (known.length === 0) decisions.push(anchorAt(start - 1));
   return {
     id: line.id,
     row: sharedRow(line.prompt, tokens),

@@ -9,7 +9,7 @@ import { logSumExp } from '../graph/functions.ts';
 import * as ops from '../graph/ops.ts';
 import { Graph } from '../graph/tensor.ts';
 import { batchesOf } from './feedback-batch.ts';
-import type { Decision, Lesson } from './feedback-lessons.ts';
+import { anchorAt, type Lesson } from './feedback-lessons.ts';
 import type { StageContext } from './stage.ts';
 
 /** Places of the text that are looked at, and how many of them in one run. */
@@ -19,7 +19,7 @@ const chunk = 16;
 const leastContext = 8;
 
 /** What the probe asks of whoever has the policy. */
-export interface PolicyReader {
+export interface LessonReader {
   /** h of a lesson's row, `[S,d]`. */
   states(lesson: Lesson): Float32Array;
   /** Logits at the decisions of each lesson, `[D,N]`. */
@@ -27,15 +27,6 @@ export interface PolicyReader {
   /** Lets others go first. @throws the signal's reason */
   pause(): Promise<void>;
 }
-
-const anchorAt = (position: number): Decision => ({
-  position,
-  action: 0,
-  logp: 0,
-  advantage: 0,
-  weight: 0,
-  alternative: -1,
-});
 
 /** log p_world(x | a) of the token that follows a place, for every code a: `[N]`, by position. */
 type Said = Map<number, Float32Array>;
@@ -51,7 +42,7 @@ export class TextProbe {
   ) {}
 
   /** Mean -log p of the text before the lessons' alternatives, in nats a token; null where there is none. */
-  async loss(lessons: readonly Lesson[], reader: PolicyReader): Promise<number | null> {
+  async loss(lessons: readonly Lesson[], reader: LessonReader): Promise<number | null> {
     const all = lessons.flatMap((lesson) =>
       Array.from({ length: Math.max(0, lesson.start - 1 - leastContext) }, (_, i) => ({
         lesson,
@@ -85,7 +76,7 @@ export class TextProbe {
   }
 
   /** Asks the world model about places that it has not been asked about. */
-  private async read(picked: readonly { lesson: Lesson; position: number }[], reader: PolicyReader): Promise<void> {
+  private async read(picked: readonly { lesson: Lesson; position: number }[], reader: LessonReader): Promise<void> {
     const fresh = picked.filter(({ lesson, position }) => this.known.get(lesson)?.has(position) !== true);
     if (fresh.length === 0) return;
     const d = this.cola.base.config.hiddenSize;

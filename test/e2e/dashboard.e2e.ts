@@ -1,22 +1,9 @@
 import assert from 'node:assert/strict';
 import { vscode } from './support/session.ts';
+import { reinforceSpec } from './support/spec.ts';
 
 /** A run that is over soon, and has something to show. */
-const spec = `model: builtin:nano
-seed: 7
-stages:
-  - reinforce:
-      prompts: { task: countdown, format: compact }
-      reward: { countdown: { form: compact } }
-      steps: 12
-      batch: 2
-      group: 2
-      max_new: 8
-      evaluate_rows: 2
-      evaluate_samples: 1
-      evaluate_every: 6
-      checkpoint_every: 6
-`;
+const spec = reinforceSpec({ steps: 12, maxNew: 8, evaluateEvery: 6, checkpointEvery: 6 });
 
 describe('the run dashboard in VS Code', () => {
   const session = vscode();

@@ -5,27 +5,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { eventually } from './support/eventually.ts';
 import { processesOf } from './support/processes.ts';
 import { vscode } from './support/session.ts';
+import { reinforceSpec } from './support/spec.ts';
 
 /** `npm run test:slow` kills more often, and in a longer run. */
 const slow = process.env.COLA_SLOW !== undefined;
 const kills = slow ? 8 : 1;
 const steps = slow ? 160 : 16;
 
-const spec = `model: builtin:nano
-seed: 7
-stages:
-  - reinforce:
-      prompts: { task: countdown, format: compact }
-      reward: { countdown: { form: compact } }
-      steps: ${steps}
-      batch: 2
-      group: 2
-      max_new: 8
-      evaluate_rows: 2
-      evaluate_samples: 1
-      evaluate_every: 5
-      checkpoint_every: 3
-`;
+const spec = reinforceSpec({ steps, maxNew: 8, evaluateEvery: 5, checkpointEvery: 3 });
 
 /** Figures that tell of the machine and not of the run. */
 const ofMachine = /second|memory|time/;

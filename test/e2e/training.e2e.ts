@@ -4,23 +4,10 @@ import { join } from 'node:path';
 import { eventually } from './support/eventually.ts';
 import { processesOf } from './support/processes.ts';
 import { vscode } from './support/session.ts';
+import { reinforceSpec } from './support/spec.ts';
 
 /** Many short steps of the model in the box. */
-const spec = `model: builtin:nano
-seed: 7
-stages:
-  - reinforce:
-      prompts: { task: countdown, format: compact }
-      reward: { countdown: { form: compact } }
-      steps: 100000
-      batch: 2
-      group: 2
-      max_new: 4
-      evaluate_rows: 2
-      evaluate_samples: 1
-      evaluate_every: 1000
-      checkpoint_every: 2
-`;
+const spec = reinforceSpec({ steps: 100_000, maxNew: 4, evaluateEvery: 1000, checkpointEvery: 2 });
 
 describe('a training run in VS Code', () => {
   const session = vscode();

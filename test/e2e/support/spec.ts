@@ -1,0 +1,29 @@
+/** Specs of runs that train the model in the box, in steps as short as can be. */
+
+interface Lengths {
+  readonly steps: number;
+  readonly maxNew: number;
+  readonly evaluateEvery: number;
+  readonly checkpointEvery: number;
+}
+
+export const reinforceSpec = ({
+  steps,
+  maxNew,
+  evaluateEvery,
+  checkpointEvery,
+}: Lengths): string => `model: builtin:nano
+seed: 7
+stages:
+  - reinforce:
+      prompts: { task: countdown, format: compact }
+      reward: { countdown: { form: compact } }
+      steps: ${steps}
+      batch: 2
+      group: 2
+      max_new: ${maxNew}
+      evaluate_rows: 2
+      evaluate_samples: 1
+      evaluate_every: ${evaluateEvery}
+      checkpoint_every: ${checkpointEvery}
+`;

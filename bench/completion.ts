@@ -126,7 +126,7 @@ async function typeWhileTraining(link: EngineLink, steps: readonly number[], mod
 export const completionBench: Bench = {
   name: 'completion',
   about: 'latency of completion while somebody types, alone and beside a training run',
-  async run() {
+  async run(device) {
     const model = resolveModel('builtin:nano', '');
     if (!existsSync(join(model, 'cola.safetensors'))) {
       console.error('The model in the box is not there: completion is not measured.');
@@ -146,7 +146,7 @@ export const completionBench: Bench = {
     );
     try {
       const started = performance.now();
-      await link.request(loadModel, { folder: model, device: 'cpu' });
+      await link.request(loadModel, { folder: model, device });
       const loaded = performance.now() - started;
       await typeAll(link, typings(1));
       return [

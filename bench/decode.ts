@@ -1,6 +1,6 @@
 /** Cached decoding, one token a step, of a 7 M and a 135 M shape. */
-import { availableParallelism } from 'node:os';
 import { openDevice } from '../server/device/device.ts';
+import type { DeviceName } from '../server/device/names.ts';
 import { baseStepper } from '../server/model/language-model.ts';
 import { type Bench, type Measure, times } from './measure.ts';
 import { Peer, peerVersions } from './peer.ts';
@@ -9,21 +9,23 @@ import { randomModel, type ShapeName, shapes } from './shapes.ts';
 const prompt = 16;
 const tokens = 64;
 
-async function decodeShape(name: ShapeName, batch: number): Promise<Measure[]> {
-  const { device } = await openDevice('cpu');
+async function decodeShape(deviceName: DeviceName, name: ShapeName, batch: number): Promise<Measure[]> {
+  const { device } = await openDevice(deviceName);
   const model = randomModel(name);
   const stepper = baseStepper(device, model);
   const cache = await stepper.cache(batch, prompt + tokens);
   const rows = Array.from({ length: batch }, () => new Int32Array(prompt).fill(5));
   const read = async (next: readonly ArrayLike<number>[]) => {
     if (cache.lengths[0] + next[0].length > prompt + tokens - 1) cache.lengths.fill(prompt);
-    (await stepper.advance(cache, next)).logits.release();
+    const { logits } = await stepper.advance(cache, next);
+    // The next token is chosen on the host.
+    await logits.readFloats();
+    logits.release();
   };
   await read(rows);
   const one = rows.map(() => [5]);
   const repeat = name === '7M' ? 16 : 4;
-  const peer = await Peer.start('decode', {
-    threads: availableParallelism(),
+  const peer = await Peer.start('decode', device.name, {
     shape: shapes[name],
     batch,
     prompt,
@@ -52,10 +54,10 @@ async function decodeShape(name: ShapeName, batch: number): Promise<Measure[]> {
 export const decodeBench: Bench = {
   name: 'decode',
   about: 'cached decoding of a 7 M and a 135 M shape at batch 1 and 16',
-  async run() {
+  async run(device) {
     const measures: Measure[] = [];
     for (const name of ['7M', '135M'] as const)
-      for (const batch of [1, 16]) measures.push(...(await decodeShape(name, batch)));
+      for (const batch of [1, 16]) measures.push(...(await decodeShape(device, name, batch)));
     return measures;
   },
 };

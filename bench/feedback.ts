@@ -27,8 +27,8 @@ function sources() {
 export const feedbackBench: Bench = {
   name: 'feedback',
   about: 'a simulated person, and an update of the policy on what they did',
-  async run() {
-    const model = await LoadedModel.load({ folder: resolveModel('builtin:nano', ''), device: 'cpu' });
+  async run(device) {
+    const model = await LoadedModel.load({ folder: resolveModel('builtin:nano', ''), device });
     const tuner = new Tuner(model.device, model.cola, model.policy.own);
     const folder = mkdtempSync(join(tmpdir(), 'cola-bench-'));
     try {

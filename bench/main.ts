@@ -1,4 +1,6 @@
-/** `npm run bench [-- NAME...] [--json]`: measures, as ratios taken in one run. */
+/** `npm run bench [-- NAME...] [--device D] [--json]`: measures, as ratios taken in one run. */
+import { parseArgs } from 'node:util';
+import { type DeviceName, deviceNames } from '../server/device/names.ts';
 import { completionBench } from './completion.ts';
 import { decodeBench } from './decode.ts';
 import { editorBench } from './editor.ts';
@@ -25,18 +27,33 @@ const benches = [
   treePageBench,
 ];
 
-const args = process.argv.slice(2);
-if (args[0] === '--peak') {
+if (process.argv[2] === '--peak') {
   await printPeak();
   process.exit(0);
 }
-const json = args.includes('--json');
-const wanted = args.filter((a) => !a.startsWith('--'));
-const unknown = wanted.filter((name) => !benches.some((bench) => bench.name === name));
-if (unknown.length > 0 || args.some((a) => a.startsWith('--') && a !== '--json')) {
-  console.error(`usage: npm run bench [-- ${benches.map(({ name }) => name).join(' | ')}] [--json]`);
+
+/** What is asked for; undefined if it is not understood. */
+function wishes(): { wanted: string[]; device: DeviceName; json: boolean } | undefined {
+  try {
+    const { values, positionals } = parseArgs({
+      allowPositionals: true,
+      options: { device: { type: 'string', default: 'cpu' }, json: { type: 'boolean', default: false } },
+    });
+    const device = deviceNames.find((name) => name === values.device);
+    const known = positionals.every((name) => benches.some((bench) => bench.name === name));
+    return known && device !== undefined ? { wanted: positionals, device, json: values.json } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const asked = wishes();
+if (asked === undefined) {
+  const names = benches.map(({ name }) => name).join(' | ');
+  console.error(`usage: npm run bench [-- ${names}] [--device ${deviceNames.join(' | ')}] [--json]`);
   process.exit(2);
 }
+const { wanted, device, json } = asked;
 const versions = peerVersions();
 console.error(
   versions === undefined
@@ -47,7 +64,7 @@ const all: Measure[] = [];
 for (const bench of benches) {
   if (wanted.length > 0 && !wanted.includes(bench.name)) continue;
   console.error(`${bench.name}: ${bench.about}`);
-  const measures = await bench.run();
+  const measures = await bench.run(device);
   all.push(...measures);
   if (!json) console.log(`${table(measures)}\n`);
 }

@@ -1,4 +1,6 @@
 /** What a bench returns, and how it is shown. */
+import type { DeviceName } from '../server/device/names.ts';
+
 export interface Measure {
   readonly name: string;
   readonly value: number;
@@ -12,7 +14,8 @@ export interface Measure {
 export interface Bench {
   readonly name: string;
   readonly about: string;
-  run(): Promise<Measure[]>;
+  /** Measures on a device; what is about processes or pages has none and measures as ever. */
+  run(device: DeviceName): Promise<Measure[]>;
 }
 
 const number = (x: number) => (Math.abs(x) >= 100 ? x.toFixed(0) : Math.abs(x) >= 1 ? x.toFixed(2) : x.toPrecision(3));

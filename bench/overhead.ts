@@ -14,8 +14,8 @@ export function residentMegabytes(): number {
 export const overheadBench: Bench = {
   name: 'overhead',
   about: 'time of a run that computes next to nothing, and growth of memory over 2000 runs',
-  async run(): Promise<Measure[]> {
-    const { device } = await openDevice('cpu');
+  async run(name): Promise<Measure[]> {
+    const { device } = await openDevice(name);
     const graph = new Graph();
     const x = graph.input('x', 'float32', [64, 64]);
     const program = await device.compile({ y: ops.add(ops.mul(x, x), 1) });

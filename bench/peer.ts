@@ -1,7 +1,9 @@
 /** The same work in PyTorch and transformers, where a python3 that has them is found. They are peers, never dependencies. */
 import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:child_process';
+import { availableParallelism } from 'node:os';
 import { createInterface, type Interface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import type { DeviceName } from '../server/device/names.ts';
 
 /** COLA_PEER_PYTHON names another interpreter. */
 const python = process.env.COLA_PEER_PYTHON ?? 'python3';
@@ -28,14 +30,25 @@ export class Peer {
     this.lines = reader[Symbol.asyncIterator]();
   }
 
-  /** Starts a job of the script; undefined where there is no peer. */
-  static async start(job: string, options: Readonly<Record<string, unknown>>): Promise<Peer | undefined> {
+  /**
+   * Starts a job of the script; undefined where there is no peer.
+   *
+   * @param device what this engine computes on: beside an accelerator PyTorch uses CUDA, and has nothing to compare without
+   */
+  static async start(
+    job: string,
+    device: DeviceName,
+    options: Readonly<Record<string, unknown>>,
+  ): Promise<Peer | undefined> {
     if (peerVersions() === undefined) return undefined;
-    const child = spawn(python, [script, job, JSON.stringify(options)]);
+    const where = { device: device === 'cpu' ? 'cpu' : 'cuda', threads: availableParallelism() };
+    const child = spawn(python, [script, job, JSON.stringify({ ...where, ...options })]);
     child.stderr.resume();
     const peer = new Peer(child, createInterface({ input: child.stdout }));
-    await peer.line();
-    return peer;
+    const { ready } = await peer.line();
+    if (ready === 1) return peer;
+    peer.stop();
+    return undefined;
   }
 
   private async line(): Promise<Record<string, number>> {

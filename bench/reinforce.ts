@@ -1,5 +1,6 @@
 /** An update of the policy on cached h against an update of the base on the same rollouts: time, and trained parameters. */
 import { openDevice } from '../server/device/device.ts';
+import type { DeviceName } from '../server/device/names.ts';
 import type { LanguageModel } from '../server/model/language-model.ts';
 import { Random } from '../server/random.ts';
 import { controlSettings } from '../server/spec/settings.ts';
@@ -77,8 +78,14 @@ async function updateOf(
   };
 }
 
-async function compare(shape: ShapeName, policyLayers: number, rows: number, rounds: number): Promise<Measure[]> {
-  const { device } = await openDevice('cpu');
+async function compare(
+  deviceName: DeviceName,
+  shape: ShapeName,
+  policyLayers: number,
+  rows: number,
+  rounds: number,
+): Promise<Measure[]> {
+  const { device } = await openDevice(deviceName);
   const base = randomModel(shape);
   const control = controlSettings.parse({
     data: '-',
@@ -136,7 +143,7 @@ async function compare(shape: ShapeName, policyLayers: number, rows: number, rou
 export const reinforceBench: Bench = {
   name: 'reinforce',
   about: 'an update over actions on cached h against an update over tokens on the same rollouts',
-  async run() {
-    return [...(await compare('7M', 3, 64, 8)), ...(await compare('135M', 2, 16, 4))];
+  async run(device) {
+    return [...(await compare(device, '7M', 3, 64, 8)), ...(await compare(device, '135M', 2, 16, 4))];
   },
 };

@@ -152,9 +152,9 @@ export const searchBench: Bench = {
   name: 'search',
   about:
     'what the tree costs by itself, and simulations at depth 64 with caches by branch against reading prefixes again',
-  async run(): Promise<Measure[]> {
+  async run(name): Promise<Measure[]> {
     const tree = await benchTreeOverhead();
-    const { device } = await openDevice('cpu');
+    const { device } = await openDevice(name);
     const model = await boxedCola();
     const searches = [
       await deepSearch(device, model, 'branches'),

@@ -9,6 +9,17 @@ from transformers import LlamaConfig, LlamaForCausalLM
 job, options = sys.argv[1], json.loads(sys.argv[2])
 torch.set_num_threads(options["threads"])
 torch.manual_seed(1)
+device = options["device"]
+if device == "cuda" and not torch.cuda.is_available():
+    print(json.dumps({"ready": 0}), flush=True)
+    sys.exit(0)
+torch.set_default_device(device)
+
+
+def settle():
+    if device == "cuda":
+        torch.cuda.synchronize()
+
 
 
 def model():
@@ -52,9 +63,11 @@ def decode():
 step = {"train": train, "decode": decode}[job]()
 for _ in range(options.get("warm", 2)):
     step()
+settle()
 print(json.dumps({"ready": 1}), flush=True)
 for _ in sys.stdin:
     started = time.perf_counter()
     for _ in range(options.get("repeat", 1)):
         step()
+    settle()
     print(json.dumps({"seconds": (time.perf_counter() - started) / options.get("repeat", 1)}), flush=True)

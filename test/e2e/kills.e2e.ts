@@ -9,8 +9,8 @@ import { reinforceSpec } from './support/spec.ts';
 
 /** `npm run test:slow` kills more often, and in a longer run. */
 const slow = process.env.COLA_SLOW !== undefined;
-const kills = slow ? 8 : 1;
-const steps = slow ? 160 : 16;
+const kills = slow ? 100 : 1;
+const steps = slow ? 480 : 16;
 
 const spec = reinforceSpec({ steps, maxNew: 8, evaluateEvery: 5, checkpointEvery: 3 });
 
@@ -42,11 +42,11 @@ describe('a training run whose engine is killed in VS Code', () => {
     eventually(
       `${name} has ended`,
       () => assert.ok(existsSync(join(session.folder, '.cola/runs', name, 'model/config.json')), `step ${last(name)}`),
-      slow ? 900 : 120,
+      slow ? 1800 : 120,
     );
 
   it('ends with the same metrics as one that is left alone', async function () {
-    this.timeout(slow ? 1_800_000 : 300_000);
+    this.timeout(slow ? 5_400_000 : 300_000);
     await start('calm');
     await ends('calm');
     await start('killed');

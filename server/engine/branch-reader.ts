@@ -15,8 +15,8 @@ import { CacheStore, cacheName } from '../model/cache-store.ts';
 
 /** Tokens of one run: texts are read in pieces of these lengths. */
 const lengths = [1, 8, 32, 128] as const;
-/** So many branches go on in one run. Up to here every token of a run says what comes next, above only the last. */
-export const branchesAtOnce = 8;
+/** Up to here every token of a run says what comes next, above only the last. */
+export const tokensAtOnce = 32;
 /** Tokens of a text between two turns of the scheduler. */
 export const chunk = lengths[lengths.length - 1];
 
@@ -98,20 +98,22 @@ export class BranchReader {
     const input = this.input(length);
     for (const [t, id] of ids.entries()) input.put(t, id, from + t, from + t, from + t + 1, []);
     const last = ids.length - 1;
-    const ahead = await this.run(input, length <= branchesAtOnce ? undefined : last);
-    return ahead[length <= branchesAtOnce ? last : 0];
+    const ahead = await this.run(input, length <= tokensAtOnce ? undefined : last);
+    return ahead[length <= tokensAtOnce ? last : 0];
   }
 
   /**
-   * Goes one token further in some branches of a text of `length` tokens.
+   * Reads further tokens of branches of a text of `length` tokens: one a branch, or several in a row, of which each names
+   * the slots of those before it.
    *
-   * @param branches `branchesAtOnce` at most
+   * @param branches `tokensAtOnce` at most
    * @param bias added to the policy's logits before it chooses, `[N]`
    * @returns what lies ahead of each
    */
   async step(length: number, branches: readonly BranchToken[], bias?: Float32Array): Promise<Ahead[]> {
-    const wide = branches.length === 1 ? 1 : branchesAtOnce;
-    if (branches.length > wide) throw new Error(`${branches.length} branches are too many for one run`);
+    const wide = lengths.find((n) => n >= branches.length);
+    if (wide === undefined || wide > tokensAtOnce)
+      throw new Error(`${branches.length} tokens are too many for one run`);
     const input = this.input(wide);
     for (const [t, { id, position, slots }] of branches.entries()) {
       input.put(t, id, position, slots[slots.length - 1], length, slots);
@@ -153,7 +155,8 @@ export class BranchReader {
       {
         ids: input.ids,
         positions: input.positions,
-        slots: this.store.slots(input.slotOf, 1, input.length),
+        ...this.store.slots(input.slotOf, 1, input.length),
+        ...(this.device.onHost ? { fresh_mask: input.takeFreshMask() } : {}),
         mask: input.mask,
         last: last === undefined ? Int32Array.from({ length: rows }, (_, r) => r) : Int32Array.of(last),
         action_bias: biases,
@@ -203,14 +206,17 @@ export class BranchReader {
     const { config } = this.model.base;
     const graph = new Graph();
     const caches = this.store.inputs(graph, 1, this.size);
+    const slots = this.store.slotsInput(graph, 1, length);
     const context: AttentionContext = {
       ...rotaryTables(graph, config, this.size),
       positions: graph.input('positions', 'int64', [1, length]),
       mask: graph.input('mask', 'float32', [1, 1, length, this.size]),
-      slots: graph.input('slots', 'int64', [1, config.kvHeads, length, 3]),
+      ...(slots === undefined
+        ? { freshMask: graph.input('fresh_mask', 'float32', [1, 1, length, length]) }
+        : { slots }),
     };
     const ids = graph.input('ids', 'int32', [1, length]);
-    const last = graph.input('last', 'int32', [length <= branchesAtOnce ? length : 1]);
+    const last = graph.input('last', 'int32', [length <= tokensAtOnce ? length : 1]);
     const built = fusedStep(config, this.model.config, { state: true }).build(graph, { ids, context, caches, last });
     const kept = this.store.outputs(built.caches);
     return this.device.compile({ ...built.outputs, ...kept.outputs }, { carried: kept.carried, frozen: this.frozen });
@@ -258,5 +264,22 @@ class RunInput {
     this.slotOf[t] = slot;
     this.mask.fill(0, line, line + seen);
     for (const s of own) this.mask[line + s] = 0;
+  }
+
+  /**
+   * For a cache that a run only reads: moves what the tokens of this run see of each other out of the mask, and into one of
+   * their own `[T,T]`, for their slots hold nothing of them yet.
+   */
+  takeFreshMask(): Float32Array {
+    const { length, capacity, mask } = this;
+    const fresh = new Float32Array(length * length).fill(masked);
+    for (let u = 0; u < length; u++) {
+      for (let t = 0; t < length; t++) {
+        const at = t * capacity + this.slotOf[u];
+        fresh[t * length + u] = mask[at];
+        mask[at] = masked;
+      }
+    }
+    return fresh;
   }
 }

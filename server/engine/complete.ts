@@ -11,6 +11,7 @@ import type {
   CompletionParams,
   PreviewParams,
 } from '../protocol/completion.ts';
+import { tokensAtOnce } from './branch-reader.ts';
 import { choiceOf, continueRows, type Ending, Row } from './continuation.ts';
 import { engineErrors } from './errors.ts';
 import type { LoadedModel } from './loaded-model.ts';
@@ -70,7 +71,7 @@ export async function* complete(
   const tokens = tokensAt(model, params, maxTokens);
   const lease = yield* model.prefix.take(signal);
   try {
-    const room = tokens.length + alternatives * maxTokens;
+    const room = tokens.length + alternatives * maxTokens + tokensAtOnce;
     const { ahead, reused } = yield* model.prefix.read(tokens, room, signal);
     const stem = new Row(model, ending);
     let rows: Row[];
@@ -83,9 +84,16 @@ export async function* complete(
       const outlook = yield* readActions(model, stem, tokens, at, first, room, signal);
       rows = stem.finish === undefined ? branch(model, stem, outlook, alternatives, banned) : [stem];
     }
-    const generated = yield* continueRows(model, rows, banned, signal);
+    model.drafts.follow(prefix, tokens, (text) => [...model.tokenizer.encode(text, { addSpecialTokens: false })]);
+    const generated = yield* continueRows(model, tokens, rows, banned, signal);
+    for (const row of rows.toReversed()) model.drafts.remember(tokens, row.tokens);
+    const offered = distinct(rows).map((row) => row.result());
+    model.drafts.offered(
+      prefix,
+      offered.map(({ text }) => text),
+    );
     return {
-      alternatives: distinct(rows).map((row) => row.result()),
+      alternatives: offered,
       promptTokens: tokens.length,
       reusedTokens: reused,
       milliseconds: performance.now() - started,
@@ -174,7 +182,7 @@ export async function* previewActions(
   const lease = yield* model.prefix.take(signal);
   try {
     const branches = Math.min(params.extended, model.cola.config.numCodes);
-    const room = tokens.length + branches * params.tokens;
+    const room = tokens.length + branches * params.tokens + tokensAtOnce;
     const { ahead } = yield* model.prefix.read(tokens, room, signal);
     const logits = ahead.policyLogits;
     const nextTokens = await model.prefix.nextTokens();
@@ -190,7 +198,7 @@ export async function* previewActions(
       rows.set(token, row);
       if (i < params.extended) extended.set(token, row);
     }
-    yield* continueRows(model, [...extended.values()], new Set(), signal);
+    yield* continueRows(model, tokens, [...extended.values()], new Set(), signal);
     const previews = codes.map((action) => ({
       action,
       label: model.labels[action],

@@ -3,10 +3,11 @@ import { forced } from '../cola/decoder.ts';
 import { argmaxOf, probabilities } from '../model/sampling.ts';
 import { StreamDecoder } from '../model/tokenizer.ts';
 import type { ActionToken, Alternative } from '../protocol/completion.ts';
-import { branchesAtOnce } from './branch-reader.ts';
+import { tokensAtOnce } from './branch-reader.ts';
+import { DraftLength } from './drafts.ts';
 import type { LoadedModel } from './loaded-model.ts';
 import type { Job } from './scheduler.ts';
-import type { Cut } from './stop.ts';
+import { type Cut, endOfSense } from './stop.ts';
 
 /** An action that was taken, and how likely the policy held it to be. */
 export interface Choice {
@@ -74,7 +75,18 @@ export class Row {
     if (cut !== undefined) {
       this.length = cut.length;
       this.finish = cut.finish;
+      return;
+    }
+    const kept = endOfSense(this.ids, this.pieces);
+    if (kept !== undefined) {
+      this.length = this.pieces.slice(0, kept).join('').length;
+      this.finish = 'repeats';
     } else if (this.ids.length >= this.ending.maxTokens) this.finish = 'length';
+  }
+
+  /** Ids that were chosen. */
+  get tokens(): readonly number[] {
+    return this.ids;
   }
 
   get last(): number {
@@ -106,14 +118,38 @@ export class Row {
   }
 }
 
+/** A row on its way, the slots of its tokens that were read, and what it is guessed to go on with. */
+interface Track {
+  readonly row: Row;
+  readonly slots: number[];
+  guess: readonly number[];
+}
+
+/** Slots behind the text: those that are not in use again. */
+class Slots {
+  private readonly free: number[] = [];
+
+  constructor(private next: number) {}
+
+  take(): number {
+    return this.free.pop() ?? this.next++;
+  }
+
+  giveBack(slots: readonly number[]): void {
+    this.free.push(...slots);
+  }
+}
+
 /**
  * Goes on with rows that each have chosen one token or more behind the text in the prefix cache, and read all but the last
  * in that text, until all have ended. The cache must not be read by others meanwhile.
  *
+ * @param prompt the tokens of that text
  * @returns tokens that were generated
  */
 export async function* continueRows(
   model: LoadedModel,
+  prompt: readonly number[],
   rows: readonly Row[],
   banned: ReadonlySet<number>,
   signal: AbortSignal,
@@ -121,26 +157,53 @@ export async function* continueRows(
   const { reader, length } = model.prefix;
   const bias = new Float32Array(model.cola.config.numCodes);
   for (const code of banned) bias[code] = -forced;
-  const slots = new Map<Row, number[]>(rows.map((row) => [row, []]));
-  let free = length;
+  const tracks: Track[] = rows.map((row) => ({ row, slots: [], guess: [] }));
+  const slots = new Slots(length);
+  const lengths = new DraftLength();
   let generated = 0;
   for (;;) {
-    const going = rows.filter(({ finish }) => finish === undefined);
+    const going = tracks.filter(({ row }) => row.finish === undefined);
     if (going.length === 0) return generated;
-    for (let at = 0; at < going.length; at += branchesAtOnce) {
+    for (const track of going) track.guess = model.drafts.propose([...prompt, ...track.row.tokens], tokensAtOnce - 1);
+    for (let at = 0; at < going.length; at += tokensAtOnce) {
       yield;
       signal.throwIfAborted();
-      const some = going.slice(at, at + branchesAtOnce).map((row) => {
-        const own = slots.get(row) ?? [];
-        own.push(free++);
-        return { row, id: row.last, position: length + own.length - 1, slots: own };
-      });
-      const ahead = await reader.step(length, some, bias);
-      for (const [i, { row }] of some.entries()) {
-        const { token, action, policyLogits } = ahead[i];
-        row.push(token, choiceOf(policyLogits, action, banned));
-        generated++;
-      }
+      generated += await advance(going.slice(at, at + tokensAtOnce));
     }
+  }
+
+  /** Reads the last token of some rows with guesses behind it, and takes what the model chooses as far as it was guessed. */
+  async function advance(some: readonly Track[]): Promise<number> {
+    const each = lengths.choose(some.map(({ guess }) => guess.length));
+    const chains = some.map(({ row, slots: own, guess }) => {
+      const ids = [row.last, ...guess.slice(0, each)];
+      const taken = ids.map(() => slots.take());
+      const seen = taken.map((_, i) => [...own, ...taken.slice(0, i + 1)]);
+      return { ids, taken, tokens: ids.map((id, i) => ({ id, position: length + own.length + i, slots: seen[i] })) };
+    });
+    const ahead = await reader.step(
+      length,
+      chains.flatMap(({ tokens }) => tokens),
+      bias,
+    );
+    let [from, count] = [0, 0];
+    for (const [i, { ids, taken }] of chains.entries()) {
+      const { row, slots: own, guess } = some[i];
+      let read = 0;
+      let missed = false;
+      do {
+        const { token, action, policyLogits } = ahead[from + read];
+        row.push(token, choiceOf(policyLogits, action, banned));
+        // A guess that was not read teaches too, or one that was wrong a few times would never be tried again.
+        missed = read < guess.length && token !== guess[read];
+        read++;
+      } while (row.finish === undefined && !missed && read < ids.length);
+      lengths.learn(Math.min(missed ? read - 1 : read, guess.length), missed);
+      count += read;
+      own.push(...taken.slice(0, read));
+      slots.giveBack(taken.slice(read));
+      from += ids.length;
+    }
+    return count;
   }
 }

@@ -7,7 +7,8 @@ import { fingerprintOf } from '../feedback/model.ts';
 import { uploadWeights } from '../model/language-model.ts';
 import type { Tokenizer } from '../model/tokenizer.ts';
 import type { ModelInfo } from '../protocol/model.ts';
-import { BranchReader } from './branch-reader.ts';
+import { BranchReader, tokensAtOnce } from './branch-reader.ts';
+import { Drafts } from './drafts.ts';
 import { engineErrors } from './errors.ts';
 import { Locator } from './locate.ts';
 import { PolicyReader } from './policy-scores.ts';
@@ -20,8 +21,8 @@ const compiledBytes = 256e6;
 /** Longest text the model is asked to read, in tokens. */
 const longestContext = 2048;
 
-/** Slots for alternatives behind the text: eight of 48 tokens. For more there is more room once it is asked for. */
-const branchRoom = 8 * 48;
+/** Slots for alternatives behind the text: eight of 48 tokens, and guesses. For more there is more room once it is asked for. */
+const branchRoom = 8 * 48 + tokensAtOnce;
 
 function contextOf(cola: ColaModel): number {
   return Math.min(cola.base.config.maxPositionEmbeddings, longestContext);
@@ -39,6 +40,8 @@ export class LoadedModel {
   readonly locator = new Locator(this);
   /** Asks other policies; the same. */
   readonly policyReader = new PolicyReader(this);
+  /** What its completions are likely to be. */
+  readonly drafts = new Drafts();
 
   private constructor(
     readonly cola: ColaModel,

@@ -1,4 +1,4 @@
-/** Where a completion ends: with the line, or with the block the cursor is in. */
+/** Where a completion ends: with the line, with the block the cursor is in, or where it only says the same again. */
 
 export interface Cut {
   /** Characters of the text that stay. */
@@ -49,6 +49,28 @@ export function endOfBlock(prefix: string, text: string): Cut | undefined {
     else if (deeper || blank) return before;
     if (next < 0) return undefined;
     start = next + 1;
+  }
+  return undefined;
+}
+
+/** Tokens of a cycle, at most; and how often it has to be said to be one, tokens in all at least. */
+const cycle = { longest: 16, times: 3, tokens: 6 } as const;
+
+/**
+ * Small models fall into saying the same again and again. If the tokens end with one cycle three times, the number of
+ * them that stay: up to the end of the first. Rulers and indentation may repeat, what has letters or digits may not.
+ *
+ * @param pieces the text of each token
+ */
+export function endOfSense(ids: readonly number[], pieces: readonly string[]): number | undefined {
+  for (let period = 1; period <= cycle.longest; period++) {
+    const span = cycle.times * period;
+    if (span > ids.length) return undefined;
+    if (span < cycle.tokens) continue;
+    const from = ids.length - span;
+    const cycles = ids.slice(from, ids.length - period).every((id, i) => id === ids[from + i + period]);
+    const kept = from + period;
+    if (cycles && /[\p{L}\p{N}]/u.test(pieces.slice(from, kept).join(''))) return kept;
   }
   return undefined;
 }

@@ -51,6 +51,31 @@ export function attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor, scoresS
   });
 }
 
+/** Keys and values `[..., S, D]` of one part of what is attended to, and what is added to its scores. */
+export interface Attended {
+  readonly k: Tensor;
+  readonly v: Tensor;
+  readonly mask: Tensor;
+  /** The scores' shape where the mask is added; see {@link attention}. */
+  readonly scoresShape: readonly number[];
+}
+
+/**
+ * {@link attention} over keys and values that lie in several places, as if they stood behind each other: nothing is copied
+ * to bring them together. Without a gradient.
+ */
+export function attentionOver(q: Tensor, parts: readonly Attended[]): Tensor {
+  const scores = parts.map(({ k, mask, scoresShape }) => {
+    const products = ops.matmul(q, ops.transposeLast(k));
+    return ops.reshape(ops.add(ops.reshape(products, scoresShape), mask), products.shape);
+  });
+  const top = scores.map((x) => ops.max(x, [-1], true)).reduce((a, b) => ops.maximum(a, b));
+  const powers = scores.map((x) => ops.exp(ops.maximum(ops.sub(x, top), faintest)));
+  const sums = powers.map((x) => ops.sum(x, [-1], true)).reduce((a, b) => ops.add(a, b));
+  const mixed = parts.map(({ v }, i) => ops.matmul(powers[i], v)).reduce((a, b) => ops.add(a, b));
+  return ops.div(mixed, sums);
+}
+
 /**
  * log softmax along the last axis, written as x - max - log sum exp: the LogSoftmax op has no WebGPU kernel.
  * Gradient: dy - softmax(x) * sum(dy).

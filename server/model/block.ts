@@ -1,5 +1,5 @@
 /** The transformer block of the Llama family as a graph. Base, inverse dynamics, policy and Q are all built from it. */
-import { attention, linear, swiglu } from '../graph/functions.ts';
+import { attention, attentionOver, linear, swiglu } from '../graph/functions.ts';
 import * as ops from '../graph/ops.ts';
 import { type Graph, size, type Tensor } from '../graph/tensor.ts';
 import type { ModelConfig } from './config.ts';
@@ -14,9 +14,10 @@ export interface BlockCache {
   readonly values: Tensor;
 }
 
-/** A cache with the new keys and values in their slots, and these by themselves: each `[B,KV,T,D]`. */
-export interface UpdatedCache extends BlockCache {
+/** The new keys and values, each `[B,KV,T,D]`, and where the program itself puts them into their slots the cache with them. */
+export interface UpdatedCache {
   readonly fresh: BlockCache;
+  readonly whole?: BlockCache;
 }
 
 /** What all blocks of one stack share. */
@@ -28,8 +29,10 @@ export interface AttentionContext {
   readonly sin: Tensor;
   /** Added to the scores; broadcasts to `[B,1,T,S]`. */
   readonly mask: Tensor;
-  /** With a cache: where the new keys and values go, int64 `[B,KV,T,3]`. */
+  /** With a cache that the program writes: where the new keys and values go, int64 `[B,KV,T,3]`. */
   readonly slots?: Tensor;
+  /** With a cache that it only reads: the mask of the new tokens among each other; broadcasts to `[B,1,T,T]`. */
+  readonly freshMask?: Tensor;
 }
 
 /** Cosine and sine tables for positions 0..count-1, as constants `[count, D/2]` (float32 angles, as transformers computes them). */
@@ -78,20 +81,24 @@ export function paddedContext(
   return { ...causal, positions, mask: ops.maximum(ops.add(causal.mask, padding), masked) };
 }
 
-/**
- * Context for T new tokens behind a cache of S slots. The slot of a token is its position, and a token sees the slots up to its own.
- *
- * @param positions int64 `[B,T]`, for the rotary embedding
- * @param slotOf int32 `[B,T]`: the same numbers, for the mask
- * @param slots int64 `[B,KV,T,3]`: (row, head, slot) of each new key
- */
+/** Tensors that say where the T new tokens of B sequences stand behind a cache. */
+export interface Placing {
+  /** int64 `[B,T]`, for the rotary embedding. */
+  readonly positions: Tensor;
+  /** int32 `[B,T]`: the same numbers, for the mask; padding has the last slot, which no token sees. */
+  readonly slotOf: Tensor;
+  /** The device writes the cache: int64 `[B,KV,T,3]`, (row, head, slot) of each new key. */
+  readonly slots?: Tensor;
+  /** The host does: int32 `[B]`, slots of each row that were filled before. */
+  readonly filled?: Tensor;
+}
+
+/** Context for new tokens behind a cache of S slots. The slot of a token is its position, and a token sees the slots up to its own. */
 export function cachedContext(
   graph: Graph,
   config: ModelConfig,
   capacity: number,
-  positions: Tensor,
-  slotOf: Tensor,
-  slots: Tensor,
+  { positions, slotOf, slots, filled }: Placing,
 ): AttentionContext {
   const [batch, length] = slotOf.shape;
   const iota = graph.constant(
@@ -99,10 +106,16 @@ export function cachedContext(
     'int32',
     [capacity],
   );
-  const later = ops.greater(iota, ops.reshape(slotOf, [batch, 1, length, 1]));
-  const mask = ops.where(later, graph.scalar(masked), graph.scalar(0));
+  const hidden = (where: Tensor) => ops.where(where, graph.scalar(masked), graph.scalar(0));
   // On the CPU a run longer than the table is refused, even where its padding alone makes it so.
-  return { ...rotaryTables(graph, config, Math.max(capacity, length)), positions, mask, slots };
+  const tables = rotaryTables(graph, config, Math.max(capacity, length));
+  const own = ops.reshape(slotOf, [batch, 1, length, 1]);
+  if (filled === undefined) {
+    return { ...tables, positions, mask: hidden(ops.greater(iota, own)), ...(slots === undefined ? {} : { slots }) };
+  }
+  const mask = hidden(ops.greater(iota, ops.reshape(ops.sub(filled, 1), [batch, 1, 1, 1])));
+  const freshMask = hidden(ops.greater(ops.reshape(slotOf, [batch, 1, 1, length]), own));
+  return { ...tables, positions, mask, freshMask };
 }
 
 /** Names and shapes of the weights of one block. */
@@ -165,18 +178,23 @@ function splitHeads(config: ModelConfig, x: Tensor, heads: number, norm: Tensor 
  * Softmax attention with shared key/value heads: query head q reads key/value head floor(q / (H / KV)).
  *
  * @param q `[B,H,T,D]`, already scaled
- * @param k, v `[B,KV,S,D]`
- * @param mask broadcasts to `[B,1,T,S]`
+ * @param parts keys and values `[B,KV,S,D]`, with a mask that broadcasts to `[B,1,T,S]`
  * @returns `[B,T,H*D]`
  */
-function attend(config: ModelConfig, q: Tensor, k: Tensor, v: Tensor, mask: Tensor): Tensor {
+function attend(config: ModelConfig, q: Tensor, parts: readonly (BlockCache & { readonly mask: Tensor })[]): Tensor {
   const { heads, kvHeads, headDim } = config;
   const [batch, , length] = q.shape;
-  const slots = k.shape[2];
   const group = heads / kvHeads;
   // The query heads of a group stand under each other, so that their key/value head is read once and never repeated.
   const grouped = ops.reshape(q, [batch, kvHeads, group * length, headDim]);
-  const mixed = attention(grouped, k, v, mask, [batch, heads, length, slots]);
+  const attended = parts.map(({ keys: k, values: v, mask }) => ({
+    k,
+    v,
+    mask,
+    scoresShape: [batch, heads, length, k.shape[2]],
+  }));
+  const [{ k, v, mask, scoresShape }] = attended;
+  const mixed = parts.length > 1 ? attentionOver(grouped, attended) : attention(grouped, k, v, mask, scoresShape);
   const merged = ops.transpose(ops.reshape(mixed, [batch, heads, length, headDim]), [0, 2, 1, 3]);
   return ops.reshape(merged, [batch, length, heads * headDim]);
 }
@@ -209,19 +227,23 @@ export function block(
     keys: rotate(projected('k_proj', kvHeads, qkNorm ? 'k_norm' : undefined)),
     values: projected('v_proj', kvHeads),
   };
-  let { keys, values } = fresh;
-  if (cache !== undefined) {
-    if (context.slots === undefined) throw new Error('a cache needs slots');
-    keys = ops.scatter(cache.keys, context.slots, keys);
-    values = ops.scatter(cache.values, context.slots, values);
-  }
-  const mixed = attend(config, q, keys, values, context.mask);
+  const { slots, mask, freshMask } = context;
+  const whole =
+    cache === undefined || slots === undefined
+      ? undefined
+      : { keys: ops.scatter(cache.keys, slots, fresh.keys), values: ops.scatter(cache.values, slots, fresh.values) };
+  const beside = cache === undefined || freshMask === undefined ? [] : [{ ...cache, mask }];
+  if (cache !== undefined && whole === undefined && beside.length === 0)
+    throw new Error('a cache needs a place for the new');
+  const own = beside.length > 0 && freshMask !== undefined ? freshMask : mask;
+  const mixed = attend(config, q, [...beside, { ...(whole ?? fresh), mask: own }]);
   const middle = ops.add(x, project(weights, 'self_attn.o_proj', mixed, config.attentionOutputBias));
   const inner = ops.rmsNorm(middle, weights('post_attention_layernorm.weight'), rmsNormEps);
   const gate = project(weights, 'mlp.gate_proj', inner, config.mlpBias);
   const up = project(weights, 'mlp.up_proj', inner, config.mlpBias);
   const output = ops.add(middle, project(weights, 'mlp.down_proj', swiglu(gate, up), config.mlpBias));
-  return cache === undefined ? { output } : { output, cache: { keys, values, fresh } };
+  if (cache === undefined) return { output };
+  return { output, cache: whole === undefined ? { fresh } : { fresh, whole } };
 }
 
 /** Rows of a batch of sequences by flat index: x `[B,T,d]`, rows int32 `[n]` -> `[n,d]`. */

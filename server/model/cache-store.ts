@@ -1,13 +1,12 @@
 /**
  * Where the keys and values of new tokens go. On an accelerator the program puts them into the caches, which stay there.
- * In host memory it does so for itself alone and returns those of the new tokens, which are copied into their slots: a cache
- * that were an output would be written in place, but the runtime's binding copies every output once more into new memory,
- * whose pages cost several times all else that a step does.
+ * In host memory it attends to the cache and to the new ones beside it and returns these, which are then copied into their
+ * slots: to put them there itself it would have to copy the caches whole, which costs more than all else that a step does.
  */
 import type { DeviceBuffer } from '../device/buffer.ts';
 import type { State } from '../device/program.ts';
 import type { Graph, Tensor } from '../graph/tensor.ts';
-import type { BlockCache, UpdatedCache } from './block.ts';
+import type { BlockCache, Placing, UpdatedCache } from './block.ts';
 import type { ModelConfig } from './config.ts';
 
 const kinds = ['keys', 'values'] as const;
@@ -50,14 +49,32 @@ export class CacheStore {
       for (const kind of kinds) {
         const name = cacheName(kind, i);
         if (this.onHost) outputs[freshName(name)] = cache.fresh[kind];
-        else outputs[name] = cache[kind];
+        else if (cache.whole !== undefined) outputs[name] = cache.whole[kind];
       }
     }
     return { outputs, carried: this.onHost ? [] : this.names() };
   }
 
-  /** (row, head, slot) of every new key, int64 `[B,KV,T,3]`. @param slotOf slot of each new token `[B,T]` */
-  slots(slotOf: Int32Array, batch: number, length: number): BigInt64Array {
+  /** The input by which a program on the device writes the caches, int64 `[B,KV,T,3]`; undefined on the host. */
+  slotsInput(graph: Graph, batch: number, length: number): Tensor | undefined {
+    return this.onHost ? undefined : graph.input('slots', 'int64', [batch, this.config.kvHeads, length, 3]);
+  }
+
+  /** Inputs that say where T new tokens of B sequences stand, for {@link cachedContext}. */
+  placing(graph: Graph, batch: number, length: number): Placing {
+    const positions = graph.input('positions', 'int64', [batch, length]);
+    const slotOf = graph.input('slot_of', 'int32', [batch, length]);
+    const slots = this.slotsInput(graph, batch, length);
+    return {
+      positions,
+      slotOf,
+      ...(slots === undefined ? { filled: graph.input('filled', 'int32', [batch]) } : { slots }),
+    };
+  }
+
+  /** The value of `slots`: (row, head, slot) of every new key. @param slotOf slot of each new token `[B,T]` */
+  slots(slotOf: Int32Array, batch: number, length: number): { slots?: BigInt64Array } {
+    if (this.onHost) return {};
     const { kvHeads } = this.config;
     const slots = new BigInt64Array(batch * kvHeads * length * 3);
     // Little-endian halves: filling int32 is many times faster than making a BigInt for each entry.
@@ -72,7 +89,7 @@ export class CacheStore {
         }
       }
     }
-    return slots;
+    return { slots };
   }
 
   /** After a run: takes the new keys and values out of its results and puts them where they belong. */

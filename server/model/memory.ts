@@ -9,11 +9,11 @@ import { gradient } from '../graph/gradient.ts';
 import { liveness } from '../graph/liveness.ts';
 import { Graph, size, type Tensor } from '../graph/tensor.ts';
 import { hiddenStates, languageHead, nextTokenLoss } from './base.ts';
-import { cachedContext, causalContext } from './block.ts';
+import { causalContext } from './block.ts';
 import { CacheStore } from './cache-store.ts';
 import type { ModelConfig } from './config.ts';
 import { baseStep } from './language-model.ts';
-import { capacityFor, type StepGraph } from './step.ts';
+import { capacityFor, type StepGraph, stepOutputs } from './step.ts';
 import { type ExpectedTensor, expectedTensors } from './weights.ts';
 
 const floatBytes = 4;
@@ -116,18 +116,8 @@ function stepActivations(
   length: number,
   capacity: number,
 ): number {
-  const graph = new Graph();
-  const ids = graph.input('ids', 'int32', [batch, length]);
-  const slotOf = graph.input('slot_of', 'int32', [batch, length]);
-  const positions = graph.input('positions', 'int64', [batch, length]);
-  const slots = graph.input('slots', 'int64', [batch, config.kvHeads, length, 3]);
-  const last = graph.input('last', 'int32', [batch]);
   const store = new CacheStore(config, step.cachedBlocks, true);
-  const caches = store.inputs(graph, batch, capacity);
-  const context = cachedContext(graph, config, capacity, positions, slotOf, slots);
-  const built = step.build(graph, { ids, context, caches, last });
-  const kept = store.outputs(built.caches);
-  return liveness(Object.values({ ...built.outputs, ...kept.outputs })).peak;
+  return liveness(Object.values(stepOutputs(config, step, store, batch, length, capacity).all)).peak;
 }
 
 /**

@@ -214,8 +214,10 @@ export class Stepper {
     const ids = new Int32Array(batch * length);
     const slotOf = new Int32Array(batch * length).fill(capacity - 1);
     const last = Int32Array.from({ length: batch }, (_, b) => b * length + end - start - 1);
+    const filled = new Int32Array(batch);
     for (const [b, row] of tokens.entries()) {
       const before = longest - row.length;
+      filled[b] = cache.lengths[b] + Math.max(0, start - before);
       for (let column = Math.max(start, before); column < end; column++) {
         ids[b * length + column - start] = row[column - before];
         slotOf[b * length + column - start] = cache.lengths[b] + column - before;
@@ -229,9 +231,10 @@ export class Stepper {
         ...feeds,
         ids,
         slot_of: slotOf,
+        filled,
         last,
         positions: widen(slotOf),
-        slots: this.store.slots(slotOf, batch, length),
+        ...this.store.slots(slotOf, batch, length),
       },
       { states: [cache.state, ...this.weights] },
     );
@@ -240,17 +243,8 @@ export class Stepper {
   }
 
   private stepProgram(batch: number, length: number, capacity: number): Promise<Program> {
-    const graph = new Graph();
-    const ids = graph.input('ids', 'int32', [batch, length]);
-    const slotOf = graph.input('slot_of', 'int32', [batch, length]);
-    const positions = graph.input('positions', 'int64', [batch, length]);
-    const slots = graph.input('slots', 'int64', [batch, this.config.kvHeads, length, 3]);
-    const last = graph.input('last', 'int32', [batch]);
-    const caches = this.store.inputs(graph, batch, capacity);
-    const context = cachedContext(graph, this.config, capacity, positions, slotOf, slots);
-    const built = this.graph.build(graph, { ids, context, caches, last });
-    const kept = this.store.outputs(built.caches);
-    return this.device.compile({ ...built.outputs, ...kept.outputs }, { carried: kept.carried, frozen: this.frozen });
+    const outputs = stepOutputs(this.config, this.graph, this.store, batch, length, capacity);
+    return this.device.compile(outputs.all, { carried: outputs.carried, frozen: this.frozen });
   }
 
   private program(key: string, compile: () => Promise<Program>): Promise<Program> {
@@ -268,6 +262,24 @@ export class Stepper {
     this.programs.clear();
     for (const program of programs) await (await program).dispose();
   }
+}
+
+/** The graph that reads T new tokens of B sequences behind caches of S slots: what is wanted of them, and what is kept. */
+export function stepOutputs(
+  config: ModelConfig,
+  step: StepGraph,
+  store: CacheStore,
+  batch: number,
+  length: number,
+  capacity: number,
+): { all: Record<string, Tensor>; carried: string[] } {
+  const graph = new Graph();
+  const ids = graph.input('ids', 'int32', [batch, length]);
+  const last = graph.input('last', 'int32', [batch]);
+  const context = cachedContext(graph, config, capacity, store.placing(graph, batch, length));
+  const built = step.build(graph, { ids, context, caches: store.inputs(graph, batch, capacity), last });
+  const kept = store.outputs(built.caches);
+  return { all: { ...built.outputs, ...kept.outputs }, carried: kept.carried };
 }
 
 /** Hands out the part of an output `[B,T,w]` that belongs to real tokens, row by row. */

@@ -53,8 +53,8 @@ export const alternative = z.object({
   text: z.string(),
   /** Joined, their texts are `text`. */
   tokens: z.array(actionToken),
-  /** `line`, `block`: it was cut where the line or the block ended. */
-  finish: z.enum(['end', 'line', 'block', 'length']),
+  /** `line`, `block`: it was cut where the line or the block ended; `repeats`: where it only said the same again. */
+  finish: z.enum(['end', 'line', 'block', 'repeats', 'length']),
   /** Name of the completion and index in it, for feedback; given by the language server. */
   source: z.object({ completion: z.string(), index: z.int() }).optional(),
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { fillMarks, promptTokens } from '../../server/engine/prompt.ts';
-import { endOfBlock, endOfLine } from '../../server/engine/stop.ts';
+import { endOfBlock, endOfLine, endOfSense } from '../../server/engine/stop.ts';
 import { loadTokenizer } from '../../server/model/tokenizer.ts';
 import { resolvePath } from '../../server/spec/paths.ts';
 
@@ -13,6 +13,27 @@ const block = (prefix: string, text: string) => {
   const cut = endOfBlock(prefix, text);
   return cut === undefined ? undefined : text.slice(0, cut.length);
 };
+
+describe('the end of what makes sense', () => {
+  const kept = (...pieces: string[]) => {
+    const ids = pieces.map((piece) => pieces.indexOf(piece));
+    const n = endOfSense(ids, pieces);
+    return n === undefined ? undefined : pieces.slice(0, n).join('');
+  };
+
+  it('is behind the first of three that are the same', () => {
+    assert.equal(kept('is', '-', 'levels', '-', 'levels', '-', 'levels'), 'is-levels');
+    assert.equal(kept('{ a: 0', ', b', ': 0', ', b', ': 0', ', b', ': 0'), '{ a: 0, b: 0');
+    assert.equal(kept('x', 'x', 'x', 'x', 'x', 'x'), 'xx');
+  });
+
+  it('is not there while it may still be meant: twice, a short one, a ruler, indentation', () => {
+    assert.equal(kept('-', 'levels', '-', 'levels'), undefined);
+    assert.equal(kept('0', '0', '0'), undefined);
+    assert.equal(kept(...Array(30).fill('--')), undefined);
+    assert.equal(kept(...Array(30).fill('    ')), undefined);
+  });
+});
 
 describe('the end of a line', () => {
   it('is before the break behind something visible', () => {

@@ -123,15 +123,8 @@ describe('a training step of a transformer stays on the device', () => {
       const expected = (await evaluate(cpu, { h: all.h }, { ids: tokens, ...weights })).h;
 
       const graph = new Graph();
-      const context = cachedContext(
-        graph,
-        config,
-        capacity,
-        graph.input('positions', 'int64', [1, 1]),
-        graph.input('slot_of', 'int32', [1, 1]),
-        graph.input('slots', 'int64', [1, kvHeads, 1, 3]),
-      );
       const store = new CacheStore(config, 2, device().onHost);
+      const context = cachedContext(graph, config, capacity, store.placing(graph, 1, 1));
       const caches = store.inputs(graph, 1, capacity);
       const step = hiddenStates(graph, config, graph.input('ids', 'int32', [1, 1]), context, caches);
       const kept = store.outputs(step.caches);
@@ -148,7 +141,8 @@ describe('a training step of a transformer stays on the device', () => {
           ids: Int32Array.of(token),
           positions: BigInt64Array.of(BigInt(t)),
           slot_of: slotOf,
-          slots: store.slots(slotOf, 1, 1),
+          filled: slotOf,
+          ...store.slots(slotOf, 1, 1),
           ...weights,
         };
         const results = await program.run(feeds, { states: [state] });

@@ -40,7 +40,7 @@ describe('guesses of how a text goes on', () => {
     for (let i = 0; i < 20; i++) lengths.learn(0, true);
     assert.equal(alone(), 0);
     assert.equal(lengths.choose([40, 40, 40]), 1, 'places in a run that costs the same anyway are used');
-    for (let i = 0; i < 10; i++) lengths.learn(7, false);
+    for (let i = 0; i < 60; i++) lengths.learn(7, false);
     assert.equal(alone(), 31);
     assert.equal(lengths.choose([0]), 0, 'there is nothing to guess with');
   });

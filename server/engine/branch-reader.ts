@@ -8,10 +8,12 @@ import type { ColaModel } from '../cola/model.ts';
 import { worldModelAll } from '../cola/modules.ts';
 import type { Device } from '../device/device.ts';
 import { type Program, State } from '../device/program.ts';
+import { logSumExp } from '../graph/functions.ts';
 import * as ops from '../graph/ops.ts';
 import { Graph } from '../graph/tensor.ts';
 import { type AttentionContext, masked, rotaryTables } from '../model/block.ts';
 import { CacheStore, cacheName } from '../model/cache-store.ts';
+import type { WordOutlook } from './healing.ts';
 
 /** Tokens of one run: texts are read in pieces of these lengths. */
 const lengths = [1, 8, 32, 128] as const;
@@ -42,6 +44,7 @@ export interface Ahead {
 export class BranchReader {
   private readonly programs = new Map<number, Promise<Program>>();
   private outlook: Promise<Program> | undefined;
+  private words: Promise<Program> | undefined;
   private cache: State | undefined;
   private size: number;
   private readonly frozen: ReadonlyMap<string, Float32Array>;
@@ -83,7 +86,7 @@ export class BranchReader {
 
   /** Compiles everything, so that nobody waits for it later. */
   async prepare(): Promise<void> {
-    await Promise.all([...lengths.map((length) => this.program(length)), this.preview()]);
+    await Promise.all([...lengths.map((length) => this.program(length)), this.preview(), this.wordPreview()]);
   }
 
   /**
@@ -129,12 +132,32 @@ export class BranchReader {
     return tokens;
   }
 
+  /**
+   * For every code where it leads from a state if only some tokens count.
+   *
+   * @param bias added to the logits of the tokens, `[V]`: 0 for those that count
+   * @param typed a token whose probability is wanted beside theirs
+   */
+  async nextWord(state: Float32Array, bias: Float32Array, typed: number): Promise<WordOutlook> {
+    const feeds = { state, token_bias: bias, typed: new Int32Array(this.model.config.numCodes).fill(typed) };
+    const out = await (await this.wordPreview()).run(feeds, { states: this.live });
+    const result = {
+      tokens: await out.tokens.readInts(),
+      goesOn: await out.goes_on.readFloats(),
+      asTyped: await out.as_typed.readFloats(),
+    };
+    for (const buffer of Object.values(out)) buffer.release();
+    return result;
+  }
+
   async dispose(): Promise<void> {
     this.cache?.dispose();
     this.cache = undefined;
-    const programs = [...this.programs.values(), ...(this.outlook === undefined ? [] : [this.outlook])];
+    const others = [this.outlook, this.words].filter((program) => program !== undefined);
+    const programs = [...this.programs.values(), ...others];
     this.programs.clear();
     this.outlook = undefined;
+    this.words = undefined;
     for (const program of programs) await (await program).dispose();
   }
 
@@ -231,6 +254,25 @@ export class BranchReader {
       this.outlook = this.device.compile({ next_tokens: tokens }, { frozen: this.frozen });
     }
     return this.outlook;
+  }
+
+  private wordPreview(): Promise<Program> {
+    if (this.words === undefined) {
+      const { config } = this.model.base;
+      const { numCodes } = this.model.config;
+      const graph = new Graph();
+      const state = graph.input('state', 'float32', [1, config.hiddenSize]);
+      const logits = ops.reshape(worldModelAll(graph, config, this.model.config, state), [numCodes, config.vocabSize]);
+      const counting = ops.add(logits, graph.input('token_bias', 'float32', [config.vocabSize]));
+      const all = logSumExp(logits);
+      const outputs = {
+        tokens: ops.argmax(counting),
+        goes_on: ops.sub(logSumExp(counting), all),
+        as_typed: ops.sub(ops.pick(logits, graph.input('typed', 'int32', [numCodes])), all),
+      };
+      this.words = this.device.compile(outputs, { frozen: this.frozen });
+    }
+    return this.words;
   }
 }
 

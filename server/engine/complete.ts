@@ -2,6 +2,8 @@
  * Completion whose alternatives are intentions: the most probable first actions that lead to different tokens, each
  * continued by the policy. And the list of all actions with what each would start.
  */
+
+import { forced } from '../cola/decoder.ts';
 import { colaErrors } from '../cola/errors.ts';
 import { probabilities } from '../model/sampling.ts';
 import type {
@@ -11,11 +13,12 @@ import type {
   CompletionParams,
   PreviewParams,
 } from '../protocol/completion.ts';
-import { tokensAtOnce } from './branch-reader.ts';
+import { type Ahead, tokensAtOnce } from './branch-reader.ts';
 import { choiceOf, continueRows, type Ending, Row } from './continuation.ts';
 import { engineErrors } from './errors.ts';
+import { givenTyped } from './healing.ts';
 import type { LoadedModel } from './loaded-model.ts';
-import { promptEnd, promptTokens } from './prompt.ts';
+import { type Prompt, promptEnd, promptTokens } from './prompt.ts';
 import type { Job } from './scheduler.ts';
 import { endOfBlock, endOfLine } from './stop.ts';
 
@@ -33,7 +36,14 @@ function checkActions(actions: readonly number[], codes: number): void {
 /** What the policy says at one place, and where each code leads. */
 interface Outlook {
   readonly logits: Float32Array;
+  /** What it says by itself, without what was typed of the word. */
+  readonly policyLogits: Float32Array;
   readonly nextTokens: Int32Array;
+}
+
+/** Behind what was read last. */
+async function outlookOf(model: LoadedModel, { policyLogits }: Ahead): Promise<Outlook> {
+  return { logits: policyLogits, policyLogits, nextTokens: await model.prefix.nextTokens() };
 }
 
 /** Codes by probability, the lowest first among equals. */
@@ -47,10 +57,47 @@ function tokensAt(
   model: LoadedModel,
   place: { readonly prefix: string; readonly suffix: string; readonly fill: boolean },
   maxTokens: number,
-): number[] {
+): Prompt {
   const room = model.context - maxTokens;
   if (room < 2) throw engineErrors.tooNarrow(maxTokens, model.context);
-  return promptTokens(model.tokenizer, model.marks, place, room);
+  return promptTokens(model.tokenizer, model.marks, place, room, model.vocabulary);
+}
+
+/** Where the text goes on: behind its last token, or within its last word. */
+interface Start {
+  /** What the model has read. */
+  readonly tokens: readonly number[];
+  readonly reused: number;
+  readonly ahead: Ahead;
+  /** What was typed of the first token that is to come. */
+  readonly typed: string;
+  /** What the policy says of that token's action, and where each leads; not asked for where the word is complete. */
+  readonly word: Outlook | undefined;
+}
+
+/** Reads a prompt, and decides whether its last word goes on. @param possible actions that may be taken first */
+async function* begin(
+  model: LoadedModel,
+  { tokens, healed }: Prompt,
+  possible: (action: number) => boolean,
+  room: number,
+  signal: AbortSignal,
+): Job<Start> {
+  if (healed !== undefined && model.vocabulary !== undefined) {
+    const { tail } = healed;
+    const { ahead, reused } = yield* model.prefix.read(healed.tokens, room, signal);
+    const bias = model.vocabulary.biasFor(tail.text, -forced);
+    const outlook = await model.prefix.reader.nextWord(ahead.state, bias, tail.token);
+    const logits = givenTyped(ahead.policyLogits, outlook, possible);
+    if (logits !== undefined) {
+      const word = { logits, policyLogits: ahead.policyLogits, nextTokens: outlook.tokens };
+      return { tokens: healed.tokens, reused, ahead, typed: tail.text, word };
+    }
+    yield;
+    signal.throwIfAborted();
+  }
+  const { ahead, reused } = yield* model.prefix.read(tokens, room, signal);
+  return { tokens, reused, ahead, typed: '', word: undefined };
 }
 
 /** @throws cola.action, engine.tooNarrow; the signal's reason */
@@ -68,23 +115,25 @@ export async function* complete(
     maxTokens,
     cut: multiline ? (text) => endOfBlock(prefix, text) : endOfLine,
   };
-  const tokens = tokensAt(model, params, maxTokens);
+  const prompt = tokensAt(model, params, maxTokens);
   const lease = yield* model.prefix.take(signal);
   try {
-    const room = tokens.length + alternatives * maxTokens + tokensAtOnce;
-    const { ahead, reused } = yield* model.prefix.read(tokens, room, signal);
-    const stem = new Row(model, ending);
+    const room = prompt.tokens.length + alternatives * maxTokens + tokensAtOnce;
+    const possible = (action: number) => (first.length > 0 ? action === first[0] : !banned.has(action));
+    const { tokens, reused, ahead, typed, word } = yield* begin(model, prompt, possible, room, signal);
+    const stem = new Row(model, ending, typed);
     let rows: Row[];
-    if (control.mode === 'free' && alternatives === 1 && !model.endIds.has(ahead.token)) {
+    if (control.mode === 'free' && alternatives === 1 && word === undefined && !model.endIds.has(ahead.token)) {
       // The run that read the text has chosen already; where the other codes lead need not be known.
       stem.push(ahead.token, choiceOf(ahead.policyLogits, ahead.action, banned));
       rows = [stem];
     } else {
-      const at = { logits: ahead.policyLogits, nextTokens: await model.prefix.nextTokens() };
+      const at = word ?? (await outlookOf(model, ahead));
       const outlook = yield* readActions(model, stem, tokens, at, first, room, signal);
       rows = stem.finish === undefined ? branch(model, stem, outlook, alternatives, banned) : [stem];
     }
-    model.drafts.follow(prefix, tokens, (text) => [...model.tokenizer.encode(text, { addSpecialTokens: false })]);
+    const encode = (text: string) => [...model.tokenizer.encode(typed + text, { addSpecialTokens: false })];
+    model.drafts.follow(prefix, tokens, encode);
     const generated = yield* continueRows(model, tokens, rows, banned, signal);
     for (const row of rows.toReversed()) model.drafts.remember(tokens, row.tokens);
     const offered = distinct(rows).map((row) => row.result());
@@ -97,7 +146,7 @@ export async function* complete(
       promptTokens: tokens.length,
       reusedTokens: reused,
       milliseconds: performance.now() - started,
-      record: recordOf(model, tokens),
+      record: recordOf(model, tokens, typed),
       generated: generated + rows.length,
     };
   } finally {
@@ -106,9 +155,9 @@ export async function* complete(
 }
 
 /** What feedback keeps of a place. */
-function recordOf(model: LoadedModel, tokens: readonly number[]) {
+function recordOf(model: LoadedModel, tokens: readonly number[], typed: string) {
   const prompt = promptEnd(tokens, model.marks);
-  const before = model.tokenizer.decode(prompt, { skipSpecialTokens: false });
+  const before = model.tokenizer.decode(prompt, { skipSpecialTokens: false }) + typed;
   return { model: model.fingerprint, version: model.policy.version, prompt, before };
 }
 
@@ -126,34 +175,39 @@ async function* readActions(
   const read = [...tokens];
   for (const action of actions) {
     const token = at.nextTokens[action];
-    stem.push(token, choiceOf(at.logits, action, new Set()));
+    stem.push(token, choiceOf(at.logits, action, new Set(), at.policyLogits));
     if (stem.finish !== undefined) return at;
     read.push(token);
     yield;
     signal.throwIfAborted();
     const { ahead } = yield* model.prefix.read(read, room, signal);
-    at = { logits: ahead.policyLogits, nextTokens: await model.prefix.nextTokens() };
+    at = await outlookOf(model, ahead);
   }
   return at;
 }
+
+/** An action that the policy takes less often than this is none that a person would choose. */
+const leastProbability = 1 / 500;
 
 /** One row for each of the most probable actions that lead to a token of their own. */
 function branch(
   model: LoadedModel,
   stem: Row,
-  { logits, nextTokens }: Outlook,
+  { logits, policyLogits, nextTokens }: Outlook,
   count: number,
   banned: ReadonlySet<number>,
 ): Row[] {
   const seen = new Set<number>();
   const rows: Row[] = [];
+  const p = probabilities(logits, 0, logits.length);
   for (const action of ranked(logits, banned)) {
+    if (rows.length > 0 && p[action] < leastProbability) break;
     const token = nextTokens[action];
     // To end at once is no completion, unless some text has been chosen already.
     if (seen.has(token) || (stem.count === 0 && model.endIds.has(token))) continue;
     seen.add(token);
     const row = stem.fork();
-    row.push(token, choiceOf(logits, action, banned));
+    row.push(token, choiceOf(logits, action, banned, policyLogits));
     rows.push(row);
     if (rows.length === count) break;
   }
@@ -177,15 +231,14 @@ export async function* previewActions(
   params: PreviewParams,
   signal: AbortSignal,
 ): Job<{ codes: CodePreview[] }> {
-  const tokens = tokensAt(model, params, params.tokens);
+  const prompt = tokensAt(model, params, params.tokens);
   const ending: Ending = { maxTokens: params.tokens, cut: endOfLine };
   const lease = yield* model.prefix.take(signal);
   try {
     const branches = Math.min(params.extended, model.cola.config.numCodes);
-    const room = tokens.length + branches * params.tokens + tokensAtOnce;
-    const { ahead } = yield* model.prefix.read(tokens, room, signal);
-    const logits = ahead.policyLogits;
-    const nextTokens = await model.prefix.nextTokens();
+    const room = prompt.tokens.length + branches * params.tokens + tokensAtOnce;
+    const { tokens, ahead, typed, word } = yield* begin(model, prompt, () => true, room, signal);
+    const { logits, policyLogits, nextTokens } = word ?? (await outlookOf(model, ahead));
     const codes = ranked(logits, new Set());
     const p = probabilities(logits, 0, logits.length);
     // After the token, it is the same which action it came from.
@@ -193,8 +246,8 @@ export async function* previewActions(
     const extended = new Map<number, Row>();
     for (const [i, action] of codes.entries()) {
       const token = nextTokens[action];
-      const row = rows.get(token) ?? new Row(model, ending);
-      if (!rows.has(token)) row.push(token, choiceOf(logits, action, new Set()));
+      const row = rows.get(token) ?? new Row(model, ending, typed);
+      if (!rows.has(token)) row.push(token, choiceOf(logits, action, new Set(), policyLogits));
       rows.set(token, row);
       if (i < params.extended) extended.set(token, row);
     }

@@ -13,18 +13,31 @@ import { type Cut, endOfSense } from './stop.ts';
 export interface Choice {
   readonly action: number;
   readonly probability: number;
+  /** What the policy held it for by itself. */
+  readonly prior: number;
   readonly runnerUp: { readonly action: number; readonly probability: number } | null;
 }
 
-/** What became of one row of policy logits `[N]` when `action` was taken. */
-export function choiceOf(logits: Float32Array, action: number, banned: ReadonlySet<number>): Choice {
+/**
+ * What became of one row of logits `[N]` when `action` was taken.
+ *
+ * @param policyLogits what the policy said by itself, where the logits are given something more
+ */
+export function choiceOf(
+  logits: Float32Array,
+  action: number,
+  banned: ReadonlySet<number>,
+  policyLogits = logits,
+): Choice {
   const p = probabilities(logits, 0, logits.length);
+  const own = policyLogits === logits ? p : probabilities(policyLogits, 0, policyLogits.length);
   const others = logits.map((x, code) => (code === action || banned.has(code) ? Number.NEGATIVE_INFINITY : x));
   const second = argmaxOf(others, 0, others.length);
   const alone = others.every((x) => x === Number.NEGATIVE_INFINITY);
   return {
     action,
     probability: p[action],
+    prior: own[action],
     runnerUp: alone ? null : { action: second, probability: p[second] },
   };
 }
@@ -46,16 +59,18 @@ export class Row {
   private length = 0;
   finish: Alternative['finish'] | undefined;
 
+  /** @param typed what is there of the first token already, and so is not part of the text */
   constructor(
     private readonly model: LoadedModel,
     private readonly ending: Ending,
+    private readonly typed = '',
   ) {
     this.decoder = new StreamDecoder(model.tokenizer, { skipSpecialTokens: true, continuation: true });
   }
 
   /** A row that has come as far as this one. */
   fork(): Row {
-    const copy = new Row(this.model, this.ending);
+    const copy = new Row(this.model, this.ending, this.typed);
     for (const [i, id] of this.ids.entries()) copy.push(id, this.choices[i]);
     return copy;
   }
@@ -68,7 +83,8 @@ export class Row {
     }
     this.ids.push(id);
     this.choices.push(choice);
-    this.pieces.push(this.decoder.push(id));
+    const piece = this.decoder.push(id);
+    this.pieces.push(this.ids.length === 1 ? piece.slice(this.typed.length) : piece);
     this.text += this.pieces[this.pieces.length - 1];
     this.length = this.text.length;
     const cut = this.ending.cut(this.text);
@@ -101,7 +117,7 @@ export class Row {
     const { labels } = this.model;
     const tokens: ActionToken[] = [];
     let at = 0;
-    for (const [i, { action, probability, runnerUp }] of this.choices.entries()) {
+    for (const [i, { action, probability, prior, runnerUp }] of this.choices.entries()) {
       if (at >= this.length && at > 0) break;
       const text = this.pieces[i].slice(0, this.length - at);
       at += this.pieces[i].length;
@@ -111,6 +127,7 @@ export class Row {
         action,
         label: labels[action],
         probability,
+        prior,
         runnerUp: runnerUp === null ? null : { ...runnerUp, label: labels[runnerUp.action] },
       });
     }

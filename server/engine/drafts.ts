@@ -17,6 +17,12 @@ export class Drafts {
   /** The last completion, as text: after another keystroke its tokens may be cut otherwise. */
   private last: { readonly prefix: string; readonly texts: readonly string[] } = { prefix: '', texts: [] };
 
+  /** As if nothing had been written: how wide a run is shows in the last bits of what it says. */
+  forget(): void {
+    this.recent = [];
+    this.last = { prefix: '', texts: [] };
+  }
+
   /** Keeps what a completion offered. */
   offered(prefix: string, texts: readonly string[]): void {
     this.last = { prefix, texts };

@@ -38,7 +38,7 @@ export class FeedbackHost {
     const { version } = versions.current;
     if (model.policy.version !== version) {
       const weights = versions.weights(version, model.cola, model.fingerprint);
-      await model.policy.replace(version, weights, () => model.prefix.forget());
+      await model.policy.replace(version, weights, () => model.forget());
     }
     return { version };
   }

@@ -10,6 +10,7 @@ import type { ModelInfo } from '../protocol/model.ts';
 import { BranchReader, tokensAtOnce } from './branch-reader.ts';
 import { Drafts } from './drafts.ts';
 import { engineErrors } from './errors.ts';
+import { Vocabulary } from './healing.ts';
 import { Locator } from './locate.ts';
 import { PolicyReader } from './policy-scores.ts';
 import { PolicySlot } from './policy-slot.ts';
@@ -23,6 +24,14 @@ const longestContext = 2048;
 
 /** Slots for alternatives behind the text: eight of 48 tokens, and guesses. For more there is more room once it is asked for. */
 const branchRoom = 8 * 48 + tokensAtOnce;
+
+/** Logits of all tokens under all codes, up to which they are looked through for where a word goes on. */
+const lookedThrough = 8e6;
+
+function vocabularyOf({ config, base }: ColaModel, tokenizer: Tokenizer): Vocabulary | undefined {
+  const { vocabSize } = base.config;
+  return config.numCodes * vocabSize > lookedThrough ? undefined : new Vocabulary(tokenizer, vocabSize);
+}
 
 function contextOf(cola: ColaModel): number {
   return Math.min(cola.base.config.maxPositionEmbeddings, longestContext);
@@ -49,6 +58,8 @@ export class LoadedModel {
     readonly tokenizer: Tokenizer,
     readonly labels: readonly (string | null)[],
     readonly marks: FillMarks | undefined,
+    /** Undefined where it would take too long to look where a word goes on. */
+    readonly vocabulary: Vocabulary | undefined,
     readonly prefix: PrefixCache,
     /** Weights that are inputs of programs; those that are not there are compiled in. */
     readonly states: readonly State[],
@@ -83,6 +94,7 @@ export class LoadedModel {
       tokenizer,
       labels,
       fillMarks(tokenizer),
+      vocabularyOf(cola, tokenizer),
       new PrefixCache(reader),
       states,
       attempts,
@@ -115,6 +127,12 @@ export class LoadedModel {
       ...this.cola.base.endIds,
       ...(marks === undefined ? [] : [marks.prefix, marks.suffix, marks.middle]),
     ]);
+  }
+
+  /** What was read and written with another policy counts no more. */
+  forget(): void {
+    this.prefix.forget();
+    this.drafts.forget();
   }
 
   /** Keeps it in memory until `release`. */

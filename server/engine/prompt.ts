@@ -1,5 +1,6 @@
 /** A place in a document as tokens: what of it the model reads, and in which order. */
 import type { Tokenizer } from '../model/tokenizer.ts';
+import type { Tail, Vocabulary } from './healing.ts';
 
 /** Ids of the marks of a model that fills in; undefined for one that does not. */
 export interface FillMarks {
@@ -30,16 +31,25 @@ function cutStart(length: number, limit: number, piece: number): number {
   return length <= limit ? 0 : Math.ceil((length - limit) / fitting) * fitting;
 }
 
+/** A place as tokens. */
+export interface Prompt {
+  /** At least one. */
+  readonly tokens: number[];
+  /** The prompt before the last word, if that may go on. */
+  readonly healed: { readonly tokens: number[]; readonly tail: Tail } | undefined;
+}
+
 /**
  * @param room tokens there is room for; at least 1
- * @returns at least one token
+ * @param vocabulary says which words may go on; none does without
  */
 export function promptTokens(
   tokenizer: Tokenizer,
   marks: FillMarks | undefined,
   place: { readonly prefix: string; readonly suffix: string; readonly fill: boolean },
   room: number,
-): number[] {
+  vocabulary?: Vocabulary,
+): Prompt {
   const { prefix } = place;
   const fill = place.fill && marks !== undefined && place.suffix.trim() !== '' && room > 8;
   const after = fill ? encode(tokenizer, place.suffix.slice(0, suffixRoom * charactersPerToken)) : [];
@@ -51,10 +61,15 @@ export function promptTokens(
   const before = encode(tokenizer, prefix.slice(whole));
   const limit = room - start.length - (fill ? suffix.length + 3 : 0);
   const kept = before.slice(cutStart(before.length, Math.max(1, limit), tokenPiece));
-  const tokens = fill ? [...start, marks.prefix, ...kept, marks.suffix, ...suffix, marks.middle] : [...start, ...kept];
-  if (tokens.length > 0) return tokens;
+  const around = (before: readonly number[]) =>
+    fill ? [...start, marks.prefix, ...before, marks.suffix, ...suffix, marks.middle] : [...start, ...before];
+  const tokens = around(kept);
+  const tail = vocabulary?.tailOf(kept);
+  const healed = tail === undefined ? undefined : { tokens: around(kept.slice(0, -tail.count)), tail };
+  if (tokens.length > 0) return { tokens, healed };
   // An empty document without a token to begin with: a line break says as little as there is to say.
-  return [...encode(tokenizer, '\n'), ...(tokenizer.eosId === undefined ? [] : [tokenizer.eosId])].slice(0, 1);
+  const end = tokenizer.eosId === undefined ? [] : [tokenizer.eosId];
+  return { tokens: [...encode(tokenizer, '\n'), ...end].slice(0, 1), healed };
 }
 
 /** Tokens that feedback keeps: of the text before the place, and of the text behind it where the model fills in. */

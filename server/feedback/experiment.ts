@@ -76,7 +76,7 @@ export async function simulate(options: ExperimentOptions): Promise<ExperimentRe
   const person = new SimulatedPerson(model);
   const places = placesOf(trialTexts, options.places, new Random(1));
   const put = (version: string, weights: PolicyWeights | undefined) =>
-    model.policy.replace(version, weights, () => model.prefix.forget());
+    model.policy.replace(version, weights, () => model.forget());
   const trial = async (label: string): Promise<Trial> => {
     const sittings = [];
     for (const [i, place] of places.entries()) {

@@ -105,7 +105,7 @@ export class SimulatedPerson {
       alternatives: alternatives.map(({ tokens }) => ({
         tokens: tokens.map((token) => token.id),
         actions: tokens.map(({ action }) => action),
-        logp: tokens.map(({ probability }) => Math.log(Math.max(1e-9, probability))),
+        logp: tokens.map(({ prior }) => Math.log(Math.max(1e-9, prior))),
         pieces: tokens.map(({ text }) => text),
       })),
     };

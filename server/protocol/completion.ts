@@ -44,6 +44,8 @@ const chosen = z.object({ action: code, label: z.string().nullable(), probabilit
 export const actionToken = chosen.extend({
   id: z.int(),
   text: z.string(),
+  /** What the policy held the action for by itself: another number where it is given that a word had been begun. */
+  prior: z.number(),
   /** The action that was next in line, other than the one taken; null where there is only one code. */
   runnerUp: chosen.nullable(),
 });

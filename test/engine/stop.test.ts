@@ -84,9 +84,9 @@ describe('the prompt of a place', () => {
     const text = fc.array(word, { maxLength: 400 }).map((words) => words.join(''));
     fc.assert(
       fc.property(text, text, fc.integer({ min: 1, max: 300 }), fc.boolean(), (prefix, suffix, room, fill) => {
-        const tokens = promptTokens(tokenizer, marks, { prefix, suffix, fill }, room);
+        const { tokens } = promptTokens(tokenizer, marks, { prefix, suffix, fill }, room);
         assert.ok(tokens.length >= 1 && tokens.length <= Math.max(room, 1 + 3), `${tokens.length} in ${room}`);
-        const plain = promptTokens(tokenizer, undefined, { prefix, suffix, fill }, room);
+        const plain = promptTokens(tokenizer, undefined, { prefix, suffix, fill }, room).tokens;
         const decoded = tokenizer.decode(plain, { skipSpecialTokens: true });
         if (prefix !== '') assert.ok(prefix.endsWith(decoded) || decoded.includes('\ufffd'));
       }),
@@ -99,7 +99,7 @@ describe('the prompt of a place', () => {
     let alike = 0;
     for (let typed = 0; typed < 50; typed++) {
       const at = (end: number) =>
-        promptTokens(tokenizer, undefined, { prefix: document.slice(0, end), suffix: '', fill: false }, 500);
+        promptTokens(tokenizer, undefined, { prefix: document.slice(0, end), suffix: '', fill: false }, 500).tokens;
       const [before, after] = [at(40_000 + typed), at(40_001 + typed)];
       if (before[0] === after[0] && before[50] === after[50] && Math.abs(before.length - after.length) < 5) alike++;
     }
@@ -108,7 +108,7 @@ describe('the prompt of a place', () => {
 
   it('puts what follows the cursor between the marks', () => {
     assert.ok(marks !== undefined);
-    const tokens = promptTokens(tokenizer, marks, { prefix: 'a = ', suffix: ';\nb();', fill: true }, 100);
+    const { tokens } = promptTokens(tokenizer, marks, { prefix: 'a = ', suffix: ';\nb();', fill: true }, 100);
     const text = tokenizer.decode(tokens, { skipSpecialTokens: false });
     assert.equal(text, '<|fim_prefix|>a = <|fim_suffix|>;\nb();<|fim_middle|>');
   });

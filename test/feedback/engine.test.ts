@@ -85,16 +85,16 @@ describe('feedback in the engine', () => {
       const { scores } = await ask(scorePolicies, { ...scored, tokens: [first.id], actions: [first.action] });
       const [own, tuned] = scores;
       assert.deepEqual([own.version, tuned.version, scores.length], ['original', version.id, 2]);
-      assert.ok(Math.abs(own.probability - first.probability) < 1e-5, 'what completion said of it');
+      assert.ok(Math.abs(own.probability - first.prior) < 1e-5, 'what completion said of it');
       const whole = { tokens: tokens.map(({ id }) => id), actions: tokens.map(({ action }) => action) };
       const [all] = (await ask(scorePolicies, { ...scored, ...whole })).scores;
-      const mean = Math.exp(tokens.reduce((sum, { probability }) => sum + Math.log(probability), 0) / tokens.length);
+      const mean = Math.exp(tokens.reduce((sum, { prior }) => sum + Math.log(prior), 0) / tokens.length);
       assert.ok(Math.abs(all.probability - mean) < 1e-5);
     }
     for (const { tokens } of after.alternatives) {
       const [first] = tokens;
       const { scores } = await ask(scorePolicies, { ...scored, tokens: [first.id], actions: [first.action] });
-      assert.ok(Math.abs(scores[1].probability - first.probability) < 1e-5, 'what the tuned one said of it');
+      assert.ok(Math.abs(scores[1].probability - first.prior) < 1e-5, 'what the tuned one said of it');
     }
     const other = { ...scored, model: 'another', tokens: [1], actions: [1] };
     assert.deepEqual(await ask(scorePolicies, other), { scores: [] });

@@ -8,7 +8,15 @@ import { errorOf, scratchFolder } from '../store/scratch.ts';
 
 const alternative = (action: number, ...texts: string[]): Completion['alternatives'][number] => ({
   text: texts.join(''),
-  tokens: texts.map((text, i) => ({ id: i, text, action: action + i, label: null, probability: 0.5, runnerUp: null })),
+  tokens: texts.map((text, i) => ({
+    id: i,
+    text,
+    action: action + i,
+    label: null,
+    probability: 0.5,
+    prior: 0.5,
+    runnerUp: null,
+  })),
   finish: 'line',
 });
 

@@ -36,7 +36,7 @@ describe('tuning from feedback', () => {
     await removeFolder(folder);
   });
   beforeEach(async () => {
-    await model.policy.replace('original', undefined, () => model.prefix.forget());
+    await model.policy.replace('original', undefined, () => model.forget());
   });
 
   let roots = 0;
@@ -47,7 +47,7 @@ describe('tuning from feedback', () => {
     return { root, log: file, versions: new PolicyVersions(root) };
   };
   const put = async (versions: PolicyVersions, id: string) =>
-    model.policy.replace(id, versions.weights(id, model.cola, model.fingerprint), () => model.prefix.forget());
+    model.policy.replace(id, versions.weights(id, model.cola, model.fingerprint), () => model.forget());
 
   /** First alternatives at places that were not learned from, with all that is said about them. */
   const offered = async () => {
@@ -108,7 +108,7 @@ describe('tuning from feedback', () => {
     const sixes = async () =>
       (await offered()).filter((alternatives) => alternatives[0]?.tokens[0]?.action === 6).length;
     const before = await sixes();
-    await model.policy.replace('path', weights, () => model.prefix.forget());
+    await model.policy.replace('path', weights, () => model.forget());
     const after = await sixes();
     assert.ok(after > before + 10, `${before} -> ${after} of 30`);
   });

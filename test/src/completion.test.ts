@@ -14,6 +14,7 @@ const token = (text: string, action = text.length): ActionToken => ({
   action,
   label: null,
   probability: 0.5,
+  prior: 0.5,
   runnerUp: null,
 });
 const alternative = (...texts: string[]): Alternative => ({

@@ -39,6 +39,8 @@ const kept = z.object({
 type Profiles = ResultOf<typeof actionProfiles>;
 
 const columns = 8;
+/** So much of the large card is in sight, at least, in pixels. */
+const leastOfLarge = 200;
 /** Tokens and contexts that are shown of an action. */
 const mostEvidence = 12;
 
@@ -204,6 +206,9 @@ class ActionsPage {
       card.setAttribute('aria-pressed', String(card.dataset.code === String(action)));
     }
     this.drawLarge(action);
+    // Below the cards it may be out of sight, and the press would seem to have done nothing.
+    const { top } = this.large.getBoundingClientRect();
+    if (top < 0 || top > window.innerHeight - leastOfLarge) this.large.scrollIntoView();
     this.attempt(() => ask(turnToAction, { action }));
   }
 
@@ -250,7 +255,7 @@ class ActionsPage {
     const { history } = await ask(historyWithYou, { action });
     if (history === null || this.view.subject.action !== action) return;
     const { shown, accepted, rejected } = history;
-    const words = `Shown to you ${shown} times, accepted ${accepted} times, rejected ${rejected} times.`;
+    const words = `Shown to you ${times(shown)}, accepted ${times(accepted)}, rejected ${times(rejected)}.`;
     this.large.append(h('section', { class: 'history' }, h('h3', {}, 'History with you'), h('p', {}, words)));
   }
 
@@ -350,6 +355,8 @@ class ActionsPage {
     });
   }
 }
+
+const times = (count: number) => (count === 0 ? 'never' : count === 1 ? 'once' : `${count} times`);
 
 /** Texts with their lift as bars; the numbers stand beside them. */
 function evidenceOf(

@@ -256,10 +256,7 @@ export class ChartView {
       return h(
         'span',
         { class: 'chart-key', style: { '--key': `var(--vscode-charts-${line.colour})` } },
-        h('span', {
-          class: (line.dash ?? []).length === 0 ? 'key-line' : 'key-line key-dashed',
-          'aria-hidden': 'true',
-        }),
+        keyLine(line.dash),
         `${line.label} `,
         h('b', { class: 'number' }, `${withUnit(value, unit)}${spread}`),
       );
@@ -293,6 +290,18 @@ export class ChartView {
     setCursor({ left: plot.valToPos(this.x[index], 'x'), top: 10 }, true, true);
     this.said.textContent = this.legend.textContent;
   }
+}
+
+/** A piece of a line as it is drawn, for a legend; its colour is `--key`. */
+export function keyLine(dash: readonly number[] = []): HTMLElement {
+  let at = 0;
+  const parts = dash.map((length, i) => {
+    const from = at;
+    at += length;
+    return `${i % 2 === 0 ? 'var(--key)' : 'transparent'} ${from}px ${at}px`;
+  });
+  const background = parts.length === 0 ? 'var(--key)' : `repeating-linear-gradient(90deg, ${parts.join(', ')})`;
+  return h('span', { class: 'key-line', 'aria-hidden': 'true', style: { background } });
 }
 
 /** A row of the line at the step, or the one before it. */

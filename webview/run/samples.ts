@@ -160,10 +160,10 @@ export class SamplesView {
     const row = h(
       'tr',
       { class: 'sample' },
-      h('td', { class: 'number' }, unfold),
-      h('td', { class: 'number' }, rewardWords(sample)),
-      h('td', { class: 'number' }, lengthOf(sample)),
-      h('td', { class: 'code' }, h('div', { class: 'two-lines' }, lineOf(sample.prompt, true))),
+      h('td', { class: 'number', 'data-name': 'step' }, unfold),
+      h('td', { class: 'number', 'data-name': 'reward' }, rewardWords(sample)),
+      h('td', { class: 'number', 'data-name': 'tokens' }, lengthOf(sample)),
+      h('td', { class: 'code' }, h('div', { class: 'last-lines' }, lineOf(sample.prompt, true))),
       h(
         'td',
         { class: 'code' },

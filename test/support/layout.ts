@@ -36,3 +36,35 @@ export function misfits(page: Page): Promise<string[]> {
     return found;
   });
 }
+
+/**
+ * Walks through a page with the Tab key. @returns what shows no ring or border in the colour of the focus when it is
+ * reached, each in words
+ */
+export async function unmarkedFocus(page: Page, most = 40): Promise<string[]> {
+  const found = new Set<string>();
+  await page.evaluate(() => (document.activeElement as HTMLElement | null)?.blur());
+  for (let i = 0; i < most; i++) {
+    await page.keyboard.press('Tab');
+    const unmarked = await page.evaluate(() => {
+      const host = document.activeElement;
+      if (host === null || host === document.body) return null;
+      const root = getComputedStyle(document.documentElement);
+      const probe = Object.assign(document.createElement('i'), { hidden: true });
+      probe.style.color = root.getPropertyValue('--vscode-focusBorder');
+      document.body.append(probe);
+      const mark = getComputedStyle(probe).color;
+      probe.remove();
+      const inside = [...(host.shadowRoot?.querySelectorAll('.root, .control') ?? [])];
+      const marked = [host, ...inside].some((each) => {
+        const { outlineStyle, outlineColor, outlineWidth, borderTopColor } = getComputedStyle(each);
+        return (outlineStyle !== 'none' && outlineColor === mark && outlineWidth !== '0px') || borderTopColor === mark;
+      });
+      const name = host.getAttribute('aria-label') ?? host.textContent ?? '';
+      return marked ? '' : `${host.tagName.toLowerCase()}.${host.className} ${name.slice(0, 40)}`;
+    });
+    if (unmarked === null) break;
+    if (unmarked !== '') found.add(`the focus is not seen: ${unmarked}`);
+  }
+  return [...found];
+}

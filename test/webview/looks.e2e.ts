@@ -18,7 +18,7 @@ import { Run } from '../../server/store/run.ts';
 import { logText } from '../../server/store/run-log.ts';
 import { removeFolder, temporaryFolder } from '../engine/tiny-model.ts';
 import { faintTexts } from '../support/contrast.ts';
-import { misfits } from '../support/layout.ts';
+import { misfits, unmarkedFocus } from '../support/layout.ts';
 import { chromiumMissing, type PageInChromium, Stage } from '../support/page-in-chromium.ts';
 import { answerComparison, answerDashboard } from '../support/run-answers.ts';
 import { type ThemeName, themes } from '../support/themes.ts';
@@ -130,9 +130,15 @@ describe('how pages look', function () {
   });
 
   /** Looks at a page in every theme and width; with COLA_SHOTS, pictures of it are left in that folder. */
-  async function look(shown: PageInChromium, name: string, ready: string): Promise<void> {
+  async function look(
+    shown: PageInChromium,
+    name: string,
+    ready: string,
+    prepare: (shown: PageInChromium) => Promise<void> = async () => {},
+  ): Promise<void> {
     await shown.load();
     await shown.page.locator(ready).first().waitFor();
+    await prepare(shown);
     const found: string[] = [];
     for (const width of widths) {
       await shown.page.setViewportSize({ width, height: 900 });
@@ -146,6 +152,9 @@ describe('how pages look', function () {
       }
       found.push(...(await misfits(shown.page)).map((text) => `${name} ${width}: ${text}`));
     }
+    found.push(...(await unmarkedFocus(shown.page)).map((text) => `${name}: ${text}`));
+    const nameless = shown.page.getByRole('textbox', { name: /^(Text (field|area))?$/ });
+    if ((await nameless.count()) > 0) found.push(`${name}: a field has no name of its own`);
     assert.deepEqual(found, []);
     assert.deepEqual(shown.errors, []);
     await shown.close();
@@ -153,7 +162,11 @@ describe('how pages look', function () {
 
   it('a run', async () => {
     const run = await writeRun(folder, 'countdown-from-nothing-0fc7896051', 200, 0);
-    await look(answerDashboard(await stage.show('run', 'dark'), run), 'run', '.sample');
+    await look(answerDashboard(await stage.show('run', 'dark'), run), 'run', '.sample', async ({ page }) => {
+      await page.getByRole('textbox', { name: 'Find in samples; #17 finds action 17' }).waitFor();
+      await page.locator('.fold').nth(1).click();
+      await page.locator('summary').click();
+    });
   });
 
   it('no run', async () => {
@@ -162,7 +175,7 @@ describe('how pages look', function () {
 
   it('runs beside each other', async () => {
     const runs = await Promise.all(
-      [180, 120, 90].map((steps, i) => writeRun(folder, `kl-${i}-of-countdown`, steps, i)),
+      [180, 120, 90, 60, 30].map((steps, i) => writeRun(folder, `countdown-with-kl-${i}-0fc789605${i}`, steps, i)),
     );
     await look(answerComparison(await stage.show('compare', 'dark'), runs), 'compare', '.settings');
   });
@@ -204,13 +217,30 @@ describe('how pages look', function () {
       theme: themes.dark,
       attach: (host) => void answerTree(host, key, ask),
     });
-    await look(shown, 'tree', 'tr[data-action]');
+    await look(shown, 'tree', 'tr[data-action]', async ({ page }) => {
+      await page.getByRole('textbox', { name: 'Search in the text (/)' }).waitFor();
+    });
+    const asked = await stage.prepare('tree', {
+      theme: themes.light,
+      attach: (host) => void answerTree(host, key, ask),
+    });
+    await look(asked, 'tree-help', 'tr[data-action]', async ({ page }) => {
+      await page.locator('.stage').focus();
+      await page.keyboard.press('Home');
+      await page.keyboard.press('Alt+ArrowRight');
+      await page.keyboard.press('?');
+      await page.locator('.help').waitFor();
+    });
   });
 
   it('no search', async () => {
     const draft = { prompt: '', row: {}, language: 'typescript' };
     const shown = await stage.show('tree', 'dark');
     shown.answer(treeReady, () => ({ subject: { key: null, draft }, search: null, event: null, canTune: true }));
-    await look(shown, 'tree-empty', '.start');
+    await look(shown, 'tree-empty', '.start', async ({ page }) => {
+      await page.getByRole('textbox', { name: 'Prompt' }).waitFor();
+      await page.locator('vscode-dropdown').click();
+      await page.getByRole('option', { name: 'As in a run spec…' }).click();
+    });
   });
 });

@@ -227,7 +227,7 @@ function codes(usage: readonly CodeUsage[]): Finding[] {
       1,
       last.counts.reduce((a, b) => a + b, 0),
     );
-  const gone = lost > 0 && measured.length > 1 ? `, ${lost} of them since the start` : '';
+  const gone = lost > 0 && measured.length > 1 ? `, ${lost === unused ? 'all' : lost} of them since the start` : '';
   const found = [
     unused === 0
       ? plain(`All ${length} codes are used on held-back data.`)

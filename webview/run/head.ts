@@ -130,7 +130,9 @@ export class HeadView {
     const latest = data.stages.at(-1);
     if (latest !== undefined) {
       const done = latest.last - latest.before;
-      facts.push(latest.steps === null ? `step ${done}` : `step ${done} of ${latest.steps}`);
+      // Elsewhere steps are counted through all stages.
+      const where = data.stages.length > 1 ? ' in this stage' : '';
+      facts.push(`${latest.steps === null ? `step ${done}` : `step ${done} of ${latest.steps}`}${where}`);
     }
     const { steps, evaluations } = data.rows;
     if (data.device !== undefined) facts.push(data.device);

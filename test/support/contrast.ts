@@ -73,3 +73,31 @@ export function faintTexts(page: Page): Promise<string[]> {
     return faint;
   }, least);
 }
+
+/** Of what is no text, at least (WCAG 2.2, 1.4.11). */
+const leastOfLines = 3;
+
+/** Keys of lines whose colour is hardly told from the ground, each with its ratio. */
+export function faintKeys(page: Page): Promise<string[]> {
+  return page.evaluate((limit) => {
+    const context = Object.assign(document.createElement('canvas'), { width: 1, height: 1 }).getContext('2d')!;
+    const ground = getComputedStyle(document.body).backgroundColor;
+    const luminance = (css: string) => {
+      context.fillStyle = ground;
+      context.fillRect(0, 0, 1, 1);
+      context.fillStyle = css;
+      context.fillRect(0, 0, 1, 1);
+      const [r, g, b] = [...context.getImageData(0, 0, 1, 1).data].map((channel) => {
+        const c = channel / 255;
+        return c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
+      });
+      return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    return [...document.querySelectorAll<HTMLElement>('.key-line')].flatMap((key) => {
+      key.style.color = 'var(--key, transparent)';
+      const lights = [luminance(getComputedStyle(key).color), luminance(ground)].sort((x, y) => y - x);
+      const ratio = (lights[0] + 0.05) / (lights[1] + 0.05);
+      return ratio < limit ? [`${ratio.toFixed(2)} key of ${key.parentElement?.textContent}`] : [];
+    });
+  }, leastOfLines);
+}

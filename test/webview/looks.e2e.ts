@@ -17,7 +17,7 @@ import { runSpec, toRunSpec } from '../../server/spec/schema.ts';
 import { Run } from '../../server/store/run.ts';
 import { logText } from '../../server/store/run-log.ts';
 import { removeFolder, temporaryFolder } from '../engine/tiny-model.ts';
-import { faintTexts } from '../support/contrast.ts';
+import { faintKeys, faintTexts } from '../support/contrast.ts';
 import { misfits, unmarkedFocus } from '../support/layout.ts';
 import { chromiumMissing, type PageInChromium, Stage } from '../support/page-in-chromium.ts';
 import { answerComparison, answerDashboard } from '../support/run-answers.ts';
@@ -145,7 +145,8 @@ describe('how pages look', function () {
       for (const theme of Object.keys(themes) as ThemeName[]) {
         await shown.wear(theme);
         const at = `${name} ${theme} ${width}`;
-        found.push(...(await faintTexts(shown.page)).map((text) => `${at}: ${text}`));
+        const faint = [...(await faintTexts(shown.page)), ...(await faintKeys(shown.page))];
+        found.push(...faint.map((text) => `${at}: ${text}`));
         const shots = process.env.COLA_SHOTS;
         if (shots !== undefined)
           await shown.page.screenshot({ path: join(shots, `${name}-${width}-${theme}.png`), fullPage: true });

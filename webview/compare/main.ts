@@ -112,7 +112,7 @@ class Comparison {
       const stages = this.metrics[i].stages.map(({ name }) => name).join(', ');
       return h(
         'li',
-        { style: { '--key': `var(--vscode-charts-${lineColours[i % lineColours.length]})` } },
+        { style: { '--key': `var(--chart-${lineColours[i % lineColours.length]})` } },
         keyLine(dashes[i % dashes.length]),
         button({
           label: names[i],

@@ -22,8 +22,7 @@ const height = 170;
 const syncKey = 'run';
 
 const colourOf = (name: string) => getComputedStyle(document.body).getPropertyValue(name).trim();
-const lineColour = (line: Line) =>
-  colourOf(`--vscode-charts-${line.colour}`) || colourOf('--vscode-foreground') || '#888';
+const lineColour = (line: Line) => colourOf(`--chart-${line.colour}`);
 
 export class ChartView {
   readonly element: HTMLElement;
@@ -224,7 +223,7 @@ export class ChartView {
       const x = Math.round(plot.valToPos(step, 'x', true));
       if (x < start - 1 || x > end + 1) continue;
       const best = kind === 'best';
-      const colour = (best && colourOf('--vscode-charts-green')) || ink;
+      const colour = best ? colourOf('--chart-green') : ink;
       ctx.strokeStyle = colour;
       ctx.fillStyle = colour;
       ctx.lineWidth = scale;
@@ -255,7 +254,7 @@ export class ChartView {
       const spread = half === null || half === undefined ? '' : ` ± ${withUnit(half, unit === '%' ? '%' : '')}`;
       return h(
         'span',
-        { class: 'chart-key', style: { '--key': `var(--vscode-charts-${line.colour})` } },
+        { class: 'chart-key', style: { '--key': `var(--chart-${line.colour})` } },
         keyLine(line.dash),
         `${line.label} `,
         h('b', { class: 'number' }, `${withUnit(value, unit)}${spread}`),

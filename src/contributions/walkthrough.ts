@@ -20,7 +20,7 @@ export const walkthrough = {
           {
             id: 'complete',
             title: 'See it complete',
-            description: `A small model that is in the box writes on where your cursor is, in grey. Tab takes it. Every chip under the text is one latent action: what the model meant to do next.\n[Open an Example](command:cola.tryCompletion)`,
+            description: `A small model that is in the box writes on where your cursor is, in grey. Tab takes it. The status bar names the latent action it came from: what the model meant to do next.\n[Open an Example](command:cola.tryCompletion)`,
             media: media('complete', 'Ghost text in an editor with a row of coloured chips'),
             completionEvents: ['onCommand:cola.tryCompletion', 'onCommand:cola.completion.accepted'],
           },

@@ -58,17 +58,25 @@ export function faintTexts(page: Page): Promise<string[]> {
       );
     };
     const faint: string[] = [];
+    const judge = (element: Element, colour: string, text: string) => {
+      const below = ground(element);
+      const [r, g, b, a] = read(colour);
+      const lights = [luminance(over([r, g, b, a * opacity(element)], below)), luminance(below)].sort((x, y) => y - x);
+      const ratio = (lights[0] + 0.05) / (lights[1] + 0.05);
+      if (ratio < limit)
+        faint.push(`${ratio.toFixed(2)} ${element.className || element.tagName}: ${text.slice(0, 40)}`);
+    };
+    for (const field of document.body.querySelectorAll('vscode-text-field, vscode-text-area')) {
+      const control = field.shadowRoot?.querySelector<HTMLInputElement>('.control') ?? undefined;
+      if (control?.value !== '' || !field.checkVisibility()) continue;
+      judge(field, getComputedStyle(control, '::placeholder').color, control.placeholder);
+    }
     const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
     for (let node = walker.nextNode(); node !== null; node = walker.nextNode()) {
       const element = node.parentElement;
       const text = node.textContent?.trim() ?? '';
       if (element === null || text === '' || !element.checkVisibility({ visibilityProperty: true })) continue;
-      const below = ground(element);
-      const [r, g, b, a] = read(getComputedStyle(grounds(element).at(-1)!).color);
-      const lights = [luminance(over([r, g, b, a * opacity(element)], below)), luminance(below)].sort((x, y) => y - x);
-      const ratio = (lights[0] + 0.05) / (lights[1] + 0.05);
-      if (ratio < limit)
-        faint.push(`${ratio.toFixed(2)} ${element.className || element.tagName}: ${text.slice(0, 40)}`);
+      judge(element, getComputedStyle(grounds(element).at(-1)!).color, text);
     }
     return faint;
   }, least);

@@ -28,6 +28,8 @@ const nano = join(import.meta.dirname, '../../assets/nano');
 const file = actionsFile.parse(JSON.parse(readFileSync(join(nano, 'actions.json'), 'utf8')));
 /** A side bar, half an editor, a whole one. */
 const widths = [380, 800, 1500];
+/** Only for what does not fit: a narrow editor, an editor beside a side bar. */
+const between = [520, 1020];
 
 /** A run of two stages with the noise that real ones have, long prompts, and codes that die. */
 async function writeRun(root: string, run: string, steps: number, kl: number): Promise<RunKey> {
@@ -151,6 +153,10 @@ describe('how pages look', function () {
         if (shots !== undefined)
           await shown.page.screenshot({ path: join(shots, `${name}-${width}-${theme}.png`), fullPage: true });
       }
+      found.push(...(await misfits(shown.page)).map((text) => `${name} ${width}: ${text}`));
+    }
+    for (const width of between) {
+      await shown.page.setViewportSize({ width, height: 900 });
       found.push(...(await misfits(shown.page)).map((text) => `${name} ${width}: ${text}`));
     }
     found.push(...(await unmarkedFocus(shown.page)).map((text) => `${name}: ${text}`));

@@ -141,6 +141,7 @@ describe('how pages look', function () {
     await shown.load();
     await shown.page.locator(ready).first().waitFor();
     await prepare(shown);
+    await shown.page.evaluate(() => scrollTo(0, 0));
     const found: string[] = [];
     for (const width of widths) {
       await shown.page.setViewportSize({ width, height: 900 });

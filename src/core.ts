@@ -15,6 +15,7 @@ import { notice, runEvent } from '../server/protocol/index.ts';
 import { registerCommand } from './commands.ts';
 import { diagnosticsText } from './diagnostics.ts';
 import type { FeedbackTuning } from './feedback/tuning.ts';
+import { escaped } from './markdown.ts';
 import { underWay } from './run-progress.ts';
 import type { RunBook, RunUnderWay } from './runs.ts';
 import { setting } from './settings.ts';
@@ -116,10 +117,7 @@ function tooltip(health: Health, run: RunUnderWay | undefined): MarkdownString {
   const text = new MarkdownString('', true);
   text.isTrusted = true;
   text.appendMarkdown('**CoLA Studio**\n\n');
-  for (const line of statusDetails(health)) {
-    text.appendText(line);
-    text.appendMarkdown('\n\n');
-  }
+  for (const line of statusDetails(health)) text.appendMarkdown(`${escaped(line)}\n\n`);
   const link = (label: string, command: string, ...args: unknown[]) =>
     `[${label}](command:${command}${args.length === 0 ? '' : `?${encodeURIComponent(JSON.stringify(args))}`})`;
   const links = [link('$(output) Log', 'cola.showLog'), link('$(debug-restart) Restart', 'cola.restartServer')];

@@ -50,7 +50,7 @@ export interface GoalNote {
 export const goalNotes: Readonly<Record<Goal, GoalNote>> = {
   answers: {
     label: 'Right answers',
-    detail: 'Reinforcement over latent actions: samples are judged, and the policy learns what earned more.',
+    detail: 'Reinforcement: samples are judged, and the policy learns what earned more.',
     judged: true,
     data: ['countdown', 'arithmetic', 'file'],
   },
@@ -68,7 +68,7 @@ export const goalNotes: Readonly<Record<Goal, GoalNote>> = {
   },
   actions: {
     label: 'Latent actions for a base model',
-    detail: 'Inverse dynamics, world model and policy are learned from text, for a model that has none yet.',
+    detail: 'All parts are learned from text, for a model that has no latent actions yet.',
     judged: false,
     data: ['workspace', 'file', 'countdown', 'arithmetic'],
   },

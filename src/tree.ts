@@ -6,6 +6,7 @@ import { registerCommand } from './commands.ts';
 import { studioErrors } from './errors.ts';
 import { needTrust } from './folders.ts';
 import { noDraft, TreePanels } from './panels/tree-panel.ts';
+import { searchTime, searchTitle } from './search-name.ts';
 import type { Studio } from './studio.ts';
 import { savedSearches } from './views/searches-view.ts';
 
@@ -62,8 +63,8 @@ async function pick(panels: TreePanels, begin: (draft: Partial<TreeDraft>) => vo
   const items = [
     { label: '$(add) New Search', description: '', key: null },
     ...searches.map(({ root, search, updated }) => ({
-      label: search,
-      description: new Date(updated).toLocaleString(),
+      label: searchTitle(search),
+      description: searchTime(updated),
       key: { root, search },
     })),
   ];

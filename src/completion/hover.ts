@@ -2,6 +2,7 @@
 import { MarkdownString } from 'vscode';
 import { hueOf } from '../../server/protocol/hue.ts';
 import type { ActionToken } from '../../server/protocol/index.ts';
+import { escaped } from '../markdown.ts';
 import { nameOf, percent } from './words.ts';
 
 /** A chip in the colour of the action, with its number. */
@@ -9,9 +10,6 @@ function chip(action: number): string {
   const { colour, ink } = hueOf(action);
   return `<span style="color:${ink};background-color:${colour};">&nbsp;${action}&nbsp;</span>`;
 }
-
-const escaped = (text: string) =>
-  text.replaceAll(/[\\`*_{}[\]()#+\-.!|<>&~]/g, (character) => `&#${character.charCodeAt(0)};`);
 
 /** The actions of a text, in its order. */
 export function strip(tokens: readonly ActionToken[], most = 32): string {

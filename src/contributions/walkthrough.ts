@@ -15,12 +15,12 @@ export const walkthrough = {
       {
         id: 'cola.firstMinutes',
         title: 'First Five Minutes with CoLA Studio',
-        description: 'From a completion to a model tuned by you, on this machine, without a network.',
+        description: 'From a completion to a model tuned by you, offline.',
         steps: [
           {
             id: 'complete',
             title: 'See it complete',
-            description: `A small model that is in the box writes on where your cursor is, in grey. Tab takes it. Every chip under the text is one *latent action*: what the model meant to do next.\n[Open an Example](command:cola.tryCompletion)`,
+            description: `A small model that is in the box writes on where your cursor is, in grey. Tab takes it. The status bar names the latent action it came from: what the model meant to do next.\n[Open an Example](command:cola.tryCompletion)`,
             media: media('complete', 'Ghost text in an editor with a row of coloured chips'),
             completionEvents: ['onCommand:cola.tryCompletion', 'onCommand:cola.completion.accepted'],
           },
@@ -43,7 +43,7 @@ export const walkthrough = {
           {
             id: 'tune',
             title: 'Tune for two minutes',
-            description: `A run spec is written into your folder: the game *countdown*, twelve rounds of reinforcement. Press *Run* above its first setting, and watch the reward in the status bar.\n[Write the Spec](command:cola.train?${args({ goal: 'answers', data: 'countdown', reward: 'countdown', short: true })})\n[Run It](command:cola.runSpec)`,
+            description: `A run spec is written into your folder: the game countdown, twelve rounds of reinforcement. Press Run above its first setting, and watch the reward in the status bar.\n[Write the Spec](command:cola.train?${args({ goal: 'answers', data: 'countdown', reward: 'countdown', short: true })})\n[Run It](command:cola.runSpec)`,
             media: media('tune', 'A curve of reward that rises'),
             completionEvents: ['onContext:cola.tuned'],
           },

@@ -51,7 +51,7 @@ export async function showFeedback(studio: Studio, root: string): Promise<void> 
     const { items, count, bytes } = await studio.request(listFeedback, { root, limit: 1000 });
     pick.placeholder =
       count === 0
-        ? 'Nothing is recorded here.'
+        ? 'Nothing is recorded here; the setting cola.feedback.enabled turns it on.'
         : `${count} entries, ${(bytes / 1000).toFixed(1)} kB. Type to filter; the buttons correct and delete.`;
     pick.items = items.flatMap(rowsOf);
   };

@@ -28,7 +28,6 @@ export function actionsPanels(studio: Studio, marks: ActionMarks): ActionsPanels
   const panels = new PagePanels<ActionsSubject>(studio, {
     viewType: 'cola.actions',
     page: 'actions',
-    icon: 'icon.svg',
     subject: actionsSubject,
     nothing: { model: null, action: null },
     title: ({ action }) => (action === null ? 'Latent Actions' : `Latent Action ${action}`),

@@ -18,7 +18,6 @@ export function comparePanels(studio: Studio, choice: RunChoice): PagePanels<rea
   return new PagePanels<readonly RunKey[]>(studio, {
     viewType: 'cola.compare',
     page: 'compare',
-    icon: 'icon.svg',
     subject: comparedRuns,
     nothing: [],
     title: (runs) => (runs.length === 0 ? 'Compare Runs' : `Compare ${runs.map(({ run }) => run).join(', ')}`),

@@ -10,8 +10,6 @@ export interface PageKind<S> {
   readonly viewType: string;
   /** Bundle, `dist/webview/<page>.js`. */
   readonly page: string;
-  /** Image in the tab, below `assets`. */
-  readonly icon?: string;
   /** Checks what the page has kept. Where it does not fit any more the page opens with {@link nothing}. */
   readonly subject: z.ZodType<S>;
   readonly nothing: S;
@@ -75,7 +73,10 @@ export class PagePanels<S> {
     const { studio, kind } = this;
     const title = kind.title(subject);
     panel.title = title;
-    if (kind.icon !== undefined) panel.iconPath = Uri.joinPath(studio.context.extensionUri, 'assets', kind.icon);
+    // An image of a tab is not coloured by the theme.
+    const icon = (ground: 'light' | 'dark') =>
+      Uri.joinPath(studio.context.extensionUri, 'assets', `page-${ground}.svg`);
+    panel.iconPath = { light: icon('light'), dark: icon('dark') };
     const host = new PageHost(studio, panel.webview, kind.page, title);
     const page: OpenPage<S> = {
       host,

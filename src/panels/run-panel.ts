@@ -37,7 +37,6 @@ export function runPanels(studio: Studio, choice: RunChoice, actions: RunPanelAc
   return new PagePanels<RunKey | null>(studio, {
     viewType: 'cola.dashboard',
     page: 'run',
-    icon: 'icon.svg',
     subject: runKey.nullable(),
     nothing: null,
     title: (subject) => (subject === null ? 'Run' : `Run ${subject.run}`),

@@ -45,6 +45,7 @@ import {
 } from '../../server/protocol/index.ts';
 import { studioErrors } from '../errors.ts';
 import { pickFolder } from '../folders.ts';
+import { searchName, searchTitle } from '../search-name.ts';
 import type { Studio } from '../studio.ts';
 import { type OpenPage, PagePanels } from './page-panels.ts';
 
@@ -67,10 +68,9 @@ export class TreePanels {
     this.panels = new PagePanels(studio, {
       viewType: 'cola.tree',
       page: 'tree',
-      icon: 'icon.svg',
       subject: treeSubject,
       nothing: { key: null, draft: noDraft },
-      title: ({ key }) => (key === null ? 'New Search' : `Tree: ${key.search}`),
+      title: ({ key }) => (key === null ? 'New Search' : `Tree: ${searchTitle(key.search)}`),
       key: ({ key }) => (key === null ? undefined : nameOf(key)),
       attach: (page) => this.attach(page),
     });
@@ -195,14 +195,4 @@ export class TreePanels {
     const shown = editor ?? (await window.showTextDocument(document));
     await shown.edit((edit) => edit.replace(shown.selection, text));
   }
-}
-
-/** When it was begun, and the end of what it begins from. */
-function searchName(prompt: string): string {
-  const now = new Date();
-  const two = (value: number) => String(value).padStart(2, '0');
-  const day = `${now.getFullYear()}-${two(now.getMonth() + 1)}-${two(now.getDate())}`;
-  const time = `${two(now.getHours())}${two(now.getMinutes())}${two(now.getSeconds())}`;
-  const words = prompt.toLowerCase().match(/[a-z0-9]+/g) ?? [];
-  return [day, time, ...words.slice(-3)].join('-').slice(0, 60);
 }

@@ -13,6 +13,7 @@ import {
 import { closeSearch, type SearchKey, searchKey } from '../../server/protocol/index.ts';
 import { registerCommand } from '../commands.ts';
 import { diskFolders, type RunBook } from '../runs.ts';
+import { searchTime, searchTitle } from '../search-name.ts';
 import type { Studio } from '../studio.ts';
 import { listOr } from './listing.ts';
 
@@ -45,9 +46,10 @@ export class SearchesView implements TreeDataProvider<SavedSearch> {
   }
 
   getTreeItem({ root, search, updated }: SavedSearch): TreeItem {
-    const item = new TreeItem(search);
+    const item = new TreeItem(searchTitle(search));
     item.id = `${root}\0${search}`;
-    item.description = new Date(updated).toLocaleString();
+    item.description = searchTime(updated);
+    item.tooltip = search;
     item.iconPath = new ThemeIcon('list-tree');
     item.contextValue = 'search';
     item.command = { title: 'Open Tree', command: 'cola.openTree', arguments: [{ root, search }] };

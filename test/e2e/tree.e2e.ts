@@ -122,7 +122,7 @@ describe('the tree explorer in VS Code', () => {
     const { workbench } = session;
     await workbench.command('View: Close All Editors');
     await workbench.command('CoLA: Open Tree…');
-    await workbench.pick(/const-total/).click();
+    await workbench.pick(/const total/).click();
     await page().locator('.card').nth(3).waitFor();
     assert.ok((await simulations()) > 64);
   });

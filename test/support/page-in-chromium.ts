@@ -154,6 +154,24 @@ export class PageInChromium {
     await this.page.reload();
   }
 
+  /** As when the person chooses another theme while the page is open. */
+  async wear(theme: ThemeName): Promise<void> {
+    const { kind, variables } = themes[theme];
+    const kinds = Object.values(themes).map((each) => each.kind);
+    await this.page.evaluate(
+      ([bodyClass, values, all]) => {
+        const { style } = document.documentElement;
+        for (const name of [...style]) if (name.startsWith('--vscode-')) style.removeProperty(name);
+        for (const [name, value] of Object.entries(values)) style.setProperty(`--vscode-${name}`, value);
+        document.body.classList.remove(...all);
+        document.body.classList.add(bodyClass);
+        // What is drawn in the theme's colours is drawn again in the next frame.
+        return new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+      },
+      [kind, variables, kinds] as const,
+    );
+  }
+
   /** The text that can be seen. */
   text(selector = '#page'): Promise<string> {
     return this.page.locator(selector).innerText();

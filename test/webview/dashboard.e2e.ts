@@ -2,14 +2,8 @@ import assert from 'node:assert/strict';
 import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { compareRuns, describeRun, viewOf } from '../../server/language/run-history.ts';
-import { RunList } from '../../server/language/run-list.ts';
 import { actionProfiles } from '../../server/protocol/actions-page.ts';
-import { compareSettings, runDetails, runMetrics, runSamples } from '../../server/protocol/history.ts';
 import {
-  chooseRuns,
-  compareSubject,
-  dashboardSubject,
   historyWithYou,
   makeProfiles,
   openSample,
@@ -17,13 +11,13 @@ import {
   showAction,
   turnToAction,
 } from '../../server/protocol/run-page.ts';
-import { listRuns, pauseRun, type RunKey, runEvent, runKey, stopRun } from '../../server/protocol/runs.ts';
+import { pauseRun, type RunKey, runEvent, runKey, stopRun } from '../../server/protocol/runs.ts';
 import { stringifySpec } from '../../server/spec/document.ts';
 import { runSpec, toRunSpec } from '../../server/spec/schema.ts';
 import { Run } from '../../server/store/run.ts';
-import { readRunMetrics, readRunSamples } from '../../server/store/run-history.ts';
 import { logText } from '../../server/store/run-log.ts';
 import { chromiumMissing, type PageInChromium, Stage } from '../support/page-in-chromium.ts';
+import { answerComparison, answerDashboard } from '../support/run-answers.ts';
 
 /** A run as training leaves it: a stage of cloning, then some steps of reinforcement. */
 async function writeRun(root: string, name: string, steps: number, kl = 0): Promise<RunKey> {
@@ -68,7 +62,6 @@ describe('pages about runs and actions, in a browser', function () {
   this.timeout(300_000);
   let stage: Stage;
   let root = '';
-  const runs = new RunList();
 
   before(async function () {
     const missing = chromiumMissing();
@@ -87,16 +80,7 @@ describe('pages about runs and actions, in a browser', function () {
   /** The page of a run, answered from its files as the extension does. */
   async function dashboard(subject: RunKey | null, state?: unknown): Promise<PageInChromium> {
     const shown = await stage.show('run', 'dark', state);
-    shown
-      .answer(dashboardSubject, () => ({ subject }))
-      .answer(listRuns, ({ roots }) => ({ runs: runs.list(roots, process.pid) }))
-      .answer(runDetails, (key) => describeRun(key))
-      .answer(runMetrics, ({ root: folder, run, ...query }) =>
-        readRunMetrics(viewOf({ root: folder, run }).path, query),
-      )
-      .answer(runSamples, ({ root: folder, run, ...range }) =>
-        readRunSamples(viewOf({ root: folder, run }).path, range),
-      )
+    answerDashboard(shown, subject)
       .answer(openSample, () => ({}))
       .answer(showAction, () => ({}))
       .answer(pauseRun, () => ({}))
@@ -239,14 +223,7 @@ describe('pages about runs and actions, in a browser', function () {
   it('lay runs over each other and list the settings that differ', async () => {
     const keys = [await writeRun(root, 'a', 10), await writeRun(root, 'b', 12, 0.05)];
     const shown = await stage.show('compare', 'light');
-    shown
-      .answer(compareSubject, () => ({ subject: keys }))
-      .answer(chooseRuns, () => ({ subject: keys }))
-      .answer(compareSettings, ({ runs: list }) => compareRuns(list))
-      .answer(runMetrics, ({ root: folder, run, ...query }) =>
-        readRunMetrics(viewOf({ root: folder, run }).path, query),
-      );
-    await shown.load();
+    await answerComparison(shown, keys).load();
     await shown.page.waitForSelector('.settings');
     assert.match(await shown.text('.settings'), /reinforce\.kl\s+0\s+0\.05/);
     assert.match(await shown.text('[data-chart=reward] .chart-legend'), /a 0\.5[\s\S]*b 0\.6/);
@@ -302,7 +279,7 @@ describe('pages about runs and actions, in a browser', function () {
       /open bracket[\s\S]*× 12[\s\S]*70 % of them, against 10 % under a random code\.[\s\S]*cosine 0\.50/,
     );
     await full.page.waitForSelector('.history');
-    assert.match(await full.text('.history'), /Shown to you 9 times, accepted 4 times, rejected 1 times/);
+    assert.match(await full.text('.history'), /Shown to you 9 times, accepted 4 times, rejected once/);
     await full.page.locator('.near').click();
     assert.match(await full.text('.large'), /end line/);
     assert.deepEqual(full.errors, []);

@@ -39,6 +39,8 @@ const kept = z.object({
 type Profiles = ResultOf<typeof actionProfiles>;
 
 const columns = 8;
+/** So much of the large card is in sight, at least, in pixels. */
+const leastOfLarge = 200;
 /** Tokens and contexts that are shown of an action. */
 const mostEvidence = 12;
 
@@ -92,29 +94,37 @@ class ActionsPage {
         { class: 'actions-head' },
         h('h1', {}, 'Latent actions'),
         h('p', { class: 'soft', title: folder }, `${codes} codes of ${folder.split(/[\\/]/).at(-1)}. ${measured}`),
-        h('span', { class: 'toolbar-space' }),
-        textField({
-          label: 'Find an action by number, label or token',
-          placeholder: 'Find: 17, const, …',
-          size: 20,
-          onInput: (text) => this.find(text),
-        }),
-        dropdown<CodeOrder>({
-          label: 'Order',
-          options: orders,
-          value: this.view.order,
-          onChange: (order) => {
-            this.keep({ order });
-            this.drawGrid();
-          },
-        }),
-        button({
-          label: 'Where in this file',
-          icon: 'paintcan',
-          title: 'Mark in the open editor which action every token comes from',
-          onPress: () => this.attempt(() => ask(markActions, { action: null })),
-        }),
-        button({ label: 'Read again', icon: 'refresh', kind: 'icon', onPress: () => this.attempt(() => this.read()) }),
+        h(
+          'div',
+          { class: 'actions-tools' },
+          textField({
+            label: 'Find an action by number, label or token',
+            placeholder: 'Find: 17, const, …',
+            size: 20,
+            onInput: (text) => this.find(text),
+          }),
+          dropdown<CodeOrder>({
+            label: 'Order',
+            options: orders,
+            value: this.view.order,
+            onChange: (order) => {
+              this.keep({ order });
+              this.drawGrid();
+            },
+          }),
+          button({
+            label: 'Where in this file',
+            icon: 'paintcan',
+            title: 'Mark in the open editor which action every token comes from',
+            onPress: () => this.attempt(() => ask(markActions, { action: null })),
+          }),
+          button({
+            label: 'Read again',
+            icon: 'refresh',
+            kind: 'icon',
+            onPress: () => this.attempt(() => this.read()),
+          }),
+        ),
       ),
       this.message,
       file === null && this.missing(trouble),
@@ -123,7 +133,7 @@ class ActionsPage {
     this.drawGrid();
     const { action } = this.view.subject;
     if (action !== null && action < codes) this.drawLarge(action);
-    else this.drawNone();
+    else this.drawNone(file !== null);
   }
 
   private missing(trouble: Profiles['trouble']): HTMLElement {
@@ -161,6 +171,7 @@ class ActionsPage {
     const cells = found.map((card) => this.cardOf(card, most));
     if (cells.length === 0) fill(this.grid, h('p', { class: 'none' }, 'No action answers what you look for.'));
     else fill(this.grid, ...cells);
+    this.grid.classList.toggle('bare', profiles.file === null);
     roveGrid(this.grid, cells, columns);
   }
 
@@ -204,16 +215,20 @@ class ActionsPage {
       card.setAttribute('aria-pressed', String(card.dataset.code === String(action)));
     }
     this.drawLarge(action);
+    // Below the cards it may be out of sight, and the press would seem to have done nothing.
+    const { top } = this.large.getBoundingClientRect();
+    if (top < 0 || top > window.innerHeight - leastOfLarge) this.large.scrollIntoView();
     this.attempt(() => ask(turnToAction, { action }));
   }
 
-  private drawNone(): void {
+  private drawNone(measured: boolean): void {
+    const what = 'when it fires, which tokens it stands for, and what changes when it is forced.';
     fill(
       this.large,
       h(
         'p',
         { class: 'soft' },
-        'Choose an action to see when it fires, which tokens it stands for, and what changes when it is forced.',
+        measured ? `Choose an action to see ${what}` : `Once it is measured, an action shows ${what}`,
       ),
     );
   }
@@ -250,7 +265,7 @@ class ActionsPage {
     const { history } = await ask(historyWithYou, { action });
     if (history === null || this.view.subject.action !== action) return;
     const { shown, accepted, rejected } = history;
-    const words = `Shown to you ${shown} times, accepted ${accepted} times, rejected ${rejected} times.`;
+    const words = `Shown to you ${times(shown)}, accepted ${times(accepted)}, rejected ${times(rejected)}.`;
     this.large.append(h('section', { class: 'history' }, h('h3', {}, 'History with you'), h('p', {}, words)));
   }
 
@@ -350,6 +365,8 @@ class ActionsPage {
     });
   }
 }
+
+const times = (count: number) => (count === 0 ? 'never' : count === 1 ? 'once' : `${count} times`);
 
 /** Texts with their lift as bars; the numbers stand beside them. */
 function evidenceOf(

@@ -4,7 +4,8 @@ import { compareSettings, type RunMetrics, runMetrics } from '../../server/proto
 import type { ResultOf } from '../../server/protocol/request.ts';
 import { chooseRuns, comparedRuns, compareSubject, openDashboard } from '../../server/protocol/run-page.ts';
 import type { RunKey } from '../../server/protocol/runs.ts';
-import { chartsOf, lineColours, overlaid } from '../run/chart-list.ts';
+import { chartsOf, dashes, lineColours, overlaid } from '../run/chart-list.ts';
+import { keyLine } from '../run/chart-view.ts';
 import { ChartsView, onTheme } from '../run/charts.ts';
 import { failureWords } from '../run/failure.ts';
 import { timeWords } from '../run/head.ts';
@@ -111,8 +112,8 @@ class Comparison {
       const stages = this.metrics[i].stages.map(({ name }) => name).join(', ');
       return h(
         'li',
-        { style: { '--key': `var(--vscode-charts-${lineColours[i % lineColours.length]})` } },
-        h('span', { class: `key-line key-dash-${i}`, 'aria-hidden': 'true' }),
+        { style: { '--key': `var(--chart-${lineColours[i % lineColours.length]})` } },
+        keyLine(dashes[i % dashes.length]),
         button({
           label: names[i],
           title: 'Open its dashboard',
@@ -131,7 +132,9 @@ class Comparison {
         'tr',
         {},
         h('th', { scope: 'row', class: 'code' }, name),
-        ...values.map((value) => h('td', { class: 'code' }, value ?? h('span', { class: 'soft' }, 'not there'))),
+        ...values.map((value, i) =>
+          h('td', { class: 'code', 'data-name': names[i] }, value ?? h('span', { class: 'soft' }, 'not there')),
+        ),
       ),
     );
     const heads = names.map((name) => h('th', { scope: 'col' }, name));

@@ -234,13 +234,13 @@ export function overlaid(
 }
 
 /** A second channel beside the colour. */
-const dashes: readonly (readonly number[])[] = [[], [6, 3], [2, 3], [8, 3, 2, 3], [1, 2]];
+export const dashes: readonly (readonly number[])[] = [[], [6, 3], [2, 3], [8, 3, 2, 3], [1, 2]];
 
 /** A number of a chart with its unit. */
 export function withUnit(value: number | null | undefined, unit: string): string {
   if (value === null || value === undefined) return 'none';
   if (unit === '%')
-    return `${Math.abs(value) >= 0.1 || value === 0 ? (100 * value).toFixed(0) : (100 * value).toPrecision(2)} %`;
+    return `${Math.abs(value) >= 0.1 || value === 0 ? (100 * value).toFixed(0) : Number((100 * value).toPrecision(2))} %`;
   return unit === '' ? short(value) : `${short(value)} ${unit}`;
 }
 

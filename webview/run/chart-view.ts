@@ -22,8 +22,7 @@ const height = 170;
 const syncKey = 'run';
 
 const colourOf = (name: string) => getComputedStyle(document.body).getPropertyValue(name).trim();
-const lineColour = (line: Line) =>
-  colourOf(`--vscode-charts-${line.colour}`) || colourOf('--vscode-foreground') || '#888';
+const lineColour = (line: Line) => colourOf(`--chart-${line.colour}`);
 
 export class ChartView {
   readonly element: HTMLElement;
@@ -224,7 +223,7 @@ export class ChartView {
       const x = Math.round(plot.valToPos(step, 'x', true));
       if (x < start - 1 || x > end + 1) continue;
       const best = kind === 'best';
-      const colour = (best && colourOf('--vscode-charts-green')) || ink;
+      const colour = best ? colourOf('--chart-green') : ink;
       ctx.strokeStyle = colour;
       ctx.fillStyle = colour;
       ctx.lineWidth = scale;
@@ -255,11 +254,8 @@ export class ChartView {
       const spread = half === null || half === undefined ? '' : ` ± ${withUnit(half, unit === '%' ? '%' : '')}`;
       return h(
         'span',
-        { class: 'chart-key', style: { '--key': `var(--vscode-charts-${line.colour})` } },
-        h('span', {
-          class: (line.dash ?? []).length === 0 ? 'key-line' : 'key-line key-dashed',
-          'aria-hidden': 'true',
-        }),
+        { class: 'chart-key', style: { '--key': `var(--chart-${line.colour})` } },
+        keyLine(line.dash),
         `${line.label} `,
         h('b', { class: 'number' }, `${withUnit(value, unit)}${spread}`),
       );
@@ -293,6 +289,18 @@ export class ChartView {
     setCursor({ left: plot.valToPos(this.x[index], 'x'), top: 10 }, true, true);
     this.said.textContent = this.legend.textContent;
   }
+}
+
+/** A piece of a line as it is drawn, for a legend; its colour is `--key`. */
+export function keyLine(dash: readonly number[] = []): HTMLElement {
+  let at = 0;
+  const parts = dash.map((length, i) => {
+    const from = at;
+    at += length;
+    return `${i % 2 === 0 ? 'var(--key)' : 'transparent'} ${from}px ${at}px`;
+  });
+  const background = parts.length === 0 ? 'var(--key)' : `repeating-linear-gradient(90deg, ${parts.join(', ')})`;
+  return h('span', { class: 'key-line', 'aria-hidden': 'true', style: { background } });
 }
 
 /** A row of the line at the step, or the one before it. */

@@ -33,7 +33,7 @@ export class CodebookView {
 
   /** @param onCode the person wants to see the page of an action */
   constructor(private readonly onCode: (code: number) => void) {
-    this.element.append(h('h2', {}, 'Codebook'), this.grids, this.heat);
+    this.element.append(h('h2', {}, 'Codebook'), h('div', { class: 'codebook-body' }, this.grids, this.heat));
     this.canvas.addEventListener('pointermove', (event) => this.point(event));
     this.canvas.addEventListener('pointerleave', () => this.describe());
   }

@@ -114,7 +114,8 @@ const bad = (text: string): Finding => ({ text, weight: 'bad' });
 function rewardTrend(values: readonly number[]): Finding | undefined {
   if (values.length === 0) return undefined;
   const { change, first, last, noise } = trendOf(values);
-  const steps = `${values.length} step${values.length === 1 ? '' : 's'}`;
+  const one = values.length === 1;
+  const steps = `${values.length} step${one ? '' : 's'}`;
   switch (change) {
     case 'rises':
       return good(`Reward rises, ${short(first)} → ${short(last)}.`);
@@ -123,7 +124,7 @@ function rewardTrend(values: readonly number[]): Finding | undefined {
     case 'none':
       return plain(`Reward shows no clear change in ${steps} (${short(last)} ± ${short(beyondNoise * noise)}).`);
     case 'unknown':
-      return plain(`Reward is ${short(recent(values))}; ${steps} are too few to see a trend.`);
+      return plain(`Reward is ${short(recent(values))}; ${steps} ${one ? 'is' : 'are'} too few to see a trend.`);
   }
 }
 
@@ -180,7 +181,9 @@ function supervised({ steps, evaluations }: FindingsInput): Finding[] {
       rises: bad(`Loss rises, ${short(first)} → ${short(last)} nats.`),
       falls: good(`Loss falls, ${short(first)} → ${short(last)} nats.`),
       none: plain(`Loss shows no clear change (${short(last)} nats).`),
-      unknown: plain(`Loss is ${short(recent(losses))} nats; ${losses.length} steps are too few to see a trend.`),
+      unknown: plain(
+        `Loss is ${short(recent(losses))} nats; ${losses.length === 1 ? '1 step is' : `${losses.length} steps are`} too few to see a trend.`,
+      ),
     } satisfies Record<Change, Finding>;
     found.push(words[change]);
   }
@@ -224,7 +227,7 @@ function codes(usage: readonly CodeUsage[]): Finding[] {
       1,
       last.counts.reduce((a, b) => a + b, 0),
     );
-  const gone = lost > 0 && measured.length > 1 ? `, ${lost} of them since the start` : '';
+  const gone = lost > 0 && measured.length > 1 ? `, ${lost === unused ? 'all' : lost} of them since the start` : '';
   const found = [
     unused === 0
       ? plain(`All ${length} codes are used on held-back data.`)

@@ -61,19 +61,27 @@ export class HeadView {
         { class: 'run-title' },
         this.title,
         this.tags,
-        h('span', { class: 'toolbar-space' }),
-        resume,
-        pause,
-        stop,
-        button({ label: 'Compare with other runs', icon: 'git-compare', kind: 'icon', onPress: actions.compare }),
-        button({
-          label: 'Open the spec of this run',
-          icon: 'settings-gear',
-          kind: 'icon',
-          onPress: () => actions.file('spec'),
-        }),
-        button({ label: 'Open the log of this run', icon: 'output', kind: 'icon', onPress: () => actions.file('log') }),
-        button({ label: 'Open another run', icon: 'folder-opened', kind: 'icon', onPress: actions.choose }),
+        h(
+          'div',
+          { class: 'run-tools' },
+          resume,
+          pause,
+          stop,
+          button({ label: 'Compare with other runs', icon: 'git-compare', kind: 'icon', onPress: actions.compare }),
+          button({
+            label: 'Open the spec of this run',
+            icon: 'settings-gear',
+            kind: 'icon',
+            onPress: () => actions.file('spec'),
+          }),
+          button({
+            label: 'Open the log of this run',
+            icon: 'output',
+            kind: 'icon',
+            onPress: () => actions.file('log'),
+          }),
+          button({ label: 'Open another run', icon: 'folder-opened', kind: 'icon', onPress: actions.choose }),
+        ),
       ),
       this.facts,
       this.findings,
@@ -122,7 +130,9 @@ export class HeadView {
     const latest = data.stages.at(-1);
     if (latest !== undefined) {
       const done = latest.last - latest.before;
-      facts.push(latest.steps === null ? `step ${done}` : `step ${done} of ${latest.steps}`);
+      // Elsewhere steps are counted through all stages.
+      const where = data.stages.length > 1 ? ' in this stage' : '';
+      facts.push(`${latest.steps === null ? `step ${done}` : `step ${done} of ${latest.steps}`}${where}`);
     }
     const { steps, evaluations } = data.rows;
     if (data.device !== undefined) facts.push(data.device);

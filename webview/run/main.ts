@@ -240,6 +240,7 @@ class Dashboard {
         { class: 'empty' },
         h('h1', {}, 'No run is open'),
         h('p', {}, 'A run trains the policy of a model; here you watch its reward, its codes and its samples.'),
+        h('p', { class: 'soft' }, 'The command “CoLA: Train…” starts one.'),
         button({
           label: 'Choose a run',
           kind: 'primary',

@@ -161,9 +161,9 @@ export class SamplesView {
       'tr',
       { class: 'sample' },
       h('td', { class: 'number' }, unfold),
-      h('td', { class: 'number' }, rewardWords(sample)),
-      h('td', { class: 'number' }, lengthOf(sample)),
-      h('td', { class: 'code' }, h('div', { class: 'two-lines' }, lineOf(sample.prompt, true))),
+      h('td', { class: 'number', 'data-name': 'reward' }, rewardWords(sample)),
+      h('td', { class: 'number', 'data-name': 'tokens' }, lengthOf(sample)),
+      h('td', { class: 'code' }, h('div', { class: 'last-lines' }, lineOf(sample.prompt, true))),
       h(
         'td',
         { class: 'code' },
@@ -178,8 +178,10 @@ export class SamplesView {
   }
 
   private detail(sample: RunSample): HTMLElement {
+    const part = (name: string, value: string) =>
+      h('span', { class: 'part' }, `${name} `, h('b', { class: 'number' }, value));
     const parts = Object.entries(sample.parts ?? {}).map(([name, value]) =>
-      h('span', { class: 'part' }, `${name} `, h('b', { class: 'number' }, value === null ? 'none' : short(value))),
+      part(name, value === null ? 'none' : short(value)),
     );
     return h(
       'tr',
@@ -195,7 +197,7 @@ export class SamplesView {
           sample.actions.map((action) => ({ action })),
           512,
         ),
-        h('p', { class: 'parts' }, `reward `, h('b', { class: 'number' }, rewardWords(sample)), ...parts),
+        h('p', { class: 'parts' }, part('reward', rewardWords(sample)), ...parts),
         sample.noScore !== undefined && h('p', { class: 'soft' }, `No score: ${sample.noScore}.`),
         h(
           'div',

@@ -12,6 +12,13 @@ import { figure, states } from './words.ts';
 
 export type Inspection = ResultOf<typeof treeInspect>;
 
+/** What the letters of a node's figures stand for. */
+const meanings: Readonly<Record<string, string>> = {
+  N: 'Visits',
+  Q: 'Mean value of what was found from here on',
+  P: 'Prior: how likely the policy is to choose this action',
+  V: 'What the value head expects from here on',
+};
 /** Shares below are not told apart. */
 const seen = 0.001;
 
@@ -104,7 +111,7 @@ export class Inspector {
     const facts: readonly (readonly [string, string])[] = [
       ['N', String(visits)],
       ['Q', figure(moment.q[node])],
-      ['P', Number.isNaN(model.prior[node]) ? '–' : percent(model.prior[node])],
+      ...(Number.isNaN(model.prior[node]) ? [] : [['P', percent(model.prior[node])] as const]),
       ['depth', String(model.depth[node])],
     ];
     const action = model.action[node];
@@ -112,7 +119,11 @@ export class Inspector {
       this.head,
       node === 0 ? h('h2', {}, 'Prompt') : actionChip({ action, label: this.handlers.label(action) }, { label: true }),
       ...states(model, node).map((word) => h('span', { class: 'tag' }, word)),
-      h('dl', { class: 'facts number' }, ...facts.flatMap(([name, value]) => [h('dt', {}, name), h('dd', {}, value)])),
+      h(
+        'dl',
+        { class: 'facts number' },
+        ...facts.flatMap(([name, value]) => [h('dt', { title: meanings[name] }, name), h('dd', {}, value)]),
+      ),
     );
     this.showDoing(model, node);
     const score = model.score[node];
@@ -155,7 +166,7 @@ export class Inspector {
     const facts = [...(this.head.querySelector('dl')?.childNodes ?? [])].filter(
       (each) => !(each as HTMLElement).classList.contains('value'),
     );
-    return [...facts, h('dt', { class: 'value' }, 'V'), h('dd', { class: 'value' }, figure(value))];
+    return [...facts, h('dt', { class: 'value', title: meanings.V }, 'V'), h('dd', { class: 'value' }, figure(value))];
   }
 
   private showDoing(model: TreeModel, node: number): void {

@@ -5,7 +5,7 @@ import { type Explained, explain, type Term } from './reward-parts.ts';
 import { figure } from './words.ts';
 
 const charts = ['blue', 'orange', 'green', 'purple', 'yellow', 'red'];
-const colourOf = (term: number) => `var(--vscode-charts-${charts[term % charts.length]})`;
+const colourOf = (term: number) => `var(--chart-${charts[term % charts.length]})`;
 
 /** @param spec the reward as a run spec has it */
 export function rewardView({ reward, parts, noScore, text }: OneSimulation, spec: unknown): HTMLElement[] {

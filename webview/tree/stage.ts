@@ -153,7 +153,11 @@ export class Stage {
 
   private resize(): void {
     const { clientWidth: width, clientHeight: height } = this.element;
+    const selected = this.picture && rectOf(this.picture, this.picture.selected);
+    const wasSeen = selected !== undefined && meets(selected, seen(this.view, this.size.width, this.size.height));
     this.size = { width, height };
+    // In less room, what the person looks at must not fall out of it. A page that is hidden has no size.
+    if (wasSeen && width > 0 && height > 0) this.move(revealing(this.view, selected, width, height));
     this.canvas.width = width * devicePixelRatio;
     this.canvas.height = height * devicePixelRatio;
     this.draw();

@@ -48,7 +48,7 @@ export function startForm(draft: TreeDraft, failed: (error: unknown) => void): H
     { class: 'empty start' },
     h('h1', {}, 'Search over latent actions'),
     h('p', {}, 'Grow a tree of continuations of a text, by what they are rewarded with, and steer it.'),
-    prompt,
+    h('div', { class: 'field given' }, h('span', { class: 'soft' }, 'Prompt'), prompt),
     row('Reward', reward),
     about,
     given,

@@ -64,7 +64,7 @@ export function setDisabled(control: HTMLElement, disabled: boolean): void {
 }
 
 export interface FieldOptions {
-  /** Read aloud, and shown as the field's tooltip. */
+  /** Read aloud as its name, and shown as its tooltip. */
   readonly label: string;
   readonly value?: string;
   readonly placeholder?: string;
@@ -89,8 +89,9 @@ export function textArea(options: FieldOptions): WithValue {
 }
 
 function field(tag: string, { label, value, placeholder, rows, size, onInput, onChange }: FieldOptions): WithValue {
-  const props = { 'aria-label': label, title: label, placeholder, rows, size, resize: rows && 'vertical' };
-  const element = custom(tag, props) as WithValue;
+  const props = { title: label, placeholder, rows, size, resize: rows && 'vertical' };
+  // The toolkit names a field after its content, and overwrites any `aria-label`; the style sheet keeps it from sight.
+  const element = custom(tag, props, label) as WithValue;
   if (value !== undefined) element.value = value;
   element.addEventListener('input', () => onInput?.(element.value));
   element.addEventListener('change', () => onChange?.(element.value));

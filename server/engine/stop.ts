@@ -58,7 +58,7 @@ const cycle = { longest: 16, times: 3, tokens: 6 } as const;
 
 /**
  * Small models fall into saying the same again and again. If the tokens end with one cycle three times, the number of
- * them that stay: up to the end of the first. Rulers and indentation may repeat, what has letters or digits may not.
+ * them that stay: up to the end of the first. One sign may repeat, as in rulers and indentation.
  *
  * @param pieces the text of each token
  */
@@ -70,7 +70,7 @@ export function endOfSense(ids: readonly number[], pieces: readonly string[]): n
     const from = ids.length - span;
     const cycles = ids.slice(from, ids.length - period).every((id, i) => id === ids[from + i + period]);
     const kept = from + period;
-    if (cycles && /[\p{L}\p{N}]/u.test(pieces.slice(from, kept).join(''))) return kept;
+    if (cycles && !/^([^\p{L}\p{N}])\1*$/su.test(pieces.slice(from, kept).join(''))) return kept;
   }
   return undefined;
 }

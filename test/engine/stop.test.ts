@@ -25,6 +25,7 @@ describe('the end of what makes sense', () => {
     assert.equal(kept('is', '-', 'levels', '-', 'levels', '-', 'levels'), 'is-levels');
     assert.equal(kept('{ a: 0', ', b', ': 0', ', b', ': 0', ', b', ': 0'), '{ a: 0, b: 0');
     assert.equal(kept('x', 'x', 'x', 'x', 'x', 'x'), 'xx');
+    assert.equal(kept('/', '..', '/', '..', '/', '..'), '/..');
   });
 
   it('is not there while it may still be meant: twice, a short one, a ruler, indentation', () => {

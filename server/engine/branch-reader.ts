@@ -276,9 +276,9 @@ export class BranchReader {
   }
 }
 
-/** Slots in steps of 128, with one for padding. */
+/** Slots in steps of 32, with one for padding. Each costs time in every run. */
 function capacityFor(slots: number): number {
-  return Math.ceil((slots + 1) / 128) * 128;
+  return Math.ceil((slots + 1) / 32) * 32;
 }
 
 /** What a run is given: all tokens are padding until they are put. */

@@ -71,9 +71,10 @@ describe('texts that branch from one', () => {
 
   it('makes room, and says that the text is to be read again', async () => {
     assert.equal(await reader.grow(reader.room), false);
+    const { room } = reader;
     const before = await alone(stem);
-    assert.equal(await reader.grow(reader.room + 1), true);
-    assert.ok(reader.room >= 385);
+    assert.equal(await reader.grow(room + 1), true);
+    assert.ok(reader.room > room);
     same(await alone(stem), before);
   });
 });

@@ -16,7 +16,7 @@ import { feedbackErrors } from './errors.ts';
 import { guard } from './guard.ts';
 import { historyOf, type Moment } from './history.ts';
 import type { FeedbackLog } from './log.ts';
-import { fingerprintOf } from './model.ts';
+import { fingerprintOf, original } from './model.ts';
 import type { PolicyVersion, PolicyVersions, PolicyWeights } from './versions.ts';
 
 /** The newest moments that are looked at: a log of years must not make an update of hours. */
@@ -84,6 +84,8 @@ export class Tuner {
     await learner.rewind();
     await learner.begin([...train, ...lessons.heldBack], signal);
     const before = await learner.shadow(lessons.heldBack, signal);
+    const own =
+      current === original ? before : await learner.shadow(lessons.heldBack, signal, learner.referenceState);
     const perPass = Math.ceil(train.length / settings.batch);
     const steps = settings.epochs * perPass;
     const schedule = {
@@ -102,7 +104,7 @@ export class Tuner {
       }
     }
     const after = await learner.shadow(lessons.heldBack, signal);
-    const verdict = guard(before, after);
+    const verdict = guard(before, after, own);
     const tuned: PolicyWeights = new Map(
       await Promise.all(learner.trained.map(async (name) => [name, (await weights.read(name)).slice()] as const)),
     );

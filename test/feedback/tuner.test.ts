@@ -89,6 +89,22 @@ describe('tuning from feedback', () => {
     await assert.rejects(versions.choose(version.id, false), errorOf('feedback.noVersion'));
   });
 
+  it('is refused where many versions together have gone astray, though the last one has not', async () => {
+    const { log, versions } = fresh(lines);
+    const settings = feedbackSettings.parse({ ...quick, learning_rate: 1e-7 });
+    const { version: first, weights } = await tuner.tune(log, versions, { settings, signal });
+    assert.equal(first.verdict, 'kept', first.why);
+    const sure = new Map([...weights].map(([name, x]) => [name, /head/.test(name) ? x.map((w) => 20 * w) : x]));
+    const { id: _, ...facts } = first;
+    const astray = await versions.add(facts, model.cola, sure);
+    await versions.choose(astray.id, false);
+    const { version, before, after } = await tuner.tune(log, versions, { settings, signal });
+    assert.ok(Math.abs((after.textLoss ?? 0) - (before.textLoss ?? 0)) < 1e-3, 'this update changed nothing');
+    assert.equal(version.verdict, 'refused');
+    assert.match(version.why, /Over all versions/);
+    assert.equal(versions.current.version, astray.id);
+  });
+
   it('gives the same policy from the same log', async () => {
     const settings = feedbackSettings.parse(quick);
     const [a, b] = [fresh(lines), fresh(lines)];

@@ -2,7 +2,6 @@
  * Completion whose alternatives are intentions: the most probable first actions that lead to different tokens, each
  * continued by the policy. And the list of all actions with what each would start.
  */
-
 import { forced } from '../cola/decoder.ts';
 import { colaErrors } from '../cola/errors.ts';
 import { probabilities } from '../model/sampling.ts';

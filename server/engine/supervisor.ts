@@ -40,6 +40,8 @@ const graceSeconds = 20;
 
 export class Supervisor {
   private readonly wishes = new Wishes();
+  /** The model that was asked for last. */
+  private asked: unknown;
   /** An engine that nobody needed for so long is ended. */
   idleSeconds: number;
   private readonly hangSeconds: number;
@@ -129,11 +131,14 @@ export class Supervisor {
   private intend(type: RequestType, params: unknown): void {
     if (type === stopRun) this.wishes.forget(params as ReceivedOf<typeof stopRun>);
     // Loading another drops the one that is there, whether it succeeds or not.
-    if (type === unloadModel || type === loadModel) this.wishes.model = undefined;
+    if (type !== unloadModel && type !== loadModel) return;
+    this.wishes.model = undefined;
+    this.asked = params;
   }
 
   private done(type: RequestType, params: unknown): void {
-    if (type === loadModel) this.wishes.model = params as ReceivedOf<typeof loadModel>;
+    // One that another was asked for meanwhile is dropped again.
+    if (type === loadModel && params === this.asked) this.wishes.model = params as ReceivedOf<typeof loadModel>;
   }
 
   private bring(): Promise<EngineLink> {

@@ -187,12 +187,17 @@ export class LanguageServer {
     this.refused = undefined;
     if (this.supervisor !== undefined) this.supervisor.idleSeconds = 60 * options.idleMinutes;
     this.tellStatus();
-    const { model, device, threads } = options;
-    if (model !== before.model) await this.load({ folder: model, device, threads });
-    else if (device !== before.device || threads !== before.threads) {
-      const loaded = this.supervisor?.model;
-      if (loaded !== undefined) await this.load({ folder: loaded.folder, device, threads });
+    if (options.model !== before.model) {
+      const { model: folder, device, threads } = options;
+      await this.load({ folder, device, threads });
+      return;
     }
+    // One that is on its way may have been asked for with the settings of before.
+    while (this.loading !== undefined) await this.loading.done.catch(() => undefined);
+    const loaded = this.supervisor?.model;
+    const { device, threads } = this.options;
+    if (loaded === undefined || (loaded.device === device && loaded.threads === threads)) return;
+    await this.load({ folder: loaded.folder, device, threads });
   }
 
   /** Made on first use: an editor that only edits needs no engine. */
@@ -263,11 +268,14 @@ export class LanguageServer {
 
   /** Until somebody chooses one, the model of the settings. */
   private async needModel(): Promise<void> {
-    await this.loading?.done;
-    if (this.keeper.model !== undefined) return;
-    if (this.refused !== undefined) throw this.refused;
-    const { model: folder, device, threads } = this.options;
-    await this.load({ folder, device, threads });
+    for (;;) {
+      // While one waits, settings may ask for yet another.
+      while (this.loading !== undefined) await this.loading.done;
+      if (this.keeper.model !== undefined) return;
+      if (this.refused !== undefined) throw this.refused;
+      const { model: folder, device, threads } = this.options;
+      await this.load({ folder, device, threads });
+    }
   }
 
   private load(choice: ModelChoice, signal?: AbortSignal): Promise<ModelInfo> {

@@ -11,11 +11,11 @@ import {
   ResponseError,
 } from 'vscode-languageserver/node';
 import { complete } from '../../server/protocol/completion.ts';
-import type { ServerOptions } from '../../server/protocol/initialize.ts';
+import { configure, type ServerOptions } from '../../server/protocol/initialize.ts';
 import { listModels } from '../../server/protocol/model.ts';
 import type { RequestType, ResultOf } from '../../server/protocol/request.ts';
 import { fitSpec, listRuns, startRun } from '../../server/protocol/runs.ts';
-import { getStatus } from '../../server/protocol/status.ts';
+import { getStatus, statusChanged } from '../../server/protocol/status.ts';
 import { makeModel, makeSpec, removeFolder, temporaryFolder } from '../engine/tiny-model.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -150,6 +150,37 @@ describe('the language server', function () {
       await assert.rejects(client.ask(listRuns, { roots: 4 }), failsWith('protocol.params'));
       const { alternatives } = await client.ask(complete, { prefix: 'a', maxTokens: 2 });
       assert.equal(alternatives.length, 1);
+    } finally {
+      await client.stop();
+    }
+  });
+
+  it('takes the settings as they are now, also those that change while a model is loading', async () => {
+    const settings = { model, device: 'cpu', threads: 1 };
+    const client = await Client.start(settings);
+    try {
+      const completed = client.ask(complete, { prefix: 'a', maxTokens: 2 });
+      await client.until(() =>
+        client.notifications.some(({ params }) => statusChanged.params.safeParse(params).data?.loading === model),
+      );
+      const changes = [{ threads: 2 }, { threads: 3 }, { device: 'dml' }];
+      const changed = changes.map((change) => client.ask(configure, { ...settings, ...change }));
+      // Whether it came before the change or after, it has an answer.
+      assert.ok(await completed.then(() => true, failsWith('device.unavailable')));
+      const failures = (await Promise.allSettled(changed)).flatMap((each) =>
+        each.status === 'rejected' ? [each.reason] : [],
+      );
+      assert.equal(failures.length, 1);
+      assert.ok(failsWith('device.unavailable')(failures[0]));
+      await client.ask(configure, settings);
+      await client.ask(complete, { prefix: 'a', maxTokens: 2 });
+      const { engine, model: loaded, message } = await client.ask(getStatus, {});
+      assert.deepEqual({ engine, loaded, message }, { engine: 'ready', loaded: model, message: '' });
+      const nowhere = join(folder, 'nowhere');
+      const soon = client.ask(configure, { ...settings, threads: 2 });
+      await assert.rejects(client.ask(configure, { ...settings, model: nowhere }));
+      await soon;
+      await assert.rejects(client.ask(complete, { prefix: 'a' }), (error) => !failsWith('engine.noModel')(error));
     } finally {
       await client.stop();
     }

@@ -1,6 +1,7 @@
 /** Tuning from feedback beside a model that completes, and the policy that it completes with. */
 
 import { FeedbackLog, feedbackFile } from '../feedback/log.ts';
+import { original } from '../feedback/model.ts';
 import { Tuner } from '../feedback/tuner.ts';
 import { PolicyVersions } from '../feedback/versions.ts';
 import { protocolErrors } from '../protocol/errors.ts';
@@ -17,6 +18,8 @@ export class FeedbackHost {
   /** Tuning, one after the other. */
   private tuning: Promise<unknown> = Promise.resolve();
   private handle: JobHandle<unknown> | undefined;
+  /** Folder of the version in use. */
+  private root: string | undefined;
 
   /** @param model the one that completes. @throws engine.noModel */
   constructor(
@@ -36,8 +39,11 @@ export class FeedbackHost {
     const model = this.model();
     const versions = new PolicyVersions(root);
     const { version } = versions.current;
-    if (model.policy.version !== version) {
+    // Versions of two folders have the same names.
+    const same = version === original || root === this.root;
+    if (!same || model.policy.version !== version) {
       const weights = versions.weights(version, model.cola, model.fingerprint);
+      this.root = root;
       await model.policy.replace(version, weights, () => model.forget());
     }
     return { version };

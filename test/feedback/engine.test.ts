@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 import { Engine } from '../../server/engine/engine.ts';
 import { LoadedModel } from '../../server/engine/loaded-model.ts';
@@ -102,6 +103,25 @@ describe('feedback in the engine', () => {
     assert.deepEqual(await ask(usePolicy, { root: folder }), { version: 'original' });
     const back = await ask(complete, request);
     assert.deepEqual(back.alternatives, before.alternatives);
+  });
+
+  it('completes with the version of the folder in question, though another has one of the same name', async () => {
+    const request = { prefix: 'const total = ', fill: false, maxTokens: 4, alternatives: 4 };
+    const completed = [];
+    const folders = [1, 2].map((epochs) => ({ root: join(folder, `of-${epochs}`), epochs }));
+    for (const { root, epochs } of folders) {
+      cpSync(feedbackFile(folder), feedbackFile(root));
+      const { id, verdict, why } = await ask(tunePolicy, {
+        root,
+        settings: { learning_rate: 1e-3, warmup: 0, epochs },
+      });
+      assert.deepEqual([id, verdict], ['v0001', 'kept'], why);
+      completed.push(await ask(complete, request));
+    }
+    assert.notDeepEqual(completed[0].alternatives, completed[1].alternatives);
+    await ask(usePolicy, { root: folders[0].root });
+    assert.deepEqual((await ask(complete, request)).alternatives, completed[0].alternatives);
+    await ask(usePolicy, { root: folder });
   });
 
   it('makes feedback of a path: what was chosen, what was passed over, scores and visits', async () => {

@@ -21,9 +21,12 @@ export class FeedbackTuning implements Disposable {
   private readonly changed = new EventEmitter<PolicyState>();
   private readonly disposables: Disposable[] = [this.changed];
   private timer: NodeJS.Timeout | undefined;
-  private waiting = 0;
+  /** Judgements since the policy of a folder was tuned. */
+  private readonly waiting = new Map<string, number>();
   private tuning = false;
   private model: string | null = null;
+  /** Folder that the state is of. */
+  private root: string | undefined;
   state: PolicyState = { version: 'original', pinned: false, acceptance: null };
 
   constructor(private readonly studio: Studio) {
@@ -35,6 +38,9 @@ export class FeedbackTuning implements Disposable {
         if (model !== null && model !== before) void this.apply();
       }),
       window.onDidChangeActiveTextEditor(() => void this.apply(true)),
+      workspace.onDidChangeConfiguration((change) => {
+        if (change.affectsConfiguration('cola.feedback.scope')) void this.apply(true);
+      }),
     );
   }
 
@@ -45,13 +51,14 @@ export class FeedbackTuning implements Disposable {
 
   /** Counts a judgement, and tunes after enough of them and a pause. */
   judged(root: string): void {
-    this.waiting++;
+    const waiting = (this.waiting.get(root) ?? 0) + 1;
+    this.waiting.set(root, waiting);
     clearTimeout(this.timer);
     const schedule = setting('cola.feedback.schedule');
-    if (schedule === 'manual' || this.waiting < (schedule === 'live' ? 1 : setting('cola.feedback.every'))) return;
+    if (schedule === 'manual' || waiting < (schedule === 'live' ? 1 : setting('cola.feedback.every'))) return;
     this.timer = setTimeout(() => {
       if (this.tuning || !workspace.isTrusted) return;
-      this.waiting = 0;
+      this.waiting.delete(root);
       this.tune(root).then(
         (version) => this.studio.log.info(`Tuned from feedback: ${version.id} ${version.verdict}. ${version.why}`),
         (error: unknown) => this.studio.log.warn(`Not tuned from feedback: ${String(error)}`),
@@ -61,7 +68,7 @@ export class FeedbackTuning implements Disposable {
 
   /** Tunes with progress that can be cancelled. */
   async tuneNow(root: string): Promise<ListedVersion> {
-    this.waiting = 0;
+    this.waiting.delete(root);
     const options = { location: ProgressLocation.Notification, title: 'CoLA: tuning from feedback', cancellable: true };
     return window.withProgress(options, async (progress, token) => {
       let shown = 0;
@@ -93,10 +100,10 @@ export class FeedbackTuning implements Disposable {
     const root = activeRoot(this.studio.context);
     if (root === undefined || !workspace.isTrusted) return;
     try {
-      const before = this.state.version;
+      const before = { root: this.root, version: this.state.version };
       await this.read(root);
-      if (this.model !== null && (!quiet || before !== this.state.version))
-        await this.studio.request(usePolicy, { root });
+      const changed = root !== before.root || this.state.version !== before.version;
+      if (this.model !== null && (!quiet || changed)) await this.studio.request(usePolicy, { root });
     } catch (error) {
       this.studio.log.warn(`The policy version is not used: ${String(error)}`);
     }
@@ -105,6 +112,7 @@ export class FeedbackTuning implements Disposable {
   private async read(root: string): Promise<void> {
     const { current, pinned, versions } = await this.studio.request(listVersions, { root });
     const acceptance = versions.find(({ id }) => id === current)?.acceptance.after ?? null;
+    this.root = root;
     this.state = { version: current, pinned, acceptance };
     this.changed.fire(this.state);
   }

@@ -90,7 +90,11 @@ export class CompletionProvider implements InlineCompletionItemProvider {
   ): Promise<InlineCompletionItem[]> {
     // The status bar says that there is no server, and why.
     if (this.studio.connection === 'down') return [];
-    if (!enabledFor(setting('cola.completion.languages', document), document.languageId)) return [];
+    if (!enabledFor(setting('cola.completion.languages', document), document.languageId)) {
+      // What was offered before it was switched off is gone from the screen.
+      if (this.session.ghost?.offer.uri === document.uri.toString()) this.session.end('moved');
+      return [];
+    }
     const asked = context.triggerKind === InlineCompletionTriggerKind.Invoke;
     const place = placeOf(document, position);
     const onScreen = this.follow(document, position, place);

@@ -21,7 +21,8 @@ export const core = {
       type: 'string',
       enum: ['auto', 'webgpu', 'cuda', 'dml', 'coreml', 'cpu'],
       default: 'auto',
-      markdownDescription: 'What computes. `auto` takes the fastest that works; the status bar says which.',
+      markdownDescription:
+        'What computes. `auto` takes the fastest that works; the status bar says which. A run takes the `device` of its spec.',
       scope: 'machine-overridable',
       order: 2,
     },
@@ -30,7 +31,7 @@ export const core = {
       default: 0,
       minimum: 0,
       maximum: 256,
-      markdownDescription: 'Threads on the CPU. 0 takes all cores.',
+      markdownDescription: 'Threads on the CPU. 0 takes all cores. A run takes the `threads` of its spec.',
       scope: 'machine',
       order: 3,
     },

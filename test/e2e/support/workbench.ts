@@ -60,10 +60,11 @@ export class Workbench {
       await this.page.keyboard.press('Control+P');
       await this.quickInput.waitFor({ timeout: wait(5) });
       await this.quickInputBox.fill(path);
-      // Clicked, not entered: the list may still have an older file at its top.
+      // Clicked, not entered: the list may still have an older file at its top. One that was asked before it was made anew
+      // is that of the time before, and stays so.
       await this.pick(name)
         .first()
-        .click({ timeout: wait(10) });
+        .click({ timeout: wait(2) });
       await this.page.locator(`.tab.active[data-resource-name="${name}"]`).waitFor({ timeout: wait(10) });
     });
     const editor = this.editor(name);

@@ -131,6 +131,12 @@ describe('manifest', () => {
     );
   });
 
+  it('has a test in VS Code for every setting that is declared', () => {
+    const tests = readFileSync(join(root, 'test/e2e/settings.e2e.ts'), 'utf8');
+    const tested = [...tests.matchAll(/^ {2}it\('(cola\.[\w.]+): /gm)].map(([, name]) => name);
+    assert.deepEqual(tested.sort(), Object.keys(manifest.contributes.configuration.properties).sort());
+  });
+
   it('sets every context key that is declared, and uses it', () => {
     const keys = parts.flatMap((part) => part.contextKeys ?? []);
     const set = sources.calls.flatMap(({ callee, texts }) =>

@@ -1,0 +1,324 @@
+import assert from 'node:assert/strict';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { eventually } from './support/eventually.ts';
+import { processesOf } from './support/processes.ts';
+import { vscode } from './support/session.ts';
+
+const start = `export function sum(values: number[]): number {
+  let total = 0;
+  for (const value of values) {
+    `;
+const end = `
+  }
+  return total;
+}
+`;
+
+interface Line {
+  readonly kind: string;
+  readonly what?: string;
+  /** The end of what the model read. */
+  readonly before: string;
+  readonly alternatives: readonly { readonly tokens: readonly number[] }[];
+}
+
+/** Every setting has a test whose title begins with its name: `test/src/manifest.test.ts` sees that none is left out. */
+describe('settings in VS Code', () => {
+  const session = vscode({});
+  const recording = { 'cola.feedback.enabled': true };
+  let files = 0;
+  let changes = 0;
+
+  const status = () => session.workbench.statusItem('cola.status');
+  const completion = () => session.workbench.statusItem('cola.completion');
+  const ghost = () => session.workbench.ghostText.filter({ visible: true });
+  const engines = () => processesOf(join(session.extension, 'dist/engine.js'));
+
+  /** Makes these the settings of the folder, and no others, and waits until VS Code has them. */
+  async function set(folder: object, machine?: object): Promise<void> {
+    changes++;
+    // The folder's title is the one that shows, if it has one. Extensions are told before whatever one does after it shows.
+    const title = { 'window.title': `settings ${changes}` };
+    session.write('.vscode/settings.json', JSON.stringify({ ...(machine === undefined && title), ...folder }));
+    if (machine !== undefined) {
+      const file = join(session.profile.data, 'Machine/settings.json');
+      mkdirSync(dirname(file), { recursive: true });
+      writeFileSync(file, JSON.stringify({ ...title, ...machine }));
+    }
+    await session.page.waitForFunction((wanted) => document.title.endsWith(wanted), title['window.title']);
+  }
+
+  /** Opens a file of its own, with the cursor behind `before`. */
+  async function open(before = start, after = '', extension = 'ts'): Promise<string> {
+    const { workbench, page } = session;
+    files++;
+    const file = `file-${files}.${extension}`;
+    session.write(file, before + after);
+    // The list that it is chosen from is often as old as the file before.
+    for (const each of ['ts', 'py', 'txt']) session.write(`file-${files + 1}.${each}`, '');
+    await workbench.openFile(file);
+    await workbench.editor(file).locator('.view-line').first().click();
+    await page.keyboard.press('Control+Home');
+    for (const _ of before.matchAll(/\n/g)) await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('End');
+    return file;
+  }
+
+  /** Types, and waits for what follows in grey. */
+  async function offered(typed = 't'): Promise<string> {
+    await session.page.keyboard.type(typed);
+    await ghost().first().waitFor();
+    await completion().filter({ hasText: '◆' }).waitFor();
+    return (await ghost().allInnerTexts()).join('').replaceAll('\u00a0', ' ');
+  }
+
+  async function take(): Promise<void> {
+    await session.page.keyboard.press('Tab');
+    await ghost().first().waitFor({ state: 'detached' });
+  }
+
+  /** Something is typed, shown and accepted, in a file of its own. */
+  async function accept(extension = 'ts'): Promise<void> {
+    await open(start, '', extension);
+    await offered();
+    await take();
+  }
+
+  function log(root = session.folder): Line[] {
+    const file = join(root, '.cola/feedback/log.jsonl');
+    if (!existsSync(file)) return [];
+    const lines = readFileSync(file, 'utf8').split('\n').slice(0, -1);
+    return lines.map((line) => JSON.parse(line));
+  }
+  const judgements = () =>
+    log().filter(({ kind, what }) => kind === 'event' && what !== 'shown' && what !== 'survived').length;
+  const accepted = (lines = log()) => lines.filter(({ what }) => what === 'accepted').length;
+  const versions = (): string[] => {
+    const folder = join(session.folder, '.cola/versions');
+    return existsSync(folder) ? readdirSync(folder).filter((name) => /^v\d/.test(name)) : [];
+  };
+
+  /** What is offered for `start`, as it is in the log. */
+  async function moment(after = ''): Promise<Line & { readonly ghost: string }> {
+    const moments = () => log().filter(({ kind }) => kind === 'moment');
+    await open(start, after);
+    // What was on the screen before is recorded by now.
+    const known = moments().length;
+    const ghost = await offered();
+    return eventually('it is recorded', () => {
+      const [latest] = moments().slice(known);
+      assert.ok(latest !== undefined);
+      return { ...latest, ghost };
+    });
+  }
+
+  // VS Code is slow to see that there are such settings, and quick to see them change.
+  before(() => session.write('.vscode/settings.json', '{}'));
+
+  it('cola.feedback.enabled: what one does is recorded from then on', async () => {
+    await accept();
+    assert.equal(existsSync(join(session.folder, '.cola')), false);
+    await set(recording);
+    await accept();
+    await eventually('it is recorded', () => assert.equal(accepted(), 1));
+  });
+
+  it('cola.completion.languages: there is no completion where it is off', async () => {
+    /** Long after it would be there. */
+    const nothing = async () => {
+      await delay(1000);
+      assert.equal(await ghost().count(), 0);
+      assert.equal(await completion().filter({ hasText: '◆' }).count(), 0);
+    };
+    await set({ 'cola.completion.languages': { plaintext: false } });
+    await open();
+    await session.page.keyboard.type('t');
+    await nothing();
+    await open('def total(values):\n    result = 0\n    for value in values:\n        ', '', 'py');
+    const [next] = await offered('r');
+    await set({ 'cola.completion.languages': { '*': false, plaintext: true } });
+    await session.page.keyboard.type(next);
+    await ghost().first().waitFor({ state: 'detached' });
+    await nothing();
+    await open();
+    await offered();
+  });
+
+  it('cola.completion.alternatives: there are no more to step through', async () => {
+    const steps = async (text: RegExp) => {
+      await open();
+      await offered();
+      await session.page.keyboard.press('Alt+]');
+      await completion().filter({ hasText: text }).waitFor();
+    };
+    await set({});
+    await steps(/· 2\/[4-8]$/);
+    await set({ 'cola.completion.alternatives': 3 });
+    await steps(/· 2\/3$/);
+    await set({ 'cola.completion.alternatives': 3, '[plaintext]': { 'cola.completion.alternatives': 2 } });
+    await steps(/· 2\/2$/);
+  });
+
+  it('cola.completion.maxTokens: what is offered ends there', async () => {
+    await set(recording);
+    const long = await moment();
+    assert.ok(long.alternatives[0].tokens.length > 3);
+    await set({ ...recording, 'cola.completion.maxTokens': 3 });
+    const short = await moment();
+    assert.equal(short.alternatives[0].tokens.length, 3);
+    assert.ok(short.ghost.length < long.ghost.length && long.ghost.startsWith(short.ghost), short.ghost);
+  });
+
+  it('cola.completion.multiline: what is offered goes on behind the line', async () => {
+    const after = '\n\nexport const total = sum([1, 2, 3]);\n';
+    /** Lines that there are after the one that was typed. */
+    const lines = async () => {
+      const file = await open('export function sum(values: number[]): number {', after);
+      await offered('\n');
+      await take();
+      return eventually('it is in the file', async () => {
+        await session.page.keyboard.press('Control+S');
+        const now = readFileSync(join(session.folder, file), 'utf8').split('\n');
+        assert.ok(now.length > after.split('\n').length);
+        return now.length - after.split('\n').length;
+      });
+    };
+    await set({});
+    assert.equal(await lines(), 1);
+    await set({ 'cola.completion.multiline': true });
+    assert.ok((await lines()) > 1);
+  });
+
+  it('cola.completion.fillInTheMiddle: the model reads what stands behind the cursor', async () => {
+    await set(recording);
+    assert.match((await moment(end)).before, /return total/);
+    await set({ ...recording, 'cola.completion.fillInTheMiddle': false });
+    assert.doesNotMatch((await moment(end)).before, /return total/);
+  });
+
+  it('cola.completion.debounce: the model is asked after so long without a key', async () => {
+    const milliseconds = 2500;
+    const waited = async () => {
+      await open();
+      const typed = performance.now();
+      await offered();
+      return performance.now() - typed;
+    };
+    await set({ 'cola.completion.debounce': milliseconds });
+    assert.ok((await waited()) >= milliseconds);
+    await set({});
+    assert.ok((await waited()) < milliseconds);
+  });
+
+  it('cola.completion.actionStrip: accepted text shows its actions', async () => {
+    const marks = () => session.page.locator('.view-line [class*="ced-"]');
+    await set({});
+    await accept();
+    assert.equal(await marks().count(), 0);
+    await set({ 'cola.completion.actionStrip': true });
+    await marks().first().waitFor();
+    await set({});
+    await marks().first().waitFor({ state: 'detached' });
+  });
+
+  it('cola.feedback.exclude: files that it names are not recorded', async () => {
+    await set({ ...recording, 'cola.feedback.exclude': ['**/file-*.ts'] });
+    const known = accepted();
+    await accept();
+    await accept('txt');
+    await eventually('another is', () => assert.equal(accepted(), known + 1));
+  });
+
+  it('cola.feedback.schedule: the policy is tuned by itself once one pauses', async () => {
+    await set(recording);
+    await accept();
+    await eventually('it is recorded', () => assert.ok(judgements() > 0));
+    assert.deepEqual(versions(), []);
+    await set({ ...recording, 'cola.feedback.schedule': 'live' });
+    await accept();
+    await eventually('a version is there', () => assert.deepEqual(versions(), ['v0001']));
+  });
+
+  it('cola.feedback.every: but not before so many judgements', async () => {
+    const every = 4;
+    await set({ ...recording, 'cola.feedback.schedule': 'idle', 'cola.feedback.every': every });
+    const known = judgements();
+    const before = versions().length;
+    await accept();
+    await eventually('it is recorded', () => assert.ok(judgements() > known));
+    // Longer than the pause after which it is tuned.
+    await delay(4500);
+    assert.ok(judgements() < known + every);
+    assert.equal(versions().length, before);
+    while (judgements() < known + every) await accept();
+    await eventually('a version is there', () => assert.equal(versions().length, before + 1));
+  });
+
+  it('cola.feedback.scope: feedback and policy are those of the folder or of the computer', async () => {
+    const computer = join(session.profile.data, 'User/globalStorage/cola-studio.cola-studio');
+    await session.workbench.hover(status(), /Policy:\sv000/);
+    await set({ ...recording, 'cola.feedback.scope': 'global' });
+    const known = accepted();
+    await eventually('the model has its own policy', async () => {
+      assert.doesNotMatch(await (await session.workbench.hover(status(), 'Device:')).innerText(), /Policy/);
+    });
+    await accept();
+    await eventually('it is recorded', () => assert.equal(accepted(log(computer)), 1));
+    assert.equal(accepted(), known);
+    await set(recording);
+    await session.workbench.hover(status(), /Policy:\sv000/);
+  });
+
+  it('cola.threads: the engine has as many', async () => {
+    const threads = () => readdirSync(`/proc/${engines()[0]}/task`).length;
+    const most = 16;
+    await set({}, { 'cola.threads': most });
+    await accept();
+    const many = threads();
+    assert.ok(many >= most, `${many}`);
+    await set({}, { 'cola.threads': 1 });
+    await eventually('all but one of them are gone', () => assert.ok(threads() < many - (most - 2), `${threads()}`));
+    await set({}, {});
+  });
+
+  it('cola.device: it computes there, or says why not', async () => {
+    // There is none of the kind where these tests run.
+    await set({ 'cola.device': 'dml' });
+    await status()
+      .filter({ hasText: /CoLA: .*dml/ })
+      .waitFor();
+    await set({ 'cola.device': 'cpu' });
+    await accept();
+    await status()
+      .filter({ hasText: /nano · cpu/ })
+      .waitFor();
+    // No other was tried before.
+    assert.match(await (await session.workbench.hover(status(), 'Device:')).innerText(), /Device:\scpu\n/);
+  });
+
+  it('cola.model: it is the one that completes', async () => {
+    cpSync(join(session.extension, 'assets/nano'), join(session.folder, 'models/other'), { recursive: true });
+    await set({ 'cola.model': 'models/other' });
+    await status()
+      .filter({ hasText: /other · \w+/ })
+      .waitFor();
+    await accept();
+    await set({});
+    await status()
+      .filter({ hasText: /nano · \w+/ })
+      .waitFor();
+  });
+
+  it('cola.idleMinutes: the engine ends after so long without use', async () => {
+    await set({});
+    await accept();
+    assert.equal(engines().length, 1);
+    await set({ 'cola.idleMinutes': 0.05 });
+    await eventually('it has ended', () => assert.equal(engines().length, 0));
+    await status().filter({ hasText: /idle/ }).waitFor();
+    await accept();
+    assert.equal(engines().length, 1);
+  });
+});

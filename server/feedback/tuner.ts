@@ -84,8 +84,7 @@ export class Tuner {
     await learner.rewind();
     await learner.begin([...train, ...lessons.heldBack], signal);
     const before = await learner.shadow(lessons.heldBack, signal);
-    const own =
-      current === original ? before : await learner.shadow(lessons.heldBack, signal, learner.referenceState);
+    const own = current === original ? before : await learner.shadow(lessons.heldBack, signal, learner.referenceState);
     const perPass = Math.ceil(train.length / settings.batch);
     const steps = settings.epochs * perPass;
     const schedule = {

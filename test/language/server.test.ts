@@ -174,8 +174,12 @@ describe('the language server', function () {
       assert.ok(failsWith('device.unavailable')(failures[0]));
       await client.ask(configure, settings);
       await client.ask(complete, { prefix: 'a', maxTokens: 2 });
-      const { engine, model: loaded, message } = await client.ask(getStatus, {});
-      assert.deepEqual({ engine, loaded, message }, { engine: 'ready', loaded: model, message: '' });
+      // What the engine says of itself comes a little later.
+      await client.until(() =>
+        client.notifications.some(({ params }) => statusChanged.params.safeParse(params).data?.model === model),
+      );
+      const { engine, message } = await client.ask(getStatus, {});
+      assert.deepEqual({ engine, message }, { engine: 'ready', message: '' });
       const nowhere = join(folder, 'nowhere');
       const soon = client.ask(configure, { ...settings, threads: 2 });
       await assert.rejects(client.ask(configure, { ...settings, model: nowhere }));

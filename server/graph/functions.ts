@@ -62,7 +62,7 @@ export interface Attended {
 
 /**
  * {@link attention} over keys and values that lie in several places, as if they stood behind each other: nothing is copied
- * to bring them together. Without a gradient.
+ * to bring them together.
  */
 export function attentionOver(q: Tensor, parts: readonly Attended[]): Tensor {
   const scores = parts.map(({ k, mask, scoresShape }) => {

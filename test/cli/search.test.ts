@@ -18,6 +18,20 @@ const LENGTH = ['--reward', '{length: {min: 36, max: 36, unit: characters, slope
 const TREE = ['--edges', 'q', '--threshold', '0.3', '--max-extra', '3', '--breadth', '3', '--cpuct', '1.5'];
 const SEARCH = ['search', MODEL, ...IDS, ...LENGTH, ...TREE, '--max-new', '12', ...CPU];
 
+type Tree = Awaited<ReturnType<typeof readSnapshot>>['tree'];
+
+/** The same nodes and counts, with values that differ by rounding alone: texts are read again in larger pieces. */
+function assertSameTree(actual: Tree, expected: Tree): void {
+  for (const [name, column] of Object.entries(expected)) {
+    const own = actual[name as keyof Tree];
+    assert.equal(own.length, column.length, name);
+    for (const [i, x] of column.entries()) {
+      const near = x !== null && !Number.isInteger(x) && Math.abs((own[i] ?? Number.NaN) - x) < 1e-4;
+      if (!near) assert.equal(own[i], x, `${name} ${i}`);
+    }
+  }
+}
+
 const golden = `prompt  N 5  Q 0.5173  V 0.7634  best 0.5278
 ├─> 3 "88"  N 4  Q 0.5199  P 0.4779  V -2.191  best 0.5278
 │  ├─> 4 "52"  N 3  Q 0.5225  P 0.5545  V -1.86  best 0.5278
@@ -92,7 +106,7 @@ describe('cola search', function () {
     assert.equal((await cola([...more, ...IDS], { cwd: scratch() })).code, 0);
     for (const file of ['search.json', 'other.json']) {
       const { tree, simulations, random } = await readSnapshot(scratch(file));
-      assert.deepEqual(tree, snapshot.tree);
+      assertSameTree(tree, snapshot.tree);
       assert.deepEqual(random, snapshot.random);
       assert.deepEqual(
         simulations.map(({ node, reward }) => [node, reward]),

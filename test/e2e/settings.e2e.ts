@@ -34,7 +34,8 @@ describe('settings in VS Code', () => {
   const status = () => session.workbench.statusItem('cola.status');
   const completion = () => session.workbench.statusItem('cola.completion');
   const ghost = () => session.workbench.ghostText.filter({ visible: true });
-  const engines = () => processesOf(join(session.extension, 'dist/engine.js'));
+  // The session that other tests share may have one too.
+  const engines = () => processesOf(join(session.extension, 'dist/engine.js'), session.server.pid);
 
   /** Makes these the settings of the folder, and no others, and waits until VS Code has them. */
   async function set(folder: object, machine?: object): Promise<void> {

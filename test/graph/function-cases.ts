@@ -1,5 +1,6 @@
 /** The cases of `server/graph/functions.ts`. */
 import * as functions from '../../server/graph/functions.ts';
+import * as ops from '../../server/graph/ops.ts';
 import {
   at,
   from,
@@ -44,6 +45,29 @@ export const functionCases: readonly OpCase[] = [
     'attention',
     [real(2, 3, 4), real(2, 5, 4), real(2, 5, 2), values(real(3, 5), 0, -9, 0, 0, 1, 0, 0, 0, -9, 0, 0, 0, 0, 0, 2)],
     (q, k, v, mask) => functions.attention(q, k, v, mask, [2, 3, 5]),
+    (q, k, v, mask) =>
+      matmul(
+        rows(
+          map((x, m) => x + m, matmul(q, transposeLast(k)), mask),
+          softmaxRow,
+        ),
+        v,
+      ),
+    [3],
+  ),
+  // The same sum, with the keys and values in two parts.
+  smooth(
+    'attentionOver',
+    [real(2, 3, 4), real(2, 5, 4), real(2, 5, 2), values(real(3, 5), 0, -9, 0, 0, 1, 0, 0, 0, -9, 0, 0, 0, 0, 0, 2)],
+    (q, k, v, mask) => {
+      const part = (start: number, end: number) => ({
+        k: ops.slice(k, 1, start, end),
+        v: ops.slice(v, 1, start, end),
+        mask: ops.slice(mask, 1, start, end),
+        scoresShape: [2, 3, end - start],
+      });
+      return functions.attentionOver(q, [part(0, 3), part(3, 5)]);
+    },
     (q, k, v, mask) =>
       matmul(
         rows(

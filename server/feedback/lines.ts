@@ -3,6 +3,7 @@
  * and the alternatives with their latent actions. Everything else says what the person did with it.
  */
 import { z } from 'zod';
+import type { Alternative } from '../protocol/completion.ts';
 
 const code = z.int().min(0).max(4095);
 const id = z.string().min(1).max(100);
@@ -21,6 +22,14 @@ export const loggedAlternative = z.object({
   pieces: z.array(z.string()).max(longest),
 });
 export type LoggedAlternative = z.infer<typeof loggedAlternative>;
+
+/** What is kept of an alternative that completion made. */
+export const logged = ({ tokens }: Pick<Alternative, 'tokens'>): LoggedAlternative => ({
+  tokens: tokens.map(({ id }) => id),
+  actions: tokens.map(({ action }) => action),
+  logp: tokens.map(({ prior }) => Math.log(Math.max(1e-9, prior))),
+  pieces: tokens.map(({ text }) => text),
+});
 
 /** A visit distribution of a search, as a target: `[action, share]` at the place before the alternatives. */
 const visits = z.array(z.tuple([code, share])).max(4096);

@@ -8,7 +8,7 @@ import type { Completion } from '../protocol/completion.ts';
 import type { FeedbackEvent, noteFeedback } from '../protocol/feedback.ts';
 import type { ReceivedOf } from '../protocol/request.ts';
 import { feedbackErrors } from './errors.ts';
-import type { Happening, MomentLine } from './lines.ts';
+import { type Happening, logged, type MomentLine } from './lines.ts';
 import { FeedbackLog, feedbackFile } from './log.ts';
 import { looksSecret, mayStore } from './privacy.ts';
 
@@ -44,12 +44,7 @@ export class FeedbackRecorder {
   name(prefix: string, { record, ...completion }: Completion): Completion {
     if (record === undefined || completion.alternatives.length === 0) return completion;
     const id = randomUUID();
-    const alternatives = completion.alternatives.map(({ tokens }) => ({
-      tokens: tokens.map((token) => token.id),
-      actions: tokens.map(({ action }) => action),
-      logp: tokens.map(({ prior }) => Math.log(Math.max(1e-9, prior))),
-      pieces: tokens.map(({ text }) => text),
-    }));
+    const alternatives = completion.alternatives.map(logged);
     this.known.set(id, {
       completion: { id, at: Date.now(), context: hash(prefix), ...record, alternatives },
       written: undefined,

@@ -8,7 +8,7 @@ import type { LoadedModel } from '../engine/loaded-model.ts';
 import { Scheduler } from '../engine/scheduler.ts';
 import { type Alternative, completionParams } from '../protocol/completion.ts';
 import type { Random } from '../random.ts';
-import type { FeedbackLine } from './lines.ts';
+import { type FeedbackLine, logged } from './lines.ts';
 
 export interface SourceText {
   readonly name: string;
@@ -102,12 +102,7 @@ export class SimulatedPerson {
       document: hash(place.name),
       context: hash(place.prefix),
       ...record,
-      alternatives: alternatives.map(({ tokens }) => ({
-        tokens: tokens.map((token) => token.id),
-        actions: tokens.map(({ action }) => action),
-        logp: tokens.map(({ prior }) => Math.log(Math.max(1e-9, prior))),
-        pieces: tokens.map(({ text }) => text),
-      })),
+      alternatives: alternatives.map(logged),
     };
     const last = taken < 0 ? alternatives.length - 1 : taken;
     const events = Array.from({ length: last + 1 }, (_, i): FeedbackLine[] => {

@@ -174,6 +174,34 @@ function splitHeads(config: ModelConfig, x: Tensor, heads: number, norm: Tensor 
   return ops.transpose(norm === undefined ? split : ops.rmsNorm(split, norm, config.rmsNormEps), [0, 2, 1, 3]);
 }
 
+/** Keys and values that are attended to, and the mask of their scores. */
+interface Part extends BlockCache {
+  readonly mask: Tensor;
+}
+
+/** What new tokens attend to, and the cache with them where the program writes it. */
+function place(
+  fresh: BlockCache,
+  { slots, mask, freshMask }: AttentionContext,
+  cache: BlockCache | undefined,
+): { readonly attended: readonly Part[]; readonly whole?: BlockCache } {
+  if (cache === undefined) return { attended: [{ ...fresh, mask }] };
+  if (freshMask !== undefined) {
+    return {
+      attended: [
+        { ...cache, mask },
+        { ...fresh, mask: freshMask },
+      ],
+    };
+  }
+  if (slots === undefined) throw new Error('a cache needs a place for the new');
+  const whole = {
+    keys: ops.scatter(cache.keys, slots, fresh.keys),
+    values: ops.scatter(cache.values, slots, fresh.values),
+  };
+  return { attended: [{ ...whole, mask }], whole };
+}
+
 /**
  * Softmax attention with shared key/value heads: query head q reads key/value head floor(q / (H / KV)).
  *
@@ -181,7 +209,7 @@ function splitHeads(config: ModelConfig, x: Tensor, heads: number, norm: Tensor 
  * @param parts keys and values `[B,KV,S,D]`, with a mask that broadcasts to `[B,1,T,S]`
  * @returns `[B,T,H*D]`
  */
-function attend(config: ModelConfig, q: Tensor, parts: readonly (BlockCache & { readonly mask: Tensor })[]): Tensor {
+function attend(config: ModelConfig, q: Tensor, parts: readonly Part[]): Tensor {
   const { heads, kvHeads, headDim } = config;
   const [batch, , length] = q.shape;
   const group = heads / kvHeads;
@@ -227,16 +255,8 @@ export function block(
     keys: rotate(projected('k_proj', kvHeads, qkNorm ? 'k_norm' : undefined)),
     values: projected('v_proj', kvHeads),
   };
-  const { slots, mask, freshMask } = context;
-  const whole =
-    cache === undefined || slots === undefined
-      ? undefined
-      : { keys: ops.scatter(cache.keys, slots, fresh.keys), values: ops.scatter(cache.values, slots, fresh.values) };
-  const beside = cache === undefined || freshMask === undefined ? [] : [{ ...cache, mask }];
-  if (cache !== undefined && whole === undefined && beside.length === 0)
-    throw new Error('a cache needs a place for the new');
-  const own = beside.length > 0 && freshMask !== undefined ? freshMask : mask;
-  const mixed = attend(config, q, [...beside, { ...(whole ?? fresh), mask: own }]);
+  const { attended, whole } = place(fresh, context, cache);
+  const mixed = attend(config, q, attended);
   const middle = ops.add(x, project(weights, 'self_attn.o_proj', mixed, config.attentionOutputBias));
   const inner = ops.rmsNorm(middle, weights('post_attention_layernorm.weight'), rmsNormEps);
   const gate = project(weights, 'mlp.gate_proj', inner, config.mlpBias);

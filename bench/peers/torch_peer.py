@@ -21,7 +21,6 @@ def settle():
         torch.cuda.synchronize()
 
 
-
 def model():
     keys = ("vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads",
             "num_key_value_heads", "rms_norm_eps", "tie_word_embeddings", "max_position_embeddings")

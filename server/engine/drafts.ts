@@ -70,7 +70,7 @@ function agreement(source: readonly number[], at: number, sequence: readonly num
 }
 
 /** Cost of a run by its tokens, relative to a run of one: reading the weights is most of it, so that many tokens cost little more. */
-export const runCosts = [
+const runCosts = [
   { width: 1, cost: 1 },
   { width: 8, cost: 1.6 },
   { width: 32, cost: 3 },

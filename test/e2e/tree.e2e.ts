@@ -28,9 +28,19 @@ describe('the tree explorer in VS Code', () => {
       .filter({ hasText: /simulations/, hasNotText: 'searching' })
       .waitFor();
 
-  it('is opened by a command, with the prompt and a button', async () => {
+  it('is opened from a selection, with its text for a prompt', async () => {
     const { workbench } = session;
     await workbench.openFile('insert.ts');
+    await workbench.goToEnd('insert.ts');
+    await session.page.keyboard.press('Shift+Home');
+    await workbench.command('CoLA: Search From Selection');
+    await page().getByRole('heading', { name: 'Search over latent actions' }).waitFor();
+    assert.equal(await page().locator('.prompt textarea').inputValue(), prompt);
+    await workbench.command('View: Close Editor');
+  });
+
+  it('is opened by a command, with the prompt and a button', async () => {
+    const { workbench } = session;
     await workbench.goToEnd('insert.ts');
     await workbench.command('CoLA: Search From Prompt…');
     await workbench.quickInputBox.fill(prompt);
@@ -93,6 +103,21 @@ describe('the tree explorer in VS Code', () => {
     await eventually('it is let go', async () => assert.ok(!(await selected()).includes('forced')));
   });
 
+  it('is scored by hand, and the score is kept with it', async () => {
+    const file = join(session.folder, '.cola/searches', readdirSync(join(session.folder, '.cola/searches'))[0]);
+    const scores = (): (number | null)[] => JSON.parse(readFileSync(file, 'utf8')).search.tree.score;
+    assert.ok(scores().every((score) => score === null));
+    await inspector().getByText('no score').waitFor();
+    await inspector().getByRole('slider', { name: 'Your score, 0 to 1' }).fill('0.8');
+    await inspector().locator('.score').getByText('0.8').waitFor();
+    await eventually('it is in the file', () =>
+      assert.deepEqual(
+        scores().filter((score) => score !== null),
+        [0.8],
+      ),
+    );
+  });
+
   it('goes on until it is paused', async () => {
     const before = await simulations();
     await page().locator('vscode-button[aria-label="Until stopped"]').click();
@@ -125,5 +150,12 @@ describe('the tree explorer in VS Code', () => {
     await workbench.pick(/const total/).click();
     await page().locator('.card').nth(3).waitFor();
     assert.ok((await simulations()) > 64);
+  });
+
+  it('is there again when the window is loaded anew', async () => {
+    const [simulated, cards] = [await simulations(), await nodes()];
+    await session.workbench.reload();
+    await page().locator('.card').nth(3).waitFor();
+    assert.deepEqual([await simulations(), await nodes()], [simulated, cards]);
   });
 });

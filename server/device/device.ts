@@ -161,6 +161,9 @@ export class Device {
           // Every program has threads of its own, and they go on spinning after a run: with three programs in turn on two
           // cores, as in completion, a run took four times as long.
           force_spinning_stop: '1',
+          // A masked score becomes the least number there is, and with such denormal numbers a CPU computes many times slower:
+          // a softmax over half masked rows took ten times as long. The first program of a process sets it for this thread.
+          set_denormal_as_zero: '1',
           ...(strict && this.name !== 'cpu' ? { disable_cpu_ep_fallback: '1' } : {}),
         },
       },

@@ -4,50 +4,122 @@ import { size, type Tensor } from './tensor.ts';
 
 /**
  * The gated unit silu(gate) * up, with silu(x) = x sigmoid(x) (SwiGLU, arXiv 2002.05202).
- * Gradient for the gate: dy up (s + a - a s) with s = sigmoid(gate) and a = gate s, which reuses what the forward pass has.
+ * Gradient for the gate: dy (y + s (up - y)) with s = sigmoid(gate) and y the output, which is the shortest form there is.
  */
 export function swiglu(gate: Tensor, up: Tensor): Tensor {
   const s = ops.sigmoid(gate);
   const a = ops.mul(gate, s);
-  return gate.graph.withGradient(ops.mul(a, up), {
+  const y = ops.mul(a, up);
+  return gate.graph.withGradient(y, {
     inputs: [gate, up],
+    rule: (dy) => [ops.mul(dy, ops.add(y, ops.mul(s, ops.sub(up, y)))), ops.mul(dy, a)],
+  });
+}
+
+/** What the gradient of {@link attention} needs of the forward pass. */
+interface Attention {
+  readonly q: Tensor;
+  readonly k: Tensor;
+  readonly v: Tensor;
+  /** P `[..., T, S]`, and P v. */
+  readonly shares: Tensor;
+  readonly output: Tensor;
+}
+
+function attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor, scoresShape: readonly number[]): Attention {
+  const products = ops.matmul(q, ops.transposeLast(k));
+  const scores = ops.reshape(ops.add(ops.reshape(products, scoresShape), mask), products.shape);
+  const shares = ops.softmax(scores);
+  return { q, k, v, shares, output: ops.matmul(shares, v) };
+}
+
+/**
+ * dS = P * (dP - rows) with dP = dO v' and the row sums of dP * P, which are those of dO * O in a smaller tensor. The difference is
+ * one product, of [dO, -rows] and [v, 1]: a pass over the scores less.
+ */
+function attentionGradient({ q, k, v, shares, output }: Attention, dy: Tensor): { dq: Tensor; dk: Tensor; dv: Tensor } {
+  const rows = ops.sum(ops.mul(dy, output), [-1], true);
+  const ones = ops.expand(v.graph.scalar(1), [...v.shape.slice(0, -1), 1]);
+  const beside = (x: Tensor, column: Tensor) => ops.concat([x, column], -1);
+  const ds = ops.mul(shares, ops.matmul(beside(dy, ops.neg(rows)), ops.transposeLast(beside(v, ones))));
+  return {
+    dq: ops.matmul(ds, k),
+    dk: ops.matmul(ops.transposeLast(ds), q),
+    dv: ops.matmul(ops.transposeLast(shares), dy),
+  };
+}
+
+/**
+ * softmax(q k' + mask) v, over the last two axes: q `[..., T, D]`, k and v `[..., S, D]`, mask broadcasts to `[..., T, S]`.
+ * Gradient: FlashAttention, arXiv 2205.14135, appendix B.
+ *
+ * @param scoresShape the scores' shape where the mask is added, if queries that share keys stand under each other
+ */
+export function attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor, scoresShape: readonly number[]): Tensor {
+  const done = attend(q, k, v, mask, scoresShape);
+  return q.graph.withGradient(done.output, {
+    inputs: [q, k, v],
     rule: (dy) => {
-      const slope = ops.add(ops.sub(a, ops.mul(a, s)), s);
-      return [ops.mul(ops.mul(dy, up), slope), ops.mul(dy, a)];
+      const { dq, dk, dv } = attentionGradient(done, dy);
+      return [dq, dk, dv];
     },
   });
 }
 
 /**
- * Scores are not let further below the largest of their row than this. The power is then 2e-22, far under what float32
- * keeps beside 1. Without a floor, masked scores become denormal numbers, with which a CPU computes many times slower:
- * the exponentials alone took five times as long.
- */
-const faintest = -50;
-
-/**
- * softmax(q k' + mask) v, over the last two axes: q `[..., T, D]`, k and v `[..., S, D]`, mask broadcasts to `[..., T, S]`.
- * The passes over the scores are what costs here, so there are as few as can be: the sums divide the output and its
- * gradient, which are smaller, and the row sums of dP * P are taken as those of dO * O, which is the same number
- * (FlashAttention, arXiv 2205.14135, appendix B).
+ * {@link attention} where no query sees what comes after it: in strips of queries, each with the keys up to its own end, which
+ * leaves out nearly half of the products and of the passes over the scores. Key/value heads may be shared: query head h reads
+ * floor(h / (H / KV)).
  *
- * @param scoresShape the scores' shape where the mask is added, if queries that share keys stand under each other
+ * @param q `[B,H,T,D]`, already scaled
+ * @param k `[B,KV,T,D]`
+ * @param v `[B,KV,T,D]`
+ * @param mask broadcasts to `[B,1,T,T]`; it hides all that comes after a query
+ * @param strip queries that are looked at together; with fewer, the smaller products cost more than is left out
+ * @returns `[B,H,T,D]`
  */
-export function attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor, scoresShape: readonly number[]): Tensor {
-  const products = ops.matmul(q, ops.transposeLast(k));
-  const scores = ops.reshape(ops.add(ops.reshape(products, scoresShape), mask), products.shape);
-  const shifted = ops.sub(scores, ops.max(scores, [-1], true));
-  const powers = ops.exp(ops.maximum(shifted, faintest));
-  const sums = ops.sum(powers, [-1], true);
-  const output = ops.div(ops.matmul(powers, v), sums);
+export function causalAttention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor, strip = 128): Tensor {
+  const [batch, heads, length, width] = q.shape;
+  const kvHeads = k.shape[1];
+  const group = heads / kvHeads;
+  const part = (start: number, end: number) => {
+    // The query heads of a group stand under each other, so that their key/value head is read once and never repeated.
+    const grouped = (x: Tensor) =>
+      ops.reshape(ops.slice(x, 2, start, end), [batch, kvHeads, group * (end - start), width]);
+    const ahead = (x: Tensor) => ops.slice(x, 2, 0, end);
+    const seen = ops.slice(ops.slice(mask, -2, start, end), -1, 0, end);
+    const done = attend(grouped(q), ahead(k), ahead(v), seen, [batch, heads, end - start, end]);
+    const apart = (x: Tensor) => ops.reshape(x, [batch, heads, end - start, width]);
+    return { end, grouped, apart, done };
+  };
+  const parts = Array.from({ length: Math.ceil(length / strip) }, (_, i) =>
+    part(i * strip, Math.min(length, (i + 1) * strip)),
+  );
+  const output = ops.concat(
+    parts.map(({ apart, done }) => apart(done.output)),
+    2,
+  );
   return q.graph.withGradient(output, {
     inputs: [q, k, v],
     rule: (dy) => {
-      const scaled = ops.div(dy, sums);
-      const rows = ops.sum(ops.mul(scaled, output), [-1], true);
-      const ds = ops.mul(powers, ops.sub(ops.matmul(scaled, ops.transposeLast(v)), rows));
-      return [ops.matmul(ds, k), ops.matmul(ops.transposeLast(ds), q), ops.matmul(ops.transposeLast(powers), scaled)];
+      const gradients = parts.map(({ end, grouped, apart, done }) => {
+        const { dq, dk, dv } = attentionGradient(done, grouped(dy));
+        return { end, dq: apart(dq), dk, dv };
+      });
+      const dq = ops.concat(
+        gradients.map(({ dq }) => dq),
+        2,
+      );
+      return [dq, fromStart(gradients.map(({ dk }) => dk)), fromStart(gradients.map(({ dv }) => dv))];
     },
+  });
+}
+
+/** The sum of tensors `[B,H,n,D]` that all begin at 0 along n and end one after the other. */
+function fromStart(parts: readonly Tensor[]): Tensor {
+  return parts.reduceRight((sum, part) => {
+    const [length, end] = [sum.shape[2], part.shape[2]];
+    return ops.concat([ops.add(ops.slice(sum, 2, 0, end), part), ops.slice(sum, 2, end, length)], 2);
   });
 }
 
@@ -70,7 +142,7 @@ export function attentionOver(q: Tensor, parts: readonly Attended[]): Tensor {
     return ops.reshape(ops.add(ops.reshape(products, scoresShape), mask), products.shape);
   });
   const top = scores.map((x) => ops.max(x, [-1], true)).reduce((a, b) => ops.maximum(a, b));
-  const powers = scores.map((x) => ops.exp(ops.maximum(ops.sub(x, top), faintest)));
+  const powers = scores.map((x) => ops.exp(ops.sub(x, top)));
   const sums = powers.map((x) => ops.sum(x, [-1], true)).reduce((a, b) => ops.add(a, b));
   const mixed = parts.map(({ v }, i) => ops.matmul(powers[i], v)).reduce((a, b) => ops.add(a, b));
   return ops.div(mixed, sums);
@@ -104,20 +176,17 @@ export function logSumExp(x: Tensor): Tensor {
 }
 
 /**
- * Cross entropy of each row: logits `[..., V]`, targets int32 `[...]` -> `[...]` in nats.
- * Gradient: (softmax - onehot) * dy. The exponentials of the forward pass are kept for it: over a vocabulary every pass
- * over the logits counts.
+ * Cross entropy of each row: logits `[..., V]`, targets int32 `[...]` -> `[...]` in nats. The normaliser log sum exp x is
+ * max x - log max softmax(x): over a vocabulary every pass over the logits counts.
+ * Gradient: (softmax - onehot) * dy.
  */
 export function crossEntropy(logits: Tensor, targets: Tensor): Tensor {
-  const rows = (x: Tensor) => ops.reshape(x, [...targets.shape, 1]);
-  const top = ops.max(logits, [-1], true);
-  const powers = ops.exp(ops.sub(logits, top));
-  const sums = ops.sum(powers, [-1], true);
-  const normaliser = ops.reshape(ops.add(ops.log(sums), top), targets.shape);
+  const shares = ops.softmax(logits);
+  const normaliser = ops.sub(ops.max(logits, [-1]), ops.log(ops.max(shares, [-1])));
   const value = ops.sub(normaliser, ops.pick(logits, targets));
   return logits.graph.withGradient(value, {
     inputs: [logits],
-    rule: (dy) => [ops.addAt(ops.mul(powers, ops.div(rows(dy), sums)), targets, ops.neg(dy))],
+    rule: (dy) => [ops.addAt(ops.mul(shares, ops.reshape(dy, [...targets.shape, 1])), targets, ops.neg(dy))],
   });
 }
 

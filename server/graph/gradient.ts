@@ -58,11 +58,15 @@ function rmsNormRule(node: Node, dy: Tensor): readonly (Tensor | null)[] {
   const [x, weight] = node.inputs;
   const epsilon = node.attributes.epsilon;
   const eps = 'float' in epsilon ? epsilon.float : 0;
-  const inverse = ops.reciprocal(ops.sqrt(ops.add(ops.mean(ops.mul(x, x), [-1], true), eps)));
+  const width = weight.shape[0];
+  // Means along the last axis as products with one column: the fastest reduction there is.
+  const meanOf = (y: Tensor, factors: Tensor) => ops.matmul(y, ops.reshape(ops.mul(factors, 1 / width), [width, 1]));
+  const ones = ops.expand(x.graph.scalar(1), [width]);
+  const inverse = ops.reciprocal(ops.sqrt(ops.add(meanOf(ops.mul(x, x), ones), eps)));
   const normal = ops.mul(x, inverse);
-  const dn = ops.mul(dy, weight);
-  const dx = ops.mul(inverse, ops.sub(dn, ops.mul(normal, ops.mean(ops.mul(dn, normal), [-1], true))));
-  return [dx, unbroadcast(ops.mul(dy, normal), weight.shape)];
+  const along = ops.mul(dy, normal);
+  const dx = ops.mul(inverse, ops.sub(ops.mul(dy, weight), ops.mul(normal, meanOf(along, weight))));
+  return [dx, unbroadcast(along, weight.shape)];
 }
 
 function sliceRule(node: Node, dy: Tensor): readonly (Tensor | null)[] {
@@ -192,6 +196,10 @@ const rules: Readonly<Record<string, Rule>> = {
   MatMul: matmulRule,
   Gemm: gemmRule,
   ReduceSum: (node, dy) => [ops.expand(ops.reshape(dy, reductionShape(node)), node.inputs[0].shape), null],
+  ReduceSumSquare: (node, dy) => {
+    const [x] = node.inputs;
+    return [ops.mul(ops.mul(x, 2), ops.reshape(dy, reductionShape(node))), null];
+  },
   ReduceMean: (node, dy) => {
     const [x] = node.inputs;
     const scaled = ops.mul(dy, size(node.output.shape) / size(x.shape));

@@ -99,6 +99,9 @@ function reduce(op: string, x: Tensor, axes: readonly number[] | undefined, keep
 /** Sum over `axes` (all, if not given). */
 export const sum = (x: Tensor, axes?: readonly number[], keep = false) => reduce('ReduceSum', x, axes, keep);
 export const mean = (x: Tensor, axes?: readonly number[], keep = false) => reduce('ReduceMean', x, axes, keep);
+/** Sum of the squares over `axes`. */
+export const sumOfSquares = (x: Tensor, axes?: readonly number[], keep = false) =>
+  reduce('ReduceSumSquare', x, axes, keep);
 /** Maximum over `axes`. It has no gradient: it is used to shift exponents, where the gradient cancels. */
 export const max = (x: Tensor, axes?: readonly number[], keep = false) => reduce('ReduceMax', x, axes, keep);
 

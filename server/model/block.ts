@@ -1,5 +1,5 @@
 /** The transformer block of the Llama family as a graph. Base, inverse dynamics, policy and Q are all built from it. */
-import { attention, attentionOver, linear, swiglu } from '../graph/functions.ts';
+import { attention, attentionOver, causalAttention, linear, swiglu } from '../graph/functions.ts';
 import * as ops from '../graph/ops.ts';
 import { type Graph, size, type Tensor } from '../graph/tensor.ts';
 import type { ModelConfig } from './config.ts';
@@ -27,7 +27,7 @@ export interface AttentionContext {
   /** Tables of the rotary embedding `[P,D/2]`. */
   readonly cos: Tensor;
   readonly sin: Tensor;
-  /** Added to the scores; broadcasts to `[B,1,T,S]`. */
+  /** Added to the scores; broadcasts to `[B,1,T,S]`. Without a cache S = T, and it hides all that comes after a token. */
   readonly mask: Tensor;
   /** With a cache that the program writes: where the new keys and values go, int64 `[B,KV,T,3]`. */
   readonly slots?: Tensor;
@@ -179,13 +179,12 @@ interface Part extends BlockCache {
   readonly mask: Tensor;
 }
 
-/** What new tokens attend to, and the cache with them where the program writes it. */
+/** What new tokens attend to behind a cache, and the cache with them where the program writes it. */
 function place(
   fresh: BlockCache,
   { slots, mask, freshMask }: AttentionContext,
-  cache: BlockCache | undefined,
+  cache: BlockCache,
 ): { readonly attended: readonly Part[]; readonly whole?: BlockCache } {
-  if (cache === undefined) return { attended: [{ ...fresh, mask }] };
   if (freshMask !== undefined) {
     return {
       attended: [
@@ -207,14 +206,13 @@ function place(
  *
  * @param q `[B,H,T,D]`, already scaled
  * @param parts keys and values `[B,KV,S,D]`, with a mask that broadcasts to `[B,1,T,S]`
- * @returns `[B,T,H*D]`
+ * @returns `[B,H,T,D]`
  */
-function attend(config: ModelConfig, q: Tensor, parts: readonly Part[]): Tensor {
-  const { heads, kvHeads, headDim } = config;
-  const [batch, , length] = q.shape;
-  const group = heads / kvHeads;
+function attend(q: Tensor, parts: readonly Part[]): Tensor {
+  const [batch, heads, length, width] = q.shape;
+  const kvHeads = parts[0].keys.shape[1];
   // The query heads of a group stand under each other, so that their key/value head is read once and never repeated.
-  const grouped = ops.reshape(q, [batch, kvHeads, group * length, headDim]);
+  const grouped = ops.reshape(q, [batch, kvHeads, (heads / kvHeads) * length, width]);
   const attended = parts.map(({ keys: k, values: v, mask }) => ({
     k,
     v,
@@ -223,8 +221,13 @@ function attend(config: ModelConfig, q: Tensor, parts: readonly Part[]): Tensor 
   }));
   const [{ k, v, mask, scoresShape }] = attended;
   const mixed = parts.length > 1 ? attentionOver(grouped, attended) : attention(grouped, k, v, mask, scoresShape);
-  const merged = ops.transpose(ops.reshape(mixed, [batch, heads, length, headDim]), [0, 2, 1, 3]);
-  return ops.reshape(merged, [batch, length, heads * headDim]);
+  return ops.reshape(mixed, q.shape);
+}
+
+/** `[B,H,T,D] -> [B,T,H*D]` */
+function mergeHeads(x: Tensor): Tensor {
+  const [batch, heads, length, width] = x.shape;
+  return ops.reshape(ops.transpose(x, [0, 2, 1, 3]), [batch, length, heads * width]);
 }
 
 /**
@@ -249,21 +252,26 @@ export function block(
     const y = project(weights, `self_attn.${name}`, normed, config.attentionBias);
     return splitHeads(config, y, count, norm === undefined ? undefined : weights(`self_attn.${norm}.weight`));
   };
-  const rotate = (y: Tensor) => ops.rotary(y, context.positions, context.cos, context.sin);
-  const q = ops.mul(rotate(projected('q_proj', heads, qkNorm ? 'q_norm' : undefined)), headDim ** -0.5);
+  const rotate = (y: Tensor, scale?: number) => {
+    const [cos, sin] = [context.cos, context.sin].map((table) => (scale === undefined ? table : ops.mul(table, scale)));
+    return ops.rotary(y, context.positions, cos, sin);
+  };
+  // The scale of the scores is in the tables, which are constants: no pass over the queries.
+  const q = rotate(projected('q_proj', heads, qkNorm ? 'q_norm' : undefined), headDim ** -0.5);
   const fresh = {
     keys: rotate(projected('k_proj', kvHeads, qkNorm ? 'k_norm' : undefined)),
     values: projected('v_proj', kvHeads),
   };
-  const { attended, whole } = place(fresh, context, cache);
-  const mixed = attend(config, q, attended);
-  const middle = ops.add(x, project(weights, 'self_attn.o_proj', mixed, config.attentionOutputBias));
+  const placed = cache === undefined ? undefined : place(fresh, context, cache);
+  const mixed =
+    placed === undefined ? causalAttention(q, fresh.keys, fresh.values, context.mask) : attend(q, placed.attended);
+  const middle = ops.add(x, project(weights, 'self_attn.o_proj', mergeHeads(mixed), config.attentionOutputBias));
   const inner = ops.rmsNorm(middle, weights('post_attention_layernorm.weight'), rmsNormEps);
   const gate = project(weights, 'mlp.gate_proj', inner, config.mlpBias);
   const up = project(weights, 'mlp.up_proj', inner, config.mlpBias);
   const output = ops.add(middle, project(weights, 'mlp.down_proj', swiglu(gate, up), config.mlpBias));
-  if (cache === undefined) return { output };
-  return { output, cache: whole === undefined ? { fresh } : { fresh, whole } };
+  if (placed === undefined) return { output };
+  return { output, cache: placed.whole === undefined ? { fresh } : { fresh, whole: placed.whole } };
 }
 
 /** Rows of a batch of sequences by flat index: x `[B,T,d]`, rows int32 `[n]` -> `[n,d]`. */

@@ -255,7 +255,7 @@ async function compileGradients(device: Device, objective: Objective, trained: r
       carried.push(gradientName(name));
     }
     outputs[gradientName(name)] = total;
-    squares = ops.add(squares, ops.sum(ops.mul(total, total)));
+    squares = ops.add(squares, ops.sumOfSquares(total));
   }
   outputs.squares = squares;
   return { program: await device.compile(outputs, { carried }), metricNames: Object.keys(metrics) };

@@ -32,6 +32,8 @@ const rowMeans = (x: NdArray, mask: NdArray) => {
   }
   return from([], () => average(means));
 };
+const causalMask = (n: number) =>
+  values(real(1, 1, n, n), ...Array.from({ length: n * n }, (_, i) => (i % n > Math.floor(i / n) ? -1e9 : 0)));
 const affine = (x: NdArray, weight: NdArray) => matmul(x, transposeLast(weight));
 
 export const functionCases: readonly OpCase[] = [
@@ -88,6 +90,20 @@ export const functionCases: readonly OpCase[] = [
       return reshape(matmul(rows(scores, softmaxRow), v), [2, 1, 6, 4]);
     },
     [3],
+  ),
+  // Four query heads over two key heads, five tokens in strips of two, two and one, and in a single one.
+  ...[2, 8].map((strip) =>
+    smooth(
+      'causalAttention',
+      [real(2, 4, 5, 3), real(2, 2, 5, 3), real(2, 2, 5, 3), causalMask(5)],
+      (q, k, v, mask) => functions.causalAttention(q, k, v, mask, strip),
+      (q, k, v, mask) => {
+        const [keys, items] = [k, v].map((x) => from(q.shape, ([b, h, t, d]) => at(x, [b, Math.floor(h / 2), t, d])));
+        const scores = map((x, m) => x + m, matmul(q, transposeLast(keys)), mask);
+        return matmul(rows(scores, softmaxRow), items);
+      },
+      [3],
+    ),
   ),
   smooth('logSoftmax', [real(2, 3, 4)], functions.logSoftmax, (x) => rows(x, (row) => row.map((v) => v - logSum(row)))),
   smooth('logSumExp', [real(2, 3, 4)], functions.logSumExp, (x) => reduce(x, [2], false, logSum)),

@@ -252,6 +252,12 @@ const reductions: OpCase[] = [
       (x) => ops.mean(x, axes, keep),
       (x) => reduce(x, over, keep, average),
     ),
+    smooth(
+      'sumOfSquares',
+      [real(2, 3, 4)],
+      (x) => ops.sumOfSquares(x, axes, keep),
+      (x) => reduce(x, over, keep, (list) => total(list.map((v) => v * v))),
+    ),
     flat(
       'max',
       [real(2, 3, 4)],

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
+import { adamwModule } from '../../scripts/wasm.ts';
 import * as graph from '../../server/graph/tensor.ts';
 import { Random } from '../../server/random.ts';
 import { adamw, adamwOps, coefficients, sumOfSquares } from '../../server/train/adamw.ts';
+import { adamwModule as assembled } from '../../server/train/adamw-module.ts';
 import { onEachDevice } from '../support/devices.ts';
 import { evaluate } from '../support/evaluate.ts';
 import { assertClose } from '../support/reference.ts';
@@ -94,4 +97,28 @@ describe('AdamW', () => {
     );
     assert.equal(sumOfSquares(Float32Array.of(1, Number.NaN)), Number.NaN);
   });
+
+  it('is assembled from its source', async () => {
+    assert.equal(await adamwModule(), readFileSync('server/train/adamw-module.ts', 'utf8'));
+    assert(WebAssembly.validate(Buffer.from(assembled, 'base64')));
+  });
+
+  for (const length of [1, 3, 4096, 4097, 10_000]) {
+    it(`changes all of ${length} weights and nothing beside them`, () => {
+      const around = Float32Array.from({ length: length + 2 }, () => random.normal());
+      const [weights, all] = [around.subarray(1, length + 1), around.slice()];
+      const moments = () => new Float32Array(length);
+      const gradients = Float32Array.from({ length }, () => random.normal());
+      const [first, second] = [moments(), moments()];
+      adamw(weights, gradients, first, second, settings, { learningRate: rate, scale: 1, update: 1 }, false);
+      // The first step is the rate, against the sign of the gradient.
+      const expected = all.map((w, i) => (i === 0 || i > length ? w : w - rate * Math.sign(gradients[i - 1])));
+      assertClose(around, expected, 1e-5);
+      assertClose(
+        first,
+        gradients.map((g) => (1 - settings.beta1) * g),
+        1e-6,
+      );
+    });
+  }
 });

@@ -16,7 +16,7 @@ const common = {
 };
 
 export const shapes = {
-  /** 7.2 M: the shape of a model that is trained on a laptop. Untied head, so that all 7.2 M take part in a product. */
+  /** 7.2 M: the shape of a model that is trained on a laptop. */
   '7M': {
     ...common,
     vocab_size: 4096,
@@ -56,10 +56,20 @@ export function randomModel(name: ShapeName): LanguageModel {
 }
 
 /** Parameters that take part in a matrix product: all but the norms, and the embedding only where it is also the head. */
-export function productParameters(config: ModelConfig): number {
+function productParameters(config: ModelConfig): number {
   return expectedTensors(config)
     .filter(({ name }) => !/norm/.test(name) && (config.tieWordEmbeddings || name !== 'model.embed_tokens.weight'))
     .reduce((n, { shape }) => n + shape.reduce((a, b) => a * b, 1), 0);
+}
+
+/**
+ * Operations of the matrix products that a training step has to do: three for every weight and token, and six of every query
+ * with the keys up to its own (arXiv 2204.02311, appendix B, with half of the scores).
+ */
+export function productOperations(config: ModelConfig, batch: number, length: number): number {
+  const { layers, heads, headDim } = config;
+  const pairs = (length * (length + 1)) / 2;
+  return 6 * productParameters(config) * batch * length + 12 * layers * batch * heads * headDim * pairs;
 }
 
 export function allParameters(config: ModelConfig): number {

@@ -23,26 +23,62 @@ export interface AdamWStep {
   readonly update: number;
 }
 
-/** Floats of a block: four of them stay in a core's first cache. */
+/** Floats of a block: the four of an update stay in a core's second cache. */
 const blockLength = 4096;
+const floatBytes = Float32Array.BYTES_PER_ELEMENT;
+const pageBytes = 65536;
 
-type Update = (...addressesThenScalars: [number, number, number, number, number, ...(readonly number[])]) => void;
-
-/** The loop over a block in WebAssembly: four floats at a time, a fifth of the time that a loop over typed arrays takes. */
-function openModule(): { readonly blocks: readonly Float32Array[]; readonly update: Update } {
-  const module = new WebAssembly.Module(Buffer.from(adamwModule, 'base64'));
-  const { memory, update } = new WebAssembly.Instance(module).exports as {
-    memory: WebAssembly.Memory;
-    update: Update;
-  };
-  const bytes = blockLength * Float32Array.BYTES_PER_ELEMENT;
-  const blocks = [0, 1, 2, 3].map((i) => new Float32Array(memory.buffer, i * bytes, blockLength));
-  return { blocks, update };
+interface Module {
+  readonly memory: WebAssembly.Memory;
+  /** Addresses of weights, gradients, first and second moments, the end of the gradients; then the scalars. */
+  readonly update: (...addressesThenScalars: readonly number[]) => void;
 }
 
-const { blocks, update } = openModule();
+/**
+ * The loop of {@link adamw} in WebAssembly, four floats at a time, and memory where it can work: a loop over typed arrays takes
+ * more than twice as long. Arrays from elsewhere are brought here and back block by block; those of {@link floats} are here already.
+ */
+export class AdamWMemory {
+  readonly update: Module['update'];
+  readonly buffer: ArrayBuffer;
+  /** Where a block of the weights, gradients and moments goes. */
+  readonly blocks: readonly Float32Array[];
+  private used = 0;
 
-/** Updates one tensor in place: weights, gradients, first and second moments, all of one length. */
+  /** @param floats how many there is room for; where they cannot be had, {@link floats} gives arrays from elsewhere */
+  constructor(floats = 0) {
+    const module = new WebAssembly.Module(Buffer.from(adamwModule, 'base64'));
+    const { memory, update } = new WebAssembly.Instance(module).exports as unknown as Module;
+    this.update = update;
+    try {
+      memory.grow(
+        Math.ceil(((floats + 4 * blockLength) * floatBytes) / pageBytes) - memory.buffer.byteLength / pageBytes,
+      );
+    } catch {
+      // More than a module can have, or than there is.
+    }
+    this.buffer = memory.buffer as ArrayBuffer;
+    this.blocks = [0, 1, 2, 3].map(() => this.floats(blockLength));
+  }
+
+  /** So many zeros. */
+  floats(length: number): Float32Array {
+    const start = this.used;
+    // Whole fours, so that the last of an array does not reach into the next.
+    const end = start + Math.ceil(length / 4) * 4 * floatBytes;
+    if (end > this.buffer.byteLength) return new Float32Array(length);
+    this.used = end;
+    return new Float32Array(this.buffer, start, length);
+  }
+}
+
+const elsewhere = new AdamWMemory();
+
+/**
+ * Updates one tensor in place: weights, gradients, first and second moments, all of one length.
+ *
+ * @param memory where some of them may be
+ */
 export function adamw(
   weights: Float32Array,
   gradients: Float32Array,
@@ -51,18 +87,24 @@ export function adamw(
   settings: AdamWSettings,
   step: AdamWStep,
   decay: boolean,
+  memory = elsewhere,
 ): void {
   const { beta1, beta2, epsilon } = settings;
-  const { scale } = step;
   const { keep, rate, correction } = coefficients(settings, step, decay);
-  const arrays = [weights, gradients, first, second];
-  const scalars = [scale, beta1, 1 - beta1, beta2, 1 - beta2, 1 - keep, rate, correction, epsilon] as const;
-  const [w, g, m, v] = blocks.map(({ byteOffset }) => byteOffset);
+  const scalars = [step.scale, beta1, 1 - beta1, beta2, 1 - beta2, 1 - keep, rate, correction, epsilon];
+  const parts = [weights, gradients, first, second].map((array, i) => ({
+    array,
+    block: array.buffer === memory.buffer ? undefined : memory.blocks[i],
+    changes: array !== gradients,
+  }));
   for (let start = 0; start < weights.length; start += blockLength) {
     const end = Math.min(weights.length, start + blockLength);
-    for (const [i, block] of blocks.entries()) block.set(arrays[i].subarray(start, end));
-    update(w, g, m, v, g + (end - start) * Float32Array.BYTES_PER_ELEMENT, ...scalars);
-    for (const i of [0, 2, 3]) arrays[i].set(blocks[i].subarray(0, end - start), start);
+    for (const { array, block } of parts) block?.set(array.subarray(start, end));
+    const addresses = parts.map(({ array, block }) => block?.byteOffset ?? array.byteOffset + start * floatBytes);
+    memory.update(...addresses, addresses[1] + (end - start) * floatBytes, ...scalars);
+    for (const { array, block, changes } of parts) {
+      if (block !== undefined && changes) array.set(block.subarray(0, end - start), start);
+    }
   }
 }
 

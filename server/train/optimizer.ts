@@ -9,7 +9,15 @@ import { type Feed, type Program, State } from '../device/program.ts';
 import { gradient } from '../graph/gradient.ts';
 import * as ops from '../graph/ops.ts';
 import { Graph, type Shape, size, type Tensor } from '../graph/tensor.ts';
-import { type AdamWSettings, type AdamWStep, adamw, adamwOps, coefficients, sumOfSquares } from './adamw.ts';
+import {
+  AdamWMemory,
+  type AdamWSettings,
+  type AdamWStep,
+  adamw,
+  adamwOps,
+  coefficients,
+  sumOfSquares,
+} from './adamw.ts';
 import { trainErrors } from './errors.ts';
 
 /** The loss of a stage as a graph. */
@@ -65,7 +73,8 @@ export class Optimizer {
     private readonly others: readonly State[],
     private readonly trained: readonly Trained[],
     private readonly options: OptimizerOptions,
-    private readonly update: Program | undefined,
+    /** The update: a program on the device, or a loop over memory of the host. */
+    private readonly update: Program | AdamWMemory,
   ) {}
 
   /**
@@ -86,11 +95,17 @@ export class Optimizer {
       const { shape } = weights.get(name);
       return { name, shape, decay: options.decays(name, shape) };
     });
-    const update = device.onHost ? undefined : await compileUpdate(device, trained, options);
+    const floats = trained.reduce((sum, { shape }) => sum + size(shape), 0);
+    // Room for gradients and moments, each array rounded up to four.
+    const room = 3 * (floats + 4 * trained.length);
+    const update = device.onHost ? new AdamWMemory(room) : await compileUpdate(device, trained, options);
     const optimizer = new Optimizer(device, weights, frozen, trained, options, update);
     if (objective !== undefined) await optimizer.prepare('', () => objective);
     for (const { name, shape } of trained) {
-      const zeros = () => device.upload(new Float32Array(size(shape)), 'float32', shape);
+      const zeros = () => {
+        const values = update instanceof AdamWMemory ? update.floats(size(shape)) : new Float32Array(size(shape));
+        return device.upload(values, 'float32', shape);
+      };
       optimizer.sums.set(gradientName(name), await zeros());
       optimizer.moments.set(firstName(name), await zeros());
       optimizer.moments.set(secondName(name), await zeros());
@@ -169,7 +184,8 @@ export class Optimizer {
   }
 
   private async apply(step: AdamWStep): Promise<void> {
-    if (this.update === undefined) {
+    const { update } = this;
+    if (update instanceof AdamWMemory) {
       for (const { name, decay } of this.trained) {
         const array = (state: State, key: string) => this.hostArray(state, key);
         const first = array(this.moments, firstName(name));
@@ -182,6 +198,7 @@ export class Optimizer {
           this.options,
           step,
           decay,
+          update,
         );
       }
       return;
@@ -189,7 +206,7 @@ export class Optimizer {
     const { keep, rate, correction } = coefficients(this.options, step, true);
     const scalars = { scale: step.scale, keep, rate, correction };
     const feeds = Object.fromEntries(Object.entries(scalars).map(([name, value]) => [name, Float32Array.of(value)]));
-    await this.update.run(feeds, { states: [this.sums, this.moments, this.weights] });
+    await update.run(feeds, { states: [this.sums, this.moments, this.weights] });
   }
 
   private hostArray(state: State, name: string): Float32Array {
@@ -213,7 +230,8 @@ export class Optimizer {
       for (const key of [firstName(name), secondName(name)]) {
         const saved = tensors.get(key);
         if (saved === undefined || saved.data.length !== size(shape)) throw trainErrors.checkpointMismatch(key);
-        this.moments.set(key, await this.device.upload(saved.data.slice(), 'float32', shape));
+        if (this.device.onHost) this.hostArray(this.moments, key).set(saved.data);
+        else this.moments.set(key, await this.device.upload(saved.data.slice(), 'float32', shape));
       }
     }
   }
@@ -222,7 +240,7 @@ export class Optimizer {
     this.moments.dispose();
     this.sums.dispose();
     for (const { program } of this.programs.values()) await program.dispose();
-    await this.update?.dispose();
+    if (!(this.update instanceof AdamWMemory)) await this.update.dispose();
   }
 }
 

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { adamwModule } from '../../scripts/wasm.ts';
 import * as graph from '../../server/graph/tensor.ts';
 import { Random } from '../../server/random.ts';
-import { adamw, adamwOps, coefficients, sumOfSquares } from '../../server/train/adamw.ts';
+import { AdamWMemory, adamw, adamwOps, coefficients, sumOfSquares } from '../../server/train/adamw.ts';
 import { adamwModule as assembled } from '../../server/train/adamw-module.ts';
 import { onEachDevice } from '../support/devices.ts';
 import { evaluate } from '../support/evaluate.ts';
@@ -101,6 +101,34 @@ describe('AdamW', () => {
   it('is assembled from its source', async () => {
     assert.equal(await adamwModule(), readFileSync('server/train/adamw-module.ts', 'utf8'));
     assert(WebAssembly.validate(Buffer.from(assembled, 'base64')));
+  });
+
+  it('gives the same bits wherever its arrays are, and memory that is full gives arrays from elsewhere', () => {
+    const length = 20_001;
+    const draws = Array.from({ length: 4 }, (_, i) =>
+      Float32Array.from({ length }, () => (i === 3 ? random.uniform() : random.normal())),
+    );
+    const memory = new AdamWMemory(2 * (length + 4));
+    const places = [
+      draws.map((values) => values.slice()),
+      draws.map((values, i) => {
+        // The weights stay elsewhere; there is no room for the second moments.
+        const array = i === 0 ? new Float32Array(length) : memory.floats(length);
+        array.set(values);
+        return array;
+      }),
+    ];
+    assert.deepEqual(
+      places[1].map((array) => array.buffer === memory.buffer),
+      [false, true, true, false],
+    );
+    for (const [w, g, m, v] of places) {
+      adamw(w, g, m, v, settings, { learningRate: rate, scale: 0.5, update: 3 }, true, memory);
+    }
+    assert.deepEqual(places[1], places[0]);
+    // More than any module can have: a page stays, and the update works.
+    const none = new AdamWMemory(2 ** 40);
+    assert.notEqual(none.floats(8).buffer, none.buffer);
   });
 
   for (const length of [1, 3, 4096, 4097, 10_000]) {

@@ -14,7 +14,7 @@ import { allParameters, productOperations, randomModel, type ShapeName, shapes, 
 
 export const batch = 8;
 export const length = 256;
-const rounds = 7;
+const rounds = 12;
 
 /** Rows of tokens by width, feed-forward and vocabulary of the 7 M shape. */
 const productsOfModel = [

@@ -11,6 +11,13 @@ type Rule = (node: Node, dy: Tensor) => readonly (Tensor | null)[];
 /** Sums a gradient down to the shape that was broadcast. */
 export function unbroadcast(dy: Tensor, shape: Shape): Tensor {
   if (sameShape(dy.shape, shape)) return dy;
+  const [width] = shape;
+  if (shape.length === 1 && width > 1 && dy.shape[dy.shape.length - 1] === width) {
+    // Over all rows, as of a bias: as a product with one row, the fastest reduction there is.
+    const rows = size(dy.shape) / width;
+    const ones = ops.expand(dy.graph.scalar(1), [1, rows]);
+    return ops.reshape(ops.matmul(ones, ops.reshape(dy, [rows, width])), shape);
+  }
   const lead = dy.shape.length - shape.length;
   const axes = dy.shape.map((_, i) => i).filter((i) => i < lead || (shape[i - lead] === 1 && dy.shape[i] !== 1));
   return ops.reshape(ops.sum(dy, axes, true), shape);
@@ -59,7 +66,7 @@ function rmsNormRule(node: Node, dy: Tensor): readonly (Tensor | null)[] {
   const epsilon = node.attributes.epsilon;
   const eps = 'float' in epsilon ? epsilon.float : 0;
   const width = weight.shape[0];
-  // Means along the last axis as products with one column: the fastest reduction there is.
+  // Means along the last axis as products with one column.
   const meanOf = (y: Tensor, factors: Tensor) => ops.matmul(y, ops.reshape(ops.mul(factors, 1 / width), [width, 1]));
   const ones = ops.expand(x.graph.scalar(1), [width]);
   const inverse = ops.reciprocal(ops.sqrt(ops.add(meanOf(ops.mul(x, x), ones), eps)));
@@ -105,14 +112,15 @@ function transposeRule(node: Node, dy: Tensor): readonly (Tensor | null)[] {
   ];
 }
 
-/** ScatterND: the replaced places get no gradient from behind; the updates get what arrives there. */
+/** ScatterND: places that are replaced get no gradient from behind, those that are added to do; the updates get what arrives there. */
 function scatterRule(node: Node, dy: Tensor): readonly (Tensor | null)[] {
   const [, indices, updates] = node.inputs;
-  const zeros = ops.expand(dy.graph.scalar(0), updates.shape);
-  return [ops.scatter(dy, indices, zeros), null, dy.graph.node('GatherND', [dy, indices], 'float32', updates.shape)];
+  const before =
+    'reduction' in node.attributes ? dy : ops.scatter(dy, indices, ops.expand(dy.graph.scalar(0), updates.shape));
+  return [before, null, dy.graph.node('GatherND', [dy, indices], 'float32', updates.shape)];
 }
 
-/** ScatterElements with reduction=add, in the two forms `ops` emits. */
+/** ScatterElements with reduction=add, as {@link ops.addAt} emits it. */
 function scatterElementsRule(node: Node, dy: Tensor): readonly (Tensor | null)[] {
   const [, index] = node.inputs;
   return [

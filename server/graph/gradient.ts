@@ -66,14 +66,16 @@ function rmsNormRule(node: Node, dy: Tensor): readonly (Tensor | null)[] {
   const epsilon = node.attributes.epsilon;
   const eps = 'float' in epsilon ? epsilon.float : 0;
   const width = weight.shape[0];
-  // Means along the last axis as products with one column.
-  const meanOf = (y: Tensor, factors: Tensor) => ops.matmul(y, ops.reshape(ops.mul(factors, 1 / width), [width, 1]));
+  const rows = size(x.shape) / width;
+  // Sums over the width and over the rows are products with one column and with one row.
+  const across = (y: Tensor, factors: Tensor) => ops.matmul(y, ops.reshape(ops.mul(factors, 1 / width), [width, 1]));
   const ones = ops.expand(x.graph.scalar(1), [width]);
-  const inverse = ops.reciprocal(ops.sqrt(ops.add(meanOf(ops.mul(x, x), ones), eps)));
-  const normal = ops.mul(x, inverse);
-  const along = ops.mul(dy, normal);
-  const dx = ops.mul(inverse, ops.sub(ops.mul(dy, weight), ops.mul(normal, meanOf(along, weight))));
-  return [dx, unbroadcast(along, weight.shape)];
+  const inverse = ops.reciprocal(ops.sqrt(ops.add(across(ops.mul(x, x), ones), eps)));
+  const along = ops.mul(dy, x);
+  const back = ops.mul(ops.mul(ops.mul(inverse, inverse), inverse), across(along, weight));
+  const dx = ops.sub(ops.mul(ops.mul(dy, weight), inverse), ops.mul(x, back));
+  const down = ops.matmul(ops.reshape(inverse, [1, rows]), ops.reshape(along, [rows, width]));
+  return [dx, ops.reshape(down, weight.shape)];
 }
 
 function sliceRule(node: Node, dy: Tensor): readonly (Tensor | null)[] {

@@ -64,7 +64,7 @@ async function updateOf(
   const batch = layOut(rollouts(rows, actor.choices, context.base, new Random(3)));
   const credit = creditOf(batch, batch.logpOld, undefined, settings);
   const options = { beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: 0, clipNorm: 1, decays: matricesDecay };
-  const objective = policyObjective(actor, rows, batch.length, settings, false);
+  const objective = policyObjective(context.device.graph(), actor, rows, batch.length, settings, false);
   const optimizer = await Optimizer.create(context.device, objective, actor.trained, state, [], options);
   const feeds = policyFeeds(actor, batch, credit, [...batch.rows.keys()], false);
   const parameters = actor.trained.reduce((n, name) => n + state.get(name).byteLength / 4, 0);

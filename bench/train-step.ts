@@ -65,7 +65,7 @@ export async function trainStep(
   batch = 8,
 ): Promise<{ step: () => Promise<unknown>; config: ModelConfig; close: () => Promise<void> }> {
   const model = randomModel(shape);
-  const graph = new Graph();
+  const graph = device.graph();
   const ids = graph.input('ids', 'int32', [batch, length]);
   const targets = graph.input('targets', 'int32', [batch, length]);
   const { h } = hiddenStates(graph, model.config, ids, causalContext(graph, model.config, batch, length));

@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Device } from '../device/device.ts';
 import type { Program } from '../device/program.ts';
 import { gradient } from '../graph/gradient.ts';
-import { Graph, type Tensor } from '../graph/tensor.ts';
+import type { Tensor } from '../graph/tensor.ts';
 import { hiddenStates, languageHead, nextTokenLoss } from '../model/base.ts';
 import { causalContext, paddedContext } from '../model/block.ts';
 import { loadChatTemplate } from '../model/chat.ts';
@@ -66,7 +66,7 @@ async function checkForward(
   comparer: Comparer,
 ): Promise<void> {
   const [batch, length] = reference.shape('input_ids');
-  const graph = new Graph();
+  const graph = device.graph();
   const ids = graph.input('ids', 'int32', [batch, length]);
   const { h } = hiddenStates(graph, model.config, ids, causalContext(graph, model.config, batch, length));
   const logits = languageHead(graph, model.config, h);
@@ -142,7 +142,7 @@ async function checkPadded(
 ): Promise<void> {
   if (!reference.has('pad_input_ids')) return;
   const [batch, length] = reference.shape('pad_input_ids');
-  const graph = new Graph();
+  const graph = device.graph();
   const ids = graph.input('ids', 'int32', [batch, length]);
   const positions = graph.input('positions', 'int64', [batch, length]);
   const attended = graph.input('attended', 'float32', [batch, length]);

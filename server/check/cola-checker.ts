@@ -3,7 +3,7 @@ import type { ColaModel } from '../cola/model.ts';
 import type { Device } from '../device/device.ts';
 import type { Feed, State } from '../device/program.ts';
 import { gradient } from '../graph/gradient.ts';
-import { Graph, type Tensor } from '../graph/tensor.ts';
+import type { Graph, Tensor } from '../graph/tensor.ts';
 import { hiddenStates } from '../model/base.ts';
 import { type AttentionContext, causalContext } from '../model/block.ts';
 import { uploadWeights } from '../model/language-model.ts';
@@ -92,7 +92,7 @@ export class ColaChecker {
     batch = this.batch,
     length = this.length,
   ): { graph: Graph; ids: Tensor; h: Tensor; context: AttentionContext } {
-    const graph = new Graph();
+    const graph = this.device.graph();
     const { config } = this.model.base;
     const ids = graph.input('ids', 'int32', [batch, length]);
     const context = causalContext(graph, config, batch, length);

@@ -197,7 +197,7 @@ function latentMemory(
     }
     case 'expert': {
       const { value_weight: value, q_weight: q } = stage.settings;
-      const { loss } = lessonObjective(config, cola, { rows: batch, length }, { value, q });
+      const { loss } = lessonObjective(graph, config, cola, { rows: batch, length }, { value, q });
       const learning = [...modules.policy, ...(value > 0 ? modules.value : []), ...(q > 0 ? modules.q : [])];
       return trainMemory(loss, namesOf(learning), accumulate);
     }

@@ -82,6 +82,11 @@ export class Device {
     return !this.resident;
   }
 
+  /** An empty graph, for what is to be fast here: on an accelerator every further product costs more than strips leave out. */
+  graph(): Graph {
+    return new Graph(this.onHost ? {} : { strip: Number.POSITIVE_INFINITY });
+  }
+
   /**
    * Compiles the graph behind `outputs`.
    *

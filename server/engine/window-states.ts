@@ -1,6 +1,5 @@
 /** What reads one window of a text with a model that is loaded: the states that every head is asked about. */
-import type { Tensor } from '../graph/tensor.ts';
-import { Graph } from '../graph/tensor.ts';
+import type { Graph, Tensor } from '../graph/tensor.ts';
 import { hiddenStates } from '../model/base.ts';
 import { type AttentionContext, causalContext } from '../model/block.ts';
 import type { LoadedModel } from './loaded-model.ts';
@@ -25,7 +24,7 @@ export function windowStates(model: LoadedModel): WindowStates {
   const { cola, states } = model;
   const { config } = cola.base;
   const length = windowOf(model);
-  const graph = new Graph();
+  const graph = model.device.graph();
   const context = causalContext(graph, config, 1, length);
   const { h } = hiddenStates(graph, config, graph.input('ids', 'int32', [1, length]), context);
   const frozen = new Map([...cola.allWeights].filter(([name]) => !states.some((state) => state.has(name))));

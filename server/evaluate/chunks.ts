@@ -1,7 +1,7 @@
 /** Work on many rows with a bounded memory: one program for a number of rows, run as often as it takes. */
 import type { Device } from '../device/device.ts';
 import type { State } from '../device/program.ts';
-import { Graph, type Tensor } from '../graph/tensor.ts';
+import type { Graph, Tensor } from '../graph/tensor.ts';
 import type { Feeds } from '../train/supervised.ts';
 
 /** Numbers that the largest tensor of a run may hold: 64 MB of float32. */
@@ -48,7 +48,7 @@ export interface ChunkedWork {
 export async function runInChunks(device: Device, work: ChunkedWork): Promise<void> {
   const rows = Math.min(work.chunk, work.total);
   if (rows === 0) return;
-  const program = await device.compile(work.build(new Graph(), rows));
+  const program = await device.compile(work.build(device.graph(), rows));
   try {
     for (let start = 0; start < work.total; start += rows) {
       work.signal?.throwIfAborted();

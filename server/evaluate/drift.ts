@@ -1,7 +1,6 @@
 /** How far a policy in training has moved from where it began, measured on states of a few answers. */
 import type { State } from '../device/program.ts';
 import * as ops from '../graph/ops.ts';
-import { Graph } from '../graph/tensor.ts';
 import type { Actor } from '../train/actor.ts';
 import { layOut } from '../train/policy-gradient.ts';
 import type { Judged } from '../train/rollout.ts';
@@ -34,7 +33,7 @@ export async function measureDrift(
   const places = answers.flatMap(({ prompt, choices }, b) => choices.map((_, j) => [b, prompt.ids.length - 1 + j]));
   const picked = [...spread(places.length, driftStates)].map((i) => places[i]);
   if (picked.length === 0) return {};
-  const graph = new Graph();
+  const graph = device.graph();
   const { logits } = actor.build(graph, answers.length, length);
   const flat = ops.reshape(logits, [answers.length * length, actor.choices]);
   const program = await device.compile({ rows: ops.gather(flat, graph.input('places', 'int32', [picked.length])) });

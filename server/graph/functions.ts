@@ -75,10 +75,10 @@ export function attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor, scoresS
  * @param k `[B,KV,T,D]`
  * @param v `[B,KV,T,D]`
  * @param mask broadcasts to `[B,1,T,T]`; it hides all that comes after a query
- * @param strip queries that are looked at together; with fewer, the smaller products cost more than is left out
+ * @param strip queries that are looked at together; with too few, the smaller products cost more than is left out
  * @returns `[B,H,T,D]`
  */
-export function causalAttention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor, strip = 128): Tensor {
+export function causalAttention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor, strip = q.graph.strip): Tensor {
   const [batch, heads, length, width] = q.shape;
   const kvHeads = k.shape[1];
   const group = heads / kvHeads;

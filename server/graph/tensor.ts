@@ -64,7 +64,13 @@ export function sameShape(a: Shape, b: Shape): boolean {
   return a.length === b.length && a.every((d, i) => d === b[i]);
 }
 
+export interface GraphOptions {
+  /** Queries that causal attention looks at together; which number is fastest depends on the device. */
+  readonly strip?: number;
+}
+
 export class Graph {
+  readonly strip: number;
   readonly inputs: Tensor[] = [];
   readonly parameters = new Map<string, Tensor>();
   private readonly names = new Set<string>();
@@ -72,6 +78,11 @@ export class Graph {
   /** Common subexpressions: a backward pass may ask again for what the forward pass has. */
   private readonly expressions = new Map<string, Tensor>();
   private count = 0;
+
+  /** A graph for a device is made by `Device.graph`. */
+  constructor({ strip = 128 }: GraphOptions = {}) {
+    this.strip = strip;
+  }
 
   /** A value that is given with every run. */
   input(name: string, dtype: DType, shape: Shape): Tensor {

@@ -5,7 +5,6 @@ import type { Device } from '../device/device.ts';
 import type { Program, State } from '../device/program.ts';
 import { crossEntropy } from '../graph/functions.ts';
 import * as ops from '../graph/ops.ts';
-import { Graph } from '../graph/tensor.ts';
 import { hiddenStates, languageHead } from './base.ts';
 import { causalContext } from './block.ts';
 import { type ChatTemplate, loadChatTemplate } from './chat.ts';
@@ -130,7 +129,7 @@ class Scorer {
   private program(batch: number, length: number): Promise<Program> {
     let program = this.graphs.get(length);
     if (program === undefined) {
-      const graph = new Graph();
+      const graph = this.device.graph();
       const ids = graph.input('ids', 'int32', [batch, length]);
       const { h } = hiddenStates(graph, this.config, ids, causalContext(graph, this.config, batch, length));
       const losses = crossEntropy(

@@ -13,7 +13,6 @@ import type { Program } from '../device/program.ts';
 import { State } from '../device/program.ts';
 import { crossEntropy, logSoftmax } from '../graph/functions.ts';
 import * as ops from '../graph/ops.ts';
-import { Graph } from '../graph/tensor.ts';
 import type { Random } from '../random.ts';
 import {
   type BatchShape,
@@ -249,7 +248,7 @@ export class FeedbackLearner {
   private async statesOf(lessons: readonly Lesson[], shape: BatchShape): Promise<Float32Array[]> {
     const { rows, length } = shape;
     const program = await this.program(`base ${rows} ${length}`, () =>
-      this.context.device.compile({ h: baseStates(new Graph(), this.cola.base.config, shape) }),
+      this.context.device.compile({ h: baseStates(this.context.device.graph(), this.cola.base.config, shape) }),
     );
     const { h } = await program.run(tokenFeeds(lessons, shape), { states: [this.context.weights.state] });
     const values = await h.readFloats();
@@ -268,7 +267,7 @@ export class FeedbackLearner {
   ): Promise<Float32Array[]> {
     const program = await this.program(`policy ${keyOf(shape)}`, () =>
       this.context.device.compile({
-        logits: decisionLogits(new Graph(), this.cola.base.config, this.cola.config, shape),
+        logits: decisionLogits(this.context.device.graph(), this.cola.base.config, this.cola.config, shape),
       }),
     );
     const feeds = stateFeeds(lessons, shape, states, this.width);
@@ -296,7 +295,7 @@ export class FeedbackLearner {
   }
 
   private objective(shape: BatchShape): Objective {
-    const graph = new Graph();
+    const graph = this.context.device.graph();
     const { settings, codes } = this;
     const { decisions: count } = shape;
     const logits = decisionLogits(graph, this.cola.base.config, this.cola.config, shape);

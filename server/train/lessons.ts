@@ -8,7 +8,7 @@ import type { ColaModel } from '../cola/model.ts';
 import { headLogits, headOn, headTrunk, stateValue } from '../cola/modules.ts';
 import type { Program } from '../device/program.ts';
 import * as ops from '../graph/ops.ts';
-import { Graph, type Tensor } from '../graph/tensor.ts';
+import type { Graph, Tensor } from '../graph/tensor.ts';
 import { causalContext } from '../model/block.ts';
 import type { ModelConfig } from '../model/config.ts';
 import type { Random } from '../random.ts';
@@ -66,12 +66,12 @@ export function lessonShape(lessons: readonly Lesson[]): LessonShape {
  * weight: `policy_loss`, `agreement` (of the most likely action with the largest share), `entropy`, `value_loss`, `q_loss`.
  */
 export function lessonObjective(
+  graph: Graph,
   config: ModelConfig,
   cola: ColaConfig,
   { rows, length }: LessonShape,
   weights: LessonWeights,
 ): Objective {
-  const graph = new Graph();
   const h = graph.input('hidden', 'float32', [rows, length, config.hiddenSize]);
   const context = causalContext(graph, config, rows, length);
   const positions = (name: string) => graph.input(name, 'float32', [rows, length]);
@@ -203,7 +203,7 @@ export class LessonUpdates {
   }
 
   private objective(shape: LessonShape): Objective {
-    return lessonObjective(this.cola.base.config, this.cola.config, shape, this.weights);
+    return lessonObjective(this.context.device.graph(), this.cola.base.config, this.cola.config, shape, this.weights);
   }
 
   private feeds(lessons: readonly Lesson[], shape: LessonShape): Feeds {
@@ -235,7 +235,13 @@ export class LessonUpdates {
     const key = `${shape.rows} ${shape.length}`;
     const known = this.measures.get(key);
     if (known !== undefined) return known;
-    const { metrics = {} } = lessonObjective(this.cola.base.config, this.cola.config, shape, { value: 0, q: 0 });
+    const { metrics = {} } = lessonObjective(
+      this.context.device.graph(),
+      this.cola.base.config,
+      this.cola.config,
+      shape,
+      { value: 0, q: 0 },
+    );
     const program = await this.context.device.compile({ agreement: metrics.agreement, entropy: metrics.entropy });
     this.measures.set(key, program);
     return program;

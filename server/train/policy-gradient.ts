@@ -7,7 +7,7 @@ import { actionLogProbabilities, clippedLoss, entropy, policyGradientLoss, value
 import type { Program } from '../device/program.ts';
 import { State } from '../device/program.ts';
 import * as ops from '../graph/ops.ts';
-import { Graph, type Tensor } from '../graph/tensor.ts';
+import type { Graph, Tensor } from '../graph/tensor.ts';
 import type { Random } from '../random.ts';
 import type { Actor } from './actor.ts';
 import { advantages, groupOutcomes, stepRewards, whiten } from './advantages.ts';
@@ -126,13 +126,13 @@ const inputNames = ['logp_old', 'advantages', 'mask', 'values_old', 'returns'] a
 
 /** The update's loss for B rows of S positions. */
 export function policyObjective(
+  graph: Graph,
   actor: Actor,
   batch: number,
   length: number,
   settings: PolicyGradientSettings,
   hasBans: boolean,
 ): Objective {
-  const graph = new Graph();
   const { logits, values } = actor.build(graph, batch, length);
   const row = (name: (typeof inputNames)[number]) => graph.input(name, 'float32', [batch, length]);
   const choices = graph.input('choices', 'int32', [batch, length]);
@@ -230,7 +230,7 @@ export class ReferencePolicy {
     const key = `${rows} ${batch.length} ${hasBans}`;
     let program = this.programs.get(key);
     if (program === undefined) {
-      const graph = new Graph();
+      const graph = this.context.device.graph();
       const { logits } = this.actor.build(graph, rows, batch.length);
       const choices = graph.input('choices', 'int32', [rows, batch.length]);
       const open = hasBans

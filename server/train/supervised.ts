@@ -1,7 +1,7 @@
 /** What stages with a plain loss on batches of sequences share: the optimiser, its schedule, the data and the held-out loss. */
 import { z } from 'zod';
 import type { Program } from '../device/program.ts';
-import { Graph } from '../graph/tensor.ts';
+import type { Graph } from '../graph/tensor.ts';
 import type { Checkpoint } from '../store/checkpoint.ts';
 import { namedTensors, toWrite } from './checkpointing.ts';
 import { matricesDecay, type Objective, Optimizer } from './optimizer.ts';
@@ -75,7 +75,7 @@ export class SupervisedStage implements Stage {
   ) {}
 
   static async create(context: StageContext, plan: SupervisedPlan): Promise<SupervisedStage> {
-    const objective = plan.objective(new Graph(), false);
+    const objective = plan.objective(context.device.graph(), false);
     const { state } = context.weights;
     const options = adamWOptions(plan.settings, plan.undecayed);
     const optimizer = await Optimizer.create(context.device, objective, plan.trained, state, [], options);
@@ -115,7 +115,7 @@ export class SupervisedStage implements Stage {
   async evaluate(signal: AbortSignal): Promise<Evaluation> {
     const { plan, context } = this;
     if (this.heldOutProgram === undefined) {
-      const { loss, metrics } = plan.objective(new Graph(), true);
+      const { loss, metrics } = plan.objective(context.device.graph(), true);
       this.heldOutProgram = await context.device.compile({ loss, ...metrics });
     }
     let sum = 0;

@@ -192,6 +192,7 @@ onEachDevice((device: () => Device) => {
           const expected = { remax: -rows.reduce((n, row) => n + rowMean(row) / rows.length, 0), grpo: -1 };
           for (const algorithm of ['remax', 'grpo'] as const) {
             const objective = policyObjective(
+              device().graph(),
               actor,
               rows.length,
               batch.length,

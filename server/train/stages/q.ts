@@ -7,7 +7,7 @@ import { qLoss } from '../../cola/losses.ts';
 import { headOn } from '../../cola/modules.ts';
 import type { Program } from '../../device/program.ts';
 import * as ops from '../../graph/ops.ts';
-import { Graph } from '../../graph/tensor.ts';
+import type { Graph } from '../../graph/tensor.ts';
 import { causalContext } from '../../model/block.ts';
 import { Random } from '../../random.ts';
 import { createReward } from '../../rewards/registry.ts';
@@ -97,7 +97,9 @@ class QStage implements Stage {
     for (const [i, picked] of parts.entries()) {
       await this.context.turn?.();
       const variant = `${picked.length} ${batch.length}`;
-      await this.optimizer.prepare(variant, () => this.objective(new Graph(), picked.length, batch.length));
+      await this.optimizer.prepare(variant, () =>
+        this.objective(this.context.device.graph(), picked.length, batch.length),
+      );
       const rate = learningRate(schedule, index * settings.reuse + i);
       const result = await this.optimizer.step([this.feeds(batch, picked)], rate, variant);
       loss += result.loss / parts.length;
@@ -151,7 +153,7 @@ class QStage implements Stage {
     const key = `${rows.length} ${batch.length}`;
     let program = this.measures.get(key);
     if (program === undefined) {
-      const { loss, metrics } = this.objective(new Graph(), rows.length, batch.length);
+      const { loss, metrics } = this.objective(this.context.device.graph(), rows.length, batch.length);
       program = await this.context.device.compile({ loss, ...metrics });
       this.measures.set(key, program);
     }

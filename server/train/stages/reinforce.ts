@@ -187,7 +187,7 @@ export class ReinforceStage implements Stage {
       await this.context.turn?.();
       const variant = `${picked.length} ${batch.length} ${hasBans}`;
       await this.optimizer.prepare(variant, () =>
-        policyObjective(actor, picked.length, batch.length, settings, hasBans),
+        policyObjective(this.context.device.graph(), actor, picked.length, batch.length, settings, hasBans),
       );
       const rate = learningRate(schedule, index * settings.minibatches + i);
       const result = await this.optimizer.step([policyFeeds(actor, batch, credit, picked, hasBans)], rate, variant);

@@ -92,8 +92,9 @@ export function causalAttention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor, s
     const apart = (x: Tensor) => ops.reshape(x, [batch, heads, end - start, width]);
     return { end, grouped, apart, done };
   };
-  const parts = Array.from({ length: Math.ceil(length / strip) }, (_, i) =>
-    part(i * strip, Math.min(length, (i + 1) * strip)),
+  const rows = Math.min(strip, length);
+  const parts = Array.from({ length: Math.ceil(length / rows) }, (_, i) =>
+    part(i * rows, Math.min(length, (i + 1) * rows)),
   );
   const output = ops.concat(
     parts.map(({ apart, done }) => apart(done.output)),

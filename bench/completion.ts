@@ -39,7 +39,8 @@ interface Latencies {
 /** Places in source files where a line is written anew. */
 function typings(count: number): Typing[] {
   const folder = join(root, 'server', 'train');
-  const files = readdirSync(folder).filter((name) => name.endsWith('.ts'));
+  // Written by hand: a file that is assembled has no line to write anew.
+  const files = readdirSync(folder).filter((name) => name.endsWith('.ts') && name !== 'adamw-module.ts');
   const random = new Random(11);
   return Array.from({ length: count }, (_, i) => {
     const text = readFileSync(join(folder, files[i % files.length]), 'utf8');

@@ -66,6 +66,9 @@ export function attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor, scoresS
   });
 }
 
+/** More leave out hardly more, and every one adds to the time it takes to compile a graph. */
+const mostStrips = 8;
+
 /**
  * {@link attention} where no query sees what comes after it: in strips of queries, each with the keys up to its own end, which
  * leaves out nearly half of the products and of the passes over the scores. Key/value heads may be shared: query head h reads
@@ -92,7 +95,7 @@ export function causalAttention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor, s
     const apart = (x: Tensor) => ops.reshape(x, [batch, heads, end - start, width]);
     return { end, grouped, apart, done };
   };
-  const rows = Math.min(strip, length);
+  const rows = Math.min(length, Math.max(strip, Math.ceil(length / mostStrips)));
   const parts = Array.from({ length: Math.ceil(length / rows) }, (_, i) =>
     part(i * rows, Math.min(length, (i + 1) * rows)),
   );

@@ -64,7 +64,7 @@ export function sameShape(a: Shape, b: Shape): boolean {
   return a.length === b.length && a.every((d, i) => d === b[i]);
 }
 
-export interface GraphOptions {
+interface GraphOptions {
   /** Queries that causal attention looks at together; which number is fastest depends on the device. */
   readonly strip?: number;
 }

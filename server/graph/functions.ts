@@ -16,28 +16,53 @@ export function swiglu(gate: Tensor, up: Tensor): Tensor {
   });
 }
 
-/** What the gradient of {@link attention} needs of the forward pass. */
-interface Attention {
-  readonly q: Tensor;
+/** Keys and values `[..., S, D]` that are attended to, and what is added to their scores. */
+export interface Attended {
   readonly k: Tensor;
   readonly v: Tensor;
-  /** P `[..., T, S]`, and P v. */
-  readonly shares: Tensor;
-  readonly output: Tensor;
+  /** Broadcasts to `scoresShape`. */
+  readonly mask: Tensor;
+  /** The scores' shape where the mask is added, if queries that share keys stand under each other. */
+  readonly scoresShape: readonly number[];
 }
 
-function attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor, scoresShape: readonly number[]): Attention {
+/** q k' + mask, `[..., T, S]`. */
+function maskedScores(q: Tensor, { k, mask, scoresShape }: Attended): Tensor {
   const products = ops.matmul(q, ops.transposeLast(k));
-  const scores = ops.reshape(ops.add(ops.reshape(products, scoresShape), mask), products.shape);
-  const shares = ops.softmax(scores);
-  return { q, k, v, shares, output: ops.matmul(shares, v) };
+  return ops.reshape(ops.add(ops.reshape(products, scoresShape), mask), products.shape);
+}
+
+/** P = softmax(q k' + mask) `[..., T, S]`, and P v. */
+function attend(q: Tensor, attended: Attended): { shares: Tensor; output: Tensor } {
+  const shares = ops.softmax(maskedScores(q, attended));
+  return { shares, output: ops.matmul(shares, attended.v) };
 }
 
 /**
- * dS = P * (dP - rows) with dP = dO v' and the row sums of dP * P, which are those of dO * O in a smaller tensor. The difference is
- * one product, of [dO, -rows] and [v, 1]: a pass over the scores less.
+ * softmax(q k' + mask) v, over the last two axes: q `[..., T, D]`. Keys and values may lie in several places, and are attended to
+ * as if they stood behind each other: nothing is copied to bring them together.
  */
-function attentionGradient({ q, k, v, shares, output }: Attention, dy: Tensor): { dq: Tensor; dk: Tensor; dv: Tensor } {
+export function attention(q: Tensor, parts: readonly Attended[]): Tensor {
+  if (parts.length === 1) return attend(q, parts[0]).output;
+  const scores = parts.map((part) => maskedScores(q, part));
+  const top = scores.map((x) => ops.max(x, [-1], true)).reduce((a, b) => ops.maximum(a, b));
+  const powers = scores.map((x) => ops.exp(ops.sub(x, top)));
+  const sums = powers.map((x) => ops.sum(x, [-1], true)).reduce((a, b) => ops.add(a, b));
+  const mixed = parts.map(({ v }, i) => ops.matmul(powers[i], v)).reduce((a, b) => ops.add(a, b));
+  return ops.div(mixed, sums);
+}
+
+/**
+ * The gradients of {@link attend} (FlashAttention, arXiv 2205.14135, appendix B): dS = P * (dP - rows) with dP = dO v' and the row
+ * sums of dP * P, which are those of dO * O in a smaller tensor. The difference is one product, of [dO, -rows] and [v, 1]: a pass
+ * over the scores less.
+ */
+function attendGradient(
+  q: Tensor,
+  { k, v }: Attended,
+  { shares, output }: ReturnType<typeof attend>,
+  dy: Tensor,
+): { dq: Tensor; dk: Tensor; dv: Tensor } {
   const rows = ops.sum(ops.mul(dy, output), [-1], true);
   const ones = ops.expand(v.graph.scalar(1), [...v.shape.slice(0, -1), 1]);
   const beside = (x: Tensor, column: Tensor) => ops.concat([x, column], -1);
@@ -47,23 +72,6 @@ function attentionGradient({ q, k, v, shares, output }: Attention, dy: Tensor): 
     dk: ops.matmul(ops.transposeLast(ds), q),
     dv: ops.matmul(ops.transposeLast(shares), dy),
   };
-}
-
-/**
- * softmax(q k' + mask) v, over the last two axes: q `[..., T, D]`, k and v `[..., S, D]`, mask broadcasts to `[..., T, S]`.
- * Gradient: FlashAttention, arXiv 2205.14135, appendix B.
- *
- * @param scoresShape the scores' shape where the mask is added, if queries that share keys stand under each other
- */
-export function attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor, scoresShape: readonly number[]): Tensor {
-  const done = attend(q, k, v, mask, scoresShape);
-  return q.graph.withGradient(done.output, {
-    inputs: [q, k, v],
-    rule: (dy) => {
-      const { dq, dk, dv } = attentionGradient(done, dy);
-      return [dq, dk, dv];
-    },
-  });
 }
 
 /** More leave out hardly more, and every one adds to the time it takes to compile a graph. */
@@ -90,28 +98,27 @@ export function causalAttention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor, s
     const grouped = (x: Tensor) =>
       ops.reshape(ops.slice(x, 2, start, end), [batch, kvHeads, group * (end - start), width]);
     const ahead = (x: Tensor) => ops.slice(x, 2, 0, end);
-    const seen = ops.slice(ops.slice(mask, -2, start, end), -1, 0, end);
-    const done = attend(grouped(q), ahead(k), ahead(v), seen, [batch, heads, end - start, end]);
     const apart = (x: Tensor) => ops.reshape(x, [batch, heads, end - start, width]);
-    return { end, grouped, apart, done };
+    const seen = ops.slice(ops.slice(mask, -2, start, end), -1, 0, end);
+    const attended = { k: ahead(k), v: ahead(v), mask: seen, scoresShape: [batch, heads, end - start, end] };
+    const done = attend(grouped(q), attended);
+    const gradient = (dy: Tensor) => attendGradient(grouped(q), attended, done, grouped(dy));
+    return { output: apart(done.output), apart, gradient };
   };
   const rows = Math.min(length, Math.max(strip, Math.ceil(length / mostStrips)));
   const parts = Array.from({ length: Math.ceil(length / rows) }, (_, i) =>
     part(i * rows, Math.min(length, (i + 1) * rows)),
   );
   const output = ops.concat(
-    parts.map(({ apart, done }) => apart(done.output)),
+    parts.map((part) => part.output),
     2,
   );
   return q.graph.withGradient(output, {
     inputs: [q, k, v],
     rule: (dy) => {
-      const gradients = parts.map(({ end, grouped, apart, done }) => {
-        const { dq, dk, dv } = attentionGradient(done, grouped(dy));
-        return { end, dq: apart(dq), dk, dv };
-      });
+      const gradients = parts.map(({ gradient }) => gradient(dy));
       const dq = ops.concat(
-        gradients.map(({ dq }) => dq),
+        parts.map(({ apart }, i) => apart(gradients[i].dq)),
         2,
       );
       return [dq, fromStart(gradients.map(({ dk }) => dk)), fromStart(gradients.map(({ dv }) => dv))];
@@ -125,31 +132,6 @@ function fromStart(parts: readonly Tensor[]): Tensor {
     const [length, end] = [sum.shape[2], part.shape[2]];
     return ops.concat([ops.add(ops.slice(sum, 2, 0, end), part), ops.slice(sum, 2, end, length)], 2);
   });
-}
-
-/** Keys and values `[..., S, D]` of one part of what is attended to, and what is added to its scores. */
-export interface Attended {
-  readonly k: Tensor;
-  readonly v: Tensor;
-  readonly mask: Tensor;
-  /** The scores' shape where the mask is added; see {@link attention}. */
-  readonly scoresShape: readonly number[];
-}
-
-/**
- * {@link attention} over keys and values that lie in several places, as if they stood behind each other: nothing is copied
- * to bring them together.
- */
-export function attentionOver(q: Tensor, parts: readonly Attended[]): Tensor {
-  const scores = parts.map(({ k, mask, scoresShape }) => {
-    const products = ops.matmul(q, ops.transposeLast(k));
-    return ops.reshape(ops.add(ops.reshape(products, scoresShape), mask), products.shape);
-  });
-  const top = scores.map((x) => ops.max(x, [-1], true)).reduce((a, b) => ops.maximum(a, b));
-  const powers = scores.map((x) => ops.exp(ops.sub(x, top)));
-  const sums = powers.map((x) => ops.sum(x, [-1], true)).reduce((a, b) => ops.add(a, b));
-  const mixed = parts.map(({ v }, i) => ops.matmul(powers[i], v)).reduce((a, b) => ops.add(a, b));
-  return ops.div(mixed, sums);
 }
 
 /**

@@ -1,5 +1,5 @@
 /** The transformer block of the Llama family as a graph. Base, inverse dynamics, policy and Q are all built from it. */
-import { attention, attentionOver, causalAttention, linear, swiglu } from '../graph/functions.ts';
+import { attention, causalAttention, linear, swiglu } from '../graph/functions.ts';
 import * as ops from '../graph/ops.ts';
 import { type Graph, size, type Tensor } from '../graph/tensor.ts';
 import type { ModelConfig } from './config.ts';
@@ -219,9 +219,7 @@ function attend(q: Tensor, parts: readonly Part[]): Tensor {
     mask,
     scoresShape: [batch, heads, length, k.shape[2]],
   }));
-  const [{ k, v, mask, scoresShape }] = attended;
-  const mixed = parts.length > 1 ? attentionOver(grouped, attended) : attention(grouped, k, v, mask, scoresShape);
-  return ops.reshape(mixed, q.shape);
+  return ops.reshape(attention(grouped, attended), q.shape);
 }
 
 /** `[B,H,T,D] -> [B,T,H*D]` */

@@ -1,6 +1,7 @@
 /** The cases of `server/graph/functions.ts`. */
 import * as functions from '../../server/graph/functions.ts';
 import * as ops from '../../server/graph/ops.ts';
+import type { Tensor } from '../../server/graph/tensor.ts';
 import {
   at,
   from,
@@ -43,48 +44,30 @@ export const functionCases: readonly OpCase[] = [
     functions.swiglu,
     each((g, u) => g * sigmoid(g) * u),
   ),
-  smooth(
-    'attention',
-    [real(2, 3, 4), real(2, 5, 4), real(2, 5, 2), values(real(3, 5), 0, -9, 0, 0, 1, 0, 0, 0, -9, 0, 0, 0, 0, 0, 2)],
-    (q, k, v, mask) => functions.attention(q, k, v, mask, [2, 3, 5]),
-    (q, k, v, mask) =>
-      matmul(
-        rows(
-          map((x, m) => x + m, matmul(q, transposeLast(k)), mask),
-          softmaxRow,
-        ),
-        v,
-      ),
-    [3],
-  ),
-  // The same sum, with the keys and values in two parts.
-  smooth(
-    'attentionOver',
-    [real(2, 3, 4), real(2, 5, 4), real(2, 5, 2), values(real(3, 5), 0, -9, 0, 0, 1, 0, 0, 0, -9, 0, 0, 0, 0, 0, 2)],
-    (q, k, v, mask) => {
-      const part = (start: number, end: number) => ({
-        k: ops.slice(k, 1, start, end),
-        v: ops.slice(v, 1, start, end),
-        mask: ops.slice(mask, 1, start, end),
-        scoresShape: [2, 3, end - start],
-      });
-      return functions.attentionOver(q, [part(0, 3), part(3, 5)]);
-    },
-    (q, k, v, mask) =>
-      matmul(
-        rows(
-          map((x, m) => x + m, matmul(q, transposeLast(k)), mask),
-          softmaxRow,
-        ),
-        v,
-      ),
-    [3],
+  // All keys and values in one place, and the same sum with them in two.
+  ...[[5], [3, 5]].map((ends) =>
+    smooth(
+      'attention',
+      [real(2, 3, 4), real(2, 5, 4), real(2, 5, 2), values(real(3, 5), 0, -9, 0, 0, 1, 0, 0, 0, -9, 0, 0, 0, 0, 0, 2)],
+      (q, k, v, mask) => {
+        const parts = ends.map((end, i) => {
+          const part = (x: Tensor) => ops.slice(x, 1, ends[i - 1] ?? 0, end);
+          return { k: part(k), v: part(v), mask: part(mask), scoresShape: [2, 3, end - (ends[i - 1] ?? 0)] };
+        });
+        return functions.attention(q, parts);
+      },
+      (q, k, v, mask) => {
+        const scores = map((x, m) => x + m, matmul(q, transposeLast(k)), mask);
+        return matmul(rows(scores, softmaxRow), v);
+      },
+      [3],
+    ),
   ),
   // Two query heads of three tokens stand under each other over the one key head of each of two sequences.
   smooth(
     'attention',
     [real(2, 1, 6, 4), real(2, 1, 3, 4), real(2, 1, 3, 4), values(real(1, 1, 3, 3), 0, -9, -9, 0, 0, -9, 0, 0, 0)],
-    (q, k, v, mask) => functions.attention(q, k, v, mask, [2, 2, 3, 3]),
+    (q, k, v, mask) => functions.attention(q, [{ k, v, mask, scoresShape: [2, 2, 3, 3] }]),
     (q, k, v, mask) => {
       const scores = map((x, m) => x + m, matmul(reshape(q, [2, 2, 3, 4]), transposeLast(k)), mask);
       return reshape(matmul(rows(scores, softmaxRow), v), [2, 1, 6, 4]);

@@ -5,9 +5,9 @@ import { ProgramCache } from '../device/program-cache.ts';
 import * as ops from '../graph/ops.ts';
 import { StreamDecoder } from '../model/tokenizer.ts';
 import type { Located, LocatedToken, LocateParams } from '../protocol/actions-page.ts';
-import { engineErrors } from './errors.ts';
+import type { Job } from '../schedule/scheduler.ts';
+import { completionErrors } from './errors.ts';
 import type { LoadedModel } from './loaded-model.ts';
-import type { Job } from './scheduler.ts';
 import { longestWindow, windowOf, windowStates } from './window-states.ts';
 
 type Source = LocateParams['source'];
@@ -58,7 +58,7 @@ export class Locator {
 export async function* locate(model: LoadedModel, params: LocateParams, signal: AbortSignal): Job<Located> {
   const { source, text } = params;
   const inverse = model.cola.has('idm');
-  if (source === 'inverse' && !inverse) throw engineErrors.noInverse(model.cola.folder);
+  if (source === 'inverse' && !inverse) throw completionErrors.noInverse(model.cola.folder);
   const to = Math.min(params.to ?? text.length, text.length);
   const from = Math.min(params.from, to);
   const begin = contextStart(text, from);

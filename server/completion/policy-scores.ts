@@ -9,8 +9,8 @@ import * as ops from '../graph/ops.ts';
 import { weightOf } from '../model/language-model.ts';
 import type { PolicyScore, scorePolicies } from '../protocol/feedback.ts';
 import type { ReceivedOf } from '../protocol/request.ts';
+import type { Job } from '../schedule/scheduler.ts';
 import type { LoadedModel } from './loaded-model.ts';
-import type { Job } from './scheduler.ts';
 import { windowOf, windowStates } from './window-states.ts';
 
 type Suggestion = Omit<ReceivedOf<typeof scorePolicies>, 'root'>;

@@ -6,13 +6,13 @@ import type { Program, State } from '../device/program.ts';
 import { ProgramCache } from '../device/program-cache.ts';
 import { crossEntropy } from '../graph/functions.ts';
 import * as ops from '../graph/ops.ts';
-import { hiddenStates, languageHead } from './base.ts';
-import { causalContext } from './block.ts';
-import { type ChatTemplate, loadChatTemplate } from './chat.ts';
-import type { ModelConfig } from './config.ts';
-import { type LanguageModel, uploadWeights } from './language-model.ts';
-import { modelErrors } from './model-errors.ts';
-import type { Tokenizer } from './tokenizer.ts';
+import { hiddenStates, languageHead } from '../model/base.ts';
+import { causalContext } from '../model/block.ts';
+import { type ChatTemplate, loadChatTemplate } from '../model/chat.ts';
+import type { ModelConfig } from '../model/config.ts';
+import { type LanguageModel, uploadWeights } from '../model/language-model.ts';
+import { modelErrors } from '../model/model-errors.ts';
+import type { Tokenizer } from '../model/tokenizer.ts';
 
 /** Logits that one run may hold, in numbers: batches are cut so that a large vocabulary does not fill the memory. */
 const logitBudget = 1 << 26;

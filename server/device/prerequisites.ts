@@ -36,7 +36,11 @@ function cudaProvider(): string {
 
 /** Why a provider cannot start here, or undefined if nothing is known against it. */
 export function missingPrerequisite(name: DeviceName, env: NodeJS.ProcessEnv = process.env): string | undefined {
-  if (process.platform !== 'linux') return undefined;
+  const { platform, arch } = process;
+  const elsewhere = (name === 'dml' && platform !== 'win32') || (name === 'coreml' && platform !== 'darwin');
+  if (elsewhere || (name === 'cuda' && platform === 'darwin'))
+    return `ONNX Runtime does not have it on ${platform}-${arch}.`;
+  if (platform !== 'linux') return undefined;
   if (name === 'webgpu' && !vulkanDriverFiles(env).some(existsSync)) return 'no Vulkan driver is installed';
   if (name === 'cuda' && !existsSync(cudaProvider())) return 'the CUDA provider of ONNX Runtime is not installed';
   return undefined;

@@ -2,7 +2,7 @@
 import { catalogue } from '../errors.ts';
 
 export const engineErrors = catalogue('engine', {
-  noModel: () => ['No model is loaded.', 'Choose one with "CoLA: Select Model".'],
+  noModel: () => ['No model is loaded.', 'Choose one with "CoLA: Select Model…".'],
   noTokenizer: (folder: string) => [
     `The model in ${folder} has no tokenizer, so it cannot read text.`,
     'Put tokenizer.json and tokenizer_config.json beside its weights.',

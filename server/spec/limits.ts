@@ -7,7 +7,7 @@ import { Lexer } from 'yaml';
 export const specLimits = {
   /** UTF-16 units; bytes of a file. */
   characters: 131_072,
-  /** Words, marks, line ends and blanks between them, as the lexer tells them apart. */
+  /** Words and marks, as the lexer tells them apart. */
   tokens: 6_000,
   /** Mappings and lists inside each other; a little more is counted than there is. */
   depth: 64,
@@ -26,6 +26,8 @@ export interface Excess {
   readonly end: number;
 }
 
+/** What a comment, a line end or blanks cost beside a word. */
+const blankWeight = 1 / 4;
 // What the lexer puts before the text of a scalar.
 const scalarFollows = '\u001f';
 
@@ -45,8 +47,8 @@ export function excess(text: string): Excess | undefined {
     scalar = token === scalarFollows;
     // Marks of the lexer itself are not in the text.
     if (!scalar && token !== '\u0002' && token !== '\u0018') counted.offset += token.length;
-    if (++counted.tokens > tokens)
-      return { ...at, message: `A run spec should have at most ${tokens} words and marks` };
+    counted.tokens += scalar || /^[\s#]/.test(token) ? blankWeight : 1;
+    if (counted.tokens > tokens) return { ...at, message: `A run spec should have at most ${tokens} words and marks` };
     if (isScalar) nesting.pass(token);
     else if (nesting.enter(token) > depth) {
       return { ...at, message: `A run spec should be nested at most ${depth} deep` };

@@ -1,10 +1,24 @@
 /** Names of runs: that of the spec, then the same with a number behind it. */
+import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
 import { listRuns } from './run.ts';
 
-/** `countdown` for `countdown.cola.yaml`. */
+const longest = 80;
+/** Names of devices, on Windows. */
+const reserved = /^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i;
+
+/**
+ * `countdown` for `countdown.cola.yaml`. What a run cannot be called becomes dashes; where letters are lost, a part of a
+ * hash keeps names apart: `uber-uns` for `über uns.yaml`, `run-u1f0c2a` for a name of Chinese characters.
+ */
 export function nameOf(specFile: string): string {
-  return basename(specFile).replace(/(\.cola)?\.ya?ml$/, '');
+  const given = basename(specFile).replace(/(\.cola)?\.ya?ml$/i, '');
+  const latin = given.normalize('NFKD').replace(/\p{M}/gu, '');
+  const plain = latin.replace(/[^\w.-]+/g, '-').replace(/^[^A-Za-z0-9]+|[-.]+$/g, '');
+  const lost = plain.length > longest || plain === '' || /[^\p{ASCII}]/u.test(latin) || reserved.test(plain);
+  if (!lost) return plain;
+  const hash = createHash('sha256').update(given).digest('hex').slice(0, 6);
+  return `${plain === '' || reserved.test(plain) ? 'run' : plain.slice(0, longest)}-u${hash}`;
 }
 
 /** Numbers of the runs of a spec; the first has none and counts as 1. */

@@ -86,7 +86,8 @@ export function parseSpec(text: string, file: string): ParsedSpec {
   const problem = (message: string, [start, end]: Range, path: Path = [], suggestion?: string): SpecProblem => ({
     message,
     start: place(start),
-    end: place(end),
+    // A mapping over several lines ends only where the next key begins.
+    end: place(start + text.slice(start, end).trimEnd().length),
     path,
     ...(suggestion === undefined ? {} : { suggestion }),
   });

@@ -152,15 +152,17 @@ function countsWithin(value: unknown, most: number): boolean {
 /**
  * Reads the spec in a file.
  *
- * @throws spec.cannotRead; spec.invalid with file, line and column (from 1) of the first problem
+ * @throws spec.cannotRead, spec.tooLong; spec.invalid with file, line and column (from 1) of the first problem
  */
 export function readSpec(file: string): RunSpec {
-  let text: string;
+  let text: string | undefined;
   try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(readStart(file));
+    const bytes = readWhole(file);
+    text = bytes === undefined ? undefined : new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (cause) {
     throw specErrors.cannotRead(file, cause);
   }
+  if (text === undefined) throw specErrors.tooLong(file, specLimits.characters);
   const { spec, problems } = parseSpec(text, file);
   const [first] = problems;
   if (first !== undefined) {
@@ -171,8 +173,8 @@ export function readSpec(file: string): RunSpec {
   return spec;
 }
 
-/** What a file begins with, a little more than a spec may have: also of a device that never ends. */
-function readStart(file: string): Uint8Array {
+/** What is in a file; undefined if it is more than a spec may have, as of a device that never ends. */
+function readWhole(file: string): Uint8Array | undefined {
   // A character has up to three bytes for each of its UTF-16 units.
   const bytes = Buffer.alloc(3 * specLimits.characters + 4);
   const fd = openSync(file, 'r');
@@ -181,8 +183,7 @@ function readStart(file: string): Uint8Array {
     for (let read = -1; read !== 0 && length < bytes.length; length += read) {
       read = readSync(fd, bytes, length, bytes.length - length, null);
     }
-    if (length === bytes.length) throw new Error(`it has more than ${specLimits.characters} characters`);
-    return bytes.subarray(0, length);
+    return length === bytes.length ? undefined : bytes.subarray(0, length);
   } finally {
     closeSync(fd);
   }

@@ -8,17 +8,20 @@ const longest = 80;
 const reserved = /^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i;
 
 /**
- * `countdown` for `countdown.cola.yaml`. What a run cannot be called becomes dashes; where letters are lost, a part of a
- * hash keeps names apart: `uber-uns` for `über uns.yaml`, `run-u1f0c2a` for a name of Chinese characters.
+ * `countdown` for `countdown.cola.yaml`, `uber-uns` for `über uns.yaml`. Where more is lost because a run cannot be called
+ * so, a part of a hash keeps names apart: `run-u1f0c2a` for one in Chinese.
  */
 export function nameOf(specFile: string): string {
   const given = basename(specFile).replace(/(\.cola)?\.ya?ml$/i, '');
-  const latin = given.normalize('NFKD').replace(/\p{M}/gu, '');
-  const plain = latin.replace(/[^\w.-]+/g, '-').replace(/^[^A-Za-z0-9]+|[-.]+$/g, '');
-  const lost = plain.length > longest || plain === '' || /[^\p{ASCII}]/u.test(latin) || reserved.test(plain);
-  if (!lost) return plain;
+  const latin = given.normalize('NFKD').replace(/\p{M}/gu, '').replace(/\s+/g, '-');
+  const plain = latin
+    .replace(/[^\w.-]+/g, '-')
+    .replace(/^[^A-Za-z0-9]+|[-.]+$/g, '')
+    .slice(0, longest);
+  const usable = plain !== '' && !reserved.test(plain);
+  if (usable && plain === latin) return plain;
   const hash = createHash('sha256').update(given).digest('hex').slice(0, 6);
-  return `${plain === '' || reserved.test(plain) ? 'run' : plain.slice(0, longest)}-u${hash}`;
+  return `${usable ? plain : 'run'}-u${hash}`;
 }
 
 /** Numbers of the runs of a spec; the first has none and counts as 1. */

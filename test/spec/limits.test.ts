@@ -34,7 +34,7 @@ describe('the limits of a run spec', () => {
       assert.ok(took < soon, `${took} ms`);
       const file = scratch('a.cola.yaml');
       writeFileSync(file, text);
-      assert.throws(() => readSpec(file), errorOf(text.length > 400_000 ? 'spec.cannotRead' : 'spec.invalid'));
+      assert.throws(() => readSpec(file), errorOf(text.length > 400_000 ? 'spec.tooLong' : 'spec.invalid'));
     });
   }
 
@@ -104,6 +104,6 @@ describe('the limits of a run spec', () => {
 
   it('end the reading of a device that never ends', () => {
     if (process.platform === 'win32') return;
-    assert.throws(() => readSpec('/dev/zero'), errorOf('spec.cannotRead', /more than 131072 characters/));
+    assert.throws(() => readSpec('/dev/zero'), errorOf('spec.tooLong', /more than 131072 characters/));
   });
 });

@@ -8,7 +8,7 @@ export const specLimits = {
   /** UTF-16 units; bytes of a file. */
   characters: 131_072,
   /** Words and marks, as the lexer tells them apart. */
-  tokens: 6_000,
+  tokens: 4_000,
   /** Mappings and lists inside each other; a little more is counted than there is. */
   depth: 64,
   aliases: 50,

@@ -76,10 +76,10 @@ describe('the limits of a run spec', () => {
       depth === 0
         ? 'exact'
         : `{ sum: [{ reward: ${sum(depth - 1)}, weight: 0.5 }, { reward: { length: { max: 9 } } }] }`;
-    const stages = Array.from({ length: 10 }, () => `  - reinforce: { prompts: countdown, reward: ${sum(7)} }`).join(
+    const stages = Array.from({ length: 5 }, () => `  - reinforce: { prompts: countdown, reward: ${sum(7)} }`).join(
       '\n',
     );
-    const files = Array.from({ length: 500 }, (_, i) => `      - folder/of/texts/file-${i}.txt`).join('\n');
+    const files = Array.from({ length: 300 }, (_, i) => `      - folder/of/texts/file-${i}.txt`).join('\n');
     const text = `model: m\nstages:\n  - control:\n      data: { text: [a, b] }\n  - pretrain:\n     data:\n      text:\n${files}\n${stages}\n`;
     const { spec, problems } = parseSpec(text, 'a');
     assert.deepEqual(problems, []);

@@ -60,7 +60,7 @@ export function addEvaluate(program: Command, session: Session): void {
     .option('--reward <reward>', 'how answers are judged: a name, or what a run spec would say')
     .option(
       '--solved-at <reward>',
-      'from which reward on an answer counts as right (default: that of the run or task, or 1)',
+      'from which reward on an answer counts as right (default: that of the run, or the highest the reward can be)',
       positive,
     )
     .option('--no-chat', 'prompts as they are, not through the chat template')

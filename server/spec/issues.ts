@@ -95,7 +95,7 @@ function explainIssue(schema: z.ZodType, value: unknown, issue: Issue, base: Pat
         path,
         key,
         ...noSetting(path, key, known),
-        ...suggest(nearest(key, known)),
+        ...suggest(nearest(key, unused(known, found))),
       }));
     }
     case 'invalid_union':
@@ -113,6 +113,10 @@ function explainIssue(schema: z.ZodType, value: unknown, issue: Issue, base: Pat
       return [{ path, message: `${name}: ${issue.message.charAt(0).toLowerCase()}${issue.message.slice(1)}` }];
   }
 }
+
+/** Keys that an object does not have yet: the others are not misspelt. */
+const unused = (known: readonly string[], object: unknown): string[] =>
+  known.filter((key) => !Object.hasOwn(object as object, key));
 
 /** So many settings can be listed in a sentence. */
 const mostListed = 12;
@@ -194,7 +198,7 @@ function explainUnion(schema: z.ZodType | undefined, value: unknown, issue: Unio
     const direct = directValue(issue, value);
     if (direct !== undefined) return [{ path, message: `${name} takes the text itself`, suggestion: direct }];
     return strange.keys.map((key) => {
-      const suggestion = nearest(key, known);
+      const suggestion = nearest(key, unused(known, value));
       const offer = suggestion === undefined ? `; there are ${known.join(', ')}` : '';
       return { path, key, message: `There is no setting ${quoted(key)} here${offer}`, ...suggest(suggestion) };
     });
@@ -215,7 +219,12 @@ function directValue(issue: UnionIssue, value: unknown): string | undefined {
   const [[key, only] = [], ...others] = Object.entries(value ?? {});
   if (!takesText || key === undefined || others.length > 0 || typeof only !== 'string') return undefined;
   const meant = meaningsOf(key).some((word) => wholes.has(word));
-  return meant && /^[\w./\\-](?:[\w./\\:-]*[\w./\\-])?$/.test(only) && !/\.jsonl?$/i.test(only) ? only : undefined;
+  // Written without quotes it has to stay a text.
+  const plain =
+    /^[\w./\\-](?:[\w./\\:-]*[\w./\\-])?$/.test(only) &&
+    /[a-z]/i.test(only) &&
+    !/^(?:true|false|null|[-+.\d_e]+|0x.*)$/i.test(only);
+  return meant && plain && !/\.jsonl?$/i.test(only) ? only : undefined;
 }
 
 const missing = (issue: Issue, value: unknown) =>

@@ -88,7 +88,8 @@ describe('words of other tools in a run spec', () => {
       ['num_threads', 'threads'],
       ['metrics', 'evaluate'],
     ]) {
-      const { problems } = parseSpec(`model: m\n${theirs}: x\nstages: [{ clone: { data: a } }]`, 'a');
+      const model = ours === 'model' ? '' : 'model: m\n';
+      const { problems } = parseSpec(`${model}${theirs}: x\nstages: [{ clone: { data: a } }]`, 'a');
       assert.equal(problems[0]?.suggestion, ours);
     }
     // What is missing is there, misspelt: that is one problem.
@@ -115,6 +116,20 @@ describe('words of other tools in a run spec', () => {
       assert.equal(first(`model: m\nstages:\n  - reinforce: { ${key}: a, reward: exact }\n`).suggestion, 'prompts');
     }
     assert.match(first(withData('{ nothing_like_it: x }')).message, /there are jsonl, columns/);
+  });
+
+  it('do not stand for what is there already, nor for a text that would become something else', () => {
+    const { problems } = parseSpec('model: m\nstages:\n  - clone: { data: a, steps: 5, epochs: 2, stepz: 3 }\n', 'a');
+    assert.deepEqual(
+      problems.map(({ message, suggestion }) => [message, suggestion]),
+      [
+        ['There is no setting "epochs" here', undefined],
+        ['There is no setting "stepz" here', undefined],
+      ],
+    );
+    for (const value of ['"true"', '"12"', '"1e3"', '"null"', '"a: b"', "'#a'"]) {
+      assert.equal(first(withData(`{ path: ${value} }`)).suggestion, 'jsonl', value);
+    }
   });
 
   it('never stand for themselves', () => {

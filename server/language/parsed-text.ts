@@ -1,7 +1,7 @@
 /** What the parsers make of the text in an editor, kept for as long as it is the same: every feature asks. */
 import { type Document, parseDocument } from 'yaml';
 import { type ParsedSpec, parseSpec } from '../spec/document.ts';
-import { excess } from '../spec/limits.ts';
+import { excess, specLimits } from '../spec/limits.ts';
 
 /** Texts whose reading is kept: several specs may be open side by side. */
 const kept = 4;
@@ -10,6 +10,8 @@ const kept = 4;
 function remembered<T>(read: (text: string, file: string) => T): (text: string, file: string) => T {
   const answers: { readonly text: string; readonly file: string; readonly answer: T }[] = [];
   return (text, file) => {
+    // What is never parsed need not be kept.
+    if (text.length > specLimits.characters) return read(text, file);
     const known = answers.find((each) => each.text === text && each.file === file);
     if (known !== undefined) return known.answer;
     const answer = read(text, file);

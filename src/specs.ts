@@ -2,7 +2,7 @@
 import { type TextDocument, Uri, window, workspace } from 'vscode';
 import { studioErrors } from './errors.ts';
 
-export const isSpec = (path: string): boolean => /\.cola\.ya?ml$/.test(path);
+export const isSpec = (path: string): boolean => /\.cola\.ya?ml$/i.test(path);
 
 /**
  * The spec that a command was given, that is open, or that the person chooses; saved if it was changed.

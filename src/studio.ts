@@ -165,7 +165,7 @@ export class Studio implements Disposable {
   private open(): LanguageClient {
     const module = this.context.asAbsolutePath(join('dist', 'server.js'));
     const options: LanguageClientOptions = {
-      documentSelector: [{ language: 'cola-spec' }, { pattern: '**/*.cola.yaml' }],
+      documentSelector: [{ language: 'cola-spec' }, { pattern: '**/*.cola.{yaml,yml}' }],
       outputChannel: this.log,
       initializationOptions: serverOptions,
       errorHandler: {

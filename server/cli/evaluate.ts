@@ -5,11 +5,10 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { parse } from 'yaml';
 import type { Device } from '../device/device.ts';
 import { compareEvaluations, comparisonTable } from '../evaluate/compare.ts';
-import { evaluateErrors } from '../evaluate/errors.ts';
 import { type Evaluation, type EvaluationSettings, type MeasureName, searchMeasure } from '../evaluate/report.ts';
 import { type EvaluationRequest, evaluateRequest } from '../evaluate/request.ts';
-import type { RewardSpec } from '../rewards/spec.ts';
-import { rewardSpec } from '../spec/reward.ts';
+import { readReward } from '../evaluate/reward-text.ts';
+import { excess } from '../spec/limits.ts';
 import { measureNames } from '../spec/schema.ts';
 import { firstIssue } from '../store/issue.ts';
 import type { Output } from './io.ts';
@@ -61,7 +60,7 @@ export function addEvaluate(program: Command, session: Session): void {
     .option('--reward <reward>', 'how answers are judged: a name, or what a run spec would say')
     .option(
       '--solved-at <reward>',
-      'from which reward on an answer counts as right (default: that of the run or task, or 1)',
+      'from which reward on an answer counts as right (default: that of the run, or the highest the reward can be)',
       positive,
     )
     .option('--no-chat', 'prompts as they are, not through the chat template')
@@ -120,7 +119,7 @@ function measures(text: string): MeasureName[] {
 function searching(text: string): EvaluationSettings['search'] {
   let value: unknown;
   try {
-    value = parse(text);
+    value = excess(text) === undefined ? parse(text) : undefined;
   } catch {
     throw new InvalidArgumentError('It should be settings such as {tokens: 512, breadth: 4}.');
   }
@@ -155,7 +154,7 @@ function evaluate(
     measures: chosen,
     data,
     prompts,
-    reward: reward === undefined ? undefined : parseReward(reward),
+    reward: reward === undefined ? undefined : readReward(reward),
     solvedAt,
     search,
     chat,
@@ -165,16 +164,4 @@ function evaluate(
     seeds: Array.from({ length: seeds }, (_, i) => seed + i),
   };
   return evaluateRequest(request, device, { signal: session.signal, onProgress: (line) => output.note(line) });
-}
-
-function parseReward(text: string): RewardSpec {
-  let value: unknown;
-  try {
-    value = parse(text);
-  } catch (error) {
-    throw evaluateErrors.badReward(text, error instanceof Error ? error.message.split('\n')[0] : String(error));
-  }
-  const parsed = rewardSpec.safeParse(value);
-  if (!parsed.success) throw evaluateErrors.badReward(text, 'a run spec would not take it either');
-  return parsed.data;
 }

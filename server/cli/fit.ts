@@ -45,7 +45,8 @@ export function addFit(program: Command, session: Session): void {
     'fit models/qwen --json',
   ]).action((target: string, options: Options) =>
     session.perform(options.json === true, async (output) => {
-      const isSpec = /\.ya?ml$/.test(target) || isFile(resolve(session.cwd, target));
+      const path = resolve(session.cwd, target);
+      const isSpec = (/\.ya?ml$/i.test(target) && !isFolder(path)) || isFile(path);
       const { config, parts } = isSpec
         ? await specParts(resolve(session.cwd, target), options)
         : await folderParts(modelFolder(target, session.cwd), options);
@@ -56,6 +57,10 @@ export function addFit(program: Command, session: Session): void {
       return { value, ok };
     }),
   );
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
 function isFile(path: string): boolean {

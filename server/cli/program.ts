@@ -1,4 +1,6 @@
 /** The command line as a function of its arguments. */
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { addActions } from './actions.ts';
 import { addCheck } from './check.ts';
@@ -21,14 +23,9 @@ const exitHelp = `
 Exit codes: 0 good, 1 a check failed, 2 wrong input, 70 a mistake in CoLA Studio, 130 interrupted.
 With --json results are JSON on stdout, and so are errors: {"error": {"id", "message", "remedy"}}.`;
 
-/**
- * Runs one command.
- *
- * @param argv arguments without the program's own name
- * @returns the exit code, see `exitCodes`; never throws
- */
-export async function run(argv: readonly string[], io: CliIo): Promise<number> {
-  const session = new Session(io);
+/** All commands with their options. */
+export function makeProgram(session: Session): Command {
+  const { io } = session;
   const program = new Command('cola')
     .description('Tune a local language model by reinforcement learning over latent actions.')
     .helpCommand(false)
@@ -57,9 +54,29 @@ export async function run(argv: readonly string[], io: CliIo): Promise<number> {
     addStart,
   ])
     add(program, session);
+  return program;
+}
+
+/** A file whose name begins with a dash is no option. */
+const asPath = (argument: string, cwd: string) =>
+  /^-.*\.ya?ml$/i.test(argument) && existsSync(resolve(cwd, argument)) ? `./${argument}` : argument;
+
+/**
+ * Runs one command.
+ *
+ * @param argv arguments without the program's own name
+ * @returns the exit code, see `exitCodes`; never throws
+ */
+export async function run(argv: readonly string[], io: CliIo): Promise<number> {
+  const session = new Session(io);
+  const program = makeProgram(session);
   try {
     if (argv.length === 0) program.outputHelp();
-    else await program.parseAsync([...argv], { from: 'user' });
+    else
+      await program.parseAsync(
+        argv.map((argument) => asPath(argument, io.cwd)),
+        { from: 'user' },
+      );
   } catch (error) {
     if (!(error instanceof CommanderError)) session.fail(error, argv.includes('--json'));
     else if (error.exitCode !== 0) {

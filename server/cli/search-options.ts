@@ -1,10 +1,6 @@
 /** The options of `cola search`, and what they come to. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { parse } from 'yaml';
-import { evaluateErrors } from '../evaluate/errors.ts';
-import type { RewardSpec } from '../rewards/spec.ts';
 import { checkBudget, type SearchBudget, type SearchSettings } from '../search/options.ts';
-import { rewardSpec } from '../spec/reward.ts';
 import { cliErrors } from './errors.ts';
 import {
   count,
@@ -195,17 +191,4 @@ export function rowOf(text: string | undefined): Readonly<Record<string, unknown
     throw wrongUse('--row should be a JSON object, such as \'{"answer": "7"}\'');
   }
   return { ...row };
-}
-
-/** @throws evaluate.badReward; whether there is such a reward is asked when it is made */
-export function rewardOf(text: string): RewardSpec {
-  let value: unknown;
-  try {
-    value = parse(text);
-  } catch (error) {
-    throw evaluateErrors.badReward(text, error instanceof Error ? error.message.split('\n')[0] : String(error));
-  }
-  const parsed = rewardSpec.safeParse(value);
-  // The reward's own message is more exact than that of a union of all of them.
-  return parsed.success ? parsed.data : (value as RewardSpec);
 }

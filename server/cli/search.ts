@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { setImmediate as breath } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { ColaModel } from '../cola/model.ts';
+import { readUncheckedReward } from '../evaluate/reward-text.ts';
 import { runOf } from '../evaluate/run.ts';
 import { LanguageModel } from '../model/language-model.ts';
 import { createReward } from '../rewards/registry.ts';
@@ -21,7 +22,6 @@ import { modelFolder, openChosen } from './options.ts';
 import {
   budgetOf,
   defaultOut,
-  rewardOf,
   rowOf,
   type SearchCommandOptions,
   settingsOf,
@@ -72,7 +72,7 @@ async function run(path: string, options: SearchCommandOptions, output: Output, 
   }
   const model = await loadModel(path, cwd);
   const prompt = promptOf(options, model.base, before?.prompt, cwd);
-  const reward = await createReward(rewardOf(options.reward), cwd);
+  const reward = await createReward(readUncheckedReward(options.reward), cwd);
   try {
     const judge = rewardJudge(reward, textOf(model.base, true), { prompt: prompt.text, row });
     const device = await openChosen(options, output);

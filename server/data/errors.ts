@@ -2,7 +2,7 @@
 import { catalogue } from '../errors.ts';
 
 const at = (file: string, line: number): string => `${file}, line ${line}`;
-const SKIP = 'Correct the row, or set skipBadRows to leave such rows out.';
+const SKIP = 'Correct the row, or leave such rows out: write `skip_bad_rows: true` beside `jsonl` in the run spec.';
 
 export const dataErrors = catalogue('data', {
   missingFile: (file: string, cause: unknown) => [
@@ -23,7 +23,7 @@ export const dataErrors = catalogue('data', {
   notAnObject: (file: string, line: number) => [`${at(file, line)} is not a JSON object with named columns.`, SKIP],
   unknownColumns: (file: string, line: number, have: readonly string[]) => [
     `${at(file, line)} has none of the columns text, prompt and messages; it has ${have.join(', ') || 'none at all'}.`,
-    'Say in "columns" which column holds what, for example {"prompt": "question", "response": "answer"}.',
+    'Say in `columns`, beside `jsonl` in the run spec, which column holds what: `columns: { prompt: question, response: answer }`.',
   ],
   missingColumn: (file: string, line: number, column: string, have: readonly string[]) => [
     `${at(file, line)} has no column ${JSON.stringify(column)}; it has ${have.join(', ') || 'none at all'}.`,
@@ -39,11 +39,11 @@ export const dataErrors = catalogue('data', {
   ],
   lineTooLong: (file: string, line: number, limit: number) => [
     `${at(file, line)} is longer than ${limit} bytes.`,
-    'Break the text into shorter rows, raise the limit, or set skipBadRows to leave the line out.',
+    'Break the text into shorter lines. Rows of JSON are left out with `skip_bad_rows: true` beside `jsonl` in the run spec.',
   ],
   notUtf8: (file: string, line: number) => [
     `${at(file, line)} has bytes that are not UTF-8.`,
-    'Save the file as UTF-8, or set skipBadRows to leave such rows out.',
+    'Save the file as UTF-8. Rows of JSON are left out with `skip_bad_rows: true` beside `jsonl` in the run spec.',
   ],
   binaryFile: (file: string) => [`${file} is not a text file.`, 'Leave it out of the patterns.'],
   noUsableRows: (file: string, reasons: string) => [

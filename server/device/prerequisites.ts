@@ -29,15 +29,27 @@ function vulkanDriverFiles(env: NodeJS.ProcessEnv): string[] {
   });
 }
 
-function cudaProvider(): string {
-  const manifest = createRequire(import.meta.url).resolve('onnxruntime-node/package.json');
+function cudaProvider(): string | undefined {
+  let manifest: string;
+  try {
+    manifest = createRequire(import.meta.url).resolve('onnxruntime-node/package.json');
+  } catch {
+    // The language server asks too, and does not need the runtime.
+    return undefined;
+  }
   return join(dirname(manifest), 'bin', 'napi-v6', process.platform, process.arch, 'libonnxruntime_providers_cuda.so');
 }
 
 /** Why a provider cannot start here, or undefined if nothing is known against it. */
 export function missingPrerequisite(name: DeviceName, env: NodeJS.ProcessEnv = process.env): string | undefined {
-  if (process.platform !== 'linux') return undefined;
+  const { platform, arch } = process;
+  const elsewhere = (name === 'dml' && platform !== 'win32') || (name === 'coreml' && platform !== 'darwin');
+  if (elsewhere || (name === 'cuda' && platform === 'darwin'))
+    return `ONNX Runtime does not have it on ${platform}-${arch}.`;
+  if (platform !== 'linux') return undefined;
   if (name === 'webgpu' && !vulkanDriverFiles(env).some(existsSync)) return 'no Vulkan driver is installed';
-  if (name === 'cuda' && !existsSync(cudaProvider())) return 'the CUDA provider of ONNX Runtime is not installed';
+  if (name !== 'cuda') return undefined;
+  const provider = cudaProvider();
+  if (provider === undefined || !existsSync(provider)) return 'the CUDA provider of ONNX Runtime is not installed';
   return undefined;
 }

@@ -2,7 +2,7 @@
 import { catalogue } from '../errors.ts';
 
 export const engineErrors = catalogue('engine', {
-  noModel: () => ['No model is loaded.', 'Choose one with "CoLA: Select Model".'],
+  noModel: () => ['No model is loaded.', 'Choose one with "CoLA: Select Model…".'],
   unloaded: () => ['The model was unloaded while it was at work.', 'Ask again.'],
   runActive: (run: string) => [`The run ${run} is under way already.`, 'Stop it before you start it again.'],
   runNotActive: (run: string) => [`The run ${run} is not under way.`, 'Resume it first.'],

@@ -1,6 +1,7 @@
 /** What a person asks to be measured, filled up with what the run of the model says. */
 import { join, resolve } from 'node:path';
 import type { Device } from '../device/device.ts';
+import { solvedFrom } from '../rewards/range.ts';
 import type { RewardSpec } from '../rewards/spec.ts';
 import { measureNames } from '../spec/schema.ts';
 import { type DataSpec, dataSpec } from '../spec/settings.ts';
@@ -90,10 +91,11 @@ export async function evaluateRequest(
 function taskOf(request: EvaluationRequest, own: TaskSpec | undefined): TaskSpec | undefined {
   const { prompts, reward, solvedAt, maxNew, chat, root } = request;
   const changed = {
+    // Of another reward another value is the highest.
+    ...(reward === undefined ? {} : { reward, solved_at: solvedFrom(reward) }),
     ...(solvedAt === undefined ? {} : { solved_at: solvedAt }),
     ...(maxNew === undefined ? {} : { max_new: maxNew }),
     ...(chat === false ? { chat } : {}),
-    ...(reward === undefined ? {} : { reward }),
   };
   if (prompts === undefined) return own === undefined ? undefined : { ...own, ...changed };
   const source = parsePrompts(prompts, root);
@@ -103,7 +105,7 @@ function taskOf(request: EvaluationRequest, own: TaskSpec | undefined): TaskSpec
     max_new: own?.max_new ?? longestAnswer,
     temperature: own?.temperature ?? 1,
     top_k: own?.top_k ?? 0,
-    solved_at: (reward === undefined ? source.solvedAt : undefined) ?? own?.solved_at ?? 1,
+    solved_at: source.reward === undefined && own !== undefined ? own.solved_at : solvedFrom(fallback ?? 'exact'),
     reward: fallback ?? 'exact',
     ...changed,
     prompts: source.data,
@@ -111,14 +113,14 @@ function taskOf(request: EvaluationRequest, own: TaskSpec | undefined): TaskSpec
   };
 }
 
-/** @returns with a task its own reward, and from which one on an answer is right */
-function parsePrompts(text: string, root: string): { data: DataSpec; reward?: RewardSpec; solvedAt?: number } {
+/** @returns with a task its own reward */
+function parsePrompts(text: string, root: string): { data: DataSpec; reward?: RewardSpec } {
   const [, task, format] = /^(countdown|arithmetic)(?::(.*))?$/.exec(text) ?? [];
   if (task === undefined) return { data: { jsonl: resolve(root, text), skip_bad_rows: false } };
   const parsed = dataSpec.safeParse(format === undefined ? { task } : { task, format });
   if (!parsed.success) throw evaluateErrors.badTask(text, `it has no format ${format}`);
-  if (task === 'arithmetic') return { data: parsed.data, reward: 'numeric', solvedAt: 1 };
+  if (task === 'arithmetic') return { data: parsed.data, reward: 'numeric' };
   // One for the form, one more for the right answer.
   const form = format === 'compact' ? 'compact' : 'tags';
-  return { data: parsed.data, reward: { countdown: { form } }, solvedAt: 2 };
+  return { data: parsed.data, reward: { countdown: { form } } };
 }

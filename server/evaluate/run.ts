@@ -2,6 +2,7 @@
 import { dirname, join } from 'node:path';
 import type { Device } from '../device/device.ts';
 import { Random } from '../random.ts';
+import { solvedFrom } from '../rewards/range.ts';
 import { readSpec, resolveModel } from '../spec/document.ts';
 import type { RunSpec } from '../spec/schema.ts';
 import { exists, writeFileAtomic } from '../store/atomic.ts';
@@ -91,20 +92,22 @@ function textOf(spec: RunSpec): EvaluationOptions['text'] {
 function taskOf(spec: RunSpec) {
   for (const [at, stage] of [...spec.stages.entries()].reverse()) {
     if (stage.name === 'reinforce' || stage.name === 'tokens') {
-      const { prompts, reward, held_out, chat, max_new, temperature, top_k, solved_at } = stage.settings;
+      const { prompts, reward, held_out, chat, max_new, temperature, top_k } = stage.settings;
       if (prompts === undefined || reward === undefined) continue;
+      const solved_at = stage.settings.solved_at ?? solvedFrom(reward);
       const task: TaskSpec = { prompts, reward, held_out, chat, max_new, temperature, top_k, solved_at };
       const { evaluate_rows, evaluate_samples } = stage.settings;
       return { at, task, sizes: { prompts: evaluate_rows, samples: evaluate_samples } };
     }
     if (stage.name === 'expert') {
-      const { prompts, reward, held_out, chat, max_new, solved_at, evaluate_rows, evaluate_samples } = stage.settings;
+      const { prompts, reward, held_out, chat, max_new, evaluate_rows, evaluate_samples } = stage.settings;
+      const solved_at = stage.settings.solved_at ?? solvedFrom(reward);
       const task: TaskSpec = { prompts, reward, held_out, chat, max_new, temperature: 1, top_k: 0, solved_at };
       return { at, task, sizes: { prompts: evaluate_rows, samples: evaluate_samples } };
     }
     if (stage.name === 'q') {
       const { prompts, reward, chat, max_new, temperature } = stage.settings;
-      const task: TaskSpec = { prompts, reward, chat, max_new, temperature, top_k: 0, solved_at: 1 };
+      const task: TaskSpec = { prompts, reward, chat, max_new, temperature, top_k: 0, solved_at: solvedFrom(reward) };
       return { at, task, sizes: {} };
     }
   }

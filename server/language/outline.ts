@@ -4,8 +4,8 @@ import { TextDocument } from 'vscode-languageserver-textdocument';
 import { isMap, isScalar, isSeq, type Node, type Pair } from 'yaml';
 import { specCommands } from '../protocol/commands.ts';
 import type { ListedRun } from '../protocol/runs.ts';
-import { parseSpec } from '../spec/document.ts';
-import { parse } from './yaml-place.ts';
+import { documentIn, specIn } from './parsed-text.ts';
+import { nameOf } from './spec-uri.ts';
 
 interface Part {
   readonly name: string;
@@ -43,7 +43,7 @@ export function symbols(text: string): DocumentSymbol[] {
     };
   };
   const settings = (node: unknown) => partsOf(node).map((part) => symbol(part, SymbolKind.Property, []));
-  const { contents } = parse(text);
+  const { contents } = documentIn(text);
   return partsOf(contents).map((part) => {
     const stages = part.name === 'stages' ? stagesOf(contents) : [];
     const below = stages.map((stage) => symbol(stage, SymbolKind.Module, settings(stage.value)));
@@ -58,9 +58,9 @@ export function symbols(text: string): DocumentSymbol[] {
  * @param latest the latest run of the spec: it can be looked at, and continued where it was interrupted
  */
 export function lenses(text: string, uri: string, latest?: ListedRun): CodeLens[] {
-  if (parseSpec(text, uri).problems.length > 0) return [];
+  if (specIn(text, nameOf(uri)).problems.length > 0) return [];
   const document = TextDocument.create('', 'yaml', 0, text);
-  const { contents } = parse(text);
+  const { contents } = documentIn(text);
   const first = partsOf(contents)[0];
   const rangeOf = (node: Node): Range => {
     const [start, end] = offsets(node);

@@ -1,5 +1,4 @@
 /** Run specs in the editor: connects the functions of this folder to the language server protocol. */
-import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
   CodeActionKind,
@@ -13,9 +12,12 @@ import { specCommands } from '../protocol/commands.ts';
 import type { ResultOf } from '../protocol/request.ts';
 import type { fitSpec, ListedRun } from '../protocol/runs.ts';
 import { completions } from './completion.ts';
-import { diagnose, fixes } from './diagnostics.ts';
+import { Diagnoses } from './diagnoses.ts';
+import { fixes } from './diagnostics.ts';
 import { hover } from './hover.ts';
+import { links } from './links.ts';
 import { lenses, symbols } from './outline.ts';
+import { fileOf, isSpec } from './spec-uri.ts';
 
 type Fit = ResultOf<typeof fitSpec>;
 
@@ -33,22 +35,20 @@ export const specCapabilities: ServerCapabilities = {
   hoverProvider: true,
   codeLensProvider: { resolveProvider: true },
   documentSymbolProvider: true,
+  documentLinkProvider: { resolveProvider: false },
   codeActionProvider: { codeActionKinds: [CodeActionKind.QuickFix] },
 };
-
-const isSpec = (uri: string) => /\.cola\.ya?ml$/.test(uri);
 
 export function connectSpecs(connection: Connection, { estimate, latest }: SpecKnowledge): void {
   const documents = new TextDocuments(TextDocument);
   const textOf = (uri: string) => (isSpec(uri) ? documents.get(uri)?.getText() : undefined);
-  documents.onDidChangeContent(({ document: { uri, version } }) => {
-    const text = textOf(uri);
-    if (text === undefined) return;
-    void connection.sendDiagnostics({ uri, version, diagnostics: diagnose(text, nameOf(uri)) });
-  });
-  documents.onDidClose(({ document: { uri } }) => {
-    void connection.sendDiagnostics({ uri, diagnostics: [] });
-  });
+  const diagnoses = new Diagnoses(
+    (uri) => (isSpec(uri) ? documents.get(uri) : undefined),
+    (params) => void connection.sendDiagnostics(params),
+  );
+  documents.onDidChangeContent(({ document: { uri } }) => diagnoses.changed(uri));
+  documents.onDidSave(({ document: { uri } }) => diagnoses.changed(uri));
+  documents.onDidClose(({ document: { uri } }) => diagnoses.closed(uri));
   connection.onHover(({ textDocument, position }) => {
     const text = textOf(textDocument.uri);
     return text === undefined ? null : (hover(text, position) ?? null);
@@ -60,6 +60,10 @@ export function connectSpecs(connection: Connection, { estimate, latest }: SpecK
   connection.onDocumentSymbol(({ textDocument }) => {
     const text = textOf(textDocument.uri);
     return text === undefined ? [] : symbols(text);
+  });
+  connection.onDocumentLinks(({ textDocument }) => {
+    const text = textOf(textDocument.uri);
+    return text === undefined ? [] : links(text, textDocument.uri);
   });
   connection.onCodeAction(({ textDocument, context }) => fixes(textDocument.uri, context.diagnostics));
   connection.onCodeLens(({ textDocument }) => {
@@ -87,18 +91,11 @@ const gigabytes = (bytes: number) => (bytes / 1e9).toFixed(bytes < 1e8 ? 2 : 1);
 
 /** Lenses are there also where runs cannot be read, or the spec is not saved yet. */
 function runOf(uri: string, latest: SpecKnowledge['latest']): ListedRun | undefined {
+  const file = fileOf(uri);
+  if (file === undefined) return undefined;
   try {
-    return latest(fileURLToPath(uri));
+    return latest(file);
   } catch {
     return undefined;
-  }
-}
-
-function nameOf(uri: string): string {
-  try {
-    return basename(fileURLToPath(uri));
-  } catch {
-    // Not saved yet.
-    return 'the spec';
   }
 }

@@ -1,5 +1,6 @@
 /** Which setting of a run spec a place in its text belongs to. Works on text that is being typed. */
-import { type Document, isMap, isPair, isScalar, isSeq, type Node, type Pair, parseDocument, visit } from 'yaml';
+import { type Document, isMap, isPair, isScalar, isSeq, type Node, type Pair, visit } from 'yaml';
+import { documentIn, parse } from './parsed-text.ts';
 
 export type Path = readonly (string | number)[];
 
@@ -13,15 +14,10 @@ export interface Place {
   readonly end: number;
 }
 
-/** Parses whatever is there; mistakes are reported elsewhere. */
-export function parse(text: string): Document.Parsed {
-  return parseDocument(text, { prettyErrors: false, stringKeys: true });
-}
-
 type Ancestors = readonly (Document | Node | Pair)[];
 
 /** The path of a scalar from its ancestors, outermost first. */
-function pathOf(ancestors: Ancestors, scalar: unknown): Path {
+export function pathOf(ancestors: Ancestors, scalar: unknown): Path {
   const path: (string | number)[] = [];
   for (const [i, ancestor] of ancestors.entries()) {
     const below = ancestors[i + 1] ?? scalar;
@@ -34,7 +30,7 @@ function pathOf(ancestors: Ancestors, scalar: unknown): Path {
 /** The key or value whose text an offset lies in or touches. */
 export function placeAt(text: string, offset: number): Place | undefined {
   let found: Place | undefined;
-  visit(parse(text), {
+  visit(documentIn(text), {
     Scalar(key, scalar, ancestors) {
       const [start, end] = scalar.range ?? [0, 0];
       if (start === end || offset < start || offset > end) return;
@@ -53,12 +49,15 @@ export interface TypingPlace extends Place {
 }
 
 const mark = 'cola_cursor_mark';
+/** Nothing that is offered is longer. */
+const longestWord = 100;
 
 /** The word at the cursor is replaced by a mark, and the mark looked for in what the parser makes of the text. */
 export function typingPlace(text: string, offset: number): TypingPlace | undefined {
   // A word may have a colon inside, as in builtin:nano.
-  const start = offset - (/(?:\w+:)?[\w@.-]+$/.exec(text.slice(0, offset))?.[0].length ?? 0);
-  const end = offset + (/^[\w-]*/.exec(text.slice(offset))?.[0].length ?? 0);
+  const before = text.slice(Math.max(0, offset - longestWord), offset);
+  const start = offset - (/(?:\w+:)?[\w@.-]+$/.exec(before)?.[0].length ?? 0);
+  const end = offset + (/^[\w-]*/.exec(text.slice(offset, offset + longestWord))?.[0].length ?? 0);
   const rest = text.slice(end);
   const line = text.slice(text.lastIndexOf('\n', start - 1) + 1, start);
   // Without something behind it a lone dash or colon would take the next line for its value.

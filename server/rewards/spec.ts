@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { explain } from '../spec/issues.ts';
 import { codeOptions } from './code.ts';
 import { countdownOptions } from './countdown.ts';
 import { rewardErrors } from './errors.ts';
@@ -49,9 +50,10 @@ const sumSchema = z
 function parseOptions<T extends z.ZodType>(schema: T, value: unknown, path: string): z.output<T> {
   const parsed = schema.safeParse(value ?? {});
   if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  const where = [path, ...(issue?.path ?? [])].join('.');
-  throw rewardErrors.badSpec(`${where}: ${issue?.message ?? 'not valid'}`);
+  const [problem] = explain(schema, value ?? {}, path.split('.'));
+  throw rewardErrors.badSpec(
+    `${path}: ${problem.message}${problem.suggestion === undefined ? '' : ` (did you mean "${problem.suggestion}"?)`}`,
+  );
 }
 
 function isSimple(name: string): name is SimpleName {

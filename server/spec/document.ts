@@ -1,5 +1,5 @@
 /** A run spec as text: YAML with exact places of everything that is wrong, and back. */
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readSync } from 'node:fs';
 import {
   Document,
   isAlias,
@@ -18,6 +18,7 @@ import {
 import { z } from 'zod';
 import { specErrors } from './errors.ts';
 import { explain, nearest, type Path, type SchemaProblem } from './issues.ts';
+import { type Excess, excess, specLimits } from './limits.ts';
 import { brokenRules } from './rules.ts';
 import { type RunSpec, runSpec, toRunSpec } from './schema.ts';
 import { type StageName, stageSettings } from './settings.ts';
@@ -74,7 +75,9 @@ type Range = readonly [start: number, end: number];
  * @param file name of the text, for messages that need one
  */
 export function parseSpec(text: string, file: string): ParsedSpec {
+  const tooMuch = excess(text);
   const lines = new LineCounter();
+  if (tooMuch !== undefined) return { problems: [excessProblem(text, tooMuch)] };
   const document = parseDocument(text, { lineCounter: lines, customTags, prettyErrors: false, stringKeys: true });
   const place = (offset: number): SpecPosition => {
     const { line, col } = lines.linePos(offset);
@@ -83,13 +86,15 @@ export function parseSpec(text: string, file: string): ParsedSpec {
   const problem = (message: string, [start, end]: Range, path: Path = [], suggestion?: string): SpecProblem => ({
     message,
     start: place(start),
-    end: place(end),
+    // A mapping over several lines ends only where the next key begins.
+    end: place(start + text.slice(start, end).trimEnd().length),
     path,
     ...(suggestion === undefined ? {} : { suggestion }),
   });
   const broken = [...document.errors, ...document.warnings];
   if (broken.length > 0) {
-    return { problems: broken.map(({ message, pos }) => problem(firstLine(message), within(pos, text))) };
+    const first = broken.slice(0, specLimits.problems);
+    return { problems: first.map(({ message, pos }) => problem(firstLine(message), within(pos, text))) };
   }
   let value: unknown;
   try {
@@ -103,8 +108,18 @@ export function parseSpec(text: string, file: string): ParsedSpec {
     const range = document.contents === null ? ([0, 0] as const) : rangeOf(document.contents);
     return { problems: [problem(`${file} should have the settings model and stages`, range)] };
   }
+  if (!countsWithin(value, specLimits.values)) {
+    const range = rangeOf(firstKey(document.contents) ?? document.contents);
+    return { problems: [problem(`The aliases of the spec stand for more than ${specLimits.values} values`, range)] };
+  }
   const { spec, problems } = check(value);
-  const found = problems.map((each) => {
+  const complete = spec === undefined ? undefined : excess(stringifySpec(spec));
+  if (complete !== undefined) {
+    // A run keeps its spec written out, and has to be able to read it again.
+    const message = `${complete.message}; so it should with all defaults and aliases written out`;
+    return { problems: [problem(message, rangeOf(firstKey(document.contents)))] };
+  }
+  const found = problems.slice(0, specLimits.problems).map((each) => {
     const { range, path } = locate(document, each);
     const guess = each.suggestion === undefined ? '' : ` (did you mean "${each.suggestion}"?)`;
     return problem(each.message + guess, range, path, each.suggestion);
@@ -113,18 +128,41 @@ export function parseSpec(text: string, file: string): ParsedSpec {
   return spec === undefined ? { problems: found } : { spec, problems: found };
 }
 
+function excessProblem(text: string, { message, start, end }: Excess): SpecProblem {
+  const before = text.slice(0, start).split('\n');
+  const line = before.length - 1;
+  const column = before[line].length;
+  const place = { line, column, offset: start };
+  return { message, start: place, end: { line, column: column + end - start, offset: end }, path: [] };
+}
+
+/** Whether a value has no more values in it than `most`, those that occur several times counted as often. */
+function countsWithin(value: unknown, most: number): boolean {
+  const open = [value];
+  for (let count = 0; open.length > 0; count++) {
+    if (count > most) return false;
+    const next = open.pop();
+    if (typeof next !== 'object' || next === null) continue;
+    for (const inner of Object.values(next)) open.push(inner);
+    if (open.length > most) return false;
+  }
+  return true;
+}
+
 /**
  * Reads the spec in a file.
  *
- * @throws spec.cannotRead; spec.invalid with file, line and column (from 1) of the first problem
+ * @throws spec.cannotRead, spec.tooLong; spec.invalid with file, line and column (from 1) of the first problem
  */
 export function readSpec(file: string): RunSpec {
-  let text: string;
+  let text: string | undefined;
   try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file));
+    const bytes = readWhole(file);
+    text = bytes === undefined ? undefined : new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (cause) {
     throw specErrors.cannotRead(file, cause);
   }
+  if (text === undefined) throw specErrors.tooLong(file, specLimits.characters);
   const { spec, problems } = parseSpec(text, file);
   const [first] = problems;
   if (first !== undefined) {
@@ -133,6 +171,22 @@ export function readSpec(file: string): RunSpec {
   }
   if (spec === undefined) throw new Error('a spec without problems was not read');
   return spec;
+}
+
+/** What is in a file; undefined if it is more than a spec may have, as of a device that never ends. */
+function readWhole(file: string): Uint8Array | undefined {
+  // A character has up to three bytes for each of its UTF-16 units.
+  const bytes = Buffer.alloc(3 * specLimits.characters + 4);
+  const fd = openSync(file, 'r');
+  try {
+    let length = 0;
+    for (let read = -1; read !== 0 && length < bytes.length; length += read) {
+      read = readSync(fd, bytes, length, bytes.length - length, null);
+    }
+    return length === bytes.length ? undefined : bytes.subarray(0, length);
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /** The complete spec as YAML, defaults filled in. Reading it gives an equal spec. */

@@ -7,6 +7,10 @@ export const specErrors = catalogue('spec', {
     'Check the path and that you may read the file.',
     cause,
   ],
+  tooLong: (file: string, characters: number) => [
+    `The run spec ${file} has more than ${characters} characters.`,
+    'Check that it is a run spec. Rows and texts belong into files of their own, which `data` or `prompts` name.',
+  ],
   invalid: (file: string, line: number, column: number, problem: string, others: number) => [
     `${file}:${line}:${column}: ${problem}${others === 0 ? '' : ` (and ${others} more ${others === 1 ? 'problem' : 'problems'})`}.`,
     'Correct the spec. In the editor every problem is underlined, and hovering over a setting says what it takes.',

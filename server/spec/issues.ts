@@ -1,6 +1,7 @@
 /** What a schema has to say about a value, in words and with the exact place: one problem for each key that is wrong. */
 import { distance } from 'fastest-levenshtein';
 import { z } from 'zod';
+import { meaningsOf } from './synonyms.ts';
 
 export type Path = readonly (string | number)[];
 
@@ -11,6 +12,10 @@ export interface SchemaProblem {
   readonly key?: string;
   /** Whether the place is the key that holds `path`, because what is wrong is what is not there. */
   readonly missing?: boolean;
+  /** The key that is missing. */
+  readonly lacks?: string;
+  /** Whether the message says which settings there are. */
+  readonly lists?: boolean;
   readonly message: string;
   /** What was probably meant. */
   readonly suggestion?: string;
@@ -25,11 +30,40 @@ type Issue = z.core.$ZodIssue;
  */
 export function explain(schema: z.ZodType, value: unknown, base: Path = []): SchemaProblem[] {
   const parsed = schema.safeParse(value, { reportInput: true });
-  return parsed.success ? [] : parsed.error.issues.flatMap((issue) => explainIssue(schema, value, issue, base));
+  if (parsed.success) return [];
+  return once(parsed.error.issues.flatMap((issue) => explainIssue(schema, value, issue, base)));
 }
 
-/** The entry of `known` that a misspelt word probably meant. */
-export function nearest(word: string, known: readonly string[]): string | undefined {
+/** What is missing is not told where the same settings have it misspelt, or are explained as a whole. */
+function once(problems: readonly SchemaProblem[]): SchemaProblem[] {
+  const nameless = problems.filter(({ lacks }) => lacks === undefined);
+  const missing = problems.filter(({ lacks }) => lacks !== undefined);
+  const told = new Set<SchemaProblem>();
+  const explained = nameless.map((problem) => {
+    if (problem.key === undefined) return problem;
+    const beside = missing.filter(
+      ({ path }) => path.length === problem.path.length && path.every(sameIn(problem.path)),
+    );
+    for (const each of beside) if (each.lacks === problem.suggestion) told.add(each);
+    if (problem.suggestion !== undefined || problem.lists !== true) return problem;
+    const needs = beside.flatMap((each) => (told.has(each) ? [] : (each.lacks ?? [])));
+    for (const each of beside) told.add(each);
+    return needs.length === 0 ? problem : { ...problem, message: `${problem.message}, and needs ${needs.join(', ')}` };
+  });
+  return [...explained, ...missing.filter((each) => !told.has(each))];
+}
+
+const sameIn = (path: Path) => (part: string | number, i: number) => path[i] === part;
+
+/** Longer words are not misspelt ones. */
+const longestWord = 64;
+
+/** The entry of `known` that a misspelt word probably meant, or a word of another tool; never the word itself. */
+export function nearest(word: string, words: readonly string[]): string | undefined {
+  if (word.length > longestWord) return undefined;
+  const known = words.filter((entry) => entry !== word);
+  const meant = meaningsOf(word).find((entry) => known.includes(entry));
+  if (meant !== undefined) return meant;
   const limit = Math.max(1, Math.floor(word.length / 3));
   const plain = (text: string) => text.toLowerCase().replaceAll('-', '_');
   const ranked = known
@@ -44,15 +78,25 @@ function explainIssue(schema: z.ZodType, value: unknown, issue: Issue, base: Pat
   const found = valueAt(value, inner);
   const name = nameOf(path);
   if (found === undefined && issue.code !== 'unrecognized_keys') {
-    return [{ path: path.slice(0, -1), missing: true, message: `${name} is missing` }];
+    const lacks = inner.at(-1);
+    return [
+      {
+        path: path.slice(0, -1),
+        missing: true,
+        message: `${name} is missing`,
+        ...(typeof lacks === 'string' ? { lacks } : {}),
+      },
+    ];
   }
   switch (issue.code) {
     case 'unrecognized_keys': {
       const known = keysOf(schemaAt(schema, inner));
-      return issue.keys.map((key) => {
-        const suggestion = nearest(key, known);
-        return { path, key, message: `There is no setting ${quoted(key)} here`, ...suggest(suggestion) };
-      });
+      return issue.keys.map((key) => ({
+        path,
+        key,
+        ...noSetting(path, key, known),
+        ...suggest(nearest(key, unused(known, found))),
+      }));
     }
     case 'invalid_union':
       return explainUnion(schemaAt(schema, inner), found, issue, path);
@@ -70,6 +114,42 @@ function explainIssue(schema: z.ZodType, value: unknown, issue: Issue, base: Pat
   }
 }
 
+/** Keys that an object does not have yet: the others are not misspelt. */
+const unused = (known: readonly string[], object: unknown): string[] =>
+  known.filter((key) => !Object.hasOwn(object as object, key));
+
+/** So many settings can be listed in a sentence. */
+const mostListed = 12;
+
+function noSetting(path: Path, key: string, known: readonly string[]): Pick<SchemaProblem, 'message' | 'lists'> {
+  const owner = path.at(-1);
+  return typeof owner === 'string' && known.length > 0 && known.length <= mostListed
+    ? { message: `${owner} has no setting ${quoted(key)} but ${known.join(', ')}`, lists: true }
+    : { message: `There is no setting ${quoted(key)} here` };
+}
+
+/** What has a name and settings, such as `{ length: { max: 3 } }`, among the options of a union. */
+function namedOptions(options: readonly z.ZodType[]): Map<string, z.ZodType> {
+  const named = new Map<string, z.ZodType>();
+  for (const option of options) {
+    const [name, ...others] = keysOf(option);
+    const inner = name === undefined || others.length > 0 ? undefined : schemaAt(option, [name]);
+    if (inner !== undefined) named.set(name, inner);
+  }
+  return named;
+}
+
+/** What to write for a name that cannot do without settings. */
+function needsSettings(name: string, schema: z.ZodType): string {
+  const inner = unwrap(schema);
+  if (!(inner instanceof z.ZodObject)) return `${name} needs a list: write { ${name}: [...] }`;
+  const needed = Object.entries(inner.shape as Record<string, z.ZodType>)
+    .filter(([, each]) => !each.safeParse(undefined).success)
+    .map(([key]) => key);
+  const written = needed.map((key) => `${key}: ...`).join(', ');
+  return `${name} needs ${needed.join(', ')}: write { ${name}: { ${written} } }`;
+}
+
 type UnionIssue = Extract<Issue, { code: 'invalid_union' }>;
 
 function explainUnion(schema: z.ZodType | undefined, value: unknown, issue: UnionIssue, path: Path): SchemaProblem[] {
@@ -80,6 +160,15 @@ function explainUnion(schema: z.ZodType | undefined, value: unknown, issue: Unio
   }
   const unwrapped = schema === undefined ? undefined : unwrap(schema);
   const options = unwrapped instanceof z.ZodUnion ? (unwrapped.options as readonly z.ZodType[]) : [];
+  const named = namedOptions(options);
+  if (typeof value === 'string') {
+    const meant = named.get(value);
+    if (meant !== undefined) return [{ path, message: needsSettings(value, meant) }];
+  }
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+    const holding = options.filter((option) => keysOf(option).some((key) => Object.hasOwn(value, key)));
+    if (holding.length === 1) return explain(holding[0], value, path);
+  }
   const ranked = issue.errors
     .map((issues, i) => ({ issues, option: options[i], cost: costOf(issues, value) }))
     .sort((a, b) => a.cost - b.cost);
@@ -98,20 +187,44 @@ function explainUnion(schema: z.ZodType | undefined, value: unknown, issue: Unio
         each.code === 'invalid_value' && each.path.join('.') === place ? each.values.map(String) : [],
       );
     const full = [...path, ...wrong.path.map((part) => (typeof part === 'symbol' ? String(part) : part))];
+    // Names that need settings are names as well.
+    if (wrong.path.length === 0) words.push(...named.keys());
     return [oneOf(full, nameOf(full), valueAt(value, wrong.path), [...new Set(words)])];
   }
   const strange = best.issues.find((each) => each.code === 'unrecognized_keys' && each.path.length === 0);
   if (strange?.code === 'unrecognized_keys' && best.issues.some((each) => each !== strange && missing(each, value))) {
     // Fits no option; which one was meant is not known, so the keys of all of them are offered.
     const known = [...new Set(keysOf(unwrapped))];
+    const direct = directValue(issue, value);
+    if (direct !== undefined) return [{ path, message: `${name} takes the text itself`, suggestion: direct }];
     return strange.keys.map((key) => {
-      const suggestion = nearest(key, known);
+      const suggestion = nearest(key, unused(known, value));
       const offer = suggestion === undefined ? `; there are ${known.join(', ')}` : '';
       return { path, key, message: `There is no setting ${quoted(key)} here${offer}`, ...suggest(suggestion) };
     });
   }
   const { option } = best;
   return best.issues.flatMap((each) => explainIssue(option, value, each, path));
+}
+
+const wholes: ReadonlySet<string> = new Set(['data', 'jsonl', 'text', 'workspace', 'model']);
+
+/**
+ * Of settings with one unknown key, its value, where that could stand in their place: `data: { path: a.txt }` is `data: a.txt`.
+ * Rows of JSON have a key of their own.
+ */
+function directValue(issue: UnionIssue, value: unknown): string | undefined {
+  const whole = issue.errors.flat().filter(({ path }) => path.length === 0);
+  const takesText = whole.some((each) => each.code === 'invalid_type' && each.expected === 'string');
+  const [[key, only] = [], ...others] = Object.entries(value ?? {});
+  if (!takesText || key === undefined || others.length > 0 || typeof only !== 'string') return undefined;
+  const meant = meaningsOf(key).some((word) => wholes.has(word));
+  // Written without quotes it has to stay a text.
+  const plain =
+    /^[\w./\\-](?:[\w./\\:-]*[\w./\\-])?$/.test(only) &&
+    /[a-z]/i.test(only) &&
+    !/^(?:true|false|null|[-+.\d_e]+|0x.*)$/i.test(only);
+  return meant && plain && !/\.jsonl?$/i.test(only) ? only : undefined;
 }
 
 const missing = (issue: Issue, value: unknown) =>

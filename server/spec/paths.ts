@@ -2,12 +2,11 @@
 import { existsSync } from 'node:fs';
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { specErrors } from './errors.ts';
+import { dataKeys, tasks } from './path-places.ts';
 import type { RunSpec, StageSpec } from './schema.ts';
 
 const prefix = 'builtin:';
 const builtins = ['nano'] as const;
-/** Data that is named, not read from a file. */
-const tasks = ['countdown', 'arithmetic'];
 
 /** The folder of the package, from its sources as from a bundle in dist/. */
 function packageFolder(): string {
@@ -42,9 +41,8 @@ export function resolveModel(path: string, specFile: string): string {
   return folder;
 }
 
-/** Settings whose value is a path, or data that may be one. */
+/** Settings whose value is a path, wherever they stand. */
 const pathKeys: ReadonlySet<string> = new Set(['jsonl', 'text', 'workspace', 'path']);
-const dataKeys: ReadonlySet<string> = new Set(['data', 'held_out', 'prompts']);
 
 /**
  * The spec with its relative paths rewritten so that they mean the same from another file. A run keeps its spec in its own

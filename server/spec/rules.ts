@@ -40,6 +40,11 @@ function stageRules(stage: StageSpec, path: Path): BrokenRule[] {
       broken.push({ path, missing: true, message: `"${key}" is missing, which ${when} needs` });
   };
   const { settings } = stage;
+  const compares = stage.name === 'reinforce' || (stage.name === 'tokens' && stage.settings.method === 'reinforce');
+  if (compares && stage.settings.algorithm === 'grpo' && stage.settings.group < 2) {
+    const message = 'GRPO compares the samples of a prompt with each other: "group" should be 2 or more';
+    broken.push({ path: [...path, 'group'], message });
+  }
   if ('accumulate' in settings && settings.batch % settings.accumulate !== 0) {
     const message = `"accumulate" (${settings.accumulate}) should divide "batch" (${settings.batch})`;
     broken.push({ path: [...path, 'accumulate'], message });

@@ -190,7 +190,10 @@ const reinforcement = (learningRate: number) => ({
   }),
   value_clip: setting(z.number().positive().default(0.2), 'PPO: how far a value may move.', { paper: '0.2' }),
   value_weight: setting(z.number().min(0).default(0.5), 'PPO: weight of the value loss.', { paper: '0.5' }),
-  solved_at: setting(z.number().default(1), 'A held-out sample counts as solved from this reward on.'),
+  solved_at: setting(
+    z.number().optional(),
+    'A held-out sample counts as solved from this reward on. If not given: the highest that the reward can be, or 1 where that is not known.',
+  ),
   evaluate_rows: setting(count.default(200), 'Held-out prompts in a measurement.', { unit: 'prompts' }),
   evaluate_samples: setting(count.default(8), 'Samples a held-out prompt.', { unit: 'samples' }),
   ...optimisation(learningRate, { paper: '5e-7 to 1e-5 at d = 4096' }, 0, [0.9, 0.95]),
@@ -347,7 +350,10 @@ export const expertSettings = z.strictObject({
     'Weight of the Q loss: Q learns the mean reward behind each action. Above 0 the model gets a Q function, if it has none.',
     { paper: notInPaper },
   ),
-  solved_at: setting(z.number().default(1), 'A held-out answer counts as solved from this reward on.'),
+  solved_at: setting(
+    z.number().optional(),
+    'A held-out answer counts as solved from this reward on. If not given: the highest that the reward can be, or 1 where that is not known.',
+  ),
   evaluate_rows: setting(count.default(200), 'Held-out prompts in a measurement.', { unit: 'prompts' }),
   evaluate_samples: setting(count.default(8), 'Samples a held-out prompt.', { unit: 'samples' }),
   ...optimisation(3e-4, { paper: notInPaper }, 0, [0.9, 0.95]),

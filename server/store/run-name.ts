@@ -1,10 +1,27 @@
 /** Names of runs: that of the spec, then the same with a number behind it. */
+import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
 import { listRuns } from './run.ts';
 
-/** `countdown` for `countdown.cola.yaml`. */
+const longest = 80;
+/** Names of devices, on Windows. */
+const reserved = /^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i;
+
+/**
+ * `countdown` for `countdown.cola.yaml`, `uber-uns` for `über uns.yaml`. Where more is lost because a run cannot be called
+ * so, a part of a hash keeps names apart: `run-u1f0c2a` for one in Chinese.
+ */
 export function nameOf(specFile: string): string {
-  return basename(specFile).replace(/(\.cola)?\.ya?ml$/, '');
+  const given = basename(specFile).replace(/(\.cola)?\.ya?ml$/i, '');
+  const latin = given.normalize('NFKD').replace(/\p{M}/gu, '').replace(/\s+/g, '-');
+  const plain = latin
+    .replace(/[^\w.-]+/g, '-')
+    .replace(/^[^A-Za-z0-9]+|[-.]+$/g, '')
+    .slice(0, longest);
+  const usable = plain !== '' && !reserved.test(plain);
+  if (usable && plain === latin) return plain;
+  const hash = createHash('sha256').update(given).digest('hex').slice(0, 6);
+  return `${usable ? plain : 'run'}-u${hash}`;
 }
 
 /** Numbers of the runs of a spec; the first has none and counts as 1. */

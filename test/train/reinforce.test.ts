@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { Device } from '../../server/device/device.ts';
 import { Random } from '../../server/random.ts';
-import type { Reward } from '../../server/rewards/reward.ts';
+import { pureReward, type Reward, simpleScore } from '../../server/rewards/reward.ts';
 import type { ReinforceSettings } from '../../server/spec/settings.ts';
 import {
   contextOf,
@@ -87,6 +87,25 @@ describe('reinforcement in a world whose best actions are known', function () {
     assert(Math.abs(Number(metrics.sampled_reward) - world.chance) < 0.05);
     await stage.dispose();
     context.weights.dispose();
+  });
+
+  it('counts as solved what reaches the highest value of the reward, unless the spec says from where on', async () => {
+    const world = worldOf(0);
+    const cola = await toyModel();
+    const solved = async (own: Partial<ReinforceSettings>): Promise<number> => {
+      const context = await contextOf(device, cola, 1);
+      const judged = toySettings({ ...common, steps: 1, evaluate_samples: 16, ...own });
+      const one = pureReward('one', () => simpleScore('one', 1));
+      const stage = await toyStage(context, cola, world, judged, one);
+      const { metrics } = await stage.evaluate(signal);
+      await stage.dispose();
+      context.weights.dispose();
+      return Number(metrics.sampled_solved);
+    };
+    // Every answer has the reward 1, of which the spec says that the highest is 1, or 2.
+    assert.equal(await solved({ reward: 'exact' }), 1);
+    assert.equal(await solved({ reward: 'countdown' }), 0);
+    assert.equal(await solved({ reward: 'countdown', solved_at: 1 }), 1);
   });
 
   for (const [algorithm, own] of Object.entries(algorithms) as [keyof typeof algorithms, object][]) {

@@ -6,6 +6,7 @@
  */
 import { z } from 'zod';
 import { Random } from '../../random.ts';
+import { solvedFrom } from '../../rewards/range.ts';
 import { type Branch, BranchedModel } from '../../search/branches.ts';
 import { rewardJudge } from '../../search/judge.ts';
 import { type SearchOptions, searchOptionsSchema } from '../../search/options.ts';
@@ -187,7 +188,7 @@ export class ExpertStage implements Stage {
       maxNew: settings.max_new,
       temperature: 1,
       topK: 0,
-      solvedAt: settings.solved_at,
+      solvedAt: settings.solved_at ?? solvedFrom(settings.reward),
       seed: context.seed + 1,
       signal,
     });

@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { codeHealth } from '../../cola/health.ts';
 import { Random } from '../../random.ts';
+import { solvedFrom } from '../../rewards/range.ts';
 import type { Reward } from '../../rewards/reward.ts';
 import type { ReinforceSettings } from '../../spec/settings.ts';
 import type { Checkpoint } from '../../store/checkpoint.ts';
@@ -207,7 +208,7 @@ export class ReinforceStage implements Stage {
       maxNew: settings.max_new,
       temperature: settings.temperature,
       topK: settings.top_k,
-      solvedAt: settings.solved_at,
+      solvedAt: settings.solved_at ?? solvedFrom(settings.reward),
       seed: this.context.seed + 1,
       signal,
       keepHidden: driftAnswers,

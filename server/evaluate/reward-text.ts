@@ -1,0 +1,43 @@
+/** A reward as it is written on the command line. */
+import { parse } from 'yaml';
+import { z } from 'zod';
+import type { RewardSpec } from '../rewards/spec.ts';
+import { explain } from '../spec/issues.ts';
+import { excess } from '../spec/limits.ts';
+import { rewardSpec } from '../spec/reward.ts';
+import { evaluateErrors } from './errors.ts';
+
+const named = z.object({ reward: rewardSpec });
+
+/**
+ * Reads a name, or what a run spec would say: `{exact: {column: answer}}`.
+ *
+ * @throws evaluate.badReward
+ */
+export function readReward(text: string): RewardSpec {
+  const value = readYaml(text);
+  const parsed = named.safeParse({ reward: value });
+  if (parsed.success) return parsed.data.reward;
+  const [problem] = explain(named, { reward: value });
+  const guess = problem.suggestion === undefined ? '' : ` (did you mean "${problem.suggestion}"?)`;
+  throw evaluateErrors.badReward(text, `${problem.message}${guess}`);
+}
+
+/**
+ * {@link readReward}, for those who make the reward at once: what is wrong with it is said then.
+ *
+ * @throws evaluate.badReward for what is no YAML
+ */
+export function readUncheckedReward(text: string): RewardSpec {
+  return readYaml(text) as RewardSpec;
+}
+
+function readYaml(text: string): unknown {
+  const tooMuch = excess(text);
+  if (tooMuch !== undefined) throw evaluateErrors.badReward(`${text.slice(0, 20)}…`, tooMuch.message);
+  try {
+    return parse(text);
+  } catch (error) {
+    throw evaluateErrors.badReward(text, error instanceof Error ? error.message.split('\n')[0] : String(error));
+  }
+}

@@ -1,0 +1,30 @@
+/** Which values of a spec are paths, and of what; told from the keys they stand at. */
+
+export type PathKind = 'model' | 'tokenizer' | 'data' | 'feedback' | 'module';
+
+type Path = readonly (string | number)[];
+
+/** Data that is named, not read from a file. */
+export const tasks: readonly string[] = ['countdown', 'arithmetic'];
+/** Settings that hold data, which may be a path. */
+export const dataKeys: ReadonlySet<string | number> = new Set(['data', 'held_out', 'prompts']);
+/** Settings of data that are paths, or lists of them. */
+const fileKeys: ReadonlySet<string | number> = new Set(['jsonl', 'text', 'workspace']);
+
+/** What the text at a place of a spec is the path of; undefined where it is none. */
+export function pathKind(path: Path, text: string): PathKind | undefined {
+  const [top, , stage, setting] = path;
+  if (top === 'model') {
+    if (path.length === 1) return 'model';
+    return path.length === 2 && path[1] === 'tokenizer' ? 'tokenizer' : undefined;
+  }
+  if (top !== 'stages' || setting === undefined) return undefined;
+  if (stage === 'feedback')
+    return setting === 'data' && path.length === 4 && text !== 'feedback' ? 'feedback' : undefined;
+  // Names of columns, whatever they are called.
+  if (path.includes('columns')) return undefined;
+  if (setting === 'reward') return path.at(-2) === 'module' && path.at(-1) === 'path' ? 'module' : undefined;
+  if (!dataKeys.has(setting)) return undefined;
+  if (path.length === 4) return tasks.includes(text) ? undefined : 'data';
+  return fileKeys.has(path[4]) ? 'data' : undefined;
+}

@@ -1,0 +1,191 @@
+/** What is said to somebody who writes the words of another tool, or leaves out what is needed. */
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { diagnose, fixes } from '../../server/language/diagnostics.ts';
+import { parseSpec } from '../../server/spec/document.ts';
+import { nearest } from '../../server/spec/issues.ts';
+import { stageSettings } from '../../server/spec/settings.ts';
+
+/** A stage, a key that others use, and the one that is meant. */
+const foreign: [stage: string, theirs: string, ours: string][] = [
+  ['clone', 'batch_size: 4', 'batch'],
+  ['clone', 'per_device_train_batch_size: 4', 'batch'],
+  ['clone', 'gradient_accumulation_steps: 2', 'accumulate'],
+  ['clone', 'lr: 1e-4', 'learning_rate'],
+  ['clone', 'learningRate: 1e-4', 'learning_rate'],
+  ['clone', 'epochs: 2', 'steps'],
+  ['clone', 'num_train_epochs: 2', 'steps'],
+  ['guide', 'num_train_epochs: 2', 'epochs'],
+  ['clone', 'max_steps: 100', 'steps'],
+  ['clone', 'max_length: 128', 'length'],
+  ['clone', 'max_seq_length: 128', 'length'],
+  ['guide', 'max_seq_length: 128', 'max_length'],
+  ['guide', 'sequence_len: 128', 'max_length'],
+  ['clone', 'warmup_steps: 5', 'warmup'],
+  ['clone', 'warmup_ratio: 0.1', 'warmup'],
+  ['clone', 'max_grad_norm: 1', 'clip'],
+  ['clone', 'adam_beta1: 0.9', 'beta1'],
+  ['clone', 'save_steps: 5', 'checkpoint_every'],
+  ['clone', 'eval_steps: 5', 'evaluate_every'],
+  ['clone', 'eval_dataset: x', 'held_out'],
+  ['reinforce', 'num_generations: 8', 'group'],
+  ['reinforce', 'n: 8', 'group'],
+  ['reinforce', 'beta: 0.04', 'kl'],
+  ['reinforce', 'kl_coef: 0.04', 'kl'],
+  ['reinforce', 'max_completion_length: 64', 'max_new'],
+  ['reinforce', 'max_new_tokens: 64', 'max_new'],
+  ['reinforce', 'max_length: 64', 'max_new'],
+  ['reinforce', 'epsilon: 0.2', 'clip_ratio'],
+  ['reinforce', 'cliprange: 0.2', 'clip_ratio'],
+  ['reinforce', 'adv_estimator: grpo', 'algorithm'],
+  ['reinforce', 'ppo_mini_batch_size: 2', 'minibatches'],
+  ['reinforce', 'val_files: x', 'held_out'],
+  ['reinforce', 'batch-size: 4', 'batch'],
+  ['reinforce', 'gae_lambda: 1', 'lambda'],
+];
+
+const needed: Record<string, string> = { clone: 'data: a', guide: 'data: a', reinforce: 'prompts: a, reward: exact' };
+
+const first = (text: string) => {
+  const [problem] = parseSpec(text, 'a').problems;
+  assert.ok(problem !== undefined, text);
+  return problem;
+};
+const withReward = (reward: string) => `model: m\nstages:\n  - reinforce: { prompts: a, reward: ${reward} }\n`;
+const withData = (data: string) => `model: m\nstages:\n  - clone: { data: ${data} }\n`;
+
+/** The text after the quick fix of its first problem. */
+function fixed(text: string): string {
+  const [diagnostic] = diagnose(text, 'a');
+  const [fix] = fixes('file:///a', [diagnostic!]);
+  assert.ok(fix !== undefined, diagnostic!.message.toString());
+  const [{ range, newText }] = fix.edit!.changes!['file:///a']! as [
+    { range: typeof diagnostic.range; newText: string },
+  ];
+  const lines = text.split('\n');
+  const offset = ({ line, character }: typeof range.start) =>
+    lines.slice(0, line).reduce((sum, each) => sum + each.length + 1, 0) + character;
+  return text.slice(0, offset(range.start)) + newText + text.slice(offset(range.end));
+}
+
+describe('words of other tools in a run spec', () => {
+  for (const [stage, theirs, ours] of foreign) {
+    const [key] = theirs.split(':');
+    it(`${key} of ${stage} is ${ours}, and a quick fix writes it`, () => {
+      const text = `model: m\nstages:\n  - ${stage}: { ${needed[stage]}, ${theirs} }\n`;
+      const { message, suggestion } = first(text);
+      assert.equal(suggestion, ours);
+      assert.equal(message, `There is no setting "${key}" here (did you mean "${ours}"?)`);
+      assert.ok(!diagnose(fixed(text), 'a').some((problem) => String(problem.message).includes('no setting')));
+    });
+  }
+
+  it('stand for the settings of the spec as a whole', () => {
+    for (const [theirs, ours] of [
+      ['base_model', 'model'],
+      ['model_name_or_path', 'model'],
+      ['random_seed', 'seed'],
+      ['num_threads', 'threads'],
+      ['metrics', 'evaluate'],
+    ]) {
+      const model = ours === 'model' ? '' : 'model: m\n';
+      const { problems } = parseSpec(`${model}${theirs}: x\nstages: [{ clone: { data: a } }]`, 'a');
+      assert.equal(problems[0]?.suggestion, ours);
+    }
+    // What is missing is there, misspelt: that is one problem.
+    const { problems } = parseSpec('base_model: m\nstages: [{ clone: { data: a } }]', 'a');
+    assert.deepEqual(
+      problems.map(({ message }) => message),
+      ['There is no setting "base_model" here (did you mean "model"?)'],
+    );
+    assert.equal(first('model: m\nstages:\n  - grpo: { prompts: a }\n').suggestion, 'reinforce');
+    assert.equal(first('model: m\nstages:\n  - sft: { data: a }\n').suggestion, 'tokens');
+    assert.equal(first('model: m\ndevice: gpu\nstages: [{ clone: { data: a } }]').suggestion, 'auto');
+  });
+
+  it('stand for where data comes from, also where the path itself is to be written', () => {
+    for (const key of ['path', 'file', 'data_files', 'dataset', 'train_file']) {
+      assert.equal(first(withData(`{ ${key}: rows.jsonl }`)).suggestion, 'jsonl', key);
+      assert.equal(fixed(withData(`{ ${key}: rows.jsonl }`)), withData('{ jsonl: rows.jsonl }'));
+      assert.equal(fixed(withData(`{ ${key}: a/b.txt }`)), withData('a/b.txt'));
+    }
+    const block = 'model: m\nstages:\n  - clone:\n      data:\n        file: corpus.txt\n      batch: 2\n';
+    assert.deepEqual(parseSpec(fixed(block), 'a').problems, []);
+    for (const key of ['dataset', 'train_file', 'train_data', 'dataset_name']) {
+      assert.equal(first(`model: m\nstages:\n  - clone: { ${key}: a }\n`).suggestion, 'data');
+      assert.equal(first(`model: m\nstages:\n  - reinforce: { ${key}: a, reward: exact }\n`).suggestion, 'prompts');
+    }
+    assert.match(first(withData('{ nothing_like_it: x }')).message, /there are jsonl, columns/);
+  });
+
+  it('do not stand for what is there already, nor for a text that would become something else', () => {
+    const { problems } = parseSpec('model: m\nstages:\n  - clone: { data: a, steps: 5, epochs: 2, stepz: 3 }\n', 'a');
+    assert.deepEqual(
+      problems.map(({ message, suggestion }) => [message, suggestion]),
+      [
+        ['There is no setting "epochs" here', undefined],
+        ['There is no setting "stepz" here', undefined],
+      ],
+    );
+    for (const value of ['"true"', '"12"', '"1e3"', '"null"', '"a: b"', "'#a'"]) {
+      assert.equal(first(withData(`{ path: ${value} }`)).suggestion, 'jsonl', value);
+    }
+  });
+
+  it('never stand for themselves', () => {
+    const words = Object.values(stageSettings).flatMap(({ shape }) => Object.keys(shape));
+    const word = fc.oneof(fc.constantFrom(...words), fc.string({ maxLength: 12 }));
+    fc.assert(
+      fc.property(word, (given) => {
+        const suggestion = nearest(given, [...words, given]);
+        assert.ok(suggestion !== given && (suggestion === undefined || words.includes(suggestion)));
+      }),
+    );
+    assert.equal(nearest('x'.repeat(100_000), words), undefined);
+  });
+});
+
+describe('rewards in a run spec', () => {
+  it('say which settings they have, and which they need', () => {
+    const says = (reward: string) => parseSpec(withReward(reward), 'a').problems.map(({ message }) => message);
+    assert.deepEqual(says('{ length: { target: 10 } }'), [
+      'length has no setting "target" but min, max, unit, slope, and needs max',
+    ]);
+    assert.deepEqual(says('length'), ['length needs max: write { length: { max: ... } }']);
+    assert.deepEqual(says('module'), ['module needs path: write { module: { path: ... } }']);
+    assert.deepEqual(says('sum'), ['sum needs a list: write { sum: [...] }']);
+    assert.deepEqual(says('{ module: { file: a.js } }'), [
+      'module has no setting "file" but path, timeLimitMs, and needs path',
+    ]);
+    assert.deepEqual(says('{ numeric: { decimals: 2, max: 3 } }'), [
+      'numeric has no setting "decimals" but column, read, tolerance, relativeTolerance',
+      'numeric has no setting "max" but column, read, tolerance, relativeTolerance',
+    ]);
+    assert.deepEqual(says('{ similarity: { ignore_case: true } }'), [
+      'similarity has no setting "ignore_case" but column, trim, ignoreCase, maxCharacters (did you mean "ignoreCase"?)',
+    ]);
+    assert.deepEqual(says('{ length: { min: 3 } }'), ['"max" is missing']);
+    assert.deepEqual(says('{ length: { min: 3, max: 1 } }'), ['"min": min is above max']);
+    assert.deepEqual(says('{ sum: [{ reward: length }] }'), ['length needs max: write { length: { max: ... } }']);
+    assert.equal(first(withReward('lenght')).suggestion, 'length');
+    assert.match(
+      first(withReward('nice')).message,
+      /exact, .*similarity, repetition, length, module, sum and is "nice"$/,
+    );
+  });
+
+  it('need two samples of a prompt, where GRPO compares them', () => {
+    const text = (stage: string) => `model: m\nstages:\n  - ${stage}\n`;
+    const wrong = /GRPO compares.*"group" should be 2 or more/;
+    assert.match(first(text('reinforce: { prompts: a, reward: exact, group: 1 }')).message, wrong);
+    assert.match(first(text('tokens: { prompts: a, reward: exact, group: 1 }')).message, wrong);
+    for (const good of [
+      'reinforce: { prompts: a, reward: exact, group: 2 }',
+      'reinforce: { prompts: a, reward: exact, group: 1, algorithm: ppo }',
+      'reinforce: { prompts: a, reward: exact, group: 1, algorithm: remax }',
+      'tokens: { method: supervised, data: a, group: 1 }',
+    ]) {
+      assert.deepEqual(parseSpec(text(good), 'a').problems, [], good);
+    }
+  });
+});

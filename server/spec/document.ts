@@ -1,5 +1,4 @@
 /** A run spec as text: YAML with exact places of everything that is wrong, and back. */
-import { readFileSync } from 'node:fs';
 import {
   Document,
   isAlias,
@@ -16,6 +15,8 @@ import {
   visit,
 } from 'yaml';
 import { z } from 'zod';
+import { limits, readBytes } from '../files/open.ts';
+import { readable } from '../files/place.ts';
 import { specErrors } from './errors.ts';
 import { explain, nearest, type Path, type SchemaProblem } from './issues.ts';
 import { brokenRules } from './rules.ts';
@@ -116,14 +117,14 @@ export function parseSpec(text: string, file: string): ParsedSpec {
 /**
  * Reads the spec in a file.
  *
- * @throws spec.cannotRead; spec.invalid with file, line and column (from 1) of the first problem
+ * @throws spec.cannotRead, files.*; spec.invalid with file, line and column (from 1) of the first problem
  */
 export function readSpec(file: string): RunSpec {
   let text: string;
   try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file));
-  } catch (cause) {
-    throw specErrors.cannotRead(file, cause);
+    text = new TextDecoder('utf-8', { fatal: true }).decode(readBytes(file, limits.document));
+  } catch (error) {
+    throw readable(error, (cause) => specErrors.cannotRead(file, cause));
   }
   const { spec, problems } = parseSpec(text, file);
   const [first] = problems;

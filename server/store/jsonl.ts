@@ -2,8 +2,11 @@
  * Append-only logs of JSON lines. One append is one write, so a killed process leaves at most its last line torn;
  * that line is ignored by readers and cut off by the next writer.
  */
-import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, fsyncSync, ftruncateSync, readSync, writeSync } from 'node:fs';
 import type { z } from 'zod';
+import { linesOf, longestLine } from '../files/lines.ts';
+import { openFile } from '../files/open.ts';
+import { isAbsent, readable } from '../files/place.ts';
 import { writeFileAtomic } from './atomic.ts';
 import { storeErrors as errors } from './errors.ts';
 import { firstIssue } from './issue.ts';
@@ -17,7 +20,7 @@ export class JsonLinesWriter<R extends object = object> {
   /**
    * Opens a log for appending, makes it if it is not there, and cuts off a torn last line.
    *
-   * @throws ColaError store.cannotWrite
+   * @throws ColaError store.cannotWrite, files.*
    */
   constructor(readonly path: string) {
     this.reopen();
@@ -69,13 +72,13 @@ export class JsonLinesWriter<R extends object = object> {
 
   private reopen(): void {
     try {
-      const fd = openSync(this.path, 'a+');
+      const fd = openFile(this.path, 'append');
       this.fd = fd;
       const whole = wholeLength(fd);
       if (whole < fstatSync(fd).size) ftruncateSync(fd, whole);
     } catch (error) {
       this.close();
-      throw errors.cannotWrite(this.path, error);
+      throw readable(error, (cause) => errors.cannotWrite(this.path, cause));
     }
   }
 
@@ -93,7 +96,7 @@ export class JsonLinesWriter<R extends object = object> {
  * Reads a log, also while another process appends to it. A torn last line is left out; a log that is not there is empty.
  *
  * @param schema what each line must be
- * @throws ColaError store.cannotRead, or store.line with the number of the line
+ * @throws ColaError store.cannotRead, files.*, or store.line with the number of the line
  */
 export function readJsonLines<T>(path: string, schema: z.ZodType<T>): T[] {
   return readLines(path).map((line, i) => parseLine(path, i, line, schema));
@@ -101,15 +104,18 @@ export function readJsonLines<T>(path: string, schema: z.ZodType<T>): T[] {
 
 /** The complete lines, without their line ends. */
 function readLines(path: string): string[] {
-  let text: string;
+  const lines: string[] = [];
   try {
-    text = readFileSync(path, 'utf8');
+    let number = 0;
+    for (const { bytes, whole } of linesOf(path)) {
+      number++;
+      if (bytes === undefined) throw errors.line(path, number, `it has more than ${longestLine} bytes`);
+      if (whole) lines.push(bytes.toString('utf8'));
+    }
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
-    throw errors.cannotRead(path, error);
+    if (isAbsent(error)) return [];
+    throw readable(error, (cause) => errors.cannotRead(path, cause));
   }
-  const lines = text.split('\n');
-  lines.pop();
   const last = lines.at(-1);
   if (last !== undefined && !isJson(last)) lines.pop();
   return lines;
@@ -135,6 +141,8 @@ function parseLine<T>(path: string, index: number, line: string, schema: z.ZodTy
 function wholeLength(fd: number): number {
   const end = lineEndBefore(fd, fstatSync(fd).size);
   const start = lineEndBefore(fd, end - 1);
+  // No line of a writer is so long.
+  if (end - start > longestLine) return start;
   const line = Buffer.alloc(Math.max(0, end - start));
   readSync(fd, line, 0, line.length, start);
   return isJson(line.toString('utf8')) ? end : start;

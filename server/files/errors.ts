@@ -1,0 +1,29 @@
+/** The errors of files that are not what they should be, whatever is in them. */
+import { catalogue } from '../errors.ts';
+
+export const fileErrors = catalogue('files', {
+  link: (path: string) => [
+    `${path} is a link to another place, and what is in .cola is neither read nor written through links.`,
+    'Delete the link and put the file or folder itself there.',
+  ],
+  linkedHome: (path: string) => [
+    `${path} is a link to another place, and CoLA Studio keeps its files in no folder behind a link.`,
+    'Delete the link and move the folder itself there, or open the folder of the other disk as your project. A disk that is mounted there is no link.',
+  ],
+  kind: (path: string, kind: string) => [
+    `${path} is ${kind}, where a file should be.`,
+    'Delete it, or put a file in its place.',
+  ],
+  tooLarge: (path: string, limit: number) => [
+    `${path} is larger than ${inWords(limit)}, which no file of its kind should be.`,
+    'Check whether it is the right file; move it away if it is not.',
+  ],
+  longLine: (path: string, limit: number) => [
+    `${path} has a line of more than ${inWords(limit)}, which no line of it should have.`,
+    'The file was changed or damaged; restore it, or delete that line.',
+  ],
+});
+
+function inWords(bytes: number): string {
+  return bytes >= 1 << 20 ? `${bytes >> 20} MB` : `${bytes >> 10} kB`;
+}

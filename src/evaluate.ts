@@ -11,6 +11,7 @@ import {
 } from '../server/protocol/index.ts';
 import { registerCommand } from './commands.ts';
 import { needTrust, pickFolder } from './folders.ts';
+import { escaped } from './markdown.ts';
 import { type ModelShelf, modelFrom, pickModel } from './models.ts';
 import { markdownTable, type Reports } from './report.ts';
 import { folderOf, keyFrom } from './run-commands.ts';
@@ -129,7 +130,8 @@ async function askTask(title: string): Promise<string | undefined> {
   return (await window.showQuickPick(items, { title, placeHolder: 'Which task are prompts taken from?' }))?.value;
 }
 
-async function askText(title: string): Promise<string | undefined> {
+/** @returns a file of text that the model has not learned; undefined where the person chose none */
+export async function askText(title: string): Promise<string | undefined> {
   const folder = await pickFolder(what);
   const [file] =
     (await window.showOpenDialog({
@@ -169,14 +171,14 @@ export function evaluationReport(name: string, { model, against, device, decodin
     const table = markdownTable([['figure', 'value'], ...own.map((row) => [row.name.replaceAll('_', ' '), row.value])]);
     return [`## ${each}\n\n${measureNotes[each]}.\n\n${table}`];
   });
-  const left = skipped.map(({ measure: of, reason }) => `- ${of}: ${reason}`);
+  const left = skipped.map(({ measure: of, reason }) => `- ${of}: ${escaped(reason)}`);
   const head = [
-    `Model: \`${model}\``,
-    ...(against === null ? [] : [`Compared with: \`${against}\``]),
-    `Answers with ${decoding === 'actions' ? 'latent actions' : 'tokens'}, measured on ${device}. ± is the standard deviation over seeds, their number in brackets.`,
+    `Model: ${escaped(model)}`,
+    ...(against === null ? [] : [`Compared with: ${escaped(against)}`]),
+    `Answers with ${decoding === 'actions' ? 'latent actions' : 'tokens'}, measured on ${escaped(device)}. ± is the standard deviation over seeds, their number in brackets.`,
   ];
   return [
-    `# Evaluation of ${name}`,
+    `# Evaluation of ${escaped(name)}`,
     head.join('  \n'),
     ...sections,
     ...(left.length === 0 ? [] : [`## Not taken\n\n${left.join('\n')}`]),

@@ -3,6 +3,7 @@ import { basename } from 'node:path';
 import { ProgressLocation, window } from 'vscode';
 import { fitSpec, type ResultOf, specDocs } from '../server/protocol/index.ts';
 import { registerCommand } from './commands.ts';
+import { escaped } from './markdown.ts';
 import { markdownTable, type Reports } from './report.ts';
 import { specFrom } from './specs.ts';
 import { gigabytes } from './status-text.ts';
@@ -27,7 +28,9 @@ export function registerFit(studio: Studio, reports: Reports): void {
 }
 
 /** The most each part takes, against what is free. */
-export function fitReport(name: string, { parts, free, fits, source }: ResultOf<typeof fitSpec>): string {
+export function fitReport(file: string, { parts, free, fits, source: place }: ResultOf<typeof fitSpec>): string {
+  const name = escaped(file);
+  const source = escaped(place);
   const most = Math.max(0, ...parts.map(({ bytes }) => bytes));
   const verdict =
     free === null

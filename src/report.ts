@@ -1,5 +1,6 @@
 /** Texts for a person to read: Markdown that is shown rendered, and nothing on the disk. */
 import { commands, EventEmitter, Uri, workspace } from 'vscode';
+import { escaped } from './markdown.ts';
 import type { Studio } from './studio.ts';
 
 const scheme = 'cola-report';
@@ -27,9 +28,9 @@ export class Reports {
   }
 }
 
-/** Cells as a table of Markdown, the first row its heading. */
+/** Cells as a table of Markdown, the first row its heading; what is in them is text. */
 export function markdownTable([heading = [], ...rows]: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+  const line = (cells: readonly string[]) => `| ${cells.map(escaped).join(' | ')} |`;
   const rule = heading.map((_, i) => (i === 0 ? ':--' : '--:'));
   return [line(heading), line(rule), ...rows.map(line)].join('\n');
 }

@@ -33,7 +33,7 @@ describe('recording feedback', () => {
   const place = () => ({ root: scratch(), folder: scratch(), file: scratch('a.ts'), exclude: [] as string[] });
 
   it('writes nothing until a person does something, and passes nothing on that only feedback needs', () => {
-    const recorder = new FeedbackRecorder();
+    const recorder = new FeedbackRecorder(() => true);
     const named = recorder.name('let a = ', completion());
     assert.equal(named.record, undefined);
     assert.deepEqual(
@@ -48,7 +48,7 @@ describe('recording feedback', () => {
   });
 
   it('writes a completion once, and what is left of an alternative as what was taken', () => {
-    const recorder = new FeedbackRecorder();
+    const recorder = new FeedbackRecorder(() => true);
     const id = recorder.name('let a = ', completion()).alternatives[0].source?.completion ?? '';
     const note = (alternativeIndex: number, event: Parameters<FeedbackRecorder['note']>[0]['event']) =>
       recorder.note({ ...place(), completion: id, alternative: alternativeIndex, event });
@@ -81,7 +81,7 @@ describe('recording feedback', () => {
   });
 
   it('stores neither byte nor file of what must not be stored', () => {
-    const recorder = new FeedbackRecorder();
+    const recorder = new FeedbackRecorder(() => true);
     const tell = (before: string, where: Partial<ReturnType<typeof place>>) => {
       const id = recorder.name(before, completion(before)).alternatives[0].source?.completion ?? '';
       const event = { what: 'accepted', part: 'whole', left: 0 } as const;

@@ -139,7 +139,9 @@ export function readEnd(path: string, most: number): string {
     const bytes = Buffer.alloc(size - start);
     const count = readSync(fd, bytes, 0, bytes.length, start);
     const text = bytes.toString('utf8', 0, count);
-    return start === 0 ? text : text.slice(text.indexOf('\n') + 1);
+    if (start === 0) return text;
+    const newline = text.indexOf('\n');
+    return newline < 0 ? '' : text.slice(newline + 1);
   } finally {
     closeSync(fd);
   }

@@ -1,6 +1,5 @@
 /** Texts for a person to read: Markdown that is shown rendered, and nothing on the disk. */
 import { commands, EventEmitter, Uri, workspace } from 'vscode';
-import { escaped } from './markdown.ts';
 import type { Studio } from './studio.ts';
 
 const scheme = 'cola-report';
@@ -26,11 +25,4 @@ export class Reports {
     this.changed.fire(uri);
     await commands.executeCommand('markdown.showPreview', uri);
   }
-}
-
-/** Cells as a table of Markdown, the first row its heading; what is in them is text. */
-export function markdownTable([heading = [], ...rows]: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.map(escaped).join(' | ')} |`;
-  const rule = heading.map((_, i) => (i === 0 ? ':--' : '--:'));
-  return [line(heading), line(rule), ...rows.map(line)].join('\n');
 }

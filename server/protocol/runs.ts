@@ -6,7 +6,7 @@ export const runKey = z.strictObject({
   /** Folder whose `.cola/runs` holds the run. */
   root: z.string().min(1),
   /** A name, and never a path: the store says which names there can be. */
-  run: z.string().regex(/^(?!\.)[^/\\:\0]{1,100}$/),
+  run: z.string().regex(/^(?!\.)[^/\\:\0]{1,100}$/, 'it should be the name of a run, and not a path'),
 });
 export type RunKey = z.infer<typeof runKey>;
 

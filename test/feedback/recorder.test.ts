@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { FeedbackBrowser } from '../../server/feedback/browser.ts';
 import { FeedbackRecorder } from '../../server/feedback/recorder.ts';
 import type { Completion } from '../../server/protocol/completion.ts';
 import { survival } from '../../src/feedback/survival.ts';
+import { link } from '../files/hostile.ts';
 import { errorOf, scratchFolder } from '../store/scratch.ts';
 
 const alternative = (action: number, ...texts: string[]): Completion['alternatives'][number] => ({
@@ -96,6 +97,20 @@ describe('recording feedback', () => {
     assert.equal(tell('const password = "correct horse";\nlet a = ', {}), false);
     assert.equal(existsSync(scratch('.cola')), false);
     assert.equal(tell('let a = ', {}), true);
+  });
+
+  it('stores nothing in a folder without trust, nor where it cannot be known what git ignores', () => {
+    let trusted = false;
+    const recorder = new FeedbackRecorder(() => trusted);
+    const id = recorder.name('let a = ', completion()).alternatives[0].source?.completion ?? '';
+    const note = () => recorder.note({ ...place(), completion: id, alternative: 0, event: { what: 'shown' } });
+    assert.equal(note(), false);
+    trusted = true;
+    link('/dev/zero')(scratch('.gitignore'));
+    assert.throws(note, errorOf('files.kind'));
+    assert.equal(existsSync(scratch('.cola')), false);
+    rmSync(scratch('.gitignore'));
+    assert.equal(note(), true);
   });
 
   it('knows how much of a text is still there', () => {

@@ -21,7 +21,7 @@ import { runDetails, runMetrics, runSamples } from '../../server/protocol/histor
 import { listModels } from '../../server/protocol/model.ts';
 import type { RequestType } from '../../server/protocol/request.ts';
 import { fitSpec, listRuns, nameRun, startRun } from '../../server/protocol/runs.ts';
-import { describeSearch, exportSearch } from '../../server/protocol/search.ts';
+import { describeSearch, exportSearch, startSearch } from '../../server/protocol/search.ts';
 import { Run } from '../../server/store/run.ts';
 import { makeModel, removeFolder, temporaryFolder } from '../engine/tiny-model.ts';
 import { folder as directory, link, pipe, type Trap, text, traps, zeros } from '../files/hostile.ts';
@@ -98,9 +98,14 @@ describe('the language server in a folder that a stranger has made', function ()
     'five megabytes of keys': text(Array.from({ length: 300_000 }, (_, i) => `k${i}: ${i}`).join('\n')),
     'what is damaged': text('{"step":1e308,"__proto__":{"x":1}}\n{"step":"a"}\n{}\n[]\nnull\n[[[[\n{"step":1\n'),
   };
+  const logs: Readonly<Record<string, Trap>> = {
+    'half a million broken lines': text('{\n'.repeat(500_000)),
+    'half a million lines of something else': text('{}\n'.repeat(500_000)),
+  };
   for (const [of, name] of Object.entries(files)) {
+    const own = name.endsWith('.jsonl') ? logs : {};
     it(`lists the other runs and answers at once, whatever is in place of the ${of} of one`, async () => {
-      for (const [what, trap] of Object.entries({ ...traps, ...giants })) {
+      for (const [what, trap] of Object.entries({ ...traps, ...giants, ...own })) {
         const { root, evil } = await project();
         trap(join(evil, name));
         const { runs } = await soon(listRuns, { roots: [root] });
@@ -250,6 +255,14 @@ describe('the language server in a folder that a stranger has made', function ()
           trusted.ask(chooseVersion, { root: versions, version: 'original' }),
           failsWith('files.link'),
         );
+        const search = { root: join(folder, `project-${made++}`), search: 's' };
+        for (const trap of Object.values(traps)) {
+          trap(join(search.root, '.cola', 'searches', 's.json'));
+          await assert.rejects(trusted.ask(describeSearch, search), /links|should be/);
+        }
+        link(outside)(join(search.root, '.cola', 'searches'));
+        const begun = { ...search, prompt: 'a', reward: 'countdown' };
+        await assert.rejects(trusted.ask(startSearch, begun), failsWith('files.link'));
         // A project behind a link has its log where it really lies.
         const real = join(folder, `project-${made++}`);
         mkdirSync(real);

@@ -15,7 +15,7 @@ export const limits = {
   document: 5 << 20,
   /** What is known of the actions of a model. */
   actions: 1 << 26,
-  /** A search, a log of feedback: read whole. */
+  /** A search. */
   whole: 1 << 28,
 } as const;
 

@@ -4,7 +4,8 @@
  */
 import { closeSync, fstatSync, fsyncSync, ftruncateSync, readSync, writeSync } from 'node:fs';
 import type { z } from 'zod';
-import { linesOf, longestLine } from '../files/lines.ts';
+import { fileErrors } from '../files/errors.ts';
+import { hopelessLine, linesOf, longestLine } from '../files/lines.ts';
 import { openFile } from '../files/open.ts';
 import { isAbsent, readable } from '../files/place.ts';
 import { writeFileAtomic } from './atomic.ts';
@@ -74,7 +75,7 @@ export class JsonLinesWriter<R extends object = object> {
     try {
       const fd = openFile(this.path, 'append');
       this.fd = fd;
-      const whole = wholeLength(fd);
+      const whole = wholeLength(fd, this.path);
       if (whole < fstatSync(fd).size) ftruncateSync(fd, whole);
     } catch (error) {
       this.close();
@@ -138,9 +139,9 @@ function parseLine<T>(path: string, index: number, line: string, schema: z.ZodTy
  * The length of the file without a torn last line: one without line end, or, where a power cut left a block of zeros
  * or old data, one with a line end that is not JSON.
  */
-function wholeLength(fd: number): number {
-  const end = lineEndBefore(fd, fstatSync(fd).size);
-  const start = lineEndBefore(fd, end - 1);
+function wholeLength(fd: number, path: string): number {
+  const end = lineEndBefore(fd, fstatSync(fd).size, path);
+  const start = lineEndBefore(fd, end - 1, path);
   // No line of a writer is so long.
   if (end - start > longestLine) return start;
   const line = Buffer.alloc(Math.max(0, end - start));
@@ -148,10 +149,14 @@ function wholeLength(fd: number): number {
   return isJson(line.toString('utf8')) ? end : start;
 }
 
-/** @returns the position after the last line end that is before `position`; 0 if there is none */
-function lineEndBefore(fd: number, position: number): number {
+/**
+ * @returns the position after the last line end that is before `position`; 0 if there is none
+ * @throws files.longLine where that is further away than any line is long
+ */
+function lineEndBefore(fd: number, position: number, path: string): number {
   const block = Buffer.alloc(1 << 16);
   for (let end = position; end > 0; ) {
+    if (position - end > hopelessLine) throw fileErrors.longLine(path, hopelessLine);
     const start = Math.max(0, end - block.length);
     const read = readSync(fd, block, 0, end - start, start);
     const found = block.subarray(0, read).lastIndexOf(NEWLINE);

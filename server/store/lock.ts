@@ -8,7 +8,7 @@ import { hostname } from 'node:os';
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import { createFile, limits, piecesOf, readTextIfThere } from '../files/open.ts';
-import { needPlace } from '../files/place.ts';
+import { needPlace, readable } from '../files/place.ts';
 import { temporaryName } from './atomic.ts';
 import { storeErrors as errors } from './errors.ts';
 
@@ -64,10 +64,15 @@ export class Lock {
   /**
    * The living process that holds a lock: its number, or null on another computer; undefined where nobody does.
    *
-   * @throws ColaError files.*
+   * @throws ColaError store.cannotRead, files.*
    */
   static holder(path: string): { readonly pid: number | null } | undefined {
-    const content = readContent(path);
+    let content: string | null;
+    try {
+      content = readContent(path);
+    } catch (error) {
+      throw readable(error, (cause) => errors.cannotRead(path, cause));
+    }
     const holder = content === null ? null : parseHolder(content);
     if (holder === null) return undefined;
     if (holder.host !== hostname()) return { pid: null };

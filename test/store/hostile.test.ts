@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { FeedbackLog, feedbackFile } from '../../server/feedback/log.ts';
@@ -141,6 +141,8 @@ describe('the store', () => {
         readLinesFrom(scratch('a'), undefined, () => {}),
         errorOf('files.longLine'),
       );
+      assert.throws(() => new JsonLinesWriter(scratch('a')), errorOf('files.longLine'));
+      assert.equal(statSync(scratch('a')).size, 8e9);
     });
 
     it('lose one line that is too long to those who pass damage over, and name it to the others', async () => {

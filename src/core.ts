@@ -13,9 +13,10 @@ import {
 } from 'vscode';
 import { notice, runEvent } from '../server/protocol/index.ts';
 import { registerCommand } from './commands.ts';
+import type { CommandName } from './contributions/index.ts';
 import { diagnosticsText } from './diagnostics.ts';
 import type { FeedbackTuning } from './feedback/tuning.ts';
-import { escaped } from './markdown.ts';
+import { commandLink, escaped } from './markdown.ts';
 import { underWay } from './run-progress.ts';
 import type { RunBook, RunUnderWay } from './runs.ts';
 import { setting } from './settings.ts';
@@ -113,22 +114,33 @@ class StatusItem {
   }
 }
 
+/** Commands that the tooltip has links to. */
+const linked = [
+  'cola.showLog',
+  'cola.restartServer',
+  'cola.openDashboard',
+  'cola.resumeRun',
+  'cola.pauseRun',
+  'cola.stopRun',
+] as const satisfies CommandName[];
+
 function tooltip(health: Health, run: RunUnderWay | undefined): MarkdownString {
   const text = new MarkdownString('', true);
-  text.isTrusted = true;
+  text.isTrusted = { enabledCommands: linked };
   text.appendMarkdown('**CoLA Studio**\n\n');
   for (const line of statusDetails(health)) text.appendMarkdown(`${escaped(line)}\n\n`);
-  const link = (label: string, command: string, ...args: unknown[]) =>
-    `[${label}](command:${command}${args.length === 0 ? '' : `?${encodeURIComponent(JSON.stringify(args))}`})`;
-  const links = [link('$(output) Log', 'cola.showLog'), link('$(debug-restart) Restart', 'cola.restartServer')];
+  const links = [
+    commandLink('$(output) Log', 'cola.showLog'),
+    commandLink('$(debug-restart) Restart', 'cola.restartServer'),
+  ];
   if (run !== undefined) {
     const { key, progress } = run;
     links.unshift(
-      link('$(graph) Dashboard', 'cola.openDashboard', key),
+      commandLink('$(graph) Dashboard', 'cola.openDashboard', key),
       progress.state === 'paused'
-        ? link('$(debug-continue) Resume', 'cola.resumeRun', key)
-        : link('$(debug-pause) Pause', 'cola.pauseRun', key),
-      link('$(debug-stop) Stop', 'cola.stopRun', key),
+        ? commandLink('$(debug-continue) Resume', 'cola.resumeRun', key)
+        : commandLink('$(debug-pause) Pause', 'cola.pauseRun', key),
+      commandLink('$(debug-stop) Stop', 'cola.stopRun', key),
     );
   }
   text.appendMarkdown(`---\n\n${links.join(' · ')}`);

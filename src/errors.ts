@@ -5,7 +5,7 @@ export const studioErrors = catalogue('studio', {
   down: (why: string) => [`CoLA Studio's server is not running (${why}).`, 'Start it with "CoLA: Restart Server".'],
   noFolder: (what: string) => [`${what} needs a folder, and none is open.`, 'Open a folder and try again.'],
   untrusted: (what: string) => [
-    `${what} runs what is in this folder, and the folder is not trusted.`,
+    `${what} uses what is in this folder, and the folder is not trusted.`,
     'Trust it with "Workspaces: Manage Workspace Trust" if you know where it comes from.',
   ],
   virtual: (what: string) => [`${what} needs a folder on disk, and this one is not.`, 'Open a local folder.'],
@@ -21,6 +21,10 @@ export const studioErrors = catalogue('studio', {
   noRow: (line: number, detail: string) => [
     `Line ${line} is no data row: ${detail}.`,
     'Put the cursor into a line of JSON with a prompt.',
+  ],
+  variable: (name: string) => [
+    `The editor would not take ${JSON.stringify(name)} as it is: it replaces what is written in ${'${'}.`,
+    'Give the file or folder a name without "${".',
   ],
   noTuner: () => ['Nothing here tunes from a path.', 'Update CoLA Studio.'],
   exists: (path: string) => [`${path} is there already.`, 'Choose another name or another folder.'],

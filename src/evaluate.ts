@@ -1,40 +1,22 @@
 /** `CoLA: Evaluate…`: the measures of `cola evaluate`, beside everything else, as a page to read. */
 import { dirname, join } from 'node:path';
 import { ProgressLocation, type QuickPickItem, Uri, window, workspace } from 'vscode';
-import {
-  evaluate,
-  evaluateProgress,
-  type Measure,
-  measures,
-  type ReceivedOf,
-  type ResultOf,
-} from '../server/protocol/index.ts';
+import { evaluate, evaluateProgress, type Measure, measures, type ReceivedOf } from '../server/protocol/index.ts';
 import { registerCommand } from './commands.ts';
+import { type Evaluated, evaluationReport, measureNotes } from './evaluate-report.ts';
 import { needTrust, pickFolder } from './folders.ts';
 import { type ModelShelf, modelFrom, pickModel } from './models.ts';
-import { markdownTable, type Reports } from './report.ts';
+import type { Reports } from './report.ts';
 import { folderOf, keyFrom } from './run-commands.ts';
 import { diskFolders, type RunBook } from './runs.ts';
 import { setting } from './settings.ts';
 import { modelName } from './status-text.ts';
 import type { Studio } from './studio.ts';
 
-type Found = ResultOf<typeof evaluate>;
 type Target = Pick<ReceivedOf<typeof evaluate>, 'folder' | 'root'> & { readonly name: string; readonly ofRun: boolean };
 type Answer<T> = QuickPickItem & { readonly value: T };
 
 const what = 'A measurement';
-
-const measureNotes: Readonly<Record<Measure, string>> = {
-  accuracy: 'Right answers to held-out prompts',
-  'pass@k': 'Prompts solved by one of k samples',
-  diversity: 'How different continuations of one text are',
-  forgetting: 'What the model lost against the one it was tuned from',
-  marginal: 'Whether the actions together still make the base model',
-  codebook: 'How many latent actions are alive, and how much they say',
-  cost: 'What the training took',
-  search: 'What search finds beside sampling, at the same number of tokens; takes long',
-};
 
 export function registerEvaluate(studio: Studio, shelf: ModelShelf, runs: RunBook, reports: Reports): void {
   registerCommand(studio, 'cola.evaluate', async (given) => {
@@ -129,7 +111,8 @@ async function askTask(title: string): Promise<string | undefined> {
   return (await window.showQuickPick(items, { title, placeHolder: 'Which task are prompts taken from?' }))?.value;
 }
 
-async function askText(title: string): Promise<string | undefined> {
+/** @returns a file of text that the model has not learned; undefined where the person chose none */
+export async function askText(title: string): Promise<string | undefined> {
   const folder = await pickFolder(what);
   const [file] =
     (await window.showOpenDialog({
@@ -143,7 +126,7 @@ async function askText(title: string): Promise<string | undefined> {
 
 let count = 0;
 
-async function measure(studio: Studio, { folder, root, name }: Target, asked: Asked): Promise<Found> {
+async function measure(studio: Studio, { folder, root, name }: Target, asked: Asked): Promise<Evaluated> {
   const id = String(count++);
   const threads = setting('cola.threads');
   const device = setting('cola.device');
@@ -159,26 +142,4 @@ async function measure(studio: Studio, { folder, root, name }: Target, asked: As
       listening.dispose();
     }
   });
-}
-
-/** The figures of an evaluation, by measure. */
-export function evaluationReport(name: string, { model, against, device, decoding, rows, skipped }: Found): string {
-  const sections = measures.flatMap((each) => {
-    const own = rows.filter(({ measure: of }) => of === each);
-    if (own.length === 0) return [];
-    const table = markdownTable([['figure', 'value'], ...own.map((row) => [row.name.replaceAll('_', ' '), row.value])]);
-    return [`## ${each}\n\n${measureNotes[each]}.\n\n${table}`];
-  });
-  const left = skipped.map(({ measure: of, reason }) => `- ${of}: ${reason}`);
-  const head = [
-    `Model: \`${model}\``,
-    ...(against === null ? [] : [`Compared with: \`${against}\``]),
-    `Answers with ${decoding === 'actions' ? 'latent actions' : 'tokens'}, measured on ${device}. ± is the standard deviation over seeds, their number in brackets.`,
-  ];
-  return [
-    `# Evaluation of ${name}`,
-    head.join('  \n'),
-    ...sections,
-    ...(left.length === 0 ? [] : [`## Not taken\n\n${left.join('\n')}`]),
-  ].join('\n\n');
 }

@@ -1,11 +1,11 @@
 /** What there is to read about a run spec: whether it fits into memory, and what its settings mean. */
 import { basename } from 'node:path';
 import { ProgressLocation, window } from 'vscode';
-import { fitSpec, type ResultOf, specDocs } from '../server/protocol/index.ts';
+import { fitSpec, specDocs } from '../server/protocol/index.ts';
 import { registerCommand } from './commands.ts';
-import { markdownTable, type Reports } from './report.ts';
+import { fitReport } from './fit-report.ts';
+import type { Reports } from './report.ts';
 import { specFrom } from './specs.ts';
-import { gigabytes } from './status-text.ts';
 import type { Studio } from './studio.ts';
 
 export function registerFit(studio: Studio, reports: Reports): void {
@@ -24,26 +24,4 @@ export function registerFit(studio: Studio, reports: Reports): void {
     const { markdown } = await studio.request(specDocs, {});
     await reports.show('Docs of run specs', markdown);
   });
-}
-
-/** The most each part takes, against what is free. */
-export function fitReport(name: string, { parts, free, fits, source }: ResultOf<typeof fitSpec>): string {
-  const most = Math.max(0, ...parts.map(({ bytes }) => bytes));
-  const verdict =
-    free === null
-      ? `Whether ${name} fits is not known: ${source}. It takes **${gigabytes(most)}** at its largest.`
-      : fits === true
-        ? `${name} **fits**: it takes ${gigabytes(most)} at its largest, and ${gigabytes(free)} are free.`
-        : `${name} **does not fit**: it takes ${gigabytes(most)} at its largest, and ${gigabytes(free)} are free.`;
-  const rows = parts.map(({ what, bytes }) => [
-    what,
-    gigabytes(bytes),
-    ...(free === null ? [] : [bytes <= free ? 'fits' : 'too much']),
-  ]);
-  const table = markdownTable([['part', 'memory', ...(free === null ? [] : [''])], ...rows]);
-  const remedy =
-    fits === false
-      ? '\n\nSmaller `batch`, `group`, `length` or `max_new` take less; `accumulate` cuts a batch into parts and changes nothing else.'
-      : '';
-  return `# Will it fit\n\n${verdict}\n\n${table}\n\nFree: ${source}. Weights, gradients, moments and activations are counted.${remedy}\n`;
 }

@@ -26,10 +26,3 @@ export class Reports {
     await commands.executeCommand('markdown.showPreview', uri);
   }
 }
-
-/** Cells as a table of Markdown, the first row its heading. */
-export function markdownTable([heading = [], ...rows]: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
-  const rule = heading.map((_, i) => (i === 0 ? ':--' : '--:'));
-  return [line(heading), line(rule), ...rows.map(line)].join('\n');
-}

@@ -1,6 +1,6 @@
 /** `actions.json` of a model folder: what its latent actions do and are called. */
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { limits, readTextIfThere } from '../files/open.ts';
 import { type ActionProfile, type ActionsFile, actionsFile, actionsVersion } from '../protocol/actions.ts';
 import { writeFileAtomic } from '../store/atomic.ts';
 import { firstIssue } from '../store/issue.ts';
@@ -15,13 +15,13 @@ const ACTIONS = 'actions.json';
  */
 export function readActions(folder: string, codes: number): ActionsFile | undefined {
   const file = join(folder, ACTIONS);
-  let text: string;
+  let text: string | undefined;
   try {
-    text = readFileSync(file, 'utf8');
+    text = readTextIfThere(file, limits.actions);
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
     throw colaErrors.actionsFile(file, error instanceof Error ? error.message : String(error));
   }
+  if (text === undefined) return undefined;
   let json: unknown;
   try {
     json = JSON.parse(text);

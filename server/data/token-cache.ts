@@ -4,10 +4,12 @@
  * change of any makes another pair. The .json is renamed into place last: where it is, the .bin is whole.
  */
 import { createHash, randomUUID } from 'node:crypto';
-import { closeSync, createReadStream, fstatSync, openSync, readSync } from 'node:fs';
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { closeSync, createReadStream, fstatSync, readSync } from 'node:fs';
+import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { z } from 'zod';
+import { limits, openFile, readText } from '../files/open.ts';
+import { needPlace } from '../files/place.ts';
 import type { ChatTemplate } from '../model/chat.ts';
 import type { Tokenizer } from '../model/tokenizer.ts';
 import { dataErrors } from './errors.ts';
@@ -84,7 +86,7 @@ export class TokenFile implements TokenSource {
   ) {
     this.width = info.type === 'uint16' ? 2 : 4;
     try {
-      this.handle = openSync(file, 'r');
+      this.handle = openFile(file, 'read');
     } catch (cause) {
       throw dataErrors.missingFile(file, cause);
     }
@@ -145,7 +147,7 @@ async function keyOf(request: CacheRequest): Promise<string> {
 
 async function openCached(folder: string, key: string): Promise<TokenFile | undefined> {
   try {
-    const info = cacheInfo.parse(JSON.parse(await readFile(join(folder, `${key}.json`), 'utf8')));
+    const info = cacheInfo.parse(JSON.parse(readText(join(folder, `${key}.json`), limits.note)));
     return new TokenFile(join(folder, `${key}.bin`), info);
   } catch {
     // Absent, damaged or of another format: made anew.
@@ -159,6 +161,7 @@ async function openCached(folder: string, key: string): Promise<TokenFile | unde
  */
 export async function cachedTokens(request: CacheRequest): Promise<TokenFile> {
   const { folder, tokenizer } = request;
+  needPlace(folder);
   const key = await keyOf(request);
   const cached = await openCached(folder, key);
   if (cached !== undefined) return cached;

@@ -1,8 +1,9 @@
 /** Files of a workspace by patterns, without those that git ignores. */
-import { type Dirent, existsSync, readdirSync, readFileSync } from 'node:fs';
+import { type Dirent, existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import ignore, { type Ignore } from 'ignore';
 import { Minimatch } from 'minimatch';
+import { limits, readText } from '../files/open.ts';
 import { dataErrors } from './errors.ts';
 
 /** Never text that a person wrote here, whether or not there is a .gitignore. */
@@ -27,7 +28,7 @@ function isIgnored(levels: readonly Level[], path: string): boolean {
 
 /** The rules of a folder added to those above it. */
 function withRules(root: string, base: string, above: readonly Level[]): readonly Level[] {
-  return [...above, { base, rules: ignore().add(readFileSync(join(root, base, '.gitignore'), 'utf8')) }];
+  return [...above, { base, rules: ignore().add(readText(join(root, base, '.gitignore'), limits.note)) }];
 }
 
 /**

@@ -1,9 +1,10 @@
 /** What is known about the latent actions of a model folder, read from its files. */
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readActions } from '../cola/actions-file.ts';
 import { parseColaConfig } from '../cola/config.ts';
 import { colaErrors } from '../cola/errors.ts';
+import { limits, readText } from '../files/open.ts';
+import { isAbsent } from '../files/place.ts';
 import type { actionProfiles } from '../protocol/actions-page.ts';
 import { toWire } from '../protocol/errors.ts';
 import type { ResultOf } from '../protocol/request.ts';
@@ -29,9 +30,9 @@ function codesOf(folder: string): number {
   const file = join(folder, 'cola.json');
   let json: unknown;
   try {
-    json = JSON.parse(readFileSync(file, 'utf8'));
+    json = JSON.parse(readText(file, limits.note));
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') throw colaErrors.noCola(folder);
+    if (isAbsent(error)) throw colaErrors.noCola(folder);
     throw colaErrors.config(file, '', error instanceof Error ? error.message : String(error));
   }
   return parseColaConfig(json, file, '.').numCodes;

@@ -1,8 +1,8 @@
 /** The searches of the engine. Each is on disk too, so that it is found again after a crash, a reload or a new model. */
 import { existsSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { LoadedModel } from '../completion/loaded-model.ts';
+import { makeFolder } from '../files/place.ts';
 import { toWire } from '../protocol/errors.ts';
 import { pathLines } from '../protocol/feedback.ts';
 import {
@@ -135,7 +135,7 @@ export class SearchHost {
   private async start(key: SearchKey, create: (model: LoadedModel) => Promise<SearchSession>): Promise<void> {
     const name = nameOf(key);
     if (this.open.has(name) || existsSync(name)) throw engineErrors.searchExists(key.search);
-    await mkdir(dirname(name), { recursive: true });
+    makeFolder(dirname(name));
     const { session } = await this.remember(name, () => create(this.model()));
     await session.save();
   }

@@ -1,8 +1,9 @@
 /** One search with what it needs: the model, the reward, and its file. */
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { LoadedModel } from '../completion/loaded-model.ts';
+import { limits, readTextIfThere } from '../files/open.ts';
+import { readable } from '../files/place.ts';
 import { probabilities } from '../model/sampling.ts';
 import { StreamDecoder } from '../model/tokenizer.ts';
 import type { ResultOf } from '../protocol/request.ts';
@@ -63,15 +64,16 @@ export class SearchSession {
     });
   }
 
-  /** @throws engine.noSearch, engine.searchFile, search.*, rewards.* */
+  /** @throws engine.noSearch, engine.searchFile, files.*, search.*, rewards.* */
   static async load(key: SearchKey, model: LoadedModel): Promise<SearchSession> {
     const file = searchFile(key);
-    let text: string;
+    let text: string | undefined;
     try {
-      text = await readFile(file, 'utf8');
-    } catch {
-      throw engineErrors.noSearch(file);
+      text = readTextIfThere(file, limits.whole);
+    } catch (error) {
+      throw readable(error, () => engineErrors.noSearch(file));
     }
+    if (text === undefined) throw engineErrors.noSearch(file);
     let json: unknown;
     try {
       json = JSON.parse(text);

@@ -4,18 +4,11 @@
  * over them: the file stays the same one, so nothing that another window appends meanwhile is lost. Lines that cannot
  * be read are passed over.
  */
-import {
-  closeSync,
-  existsSync,
-  fstatSync,
-  ftruncateSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  readSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, existsSync, fstatSync, ftruncateSync, readSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { linesOf } from '../files/lines.ts';
+import { openFile, type Use } from '../files/open.ts';
+import { isAbsent, makeFolder, readable } from '../files/place.ts';
 import { storeErrors } from '../store/errors.ts';
 import { type FeedbackLine, feedbackLine } from './lines.ts';
 
@@ -41,12 +34,12 @@ export class FeedbackLog {
   /**
    * Appends lines in one write; makes file and folder if they are not there.
    *
-   * @throws store.cannotWrite
+   * @throws store.cannotWrite, files.*
    */
   append(lines: readonly FeedbackLine[]): void {
     if (lines.length === 0) return;
     const text = lines.map((line) => `${JSON.stringify(line)}\n`).join('');
-    this.use('a+', true, (fd) => {
+    this.use('append', (fd) => {
       // A line that a kill or a full disk has torn ends here, and is passed over.
       const torn = endsWithin(fd);
       const bytes = Buffer.from(torn ? `\n${text}` : text, 'utf8');
@@ -55,22 +48,17 @@ export class FeedbackLog {
     });
   }
 
-  /** All lines that can be read, in order. A log that is not there is empty. @throws store.cannotRead */
+  /** All lines that can be read, in order. A log that is not there is empty. @throws store.cannotRead, files.* */
   read(): PlacedLine[] {
-    let bytes: Buffer;
-    try {
-      bytes = readFileSync(this.path);
-    } catch (error) {
-      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
-      throw storeErrors.cannotRead(this.path, error);
-    }
     const found: PlacedLine[] = [];
-    for (let start = 0; start < bytes.length; ) {
-      const next = bytes.indexOf(newline, start);
-      const end = next < 0 ? bytes.length : next;
-      const line = parse(bytes.subarray(start, end).toString('utf8'));
-      if (line !== undefined) found.push({ line, start, length: end - start });
-      start = end + 1;
+    try {
+      for (const { bytes, start } of linesOf(this.path)) {
+        const line = bytes === undefined ? undefined : parse(bytes.toString('utf8'));
+        if (bytes !== undefined && line !== undefined) found.push({ line, start, length: bytes.length });
+      }
+    } catch (error) {
+      if (isAbsent(error)) return [];
+      throw readable(error, (cause) => storeErrors.cannotRead(this.path, cause));
     }
     return found;
   }
@@ -78,7 +66,7 @@ export class FeedbackLog {
   /** Bytes of the file; 0 without one. */
   get size(): number {
     try {
-      return this.use('r', false, (fd) => fstatSync(fd).size);
+      return this.use('read', (fd) => fstatSync(fd).size);
     } catch {
       return 0;
     }
@@ -88,28 +76,28 @@ export class FeedbackLog {
    * Writes blanks over the lines that `drop` wants gone.
    *
    * @returns how many there were
-   * @throws store.cannotRead, store.cannotWrite
+   * @throws store.cannotRead, store.cannotWrite, files.*
    */
   erase(drop: (line: FeedbackLine) => boolean): number {
     const doomed = this.read().filter(({ line }) => drop(line));
     if (doomed.length === 0) return 0;
-    this.use('r+', false, (fd) => {
+    this.use('change', (fd) => {
       for (const { start, length } of doomed) writeSync(fd, Buffer.alloc(length, blank), 0, length, start);
     });
     return doomed.length;
   }
 
-  /** Empties the log. The file stays, so that what another window appends now is kept. @throws store.cannotWrite */
+  /** Empties the log. The file stays, so that what another window appends now is kept. @throws store.cannotWrite, files.* */
   clear(): void {
-    if (existsSync(this.path)) this.use('r+', false, (fd) => ftruncateSync(fd, 0));
+    if (existsSync(this.path)) this.use('change', (fd) => ftruncateSync(fd, 0));
   }
 
-  private use<T>(flags: string, make: boolean, action: (fd: number) => T): T {
+  private use<T>(use: Use, action: (fd: number) => T): T {
     let fd: number | undefined;
     try {
-      if (make) mkdirSync(dirname(this.path), { recursive: true });
+      if (use === 'append') makeFolder(dirname(this.path));
       // What a person wrote is nobody else's to read.
-      fd = openSync(this.path, flags, 0o600);
+      fd = openFile(this.path, use, 0o600);
       return action(fd);
     } catch (error) {
       throw error instanceof Error && 'syscall' in error ? storeErrors.cannotWrite(this.path, error) : error;

@@ -35,6 +35,9 @@ function happeningOf(event: FeedbackEvent, length: number): Happening {
 export class FeedbackRecorder {
   private readonly known = new Map<string, Known>();
 
+  /** @param trusted whether the person trusts the folder: in another one nothing is written down */
+  constructor(private readonly trusted: () => boolean) {}
+
   /**
    * Takes note of a completion on its way to the editor, and names its alternatives.
    *
@@ -83,13 +86,13 @@ export class FeedbackRecorder {
   /**
    * Writes an event down.
    *
-   * @returns whether it was stored: not where file or text may not be
-   * @throws feedback.noCompletion, feedback.alternative, store.cannotWrite
+   * @returns whether it was stored: not where file or text may not be, nor in a folder without trust
+   * @throws feedback.noCompletion, feedback.alternative, store.cannotWrite, files.*
    */
   note({ root, folder, file, exclude, completion: id, alternative, event }: ReceivedOf<typeof noteFeedback>): boolean {
     const known = this.known.get(id);
     if (known === undefined) throw feedbackErrors.noCompletion(id);
-    if (known.deleted) return false;
+    if (known.deleted || !this.trusted()) return false;
     const { completion } = known;
     if (alternative >= completion.alternatives.length)
       throw feedbackErrors.alternative(id, alternative, completion.alternatives.length);

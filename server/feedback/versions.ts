@@ -2,12 +2,13 @@
  * Policy versions of a folder: `.cola/versions/<id>/` with `policy.safetensors` and `version.json`, and `current.json`, which says the
  * one in use. A version exists or does not; one that the guard refused leaves only its JSON.
  */
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { ColaModel } from '../cola/model.ts';
 import { firstNonFinite } from '../files/floats.ts';
+import { limits, needPlainFile, readText } from '../files/open.ts';
+import { makeFolder, namesIn } from '../files/place.ts';
 import { SafetensorsFile } from '../files/safetensors.ts';
 import { writeSafetensors } from '../files/safetensors-writer.ts';
 import { exists, writeFileAtomic, writeFolderAtomic } from '../store/atomic.ts';
@@ -59,15 +60,9 @@ export class PolicyVersions {
     this.folder = join(root, '.cola', 'versions');
   }
 
-  /** Oldest first. What cannot be read is left out. */
+  /** Oldest first. What cannot be read is left out. @throws files.link, files.linkedHome */
   list(): PolicyVersion[] {
-    let names: string[];
-    try {
-      names = readdirSync(this.folder);
-    } catch {
-      return [];
-    }
-    return names
+    return (namesIn(this.folder) ?? [])
       .filter((name) => /^v\d{4,}$/.test(name))
       .sort((a, b) => Number(a.slice(1)) - Number(b.slice(1)))
       .flatMap((name) => this.notes(name) ?? []);
@@ -83,10 +78,10 @@ export class PolicyVersions {
     return parsed !== undefined && this.usable(parsed.version) ? parsed : { version: original, pinned: false };
   }
 
-  /** Says which version is in use. @throws feedback.noVersion, store.cannotWrite */
+  /** Says which version is in use. @throws feedback.noVersion, store.cannotWrite, files.* */
   async choose(version: string, pinned: boolean): Promise<void> {
     if (!this.usable(version)) throw feedbackErrors.noVersion(version, this.folder);
-    await mkdir(this.folder, { recursive: true });
+    makeFolder(this.folder);
     await writeFileAtomic(join(this.folder, currentFile), `${JSON.stringify({ version, pinned })}\n`);
   }
 
@@ -101,7 +96,7 @@ export class PolicyVersions {
     cola: ColaModel,
     weights: PolicyWeights | undefined,
   ): Promise<PolicyVersion> {
-    await mkdir(this.folder, { recursive: true });
+    makeFolder(this.folder);
     for (let number = (this.list().at(-1)?.id.slice(1) ?? 0) as number; ; ) {
       number = Number(number) + 1;
       const id = `v${String(number).padStart(4, '0')}`;
@@ -139,6 +134,7 @@ export class PolicyVersions {
     const path = join(this.folder, id, weightsFile);
     const weights = new Map<string, Float32Array>();
     try {
+      needPlainFile(path);
       using file = SafetensorsFile.open(path);
       for (const { name, shape } of cola.tensorsOf('policy')) {
         if (file.info(name).shape.join() !== shape.join()) throw new Error(`"${name}" has another shape`);
@@ -176,7 +172,7 @@ function writeWeights(path: string, cola: ColaModel, weights: PolicyWeights): Pr
 
 function json(path: string): unknown {
   try {
-    return JSON.parse(readFileSync(path, 'utf8'));
+    return JSON.parse(readText(path, limits.note));
   } catch {
     return undefined;
   }

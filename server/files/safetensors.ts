@@ -8,8 +8,8 @@
 import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { z } from 'zod';
 import { ColaError } from '../errors.ts';
-import { safetensorsErrors as errors } from './errors.ts';
 import { widenBfloat16, widenFloat16 } from './floats.ts';
+import { safetensorsErrors as errors } from './safetensors-errors.ts';
 
 /** Bytes an element has in each number format that is read. */
 export const DTYPE_BYTES = {

@@ -32,12 +32,15 @@ export interface FeedbackServices {
   readonly ask: <T extends RequestType>(type: T, params: ParamsOf<T>) => Promise<ResultOf<T>>;
   /** Whether a model is loaded. */
   readonly loaded: () => boolean;
+  /** Whether the person trusts the folder. */
+  readonly trusted: () => boolean;
 }
 
 export class FeedbackDesk {
-  private readonly recorder = new FeedbackRecorder();
+  private readonly recorder: FeedbackRecorder;
 
-  constructor({ answer, ask, loaded }: FeedbackServices) {
+  constructor({ answer, ask, loaded, trusted }: FeedbackServices) {
+    this.recorder = new FeedbackRecorder(trusted);
     answer(noteFeedback, async (params) => ({ stored: this.recorder.note(params) }));
     answer(listFeedback, async ({ root, filter, from, limit }) => new FeedbackBrowser(root).list(filter, from, limit));
     answer(correctFeedback, async ({ root, moment, alternative, reward }) => {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { ColaError } from '../errors.ts';
 import type { ListedModel } from '../protocol/model.ts';
 import { resolveModel } from '../spec/paths.ts';
-import { listRuns } from '../store/run.ts';
+import { listRuns, type RunView } from '../store/run.ts';
 
 const builtin = 'builtin:nano';
 /** Folders looked into, and how deep: a list is not worth a walk through a whole disk. */
@@ -28,7 +28,7 @@ export async function findModels(roots: readonly string[], folders: readonly str
   }
   for (const root of roots) {
     for (const folder of await modelFolders(root)) add(folder, 'workspace');
-    for (const { path } of listRuns(root)) {
+    for (const { path } of runsIn(root)) {
       for (const name of ['model', 'best']) {
         if (existsSync(join(path, name, 'config.json'))) add(join(path, name), 'run');
       }
@@ -36,6 +36,16 @@ export async function findModels(roots: readonly string[], folders: readonly str
   }
   for (const folder of folders) if (existsSync(folder)) add(folder, 'imported');
   return models;
+}
+
+/** A folder whose runs cannot be read has models all the same; the list of runs says why. */
+function runsIn(root: string): RunView[] {
+  try {
+    return listRuns(root);
+  } catch (error) {
+    if (!(error instanceof ColaError)) throw error;
+    return [];
+  }
 }
 
 async function modelFolders(root: string): Promise<string[]> {

@@ -5,12 +5,17 @@ import type { compareSettings, RunDetails } from '../protocol/history.ts';
 import type { ResultOf } from '../protocol/request.ts';
 import type { RunKey } from '../protocol/runs.ts';
 import { parseSpec } from '../spec/document.ts';
-import { RunView, runFolder } from '../store/run.ts';
+import { storeErrors } from '../store/errors.ts';
+import { isRunId, RunView, runFolder } from '../store/run.ts';
 
 /** Events of the log that are told. */
 const newest = 300;
 
-export const viewOf = ({ root, run }: RunKey) => RunView.view(runFolder(root, run));
+/** @throws store.runId for what is no name but a path; store.noRun, store.cannotRead, files.* */
+export function viewOf({ root, run }: RunKey): RunView {
+  if (!isRunId(run)) throw storeErrors.runId(run);
+  return RunView.view(runFolder(root, run));
+}
 
 /** @throws store.noRun, store.cannotRead */
 export function describeRun(key: RunKey): RunDetails {

@@ -14,6 +14,11 @@ export class RunList {
   private readonly states = new Map<string, RunState>();
   /** Names of the stages of runs, by path: their specs never change. */
   private readonly stages = new Map<string, readonly string[]>();
+  /** What was told already. */
+  private readonly told = new Set<string>();
+
+  /** @param onDamaged told once of everything that keeps a run out of the list */
+  constructor(private readonly onDamaged: (error: ColaError) => void = () => {}) {}
 
   note({ root, run, event }: RunEvent): void {
     if (event.kind === 'state') this.states.set(nameOf({ root, run }), event.state);
@@ -25,22 +30,49 @@ export class RunList {
   }
 
   /**
-   * The runs of several folders, as they are on disk and in the engine.
+   * The runs of several folders, as they are on disk and in the engine. One that cannot be read hides no other.
    *
    * @param engine process id of the engine: what another process writes to is not ours
-   * @throws store.cannotRead
+   * @throws store.cannotRead, files.* where the only folder there is cannot be read
    */
   list(roots: readonly string[], engine: number | undefined): ListedRun[] {
-    return roots.flatMap((root) => listRuns(root).map((view) => this.describe(root, view, engine)));
+    return roots.flatMap((root) => {
+      try {
+        const views = listRuns(root, (error) => this.tell(error));
+        return views.map((view) => this.describe(root, view, engine));
+      } catch (error) {
+        if (!(error instanceof ColaError) || roots.length === 1) throw error;
+        this.tell(error);
+        return [];
+      }
+    });
+  }
+
+  private tell(error: ColaError): void {
+    if (this.told.has(error.message)) return;
+    this.told.add(error.message);
+    this.onDamaged(error);
   }
 
   private describe(root: string, view: RunView, engine: number | undefined): ListedRun {
-    const { id: run, path, holder, updated } = view;
+    const { id: run, path, updated } = view;
+    const holder = this.holderOf(view);
     const done = existsSync(join(path, 'model', 'config.json')) || existsSync(join(path, 'model', 'cola.json'));
     const known = this.states.get(nameOf({ root, run }));
     const state = known !== undefined && (underWay(known) || known === 'failed') ? known : done ? 'done' : 'stopped';
     const elsewhere = !underWay(known) && holder !== undefined && holder.pid !== engine;
     return { root, run, path, state, done, updated, elsewhere, ...this.progress(view) };
+  }
+
+  /** Who writes to a run; a lock that is no file says nothing. */
+  private holderOf(view: RunView): RunView['holder'] {
+    try {
+      return view.holder;
+    } catch (error) {
+      if (!(error instanceof ColaError)) throw error;
+      this.tell(error);
+      return undefined;
+    }
   }
 
   private progress(view: RunView): Pick<ListedRun, 'checkpoint' | 'stage' | 'best'> {

@@ -29,22 +29,7 @@ import {
   startRun,
   stopRun,
 } from '../protocol/runs.ts';
-import {
-  closeSearch,
-  describeSearch,
-  exportSearch,
-  extendSearch,
-  findInSearch,
-  forceAction,
-  inspectNode,
-  markNode,
-  pauseSearch,
-  scoreNode,
-  searchGrowth,
-  searchNodes,
-  searchSimulations,
-  startSearch,
-} from '../protocol/search.ts';
+import { closeSearch, pauseSearch } from '../protocol/search.ts';
 import {
   type EngineStatus,
   engineStatus,
@@ -69,6 +54,7 @@ import { compareRuns, describeRun, viewOf } from './run-history.ts';
 import { RunList } from './run-list.ts';
 import { connectSpecs, specCapabilities } from './spec-features.ts';
 import { Supervisor } from './supervisor.ts';
+import { searchRequests, trustedFor } from './trust.ts';
 
 const off: EngineStatus = { model: null, device: null, attempts: [], lane: null, memory: 0, tokensPerSecond: null };
 
@@ -78,7 +64,7 @@ export class LanguageServer {
   private options: ServerOptions = serverOptions.parse({});
   private supervisor: Supervisor | undefined;
   private engine: EngineStatus = off;
-  private readonly runs = new RunList();
+  private readonly runs = new RunList((error) => this.connection.console.warn(error.describe()));
   private readonly folders = new Folders();
   private readonly feedback: FeedbackDesk;
   /** The model that was loaded last. */
@@ -97,6 +83,7 @@ export class LanguageServer {
       answer: (type, handler) => this.answer(type, handler),
       ask: (type, params) => this.ask(type, params),
       loaded: () => this.supervisor?.model !== undefined,
+      trusted: () => this.options.trusted,
     });
     connection.onInitialize((params) => this.initialize(params));
     connection.onShutdown(() => this.supervisor?.close());
@@ -138,35 +125,8 @@ export class LanguageServer {
       return this.feedback.passOn(params.prefix, await this.ask(complete, params, signal));
     });
     for (const type of [previewActions, locateActions]) this.forward(type, () => this.needModel());
-    for (const type of [usePolicy, tunePolicy]) {
-      this.forward(type, async () => {
-        this.needTrust('Tuning from feedback');
-        await this.needModel();
-      });
-    }
-    // Rewards may be code of the folder.
-    for (const type of [startRun, resumeRun]) this.forward(type, async () => this.needTrust('A training run'));
-    this.forward(evaluate, async () => this.needTrust('A measurement'));
-    const searches = [
-      startSearch,
-      extendSearch,
-      forceAction,
-      markNode,
-      scoreNode,
-      inspectNode,
-      searchNodes,
-      searchGrowth,
-      searchSimulations,
-      describeSearch,
-      findInSearch,
-      exportSearch,
-    ];
-    for (const type of searches) {
-      this.forward(type, async () => {
-        this.needTrust('A search');
-        await this.needModel();
-      });
-    }
+    for (const type of [startRun, resumeRun, evaluate]) this.forward(type);
+    for (const type of [usePolicy, tunePolicy, ...searchRequests]) this.forward(type, () => this.needModel());
   }
 
   private initialize(params: InitializeParams): InitializeResult {
@@ -258,12 +218,14 @@ export class LanguageServer {
     void this.connection.sendNotification(type.method, params);
   }
 
-  private ask<T extends RequestType>(type: T, params: ParamsOf<T>, signal?: AbortSignal): Promise<ResultOf<T>> {
+  private async ask<T extends RequestType>(type: T, params: ParamsOf<T>, signal?: AbortSignal): Promise<ResultOf<T>> {
+    this.needTrust(type);
     return this.keeper.request(type, params, signal);
   }
 
-  private needTrust(what: string): void {
-    if (!this.options.trusted) throw serverErrors.untrusted(what);
+  private needTrust({ method }: RequestType): void {
+    const what = trustedFor(method);
+    if (what !== undefined && !this.options.trusted) throw serverErrors.untrusted(what);
   }
 
   /** Until somebody chooses one, the model of the settings. */
@@ -329,6 +291,7 @@ export class LanguageServer {
           const { path, detail } = firstIssue(parsed.error);
           throw protocolErrors.params(type.method, path, detail);
         }
+        this.needTrust(type);
         return await handler(parsed.data as ReceivedOf<T>, controller.signal);
       } catch (error) {
         if (!(error instanceof ColaError)) this.connection.console.error(String(error));

@@ -1,6 +1,6 @@
 /** The errors of model folders: config.json and the set of weights. */
 import { catalogue } from '../errors.ts';
-import { quote, reason } from '../files/errors.ts';
+import { quote, reason } from '../files/safetensors-errors.ts';
 
 const ANOTHER = 'Use a Llama, Mistral, Qwen2 or Qwen3 model without this feature.';
 const WHOLE = 'Check that the folder holds one complete model, as it was published or saved.';

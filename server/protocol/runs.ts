@@ -5,7 +5,8 @@ import { figure, nothing, notification, request } from './request.ts';
 export const runKey = z.strictObject({
   /** Folder whose `.cola/runs` holds the run. */
   root: z.string().min(1),
-  run: z.string().min(1).max(100),
+  /** A name, and never a path: the store says which names there can be. */
+  run: z.string().regex(/^(?!\.)[^/\\:\0]{1,100}$/, 'it should be the name of a run, and not a path'),
 });
 export type RunKey = z.infer<typeof runKey>;
 

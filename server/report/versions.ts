@@ -1,8 +1,8 @@
 /** What a result was made with, for those who want to make it again. */
-import { existsSync, readFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
+import { limits, readTextIfThere } from '../files/open.ts';
 
 const manifest = z.looseObject({ name: z.string(), version: z.string() });
 
@@ -10,7 +10,8 @@ const manifest = z.looseObject({ name: z.string(), version: z.string() });
 function versionOf(name: string): string | undefined {
   for (let folder = import.meta.dirname; folder !== dirname(folder); folder = dirname(folder)) {
     for (const file of [join(folder, 'package.json'), join(folder, 'node_modules', name, 'package.json')]) {
-      const parsed = existsSync(file) ? manifest.safeParse(JSON.parse(readFileSync(file, 'utf8'))).data : undefined;
+      const text = readTextIfThere(file, limits.note);
+      const parsed = text === undefined ? undefined : manifest.safeParse(JSON.parse(text)).data;
       if (parsed?.name === name) return parsed.version;
     }
   }

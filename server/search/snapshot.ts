@@ -3,8 +3,8 @@
  * lengths. NaN (no prior, value, reward, score) is null. What follows from the rest (children, positions, exclusions) is
  * not stored. Keys and values of the model are not either: the branches are read again when they are needed.
  */
-import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
+import { limits, readText } from '../files/open.ts';
 import { writeFileAtomic } from '../store/atomic.ts';
 import { firstIssue } from '../store/issue.ts';
 import { searchErrors } from './errors.ts';
@@ -242,7 +242,7 @@ export async function saveSearch<S>(file: string, search: Search<S>): Promise<vo
 export async function readSnapshot(file: string): Promise<SearchSnapshot> {
   let json: unknown;
   try {
-    json = JSON.parse(await readFile(file, 'utf8'));
+    json = JSON.parse(readText(file, limits.whole));
   } catch (error) {
     throw searchErrors.snapshotJson(file, error instanceof Error ? error.message : String(error));
   }

@@ -1,5 +1,4 @@
 /** A run spec as text: YAML with exact places of everything that is wrong, and back. */
-import { closeSync, openSync, readSync } from 'node:fs';
 import {
   Document,
   isAlias,
@@ -16,6 +15,8 @@ import {
   visit,
 } from 'yaml';
 import { z } from 'zod';
+import { limits, readBytes } from '../files/open.ts';
+import { readable } from '../files/place.ts';
 import { specErrors } from './errors.ts';
 import { explain, nearest, type Path, type SchemaProblem } from './issues.ts';
 import { type Excess, excess, specLimits } from './limits.ts';
@@ -152,17 +153,16 @@ function countsWithin(value: unknown, most: number): boolean {
 /**
  * Reads the spec in a file.
  *
- * @throws spec.cannotRead, spec.tooLong; spec.invalid with file, line and column (from 1) of the first problem
+ * @throws spec.cannotRead, spec.tooLong, files.*; spec.invalid with file, line and column (from 1) of the first problem
  */
 export function readSpec(file: string): RunSpec {
-  let text: string | undefined;
+  let text: string;
   try {
-    const bytes = readWhole(file);
-    text = bytes === undefined ? undefined : new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch (cause) {
-    throw specErrors.cannotRead(file, cause);
+    text = new TextDecoder('utf-8', { fatal: true }).decode(readBytes(file, limits.document));
+  } catch (error) {
+    throw readable(error, (cause) => specErrors.cannotRead(file, cause));
   }
-  if (text === undefined) throw specErrors.tooLong(file, specLimits.characters);
+  if (text.length > specLimits.characters) throw specErrors.tooLong(file, specLimits.characters);
   const { spec, problems } = parseSpec(text, file);
   const [first] = problems;
   if (first !== undefined) {
@@ -171,22 +171,6 @@ export function readSpec(file: string): RunSpec {
   }
   if (spec === undefined) throw new Error('a spec without problems was not read');
   return spec;
-}
-
-/** What is in a file; undefined if it is more than a spec may have, as of a device that never ends. */
-function readWhole(file: string): Uint8Array | undefined {
-  // A character has up to three bytes for each of its UTF-16 units.
-  const bytes = Buffer.alloc(3 * specLimits.characters + 4);
-  const fd = openSync(file, 'r');
-  try {
-    let length = 0;
-    for (let read = -1; read !== 0 && length < bytes.length; length += read) {
-      read = readSync(fd, bytes, length, bytes.length - length, null);
-    }
-    return length === bytes.length ? undefined : bytes.subarray(0, length);
-  } finally {
-    closeSync(fd);
-  }
 }
 
 /** The complete spec as YAML, defaults filled in. Reading it gives an equal spec. */

@@ -1,7 +1,8 @@
 /** The two runs of `cola start`: the policy over latent actions, and the base over tokens, with the same number of samples. */
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { piecesOf } from '../files/open.ts';
 import { stringifySpec } from '../spec/document.ts';
 import { type RunSpec, runSpec, toRunSpec } from '../spec/schema.ts';
 
@@ -65,7 +66,7 @@ export function runNameOf(arm: Arm, spec: RunSpec, modelFolder: string): string 
   const hash = createHash('sha256').update(stringifySpec(spec));
   for (const name of ['config.json', 'model.safetensors', 'cola.json', 'cola.safetensors']) {
     const file = join(modelFolder, name);
-    if (existsSync(file)) hash.update(readFileSync(file));
+    if (existsSync(file)) for (const piece of piecesOf(file)) hash.update(piece);
   }
   return `start-${arm}-${hash.digest('hex').slice(0, 10)}`;
 }

@@ -2,14 +2,13 @@
  * The first thing to run: the policy of the model in the box is reinforced on countdown, the same is done over tokens, and
  * what came of it is measured and written down. Both are ordinary runs: stopped, they go on where they were.
  */
-
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ColaModel } from '../cola/model.ts';
 import { type Device, openDevice } from '../device/device.ts';
 import { closingMeasurement } from '../evaluate/closing.ts';
 import { evaluateModel } from '../evaluate/evaluate.ts';
 import { defaultSettings, type Evaluation } from '../evaluate/report.ts';
+import { makeFolder } from '../files/place.ts';
 import { type ExtraFigure, type Report, reportPage } from '../report/page.ts';
 import { type RunRecord, readRunRecord } from '../report/run-record.ts';
 import { versions } from '../report/versions.ts';
@@ -70,7 +69,7 @@ export async function start(options: StartOptions): Promise<Started> {
       ],
     };
     const folder = join(root, '.cola', 'start');
-    await mkdir(folder, { recursive: true });
+    makeFolder(folder);
     const file = join(folder, 'report.html');
     await writeFileAtomic(file, reportPage(report));
     return { report: file, runs: records, extra: report.extra ?? [] };

@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { needPlace } from '../files/place.ts';
 import { storeErrors } from './errors.ts';
 
 const TEMPORARY = /\.tmp-[0-9a-f]{12}$/;
@@ -15,11 +16,12 @@ const REPLACED = /^(.+)\.old-[0-9a-f]{12}$/;
  *
  * @param path target; replaced if it is there
  * @param write fills the temporary file through its handle
- * @throws ColaError store.cannotWrite; the target is then unchanged. Errors of `write` that are ColaErrors pass through
+ * @throws ColaError store.cannotWrite, files.*; the target is then unchanged. Errors of `write` that are ColaErrors pass through
  */
 export async function writeAtomically(path: string, write: (handle: FileHandle) => Promise<void>): Promise<void> {
   const temporary = temporaryName(path);
   try {
+    needPlace(path);
     const handle = await open(temporary, 'wx');
     try {
       await write(handle);
@@ -58,6 +60,7 @@ export async function writeFolderAtomic(
   const temporary = temporaryName(path);
   let replaced: string | null = null;
   try {
+    needPlace(path);
     await mkdir(temporary);
     await fill(temporary);
     await syncFolder(temporary);
@@ -80,6 +83,8 @@ export async function writeFolderAtomic(
 export async function removeFolder(path: string): Promise<void> {
   const temporary = temporaryName(path);
   try {
+    // A link goes alone: what it leads to stays.
+    needPlace(dirname(path));
     await rename(path, temporary);
     await rm(temporary, { recursive: true, force: true });
   } catch (error) {
@@ -95,6 +100,7 @@ export async function removeFolder(path: string): Promise<void> {
  */
 export async function recoverFolder(folder: string, olderThanMs = 0): Promise<void> {
   try {
+    needPlace(folder);
     for (const name of await readdir(folder)) {
       const path = join(folder, name);
       const target = REPLACED.exec(name)?.[1];

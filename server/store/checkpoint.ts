@@ -1,7 +1,9 @@
 /** Checkpoints of a run: folders named by their step, with safetensors files and a state.json. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { z } from 'zod';
+import { limits, needPlainFile, readText } from '../files/open.ts';
+import { namesIn, readable } from '../files/place.ts';
 import { SafetensorsFile } from '../files/safetensors.ts';
 import { type TensorToWrite, writeSafetensors } from '../files/safetensors-writer.ts';
 import { removeFolder, writeFileAtomic, writeFolderAtomic } from './atomic.ts';
@@ -30,7 +32,7 @@ export class Checkpoint {
 
   /** The names of the tensor files, sorted. */
   get files(): string[] {
-    return readdirSync(this.path)
+    return (namesIn(this.path) ?? [])
       .filter((name) => name.endsWith(EXTENSION))
       .map((name) => name.slice(0, -EXTENSION.length))
       .sort();
@@ -44,13 +46,14 @@ export class Checkpoint {
   /**
    * Opens one of its tensor files; the caller closes it.
    *
-   * @throws ColaError safetensors.*
+   * @throws ColaError safetensors.*, files.*
    */
   open(name: string): SafetensorsFile {
+    needPlainFile(this.file(name));
     return SafetensorsFile.open(this.file(name));
   }
 
-  /** @throws ColaError store.cannotRead, store.json */
+  /** @throws ColaError store.cannotRead, store.json, files.* */
   state<T>(schema: z.ZodType<T>): T {
     return readJson(join(this.path, STATE), schema);
   }
@@ -62,12 +65,13 @@ export class CheckpointFolder {
 
   /** All complete checkpoints, ascending by step. */
   list(): Checkpoint[] {
-    let names: string[];
+    let names: string[] | undefined;
     try {
-      names = readdirSync(this.path);
+      names = namesIn(this.path);
     } catch (error) {
-      throw errors.cannotRead(this.path, error);
+      throw readable(error, (cause) => errors.cannotRead(this.path, cause));
     }
+    if (names === undefined) throw errors.cannotRead(this.path, new Error('there is no such folder'));
     return names
       .filter((name) => /^(0|[1-9]\d{0,15})$/.test(name) && existsSync(join(this.path, name, STATE)))
       .map((name) => new Checkpoint(Number(name), join(this.path, name)))
@@ -125,9 +129,9 @@ export class CheckpointFolder {
 function readJson<T>(path: string, schema: z.ZodType<T>): T {
   let text: string;
   try {
-    text = readFileSync(path, 'utf8');
+    text = readText(path, limits.note);
   } catch (error) {
-    throw errors.cannotRead(path, error);
+    throw readable(error, (cause) => errors.cannotRead(path, cause));
   }
   let json: unknown;
   try {

@@ -16,6 +16,10 @@ export const storeErrors = catalogue('store', {
     `Line ${line} of ${path} cannot be understood: ${detail}.`,
     'The file was changed or damaged; restore it, or delete that line.',
   ],
+  hopeless: (path: string, count: number) => [
+    `More than ${count} lines of ${path} cannot be understood.`,
+    'It is another file, or was damaged; restore it, or move it away.',
+  ],
   json: (path: string, detail: string) => [
     `${path} cannot be understood: ${detail}.`,
     'The file was changed or damaged; restore it, or use another checkpoint.',

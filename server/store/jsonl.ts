@@ -2,8 +2,12 @@
  * Append-only logs of JSON lines. One append is one write, so a killed process leaves at most its last line torn;
  * that line is ignored by readers and cut off by the next writer.
  */
-import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, fsyncSync, ftruncateSync, readSync, writeSync } from 'node:fs';
 import type { z } from 'zod';
+import { fileErrors } from '../files/errors.ts';
+import { hopelessLine, linesOf, longestLine } from '../files/lines.ts';
+import { openFile } from '../files/open.ts';
+import { isAbsent, readable } from '../files/place.ts';
 import { writeFileAtomic } from './atomic.ts';
 import { storeErrors as errors } from './errors.ts';
 import { firstIssue } from './issue.ts';
@@ -17,7 +21,7 @@ export class JsonLinesWriter<R extends object = object> {
   /**
    * Opens a log for appending, makes it if it is not there, and cuts off a torn last line.
    *
-   * @throws ColaError store.cannotWrite
+   * @throws ColaError store.cannotWrite, files.*
    */
   constructor(readonly path: string) {
     this.reopen();
@@ -69,13 +73,13 @@ export class JsonLinesWriter<R extends object = object> {
 
   private reopen(): void {
     try {
-      const fd = openSync(this.path, 'a+');
+      const fd = openFile(this.path, 'append');
       this.fd = fd;
-      const whole = wholeLength(fd);
+      const whole = wholeLength(fd, this.path);
       if (whole < fstatSync(fd).size) ftruncateSync(fd, whole);
     } catch (error) {
       this.close();
-      throw errors.cannotWrite(this.path, error);
+      throw readable(error, (cause) => errors.cannotWrite(this.path, cause));
     }
   }
 
@@ -93,7 +97,7 @@ export class JsonLinesWriter<R extends object = object> {
  * Reads a log, also while another process appends to it. A torn last line is left out; a log that is not there is empty.
  *
  * @param schema what each line must be
- * @throws ColaError store.cannotRead, or store.line with the number of the line
+ * @throws ColaError store.cannotRead, files.*, or store.line with the number of the line
  */
 export function readJsonLines<T>(path: string, schema: z.ZodType<T>): T[] {
   return readLines(path).map((line, i) => parseLine(path, i, line, schema));
@@ -101,15 +105,18 @@ export function readJsonLines<T>(path: string, schema: z.ZodType<T>): T[] {
 
 /** The complete lines, without their line ends. */
 function readLines(path: string): string[] {
-  let text: string;
+  const lines: string[] = [];
   try {
-    text = readFileSync(path, 'utf8');
+    let number = 0;
+    for (const { bytes, whole } of linesOf(path)) {
+      number++;
+      if (bytes === undefined) throw errors.line(path, number, `it has more than ${longestLine} bytes`);
+      if (whole) lines.push(bytes.toString('utf8'));
+    }
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
-    throw errors.cannotRead(path, error);
+    if (isAbsent(error)) return [];
+    throw readable(error, (cause) => errors.cannotRead(path, cause));
   }
-  const lines = text.split('\n');
-  lines.pop();
   const last = lines.at(-1);
   if (last !== undefined && !isJson(last)) lines.pop();
   return lines;
@@ -132,18 +139,24 @@ function parseLine<T>(path: string, index: number, line: string, schema: z.ZodTy
  * The length of the file without a torn last line: one without line end, or, where a power cut left a block of zeros
  * or old data, one with a line end that is not JSON.
  */
-function wholeLength(fd: number): number {
-  const end = lineEndBefore(fd, fstatSync(fd).size);
-  const start = lineEndBefore(fd, end - 1);
+function wholeLength(fd: number, path: string): number {
+  const end = lineEndBefore(fd, fstatSync(fd).size, path);
+  const start = lineEndBefore(fd, end - 1, path);
+  // No line of a writer is so long.
+  if (end - start > longestLine) return start;
   const line = Buffer.alloc(Math.max(0, end - start));
   readSync(fd, line, 0, line.length, start);
   return isJson(line.toString('utf8')) ? end : start;
 }
 
-/** @returns the position after the last line end that is before `position`; 0 if there is none */
-function lineEndBefore(fd: number, position: number): number {
+/**
+ * @returns the position after the last line end that is before `position`; 0 if there is none
+ * @throws files.longLine where that is further away than any line is long
+ */
+function lineEndBefore(fd: number, position: number, path: string): number {
   const block = Buffer.alloc(1 << 16);
   for (let end = position; end > 0; ) {
+    if (position - end > hopelessLine) throw fileErrors.longLine(path, hopelessLine);
     const start = Math.max(0, end - block.length);
     const read = readSync(fd, block, 0, end - start, start);
     const found = block.subarray(0, read).lastIndexOf(NEWLINE);

@@ -3,10 +3,12 @@
  * a living holder can be named to the person who is refused.
  */
 import { randomBytes } from 'node:crypto';
-import { constants, copyFileSync, linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, renameSync, rmSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname } from 'node:path';
 import { z } from 'zod';
+import { createFile, limits, piecesOf, readTextIfThere } from '../files/open.ts';
+import { needPlace, readable } from '../files/place.ts';
 import { temporaryName } from './atomic.ts';
 import { storeErrors as errors } from './errors.ts';
 
@@ -31,12 +33,13 @@ export class Lock {
    * Takes a lock, also from a holder that is dead.
    *
    * @param path the lock file
-   * @throws ColaError store.locked naming the process that holds it; store.cannotWrite
+   * @throws ColaError store.locked naming the process that holds it; store.cannotWrite, files.*
    */
   static acquire(path: string): Lock {
     const holder = { pid: process.pid, started: startOf(process.pid), host: hostname(), token: random() };
     const content = JSON.stringify(holder satisfies Holder);
     try {
+      needPlace(path);
       while (!create(path, content)) {
         const found = readContent(path);
         if (found === null) continue;
@@ -58,9 +61,18 @@ export class Lock {
     return new Lock(path, content);
   }
 
-  /** The living process that holds a lock: its number, or null on another computer; undefined where nobody does. */
+  /**
+   * The living process that holds a lock: its number, or null on another computer; undefined where nobody does.
+   *
+   * @throws ColaError store.cannotRead, files.*
+   */
   static holder(path: string): { readonly pid: number | null } | undefined {
-    const content = readContent(path);
+    let content: string | null;
+    try {
+      content = readContent(path);
+    } catch (error) {
+      throw readable(error, (cause) => errors.cannotRead(path, cause));
+    }
     const holder = content === null ? null : parseHolder(content);
     if (holder === null) return undefined;
     if (holder.host !== hostname()) return { pid: null };
@@ -77,7 +89,7 @@ export class Lock {
 function create(path: string, content: string): boolean {
   const temporary = temporaryName(path);
   try {
-    writeFileSync(temporary, content);
+    createFile(temporary, content);
     try {
       linkSync(temporary, path);
     } catch (error) {
@@ -86,7 +98,7 @@ function create(path: string, content: string): boolean {
       if (isCode(error, 'ENOENT')) return false;
       // Some file systems have no links; there, others may see the lock for a moment without its content.
       try {
-        copyFileSync(temporary, path, constants.COPYFILE_EXCL);
+        createFile(path, content);
       } catch (second) {
         if (isCode(second, 'EEXIST')) return false;
         throw second;
@@ -100,17 +112,12 @@ function create(path: string, content: string): boolean {
 
 function replace(path: string, content: string): void {
   const temporary = temporaryName(path);
-  writeFileSync(temporary, content);
+  createFile(temporary, content);
   renameSync(temporary, path);
 }
 
 function readContent(path: string): string | null {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    if (isCode(error, 'ENOENT')) return null;
-    throw error;
-  }
+  return readTextIfThere(path, limits.note) ?? null;
 }
 
 function refuseIfAlive(path: string, content: string): void {
@@ -148,16 +155,21 @@ function isAlive(holder: Holder): boolean {
  */
 function startOf(pid: number): string | null {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const stat = processFile(`${pid}/stat`);
     // The second field is the program's name in brackets and may hold blanks and brackets itself; see proc(5).
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     const [state] = fields;
     const ticks = fields[19];
     if (state === 'Z' || state === 'X' || ticks === undefined) return null;
-    return `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()}:${ticks}`;
+    return `${processFile('sys/kernel/random/boot_id').trim()}:${ticks}`;
   } catch {
     return null;
   }
+}
+
+/** What the kernel says of itself, which has no length before it is read. */
+function processFile(name: string): string {
+  return Buffer.concat([...piecesOf(`/proc/${name}`)]).toString('utf8');
 }
 
 function isCode(error: unknown, code: string): boolean {

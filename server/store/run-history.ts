@@ -5,6 +5,7 @@ import { RowSampler } from '../protocol/down-sampling.ts';
 import { type CodeUsage, chartedMetrics, type RunMetrics, type RunSample } from '../protocol/history.ts';
 import { sample } from '../protocol/runs.ts';
 import { StageTracker } from '../protocol/stage-spans.ts';
+import { storeErrors as errors } from './errors.ts';
 import { type LogLine, type LogPosition, readLinesFrom } from './line-reader.ts';
 
 /** Most entries of code usage in an answer, of training and of measurements each. */
@@ -30,15 +31,16 @@ export interface MetricsQuery {
   readonly after?: LogPosition | undefined;
 }
 
-/** @throws store.cannotRead; the signal's reason */
+/** @throws store.cannotRead, store.hopeless, files.*; the signal's reason */
 export async function readRunMetrics(path: string, query: MetricsQuery, signal?: AbortSignal): Promise<RunMetrics> {
   const { rows, from = 0, to = Number.POSITIVE_INFINITY, after } = query;
   const samplers = { steps: new RowSampler(rows, chartedMetrics), evaluations: new RowSampler(rows, chartedMetrics) };
   const uses = { steps: new UsageSampler(usageLimit), evaluations: new UsageSampler(usageLimit) };
   const stages = new StageTracker();
-  const damaged = new Damaged();
+  const file = join(path, 'metrics.jsonl');
+  const damaged = new Damaged(file);
   const { position, whole } = await readLinesFrom(
-    join(path, 'metrics.jsonl'),
+    file,
     after,
     (text) => {
       const line = damaged.parse(text, metricsLine);
@@ -66,20 +68,21 @@ export async function readRunMetrics(path: string, query: MetricsQuery, signal?:
 /**
  * Samples of a run by their place among all of them; the newest `count`, if `from` is not given.
  *
- * @throws store.cannotRead; the signal's reason
+ * @throws store.cannotRead, files.*; the signal's reason
  */
 export async function readRunSamples(
   path: string,
   { from, count }: { readonly from?: number | undefined; readonly count: number },
   signal?: AbortSignal,
 ): Promise<{ total: number; from: number; samples: RunSample[] }> {
-  const damaged = new Damaged();
+  const file = join(path, 'samples.jsonl');
+  const damaged = new Damaged(file);
   // Only texts that may be wanted are kept, and only those that are wanted are parsed.
   let lines: LogLine[] = [];
   let total = 0;
   let dropped = 0;
   await readLinesFrom(
-    join(path, 'samples.jsonl'),
+    file,
     undefined,
     (line) => {
       total++;
@@ -97,10 +100,15 @@ export async function readRunSamples(
   return { total, from: first, samples: wanted.flatMap((line) => damaged.parse(line, samplesLine) ?? []) };
 }
 
+/** A file with more lines that cannot be understood is no log, and is not read on. */
+const mostBroken = 10_000;
+
 /** Lines that are not what they should be. The last one may still be written, or have been torn by a power cut. */
 class Damaged {
   private broken = 0;
   private lastBroken = false;
+
+  constructor(private readonly path: string) {}
 
   get count(): number {
     return this.broken - (this.lastBroken ? 1 : 0);
@@ -116,6 +124,7 @@ class Damaged {
     const { data } = schema.safeParse(json);
     this.lastBroken = data === undefined;
     if (this.lastBroken) this.broken++;
+    if (this.broken > mostBroken) throw errors.hopeless(this.path, mostBroken);
     return data;
   }
 }

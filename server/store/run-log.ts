@@ -1,6 +1,10 @@
 /** log.txt of a run: what happened and when, one event a line, for people as for programs. */
-import { readFileSync } from 'node:fs';
+import { readEnd } from '../files/open.ts';
+import { readable } from '../files/place.ts';
 import { storeErrors as errors } from './errors.ts';
+
+/** Bytes at the end of a log that are read: more than a run of weeks writes. */
+const readMost = 4 << 20;
 
 export const logKinds = ['device', 'stage', 'message', 'stopped', 'failed', 'done'] as const;
 export type LogKind = (typeof logKinds)[number];
@@ -20,17 +24,14 @@ export function logText(kind: LogKind, text: string): string {
 /**
  * Reads a log, also while another process appends to it. What is in no entry is left out; a log that is not there is empty.
  *
- * @throws store.cannotRead
+ * @throws store.cannotRead, files.*
  */
 export function readRunLog(path: string): LogEntry[] {
-  let text: string;
   try {
-    text = readFileSync(path, 'utf8');
+    return parseRunLog(readEnd(path, readMost));
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
-    throw errors.cannotRead(path, error);
+    throw readable(error, (cause) => errors.cannotRead(path, cause));
   }
-  return parseRunLog(text);
 }
 
 export function parseRunLog(text: string): LogEntry[] {

@@ -1,7 +1,7 @@
 /** Names of runs: that of the spec, then the same with a number behind it. */
 import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
-import { listRuns } from './run.ts';
+import { listRuns, runNames } from './run.ts';
 
 const longest = 80;
 /** Names of devices, on Windows. */
@@ -24,9 +24,9 @@ export function nameOf(specFile: string): string {
   return `${usable ? plain : 'run'}-u${hash}`;
 }
 
-/** Numbers of the runs of a spec; the first has none and counts as 1. */
-function numbersOf(root: string, name: string): number[] {
-  return listRuns(root).flatMap(({ id }) => {
+/** Numbers of the runs of a spec, among all ids; the first has none and counts as 1. */
+function numbersOf(ids: readonly string[], name: string): number[] {
+  return ids.flatMap((id) => {
     if (id === name) return [1];
     return id.startsWith(`${name}-`) && /^\d+$/.test(id.slice(name.length + 1))
       ? [Number(id.slice(name.length + 1))]
@@ -36,15 +36,16 @@ function numbersOf(root: string, name: string): number[] {
 
 const numbered = (name: string, number: number) => (number === 1 ? name : `${name}-${number}`);
 
-/** The name that the next run of a spec gets. @param root folder whose `.cola/runs` holds the runs */
+/** The name that the next run of a spec gets: that of no run, not even of one that cannot be read. @param root folder whose `.cola/runs` holds the runs */
 export function nextRun(root: string, specFile: string): string {
   const name = nameOf(specFile);
-  return numbered(name, Math.max(0, ...numbersOf(root, name)) + 1);
+  return numbered(name, Math.max(0, ...numbersOf(runNames(root), name)) + 1);
 }
 
 /** The latest run of a spec; undefined where there is none. */
 export function latestRun(root: string, specFile: string): string | undefined {
   const name = nameOf(specFile);
-  const numbers = numbersOf(root, name);
+  const ids = listRuns(root).map(({ id }) => id);
+  const numbers = numbersOf(ids, name);
   return numbers.length === 0 ? undefined : numbered(name, Math.max(...numbers));
 }

@@ -2,11 +2,12 @@
  * A run on the disk: `.cola/runs/<id>/` with spec.yaml (frozen), metrics.jsonl, samples.jsonl, log.txt, checkpoints/
  * and lock. {@link RunView} reads, at any time and from any process; {@link Run} writes, one process at a time.
  */
-import { appendFileSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { lstatSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { ColaError } from '../errors.ts';
+import { appendText, limits, readText } from '../files/open.ts';
+import { makeFolder, namesIn, readable } from '../files/place.ts';
 import { exists, isLeftover, recoverFolder, writeFileAtomic, writeFolderAtomic } from './atomic.ts';
 import { type Checkpoint, type CheckpointContent, CheckpointFolder } from './checkpoint.ts';
 import { storeErrors as errors } from './errors.ts';
@@ -36,24 +37,31 @@ export function runFolder(root: string, id: string): string {
   return join(root, '.cola', 'runs', id);
 }
 
-/** The runs of a project, by name. */
-export function listRuns(root: string): RunView[] {
+/** The names in the folder of a project's runs that a run can have. @throws ColaError store.cannotRead, files.* */
+export function runNames(root: string): string[] {
   const folder = runFolder(root, '');
-  let names: string[];
   try {
-    names = readdirSync(folder);
+    return (namesIn(folder) ?? []).filter(isRunId).sort();
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
-    throw errors.cannotRead(folder, error);
+    throw readable(error, (cause) => errors.cannotRead(folder, cause));
   }
+}
+
+/**
+ * The runs of a project, by name.
+ *
+ * @param onDamaged told of every run that cannot be read, which is left out
+ * @throws ColaError store.cannotRead, files.* where none can be
+ */
+export function listRuns(root: string, onDamaged: (error: ColaError) => void = () => {}): RunView[] {
   const runs: RunView[] = [];
-  for (const name of names.sort()) {
-    if (!isRunId(name)) continue;
+  for (const name of runNames(root)) {
     try {
-      runs.push(RunView.view(join(folder, name)));
+      runs.push(RunView.view(runFolder(root, name)));
     } catch (error) {
+      if (!(error instanceof ColaError)) throw error;
       // Whatever else lies about in the folder is no run.
-      if (!(error instanceof ColaError) || error.id !== 'store.noRun') throw error;
+      if (error.id !== 'store.noRun') onDamaged(error);
     }
   }
   return runs;
@@ -73,7 +81,7 @@ export class RunView {
     this.checkpointFolder = new CheckpointFolder(join(path, CHECKPOINTS));
   }
 
-  /** Looks at a run without locking it. @throws ColaError store.noRun, store.cannotRead */
+  /** Looks at a run without locking it. @throws ColaError store.noRun, store.cannotRead, files.* */
   static view(path: string): RunView {
     const folder = resolve(path);
     return new RunView(folder, readSpec(folder));
@@ -87,7 +95,7 @@ export class RunView {
   /** When something was last written to the run, in milliseconds since 1970. */
   get updated(): number {
     const times = [SPEC, METRICS, CHECKPOINTS].map(
-      (name) => statSync(join(this.path, name), { throwIfNoEntry: false })?.mtimeMs ?? 0,
+      (name) => lstatSync(join(this.path, name), { throwIfNoEntry: false })?.mtimeMs ?? 0,
     );
     return Math.max(...times);
   }
@@ -155,15 +163,15 @@ export class Run extends RunView {
     const path = resolve(runFolder(root, id));
     const runs = resolve(runFolder(root, ''));
     try {
-      await mkdir(runs, { recursive: true });
+      makeFolder(runs);
     } catch (error) {
-      throw errors.cannotWrite(runs, error);
+      throw readable(error, (cause) => errors.cannotWrite(runs, cause));
     }
     await recoverFolder(runs, HOUR_MS);
     if (await exists(path)) throw errors.runExists(path);
     const fill = async (folder: string) => {
       await writeFileAtomic(join(folder, SPEC), specYaml);
-      await mkdir(join(folder, CHECKPOINTS));
+      makeFolder(join(folder, CHECKPOINTS));
     };
     try {
       await writeFolderAtomic(path, fill, { replace: false });
@@ -203,9 +211,9 @@ export class Run extends RunView {
   log(text: string): void {
     const path = join(this.path, LOG);
     try {
-      appendFileSync(path, `${new Date().toISOString()} ${text}\n`);
+      appendText(path, `${new Date().toISOString()} ${text}\n`);
     } catch (error) {
-      throw errors.cannotWrite(path, error);
+      throw readable(error, (cause) => errors.cannotWrite(path, cause));
     }
   }
 
@@ -264,15 +272,15 @@ export class Run extends RunView {
 
 function readSpec(folder: string): string {
   try {
-    return readFileSync(join(folder, SPEC), 'utf8');
+    return readText(join(folder, SPEC), limits.note);
   } catch (error) {
     const absent = error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR');
-    throw absent ? errors.noRun(folder) : errors.cannotRead(join(folder, SPEC), error);
+    throw absent ? errors.noRun(folder) : readable(error, (cause) => errors.cannotRead(join(folder, SPEC), cause));
   }
 }
 
 /** A name that is one path component on every system, no device of Windows, and none that a crash could leave behind. */
-function isRunId(id: string): boolean {
+export function isRunId(id: string): boolean {
   const device = /^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i;
   return /^[A-Za-z0-9][\w.-]{0,99}$/.test(id) && !id.endsWith('.') && !device.test(id) && !isLeftover(id);
 }

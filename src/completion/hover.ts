@@ -2,7 +2,7 @@
 import { MarkdownString } from 'vscode';
 import { hueOf } from '../../server/protocol/hue.ts';
 import type { ActionToken } from '../../server/protocol/index.ts';
-import { escaped } from '../markdown.ts';
+import { commandLink, escaped } from '../markdown.ts';
 import { nameOf, percent } from './words.ts';
 
 /** A chip in the colour of the action, with its number. */
@@ -28,13 +28,13 @@ export function aboutToken(token: ActionToken, around: readonly ActionToken[]): 
     const name = escaped(nameOf(runnerUp.action, runnerUp.label));
     text.appendMarkdown(` — else ${chip(runnerUp.action)} ${name} · ${percent(runnerUp.probability)}`);
   }
-  const link = (command: string, title: string) =>
-    `[${title}](command:${command}?${encodeURIComponent(JSON.stringify([{ action }]))})`;
   text.appendMarkdown(`\n\n${strip(around)}\n\n`);
   text.appendMarkdown(
-    [link('cola.showActions', 'Open its page'), link('cola.pinAction', 'Pin'), link('cola.banAction', 'Ban')].join(
-      ' · ',
-    ),
+    [
+      commandLink('Open its page', 'cola.showActions', { action }),
+      commandLink('Pin', 'cola.pinAction', { action }),
+      commandLink('Ban', 'cola.banAction', { action }),
+    ].join(' · '),
   );
   return text;
 }

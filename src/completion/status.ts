@@ -4,7 +4,7 @@ import { ColaError } from '../../server/protocol/errors.ts';
 import type { Control } from './control.ts';
 import { type Ghost, listed } from './ghost.ts';
 import { strip } from './hover.ts';
-import { ghostText, type Labels, modeOf, modeText } from './words.ts';
+import { ghostText, type Labels, modeMarkdown, modeText } from './words.ts';
 
 export class CompletionStatus implements Disposable {
   private readonly item = window.createStatusBarItem('cola.completion', StatusBarAlignment.Right, 89);
@@ -67,7 +67,7 @@ export class CompletionStatus implements Disposable {
       text.appendMarkdown(`${strip(ghost.offer.alternatives[ghost.index].tokens)}\n\n`);
       text.appendMarkdown('`Alt+]` next alternative · `Tab` takes it · `Esc` hides it\n\n');
     }
-    text.appendMarkdown(`Latent actions: **${modeOf(this.control.value, this.labels)}**. Click to pick one.`);
+    text.appendMarkdown(modeMarkdown(this.control.value, this.labels));
     if (this.trouble !== undefined) text.appendMarkdown('\n\n$(warning) ').appendText(this.trouble);
     return text;
   }

@@ -1,5 +1,6 @@
 /** Latent actions and modes in words, the same in status bar, list, and hover. */
 import type { ActionControl } from '../../server/protocol/index.ts';
+import { escaped } from '../markdown.ts';
 
 export type Labels = (action: number) => string | null;
 
@@ -32,6 +33,11 @@ export function modeOf(control: ActionControl, labels: Labels): string {
     case 'banned':
       return `Banned: ${control.actions.join(' ')}`;
   }
+}
+
+/** The mode as Markdown: labels come with a model, and count as text. */
+export function modeMarkdown(control: ActionControl, labels: Labels): string {
+  return `Latent actions: **${escaped(modeOf(control, labels))}**. Click to pick one.`;
 }
 
 const modeIcons = { free: '', pinned: '$(pinned) ', sequence: '$(list-ordered) ', banned: '$(circle-slash) ' } as const;

@@ -41,7 +41,7 @@ export const core = {
       minimum: 0.05,
       markdownDescription:
         'After so many minutes without use the engine ends and its memory is free. It starts again when it is needed.',
-      scope: 'window',
+      scope: 'machine',
       order: 4,
     },
   },

@@ -1,4 +1,7 @@
-/** Feedback: what is recorded, when the policy is tuned from it, and the versions that come of it. */
+/**
+ * Feedback: what is recorded, when the policy is tuned from it, and the versions that come of it. All settings are a person's own:
+ * a repository that brings settings along must not have its readers recorded.
+ */
 import type { Contribution } from './contribution.ts';
 
 export const feedback = {
@@ -17,7 +20,7 @@ export const feedback = {
       default: false,
       markdownDescription:
         'Record on this computer what you do with completions, so that the policy can be tuned from it. Recorded are the tokens around the cursor (40 before, 12 behind), the alternatives with their latent actions, and what you accepted and rejected. Files that git ignores, files and lines that look like secrets, and files of `#cola.feedback.exclude#` are never recorded. Off means that nothing is written.',
-      scope: 'window',
+      scope: 'machine',
       order: 40,
     },
     'cola.feedback.scope': {
@@ -29,7 +32,7 @@ export const feedback = {
       ],
       default: 'workspace',
       markdownDescription: 'Where feedback and policy versions are kept.',
-      scope: 'window',
+      scope: 'machine',
       order: 41,
     },
     'cola.feedback.exclude': {
@@ -37,7 +40,7 @@ export const feedback = {
       items: { type: 'string' },
       default: [],
       markdownDescription: 'Patterns of files that are never recorded, such as `**/customers/**`.',
-      scope: 'resource',
+      scope: 'machine',
       order: 42,
     },
     'cola.feedback.schedule': {
@@ -51,7 +54,7 @@ export const feedback = {
       default: 'manual',
       markdownDescription:
         'When the policy is tuned from feedback. A new version is kept only if what was held back does not speak against it.',
-      scope: 'window',
+      scope: 'machine',
       order: 43,
     },
     'cola.feedback.every': {
@@ -60,7 +63,7 @@ export const feedback = {
       minimum: 1,
       maximum: 10000,
       markdownDescription: 'Judgements between two tunings of the schedule `idle`.',
-      scope: 'window',
+      scope: 'machine',
       order: 44,
     },
   },

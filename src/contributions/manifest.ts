@@ -11,6 +11,14 @@ const merged = <K extends keyof Contribution>(
 ): [string, NonNullable<Contribution[K]>[keyof Contribution[K]]][] =>
   parts.flatMap((part) => Object.entries(part[key] ?? {}));
 
+/**
+ * Settings whose values in a folder that is not trusted count for nothing: all of them. Some choose what is loaded and
+ * recorded, and each can at least keep the computer busy.
+ */
+export function restrictedConfigurations(): string[] {
+  return parts.flatMap((part) => Object.keys(part.settings ?? {}));
+}
+
 /** The value of `contributes` in the manifest. */
 export function contributes(): Record<string, unknown> {
   const commands = parts.flatMap((part) => Object.entries(part.commands ?? {}));

@@ -12,6 +12,9 @@ const settledSeconds = 30;
 /** Characters around the place that are looked at then. */
 const around = 400;
 
+/** Whether the person wants it, and trusts the folder: in another one nothing is written. */
+const recording = () => setting('cola.feedback.enabled') && workspace.isTrusted;
+
 export class FeedbackCollector implements Disposable {
   private readonly timers = new Set<NodeJS.Timeout>();
 
@@ -22,7 +25,7 @@ export class FeedbackCollector implements Disposable {
   ) {}
 
   take(event: CompletionEvent): void {
-    if (!setting('cola.feedback.enabled')) return;
+    if (!recording()) return;
     const { offer, index } = event;
     const { length } = offer.alternatives[index]?.text ?? '';
     switch (event.kind) {
@@ -69,7 +72,7 @@ export class FeedbackCollector implements Disposable {
     const timer = setTimeout(() => {
       this.timers.delete(timer);
       const document = workspace.textDocuments.find(({ uri }) => uri.toString() === offer.uri);
-      if (document === undefined || !setting('cola.feedback.enabled')) return;
+      if (document === undefined || !recording()) return;
       const text = document.getText().replaceAll('\r\n', '\n');
       const now = text.slice(Math.max(0, offer.offset - around), offer.offset + accepted.length + around);
       this.note(offer, index, { what: 'survived', share: survival(accepted, now), seconds: settledSeconds });

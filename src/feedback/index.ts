@@ -47,14 +47,17 @@ export function registerFeedback(studio: Studio, events: CompletionEvents): Feed
     await tune(log);
   });
   registerCommand(studio, 'cola.showFeedback', async () => {
+    needTrust('Reading feedback');
     const root = await chosenRoot(context, 'Show feedback');
     if (root !== undefined) await showFeedback(studio, root);
   });
   registerCommand(studio, 'cola.policyVersions', async () => {
+    needTrust('A policy version');
     const root = await chosenRoot(context, 'Policy versions');
     if (root !== undefined && (await showVersions(studio, root))) await tuning.apply();
   });
   registerCommand(studio, 'cola.exportFeedback', async () => {
+    needTrust('Reading feedback');
     const root = await chosenRoot(context, 'Export feedback');
     if (root === undefined) return;
     const { path, count } = await studio.request(listFeedback, { root, limit: 1 });
@@ -67,6 +70,7 @@ export function registerFeedback(studio: Studio, events: CompletionEvents): Feed
     if (target !== undefined) await workspace.fs.copy(from, target, { overwrite: true });
   });
   registerCommand(studio, 'cola.clearFeedback', async () => {
+    needTrust('Reading feedback');
     const root = await chosenRoot(context, 'Clear feedback');
     if (root === undefined) return;
     const { count, bytes } = await studio.request(listFeedback, { root, limit: 1 });
@@ -93,12 +97,12 @@ async function why(studio: Studio, last: CompletionEvent | undefined, tuning: Fe
     token.runnerUp === null
       ? ''
       : ` The next in line was ${token.runnerUp.action} (${percent(token.runnerUp.probability)}).`;
-  const root = activeRoot(studio.context);
+  // What was recorded and the versions are files of the folder.
+  const root = workspace.isTrusted ? activeRoot(studio.context) : undefined;
   const history = root === undefined ? undefined : await studio.request(actionHistory, { root, action: token.action });
   const source = last.offer.alternatives[last.index]?.source;
-  // Versions are files of the folder.
   const { scores } =
-    root === undefined || source === undefined || !workspace.isTrusted
+    root === undefined || source === undefined
       ? { scores: [] }
       : await studio.request(preferVersion, { root, completion: source.completion, alternative: source.index });
   const told = [historyWords(history), versionWords(tuning.state), preferenceWords(scores, tuning.state.version)];

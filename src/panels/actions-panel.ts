@@ -1,5 +1,6 @@
 /** The actions page's side in the extension. */
-import { Disposable, type Terminal, window } from 'vscode';
+import { dirname, join } from 'node:path';
+import { Disposable, workspace } from 'vscode';
 import {
   type ActionsSubject,
   actionAsked,
@@ -13,9 +14,11 @@ import {
   turnToAction,
 } from '../../server/protocol/index.ts';
 import type { ActionMarks } from '../action-marks.ts';
+import { askText } from '../evaluate.ts';
 import { rootsOfWorkspace } from '../runs.ts';
 import { setting } from '../settings.ts';
-import type { Studio } from '../studio.ts';
+import { absoluteModel, type Studio } from '../studio.ts';
+import { measureActions } from './measure-task.ts';
 import { PagePanels } from './page-panels.ts';
 
 export interface ActionsPanels {
@@ -42,7 +45,8 @@ export function actionsPanels(studio: Studio, marks: ActionMarks): ActionsPanels
       });
       host.answer(actionProfiles, (params) => studio.request(actionProfiles, params));
       host.answer(historyWithYou, async ({ action }) => {
-        const asked = rootsOfWorkspace().map((root) => studio.request(actionHistory, { root, action }));
+        const roots = workspace.isTrusted ? rootsOfWorkspace() : [];
+        const asked = roots.map((root) => studio.request(actionHistory, { root, action }));
         const found = await Promise.all(asked);
         const sum = (of: 'shown' | 'accepted' | 'rejected') => found.reduce((n, each) => n + each[of], 0);
         const history = { shown: sum('shown'), accepted: sum('accepted'), rejected: sum('rejected') };
@@ -53,7 +57,11 @@ export function actionsPanels(studio: Studio, marks: ActionMarks): ActionsPanels
         return {};
       });
       host.answer(makeProfiles, async () => {
-        terminal().sendText(profilesCommand(studio, modelOf(page.subject)), false);
+        const model = absoluteModel(modelOf(page.subject));
+        // A run knows what it held out.
+        const ofRun = rootsOfWorkspace().some((root) => dirname(dirname(model)) === join(root, '.cola', 'runs'));
+        const text = ofRun ? undefined : await askText('Latent actions');
+        if (ofRun || text !== undefined) await measureActions(studio, model, text);
         return {};
       });
       return Disposable.from();
@@ -69,16 +77,4 @@ export function actionsPanels(studio: Studio, marks: ActionMarks): ActionsPanels
       }
     },
   };
-}
-
-function terminal(): Terminal {
-  const found = window.terminals.find(({ name }) => name === 'CoLA') ?? window.createTerminal('CoLA');
-  found.show();
-  return found;
-}
-
-/** The command line that comes with the extension. */
-function profilesCommand(studio: Studio, model: string): string {
-  const quoted = (text: string) => `"${text.replaceAll('"', '\\"')}"`;
-  return `node ${quoted(studio.context.asAbsolutePath('dist/cola.js'))} actions ${quoted(model)}`;
 }

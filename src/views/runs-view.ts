@@ -10,6 +10,7 @@ import {
   workspace,
 } from 'vscode';
 import type { ListedRun } from '../../server/protocol/index.ts';
+import { escaped } from '../markdown.ts';
 import { underWay } from '../run-progress.ts';
 import { describeRun } from '../run-text.ts';
 import type { RunBook } from '../runs.ts';
@@ -96,7 +97,7 @@ function iconOf({ state, elsewhere }: ListedRun): ThemeIcon {
 }
 
 function tooltipOf(run: ListedRun, description: string): MarkdownString {
-  const text = new MarkdownString(`**${run.run}** ${stateWord(run.state)}\n\n`);
+  const text = new MarkdownString(`**${escaped(run.run)}** ${stateWord(run.state)}\n\n`);
   text.appendText(description);
   if (run.checkpoint !== null) text.appendMarkdown(`\n\nSaved at step ${run.checkpoint}`);
   text.appendMarkdown(`\n\nLast written ${new Date(run.updated).toLocaleString()}\n\n`);

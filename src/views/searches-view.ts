@@ -74,6 +74,9 @@ function keyOf(target: unknown): SearchKey | undefined {
 async function searchesIn(root: Uri): Promise<SavedSearch[]> {
   let entries: [string, FileType][];
   try {
+    // A repository may have put a link here: what is behind it is not shown, and so not deleted.
+    for (const folder of [Uri.joinPath(root, '.cola'), folderOf(root)])
+      if ((await workspace.fs.stat(folder)).type !== FileType.Directory) return [];
     entries = await workspace.fs.readDirectory(folderOf(root));
   } catch {
     // Nothing was searched here.

@@ -78,7 +78,7 @@ describe('feedback in VS Code', () => {
 
   it('records what is shown, accepted and put away once it is on, and nothing of before', async () => {
     const switched = Date.now();
-    session.write('.vscode/settings.json', '{ "cola.feedback.enabled": true }');
+    session.writeMachineSettings({ 'cola.feedback.enabled': true });
     await eventually('something is recorded', async () => {
       await take('total');
       assert.ok(counted('event', 'accepted') > 0);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { cpSync, existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { eventually } from './support/eventually.ts';
 import { processesOf } from './support/processes.ts';
@@ -30,6 +30,7 @@ describe('settings in VS Code', () => {
   const recording = { 'cola.feedback.enabled': true };
   let files = 0;
   let changes = 0;
+  let ofMachine = false;
 
   const status = () => session.workbench.statusItem('cola.status');
   const completion = () => session.workbench.statusItem('cola.completion');
@@ -37,17 +38,18 @@ describe('settings in VS Code', () => {
   // The session that other tests share may have one too.
   const engines = () => processesOf(join(session.extension, 'dist/engine.js'), session.server.pid);
 
-  /** Makes these the settings of the folder, and no others, and waits until VS Code has them. */
+  /**
+   * Makes these the settings of the folder, or of the person on this machine, and no others, and waits until VS Code has them.
+   * A folder has no say in some.
+   */
   async function set(folder: object, machine?: object): Promise<void> {
+    if (machine === undefined && ofMachine) await set({}, {});
+    ofMachine = machine !== undefined && Object.keys(machine).length > 0;
     changes++;
     // The folder's title is the one that shows, if it has one. Extensions are told before whatever one does after it shows.
     const title = { 'window.title': `settings ${changes}` };
     session.write('.vscode/settings.json', JSON.stringify({ ...(machine === undefined && title), ...folder }));
-    if (machine !== undefined) {
-      const file = join(session.profile.data, 'Machine/settings.json');
-      mkdirSync(dirname(file), { recursive: true });
-      writeFileSync(file, JSON.stringify({ ...title, ...machine }));
-    }
+    if (machine !== undefined) session.writeMachineSettings({ ...title, ...machine });
     await session.page.waitForFunction((wanted) => document.title.endsWith(wanted), title['window.title']);
   }
 
@@ -123,6 +125,9 @@ describe('settings in VS Code', () => {
     assert.equal(existsSync(join(session.folder, '.cola')), false);
     await set(recording);
     await accept();
+    assert.equal(existsSync(join(session.folder, '.cola')), false, 'a folder does not turn it on');
+    await set({}, recording);
+    await accept();
     await eventually('it is recorded', () => assert.equal(accepted(), 1));
   });
 
@@ -163,10 +168,10 @@ describe('settings in VS Code', () => {
   });
 
   it('cola.completion.maxTokens: what is offered ends there', async () => {
-    await set(recording);
+    await set({}, recording);
     const long = await moment();
     assert.ok(long.alternatives[0].tokens.length > 3);
-    await set({ ...recording, 'cola.completion.maxTokens': 3 });
+    await set({}, { ...recording, 'cola.completion.maxTokens': 3 });
     const short = await moment();
     assert.equal(short.alternatives[0].tokens.length, 3);
     assert.ok(short.ghost.length < long.ghost.length && long.ghost.startsWith(short.ghost), short.ghost);
@@ -193,9 +198,9 @@ describe('settings in VS Code', () => {
   });
 
   it('cola.completion.fillInTheMiddle: the model reads what stands behind the cursor', async () => {
-    await set(recording);
+    await set({}, recording);
     assert.match((await moment(end)).before, /return total/);
-    await set({ ...recording, 'cola.completion.fillInTheMiddle': false });
+    await set({}, { ...recording, 'cola.completion.fillInTheMiddle': false });
     assert.doesNotMatch((await moment(end)).before, /return total/);
   });
 
@@ -225,7 +230,7 @@ describe('settings in VS Code', () => {
   });
 
   it('cola.feedback.exclude: files that it names are not recorded', async () => {
-    await set({ ...recording, 'cola.feedback.exclude': ['**/file-*.ts'] });
+    await set({}, { ...recording, 'cola.feedback.exclude': ['**/file-*.ts'] });
     const known = accepted();
     await accept();
     await accept('txt');
@@ -233,18 +238,18 @@ describe('settings in VS Code', () => {
   });
 
   it('cola.feedback.schedule: the policy is tuned by itself once one pauses', async () => {
-    await set(recording);
+    await set({}, recording);
     await accept();
     await eventually('it is recorded', () => assert.ok(judgements() > 0));
     assert.deepEqual(versions(), []);
-    await set({ ...recording, 'cola.feedback.schedule': 'live' });
+    await set({}, { ...recording, 'cola.feedback.schedule': 'live' });
     await accept();
     await eventually('a version is there', () => assert.deepEqual(versions(), ['v0001']));
   });
 
   it('cola.feedback.every: but not before so many judgements', async () => {
     const every = 4;
-    await set({ ...recording, 'cola.feedback.schedule': 'idle', 'cola.feedback.every': every });
+    await set({}, { ...recording, 'cola.feedback.schedule': 'idle', 'cola.feedback.every': every });
     const known = judgements();
     const before = versions().length;
     await accept();
@@ -260,7 +265,7 @@ describe('settings in VS Code', () => {
   it('cola.feedback.scope: feedback and policy are those of the folder or of the computer', async () => {
     const computer = join(session.profile.data, 'User/globalStorage/cola-studio.cola-studio');
     await session.workbench.hover(status(), /Policy:\sv000/);
-    await set({ ...recording, 'cola.feedback.scope': 'global' });
+    await set({}, { ...recording, 'cola.feedback.scope': 'global' });
     const known = accepted();
     await eventually('the model has its own policy', async () => {
       assert.doesNotMatch(await (await session.workbench.hover(status(), 'Device:')).innerText(), /Policy/);
@@ -268,7 +273,7 @@ describe('settings in VS Code', () => {
     await accept();
     await eventually('it is recorded', () => assert.equal(accepted(log(computer)), 1));
     assert.equal(accepted(), known);
-    await set(recording);
+    await set({}, recording);
     await session.workbench.hover(status(), /Policy:\sv000/);
   });
 
@@ -316,7 +321,7 @@ describe('settings in VS Code', () => {
     await set({});
     await accept();
     assert.equal(engines().length, 1);
-    await set({ 'cola.idleMinutes': 0.05 });
+    await set({}, { 'cola.idleMinutes': 0.05 });
     await eventually('it has ended', () => assert.equal(engines().length, 0));
     await status().filter({ hasText: /idle/ }).waitFor();
     await accept();

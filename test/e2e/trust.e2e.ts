@@ -7,7 +7,11 @@ describe('a folder that is not trusted', () => {
   const session = vscode({
     examples: true,
     trust: true,
-    settings: { 'security.workspace.trust.startupPrompt': 'never', 'security.workspace.trust.banner': 'never' },
+    settings: {
+      'security.workspace.trust.startupPrompt': 'never',
+      'security.workspace.trust.banner': 'never',
+      'cola.feedback.enabled': true,
+    },
   });
 
   it('is not trained in, and is told so with what to do', async () => {
@@ -17,6 +21,21 @@ describe('a folder that is not trusted', () => {
     const refusal = workbench.notification('the folder is not trusted');
     await refusal.waitFor();
     await refusal.getByRole('button', { name: 'Manage Trust' }).waitFor();
+    assert.equal(existsSync(join(session.folder, '.cola')), false);
+  });
+
+  it('is completed in, and nothing of that is recorded, whatever settings say', async () => {
+    const { workbench, page } = session;
+    session.write('.vscode/settings.json', '{ "cola.feedback.enabled": true }');
+    session.write('sum.ts', 'export function sum(values: number[]): number {\n  let total = 0;\n  ');
+    await workbench.openFile('sum.ts');
+    await workbench.goToEnd('sum.ts');
+    await page.keyboard.type('for');
+    await workbench.ghostText.first().waitFor();
+    await page.keyboard.press('Tab');
+    await workbench.ghostText.first().waitFor({ state: 'detached' });
+    await workbench.command('CoLA: Show Feedback');
+    await workbench.notification('the folder is not trusted').first().waitFor();
     assert.equal(existsSync(join(session.folder, '.cola')), false);
   });
 });

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { FeedbackBrowser } from '../../server/feedback/browser.ts';
 import { FeedbackRecorder } from '../../server/feedback/recorder.ts';
 import type { Completion } from '../../server/protocol/completion.ts';
 import { survival } from '../../src/feedback/survival.ts';
+import { link } from '../files/hostile.ts';
 import { errorOf, scratchFolder } from '../store/scratch.ts';
 
 const alternative = (action: number, ...texts: string[]): Completion['alternatives'][number] => ({
@@ -33,7 +34,7 @@ describe('recording feedback', () => {
   const place = () => ({ root: scratch(), folder: scratch(), file: scratch('a.ts'), exclude: [] as string[] });
 
   it('writes nothing until a person does something, and passes nothing on that only feedback needs', () => {
-    const recorder = new FeedbackRecorder();
+    const recorder = new FeedbackRecorder(() => true);
     const named = recorder.name('let a = ', completion());
     assert.equal(named.record, undefined);
     assert.deepEqual(
@@ -48,7 +49,7 @@ describe('recording feedback', () => {
   });
 
   it('writes a completion once, and what is left of an alternative as what was taken', () => {
-    const recorder = new FeedbackRecorder();
+    const recorder = new FeedbackRecorder(() => true);
     const id = recorder.name('let a = ', completion()).alternatives[0].source?.completion ?? '';
     const note = (alternativeIndex: number, event: Parameters<FeedbackRecorder['note']>[0]['event']) =>
       recorder.note({ ...place(), completion: id, alternative: alternativeIndex, event });
@@ -81,7 +82,7 @@ describe('recording feedback', () => {
   });
 
   it('stores neither byte nor file of what must not be stored', () => {
-    const recorder = new FeedbackRecorder();
+    const recorder = new FeedbackRecorder(() => true);
     const tell = (before: string, where: Partial<ReturnType<typeof place>>) => {
       const id = recorder.name(before, completion(before)).alternatives[0].source?.completion ?? '';
       const event = { what: 'accepted', part: 'whole', left: 0 } as const;
@@ -96,6 +97,20 @@ describe('recording feedback', () => {
     assert.equal(tell('const password = "correct horse";\nlet a = ', {}), false);
     assert.equal(existsSync(scratch('.cola')), false);
     assert.equal(tell('let a = ', {}), true);
+  });
+
+  it('stores nothing in a folder without trust, nor where it cannot be known what git ignores', () => {
+    let trusted = false;
+    const recorder = new FeedbackRecorder(() => trusted);
+    const id = recorder.name('let a = ', completion()).alternatives[0].source?.completion ?? '';
+    const note = () => recorder.note({ ...place(), completion: id, alternative: 0, event: { what: 'shown' } });
+    assert.equal(note(), false);
+    trusted = true;
+    link('/dev/zero')(scratch('.gitignore'));
+    assert.throws(note, errorOf('files.kind'));
+    assert.equal(existsSync(scratch('.cola')), false);
+    rmSync(scratch('.gitignore'));
+    assert.equal(note(), true);
   });
 
   it('knows how much of a text is still there', () => {

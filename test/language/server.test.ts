@@ -1,72 +1,14 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
-import {
-  createMessageConnection,
-  IPCMessageReader,
-  IPCMessageWriter,
-  type MessageConnection,
-  ResponseError,
-} from 'vscode-languageserver/node';
 import { complete } from '../../server/protocol/completion.ts';
-import { configure, type ServerOptions } from '../../server/protocol/initialize.ts';
+import { configure } from '../../server/protocol/initialize.ts';
 import { listModels } from '../../server/protocol/model.ts';
-import type { RequestType, ResultOf } from '../../server/protocol/request.ts';
 import { fitSpec, listRuns, startRun } from '../../server/protocol/runs.ts';
 import { getStatus, statusChanged } from '../../server/protocol/status.ts';
 import { makeModel, makeSpec, removeFolder, temporaryFolder } from '../engine/tiny-model.ts';
-
-const root = join(import.meta.dirname, '../..');
-
-class Client {
-  readonly notifications: { method: string; params: unknown }[] = [];
-  private woken = () => {};
-
-  private constructor(
-    private readonly child: ChildProcess,
-    readonly connection: MessageConnection,
-  ) {}
-
-  static async start(options: Partial<ServerOptions>): Promise<Client> {
-    const child = fork(join(root, 'server/main.ts'), ['--node-ipc'], { execArgv: ['--import', 'tsx'] });
-    const connection = createMessageConnection(new IPCMessageReader(child), new IPCMessageWriter(child));
-    const client = new Client(child, connection);
-    connection.onNotification((method: string, params: unknown) => {
-      client.notifications.push({ method, params });
-      client.woken();
-    });
-    connection.listen();
-    const initialize = { processId: process.pid, capabilities: {}, rootUri: null, initializationOptions: options };
-    await connection.sendRequest('initialize', initialize);
-    await connection.sendNotification('initialized', {});
-    return client;
-  }
-
-  async ask<T extends RequestType>(type: T, params: unknown): Promise<ResultOf<T>> {
-    return type.result.parse(await this.connection.sendRequest(type.method, params)) as ResultOf<T>;
-  }
-
-  async until(found: () => boolean): Promise<void> {
-    while (!found()) {
-      await new Promise<void>((resolve) => {
-        this.woken = resolve;
-      });
-    }
-  }
-
-  async stop(): Promise<void> {
-    const exited = new Promise<number | null>((resolve) => this.child.once('exit', resolve));
-    await this.connection.sendRequest('shutdown');
-    await this.connection.sendNotification('exit');
-    assert.equal(await exited, 0);
-    this.connection.dispose();
-  }
-}
-
-const failsWith = (id: string) => (error: unknown) =>
-  error instanceof ResponseError && (error.data as { id: string }).id === id;
+import { Client, failsWith, root } from './client.ts';
 
 describe('the language server', function () {
   this.timeout(120_000);

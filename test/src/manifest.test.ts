@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 import { parts } from '../../src/contributions/index.ts';
-import { contributes } from '../../src/contributions/manifest.ts';
+import { contributes, restrictedConfigurations } from '../../src/contributions/manifest.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -67,6 +67,19 @@ describe('manifest', () => {
 
   it('has the contributions that the types declare', () => {
     assert.deepEqual(manifest.contributes, JSON.parse(JSON.stringify(contributes())), 'run `npm run contributions`');
+  });
+
+  it('lets a folder without trust decide no setting, and no folder any that concerns feedback or the engine', () => {
+    const settings: Record<string, { scope: string }> = manifest.contributes.configuration.properties;
+    const restricted = manifest.capabilities.untrustedWorkspaces.restrictedConfigurations;
+    assert.deepEqual(restricted, restrictedConfigurations(), 'run `npm run contributions`');
+    assert.deepEqual([...restricted].sort(), Object.keys(settings).sort());
+    const own = Object.keys(settings).filter((name) => /^cola\.(feedback\.|threads$|idleMinutes$)/.test(name));
+    assert.equal(own.length, 7);
+    assert.deepEqual(
+      own.filter((name) => !['machine', 'application'].includes(settings[name].scope)),
+      [],
+    );
   });
 
   it('declares nothing twice', () => {

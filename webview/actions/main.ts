@@ -149,7 +149,7 @@ class ActionsPage {
         label: 'Measure in a terminal',
         kind: 'primary',
         icon: 'terminal',
-        title: 'Opens a terminal with the command; Enter starts it',
+        title: 'Runs cola actions; a terminal shows how far it is',
         onPress: () => this.attempt(() => ask(makeProfiles, {})),
       }),
     );

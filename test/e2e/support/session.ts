@@ -149,6 +149,13 @@ export class Session {
     writeFileSync(join(this.folder, path), text);
   }
 
+  /** Writes the person's settings on this machine, which a folder has no say in. */
+  writeMachineSettings(settings: object): void {
+    const file = join(this.profile.data, 'Machine/settings.json');
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, JSON.stringify(settings));
+  }
+
   /** Keeps what there is to see of a failure. */
   async keepEvidence(name: string): Promise<void> {
     const folder = join(evidence, name.replace(/\W+/g, '-').slice(0, 100));

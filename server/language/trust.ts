@@ -1,0 +1,70 @@
+/**
+ * Which requests need a folder that is trusted. What a repository brings along may be made to do harm: rewards are code, logs,
+ * versions and searches are files that something is done with. The server looks here before it answers, and before it asks
+ * the engine, so that there is no way around it.
+ */
+import { evaluate } from '../protocol/evaluate.ts';
+import {
+  actionHistory,
+  chooseVersion,
+  correctFeedback,
+  eraseFeedback,
+  listFeedback,
+  listVersions,
+  noteFeedback,
+  notePath,
+  pathLines,
+  preferVersion,
+  scorePolicies,
+  tunePolicy,
+  usePolicy,
+} from '../protocol/feedback.ts';
+import type { RequestType } from '../protocol/request.ts';
+import { resumeRun, startRun } from '../protocol/runs.ts';
+import {
+  describeSearch,
+  exportSearch,
+  extendSearch,
+  findInSearch,
+  forceAction,
+  inspectNode,
+  markNode,
+  scoreNode,
+  searchGrowth,
+  searchNodes,
+  searchSimulations,
+  startSearch,
+} from '../protocol/search.ts';
+
+/** Requests about a tree: they read its file where the engine does not have it yet. */
+export const searchRequests = [
+  startSearch,
+  extendSearch,
+  forceAction,
+  markNode,
+  scoreNode,
+  inspectNode,
+  searchNodes,
+  searchGrowth,
+  searchSimulations,
+  describeSearch,
+  findInSearch,
+  exportSearch,
+] as const;
+
+const needs: Readonly<Record<string, readonly RequestType[]>> = {
+  'A training run': [startRun, resumeRun],
+  'A measurement': [evaluate],
+  'A search': searchRequests,
+  'Tuning from feedback': [tunePolicy],
+  'A policy version': [usePolicy, listVersions, chooseVersion, preferVersion, scorePolicies],
+  'Recording feedback': [noteFeedback, notePath, pathLines],
+  'Reading feedback': [listFeedback, correctFeedback, eraseFeedback, actionHistory],
+};
+
+const words = new Map(Object.entries(needs).flatMap(([what, types]) => types.map(({ method }) => [method, what])));
+
+/** What of a request needs trust, in words; undefined for one that needs none. */
+export function trustedFor(method: string): string | undefined {
+  return words.get(method);
+}

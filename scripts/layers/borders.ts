@@ -40,7 +40,8 @@ function between(path: string, rank: number, name: string, list: readonly Layer[
   const { path: from, only } = list[rank];
   const { path: to } = list[other];
   if (other > rank) return `${path} imports ${target}: ${to} stands above ${from}`;
-  if (only !== undefined && !only.includes(to)) return `${path} imports ${target}: ${from} may not use ${to}`;
+  if (only !== undefined && !only.includes(to) && !only.includes(target))
+    return `${path} imports ${target}: ${from} may not use ${to}`;
   return undefined;
 }
 

@@ -6,7 +6,7 @@ export interface Layer {
   /** A folder, or a single file. */
   readonly path: string;
   readonly what: string;
-  /** Where a room may use less than all that stands before it. */
+  /** Where a room may use less than all that stands before it: rooms, and single files of others. */
   readonly only?: readonly string[];
 }
 
@@ -23,9 +23,18 @@ export const layers: readonly Layer[] = [
     what: 'files of every kind: safe opening, bounded reading, atomic writing, safetensors',
     only: ['server/errors.ts'],
   },
+  {
+    path: 'server/schemas',
+    what: 'what is wrong with a value, and what was meant, in words',
+    only: ['server/errors.ts'],
+  },
   { path: 'server/graph', what: 'tensors, gradients and ONNX graphs, without a runtime', only: [] },
   { path: 'server/device', what: 'the only importer of onnxruntime-node' },
-  { path: 'server/rewards', what: 'rewards and their sandboxes', only: ['server/errors.ts', 'server/random.ts'] },
+  {
+    path: 'server/rewards',
+    what: 'rewards and their sandboxes',
+    only: ['server/errors.ts', 'server/random.ts', 'server/schemas', 'server/files'],
+  },
   { path: 'server/store', what: 'runs on disk: logs, checkpoints, locks' },
   { path: 'server/model', what: 'base models: configuration, weights, tokenizer, chat template, cached decoding' },
   { path: 'server/cola', what: 'inverse dynamics, codebook, world model, policy' },
@@ -49,11 +58,18 @@ export const layers: readonly Layer[] = [
       'server/errors.ts',
       'server/protocol',
       'server/files',
+      'server/schemas',
       'server/rewards',
       'server/store',
       'server/data',
       'server/spec',
       'server/feedback',
+      // What they say, without what computes.
+      'server/device/errors.ts',
+      'server/device/names.ts',
+      'server/device/prerequisites.ts',
+      'server/model/errors.ts',
+      'server/model/tokenizer-errors.ts',
     ],
   },
   { path: 'server/main.ts', what: 'where the language server starts', only: ['server/language'] },

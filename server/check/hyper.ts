@@ -1,6 +1,6 @@
 /** Settings of the reference values in `cola.json` (test/fixtures/cola/README.md, section 4). */
 import { z } from 'zod';
-import { firstIssue } from '../store/issue.ts';
+import { firstIssue } from '../schemas/first-issue.ts';
 import { checkErrors } from './errors.ts';
 
 const schema = z.looseObject({

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { SafetensorsFile } from '../files/safetensors.ts';
-import { firstIssue } from '../store/issue.ts';
+import { firstIssue } from '../schemas/first-issue.ts';
 import { checkErrors } from './errors.ts';
 
 const roundTrip = z.looseObject({

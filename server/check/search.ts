@@ -2,11 +2,11 @@
 import { z } from 'zod';
 import type { ColaModel } from '../cola/model.ts';
 import type { Device } from '../device/device.ts';
+import { firstIssue } from '../schemas/first-issue.ts';
 import { BranchedModel } from '../search/branches.ts';
 import type { Judge } from '../search/judge.ts';
 import { Search } from '../search/search.ts';
 import { flag } from '../search/tree.ts';
-import { firstIssue } from '../store/issue.ts';
 import type { Comparer } from './comparison.ts';
 import { checkErrors } from './errors.ts';
 import { parseHyper } from './hyper.ts';

@@ -8,9 +8,9 @@ import { compareEvaluations, comparisonTable } from '../evaluate/compare.ts';
 import { type Evaluation, type EvaluationSettings, type MeasureName, searchMeasure } from '../evaluate/report.ts';
 import { type EvaluationRequest, evaluateRequest } from '../evaluate/request.ts';
 import { readReward } from '../evaluate/reward-text.ts';
+import { firstIssue } from '../schemas/first-issue.ts';
 import { excess } from '../spec/limits.ts';
 import { measureNames } from '../spec/schema.ts';
-import { firstIssue } from '../store/issue.ts';
 import type { Output } from './io.ts';
 import {
   count,

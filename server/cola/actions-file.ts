@@ -2,8 +2,8 @@
 import { join } from 'node:path';
 import { limits, readTextIfThere } from '../files/open.ts';
 import { type ActionProfile, type ActionsFile, actionsFile, actionsVersion } from '../protocol/actions.ts';
+import { firstIssue } from '../schemas/first-issue.ts';
 import { writeFileAtomic } from '../store/atomic.ts';
-import { firstIssue } from '../store/issue.ts';
 import { colaErrors } from './errors.ts';
 
 const ACTIONS = 'actions.json';

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { blockWeights } from '../model/block.ts';
 import type { ModelConfig } from '../model/config.ts';
 import type { ExpectedTensor } from '../model/weights.ts';
-import { firstIssue } from '../store/issue.ts';
+import { firstIssue } from '../schemas/first-issue.ts';
 import { colaErrors } from './errors.ts';
 import { type HeadName, headLayers } from './modules.ts';
 

@@ -8,8 +8,8 @@ import { protocolErrors } from '../protocol/errors.ts';
 import { tunePolicy, tuneProgress, usePolicy } from '../protocol/feedback.ts';
 import type { JobHandle, Scheduler } from '../schedule/scheduler.ts';
 import { inTurns } from '../schedule/turns.ts';
+import { firstIssue } from '../schemas/first-issue.ts';
 import { feedbackSettings } from '../spec/settings.ts';
-import { firstIssue } from '../store/issue.ts';
 import { Tuner } from '../tuning/tuner.ts';
 import type { Responder } from './responder.ts';
 

@@ -3,7 +3,7 @@
 import { type FromEngine, toEngine } from '../protocol/envelope.ts';
 import { protocolErrors, toWire } from '../protocol/errors.ts';
 import type { NotificationType, ParamsOf, ReceivedOf, RequestType, ResultOf } from '../protocol/request.ts';
-import { firstIssue } from '../store/issue.ts';
+import { firstIssue } from '../schemas/first-issue.ts';
 
 type Handler = (params: unknown, signal: AbortSignal) => Promise<unknown>;
 

@@ -9,6 +9,7 @@ import { StreamDecoder } from '../model/tokenizer.ts';
 import type { ResultOf } from '../protocol/request.ts';
 import type { inspectNode, SearchDescription, SearchEvent, SearchKey, TreeNode } from '../protocol/search.ts';
 import { createReward, type Reward, type RewardSpec } from '../rewards/index.ts';
+import { firstIssue } from '../schemas/first-issue.ts';
 import { type Branch, BranchedModel } from '../search/branches.ts';
 import { rewardJudge } from '../search/judge.ts';
 import type { SearchOptions } from '../search/options.ts';
@@ -19,7 +20,6 @@ import type { Simulation } from '../search/simulations.ts';
 import { parseSnapshot, restoreSearch, takeSnapshot } from '../search/snapshot.ts';
 import { flag } from '../search/tree.ts';
 import { writeFileAtomic } from '../store/atomic.ts';
-import { firstIssue } from '../store/issue.ts';
 import { engineErrors } from './errors.ts';
 
 const fileSchema = z.object({

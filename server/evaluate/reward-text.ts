@@ -2,7 +2,7 @@
 import { parse } from 'yaml';
 import { z } from 'zod';
 import type { RewardSpec } from '../rewards/spec.ts';
-import { explain } from '../spec/issues.ts';
+import { explain } from '../schemas/issues.ts';
 import { excess } from '../spec/limits.ts';
 import { rewardSpec } from '../spec/reward.ts';
 import { evaluateErrors } from './errors.ts';

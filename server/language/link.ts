@@ -3,7 +3,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { fromEngine, type ToEngine } from '../protocol/envelope.ts';
 import { fromWire, protocolErrors } from '../protocol/errors.ts';
 import type { ParamsOf, RequestType, ResultOf } from '../protocol/request.ts';
-import { firstIssue } from '../store/issue.ts';
+import { firstIssue } from '../schemas/first-issue.ts';
 import { engineProcessErrors } from './errors.ts';
 
 export interface EngineEntry {

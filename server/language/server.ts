@@ -40,8 +40,8 @@ import {
   type Status,
   statusChanged,
 } from '../protocol/status.ts';
+import { firstIssue } from '../schemas/first-issue.ts';
 import { resolveModel } from '../spec/paths.ts';
-import { firstIssue } from '../store/issue.ts';
 import { readRunMetrics, readRunSamples } from '../store/run-history.ts';
 import { latestRun, nextRun } from '../store/run-name.ts';
 import { specMarkdown } from './docs.ts';

@@ -6,7 +6,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { firstIssue } from '../store/issue.ts';
+import { firstIssue } from '../schemas/first-issue.ts';
 import { configErrors as errors } from './errors.ts';
 import { parseRope, type RopeConfig } from './rope.ts';
 

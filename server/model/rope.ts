@@ -1,6 +1,6 @@
 /** Rotary position embedding: its parameters in config.json and the frequencies they stand for (arXiv 2104.09864). */
 import { z } from 'zod';
-import { firstIssue } from '../store/issue.ts';
+import { firstIssue } from '../schemas/first-issue.ts';
 import { configErrors as errors } from './errors.ts';
 
 /** How fast the pairs of dimensions turn with the position. */

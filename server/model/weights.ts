@@ -7,7 +7,7 @@ import { basename, dirname, join, sep } from 'node:path';
 import { z } from 'zod';
 import { firstNonFinite } from '../files/floats.ts';
 import { SafetensorsFile, type TensorInfo } from '../files/safetensors.ts';
-import { firstIssue } from '../store/issue.ts';
+import { firstIssue } from '../schemas/first-issue.ts';
 import { blockWeights } from './block.ts';
 import type { ModelConfig } from './config.ts';
 import { weightErrors as errors } from './errors.ts';

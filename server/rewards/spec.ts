@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { explain } from '../spec/issues.ts';
+import { explain } from '../schemas/issues.ts';
 import { codeOptions } from './code.ts';
 import { countdownOptions } from './countdown.ts';
 import { rewardErrors } from './errors.ts';

@@ -1,6 +1,6 @@
 /** Settings of a search, as they stand in a run spec or a request. */
 import { z } from 'zod';
-import { firstIssue } from '../store/issue.ts';
+import { firstIssue } from '../schemas/first-issue.ts';
 import { searchErrors } from './errors.ts';
 
 const count = z.number().int().positive();

@@ -5,8 +5,8 @@
  */
 import { z } from 'zod';
 import { limits, readText } from '../files/open.ts';
+import { firstIssue } from '../schemas/first-issue.ts';
 import { writeFileAtomic } from '../store/atomic.ts';
-import { firstIssue } from '../store/issue.ts';
 import { searchErrors } from './errors.ts';
 import type { Judge } from './judge.ts';
 import type { SearchModel } from './model.ts';

@@ -17,8 +17,8 @@ import {
 import { z } from 'zod';
 import { limits, readBytes } from '../files/open.ts';
 import { readable } from '../files/place.ts';
+import { explain, nearest, type Path, type SchemaProblem } from '../schemas/issues.ts';
 import { specErrors } from './errors.ts';
-import { explain, nearest, type Path, type SchemaProblem } from './issues.ts';
 import { type Excess, excess, specLimits } from './limits.ts';
 import { brokenRules } from './rules.ts';
 import { type RunSpec, runSpec, toRunSpec } from './schema.ts';

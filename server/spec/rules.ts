@@ -1,5 +1,5 @@
 /** What must hold between settings, beyond what each of them may be. */
-import type { Path } from './issues.ts';
+import type { Path } from '../schemas/issues.ts';
 import type { RunSpec, StageSpec } from './schema.ts';
 
 export interface BrokenRule {

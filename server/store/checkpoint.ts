@@ -6,9 +6,9 @@ import { limits, needPlainFile, readText } from '../files/open.ts';
 import { namesIn, readable } from '../files/place.ts';
 import { SafetensorsFile } from '../files/safetensors.ts';
 import { type TensorToWrite, writeSafetensors } from '../files/safetensors-writer.ts';
+import { firstIssue } from '../schemas/first-issue.ts';
 import { removeFolder, writeFileAtomic, writeFolderAtomic } from './atomic.ts';
 import { storeErrors as errors } from './errors.ts';
-import { firstIssue } from './issue.ts';
 
 const STATE = 'state.json';
 /** An empty file in a checkpoint that was the best when it was saved. As a part of it, it cannot be lost by itself. */

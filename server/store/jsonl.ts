@@ -8,9 +8,9 @@ import { fileErrors } from '../files/errors.ts';
 import { hopelessLine, linesOf, longestLine } from '../files/lines.ts';
 import { openFile } from '../files/open.ts';
 import { isAbsent, readable } from '../files/place.ts';
+import { firstIssue } from '../schemas/first-issue.ts';
 import { writeFileAtomic } from './atomic.ts';
 import { storeErrors as errors } from './errors.ts';
-import { firstIssue } from './issue.ts';
 
 const NEWLINE = 0x0a;
 

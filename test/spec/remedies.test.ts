@@ -9,8 +9,8 @@ import { makeProgram } from '../../server/cli/program.ts';
 import { Session } from '../../server/cli/session.ts';
 import { type ColaError, knownErrorIds } from '../../server/errors.ts';
 import { rewardNames } from '../../server/rewards/spec.ts';
+import { unwrap } from '../../server/schemas/issues.ts';
 import { searchOptionsSchema } from '../../server/search/options.ts';
-import { unwrap } from '../../server/spec/issues.ts';
 import { runSpec } from '../../server/spec/schema.ts';
 import { parts } from '../../src/contributions/index.ts';
 

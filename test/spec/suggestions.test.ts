@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { diagnose, fixes } from '../../server/language/diagnostics.ts';
+import { nearest } from '../../server/schemas/issues.ts';
 import { parseSpec } from '../../server/spec/document.ts';
-import { nearest } from '../../server/spec/issues.ts';
 import { stageSettings } from '../../server/spec/settings.ts';
 
 /** A stage, a key that others use, and the one that is meant. */

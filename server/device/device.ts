@@ -11,6 +11,7 @@ import { deviceErrors } from './errors.ts';
 import { type DeviceName, deviceNames } from './names.ts';
 import { missingPrerequisite } from './prerequisites.ts';
 import { Program, runError } from './program.ts';
+import { ProgramCache } from './program-cache.ts';
 import { ort } from './runtime.ts';
 
 export interface CompileOptions {
@@ -38,7 +39,7 @@ const defaultInlineLimit = 1.5e9;
 
 export class Device {
   readonly ledger = new Ledger();
-  private readonly transfers = new Map<string, Promise<Program>>();
+  private readonly transfers = new ProgramCache<string>();
 
   private constructor(
     readonly name: DeviceName,
@@ -202,19 +203,15 @@ export class Device {
 
   private transfer(direction: 'up' | 'down', dtype: DType, shape: Shape): Promise<Program> {
     const key = `${direction} ${dtype} ${shape.join()}`;
-    let program = this.transfers.get(key);
-    if (program === undefined) {
+    return this.transfers.get(key, () => {
       const graph = new Graph();
       const x = graph.input('x', dtype, shape);
-      program = this.compile({ y: ops.stopGradient(x) }, direction === 'up' ? { resident: ['y'] } : {});
-      this.transfers.set(key, program);
-    }
-    return program;
+      return this.compile({ y: ops.stopGradient(x) }, direction === 'up' ? { resident: ['y'] } : {});
+    });
   }
 
-  async dispose(): Promise<void> {
-    for (const program of this.transfers.values()) await (await program).dispose();
-    this.transfers.clear();
+  dispose(): Promise<void> {
+    return this.transfers.dispose();
   }
 }
 

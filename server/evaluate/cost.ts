@@ -5,8 +5,8 @@ import { size } from '../graph/tensor.ts';
 import type { LanguageModel } from '../model/language-model.ts';
 import type { ExpectedTensor } from '../model/weights.ts';
 import type { RunSpec, StageSpec } from '../spec/schema.ts';
+import type { Figures } from '../train/measures/figures.ts';
 import { trainedOf } from '../train/token-actor.ts';
-import type { Figures } from './figures.ts';
 
 /** The part of a line of metrics.jsonl that says what time was spent on. */
 export const costRecord = z.looseObject({

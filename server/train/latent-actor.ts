@@ -5,9 +5,9 @@
 import { Decoder } from '../cola/decoder.ts';
 import type { ColaModel } from '../cola/model.ts';
 import { headLogits, headTrunk, stateValue } from '../cola/modules.ts';
+import { concatenated } from '../files/floats.ts';
 import type { Graph } from '../graph/tensor.ts';
 import { causalContext } from '../model/block.ts';
-import { concatenated } from '../model/floats.ts';
 import type { KeyValueCache } from '../model/step.ts';
 import type { Random } from '../random.ts';
 import type { Actor, ActorGraph } from './actor.ts';

@@ -5,7 +5,6 @@
  * the first as they were taken. Points count by their visits; V and Q, if they are to learn, learn the mean rewards.
  */
 import { z } from 'zod';
-import { evaluatePrompts } from '../../evaluate/prompts.ts';
 import { Random } from '../../random.ts';
 import { type Branch, BranchedModel } from '../../search/branches.ts';
 import { rewardJudge } from '../../search/judge.ts';
@@ -19,6 +18,7 @@ import { namedTensors, toWrite } from '../checkpointing.ts';
 import { tokenizerOf } from '../data.ts';
 import { LatentActor } from '../latent-actor.ts';
 import { type Lesson, type LessonPoint, LessonUpdates } from '../lessons.ts';
+import { evaluatePrompts } from '../measures/prompts.ts';
 import { colaOf } from '../model-of.ts';
 import { Optimizer } from '../optimizer.ts';
 import { deckState, type Problems, PromptDeck, problemsOf } from '../problems.ts';

@@ -4,8 +4,6 @@
  */
 import { z } from 'zod';
 import { codeHealth } from '../../cola/health.ts';
-import { driftAnswers, measureDrift } from '../../evaluate/drift.ts';
-import { evaluatePrompts } from '../../evaluate/prompts.ts';
 import { Random } from '../../random.ts';
 import type { Reward } from '../../rewards/reward.ts';
 import type { ReinforceSettings } from '../../spec/settings.ts';
@@ -14,6 +12,8 @@ import type { Actor } from '../actor.ts';
 import { namedTensors, toWrite } from '../checkpointing.ts';
 import { tokenizerOf } from '../data.ts';
 import { LatentActor } from '../latent-actor.ts';
+import { driftAnswers, measureDrift } from '../measures/drift.ts';
+import { evaluatePrompts } from '../measures/prompts.ts';
 import { colaOf } from '../model-of.ts';
 import { Optimizer } from '../optimizer.ts';
 import { creditOf, layOut, minibatches, policyFeeds, policyObjective, ReferencePolicy } from '../policy-gradient.ts';

@@ -1,9 +1,9 @@
 /** Held-out prompts answered greedily and by sampling: rewards, solve rates, pass@k, and how different the answers are. */
-import type { Tokenizer } from '../model/tokenizer.ts';
-import { Random } from '../random.ts';
-import type { Reward } from '../rewards/reward.ts';
-import type { Actor } from '../train/actor.ts';
-import { type Judged, judge, type Prompt, scoreOf } from '../train/rollout.ts';
+import type { Tokenizer } from '../../model/tokenizer.ts';
+import { Random } from '../../random.ts';
+import type { Reward } from '../../rewards/reward.ts';
+import type { Actor } from '../actor.ts';
+import { type Judged, judge, type Prompt, scoreOf } from '../rollout.ts';
 
 /** Rows decoded at once. */
 const rowLimit = 256;

@@ -12,13 +12,13 @@ import type {
   CompletionParams,
   PreviewParams,
 } from '../protocol/completion.ts';
+import type { Job } from '../schedule/scheduler.ts';
 import { type Ahead, tokensAtOnce } from './branch-reader.ts';
 import { choiceOf, continueRows, type Ending, Row } from './continuation.ts';
-import { engineErrors } from './errors.ts';
+import { completionErrors } from './errors.ts';
 import { givenTyped } from './healing.ts';
 import type { LoadedModel } from './loaded-model.ts';
 import { type Prompt, promptEnd, promptTokens } from './prompt.ts';
-import type { Job } from './scheduler.ts';
 import { endOfBlock, endOfLine } from './stop.ts';
 
 /** Actions that come first, whatever the policy says. */
@@ -58,7 +58,7 @@ function tokensAt(
   maxTokens: number,
 ): Prompt {
   const room = model.context - maxTokens;
-  if (room < 2) throw engineErrors.tooNarrow(maxTokens, model.context);
+  if (room < 2) throw completionErrors.tooNarrow(maxTokens, model.context);
   return promptTokens(model.tokenizer, model.marks, place, room, model.vocabulary);
 }
 

@@ -1,11 +1,11 @@
 /** How far a policy in training has moved from where it began, measured on states of a few answers. */
-import type { State } from '../device/program.ts';
-import * as ops from '../graph/ops.ts';
-import type { Actor } from '../train/actor.ts';
-import { layOut } from '../train/policy-gradient.ts';
-import type { Judged } from '../train/rollout.ts';
-import type { StageContext } from '../train/stage.ts';
-import { codeTokens } from './codebook.ts';
+import type { State } from '../../device/program.ts';
+import * as ops from '../../graph/ops.ts';
+import type { Actor } from '../actor.ts';
+import { layOut } from '../policy-gradient.ts';
+import type { Judged } from '../rollout.ts';
+import type { StageContext } from '../stage.ts';
+import { codeTokens } from './code-tokens.ts';
 import { policyDivergence } from './divergence.ts';
 import type { Figures } from './figures.ts';
 import { spread } from './states.ts';

@@ -1,12 +1,13 @@
 /** Where in a text the latent actions fire: the most likely action of every token, read in overlapping windows. */
 import { headOn, inverseDynamics } from '../cola/modules.ts';
 import type { Program } from '../device/program.ts';
+import { ProgramCache } from '../device/program-cache.ts';
 import * as ops from '../graph/ops.ts';
 import { StreamDecoder } from '../model/tokenizer.ts';
 import type { Located, LocatedToken, LocateParams } from '../protocol/actions-page.ts';
-import { engineErrors } from './errors.ts';
+import type { Job } from '../schedule/scheduler.ts';
+import { completionErrors } from './errors.ts';
 import type { LoadedModel } from './loaded-model.ts';
-import type { Job } from './scheduler.ts';
 import { longestWindow, windowOf, windowStates } from './window-states.ts';
 
 type Source = LocateParams['source'];
@@ -16,7 +17,7 @@ const contextCharacters = longestWindow * 8;
 
 /** The programs that read a window, kept with their model. */
 export class Locator {
-  private readonly programs = new Map<Source, Promise<Program>>();
+  private readonly programs = new ProgramCache<Source>();
 
   constructor(private readonly model: LoadedModel) {}
 
@@ -27,21 +28,11 @@ export class Locator {
 
   /** For one window of ids `[W]`: action and probability at every place that a token follows, W - 1 of each. */
   async read(source: Source, ids: Int32Array): Promise<{ actions: Int32Array; probabilities: Float32Array }> {
-    const program = await this.program(source);
+    const program = await this.programs.get(source, () => this.compile(source));
     const out = await program.run({ ids }, { states: this.model.states });
     const result = { actions: await out.action.readInts(), probabilities: await out.probability.readFloats() };
     for (const buffer of Object.values(out)) buffer.release();
     return result;
-  }
-
-  private program(source: Source): Promise<Program> {
-    const known = this.programs.get(source);
-    if (known !== undefined) return known;
-    const made = this.compile(source);
-    this.programs.set(source, made);
-    // A failure is told to whoever asked, and tried again by the next one.
-    made.catch(() => this.programs.delete(source));
-    return made;
   }
 
   private compile(source: Source): Promise<Program> {
@@ -58,9 +49,8 @@ export class Locator {
     return device.compile(outputs, { frozen });
   }
 
-  async dispose(): Promise<void> {
-    for (const program of this.programs.values()) await (await program.catch(() => undefined))?.dispose();
-    this.programs.clear();
+  dispose(): Promise<void> {
+    return this.programs.dispose();
   }
 }
 
@@ -68,7 +58,7 @@ export class Locator {
 export async function* locate(model: LoadedModel, params: LocateParams, signal: AbortSignal): Job<Located> {
   const { source, text } = params;
   const inverse = model.cola.has('idm');
-  if (source === 'inverse' && !inverse) throw engineErrors.noInverse(model.cola.folder);
+  if (source === 'inverse' && !inverse) throw completionErrors.noInverse(model.cola.folder);
   const to = Math.min(params.to ?? text.length, text.length);
   const from = Math.min(params.from, to);
   const begin = contextStart(text, from);

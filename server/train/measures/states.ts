@@ -1,13 +1,13 @@
 /** Hidden states of a base over held-out text: of some positions, with what follows them, and their mean. */
-import type { ColaModel } from '../cola/model.ts';
-import { headOn } from '../cola/modules.ts';
-import type { Device } from '../device/device.ts';
-import type { State } from '../device/program.ts';
-import * as ops from '../graph/ops.ts';
-import type { Tensor } from '../graph/tensor.ts';
-import { hiddenStates } from '../model/base.ts';
-import { causalContext } from '../model/block.ts';
-import type { LanguageModel } from '../model/language-model.ts';
+import type { ColaModel } from '../../cola/model.ts';
+import { headOn } from '../../cola/modules.ts';
+import type { Device } from '../../device/device.ts';
+import type { State } from '../../device/program.ts';
+import * as ops from '../../graph/ops.ts';
+import type { Tensor } from '../../graph/tensor.ts';
+import { hiddenStates } from '../../model/base.ts';
+import { causalContext } from '../../model/block.ts';
+import type { LanguageModel } from '../../model/language-model.ts';
 import { paddedInts, runInChunks } from './chunks.ts';
 
 /** Sequences of one length: ids int32 `[S,T]`. */

@@ -3,12 +3,12 @@
  * alternative that goes on as the author did, for a word at least, and otherwise write on themselves.
  */
 import { createHash } from 'node:crypto';
-import { complete } from '../engine/complete.ts';
-import type { LoadedModel } from '../engine/loaded-model.ts';
-import { Scheduler } from '../engine/scheduler.ts';
+import { complete } from '../completion/complete.ts';
+import type { LoadedModel } from '../completion/loaded-model.ts';
+import { type FeedbackLine, logged } from '../feedback/lines.ts';
 import { type Alternative, completionParams } from '../protocol/completion.ts';
 import type { Random } from '../random.ts';
-import { type FeedbackLine, logged } from './lines.ts';
+import { Scheduler } from '../schedule/scheduler.ts';
 
 export interface SourceText {
   readonly name: string;

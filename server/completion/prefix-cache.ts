@@ -1,6 +1,7 @@
 /** The text before the cursor, as the model has read it. Between keystrokes it mostly stays: only what is new is read. */
+
+import type { Job } from '../schedule/scheduler.ts';
 import { type Ahead, type BranchReader, chunk } from './branch-reader.ts';
-import type { Job } from './scheduler.ts';
 
 /** The right to read on. */
 export interface Lease {

@@ -2,7 +2,7 @@
  * How far a policy has moved, over its choices and over the tokens they lead to. Where the next token is nearly certain many
  * codes give the same token, and probability that drifts among them changes nothing: KL over tokens does not count it.
  */
-import { probabilities } from '../model/sampling.ts';
+import { probabilities } from '../../model/sampling.ts';
 
 /** Mean over the states, in nats. By the data processing inequality `token` is never above `choice`, but for rounding. */
 export interface Divergence {

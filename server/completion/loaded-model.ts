@@ -9,7 +9,7 @@ import type { Tokenizer } from '../model/tokenizer.ts';
 import type { ModelInfo } from '../protocol/model.ts';
 import { BranchReader, tokensAtOnce } from './branch-reader.ts';
 import { Drafts } from './drafts.ts';
-import { engineErrors } from './errors.ts';
+import { completionErrors } from './errors.ts';
 import { Vocabulary } from './healing.ts';
 import { Locator } from './locate.ts';
 import { PolicyReader } from './policy-scores.ts';
@@ -74,7 +74,7 @@ export class LoadedModel {
   static async load({ folder, device: name, threads }: LoadOptions): Promise<LoadedModel> {
     const cola = await ColaModel.load(folder);
     const { tokenizer } = cola.base;
-    if (tokenizer === undefined) throw engineErrors.noTokenizer(folder);
+    if (tokenizer === undefined) throw completionErrors.noTokenizer(folder);
     cola.require('world', 'policy');
     const { device, attempts } = await openDevice(name, threads === undefined ? {} : { threads });
     let bytes = 0;

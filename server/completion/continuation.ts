@@ -3,10 +3,10 @@ import { forced } from '../cola/decoder.ts';
 import { argmaxOf, probabilities } from '../model/sampling.ts';
 import { StreamDecoder } from '../model/tokenizer.ts';
 import type { ActionToken, Alternative } from '../protocol/completion.ts';
+import type { Job } from '../schedule/scheduler.ts';
 import { tokensAtOnce } from './branch-reader.ts';
 import { DraftLength } from './drafts.ts';
 import type { LoadedModel } from './loaded-model.ts';
-import type { Job } from './scheduler.ts';
 import { type Cut, endOfSense } from './stop.ts';
 
 /** An action that was taken, and how likely the policy held it to be. */

@@ -1,6 +1,7 @@
 /** How much every version of the policy is for a text that one of them wrote: the probability it gives to its actions. */
 import { headOn } from '../cola/modules.ts';
 import { type Program, State } from '../device/program.ts';
+import { ProgramCache } from '../device/program-cache.ts';
 import { original } from '../feedback/model.ts';
 import type { PolicyVersions, PolicyWeights } from '../feedback/versions.ts';
 import { logSoftmax } from '../graph/functions.ts';
@@ -8,15 +9,15 @@ import * as ops from '../graph/ops.ts';
 import { weightOf } from '../model/language-model.ts';
 import type { PolicyScore, scorePolicies } from '../protocol/feedback.ts';
 import type { ReceivedOf } from '../protocol/request.ts';
+import type { Job } from '../schedule/scheduler.ts';
 import type { LoadedModel } from './loaded-model.ts';
-import type { Job } from './scheduler.ts';
 import { windowOf, windowStates } from './window-states.ts';
 
 type Suggestion = Omit<ReceivedOf<typeof scorePolicies>, 'root'>;
 
 /** The program that reads a suggestion, kept with its model. */
 export class PolicyReader {
-  private program: Promise<Program> | undefined;
+  private readonly programs = new ProgramCache<'policy'>();
 
   constructor(private readonly model: LoadedModel) {}
 
@@ -33,12 +34,7 @@ export class PolicyReader {
    */
   async read(ids: Int32Array, weights: PolicyWeights): Promise<Float32Array> {
     const { cola, device, states, policy } = this.model;
-    this.program ??= this.compile();
-    // A failure is told to whoever asked, and tried again by the next one.
-    this.program.catch(() => {
-      this.program = undefined;
-    });
-    const program = await this.program;
+    const program = await this.programs.get('policy', () => this.compile());
     const own = new State();
     try {
       for (const { name, shape } of cola.tensorsOf('policy'))
@@ -63,9 +59,8 @@ export class PolicyReader {
     return device.compile({ logp: ops.reshape(logp, [window, cola.config.numCodes]) }, { frozen });
   }
 
-  async dispose(): Promise<void> {
-    await (await this.program?.catch(() => undefined))?.dispose();
-    this.program = undefined;
+  dispose(): Promise<void> {
+    return this.programs.dispose();
   }
 }
 

@@ -5,6 +5,11 @@
  */
 import type { ColaModel } from '../cola/model.ts';
 import type { Device } from '../device/device.ts';
+import { feedbackErrors } from '../feedback/errors.ts';
+import { historyOf, type Moment } from '../feedback/history.ts';
+import type { FeedbackLog } from '../feedback/log.ts';
+import { fingerprintOf, original } from '../feedback/model.ts';
+import type { PolicyVersion, PolicyVersions, PolicyWeights } from '../feedback/versions.ts';
 import { Random } from '../random.ts';
 import type { FeedbackSettings } from '../spec/settings.ts';
 import { FeedbackLearner, passOf, type ShadowScore } from '../train/feedback-learner.ts';
@@ -12,12 +17,7 @@ import { lessonsOf } from '../train/feedback-lessons.ts';
 import { learningRate } from '../train/schedule.ts';
 import type { StageContext } from '../train/stage.ts';
 import { DeviceWeights } from '../train/weights.ts';
-import { feedbackErrors } from './errors.ts';
 import { guard } from './guard.ts';
-import { historyOf, type Moment } from './history.ts';
-import type { FeedbackLog } from './log.ts';
-import { fingerprintOf, original } from './model.ts';
-import type { PolicyVersion, PolicyVersions, PolicyWeights } from './versions.ts';
 
 /** The newest moments that are looked at: a log of years must not make an update of hours. */
 const newest = 1000;

@@ -3,15 +3,16 @@ import type { Row } from '../data/rows.ts';
 import { readRows, type Source } from '../data/sources.ts';
 import type { Device } from '../device/device.ts';
 import type { Program, State } from '../device/program.ts';
+import { ProgramCache } from '../device/program-cache.ts';
 import { crossEntropy } from '../graph/functions.ts';
 import * as ops from '../graph/ops.ts';
-import { hiddenStates, languageHead } from './base.ts';
-import { causalContext } from './block.ts';
-import { type ChatTemplate, loadChatTemplate } from './chat.ts';
-import type { ModelConfig } from './config.ts';
-import { type LanguageModel, uploadWeights } from './language-model.ts';
-import { modelErrors } from './model-errors.ts';
-import type { Tokenizer } from './tokenizer.ts';
+import { hiddenStates, languageHead } from '../model/base.ts';
+import { causalContext } from '../model/block.ts';
+import { type ChatTemplate, loadChatTemplate } from '../model/chat.ts';
+import type { ModelConfig } from '../model/config.ts';
+import { type LanguageModel, uploadWeights } from '../model/language-model.ts';
+import { modelErrors } from '../model/model-errors.ts';
+import type { Tokenizer } from '../model/tokenizer.ts';
 
 /** Logits that one run may hold, in numbers: batches are cut so that a large vocabulary does not fill the memory. */
 const logitBudget = 1 << 26;
@@ -77,7 +78,7 @@ interface Piece {
 }
 
 class Scorer {
-  private readonly graphs = new Map<number, Promise<Program>>();
+  private readonly programs = new ProgramCache<number>();
   private readonly waiting = new Map<number, Piece[]>();
   nats = 0;
   done = 0;
@@ -127,8 +128,7 @@ class Scorer {
   }
 
   private program(batch: number, length: number): Promise<Program> {
-    let program = this.graphs.get(length);
-    if (program === undefined) {
+    return this.programs.get(length, () => {
       const graph = this.device.graph();
       const ids = graph.input('ids', 'int32', [batch, length]);
       const { h } = hiddenStates(graph, this.config, ids, causalContext(graph, this.config, batch, length));
@@ -136,14 +136,12 @@ class Scorer {
         languageHead(graph, this.config, h),
         graph.input('targets', 'int32', [batch, length]),
       );
-      program = this.device.compile({ losses: ops.mul(losses, graph.input('counts', 'float32', [batch, length])) });
-      this.graphs.set(length, program);
-    }
-    return program;
+      return this.device.compile({ losses: ops.mul(losses, graph.input('counts', 'float32', [batch, length])) });
+    });
   }
 
   async dispose(): Promise<void> {
-    for (const program of this.graphs.values()) await (await program).dispose();
+    await this.programs.dispose();
     this.weights.dispose();
   }
 }

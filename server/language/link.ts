@@ -4,7 +4,7 @@ import { fromEngine, type ToEngine } from '../protocol/envelope.ts';
 import { fromWire, protocolErrors } from '../protocol/errors.ts';
 import type { ParamsOf, RequestType, ResultOf } from '../protocol/request.ts';
 import { firstIssue } from '../store/issue.ts';
-import { engineErrors } from './errors.ts';
+import { engineProcessErrors } from './errors.ts';
 
 export interface EngineEntry {
   /** The script of the engine's process. */
@@ -46,7 +46,7 @@ export class EngineLink {
       const leave = (why: string) => {
         if (this.gone !== undefined) return;
         this.gone = why;
-        for (const { fail } of this.waiting.values()) fail(engineErrors.stopped(why));
+        for (const { fail } of this.waiting.values()) fail(engineProcessErrors.stopped(why));
         this.waiting.clear();
         resolve();
         events.exit(why);
@@ -67,7 +67,7 @@ export class EngineLink {
 
   /** @throws engine.stopped, protocol.result, the engine's own errors; the signal's reason */
   request<T extends RequestType>(type: T, params: ParamsOf<T>, signal?: AbortSignal): Promise<ResultOf<T>> {
-    if (this.gone !== undefined) return Promise.reject(engineErrors.stopped(this.gone));
+    if (this.gone !== undefined) return Promise.reject(engineProcessErrors.stopped(this.gone));
     if (signal?.aborted === true) return Promise.reject(signal.reason);
     const id = this.next++;
     return new Promise<ResultOf<T>>((resolve, reject) => {

@@ -6,17 +6,17 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { LoadedModel, type LoadOptions } from '../completion/loaded-model.ts';
 import { splitOf } from '../data/generators/split.ts';
-import { LoadedModel, type LoadOptions } from '../engine/loaded-model.ts';
 import { measureMarginal } from '../evaluate/marginal.ts';
+import type { FeedbackLine } from '../feedback/lines.ts';
+import { FeedbackLog, feedbackFile } from '../feedback/log.ts';
+import { PolicyVersions, type PolicyWeights } from '../feedback/versions.ts';
 import { uploadWeights } from '../model/language-model.ts';
 import { Random } from '../random.ts';
 import type { FeedbackSettings } from '../spec/settings.ts';
-import type { FeedbackLine } from './lines.ts';
-import { FeedbackLog, feedbackFile } from './log.ts';
 import { placesOf, SimulatedPerson, type SourceText, type Usefulness, usefulnessOf } from './simulated-person.ts';
 import { Tuner } from './tuner.ts';
-import { PolicyVersions, type PolicyWeights } from './versions.ts';
 
 export interface ExperimentOptions extends LoadOptions {
   readonly texts: readonly SourceText[];

@@ -8,6 +8,7 @@ import type { ColaModel } from '../cola/model.ts';
 import { worldModelAll } from '../cola/modules.ts';
 import type { Device } from '../device/device.ts';
 import { type Program, State } from '../device/program.ts';
+import { ProgramCache } from '../device/program-cache.ts';
 import { logSumExp } from '../graph/functions.ts';
 import * as ops from '../graph/ops.ts';
 import { Graph } from '../graph/tensor.ts';
@@ -42,9 +43,9 @@ export interface Ahead {
 }
 
 export class BranchReader {
-  private readonly programs = new Map<number, Promise<Program>>();
-  private outlook: Promise<Program> | undefined;
-  private words: Promise<Program> | undefined;
+  /** By the number of tokens they read; they depend on the room of the cache. */
+  private readonly steps = new ProgramCache<number>();
+  private readonly outlooks = new ProgramCache<'tokens' | 'words'>();
   private cache: State | undefined;
   private size: number;
   private readonly frozen: ReadonlyMap<string, Float32Array>;
@@ -78,9 +79,7 @@ export class BranchReader {
     this.cache?.dispose();
     this.cache = undefined;
     this.size = capacityFor(slots);
-    const before = [...this.programs.values()];
-    this.programs.clear();
-    for (const program of before) await (await program).dispose();
+    await this.steps.dispose();
     return true;
   }
 
@@ -153,12 +152,8 @@ export class BranchReader {
   async dispose(): Promise<void> {
     this.cache?.dispose();
     this.cache = undefined;
-    const others = [this.outlook, this.words].filter((program) => program !== undefined);
-    const programs = [...this.programs.values(), ...others];
-    this.programs.clear();
-    this.outlook = undefined;
-    this.words = undefined;
-    for (const program of programs) await (await program).dispose();
+    await this.steps.dispose();
+    await this.outlooks.dispose();
   }
 
   /** The inputs of a run of `length` tokens, all of them padding yet. */
@@ -220,9 +215,7 @@ export class BranchReader {
   }
 
   private program(length: number): Promise<Program> {
-    const program = this.programs.get(length) ?? this.compile(length);
-    this.programs.set(length, program);
-    return program;
+    return this.steps.get(length, () => this.compile(length));
   }
 
   private compile(length: number): Promise<Program> {
@@ -246,18 +239,17 @@ export class BranchReader {
   }
 
   private preview(): Promise<Program> {
-    if (this.outlook === undefined) {
+    return this.outlooks.get('tokens', () => {
       const { config } = this.model.base;
       const graph = new Graph();
       const state = graph.input('state', 'float32', [1, config.hiddenSize]);
       const tokens = ops.argmax(worldModelAll(graph, config, this.model.config, state));
-      this.outlook = this.device.compile({ next_tokens: tokens }, { frozen: this.frozen });
-    }
-    return this.outlook;
+      return this.device.compile({ next_tokens: tokens }, { frozen: this.frozen });
+    });
   }
 
   private wordPreview(): Promise<Program> {
-    if (this.words === undefined) {
+    return this.outlooks.get('words', () => {
       const { config } = this.model.base;
       const { numCodes } = this.model.config;
       const graph = new Graph();
@@ -270,9 +262,8 @@ export class BranchReader {
         goes_on: ops.sub(logSumExp(counting), all),
         as_typed: ops.sub(ops.pick(logits, graph.input('typed', 'int32', [numCodes])), all),
       };
-      this.words = this.device.compile(outputs, { frozen: this.frozen });
-    }
-    return this.words;
+      return this.device.compile(outputs, { frozen: this.frozen });
+    });
   }
 }
 

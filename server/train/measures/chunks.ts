@@ -1,8 +1,8 @@
 /** Work on many rows with a bounded memory: one program for a number of rows, run as often as it takes. */
-import type { Device } from '../device/device.ts';
-import type { State } from '../device/program.ts';
-import type { Graph, Tensor } from '../graph/tensor.ts';
-import type { Feeds } from '../train/supervised.ts';
+import type { Device } from '../../device/device.ts';
+import type { State } from '../../device/program.ts';
+import type { Graph, Tensor } from '../../graph/tensor.ts';
+import type { Feeds } from '../supervised.ts';
 
 /** Numbers that the largest tensor of a run may hold: 64 MB of float32. */
 export const defaultBudget = 1 << 24;

@@ -9,7 +9,7 @@ import type { ParamsOf, ReceivedOf, RequestType, ResultOf } from '../protocol/re
 import { pauseRun, resumeRun, runEvent, stopRun } from '../protocol/runs.ts';
 import { searchEvent } from '../protocol/search.ts';
 import { ping } from '../protocol/status.ts';
-import { engineErrors } from './errors.ts';
+import { engineProcessErrors } from './errors.ts';
 import { type EngineEntry, EngineLink } from './link.ts';
 import { patience, type RunWish, Wishes } from './wishes.ts';
 
@@ -93,7 +93,7 @@ export class Supervisor {
    *   signal's reason
    */
   async request<T extends RequestType>(type: T, params: ParamsOf<T>, signal?: AbortSignal): Promise<ResultOf<T>> {
-    if (this.closed) throw engineErrors.closed();
+    if (this.closed) throw engineProcessErrors.closed();
     if (this.given !== undefined) throw this.given;
     this.lastUse = performance.now();
     this.intend(type, params);
@@ -156,7 +156,7 @@ export class Supervisor {
   private async startUntilReady(): Promise<EngineLink> {
     this.setState(this.failures === 0 && this.lastWhy === '' ? 'starting' : 'restarting');
     for (;;) {
-      if (this.closed) throw engineErrors.closed();
+      if (this.closed) throw engineProcessErrors.closed();
       const link = this.open();
       try {
         await this.takeOver(link);
@@ -169,7 +169,7 @@ export class Supervisor {
         link.kill();
         await link.exited;
         this.failures++;
-        if (this.failures >= patience) throw engineErrors.gaveUp(this.failures, this.lastWhy);
+        if (this.failures >= patience) throw engineProcessErrors.gaveUp(this.failures, this.lastWhy);
         this.setState('restarting');
         await delay(50 * 2 ** this.failures, undefined, { ref: false });
       }
@@ -205,7 +205,7 @@ export class Supervisor {
       if (wish.failures >= patience) {
         this.wishes.forget(wish.key);
         this.tellState(wish, 'failed');
-        this.notice('error', engineErrors.abandoned(`The run ${wish.key.run}`, wish.failures, this.lastWhy));
+        this.notice('error', engineProcessErrors.abandoned(`The run ${wish.key.run}`, wish.failures, this.lastWhy));
         continue;
       }
       // Counts as failed until it takes a step.
@@ -245,7 +245,7 @@ export class Supervisor {
     this.failures++;
     if (this.closed) return;
     if (this.failures >= patience) {
-      this.giveUp(engineErrors.gaveUp(this.failures, why));
+      this.giveUp(engineProcessErrors.gaveUp(this.failures, why));
       return;
     }
     for (const wish of this.wishes.runs) this.tellState(wish, 'resuming');

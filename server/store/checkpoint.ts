@@ -7,6 +7,7 @@ import { type TensorToWrite, writeSafetensors } from '../files/safetensors-write
 import { removeFolder, writeFileAtomic, writeFolderAtomic } from './atomic.ts';
 import { storeErrors as errors } from './errors.ts';
 import { firstIssue } from './issue.ts';
+import { differences, type Manifest, type Provenance, readManifest, writeManifest } from './manifest.ts';
 
 const STATE = 'state.json';
 /** An empty file in a checkpoint that was the best when it was saved. As a part of it, it cannot be lost by itself. */
@@ -19,6 +20,8 @@ export interface CheckpointContent {
   readonly files: Readonly<Record<string, Iterable<TensorToWrite>>>;
   /** Everything else, as JSON: generator, sampler position, counters. */
   readonly state: unknown;
+  /** What it was made from; goes into its manifest. */
+  readonly provenance?: Provenance;
 }
 
 /** A complete checkpoint on the disk. */
@@ -50,6 +53,18 @@ export class Checkpoint {
     return SafetensorsFile.open(this.file(name));
   }
 
+  /**
+   * Compares its files with its manifest.
+   *
+   * @returns what differs, in words; the manifest, undefined for a checkpoint of an earlier version, which has none
+   * @throws ColaError store.cannotRead
+   */
+  async verify(): Promise<{ readonly manifest: Manifest | undefined; readonly damage: readonly string[] }> {
+    const manifest = await readManifest(this.path);
+    if (manifest === undefined) return { manifest, damage: [] };
+    return { manifest: manifest ?? undefined, damage: await differences(this.path, manifest) };
+  }
+
   /** @throws ColaError store.cannotRead, store.json */
   state<T>(schema: z.ZodType<T>): T {
     return readJson(join(this.path, STATE), schema);
@@ -62,6 +77,12 @@ export class CheckpointFolder {
 
   /** All complete checkpoints, ascending by step. */
   list(): Checkpoint[] {
+    return this.steps()
+      .map((step) => new Checkpoint(step, join(this.path, String(step))))
+      .filter(({ path }) => existsSync(join(path, STATE)));
+  }
+
+  private steps(): number[] {
     let names: string[];
     try {
       names = readdirSync(this.path);
@@ -69,9 +90,15 @@ export class CheckpointFolder {
       throw errors.cannotRead(this.path, error);
     }
     return names
-      .filter((name) => /^(0|[1-9]\d{0,15})$/.test(name) && existsSync(join(this.path, name, STATE)))
-      .map((name) => new Checkpoint(Number(name), join(this.path, name)))
-      .sort((a, b) => a.step - b.step);
+      .filter((name) => /^(0|[1-9]\d{0,15})$/.test(name))
+      .map(Number)
+      .sort((a, b) => a - b);
+  }
+
+  /** Steps whose folder is there without its state: such a one was never written so. */
+  broken(): number[] {
+    const whole = new Set(this.list().map(({ step }) => step));
+    return this.steps().filter((step) => !whole.has(step));
   }
 
   latest(): Checkpoint | null {
@@ -108,6 +135,7 @@ export class CheckpointFolder {
         }
         if (options.best === true) await writeFileAtomic(join(temporary, BEST), '');
         await writeFileAtomic(join(temporary, STATE), `${JSON.stringify(content.state ?? null)}\n`);
+        await writeManifest(temporary, content.provenance ?? {});
       },
       { replace: true },
     );
@@ -118,7 +146,7 @@ export class CheckpointFolder {
 
   /** Deletes the checkpoints of later steps, the last one first. @throws ColaError store.cannotWrite */
   async removeAfter(step: number): Promise<void> {
-    for (const later of this.list().reverse()) if (later.step > step) await removeFolder(later.path);
+    for (const later of this.steps().reverse()) if (later > step) await removeFolder(join(this.path, String(later)));
   }
 }
 

@@ -67,9 +67,14 @@ export class Lock {
     return isAlive(holder) ? { pid: holder.pid } : undefined;
   }
 
+  /** Whether the file still says that this process has it. */
+  get held(): boolean {
+    return readContent(this.path) === this.content;
+  }
+
   /** Gives the lock back, unless it is not this one's any more. */
   release(): void {
-    if (readContent(this.path) === this.content) rmSync(this.path, { force: true });
+    if (this.held) rmSync(this.path, { force: true });
   }
 }
 

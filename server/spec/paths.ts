@@ -73,3 +73,20 @@ export function rebaseSpec(spec: RunSpec, from: string, to: string): RunSpec {
     stages: spec.stages.map((stage) => ({ ...stage, settings: moveAll('', stage.settings) }) as StageSpec),
   };
 }
+
+/** The paths of data and of reward modules in the stages of a spec, as they are written, without folders of a workspace. */
+export function dataPaths(spec: RunSpec): string[] {
+  const found = new Set<string>();
+  const collect = (key: string, value: unknown): void => {
+    if (typeof value === 'string') {
+      const named = key === 'jsonl' || key === 'text' || key === 'path';
+      if (named || (dataKeys.has(key) && !tasks.includes(value))) found.add(value);
+    } else if (Array.isArray(value)) {
+      for (const entry of value) collect(key, entry);
+    } else if (typeof value === 'object' && value !== null && key !== 'columns') {
+      for (const [name, entry] of Object.entries(value)) collect(name, entry);
+    }
+  };
+  for (const { settings } of spec.stages) collect('', settings);
+  return [...found].sort();
+}

@@ -7,7 +7,15 @@ import { type TensorToWrite, writeSafetensors } from '../files/safetensors-write
 import { removeFolder, writeFileAtomic, writeFolderAtomic } from './atomic.ts';
 import { storeErrors as errors } from './errors.ts';
 import { firstIssue } from './issue.ts';
-import { differences, type Manifest, type Provenance, readManifest, writeManifest } from './manifest.ts';
+import {
+  contentOf,
+  differences,
+  MANIFEST,
+  type Manifest,
+  type Provenance,
+  readManifest,
+  writeManifest,
+} from './manifest.ts';
 
 const STATE = 'state.json';
 /** An empty file in a checkpoint that was the best when it was saved. As a part of it, it cannot be lost by itself. */
@@ -53,16 +61,20 @@ export class Checkpoint {
     return SafetensorsFile.open(this.file(name));
   }
 
-  /**
-   * Compares its files with its manifest.
-   *
-   * @returns what differs, in words; the manifest, undefined for a checkpoint of an earlier version, which has none
-   * @throws ColaError store.cannotRead
-   */
-  async verify(): Promise<{ readonly manifest: Manifest | undefined; readonly damage: readonly string[] }> {
+  /** Its manifest; undefined for a checkpoint of an earlier version, which has none; null for one that is damaged. */
+  async manifest(): Promise<Manifest | undefined | null> {
+    return readManifest(this.path);
+  }
+
+  /** What differs from its manifest, in words. @throws ColaError store.cannotRead */
+  async damage(): Promise<string[]> {
     const manifest = await readManifest(this.path);
-    if (manifest === undefined) return { manifest, damage: [] };
-    return { manifest: manifest ?? undefined, damage: await differences(this.path, manifest) };
+    return manifest === undefined ? [] : differences(this.path, manifest);
+  }
+
+  /** Names the checkpoint by its content; undefined for one without manifest. */
+  async manifestHash(): Promise<string | undefined> {
+    return (await readManifest(this.path)) ? (await contentOf(join(this.path, MANIFEST))).sha256 : undefined;
   }
 
   /** @throws ColaError store.cannotRead, store.json */

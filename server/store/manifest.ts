@@ -10,7 +10,7 @@ import { z } from 'zod';
 import { writeFileAtomic } from './atomic.ts';
 import { storeErrors as errors } from './errors.ts';
 
-const MANIFEST = 'manifest.json';
+export const MANIFEST = 'manifest.json';
 /** No manifest of ours is longer; another is not read. */
 const longest = 1 << 20;
 
@@ -53,8 +53,16 @@ export async function readManifest(folder: string): Promise<Manifest | undefined
   }
 }
 
-/** How the files of a folder differ from its manifest, each in words such as `weights.safetensors was changed`. */
-export async function differences(folder: string, manifest: Manifest | null): Promise<string[]> {
+/**
+ * How the files of a folder differ from its manifest, each in words such as `weights.safetensors was changed`.
+ *
+ * @param beside whether there may be files that the manifest does not name
+ */
+export async function differences(
+  folder: string,
+  manifest: Manifest | null,
+  beside: 'nothing' | 'anything' = 'nothing',
+): Promise<string[]> {
   if (manifest === null) return [`${MANIFEST} was changed`];
   const there = new Set(await filesOf(folder));
   const found: string[] = [];
@@ -62,7 +70,7 @@ export async function differences(folder: string, manifest: Manifest | null): Pr
     if (!there.delete(name)) found.push(`${name} is missing`);
     else if (!same(await contentOf(join(folder, name)), wanted)) found.push(`${name} was changed`);
   }
-  return [...found, ...[...there].map((name) => `${name} was added`)];
+  return beside === 'anything' ? found : [...found, ...[...there].map((name) => `${name} was added`)];
 }
 
 /** Hash of a file, or of its first bytes. @throws ColaError store.cannotRead */

@@ -18,8 +18,8 @@ import { addStart } from './start.ts';
 import { addTrain } from './train.ts';
 
 const exitHelp = `
-Exit codes: 0 good, 1 a check failed, 2 wrong input, 70 a mistake in CoLA Studio, 74 the output could not be written,
-130 interrupted (143 by SIGTERM, 129 by the end of the terminal).
+Exit codes: 0 good, 1 a check failed, 2 wrong input, 70 a mistake in CoLA Studio, 130 interrupted,
+143 and 129 ended by SIGTERM and SIGHUP, 74 the results could not be written.
 With --json results are JSON on stdout, and so are errors: {"error": {"id", "message", "remedy"}}.`;
 
 /**

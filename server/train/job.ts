@@ -185,11 +185,12 @@ class Job {
       spec.device,
       spec.threads === undefined ? {} : { threads: spec.threads },
     );
-    this.emit({ kind: 'device', device: device.name, attempts });
     const weights = new DeviceWeights(device);
     try {
       const { base, cola: loaded } = await this.load();
+      // Nobody hears that the run goes on before it is known that it can.
       const checkpoint = await this.enter(base, loaded);
+      this.emit({ kind: 'device', device: device.name, attempts });
       let cola = loaded;
       const prepare = async (planned: StageSpec) => {
         cola = prepareModules(planned, base, cola, spec.seed);

@@ -74,18 +74,14 @@ export function rebaseSpec(spec: RunSpec, from: string, to: string): RunSpec {
   };
 }
 
-/** The paths of data and of reward modules in the stages of a spec, as they are written, without folders of a workspace. */
-export function dataPaths(spec: RunSpec): string[] {
+/** The paths of reward modules in the stages of a spec, as they are written. */
+export function modulePaths(spec: RunSpec): string[] {
   const found = new Set<string>();
   const collect = (key: string, value: unknown): void => {
-    if (typeof value === 'string') {
-      const named = key === 'jsonl' || key === 'text' || key === 'path';
-      if (named || (dataKeys.has(key) && !tasks.includes(value))) found.add(value);
-    } else if (Array.isArray(value)) {
-      for (const entry of value) collect(key, entry);
-    } else if (typeof value === 'object' && value !== null && key !== 'columns') {
+    if (key === 'path' && typeof value === 'string') found.add(value);
+    else if (Array.isArray(value)) for (const entry of value) collect('', entry);
+    else if (typeof value === 'object' && value !== null && key !== 'columns')
       for (const [name, entry] of Object.entries(value)) collect(name, entry);
-    }
   };
   for (const { settings } of spec.stages) collect('', settings);
   return [...found].sort();

@@ -18,7 +18,7 @@ import { Run, runFolder } from '../store/run.ts';
 import { logText } from '../store/run-log.ts';
 import { trainErrors } from './errors.ts';
 import { createBase, prepareModules } from './initialise.ts';
-import { type Origin, originOf } from './origin.ts';
+import { KeptData, type Origin, originOf } from './origin.ts';
 import { confirmOrigin, confirmSpec, type ResumeChoice, refusePosition, wholeCheckpoint } from './resume.ts';
 import { alreadySaved, refuseDamaged, saveModelFolder } from './saved-model.ts';
 import type { Evaluation, Metrics, Sample, Stage, StageContext } from './stage.ts';
@@ -156,11 +156,14 @@ class Job {
   private position: Position = { at: 0, done: 0, before: 0, best: null, unmeasured: false, changed: [] };
   /** What the run is made from; goes into every checkpoint. */
   private origin: Origin = {};
+  private readonly keptData: KeptData;
 
   constructor(
     private readonly runFolder: Run,
     private readonly options: StartOptions & ResumeChoice,
-  ) {}
+  ) {
+    this.keptData = new KeptData(runFolder.path);
+  }
 
   private emit(event: TrainEvent): void {
     this.note(event);
@@ -234,7 +237,8 @@ class Job {
     this.origin = await originOf(run.spec, spec, specFile, base, cola);
     const whole = await wholeCheckpoint(run, options, say);
     if (whole !== null) {
-      await confirmOrigin(run, whole, this.origin, options, options, say);
+      const now = { ...this.origin, ...(await this.keptData.origin()) };
+      await confirmOrigin(run, whole, now, options, options, say);
       if (whole.position.at >= spec.stages.length)
         await refusePosition(run, whole.checkpoint, 'state.json is of a stage that the spec does not have');
       this.position = whole.position;
@@ -428,9 +432,10 @@ class Job {
     const { tensors, state } = await stage.save();
     const files = { weights: weights.entries(this.position.changed), optimiser: tensors };
     const step = this.position.before + this.position.done;
+    const origin = { ...this.origin, ...(await this.keptData.origin()) };
     await this.runFolder.saveCheckpoint(
       step,
-      { files, state: { ...this.position, format: 1, stage: state }, provenance: { origin: this.origin } },
+      { files, state: { ...this.position, format: 1, stage: state }, provenance: { origin } },
       { keep: keptCheckpoints, best },
     );
     this.emit({ kind: 'checkpoint', step, stage: stage.name });

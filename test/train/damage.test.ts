@@ -4,6 +4,7 @@ import {
   appendFileSync,
   cpSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -284,18 +285,20 @@ describe('a run whose files were changed before it is resumed', function () {
     assert.equal((await refusal(`copy-${copies}`)).id, 'train.changed');
   });
 
-  it('other data are refused by their name', async () => {
+  it('data that the run has kept are refused by their name where they were changed or lost', async () => {
     const id = copy();
-    const path = join(root, 'text.jsonl');
-    const text = readFileSync(path, 'utf8');
-    writeFileSync(path, text.replace('one', 'two'));
-    try {
-      const error = await refusal(id);
-      assert.equal(error.id, 'train.changed');
-      assert.ok(error.message.includes(path), error.message);
-    } finally {
-      writeFileSync(path, text);
-    }
+    const path = join(folderOf(id), 'data', 'rows.jsonl');
+    mkdirSync(join(folderOf(id), 'data'), { recursive: true });
+    writeFileSync(path, 'a row\n');
+    // What was kept after the checkpoint is no change.
+    await stopAt(5, id, (parts) => tryResume(id, parts));
+    writeFileSync(path, 'a raw\n');
+    const error = await refusal(id);
+    assert.equal(error.id, 'train.changed');
+    assert.ok(error.message.includes(path), error.message);
+    rmSync(path);
+    assert.equal((await refusal(id)).id, 'train.changed');
+    writeFileSync(path, 'a row\n');
     assert.equal(weights((await tryResume(id)).model), wanted);
   });
 

@@ -31,6 +31,8 @@ const child = spawn(process.execPath, ['--enable-source-maps', 'dist/cola.js', '
   cwd: root,
   stdio: 'inherit',
 });
+// What ends this process alone ends the child in the same way, which saves.
+for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
 child.on('exit', (code, signal) => {
   process.exitCode = code ?? (signal === null ? 1 : 130);
 });

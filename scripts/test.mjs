@@ -77,16 +77,21 @@ function missingForVulkan() {
 /** What is missing for VS Code in a browser. */
 const missingForEditor = () => (existsSync(chromium) ? [] : [`${chromium} (package chromium)`]);
 
-const missing = () => [...missingForVulkan(), ...missingForEditor()];
-const byHand = 'On Debian, as root: apt-get update && apt-get install -y --no-install-recommends chromium libvulkan1';
+/** What is missing to watch what the programs ask of the system. */
+const missingForWatching = () =>
+  process.platform !== 'linux' || existsSync('/usr/bin/strace') ? [] : ['/usr/bin/strace (package strace)'];
 
-/** Installs the browser, and with it the software device, where that can be done. */
-function installBrowser() {
+const missing = () => [...missingForVulkan(), ...missingForEditor(), ...missingForWatching()];
+const packages = ['chromium', 'libvulkan1', 'strace'];
+const byHand = `On Debian, as root: apt-get update && apt-get install -y --no-install-recommends ${packages.join(' ')}`;
+
+/** Installs the browser, with it the software device, and what watches the programs, where that can be done. */
+function installPackages() {
   if (!supported || missing().length === 0 || !canInstall()) return;
   console.log(`Installing what is missing: ${missing().join(', ')}`);
   const env = { DEBIAN_FRONTEND: 'noninteractive' };
   run('apt-get', ['-q', 'update'], env);
-  run('apt-get', ['-q', 'install', '-y', '--no-install-recommends', 'chromium', 'libvulkan1'], env);
+  run('apt-get', ['-q', 'install', '-y', '--no-install-recommends', ...packages], env);
 }
 
 /** Whether packages can be installed here: root, with Debian's package manager. */
@@ -180,7 +185,7 @@ function runPackageTests(scratch, editor) {
 }
 
 if (!installed() && !phase('install', () => run('npm', ['ci', '--no-audit', '--no-fund']))) finish();
-if (!fast) installBrowser();
+if (!fast) installPackages();
 const whole = mochaArguments.length === 0 && !fast;
 const scratch = mkdtempSync(join(tmpdir(), 'cola-test-'));
 const editorLog = join(scratch, 'editor.log');
@@ -188,6 +193,8 @@ const bringing = whole && supported ? beginToBringEditor(editorLog) : undefined;
 phase('build', () => run('npm', ['run', '--silent', 'build']));
 phase('check', () => run('npm', ['run', '--silent', 'check']));
 phase('tests', () => runTests(scratch));
+for (const tool of missingForWatching())
+  console.log(`\nWhat the programs ask of the system is NOT TESTED: missing ${tool}. ${byHand}`);
 if (whole) {
   const obstacle = editorObstacle();
   if (bringing === undefined)

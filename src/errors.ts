@@ -12,6 +12,10 @@ export const studioErrors = catalogue('studio', {
   noSpec: () => ['No run spec is open.', 'Open a file that ends with .cola.yaml, or write one with "CoLA: Train…".'],
   unsaved: (name: string) => [`${name} is not saved, and a run reads it from the disk.`, 'Save it and try again.'],
   noRun: (what: string) => [`There is no run to ${what}.`, 'Start one with "CoLA: Train…" or "CoLA: Run Spec".'],
+  noCheckpoint: (run: string) => [
+    `${run} has no earlier checkpoint.`,
+    'Put its files back as they were, or start it again with "CoLA: Run Spec".',
+  ],
   noEditor: () => ['No editor is open.', 'Open a text file and try again.'],
   noModelIn: (folder: string) => [
     `There is no model in ${folder}.`,

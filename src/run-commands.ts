@@ -1,12 +1,15 @@
 /** Runs are started, paused, resumed and stopped here, and what comes of them is said. */
 import { basename } from 'node:path';
 import { commands, ProgressLocation, type QuickPickItem, Uri, window, workspace } from 'vscode';
+import { ColaError } from '../server/protocol/errors.ts';
 import {
   type ListedRun,
   nameRun,
+  type ParamsOf,
   pauseRun,
   type RunKey,
   resumeRun,
+  runDetails,
   runEvent,
   runKey,
   startRun,
@@ -22,6 +25,14 @@ import { specFrom } from './specs.ts';
 import type { Studio } from './studio.ts';
 
 const training = 'A training run';
+
+const earlier = 'Earlier Checkpoint…';
+const asTheyAre = 'Go On as They Are';
+/** What can be done about a run that is refused, by the error. */
+const resumeOffers: Readonly<Record<string, readonly string[]>> = {
+  'store.damaged': [earlier],
+  'train.changed': [earlier, asTheyAre],
+};
 
 export function registerRuns(studio: Studio, runs: RunBook): void {
   const steering = new RunCommands(studio, runs);
@@ -122,10 +133,39 @@ class RunCommands {
       ({ state, elsewhere, checkpoint }) =>
         state === 'paused' || (!underWay(state) && state !== 'done' && !elsewhere && checkpoint !== null),
     );
-    if (key === undefined) return;
-    await window.withProgress({ location: ProgressLocation.Notification, title: `Resuming ${key.run}` }, () =>
-      this.studio.request(resumeRun, key),
-    );
+    if (key !== undefined) await this.goOn({ ...key });
+  }
+
+  /** Continues a run; where its files are not what was saved, the person chooses what to do. */
+  private async goOn(params: ParamsOf<typeof resumeRun>): Promise<void> {
+    try {
+      await window.withProgress({ location: ProgressLocation.Notification, title: `Resuming ${params.run}` }, () =>
+        this.studio.request(resumeRun, params),
+      );
+    } catch (error) {
+      const offer = error instanceof ColaError ? resumeOffers[error.id] : undefined;
+      if (!(error instanceof ColaError) || offer === undefined) throw error;
+      this.studio.log.error(`${params.run}: ${error.message} ${error.remedy}`);
+      const choice = await window.showErrorMessage(error.message, ...offer);
+      if (choice === asTheyAre) await this.goOn({ ...params, asIs: true });
+      if (choice !== earlier) return;
+      const from = await this.pickCheckpoint(params);
+      if (from !== undefined) await this.goOn({ ...params, from });
+    }
+  }
+
+  /** A checkpoint before the one that a run would go on from. */
+  private async pickCheckpoint({ root, run, from }: ParamsOf<typeof resumeRun>): Promise<number | undefined> {
+    const { checkpoints } = await this.studio.request(runDetails, { root, run });
+    const before = checkpoints.filter(({ step }) => step < (from ?? checkpoints.at(-1)?.step ?? 0)).reverse();
+    if (before.length === 0) throw studioErrors.noCheckpoint(run);
+    const items = before.map(({ step, best }) => ({
+      label: `Step ${step}`,
+      description: best ? 'the best so far' : '',
+      step,
+    }));
+    const placeHolder = 'Go on from which checkpoint? Later ones are deleted.';
+    return (await window.showQuickPick(items, { placeHolder }))?.step;
   }
 
   async stop(target: unknown): Promise<void> {

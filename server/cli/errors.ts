@@ -25,6 +25,11 @@ export const cliErrors = catalogue('cli', {
     'There is nothing to continue: --resume needs the name of a run.',
     'Give it with --run. The runs of a project are the folders in .cola/runs.',
   ],
+  output: (cause: unknown) => [
+    `The results could not be written to standard output (${reason(cause)}).`,
+    'Check that the disk has free space, or write somewhere else. What the command saves in files is saved.',
+    cause,
+  ],
   noText: () => [
     'The sources of CoLA Studio are not beside it, so there is no text to watch.',
     'Name one that the model has not learned: --text FILE.',

@@ -6,7 +6,7 @@ export interface Sink {
   write(text: string): unknown;
   /** Whether a person watches. */
   readonly isTTY?: boolean;
-  readonly columns?: number;
+  readonly columns?: number | undefined;
 }
 
 export interface CliIo {

@@ -20,7 +20,8 @@ import { addStart } from './start.ts';
 import { addTrain } from './train.ts';
 
 const exitHelp = `
-Exit codes: 0 good, 1 a check failed, 2 wrong input, 70 a mistake in CoLA Studio, 130 interrupted.
+Exit codes: 0 good, 1 a check failed, 2 wrong input, 70 a mistake in CoLA Studio, 130 interrupted,
+143 and 129 ended by SIGTERM and SIGHUP, 74 the results could not be written.
 With --json results are JSON on stdout, and so are errors: {"error": {"id", "message", "remedy"}}.`;
 
 /** All commands with their options. */

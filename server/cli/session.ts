@@ -4,9 +4,10 @@ import { type CliIo, type Outcome, Output } from './io.ts';
 
 /**
  * 0: done, and what was checked is good. 1: a check failed. 2: wrong input, with a message that says what to do.
- * 70: a mistake in CoLA Studio (EX_SOFTWARE of sysexits.h). 130: interrupted (128 + SIGINT).
+ * 70: a mistake in CoLA Studio (EX_SOFTWARE of sysexits.h). 74: the results could not be written (EX_IOERR). 130:
+ * interrupted (128 + SIGINT); the process says 143 for SIGTERM and 129 for SIGHUP.
  */
-export const exitCodes = { good: 0, checkFailed: 1, badInput: 2, bug: 70, interrupted: 130 } as const;
+export const exitCodes = { good: 0, checkFailed: 1, badInput: 2, bug: 70, outputLost: 74, interrupted: 130 } as const;
 
 export class Session {
   exitCode: number = exitCodes.good;

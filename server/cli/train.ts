@@ -8,21 +8,30 @@ import type { RunSpec } from '../spec/schema.ts';
 import { latestRun, nameOf, nextRun } from '../store/run-name.ts';
 import { resumeRun, type StartOptions, startRun, type TrainEvent } from '../train/job.ts';
 import { cliErrors } from './errors.ts';
-import { type JsonOption, withExamples, withJson } from './options.ts';
+import { count, type JsonOption, withExamples, withJson } from './options.ts';
 import { RunReport } from './run-report.ts';
 import type { Session } from './session.ts';
 
-type Options = JsonOption & { readonly run?: string; readonly resume?: string | true; readonly root: string };
+type Options = JsonOption & {
+  readonly run?: string;
+  readonly resume?: string | true;
+  readonly from?: number;
+  readonly asIs?: boolean;
+  readonly root: string;
+};
 
 export function addTrain(program: Command, session: Session): void {
   const train = program
     .command('train')
-    .description('Run the stages of a spec. Ctrl+C saves a checkpoint and stops; --resume goes on from the latest one.')
+    .description(
+      'Run the stages of a spec. Ctrl+C, like the end of the terminal, saves a checkpoint and stops; --resume goes on from the latest one.',
+    )
     .argument('[spec]', 'run spec (.yaml)');
   withExamples(withRun(train), [
     'train countdown.cola.yaml',
     'train countdown.cola.yaml --run first-try',
     'train --resume first-try',
+    'train --resume first-try --from 100',
   ]).action((spec: string | undefined, options: Options) => perform(session, options, spec, (whole) => whole));
   const pretrain = program
     .command('pretrain')
@@ -37,6 +46,8 @@ function withRun(command: Command): Command {
   return withJson(command)
     .option('--run <name>', 'name of the run (default: the name of the spec, numbered)')
     .option('--resume [run]', 'go on with a run: the named one, or the latest of this spec')
+    .option('--from <step>', 'with --resume: go on from the checkpoint of this step; later ones are deleted', count)
+    .option('--as-is', 'with --resume: go on although spec, model, data or logs were changed since the checkpoint')
     .option('--root <folder>', 'folder whose .cola/runs holds the run', '.');
 }
 
@@ -51,6 +62,8 @@ function perform(session: Session, options: Options, specFile: string | undefine
   return session.perform(options.json === true, async (output) => {
     const root = resolve(session.cwd, options.root);
     const resume = options.resume !== undefined;
+    if (!resume && (options.from !== undefined || options.asIs === true))
+      throw cliErrors.usage('--from and --as-is are about a run that is resumed', 'cola train');
     const runId = resume ? resumedRun(root, options, specFile) : newRun(root, options, specFile);
     const report = new RunReport(output);
     const common = {
@@ -61,7 +74,9 @@ function perform(session: Session, options: Options, specFile: string | undefine
       measure: closingMeasurement,
     };
     output.note(resume ? `Going on with the run ${runId} and the spec it was started with.` : `Run ${runId}`);
-    const { runPath, model } = resume ? await resumeRun(common) : await start(session, common, specFile, part);
+    const { runPath, model } = resume
+      ? await resumeRun({ ...common, from: options.from, asIs: options.asIs })
+      : await start(session, common, specFile, part);
     return { value: { run: runId, runPath, model }, ok: true };
   });
 }

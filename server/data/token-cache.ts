@@ -12,12 +12,13 @@ import { limits, openFile, readText } from '../files/open.ts';
 import { needPlace } from '../files/place.ts';
 import type { ChatTemplate } from '../model/chat.ts';
 import type { Tokenizer } from '../model/tokenizer.ts';
+import { contentOf } from '../store/manifest.ts';
 import { dataErrors } from './errors.ts';
 import { type Row, RowReport } from './rows.ts';
 import { type ReadOptions, readRows, type Source, sourceFiles } from './sources.ts';
 import type { TokenSource } from './token-stream.ts';
 
-const FORMAT = 1;
+const FORMAT = 3;
 /** Tokens are written in pieces of about this many bytes. */
 const WRITE_BYTES = 1024 * 1024;
 
@@ -26,6 +27,8 @@ const cacheInfo = z.strictObject({
   key: z.string(),
   type: z.enum(['uint16', 'uint32']),
   tokens: z.int().min(1),
+  /** Of the .bin. */
+  sha256: z.string(),
   documents: z.int().min(1),
   /** Rows left out, by reason. */
   skipped: z.record(z.string(), z.int()),
@@ -148,7 +151,9 @@ async function keyOf(request: CacheRequest): Promise<string> {
 async function openCached(folder: string, key: string): Promise<TokenFile | undefined> {
   try {
     const info = cacheInfo.parse(JSON.parse(readText(join(folder, `${key}.json`), limits.note)));
-    return new TokenFile(join(folder, `${key}.bin`), info);
+    const tokens = join(folder, `${key}.bin`);
+    if (info.key !== key || (await contentOf(tokens)).sha256 !== info.sha256) return undefined;
+    return new TokenFile(tokens, info);
   } catch {
     // Absent, damaged or of another format: made anew.
     return undefined;
@@ -170,6 +175,7 @@ export async function cachedTokens(request: CacheRequest): Promise<TokenFile> {
   const mine = join(folder, `${key}.${randomUUID()}`);
   const report = new RowReport();
   let tokens = 0;
+  const sum = createHash('sha256');
   const write = async (file: string, fill: (append: (bytes: Uint8Array) => Promise<void>) => Promise<void>) => {
     const handle = await open(file, 'w').catch((cause: unknown) => {
       throw dataErrors.cacheNotWritable(folder, cause);
@@ -190,6 +196,10 @@ export async function cachedTokens(request: CacheRequest): Promise<TokenFile> {
   });
   try {
     await write(`${mine}.bin`, async (append) => {
+      const appendTokens = async (bytes: Uint8Array) => {
+        sum.update(bytes);
+        await append(bytes);
+      };
       let waiting: Uint8Array[] = [];
       let size = 0;
       for await (const row of readRows(request.source, { ...request.read, report })) {
@@ -202,12 +212,12 @@ export async function cachedTokens(request: CacheRequest): Promise<TokenFile> {
         waiting.push(new Uint8Array(stored.buffer));
         size += stored.byteLength;
         if (size < WRITE_BYTES) continue;
-        await append(Buffer.concat(waiting));
+        await appendTokens(Buffer.concat(waiting));
         waiting = [];
         size = 0;
         request.onProgress?.(tokens);
       }
-      await append(Buffer.concat(waiting));
+      await appendTokens(Buffer.concat(waiting));
       request.onProgress?.(tokens);
     });
     const info: CacheInfo = {
@@ -215,6 +225,7 @@ export async function cachedTokens(request: CacheRequest): Promise<TokenFile> {
       key,
       type,
       tokens,
+      sha256: sum.digest('hex'),
       documents: report.used,
       skipped: Object.fromEntries(report.skipped),
     };

@@ -1,6 +1,7 @@
-import * as ort from 'onnxruntime-node';
+import type { Tensor } from 'onnxruntime-node';
 import { type DType, elementSize, type Shape, size, type TensorData } from '../graph/tensor.ts';
 import { deviceErrors } from './errors.ts';
+import { ort } from './runtime.ts';
 
 /** Counts what is alive, so that a test can prove that nothing leaks. */
 export class Ledger {
@@ -10,7 +11,7 @@ export class Ledger {
 }
 
 /** Reads a tensor back that lives on an accelerator. */
-export type Download = (tensor: ort.Tensor, dtype: DType, shape: Shape) => Promise<TensorData>;
+export type Download = (tensor: Tensor, dtype: DType, shape: Shape) => Promise<TensorData>;
 
 /**
  * A tensor that a device owns. It is counted: whoever keeps one calls {@link retain}, whoever is done calls
@@ -22,7 +23,7 @@ export class DeviceBuffer {
   constructor(
     readonly dtype: DType,
     readonly shape: Shape,
-    private readonly tensor: ort.Tensor,
+    private readonly tensor: Tensor,
     private readonly ledger: Ledger,
     /** Undefined when the data is in host memory. */
     private readonly download: Download | undefined,
@@ -38,7 +39,7 @@ export class DeviceBuffer {
   }
 
   /** The runtime's handle, for a run. */
-  get handle(): ort.Tensor {
+  get handle(): Tensor {
     if (this.references <= 0) throw deviceErrors.released(`A buffer of shape [${this.shape}]`);
     return this.tensor;
   }
@@ -90,6 +91,6 @@ export class DeviceBuffer {
 }
 
 /** Wraps host memory as a runtime tensor, without a copy. */
-export function hostTensor(data: TensorData, dtype: DType, shape: Shape): ort.Tensor {
+export function hostTensor(data: TensorData, dtype: DType, shape: Shape): Tensor {
   return new ort.Tensor(dtype, data, shape);
 }

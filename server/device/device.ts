@@ -2,7 +2,7 @@
 import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import * as ort from 'onnxruntime-node';
+import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { type FrozenValue, outputName, writeOnnx } from '../graph/onnx.ts';
 import * as ops from '../graph/ops.ts';
 import { type DType, Graph, type Shape, type Tensor, type TensorData } from '../graph/tensor.ts';
@@ -12,6 +12,7 @@ import { type DeviceName, deviceNames } from './names.ts';
 import { missingPrerequisite } from './prerequisites.ts';
 import { Program, runError } from './program.ts';
 import { ProgramCache } from './program-cache.ts';
+import { ort } from './runtime.ts';
 
 export interface CompileOptions {
   /** Values of parameters that become part of the program. */
@@ -114,8 +115,8 @@ export class Device {
   private async createInline(
     outputs: Readonly<Record<string, Tensor>>,
     frozen: ReadonlyMap<string, Float32Array>,
-    options: ort.InferenceSession.SessionOptions,
-  ): Promise<[ort.InferenceSession, readonly Tensor[]]> {
+    options: InferenceSession.SessionOptions,
+  ): Promise<[InferenceSession, readonly Tensor[]]> {
     const model = writeOnnx(outputs, frozen);
     return [await ort.InferenceSession.create(model.bytes, options), model.inputs];
   }
@@ -123,8 +124,8 @@ export class Device {
   private async createWithFile(
     outputs: Readonly<Record<string, Tensor>>,
     frozen: ReadonlyMap<string, Float32Array>,
-    options: ort.InferenceSession.SessionOptions,
-  ): Promise<[ort.InferenceSession, readonly Tensor[]]> {
+    options: InferenceSession.SessionOptions,
+  ): Promise<[InferenceSession, readonly Tensor[]]> {
     const folder = mkdtempSync(join(tmpdir(), 'cola-model-'));
     try {
       const references = new Map<string, FrozenValue>();
@@ -152,9 +153,9 @@ export class Device {
     outputs: readonly string[],
     resident: ReadonlySet<string>,
     strict: boolean,
-  ): ort.InferenceSession.SessionOptions {
+  ): InferenceSession.SessionOptions {
     const threads = this.options.threads ?? availableParallelism();
-    const options: ort.InferenceSession.SessionOptions = {
+    const options: InferenceSession.SessionOptions = {
       executionProviders: this.name === 'cpu' ? ['cpu'] : [this.name, 'cpu'],
       graphOptimizationLevel: 'all',
       // A memory pattern is planned after the first run and takes its memory beside that run's: twice the peak, and no faster.
@@ -191,7 +192,7 @@ export class Device {
   }
 
   /** getData() on a buffer of the GPU aborts the process; an identity whose output is on the CPU does not. */
-  private readonly download = async (tensor: ort.Tensor, dtype: DType, shape: Shape): Promise<TensorData> => {
+  private readonly download = async (tensor: OrtTensor, dtype: DType, shape: Shape): Promise<TensorData> => {
     const program = await this.transfer('down', dtype, shape);
     const x = new DeviceBuffer(dtype, shape, tensor, new Ledger(), undefined);
     const { y } = await program.run({ x });

@@ -73,8 +73,8 @@ export class Engine {
       await this.runs.start(key, specFile, stage);
       return {};
     });
-    responder.on(resumeRun, async (key) => {
-      await this.runs.resume(key);
+    responder.on(resumeRun, async ({ from, asIs, ...key }) => {
+      await this.runs.resume(key, { from, asIs });
       return {};
     });
     responder.on(pauseRun, async (key) => {

@@ -27,3 +27,6 @@ process.on('message', (message) => engine.receive(message));
 process.on('disconnect', close);
 process.on('SIGTERM', close);
 process.on('SIGINT', close);
+process.on('SIGHUP', close);
+// Whoever read the streams may be gone before the runs are saved.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});

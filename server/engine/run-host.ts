@@ -10,6 +10,7 @@ import { readSpec } from '../spec/document.ts';
 import type { RunSpec } from '../spec/schema.ts';
 import { RunView, runFolder } from '../store/run.ts';
 import { resumeRun, startRun, type TrainEvent } from '../train/job.ts';
+import type { ResumeChoice } from '../train/resume.ts';
 import { engineErrors } from './errors.ts';
 
 interface Active {
@@ -44,16 +45,20 @@ export class RunHost {
     );
   }
 
-  /** Lets a paused run go on, or continues one from its latest checkpoint. @throws engine.runActive, store.* */
-  async resume(key: RunKey): Promise<void> {
+  /**
+   * Lets a paused run go on, or continues one from its latest checkpoint or the chosen one.
+   *
+   * @throws engine.runActive, store.*, train.changed
+   */
+  async resume(key: RunKey, choice: ResumeChoice): Promise<void> {
     const active = this.active.get(nameOf(key));
     if (active === undefined) {
       const { root, run: runId } = key;
       return this.launch(key, (turn, signal, onEvent) =>
-        resumeRun({ root, runId, signal, turn, onEvent, measure: closingMeasurement }),
+        resumeRun({ ...choice, root, runId, signal, turn, onEvent, measure: closingMeasurement }),
       );
     }
-    if (!active.paused) throw engineErrors.runActive(key.run);
+    if (!active.paused || choice.from !== undefined) throw engineErrors.runActive(key.run);
     active.paused = false;
     active.handle.resume();
     this.state(key, { kind: 'state', state: 'running' });

@@ -27,8 +27,20 @@ export const nameRun = request(
   z.strictObject({ root: z.string().min(1), specFile: z.string().min(1) }),
   z.object({ run: z.string() }),
 );
-/** Goes on with a run: one that is paused where it stands, any other from its latest checkpoint. */
-export const resumeRun = request('cola/run/resume', runKey, nothing);
+/**
+ * Goes on with a run: one that is paused where it stands, any other from its latest checkpoint. One that is not what was
+ * saved is refused with `store.damaged` or `train.changed`.
+ */
+export const resumeRun = request(
+  'cola/run/resume',
+  runKey.extend({
+    /** Step of the checkpoint to go on from instead; later ones are deleted. */
+    from: z.int().nonnegative().optional(),
+    /** Go on although spec, model, data or logs are not what they were. */
+    asIs: z.boolean().optional(),
+  }),
+  nothing,
+);
 /** Lets a run stand between two steps, in memory. */
 export const pauseRun = request('cola/run/pause', runKey, nothing);
 /** Saves a run and ends it. Answered when it is saved. */

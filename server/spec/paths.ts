@@ -71,3 +71,16 @@ export function rebaseSpec(spec: RunSpec, from: string, to: string): RunSpec {
     stages: spec.stages.map((stage) => ({ ...stage, settings: moveAll('', stage.settings) }) as StageSpec),
   };
 }
+
+/** The paths of reward modules in the stages of a spec, as they are written. */
+export function modulePaths(spec: RunSpec): string[] {
+  const found = new Set<string>();
+  const collect = (key: string, value: unknown): void => {
+    if (key === 'path' && typeof value === 'string') found.add(value);
+    else if (Array.isArray(value)) for (const entry of value) collect('', entry);
+    else if (typeof value === 'object' && value !== null && key !== 'columns')
+      for (const [name, entry] of Object.entries(value)) collect(name, entry);
+  };
+  for (const { settings } of spec.stages) collect('', settings);
+  return [...found].sort();
+}

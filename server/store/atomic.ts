@@ -47,8 +47,7 @@ export async function writeFileAtomic(path: string, content: string | Uint8Array
  * process dies while it is, {@link recoverFolder} finds one of the two.
  *
  * @param path target folder
- * @param fill writes into the temporary folder it is given; it must force its files to the disk itself, as
- *   {@link writeFileAtomic} does
+ * @param fill writes into the temporary folder it is given; what it leaves there is forced to the disk
  * @param options `replace` false: whatever has the name already stays, and the error's cause is a system error
  * @throws ColaError store.cannotWrite; the target is then unchanged
  */
@@ -63,7 +62,7 @@ export async function writeFolderAtomic(
     needPlace(path);
     await mkdir(temporary);
     await fill(temporary);
-    await syncFolder(temporary);
+    await syncAll(temporary);
     if (options.replace && (await exists(path))) {
       const aside = `${path}.old-${random()}`;
       await rename(path, aside);
@@ -130,6 +129,26 @@ export function temporaryName(path: string): string {
 export async function syncFolder(path: string): Promise<void> {
   if (process.platform === 'win32') return;
   const handle = await open(path, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Forces the files of a folder, and of those in it, to the disk, and their names. */
+async function syncAll(folder: string): Promise<void> {
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) await syncAll(path);
+    else if (entry.isFile()) await syncFile(path);
+  }
+  await syncFolder(folder);
+}
+
+async function syncFile(path: string): Promise<void> {
+  // Windows flushes only what is open for writing.
+  const handle = await open(path, process.platform === 'win32' ? 'r+' : 'r');
   try {
     await handle.sync();
   } finally {

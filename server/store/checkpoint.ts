@@ -9,6 +9,15 @@ import { type TensorToWrite, writeSafetensors } from '../files/safetensors-write
 import { firstIssue } from '../schemas/first-issue.ts';
 import { removeFolder, writeFileAtomic, writeFolderAtomic } from './atomic.ts';
 import { storeErrors as errors } from './errors.ts';
+import {
+  contentOf,
+  differences,
+  MANIFEST,
+  type Manifest,
+  type Provenance,
+  readManifest,
+  writeManifest,
+} from './manifest.ts';
 
 const STATE = 'state.json';
 /** An empty file in a checkpoint that was the best when it was saved. As a part of it, it cannot be lost by itself. */
@@ -21,6 +30,8 @@ export interface CheckpointContent {
   readonly files: Readonly<Record<string, Iterable<TensorToWrite>>>;
   /** Everything else, as JSON: generator, sampler position, counters. */
   readonly state: unknown;
+  /** What it was made from; goes into its manifest. */
+  readonly provenance?: Provenance;
 }
 
 /** A complete checkpoint on the disk. */
@@ -53,6 +64,22 @@ export class Checkpoint {
     return SafetensorsFile.open(this.file(name));
   }
 
+  /** Its manifest; undefined for a checkpoint of an earlier version, which has none; null for one that is damaged. */
+  async manifest(): Promise<Manifest | undefined | null> {
+    return readManifest(this.path);
+  }
+
+  /** What differs from its manifest, in words. @throws ColaError store.cannotRead */
+  async damage(): Promise<string[]> {
+    const manifest = await readManifest(this.path);
+    return manifest === undefined ? [] : differences(this.path, manifest);
+  }
+
+  /** Names the checkpoint by its content; undefined for one without manifest. */
+  async manifestHash(): Promise<string | undefined> {
+    return (await readManifest(this.path)) ? (await contentOf(join(this.path, MANIFEST))).sha256 : undefined;
+  }
+
   /** @throws ColaError store.cannotRead, store.json, files.* */
   state<T>(schema: z.ZodType<T>): T {
     return readJson(join(this.path, STATE), schema);
@@ -65,6 +92,12 @@ export class CheckpointFolder {
 
   /** All complete checkpoints, ascending by step. */
   list(): Checkpoint[] {
+    return this.steps()
+      .map((step) => new Checkpoint(step, join(this.path, String(step))))
+      .filter(({ path }) => existsSync(join(path, STATE)));
+  }
+
+  private steps(): number[] {
     let names: string[] | undefined;
     try {
       names = namesIn(this.path);
@@ -73,9 +106,15 @@ export class CheckpointFolder {
     }
     if (names === undefined) throw errors.cannotRead(this.path, new Error('there is no such folder'));
     return names
-      .filter((name) => /^(0|[1-9]\d{0,15})$/.test(name) && existsSync(join(this.path, name, STATE)))
-      .map((name) => new Checkpoint(Number(name), join(this.path, name)))
-      .sort((a, b) => a.step - b.step);
+      .filter((name) => /^(0|[1-9]\d{0,15})$/.test(name))
+      .map(Number)
+      .sort((a, b) => a - b);
+  }
+
+  /** Steps whose folder is there without its state: such a one was never written so. */
+  broken(): number[] {
+    const whole = new Set(this.list().map(({ step }) => step));
+    return this.steps().filter((step) => !whole.has(step));
   }
 
   latest(): Checkpoint | null {
@@ -112,6 +151,7 @@ export class CheckpointFolder {
         }
         if (options.best === true) await writeFileAtomic(join(temporary, BEST), '');
         await writeFileAtomic(join(temporary, STATE), `${JSON.stringify(content.state ?? null)}\n`);
+        await writeManifest(temporary, content.provenance ?? {});
       },
       { replace: true },
     );
@@ -122,7 +162,7 @@ export class CheckpointFolder {
 
   /** Deletes the checkpoints of later steps, the last one first. @throws ColaError store.cannotWrite */
   async removeAfter(step: number): Promise<void> {
-    for (const later of this.list().reverse()) if (later.step > step) await removeFolder(later.path);
+    for (const later of this.steps().reverse()) if (later > step) await removeFolder(join(this.path, String(later)));
   }
 }
 

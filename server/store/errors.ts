@@ -38,6 +38,20 @@ export const storeErrors = catalogue('store', {
       ? 'Pause or stop it there, or wait until it is finished.'
       : `If nothing runs there any more, delete the file "lock" in the folder of the run.`,
   ],
+  gone: (path: string) => [
+    `The folder of the run at ${path} is not there any more: it was deleted or moved while the run went on.`,
+    'Put it back where it was and continue the run from its latest checkpoint, or start it again.',
+  ],
+  disturbed: (path: string, id: string, parts: readonly string[]) => [
+    `Parts of the run at ${path} were deleted or changed while it went on: ${parts.join(', ')}.`,
+    `Lines that a log has lost do not come back. Continue the run from the checkpoint that has been saved now: cola train --resume ${id}`,
+  ],
+  damaged: (path: string, id: string, step: number, damage: readonly string[], before: number | null) => [
+    `The checkpoint of step ${step} of the run at ${path} is not what was saved: ${damage.join(', ')}.`,
+    before === null
+      ? 'No checkpoint before it is whole. Put the files back, or start the run again.'
+      : `Go on from the checkpoint before it, which is whole: cola train --resume ${id} --from ${before}`,
+  ],
   noCheckpoint: (path: string, step: number) => [
     `The run at ${path} has no checkpoint of step ${step}.`,
     'Choose one of the checkpoints that are there; older ones are deleted as the run goes on.',

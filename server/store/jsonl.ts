@@ -2,7 +2,9 @@
  * Append-only logs of JSON lines. One append is one write, so a killed process leaves at most its last line torn;
  * that line is ignored by readers and cut off by the next writer.
  */
-import { closeSync, fstatSync, fsyncSync, ftruncateSync, readSync, writeSync } from 'node:fs';
+
+import { createHash, type Hash } from 'node:crypto';
+import { closeSync, fstatSync, fsyncSync, ftruncateSync, lstatSync, readSync, writeSync } from 'node:fs';
 import type { z } from 'zod';
 import { fileErrors } from '../files/errors.ts';
 import { hopelessLine, linesOf, longestLine } from '../files/lines.ts';
@@ -11,12 +13,16 @@ import { isAbsent, readable } from '../files/place.ts';
 import { firstIssue } from '../schemas/first-issue.ts';
 import { writeFileAtomic } from './atomic.ts';
 import { storeErrors as errors } from './errors.ts';
+import type { Content } from './manifest.ts';
 
 const NEWLINE = 0x0a;
 
 /** The writing end of a log. There may be one at a time for a file. */
 export class JsonLinesWriter<R extends object = object> {
   private fd: number | null = null;
+  /** What the log holds by all that this process knows. */
+  private bytes = 0;
+  private sum: Hash = createHash('sha256');
 
   /**
    * Opens a log for appending, makes it if it is not there, and cuts off a torn last line.
@@ -43,7 +49,28 @@ export class JsonLinesWriter<R extends object = object> {
         ftruncateSync(fd, before);
         throw error;
       }
+      this.bytes += line.length;
+      this.sum.update(line);
     });
+  }
+
+  /** Length and hash of all lines, without reading them again. */
+  get content(): Content {
+    return { bytes: this.bytes, sha256: this.sum.copy().digest('hex') };
+  }
+
+  /** Whether the log under its name is the one that this process writes, and as long as what it wrote. */
+  get intact(): boolean {
+    if (this.fd === null) return false;
+    const named = lstatSync(this.path, { throwIfNoEntry: false });
+    const own = fstatSync(this.fd);
+    return named !== undefined && named.ino === own.ino && named.dev === own.dev && own.size === this.bytes;
+  }
+
+  /** Takes the log as it is now under its name, or begins an empty one. @throws ColaError store.cannotWrite */
+  takeAnew(): void {
+    this.close();
+    this.reopen();
   }
 
   /**
@@ -57,8 +84,7 @@ export class JsonLinesWriter<R extends object = object> {
     if (kept.length === lines.length) return;
     await writeFileAtomic(this.path, kept.map((line) => `${line}\n`).join(''));
     // The old handle would write into the file that has just been replaced.
-    this.close();
-    this.reopen();
+    this.takeAnew();
   }
 
   /** Forces what was appended to the disk. */
@@ -77,6 +103,8 @@ export class JsonLinesWriter<R extends object = object> {
       this.fd = fd;
       const whole = wholeLength(fd, this.path);
       if (whole < fstatSync(fd).size) ftruncateSync(fd, whole);
+      this.bytes = whole;
+      this.sum = hashOf(fd);
     } catch (error) {
       this.close();
       throw readable(error, (cause) => errors.cannotWrite(this.path, cause));
@@ -147,6 +175,18 @@ function wholeLength(fd: number, path: string): number {
   const line = Buffer.alloc(Math.max(0, end - start));
   readSync(fd, line, 0, line.length, start);
   return isJson(line.toString('utf8')) ? end : start;
+}
+
+/** Hash of a whole file, for more to be added. */
+function hashOf(fd: number): Hash {
+  const sum = createHash('sha256');
+  const block = Buffer.alloc(1 << 20);
+  for (let at = 0; ; ) {
+    const read = readSync(fd, block, 0, block.length, at);
+    if (read === 0) return sum;
+    sum.update(block.subarray(0, read));
+    at += read;
+  }
 }
 
 /**

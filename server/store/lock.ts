@@ -22,6 +22,9 @@ const holderSchema = z.object({
 
 type Holder = z.infer<typeof holderSchema>;
 
+/** Contents of the locks that this process holds. A lock of its own that was moved away is none of them once it is released. */
+const own = new Set<string>();
+
 /** A lock that this process holds until it is released. */
 export class Lock {
   private constructor(
@@ -58,6 +61,7 @@ export class Lock {
     } catch (error) {
       throw error instanceof Error && 'syscall' in error ? errors.cannotWrite(path, error) : error;
     }
+    own.add(content);
     return new Lock(path, content);
   }
 
@@ -79,9 +83,15 @@ export class Lock {
     return isAlive(holder) ? { pid: holder.pid } : undefined;
   }
 
+  /** Whether the file still says that this process has it. */
+  get held(): boolean {
+    return readContent(this.path) === this.content;
+  }
+
   /** Gives the lock back, unless it is not this one's any more. */
   release(): void {
-    if (readContent(this.path) === this.content) rmSync(this.path, { force: true });
+    own.delete(this.content);
+    if (this.held) rmSync(this.path, { force: true });
   }
 }
 
@@ -126,6 +136,7 @@ function refuseIfAlive(path: string, content: string): void {
   const place = dirname(path);
   // Processes of another computer cannot be looked at, so they count as living.
   if (holder.host !== hostname()) throw errors.locked(place, holder.pid, holder.host);
+  if (holder.pid === process.pid && holder.started === startOf(process.pid) && !own.has(content)) return;
   if (isAlive(holder)) throw errors.locked(place, holder.pid, null);
 }
 

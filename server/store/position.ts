@@ -2,6 +2,8 @@
 import { z } from 'zod';
 
 export const position = z.looseObject({
+  /** 1: the checkpoint has a manifest. Those of earlier versions have neither. */
+  format: z.literal(1).optional(),
   /** Index of the stage. */
   at: z.int().min(0),
   /** Steps of that stage that are done. */

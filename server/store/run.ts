@@ -13,6 +13,7 @@ import { type Checkpoint, type CheckpointContent, CheckpointFolder } from './che
 import { storeErrors as errors } from './errors.ts';
 import { JsonLinesWriter, readJsonLines } from './jsonl.ts';
 import { Lock } from './lock.ts';
+import { contentOf, type Manifest, same } from './manifest.ts';
 import { type LogEntry, readRunLog } from './run-log.ts';
 
 const SPEC = 'spec.yaml';
@@ -128,6 +129,24 @@ export class RunView {
     return this.checkpointFolder.best();
   }
 
+  /** Steps of checkpoints that have lost their state, and so are none any more. */
+  brokenCheckpoints(): number[] {
+    return this.checkpointFolder.broken();
+  }
+
+  /** How the logs differ from the beginnings that a checkpoint has noted, in words. @throws ColaError store.cannotRead */
+  async logDifferences(logs: Manifest['logs']): Promise<string[]> {
+    const found: string[] = [];
+    for (const name of [METRICS, SAMPLES]) {
+      const { [name]: wanted } = logs;
+      if (wanted === undefined || wanted.bytes === 0) continue;
+      const path = join(this.path, name);
+      if (!(await exists(path))) found.push(`${name} is missing`);
+      else if (!same(await contentOf(path, wanted.bytes), wanted)) found.push(`${name} was changed or cut`);
+    }
+    return found;
+  }
+
   /** @throws ColaError store.noCheckpoint */
   checkpoint(step: number): Checkpoint {
     const found = this.checkpoints().find((checkpoint) => checkpoint.step === step);
@@ -138,16 +157,23 @@ export class RunView {
 
 /** A run that this process may write to, and no other. Close it to let others. */
 export class Run extends RunView {
+  /** What the folder was when it was opened. */
+  private readonly inode: number;
+  /** Checkpoints that must be there. */
+  private expected: readonly number[];
+
   private constructor(
     path: string,
     spec: string,
-    private readonly lock: Lock,
+    private lock: Lock,
     /** Append one record a step; what is appended is there after a kill, and after a power cut from the next checkpoint on. */
     readonly metrics: JsonLinesWriter<StepRecord>,
     /** Generated texts, with the step they were generated at. */
     readonly samples: JsonLinesWriter<StepRecord>,
   ) {
     super(path, spec);
+    this.inode = lstatSync(path).ino;
+    this.expected = this.steps();
   }
 
   /**
@@ -231,7 +257,46 @@ export class Run extends RunView {
   ): Promise<Checkpoint> {
     this.metrics.sync();
     this.samples.sync();
-    return this.checkpointFolder.save(step, content, options);
+    const logs = { [METRICS]: this.metrics.content, [SAMPLES]: this.samples.content };
+    const provenance = { ...content.provenance, logs };
+    const saved = await this.checkpointFolder.save(step, { ...content, provenance }, options);
+    this.expected = this.steps();
+    return saved;
+  }
+
+  /**
+   * Looks whether what this process has written is still there. A file that is deleted while it is open takes what is
+   * written to it without a word.
+   *
+   * @throws ColaError store.gone where the folder is, store.locked where another process has taken the run over,
+   *   store.disturbed where parts of it were deleted or changed: {@link mend} makes it fit for a checkpoint again
+   */
+  check(): void {
+    if (lstatSync(this.path, { throwIfNoEntry: false })?.ino !== this.inode) throw errors.gone(this.path);
+    if (!this.lock.held) this.lock = Lock.acquire(join(this.path, LOCK));
+    const lost: string[] = [];
+    if (specOrNone(this.path) !== this.spec) lost.push(SPEC);
+    if (!this.metrics.intact) lost.push(METRICS);
+    if (!this.samples.intact) lost.push(SAMPLES);
+    const there = new Set(this.steps());
+    for (const step of this.expected) if (!there.has(step)) lost.push(`${CHECKPOINTS}/${step}`);
+    if (lost.length > 0) throw errors.disturbed(this.path, this.id, lost);
+  }
+
+  /** Makes good what can be after store.disturbed: the spec, the folders, logs that can be written to. @throws ColaError store.cannotWrite */
+  async mend(): Promise<void> {
+    try {
+      if (!isFolder(join(this.path, CHECKPOINTS))) makeFolder(join(this.path, CHECKPOINTS));
+    } catch (error) {
+      throw errors.cannotWrite(join(this.path, CHECKPOINTS), error);
+    }
+    if (specOrNone(this.path) !== this.spec) await writeFileAtomic(join(this.path, SPEC), this.spec);
+    for (const log of [this.metrics, this.samples]) if (!log.intact) log.takeAnew();
+    this.expected = this.steps();
+  }
+
+  private steps(): number[] {
+    return isFolder(this.checkpointFolder.path) ? this.checkpoints().map(({ step }) => step) : [];
   }
 
   /**
@@ -254,6 +319,7 @@ export class Run extends RunView {
   async rewind(step: number): Promise<Checkpoint> {
     const target = this.checkpoint(step);
     await this.checkpointFolder.removeAfter(step);
+    this.expected = this.steps();
     await this.truncateMetricsAfter(step);
     return target;
   }
@@ -277,6 +343,18 @@ function readSpec(folder: string): string {
     const absent = error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR');
     throw absent ? errors.noRun(folder) : readable(error, (cause) => errors.cannotRead(join(folder, SPEC), cause));
   }
+}
+
+function specOrNone(folder: string): string | undefined {
+  try {
+    return readText(join(folder, SPEC), limits.note);
+  } catch {
+    return undefined;
+  }
+}
+
+function isFolder(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
 /** A name that is one path component on every system, no device of Windows, and none that a crash could leave behind. */

@@ -41,6 +41,14 @@ export const trainErrors = catalogue('train', {
     `Sequences of ${length} tokens are longer than the model's context of ${context}.`,
     'Lower "length" (or "max_length" and "max_new") in the run spec.',
   ],
+  changed: (run: string, step: number, what: readonly string[], before: number | null) => [
+    `The run ${run} cannot go on as it was: since its checkpoint of step ${step} these were changed or lost: ${what.join(', ')}.`,
+    `Put them back as they were${before === null ? '' : `, or go on from a checkpoint that fits them: cola train --resume ${run} --from ${before}`}. To go on with them as they are now: cola train --resume ${run} --as-is`,
+  ],
+  modelDamaged: (folder: string, damage: readonly string[]) => [
+    `The model in ${folder} is not what was saved there: ${damage.join(', ')}.`,
+    'Put the files back, or delete manifest.json there to use the model as it is now.',
+  ],
   checkpointMismatch: (name: string) => [
     `The checkpoint does not fit this run: "${name}" is missing or has another shape.`,
     'Resume with the model and the spec the run was started with, or start a new run.',

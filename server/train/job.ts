@@ -2,7 +2,6 @@
  * A run from its spec to a tuned model: one loop serves every stage. It saves a checkpoint now and then, at the end of
  * every stage and when it is stopped, keeps the best one by held-out score, and continues from the latest one exactly.
  */
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { ColaModel } from '../cola/model.ts';
@@ -14,11 +13,14 @@ import { readSpec, rebaseSpec, resolveModel, resolvePath, stringifySpec } from '
 import type { RunSpec, StageSpec } from '../spec/schema.ts';
 import { removeFolder } from '../store/atomic.ts';
 import type { Checkpoint } from '../store/checkpoint.ts';
-import { type Position, position } from '../store/position.ts';
+import type { Position } from '../store/position.ts';
 import { Run, runFolder } from '../store/run.ts';
 import { logText } from '../store/run-log.ts';
 import { trainErrors } from './errors.ts';
 import { createBase, prepareModules } from './initialise.ts';
+import { KeptData, type Origin, originOf } from './origin.ts';
+import { confirmOrigin, confirmSpec, type ResumeChoice, refusePosition, wholeCheckpoint } from './resume.ts';
+import { alreadySaved, refuseDamaged, saveModelFolder } from './saved-model.ts';
 import type { Evaluation, Metrics, Sample, Stage, StageContext } from './stage.ts';
 import { createStage } from './stages/index.ts';
 import { baselineValue } from './token-actor.ts';
@@ -80,6 +82,9 @@ interface CommonOptions {
 /** A new run: a spec, and the file it came from, to whose folder its paths are relative. */
 export type StartOptions = CommonOptions & { readonly spec: RunSpec; readonly specFile: string };
 
+/** A run that is there. */
+export type ResumeOptions = CommonOptions & ResumeChoice;
+
 const keptCheckpoints = 2;
 
 const metricsLine = z.looseObject({ step: z.number(), evaluation: z.boolean().optional() });
@@ -94,25 +99,35 @@ export async function startRun(options: StartOptions): Promise<{ runPath: string
   const { spec, specFile, root, runId } = options;
   const frozen = join(runFolder(root, runId), 'spec.yaml');
   const run = await Run.create(root, runId, stringifySpec(rebaseSpec(spec, specFile, frozen)));
+  let begun = false;
+  const onEvent = (event: TrainEvent) => {
+    begun ||= event.kind === 'step';
+    options.onEvent?.(event);
+  };
   try {
-    return await carryOut(run, options);
+    return await carryOut(run, { ...options, onEvent });
   } catch (error) {
-    // There is nothing to continue, and the name would be taken.
-    const begun = run.readMetrics(metricsLine).some(({ evaluation }) => evaluation !== true);
-    if (!begun && !isStop(error)) await removeFolder(run.path);
+    // There is nothing to continue, and the name would be taken. What happened is known from memory: files may be lost.
+    if (!begun && !isStop(error)) await removeFolder(run.path).catch(() => undefined);
     throw error;
   }
 }
 
 const isStop = (error: unknown) => error instanceof ColaError && error.id === 'train.stopped';
 
-/** Continues a run from its latest checkpoint, with the spec it was started with. Returns and throws as {@link startRun}. */
-export async function resumeRun(options: CommonOptions): Promise<{ runPath: string; model: string }> {
+/**
+ * Continues a run from its latest checkpoint or a chosen one, with the spec it was started with. Returns and throws as
+ * {@link startRun}.
+ *
+ * @throws store.damaged, train.changed where the run is not what was saved; see resume.ts
+ */
+export async function resumeRun(options: ResumeOptions): Promise<{ runPath: string; model: string }> {
   return carryOut(await Run.open(runFolder(options.root, options.runId)), options);
 }
 
-async function carryOut(run: Run, options: CommonOptions): Promise<{ runPath: string; model: string }> {
+async function carryOut(run: Run, options: ResumeOptions): Promise<{ runPath: string; model: string }> {
   try {
+    await confirmSpec(run, options);
     const specFile = join(run.path, 'spec.yaml');
     const job = new Job(run, { ...options, spec: readSpec(specFile), specFile });
     return { runPath: run.path, model: await job.run() };
@@ -121,20 +136,34 @@ async function carryOut(run: Run, options: CommonOptions): Promise<{ runPath: st
     const stopped = signal.aborted && error === signal.reason;
     const end = stopped ? trainErrors.stopped(run.id, run.latestCheckpoint()?.step ?? 0) : error;
     const said = end instanceof ColaError ? `${end.message} ${end.remedy}` : String(end);
-    run.log(logText(stopped ? 'stopped' : 'failed', said));
+    tryToLog(run, logText(stopped ? 'stopped' : 'failed', said));
     throw end;
   } finally {
     run.close();
   }
 }
 
+/** The disk may be full, or the folder gone: what ended the run is told all the same. */
+function tryToLog(run: Run, text: string): void {
+  try {
+    run.log(text);
+  } catch (error) {
+    if (!(error instanceof ColaError)) throw error;
+  }
+}
+
 class Job {
   private position: Position = { at: 0, done: 0, before: 0, best: null, unmeasured: false, changed: [] };
+  /** What the run is made from; goes into every checkpoint. */
+  private origin: Origin = {};
+  private readonly keptData: KeptData;
 
   constructor(
     private readonly runFolder: Run,
-    private readonly options: StartOptions,
-  ) {}
+    private readonly options: StartOptions & ResumeChoice,
+  ) {
+    this.keptData = new KeptData(runFolder.path);
+  }
 
   private emit(event: TrainEvent): void {
     this.note(event);
@@ -159,13 +188,12 @@ class Job {
       spec.device,
       spec.threads === undefined ? {} : { threads: spec.threads },
     );
-    this.emit({ kind: 'device', device: device.name, attempts });
-    const checkpoint = this.runFolder.latestCheckpoint();
-    if (checkpoint !== null) this.position = checkpoint.state(position);
-    await this.runFolder.truncateMetricsAfter(checkpoint?.step ?? -1);
     const weights = new DeviceWeights(device);
     try {
       const { base, cola: loaded } = await this.load();
+      // Nobody hears that the run goes on before it is known that it can.
+      const checkpoint = await this.enter(base, loaded);
+      this.emit({ kind: 'device', device: device.name, attempts });
       let cola = loaded;
       const prepare = async (planned: StageSpec) => {
         cola = prepareModules(planned, base, cola, spec.seed);
@@ -184,12 +212,10 @@ class Job {
         await prepare(spec.stages[at]);
         await this.stage(at, device, base, cola, weights, checkpoint);
       }
-      const model = await this.saveModel('model', base, cola, weights);
+      const last = this.runFolder.latestCheckpoint();
+      const model = await this.saveModel('model', last, base, cola, weights);
       const best = this.runFolder.bestCheckpoint();
-      if (best !== null && best.step !== this.runFolder.latestCheckpoint()?.step) {
-        await restoreWeights(best, weights);
-        await this.saveModel('best', base, cola, weights);
-      }
+      if (best !== null && best.step !== last?.step) await this.saveBest(best, base, cola, weights);
       if (spec.evaluate.length > 0) {
         const { signal, root, measure } = this.options;
         const say = (text: string) => this.emit({ kind: 'message', text });
@@ -203,26 +229,62 @@ class Job {
     }
   }
 
-  /** Writes the whole model as it is now into a folder of the run. */
+  /** Finds the checkpoint to go on from, if there is one, and takes its position; the logs end where it was saved. */
+  private async enter(base: LanguageModel, cola: ColaModel | undefined): Promise<Checkpoint | null> {
+    const { runFolder: run, options } = this;
+    const { spec, specFile, from } = options;
+    const say = (text: string) => this.emit({ kind: 'message', text });
+    this.origin = await originOf(run.spec, spec, specFile, base, cola);
+    const whole = await wholeCheckpoint(run, options, say);
+    if (whole !== null) {
+      const now = { ...this.origin, ...(await this.keptData.origin()) };
+      await confirmOrigin(run, whole, now, options, options, say);
+      if (whole.position.at >= spec.stages.length)
+        await refusePosition(run, whole.checkpoint, 'state.json is of a stage that the spec does not have');
+      this.position = whole.position;
+    }
+    if (from !== undefined) await run.rewind(from);
+    else await run.truncateMetricsAfter(whole?.checkpoint.step ?? -1);
+    return whole?.checkpoint ?? null;
+  }
+
+  /** Writes the whole model as it is now into a folder of the run, unless what is there was made from the same checkpoint. */
   private async saveModel(
     name: string,
+    checkpoint: Checkpoint | null,
     base: LanguageModel,
     cola: ColaModel | undefined,
     weights: DeviceWeights,
   ): Promise<string> {
+    const folder = join(this.runFolder.path, name);
+    if (await alreadySaved(folder, checkpoint)) return folder;
     await weights.download(base.weights, base.weights.keys());
     if (cola !== undefined) await weights.download(cola.weights, cola.weights.keys());
-    const folder = join(this.runFolder.path, name);
-    await rm(folder, { recursive: true, force: true });
-    if (cola === undefined) await base.save(folder);
-    else await cola.save(folder);
+    await saveModelFolder(folder, cola ?? base, checkpoint);
     return folder;
+  }
+
+  private async saveBest(
+    best: Checkpoint,
+    base: LanguageModel,
+    cola: ColaModel | undefined,
+    weights: DeviceWeights,
+  ): Promise<void> {
+    const damage = await best.damage();
+    if (damage.length > 0) {
+      const text = `The best checkpoint, of step ${best.step}, is not what was saved (${damage.join(', ')}): no model was made of it.`;
+      this.emit({ kind: 'message', text });
+      return;
+    }
+    await restoreWeights(best, weights);
+    await this.saveModel('best', best, base, cola, weights);
   }
 
   private async load(): Promise<{ base: LanguageModel; cola: ColaModel | undefined }> {
     const { spec, specFile } = this.options;
     if (typeof spec.model !== 'string') return { base: createBase(spec.model, specFile, spec.seed), cola: undefined };
     const folder = resolveModel(spec.model, specFile);
+    await refuseDamaged(folder);
     if (!ColaModel.exists(folder)) return { base: await LanguageModel.load(folder), cola: undefined };
     const cola = await ColaModel.load(folder);
     return { base: cola.base, cola };
@@ -256,6 +318,8 @@ class Job {
     }
     const stage = await createStage(planned, context);
     try {
+      if (checkpoint !== null && this.position.at === at && this.position.done > stage.steps)
+        await refusePosition(this.runFolder, checkpoint, 'state.json is of a step that the stage does not have');
       if (checkpoint !== null && this.position.at === at && this.position.done > 0) await stage.restore(checkpoint);
       else this.position = { ...this.position, at, done: 0, best: null, unmeasured: false };
       const changed = new Set([...this.position.changed, ...stage.trained]);
@@ -263,10 +327,7 @@ class Job {
       const { length: count } = spec.stages;
       const { done: from, before } = this.position;
       this.emit({ kind: 'stage', index: at, count, name: stage.name, steps: stage.steps, from, before });
-      await this.steps(stage, weights).catch(async (error: unknown) => {
-        if (signal.aborted && error === signal.reason) await this.saveStopped(stage, weights);
-        throw error;
-      });
+      await this.steps(stage, weights).catch((error: unknown) => this.breakOff(error, stage, weights));
       this.position = {
         ...this.position,
         at: at + 1,
@@ -289,6 +350,7 @@ class Job {
     }
     for (let index = this.position.done; index < stage.steps; index++) {
       await this.options.turn?.();
+      this.runFolder.check();
       signal.throwIfAborted();
       const started = performance.now();
       const outcome = await stage.step(index, signal);
@@ -342,6 +404,23 @@ class Job {
     return { ...evaluation, best };
   }
 
+  /** Saves what can be saved of a run that ends early. @throws what ended it, or what kept it from being saved */
+  private async breakOff(error: unknown, stage: Stage, weights: DeviceWeights): Promise<never> {
+    const { signal } = this.options;
+    if (error instanceof ColaError && error.id === 'store.disturbed') await this.saveMended(stage, weights);
+    else if (signal.aborted && error === signal.reason)
+      await this.saveStopped(stage, weights).catch((second: unknown) => this.breakOff(second, stage, weights));
+    throw error;
+  }
+
+  /** Saves a run whose files were lost, so that it can go on from where it stands and not from before. */
+  private async saveMended(stage: Stage, weights: DeviceWeights): Promise<void> {
+    const { runFolder: run, position } = this;
+    await run.mend();
+    const best = run.bestCheckpoint()?.step === position.before + position.done;
+    if (position.done > 0) await this.save(stage, weights, best);
+  }
+
   /** Saves a run that is stopped, unless the latest checkpoint is of this very step: that one may be marked as the best. */
   private async saveStopped(stage: Stage, weights: DeviceWeights): Promise<void> {
     const { before, done } = this.position;
@@ -349,12 +428,14 @@ class Job {
   }
 
   private async save(stage: Stage, weights: DeviceWeights, best: boolean): Promise<void> {
+    this.runFolder.check();
     const { tensors, state } = await stage.save();
     const files = { weights: weights.entries(this.position.changed), optimiser: tensors };
     const step = this.position.before + this.position.done;
+    const origin = { ...this.origin, ...(await this.keptData.origin()) };
     await this.runFolder.saveCheckpoint(
       step,
-      { files, state: { ...this.position, stage: state } },
+      { files, state: { ...this.position, format: 1, stage: state }, provenance: { origin } },
       { keep: keptCheckpoints, best },
     );
     this.emit({ kind: 'checkpoint', step, stage: stage.name });

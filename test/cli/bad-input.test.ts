@@ -418,6 +418,8 @@ const cases: readonly Case[] = [
   { what: 'no run to resume', id: 'cli.resumeWhat', says: /name of a run/, args: ['train', '--resume'] },
   { what: 'a run that is not there', id: 'store.noRun', says: /first/, args: ['train', '--resume', 'first'] },
   { what: 'nothing to train', id: 'cli.usage', says: /no spec/, args: ['train'] },
+  { what: 'a checkpoint of a new run', id: 'cli.usage', says: /resumed/, args: [...TRAIN, '--from', '3'] },
+  { what: 'no step', id: 'cli.usage', says: /whole number/, args: ['train', '--resume', 'x', '--from', 'last'] },
   { what: 'an unknown command', id: 'cli.usage', says: /'chek'.*Did you mean check/s, args: ['chek', 'model'] },
   {
     what: 'an unknown option',

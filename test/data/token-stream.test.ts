@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdirSync, truncateSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
@@ -129,6 +129,10 @@ describe('token cache', () => {
     const [bin, json] = files();
     truncateSync(join(folder.path, 'cache', bin), 2);
     assert.deepEqual(all(await cachedTokens(request())), ids);
+    const bytes = readFileSync(join(folder.path, 'cache', bin));
+    bytes[bytes.length - 4] ^= 1;
+    writeFileSync(join(folder.path, 'cache', bin), bytes);
+    assert.deepEqual(all(await cachedTokens(request())), ids, 'one bit');
     writeFileSync(join(folder.path, 'cache', json), '{');
     assert.deepEqual(all(await cachedTokens(request())), ids);
     assert.equal(files().length, 2);

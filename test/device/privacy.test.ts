@@ -1,0 +1,145 @@
+/** The product as it is bundled, watched from outside: what it writes, and that it knows no network. */
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+import { node, root } from '../../scripts/bundles.mjs';
+import { complete } from '../../server/protocol/completion.ts';
+import { loadModel } from '../../server/protocol/model.ts';
+import { makeModel, makeSpec } from '../engine/tiny-model.ts';
+
+const strace = '/usr/bin/strace';
+const traced = process.platform === 'linux' && existsSync(strace);
+if (process.platform === 'linux' && !traced)
+  console.log(`Calls of the system are not watched: missing ${strace}. \`npm test\` installs it where it can.`);
+
+/** Calls that make or reach a connection, and those that change what is on the disk. */
+const watched = 'socket,connect,bind,sendto,sendmsg,%file';
+
+describe('what CoLA Studio does beside its work', function () {
+  this.timeout(120_000);
+  let place = '';
+  /** Where a person's own things would be. */
+  let [home, temporary, project, model] = ['', '', '', ''];
+
+  before(async () => {
+    place = realpathSync(mkdtempSync(join(tmpdir(), 'cola-privacy-')));
+    [home, temporary, project] = ['home', 'temporary', 'project'].map((name) => join(place, name));
+    for (const folder of [home, temporary, project]) mkdirSync(folder);
+    symlinkSync(join(root, 'node_modules'), join(place, 'node_modules'));
+    await build({
+      ...node,
+      sourcemap: false,
+      packages: 'external',
+      entryPoints: { cola: 'server/cli/main.ts', engine: 'server/engine/main.ts' },
+      outdir: place,
+    });
+    model = await makeModel(join(project, 'model'));
+    await makeSpec(project, model, 2);
+  });
+  after(() => rmSync(place, { recursive: true, force: true }));
+
+  /** Starts a program in a new home, with what a person might have set themselves. */
+  function start(program: string, args: readonly string[], stdio: ('ignore' | 'pipe' | 'ipc')[]): ChildProcess {
+    const trace = join(place, 'trace');
+    const front = traced ? [strace, '-f', '-qq', '-y', '-s', '4096', '-e', `trace=${watched}`, '-o', trace] : [];
+    const [command, ...rest] = [...front, process.execPath, join(place, program), ...args];
+    const own = { HOME: home, TMPDIR: temporary, TMP: temporary, TEMP: temporary, USERPROFILE: home };
+    const env = { PATH: process.env.PATH, ...own, XDG_CACHE_HOME: join(home, '.cache'), ORT_DISABLE_TELEMETRY: '0' };
+    return spawn(command, rest, { cwd: project, stdio, env });
+  }
+
+  async function ended(child: ChildProcess): Promise<void> {
+    let said = '';
+    for (const stream of [child.stdout, child.stderr]) stream?.on('data', (text) => (said += text));
+    const code = await new Promise((resolve) => child.once('exit', resolve));
+    assert.equal(code, 0, said);
+  }
+
+  const cola = (...args: string[]) => ended(start('cola.js', args, ['ignore', 'pipe', 'pipe']));
+
+  /** Nothing in a person's folders, and with `strace` no connection and no write outside of `folder`. */
+  function assertQuiet(folder: string): void {
+    assert.deepEqual(readdirSync(home), []);
+    assert.deepEqual(readdirSync(temporary), []);
+    if (!traced) return;
+    const calls = readFileSync(join(place, 'trace'), 'utf8').split('\n');
+    assert.ok(calls.length > 100, 'the programs were watched');
+    assert.deepEqual(
+      calls.filter((call) => /\b(socket|connect|bind|sendto|sendmsg)\(/.test(call)),
+      [],
+    );
+    const paths = calls.flatMap((call) => changed(call));
+    assert.deepEqual(
+      paths.filter((path) => !`${path}/`.startsWith(`${folder}/`)),
+      [],
+    );
+    assert.equal(paths.length > 0, existsSync(folder), 'writes are seen');
+  }
+
+  it('trains within the run and the cache alone', async () => {
+    await cola('train', 'tiny.cola.yaml', '--run', 'quiet');
+    assert.ok(existsSync(join(project, '.cola/runs/quiet/model/cola.json')));
+    assertQuiet(join(project, '.cola'));
+  });
+
+  it('completes without writing anything', async () => {
+    await cola('generate', '--model', model, '--prompt', 'const value', '--max-new', '4', '--device', 'cpu');
+    assertQuiet(join(project, 'nowhere'));
+  });
+
+  it('searches and writes the tree where it was told to', async () => {
+    mkdirSync(join(project, 'tree'));
+    const what = ['--prompt', 'const value', '--reward', 'repetition', '--max-new', '4', '--simulations', '10'];
+    await cola('search', model, ...what, '--device', 'cpu', '--out', 'tree/found.json');
+    assertQuiet(join(project, 'tree'));
+  });
+
+  it('completes in the engine without writing anything', async () => {
+    const engine = start('engine.js', [], ['ignore', 'pipe', 'pipe', 'ipc']);
+    const close = ended(engine);
+    const ask = (id: number, method: string, params: object) =>
+      new Promise<unknown>((resolve, reject) => {
+        const receive = (message: { kind: string; id?: number; result?: unknown }) => {
+          if (message.id !== id) return;
+          engine.off('message', receive);
+          if (message.kind === 'result') resolve(message.result);
+          else reject(new Error(JSON.stringify(message)));
+        };
+        engine.on('message', receive);
+        engine.send({ kind: 'request', id, method, params });
+      });
+    await ask(0, loadModel.method, { folder: model, device: 'cpu', threads: 1 });
+    const answer = complete.result.parse(await ask(1, complete.method, { prefix: 'const value', maxTokens: 4 }));
+    assert.equal(answer.alternatives.length, 1);
+    engine.disconnect();
+    await close;
+    assertQuiet(join(project, 'nowhere'));
+  });
+});
+
+const opened = /\bopenat\((?:AT_FDCWD<(?<cwd>[^>]*)>|\d+<(?<folder>[^>]*)>), "(?<path>[^"]*)", (?<flags>[A-Z_|]+)/;
+const named = /\b(?:mkdir|mkdirat|unlink|unlinkat|rename|renameat2?|link|linkat|symlink|symlinkat|rmdir|truncate)\(/;
+
+/** Paths that a traced call makes, changes or removes; devices are none. */
+function changed(call: string): string[] {
+  if (/ = -1 E[A-Z]+ /.test(call)) return [];
+  const open = opened.exec(call)?.groups;
+  if (open !== undefined) {
+    if (!/O_WRONLY|O_RDWR|O_CREAT|O_TRUNC/.test(open.flags) || open.path.startsWith('/dev/')) return [];
+    return [open.path.startsWith('/') ? open.path : join(open.cwd ?? open.folder, open.path)];
+  }
+  if (!named.test(call)) return [];
+  return [...call.matchAll(/"([^"]*)"/g)].map(([, path]) => path);
+}

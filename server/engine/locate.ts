@@ -6,6 +6,7 @@ import { StreamDecoder } from '../model/tokenizer.ts';
 import type { Located, LocatedToken, LocateParams } from '../protocol/actions-page.ts';
 import { engineErrors } from './errors.ts';
 import type { LoadedModel } from './loaded-model.ts';
+import { documentTokens } from './prompt.ts';
 import type { Job } from './scheduler.ts';
 import { longestWindow, windowOf, windowStates } from './window-states.ts';
 
@@ -73,7 +74,7 @@ export async function* locate(model: LoadedModel, params: LocateParams, signal: 
   const from = Math.min(params.from, to);
   const begin = contextStart(text, from);
   const read = text.slice(begin, to);
-  const ids = [...model.tokenizer.encode(read, { addSpecialTokens: false })];
+  const ids = documentTokens(model.tokenizer, read);
   const decoder = new StreamDecoder(model.tokenizer, { skipSpecialTokens: false, continuation: true });
   const places = placesOf(
     read,

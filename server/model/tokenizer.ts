@@ -56,15 +56,19 @@ function isControl({ special, content }: AddedToken): boolean {
 /** Says of a control token at a place in the text whether it is only text there. */
 type IsText = (start: number, end: number) => boolean;
 
+/** An expression for any of the texts, the longest first. */
+function anyOf(texts: readonly string[]): RegExp | undefined {
+  const contents = texts.filter((content) => content !== '').sort((a, b) => b.length - a.length);
+  const escaped = contents.map((content) => content.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&'));
+  return contents.length === 0 ? undefined : new RegExp(escaped.join('|'), 'g');
+}
+
 /** Finds added tokens in a text: leftmost first, longest of those. */
 class AddedTokenFinder {
   private readonly expression: RegExp | undefined;
 
   constructor(private readonly tokens: ReadonlyMap<string, AddedToken>) {
-    const contents = [...tokens.keys()].filter((content) => content !== '').sort((a, b) => b.length - a.length);
-    if (contents.length === 0) return;
-    const escaped = contents.map((content) => content.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&'));
-    this.expression = new RegExp(escaped.join('|'), 'g');
+    this.expression = anyOf([...tokens.keys()]);
   }
 
   /** Calls `onText(start, end)` and `onToken(id)` for the parts of `text`, in order. */
@@ -163,6 +167,8 @@ export class Tokenizer implements TokenTable {
   private readonly merger: Merger;
   private readonly literal: AddedTokenFinder;
   private readonly normalized: AddedTokenFinder;
+  /** Finds what spells a control token. */
+  private readonly mentions: RegExp | undefined;
   /** Whether encoding runs under a time limit. */
   private readonly watched: boolean;
   private readonly before: readonly number[];
@@ -188,7 +194,9 @@ export class Tokenizer implements TokenTable {
     this.rules = createDecodeRules(source.decoder, file);
     this.ids = new Map(Object.entries(source.model.vocab));
     this.addedTokens = addedTokensOf(source, config, this.ids);
-    const control = new Set([...this.addedTokens.values()].filter(isControl).map((token) => token.id));
+    const controls = [...this.addedTokens.values()].filter(isControl);
+    this.mentions = anyOf(controls.map((token) => token.content));
+    const control = new Set(controls.map((token) => token.id));
     this.merger = new Merger(source.model, byteLevel, control, file);
     for (const [content, { id }] of this.addedTokens) this.ids.set(content, id);
     for (const [token, id] of this.ids) this.tokens[id] = token;
@@ -265,6 +273,19 @@ export class Tokenizer implements TokenTable {
     );
     if (addSpecialTokens) ids.push(...this.after);
     return Int32Array.from(ids);
+  }
+
+  /** Places behind the first character of everything in `text` that spells a control token, for `exceptAt`. */
+  controlPlaces(text: string): number[] {
+    const places: number[] = [];
+    const { mentions } = this;
+    if (mentions === undefined) return places;
+    mentions.lastIndex = 0;
+    for (let match = mentions.exec(text); match !== null; match = mentions.exec(text)) {
+      places.push(match.index + 1);
+      mentions.lastIndex = match.index + 1;
+    }
+    return places;
   }
 
   /** The text of `ids`. Bytes that are not UTF-8 become U+FFFD. Throws `tokenizer.unknownId`. */

@@ -15,7 +15,7 @@ import { hasControlTokens, type Row, RowReport } from './rows.ts';
 import { type ReadOptions, readRows, type Source, sourceFiles } from './sources.ts';
 import type { TokenSource } from './token-stream.ts';
 
-const FORMAT = 1;
+const FORMAT = 2;
 /** Tokens are written in pieces of about this many bytes. */
 const WRITE_BYTES = 1024 * 1024;
 

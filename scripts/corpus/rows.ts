@@ -7,7 +7,13 @@ import { createInterface } from 'node:readline';
 import { z } from 'zod';
 import { corpusErrors } from './errors.ts';
 
-const rowSchema = z.object({ path: z.string(), text: z.string(), kind: z.enum(['ts', 'js', 'md', 'chat']) });
+const rowSchema = z.object({
+  path: z.string(),
+  text: z.string(),
+  kind: z.enum(['ts', 'js', 'md', 'chat']),
+  /** The text has marks of the model, which are tokens of their own. */
+  control_tokens: z.boolean().optional(),
+});
 
 /** One document: where it is from, its text, and whether it is TypeScript, JavaScript, Markdown or a generated problem. */
 export type Row = z.infer<typeof rowSchema>;

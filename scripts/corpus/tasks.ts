@@ -1,8 +1,8 @@
 /** Generated problems with their solutions, written as conversations: what reinforcement learning starts from. */
 
-import { Template } from '@huggingface/jinja';
 import { Arithmetic } from '../../server/data/generators/arithmetic.ts';
 import { Countdown } from '../../server/data/generators/countdown.ts';
+import { Template } from '../../server/jinja/template.ts';
 import { CHAT_TEMPLATE } from '../tokenizer/format.ts';
 import type { Split } from './packages.ts';
 import type { Row } from './rows.ts';
@@ -37,7 +37,12 @@ export function taskRows(counts: Record<keyof typeof COUNTS, Record<Split, numbe
         { role: 'user', content: prompt.trim() },
         { role: 'assistant', content: response.trim() },
       ];
-      return { path: `generated/${task}/${split}/${index}`, text: template.render({ messages }), kind: 'chat' };
+      return {
+        path: `generated/${task}/${split}/${index}`,
+        text: template.render({ messages }),
+        kind: 'chat',
+        control_tokens: true,
+      };
     });
   const rows = (split: Split): Row[] => {
     const side = { seed: SEED, split: split === 'train' ? ('train' as const) : ('test' as const) };

@@ -28,6 +28,7 @@ export const layers: readonly Layer[] = [
     what: 'what is wrong with a value, and what was meant, in words',
     only: ['server/errors.ts'],
   },
+  { path: 'server/jinja', what: 'chat templates, within bounds of steps, text and time', only: ['server/errors.ts'] },
   { path: 'server/graph', what: 'tensors, gradients and ONNX graphs, without a runtime', only: [] },
   { path: 'server/device', what: 'the only importer of onnxruntime-node' },
   {

@@ -65,10 +65,11 @@ async function main(): Promise<void> {
     // Small files before large ones cannot crowd them out: every file may give a piece.
     if (row.text.length < 20_000) add('document', row);
     const filled = fillText(row.text, random);
-    if (filled !== undefined) add('fill', { ...row, path: `fill/${row.path}`, text: filled });
+    if (filled !== undefined) add('fill', { ...row, path: `fill/${row.path}`, text: filled, control_tokens: true });
     for (let more = 0; more < Math.min(3, Math.floor(row.text.length / 8_000)); more++) {
       const again = fillText(row.text, random);
-      if (again !== undefined) add('fill', { ...row, path: `fill/${row.path}/${more}`, text: again });
+      if (again !== undefined)
+        add('fill', { ...row, path: `fill/${row.path}/${more}`, text: again, control_tokens: true });
     }
   }
   const shuffled = rows.map((row) => ({ row, key: orderKey(`mixed/${row.path}`) }));

@@ -114,8 +114,7 @@ function promptIds({ prompt, promptFile, chat, ids }: Options, model: LanguageMo
   const { tokenizer, folder } = model;
   if (tokenizer === undefined) throw modelErrors.noTokenizer(folder);
   if (chat !== undefined) {
-    const text = loadChatTemplate(folder).render([{ role: 'user', content: chat }], { addGenerationPrompt: true });
-    return tokenizer.encode(text, { addSpecialTokens: false });
+    return loadChatTemplate(folder).encodePrompt([{ role: 'user', content: chat }], tokenizer).ids;
   }
   return tokenizer.encode(promptFile === undefined ? (prompt ?? '') : readPrompt(resolve(cwd, promptFile)));
 }

@@ -58,8 +58,8 @@ function readPrompt(
   if (tokenizer === undefined) throw modelErrors.noTokenizer(folder);
   const text = promptFile === undefined ? (prompt ?? '') : readText(resolve(cwd, promptFile));
   if (chat !== true) return { ids: [...tokenizer.encode(text)], text };
-  const whole = loadChatTemplate(folder).render([{ role: 'user', content: text }], { addGenerationPrompt: true });
-  return { ids: [...tokenizer.encode(whole, { addSpecialTokens: false })], text };
+  const { ids: whole } = loadChatTemplate(folder).encodePrompt([{ role: 'user', content: text }], tokenizer);
+  return { ids: [...whole], text };
 }
 
 function readText(file: string): string {

@@ -18,7 +18,7 @@ import { choiceOf, continueRows, type Ending, Row } from './continuation.ts';
 import { completionErrors } from './errors.ts';
 import { givenTyped } from './healing.ts';
 import type { LoadedModel } from './loaded-model.ts';
-import { type Prompt, promptEnd, promptTokens } from './prompt.ts';
+import { documentTokens, type Prompt, promptEnd, promptTokens } from './prompt.ts';
 import { endOfBlock, endOfLine } from './stop.ts';
 
 /** Actions that come first, whatever the policy says. */
@@ -131,7 +131,7 @@ export async function* complete(
       const outlook = yield* readActions(model, stem, tokens, at, first, room, signal);
       rows = stem.finish === undefined ? branch(model, stem, outlook, alternatives, banned) : [stem];
     }
-    const encode = (text: string) => [...model.tokenizer.encode(typed + text, { addSpecialTokens: false })];
+    const encode = (text: string) => documentTokens(model.tokenizer, typed + text);
     model.drafts.follow(prefix, tokens, encode);
     const generated = yield* continueRows(model, tokens, rows, banned, signal);
     for (const row of rows.toReversed()) model.drafts.remember(tokens, row.tokens);

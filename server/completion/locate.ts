@@ -8,6 +8,7 @@ import type { Located, LocatedToken, LocateParams } from '../protocol/actions-pa
 import type { Job } from '../schedule/scheduler.ts';
 import { completionErrors } from './errors.ts';
 import type { LoadedModel } from './loaded-model.ts';
+import { documentTokens } from './prompt.ts';
 import { longestWindow, windowOf, windowStates } from './window-states.ts';
 
 type Source = LocateParams['source'];
@@ -63,7 +64,7 @@ export async function* locate(model: LoadedModel, params: LocateParams, signal: 
   const from = Math.min(params.from, to);
   const begin = contextStart(text, from);
   const read = text.slice(begin, to);
-  const ids = [...model.tokenizer.encode(read, { addSpecialTokens: false })];
+  const ids = documentTokens(model.tokenizer, read);
   const decoder = new StreamDecoder(model.tokenizer, { skipSpecialTokens: false, continuation: true });
   const places = placesOf(
     read,

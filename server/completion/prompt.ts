@@ -52,13 +52,13 @@ export function promptTokens(
 ): Prompt {
   const { prefix } = place;
   const fill = place.fill && marks !== undefined && place.suffix.trim() !== '' && room > 8;
-  const after = fill ? encode(tokenizer, place.suffix.slice(0, suffixRoom * charactersPerToken)) : [];
+  const after = fill ? documentTokens(tokenizer, place.suffix.slice(0, suffixRoom * charactersPerToken)) : [];
   const suffix = after.slice(0, Math.min(suffixRoom, Math.floor(room / 4)));
   const from = cutStart(prefix.length, room * charactersPerToken, characterPiece);
   // Never between the halves of a character.
   const whole = from > 0 && /[\udc00-\udfff]/.test(prefix[from]) ? from + 1 : from;
   const start = [...tokenizer.encode('')];
-  const before = encode(tokenizer, prefix.slice(whole));
+  const before = documentTokens(tokenizer, prefix.slice(whole));
   const limit = room - start.length - (fill ? suffix.length + 3 : 0);
   const kept = before.slice(cutStart(before.length, Math.max(1, limit), tokenPiece));
   const around = (before: readonly number[]) =>
@@ -69,7 +69,7 @@ export function promptTokens(
   if (tokens.length > 0) return { tokens, healed };
   // An empty document without a token to begin with: a line break says as little as there is to say.
   const end = tokenizer.eosId === undefined ? [] : [tokenizer.eosId];
-  return { tokens: [...encode(tokenizer, '\n'), ...end].slice(0, 1), healed };
+  return { tokens: [...documentTokens(tokenizer, '\n'), ...end].slice(0, 1), healed };
 }
 
 /** Tokens that feedback keeps: of the text before the place, and of the text behind it where the model fills in. */
@@ -86,6 +86,7 @@ export function promptEnd(tokens: readonly number[], marks: FillMarks | undefine
   return [marks.prefix, ...before, marks.suffix, ...tokens.slice(begin + 1, middle).slice(0, keptAfter), marks.middle];
 }
 
-function encode(tokenizer: Tokenizer, text: string): number[] {
-  return [...tokenizer.encode(text, { addSpecialTokens: false })];
+/** Tokens of a piece of a document: a mark that it mentions is text and no mark. */
+export function documentTokens(tokenizer: Tokenizer, text: string): number[] {
+  return [...tokenizer.encode(text, { addSpecialTokens: false, controlTokens: false })];
 }

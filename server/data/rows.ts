@@ -27,6 +27,14 @@ export interface ChatRow {
 }
 export type Row = TextRow | PromptRow | ChatRow;
 
+/**
+ * Whether text of a row that spells a control token is that token: only where the row says so with `"control_tokens": true`.
+ * A document that mentions `<|im_end|>` is no end of a turn.
+ */
+export function hasControlTokens(row: Row): boolean {
+  return row.columns.control_tokens === true;
+}
+
 /** Which column of a file plays which role. Exactly one of `text`, `prompt` and `messages`. */
 export const columnMap = z
   .strictObject({

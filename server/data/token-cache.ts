@@ -14,7 +14,7 @@ import type { ChatTemplate } from '../model/chat.ts';
 import type { Tokenizer } from '../model/tokenizer.ts';
 import { contentOf } from '../store/manifest.ts';
 import { dataErrors } from './errors.ts';
-import { type Row, RowReport } from './rows.ts';
+import { hasControlTokens, type Row, RowReport } from './rows.ts';
 import { type ReadOptions, readRows, type Source, sourceFiles } from './sources.ts';
 import type { TokenSource } from './token-stream.ts';
 
@@ -56,7 +56,8 @@ export function encodeRow(
   tokenizer: Tokenizer,
   template?: ChatTemplate,
 ): { ids: Int32Array; responseMask: Uint8Array } {
-  const encode = (text: string) => tokenizer.encode(text, { addSpecialTokens: false });
+  const options = { addSpecialTokens: false, controlTokens: hasControlTokens(row) };
+  const encode = (text: string) => tokenizer.encode(text, options);
   switch (row.kind) {
     case 'text': {
       const ids = encode(row.text);

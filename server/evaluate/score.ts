@@ -1,5 +1,5 @@
 /** How well a base model predicts a text: loss, perplexity and bits per byte, over windows of the context. */
-import type { Row } from '../data/rows.ts';
+import { hasControlTokens, type PromptRow, type Row } from '../data/rows.ts';
 import { readRows, type Source } from '../data/sources.ts';
 import type { Device } from '../device/device.ts';
 import type { Program, State } from '../device/program.ts';
@@ -213,9 +213,9 @@ export async function scoreFile(
   const sequence = (row: Row): ScoredSequence => {
     switch (row.kind) {
       case 'text':
-        return { ids: tokenizer.encode(row.text) };
+        return { ids: tokenizer.encode(row.text, { controlTokens: hasControlTokens(row) }) };
       case 'prompt':
-        return promptSequence(tokenizer, row.prompt, row.response);
+        return promptSequence(tokenizer, row);
       case 'chat': {
         template ??= loadChatTemplate(model.folder);
         const { ids, responseMask } = template.encode(row.messages, tokenizer);
@@ -229,11 +229,12 @@ export async function scoreFile(
   return scoreSequences(device, model, sequences(), options);
 }
 
-function promptSequence(tokenizer: Tokenizer, prompt: string, response: string | undefined): ScoredSequence {
-  const before = tokenizer.encode(prompt);
-  if (response === undefined) return { ids: before };
+function promptSequence(tokenizer: Tokenizer, row: PromptRow): ScoredSequence {
+  const controlTokens = hasControlTokens(row);
+  const before = tokenizer.encode(row.prompt, { controlTokens });
+  if (row.response === undefined) return { ids: before };
   // Encoded apart, as in training and decoding: the answer starts with a token of its own.
-  const after = tokenizer.encode(response, { addSpecialTokens: false });
+  const after = tokenizer.encode(row.response, { addSpecialTokens: false, controlTokens });
   const counts = new Uint8Array(before.length + after.length).fill(1, before.length);
   return { ids: Int32Array.from([...before, ...after]), counts };
 }

@@ -1,7 +1,7 @@
 /** Chat templates: from messages to the one text that the model was trained on, and which of its tokens are the answers. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Template } from '@huggingface/jinja';
+import { Template } from '../jinja/template.ts';
 import type { Tokenizer } from './tokenizer.ts';
 import { chatErrors } from './tokenizer-errors.ts';
 import { parseTokenizerConfig, readModelJson, type TokenizerConfig } from './tokenizer-file.ts';
@@ -70,9 +70,28 @@ export class ChatTemplate {
   }
 
   /**
+   * A conversation up to where the assistant goes on, as text and as tokens. Throws `chat.refused`.
+   *
+   * A control token that a message mentions is text, as in {@link encode}.
+   */
+  encodePrompt(
+    messages: readonly Message[],
+    tokenizer: Tokenizer,
+  ): { readonly text: string; readonly ids: Int32Array } {
+    const render = (given: readonly Message[]) => [
+      { text: this.render(given, { addGenerationPrompt: true }), isResponse: false },
+    ];
+    const [prompt] = marked(messages, tokenizer, render) ?? [];
+    if (prompt === undefined) throw new Error('a rendering has one segment');
+    return { text: prompt.text, ids: idsOf(prompt, tokenizer) };
+  }
+
+  /**
    * The tokens of a conversation, split so that every answer begins where generation would: the prompt up to the answer and
    * the answer itself are encoded apart. Answers are the assistant's messages with what the template puts behind them; of a
    * template that rewrites earlier turns (leaves out their thoughts, say) only the last answer counts.
+   *
+   * Control tokens are those that the template writes; one that a message mentions is text.
    *
    * Throws `chat.refused`, `chat.noResponse`, `chat.responseNotLast`.
    */
@@ -80,12 +99,13 @@ export class ChatTemplate {
     const answers = messages.flatMap(({ role }, i) => (role === 'assistant' ? [i] : []));
     const last = answers.at(-1);
     if (last === undefined) throw chatErrors.noResponse();
-    const segments = this.segments(messages, answers) ?? this.segments(messages.slice(0, last + 1), [last]);
+    const segments = marked(
+      messages,
+      tokenizer,
+      (given) => this.segments(given, answers) ?? this.segments(given.slice(0, last + 1), [last]),
+    );
     if (segments === undefined) throw chatErrors.responseNotLast();
-    const parts = segments.map(({ text, isResponse }) => ({
-      ids: tokenizer.encode(text, { addSpecialTokens: false }),
-      isResponse,
-    }));
+    const parts = segments.map((segment) => ({ ids: idsOf(segment, tokenizer), isResponse: segment.isResponse }));
     const length = parts.reduce((n, part) => n + part.ids.length, 0);
     const ids = new Int32Array(length);
     const responseMask = new Uint8Array(length);
@@ -99,22 +119,110 @@ export class ChatTemplate {
   }
 
   /** Prompt and answer texts in turn, `undefined` if one is not the beginning of the next. */
-  private segments(
-    messages: readonly Message[],
-    answers: readonly number[],
-  ): { text: string; isResponse: boolean }[] | undefined {
-    const segments: { text: string; isResponse: boolean }[] = [];
+  private segments(messages: readonly Message[], answers: readonly number[]): Segment[] | undefined {
+    const segments: Segment[] = [];
     let done = '';
     for (const i of answers) {
-      const prompt = this.render(messages.slice(0, i), { addGenerationPrompt: true });
+      const rendered = this.render(messages.slice(0, i), { addGenerationPrompt: true });
       const whole = this.render(messages.slice(0, i + 1));
-      if (!prompt.startsWith(done) || !whole.startsWith(prompt)) return undefined;
-      segments.push({ text: prompt.slice(done.length), isResponse: false });
-      segments.push({ text: whole.slice(prompt.length), isResponse: true });
-      done = whole;
+      const split = whole.startsWith(rendered)
+        ? { prompt: rendered, response: whole.slice(rendered.length) }
+        : besideThoughts(rendered, whole, messages[i].content);
+      if (split === undefined || !split.prompt.startsWith(done)) return undefined;
+      segments.push({ text: split.prompt.slice(done.length), isResponse: false });
+      segments.push({ text: split.response, isResponse: true });
+      done = split.prompt + split.response;
     }
     return segments;
   }
+}
+
+interface Segment {
+  readonly text: string;
+  readonly isResponse: boolean;
+  /** Places in the text that lie inside of no control token. */
+  readonly exceptAt?: readonly number[];
+}
+
+function idsOf({ text, exceptAt }: Segment, tokenizer: Tokenizer): Int32Array {
+  const controlTokens = exceptAt === undefined ? true : { exceptAt };
+  return tokenizer.encode(text, { addSpecialTokens: false, controlTokens });
+}
+
+/** Characters for private use; one that no message has marks what is text in them. */
+const MARKS = Array.from({ length: 64 }, (_, i) => String.fromCharCode(0xe000 + i));
+
+/**
+ * What `render` makes of the messages, with the places that come from messages and spell a control token. They are found by
+ * rendering once more with a mark inside of each. Where a template takes a marked message for another one (it looks for the
+ * very token, say), nothing is known and all tokens are control tokens.
+ */
+function marked(
+  messages: readonly Message[],
+  tokenizer: Tokenizer,
+  render: (messages: readonly Message[]) => Segment[] | undefined,
+): Segment[] | undefined {
+  const plain = render(messages);
+  const places = messages.map(({ content }) => tokenizer.controlPlaces(content));
+  if (plain === undefined || places.every((list) => list.length === 0)) return plain;
+  const mark = MARKS.find((character) => messages.every(({ content }) => !content.includes(character)));
+  if (mark === undefined) return plain;
+  const withMarks = render(
+    messages.map(({ role, content }, i) => {
+      const cuts = [0, ...places[i], content.length];
+      return {
+        role,
+        content: cuts
+          .slice(1)
+          .map((end, n) => content.slice(cuts[n], end))
+          .join(mark),
+      };
+    }),
+  );
+  if (withMarks?.length !== plain.length) return plain;
+  const segments: Segment[] = [];
+  for (const [i, segment] of plain.entries()) {
+    const pieces = withMarks[i].text.split(mark);
+    if (pieces.join('') !== segment.text) return plain;
+    let at = 0;
+    segments.push({ ...segment, exceptAt: pieces.slice(0, -1).map((piece) => (at += piece.length)) });
+  }
+  return segments;
+}
+
+/**
+ * Prompt and answer of a template whose generation prompt opens a thought (`<think>`) that its finished answers do not have:
+ * such templates drop thoughts from the answers of a conversation. An answer that has thoughts is learned with them, behind
+ * the prompt as it is; one that has none is learned as the template shows it.
+ *
+ * @param prompt the conversation up to the answer, with the generation prompt
+ * @param whole the conversation with the answer
+ */
+function besideThoughts(
+  prompt: string,
+  whole: string,
+  content: string,
+): { readonly prompt: string; readonly response: string } | undefined {
+  const opening = /(?:<([A-Za-z][\w-]*)>|\[([A-Za-z][\w-]*)\])\s*$/.exec(prompt);
+  if (opening === null) return undefined;
+  const before = prompt.slice(0, opening.index);
+  if (!whole.startsWith(before)) return undefined;
+  const rest = whole.slice(before.length);
+  const [opened, angle, square] = opening;
+  const tag = opened.trimEnd();
+  // The template shows the thought, with other white space behind its mark.
+  if (rest.startsWith(tag)) return { prompt: before + tag, response: rest.slice(tag.length) };
+  const closing = angle === undefined ? `[/${square}]` : `</${angle}>`;
+  const end = content.lastIndexOf(closing);
+  if (end < 0) return { prompt: before, response: rest };
+  const answer = content.slice(end + closing.length).trim();
+  const shown = rest.indexOf(answer);
+  if (shown < 0) return undefined;
+  const behind = rest.slice(shown + answer.length);
+  const spoken = content.trim();
+  const thought = spoken.startsWith(tag) ? spoken.slice(tag.length) : spoken;
+  const space = opened.slice(tag.length);
+  return { prompt, response: (thought.startsWith(space) ? thought.slice(space.length) : thought.trimStart()) + behind };
 }
 
 /**

@@ -159,17 +159,24 @@ export function parseModelConfig(json: unknown, file: string): ModelConfig {
 }
 
 /**
- * Reads the configuration of a model folder: config.json, and generation_config.json where there is one, whose list
- * of end-of-sequence tokens takes precedence, as it does in transformers' generation.
+ * Reads the configuration of a model folder: config.json, and generation_config.json where there is one. Every
+ * end-of-sequence token that either file names ends a generation; in transformers only those of the second do, of which
+ * there are reports of answers without end.
  *
  * @throws ColaError config.*
  */
 export async function loadModelConfig(folder: string): Promise<ModelConfig> {
   const file = join(folder, 'config.json');
-  const config = parseModelConfig(parseJson(await readText(file), file), file);
+  const json = parseJson(await readText(file), file);
+  const config = parseModelConfig(json, file);
+  // Where config.json names none, what stands in for it is a guess that generation_config.json corrects.
+  const named = parse(configSchema, json, file).eos_token_id !== undefined;
   const generationFile = join(folder, 'generation_config.json');
   const text = await readText(generationFile, { optional: true });
-  return text === null ? config : applyGenerationConfig(config, parseJson(text, generationFile), generationFile);
+  if (text === null) return config;
+  const generation = applyGenerationConfig(config, parseJson(text, generationFile), generationFile);
+  if (!named) return generation;
+  return { ...generation, eosTokenIds: [...new Set([...config.eosTokenIds, ...generation.eosTokenIds])] };
 }
 
 /**

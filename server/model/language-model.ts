@@ -52,12 +52,14 @@ export class LanguageModel {
     return expectedTensors(this.config);
   }
 
-  /** Ids that end a generation: those of the configuration, else the tokenizer's. */
+  /**
+   * Ids that end a generation: those of the configuration and the tokenizer's. Folders name one end in config.json and
+   * another in tokenizer_config.json (Qwen2.5: the end of the text and the end of a turn), and a model that was tuned says
+   * either.
+   */
   get endIds(): ReadonlySet<number> {
-    const { eosTokenIds } = this.config;
-    if (eosTokenIds.length > 0) return new Set(eosTokenIds);
     const id = this.tokenizer?.eosId;
-    return new Set(id === undefined ? [] : [id]);
+    return new Set(id === undefined ? this.config.eosTokenIds : [...this.config.eosTokenIds, id]);
   }
 
   /** Writes a folder that loads like the one this model came from, with these weights. */

@@ -5,12 +5,13 @@
  *   do). A token with a character outside the byte alphabet is taken as text. @huggingface/tokenizers makes a zero byte of it.
  * - byte fallback: `<0xE4>` is a byte; a run of such tokens that is not UTF-8 becomes one U+FFFD *for each byte*.
  *
- * Two departures from the reference, both so that decoding returns what was encoded: an added token is always its own text,
- * and `clean_up_tokenization_spaces` (which turns " ." into ".") is not applied, whatever tokenizer_config.json says.
+ * One departure from the reference, so that decoding returns what was encoded: `clean_up_tokenization_spaces` (which turns
+ * " ." into ".") is not applied, whatever tokenizer_config.json says.
  */
 import { tokenizerErrors } from './tokenizer-errors.ts';
 import type { DecoderSpec } from './tokenizer-file.ts';
 import { BYTE_CHARACTERS } from './tokenizer-merge.ts';
+import { boundedInTime, compilePattern, mayTakeLong, replaceMatches } from './tokenizer-pattern.ts';
 
 export interface DecodeRules {
   /** The bytes of one token of the vocabulary. */
@@ -45,6 +46,19 @@ function byteLevelRules(): DecodeRules {
   };
 }
 
+/** `replace` with its results kept, one for each token. Throws `tokenizer.refused` where it takes too long. */
+function remembered(spec: DecoderSpec, replace: (token: string) => string): (token: string) => string {
+  const known = new Map<string, string>();
+  const watched = mayTakeLong(spec);
+  return (token) => {
+    let text = known.get(token);
+    if (text !== undefined) return text;
+    text = watched ? boundedInTime(token.length, () => replace(token)) : replace(token);
+    known.set(token, text);
+    return text;
+  };
+}
+
 function flatten(spec: DecoderSpec): DecoderSpec[] {
   return spec.type === 'Sequence' ? spec.decoders.flatMap(flatten) : [spec];
 }
@@ -67,9 +81,12 @@ export function createDecodeRules(spec: DecoderSpec | null | undefined, file: st
   if (!/^(Replace, )*ByteFallback(, Fuse(, Strip)?)?$/.test(names)) {
     throw tokenizerErrors.unsupported(file, 'decoder', `the stages ${names}`);
   }
-  const replacements = stages.flatMap((stage) => (stage.type === 'Replace' ? [stage] : []));
-  const replaced = (token: string): string =>
-    replacements.reduce((t, { pattern, content }) => t.replaceAll(pattern.String, () => content), token);
+  const replacements = stages.flatMap((stage) =>
+    stage.type === 'Replace' ? [{ regex: compilePattern(stage.pattern, file, 'decoder'), content: stage.content }] : [],
+  );
+  const replaced = remembered(spec, (token) =>
+    replacements.reduce((t, { regex, content }) => replaceMatches(t, regex, content), token),
+  );
   const strip = stages.at(-1);
   return {
     bytesOf: (token) => {

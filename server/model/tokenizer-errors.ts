@@ -24,6 +24,10 @@ export const tokenizerErrors = catalogue('tokenizer', {
     `The tokenizer has no token for ${JSON.stringify(character)}, and no token that stands for unknown text.`,
     'Remove the character from the text, or choose a model with a byte-level tokenizer.',
   ],
+  refused: (length: number, seconds: number) => [
+    `The expressions of the tokenizer did not come to an end within ${seconds} s for a text of ${length} characters.`,
+    'Do not use this model folder, unless you trust its source; then split the text into smaller pieces.',
+  ],
   tooLong: (length: number, cause: unknown) => [
     `A text of ${length} characters is too long to be split into tokens.`,
     'Split the text into smaller pieces.',

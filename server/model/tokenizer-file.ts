@@ -89,7 +89,7 @@ const postProcessor: z.ZodType<PostProcessorSpec> = z.lazy(() =>
 
 export type DecoderSpec =
   | { type: 'ByteLevel' | 'ByteFallback' | 'Fuse' }
-  | { type: 'Replace'; pattern: { String: string }; content: string }
+  | { type: 'Replace'; pattern: Pattern; content: string }
   | { type: 'Strip'; content: string; start: number; stop: 0 }
   | { type: 'Metaspace'; replacement: string; prepend_scheme: 'always' | 'first' | 'never' }
   | { type: 'Sequence'; decoders: DecoderSpec[] };
@@ -97,7 +97,7 @@ export type DecoderSpec =
 const decoder: z.ZodType<DecoderSpec> = z.lazy(() =>
   z.discriminatedUnion('type', [
     z.object({ type: z.enum(['ByteLevel', 'ByteFallback', 'Fuse']) }),
-    z.object({ type: z.literal('Replace'), pattern: z.object({ String: z.string().min(1) }), content: z.string() }),
+    z.object({ type: z.literal('Replace'), pattern, content: z.string() }),
     z.object({
       type: z.literal('Strip'),
       content: z.string().length(1),

@@ -71,10 +71,12 @@ export class Merger {
   /**
    * @param model the `model` of tokenizer.json
    * @param byteLevel merge the UTF-8 bytes of a piece (true) or its characters (false)
+   * @param control ids that no text becomes, even where the vocabulary has its spelling
    */
   constructor(
     private readonly model: TokenizerFile['model'],
     private readonly byteLevel: boolean,
+    private readonly control: ReadonlySet<number>,
     file: string,
   ) {
     this.vocab = new Map(Object.entries(model.vocab));
@@ -120,10 +122,13 @@ export class Merger {
   }
 
   private wholeToken(piece: string): number | undefined {
-    if (!this.byteLevel) return this.vocab.get(piece);
-    let name = '';
-    for (const byte of Buffer.from(piece, 'utf8')) name += BYTE_CHARACTERS[byte];
-    return this.vocab.get(name);
+    let name = piece;
+    if (this.byteLevel) {
+      name = '';
+      for (const byte of Buffer.from(piece, 'utf8')) name += BYTE_CHARACTERS[byte];
+    }
+    const id = this.vocab.get(name);
+    return id !== undefined && this.control.has(id) ? undefined : id;
   }
 
   private symbols(piece: string): number[] {

@@ -1,14 +1,13 @@
 /**
  * Normalisation and pre-tokenisation: from text to the pieces inside which BPE merges.
  *
- * The translation of the split expressions (written for Oniguruma: inline flags such as `(?i:...)`, white space that is
- * Unicode's and not JavaScript's) is the one of @huggingface/tokenizers. The rest of its pre-tokenisers is not used:
- * ByteLevel splits with JavaScript's `\s` (without U+0085, with U+FEFF), Digits knows ASCII digits only, Split ignores its
- * `behavior`, and all of them build an array of strings for each stage, which takes half a minute for 1 MB of digits.
+ * The pre-tokenisers of @huggingface/tokenizers are not used: ByteLevel splits with JavaScript's `\s` (without U+0085, with
+ * U+FEFF), Digits knows ASCII digits only, Split ignores its `behavior` and matches between characters, and all of them build
+ * an array of strings for each stage, which takes half a minute for 1 MB of digits.
  */
-import { SplitPreTokenizer } from '@huggingface/tokenizers';
 import { tokenizerErrors } from './tokenizer-errors.ts';
-import type { NormalizerSpec, Pattern, PreTokenizerSpec, SplitBehavior } from './tokenizer-file.ts';
+import type { NormalizerSpec, PreTokenizerSpec, SplitBehavior } from './tokenizer-file.ts';
+import { compilePattern, eachMatch, replaceMatches } from './tokenizer-pattern.ts';
 
 type Emit = (piece: string) => void;
 /** Cuts `text` into pieces. `first` is true where the text is the beginning of the whole input. */
@@ -18,40 +17,25 @@ export type Splitter = (text: string, first: boolean, emit: Emit) => void;
 const BYTE_LEVEL_SPLIT =
   /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{White_Space}\p{L}\p{N}]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+/gu;
 
-function compile(pattern: Pattern, file: string): RegExp {
-  try {
-    const { pattern: compiled } = new SplitPreTokenizer({ type: 'Split', pattern, behavior: 'Isolated', invert: true });
-    if (compiled !== null) return compiled;
-  } catch (cause) {
-    throw tokenizerErrors.broken(file, 'pattern', cause instanceof Error ? cause.message : String(cause), cause);
-  }
-  throw tokenizerErrors.broken(file, 'pattern', 'the expression is empty');
-}
-
-/** Calls `visit(start, end, isMatch)` for the matches of `regex` and the gaps between them, in order, without empty parts. */
+/**
+ * Calls `visit(start, end, isMatch)` for the matches of `regex`, empty ones too, and the gaps between them, in order.
+ */
 function parts(text: string, regex: RegExp, visit: (start: number, end: number, isMatch: boolean) => void): void {
   let end = 0;
-  regex.lastIndex = 0;
-  for (let match = regex.exec(text); match !== null; match = regex.exec(text)) {
-    const stop = match.index + match[0].length;
-    if (stop === match.index) {
-      // An empty match would be found forever.
-      regex.lastIndex += (text.codePointAt(stop) ?? 0) > 0xffff ? 2 : 1;
-      continue;
-    }
-    if (match.index > end) visit(end, match.index, false);
-    visit(match.index, stop, true);
+  eachMatch(text, regex, (start, stop) => {
+    if (start > end) visit(end, start, false);
+    visit(start, stop, true);
     end = stop;
-  }
+  });
   if (end < text.length) visit(end, text.length, false);
 }
 
 function split(regex: RegExp, behavior: SplitBehavior, invert: boolean): Splitter {
-  if (behavior === 'Isolated') return (text, _first, emit) => parts(text, regex, (a, b) => emit(text.slice(a, b)));
-  if (behavior === 'Removed') {
+  if (behavior === 'Isolated' || behavior === 'Removed') {
     return (text, _first, emit) =>
       parts(text, regex, (a, b, isMatch) => {
-        if (isMatch === invert) emit(text.slice(a, b));
+        // No piece is empty: an empty match only cuts.
+        if (b > a && (behavior === 'Isolated' || isMatch === invert)) emit(text.slice(a, b));
       });
   }
   return (text, _first, emit) => {
@@ -82,7 +66,7 @@ function prefixed(text: string, mark: string): string {
 function splitterOf(spec: PreTokenizerSpec, file: string): Splitter {
   switch (spec.type) {
     case 'Split':
-      return split(compile(spec.pattern, file), spec.behavior, spec.invert);
+      return split(compilePattern(spec.pattern, file, 'pre_tokenizer'), spec.behavior, spec.invert);
     case 'Digits':
       return split(spec.individual_digits ? /\p{N}/gu : /\p{N}+/gu, 'Isolated', false);
     case 'ByteLevel': {
@@ -146,13 +130,8 @@ export function createNormalizer(spec: NormalizerSpec | null | undefined, file: 
     case 'Prepend':
       return (text) => (text === '' ? '' : spec.prepend + text);
     case 'Replace': {
-      const { content } = spec;
-      if ('String' in spec.pattern) {
-        const { String: from } = spec.pattern;
-        return (text) => text.replaceAll(from, () => content);
-      }
-      const regex = compile(spec.pattern, file);
-      return (text) => text.replace(regex, () => content);
+      const regex = compilePattern(spec.pattern, file, 'normalizer');
+      return (text) => replaceMatches(text, regex, spec.content);
     }
     case 'Sequence': {
       const stages = spec.normalizers.map((stage) => createNormalizer(stage, file));

@@ -1,8 +1,7 @@
 /**
  * The tokenizer of a Hugging Face model folder: text to token ids and back, exactly as the reference implementation does it.
  *
- * @huggingface/tokenizers translates the split expressions; see tokenizer-split.ts, tokenizer-merge.ts and
- * tokenizer-decode.ts for what is done here instead, and why.
+ * See tokenizer-pattern.ts, tokenizer-split.ts, tokenizer-merge.ts and tokenizer-decode.ts.
  */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
@@ -25,6 +24,7 @@ import {
   type TokenizerFile,
 } from './tokenizer-file.ts';
 import { Merger } from './tokenizer-merge.ts';
+import { boundedInTime, mayTakeLong } from './tokenizer-pattern.ts';
 import { createNormalizer, createSplitter, type Splitter } from './tokenizer-split.ts';
 
 export type { AddedToken, DecodeOptions };
@@ -33,6 +33,11 @@ export { StreamDecoder };
 export interface EncodeOptions {
   /** Add what the tokenizer puts around every text, such as a BOS token. Default true. */
   readonly addSpecialTokens?: boolean;
+  /**
+   * Whether text that spells a control token becomes that token. Default true. False for text that somebody wrote, such as a
+   * document: what it mentions is text. `exceptAt` has places in the text, in order, that lie inside of no control token.
+   */
+  readonly controlTokens?: boolean | { readonly exceptAt: readonly number[] };
 }
 
 export interface TokenizerOptions {
@@ -40,19 +45,39 @@ export interface TokenizerOptions {
   readonly modelVocabSize?: number;
 }
 
+/**
+ * A token that steers the model and is not text: a special one, or one that models mark as ordinary although it is written
+ * like the others (`<|fim_middle|>` of Qwen2.5).
+ */
+function isControl({ special, content }: AddedToken): boolean {
+  return special || /^<(\|.*\||\uff5c.*\uff5c|unused.*)>$/su.test(content);
+}
+
+/** Says of a control token at a place in the text whether it is only text there. */
+type IsText = (start: number, end: number) => boolean;
+
+/** An expression for any of the texts, the longest first. */
+function anyOf(texts: readonly string[]): RegExp | undefined {
+  const contents = texts.filter((content) => content !== '').sort((a, b) => b.length - a.length);
+  const escaped = contents.map((content) => content.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&'));
+  return contents.length === 0 ? undefined : new RegExp(escaped.join('|'), 'g');
+}
+
 /** Finds added tokens in a text: leftmost first, longest of those. */
 class AddedTokenFinder {
   private readonly expression: RegExp | undefined;
 
   constructor(private readonly tokens: ReadonlyMap<string, AddedToken>) {
-    const contents = [...tokens.keys()].filter((content) => content !== '').sort((a, b) => b.length - a.length);
-    if (contents.length === 0) return;
-    const escaped = contents.map((content) => content.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&'));
-    this.expression = new RegExp(escaped.join('|'), 'g');
+    this.expression = anyOf([...tokens.keys()]);
   }
 
   /** Calls `onText(start, end)` and `onToken(id)` for the parts of `text`, in order. */
-  find(text: string, onText: (start: number, end: number) => void, onToken: (id: number) => void): void {
+  find(
+    text: string,
+    isText: IsText,
+    onText: (start: number, end: number) => void,
+    onToken: (id: number) => void,
+  ): void {
     let from = 0;
     const { expression } = this;
     if (expression !== undefined) {
@@ -62,6 +87,11 @@ class AddedTokenFinder {
         let start = match.index;
         let end = start + match[0].length;
         if (token === undefined || start < from) continue;
+        if (isControl(token) && isText(start, end)) {
+          // Another token may begin inside of what is text now.
+          expression.lastIndex = start + 1;
+          continue;
+        }
         if (token.single_word && (isWordAt(text, start - 1) || isWordAt(text, end))) continue;
         // The token takes the white space beside it.
         if (token.lstrip) while (start > from && isSpaceAt(text, start - 1)) start--;
@@ -137,6 +167,10 @@ export class Tokenizer implements TokenTable {
   private readonly merger: Merger;
   private readonly literal: AddedTokenFinder;
   private readonly normalized: AddedTokenFinder;
+  /** Finds what spells a control token. */
+  private readonly mentions: RegExp | undefined;
+  /** Whether encoding runs under a time limit. */
+  private readonly watched: boolean;
   private readonly before: readonly number[];
   private readonly after: readonly number[];
 
@@ -155,11 +189,15 @@ export class Tokenizer implements TokenTable {
   ) {
     const { split, byteLevel } = createSplitter(source.pre_tokenizer, file);
     this.split = split;
+    this.watched = mayTakeLong(source.pre_tokenizer) || mayTakeLong(source.normalizer);
     this.normalize = createNormalizer(source.normalizer, file);
     this.rules = createDecodeRules(source.decoder, file);
-    this.merger = new Merger(source.model, byteLevel, file);
     this.ids = new Map(Object.entries(source.model.vocab));
     this.addedTokens = addedTokensOf(source, config, this.ids);
+    const controls = [...this.addedTokens.values()].filter(isControl);
+    this.mentions = anyOf(controls.map((token) => token.content));
+    const control = new Set(controls.map((token) => token.id));
+    this.merger = new Merger(source.model, byteLevel, control, file);
     for (const [content, { id }] of this.addedTokens) this.ids.set(content, id);
     for (const [token, id] of this.ids) this.tokens[id] = token;
     // Last, so that an added token wins over a token of the vocabulary with the same id.
@@ -171,7 +209,11 @@ export class Tokenizer implements TokenTable {
     const literal = new Map<string, AddedToken>();
     const normalized = new Map<string, AddedToken>();
     for (const [content, token] of this.addedTokens) {
-      if (token.normalized) normalized.set(this.normalize(content), token);
+      if (token.normalized)
+        normalized.set(
+          this.watched ? boundedInTime(content.length, () => this.normalize(content)) : this.normalize(content),
+          token,
+        );
       else literal.set(content, token);
     }
     this.literal = new AddedTokenFinder(literal);
@@ -190,37 +232,60 @@ export class Tokenizer implements TokenTable {
 
   /**
    * @param text any string; half a surrogate pair counts as U+FFFD
-   * @returns the ids of its tokens. Throws `tokenizer.unencodable`, `tokenizer.tooLong`.
+   * @returns the ids of its tokens. Throws `tokenizer.unencodable`, `tokenizer.tooLong`, `tokenizer.refused`.
    */
-  encode(text: string, { addSpecialTokens = true }: EncodeOptions = {}): Int32Array {
-    const ids: number[] = addSpecialTokens ? [...this.before] : [];
-    const onToken = (id: number) => ids.push(id);
-    const wellFormed = text.replace(/\p{Surrogate}/gu, '\ufffd');
-    let first = true;
-    const onPiece = (piece: string) => {
-      for (const id of this.merger.encode(piece)) ids.push(id);
-    };
+  encode(text: string, options: EncodeOptions = {}): Int32Array {
     try {
-      this.literal.find(
-        wellFormed,
-        (start, end) => {
-          const part = this.normalize(wellFormed.slice(start, end));
-          this.normalized.find(
-            part,
-            (a, b) => this.split(part.slice(a, b), start === 0 && a === 0 && first, onPiece),
-            onToken,
-          );
-          first = false;
-        },
-        onToken,
-      );
+      return this.watched
+        ? boundedInTime(text.length, () => this.encodeNow(text, options))
+        : this.encodeNow(text, options);
     } catch (cause) {
       if (cause instanceof ColaError) throw cause;
       // A run of many million characters overflows the regular expression's stack.
       throw tokenizerErrors.tooLong(text.length, cause);
     }
+  }
+
+  private encodeNow(text: string, { addSpecialTokens = true, controlTokens = true }: EncodeOptions): Int32Array {
+    const ids: number[] = addSpecialTokens ? [...this.before] : [];
+    const onToken = (id: number) => ids.push(id);
+    const wellFormed = text.replace(/\p{Surrogate}/gu, '\ufffd');
+    const isText = textTest(controlTokens);
+    let first = true;
+    const onPiece = (piece: string) => {
+      for (const id of this.merger.encode(piece)) ids.push(id);
+    };
+    this.literal.find(
+      wellFormed,
+      isText,
+      (start, end) => {
+        const part = this.normalize(wellFormed.slice(start, end));
+        this.normalized.find(
+          part,
+          // Places are not known any more behind the normaliser, so what holds for one token of the part holds for all.
+          () => isText(start, end),
+          (a, b) => this.split(part.slice(a, b), start === 0 && a === 0 && first, onPiece),
+          onToken,
+        );
+        first = false;
+      },
+      onToken,
+    );
     if (addSpecialTokens) ids.push(...this.after);
     return Int32Array.from(ids);
+  }
+
+  /** Places behind the first character of everything in `text` that spells a control token, for `exceptAt`. */
+  controlPlaces(text: string): number[] {
+    const places: number[] = [];
+    const { mentions } = this;
+    if (mentions === undefined) return places;
+    mentions.lastIndex = 0;
+    for (let match = mentions.exec(text); match !== null; match = mentions.exec(text)) {
+      places.push(match.index + 1);
+      mentions.lastIndex = match.index + 1;
+    }
+    return places;
   }
 
   /** The text of `ids`. Bytes that are not UTF-8 become U+FFFD. Throws `tokenizer.unknownId`. */
@@ -236,7 +301,7 @@ export class Tokenizer implements TokenTable {
     if (!Number.isInteger(id) || id < 0 || id >= this.idLimit) throw tokenizerErrors.unknownId(id, this.vocabSize);
     const token = this.tokens[id];
     if (token === undefined) return new Uint8Array(0);
-    const bytes = this.addedTokens.get(token)?.id === id ? new TextEncoder().encode(token) : this.rules.bytesOf(token);
+    const bytes = this.rules.bytesOf(token);
     this.bytes[id] = bytes;
     return bytes;
   }
@@ -250,6 +315,21 @@ export class Tokenizer implements TokenTable {
   idOf(token: string): number | undefined {
     return this.ids.get(token);
   }
+}
+
+function textTest(controlTokens: boolean | { readonly exceptAt: readonly number[] }): IsText {
+  if (typeof controlTokens === 'boolean') return () => !controlTokens;
+  const { exceptAt } = controlTokens;
+  return (start, end) => {
+    // The first place behind the start.
+    let low = 0;
+    for (let high = exceptAt.length; low < high; ) {
+      const middle = (low + high) >> 1;
+      if (exceptAt[middle] > start) high = middle;
+      else low = middle + 1;
+    }
+    return low < exceptAt.length && exceptAt[low] < end;
+  };
 }
 
 /**

@@ -1,5 +1,5 @@
 /** Rollouts: sampled answers with everything that learning from them needs, the same for actions and for tokens. */
-import type { Row } from '../data/rows.ts';
+import { hasControlTokens, type Row } from '../data/rows.ts';
 import type { ChatTemplate } from '../model/chat.ts';
 import type { ModelConfig } from '../model/config.ts';
 import type { Tokenizer } from '../model/tokenizer.ts';
@@ -70,8 +70,7 @@ export function promptsOf(
   if (useChat && template === undefined)
     throw trainErrors.setting('reinforce', 'chat', 'the model has no chat template');
   return rows.map((row) => {
-    const text = promptText(row, useChat ? template : undefined);
-    const ids = tokenizer.encode(text, { addSpecialTokens: !useChat });
+    const { text, ids } = promptOf(row, tokenizer, useChat ? template : undefined);
     if (ids.length > longest) throw trainErrors.promptTooLong(text.slice(0, 60), ids.length, longest);
     const answer = row.kind === 'prompt' ? { response: row.response, answer: row.answer } : {};
     const prompt = row.kind === 'prompt' ? row.prompt : text;
@@ -79,19 +78,22 @@ export function promptsOf(
   });
 }
 
-function promptText(row: Row, template: ChatTemplate | undefined): string {
+function promptOf(
+  row: Row,
+  tokenizer: Tokenizer,
+  template: ChatTemplate | undefined,
+): { text: string; ids: Int32Array } {
   if (row.kind === 'text')
     throw trainErrors.setting('reinforce', 'prompts', 'the rows are plain text and have no prompt');
   if (row.kind === 'chat') {
     if (template === undefined) throw trainErrors.setting('reinforce', 'chat', 'the rows are conversations');
     const last = row.messages[row.messages.length - 1];
-    const asked = last?.role === 'assistant' ? row.messages.slice(0, -1) : row.messages;
-    return template.render([...asked], { addGenerationPrompt: true });
+    return template.encodePrompt(last?.role === 'assistant' ? row.messages.slice(0, -1) : row.messages, tokenizer);
   }
   // The generators end a bare prompt with what the answer follows on; in a conversation the turn's mark does that.
   return template === undefined
-    ? row.prompt
-    : template.render([{ role: 'user', content: row.prompt.trim() }], { addGenerationPrompt: true });
+    ? { text: row.prompt, ids: tokenizer.encode(row.prompt, { controlTokens: hasControlTokens(row) }) }
+    : template.encodePrompt([{ role: 'user', content: row.prompt.trim() }], tokenizer);
 }
 
 /** Scores trajectories, several at a time. */

@@ -132,7 +132,7 @@ async function lossOf(model: LoadedModel, texts: readonly SourceText[], signal: 
   const ids = new Int32Array(sequences * sequence);
   let count = 0;
   for (const { text } of texts) {
-    const tokens = model.tokenizer.encode(text.slice(0, 8 * sequence));
+    const tokens = model.tokenizer.encode(text.slice(0, 8 * sequence), { controlTokens: false });
     if (tokens.length < sequence || count === sequences) continue;
     ids.set(tokens.subarray(0, sequence), count++ * sequence);
   }

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
-import { Template } from '@huggingface/jinja';
 import { Tokenizer } from '@huggingface/tokenizers';
 import fc from 'fast-check';
 import { learnBpe } from '../../scripts/tokenizer/bpe.ts';
@@ -12,6 +11,7 @@ import {
   tokenizerConfig,
   VOCABULARY,
 } from '../../scripts/tokenizer/format.ts';
+import { Template } from '../../server/jinja/template.ts';
 
 const assets = new URL('../../assets/nano/', import.meta.url);
 const read = async (name: string) => JSON.parse(await readFile(new URL(name, assets), 'utf8'));

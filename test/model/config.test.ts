@@ -219,7 +219,10 @@ describe('model configuration', () => {
     writeFileSync(scratch('config.json'), JSON.stringify(LLAMA));
     assert.deepEqual((await loadModelConfig(scratch())).eosTokenIds, [315]);
     writeFileSync(scratch('generation_config.json'), '{"eos_token_id": [1, 7]}');
+    assert.deepEqual((await loadModelConfig(scratch())).eosTokenIds, [315, 1, 7]);
+    writeFileSync(scratch('config.json'), JSON.stringify({ ...LLAMA, eos_token_id: undefined }));
     assert.deepEqual((await loadModelConfig(scratch())).eosTokenIds, [1, 7]);
+    writeFileSync(scratch('config.json'), JSON.stringify(LLAMA));
     writeFileSync(scratch('generation_config.json'), '{"eos_token_id": null}');
     assert.deepEqual((await loadModelConfig(scratch())).eosTokenIds, [315]);
     writeFileSync(scratch('generation_config.json'), '{"eos_token_id": 999}');

@@ -1,0 +1,149 @@
+/** What stands behind a dot or in brackets: methods, entries, elements and slices. */
+import { spendSteps, spendText } from './budget.ts';
+import { JinjaError } from './errors.ts';
+import { formatBraces } from './format.ts';
+import { STRING_PARAMETERS, stringMethod } from './strings.ts';
+import {
+  Callable,
+  characters,
+  count,
+  Dict,
+  defined,
+  equal,
+  List,
+  type Named,
+  Namespace,
+  sliceIndices,
+  Tuple,
+  typeName,
+  Undefined,
+  type Value,
+} from './values.ts';
+
+/** Methods that change their object: transformers renders in a sandbox that does not let templates do so. */
+const CHANGING: ReadonlySet<string> = new Set(
+  'append clear extend insert pop popitem remove reverse setdefault sort update'.split(' '),
+);
+
+/** Arguments by position, with those given by name in their places. */
+export function positional(what: string, names: readonly string[], args: readonly Value[], named: Named): Value[] {
+  const all = [...args];
+  for (const [name, value] of named) {
+    const at = names.indexOf(name);
+    if (at < 0 || at < args.length) throw new JinjaError(`${what} takes no argument ${name} here`);
+    all[at] = value;
+  }
+  return Array.from(all, (value) => value ?? null);
+}
+
+function textMethod(text: string, name: string): Value | undefined {
+  if (name === 'format') {
+    return new Callable(name, (args, named) =>
+      formatBraces(text, args, named, (object, key, attribute) =>
+        attribute ? attributeOf(object, String(key)) : itemOf(object, key),
+      ),
+    );
+  }
+  const method = stringMethod(name);
+  if (method === undefined) return undefined;
+  return new Callable(name, (args, named) => {
+    const all = named.size === 0 ? args : positional(name, STRING_PARAMETERS[name] ?? [], args, named);
+    const result = method(text, all);
+    if (typeof result === 'string') spendText(result.length);
+    return result;
+  });
+}
+
+function sequenceMethod(items: readonly Value[], name: string): Value | undefined {
+  switch (name) {
+    case 'index':
+      return new Callable(name, ([value]) => {
+        const at = items.findIndex((item) => equal(item, value));
+        if (at < 0) throw new JinjaError('the value is not in the list');
+        return BigInt(at);
+      });
+    case 'count':
+      return new Callable(name, ([value]) => BigInt(items.filter((item) => equal(item, value)).length));
+    case 'copy':
+      return new Callable(name, () => new List(items));
+  }
+  return undefined;
+}
+
+function dictMethod(dict: Dict, name: string): Value | undefined {
+  const list = (of: (entry: readonly [Value, Value]) => Value) =>
+    new Callable(name, () => {
+      spendSteps(dict.entries.size);
+      return new List(Array.from(dict.entries.values(), of));
+    });
+  switch (name) {
+    case 'get':
+      return new Callable(name, ([key, fallback = null]) => dict.get(key) ?? fallback);
+    case 'items':
+      return list(([key, value]) => new Tuple([key, value]));
+    case 'keys':
+      return list(([key]) => key);
+    case 'values':
+      return list(([, value]) => value);
+    case 'copy':
+      return new Callable(name, () => new Dict(dict.entries.values()));
+  }
+  return undefined;
+}
+
+function methodOf(object: Value, name: string): Value | undefined {
+  if (typeof object === 'string') return textMethod(object, name);
+  if (
+    (object instanceof List || object instanceof Dict) &&
+    CHANGING.has(name) &&
+    !(object instanceof List && name.endsWith('item'))
+  ) {
+    return new Callable(name, () => {
+      throw new JinjaError(`${name}() changes a ${typeName(object)}, which templates may not do`);
+    });
+  }
+  if (object instanceof Dict) return dictMethod(object, name);
+  if (object instanceof List || object instanceof Tuple) return sequenceMethod(object.items, name);
+  if (object instanceof Namespace) return object.members.get(name);
+  return object instanceof Callable ? object.member?.(name) : undefined;
+}
+
+const missing = (object: Value, name: string): Undefined => new Undefined(`${name} of a ${typeName(object)}`);
+
+/** `object.name`: a method, else an entry. */
+export function attributeOf(object: Value, name: string): Value {
+  defined(object);
+  return methodOf(object, name) ?? (object instanceof Dict ? object.get(name) : undefined) ?? missing(object, name);
+}
+
+/** `object[key]`: an entry or an element, else a method. */
+export function itemOf(object: Value, key: Value): Value {
+  defined(object);
+  if (object instanceof Dict) {
+    const entry = key instanceof List || key instanceof Dict ? undefined : object.get(key);
+    if (entry !== undefined) return entry;
+  } else if (typeof key === 'bigint' || typeof key === 'boolean') {
+    const items =
+      typeof object === 'string'
+        ? characters(object)
+        : object instanceof List || object instanceof Tuple
+          ? object.items
+          : [];
+    const value = items.at(count(key, 'an index'));
+    return value ?? missing(object, `element ${key}`);
+  }
+  return (typeof key === 'string' ? methodOf(object, key) : undefined) ?? missing(object, String(key));
+}
+
+export function sliceOf(object: Value, start: Value, stop: Value, step: Value): Value {
+  const whole = defined(object);
+  if (typeof whole === 'string') {
+    const list = characters(whole);
+    return sliceIndices(list.length, start, stop, step)
+      .map((i) => list[i])
+      .join('');
+  }
+  if (!(whole instanceof List || whole instanceof Tuple)) throw new JinjaError(`a ${typeName(whole)} cannot be sliced`);
+  const items = sliceIndices(whole.items.length, start, stop, step).map((i) => whole.items[i]);
+  return whole instanceof List ? new List(items) : new Tuple(items);
+}

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { lastBoxed } from './boxed.ts';
 import { HelperPool } from './helper.ts';
@@ -24,7 +25,8 @@ function score(boxed: boolean, correct: boolean, late = false): RewardScore {
  * process that is killed at the time limit. Parts: `correct`, `boxed`, and `late` after a kill.
  */
 export function mathsReward(options: z.infer<typeof mathsOptions>): Reward {
-  const pool = new HelperPool({ name: 'maths', program: 'maths-worker', trusted: false }, 1);
+  const size = Math.max(2, Math.min(4, availableParallelism()));
+  const pool = new HelperPool({ name: 'maths', program: 'maths-worker', trusted: false }, size);
   return {
     name: 'maths',
     async score({ completion, row }, signal) {

@@ -131,7 +131,7 @@ function asPoint(items: readonly Answer[]): Answer[] | undefined {
 }
 
 function sameList(a: Of<'list'>, b: Of<'list'>): boolean {
-  if (a.joint !== b.joint) return false;
+  if (a.joint !== undefined && b.joint !== undefined && a.joint !== b.joint) return false;
   const [first, second] = [asPoint(a.items), asPoint(b.items)];
   // Named values beside bare ones: only in the order of the names is it clear which is which.
   if (first && !second) return sameOrdered(first, b.items);

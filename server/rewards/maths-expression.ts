@@ -238,8 +238,22 @@ class Parser {
       letter += "'";
       this.next += 1;
     }
+    if (/^[fghFGH]'*$/.test(letter) && this.peek() === '(') return { kind: 'symbol', name: letter + this.bracketed() };
     if (letter === 'e' || letter === 'i') return { kind: 'constant', name: letter };
     return { kind: 'symbol', name: letter };
+  }
+
+  /** The pieces of a bracket, as they stand: the argument of a function that only has a name. */
+  private bracketed(): string {
+    let text = '';
+    let depth = 0;
+    do {
+      const piece = this.take();
+      text += piece;
+      if (piece === '(') depth += 1;
+      if (piece === ')') depth -= 1;
+    } while (depth > 0);
+    return text;
   }
 
   private command(name: string): Expression {

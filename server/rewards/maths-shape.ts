@@ -23,7 +23,7 @@ export type Answer =
   | { kind: 'words'; key: string }
   /** Not understood: equal to the same tokens only. */
   | { kind: 'text'; key: string }
-  /** `joint`: how statements about variables are to hold. */
+  /** `joint`: how statements about variables, or words, are joined. */
   | { kind: 'list'; items: Answer[]; joint?: 'and' | 'or' | undefined }
   | { kind: 'set'; items: Answer[] }
   | { kind: 'tuple'; open: string; close: string; items: Answer[] }
@@ -170,9 +170,13 @@ function list(tokens: readonly Token[], depth: number): Answer | undefined {
   const split = itemsOf(tokens, depth);
   if (!split || split.items.length < 2) return undefined;
   const { items, found } = split;
-  if (!items.some(isStatement)) return { kind: 'list', items };
-  const either = found.every((token) => isWordToken(token, 'or'));
+  const either = found.length > 0 && found.every((token) => isWordToken(token, 'or'));
   const both = !found.some((token) => isWordToken(token, 'or'));
+  if (!items.some(isStatement)) {
+    // 2 and 3 are the values that 2 or 3 are; of names that cannot be said.
+    const joint = either ? 'or' : both && found.some(({ kind }) => kind === 'word') ? 'and' : undefined;
+    return { kind: 'list', items, joint: items.some(isName) ? joint : undefined };
+  }
   if (!either && !both) return undefined;
   const apart: Answer = { kind: 'list', items, joint: either ? 'or' : 'and' };
   const sets = items.map(realsOf);
@@ -185,6 +189,12 @@ function list(tokens: readonly Token[], depth: number): Answer | undefined {
     ? all.flat()
     : all.reduce<Reals | undefined>((met, set) => met && intersection(met, set), allReals);
   return reals ? { kind: 'reals', reals, variable: variableOf(items[0]) } : apart;
+}
+
+/** Whether an answer is words or a letter. */
+function isName(answer: Answer): boolean {
+  if (answer.kind === 'either') return answer.of.some(isName);
+  return answer.kind === 'words' || (answer.kind === 'value' && answer.value.kind === 'symbol');
 }
 
 /** Whether an answer says something about a variable that more than one value fits. */
@@ -244,7 +254,7 @@ function mixedPhrase(tokens: readonly Token[]): Answer | undefined {
 
 /** Unions, intersections and differences of sets. */
 function operation(tokens: readonly Token[], depth: number): Answer | undefined {
-  const { items, found } = splitTop(tokens, (token) => is(token, '\\cup', '\\cap', '\\setminus') || minusSet(token));
+  const { items, found } = splitTop(tokens, (token) => is(token, '\\cup', '\\cap', '\\setminus'));
   if (found.length === 0) return undefined;
   if (items.some((item) => item.length === 0)) return undefined;
   const parts = items.map((item) => read(item, depth + 1));
@@ -266,9 +276,6 @@ function operation(tokens: readonly Token[], depth: number): Answer | undefined 
   return found.every((sign) => is(sign, '\\cup')) ? { kind: 'union', items: parts } : undefined;
 }
 
-/** A minus is a difference of sets only as a command. */
-const minusSet = (token: Token) => is(token, '\\smallsetminus');
-
 /** `x \in [1, 2)`. */
 function member(tokens: readonly Token[], depth: number): Answer | undefined {
   const { items, found } = splitTop(tokens, (token) => is(token, '\\in'));
@@ -280,7 +287,7 @@ function member(tokens: readonly Token[], depth: number): Answer | undefined {
   return set.kind === 'reals' ? { ...set, variable: name } : set.kind === 'text' ? undefined : set;
 }
 
-/** `\sqrt{2} \approx 1.41`: either, where they are near each other. */
+/** `x \approx 1.41`: what is said of a name. Two values that are near each other are not told apart here. */
 function approximation(tokens: readonly Token[], depth: number): Answer | undefined {
   const { items, found } = splitTop(tokens, (token) => is(token, '\\approx', '\\simeq'));
   const [left, right] = items;
@@ -303,6 +310,7 @@ function nameOf(tokens: readonly Token[]): string | undefined {
   if (/^(?:[A-Za-z]|\\[A-Za-z]+)(?: _ (?:\w+|\{ [\w ,]+ \}))?(?: ')*(?: \^ \{ - 1 \})?(?: \( [^=<>]+ \))?$/.test(key)) {
     return isLetter(tokens[0]) || greek.test(tokens[0]?.text ?? '') ? key : undefined;
   }
+  if (/^\\vec \{ [A-Za-z] \}$/.test(key)) return key;
   if (/^[A-Za-z](?: \+ [A-Za-z])+$/.test(key) || /^[A-Z] [A-Z]$/.test(key)) return key;
   if (
     /^(?:\\angle|\\triangle|m \\angle|\\overline \{|\||\[) ?(?:[A-Z]|"[a-z]+")(?: [A-Z])*(?: \}| \||\s?\])?$/.test(key)
@@ -453,6 +461,7 @@ function setOf(inner: readonly Token[], depth: number): Answer | undefined {
 function ratio(tokens: readonly Token[]): Answer | undefined {
   const { items, found } = splitTop(tokens, (token) => is(token, ':') || isWordToken(token, 'to'));
   if (found.length === 0) return undefined;
+  if (items.some((item) => item.some(({ kind }) => kind === 'word'))) return undefined;
   const terms = items.flatMap((item) => parseExpression(item) ?? []);
   if (terms.length !== items.length) return undefined;
   const [first, second] = items.map(keyOf);

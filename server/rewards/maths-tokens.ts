@@ -51,7 +51,7 @@ const textual = new Set(
   ),
 );
 /** Fonts of maths: the argument means what it meant. */
-const fonts = new Set('\\mathbf \\mathit \\bm \\boldsymbol \\mathcal \\mathscr \\mathfrak \\vec'.split(' '));
+const fonts = new Set('\\mathbf \\mathit \\bm \\boldsymbol \\mathcal \\mathscr \\mathfrak '.split(' '));
 
 const pattern =
   /(\s+)|(\\(?:begin|end)\s*\{[A-Za-z]+\*?\}(?:\s*\{[lcr| ]*\})?)|(\\[A-Za-z]+\*?|\\[\s\S])|(\d+(?:\.\d*)?(?:⟮\d+⟯)?(?:[eE][+-]?\d{1,3}(?![\d.A-Za-z]))?|\.\d+(?:⟮\d+⟯)?)|(\p{L}+)|(\*\*|[\s\S])/gu;

@@ -71,7 +71,7 @@ const scales: Readonly<Record<string, bigint>> = {
 /** Words that change what stands before them: no unit. */
 const telling = new Set(
   `squared cubed half halves third thirds quarter quarters fifth fifths sixth sixths eighth eighths tenth tenths hundredth hundredths
-  thousandth thousandths more less fewer than negative minus plus root factorial mod modulo base over divided least most not no and
+  thousandth thousandths more less fewer than negative minus plus root factorial mod modulo base over divided least most not no below above under zero loss deficit debt decrease behind up down and
   or to pair pairs score times point points recurring repeating remainder pi if when where only between`.split(/\s+/),
 );
 const maxWords = 6;
@@ -175,7 +175,7 @@ function parseMeasure(tokens: readonly Token[]): Measure | undefined {
     if (exponent > 1) at += is(tokens[at + 1], '.') ? 2 : 1;
     const speed = tokens[at]?.kind === 'word' ? speeds[tokens[at]?.text ?? ''] : undefined;
     if (speed !== undefined) {
-      const [way = '', time = ''] = speed.split('/').map((name) => name);
+      const [way = '', time = ''] = speed.split('/');
       const [length, duration] = [units.get(way), units.get(time)];
       if (tokens.length !== 1 || !length || !duration) return undefined;
       const ratio = divide(length.factor, duration.factor);

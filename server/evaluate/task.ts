@@ -41,7 +41,7 @@ export function rewardOf(task: TaskSpec, subject: Subject): Promise<Reward> {
 
 /**
  * Answers of a model to held-out prompts: `greedy_reward`, `greedy_solved`, `sampled_reward`, `sampled_solved`,
- * `different_answers` (of the samples of a prompt), `answer_tokens`, and `pass_at_k` for powers of two up to the number of
+ * `different_answers` (of the samples of a prompt), `answer_tokens`, `unscored` (answers without a score, left out), and `pass_at_k` for powers of two up to the number of
  * samples ({@link passAtK}).
  */
 export async function measureTask(
@@ -63,8 +63,8 @@ export async function measureTask(
       seed,
       signal: subject.signal,
     });
-    const { held_out_answer_tokens: answer_tokens, ...rest } = metrics;
-    return { ...rest, answer_tokens };
+    const { held_out_answer_tokens: answer_tokens, held_out_unscored: unscored, ...rest } = metrics;
+    return { ...rest, unscored, ...(answer_tokens !== undefined && { answer_tokens }) };
   } finally {
     await actor.dispose();
   }

@@ -156,10 +156,38 @@ const options: ts.CompilerOptions = {
 
 const libraries = new Map<string, ts.SourceFile | undefined>();
 
-/** Whether a strict type-check finds no error; in memory, with the standard library of ES2023 and nothing else. */
-export function typeChecks(source: string): boolean {
+const assertion = (node: ts.Node): node is ts.AsExpression | ts.TypeAssertion =>
+  ts.isAsExpression(node) || ts.isTypeAssertionExpression(node);
+
+/** Whether something from `from` on takes the checker's word away: `any`, a cast to `never` or by way of another cast, `declare`. */
+function evades(source: string, from: number): boolean {
+  const file = ts.createSourceFile('candidate.ts', source, target, true);
+  const visit = (node: ts.Node): boolean => {
+    if (node.end > from && isEvasion(node)) return true;
+    return ts.forEachChild(node, visit) ?? false;
+  };
+  return visit(file);
+}
+
+function isEvasion(node: ts.Node): boolean {
+  if (node.kind === ts.SyntaxKind.AnyKeyword) return true;
+  if (ts.isStatement(node)) return modifiersOf(node).some(({ kind }) => kind === ts.SyntaxKind.DeclareKeyword);
+  if (!assertion(node)) return false;
+  if (node.type.kind === ts.SyntaxKind.NeverKeyword) return true;
+  let inner: ts.Expression = node.expression;
+  while (ts.isParenthesizedExpression(inner)) inner = inner.expression;
+  return assertion(inner);
+}
+
+/**
+ * Whether a strict type-check finds no error; in memory, with the standard library of ES2023 and nothing else. What would keep
+ * the checker from looking does not pass: `@ts-nocheck`, `@ts-expect-error` and `@ts-expect-error` have no effect, and from `from` on
+ * (where the candidate begins) `any`, casts by way of another type and `declare` are refused.
+ */
+export function typeChecks(source: string, from = 0): boolean {
   const files = new Map([
-    ['/candidate.ts', source],
+    // Of the same length, so that the directive becomes a plain comment and nothing moves.
+    ['/candidate.ts', source.slice(0, from) + source.slice(from).replace(/@(?=ts-)/gi, '_')],
     ['/ambient.d.ts', ambient],
   ]);
   const folder = ts.getDefaultLibFilePath(options).replace(/[^\\/]*$/, '');
@@ -185,6 +213,7 @@ export function typeChecks(source: string): boolean {
     writeFile: () => {},
   };
   try {
+    if (evades(source, from)) return false;
     const program = ts.createProgram({ rootNames: [...files.keys()], options, host });
     const problems = [
       ...program.getOptionsDiagnostics(),

@@ -1,4 +1,5 @@
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { endTree, markName } from './process-tree.ts';
 
 /**
  * The child's side of a helper. The work happens in a worker thread; the main thread only passes messages on, so that
@@ -69,7 +70,11 @@ function relay(entry: string, limits: WorkLimits): void {
     if (!process.connected) process.exit(1);
     process.send?.({ type: 'ended', message }, () => process.exit(1));
   };
-  process.on('disconnect', () => process.exit(0));
+  process.on('disconnect', () => {
+    // The engine is gone, perhaps killed: what the program started goes with it.
+    endTree(process.pid, process.env[markName] ?? '-');
+    process.exit(0);
+  });
   process.on('message', (message) => worker.postMessage(message));
   worker.on('message', (message) => process.send?.(message));
   worker.on('messageerror', (error) => leave(messageOf(error)));

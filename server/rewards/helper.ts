@@ -1,9 +1,11 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { z } from 'zod';
 import type { ColaError } from '../errors.ts';
 import { rewardErrors } from './errors.ts';
+import { endTree, markName } from './process-tree.ts';
 
 /**
  * A child process that answers one question at a time and is killed when it takes too long: the only sure way to bound
@@ -19,8 +21,10 @@ export interface HelperPlan {
   program: HelperProgram;
   /** Handed to the program when it starts. */
   argument?: string;
-  /** Whether the program sees this process's environment and may write to its standard error. */
+  /** Whether the program may write to this process's standard error. */
   trusted: boolean;
+  /** Variables of this process's environment that the program sees beside the few that every program needs. */
+  env?: readonly string[];
   /** Turns a failure to start into the error that `start` and `ask` throw. */
   startError?: (failure: StartFailure) => ColaError;
 }
@@ -49,30 +53,56 @@ const reply = z.union([
 ]);
 type Reply = z.infer<typeof reply>;
 
-const live = new Set<ChildProcess>();
+/** What programs need to find others, their home and a folder for scratch files; nothing else of the environment. */
+const passedOn = 'PATH HOME USERPROFILE LANG TZ SystemRoot TEMP TMP TMPDIR ELECTRON_RUN_AS_NODE'.split(' ');
+
+interface Running {
+  child: ChildProcess;
+  /** Ends the process and all that it started. */
+  end(): void;
+}
+
+const live = new Set<Running>();
 process.on('exit', () => {
-  for (const child of live) child.kill('SIGKILL');
+  for (const { end } of live) end();
 });
 
-function open(plan: HelperPlan): ChildProcess {
+function open(plan: HelperPlan): Running {
   const source = import.meta.url.endsWith('.ts');
   const file = new URL(`./${plan.program}.${source ? 'ts' : 'js'}`, import.meta.url);
-  const { PATH, SystemRoot, TEMP, TMP, TMPDIR, ELECTRON_RUN_AS_NODE } = process.env;
+  const mark = randomUUID();
+  const env: NodeJS.ProcessEnv = { [markName]: mark };
+  for (const name of [...passedOn, ...(plan.env ?? [])]) {
+    if (process.env[name] !== undefined) env[name] = process.env[name];
+  }
   const output = plan.trusted ? process.stderr.fd : 'ignore';
   const child = fork(fileURLToPath(file), plan.argument === undefined ? [] : [plan.argument], {
     execArgv: source ? ['--import', pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href] : [],
     serialization: 'advanced',
     // Standard output may be the engine's protocol channel: no helper ever writes there.
     stdio: ['ignore', output, output, 'ipc'],
-    env: plan.trusted ? process.env : { PATH, SystemRoot, TEMP, TMP, TMPDIR, ELECTRON_RUN_AS_NODE },
+    env,
+    // It leads a group of its own, so that what it starts can be ended with it.
+    detached: process.platform !== 'win32',
   });
-  live.add(child);
-  child.once('exit', () => live.delete(child));
-  return child;
+  const running: Running = {
+    child,
+    end: () => {
+      child.kill('SIGKILL');
+      if (child.pid !== undefined) endTree(child.pid, mark);
+    },
+  };
+  live.add(running);
+  child.once('exit', () => {
+    live.delete(running);
+    // One that ended by itself may leave others behind.
+    running.end();
+  });
+  return running;
 }
 
 export class Helper {
-  private child: ChildProcess | undefined;
+  private running: Running | undefined;
   private receive: ((message: Reply) => void) | undefined;
   private turn: Promise<unknown> = Promise.resolve();
   private questions = 0;
@@ -123,9 +153,10 @@ export class Helper {
   private async ready(signal?: AbortSignal): Promise<ChildProcess> {
     signal?.throwIfAborted();
     if (this.closed) throw rewardErrors.closed(this.plan.name);
-    if (this.child) return this.child;
-    const child = open(this.plan);
-    this.child = child;
+    if (this.running) return this.running.child;
+    const running = open(this.plan);
+    const { child } = running;
+    this.running = running;
     child.on('message', (message) => {
       const parsed = reply.safeParse(message);
       this.receive?.(parsed.success ? parsed.data : { type: 'ended', message: 'it broke the protocol' });
@@ -152,7 +183,7 @@ export class Helper {
   }
 
   private gone(child: ChildProcess, message: string): void {
-    if (this.child === child) this.child = undefined;
+    if (this.running?.child === child) this.running = undefined;
     this.receive?.({ type: 'ended', message });
   }
 
@@ -191,40 +222,56 @@ export class Helper {
   }
 
   private async kill(): Promise<void> {
-    const child = this.child;
-    if (!child) return;
-    this.child = undefined;
+    const { running } = this;
+    if (!running) return;
+    this.running = undefined;
+    const { child } = running;
     const ended = new Promise<void>((resolve) => {
       if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) resolve();
       else child.once('exit', () => resolve());
     });
     child.ref();
-    child.kill('SIGKILL');
+    running.end();
     await ended;
     this.receive?.({ type: 'ended', message: 'it was stopped' });
   }
 }
 
-/** Several helpers of one kind that share the questions. */
+/** Several helpers of one kind that share the questions. A slow answer keeps one of them busy, never all that wait. */
 export class HelperPool {
-  private readonly helpers: { helper: Helper; waiting: number }[];
+  private readonly helpers: readonly Helper[];
+  private readonly idle: Helper[];
+  private readonly waiting: ((helper: Helper) => void)[] = [];
 
+  /** Programs start when they are needed first. */
   constructor(plan: HelperPlan, size: number) {
-    this.helpers = Array.from({ length: size }, () => ({ helper: new Helper(plan), waiting: 0 }));
+    this.helpers = Array.from({ length: size }, () => new Helper(plan));
+    // The first is taken first: few questions start few programs.
+    this.idle = [...this.helpers].reverse();
   }
 
-  /** As {@link Helper.ask}, by the helper with the fewest questions waiting. */
+  /** Starts one program now, so that an error shows early. */
+  async start(signal?: AbortSignal): Promise<void> {
+    await this.lend((helper) => helper.start(signal));
+  }
+
+  /** As {@link Helper.ask}, by the first helper that is free. */
   async ask(question: unknown, limitMs: number, signal?: AbortSignal): Promise<Outcome> {
-    const chosen = this.helpers.reduce((best, other) => (other.waiting < best.waiting ? other : best));
-    chosen.waiting += 1;
-    try {
-      return await chosen.helper.ask(question, limitMs, signal);
-    } finally {
-      chosen.waiting -= 1;
-    }
+    return this.lend((helper) => helper.ask(question, limitMs, signal));
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.helpers.map(({ helper }) => helper.close()));
+    await Promise.all(this.helpers.map((helper) => helper.close()));
+  }
+
+  private async lend<T>(work: (helper: Helper) => Promise<T>): Promise<T> {
+    const helper = this.idle.pop() ?? (await new Promise<Helper>((resolve) => this.waiting.push(resolve)));
+    try {
+      return await work(helper);
+    } finally {
+      const next = this.waiting.shift();
+      if (next) next(helper);
+      else this.idle.push(helper);
+    }
   }
 }

@@ -1,3 +1,4 @@
+import { functions, type Token } from './maths-tokens.ts';
 import { add, divide, equal, integer, multiply, negate, parseDecimal, power, type Rational, root } from './rational.ts';
 
 /** A maths expression read from LaTeX or plain text. */
@@ -11,51 +12,38 @@ export type Expression =
 
 const maxDepth = 60;
 
-/** Functions that are understood, by their LaTeX or plain name. */
-export const functions = new Set(
-  'sin cos tan cot sec csc arcsin arccos arctan sinh cosh tanh log ln lg exp sqrt abs floor ceil'.split(' '),
-);
-const named = [...functions, 'pi'].sort((a, b) => b.length - a.length).join('|');
-const token = new RegExp(
-  String.raw`\s*(?:(\d+(?:\.\d*)?(?:[eE][+-]?\d{1,3}(?![\d.A-Za-z]))?|\.\d+)|(\\[A-Za-z]+|\\[{}])|(${named})(?![a-z])|([A-Za-z])|([-+*/^_!(){}\[\]|]))`,
-  'y',
-);
-
 class Unreadable extends Error {}
 
 /**
- * Reads an expression: arithmetic, `\frac` `\sqrt` `\binom`, powers, functions, absolute value, factorial, subscripts,
- * mixed numbers, implied multiplication.
+ * Reads an expression: arithmetic, `\frac` `\sqrt` `\binom`, powers, functions, absolute value, floor and ceiling, factorial,
+ * subscripts, mixed numbers, repeating decimals, degrees, implied multiplication. Words are names of quantities.
  *
- * @returns undefined when the text is not such an expression
+ * @returns undefined when the tokens are not such an expression
  */
-export function parseExpression(text: string): Expression | undefined {
-  const tokens = tokenize(text);
-  if (!tokens || tokens.length === 0) return undefined;
+export function parseExpression(tokens: readonly Token[]): Expression | undefined {
+  if (tokens.length === 0) return undefined;
+  const pieces: string[] = [];
+  for (const { kind, text } of tokens) {
+    if (kind === 'begin' || kind === 'end') return undefined;
+    pieces.push(kind === 'word' ? `"${text}` : text);
+  }
   try {
-    return new Parser(tokens).whole();
+    return new Parser(pieces).whole();
   } catch (error) {
     if (error instanceof Unreadable) return undefined;
     throw error;
   }
 }
 
-function tokenize(text: string): string[] | undefined {
-  const trimmed = text.trim();
-  const tokens: string[] = [];
-  token.lastIndex = 0;
-  while (token.lastIndex < trimmed.length) {
-    const match = token.exec(trimmed);
-    if (!match) {
-      token.lastIndex = 0;
-      return undefined;
-    }
-    const [, number, command, word, letter, sign] = match;
-    const piece = number ?? command ?? (word === undefined ? undefined : `\\${word}`) ?? letter ?? sign ?? '';
-    tokens.push(piece === '\\cdot' || piece === '\\times' ? '*' : piece === '\\div' ? '/' : piece);
-  }
-  token.lastIndex = 0;
-  return tokens;
+/** The value of a number's text, repeating decimals such as `0.1⟮6⟯` included. */
+function numberValue(piece: string): Rational | undefined {
+  const match = /^(\d*)\.(\d*)⟮(\d+)⟯$/.exec(piece);
+  if (!match) return parseDecimal(piece);
+  const [, whole = '', fixed = '', repeated = ''] = match;
+  if (piece.length > 200) return undefined;
+  const all = BigInt(`${whole}${fixed}${repeated}`) - BigInt(`0${whole}${fixed}`);
+  const nines = (10n ** BigInt(repeated.length) - 1n) * 10n ** BigInt(fixed.length);
+  return divide(integer(all), integer(nines));
 }
 
 const isNumber = (piece: string | undefined): piece is string => piece !== undefined && /^[\d.]/.test(piece);
@@ -121,9 +109,10 @@ class Parser {
 
   private startsFactor(): boolean {
     const piece = this.peek();
-    if (piece === undefined || isNumber(piece)) return false; // two numbers side by side have no agreed meaning
+    if (piece === undefined || /^[\d.]/.test(piece)) return false; // two numbers side by side have no agreed meaning
     if (piece === '|') return this.bars === 0;
-    return /^[A-Za-z([{\\]/.test(piece) && piece !== '\\}';
+    if (piece.startsWith('"')) return true;
+    return /^[A-Za-z([{\\]/.test(piece) && !ends.has(piece);
   }
 
   private signed(): Expression {
@@ -145,10 +134,10 @@ class Parser {
         base = { kind: 'call', name: 'factorial', of: base };
       } else if (this.peek() === '^') {
         this.next += 1;
-        if (this.peek() === '\\circ') {
-          this.next += 1;
-          base = { kind: 'operation', sign: '*', left: base, right: degree };
-        } else base = { kind: 'operation', sign: '^', left: base, right: this.exponent() };
+        base = { kind: 'operation', sign: '^', left: base, right: this.exponent() };
+      } else if (this.peek() === '°') {
+        this.next += 1;
+        base = { kind: 'operation', sign: '*', left: base, right: degree };
       } else return base;
     }
   }
@@ -192,6 +181,9 @@ class Parser {
       if (piece === '(') return this.group(')');
       if (piece === '[') return this.group(']');
       if (piece === '{') return this.group('}');
+      if (piece === '\\lfloor') return { kind: 'call', name: 'floor', of: this.group('\\rfloor') };
+      if (piece === '\\lceil') return { kind: 'call', name: 'ceil', of: this.group('\\rceil') };
+      if (piece.startsWith('"')) return this.symbol(piece);
       if (piece === '|') {
         this.bars += 1;
         const of = this.sum();
@@ -207,7 +199,7 @@ class Parser {
   }
 
   private number(piece: string): Expression {
-    const value = parseDecimal(piece);
+    const value = numberValue(piece);
     if (!value) throw new Unreadable();
     const whole: Expression = { kind: 'number', value };
     if (!/^\d+$/.test(piece)) return whole;
@@ -231,18 +223,37 @@ class Parser {
     return divide(integer(BigInt(match[1])), integer(BigInt(match[2])));
   }
 
-  private symbol(letter: string): Expression {
+  private symbol(name: string): Expression {
+    let letter = name;
     if (this.peek() === '_') {
       this.next += 1;
-      let name = this.take();
-      if (name === '{') {
-        name = '';
-        for (let piece = this.take(); piece !== '}'; piece = this.take()) name += piece;
+      let index = this.take();
+      if (index === '{') {
+        index = '';
+        for (let piece = this.take(); piece !== '}'; piece = this.take()) index += piece;
       }
-      return { kind: 'symbol', name: `${letter}_${name}` };
+      return { kind: 'symbol', name: `${letter}_${index}` };
     }
+    while (this.peek() === "'") {
+      letter += "'";
+      this.next += 1;
+    }
+    if (/^[fghFGH]'*$/.test(letter) && this.peek() === '(') return { kind: 'symbol', name: letter + this.bracketed() };
     if (letter === 'e' || letter === 'i') return { kind: 'constant', name: letter };
     return { kind: 'symbol', name: letter };
+  }
+
+  /** The pieces of a bracket, as they stand: the argument of a function that only has a name. */
+  private bracketed(): string {
+    let text = '';
+    let depth = 0;
+    do {
+      const piece = this.take();
+      text += piece;
+      if (piece === '(') depth += 1;
+      if (piece === ')') depth -= 1;
+    } while (depth > 0);
+    return text;
   }
 
   private command(name: string): Expression {
@@ -255,7 +266,7 @@ class Parser {
       return { kind: 'call', name: 'binom', of, second: this.argument() };
     }
     if (name === 'sqrt') return this.radical();
-    if (functions.has(name)) return this.call(name);
+    if (evaluated.has(name)) return this.call(name);
     if (greek.has(name)) return this.symbol(name);
     throw new Unreadable();
   }
@@ -293,7 +304,11 @@ class Parser {
   }
 }
 
+/** Commands that begin no factor. */
+const ends = new Set(['\\}', '\\rfloor', '\\rceil', '\\rangle']);
 const inverses: Readonly<Record<string, string>> = { sin: 'arcsin', cos: 'arccos', tan: 'arctan' };
+/** Functions of one argument; those of several are names, and compared as they are written. */
+const evaluated = new Set([...functions].filter((name) => !['gcd', 'lcm', 'max', 'min', 'det'].includes(name)));
 const greek = new Set(
   'alpha beta gamma delta epsilon theta lambda mu nu rho sigma tau phi varphi psi omega Delta Omega'.split(' '),
 );
@@ -337,12 +352,19 @@ export function exactValue(expression: Expression): Rational | undefined {
       if (!of) return undefined;
       if (expression.name === 'sqrt') return root(of, 2n);
       if (expression.name === 'abs') return of.top < 0n ? negate(of) : of;
+      if (expression.name === 'floor') return floor(of);
+      if (expression.name === 'ceil') return negate(floor(negate(of)));
       if (expression.name === 'factorial') return factorial(of);
       const second = expression.second && exactValue(expression.second);
       if (expression.name === 'root' && second?.bottom === 1n) return root(of, second.top);
       return undefined;
     }
   }
+}
+
+function floor({ top, bottom }: Rational): Rational {
+  const down = top / bottom;
+  return integer(top < 0n && down * bottom !== top ? down - 1n : down);
 }
 
 function factorial(of: Rational): Rational | undefined {

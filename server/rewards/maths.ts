@@ -1,14 +1,19 @@
+import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { lastBoxed } from './boxed.ts';
 import { HelperPool } from './helper.ts';
+import { resultOf } from './maths-source.ts';
 import { compactMaths, normaliseMaths } from './maths-text.ts';
 import { type Reward, type RewardScore, textsColumn } from './reward.ts';
 
 /** Options of {@link mathsReward}. */
 export const mathsOptions = z.strictObject({
-  /** Column with the right answer, bare or inside the last `\boxed{}` of a solution; a list holds alternatives. */
+  /**
+   * Column with the right answer, bare or as the result of a solution: in its last `\boxed{}`, behind its last `####`, or behind
+   * "the answer is"; a list holds alternatives.
+   */
   column: z.string().min(1).default('answer'),
-  /** `boxed`: only a boxed answer counts. `lastLine`: without a box, the last line that is not empty. */
+  /** `boxed`: only a boxed answer counts. `lastLine`: without a box, `####` or "the answer is", the last line that is not empty. */
   read: z.enum(['boxed', 'lastLine']).default('boxed'),
   /** Limit for one comparison; an answer that takes longer is wrong. */
   timeLimitMs: z.number().int().min(50).max(60_000).default(5000),
@@ -24,7 +29,8 @@ function score(boxed: boolean, correct: boolean, late = false): RewardScore {
  * process that is killed at the time limit. Parts: `correct`, `boxed`, and `late` after a kill.
  */
 export function mathsReward(options: z.infer<typeof mathsOptions>): Reward {
-  const pool = new HelperPool({ name: 'maths', program: 'maths-worker', trusted: false }, 1);
+  const size = Math.max(2, Math.min(4, availableParallelism()));
+  const pool = new HelperPool({ name: 'maths', program: 'maths-worker', trusted: false }, size);
   return {
     name: 'maths',
     async score({ completion, row }, signal) {
@@ -32,10 +38,10 @@ export function mathsReward(options: z.infer<typeof mathsOptions>): Reward {
       const column = textsColumn(row, options.column);
       if ('noScore' in column) return column;
       const boxed = lastBoxed(completion);
-      const lastLine = options.read === 'lastLine' ? completion.trim().split('\n').at(-1) : undefined;
-      const given = boxed ?? lastLine;
+      const said = () => resultOf(completion) ?? completion.trim().split('\n').at(-1);
+      const given = boxed ?? (options.read === 'lastLine' ? said() : undefined);
       if (given === undefined) return score(false, false);
-      const wanted = column.texts.map((text) => lastBoxed(text) ?? text);
+      const wanted = column.texts.map((text) => resultOf(text) ?? text);
       const key = (text: string) => compactMaths(normaliseMaths(text));
       if (key(given) !== '' && wanted.some((text) => key(text) === key(given))) return score(boxed !== undefined, true);
       let late = false;

@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { rewardErrors } from './errors.ts';
-import { Helper } from './helper.ts';
+import { type HelperPlan, HelperPool } from './helper.ts';
 import type { Reward, RewardResult } from './reward.ts';
 
 /** Options of {@link moduleReward}. */
@@ -11,6 +12,13 @@ export const moduleOptions = z.strictObject({
   path: z.string().min(1),
   /** Limit for one sample. */
   timeLimitMs: z.number().int().min(10).max(3_600_000).default(10_000),
+  /** Number of processes that judge at the same time, each with its own copy of the module; by default up to four. */
+  processes: z.number().int().min(1).max(64).optional(),
+  /** Environment variables that the module may see, such as a key; others than PATH, HOME and the like are kept from it. */
+  env: z
+    .array(z.string().regex(/^[A-Za-z_]\w*$/, 'is no name of an environment variable'))
+    .max(64)
+    .default([]),
 });
 
 const answer = z.union([
@@ -33,8 +41,9 @@ function readAnswer(value: unknown): RewardResult {
 }
 
 /**
- * A user's own reward: `export default async function score(input)`, in its own process with the user's rights (it is the
- * user's code, not the model's; it is not confined). A sample on which it throws, ends, returns something else than a
+ * A user's own reward: `export default async function score(input)`, in processes of its own with the user's rights (it is
+ * the user's code, not the model's; it is not confined). They see few variables of the environment, share nothing, and end
+ * with all that they started. A sample on which it throws, ends, returns something else than a
  * score or takes too long has no score, with the reason; the process is then started anew if need be.
  *
  * @throws {@link rewardErrors} moduleMissing, moduleFailed or moduleWithoutFunction when it cannot be loaded
@@ -42,30 +51,33 @@ function readAnswer(value: unknown): RewardResult {
 export async function moduleReward(options: z.infer<typeof moduleOptions>, folder: string): Promise<Reward> {
   const path = resolve(folder, options.path);
   if (!existsSync(path)) throw rewardErrors.moduleMissing(path);
-  const helper = new Helper({
+  const size = options.processes ?? Math.max(2, Math.min(4, availableParallelism()));
+  const plan: HelperPlan = {
     name: 'module',
     program: 'module-worker',
     argument: path,
     trusted: true,
+    env: options.env,
     startError: ({ code, message }) =>
       code === 'shape' ? rewardErrors.moduleWithoutFunction(path) : rewardErrors.moduleFailed(path, message),
-  });
+  };
+  const helpers = new HelperPool(plan, size);
   try {
-    await helper.start();
+    await helpers.start();
   } catch (error) {
-    await helper.close();
+    await helpers.close();
     throw error;
   }
   return {
     name: 'module',
     async score({ prompt, completion, row, finished, tokens }, signal) {
       const input = { prompt, completion, row, finished, tokens };
-      const outcome = await helper.ask(input, options.timeLimitMs, signal);
+      const outcome = await helpers.ask(input, options.timeLimitMs, signal);
       if (outcome.kind === 'answer') return readAnswer(outcome.value);
       if (outcome.kind === 'threw') return { noScore: `the module failed: ${outcome.message}` };
       if (outcome.kind === 'late') return { noScore: `the module took longer than ${options.timeLimitMs} ms` };
       return { noScore: `the module ended its process: ${outcome.message}` };
     },
-    close: () => helper.close(),
+    close: () => helpers.close(),
   };
 }

@@ -15,7 +15,7 @@ serve(import.meta.url, { heapMb: 1024, stackMb: 32 }, async () => {
     const candidate = candidateScript(code);
     const parses = before === undefined ? Number(candidate.parses) : parsedShare(before, written);
     if (!candidate.parses) return { parses, types: false, passed: 0, total, late: false };
-    const checked = types && typeChecks(code);
+    const checked = types && typeChecks(code, before?.length);
     const ran = script && (await runInSandbox(candidate.script, script.script, { timeMs, memoryMb }));
     return { parses, types: checked, passed: ran?.passed ?? 0, total, late: ran?.late ?? false };
   };

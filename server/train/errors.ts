@@ -49,6 +49,10 @@ export const trainErrors = catalogue('train', {
     `The model in ${folder} is not what was saved there: ${damage.join(', ')}.`,
     'Put the files back, or delete manifest.json there to use the model as it is now.',
   ],
+  nothingScored: (samples: number, reason: string) => [
+    `The reward gave none of the ${samples === 1 ? 'one sample' : `${samples} samples`} of this round a score. The most frequent reason: ${reason}.`,
+    'Nothing can be learned without scores. Mend the reward in the run spec or the rows it reads, then start the run again.',
+  ],
   checkpointMismatch: (name: string) => [
     `The checkpoint does not fit this run: "${name}" is missing or has another shape.`,
     'Resume with the model and the spec the run was started with, or start a new run.',

@@ -247,6 +247,35 @@ describe('the code reward', () => {
     assert.equal(part(await queued, 'test'), 1);
   });
 
+  it('gives nothing for types that the checker was kept from checking', async () => {
+    const typed = codeReward(codeOptions.parse({ types: 1, test: 0, processes: 1 }));
+    const types = async (code: string) => part(await typed.score(input(code)), 'types');
+    for (const code of [
+      '// @ts-nocheck\nconst a: number = "x";',
+      '/* @ts-nocheck */ const a: number = "x";',
+      '// @ts-ignore\nconst a: number = "x";',
+      '// @ts-expect-error it is wrong\nconst a: number = "x";',
+      '/// @ts-ignore\nconst a: number = "x";',
+      'const a: any = "x"; const b: number = a;',
+      'const a = "x" as any;',
+      'const a = "x" as unknown as number;',
+      'const a = <number>(<unknown>"x");',
+      'const a = ("x" as unknown) as number;',
+      'const a: number = "x" as never;',
+      'function f(...all: any[]): number { return all.length }',
+      'declare const nowhere: number; export const a = nowhere + 1;',
+      'declare function made(): string; made();',
+    ])
+      assert.equal(await types(code), 0, code);
+    for (const code of [
+      'const many = ["a", "b"] as const; export const first: "a" = many[0];',
+      'export const company: string = "many @ts-ignore"; // any comment',
+      'function f(x: unknown): number { return typeof x === "number" ? x : 0 }\nf(1 as number);',
+    ])
+      assert.equal(await types(code), 1, code);
+    await typed.close();
+  });
+
   it('checks types when weighted', async () => {
     const typed = codeReward(codeOptions.parse({ types: 1, test: 0, processes: 1 }));
     const types = async (code: string) => part(await typed.score(input(code)), 'types');

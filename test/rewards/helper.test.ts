@@ -8,7 +8,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { ColaError } from '../../server/errors.ts';
-import { Helper } from '../../server/rewards/helper.ts';
+import { Helper, HelperPool } from '../../server/rewards/helper.ts';
+import { parseRewardSpec } from '../../server/rewards/index.ts';
 
 const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
 const helperFile = new URL('../../server/rewards/helper.ts', import.meta.url).href;
@@ -81,6 +82,96 @@ describe('a helper process', () => {
     child.kill('SIGKILL');
     for (let i = 0; i < 100 && alive(pid); i += 1) await sleep(50);
     assert.equal(alive(pid), false);
+  });
+
+  /** A module whose child and whose detached child, which has left the group, stay behind; it answers with their ids. */
+  const spawning = `import { spawn } from 'node:child_process';
+    const stay = (detached) => spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore', detached }).pid;
+    export default (x) => { if (x === 'loop') for (;;) {} if (x === 'exit') process.exit(3); if (x === 'abort') process.abort();
+      return [process.pid, stay(false), stay(true)]; };`;
+  const pidsOf = async (helper: Helper): Promise<number[]> => {
+    const first = await helper.ask('start', 20_000);
+    assert.ok(first.kind === 'answer' && Array.isArray(first.value));
+    await sleep(100);
+    const pids = first.value.map(Number);
+    assert.deepEqual(pids.map(alive), [true, true, true]);
+    return pids;
+  };
+  const gone = async (pids: readonly number[]) => {
+    for (let i = 0; i < 200 && pids.some(alive); i += 1) await sleep(50);
+    assert.deepEqual(
+      pids.map(alive),
+      pids.map(() => false),
+    );
+  };
+
+  for (const way of ['loop', 'exit', 'abort', 'close']) {
+    it(`takes all that it started with it: ${way}`, async () => {
+      const helper = open(module('spawning.mjs', spawning));
+      const pids = await pidsOf(helper);
+      if (way !== 'close') assert.notEqual((await helper.ask(way, 300)).kind, 'answer');
+      await helper.close();
+      await gone(pids);
+    });
+  }
+
+  it('takes all that it started with it when the engine is killed', async () => {
+    const path = module('spawning.mjs', spawning);
+    const engine = module(
+      'killed.mjs',
+      `import { Helper } from ${JSON.stringify(helperFile)};
+      const helper = new Helper({ name: 'test', program: 'module-worker', argument: ${JSON.stringify(path)}, trusted: true });
+      const { value } = await helper.ask('start', 20000);
+      process.send(value);
+      await helper.ask('loop', 600000);`,
+    );
+    const child = fork(engine, { execArgv: ['--import', tsx] });
+    const [pids] = await once(child, 'message');
+    await sleep(200);
+    assert.deepEqual(pids.map(alive), [true, true, true]);
+    child.kill('SIGKILL');
+    await gone(pids);
+  });
+
+  it('sees little of the environment, and what it is allowed to', async () => {
+    const path = module('env.mjs', 'export default () => Object.keys(process.env)');
+    process.env.COLA_TEST_SECRET = 'secret';
+    process.env.COLA_TEST_KEY = 'key';
+    try {
+      const helper = new Helper({
+        name: 'test',
+        program: 'module-worker',
+        argument: path,
+        trusted: true,
+        env: ['COLA_TEST_KEY', 'COLA_TEST_NOWHERE'],
+      });
+      const { value } = { value: undefined, ...(await helper.ask(0, 20_000)) };
+      assert.ok(Array.isArray(value));
+      assert.ok(value.includes('PATH') && value.includes('COLA_TEST_KEY'));
+      assert.ok(!value.includes('COLA_TEST_SECRET') && !value.includes('COLA_TEST_NOWHERE'));
+      await helper.close();
+    } finally {
+      delete process.env.COLA_TEST_SECRET;
+      delete process.env.COLA_TEST_KEY;
+    }
+    assert.throws(() => parseRewardSpec({ module: { path: 'x.mjs', env: ['A=B'] } }), { id: 'reward.badSpec' });
+  });
+
+  it('in a pool does not hold up others', async () => {
+    const argument = module('slow.mjs', 'export default (x) => { if (x === 0) for (;;) {} return x }');
+    const pool = new HelperPool({ name: 'test', program: 'module-worker', argument, trusted: true }, 2);
+    // Both run, so that what is measured is the waiting alone.
+    await Promise.all([pool.ask(1, 20_000), pool.ask(2, 20_000)]);
+    const slow = pool.ask(0, 8000);
+    const started = performance.now();
+    const others = await Promise.all([1, 2, 3, 4, 5, 6].map((x) => pool.ask(x, 20_000)));
+    assert.ok(performance.now() - started < 7000);
+    assert.deepEqual(
+      others.map((outcome) => outcome.kind === 'answer' && outcome.value),
+      [1, 2, 3, 4, 5, 6],
+    );
+    assert.equal((await slow).kind, 'late');
+    await pool.close();
   });
 
   it('does not keep an engine alive that has nothing left to do', async () => {

@@ -238,6 +238,16 @@ describe('the terms', () => {
     assert.ok(performance.now() - started < 5000);
   });
 
+  it('similarity is bounded in time, however long and many the texts are', async () => {
+    const long: RewardSpec = { similarity: { maxCharacters: 50_000 } };
+    const started = performance.now();
+    const answer = Array.from({ length: 200 }, (_, i) => 'ab'.repeat(25_000 - i));
+    assert.match(String(await value(long, 'ba'.repeat(25_000), { answer })), /^(the texts|0\.9)/);
+    const many = Array.from({ length: 100_000 }, (_, i) => 'x'.repeat(i % 50));
+    assert.equal(await value('similarity', 'y'.repeat(20), { answer: [...many, 'y'.repeat(19)] }), 0.95);
+    assert.ok(performance.now() - started < 10_000);
+  });
+
   it('length falls off outside its range', async () => {
     const spec: RewardSpec = { length: { min: 10, max: 20, slope: 10 } };
     const of = (tokens: number) => value(spec, 'x'.repeat(tokens));

@@ -22,8 +22,8 @@ export interface PromptEvaluationOptions {
 }
 
 export interface PromptEvaluation {
-  readonly greedyReward: number;
-  readonly sampledReward: number;
+  /** Mean reward of the greedy and of the sampled answers; NaN where no answer has a score. */
+  readonly score: number;
   readonly metrics: Readonly<Record<string, number>>;
   readonly greedy: readonly Judged[];
 }
@@ -35,6 +35,54 @@ export function passAtK(n: number, c: number, k: number): number {
   let miss = 1;
   for (let i = n - c + 1; i <= n; i++) miss *= 1 - k / i;
   return 1 - miss;
+}
+
+/** The mean; undefined of nothing. */
+function mean(values: readonly number[]): number | undefined {
+  return values.length === 0 ? undefined : values.reduce((a, b) => a + b, 0) / values.length;
+}
+
+/**
+ * Figures of judged answers. Answers without a score are left out of everything that looks at rewards, and counted as
+ * `held_out_unscored`; a figure of which nothing is left is not there.
+ *
+ * @param sampled the samples of each prompt in turn, `samples` of each
+ */
+export function promptFigures(
+  greedy: readonly Judged[],
+  sampled: readonly Judged[],
+  samples: number,
+  solvedAt: number,
+): Pick<PromptEvaluation, 'score' | 'metrics'> {
+  const scores = (rows: readonly Judged[]) => rows.flatMap((row) => scoreOf(row.result) ?? []);
+  const solved = (values: readonly number[]) => values.filter((value) => value >= solvedAt).length;
+  const share = (values: readonly number[]) => (values.length === 0 ? undefined : solved(values) / values.length);
+  const groups = Array.from({ length: sampled.length / samples }, (_, i) =>
+    sampled.slice(i * samples, (i + 1) * samples),
+  );
+  const pass = (k: number) =>
+    mean(
+      groups.map(scores).flatMap((values) => {
+        const chance = passAtK(values.length, solved(values), k);
+        return Number.isNaN(chance) ? [] : chance;
+      }),
+    );
+  const [best, drawn] = [scores(greedy), scores(sampled)];
+  const rewards = [mean(best), mean(drawn)];
+  const figures: Record<string, number | undefined> = {
+    greedy_reward: rewards[0],
+    sampled_reward: rewards[1],
+    greedy_solved: share(best),
+    sampled_solved: share(drawn),
+    ...Object.fromEntries(powersOfTwo(samples).map((k) => [`pass_at_${k}`, pass(k)])),
+    different_answers: mean(groups.map((g) => new Set(g.map((row) => row.completion)).size)),
+    held_out_answer_tokens: mean(sampled.map((row) => row.tokens.length)),
+    held_out_unscored: greedy.length + sampled.length - best.length - drawn.length,
+  };
+  const metrics = Object.fromEntries(
+    Object.entries(figures).filter((entry): entry is [string, number] => entry[1] !== undefined),
+  );
+  return { score: mean(rewards.filter((value) => value !== undefined)) ?? Number.NaN, metrics };
 }
 
 export async function evaluatePrompts(
@@ -71,25 +119,7 @@ export async function evaluatePrompts(
   };
   const greedy = await answer(1, 0);
   const sampled = await answer(samples, options.temperature);
-  const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / Math.max(1, values.length);
-  const value = (row: Judged) => scoreOf(row.result) ?? 0;
-  const solved = (row: Judged) => value(row) >= solvedAt;
-  const groups = prompts.map((_, i) => sampled.slice(i * samples, (i + 1) * samples));
-  const passes = powersOfTwo(samples).map(
-    (k) => [`pass_at_${k}`, mean(groups.map((g) => passAtK(g.length, g.filter(solved).length, k)))] as const,
-  );
-  const greedyReward = mean(greedy.map(value));
-  const sampledReward = mean(sampled.map(value));
-  const metrics = {
-    greedy_reward: greedyReward,
-    sampled_reward: sampledReward,
-    greedy_solved: mean(greedy.map((row) => +solved(row))),
-    sampled_solved: mean(sampled.map((row) => +solved(row))),
-    ...Object.fromEntries(passes),
-    different_answers: mean(groups.map((g) => new Set(g.map((row) => row.completion)).size)),
-    held_out_answer_tokens: mean(sampled.map((row) => row.tokens.length)),
-  };
-  return { greedyReward, sampledReward, metrics, greedy };
+  return { ...promptFigures(greedy, sampled, samples, solvedAt), greedy };
 }
 
 const empty = new Float32Array(0);

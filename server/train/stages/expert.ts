@@ -26,6 +26,7 @@ import { deckState, type Problems, PromptDeck, problemsOf } from '../problems.ts
 import type { Prompt } from '../rollout.ts';
 import type { Evaluation, Metrics, Sample, Stage, StageContext, StageState, StepOutcome } from '../stage.ts';
 import { adamWOptions } from '../supervised.ts';
+import { ScoreWatch } from '../unscored.ts';
 
 /** Answers of a round that are kept for people to look at. */
 const keptSamples = 8;
@@ -44,7 +45,8 @@ interface Found {
   readonly lessons: readonly Lesson[];
   readonly best: Simulation | undefined;
   readonly rewards: readonly number[];
-  readonly unscored: number;
+  /** Why answers have no score, one entry an answer without one. */
+  readonly unscored: readonly string[];
   readonly tokens: number;
   readonly nodes: number;
 }
@@ -53,6 +55,7 @@ export class ExpertStage implements Stage {
   readonly name = 'expert';
   private readonly random: Random;
   private readonly deck: PromptDeck;
+  private readonly watch: ScoreWatch;
   private readonly options: SearchOptions;
 
   private constructor(
@@ -67,6 +70,7 @@ export class ExpertStage implements Stage {
   ) {
     this.random = new Random(context.seed);
     this.deck = new PromptDeck(problems.prompts, this.random);
+    this.watch = new ScoreWatch(context.say);
     this.options = searchOptions(settings);
   }
 
@@ -127,8 +131,10 @@ export class ExpertStage implements Stage {
     const found: Found[] = [];
     for (const prompt of this.deck.next(this.settings.batch)) found.push(await this.search(prompt, signal));
     const searched = performance.now();
+    const unscored = found.flatMap((each) => each.unscored);
+    this.watch.look(unscored.length + found.reduce((n, { rewards }) => n + rewards.length, 0), unscored);
     const described = describe(found);
-    if (index === 0 && found.every(({ rewards }) => new Set(rewards).size < 2)) {
+    if (index === 0 && described.unscored === 0 && found.every(({ rewards }) => new Set(rewards).size < 2)) {
       this.context.say(nothingToLearn(described.reward));
     }
     const lessons = found.flatMap((each) => each.lessons);
@@ -166,7 +172,7 @@ export class ExpertStage implements Stage {
       lessons,
       best: search.best(),
       rewards: entries.flatMap(({ reward }) => reward ?? []),
-      unscored: entries.filter(({ noScore }) => noScore !== null).length,
+      unscored: entries.flatMap(({ noScore }) => noScore ?? []),
       tokens: search.spent.tokens,
       nodes: search.tree.count,
     };
@@ -192,7 +198,8 @@ export class ExpertStage implements Stage {
       seed: context.seed + 1,
       signal,
     });
-    return { metrics: result.metrics, score: (result.greedyReward + result.sampledReward) / 2 };
+    if (Number.isFinite(result.score)) this.watch.scored();
+    return { metrics: result.metrics, score: result.score };
   }
 
   async save(): Promise<StageState> {
@@ -238,7 +245,7 @@ function describe(found: readonly Found[]) {
   return {
     reward: mean(found.flatMap(({ rewards }) => rewards)),
     best_reward: mean(found.flatMap(({ rewards }) => (rewards.length === 0 ? [] : Math.max(...rewards)))),
-    unscored: total(({ unscored }) => unscored),
+    unscored: total(({ unscored }) => unscored.length),
     nodes: total(({ nodes }) => nodes) / found.length,
     lessons: total(({ lessons }) => lessons.length),
     tokens: total(({ tokens }) => tokens),

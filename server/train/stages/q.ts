@@ -25,6 +25,7 @@ import { judge, type Prompt, promptRoom, promptsOf, scoreOf } from '../rollout.t
 import { learningRate } from '../schedule.ts';
 import type { Evaluation, Stage, StageContext, StageState, StepOutcome } from '../stage.ts';
 import { adamWOptions, type Feeds } from '../supervised.ts';
+import { reasonsOf, ScoreWatch } from '../unscored.ts';
 
 /** Share of a file's rows that is held out. */
 const heldOutShare = 1 / 10;
@@ -37,6 +38,7 @@ const saved = z.looseObject({
 class QStage implements Stage {
   readonly name = 'q';
   private readonly random: Random;
+  private readonly watch: ScoreWatch;
   private updates = 0;
   private readonly measures = new ProgramCache<string>();
 
@@ -51,6 +53,7 @@ class QStage implements Stage {
     readonly trained: readonly string[],
   ) {
     this.random = new Random(context.seed);
+    this.watch = new ScoreWatch(context.say);
   }
 
   get steps(): number {
@@ -85,6 +88,9 @@ class QStage implements Stage {
     const { settings, random } = this;
     const prompts = Array.from({ length: settings.batch }, () => this.prompts[random.integer(this.prompts.length)]);
     const batch = await this.rollouts(prompts, random, signal);
+    const results = batch.rows.flatMap((row) => row?.result ?? []);
+    const unscored = reasonsOf(results);
+    this.watch.look(results.length, unscored);
     const schedule = {
       peak: settings.learning_rate,
       warmupSteps: settings.warmup,
@@ -107,9 +113,9 @@ class QStage implements Stage {
       this.updates++;
       if (this.updates % settings.target_every === 0) await this.copyTarget();
     }
-    const scores = batch.rows.flatMap((row) => (row === undefined ? [] : (scoreOf(row.result) ?? [])));
+    const scores = results.flatMap((result) => scoreOf(result) ?? []);
     const reward = scores.reduce((a, b) => a + b, 0) / Math.max(1, scores.length);
-    return { metrics: { loss, gradient_norm: norm, reward, updates: this.updates } };
+    return { metrics: { loss, gradient_norm: norm, reward, unscored: unscored.length, updates: this.updates } };
   }
 
   private async copyTarget(): Promise<void> {
@@ -160,8 +166,12 @@ class QStage implements Stage {
     const values = await out.values.readFloats();
     for (const buffer of Object.values(out)) buffer.release();
     const { predicted, actual } = lastValues(batch, values);
+    if (actual.length > 0) this.watch.scored();
     const fit = correlation(predicted, actual);
-    return { metrics: { held_out_loss: loss, held_out_correlation: fit }, score: -loss };
+    return {
+      metrics: { held_out_loss: loss, held_out_correlation: fit, held_out_unscored: rows.length - actual.length },
+      score: -loss,
+    };
   }
 
   async save(): Promise<StageState> {

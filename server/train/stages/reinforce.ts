@@ -23,6 +23,7 @@ import { type Judged, judge, type Prompt, scoreOf } from '../rollout.ts';
 import { learningRate } from '../schedule.ts';
 import type { Evaluation, Metrics, Sample, Stage, StageContext, StageState, StepOutcome } from '../stage.ts';
 import { adamWOptions } from '../supervised.ts';
+import { reasonsOf, ScoreWatch } from '../unscored.ts';
 
 /** Samples of a step that are kept for people to look at. */
 const keptSamples = 8;
@@ -39,6 +40,7 @@ export class ReinforceStage implements Stage {
   readonly trained: readonly string[];
   private readonly random: Random;
   private readonly deck: PromptDeck;
+  private readonly watch: ScoreWatch;
 
   private constructor(
     readonly name: string,
@@ -54,6 +56,7 @@ export class ReinforceStage implements Stage {
     this.trained = actor.trained;
     this.random = new Random(context.seed);
     this.deck = new PromptDeck(prompts, this.random);
+    this.watch = new ScoreWatch(context.say);
   }
 
   /** Reads prompts and reward of the settings. @throws train.*, data.*, reward.* */
@@ -119,10 +122,12 @@ export class ReinforceStage implements Stage {
     const sampled = performance.now();
     const rows = await judge(trajectories, tokenizerOf(this.context), this.reward, signal);
     const judged = performance.now();
+    this.watch.look(rows.length, reasonsOf(rows.map(({ result }) => result)));
     const baseline = settings.algorithm === 'remax' ? await this.greedy(prompts, signal) : undefined;
     const rolled = performance.now();
     const described = describe(rows);
-    if (index === 0 && described.mixed_groups === 0) this.context.say(nothingToLearn(described.reward));
+    if (index === 0 && described.mixed_groups === 0 && described.unscored === 0)
+      this.context.say(nothingToLearn(described.reward));
     const batch = layOut(rows);
     const hasBans = rows.some((row) => row.banned.length > 0);
     const logpRef = await this.reference.logProbabilities(batch, hasBans);
@@ -215,7 +220,8 @@ export class ReinforceStage implements Stage {
     });
     const answers = result.greedy.slice(0, driftAnswers);
     const drift = await measureDrift(this.context, this.actor, this.reference.state, answers, settings.temperature);
-    const score = (result.greedyReward + result.sampledReward) / 2;
+    const { score } = result;
+    if (Number.isFinite(score)) this.watch.scored();
     // Of greedy actions: sampled ones make dead codes look alive.
     const { usage } = this.usageOf(result.greedy);
     const codes: Metrics = usage === undefined ? {} : { held_out_alive: usage.filter((n) => n > 0).length, usage };

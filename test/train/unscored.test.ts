@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict';
+import type { RewardResult } from '../../server/rewards/reward.ts';
+import { promptFigures } from '../../server/train/measures/prompts.ts';
+import type { Judged } from '../../server/train/rollout.ts';
+import { mainReason, ScoreWatch } from '../../server/train/unscored.ts';
+
+const row = (result: RewardResult, completion = ''): Judged => ({
+  prompt: { text: '', ids: new Int32Array(0), row: {} },
+  group: 0,
+  tokens: [1],
+  choices: [],
+  logp: [],
+  values: [],
+  hidden: new Float32Array(0),
+  banned: [],
+  finished: true,
+  completion,
+  result,
+});
+const scored = (value: number) => row({ value, parts: {} });
+const none = row({ noScore: 'closed' });
+
+describe('held-out answers without a score', () => {
+  it('are left out of the means, and counted', () => {
+    const { metrics, score } = promptFigures([scored(-1), none], [scored(-1), none, none, none], 2, 0.5);
+    assert.equal(metrics.greedy_reward, -1);
+    assert.equal(metrics.sampled_reward, -1);
+    assert.equal(score, -1);
+    assert.equal(metrics.held_out_unscored, 4);
+    assert.equal(metrics.greedy_solved, 0);
+    // pass@2 needs two scored samples of a prompt, and no prompt has them.
+    assert.equal(metrics.pass_at_1, 0);
+    assert.ok(!('pass_at_2' in metrics));
+  });
+
+  it('do not count as failures', () => {
+    const { metrics } = promptFigures(
+      [scored(1), none, none],
+      [scored(1), none, scored(0), scored(1), none, none],
+      2,
+      1,
+    );
+    assert.equal(metrics.greedy_solved, 1);
+    assert.equal(metrics.sampled_solved, 2 / 3);
+    assert.equal(metrics.pass_at_1, (1 + 1 / 2) / 2);
+    assert.equal(metrics.pass_at_2, 1);
+  });
+
+  it('leave no reward at all when there is no other answer', () => {
+    const { metrics, score } = promptFigures([none], [none, none], 2, 1);
+    assert.ok(Number.isNaN(score));
+    assert.deepEqual(metrics, { different_answers: 1, held_out_answer_tokens: 1, held_out_unscored: 3 });
+  });
+
+  it('on one side leave the other to decide', () => {
+    assert.equal(promptFigures([none], [scored(0.5), none], 2, 1).score, 0.5);
+  });
+});
+
+describe('samples without a score', () => {
+  const watching = () => {
+    const said: string[] = [];
+    return { said, watch: new ScoreWatch((text) => said.push(text)) };
+  };
+
+  it('end the run when there is no other in the first round, with the most frequent reason', () => {
+    const { watch, said } = watching();
+    assert.throws(() => watch.look(3, ['slow', 'boom', 'boom']), {
+      id: 'train.nothingScored',
+      message: /none of the 3 samples .* boom\.$/,
+    });
+    assert.deepEqual(said, []);
+  });
+
+  it('are spoken of once when there are others: how many, and why', () => {
+    const { watch, said } = watching();
+    watch.look(8, ['boom', 'late', 'boom']);
+    watch.look(8, ['boom']);
+    assert.equal(said.length, 1);
+    assert.match(said[0], /^3 of 8 samples .* \(2 of 3\): boom\.$/);
+  });
+
+  it('end a run that had scores only after several rounds without any', () => {
+    const { watch } = watching();
+    watch.look(2, []);
+    watch.look(2, ['a', 'b']);
+    watch.look(2, ['a', 'b']);
+    watch.look(2, ['a']);
+    watch.look(2, ['a', 'b']);
+    watch.look(2, ['a', 'b']);
+    assert.throws(() => watch.look(2, ['a', 'b']), { id: 'train.nothingScored' });
+  });
+
+  it('in the first round are forgiven where held-out answers had scores', () => {
+    const { watch } = watching();
+    watch.scored();
+    watch.look(1, ['a']);
+  });
+
+  it('have a main reason, the first of equals', () => {
+    assert.deepEqual(mainReason(['b', 'a', 'a', 'b']), { reason: 'b', count: 2 });
+    assert.equal(mainReason([]), undefined);
+  });
+});

@@ -71,8 +71,9 @@ export class LoadedModel {
   ) {}
 
   /** @throws engine.noTokenizer, device.*, cola.*, and whatever loading the base throws */
-  static async load({ folder, device: name, threads }: LoadOptions): Promise<LoadedModel> {
-    const cola = await ColaModel.load(folder);
+  static async load({ folder: path, device: name, threads }: LoadOptions): Promise<LoadedModel> {
+    const cola = await ColaModel.load(path);
+    const { folder } = cola;
     const { tokenizer } = cola.base;
     if (tokenizer === undefined) throw engineErrors.noTokenizer(folder);
     cola.require('world', 'policy');

@@ -55,6 +55,14 @@ export class ColaModel {
     return new ColaModel(folder, base, config, weights, json as Record<string, unknown>);
   }
 
+  /**
+   * Whether it is to read what stands behind the cursor too, as far as its tokenizer has the marks for it. `"fill_in": false` in
+   * `cola.json` says of a model that it was measured and goes on better from the text before alone.
+   */
+  get fillsIn(): boolean {
+    return this.notes.fill_in !== false;
+  }
+
   /** Which groups of weights are there. */
   has(module: ModuleName): boolean {
     return this.tensorsOf(module).every(({ name }) => this.weights.has(name));

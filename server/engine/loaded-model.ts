@@ -57,6 +57,7 @@ export class LoadedModel {
     readonly device: Device,
     readonly tokenizer: Tokenizer,
     readonly labels: readonly (string | null)[],
+    /** Undefined where it does not fill in, or writes worse for it. */
     readonly marks: FillMarks | undefined,
     /** Undefined where it would take too long to look where a word goes on. */
     readonly vocabulary: Vocabulary | undefined,
@@ -94,7 +95,7 @@ export class LoadedModel {
       device,
       tokenizer,
       labels,
-      fillMarks(tokenizer),
+      cola.fillsIn ? fillMarks(tokenizer) : undefined,
       vocabularyOf(cola, tokenizer),
       new PrefixCache(reader),
       states,
@@ -121,9 +122,9 @@ export class LoadedModel {
     };
   }
 
-  /** Ids that end an answer: a model that fills in may also begin the next part. */
+  /** Ids that end an answer: a model that knows the marks of filling in may also begin the next part. */
   get endIds(): ReadonlySet<number> {
-    const { marks } = this;
+    const marks = fillMarks(this.tokenizer);
     return new Set([
       ...this.cola.base.endIds,
       ...(marks === undefined ? [] : [marks.prefix, marks.suffix, marks.middle]),

@@ -56,7 +56,7 @@ tags: [latent-actions, cola, typescript]
 # nano: the model in the box
 
 A small language model with latent actions, for trying CoLA Studio without a download: it completes TypeScript and JavaScript after a
-fashion, fills in the middle, and has learned from countdown problems, so that reinforcement has something to start from.
+fashion, from the text before the cursor, and has learned from countdown problems, so that reinforcement has something to start from.
 Every figure below was written by \`scripts/model/measure.ts\` on ${figures.date} (device: ${figures.device}); \`npm run make-model\` makes the model from nothing.
 
 ## What it is

@@ -6,7 +6,9 @@ import { runOf } from '../evaluate/run.ts';
 import { type JsonOption, modelFolder, withExamples, withJson } from './options.ts';
 import type { Session } from './session.ts';
 
-type Options = JsonOption & { readonly dtype: 'f16' | 'f32' };
+type Options = JsonOption & { readonly dtype: keyof typeof dtypes };
+
+const dtypes = { f16: 'F16', bf16: 'BF16', f32: 'F32' } as const;
 
 export function addExport(program: Command, session: Session): void {
   const command = program
@@ -16,18 +18,14 @@ export function addExport(program: Command, session: Session): void {
     )
     .argument('<model>', 'model folder, a run, or builtin:nano')
     .argument('<folder>', 'where to; a folder that is there is replaced if it holds a model')
-    .addOption(new Option('--dtype <type>', 'numbers of the weights').choices(['f16', 'f32']).default('f16'));
+    .addOption(new Option('--dtype <type>', 'numbers of the weights').choices(Object.keys(dtypes)).default('f16'));
   withExamples(withJson(command), ['export .cola/runs/countdown my-model', 'export my-model half --dtype f16']).action(
     (path: string, target: string, { dtype, json }: Options) =>
       session.perform(json === true, async (output) => {
         const folder = modelFolder(path, session.cwd);
         const found = await runOf(folder);
         const to = resolve(session.cwd, target);
-        const { parameters, bytes, largest } = await exportModel(
-          found?.model ?? folder,
-          to,
-          dtype === 'f16' ? 'F16' : 'F32',
-        );
+        const { parameters, bytes, largest } = await exportModel(found?.model ?? folder, to, dtypes[dtype]);
         output.table([
           ['parameters', String(parameters)],
           ['weights', (bytes / 1e6).toFixed(1), 'MB'],

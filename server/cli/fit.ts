@@ -5,6 +5,7 @@ import { type Command, Option } from 'commander';
 import { type ColaConfig, parseColaConfig } from '../cola/config.ts';
 import { type DeviceName, deviceNames } from '../device/names.ts';
 import { loadModelConfig, type ModelConfig, parseModelConfig } from '../model/config.ts';
+import { locateModel } from '../model/folder.ts';
 import {
   decodeMemory,
   type Fit,
@@ -126,7 +127,8 @@ async function configsOfSpec(
 }
 
 /** Configurations of a model folder, read without its weights. */
-async function configsOf(folder: string): Promise<{ config: ModelConfig; cola: ColaConfig | undefined }> {
+async function configsOf(path: string): Promise<{ config: ModelConfig; cola: ColaConfig | undefined }> {
+  const folder = locateModel(path);
   const file = join(folder, 'cola.json');
   if (!existsSync(file)) return { config: await loadModelConfig(folder), cola: undefined };
   let json: unknown;

@@ -27,6 +27,7 @@ export const colaSchema = z.looseObject({
   policy_layers: count.max(1024),
   merge_layers: count.max(64),
   world_residual: z.boolean(),
+  fill_in: z.boolean().optional(),
   base: z.string().optional(),
 });
 

@@ -2,6 +2,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { cp, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { SavedDtype } from '../files/safetensors-writer.ts';
 import { LanguageModel, type WeightMap } from '../model/language-model.ts';
 import { exists, writeFolderAtomic } from '../store/atomic.ts';
 import { colaErrors } from './errors.ts';
@@ -24,12 +25,13 @@ const weightFiles = ['model.safetensors', 'cola.safetensors'];
  * @param target a folder that is there must hold a model; it is replaced
  * @throws cola.noModelThere, cola.tooLarge where a weight is beyond float16, and what loading the model throws
  */
-export async function exportModel(folder: string, target: string, dtype: 'F16' | 'F32'): Promise<Exported> {
+export async function exportModel(folder: string, target: string, dtype: SavedDtype): Promise<Exported> {
   if ((await exists(target)) && !existsSync(join(target, 'config.json'))) throw colaErrors.noModelThere(target);
   const cola = ColaModel.exists(folder) ? await ColaModel.load(folder) : undefined;
   const base = cola?.base ?? (await LanguageModel.load(folder));
+  const from = cola?.folder ?? base.folder;
   const weights: WeightMap = cola?.allWeights ?? base.weights;
-  if (dtype === 'F16') for (const [name, values] of weights) refuseTooLarge(folder, name, values);
+  if (dtype === 'F16') for (const [name, values] of weights) refuseTooLarge(from, name, values);
   await writeFolderAtomic(
     target,
     async (temporary) => {
@@ -37,7 +39,7 @@ export async function exportModel(folder: string, target: string, dtype: 'F16' |
       if (cola === undefined) await base.save(temporary, base.weights, dtype);
       else await cola.save(temporary, { dtype });
       for (const name of ['actions.json', 'README.md', 'SOURCES.md']) {
-        if (existsSync(join(folder, name))) await cp(join(folder, name), join(temporary, name));
+        if (existsSync(join(from, name))) await cp(join(from, name), join(temporary, name));
       }
     },
     { replace: true },

@@ -4,9 +4,10 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { firstNonFinite } from '../files/floats.ts';
 import { SafetensorsFile } from '../files/safetensors.ts';
-import { writeSafetensors } from '../files/safetensors-writer.ts';
+import { type SavedDtype, writeSafetensors } from '../files/safetensors-writer.ts';
+import { locateModel, refuseFolder } from '../model/folder.ts';
 import { LanguageModel, type WeightMap } from '../model/language-model.ts';
-import type { ExpectedTensor } from '../model/weights.ts';
+import { type ExpectedTensor, refuseAbsurd } from '../model/weights.ts';
 import { writeFileAtomic } from '../store/atomic.ts';
 import { type ColaConfig, type ModuleName, moduleWeights, parseColaConfig } from './config.ts';
 import { colaErrors } from './errors.ts';
@@ -26,17 +27,22 @@ export class ColaModel {
   ) {}
 
   static exists(folder: string): boolean {
-    return existsSync(join(folder, COLA_JSON));
+    return existsSync(join(locateModel(folder), COLA_JSON));
   }
 
   /**
    * The base is the folder itself, or its `base` entry in `cola.json`, or the folder `base` inside it.
    *
+   * @param path the folder, or what {@link locateModel} finds it by
    * @throws cola.*, and whatever {@link LanguageModel.load} throws
    */
-  static async load(folder: string): Promise<ColaModel> {
+  static async load(path: string): Promise<ColaModel> {
+    const folder = locateModel(path);
     const file = join(folder, COLA_JSON);
-    if (!existsSync(file)) throw colaErrors.noCola(folder);
+    if (!existsSync(file)) {
+      if (![COLA_WEIGHTS, 'config.json'].some((name) => existsSync(join(folder, name)))) refuseFolder(folder);
+      throw colaErrors.noCola(folder);
+    }
     let json: unknown;
     try {
       json = JSON.parse(readFileSync(file, 'utf8'));
@@ -47,6 +53,14 @@ export class ColaModel {
     const base = await LanguageModel.load(join(folder, config.base));
     const weights = readModules(join(folder, COLA_WEIGHTS), base, config);
     return new ColaModel(folder, base, config, weights, json as Record<string, unknown>);
+  }
+
+  /**
+   * Whether it is to read what stands behind the cursor too, as far as its tokenizer has the marks for it. `"fill_in": false` in
+   * `cola.json` says of a model that it was measured and goes on better from the text before alone.
+   */
+  get fillsIn(): boolean {
+    return this.notes.fill_in !== false;
   }
 
   /** Which groups of weights are there. */
@@ -89,7 +103,7 @@ export class ColaModel {
    */
   async save(
     folder: string,
-    options: { dtype?: 'F32' | 'F16'; notes?: Readonly<Record<string, unknown>> } = {},
+    options: { dtype?: SavedDtype; notes?: Readonly<Record<string, unknown>> } = {},
   ): Promise<void> {
     const dtype = options.dtype ?? 'F32';
     await mkdir(folder, { recursive: true });
@@ -131,6 +145,7 @@ function readModules(path: string, base: LanguageModel, config: ColaConfig): Map
     if (shape.join() !== wanted.join()) throw colaErrors.shape(path, name, shape, wanted);
     const values = file.readFloat32(name);
     if (firstNonFinite(values) >= 0) throw colaErrors.notFinite(path, name);
+    refuseAbsurd(path, name, values);
     weights.set(name, values);
   }
   return weights;

@@ -122,14 +122,16 @@ export async function* complete(
     const { tokens, reused, ahead, typed, word } = yield* begin(model, prompt, possible, room, signal);
     const stem = new Row(model, ending, typed);
     let rows: Row[];
-    if (control.mode === 'free' && alternatives === 1 && word === undefined && !model.endIds.has(ahead.token)) {
+    const strange = (token: number) => word === undefined && model.vocabulary?.blankAgain(prefix, token) === true;
+    const fits = !model.endIds.has(ahead.token) && !strange(ahead.token);
+    if (control.mode === 'free' && alternatives === 1 && word === undefined && fits) {
       // The run that read the text has chosen already; where the other codes lead need not be known.
       stem.push(ahead.token, choiceOf(ahead.policyLogits, ahead.action, banned));
       rows = [stem];
     } else {
       const at = word ?? (await outlookOf(model, ahead));
       const outlook = yield* readActions(model, stem, tokens, at, first, room, signal);
-      rows = stem.finish === undefined ? branch(model, stem, outlook, alternatives, banned) : [stem];
+      rows = stem.finish === undefined ? branch(model, stem, outlook, alternatives, banned, strange) : [stem];
     }
     const encode = (text: string) => documentTokens(model.tokenizer, typed + text);
     model.drafts.follow(prefix, tokens, encode);
@@ -188,13 +190,18 @@ async function* readActions(
 /** An action that the policy takes less often than this is none that a person would choose. */
 const leastProbability = 1 / 500;
 
-/** One row for each of the most probable actions that lead to a token of their own. */
+/**
+ * One row for each of the most probable actions that lead to a token of their own.
+ *
+ * @param strange tokens that are no beginning of a completion here
+ */
 function branch(
   model: LoadedModel,
   stem: Row,
   { logits, policyLogits, nextTokens }: Outlook,
   count: number,
   banned: ReadonlySet<number>,
+  strange: (token: number) => boolean,
 ): Row[] {
   const seen = new Set<number>();
   const rows: Row[] = [];
@@ -203,7 +210,7 @@ function branch(
     if (rows.length > 0 && p[action] < leastProbability) break;
     const token = nextTokens[action];
     // To end at once is no completion, unless some text has been chosen already.
-    if (seen.has(token) || (stem.count === 0 && model.endIds.has(token))) continue;
+    if (seen.has(token) || (stem.count === 0 && (model.endIds.has(token) || strange(token)))) continue;
     seen.add(token);
     const row = stem.fork();
     row.push(token, choiceOf(logits, action, banned, policyLogits));

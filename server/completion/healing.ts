@@ -33,7 +33,12 @@ export class Vocabulary {
 
   /** Whether a token begins with the text and goes on. */
   private extends(text: string): boolean {
-    return this.texts.some((token) => token.length > text.length && token.startsWith(text));
+    return this.texts.some((token) => goesOn(token, text));
+  }
+
+  /** Whether a token would answer blanks at the end of what was typed with more blanks. */
+  blankAgain(prefix: string, token: number): boolean {
+    return /\S[ \t]+$/.test(prefix) && /^[ \t]/.test(this.texts[token]);
   }
 
   /** The longest end of the tokens that is one word's and that a token goes on from; at least one token stays. */
@@ -52,10 +57,14 @@ export class Vocabulary {
 
   /** What is added to logits so that only tokens count that begin with the text and go on, `[V]`. */
   biasFor(text: string, forbidden: number): Float32Array {
-    return Float32Array.from(this.texts, (token) =>
-      token.length > text.length && token.startsWith(text) ? 0 : forbidden,
-    );
+    return Float32Array.from(this.texts, (token) => (goesOn(token, text) ? 0 : forbidden));
   }
+}
+
+/** Whether a token begins with what was typed and goes on; behind a blank with something else than a blank. */
+function goesOn(token: string, typed: string): boolean {
+  if (token.length <= typed.length || !token.startsWith(typed)) return false;
+  return !/[ \t]$/.test(typed) || !/\s/.test(token[typed.length]);
 }
 
 /** Where each code leads if the word goes on, `[N]` each. */

@@ -57,6 +57,7 @@ export class LoadedModel {
     readonly device: Device,
     readonly tokenizer: Tokenizer,
     readonly labels: readonly (string | null)[],
+    /** Undefined where it does not fill in, or writes worse for it. */
     readonly marks: FillMarks | undefined,
     /** Undefined where it would take too long to look where a word goes on. */
     readonly vocabulary: Vocabulary | undefined,
@@ -71,8 +72,9 @@ export class LoadedModel {
   ) {}
 
   /** @throws engine.noTokenizer, device.*, cola.*, and whatever loading the base throws */
-  static async load({ folder, device: name, threads }: LoadOptions): Promise<LoadedModel> {
-    const cola = await ColaModel.load(folder);
+  static async load({ folder: path, device: name, threads }: LoadOptions): Promise<LoadedModel> {
+    const cola = await ColaModel.load(path);
+    const { folder } = cola;
     const { tokenizer } = cola.base;
     if (tokenizer === undefined) throw completionErrors.noTokenizer(folder);
     cola.require('world', 'policy');
@@ -93,7 +95,7 @@ export class LoadedModel {
       device,
       tokenizer,
       labels,
-      fillMarks(tokenizer),
+      cola.fillsIn ? fillMarks(tokenizer) : undefined,
       vocabularyOf(cola, tokenizer),
       new PrefixCache(reader),
       states,
@@ -120,9 +122,9 @@ export class LoadedModel {
     };
   }
 
-  /** Ids that end an answer: a model that fills in may also begin the next part. */
+  /** Ids that end an answer: a model that knows the marks of filling in may also begin the next part. */
   get endIds(): ReadonlySet<number> {
-    const { marks } = this;
+    const marks = fillMarks(this.tokenizer);
     return new Set([
       ...this.cola.base.endIds,
       ...(marks === undefined ? [] : [marks.prefix, marks.suffix, marks.middle]),

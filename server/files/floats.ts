@@ -41,10 +41,32 @@ export function narrowFloat16(source: Float32Array, target: Uint16Array): void {
   for (let i = 0; i < bits.length; i++) target[i] = halfBits(bits[i] ?? 0);
 }
 
+/**
+ * Narrows float32 to bfloat16, round to nearest, ties to even. What rounds beyond the largest one is infinity.
+ *
+ * @param source `[n]` numbers
+ * @param target `[n]` receives the bit patterns
+ */
+export function narrowBfloat16(source: Float32Array, target: Uint16Array): void {
+  const bits = new Uint32Array(source.buffer, source.byteOffset, source.length);
+  for (let i = 0; i < bits.length; i++) {
+    const single = bits[i];
+    // Rounding could carry the payload of a NaN into infinity.
+    const noNumber = (single & 0x7fffffff) > 0x7f800000;
+    target[i] = noNumber ? (single >>> 16) | 0x40 : (single + 0x7fff + ((single >>> 16) & 1)) >>> 16;
+  }
+}
+
 /** @returns the index of the first NaN or infinity, or -1 */
 export function firstNonFinite(values: Float32Array): number {
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
   for (let i = 0; i < bits.length; i++) if (((bits[i] ?? 0) & 0x7f800000) === 0x7f800000) return i;
+  return -1;
+}
+
+/** @returns the index of the first value further than `limit` from zero, or -1 */
+export function firstOver(values: Float32Array, limit: number): number {
+  for (let i = 0; i < values.length; i++) if (Math.abs(values[i]) > limit) return i;
   return -1;
 }
 

@@ -1,18 +1,21 @@
 /** Writing safetensors files, one tensor at a time, so that the file appears completely or not at all. */
 import type { FileHandle } from 'node:fs/promises';
 import { writeAtomically } from '../store/atomic.ts';
-import { narrowFloat16 } from './floats.ts';
+import { narrowBfloat16, narrowFloat16 } from './floats.ts';
 import { asBytes, DTYPE_BYTES } from './safetensors.ts';
 
 type Supplier<T> = T | (() => T | Promise<T>);
 
+/** Formats that weights, which are float32 here, are saved in. */
+export type SavedDtype = 'F32' | 'F16' | 'BF16';
+
 /**
  * A tensor to be written. `data` is the elements in row-major order, or a function that is called when their turn
- * comes and whose result is let go afterwards, so that large models need not be in memory at once. F16 is narrowed
- * from float32, to nearest, ties to even.
+ * comes and whose result is let go afterwards, so that large models need not be in memory at once. F16 and BF16 are
+ * narrowed from float32, to nearest, ties to even.
  */
 export type TensorToWrite = { readonly name: string; readonly shape: readonly number[] } & (
-  | { readonly dtype: 'F32' | 'F16'; readonly data: Supplier<Float32Array> }
+  | { readonly dtype: SavedDtype; readonly data: Supplier<Float32Array> }
   | { readonly dtype: 'I32'; readonly data: Supplier<Int32Array> }
   | { readonly dtype: 'I64'; readonly data: Supplier<BigInt64Array> }
 );
@@ -65,11 +68,12 @@ async function writeTensor(handle: FileHandle, tensor: TensorToWrite): Promise<v
   if (data.length !== elements(tensor.shape)) {
     throw new RangeError(`"${tensor.name}" has ${data.length} elements, not those of [${tensor.shape.join(', ')}]`);
   }
-  if (tensor.dtype !== 'F16' || !(data instanceof Float32Array)) return writeFully(handle, asBytes(data));
+  const narrow = tensor.dtype === 'F16' ? narrowFloat16 : tensor.dtype === 'BF16' ? narrowBfloat16 : undefined;
+  if (narrow === undefined || !(data instanceof Float32Array)) return writeFully(handle, asBytes(data));
   const half = new Uint16Array(Math.min(CHUNK_ELEMENTS, data.length));
   for (let first = 0; first < data.length; first += CHUNK_ELEMENTS) {
     const chunk = data.subarray(first, first + CHUNK_ELEMENTS);
-    narrowFloat16(chunk, half);
+    narrow(chunk, half);
     await writeFully(handle, asBytes(half.subarray(0, chunk.length)));
   }
 }

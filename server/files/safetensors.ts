@@ -8,6 +8,7 @@
 import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { z } from 'zod';
 import { ColaError } from '../errors.ts';
+import { refusePretender } from '../model/pretender.ts';
 import { widenBfloat16, widenFloat16 } from './floats.ts';
 import { safetensorsErrors as errors } from './safetensors-errors.ts';
 
@@ -223,7 +224,11 @@ function readHeader(path: string, fd: number): Header {
   const prefix = new Uint8Array(8);
   if (fileBytes < 8 || !readFully(fd, prefix, 0)) throw errors.truncated(path);
   const length = new DataView(prefix.buffer).getBigUint64(0, true);
-  if (length < 2n || length > BigInt(MAX_HEADER_BYTES)) throw errors.headerLength(path, length, MAX_HEADER_BYTES);
+  if (length < 2n || length > BigInt(MAX_HEADER_BYTES)) {
+    const start = new Uint8Array(Math.min(512, fileBytes));
+    if (readFully(fd, start, 0)) refusePretender(path, start);
+    throw errors.headerLength(path, length, MAX_HEADER_BYTES);
+  }
   const headerBytes = Number(length);
   if (8 + headerBytes > fileBytes) throw errors.truncated(path);
   const bytes = new Uint8Array(headerBytes);

@@ -3,11 +3,13 @@
  * 4 (`rope_theta`, `rope_scaling`) and 5 (`rope_parameters`) are read alike. What is not supported is refused by name;
  * nothing that changes the numbers is ignored.
  */
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { firstIssue } from '../schemas/first-issue.ts';
+import { architectureKind } from './architecture.ts';
 import { configErrors as errors } from './errors.ts';
+import { locateModel, refuseFolder } from './folder.ts';
+import { CONFIG_BYTES, parseModelJson, readModelText } from './json.ts';
 import { parseRope, type RopeConfig } from './rope.ts';
 
 export const FAMILIES = ['llama', 'mistral', 'qwen2', 'qwen3'] as const;
@@ -163,18 +165,25 @@ export function parseModelConfig(json: unknown, file: string): ModelConfig {
  * end-of-sequence token that either file names ends a generation; in transformers only those of the second do, of which
  * there are reports of answers without end.
  *
- * @throws ColaError config.*
+ * @param path the folder, or what {@link locateModel} finds it by
+ * @throws ColaError config.*, and folder.* which says what is there instead
  */
-export async function loadModelConfig(folder: string): Promise<ModelConfig> {
+export async function loadModelConfig(path: string): Promise<ModelConfig> {
+  const folder = locateModel(path);
   const file = join(folder, 'config.json');
-  const json = parseJson(await readText(file), file);
+  const text = readModelText(file, CONFIG_BYTES);
+  if (text === undefined) {
+    refuseFolder(folder);
+    throw errors.cannotRead(file, new Error('there is no such file'));
+  }
+  const json = parseModelJson(text, file);
   const config = parseModelConfig(json, file);
   // Where config.json names none, what stands in for it is a guess that generation_config.json corrects.
   const named = parse(configSchema, json, file).eos_token_id !== undefined;
   const generationFile = join(folder, 'generation_config.json');
-  const text = await readText(generationFile, { optional: true });
-  if (text === null) return config;
-  const generation = applyGenerationConfig(config, parseJson(text, generationFile), generationFile);
+  const further = readModelText(generationFile, CONFIG_BYTES);
+  if (further === undefined) return config;
+  const generation = applyGenerationConfig(config, parseModelJson(further, generationFile), generationFile);
   if (!named) return generation;
   return { ...generation, eosTokenIds: [...new Set([...config.eosTokenIds, ...generation.eosTokenIds])] };
 }
@@ -192,7 +201,8 @@ export function applyGenerationConfig(config: ModelConfig, json: unknown, file: 
 function parseFamily(json: unknown, file: string): Family {
   const { model_type, architectures } = parse(kindSchema, json, file);
   const byType = FAMILIES.find((family) => family === model_type);
-  if (model_type != null && byType === undefined) throw errors.architecture(file, model_type);
+  if (model_type != null && byType === undefined)
+    throw errors.architecture(file, model_type, architectureKind([model_type, ...(architectures ?? [])]));
   if (architectures == null || architectures.length === 0) {
     if (byType === undefined) throw errors.value(file, 'model_type', 'it is missing');
     return byType;
@@ -200,7 +210,7 @@ function parseFamily(json: unknown, file: string): Family {
   const known = architectures.find((name) => Object.hasOwn(ARCHITECTURES, name));
   const byArchitecture = known === undefined ? undefined : ARCHITECTURES[known];
   if (byArchitecture === undefined || (byType !== undefined && byType !== byArchitecture)) {
-    throw errors.architecture(file, architectures.join(', '));
+    throw errors.architecture(file, architectures.join(', '), architectureKind(architectures));
   }
   return byArchitecture;
 }
@@ -212,7 +222,6 @@ const UNSUPPORTED: Readonly<Record<string, string>> = {
   num_experts: 'a mixture of experts',
   num_local_experts: 'a mixture of experts',
   n_routed_experts: 'a mixture of experts',
-  quantization_config: 'quantised weights',
   kv_lora_rank: 'latent attention (MLA)',
   no_rope_layers: 'layers without RoPE',
 };
@@ -221,6 +230,7 @@ function refuseUnsupported(raw: RawConfig, family: Family, file: string): void {
   for (const [key, feature] of Object.entries(UNSUPPORTED)) {
     if (raw[key] !== undefined && raw[key] !== null) throw errors.feature(file, `${feature} ("${key}")`);
   }
+  refuseQuantised(raw, file);
   const activation = raw.hidden_act ?? 'silu';
   if (activation !== 'silu') throw errors.feature(file, `the activation function "${activation}" ("hidden_act")`);
   const layerType = raw.layer_types?.find((type) => type !== 'full_attention' && type !== 'sliding_attention');
@@ -229,6 +239,19 @@ function refuseUnsupported(raw: RawConfig, family: Family, file: string): void {
     throw errors.feature(file, 'a bias in the feed-forward ("mlp_bias")');
   if (family === 'mistral' && raw.attention_bias === true) {
     throw errors.feature(file, 'a bias in the attention ("attention_bias")');
+  }
+}
+
+/** Tools write how they quantised under `quantization_config`, those of MLX under `quantization`. */
+const quantisedSchema = z.looseObject({ quant_method: z.string().nullish(), bits: z.number().nullish() });
+
+function refuseQuantised(raw: RawConfig, file: string): void {
+  for (const key of ['quantization_config', 'quantization']) {
+    if (raw[key] === undefined || raw[key] === null) continue;
+    const { quant_method, bits } = quantisedSchema.safeParse(raw[key]).data ?? {};
+    const method = quant_method ?? (key === 'quantization' ? 'MLX' : undefined);
+    const how = [...(method == null ? [] : [method]), ...(bits == null ? [] : [`${bits} bits`])].join(', ');
+    throw errors.quantised(file, `${how === '' ? '' : `${how}; `}"${key}"`);
   }
 }
 
@@ -273,23 +296,4 @@ function parse<T extends z.ZodType>(schema: T, json: unknown, file: string): z.i
   if (parsed.success) return parsed.data;
   const { path, detail } = firstIssue(parsed.error);
   throw errors.value(file, path, detail);
-}
-
-function parseJson(text: string, file: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw errors.json(file, error);
-  }
-}
-
-function readText(file: string): Promise<string>;
-function readText(file: string, options: { readonly optional: true }): Promise<string | null>;
-async function readText(file: string, options?: { readonly optional: true }): Promise<string | null> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch (error) {
-    if (options !== undefined && error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
-    throw errors.cannotRead(file, error);
-  }
 }

@@ -3,6 +3,8 @@ import { catalogue } from '../errors.ts';
 import { quote, reason } from '../files/safetensors-errors.ts';
 
 const ANOTHER = 'Use a Llama, Mistral, Qwen2 or Qwen3 model without this feature.';
+const QUANTISED =
+  'Use the model that it was quantised from, stored as F32, F16 or BF16; the page of the model usually names it.';
 const WHOLE = 'Check that the folder holds one complete model, as it was published or saved.';
 
 export const configErrors = catalogue('config', {
@@ -20,13 +22,30 @@ export const configErrors = catalogue('config', {
     `${quote(key)} in ${file} is not usable: ${detail}.`,
     'Correct the file or download it again.',
   ],
-  architecture: (file: string, found: string) => [
-    `The model in ${file} is of the kind ${quote(found)}, which is not supported.`,
+  comments: (file: string, cause: unknown) => [
+    `The file ${file} has comments in it, which JSON does not allow.`,
+    'Delete the comments, or download the file again.',
+    cause,
+  ],
+  tooLarge: (file: string, bytes: number, limit: number) => [
+    `The file ${file} has ${bytes} bytes; such a file has ${limit} at most.`,
+    'It is probably another file under that name. Download it again.',
+  ],
+  tooDeep: (file: string, limit: number) => [
+    `The file ${file} is nested deeper than ${limit} levels.`,
+    'It is probably another file under that name. Download it again.',
+  ],
+  architecture: (file: string, found: string, kind?: string) => [
+    `The model in ${file} is of the kind ${quote(found)}${kind === undefined ? '' : ` (${kind})`}, which is not supported.`,
     'Use a causal language model of the families Llama, Mistral, Qwen2 or Qwen3.',
   ],
   feature: (file: string, feature: string) => [
     `The model in ${file} uses ${feature}, which is not supported.`,
     ANOTHER,
+  ],
+  quantised: (file: string, how: string) => [
+    `The weights that ${file} describes are quantised (${how.slice(0, 200)}), which is not supported: training needs them as they were.`,
+    QUANTISED,
   ],
   slidingWindow: (file: string, window: number, positions: number) => [
     `The model in ${file} attends to a sliding window of ${window} positions but is meant for ${positions}; sliding windows are not supported.`,
@@ -40,6 +59,10 @@ export const weightErrors = catalogue('weights', {
     'Choose a folder with a Hugging Face model in the safetensors format; other formats (.bin, .pt, .gguf) are not read.',
   ],
   index: (file: string, detail: string) => [`The index ${file} cannot be used: ${detail}.`, WHOLE],
+  shardMissing: (file: string, absent: readonly string[], of: number) => [
+    `The index ${file} names ${of} files, of which ${absent.length === 1 ? 'one is' : `${absent.length} are`} missing: ${list(absent)}.`,
+    'Download what is missing into the same folder, or download the model again.',
+  ],
   shardName: (file: string, shard: string) => [
     `The index ${file} names the file ${quote(shard)}, which is not the plain name of a safetensors file.`,
     'Use the index as it was published: it may only name files in its own folder.',
@@ -52,6 +75,18 @@ export const weightErrors = catalogue('weights', {
     `The weights in ${folder} lack ${list(names)}.`,
     `${WHOLE} config.json and the weights may be of different models.`,
   ],
+  headMissing: (folder: string) => [
+    `The weights in ${folder} have no output head ("lm_head.weight"), and config.json does not say that it is the embedding.`,
+    'If the model was trained with its head tied to the embedding, set "tie_word_embeddings": true in config.json; otherwise the weights are not complete: download them again.',
+  ],
+  quantised: (file: string, name: string, method: string) => [
+    `The weights in ${file} are quantised (${method}): they hold the tensor ${quote(name)}.`,
+    QUANTISED,
+  ],
+  adapter: (file: string, name: string) => [
+    `The weights in ${file} hold an adapter (LoRA) that was not merged into its model: the tensor ${quote(name)}.`,
+    'Merge it with Python before saving: model.merge_and_unload().save_pretrained("merged").',
+  ],
   extra: (folder: string, names: readonly string[]) => [
     `The weights in ${folder} hold ${list(names)}, which config.json does not call for.`,
     `${WHOLE} config.json and the weights may be of different models.`,
@@ -62,7 +97,7 @@ export const weightErrors = catalogue('weights', {
   ],
   dtype: (file: string, name: string, dtype: string) => [
     `The tensor ${quote(name)} in ${file} is stored as ${dtype}.`,
-    'Use a model whose weights are stored as F32, F16 or BF16, not a quantised one.',
+    QUANTISED,
   ],
   untied: (file: string) => [
     `config.json ties the output head to the embedding, but "lm_head.weight" in ${file} differs from the embedding.`,
@@ -71,6 +106,10 @@ export const weightErrors = catalogue('weights', {
   unknown: (folder: string, name: string) => [
     `The model in ${folder} has no tensor ${quote(name)}.`,
     'Check that the model is the one that this was made for.',
+  ],
+  tooLarge: (file: string, name: string, value: number, index: number) => [
+    `The tensor ${quote(name)} in ${file} holds ${value} at index ${index}, which is no weight of any trained model.`,
+    'The weights are damaged or come from a training run that diverged; use another copy or checkpoint.',
   ],
   notFinite: (file: string, name: string, index: number) => [
     `The tensor ${quote(name)} in ${file} holds a value that is not a finite number, at index ${index}.`,

@@ -4,11 +4,14 @@ import { cp, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Device } from '../device/device.ts';
 import { State } from '../device/program.ts';
-import { writeSafetensors } from '../files/safetensors-writer.ts';
+import { type SavedDtype, writeSafetensors } from '../files/safetensors-writer.ts';
 import { writeFileAtomic } from '../store/atomic.ts';
 import { hiddenStates, languageHead } from './base.ts';
 import { rowsOf } from './block.ts';
 import { loadModelConfig, type ModelConfig } from './config.ts';
+import { configErrors } from './errors.ts';
+import { locateModel } from './folder.ts';
+import { CONFIG_BYTES, readModelText, withDtype } from './json.ts';
 import { type StepGraph, Stepper } from './step.ts';
 import { loadTokenizer, type Tokenizer } from './tokenizer.ts';
 import { type ExpectedTensor, expectedTensors, openWeights } from './weights.ts';
@@ -18,7 +21,6 @@ export type WeightMap = ReadonlyMap<string, Float32Array>;
 
 /** Files of a model folder that are carried along unchanged when a tuned model is saved. */
 const companions = [
-  'config.json',
   'generation_config.json',
   'tokenizer.json',
   'tokenizer_config.json',
@@ -37,8 +39,12 @@ export class LanguageModel {
     private readonly configJson?: unknown,
   ) {}
 
-  /** @throws config.*, weights.*, safetensors.*, tokenizer.* */
-  static async load(folder: string): Promise<LanguageModel> {
+  /**
+   * @param path the folder, or what {@link locateModel} finds it by
+   * @throws config.*, weights.*, safetensors.*, tokenizer.*, and folder.* which says what is there instead of a model
+   */
+  static async load(path: string): Promise<LanguageModel> {
+    const folder = locateModel(path);
     const config = await loadModelConfig(folder);
     const tokenizer = existsSync(join(folder, 'tokenizer.json'))
       ? loadTokenizer(folder, { modelVocabSize: config.vocabSize })
@@ -62,19 +68,31 @@ export class LanguageModel {
     return new Set(id === undefined ? this.config.eosTokenIds : [...this.config.eosTokenIds, id]);
   }
 
-  /** Writes a folder that loads like the one this model came from, with these weights. */
-  async save(folder: string, weights: WeightMap = this.weights, dtype: 'F32' | 'F16' = 'F32'): Promise<void> {
+  /**
+   * Writes a folder that loads like the one this model came from, with these weights. Its config.json names their number
+   * format: others load them in the one that stands there, and in a narrower one would lose what was learned.
+   */
+  async save(folder: string, weights: WeightMap = this.weights, dtype: SavedDtype = 'F32'): Promise<void> {
     await mkdir(folder, { recursive: true });
     for (const name of companions) {
       if (existsSync(join(this.folder, name))) await cp(join(this.folder, name), join(folder, name));
     }
-    if (this.configJson !== undefined) {
-      await writeFileAtomic(join(folder, 'config.json'), `${JSON.stringify(this.configJson, null, 2)}\n`);
-    }
+    await writeFileAtomic(join(folder, 'config.json'), withDtype(this.configText(), dtypeNames[dtype]));
     const entries = this.tensors.map(({ name, shape }) => ({ name, shape, dtype, data: weightOf(weights, name) }));
     await writeSafetensors(join(folder, 'model.safetensors'), entries, { format: 'pt' });
   }
+
+  private configText(): string {
+    if (this.configJson !== undefined) return `${JSON.stringify(this.configJson, null, 2)}\n`;
+    const file = join(this.folder, 'config.json');
+    const text = readModelText(file, CONFIG_BYTES);
+    if (text === undefined) throw configErrors.cannotRead(file, new Error('it is gone'));
+    return text;
+  }
 }
+
+/** Number formats as config.json names them. */
+const dtypeNames = { F32: 'float32', F16: 'float16', BF16: 'bfloat16' } as const satisfies Record<SavedDtype, string>;
 
 /** A weight that is known to be there. */
 export function weightOf(weights: WeightMap, name: string): Float32Array {

@@ -2,11 +2,14 @@
  * What tokenizer.json and tokenizer_config.json may contain, checked at the border: the byte-level and byte-fallback BPE
  * tokenizers of the Llama, Mistral, Qwen2 and Qwen3 families. Anything else is refused by name, never half understood.
  */
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { ColaError } from '../errors.ts';
+import { readModelText } from './json.ts';
 import { tokenizerErrors } from './tokenizer-errors.ts';
+
+/** The largest tokenizer file that is believed, in bytes; those of vocabularies of 256 000 tokens have 35 million. */
+const TOKENIZER_BYTES = 1 << 28;
 
 const id = z.int().min(0).max(0x7fffff);
 const pattern = z.union([z.object({ Regex: z.string() }), z.object({ String: z.string() })]);
@@ -218,12 +221,17 @@ export function readModelJson(
   optional: boolean,
 ): { text: string; value: unknown } | undefined {
   const file = join(folder, name);
-  let text: string;
+  let text: string | undefined;
   try {
-    text = readFileSync(file, 'utf8');
+    text = readModelText(file, TOKENIZER_BYTES);
   } catch (cause) {
-    if (optional && (cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    if (cause instanceof ColaError && cause.id !== 'config.cannotRead') throw cause;
     throw tokenizerErrors.missingFile(file, cause);
   }
-  return guarded(file, () => ({ text, value: JSON.parse(text) as unknown }));
+  if (text === undefined) {
+    if (optional) return undefined;
+    throw tokenizerErrors.missingFile(file, new Error('there is no such file'));
+  }
+  const read = text;
+  return guarded(file, () => ({ text: read, value: JSON.parse(read) as unknown }));
 }

@@ -2,15 +2,18 @@
  * The weights of a model folder: which file holds which tensor, checked as a whole against the configuration before
  * anything is computed. Tensors are read one at a time.
  */
-import { existsSync, readFileSync, realpathSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { basename, dirname, join, sep } from 'node:path';
 import { z } from 'zod';
-import { firstNonFinite } from '../files/floats.ts';
+import { firstNonFinite, firstOver } from '../files/floats.ts';
 import { SafetensorsFile, type TensorInfo } from '../files/safetensors.ts';
 import { firstIssue } from '../schemas/first-issue.ts';
 import { blockWeights } from './block.ts';
 import type { ModelConfig } from './config.ts';
 import { weightErrors as errors } from './errors.ts';
+import { refuseFolder } from './folder.ts';
+import { INDEX_BYTES, parseModelJson, readModelText } from './json.ts';
+import { type StoredTensor, underOwnNames } from './tensor-names.ts';
 
 /** A tensor that a model needs. */
 export interface ExpectedTensor {
@@ -22,6 +25,9 @@ const EMBEDDING = 'model.embed_tokens.weight';
 const HEAD = 'lm_head.weight';
 const SINGLE = 'model.safetensors';
 const INDEX = 'model.safetensors.index.json';
+
+/** No weight of a trained model comes near it; garbage that was read as numbers is soon beyond. */
+const ABSURD = 1e6;
 
 /** Buffers that old versions of transformers stored although they follow from the configuration. */
 const HARMLESS = /\.rotary_emb\.(inv_freq|cos_cached|sin_cached)$/;
@@ -52,11 +58,11 @@ export interface TensorLocation extends TensorInfo {
 export class Weights {
   private readonly names: ReadonlySet<string>;
 
-  /** @param files the open file of each tensor, and of those that do not matter; closed together with the weights */
+  /** @param stored where each tensor is, and those that do not matter; their files are closed together with the weights */
   constructor(
     readonly folder: string,
     readonly tensors: readonly ExpectedTensor[],
-    private readonly files: ReadonlyMap<string, SafetensorsFile>,
+    private readonly stored: ReadonlyMap<string, StoredTensor>,
   ) {
     this.names = new Set(tensors.map(({ name }) => name));
   }
@@ -65,34 +71,36 @@ export class Weights {
    * Reads one tensor as float32.
    *
    * @returns the elements in row-major order; the shape is that of {@link expectedTensors}
-   * @throws ColaError weights.notFinite for NaN and infinity, weights.unknown, safetensors.*
+   * @throws ColaError weights.notFinite for NaN and infinity, weights.tooLarge for what is no weight, weights.unknown,
+   *   safetensors.*
    */
   read(name: string): Float32Array {
-    const file = this.file(name);
-    const values = file.readFloat32(name);
+    const { file, name: storedName } = this.find(name);
+    const values = file.readFloat32(storedName);
     const bad = firstNonFinite(values);
     if (bad >= 0) throw errors.notFinite(file.path, name, bad);
+    refuseAbsurd(file.path, name, values);
     return values;
   }
 
   /** @throws ColaError weights.unknown */
   locate(name: string): TensorLocation {
-    const file = this.file(name);
-    return { ...file.info(name), path: file.path };
+    const { file, name: storedName } = this.find(name);
+    return { ...file.info(storedName), path: file.path };
   }
 
   close(): void {
-    for (const file of new Set(this.files.values())) file.close();
+    for (const { file } of this.stored.values()) file.close();
   }
 
   [Symbol.dispose](): void {
     this.close();
   }
 
-  private file(name: string): SafetensorsFile {
-    const file = this.files.get(name);
-    if (file === undefined || !this.names.has(name)) throw errors.unknown(this.folder, name);
-    return file;
+  private find(name: string): StoredTensor {
+    const tensor = this.stored.get(name);
+    if (tensor === undefined || !this.names.has(name)) throw errors.unknown(this.folder, name);
+    return tensor;
   }
 }
 
@@ -110,7 +118,7 @@ export function openWeights(folder: string, config: ModelConfig): Weights {
     return file;
   };
   try {
-    const found = findTensors(folder, open);
+    const found = underOwnNames(findTensors(folder, open));
     const expected = expectedTensors(config);
     checkTensors(folder, expected, found, config);
     return new Weights(folder, expected, found);
@@ -120,7 +128,7 @@ export function openWeights(folder: string, config: ModelConfig): Weights {
   }
 }
 
-/** Every tensor of the folder with the file it is in. */
+/** Every tensor of the folder with the file it is in, under the name it has there. */
 function findTensors(folder: string, open: (path: string) => SafetensorsFile): Map<string, SafetensorsFile> {
   const found = new Map<string, SafetensorsFile>();
   const single = join(folder, SINGLE);
@@ -131,12 +139,19 @@ function findTensors(folder: string, open: (path: string) => SafetensorsFile): M
   }
 
   const index = join(folder, INDEX);
-  if (!existsSync(index)) throw errors.none(folder);
   const shardOf = readIndex(index);
-  for (const shard of new Set(shardOf.values())) {
-    const path = join(folder, shard);
-    if (!existsSync(path)) throw errors.index(index, `the file ${JSON.stringify(shard)} is missing`);
-    const file = open(path);
+  if (shardOf === undefined) {
+    refuseFolder(folder);
+    throw errors.none(folder);
+  }
+  const shards = [...new Set(shardOf.values())];
+  const absent = shards.filter((shard) => !existsSync(join(folder, shard)));
+  if (absent.length > 0) {
+    if (absent.length === shards.length) refuseFolder(folder);
+    throw errors.shardMissing(index, absent, shards.length);
+  }
+  for (const shard of shards) {
+    const file = open(join(folder, shard));
     for (const name of file.names) {
       if (shardOf.get(name) !== shard)
         throw errors.index(index, `${shard} holds "${name}", but the index says otherwise`);
@@ -149,14 +164,11 @@ function findTensors(folder: string, open: (path: string) => SafetensorsFile): M
   return found;
 }
 
-function readIndex(index: string): Map<string, string> {
-  let json: unknown;
-  try {
-    json = JSON.parse(readFileSync(index, 'utf8'));
-  } catch (error) {
-    throw errors.index(index, error instanceof Error ? error.message : String(error));
-  }
-  const parsed = indexSchema.safeParse(json);
+/** @returns undefined where there is no index */
+function readIndex(index: string): Map<string, string> | undefined {
+  const text = readModelText(index, INDEX_BYTES);
+  if (text === undefined) return undefined;
+  const parsed = indexSchema.safeParse(parseModelJson(text, index));
   if (!parsed.success) {
     const { path, detail } = firstIssue(parsed.error);
     throw errors.index(index, `"${path}": ${detail}`);
@@ -164,6 +176,12 @@ function readIndex(index: string): Map<string, string> {
   const shardOf = new Map(Object.entries(parsed.data.weight_map));
   for (const shard of shardOf.values()) if (!isPlainName(shard)) throw errors.shardName(index, shard);
   return shardOf;
+}
+
+/** @throws ColaError weights.tooLarge */
+export function refuseAbsurd(path: string, name: string, values: Float32Array): void {
+  const at = firstOver(values, ABSURD);
+  if (at >= 0) throw errors.tooLarge(path, name, values[at], at);
 }
 
 /** Neither a path nor anything a file system could take for one; `:` is a drive or a stream on Windows. */
@@ -187,15 +205,17 @@ function insideFolder(folder: string, path: string): string {
 function checkTensors(
   folder: string,
   expected: readonly ExpectedTensor[],
-  found: ReadonlyMap<string, SafetensorsFile>,
+  found: ReadonlyMap<string, StoredTensor>,
   config: ModelConfig,
 ): void {
+  refuseOtherForms(found);
   const missing: string[] = [];
   for (const { name, shape } of expected) {
-    const file = found.get(name);
-    if (file === undefined) missing.push(name);
-    else checkTensor(file, name, shape);
+    const tensor = found.get(name);
+    if (tensor === undefined) missing.push(name);
+    else checkTensor(tensor, shape);
   }
+  if (missing.length === 1 && missing[0] === HEAD) throw errors.headMissing(folder);
   if (missing.length > 0) throw errors.missing(folder, missing);
 
   const wanted = new Set(expected.map(({ name }) => name));
@@ -205,7 +225,27 @@ function checkTensors(
   if (extra.length > 0) checkTiedHead(found, [config.vocabSize, config.hiddenSize]);
 }
 
-function checkTensor(file: SafetensorsFile, name: string, wanted: readonly number[]): void {
+/** Tensors that only quantised weights have, by the method that writes them. */
+const QUANTISED: readonly (readonly [name: RegExp, method: string])[] = [
+  [/\.(qweight|qzeros|g_idx)$/, 'GPTQ or AWQ'],
+  [/\.weight\.(absmax|quant_map|quant_state|nested_absmax)/, 'bitsandbytes, 4 bits'],
+  [/\.(SCB|weight_format)$/, 'bitsandbytes, 8 bits'],
+  [/\.(weight_scale|weight_scale_inv|input_scale|weight_packed)$/, 'FP8 or another compressed form'],
+  [/_(blocks|scales)$/, 'MXFP4'],
+  [/\.(scales|biases)$/, 'MLX'],
+];
+
+/** Quantised weights and adapters that were not merged are named, before anything is said to be missing. */
+function refuseOtherForms(found: ReadonlyMap<string, StoredTensor>): void {
+  for (const { file, name } of found.values()) {
+    const method = QUANTISED.find(([pattern]) => pattern.test(name))?.[1];
+    if (method !== undefined) throw errors.quantised(file.path, name, method);
+    if (/\.(lora_[AB]|lora_embedding_[AB]|lora_magnitude_vector|base_layer)\b/.test(name))
+      throw errors.adapter(file.path, name);
+  }
+}
+
+function checkTensor({ file, name }: StoredTensor, wanted: readonly number[]): void {
   const { dtype, shape } = file.info(name);
   if (shape.length !== wanted.length || shape.some((extent, i) => extent !== wanted[i])) {
     throw errors.shape(file.path, name, shape, wanted);
@@ -216,12 +256,11 @@ function checkTensor(file: SafetensorsFile, name: string, wanted: readonly numbe
 }
 
 /** Some writers store the head although it is tied; it must then be what it is tied to. */
-function checkTiedHead(found: ReadonlyMap<string, SafetensorsFile>, shape: readonly number[]): void {
-  const headFile = found.get(HEAD);
-  const embeddingFile = found.get(EMBEDDING);
-  if (headFile === undefined || embeddingFile === undefined) return;
-  checkTensor(headFile, HEAD, shape);
-  const head = headFile.readFloat32(HEAD);
-  const embedding = embeddingFile.readFloat32(EMBEDDING);
-  if (head.some((value, i) => value !== embedding[i])) throw errors.untied(headFile.path);
+function checkTiedHead(found: ReadonlyMap<string, StoredTensor>, shape: readonly number[]): void {
+  const head = found.get(HEAD);
+  const embedding = found.get(EMBEDDING);
+  if (head === undefined || embedding === undefined) return;
+  checkTensor(head, shape);
+  const values = embedding.file.readFloat32(embedding.name);
+  if (head.file.readFloat32(head.name).some((value, i) => value !== values[i])) throw errors.untied(head.file.path);
 }

@@ -15,6 +15,7 @@ import { PolicyVersions, type PolicyWeights } from '../feedback/versions.ts';
 import { uploadWeights } from '../model/language-model.ts';
 import { Random } from '../random.ts';
 import type { FeedbackSettings } from '../spec/settings.ts';
+import { type BaseTrial, tryBase } from './base-writer.ts';
 import { placesOf, SimulatedPerson, type SourceText, type Usefulness, usefulnessOf } from './simulated-person.ts';
 import { Tuner } from './tuner.ts';
 
@@ -47,6 +48,8 @@ export interface ExperimentResult {
   readonly before: Trial;
   readonly tuned: readonly Outcome[];
   readonly shuffled: readonly Outcome[];
+  /** The base alone, without latent actions, at the same places. */
+  readonly base: { readonly greedy: BaseTrial; readonly sampled: BaseTrial };
 }
 
 /** Share of the files that are for the trial. */
@@ -88,6 +91,9 @@ export async function simulate(options: ExperimentOptions): Promise<ExperimentRe
   };
   try {
     const before = await trial('before');
+    const alone = (how: 'greedy' | 'sampled') => tryBase(model, places, how, person.maxTokens, signal);
+    const base = { greedy: await alone('greedy'), sampled: await alone('sampled') };
+    onProgress(`base alone: ${places.length} of ${places.length} places`);
     const tuned: Outcome[] = [];
     const control: Outcome[] = [];
     for (const seed of seeds) {
@@ -120,7 +126,7 @@ export async function simulate(options: ExperimentOptions): Promise<ExperimentRe
         onProgress(`seed ${seed}, ${name}: ${verdict}. ${why}`);
       }
     }
-    return { before, tuned, shuffled: control };
+    return { before, tuned, shuffled: control, base };
   } finally {
     await tuner.dispose();
     await model.release();
@@ -149,7 +155,7 @@ async function lossOf(model: LoadedModel, texts: readonly SourceText[], signal: 
 }
 
 /** Rows of a table: a line before, then mean and range over the seeds. */
-export function experimentTable({ before, tuned, shuffled: control }: ExperimentResult): string[][] {
+export function experimentTable({ before, tuned, shuffled: control, base }: ExperimentResult): string[][] {
   const percent = (x: number) => `${(100 * x).toFixed(1)} %`;
   const columns: readonly (readonly [string, (trial: Trial) => number, (x: number) => string])[] = [
     ['acceptance@1', ({ first }) => first, percent],
@@ -165,13 +171,20 @@ export function experimentTable({ before, tuned, shuffled: control }: Experiment
     if (values.length === 1) return show(mean);
     return `${show(mean)} (${show(Math.min(...values))} to ${show(Math.max(...values))})`;
   };
+  // The base offers one text, and no list to choose from.
+  const alone: Readonly<Record<string, (trial: BaseTrial) => string>> = {
+    'acceptance@1': ({ first }) => percent(first),
+    'characters saved, first': ({ savedFirst }) => savedFirst.toFixed(2),
+  };
   return [
-    ['', 'before', 'tuned', 'shuffled rewards'],
+    ['', 'before', 'tuned', 'shuffled rewards', 'base, greedy', 'base, sampled'],
     ...columns.map(([name, of, show]) => [
       name,
       cell([before], of, show),
       cell(tuned, of, show),
       cell(control, of, show),
+      alone[name]?.(base.greedy) ?? '-',
+      alone[name]?.(base.sampled) ?? '-',
     ]),
   ];
 }

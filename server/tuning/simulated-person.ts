@@ -76,7 +76,7 @@ export class SimulatedPerson {
   constructor(
     private readonly model: LoadedModel,
     private readonly patience = 8,
-    private readonly maxTokens = 10,
+    readonly maxTokens = 10,
   ) {}
 
   async sit(place: Place, id: string, at: number): Promise<Sitting> {

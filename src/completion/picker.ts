@@ -22,6 +22,7 @@ import { banning, type Control, free } from './control.ts';
 import type { CompletionEvent } from './events.ts';
 import { type Place, placeOf } from './place.ts';
 import { ask, offerAt } from './provider.ts';
+import { overlap } from './remainder.ts';
 import { modeOf, nameOf, oneLine, percent } from './words.ts';
 
 interface Row extends QuickPickItem {
@@ -214,7 +215,9 @@ export class ActionPicker implements Disposable {
     this.quick.hide();
     if (whole === undefined) return;
     const position = document.positionAt(this.place.offset);
-    if (!(await this.editor.edit((edit) => edit.insert(position, whole.text)))) return;
+    const rest = document.lineAt(position).text.slice(position.character);
+    const replaced = new Range(position, position.translate(0, overlap(whole.text, rest)));
+    if (!(await this.editor.edit((edit) => edit.replace(replaced, whole.text)))) return;
     const control = { mode: 'pinned', action } as const;
     const offer = offerAt(this.studio, document, this.place, control, 'picker', [whole]);
     this.fire({ kind: 'picked', offer, index: 0 });

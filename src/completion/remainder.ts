@@ -1,5 +1,6 @@
 /** Alternatives while a person types along them: what of each is still to come. */
 import type { ActionToken, Alternative } from '../../server/protocol/index.ts';
+import { closersIn, nestingOf } from './brackets.ts';
 
 /** Line breaks as the model writes them, whatever the document has. */
 export const plainBreaks = (text: string) => text.replaceAll('\r\n', '\n');
@@ -40,15 +41,42 @@ export function atEnd(rest: string): boolean {
 }
 
 /**
- * Characters behind the cursor that the text writes once more, brackets that the editor closed by itself say: they are
- * replaced. 0 where not all of the rest comes again in its order.
+ * Characters behind the cursor that the text writes once more and that are replaced: what closes a bracket or a string that is
+ * open at the cursor, mostly put there by the editor, and a sign behind it. What the text opens and closes itself is its own.
+ * But for blanks they are characters of the text in its order: nothing that a person wrote is lost.
+ *
+ * @param rest of the line, behind the cursor
  */
 export function overlap(text: string, rest: string): number {
-  const wanted = rest.trimEnd();
-  if (wanted.trim() === '' || text.includes('\n')) return 0;
-  let found = 0;
-  for (const character of text) {
-    if (character === wanted[found]) found++;
+  const outer = closersIn(rest);
+  const { closed, open } = nestingOf(
+    text,
+    outer.map(({ character }) => character),
+  );
+  // What the text leaves open is closed by what is there, if it fits: x", "y before "].
+  const kept = outer.slice(0, closed.length).map(({ character }) => character);
+  const spared = open.length > 0 && open.join() === kept.slice(-open.length).join() ? open.length : 0;
+  const count = closed.length - spared;
+  if (count <= 0) return 0;
+  const end = outer[count - 1].at + 1;
+  if (!isWithin(rest.slice(0, end), text)) return 0;
+  return spared > 0 ? end : end + signsAgain(text.slice(closed[count - 1].at + 1), rest.slice(end));
+}
+
+/** Characters at the start of the rest, blanks and the signs that end a statement or begin a block, that the text has too. */
+function signsAgain(text: string, rest: string): number {
+  const wanted = /^\s*[,;:{]+/.exec(rest)?.[0] ?? '';
+  let length = 0;
+  while (length < wanted.length && text[length] === wanted[length]) length++;
+  return wanted.slice(0, length).trimEnd().length;
+}
+
+/** Whether all characters but blanks come again in the text, in their order. */
+function isWithin(characters: string, text: string): boolean {
+  let from = 0;
+  for (const character of characters.replaceAll(/\s/g, '')) {
+    from = text.indexOf(character, from) + 1;
+    if (from === 0) return false;
   }
-  return found === wanted.length ? wanted.length : 0;
+  return true;
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { Decoder } from '../../server/cola/decoder.ts';
+import { ColaModel } from '../../server/cola/model.ts';
 import { complete, previewActions } from '../../server/completion/complete.ts';
 import { LoadedModel } from '../../server/completion/loaded-model.ts';
 import { ColaError } from '../../server/errors.ts';
@@ -196,6 +197,30 @@ describe('completion by latent actions', () => {
       together.map(({ alternatives }) => actions(alternatives)),
       alone.map(actions),
     );
+  });
+
+  it('reads what stands behind the cursor where the model is not said to be worse for it', async () => {
+    assert.equal(model.info.fillsIn, true);
+    const place = { prefix: 'function total(items) {\n  ', suffix: '\n}\n' };
+    const plain = await ask(place);
+    assert.ok((await ask({ ...place, fill: true })).promptTokens > plain.promptTokens);
+    const cola = await ColaModel.load(model.cola.folder);
+    await cola.save(join(folder, 'plain'), { notes: { fill_in: false } });
+    const other = await LoadedModel.load({ folder: join(folder, 'plain'), device: 'cpu', threads: 1 });
+    try {
+      assert.equal(other.info.fillsIn, false);
+      const params = completionParams.parse({ ...place, maxTokens: 6 });
+      const { promptTokens, alternatives } = await scheduler.submit('interactive', (signal) =>
+        complete(other, params, signal),
+      ).done;
+      assert.equal(promptTokens, plain.promptTokens);
+      assert.equal(alternatives[0]?.text, plain.alternatives[0]?.text);
+      // The marks still end an answer.
+      for (const mark of ['prefix', 'suffix', 'middle'])
+        assert.ok(other.endIds.has(model.tokenizer.idOf(`<|fim_${mark}|>`) ?? -1));
+    } finally {
+      await other.release();
+    }
   });
 
   it('previews every action with what it would start', async () => {

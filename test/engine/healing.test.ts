@@ -31,6 +31,23 @@ describe('the word at the cursor', () => {
     assert.equal(tail('x'), undefined);
   });
 
+  it('goes on behind a blank with anything but another blank', () => {
+    for (const typed of [' ', '  ', '\t']) {
+      const bias = vocabulary.biasFor(typed, -1);
+      for (const [id, forbidden] of bias.entries()) {
+        const text = tokenizer.decode([id], { skipSpecialTokens: true, continuation: true });
+        const goesOn = text.startsWith(typed) && text.length > typed.length && !/\s/.test(text[typed.length]!);
+        assert.equal(forbidden === 0, goesOn, JSON.stringify(text));
+      }
+    }
+    const idOf = (text: string) => tokenizer.encode(text, { addSpecialTokens: false })[0]!;
+    assert.ok(vocabulary.blankAgain('const ', idOf(' ')));
+    assert.ok(vocabulary.blankAgain('const ', idOf(' name')));
+    assert.ok(!vocabulary.blankAgain('const ', idOf('name')));
+    assert.ok(!vocabulary.blankAgain('const', idOf(' name')));
+    assert.ok(!vocabulary.blankAgain('{\n  ', idOf(' name')), 'a line may be indented further');
+  });
+
   it('goes on if that is more likely than that it has ended, by all actions together', () => {
     const policy = Float32Array.of(0, 0, Math.log(2));
     const log = (...p: number[]) => Float32Array.from(p, Math.log);
@@ -91,6 +108,17 @@ describe('the word at the cursor', () => {
       }
       out.logits.release();
       await program.dispose();
+    });
+
+    it('is never a blank that is answered with more blanks', async () => {
+      const scheduler = new Scheduler();
+      for (const alternatives of [1, 8]) {
+        for (const prefix of ['const ', 'return ', 'x = ', 'let a, ', 'if (a <  ', 'a\t']) {
+          const params = completionParams.parse({ prefix, fill: false, alternatives, maxTokens: 3 });
+          const { done } = scheduler.submit('interactive', (signal) => complete(model, params, signal));
+          for (const { text } of (await done).alternatives) assert.doesNotMatch(text, /^[ \t]/, prefix);
+        }
+      }
     });
 
     it('is gone on with by every alternative, and is no part of what is inserted', async () => {

@@ -2,10 +2,14 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { LoadedModel } from '../../server/completion/loaded-model.ts';
+import { endOfLine } from '../../server/completion/stop.ts';
 import { historyOf } from '../../server/feedback/history.ts';
+import { generate } from '../../server/model/generate.ts';
+import { baseStepper } from '../../server/model/language-model.ts';
 import { Random } from '../../server/random.ts';
 import { feedbackSettings } from '../../server/spec/settings.ts';
-import { shuffled, simulate } from '../../server/tuning/experiment.ts';
+import { tryBase } from '../../server/tuning/base-writer.ts';
+import { experimentTable, shuffled, simulate } from '../../server/tuning/experiment.ts';
 import { agreement, placesOf, SimulatedPerson } from '../../server/tuning/simulated-person.ts';
 import { makeModel, removeFolder, temporaryFolder } from '../engine/tiny-model.ts';
 
@@ -74,6 +78,35 @@ describe('a simulated person', () => {
     }
   });
 
+  it('has the base alone beside it, which is taken where it writes what the author did', async () => {
+    const loaded = await LoadedModel.load({ folder: model, device: 'cpu', threads: 1 });
+    const { signal } = new AbortController();
+    const stepper = baseStepper(loaded.device, loaded.cola.base);
+    try {
+      const { tokenizer } = loaded;
+      const places = [];
+      let [taken, saved] = [0, 0];
+      for (const prefix of ['let a = b;\n', 'function f(', 'return a.']) {
+        const [written] = await generate(stepper, loaded.cola.base, [tokenizer.encode(prefix)], { maxNewTokens: 4 });
+        const text = written?.text ?? '';
+        const line = text.slice(0, endOfLine(text)?.length);
+        // An author who wrote the same, and one who wrote something else.
+        places.push({ name: 'a.ts', prefix, rest: `${line} // ` }, { name: 'a.ts', prefix, rest: '\u0001' });
+        const agreed = agreement(line, `${line} // `);
+        if (agreed > 0) taken++;
+        saved += agreed;
+      }
+      assert.ok(taken > 0);
+      const trial = await tryBase(loaded, places, 'greedy', 4, signal);
+      assert.deepEqual(trial, { first: taken / places.length, savedFirst: saved / places.length });
+      const drawn = await tryBase(loaded, places, 'sampled', 4, signal);
+      assert.deepEqual(await tryBase(loaded, places, 'sampled', 4, signal), drawn);
+    } finally {
+      await stepper.dispose();
+      await loaded.release();
+    }
+  });
+
   it('makes an experiment that can be repeated to the last digit', async () => {
     const run = () =>
       simulate({
@@ -93,6 +126,10 @@ describe('a simulated person', () => {
     const [one, two] = [await run(), await run()];
     assert.deepEqual(still(one), still(two));
     assert.equal(one.tuned.length, 1);
+    assert.deepEqual(one.base, two.base);
+    const table = experimentTable(one);
+    assert.deepEqual(table[0]?.slice(-2), ['base, greedy', 'base, sampled']);
+    assert.ok(table.every((row) => row.length === 6));
     assert.ok(Number.isFinite(one.before.loss) && one.before.first <= one.before.any);
   });
 });

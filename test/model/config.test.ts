@@ -143,7 +143,7 @@ describe('model configuration', () => {
     ['another activation', { ...LLAMA, hidden_act: 'gelu' }, 'feature', /"gelu"/],
     ['softcapping', { ...LLAMA, attn_logit_softcapping: 50 }, 'feature', /softcapping/],
     ['experts', { ...LLAMA, num_local_experts: 8 }, 'feature', /mixture of experts/],
-    ['quantised weights', { ...LLAMA, quantization_config: { bits: 4 } }, 'feature', /quantised/],
+    ['quantised weights', { ...LLAMA, quantization_config: { bits: 4 } }, 'quantised', /4 bits/],
     ['other layers', { ...QWEN3, layer_types: ['linear_attention'] }, 'feature', /linear_attention/],
     [
       'a bias that Mistral does not have',
@@ -233,7 +233,7 @@ describe('model configuration', () => {
 
   it('says what is wrong with the file itself', async () => {
     await assert.rejects(loadModelConfig(scratch()), errorOf('config.cannotRead', /config\.json/));
-    writeFileSync(scratch('config.json'), '{"a": NaN}');
+    writeFileSync(scratch('config.json'), '{"a": nan}');
     await assert.rejects(loadModelConfig(scratch()), errorOf('config.json', /not valid JSON/));
   });
 

@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { firstNonFinite, narrowFloat16, widenBfloat16, widenFloat16 } from '../../server/files/floats.ts';
+import {
+  firstNonFinite,
+  firstOver,
+  narrowBfloat16,
+  narrowFloat16,
+  widenBfloat16,
+  widenFloat16,
+} from '../../server/files/floats.ts';
 
 const ALL = Uint16Array.from({ length: 1 << 16 }, (_, i) => i);
 
@@ -64,6 +71,34 @@ describe('float formats', () => {
   it('overflows to infinity from 65520 and underflows to zero with its sign', () => {
     assert.deepEqual(narrow([65519.99, 65520, 1e30, Infinity, -65520]), [0x7bff, 0x7c00, 0x7c00, 0x7c00, 0xfc00]);
     assert.deepEqual(narrow([2 ** -25, 2 ** -25 * 1.001, -(2 ** -26), 1e-45]), [0, 1, 0x8000, 0]);
+  });
+
+  it('narrows to bfloat16, to the nearest, ties to even', () => {
+    const brain = (...values: number[]) => {
+      const target = new Uint16Array(values.length);
+      narrowBfloat16(Float32Array.from(values), target);
+      return [...target];
+    };
+    // Beside 1.0 (0x3f80) the steps are 2^-7.
+    assert.deepEqual(brain(1, 1 + 2 ** -9, 1 + 2 ** -8, 1 + 3 * 2 ** -8), [0x3f80, 0x3f80, 0x3f80, 0x3f82]);
+    assert.deepEqual(brain(1 + 2 ** -8 + 2 ** -20, -1 - 2 ** -7, -0), [0x3f81, 0xbf81, 0x8000]);
+    assert.deepEqual(brain(3.4e38, -3.4e38, Infinity, -Infinity), [0x7f80, 0xff80, 0x7f80, 0xff80]);
+    const [nan] = brain(Number.NaN);
+    const wide = new Float32Array(1);
+    widenBfloat16(Uint16Array.of(nan!), wide);
+    assert.ok(Number.isNaN(wide[0]));
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 0xffff }), (bits) => {
+        widenBfloat16(Uint16Array.of(bits), wide);
+        if (!Number.isNaN(wide[0]!)) assert.deepEqual(brain(wide[0]!), [bits]);
+      }),
+    );
+  });
+
+  it('finds the first value that is further from zero than a limit', () => {
+    assert.equal(firstOver(Float32Array.of(1, -2, 2.5, -3), 2), 2);
+    assert.equal(firstOver(Float32Array.of(1, -2.5), 2), 1);
+    assert.equal(firstOver(Float32Array.of(1, -2, Number.NaN), 2), -1);
   });
 
   it('finds the first value that is not finite', () => {

@@ -85,7 +85,7 @@ describe('alternatives while typing along', () => {
     assert.equal(overlap('items.length)', ')'), 1);
     assert.equal(overlap('a, b);', ');'), 2);
     assert.equal(overlap('a, b', ')'), 0);
-    assert.equal(overlap('a)\n}', ')'), 0);
+    assert.equal(overlap('a)\n}', ')'), 1);
     assert.equal(overlap('x', ''), 0);
   });
 });

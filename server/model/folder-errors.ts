@@ -1,0 +1,72 @@
+/** Errors of what people point at as a model: what it is, and the way from there to one that is read. */
+import { catalogue } from '../errors.ts';
+
+const FORMAT = 'Only Hugging Face folders are read: config.json, tokenizer.json and *.safetensors.';
+
+export const folderErrors = catalogue('folder', {
+  lfsPointer: (file: string) => [
+    `The file ${file} is a Git LFS pointer: a few lines that name the real file, which was not downloaded.`,
+    'Install Git LFS and run `git lfs pull` in the folder that was cloned, or download the file from the page of the model.',
+  ],
+  webPage: (file: string) => [
+    `The file ${file} is a web page, not a part of a model.`,
+    'The download got a page in its place, of a login or an error say. Download the file again.',
+  ],
+  gguf: (file: string) => [
+    `${file} is a model in the GGUF format (llama.cpp), which is not read.`,
+    `${FORMAT} Take the model that the GGUF file was made from; its page usually names it.`,
+  ],
+  pickle: (file: string) => [
+    `${file} holds weights in PyTorch's own format (.bin, .pt, .pth), which is not read because loading it can run programs.`,
+    `${FORMAT} Convert it with Python: AutoModelForCausalLM.from_pretrained(folder, dtype="auto").save_pretrained(new_folder).`,
+  ],
+  onnx: (file: string) => [
+    `${file} is a model exported to ONNX, which is not read: training needs its weights by name.`,
+    `${FORMAT} Take the model that it was exported from.`,
+  ],
+  adapter: (folder: string, base: string | undefined) => [
+    `${folder} holds an adapter (LoRA, PEFT) of ${base === undefined ? 'a model' : `the model ${quote(base)}`}, not a model of its own.`,
+    `Merge it into its base with Python: AutoPeftModelForCausalLM.from_pretrained(${quote(folder)}).merge_and_unload().save_pretrained("merged"), then use the folder "merged" with the tokenizer of the base.`,
+  ],
+  original: (folder: string) => [
+    `${folder} holds a model in the format of its makers (params.json), which is not read.`,
+    `${FORMAT} Published models have such a folder too, often on the same page.`,
+  ],
+  pipeline: (folder: string) => [
+    `${folder} holds a pipeline that makes pictures (model_index.json), not a language model.`,
+    'Choose a causal language model of the families Llama, Mistral, Qwen2 or Qwen3.',
+  ],
+  incomplete: (file: string) => [
+    `The download of the model is not finished: ${file} is still there.`,
+    'Start the download again; it goes on where it stopped. Then choose the folder again.',
+  ],
+  emptyCache: (folder: string) => [
+    `${folder} is a folder of the Hugging Face cache without a downloaded model.`,
+    'Download the model again, or choose another one.',
+  ],
+  tokenizerOnly: (folder: string) => [
+    `${folder} holds a tokenizer alone: neither config.json nor weights.`,
+    'Choose the folder of the whole model; or, for a new model, name this folder as its tokenizer in a spec (model: {tokenizer: …}).',
+  ],
+  noConfig: (folder: string, weights: string) => [
+    `${folder} holds weights (${quote(weights)}) without a config.json, which says what they are weights of.`,
+    'Put the config.json and the tokenizer.json that were published with the weights beside them.',
+  ],
+  deeper: (folder: string, inside: string) => [
+    `${folder} is no model itself, but there is one inside it: ${inside}.`,
+    `Choose ${inside}.`,
+  ],
+  strangeName: (folder: string, weights: string) => [
+    `The weights in ${folder} are called ${quote(weights)}; they are looked for under the name model.safetensors.`,
+    'If they are the whole model, rename the file to model.safetensors.',
+  ],
+  noIndex: (folder: string, shard: string) => [
+    `${folder} holds a part of the weights (${quote(shard)}), but not the index model.safetensors.index.json that says what is in which part.`,
+    'Download the index from the page of the model, and all parts that it names.',
+  ],
+  file: (file: string) => [`${file} is a file and no model.`, `${FORMAT} Choose the folder they are in.`],
+});
+
+function quote(text: string): string {
+  return JSON.stringify(text.length > 200 ? `${text.slice(0, 200)}…` : text);
+}

@@ -1,0 +1,168 @@
+/**
+ * What people point at as a model. Some of it leads to one: a folder of the Hugging Face cache, a file inside a model. What does
+ * not is recognised, so that the error can say what it is and how to come from there to a model that is read.
+ */
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync, statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { z } from 'zod';
+import { SafetensorsFile } from '../files/safetensors.ts';
+import { folderErrors as errors } from './folder-errors.ts';
+import { refusePretender } from './pretender.ts';
+import { ownName } from './tensor-names.ts';
+
+const isFolder = (path: string) => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+const isModel = (folder: string) => ['config.json', 'cola.json'].some((name) => existsSync(join(folder, name)));
+
+/** Names in a folder, sorted; none where it cannot be listed. */
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder).sort();
+  } catch {
+    return [];
+  }
+}
+
+/**
+ * The model folder that a path leads to: of `models--owner--name` in the Hugging Face cache the snapshot in use, of a file that is
+ * part of a model its folder; anything else stays as it is.
+ */
+export function locateModel(path: string): string {
+  if (isModel(path)) return path;
+  const snapshot = snapshotOf(path);
+  if (snapshot !== undefined) return snapshot;
+  const part = /^(config\.json|model(-\d{5}-of-\d{5})?\.safetensors|model\.safetensors\.index\.json)$/;
+  const folder = dirname(path);
+  return part.test(basename(path)) && isModel(folder) && statSync(path, { throwIfNoEntry: false })?.isFile() === true
+    ? folder
+    : path;
+}
+
+/** The revision that `refs/main` names, or else the one that was downloaded last. */
+function snapshotOf(cache: string): string | undefined {
+  const snapshots = basename(cache) === 'snapshots' ? cache : join(cache, 'snapshots');
+  const whole = namesIn(snapshots)
+    .map((name) => join(snapshots, name))
+    .filter(isModel);
+  let main = '';
+  try {
+    main = readFileSync(join(dirname(snapshots), 'refs', 'main'), 'utf8').trim();
+  } catch {
+    // A cache without a main revision has only what was asked for by name.
+  }
+  const age = (folder: string) => statSync(folder).mtimeMs;
+  return whole.find((folder) => basename(folder) === main) ?? whole.sort((a, b) => age(b) - age(a))[0];
+}
+
+const adapterSchema = z.looseObject({ base_model_name_or_path: z.string().nullish() });
+
+/** Name of the model that an adapter was made for, if its configuration says. */
+function baseOf(folder: string): string | undefined {
+  const file = join(folder, 'adapter_config.json');
+  try {
+    if (statSync(file).size > 1 << 20) return undefined;
+    return adapterSchema.safeParse(JSON.parse(readFileSync(file, 'utf8'))).data?.base_model_name_or_path ?? undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** What trainers leave beside weights. */
+const besideWeights: ReadonlySet<string> = new Set([
+  'training_args.bin',
+  'optimizer.pt',
+  'optimizer.bin',
+  'scheduler.pt',
+]);
+
+/**
+ * Says what is at a place where a model lacks its configuration or its weights.
+ *
+ * @throws ColaError folder.* if that is known; nothing where there is nothing to be said
+ */
+export function refuseFolder(path: string): void {
+  if (!isFolder(path)) {
+    if (statSync(path, { throwIfNoEntry: false })?.isFile() === true) refuseFile(path);
+    return;
+  }
+  const names = namesIn(path);
+  const named = (pattern: RegExp) => names.find((name) => pattern.test(name) && !besideWeights.has(name));
+  const unfinished = unfinishedIn(path, names);
+  if (unfinished !== undefined) throw errors.incomplete(unfinished);
+  if (names.includes('adapter_config.json')) throw errors.adapter(path, baseOf(path));
+  if (names.includes('model_index.json')) throw errors.pipeline(path);
+  const weights = names.find((name) => name.endsWith('.safetensors') && looksLikeWeights(join(path, name)));
+  if (names.includes('params.json') && !names.includes('config.json')) throw errors.original(path);
+  if (weights !== undefined) {
+    if (!names.includes('config.json')) throw errors.noConfig(path, weights);
+    throw /-\d+-of-\d+\.safetensors$/.test(weights) ? errors.noIndex(path, weights) : errors.strangeName(path, weights);
+  }
+  for (const [pattern, error] of formats) {
+    const found = named(pattern);
+    if (found !== undefined) throw error(join(path, found));
+  }
+  if (names.includes('snapshots') || basename(path).startsWith('models--')) throw errors.emptyCache(path);
+  const inside = modelInside(path, names);
+  if (inside !== undefined) throw errors.deeper(path, inside);
+  if (named(/^onnx$/) !== undefined) throw errors.onnx(join(path, 'onnx'));
+  if (!names.includes('config.json') && named(/^tokenizer(_config)?\.(json|model)$/) !== undefined)
+    throw errors.tokenizerOnly(path);
+}
+
+/** Whether a file holds tensors of a language model, or cannot be asked. */
+function looksLikeWeights(path: string): boolean {
+  try {
+    using file = SafetensorsFile.open(path);
+    return file.names.some((name) => /^model\.(embed_tokens|layers)\./.test(ownName(name)));
+  } catch {
+    return true;
+  }
+}
+
+const formats = [
+  [/\.gguf$/i, errors.gguf],
+  [/\.(bin|pt|pth|ckpt)$/i, errors.pickle],
+  [/\.onnx$/i, errors.onnx],
+] as const;
+
+/** A file by its content, or else by its name. */
+function refuseFile(file: string): never {
+  refusePretender(file, firstBytes(file));
+  for (const [pattern, error] of formats) if (pattern.test(file)) throw error(file);
+  if (file.endsWith('.safetensors')) {
+    const folder = dirname(file);
+    throw isModel(folder) ? errors.strangeName(folder, basename(file)) : errors.noConfig(folder, basename(file));
+  }
+  throw errors.file(file);
+}
+
+/** @returns 512 bytes, or as many as there are */
+function firstBytes(file: string): Uint8Array {
+  const bytes = new Uint8Array(512);
+  const fd = openSync(file, 'r');
+  try {
+    return bytes.subarray(0, readSync(fd, bytes, 0, bytes.length, 0));
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** A file that a download has left behind: of huggingface_hub in its cache or beside the model, of browsers in the folder. */
+function unfinishedIn(folder: string, names: readonly string[]): string | undefined {
+  const own = names.find((name) => /\.(incomplete|part|crdownload|download|aria2)$/.test(name));
+  if (own !== undefined) return join(folder, own);
+  const cache = basename(dirname(folder)) === 'snapshots' ? dirname(dirname(folder)) : folder;
+  for (const place of [join(folder, '.cache', 'huggingface', 'download'), join(cache, 'blobs')]) {
+    const found = namesIn(place).find((name) => name.endsWith('.incomplete'));
+    if (found !== undefined) return join(place, found);
+  }
+  return undefined;
+}
+
+/** The model in a folder below: of checkpoints the one with the most steps, else the only one. */
+function modelInside(folder: string, names: readonly string[]): string | undefined {
+  const found = names.slice(0, 200).filter((name) => isModel(join(folder, name)));
+  const steps = (name: string) => Number(/^checkpoint-(\d+)$/.exec(name)?.[1] ?? -1);
+  const last = found.sort((a, b) => steps(b) - steps(a))[0];
+  if (last === undefined || (found.length > 1 && steps(last) < 0)) return undefined;
+  return join(folder, last);
+}

@@ -2,7 +2,14 @@
 import { catalogue } from '../errors.ts';
 
 const at = (file: string, line: number): string => `${file}, line ${line}`;
-const SKIP = 'Correct the row, or set skipBadRows to leave such rows out.';
+const name = (file: string): string =>
+  JSON.stringify(file.slice(Math.max(file.lastIndexOf('/'), file.lastIndexOf('\\')) + 1));
+/** How rows that cannot be used are left out, as it is written in a run spec. */
+const skipping = (file: string): string => `{ jsonl: ${name(file)}, skip_bad_rows: true }`;
+const skip = (file: string): string => `Correct the row, or leave such rows out: ${skipping(file)}.`;
+const mapping = (file: string, map: string): string =>
+  `Say in the run spec which column holds what, for example { jsonl: ${name(file)}, columns: ${map} }.`;
+const columnsOf = (have: readonly string[]): string => have.slice(0, 40).join(', ') || 'none at all';
 
 export const dataErrors = catalogue('data', {
   missingFile: (file: string, cause: unknown) => [
@@ -17,33 +24,66 @@ export const dataErrors = catalogue('data', {
   emptyFile: (file: string) => [`${file} is empty.`, 'Choose a file with at least one row.'],
   brokenJson: (file: string, line: number, cause: unknown) => [
     `${at(file, line)} is not JSON: ${cause instanceof Error ? cause.message : String(cause)}.`,
-    SKIP,
+    skip(file),
     cause,
   ],
-  notAnObject: (file: string, line: number) => [`${at(file, line)} is not a JSON object with named columns.`, SKIP],
-  unknownColumns: (file: string, line: number, have: readonly string[]) => [
-    `${at(file, line)} has none of the columns text, prompt and messages; it has ${have.join(', ') || 'none at all'}.`,
-    'Say in "columns" which column holds what, for example {"prompt": "question", "response": "answer"}.',
+  notAnObject: (file: string, line: number) => [
+    `${at(file, line)} is not a JSON object with named columns.`,
+    skip(file),
   ],
-  missingColumn: (file: string, line: number, column: string, have: readonly string[]) => [
-    `${at(file, line)} has no column ${JSON.stringify(column)}; it has ${have.join(', ') || 'none at all'}.`,
-    SKIP,
+  tooDeep: (file: string, line: number, limit: number) => [
+    `${at(file, line)} has lists and objects inside of each other, more than ${limit} deep.`,
+    skip(file),
+  ],
+  noRows: (file: string, keys: readonly string[]) => [
+    `${file} is one JSON object, and none of its keys holds a list of rows; it has ${columnsOf(keys)}.`,
+    'Put the rows into a list of their own: [{…}, {…}], or one row a line.',
+  ],
+  brokenTable: (file: string, line: number, detail: string) => [
+    `${at(file, line)} does not fit the table: ${detail}.`,
+    `Quote cells that have line ends, quotes or the separator in them, or leave such rows out: ${skipping(file)}.`,
+  ],
+  brokenParquet: (file: string, detail: string, cause?: unknown) => [
+    `${file} cannot be read as Parquet: ${detail}.`,
+    'Download or write the file again; if it stays so, save the rows as JSON lines.',
+    cause,
+  ],
+  brokenArchive: (file: string, cause: unknown) => [
+    `${file} cannot be unpacked.`,
+    'Download or pack the file again, or unpack it by hand.',
+    cause,
+  ],
+  unpacksTooLarge: (file: string, bytes: number) => [
+    `${file} unpacks to more than ${Math.round(bytes / 2 ** 20)} MiB, which its size does not let expect.`,
+    'Unpack it by hand if you trust where it comes from, and name the unpacked file.',
+  ],
+  tooLarge: (file: string, bytes: number) => [
+    `${file} has more than ${Math.round(bytes / 2 ** 20)} MiB of rows, more than are kept in memory.`,
+    'Split the file and name a part of it.',
+  ],
+  unknownColumns: (file: string, line: number, known: readonly string[], have: readonly string[], map: string) => [
+    `${at(file, line)} has none of the columns ${known.join(', ')}; it has ${columnsOf(have)}.`,
+    mapping(file, map),
+  ],
+  missingColumn: (file: string, line: number, column: string, have: readonly string[], map: string) => [
+    `${at(file, line)} has no column ${JSON.stringify(column)}; it has ${columnsOf(have)}.`,
+    `${skip(file)} ${mapping(file, map)}`,
   ],
   wrongType: (file: string, line: number, column: string, expected: string, found: string) => [
     `${at(file, line)}: column ${JSON.stringify(column)} should be ${expected} and is ${found}.`,
-    SKIP,
+    skip(file),
   ],
   emptyText: (file: string, line: number, column: string) => [
     `${at(file, line)}: column ${JSON.stringify(column)} is empty.`,
-    SKIP,
+    skip(file),
   ],
   lineTooLong: (file: string, line: number, limit: number) => [
     `${at(file, line)} is longer than ${limit} bytes.`,
-    'Break the text into shorter rows, raise the limit, or set skipBadRows to leave the line out.',
+    `Break the text into shorter rows, or leave such rows out: ${skipping(file)}.`,
   ],
   notUtf8: (file: string, line: number) => [
     `${at(file, line)} has bytes that are not UTF-8.`,
-    'Save the file as UTF-8, or set skipBadRows to leave such rows out.',
+    `Save the file as UTF-8, or leave such rows out: ${skipping(file)}.`,
   ],
   binaryFile: (file: string) => [`${file} is not a text file.`, 'Leave it out of the patterns.'],
   noUsableRows: (file: string, reasons: string) => [

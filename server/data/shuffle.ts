@@ -4,16 +4,9 @@ import { z } from 'zod';
 import { Random } from '../random.ts';
 import { dataErrors } from './errors.ts';
 import { DEFAULT_LINE_LIMIT, isBlank, readLines } from './lines.ts';
-import {
-  type ColumnMap,
-  type ColumnPlan,
-  parseObject,
-  planFrom,
-  planOf,
-  type Row,
-  RowReport,
-  rowFrom,
-} from './rows.ts';
+import { parseObject, planFrom, planOf, rowFrom } from './row-reader.ts';
+import { type Row, RowReport } from './rows.ts';
+import type { ColumnMap, ColumnPlan } from './shapes.ts';
 import type { ReadOptions } from './sources.ts';
 
 /** Anything whose items can be had in any order. */

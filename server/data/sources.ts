@@ -3,22 +3,15 @@ import { join } from 'node:path';
 import { ColaError } from '../errors.ts';
 import { dataErrors } from './errors.ts';
 import { DEFAULT_LINE_LIMIT, isBlank, readLines } from './lines.ts';
-import {
-  type ColumnMap,
-  type ColumnPlan,
-  decodeUtf8,
-  parseObject,
-  planFrom,
-  planOf,
-  type Row,
-  RowReport,
-  rowFrom,
-} from './rows.ts';
+import { readRecords } from './records.ts';
+import { decodeUtf8, planFrom, planOf, rowFrom } from './row-reader.ts';
+import { placed, type Row, RowReport } from './rows.ts';
+import type { ColumnMap, ColumnPlan } from './shapes.ts';
 import { listWorkspace } from './workspace.ts';
 
 /** Where rows come from. */
 export type Source =
-  /** A file of JSON objects, one a line. Without `columns` the first row decides: messages, prompt or text. */
+  /** A file of rows: JSON lines, a JSON list, a table in text, Parquet. Without `columns` the first row decides what is what. */
   | { readonly kind: 'jsonl'; readonly file: string; readonly columns?: ColumnMap }
   /** Plain text: each file is a row, a large one several. */
   | { readonly kind: 'text'; readonly files: readonly string[] }
@@ -66,7 +59,7 @@ export async function* readRows(source: Source, options: ReadOptions = {}): Asyn
   const before = report.used;
   const rows =
     source.kind === 'jsonl'
-      ? readJsonl(source.file, source.columns, options, report)
+      ? readRowFile(source.file, source.columns, options, report)
       : readTexts(source, options, report);
   for await (const row of rows) {
     report.used++;
@@ -75,31 +68,32 @@ export async function* readRows(source: Source, options: ReadOptions = {}): Asyn
   if (report.used === before) throw dataErrors.noUsableRows(nameOf(source), report.describe());
 }
 
-async function* readJsonl(
+async function* readRowFile(
   file: string,
   columns: ColumnMap | undefined,
   { skipBadRows = false, maxLineBytes = DEFAULT_LINE_LIMIT }: ReadOptions,
   report: RowReport,
 ): AsyncGenerator<Row> {
   let plan: ColumnPlan | undefined = columns === undefined ? undefined : planOf(columns);
-  let empty = true;
-  for await (const { bytes, number } of readLines(file, maxLineBytes)) {
-    if (bytes !== undefined && isBlank(bytes)) continue;
-    empty = false;
-    let row: Row;
-    try {
-      if (bytes === undefined) throw dataErrors.lineTooLong(file, number, maxLineBytes);
-      const object = parseObject(bytes, file, number);
-      plan ??= planFrom(object, file, number);
-      row = rowFrom(object, plan, file, number);
-    } catch (error) {
-      if (!skipBadRows) throw error;
-      report.skip(error);
-      continue;
+  try {
+    for await (const { number, read } of readRecords(file, maxLineBytes)) {
+      let row: Row;
+      try {
+        const object = read();
+        plan ??= planFrom(object, file, number);
+        row = placed(rowFrom(object, plan, file, number), `${file}, line ${number}`);
+      } catch (error) {
+        if (!skipBadRows) throw error;
+        report.skip(error);
+        continue;
+      }
+      yield row;
     }
-    yield row;
+  } catch (error) {
+    // Half a file is better than none only where rows may be left out.
+    if (!skipBadRows || (report.used === 0 && report.skipped.size === 0)) throw error;
+    report.skip(error);
   }
-  if (empty) throw dataErrors.emptyFile(file);
 }
 
 async function* readTexts(

@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { arithmeticOptions } from '../data/generators/arithmetic.ts';
 import { countdownOptions } from '../data/generators/countdown.ts';
-import { columnMap } from '../data/rows.ts';
+import { columnMap } from '../data/shapes.ts';
 import { rewardTable } from '../feedback/rewards.ts';
 import { rewardSpec } from './reward.ts';
 

@@ -102,18 +102,18 @@ export const dataErrors = catalogue('data', {
     `The data has ${have} tokens, and at least ${need} are needed for one sequence.`,
     'Add data, or shorten the sequences.',
   ],
-  promptTooLong: (row: number, length: number, limit: number) => [
-    `The prompt of row ${row + 1} has ${length} tokens, which leaves no room for an answer in ${limit}.`,
-    'Shorten the prompt, or allow longer sequences.',
+  promptTooLong: (place: string, length: number, limit: number) => [
+    `The prompt of ${place} has ${length} tokens, which leaves no room for an answer in ${limit}.`,
+    'Shorten the prompt, raise "max_length", or leave such rows out with "skip_bad_rows: true".',
+  ],
+  noAnswer: (place: string, column: string) => [
+    `${place} has nothing in the column ${JSON.stringify(column)} that the reward compares with.`,
+    'Name the column in the reward, fill it, or leave such rows out with "skip_bad_rows: true".',
   ],
   cacheNotWritable: (folder: string, cause: unknown) => [
     `The tokens cannot be kept in ${folder}.`,
     'Check that the folder can be written and the disk is not full.',
     cause,
-  ],
-  noTemplate: () => [
-    'The data has conversations, but the model has no chat template.',
-    'Use rows with a prompt and a response, or a model with a chat template.',
   ],
   badSettings: (task: string, where: string, problem: string) => [
     `The settings of the task ${task} are not valid${where === '' ? '' : ` (at ${where})`}: ${problem}.`,

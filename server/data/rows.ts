@@ -38,6 +38,14 @@ export function placed<T extends Row>(row: T, place: string | undefined): T {
   return row;
 }
 
+/** The right answer of a row, the first of several. */
+export function answerOf({ answer }: Pick<PromptRow, 'answer'>): string | undefined {
+  return typeof answer === 'string' ? answer : answer?.[0];
+}
+
+/** Errors about a single row, which others can be used without. */
+const rowError = /^(?:data|chat)\.|^train\.promptTooLong$/;
+
 /** Counts the rows of a data set, and those left out with their reasons. */
 export class RowReport {
   used = 0;
@@ -48,9 +56,23 @@ export class RowReport {
 
   /** Counts a row as left out, if `error` is about a row at all; throws it otherwise. */
   skip(error: unknown): void {
-    if (!(error instanceof ColaError) || !error.id.startsWith('data.')) throw error;
+    if (!(error instanceof ColaError) || !rowError.test(error.id)) throw error;
     this.skipped.set(error.id, (this.skipped.get(error.id) ?? 0) + 1);
     if (!this.examples.has(error.id)) this.examples.set(error.id, error.message);
+  }
+
+  copy(): RowReport {
+    const copy = new RowReport();
+    copy.used = this.used;
+    for (const [id, count] of this.skipped) copy.skipped.set(id, count);
+    for (const [id, words] of this.examples) copy.examples.set(id, words);
+    return copy;
+  }
+
+  /** {@link skip} for a row that was counted as used. */
+  drop(error: unknown): void {
+    this.skip(error);
+    this.used--;
   }
 
   /** How many rows were left out for which reason, in words; empty if none. */

@@ -16,7 +16,13 @@ export type Source =
   /** Plain text: each file is a row, a large one several. */
   | { readonly kind: 'text'; readonly files: readonly string[] }
   /** The text files of a folder that match the patterns, without those that git ignores. */
-  | { readonly kind: 'workspace'; readonly root: string; readonly globs: readonly string[] };
+  | {
+      readonly kind: 'workspace';
+      readonly root: string;
+      readonly globs: readonly string[];
+      /** Whether a file that is not UTF-8 ends the reading. Default false: it is left out. */
+      readonly strict?: boolean;
+    };
 
 export interface ReadOptions {
   /** Leave out rows that cannot be used, and count them, instead of stopping at the first. Default false. */

@@ -55,11 +55,16 @@ export class FeedbackLog {
     });
   }
 
-  /** All lines that can be read, in order. A log that is not there is empty. @throws store.cannotRead */
-  read(): PlacedLine[] {
+  /**
+   * All lines that can be read, in order. A log that is not there is empty.
+   *
+   * @param length bytes from the start that are read; all, if not given
+   * @throws store.cannotRead
+   */
+  read(length?: number): PlacedLine[] {
     let bytes: Buffer;
     try {
-      bytes = readFileSync(this.path);
+      bytes = readFileSync(this.path).subarray(0, length);
     } catch (error) {
       if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
       throw storeErrors.cannotRead(this.path, error);

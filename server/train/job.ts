@@ -20,6 +20,7 @@ import { type Position, position } from '../store/position.ts';
 import { Run, runFolder } from '../store/run.ts';
 import { logText } from '../store/run-log.ts';
 import { trainErrors } from './errors.ts';
+import { FrozenData, frozenFolder } from './frozen.ts';
 import { createBase, prepareModules } from './initialise.ts';
 import type { Evaluation, Metrics, Sample, Stage, StageContext } from './stage.ts';
 import { createStage } from './stages/index.ts';
@@ -237,6 +238,7 @@ class Job {
   ): Promise<void> {
     const { spec, specFile, signal, root, turn } = this.options;
     const planned = spec.stages[at];
+    const frozen = new FrozenData(join(this.runFolder.path, frozenFolder));
     const context: StageContext = {
       device,
       base,
@@ -245,6 +247,7 @@ class Job {
       seed: new Random(spec.seed + 1000 * at).uint32(),
       resolve: (path) => resolvePath(path, specFile),
       cacheFolder: join(root, '.cola', 'cache'),
+      frozen,
       signal,
       ...(turn === undefined ? {} : { turn }),
       say: (text) => this.emit({ kind: 'message', text }),
@@ -255,6 +258,7 @@ class Job {
     }
     const stage = await createStage(planned, context);
     try {
+      await frozen.commit();
       if (checkpoint !== null && this.position.at === at && this.position.done > 0) await stage.restore(checkpoint);
       else this.position = { ...this.position, at, done: 0, best: null, unmeasured: false };
       const changed = new Set([...this.position.changed, ...stage.trained]);

@@ -77,13 +77,21 @@ export const dataErrors = catalogue('data', {
     `${at(file, line)}: column ${JSON.stringify(column)} is empty.`,
     skip(file),
   ],
-  lineTooLong: (file: string, line: number, limit: number) => [
+  lineTooLong: (file: string, line: number, limit: number, of: 'rows' | 'text') => [
     `${at(file, line)} is longer than ${limit} bytes.`,
-    `Break the text into shorter rows, or leave such rows out: ${skipping(file)}.`,
+    `Break the text into shorter ${of === 'rows' ? `rows, or leave such rows out: ${skipping(file)}` : 'lines'}.`,
   ],
-  notUtf8: (file: string, line: number) => [
+  notUtf8: (file: string, line: number, of: 'rows' | 'text') => [
     `${at(file, line)} has bytes that are not UTF-8.`,
-    `Save the file as UTF-8, or leave such rows out: ${skipping(file)}.`,
+    `Save the file as UTF-8${of === 'rows' ? `, or leave such rows out: ${skipping(file)}` : ', or leave it out of the data'}.`,
+  ],
+  generatedFile: (file: string) => [
+    `${file} was written by a program.`,
+    'Nothing needs to be done: such files of a folder are left out.',
+  ],
+  minifiedFile: (file: string, limit: number) => [
+    `${file} has lines of more than ${limit} characters, as packed programs and data have.`,
+    'Nothing needs to be done: such files of a folder are left out.',
   ],
   binaryFile: (file: string) => [`${file} is not a text file.`, 'Leave it out of the patterns.'],
   noUsableRows: (file: string, reasons: string) => [

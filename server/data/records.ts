@@ -80,7 +80,7 @@ export async function* readRecords(file: string, limit: number): AsyncGenerator<
         if (bytes !== undefined && isBlank(bytes)) continue;
         empty = false;
         const read = () => {
-          if (bytes === undefined) throw dataErrors.lineTooLong(file, number, limit);
+          if (bytes === undefined) throw dataErrors.lineTooLong(file, number, limit, 'rows');
           return parseObject(bytes, file, number);
         };
         yield { number, read };

@@ -30,17 +30,17 @@ export function planFrom(first: Columns, file: string, line: number): ColumnPlan
 }
 
 /** The text of a line. Throws `data.notUtf8`. */
-export function decodeUtf8(bytes: Uint8Array, file: string, line: number): string {
+export function decodeUtf8(bytes: Uint8Array, file: string, line: number, of: 'rows' | 'text'): string {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
-    throw dataErrors.notUtf8(file, line);
+    throw dataErrors.notUtf8(file, line, of);
   }
 }
 
 /** The object on a line of JSON. Throws `data.notUtf8`, `data.brokenJson`, `data.notAnObject`. */
 export function parseObject(bytes: Uint8Array, file: string, line: number): Columns {
-  const text = decodeUtf8(bytes, file, line);
+  const text = decodeUtf8(bytes, file, line, 'rows');
   let value: unknown;
   try {
     value = JSON.parse(text);

@@ -46,19 +46,24 @@ export function answerOf({ answer }: Pick<PromptRow, 'answer'>): string | undefi
 /** Errors about a single row, which others can be used without. */
 const rowError = /^(?:data|chat)\.|^train\.promptTooLong$/;
 
+/** Rows that are named of each reason. */
+const namedRows = 3;
+
 /** Counts the rows of a data set, and those left out with their reasons. */
 export class RowReport {
   used = 0;
   /** Error id -> number of rows left out for it. */
   readonly skipped = new Map<string, number>();
-  /** Error id -> the first such row, in words. */
+  /** Error id -> the first such rows, in words. */
   readonly examples = new Map<string, string>();
 
   /** Counts a row as left out, if `error` is about a row at all; throws it otherwise. */
   skip(error: unknown): void {
     if (!(error instanceof ColaError) || !rowError.test(error.id)) throw error;
     this.skipped.set(error.id, (this.skipped.get(error.id) ?? 0) + 1);
-    if (!this.examples.has(error.id)) this.examples.set(error.id, error.message);
+    if ((this.skipped.get(error.id) ?? 0) > namedRows) return;
+    const before = this.examples.get(error.id);
+    this.examples.set(error.id, before === undefined ? error.message : `${before} ${error.message}`);
   }
 
   copy(): RowReport {

@@ -91,7 +91,7 @@ export class JsonlFile implements RandomAccess<Row> {
   async at(index: number): Promise<Row> {
     const length = this.lengths[index];
     const number = this.numbers[index];
-    if (length > this.limit) throw dataErrors.lineTooLong(this.file, number, this.limit);
+    if (length > this.limit) throw dataErrors.lineTooLong(this.file, number, this.limit, 'rows');
     const bytes = Buffer.alloc(length);
     const { bytesRead } = await this.handle.read(bytes, 0, length, this.offsets[index]);
     return rowFrom(parseObject(bytes.subarray(0, bytesRead), this.file, number), this.plan, this.file, number);

@@ -1,6 +1,7 @@
 /** Data sets as streams of rows, in constant memory. */
 import { join } from 'node:path';
 import { ColaError } from '../errors.ts';
+import { mustBeWritten } from './authorship.ts';
 import { dataErrors } from './errors.ts';
 import { DEFAULT_LINE_LIMIT, isBlank, readLines } from './lines.ts';
 import { readRecords } from './records.ts';
@@ -109,14 +110,20 @@ async function* readTexts(
 ): AsyncGenerator<Row> {
   for (const file of sourceFiles(source)) {
     try {
+      if (source.kind === 'workspace') await mustBeWritten(file);
       yield* readText(file, maxLineBytes);
     } catch (error) {
-      // Folders hold empty files and images as a matter of course.
-      const expected = error instanceof ColaError && /^data\.(emptyFile|binaryFile)$/.test(error.id);
-      if (!skipBadRows && !(expected && source.kind === 'workspace')) throw error;
+      if (!skipBadRows && !(source.kind === 'workspace' && isUsual(error, source.strict === true))) throw error;
       report.skip(error);
     }
   }
+}
+
+/** What folders hold as a matter of course: empty files and images, packed programs, old files in another encoding. */
+function isUsual(error: unknown, strict: boolean): boolean {
+  if (!(error instanceof ColaError)) return false;
+  if (/^data\.(emptyFile|binaryFile|generatedFile|minifiedFile|lineTooLong)$/.test(error.id)) return true;
+  return error.id === 'data.notUtf8' && !strict;
 }
 
 async function* readText(file: string, maxLineBytes: number): AsyncGenerator<Row> {
@@ -125,7 +132,7 @@ async function* readText(file: string, maxLineBytes: number): AsyncGenerator<Row
   let first = 1;
   let blank = true;
   const finish = (): Row => {
-    const text = decodeUtf8(Buffer.concat(lines), file, first);
+    const text = decodeUtf8(Buffer.concat(lines), file, first, 'text');
     lines = [];
     size = 0;
     blank = true;
@@ -134,7 +141,7 @@ async function* readText(file: string, maxLineBytes: number): AsyncGenerator<Row
   let seen = 0;
   let empty = true;
   for await (const { bytes, number, length } of readLines(file, maxLineBytes)) {
-    if (bytes === undefined) throw dataErrors.lineTooLong(file, number, maxLineBytes);
+    if (bytes === undefined) throw dataErrors.lineTooLong(file, number, maxLineBytes, 'text');
     if (seen < BINARY_PROBE_BYTES && bytes.subarray(0, BINARY_PROBE_BYTES - seen).includes(0))
       throw dataErrors.binaryFile(file);
     seen += length;

@@ -20,7 +20,7 @@ async function* textOf(file: string): AsyncGenerator<string> {
     try {
       return decoder.decode(chunk, { stream: chunk !== undefined });
     } catch {
-      throw dataErrors.notUtf8(file, line);
+      throw dataErrors.notUtf8(file, line, 'rows');
     }
   };
   for await (const chunk of bytesOf(file)) {
@@ -58,7 +58,7 @@ export async function* readTable(file: string, tabs: boolean, limit: number): As
   const bad: TableRow[] = [];
   const toError = (error: CsvError) =>
     error.code === 'CSV_MAX_RECORD_SIZE'
-      ? dataErrors.lineTooLong(file, Number(error.lines), limit)
+      ? dataErrors.lineTooLong(file, Number(error.lines), limit, 'rows')
       : dataErrors.brokenTable(file, Number(error.lines), error.message.replace(/\.$/, ''));
   const parser = parse({
     bom: true,

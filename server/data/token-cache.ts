@@ -5,11 +5,12 @@
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { closeSync, createReadStream, fstatSync, openSync, readSync } from 'node:fs';
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { open, readFile, rename, rm } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { z } from 'zod';
 import type { ChatTemplate } from '../model/chat.ts';
 import type { Tokenizer } from '../model/tokenizer.ts';
+import { makeColaFolder } from '../store/cola-folder.ts';
 import { plainTurns } from './conversation.ts';
 import { dataErrors } from './errors.ts';
 import { answerOf, type Row, RowReport } from './rows.ts';
@@ -200,9 +201,11 @@ export async function cachedTokens(request: CacheRequest): Promise<TokenFile> {
       await handle.close();
     }
   };
-  await mkdir(folder, { recursive: true }).catch((cause: unknown) => {
+  try {
+    makeColaFolder(folder);
+  } catch (cause) {
     throw dataErrors.cacheNotWritable(folder, cause);
-  });
+  }
   try {
     await write(`${mine}.bin`, async (append) => {
       let waiting: Uint8Array[] = [];

@@ -1,7 +1,5 @@
 /** The searches of the engine. Each is on disk too, so that it is found again after a crash, a reload or a new model. */
 import { existsSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { toWire } from '../protocol/errors.ts';
 import { pathLines } from '../protocol/feedback.ts';
 import {
@@ -22,6 +20,7 @@ import {
   searchSimulations,
   startSearch,
 } from '../protocol/search.ts';
+import { makeColaFolderOf } from '../store/cola-folder.ts';
 import { engineErrors } from './errors.ts';
 import type { LoadedModel } from './loaded-model.ts';
 import { pathLinesOf } from './path-lines.ts';
@@ -135,7 +134,7 @@ export class SearchHost {
   private async start(key: SearchKey, create: (model: LoadedModel) => Promise<SearchSession>): Promise<void> {
     const name = nameOf(key);
     if (this.open.has(name) || existsSync(name)) throw engineErrors.searchExists(key.search);
-    await mkdir(dirname(name), { recursive: true });
+    makeColaFolderOf(name);
     const { session } = await this.remember(name, () => create(this.model()));
     await session.save();
   }

@@ -4,18 +4,9 @@
  * over them: the file stays the same one, so nothing that another window appends meanwhile is lost. Lines that cannot
  * be read are passed over.
  */
-import {
-  closeSync,
-  existsSync,
-  fstatSync,
-  ftruncateSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  readSync,
-  writeSync,
-} from 'node:fs';
-import { dirname, join } from 'node:path';
+import { closeSync, existsSync, fstatSync, ftruncateSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { makeColaFolderOf } from '../store/cola-folder.ts';
 import { storeErrors } from '../store/errors.ts';
 import { type FeedbackLine, feedbackLine } from './lines.ts';
 
@@ -112,7 +103,7 @@ export class FeedbackLog {
   private use<T>(flags: string, make: boolean, action: (fd: number) => T): T {
     let fd: number | undefined;
     try {
-      if (make) mkdirSync(dirname(this.path), { recursive: true });
+      if (make) makeColaFolderOf(this.path);
       // What a person wrote is nobody else's to read.
       fd = openSync(this.path, flags, 0o600);
       return action(fd);

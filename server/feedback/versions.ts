@@ -3,7 +3,6 @@
  * one in use. A version exists or does not; one that the guard refused leaves only its JSON.
  */
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { ColaModel } from '../cola/model.ts';
@@ -11,6 +10,7 @@ import { firstNonFinite } from '../model/floats.ts';
 import { SafetensorsFile } from '../model/safetensors.ts';
 import { writeSafetensors } from '../model/safetensors-writer.ts';
 import { exists, writeFileAtomic, writeFolderAtomic } from '../store/atomic.ts';
+import { makeColaFolder } from '../store/cola-folder.ts';
 import { feedbackErrors } from './errors.ts';
 import { original } from './model.ts';
 
@@ -86,7 +86,7 @@ export class PolicyVersions {
   /** Says which version is in use. @throws feedback.noVersion, store.cannotWrite */
   async choose(version: string, pinned: boolean): Promise<void> {
     if (!this.usable(version)) throw feedbackErrors.noVersion(version, this.folder);
-    await mkdir(this.folder, { recursive: true });
+    makeColaFolder(this.folder);
     await writeFileAtomic(join(this.folder, currentFile), `${JSON.stringify({ version, pinned })}\n`);
   }
 
@@ -101,7 +101,7 @@ export class PolicyVersions {
     cola: ColaModel,
     weights: PolicyWeights | undefined,
   ): Promise<PolicyVersion> {
-    await mkdir(this.folder, { recursive: true });
+    makeColaFolder(this.folder);
     for (let number = (this.list().at(-1)?.id.slice(1) ?? 0) as number; ; ) {
       number = Number(number) + 1;
       const id = `v${String(number).padStart(4, '0')}`;

@@ -2,7 +2,6 @@
  * The first thing to run: the policy of the model in the box is reinforced on countdown, the same is done over tokens, and
  * what came of it is measured and written down. Both are ordinary runs: stopped, they go on where they were.
  */
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ColaModel } from '../cola/model.ts';
 import { type Device, openDevice } from '../device/device.ts';
@@ -13,6 +12,7 @@ import { type RunRecord, readRunRecord } from '../report/run-record.ts';
 import { versions } from '../report/versions.ts';
 import type { DataSpec } from '../spec/settings.ts';
 import { exists, writeFileAtomic } from '../store/atomic.ts';
+import { makeColaFolder } from '../store/cola-folder.ts';
 import { runFolder } from '../store/run.ts';
 import { resumeRun, startRun, type TrainEvent } from '../train/job.ts';
 import { type Arm, armNames, arms, runNameOf, type StartSettings, startSpec } from './specs.ts';
@@ -68,7 +68,7 @@ export async function start(options: StartOptions): Promise<Started> {
       ],
     };
     const folder = join(root, '.cola', 'start');
-    await mkdir(folder, { recursive: true });
+    makeColaFolder(folder);
     const file = join(folder, 'report.html');
     await writeFileAtomic(file, reportPage(report));
     return { report: file, runs: records, extra: report.extra ?? [] };

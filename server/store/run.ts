@@ -9,6 +9,7 @@ import { z } from 'zod';
 import { ColaError } from '../errors.ts';
 import { exists, isLeftover, recoverFolder, writeFileAtomic, writeFolderAtomic } from './atomic.ts';
 import { type Checkpoint, type CheckpointContent, CheckpointFolder } from './checkpoint.ts';
+import { makeColaFolder } from './cola-folder.ts';
 import { storeErrors as errors } from './errors.ts';
 import { JsonLinesWriter, readJsonLines } from './jsonl.ts';
 import { Lock } from './lock.ts';
@@ -155,7 +156,7 @@ export class Run extends RunView {
     const path = resolve(runFolder(root, id));
     const runs = resolve(runFolder(root, ''));
     try {
-      await mkdir(runs, { recursive: true });
+      makeColaFolder(runs);
     } catch (error) {
       throw errors.cannotWrite(runs, error);
     }

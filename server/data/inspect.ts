@@ -1,8 +1,7 @@
 /** What a file of rows holds, for somebody who is about to train on it: its first rows, how they are read, what fits. */
 import { basename } from 'node:path';
 import { ColaError } from '../errors.ts';
-import type { Columns } from './columns.ts';
-import { columnAt, columnNames } from './columns.ts';
+import { type Columns, columnAt, columnNames } from './columns.ts';
 import { DEFAULT_LINE_LIMIT } from './lines.ts';
 import { holdsRows, readRecords } from './records.ts';
 import { readRow } from './row-reader.ts';
@@ -32,14 +31,24 @@ const shownCharacters = 400;
 /** The first rows of a file as objects. Throws `data.*` where not even one can be read. */
 async function firstRows(file: string): Promise<Columns[]> {
   const rows: Columns[] = [];
-  for await (const { read } of readRecords(file, DEFAULT_LINE_LIMIT)) {
-    try {
-      rows.push(read());
-    } catch (error) {
-      if (!(error instanceof ColaError) || rows.length > 0) throw error;
+  let trouble: ColaError | undefined;
+  const note = (error: unknown) => {
+    if (!(error instanceof ColaError)) throw error;
+    trouble ??= error;
+  };
+  try {
+    for await (const { read } of readRecords(file, DEFAULT_LINE_LIMIT)) {
+      try {
+        rows.push(read());
+      } catch (error) {
+        note(error);
+      }
+      if (rows.length === shownRows) break;
     }
-    if (rows.length === shownRows) break;
+  } catch (error) {
+    note(error);
   }
+  if (rows.length === 0 && trouble !== undefined) throw trouble;
   return rows;
 }
 

@@ -41,6 +41,11 @@ export const trainErrors = catalogue('train', {
     `Sequences of ${length} tokens are longer than the model's context of ${context}.`,
     'Lower "length" (or "max_length" and "max_new") in the run spec.',
   ],
+  keptData: (path: string, cause: unknown) => [
+    `The data that the run keeps in ${path} is damaged.`,
+    'Delete that file to go on with the data as it is now, or start the run again.',
+    cause,
+  ],
   checkpointMismatch: (name: string) => [
     `The checkpoint does not fit this run: "${name}" is missing or has another shape.`,
     'Resume with the model and the spec the run was started with, or start a new run.',

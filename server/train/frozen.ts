@@ -4,13 +4,14 @@
  */
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync, readFileSync, statSync } from 'node:fs';
-import { copyFile, link, mkdir, rm, stat } from 'node:fs/promises';
+import { copyFile, link, mkdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { readLines } from '../data/lines.ts';
 import { placed, placeOf, type Row, RowReport } from '../data/rows.ts';
 import { cacheInfo, TokenFile } from '../data/token-cache.ts';
-import { exists, temporaryName, writeAtomically, writeFileAtomic } from '../store/atomic.ts';
+import { temporaryName, writeAtomically, writeFileAtomic } from '../store/atomic.ts';
+import { trainErrors } from './errors.ts';
 
 /** Where in a run's folder its data is. */
 export const frozenFolder = 'data';
@@ -78,7 +79,7 @@ export class FrozenData {
     const head = this.path(`${name}.json`);
     const tokens = this.path(`${name}.bin`);
     if (existsSync(head)) {
-      const { files, info } = frozenTokens.parse(JSON.parse(readFileSync(head, 'utf8')));
+      const { files, info } = readJson(head, frozenTokens);
       await tellChanges(files, list, say);
       return new TokenFile(tokens, info);
     }
@@ -100,7 +101,9 @@ export class FrozenData {
   ): Promise<ReadRows> {
     const path = this.path(`${name}.jsonl`);
     if (existsSync(path)) {
-      const { files, ...kept } = await readKept(path);
+      const { files, ...kept } = await readKept(path).catch((cause: unknown) => {
+        throw trainErrors.keptData(path, cause);
+      });
       await tellChanges(files, list, say);
       return kept;
     }
@@ -110,7 +113,12 @@ export class FrozenData {
       const head = { files: await marksOf(list), used, skipped: [...skipped], examples: [...examples] };
       await writeAtomically(path, async (handle) => {
         await handle.appendFile(`${JSON.stringify(head)}\n`);
-        for (const row of fresh.rows) await handle.appendFile(`${JSON.stringify({ row, place: placeOf(row) })}\n`);
+        for (let at = 0; at < fresh.rows.length; at += writtenRows) {
+          const lines = fresh.rows
+            .slice(at, at + writtenRows)
+            .map((row) => JSON.stringify({ row, place: placeOf(row) }));
+          await handle.appendFile(`${lines.join('\n')}\n`);
+        }
       });
     });
     return fresh;
@@ -119,13 +127,25 @@ export class FrozenData {
   /** How much of a file that grows there was: bytes. */
   length(name: string, now: number): number {
     const path = this.path(`${name}.length.json`);
-    if (existsSync(path)) return frozenLength.parse(JSON.parse(readFileSync(path, 'utf8'))).length;
+    if (existsSync(path)) return readJson(path, frozenLength).length;
     this.waiting.push(() => writeFileAtomic(path, JSON.stringify({ length: now })));
     return now;
   }
 
   private path(file: string): string {
     return join(this.folder, file);
+  }
+}
+
+/** Rows that are written at once. */
+const writtenRows = 1000;
+
+/** @throws train.keptData */
+function readJson<T>(path: string, schema: z.ZodType<T>): T {
+  try {
+    return schema.parse(JSON.parse(readFileSync(path, 'utf8')));
+  } catch (cause) {
+    throw trainErrors.keptData(path, cause);
   }
 }
 
@@ -151,22 +171,21 @@ async function readKept(path: string): Promise<ReadRows & { readonly files: read
 
 /** The same file under another name, which costs no room; a copy where the disk does not allow it. */
 async function linkOrCopy(from: string, to: string): Promise<void> {
-  if (await exists(to)) await rm(to);
+  await rm(to, { force: true });
   try {
     await link(from, to);
   } catch {
     const temporary = temporaryName(to);
     await copyFile(from, temporary);
-    await rm(to, { force: true });
-    await link(temporary, to).catch(() => copyFile(temporary, to));
-    await rm(temporary, { force: true });
+    await rename(temporary, to);
   }
 }
 
-/** Files that go while they are looked at have changed: they are told of as gone later. */
 async function marksOf(list: () => readonly string[]): Promise<FileMark[]> {
   const marks: FileMark[] = [];
-  for (const path of list()) marks.push(await markOf(path));
+  // A file that goes just now is told of later, as one that is gone.
+  for (const path of listed(list))
+    marks.push(await markOf(path).catch(() => ({ path, size: 0, modified: 0, hash: '' })));
   return marks;
 }
 

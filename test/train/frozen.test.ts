@@ -118,4 +118,16 @@ describe('the data of a run', function () {
     bench.write('few.jsonl', readFileSync(join(bench.root, 'text.jsonl'), 'utf8'));
     await resume({ root: bench.root, id });
   });
+
+  it('is asked for by name where it was damaged', async () => {
+    writeFileSync(join(bench.root, 'mine.jsonl'), readFileSync(join(bench.root, 'rows.jsonl')));
+    const id = bench.fresh();
+    await stopped([kinds.prompts.stage], bench.cola, id);
+    const folder = join(runFolder(bench.root, id), 'data');
+    const [name] = readdirSync(folder);
+    writeFileSync(join(folder, name), '{"files": 3');
+    await assert.rejects(resume({ root: bench.root, id }), errorOf('train.keptData', new RegExp(name)));
+    rmSync(join(folder, name));
+    await resume({ root: bench.root, id });
+  });
 });

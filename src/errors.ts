@@ -2,6 +2,10 @@
 import { catalogue } from '../server/protocol/errors.ts';
 
 export const studioErrors = catalogue('studio', {
+  noText: (folder: string) => [
+    `${folder} has no text to learn from that git does not ignore.`,
+    'Open a folder with your files, or choose a file.',
+  ],
   down: (why: string) => [`CoLA Studio's server is not running (${why}).`, 'Start it with "CoLA: Restart Server".'],
   noFolder: (what: string) => [`${what} needs a folder, and none is open.`, 'Open a folder and try again.'],
   untrusted: (what: string) => [

@@ -8,8 +8,17 @@ export type Goal = (typeof goals)[number];
 export type DataChoice =
   | { readonly kind: 'countdown' }
   | { readonly kind: 'arithmetic' }
-  /** A .jsonl or text file, relative to the spec. */
-  | { readonly kind: 'file'; readonly path: string }
+  /** A file of rows or text, relative to the spec. */
+  | {
+      readonly kind: 'file';
+      readonly path: string;
+      /** Column of each role, where the rows do not say it themselves. */
+      readonly columns?: Readonly<Record<string, string>>;
+      /** How the rows are read, in words. */
+      readonly note?: string;
+      /** Rewards that fit the rows, the best first. */
+      readonly rewards?: readonly RewardName[];
+    }
   /** Files below the spec's folder. */
   | { readonly kind: 'workspace'; readonly globs: readonly string[] };
 
@@ -81,10 +90,12 @@ export const goalNotes: Readonly<Record<Goal, GoalNote>> = {
 };
 
 /** Rewards that can judge these rows, the usual one first. */
-export function rewardsFor({ kind }: DataChoice): readonly RewardName[] {
-  if (kind === 'countdown') return ['countdown', 'length', 'module'];
-  if (kind === 'arithmetic') return ['numeric', 'exact', 'maths', 'module'];
-  return ['exact', 'numeric', 'maths', 'similarity', 'code', 'length', 'module'];
+export function rewardsFor(data: DataChoice): readonly RewardName[] {
+  if (data.kind === 'countdown') return ['countdown', 'length', 'module'];
+  if (data.kind === 'arithmetic') return ['numeric', 'exact', 'maths', 'module'];
+  const fitting = data.kind === 'file' ? (data.rewards ?? []) : [];
+  const all: readonly RewardName[] = ['exact', 'numeric', 'maths', 'similarity', 'code', 'length', 'module'];
+  return [...fitting, ...all.filter((name) => !fitting.includes(name))];
 }
 
 export const rewardNotes: Readonly<Record<RewardName, string>> = {
@@ -209,10 +220,16 @@ function dataText(data: DataChoice): string {
     case 'arithmetic':
       return '{ task: arithmetic }';
     case 'file':
-      return yaml(data.path);
+      return fileText(data);
     case 'workspace':
       return `{ workspace: ., globs: [${data.globs.map((glob) => JSON.stringify(glob)).join(', ')}] }`;
   }
+}
+
+function fileText({ path, columns, note }: Extract<DataChoice, { kind: 'file' }>): string {
+  if (columns === undefined) return `${yaml(path)}${note === undefined ? '' : `   # ${note.replace(/\s+/g, ' ')}`}`;
+  const pairs = Object.entries(columns).map(([role, column]) => `${role}: ${yaml(column)}`);
+  return `{ jsonl: ${yaml(path)}, columns: { ${pairs.join(', ')} } }`;
 }
 
 function rewardText({ reward, data }: SpecAnswers): string {
@@ -232,4 +249,6 @@ function rewardText({ reward, data }: SpecAnswers): string {
 
 /** A plain word where YAML takes it for one. */
 const yaml = (text: string): string =>
-  /^[A-Za-z./][\w./:@-]*$/.test(text) && !/:$/.test(text) ? text : JSON.stringify(text);
+  /^[A-Za-z./][\w./:@-]*$/.test(text) && !/:$|^(?:true|false|null|yes|no|on|off)$/i.test(text)
+    ? text
+    : JSON.stringify(text);

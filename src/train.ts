@@ -3,6 +3,9 @@ import { relative, sep } from 'node:path';
 import { type QuickPickItem, Uri, type WorkspaceFolder, window, workspace } from 'vscode';
 import { z } from 'zod';
 import { registerCommand } from './commands.ts';
+import { askRows, surveyOf } from './data-questions.ts';
+import { proposedGlobs, surveyWords } from './data-words.ts';
+import { studioErrors } from './errors.ts';
 import { needTrust, pickFolder } from './folders.ts';
 import { type ModelShelf, modelFrom } from './models.ts';
 import { setting } from './settings.ts';
@@ -39,7 +42,7 @@ export function registerTrain(studio: Studio, shelf: ModelShelf): void {
   const train = async (answers: Given, model: string): Promise<Uri | undefined> => {
     needTrust(what);
     const folder = await pickFolder(what);
-    return folder === undefined ? undefined : new Questions(shelf, folder, model).ask(answers);
+    return folder === undefined ? undefined : new Questions(studio, shelf, folder, model).ask(answers);
   };
   registerCommand(studio, 'cola.train', (target) => {
     const model = setting('cola.model');
@@ -52,6 +55,7 @@ type Answer<T> = QuickPickItem & { readonly value: T };
 
 class Questions {
   constructor(
+    private readonly studio: Studio,
     private readonly shelf: ModelShelf,
     private readonly folder: WorkspaceFolder,
     private readonly model: string,
@@ -97,10 +101,15 @@ class Questions {
             : 'Sums and products to be worked out. Problems are made as they are needed.';
         items.push({ label: `The task ${kind}`, detail, value: async () => ({ kind }) });
       } else if (kind === 'workspace') {
-        const detail = `Text below ${this.folder.name}, without what git ignores.`;
-        items.push({ label: 'The files of this folder', detail, value: () => this.askGlobs() });
+        const survey = await surveyOf(this.studio, this.folder.uri.fsPath);
+        const globs = proposedGlobs(survey);
+        const value = async (): Promise<DataChoice> => {
+          if (globs.length === 0) throw studioErrors.noText(this.folder.name);
+          return { kind, globs };
+        };
+        items.push({ label: 'The files of this folder', detail: surveyWords(survey), value });
       } else {
-        const detail = 'JSON lines with the columns prompt and response or answer, conversations, or plain text.';
+        const detail = 'Rows as data sets are published (JSON, CSV, Parquet), or plain text.';
         items.push({ label: 'A file…', detail, value: () => this.askFile() });
       }
     }
@@ -109,39 +118,25 @@ class Questions {
     return chosen?.value();
   }
 
-  private async askGlobs(): Promise<DataChoice | undefined> {
-    const found = await workspace.findFiles(
-      '**/*.{ts,tsx,js,jsx,mjs,py,rs,go,java,c,h,cpp,cs,rb,php,md,txt}',
-      undefined,
-      2000,
-    );
-    const own = found.filter((uri) => workspace.getWorkspaceFolder(uri) === this.folder);
-    const counts = new Map<string, number>();
-    for (const { path } of own) {
-      const extension = path.slice(path.lastIndexOf('.') + 1);
-      counts.set(extension, (counts.get(extension) ?? 0) + 1);
-    }
-    const common = [...counts]
-      .sort((a, b) => b[1] - a[1])
-      .slice(0, 3)
-      .map(([extension]) => `**/*.${extension}`);
-    return { kind: 'workspace', globs: common.length === 0 ? ['**/*.txt'] : common };
-  }
-
   private async askFile(): Promise<DataChoice | undefined> {
     const [file] =
       (await window.showOpenDialog({
         defaultUri: this.folder.uri,
-        filters: { 'JSON lines and text': ['jsonl', 'txt', 'md'], 'All files': ['*'] },
+        filters: {
+          'Rows and text': ['jsonl', 'ndjson', 'json', 'csv', 'tsv', 'parquet', 'gz', 'txt', 'md'],
+          'All files': ['*'],
+        },
         openLabel: 'Learn from This',
       })) ?? [];
-    return file === undefined ? undefined : { kind: 'file', path: this.pathOf(file.fsPath) };
+    return file === undefined ? undefined : askRows(this.studio, file.fsPath, this.pathOf(file.fsPath));
   }
 
   private async askReward(data: DataChoice): Promise<RewardName | undefined> {
+    const fits = data.kind === 'file' ? data.rewards?.[0] : undefined;
     const items = rewardsFor(data).map(
       (name): Answer<RewardName> => ({
         label: name === 'module' ? 'module: my own file' : name,
+        ...(name === fits ? { description: 'fits these answers' } : {}),
         detail: rewardNotes[name],
         value: name,
       }),

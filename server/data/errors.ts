@@ -2,7 +2,14 @@
 import { catalogue } from '../errors.ts';
 
 const at = (file: string, line: number): string => `${file}, line ${line}`;
-const SKIP = 'Correct the row, or leave such rows out: write `skip_bad_rows: true` beside `jsonl` in the run spec.';
+const name = (file: string): string =>
+  JSON.stringify(file.slice(Math.max(file.lastIndexOf('/'), file.lastIndexOf('\\')) + 1));
+/** How rows that cannot be used are left out, as it is written in a run spec. */
+const skipping = (file: string): string => `{ jsonl: ${name(file)}, skip_bad_rows: true }`;
+const skip = (file: string): string => `Correct the row, or leave such rows out: ${skipping(file)}.`;
+const mapping = (file: string, map: string): string =>
+  `Say in the run spec which column holds what, for example { jsonl: ${name(file)}, columns: ${map.includes(':') ? map : '{ prompt: question, response: reply }'} }.`;
+const columnsOf = (have: readonly string[]): string => have.slice(0, 40).join(', ') || 'none at all';
 
 export const dataErrors = catalogue('data', {
   missingFile: (file: string, cause: unknown) => [
@@ -17,33 +24,74 @@ export const dataErrors = catalogue('data', {
   emptyFile: (file: string) => [`${file} is empty.`, 'Choose a file with at least one row.'],
   brokenJson: (file: string, line: number, cause: unknown) => [
     `${at(file, line)} is not JSON: ${cause instanceof Error ? cause.message : String(cause)}.`,
-    SKIP,
+    skip(file),
     cause,
   ],
-  notAnObject: (file: string, line: number) => [`${at(file, line)} is not a JSON object with named columns.`, SKIP],
-  unknownColumns: (file: string, line: number, have: readonly string[]) => [
-    `${at(file, line)} has none of the columns text, prompt and messages; it has ${have.join(', ') || 'none at all'}.`,
-    'Say in `columns`, beside `jsonl` in the run spec, which column holds what: `columns: { prompt: question, response: answer }`.',
+  notAnObject: (file: string, line: number) => [
+    `${at(file, line)} is not a JSON object with named columns.`,
+    skip(file),
   ],
-  missingColumn: (file: string, line: number, column: string, have: readonly string[]) => [
-    `${at(file, line)} has no column ${JSON.stringify(column)}; it has ${have.join(', ') || 'none at all'}.`,
-    SKIP,
+  tooDeep: (file: string, line: number, limit: number) => [
+    `${at(file, line)} has lists and objects inside of each other, more than ${limit} deep.`,
+    skip(file),
+  ],
+  noRows: (file: string, keys: readonly string[]) => [
+    `${file} is one JSON object, and none of its keys holds a list of rows; it has ${columnsOf(keys)}.`,
+    'Put the rows into a list of their own: [{…}, {…}], or one row a line.',
+  ],
+  brokenTable: (file: string, line: number, detail: string) => [
+    `${at(file, line)} does not fit the table: ${detail}.`,
+    `Quote cells that have line ends, quotes or the separator in them, or leave such rows out: ${skipping(file)}.`,
+  ],
+  brokenParquet: (file: string, detail: string, cause?: unknown) => [
+    `${file} cannot be read as Parquet: ${detail}.`,
+    'Download or write the file again; if it stays so, save the rows as JSON lines.',
+    cause,
+  ],
+  brokenArchive: (file: string, cause: unknown) => [
+    `${file} cannot be unpacked.`,
+    'Download or pack the file again, or unpack it by hand.',
+    cause,
+  ],
+  unpacksTooLarge: (file: string, bytes: number) => [
+    `${file} unpacks to more than ${Math.round(bytes / 2 ** 20)} MiB, which its size does not let expect.`,
+    'Unpack it by hand if you trust where it comes from, and name the unpacked file.',
+  ],
+  tooLarge: (file: string, bytes: number) => [
+    `${file} has more than ${Math.round(bytes / 2 ** 20)} MiB of rows, more than are kept in memory.`,
+    'Split the file and name a part of it.',
+  ],
+  unknownColumns: (file: string, line: number, known: readonly string[], have: readonly string[], map: string) => [
+    `${at(file, line)} has none of the columns ${known.join(', ')}; it has ${columnsOf(have)}.`,
+    mapping(file, map),
+  ],
+  missingColumn: (file: string, line: number, column: string, have: readonly string[], map: string) => [
+    `${at(file, line)} has no column ${JSON.stringify(column)}; it has ${columnsOf(have)}.`,
+    `${skip(file)} ${mapping(file, map)}`,
   ],
   wrongType: (file: string, line: number, column: string, expected: string, found: string) => [
     `${at(file, line)}: column ${JSON.stringify(column)} should be ${expected} and is ${found}.`,
-    SKIP,
+    skip(file),
   ],
   emptyText: (file: string, line: number, column: string) => [
     `${at(file, line)}: column ${JSON.stringify(column)} is empty.`,
-    SKIP,
+    skip(file),
   ],
-  lineTooLong: (file: string, line: number, limit: number) => [
+  lineTooLong: (file: string, line: number, limit: number, of: 'rows' | 'text') => [
     `${at(file, line)} is longer than ${limit} bytes.`,
-    'Break the text into shorter lines. Rows of JSON are left out with `skip_bad_rows: true` beside `jsonl` in the run spec.',
+    `Break the text into shorter ${of === 'rows' ? `rows, or leave such rows out: ${skipping(file)}` : 'lines'}.`,
   ],
-  notUtf8: (file: string, line: number) => [
+  notUtf8: (file: string, line: number, of: 'rows' | 'text') => [
     `${at(file, line)} has bytes that are not UTF-8.`,
-    'Save the file as UTF-8. Rows of JSON are left out with `skip_bad_rows: true` beside `jsonl` in the run spec.',
+    `Save the file as UTF-8${of === 'rows' ? `, or leave such rows out: ${skipping(file)}` : ', or leave it out of the data'}.`,
+  ],
+  generatedFile: (file: string) => [
+    `${file} was written by a program.`,
+    'Nothing needs to be done: such files of a folder are left out.',
+  ],
+  minifiedFile: (file: string, limit: number) => [
+    `${file} has lines of more than ${limit} characters, as packed programs and data have.`,
+    'Nothing needs to be done: such files of a folder are left out.',
   ],
   binaryFile: (file: string) => [`${file} is not a text file.`, 'Leave it out of the patterns.'],
   noUsableRows: (file: string, reasons: string) => [
@@ -62,18 +110,18 @@ export const dataErrors = catalogue('data', {
     `The data has ${have} tokens, and at least ${need} are needed for one sequence.`,
     'Add data, or shorten the sequences.',
   ],
-  promptTooLong: (row: number, length: number, limit: number) => [
-    `The prompt of row ${row + 1} has ${length} tokens, which leaves no room for an answer in ${limit}.`,
-    'Shorten the prompt, or allow longer sequences.',
+  promptTooLong: (place: string, length: number, limit: number) => [
+    `The prompt of ${place} has ${length} tokens, which leaves no room for an answer in ${limit}.`,
+    'Shorten the prompt, raise "max_length", or leave such rows out with "skip_bad_rows: true".',
+  ],
+  noAnswer: (place: string, column: string) => [
+    `${place} has nothing in the column ${JSON.stringify(column)} that the reward compares with.`,
+    'Name the column in the reward, fill it, or leave such rows out with "skip_bad_rows: true".',
   ],
   cacheNotWritable: (folder: string, cause: unknown) => [
     `The tokens cannot be kept in ${folder}.`,
     'Check that the folder can be written and the disk is not full.',
     cause,
-  ],
-  noTemplate: () => [
-    'The data has conversations, but the model has no chat template.',
-    'Use rows with a prompt and a response, or a model with a chat template.',
   ],
   badSettings: (task: string, where: string, problem: string) => [
     `The settings of the task ${task} are not valid${where === '' ? '' : ` (at ${where})`}: ${problem}.`,

@@ -1,13 +1,12 @@
 /** The lines of a file of any size, in constant memory. */
-import { createReadStream } from 'node:fs';
-import { dataErrors } from './errors.ts';
+import { bytesOf } from './bytes.ts';
 
 export const DEFAULT_LINE_LIMIT = 16 * 1024 * 1024;
 
 export interface Line {
   /** Counts from 1. */
   readonly number: number;
-  /** Bytes from the start of the file. */
+  /** Bytes from the start of the file, unpacked. */
   readonly offset: number;
   /** Length in bytes, with the line end. */
   readonly length: number;
@@ -21,7 +20,8 @@ export function isBlank(bytes: Uint8Array): boolean {
 }
 
 /**
- * Yields every line of `file`; a byte order mark at the start is no part of the first. Throws `data.missingFile`.
+ * Yields every line of `file`; a byte order mark at the start is no part of the first. Throws what
+ * {@link bytesOf} throws.
  *
  * @param limit bytes of the longest line that is kept
  */
@@ -43,26 +43,18 @@ export async function* readLines(file: string, limit: number = DEFAULT_LINE_LIMI
     if (length > limit) kept = [];
     else kept.push(part);
   };
-  const stream = createReadStream(file, { highWaterMark: 256 * 1024 });
-  try {
-    for await (const chunk of stream as AsyncIterable<Buffer>) {
-      let from = 0;
-      if (number === 1 && length === 0 && offset === 0 && chunk[0] === 0xef && chunk[1] === 0xbb && chunk[2] === 0xbf) {
-        from = 3;
-        offset = 3;
-      }
-      for (let end = chunk.indexOf(0x0a, from); end !== -1; end = chunk.indexOf(0x0a, from)) {
-        take(chunk.subarray(from, end + 1));
-        yield finish();
-        from = end + 1;
-      }
-      if (from < chunk.length) take(chunk.subarray(from));
+  for await (const chunk of bytesOf(file)) {
+    let from = 0;
+    if (number === 1 && length === 0 && offset === 0 && chunk[0] === 0xef && chunk[1] === 0xbb && chunk[2] === 0xbf) {
+      from = 3;
+      offset = 3;
     }
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === undefined) throw cause;
-    throw dataErrors.missingFile(file, cause);
-  } finally {
-    stream.destroy();
+    for (let end = chunk.indexOf(0x0a, from); end !== -1; end = chunk.indexOf(0x0a, from)) {
+      take(chunk.subarray(from, end + 1));
+      yield finish();
+      from = end + 1;
+    }
+    if (from < chunk.length) take(chunk.subarray(from));
   }
   if (length > 0) yield finish();
 }

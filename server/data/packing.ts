@@ -66,7 +66,7 @@ export function padRows(
   let longest = 1;
   rows.forEach(({ prompt, response }, i) => {
     if (prompt.length + Math.min(1, response.length) > maxLength)
-      throw dataErrors.promptTooLong(i, prompt.length, maxLength);
+      throw dataErrors.promptTooLong(`row ${i + 1}`, prompt.length, maxLength);
     longest = Math.max(longest, prompt.length + response.length);
   });
   const length = Math.min(Math.ceil(longest / multiple) * multiple, maxLength);

@@ -4,16 +4,9 @@ import { z } from 'zod';
 import { Random } from '../random.ts';
 import { dataErrors } from './errors.ts';
 import { DEFAULT_LINE_LIMIT, isBlank, readLines } from './lines.ts';
-import {
-  type ColumnMap,
-  type ColumnPlan,
-  parseObject,
-  planFrom,
-  planOf,
-  type Row,
-  RowReport,
-  rowFrom,
-} from './rows.ts';
+import { parseObject, planFrom, planOf, rowFrom } from './row-reader.ts';
+import { type Row, RowReport } from './rows.ts';
+import type { ColumnMap, ColumnPlan } from './shapes.ts';
 import type { ReadOptions } from './sources.ts';
 
 /** Anything whose items can be had in any order. */
@@ -98,7 +91,7 @@ export class JsonlFile implements RandomAccess<Row> {
   async at(index: number): Promise<Row> {
     const length = this.lengths[index];
     const number = this.numbers[index];
-    if (length > this.limit) throw dataErrors.lineTooLong(this.file, number, this.limit);
+    if (length > this.limit) throw dataErrors.lineTooLong(this.file, number, this.limit, 'rows');
     const bytes = Buffer.alloc(length);
     const { bytesRead } = await this.handle.read(bytes, 0, length, this.offsets[index]);
     return rowFrom(parseObject(bytes.subarray(0, bytesRead), this.file, number), this.plan, this.file, number);

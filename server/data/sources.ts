@@ -1,29 +1,29 @@
 /** Data sets as streams of rows, in constant memory. */
 import { join } from 'node:path';
 import { ColaError } from '../errors.ts';
+import { mustBeWritten } from './authorship.ts';
 import { dataErrors } from './errors.ts';
 import { DEFAULT_LINE_LIMIT, isBlank, readLines } from './lines.ts';
-import {
-  type ColumnMap,
-  type ColumnPlan,
-  decodeUtf8,
-  parseObject,
-  planFrom,
-  planOf,
-  type Row,
-  RowReport,
-  rowFrom,
-} from './rows.ts';
+import { readRecords } from './records.ts';
+import { decodeUtf8, planFrom, planOf, rowFrom } from './row-reader.ts';
+import { placed, type Row, RowReport } from './rows.ts';
+import type { ColumnMap, ColumnPlan } from './shapes.ts';
 import { listWorkspace } from './workspace.ts';
 
 /** Where rows come from. */
 export type Source =
-  /** A file of JSON objects, one a line. Without `columns` the first row decides: messages, prompt or text. */
+  /** A file of rows: JSON lines, a JSON list, a table in text, Parquet. Without `columns` the first row decides what is what. */
   | { readonly kind: 'jsonl'; readonly file: string; readonly columns?: ColumnMap }
   /** Plain text: each file is a row, a large one several. */
   | { readonly kind: 'text'; readonly files: readonly string[] }
   /** The text files of a folder that match the patterns, without those that git ignores. */
-  | { readonly kind: 'workspace'; readonly root: string; readonly globs: readonly string[] };
+  | {
+      readonly kind: 'workspace';
+      readonly root: string;
+      readonly globs: readonly string[];
+      /** Whether a file that is not UTF-8 ends the reading. Default false: it is left out. */
+      readonly strict?: boolean;
+    };
 
 export interface ReadOptions {
   /** Leave out rows that cannot be used, and count them, instead of stopping at the first. Default false. */
@@ -66,7 +66,7 @@ export async function* readRows(source: Source, options: ReadOptions = {}): Asyn
   const before = report.used;
   const rows =
     source.kind === 'jsonl'
-      ? readJsonl(source.file, source.columns, options, report)
+      ? readRowFile(source.file, source.columns, options, report)
       : readTexts(source, options, report);
   for await (const row of rows) {
     report.used++;
@@ -75,31 +75,32 @@ export async function* readRows(source: Source, options: ReadOptions = {}): Asyn
   if (report.used === before) throw dataErrors.noUsableRows(nameOf(source), report.describe());
 }
 
-async function* readJsonl(
+async function* readRowFile(
   file: string,
   columns: ColumnMap | undefined,
   { skipBadRows = false, maxLineBytes = DEFAULT_LINE_LIMIT }: ReadOptions,
   report: RowReport,
 ): AsyncGenerator<Row> {
   let plan: ColumnPlan | undefined = columns === undefined ? undefined : planOf(columns);
-  let empty = true;
-  for await (const { bytes, number } of readLines(file, maxLineBytes)) {
-    if (bytes !== undefined && isBlank(bytes)) continue;
-    empty = false;
-    let row: Row;
-    try {
-      if (bytes === undefined) throw dataErrors.lineTooLong(file, number, maxLineBytes);
-      const object = parseObject(bytes, file, number);
-      plan ??= planFrom(object, file, number);
-      row = rowFrom(object, plan, file, number);
-    } catch (error) {
-      if (!skipBadRows) throw error;
-      report.skip(error);
-      continue;
+  try {
+    for await (const { number, read } of readRecords(file, maxLineBytes)) {
+      let row: Row;
+      try {
+        const object = read();
+        plan ??= planFrom(object, file, number);
+        row = placed(rowFrom(object, plan, file, number), `${file}, line ${number}`);
+      } catch (error) {
+        if (!skipBadRows) throw error;
+        report.skip(error);
+        continue;
+      }
+      yield row;
     }
-    yield row;
+  } catch (error) {
+    // Half a file is better than none only where rows may be left out.
+    if (!skipBadRows || (report.used === 0 && report.skipped.size === 0)) throw error;
+    report.skip(error);
   }
-  if (empty) throw dataErrors.emptyFile(file);
 }
 
 async function* readTexts(
@@ -109,14 +110,20 @@ async function* readTexts(
 ): AsyncGenerator<Row> {
   for (const file of sourceFiles(source)) {
     try {
+      if (source.kind === 'workspace') await mustBeWritten(file);
       yield* readText(file, maxLineBytes);
     } catch (error) {
-      // Folders hold empty files and images as a matter of course.
-      const expected = error instanceof ColaError && /^data\.(emptyFile|binaryFile)$/.test(error.id);
-      if (!skipBadRows && !(expected && source.kind === 'workspace')) throw error;
+      if (!skipBadRows && !(source.kind === 'workspace' && isUsual(error, source.strict === true))) throw error;
       report.skip(error);
     }
   }
+}
+
+/** What folders hold as a matter of course: empty files and images, packed programs, old files in another encoding. */
+function isUsual(error: unknown, strict: boolean): boolean {
+  if (!(error instanceof ColaError)) return false;
+  if (/^data\.(emptyFile|binaryFile|generatedFile|minifiedFile|lineTooLong)$/.test(error.id)) return true;
+  return error.id === 'data.notUtf8' && !strict;
 }
 
 async function* readText(file: string, maxLineBytes: number): AsyncGenerator<Row> {
@@ -125,7 +132,7 @@ async function* readText(file: string, maxLineBytes: number): AsyncGenerator<Row
   let first = 1;
   let blank = true;
   const finish = (): Row => {
-    const text = decodeUtf8(Buffer.concat(lines), file, first);
+    const text = decodeUtf8(Buffer.concat(lines), file, first, 'text');
     lines = [];
     size = 0;
     blank = true;
@@ -134,7 +141,7 @@ async function* readText(file: string, maxLineBytes: number): AsyncGenerator<Row
   let seen = 0;
   let empty = true;
   for await (const { bytes, number, length } of readLines(file, maxLineBytes)) {
-    if (bytes === undefined) throw dataErrors.lineTooLong(file, number, maxLineBytes);
+    if (bytes === undefined) throw dataErrors.lineTooLong(file, number, maxLineBytes, 'text');
     if (seen < BINARY_PROBE_BYTES && bytes.subarray(0, BINARY_PROBE_BYTES - seen).includes(0))
       throw dataErrors.binaryFile(file);
     seen += length;

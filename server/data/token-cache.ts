@@ -5,16 +5,17 @@
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { closeSync, createReadStream, fstatSync, readSync } from 'node:fs';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { open, rename, rm } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { z } from 'zod';
 import { limits, openFile, readText } from '../files/open.ts';
-import { needPlace } from '../files/place.ts';
+import { makeFolder, needPlace } from '../files/place.ts';
 import type { ChatTemplate } from '../model/chat.ts';
 import type { Tokenizer } from '../model/tokenizer.ts';
 import { contentOf } from '../store/manifest.ts';
+import { plainTurns } from './conversation.ts';
 import { dataErrors } from './errors.ts';
-import { hasControlTokens, type Row, RowReport } from './rows.ts';
+import { answerOf, hasControlTokens, type Row, RowReport } from './rows.ts';
 import { type ReadOptions, readRows, type Source, sourceFiles } from './sources.ts';
 import type { TokenSource } from './token-stream.ts';
 
@@ -22,7 +23,7 @@ const FORMAT = 3;
 /** Tokens are written in pieces of about this many bytes. */
 const WRITE_BYTES = 1024 * 1024;
 
-const cacheInfo = z.strictObject({
+export const cacheInfo = z.strictObject({
   format: z.literal(FORMAT),
   key: z.string(),
   type: z.enum(['uint16', 'uint32']),
@@ -30,8 +31,12 @@ const cacheInfo = z.strictObject({
   /** Of the .bin. */
   sha256: z.string(),
   documents: z.int().min(1),
+  /** Documents among them that are conversations, written as plain turns for want of a chat template. */
+  plain: z.int(),
   /** Rows left out, by reason. */
   skipped: z.record(z.string(), z.int()),
+  /** The first such row of each reason, in words. */
+  examples: z.record(z.string(), z.string()),
 });
 export type CacheInfo = z.infer<typeof cacheInfo>;
 
@@ -50,7 +55,10 @@ export interface CacheRequest {
   readonly onProgress?: (tokens: number) => void;
 }
 
-/** Token ids of a row: its text, its prompt and response one after the other, or its conversation. Throws `data.noTemplate`. */
+/**
+ * Token ids of a row: its text, its prompt and response one after the other, or its conversation, as plain turns where there
+ * is no template. Of a row without a response the right answer is said.
+ */
 export function encodeRow(
   row: Row,
   tokenizer: Tokenizer,
@@ -66,15 +74,19 @@ export function encodeRow(
     case 'prompt': {
       // Apart, as in generation: a token must not reach across the border.
       const prompt = encode(row.prompt);
-      const response = encode(row.response ?? '');
+      const response = encode(row.response ?? answerOf(row) ?? '');
       const ids = new Int32Array(prompt.length + response.length);
       ids.set(prompt);
       ids.set(response, prompt.length);
       return { ids, responseMask: new Uint8Array(ids.length).fill(1, prompt.length) };
     }
-    case 'chat':
-      if (template === undefined) throw dataErrors.noTemplate();
-      return template.encode(row.messages, tokenizer);
+    case 'chat': {
+      const { columns } = row;
+      if (template === undefined) return encodeRow({ kind: 'prompt', ...plainTurns(row.messages), columns }, tokenizer);
+      if (row.messages.some(({ role }) => role === 'assistant')) return template.encode(row.messages, tokenizer);
+      const ids = encode(template.render(row.messages));
+      return { ids, responseMask: new Uint8Array(ids.length) };
+    }
   }
 }
 
@@ -85,7 +97,7 @@ export class TokenFile implements TokenSource {
 
   /** Throws `data.missingFile` where the file is absent or not of the length `info` says. */
   constructor(
-    file: string,
+    readonly file: string,
     readonly info: CacheInfo,
   ) {
     this.width = info.type === 'uint16' ? 2 : 4;
@@ -119,7 +131,12 @@ export class TokenFile implements TokenSource {
 async function keyOf(request: CacheRequest): Promise<string> {
   const { source, tokenizer, eosId, template, read } = request;
   const hash = createHash('sha256');
-  const settings = source.kind === 'jsonl' ? { columns: source.columns } : {};
+  const settings =
+    source.kind === 'jsonl'
+      ? { columns: source.columns }
+      : source.kind === 'workspace'
+        ? { strict: source.strict }
+        : {};
   const { skipBadRows = false, maxLineBytes } = read ?? {};
   hash.update(
     JSON.stringify([
@@ -177,6 +194,7 @@ export async function cachedTokens(request: CacheRequest): Promise<TokenFile> {
   const report = new RowReport();
   let tokens = 0;
   const sum = createHash('sha256');
+  let plain = 0;
   const write = async (file: string, fill: (append: (bytes: Uint8Array) => Promise<void>) => Promise<void>) => {
     const handle = await open(file, 'w').catch((cause: unknown) => {
       throw dataErrors.cacheNotWritable(folder, cause);
@@ -192,9 +210,11 @@ export async function cachedTokens(request: CacheRequest): Promise<TokenFile> {
       await handle.close();
     }
   };
-  await mkdir(folder, { recursive: true }).catch((cause: unknown) => {
+  try {
+    makeFolder(folder);
+  } catch (cause) {
     throw dataErrors.cacheNotWritable(folder, cause);
-  });
+  }
   try {
     await write(`${mine}.bin`, async (append) => {
       const appendTokens = async (bytes: Uint8Array) => {
@@ -205,7 +225,15 @@ export async function cachedTokens(request: CacheRequest): Promise<TokenFile> {
       let size = 0;
       for await (const row of readRows(request.source, { ...request.read, report })) {
         request.signal?.throwIfAborted();
-        const { ids } = encodeRow(row, tokenizer, request.template);
+        let ids: Int32Array;
+        try {
+          ids = encodeRow(row, tokenizer, request.template).ids;
+        } catch (error) {
+          if (request.read?.skipBadRows !== true) throw error;
+          report.drop(error);
+          continue;
+        }
+        if (row.kind === 'chat' && request.template === undefined) plain++;
         const stored = type === 'uint16' ? new Uint16Array(ids.length + 1) : new Uint32Array(ids.length + 1);
         stored.set(ids);
         stored[ids.length] = request.eosId;
@@ -228,7 +256,9 @@ export async function cachedTokens(request: CacheRequest): Promise<TokenFile> {
       tokens,
       sha256: sum.digest('hex'),
       documents: report.used,
+      plain,
       skipped: Object.fromEntries(report.skipped),
+      examples: Object.fromEntries(report.examples),
     };
     await write(`${mine}.json`, (append) => append(Buffer.from(`${JSON.stringify(info)}\n`)));
     await rename(`${mine}.bin`, join(folder, `${key}.bin`));

@@ -7,7 +7,7 @@ import { limits, readText } from '../files/open.ts';
 import { dataErrors } from './errors.ts';
 
 /** Never text that a person wrote here, whether or not there is a .gitignore. */
-const ALWAYS_IGNORED = new Set(['.git', 'node_modules']);
+const ALWAYS_IGNORED = new Set(['.git', '.hg', '.svn', '.cola', 'node_modules', '__pycache__', '.venv']);
 
 interface Level {
   /** Where the .gitignore lies, from the root, with a slash behind; empty for the root. */

@@ -2,6 +2,7 @@
 import type { Device } from '../device/device.ts';
 import { ColaError } from '../errors.ts';
 import type { DataSpec } from '../spec/settings.ts';
+import type { FrozenData } from '../train/frozen.ts';
 import { type Figure, type Figures, summariseSeeds } from '../train/measures/figures.ts';
 import type { Sequences } from '../train/measures/states.ts';
 import { measureCodebook } from './codebook.ts';
@@ -34,6 +35,8 @@ export interface EvaluationOptions {
   readonly settings: EvaluationSettings;
   readonly specFile?: string | undefined;
   readonly cacheFolder?: string | undefined;
+  /** Data as the run of the model began with it. */
+  readonly frozen?: FrozenData | undefined;
   /** Whether a measure whose data cannot be used is left out, with the reason, instead of ending the measurement. */
   readonly tolerant?: boolean;
   readonly signal?: AbortSignal;
@@ -60,6 +63,7 @@ export async function evaluateModel(options: EvaluationOptions): Promise<Evaluat
     specFile,
     signal,
     cacheFolder,
+    frozen: options.frozen,
     seed: options.taskSeed ?? 0,
     ...(onProgress === undefined ? {} : { say: onProgress }),
   };

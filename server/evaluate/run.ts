@@ -7,6 +7,7 @@ import { readSpec, resolveModel } from '../spec/document.ts';
 import type { RunSpec } from '../spec/schema.ts';
 import { exists, writeFileAtomic } from '../store/atomic.ts';
 import { RunView } from '../store/run.ts';
+import { FrozenData, frozenFolder } from '../train/frozen.ts';
 import { costRecord, measureCost } from './cost.ts';
 import { evaluateErrors } from './errors.ts';
 import { type EvaluationOptions, evaluateModel } from './evaluate.ts';
@@ -51,6 +52,7 @@ export async function runDefaults(run: string, model: string, cacheFolder?: stri
     settings: task === undefined ? defaultSettings : { ...defaultSettings, ...task.sizes },
     specFile,
     cacheFolder,
+    frozen: new FrozenData(join(run, frozenFolder)),
   };
 }
 

@@ -1,4 +1,6 @@
 /** How well a base model predicts a text: loss, perplexity and bits per byte, over windows of the context. */
+
+import { holdsRows } from '../data/records.ts';
 import { hasControlTokens, type PromptRow, type Row } from '../data/rows.ts';
 import { readRows, type Source } from '../data/sources.ts';
 import type { Device } from '../device/device.ts';
@@ -195,7 +197,7 @@ export async function scoreSequences(
 }
 
 /**
- * {@link scoreSequences} for a file: JSON lines where its name ends in .jsonl, plain text otherwise. Of rows with prompt and
+ * {@link scoreSequences} for a file: rows where its name says so (JSON, CSV, Parquet), plain text otherwise. Of rows with prompt and
  * response only the response counts, of conversations only the answers.
  *
  * @throws data.*, chat.*, model.noTokenizer, and as scoreSequences
@@ -208,7 +210,7 @@ export async function scoreFile(
 ): Promise<Score> {
   const { tokenizer } = model;
   if (tokenizer === undefined) throw modelErrors.noTokenizer(model.folder);
-  const source: Source = file.endsWith('.jsonl') ? { kind: 'jsonl', file } : { kind: 'text', files: [file] };
+  const source: Source = holdsRows(file) ? { kind: 'jsonl', file } : { kind: 'text', files: [file] };
   let template: ChatTemplate | undefined;
   const sequence = (row: Row): ScoredSequence => {
     switch (row.kind) {

@@ -9,6 +9,7 @@ import type { State } from '../device/program.ts';
 import { LanguageModel } from '../model/language-model.ts';
 import { resolvePath } from '../spec/paths.ts';
 import type { Actor } from '../train/actor.ts';
+import type { FrozenData } from '../train/frozen.ts';
 import { LatentActor } from '../train/latent-actor.ts';
 import type { StageContext } from '../train/stage.ts';
 import { TokenActor } from '../train/token-actor.ts';
@@ -26,6 +27,8 @@ export interface SubjectOptions {
   readonly seed?: number;
   /** Where tokens of data sets are kept; a folder that goes with the subject, if not given. */
   readonly cacheFolder?: string | undefined;
+  /** Data as the run of the model began with it. */
+  readonly frozen?: FrozenData | undefined;
   readonly say?: (text: string) => void;
 }
 
@@ -55,6 +58,7 @@ export class Subject {
       seed: options.seed ?? 0,
       resolve: (path) => resolvePath(path, specFile),
       cacheFolder: options.cacheFolder ?? temporary ?? tmpdir(),
+      frozen: options.frozen,
       signal: options.signal ?? new AbortController().signal,
       say: options.say ?? (() => {}),
     };

@@ -1,13 +1,15 @@
 /** A task to be measured on: held-out prompts, how answers are judged and how they are sampled. */
+import type { Row } from '../data/rows.ts';
 import { createReward } from '../rewards/registry.ts';
 import type { Reward } from '../rewards/reward.ts';
 import type { RewardSpec } from '../rewards/spec.ts';
 import type { DataSpec } from '../spec/settings.ts';
+import { AnswerCheck } from '../train/answer-check.ts';
 import { splitRows, templateOf, tokenizerOf } from '../train/data.ts';
 import type { Figures } from '../train/measures/figures.ts';
 import { evaluatePrompts } from '../train/measures/prompts.ts';
 import { heldOutShare } from '../train/problems.ts';
-import { type Prompt, promptRoom, promptsOf } from '../train/rollout.ts';
+import { type Prompt, promptMaker, promptRoom } from '../train/rollout.ts';
 import type { Subject } from './subject.ts';
 
 export interface TaskSpec {
@@ -30,9 +32,13 @@ export interface TaskSpec {
 export async function heldOutPrompts(task: TaskSpec, subject: Subject, limit: number): Promise<readonly Prompt[]> {
   const { context, base } = subject;
   // Of a task's problems for training none is used here.
-  const { heldOut } = await splitRows(task.prompts, task.held_out, context, heldOutShare, { train: 0, test: limit });
   const room = promptRoom(base.config, task.max_new);
-  return promptsOf(heldOut.slice(0, limit), tokenizerOf(context), templateOf(context), task.chat, room);
+  const make = promptMaker(tokenizerOf(context), templateOf(context), task.chat, room);
+  const check = new AnswerCheck(task.prompts, task.reward);
+  const convert = (row: Row) => check.pass(make(row), row);
+  const counts = { train: 0, test: limit };
+  const { heldOut } = await splitRows(task.prompts, task.held_out, context, heldOutShare, counts, convert);
+  return heldOut.slice(0, limit);
 }
 
 export function rewardOf(task: TaskSpec, subject: Subject): Promise<Reward> {

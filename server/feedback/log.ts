@@ -48,11 +48,17 @@ export class FeedbackLog {
     });
   }
 
-  /** All lines that can be read, in order. A log that is not there is empty. @throws store.cannotRead, files.* */
-  read(): PlacedLine[] {
+  /**
+   * All lines that can be read, in order. A log that is not there is empty.
+   *
+   * @param length bytes from the start that are read; all, if not given
+   * @throws store.cannotRead, files.*
+   */
+  read(length = Number.POSITIVE_INFINITY): PlacedLine[] {
     const found: PlacedLine[] = [];
     try {
       for (const { bytes, start } of linesOf(this.path)) {
+        if (start >= length) break;
         const line = bytes === undefined ? undefined : parse(bytes.toString('utf8'));
         if (bytes !== undefined && line !== undefined) found.push({ line, start, length: bytes.length });
       }

@@ -3,8 +3,8 @@
  * lead reading and writing to anywhere on the computer. So nothing from `.cola` on downwards is reached through a link. How a
  * person gets to the folder that holds it, and paths that a person names, are that person's own affair.
  */
-import { lstatSync, mkdirSync, readdirSync, type Stats } from 'node:fs';
-import { join, parse, resolve, sep } from 'node:path';
+import { lstatSync, mkdirSync, readdirSync, type Stats, writeFileSync } from 'node:fs';
+import { join, parse, relative, resolve, sep } from 'node:path';
 import { ColaError } from '../errors.ts';
 import { fileErrors } from './errors.ts';
 
@@ -34,10 +34,29 @@ export function needPlace(path: string): void {
   }
 }
 
-/** Makes a folder and those above it. @throws as {@link needPlace}, and a system error where it cannot be made */
+/**
+ * Makes a folder and those above it. With a new `.cola` comes a `.gitignore`: what runs write belongs to this machine.
+ *
+ * @throws as {@link needPlace}, and a system error where it cannot be made
+ */
 export function makeFolder(path: string): void {
   needPlace(path);
-  mkdirSync(path, { recursive: true });
+  const whole = resolve(path);
+  const fresh = freshHome(whole, mkdirSync(whole, { recursive: true }));
+  if (fresh === undefined) return;
+  try {
+    writeFileSync(join(fresh, '.gitignore'), '*\n', { flag: 'wx' });
+  } catch {
+    // Another window was quicker.
+  }
+}
+
+/** The `.cola` that was made just now on the way to a folder. @param made the first folder that was not there */
+function freshHome(folder: string, made: string | undefined): string | undefined {
+  const at = `${folder}${sep}`.indexOf(`${sep}${home}${sep}`);
+  if (made === undefined || at < 0) return undefined;
+  const own = join(folder.slice(0, at), home);
+  return relative(made, own).startsWith('..') ? undefined : own;
 }
 
 /** The names in a folder; undefined where there is none. @throws as {@link needPlace}, and a system error */

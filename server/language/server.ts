@@ -7,9 +7,12 @@ import {
   LSPErrorCodes,
   ResponseError,
 } from 'vscode-languageserver';
+import { inspectFile } from '../data/inspect.ts';
+import { surveyFolder } from '../data/survey.ts';
 import { ColaError } from '../errors.ts';
 import { actionProfiles, locateActions } from '../protocol/actions-page.ts';
 import { complete, previewActions } from '../protocol/completion.ts';
+import { inspectData, surveyFiles } from '../protocol/data.ts';
 import { protocolErrors, toWire } from '../protocol/errors.ts';
 import { evaluate } from '../protocol/evaluate.ts';
 import { tunePolicy, usePolicy } from '../protocol/feedback.ts';
@@ -110,6 +113,8 @@ export class LanguageServer {
       readRunSamples(viewOf({ root, run }).path, range, signal),
     );
     this.answer(compareSettings, async ({ runs }) => compareRuns(runs));
+    this.answer(surveyFiles, async ({ root }, signal) => surveyFolder(root, signal));
+    this.answer(inspectData, async ({ file }) => ({ inspection: (await inspectFile(file)) ?? null }));
     this.answer(listModels, async ({ roots, folders }) => ({ models: await findModels(roots, folders) }));
     this.answer(listRuns, async ({ roots }) => ({ runs: this.runs.list(roots, this.supervisor?.pid) }));
     this.answer(nameRun, async ({ root, specFile }) => ({ run: nextRun(root, specFile) }));

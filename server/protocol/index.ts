@@ -3,6 +3,7 @@ export * from './actions.ts';
 export * from './actions-page.ts';
 export * from './commands.ts';
 export * from './completion.ts';
+export * from './data.ts';
 export * from './down-sampling.ts';
 export * from './envelope.ts';
 export * from './evaluate.ts';

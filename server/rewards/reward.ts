@@ -1,4 +1,5 @@
 /** The contract of every reward, and what several of them share. */
+import { columnAt } from '../data/columns.ts';
 
 /** One finished sample as a reward sees it. */
 export interface RewardInput {
@@ -54,7 +55,7 @@ export function simpleScore(part: string, value: number): RewardScore {
 
 /** The text of a column. Numbers and booleans are printed; anything else is a reason for no score. */
 export function textColumn(row: RewardInput['row'], column: string): { text: string } | { noScore: string } {
-  const value = row[column];
+  const value = columnAt(row, column);
   if (typeof value === 'string') return { text: value };
   if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint') return { text: `${value}` };
   if (value === undefined || value === null) return { noScore: `the row has no column "${column}"` };
@@ -63,7 +64,7 @@ export function textColumn(row: RewardInput['row'], column: string): { text: str
 
 /** The texts of a column that holds one text or a list of them. */
 export function textsColumn(row: RewardInput['row'], column: string): { texts: string[] } | { noScore: string } {
-  const value = row[column];
+  const value = columnAt(row, column);
   if (!Array.isArray(value)) {
     const one = textColumn(row, column);
     return 'text' in one ? { texts: [one.text] } : one;

@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { arithmeticOptions } from '../data/generators/arithmetic.ts';
 import { countdownOptions } from '../data/generators/countdown.ts';
-import { columnMap } from '../data/rows.ts';
+import { columnMap } from '../data/shapes.ts';
 import { rewardTable } from './feedback-rewards.ts';
 import { rewardSpec } from './reward.ts';
 
@@ -31,7 +31,12 @@ export const dataSpec = z.union([
     skip_bad_rows: z.boolean().default(false),
   }),
   z.strictObject({ text: z.array(z.string().min(1)).min(1) }),
-  z.strictObject({ workspace: z.string().min(1), globs: z.array(z.string().min(1)).min(1) }),
+  z.strictObject({
+    workspace: z.string().min(1),
+    globs: z.array(z.string().min(1)).min(1),
+    /** Whether a file that is not UTF-8 ends the run, instead of being left out and counted; false, if not given. */
+    strict: z.boolean().optional(),
+  }),
   z.strictObject({ task: z.literal('countdown'), ...countdownOptions.omit({ seed: true, split: true }).shape }),
   z.strictObject({ task: z.literal('arithmetic'), ...arithmeticOptions.omit({ seed: true, split: true }).shape }),
 ]);
@@ -39,7 +44,7 @@ export type DataSpec = z.infer<typeof dataSpec>;
 
 const data = setting(
   dataSpec,
-  'Rows to learn from: a .jsonl or text file, a folder, or a task (countdown, arithmetic).',
+  'Rows to learn from: a file of rows (.jsonl, .json, .csv, .tsv, .parquet, also .gz), a text file, a folder, or a task (countdown, arithmetic).',
 );
 const heldOut = setting(
   dataSpec.optional(),

@@ -1,9 +1,12 @@
 /** Data of a spec as what stages take: streams of packed tokens, or rows in a shuffled order. */
 import { existsSync, statSync } from 'node:fs';
+import { basename } from 'node:path';
+import { dataErrors } from '../data/errors.ts';
 import { Arithmetic } from '../data/generators/arithmetic.ts';
 import { Countdown } from '../data/generators/countdown.ts';
+import { holdsRows } from '../data/records.ts';
 import { type Row, RowReport } from '../data/rows.ts';
-import { readRows, type Source } from '../data/sources.ts';
+import { readRows, type Source, sourceFiles } from '../data/sources.ts';
 import { cachedTokens, type TokenFile } from '../data/token-cache.ts';
 import { arrayTokens, type TokenSource, TokenStream, tokenStreamState } from '../data/token-stream.ts';
 import { ColaError } from '../errors.ts';
@@ -11,7 +14,8 @@ import { type ChatTemplate, loadChatTemplate } from '../model/chat.ts';
 import type { Tokenizer } from '../model/tokenizer.ts';
 import type { DataSpec } from '../spec/settings.ts';
 import { trainErrors } from './errors.ts';
-import { tokenRows } from './row-batches.ts';
+import { FrozenData, type ReadRows } from './frozen.ts';
+import { tokenRow } from './row-batches.ts';
 import type { StageContext } from './stage.ts';
 import type { BatchSource, Feeds } from './supervised.ts';
 
@@ -31,7 +35,7 @@ function expandData(data: DataSpec, context: StageContext): FileData | TaskData 
   if (typeof data !== 'string') return data;
   const task = taskNames.find((name) => name === data);
   if (task !== undefined) return { task } as TaskData;
-  if (data.endsWith('.jsonl')) return { jsonl: data, skip_bad_rows: false };
+  if (holdsRows(data)) return { jsonl: data, skip_bad_rows: false };
   const path = context.resolve(data);
   if (existsSync(path) && statSync(path).isDirectory()) return { workspace: data, globs: ['**/*'] };
   return { text: [data] };
@@ -46,10 +50,13 @@ function sourceOf(data: FileData, context: StageContext): { source: Source; skip
     };
   }
   if ('text' in data) return { source: { kind: 'text', files: data.text.map(context.resolve) }, skipBadRows: false };
-  return {
-    source: { kind: 'workspace', root: context.resolve(data.workspace), globs: data.globs },
-    skipBadRows: false,
-  };
+  const { globs, strict = false } = data;
+  return { source: { kind: 'workspace', root: context.resolve(data.workspace), globs, strict }, skipBadRows: false };
+}
+
+/** Whether rows that cannot be used are left out and counted. */
+export function skipsBadRows(data: DataSpec): boolean {
+  return typeof data === 'object' && 'jsonl' in data && data.skip_bad_rows;
 }
 
 export function tokenizerOf(context: StageContext): Tokenizer {
@@ -78,23 +85,42 @@ function part(source: TokenSource, start: number, length: number): TokenSource {
   return { length, read: (at, target) => source.read(start + at, target) };
 }
 
-async function tokensOf(data: FileData, context: StageContext): Promise<TokenFile> {
+/** Says what has become of the files since the run began, where something has. */
+const changesOf = (data: DataSpec, context: StageContext) => (changes: string) =>
+  context.say(`${nameOf(data)}: ${changes} since the run began; it goes on with the data that it began with`);
+
+async function tokensOf(data: DataSpec, long: FileData, context: StageContext): Promise<TokenFile> {
   const tokenizer = tokenizerOf(context);
-  const { source, skipBadRows } = sourceOf(data, context);
+  const { source, skipBadRows } = sourceOf(long, context);
   const template = templateOf(context);
-  const file = await cachedTokens({
-    source,
-    tokenizer,
-    eosId: endOf(context, tokenizer),
-    folder: context.cacheFolder,
-    signal: context.signal,
-    read: { skipBadRows },
-    ...(template === undefined ? {} : { template }),
-    onProgress: (tokens) => context.say(`${(tokens / 1e6).toFixed(1)} M tokens read`),
-  });
-  const skipped = Object.entries(file.info.skipped).map(([id, rows]) => `${rows} x ${id}`);
-  if (skipBadRows) context.say(leftOut(data, file.info.documents, skipped.join('; ')));
+  const read = () =>
+    cachedTokens({
+      source,
+      tokenizer,
+      eosId: endOf(context, tokenizer),
+      folder: context.cacheFolder,
+      signal: context.signal,
+      read: { skipBadRows },
+      ...(template === undefined ? {} : { template }),
+      onProgress: (tokens) => context.say(`${(tokens / 1e6).toFixed(1)} M tokens read`),
+    });
+  const name = FrozenData.nameOf('tokens', data, tokenizer.fingerprint);
+  const list = () => sourceFiles(source);
+  const file = (await context.frozen?.tokens(name, list, read, changesOf(data, context))) ?? (await read());
+  const { documents, plain, skipped, examples } = file.info;
+  const reasons = Object.entries(skipped).map(([id, count]) => `${count} x ${id}: ${examples[id]}`);
+  if (skipBadRows || reasons.length > 0) context.say(leftOut(long, documents, reasons.join('; ')));
+  if (plain > 0) context.say(plainWords(long));
+  if (source.kind === 'text') sayRowsAsText(source.files, context);
   return file;
+}
+
+/** Brackets and names of columns are learned as well, which is seldom meant. */
+function sayRowsAsText(files: readonly string[], context: StageContext): void {
+  for (const file of files.filter(holdsRows)) {
+    const name = basename(file);
+    context.say(`${name} is read as plain text, brackets and names of columns too; for its rows: { jsonl: ${name} }`);
+  }
 }
 
 type ClosableTokens = TokenSource & { close(): void };
@@ -102,15 +128,21 @@ type ClosableTokens = TokenSource & { close(): void };
 /** Solved problems of a task, one after the other, as a text to learn from. */
 async function taskTokens(data: TaskData, context: StageContext, side: 'train' | 'test'): Promise<ClosableTokens> {
   const tokenizer = tokenizerOf(context);
-  const rows = await rowsOf(data, context, side, taskTexts[side]);
-  const documents = tokenRows(rows, tokenizer, templateOf(context), endOf(context, tokenizer));
+  const template = templateOf(context);
+  const end = endOf(context, tokenizer);
+  const rows = problemsOfTask(data, context, side, taskTexts[side]);
+  const documents = rows.map((row) => tokenRow(row, tokenizer, template, end));
   const ids = documents.flatMap(({ prompt, response }) => [...Array.from(prompt), ...Array.from(response)]);
   return { ...arrayTokens(Int32Array.from(ids)), close: () => undefined };
 }
 
 function leftOut(data: DataSpec, used: number, reasons: string): string {
-  return `${nameOf(data)}: ${used} rows used, ${reasons === '' ? 'none left out' : `left out: ${reasons}`}`;
+  const what = typeof data === 'object' && 'workspace' in data ? 'texts' : 'rows';
+  return `${nameOf(data)}: ${used} ${what} used, ${reasons === '' ? 'none left out' : `left out: ${reasons}`}`;
 }
+
+const plainWords = (data: DataSpec): string =>
+  `${nameOf(data)}: the model has no chat template, so conversations are written as plain turns (User: …)`;
 
 /** What a data set is called in messages. */
 export function nameOf(data: DataSpec): string {
@@ -148,7 +180,7 @@ export async function packedData(
   if (length > longest) throw trainErrors.tooLong(length, longest);
   const tokens = async (data: DataSpec, side: 'train' | 'test'): Promise<ClosableTokens> => {
     const long = expandData(data, context);
-    return 'task' in long ? taskTokens(long, context, side) : tokensOf(long, context);
+    return 'task' in long ? taskTokens(long, context, side) : tokensOf(data, long, context);
   };
   const all = await tokens(settings.data, 'train');
   const held = settings.held_out ?? ('task' in expandData(settings.data, context) ? settings.data : undefined);
@@ -194,39 +226,87 @@ export function packedBatches(
   };
 }
 
+/** What is kept of the rows of a data set in memory, in bytes of its files. */
+const memoryLimit = 512 * 1024 * 1024;
+
 /**
- * All rows of a data set in memory: prompts are short. Tasks give `count` problems of the named side.
+ * All rows of a data set in memory, each as `convert` makes it: prompts are short. Tasks give `count` problems of the named
+ * side. Rows that `convert` cannot take are left out where the data says so, and counted.
  *
- * @throws data.*
+ * @param convert gives undefined for a row that is not wanted
+ * @throws data.*, and what `convert` throws
  */
-export async function rowsOf(
+async function rowsOf<T>(
   data: DataSpec,
   context: StageContext,
   side: 'train' | 'test',
   count: number,
-): Promise<Row[]> {
+  convert: (row: Row) => T | undefined,
+): Promise<T[]> {
   const long = expandData(data, context);
-  if ('task' in long) {
-    const { task, ...options } = long;
-    const settings = { ...options, seed: context.seed, split: side };
-    const generator = task === 'countdown' ? new Countdown(settings) : new Arithmetic(settings);
-    return Array.from({ length: count }, () => {
-      const { prompt, response, ...columns } = generator.next();
-      return { kind: 'prompt', prompt, response, columns };
-    });
-  }
+  if ('task' in long) return problemsOfTask(long, context, side, count).flatMap((row) => convert(row) ?? []);
   const { source, skipBadRows } = sourceOf(long, context);
+  const read = () => readAll(source, skipBadRows, context.signal);
+  const list = () => sourceFiles(source);
+  const name = FrozenData.nameOf('rows', data);
+  const { rows, report } = (await context.frozen?.rows(name, list, read, changesOf(data, context))) ?? (await read());
+  const counted = report.copy();
+  const converted: T[] = [];
+  for (const row of rows) {
+    context.signal.throwIfAborted();
+    try {
+      const made = convert(row);
+      if (made !== undefined) converted.push(made);
+    } catch (error) {
+      if (!skipBadRows) throw error;
+      counted.drop(error);
+    }
+  }
+  if (skipBadRows || counted.skipped.size > 0) context.say(leftOut(long, counted.used, counted.describe()));
+  if (converted.length === 0 && counted.skipped.size > 0)
+    throw dataErrors.noUsableRows(nameOf(data), counted.describe());
+  if (templateOf(context) === undefined && rows.some(({ kind }) => kind === 'chat')) context.say(plainWords(long));
+  return converted;
+}
+
+async function readAll(source: Source, skipBadRows: boolean, signal: AbortSignal): Promise<ReadRows> {
   const rows: Row[] = [];
   const report = new RowReport();
-  for await (const row of readRows(source, { skipBadRows, report })) rows.push(row);
-  if (skipBadRows) context.say(leftOut(long, report.used, report.describe()));
-  return rows;
+  let size = 0;
+  for await (const row of readRows(source, { skipBadRows, report })) {
+    signal.throwIfAborted();
+    size += sizeOf(row);
+    if (size > memoryLimit) throw dataErrors.tooLarge(sourceFiles(source)[0], memoryLimit);
+    rows.push(row);
+  }
+  return { rows, report };
+}
+
+/** Characters of a row, near enough. */
+function sizeOf(row: Row): number {
+  const own = row.kind === 'text' ? row.text.length : row.kind === 'prompt' ? row.prompt.length : 0;
+  const said = row.kind === 'chat' ? row.messages.reduce((n, { content }) => n + content.length, 0) : 0;
+  const rest = Object.values(row.columns).reduce<number>(
+    (n, value) => n + (typeof value === 'string' ? value.length : 8),
+    0,
+  );
+  return own + said + rest + (row.kind === 'prompt' ? (row.response?.length ?? 0) : 0);
+}
+
+function problemsOfTask(data: TaskData, context: StageContext, side: 'train' | 'test', count: number): Row[] {
+  const { task, ...options } = data;
+  const settings = { ...options, seed: context.seed, split: side };
+  const generator = task === 'countdown' ? new Countdown(settings) : new Arithmetic(settings);
+  return Array.from({ length: count }, () => {
+    const { prompt, response, ...columns } = generator.next();
+    return { kind: 'prompt', prompt, response, columns };
+  });
 }
 
 /** Rows to learn from, and rows to measure on. */
-export interface SplitRows {
-  readonly train: Row[];
-  readonly heldOut: Row[];
+export interface SplitRows<T> {
+  readonly train: T[];
+  readonly heldOut: T[];
 }
 
 /**
@@ -235,19 +315,21 @@ export interface SplitRows {
  *
  * @param share of a file's rows that is held out
  * @param problems how many problems of a task are drawn for each side
- * @throws train.tooFewRows, data.*
+ * @param convert what becomes of each row; undefined for one that is not wanted
+ * @throws train.tooFewRows, data.*, and what `convert` throws
  */
-export async function splitRows(
+export async function splitRows<T>(
   data: DataSpec,
   heldOut: DataSpec | undefined,
   context: StageContext,
   share: number,
   problems: { readonly train: number; readonly test: number },
-): Promise<SplitRows> {
-  const train = await rowsOf(data, context, 'train', problems.train);
+  convert: (row: Row) => T | undefined,
+): Promise<SplitRows<T>> {
+  const train = await rowsOf(data, context, 'train', problems.train, convert);
   const isTask = 'task' in expandData(data, context);
   if (heldOut !== undefined || isTask)
-    return { train, heldOut: await rowsOf(heldOut ?? data, context, 'test', problems.test) };
+    return { train, heldOut: await rowsOf(heldOut ?? data, context, 'test', problems.test, convert) };
   if (train.length < 2) throw trainErrors.tooFewRows(nameOf(data), train.length, 2);
   return { train, heldOut: train.splice(-Math.max(1, Math.floor(train.length * share))) };
 }

@@ -29,13 +29,13 @@ export const trainErrors = catalogue('train', {
     `${data} has ${tokens} tokens, and at least ${need} are needed for sequences to learn from and to measure on.`,
     'Add data, or lower "length" or "batch" in the run spec.',
   ],
-  noResponses: (data: string) => [
-    `${data} has no row with a response to learn.`,
-    'Give the rows a "response", or conversations with an assistant. For rewards, use the stage reinforce.',
+  noResponses: (data: string, have: readonly string[]) => [
+    `${data} has no row with a response to learn; its rows have the columns ${have.join(', ') || 'prompt'}.`,
+    'Name the column that holds it, for example "columns: { prompt: question, response: reply }". For rewards, use the stage reinforce.',
   ],
-  promptTooLong: (text: string, tokens: number, longest: number) => [
-    `The prompt "${text}…" has ${tokens} tokens; with room for the answer it may have ${longest}.`,
-    'Shorten the prompts, or lower "max_new" in the run spec.',
+  promptTooLong: (place: string | undefined, text: string, tokens: number, longest: number) => [
+    `${place === undefined ? 'The' : `${place}: the`} prompt "${text}…" has ${tokens} tokens; with room for the answer it may have ${longest}.`,
+    'Shorten the prompts, lower "max_new", or leave such rows out with "skip_bad_rows: true".',
   ],
   tooLong: (length: number, context: number) => [
     `Sequences of ${length} tokens are longer than the model's context of ${context}.`,
@@ -52,6 +52,11 @@ export const trainErrors = catalogue('train', {
   nothingScored: (samples: number, reason: string) => [
     `The reward gave none of the ${samples === 1 ? 'one sample' : `${samples} samples`} of this round a score. The most frequent reason: ${reason}.`,
     'Nothing can be learned without scores. Mend the reward in the run spec or the rows it reads, then start the run again.',
+  ],
+  keptData: (path: string, cause: unknown) => [
+    `The data that the run keeps in ${path} is damaged.`,
+    'Delete that file to go on with the data as it is now, or start the run again.',
+    cause,
   ],
   checkpointMismatch: (name: string) => [
     `The checkpoint does not fit this run: "${name}" is missing or has another shape.`,

@@ -17,6 +17,7 @@ import type { Position } from '../store/position.ts';
 import { Run, runFolder } from '../store/run.ts';
 import { logText } from '../store/run-log.ts';
 import { trainErrors } from './errors.ts';
+import { FrozenData, frozenFolder } from './frozen.ts';
 import { createBase, prepareModules } from './initialise.ts';
 import { KeptData, type Origin, originOf } from './origin.ts';
 import { confirmOrigin, confirmSpec, type ResumeChoice, refusePosition, wholeCheckpoint } from './resume.ts';
@@ -300,6 +301,7 @@ class Job {
   ): Promise<void> {
     const { spec, specFile, signal, root, turn } = this.options;
     const planned = spec.stages[at];
+    const frozen = new FrozenData(join(this.runFolder.path, frozenFolder));
     const context: StageContext = {
       device,
       base,
@@ -308,6 +310,7 @@ class Job {
       seed: new Random(spec.seed + 1000 * at).uint32(),
       resolve: (path) => resolvePath(path, specFile),
       cacheFolder: join(root, '.cola', 'cache'),
+      frozen,
       signal,
       ...(turn === undefined ? {} : { turn }),
       say: (text) => this.emit({ kind: 'message', text }),
@@ -320,6 +323,7 @@ class Job {
     try {
       if (checkpoint !== null && this.position.at === at && this.position.done > stage.steps)
         await refusePosition(this.runFolder, checkpoint, 'state.json is of a step that the stage does not have');
+      await frozen.commit();
       if (checkpoint !== null && this.position.at === at && this.position.done > 0) await stage.restore(checkpoint);
       else this.position = { ...this.position, at, done: 0, best: null, unmeasured: false };
       const changed = new Set([...this.position.changed, ...stage.trained]);

@@ -1,12 +1,14 @@
 /** What a policy learns to solve: prompts to learn from and to be measured on, the reward, and the order they come in. */
 import { z } from 'zod';
+import type { Row } from '../data/rows.ts';
 import type { Random } from '../random.ts';
 import { createReward } from '../rewards/registry.ts';
 import type { Reward } from '../rewards/reward.ts';
 import type { RewardSpec } from '../rewards/spec.ts';
 import type { DataSpec } from '../spec/settings.ts';
+import { AnswerCheck } from './answer-check.ts';
 import { splitRows, templateOf, tokenizerOf } from './data.ts';
-import { type Prompt, promptRoom, promptsOf } from './rollout.ts';
+import { type Prompt, promptMaker, promptRoom } from './rollout.ts';
 import type { StageContext } from './stage.ts';
 
 /** Problems of a task that are drawn for training. */
@@ -36,10 +38,13 @@ export async function problemsOf(settings: ProblemSettings, context: StageContex
   const template = templateOf(context);
   const room = promptRoom(context.base.config, settings.max_new);
   const problems = { train: taskProblems, test: settings.evaluate_rows };
-  const rows = await splitRows(settings.prompts, settings.held_out, context, heldOutShare, problems);
-  const toPrompts = (of: typeof rows.train) => promptsOf(of, tokenizer, template, settings.chat, room);
-  const prompts = toPrompts(rows.train);
-  const heldOut = toPrompts(rows.heldOut.slice(0, settings.evaluate_rows));
+  const make = promptMaker(tokenizer, template, settings.chat, room);
+  const check = new AnswerCheck(settings.prompts, settings.reward);
+  const convert = (row: Row) => check.pass(make(row), row);
+  const rows = await splitRows(settings.prompts, settings.held_out, context, heldOutShare, problems, convert);
+  check.tell(context);
+  const prompts = rows.train;
+  const heldOut = rows.heldOut.slice(0, settings.evaluate_rows);
   // Last: it may run helper processes, which somebody has to end.
   const reward = await createReward(settings.reward, context.resolve('.'));
   return { prompts, heldOut, reward };

@@ -1,5 +1,7 @@
 /** Rollouts: sampled answers with everything that learning from them needs, the same for actions and for tokens. */
-import { hasControlTokens, type Row } from '../data/rows.ts';
+
+import { plainTurns } from '../data/conversation.ts';
+import { hasControlTokens, placeOf, type Row } from '../data/rows.ts';
 import type { ChatTemplate } from '../model/chat.ts';
 import type { ModelConfig } from '../model/config.ts';
 import type { Tokenizer } from '../model/tokenizer.ts';
@@ -55,27 +57,38 @@ export function promptRoom(config: ModelConfig, maxNew: number): number {
 }
 
 /**
- * Turns rows into prompts. Rows of prompts go through the chat template if there is one and `chat` is not false.
+ * Turns rows into prompts. They go through the chat template if there is one and `chat` is not false.
  *
- * @throws train.setting for rows without a prompt, or prompts that leave no room for an answer
+ * @returns what makes a prompt of a row; it throws train.setting for rows without a prompt, train.promptTooLong for prompts
+ *   that leave no room for an answer, chat.* for those that the template refuses
+ * @throws train.setting where a template is wanted and there is none
  */
-export function promptsOf(
-  rows: readonly Row[],
+export function promptMaker(
   tokenizer: Tokenizer,
   template: ChatTemplate | undefined,
   chat: boolean | undefined,
   longest: number,
-): Prompt[] {
+): (row: Row) => Prompt {
   const useChat = chat ?? template !== undefined;
   if (useChat && template === undefined)
     throw trainErrors.setting('reinforce', 'chat', 'the model has no chat template');
-  return rows.map((row) => {
+  return (row) => {
     const { text, ids } = promptOf(row, tokenizer, useChat ? template : undefined);
-    if (ids.length > longest) throw trainErrors.promptTooLong(text.slice(0, 60), ids.length, longest);
-    const answer = row.kind === 'prompt' ? { response: row.response, answer: row.answer } : {};
+    if (ids.length > longest) throw trainErrors.promptTooLong(placeOf(row), text.slice(0, 60), ids.length, longest);
     const prompt = row.kind === 'prompt' ? row.prompt : text;
-    return { text: prompt, ids, row: { ...answer, ...row.columns } };
-  });
+    return { text: prompt, ids, row: { ...knownOf(row), ...row.columns } };
+  };
+}
+
+/** What a reward may compare with, beside the columns. */
+function knownOf(row: Row): Readonly<Record<string, unknown>> {
+  if (row.kind === 'prompt') return { response: row.response, answer: row.answer };
+  if (row.kind === 'text') return {};
+  const last = row.messages.at(-1);
+  return {
+    ...(last?.role === 'assistant' ? { response: last.content } : {}),
+    ...(row.answer === undefined ? {} : { answer: row.answer }),
+  };
 }
 
 function promptOf(
@@ -86,7 +99,10 @@ function promptOf(
   if (row.kind === 'text')
     throw trainErrors.setting('reinforce', 'prompts', 'the rows are plain text and have no prompt');
   if (row.kind === 'chat') {
-    if (template === undefined) throw trainErrors.setting('reinforce', 'chat', 'the rows are conversations');
+    if (template === undefined) {
+      const text = plainTurns(row.messages).prompt;
+      return { text, ids: tokenizer.encode(text, { controlTokens: hasControlTokens(row) }) };
+    }
     const last = row.messages[row.messages.length - 1];
     return template.encodePrompt(last?.role === 'assistant' ? row.messages.slice(0, -1) : row.messages, tokenizer);
   }

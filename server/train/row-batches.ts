@@ -18,33 +18,27 @@ const saved = z.object({
 });
 
 /**
- * Token ids of rows, each cut into what is given and what is learned. A prompt goes through the chat template where there
+ * Token ids of a row, cut into what is given and what is learned. A prompt goes through the chat template where there
  * is one; a bare response ends with `endId`.
  */
-export function tokenRows(
-  rows: readonly Row[],
-  tokenizer: Tokenizer,
-  template: ChatTemplate | undefined,
-  endId: number,
-): TokenRow[] {
-  return rows.map((row) => {
-    const asked: Row =
-      row.kind === 'prompt' && template !== undefined
-        ? {
-            kind: 'chat',
-            messages: [
-              { role: 'user', content: row.prompt.trim() },
-              { role: 'assistant', content: (row.response ?? '').trim() },
-            ],
-            columns: row.columns,
-          }
-        : row;
-    const { ids, responseMask } = encodeRow(asked, tokenizer, template);
-    const start = responseMask.indexOf(1);
-    const cut = start < 0 ? ids.length : start;
-    const response = [...ids.subarray(cut)];
-    return { prompt: ids.subarray(0, cut), response: asked.kind === 'chat' ? response : [...response, endId] };
-  });
+export function tokenRow(row: Row, tokenizer: Tokenizer, template: ChatTemplate | undefined, endId: number): TokenRow {
+  const asked: Row =
+    row.kind === 'prompt' && template !== undefined
+      ? {
+          kind: 'chat',
+          messages: [
+            { role: 'user', content: row.prompt.trim() },
+            { role: 'assistant', content: (row.response ?? '').trim() },
+          ],
+          columns: row.columns,
+        }
+      : row;
+  const { ids, responseMask } = encodeRow(asked, tokenizer, template);
+  const start = responseMask.indexOf(1);
+  const cut = start < 0 ? ids.length : start;
+  const response = [...ids.subarray(cut)];
+  const ended = asked.kind === 'chat' && template !== undefined;
+  return { prompt: ids.subarray(0, cut), response: ended ? response : [...response, endId] };
 }
 
 /** Micro-batches `ids [B,T]` and `mask [B,T]` (1 for response tokens), with one T for all. */
@@ -63,7 +57,7 @@ export class RowBatches implements BatchSource {
     seed: number,
   ) {
     for (const [i, { prompt }] of rows.entries()) {
-      if (prompt.length >= maxLength) throw dataErrors.promptTooLong(i, prompt.length, maxLength);
+      if (prompt.length >= maxLength) throw dataErrors.promptTooLong(`row ${i + 1}`, prompt.length, maxLength);
     }
     const longest = rows.reduce((n, row) => Math.max(n, row.prompt.length + row.response.length), 1);
     this.length = Math.min(maxLength, Math.ceil(longest / lengthStep) * lengthStep);

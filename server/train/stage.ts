@@ -5,6 +5,7 @@ import type { Device } from '../device/device.ts';
 import type { TensorToWrite } from '../files/safetensors-writer.ts';
 import type { LanguageModel } from '../model/language-model.ts';
 import type { Checkpoint } from '../store/checkpoint.ts';
+import type { FrozenData } from './frozen.ts';
 import type { DeviceWeights } from './weights.ts';
 
 export type Metrics = Readonly<Record<string, number | readonly number[]>>;
@@ -73,6 +74,8 @@ export interface StageContext {
   readonly resolve: (path: string) => string;
   /** Where tokens of data sets are kept. */
   readonly cacheFolder: string;
+  /** The data as the run began with it; without one, data is read as it is now. */
+  readonly frozen?: FrozenData | undefined;
   readonly signal: AbortSignal;
   /** Awaited between runs of the device, so that others who share it may go first. */
   readonly turn?: () => Promise<void>;

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
+import { plainTurns } from '../../server/data/conversation.ts';
 import { cachedTokens, encodeRow } from '../../server/data/token-cache.ts';
 import { arrayTokens, TokenStream, tokenStreamState } from '../../server/data/token-stream.ts';
 import { ChatTemplate } from '../../server/model/chat.ts';
@@ -153,7 +154,10 @@ describe('token cache', () => {
     assert.equal(tokenizer.decode(prompt.ids), 'the');
     assert.deepEqual(tokenizer.decode(prompt.ids.filter((_, i) => prompt.responseMask[i] === 1)), 'e');
     const messages = [{ role: 'assistant', content: 'hi' }];
-    assert.throws(() => encodeRow({ kind: 'chat', messages, columns: {} }, tokenizer), { id: 'data.noTemplate' });
+    const bare = encodeRow({ kind: 'chat', messages, columns: {} }, tokenizer);
+    const { prompt: asked, response: said } = plainTurns(messages);
+    assert.equal(tokenizer.decode(bare.ids.filter((_, i) => bare.responseMask[i] === 0)), asked);
+    assert.equal(tokenizer.decode(bare.ids.filter((_, i) => bare.responseMask[i] === 1)), said);
     const template = new ChatTemplate(
       '{% for m in messages %}{{ m.content }}{% endfor %}',
       { added_tokens_decoder: {} },

@@ -142,7 +142,14 @@ describe('the evaluation of a run', () => {
     const copy = join(root, 'copy');
     cpSync(join(root, '.cola/runs/small'), copy, { recursive: true });
     const device = await Device.open('cpu', { threads: 1 });
-    // From here the paths in its spec lead nowhere.
+    // From here the paths in its spec lead nowhere, but it has the data that it began with.
+    const kept = await evaluateRun(copy, device, {});
+    assert.deepEqual(
+      kept.skipped.map(({ measure }) => measure),
+      ['forgetting'],
+    );
+    assert.deepEqual(kept.results.marginal, report.results.marginal);
+    rmSync(join(copy, 'data'), { recursive: true });
     const found = await evaluateRun(copy, device, {});
     await device.dispose();
     const reasons = Object.fromEntries(found.skipped.map(({ measure, reason }) => [measure, reason]));

@@ -161,8 +161,8 @@ describe('tuning from feedback', () => {
     assert.throws(() => versions.weights(version.id, model.cola, model.fingerprint), errorOf('feedback.version'));
   });
 
-  it('is a stage like others: it goes on exactly where it was stopped', async () => {
-    const { root } = fresh(lines);
+  it('is a stage like others: it goes on exactly where it was stopped, though the log has grown', async () => {
+    const { root, log } = fresh(lines);
     const stage = { feedback: { data: 'feedback', ...quick, epochs: 1, checkpoint_every: 2, evaluate_every: 4 } };
     const spec = specOf(join(folder, 'model'), [stage]);
     await start({ root, id: 'whole' }, spec);
@@ -174,6 +174,10 @@ describe('tuning from feedback', () => {
       start({ root, id: 'stopped', signal: controller.signal, onEvent }, spec),
       errorOf('train.stopped'),
     );
+    const more = lines.map((line) =>
+      line.kind === 'moment' ? { ...line, id: `${line.id}x` } : { ...line, moment: `${line.moment}x` },
+    );
+    log.append(more);
     await resume({ root, id: 'stopped' });
     assert.deepEqual(linesOf(root, 'stopped', 'metrics'), linesOf(root, 'whole', 'metrics'));
     assert.ok(linesOf(root, 'whole', 'metrics').length > 8);

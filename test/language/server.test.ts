@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 import { complete } from '../../server/protocol/completion.ts';
+import { inspectData, surveyFiles } from '../../server/protocol/data.ts';
 import { configure } from '../../server/protocol/initialize.ts';
 import { listModels } from '../../server/protocol/model.ts';
 import { fitSpec, listRuns, startRun } from '../../server/protocol/runs.ts';
@@ -79,6 +81,27 @@ describe('the language server', function () {
         ['workspace', true],
         ['run', true],
       ]);
+    } finally {
+      await client.stop();
+    }
+  });
+
+  it('says what a folder and a file have to learn from', async () => {
+    const client = await Client.start({ model, device: 'cpu', threads: 1 });
+    const root = join(folder, 'mine');
+    await mkdir(join(root, 'node_modules', 'p'), { recursive: true });
+    await writeFile(join(root, 'a.py'), 'print(1)\n');
+    await writeFile(join(root, 'node_modules', 'p', 'b.js'), 'let b;\n');
+    await writeFile(join(root, 'rows.csv'), 'question,answer\nq,#### 4\n');
+    try {
+      const survey = await client.ask(surveyFiles, { root });
+      assert.deepEqual(survey.languages, [{ name: 'Python', files: 1, bytes: 9, glob: '**/*.py' }]);
+      const { inspection } = await client.ask(inspectData, { file: join(root, 'rows.csv') });
+      assert.deepEqual(inspection?.rows, [{ asks: 'q', says: '#### 4', right: '4' }]);
+      assert.equal(inspection.rewards[0], 'numeric');
+      assert.deepEqual(await client.ask(inspectData, { file: join(root, 'a.py') }), { inspection: null });
+      await assert.rejects(client.ask(surveyFiles, { root: join(root, 'none') }), failsWith('data.missingFile'));
+      assert.equal((await client.ask(getStatus, {})).engine, 'off');
     } finally {
       await client.stop();
     }

@@ -20,6 +20,8 @@ const elsewhere = [
   'cola/status',
   'cola/configure',
   'cola/engine/restart',
+  'cola/data/files',
+  'cola/data/inspect',
   'cola/run/list',
   'cola/run/name',
   'cola/model/list',

@@ -81,6 +81,32 @@ describe('specs that CoLA: Train… writes', () => {
     assert.equal(parseSpec(specText(answers), 'x').spec?.model, answers.model);
   });
 
+  it('name the columns of rows that do not say themselves what is what', () => {
+    const columns = { prompt: 'Frage 1', response: 'true', answer: 'extra.right' };
+    const data: DataChoice = { kind: 'file', path: './r.parquet', columns };
+    const { spec } = parseSpec(specText({ ...all[0], goal: 'answers', reward: 'numeric', latent: true, data }), 'x');
+    const [stage] = spec?.stages ?? [];
+    assert.deepEqual('prompts' in stage.settings && stage.settings.prompts, {
+      jsonl: './r.parquet',
+      columns,
+      skip_bad_rows: false,
+    });
+  });
+
+  it('say beside a file how its rows are read', () => {
+    const data: DataChoice = { kind: 'file', path: './r.json', note: 'read as GSM8K: prompt from "a\nb"' };
+    const text = specText({ ...all[0], goal: 'imitate', reward: null, data });
+    assert.match(text, /data: \.\/r\.json {3}# read as GSM8K: prompt from "a b"\n/);
+    assert.deepEqual(parseSpec(text, 'x').problems, []);
+  });
+
+  it('offer the rewards that fit the rows first, and all others behind', () => {
+    const plain = rewardsFor(choices.file);
+    const fitting = rewardsFor({ kind: 'file', path: 'x', rewards: ['maths', 'numeric'] });
+    assert.deepEqual(fitting.slice(0, 2), ['maths', 'numeric']);
+    assert.deepEqual([...fitting].sort(), [...plain].sort());
+  });
+
   it("come with a reward of one's own that works as it stands", async () => {
     const folder = await mkdtemp(join(tmpdir(), 'cola-reward-'));
     await writeFile(join(folder, rewardFile), rewardModule);

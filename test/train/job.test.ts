@@ -184,7 +184,7 @@ describe('a run', function () {
       );
     }
     const guide = { ...settingsOf('guide policy', steps), max_length: 3 };
-    await assert.rejects(bench.run([{ guide }]), errorOf('data.promptTooLong', /row 1 has \d+ tokens/));
+    await assert.rejects(bench.run([{ guide }]), errorOf('data.promptTooLong', /rows\.jsonl, line 1 has \d+ tokens/));
   });
 
   it('refuses settings that do not go together', async () => {

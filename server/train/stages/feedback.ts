@@ -14,6 +14,7 @@ import type { Checkpoint } from '../../store/checkpoint.ts';
 import { namedTensors, toWrite } from '../checkpointing.ts';
 import { FeedbackLearner, passOf } from '../feedback-learner.ts';
 import { type Lesson, type Lessons, lessonsOf } from '../feedback-lessons.ts';
+import { FrozenData } from '../frozen.ts';
 import { colaOf } from '../model-of.ts';
 import { learningRate } from '../schedule.ts';
 import type { Evaluation, Stage, StageContext, StageState, StepOutcome } from '../stage.ts';
@@ -131,7 +132,9 @@ export async function createFeedback(settings: FeedbackSettings, context: StageC
   const cola = colaOf(context, 'feedback', ['world', 'policy']);
   const log = logAt(context.resolve(settings.data));
   const model = fingerprintOf(cola);
-  const moments = historyOf(log.read().map(({ line }) => line)).filter(({ line }) => line.model === model);
+  // Only what there was when the run began: a log grows while one works.
+  const length = context.frozen?.length(FrozenData.nameOf('feedback', settings.data), log.size);
+  const moments = historyOf(log.read(length).map(({ line }) => line)).filter(({ line }) => line.model === model);
   const lessons = lessonsOf(moments, settings);
   if (lessons.train.length === 0) throw feedbackErrors.empty(log.path);
   context.say(`${log.path}: ${moments.length} moments, ${lessons.judged} judged alternatives`);

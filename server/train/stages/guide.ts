@@ -5,17 +5,20 @@
  */
 import { cloneLoss, guideLoss } from '../../cola/losses.ts';
 import { headOn, inverseDynamics } from '../../cola/modules.ts';
-import type { Row } from '../../data/rows.ts';
+import { dataErrors } from '../../data/errors.ts';
+import type { TokenRow } from '../../data/packing.ts';
+import { answerOf, placeOf, type Row } from '../../data/rows.ts';
+import { ColaError } from '../../errors.ts';
 import * as ops from '../../graph/ops.ts';
 import type { Graph } from '../../graph/tensor.ts';
 import { hiddenStates } from '../../model/base.ts';
 import { causalContext } from '../../model/block.ts';
-import type { DataSpec, GuideSettings } from '../../spec/settings.ts';
+import type { GuideSettings } from '../../spec/settings.ts';
 import { nameOf, splitRows, templateOf, tokenizerOf } from '../data.ts';
 import { trainErrors } from '../errors.ts';
 import { colaOf } from '../model-of.ts';
 import type { Objective } from '../optimizer.ts';
-import { RowBatches, tokenRows } from '../row-batches.ts';
+import { RowBatches, tokenRow } from '../row-batches.ts';
 import { SequenceStage } from '../sequence-stage.ts';
 import type { Stage, StageContext } from '../stage.ts';
 import { type SupervisedPlan, SupervisedStage } from '../supervised.ts';
@@ -39,28 +42,49 @@ export async function rowData(
   const tokenizer = tokenizerOf(context);
   const template = settings.chat === false ? undefined : templateOf(context);
   const batch = microBatch(stage, settings);
-  const split = await splitRows(settings.data, settings.held_out, context, heldOutShare, taskRows);
-  const rows = withResponse(split.train, settings.data, context);
-  const held = withResponse(split.heldOut, settings.held_out ?? settings.data, context);
   const [endId] = context.base.endIds;
   const pad = context.base.config.padTokenId ?? endId ?? 0;
   const limit = Math.min(settings.max_length, context.base.config.maxPositionEmbeddings);
-  const make = (of: typeof rows) =>
-    new RowBatches(tokenRows(of, tokenizer, template, endId ?? 0), batch, limit, pad, context.seed);
-  const steps = settings.steps ?? Math.max(1, Math.ceil((rows.length * settings.epochs) / settings.batch));
-  return { batches: make(rows), heldOut: make(held), steps, batch };
+  let without = 0;
+  let columns: readonly string[] = [];
+  const convert = (row: Row): TokenRow | undefined => {
+    const whole = withResponse(row);
+    if (whole === undefined) {
+      without++;
+      if (without === 1) columns = Object.keys(row.columns);
+      return undefined;
+    }
+    const tokens = tokenRow(whole, tokenizer, template, endId ?? 0);
+    if (tokens.prompt.length >= limit)
+      throw dataErrors.promptTooLong(placeOf(row) ?? nameOf(settings.data), tokens.prompt.length, limit);
+    return tokens;
+  };
+  const split = await splitRows(settings.data, settings.held_out, context, heldOutShare, taskRows, convert).catch(
+    (error: unknown) => {
+      // Rows there are, but none to learn from.
+      const few = error instanceof ColaError && error.id === 'train.tooFewRows';
+      throw few && without > 0 ? trainErrors.noResponses(nameOf(settings.data), columns) : error;
+    },
+  );
+  if (split.train.length === 0) throw trainErrors.noResponses(nameOf(settings.data), columns);
+  if (split.heldOut.length === 0) throw trainErrors.noResponses(nameOf(settings.held_out ?? settings.data), columns);
+  if (without > 0) context.say(`${nameOf(settings.data)}: left out ${without} rows without a response`);
+  const make = (of: readonly TokenRow[]) => new RowBatches(of, batch, limit, pad, context.seed);
+  const steps = settings.steps ?? Math.max(1, Math.ceil((split.train.length * settings.epochs) / settings.batch));
+  return { batches: make(split.train), heldOut: make(split.heldOut), steps, batch };
 }
 
-/** Leaves out rows that say nothing after the prompt. @throws train.noResponses */
-function withResponse(rows: readonly Row[], data: DataSpec, context: StageContext): Row[] {
-  const usable = rows.filter((row) => {
-    if (row.kind === 'text') return true;
-    return row.kind === 'prompt' ? (row.response ?? '') !== '' : row.messages.some(({ role }) => role === 'assistant');
-  });
-  if (usable.length === 0) throw trainErrors.noResponses(nameOf(data));
-  if (usable.length < rows.length)
-    context.say(`${nameOf(data)}: left out ${rows.length - usable.length} rows without a response`);
-  return usable;
+/** A row with something to learn: its response, or else the right answer. Undefined where it has neither. */
+function withResponse(row: Row): Row | undefined {
+  if (row.kind === 'text') return row;
+  const answer = answerOf(row);
+  if (row.kind === 'prompt') {
+    if ((row.response ?? '') !== '') return row;
+    return answer === undefined ? undefined : { ...row, response: answer };
+  }
+  if (row.messages.some(({ role }) => role === 'assistant')) return row;
+  if (answer === undefined) return undefined;
+  return { ...row, messages: [...row.messages, { role: 'assistant', content: answer }] };
 }
 
 export async function createGuide(settings: GuideSettings, context: StageContext): Promise<Stage> {

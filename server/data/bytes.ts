@@ -1,0 +1,61 @@
+/** The bytes of a file, unpacked where they are packed. */
+import { createReadStream, statSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { createGunzip } from 'node:zlib';
+import { dataErrors } from './errors.ts';
+
+const gzipMark = [0x1f, 0x8b];
+const chunkBytes = 256 * 1024;
+/** Text packs to a tenth, repetitive text to a hundredth. What unpacks to more is made to fill memory and disk. */
+const unpackedLimit = { least: 64 * 1024 * 1024, ratio: 200 };
+
+/** The first bytes of a file as it lies on the disk. Throws `data.missingFile`. */
+export async function firstBytes(file: string, count: number): Promise<Buffer> {
+  try {
+    const handle = await open(file, 'r');
+    try {
+      const { buffer, bytesRead } = await handle.read(Buffer.alloc(count), 0, count, 0);
+      return buffer.subarray(0, bytesRead);
+    } finally {
+      await handle.close();
+    }
+  } catch (cause) {
+    throw dataErrors.missingFile(file, cause);
+  }
+}
+
+/** Whether a file is packed by gzip, whatever its name. Throws `data.missingFile`. */
+async function isGzip(file: string): Promise<boolean> {
+  const start = await firstBytes(file, 2);
+  return start.length === 2 && gzipMark.every((byte, i) => start[i] === byte);
+}
+
+/**
+ * The bytes of a file in pieces, in constant memory.
+ * Throws `data.missingFile`, `data.brokenArchive`, `data.unpacksTooLarge`.
+ */
+export async function* bytesOf(file: string): AsyncGenerator<Buffer> {
+  const packed = await isGzip(file);
+  const stream = createReadStream(file, { highWaterMark: chunkBytes });
+  const unpack = packed ? createGunzip({ chunkSize: chunkBytes }) : undefined;
+  if (unpack !== undefined) {
+    stream.on('error', (error) => unpack.destroy(error));
+    stream.pipe(unpack);
+  }
+  let read = 0;
+  const limit = packed ? Math.max(unpackedLimit.least, unpackedLimit.ratio * statSync(file).size) : Infinity;
+  try {
+    for await (const chunk of (unpack ?? stream) as AsyncIterable<Buffer>) {
+      read += chunk.length;
+      if (read > limit) throw dataErrors.unpacksTooLarge(file, limit);
+      yield chunk;
+    }
+  } catch (cause) {
+    const { code, syscall } = cause as NodeJS.ErrnoException;
+    if (code === undefined) throw cause;
+    throw syscall === undefined && packed ? dataErrors.brokenArchive(file, cause) : dataErrors.missingFile(file, cause);
+  } finally {
+    stream.destroy();
+    unpack?.destroy();
+  }
+}

@@ -1,0 +1,118 @@
+/** What a file of rows holds, for somebody who is about to train on it: its first rows, how they are read, what fits. */
+import { basename } from 'node:path';
+import { ColaError } from '../errors.ts';
+import { type Columns, columnAt, columnNames } from './columns.ts';
+import { DEFAULT_LINE_LIMIT } from './lines.ts';
+import { holdsRows, readRecords } from './records.ts';
+import { readRow } from './row-reader.ts';
+import { answerOf, type Row } from './rows.ts';
+import { guess, planOfMap, recognise } from './shapes.ts';
+
+/** Rewards that can judge rows of a file. */
+export type FittingReward = 'numeric' | 'maths' | 'code' | 'exact' | 'similarity';
+
+export interface Inspection {
+  /** What the shape is known by; null where it is none that is known. */
+  readonly shape: string | null;
+  /** Which column plays which role; a guess where the shape is not known. */
+  readonly map: Record<string, string>;
+  /** Whether the rows are read so without the mapping. */
+  readonly implied: boolean;
+  readonly columns: string[];
+  /** The first rows as they are read. */
+  readonly rows: { readonly asks: string; readonly says: string; readonly right: string }[];
+  /** Rewards that fit, the best first; none where there is no right answer. */
+  readonly rewards: FittingReward[];
+}
+
+const shownRows = 20;
+const shownCharacters = 400;
+
+/** The first rows of a file as objects. Throws `data.*` where not even one can be read. */
+async function firstRows(file: string): Promise<Columns[]> {
+  const rows: Columns[] = [];
+  let trouble: ColaError | undefined;
+  const note = (error: unknown) => {
+    if (!(error instanceof ColaError)) throw error;
+    trouble ??= error;
+  };
+  try {
+    for await (const { read } of readRecords(file, DEFAULT_LINE_LIMIT)) {
+      try {
+        rows.push(read());
+      } catch (error) {
+        note(error);
+      }
+      if (rows.length === shownRows) break;
+    }
+  } catch (error) {
+    note(error);
+  }
+  if (rows.length === 0 && trouble !== undefined) throw trouble;
+  return rows;
+}
+
+/** Reads the first rows of a file. Undefined for a file that is a text. Throws `data.*` where it cannot be read at all. */
+export async function inspectFile(file: string): Promise<Inspection | undefined> {
+  return holdsRows(file) ? inspectRows(await firstRows(file), basename(file)) : undefined;
+}
+
+/** {@link inspectFile} for rows that are at hand. @param file what to call it in errors */
+export function inspectRows(rows: readonly Columns[], file: string): Inspection {
+  const [first = {}] = rows;
+  const known = recognise(first);
+  const map = known === undefined ? guess(first) : {};
+  const plan = known?.plan ?? planOfMap(map);
+  const used: Record<string, string> = { ...map };
+  const read = rows.flatMap((row, i): Row[] => {
+    try {
+      if (plan === undefined) return [];
+      const found = readRow(row, plan, file, i + 1);
+      for (const [role, column] of Object.entries(found.map)) used[role] ??= column;
+      return [found.row];
+    } catch (error) {
+      if (error instanceof ColaError) return [];
+      throw error;
+    }
+  });
+  return {
+    shape: known?.name ?? null,
+    map: used,
+    implied: known !== undefined,
+    columns: columnNames(first),
+    rows: read.map(shown),
+    rewards: rewardsOf(read, rows),
+  };
+}
+
+const short = (text: string): string => (text.length > shownCharacters ? `${text.slice(0, shownCharacters)}…` : text);
+
+function shown(row: Row): Inspection['rows'][number] {
+  const right = short(row.kind === 'text' ? '' : (answerOf(row) ?? ''));
+  if (row.kind === 'text') return { asks: '', says: short(row.text), right };
+  if (row.kind === 'prompt') return { asks: short(row.prompt), says: short(row.response ?? ''), right };
+  const last = row.messages.at(-1);
+  const answered = last?.role === 'assistant';
+  const asked = answered ? row.messages.slice(0, -1) : row.messages;
+  const asks = asked.map(({ role, content }) => `${role}: ${content}`).join('\n');
+  return { asks: short(asks), says: short(answered ? last.content : ''), right };
+}
+
+const number = /^[-+−]?[$€£]?\d[\d,]*(?:\.\d+)?\s?%?$/;
+const maths = /\\(?:boxed|frac|sqrt|pi|text|left)\b|\$.+\$|[\^_]\{|^[-+\w\s*/^().=,]*[\^=][-+\w\s*/^().=,]*$/;
+/** What the reward for code can run: JavaScript and TypeScript. */
+const code = /^\s*(?:```(?:js|javascript|ts|typescript)\b|(?:export |async )*(?:function|const|let|var) [\w{[])/m;
+
+/** Rewards by what the right answers look like. Most of them decide: a few odd ones are in every set. */
+function rewardsOf(read: readonly Row[], rows: readonly Columns[]): FittingReward[] {
+  const answers = read.flatMap((row) => (row.kind === 'text' ? [] : (answerOf(row) ?? [])));
+  const most = (test: (text: string) => boolean) =>
+    answers.length > 0 && answers.filter(test).length >= 0.8 * answers.length;
+  const tested = rows.some((row) => typeof (columnAt(row, 'tests') ?? undefined) === 'string');
+  if (tested) return ['code', 'similarity'];
+  if (answers.length === 0) return [];
+  if (most((text) => number.test(text.trim()))) return ['numeric', 'maths', 'exact'];
+  if (most((text) => maths.test(text) || number.test(text.trim()))) return ['maths', 'exact', 'similarity'];
+  if (most((text) => code.test(text))) return ['code', 'similarity', 'exact'];
+  return most((text) => text.length <= 40) ? ['exact', 'similarity'] : ['similarity', 'exact'];
+}

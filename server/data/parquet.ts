@@ -1,0 +1,84 @@
+/** Rows of Parquet files, one group of rows at a time. */
+import { asyncBufferFromFile, type FileMetaData, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
+import { compressors as all } from 'hyparquet-compressors';
+import { ColaError } from '../errors.ts';
+import { firstBytes } from './bytes.ts';
+import type { Columns } from './columns.ts';
+import { dataErrors } from './errors.ts';
+
+const mark = 'PAR1';
+/** Unpacked bytes of a group of rows, and of a page of it, beyond which a file is not read. */
+const groupLimit = 1024 * 1024 * 1024;
+const pageLimit = 256 * 1024 * 1024;
+
+/** Whether a file is Parquet, whatever its name. Throws `data.missingFile`. */
+export async function isParquet(file: string): Promise<boolean> {
+  return (await firstBytes(file, mark.length)).toString('latin1') === mark;
+}
+
+/** Values as JSON has them: whole numbers as numbers where those are exact, dates and bytes as text. */
+function plain(value: unknown): unknown {
+  if (typeof value === 'bigint') {
+    const number = Number(value);
+    return Number.isSafeInteger(number) ? number : String(value);
+  }
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString();
+  if (value instanceof Uint8Array) return Buffer.from(value).toString('base64');
+  if (ArrayBuffer.isView(value)) return Array.from(value as unknown as ArrayLike<number | bigint>, plain);
+  if (Array.isArray(value)) return value.map(plain);
+  if (typeof value === 'object' && value !== null)
+    return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, plain(inner)]));
+  return value;
+}
+
+/** The decompressors, each with a bound: a page says itself how much it unpacks to. */
+const compressors = (file: string): typeof all =>
+  Object.fromEntries(
+    Object.entries(all).map(([codec, unpack]) => [
+      codec,
+      (input: Uint8Array, length: number) => {
+        if (length > pageLimit) throw dataErrors.unpacksTooLarge(file, pageLimit);
+        return unpack(input, length);
+      },
+    ]),
+  );
+
+/**
+ * The rows of a file, with their numbers from 1.
+ *
+ * Throws `data.missingFile`, `data.brokenParquet`, `data.unpacksTooLarge`, `data.emptyFile`.
+ */
+export async function* readParquet(file: string): AsyncGenerator<{ number: number; columns: Columns }> {
+  const guarded = async <T>(action: () => Promise<T>): Promise<T> => {
+    try {
+      return await action();
+    } catch (cause) {
+      if (cause instanceof ColaError) throw cause;
+      throw dataErrors.brokenParquet(
+        file,
+        cause instanceof Error ? cause.message.replace(/\.$/, '') : `${cause}`,
+        cause,
+      );
+    }
+  };
+  if (!(await isParquet(file))) throw dataErrors.brokenParquet(file, 'it does not begin as such a file does');
+  const buffer = await guarded(() => asyncBufferFromFile(file));
+  const metadata: FileMetaData = await guarded(() => parquetMetadataAsync(buffer));
+  let start = 0;
+  for (const group of metadata.row_groups) {
+    if (group.total_byte_size > groupLimit) throw dataErrors.unpacksTooLarge(file, groupLimit);
+    const end = start + Number(group.num_rows);
+    const rows = await guarded(() =>
+      parquetReadObjects({
+        file: buffer,
+        metadata,
+        rowStart: start,
+        rowEnd: end,
+        compressors: compressors(file),
+      }),
+    );
+    for (const [i, row] of rows.entries()) yield { number: start + i + 1, columns: plain(row) as Columns };
+    start = end;
+  }
+  if (start === 0) throw dataErrors.emptyFile(file);
+}

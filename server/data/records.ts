@@ -1,0 +1,105 @@
+/** Rows of a file as objects with named columns, whatever the file's format. */
+import { ColaError } from '../errors.ts';
+import { bytesOf } from './bytes.ts';
+import type { Columns } from './columns.ts';
+import { dataErrors } from './errors.ts';
+import { readList } from './json-list.ts';
+import { isBlank, readLines } from './lines.ts';
+import { isParquet, readParquet } from './parquet.ts';
+import { columnsOf, parseObject } from './row-reader.ts';
+import { readTable } from './table.ts';
+
+/** One row of a file. */
+export interface FileRecord {
+  /** Its line, from 1; in Parquet its row. */
+  readonly number: number;
+  /** Throws `data.*` where it cannot be used. */
+  read(): Columns;
+}
+
+const rowFile = /\.(jsonl|ndjson|json|csv|tsv|parquet)(?:\.gz)?$/i;
+
+/** Whether a file holds rows and not a text, by its name. */
+export const holdsRows = (file: string): boolean => rowFile.test(file);
+
+/** What begins a file, white space aside, to tell a list of rows from lines. */
+const headBytes = 64 * 1024;
+
+async function headOf(file: string): Promise<string> {
+  for await (const chunk of bytesOf(file))
+    return chunk
+      .subarray(0, headBytes)
+      .toString('utf8')
+      .replace(/^\ufeff/, '');
+  return '';
+}
+
+/** Whether a file has several lines with an object each; of one alone nothing can be said. */
+async function isLines(file: string, limit: number): Promise<boolean> {
+  let objects = 0;
+  for await (const { bytes } of readLines(file, limit)) {
+    if (bytes === undefined) return objects > 0;
+    if (isBlank(bytes)) continue;
+    if (objects > 0) return true;
+    try {
+      JSON.parse(bytes.toString('utf8'));
+    } catch {
+      return false;
+    }
+    objects++;
+  }
+  return false;
+}
+
+type Format = 'lines' | 'list' | 'csv' | 'tsv' | 'parquet';
+
+async function formatOf(file: string, limit: number): Promise<Format> {
+  if (await isParquet(file)) return 'parquet';
+  const ending = rowFile.exec(file)?.[1].toLowerCase();
+  if (ending === 'csv' || ending === 'tsv' || ending === 'parquet') return ending;
+  const head = await headOf(file);
+  if (/^\s*\[\s*(?:[{\]]|$)/.test(head)) return 'list';
+  if (ending === 'json' && /^\s*\{/.test(head) && !(await isLines(file, limit))) return 'list';
+  return 'lines';
+}
+
+/**
+ * Every row of a file in its order: JSON lines, a JSON list (also under a key of an object), tables in text, Parquet; the
+ * first three also packed with gzip.
+ *
+ * @param limit bytes of the longest row
+ * Throws `data.*` where nothing behind can be read any more, `data.emptyFile` where there is nothing.
+ */
+export async function* readRecords(file: string, limit: number): AsyncGenerator<FileRecord> {
+  const format = await formatOf(file, limit);
+  switch (format) {
+    case 'lines':
+    case 'list': {
+      let empty = true;
+      for await (const { number, bytes } of format === 'list' ? readList(file, limit) : readLines(file, limit)) {
+        if (bytes !== undefined && isBlank(bytes)) continue;
+        empty = false;
+        const read = () => {
+          if (bytes === undefined) throw dataErrors.lineTooLong(file, number, limit, 'rows');
+          return parseObject(bytes, file, number);
+        };
+        yield { number, read };
+      }
+      if (empty) throw dataErrors.emptyFile(file);
+      return;
+    }
+    case 'csv':
+    case 'tsv':
+      for await (const { number, columns } of readTable(file, format === 'tsv', limit)) {
+        const read = () => {
+          if (columns instanceof ColaError) throw columns;
+          return columnsOf(columns, file, number);
+        };
+        yield { number, read };
+      }
+      return;
+    case 'parquet':
+      for await (const { number, columns } of readParquet(file))
+        yield { number, read: () => columnsOf(columns, file, number) };
+  }
+}

@@ -1,0 +1,229 @@
+/** How an object with named columns becomes a row. */
+import { type Columns, columnAt, columnNames, kindOf } from './columns.ts';
+import { type Message, messagesFrom } from './conversation.ts';
+import { dataErrors } from './errors.ts';
+import type { Row } from './rows.ts';
+import {
+  type ColumnMap,
+  type ColumnPlan,
+  guess,
+  knownColumns,
+  mapText,
+  planOfMap,
+  type Role,
+  recognise,
+} from './shapes.ts';
+
+/** The plan for a named mapping: every column it names must be there. Throws `data.ambiguousColumns`. */
+export function planOf(columns: ColumnMap): ColumnPlan {
+  const plan = planOfMap(columns);
+  if (plan === undefined) throw dataErrors.ambiguousColumns();
+  return plan;
+}
+
+/** The plan for a file without a mapping, from the names its first row has. Throws `data.unknownColumns`. */
+export function planFrom(first: Columns, file: string, line: number): ColumnPlan {
+  const found = recognise(first);
+  if (found === undefined)
+    throw dataErrors.unknownColumns(file, line, knownColumns, columnNames(first), mapText(guess(first)));
+  return found.plan;
+}
+
+/** The text of a line. Throws `data.notUtf8`. */
+export function decodeUtf8(bytes: Uint8Array, file: string, line: number, of: 'rows' | 'text'): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw dataErrors.notUtf8(file, line, of);
+  }
+}
+
+/** The object on a line of JSON. Throws `data.notUtf8`, `data.brokenJson`, `data.notAnObject`. */
+export function parseObject(bytes: Uint8Array, file: string, line: number): Columns {
+  const text = decodeUtf8(bytes, file, line, 'rows');
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw dataErrors.brokenJson(file, line, cause);
+  }
+  return columnsOf(value, file, line);
+}
+
+/** Deeper than any data set, and shallow enough for everything that walks through a row. */
+const deepest = 64;
+
+function isDeeper(value: unknown, left: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return left === 0 || Object.values(value).some((inner) => isDeeper(inner, left - 1));
+}
+
+/** A value as the columns of a row. Throws `data.notAnObject`, `data.tooDeep`. */
+export function columnsOf(value: unknown, file: string, line: number): Columns {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw dataErrors.notAnObject(file, line);
+  if (isDeeper(value, deepest)) throw dataErrors.tooDeep(file, line, deepest);
+  return value as Columns;
+}
+
+const isScalar = (value: unknown): value is string | number | boolean =>
+  typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean';
+
+/** GSM8K ends its explanations with the result, behind four hashes. */
+const result = (text: string): string => /(?:^|\n)#### *([^\n]+?)\s*$/.exec(text)?.[1] ?? text;
+
+/** What the columns of each role give. */
+interface RoleValues {
+  text: string;
+  input: string;
+  system: string;
+  rejected: string;
+  prompt: string | Message[];
+  response: string | Message[];
+  answer: string | string[];
+  messages: Message[];
+}
+
+/** The value of a column as the role takes it; undefined where it does not fit. */
+const readers: { readonly [R in Role]: (value: unknown) => RoleValues[R] | undefined } = {
+  text: (value: unknown) => (typeof value === 'string' ? value : undefined),
+  input: (value: unknown) => (isScalar(value) ? String(value) : undefined),
+  system: (value: unknown) => (typeof value === 'string' ? value : undefined),
+  rejected: (value: unknown) => (typeof value === 'string' ? value : undefined),
+  prompt: said,
+  response: (value: unknown) => (isScalar(value) ? String(value) : said(value)),
+  answer: (value: unknown) => {
+    if (isScalar(value)) return result(String(value));
+    const several = Array.isArray(value) && value.length > 0 && value.every(isScalar);
+    return several ? value.map((one) => result(String(one))) : undefined;
+  },
+  messages: messagesFrom,
+};
+
+const expected: Readonly<Record<Role, string>> = {
+  text: 'a string',
+  input: 'a string',
+  system: 'a string',
+  rejected: 'a string',
+  prompt: 'a string or a list of {role, content}',
+  response: 'a string or a list of {role, content}',
+  answer: 'a string, a number or a list of them',
+  messages: 'a list of {role, content}',
+};
+
+/** What somebody says: a text, texts that belong together, or messages. */
+function said(value: unknown): string | Message[] | undefined {
+  if (typeof value === 'string') return messagesInText(value) ?? value;
+  if (Array.isArray(value) && value.length > 0 && value.every((part) => typeof part === 'string'))
+    return value.join('\n');
+  return messagesFrom(Array.isArray(value) ? value : [value]);
+}
+
+/** Tables have no lists: there, messages are JSON in a cell. */
+const messagesInText = (value: string): Message[] | undefined =>
+  /^\s*\[\s*\{/.test(value) ? messagesFrom(value) : undefined;
+
+/**
+ * The row an object stands for, and the columns that it was made of. Throws `data.missingColumn`, `data.wrongType`,
+ * `data.emptyText`.
+ *
+ * @param plan which column plays which role
+ */
+export function readRow(object: Columns, plan: ColumnPlan, file: string, line: number): { row: Row; map: ColumnMap } {
+  const map: Partial<Record<Role, string>> = {};
+  const value: Values = (role) => {
+    const candidates = plan.columns[role] ?? [];
+    const must = plan.required.has(role);
+    for (const column of candidates) {
+      const found = columnAt(object, column);
+      // A null in an optional column is as good as none.
+      if (found === undefined || (found === null && !must)) continue;
+      const read = readers[role](found);
+      if (read === undefined) {
+        // Of a shape that was recognised, a column of another kind has another meaning.
+        if (!must && candidates.length > 1) continue;
+        throw dataErrors.wrongType(file, line, column, expected[role], kindOf(found));
+      }
+      const empty = read === '' || (Array.isArray(read) && read.length === 0);
+      if (empty && must && role !== 'response') throw dataErrors.emptyText(file, line, column);
+      map[role] = column;
+      return read;
+    }
+    if (must) {
+      const have = columnNames(object);
+      throw dataErrors.missingColumn(file, line, candidates.join(' or '), have, mapText(guess(object)));
+    }
+    return undefined;
+  };
+  const parts = preference(object, plan, map) ?? readRoles(value);
+  const taken = new Set(Object.values(map));
+  const columns = Object.fromEntries(Object.entries(object).filter(([column]) => !taken.has(column)));
+  return { row: { ...parts, columns }, map };
+}
+
+/** {@link readRow} without the columns it was made of. */
+export function rowFrom(object: Columns, plan: ColumnPlan, file: string, line: number): Row {
+  return readRow(object, plan, file, line).row;
+}
+
+/** Two texts of which one was preferred: the words they begin with are the prompt, as TRL has it. */
+function preference(
+  object: Columns,
+  { columns }: ColumnPlan,
+  map: Partial<Record<Role, string>>,
+): Without<Row> | undefined {
+  const [better, worse] = [columns.messages?.[0], columns.rejected?.[0]];
+  if (better === undefined || worse === undefined) return undefined;
+  const [chosen, rejected] = [columnAt(object, better), columnAt(object, worse)];
+  if (typeof chosen !== 'string' || typeof rejected !== 'string' || chosen.trim() === '') return undefined;
+  if (messagesFrom(chosen) !== undefined) return undefined;
+  Object.assign(map, { messages: better, rejected: worse });
+  let shared = 0;
+  while (shared < chosen.length && chosen[shared] === rejected[shared]) shared++;
+  // Not in the middle of a word, and with something left to say.
+  while (shared > 0 && (shared === chosen.length || !/\s/.test(chosen[shared]))) shared--;
+  return shared === 0
+    ? { kind: 'text', text: chosen }
+    : { kind: 'prompt', prompt: chosen.slice(0, shared), response: chosen.slice(shared) };
+}
+
+/** The row of a conversation, with the right result where there is one. */
+function conversation(value: Values): Without<Row> {
+  const messages = value('messages') ?? [];
+  const answer = value('answer');
+  return { kind: 'chat', messages, ...(answer === undefined || answer === '' ? {} : { answer }) };
+}
+
+type Without<T> = T extends Row ? Omit<T, 'columns'> : never;
+type Values = <R extends Role>(role: R) => RoleValues[R] | undefined;
+
+/** What the columns of a row say together, without those that have no role. */
+function readRoles(value: Values): Without<Row> {
+  const text = value('text');
+  if (text !== undefined) return { kind: 'text', text };
+  const prompt = value('prompt');
+  if (prompt === undefined) return conversation(value);
+  const input = value('input') ?? '';
+  const system = value('system') ?? '';
+  const response = value('response');
+  const right = value('answer');
+  const answer = right === undefined || right === '' ? {} : { answer: right };
+  // Of preferences the answer often comes with the whole conversation.
+  if (Array.isArray(response) && response[0].role !== 'assistant')
+    return { kind: 'chat', messages: response, ...answer };
+  const bare = typeof prompt === 'string' ? prompt : prompt.length === 1 ? onlyWords(prompt[0], 'user') : undefined;
+  const asked = bare === undefined || input.trim() === '' ? bare : `${bare}\n\n${input}`;
+  const answered = Array.isArray(response)
+    ? response.length === 1
+      ? onlyWords(response[0], 'assistant')
+      : undefined
+    : response;
+  if (asked !== undefined && system === '' && (response === undefined || answered !== undefined)) {
+    return { kind: 'prompt', prompt: asked, ...(answered === undefined ? {} : { response: answered }), ...answer };
+  }
+  const before: Message[] = system === '' ? [] : [{ role: 'system', content: system }];
+  const question: Message[] = asked === undefined ? (prompt as Message[]) : [{ role: 'user', content: asked }];
+  const end: Message[] = typeof response === 'string' ? [{ role: 'assistant', content: response }] : (response ?? []);
+  return { kind: 'chat', messages: [...before, ...question, ...end], ...answer };
+}
+
+const onlyWords = ({ role, content }: Message, of: string): string | undefined => (role === of ? content : undefined);

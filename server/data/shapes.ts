@@ -1,0 +1,184 @@
+/** Which column plays which role in the shapes that data sets are published in. */
+import { z } from 'zod';
+import { type Columns, columnAt, columnNames } from './columns.ts';
+import { messagesFrom } from './conversation.ts';
+
+/** Which column of a file plays which role. Exactly one of `text`, `prompt` and `messages`. */
+export const columnMap = z
+  .strictObject({
+    text: z.string().optional(),
+    prompt: z.string().optional(),
+    /** Added to the prompt where it is not empty (Alpaca). */
+    input: z.string().optional(),
+    /** What the system says before the prompt. */
+    system: z.string().optional(),
+    response: z.string().optional(),
+    answer: z.string().optional(),
+    messages: z.string().optional(),
+    /** Beside messages that are plain text: what they share with this one is the prompt. */
+    rejected: z.string().optional(),
+  })
+  .readonly();
+export type ColumnMap = z.infer<typeof columnMap>;
+export type Role = keyof ColumnMap;
+
+/** Columns that may play a role, the first one that a row has does; `required` are roles that every row must have. */
+export interface ColumnPlan {
+  readonly columns: Readonly<Partial<Record<Role, readonly string[]>>>;
+  readonly required: ReadonlySet<Role>;
+}
+
+/** Columns with the whole of a result, as rewards compare with. */
+const answers = [
+  'answer',
+  'reward_model.ground_truth',
+  'ground_truth',
+  'final_answer',
+  'expected_answer',
+  'answers.text',
+  'answers',
+  'extra_info.answer',
+];
+
+interface Shape {
+  /** What a person knows it by. */
+  readonly name: string;
+  /** Columns of which a row must have one, and whether it fits: the shape's leading role. */
+  readonly role: 'text' | 'prompt' | 'messages';
+  readonly columns: readonly string[];
+  /** Further columns, of which a row must have one for the shape to be meant. */
+  readonly beside?: readonly string[];
+  readonly others: Readonly<Partial<Record<Role, readonly string[]>>>;
+}
+
+/** In the order in which they are tried. */
+const shapes: readonly Shape[] = [
+  { name: 'messages', role: 'messages', columns: ['messages'], others: { answer: answers } },
+  {
+    name: 'ShareGPT',
+    role: 'messages',
+    columns: ['conversations', 'conversation'],
+    others: { answer: answers },
+  },
+  {
+    name: 'prompt and response',
+    role: 'prompt',
+    columns: ['prompt'],
+    others: {
+      system: ['system', 'system_prompt'],
+      response: ['response', 'completion', 'chosen', 'output', 'canonical_solution', 'solution', 'extra_info.answer'],
+      answer: [...answers, 'solution'],
+    },
+  },
+  { name: 'chosen and rejected', role: 'messages', columns: ['chosen'], others: { rejected: ['rejected'] } },
+  {
+    name: 'Alpaca',
+    role: 'prompt',
+    columns: ['instruction'],
+    others: {
+      system: ['system', 'system_prompt'],
+      input: ['input', 'context'],
+      response: ['output', 'response', 'completion', 'answer'],
+      answer: answers,
+    },
+  },
+  {
+    name: 'problem and solution',
+    role: 'prompt',
+    columns: ['problem'],
+    others: {
+      response: ['solution', 'generated_solution', 'response', 'answer'],
+      answer: [...answers, 'solution'],
+    },
+  },
+  {
+    name: 'question and answer',
+    role: 'prompt',
+    columns: ['question', 'query'],
+    others: {
+      system: ['system', 'system_prompt'],
+      response: ['response', 'solution', 'generated_solution', 'completion', 'output', 'answer', 'answers.text'],
+      answer: answers,
+    },
+  },
+  {
+    name: 'inputs and targets',
+    role: 'prompt',
+    columns: ['inputs', 'input'],
+    beside: ['targets', 'target', 'output'],
+    others: { response: ['targets', 'target', 'output'], answer: answers },
+  },
+  {
+    name: 'text and code',
+    role: 'prompt',
+    columns: ['text'],
+    beside: ['code'],
+    others: { response: ['code'] },
+  },
+  { name: 'text', role: 'text', columns: ['text', 'content'], others: {} },
+];
+
+/** Every column that some shape begins with, for people whose rows have none of them. */
+export const knownColumns: readonly string[] = [...new Set(shapes.flatMap(({ columns }) => columns))];
+
+const required: ReadonlySet<Role> = new Set(['text', 'prompt', 'messages']);
+
+/** The plan for a named mapping: every column it names must be there. Undefined where it names no or two leading roles. */
+export function planOfMap(columns: ColumnMap): ColumnPlan | undefined {
+  const named = Object.entries(columns).filter((entry): entry is [Role, string] => entry[1] !== undefined);
+  if (named.filter(([role]) => required.has(role)).length !== 1) return undefined;
+  // What a row may lack is no reason to leave it out.
+  const optional: readonly Role[] = ['input', 'system', 'rejected'];
+  return {
+    columns: Object.fromEntries(named.map(([role, column]) => [role, [column]])),
+    required: new Set(named.map(([role]) => role).filter((role) => !optional.includes(role))),
+  };
+}
+
+export interface Recognised {
+  readonly name: string;
+  readonly plan: ColumnPlan;
+}
+
+/** The shape that the columns of a row have, capital letters aside; undefined where it is none that is known. */
+export function recognise(first: Columns): Recognised | undefined {
+  const own = new Map(columnNames(first).map((name) => [name.toLowerCase(), name]));
+  for (const name of Object.keys(first)) own.set(name.toLowerCase(), name);
+  const here = (names: readonly string[]) => names.flatMap((name) => own.get(name) ?? []);
+  for (const { name, role, columns, beside, others } of shapes) {
+    const [leading] = here(columns);
+    if (leading === undefined || (beside !== undefined && here(beside).length === 0)) continue;
+    // Later rows may have columns that the first one lacks, in small letters.
+    const spelt = (names: readonly string[]) => names.map((each) => own.get(each) ?? each);
+    const rest = Object.entries(others).map(([other, names]) => [other, spelt(names)] as const);
+    return {
+      name,
+      plan: {
+        columns: { [role]: [leading], ...Object.fromEntries(rest) },
+        required: new Set([role]),
+      },
+    };
+  }
+  return undefined;
+}
+
+/** The mapping that is most likely meant by columns of no known shape; empty where nothing can be said. */
+export function guess(row: Columns): ColumnMap {
+  for (const name of Object.keys(row)) {
+    if (typeof row[name] !== 'string' && messagesFrom(row[name]) !== undefined) return { messages: name };
+  }
+  const texts = columnNames(row).filter((name) => typeof columnAt(row, name) === 'string');
+  const [first, second] = texts;
+  if (first === undefined) return {};
+  return second === undefined ? { text: first } : { prompt: first, response: second };
+}
+
+/** A mapping as it is written in a run spec. */
+export function mapText(columns: ColumnMap): string {
+  const pairs = Object.entries(columns).map(([role, name]) => `${role}: ${plain.test(name) ? name : quoted(name)}`);
+  return `{ ${pairs.join(', ')} }`;
+}
+
+/** YAML reads anything else as something other than a plain word. */
+const plain = /^(?!(?:true|false|null|yes|no|on|off)$)[A-Za-z_][\w.-]*$/i;
+const quoted = (text: string): string => JSON.stringify(text);

@@ -1,0 +1,316 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { parse } from 'yaml';
+import { columnAt } from '../../server/data/columns.ts';
+import { messagesFrom, plainTurns } from '../../server/data/conversation.ts';
+import { placeOf, type Row } from '../../server/data/rows.ts';
+import { columnMap, guess, mapText } from '../../server/data/shapes.ts';
+import { readRows } from '../../server/data/sources.ts';
+import { collect, useFolder } from './folder.ts';
+
+describe('published shapes', () => {
+  const folder = useFolder();
+  const read = async (row: object, columns?: Record<string, string>): Promise<Row> => {
+    const file = folder.write('rows.jsonl', `${JSON.stringify(row)}\n`);
+    const [first] = await collect(readRows({ kind: 'jsonl', file, ...(columns && { columns }) }));
+    return first;
+  };
+  /** What a row asks, what is to be said, and what is right, without the columns that have no role. */
+  const parts = async (row: object, columns?: Record<string, string>) => {
+    const { columns: _, ...rest } = await read(row, columns);
+    return rest;
+  };
+  const user = (content: string) => ({ role: 'user', content });
+  const assistant = (content: string) => ({ role: 'assistant', content });
+  const system = (content: string) => ({ role: 'system', content });
+
+  const cases: Record<string, [row: object, parts: object]> = {
+    'TRL: prompt and completion': [
+      { prompt: 'The sky', completion: ' is blue.' },
+      { kind: 'prompt', prompt: 'The sky', response: ' is blue.' },
+    ],
+    'TRL: prompt and completion of messages': [
+      { prompt: [user('What colour?')], completion: [assistant('Blue.')] },
+      { kind: 'prompt', prompt: 'What colour?', response: 'Blue.' },
+    ],
+    'TRL: prompt of several messages': [
+      { prompt: [system('Be brief.'), user('Colour?')], answer: 'blue' },
+      { kind: 'chat', messages: [system('Be brief.'), user('Colour?')], answer: 'blue' },
+    ],
+    'TRL: prompt of one message': [
+      { prompt: [user('Say 3')], answer: '3' },
+      { kind: 'prompt', prompt: 'Say 3', answer: '3' },
+    ],
+    'prompt as a list of texts': [{ prompt: ['One.', 'Two.'] }, { kind: 'prompt', prompt: 'One.\nTwo.' }],
+    GSM8K: [
+      { question: 'How many?', answer: '3 + 4 = <<3+4=7>>7\n#### 7' },
+      { kind: 'prompt', prompt: 'How many?', response: '3 + 4 = <<3+4=7>>7\n#### 7', answer: '7' },
+    ],
+    'GSM8K with thousands': [
+      { question: 'q', answer: 'so\n#### 1,200 ' },
+      { kind: 'prompt', prompt: 'q', response: 'so\n#### 1,200 ', answer: '1,200' },
+    ],
+    MATH: [
+      { problem: 'Find x.', level: 'Level 1', type: 'Algebra', solution: 'It is $\\boxed{2}$.' },
+      { kind: 'prompt', prompt: 'Find x.', response: 'It is $\\boxed{2}$.', answer: 'It is $\\boxed{2}$.' },
+    ],
+    'MATH-500': [
+      { problem: 'Find x.', solution: 'So $\\boxed{\\frac12}$.', answer: '\\frac12', unique_id: 'a' },
+      { kind: 'prompt', prompt: 'Find x.', response: 'So $\\boxed{\\frac12}$.', answer: '\\frac12' },
+    ],
+    'OpenAI messages': [
+      { messages: [system('s'), user('u'), assistant('a')] },
+      { kind: 'chat', messages: [system('s'), user('u'), assistant('a')] },
+    ],
+    'messages with parts': [
+      {
+        messages: [
+          {
+            role: 'user',
+            content: [
+              { type: 'text', text: 'a' },
+              { type: 'text', text: 'b' },
+            ],
+          },
+          { role: 'assistant', content: 'c' },
+        ],
+      },
+      { kind: 'chat', messages: [user('ab'), assistant('c')] },
+    ],
+    'messages with calls of tools': [
+      {
+        messages: [
+          user('Weather in Bonn?'),
+          {
+            role: 'assistant',
+            content: null,
+            tool_calls: [{ id: '1', type: 'function', function: { name: 'weather', arguments: '{"city": "Bonn"}' } }],
+          },
+          { role: 'tool', tool_call_id: '1', name: 'weather', content: '12 C' },
+          assistant('12 degrees.'),
+        ],
+      },
+      {
+        kind: 'chat',
+        messages: [
+          user('Weather in Bonn?'),
+          assistant('<tool_call>\n{"name": "weather", "arguments": {"city": "Bonn"}}\n</tool_call>'),
+          { role: 'tool', content: '12 C' },
+          assistant('12 degrees.'),
+        ],
+      },
+    ],
+    ShareGPT: [
+      {
+        conversations: [
+          { from: 'system', value: 's' },
+          { from: 'human', value: 'h' },
+          { from: 'gpt', value: 'g' },
+        ],
+      },
+      { kind: 'chat', messages: [system('s'), user('h'), assistant('g')] },
+    ],
+    'ShareGPT with tools': [
+      {
+        conversations: [
+          { from: 'human', value: 'h' },
+          { from: 'function_call', value: '{"name": "f"}' },
+          { from: 'observation', value: 'o' },
+          { from: 'gpt', value: 'g' },
+        ],
+      },
+      {
+        kind: 'chat',
+        messages: [
+          user('h'),
+          assistant('<tool_call>\n{"name": "f"}\n</tool_call>'),
+          { role: 'tool', content: 'o' },
+          assistant('g'),
+        ],
+      },
+    ],
+    Alpaca: [
+      { instruction: 'Translate.', input: 'Hund', output: 'dog', text: 'Below is …' },
+      { kind: 'prompt', prompt: 'Translate.\n\nHund', response: 'dog' },
+    ],
+    'Alpaca without an input': [
+      { instruction: 'Say hi.', input: '', output: 'hi' },
+      { kind: 'prompt', prompt: 'Say hi.', response: 'hi' },
+    ],
+    Dolly: [
+      { instruction: 'Who?', context: 'It was Ada.', response: 'Ada', category: 'qa' },
+      { kind: 'prompt', prompt: 'Who?\n\nIt was Ada.', response: 'Ada' },
+    ],
+    'preferences with a prompt': [
+      { prompt: 'p', chosen: 'good', rejected: 'bad' },
+      { kind: 'prompt', prompt: 'p', response: 'good' },
+    ],
+    'preferences with a prompt and whole conversations (UltraFeedback)': [
+      { prompt: 'p', chosen: [user('p'), assistant('good')], rejected: [user('p'), assistant('bad')] },
+      { kind: 'chat', messages: [user('p'), assistant('good')] },
+    ],
+    'preferences with a prompt of messages': [
+      { prompt: [user('p')], chosen: [assistant('good')], rejected: [assistant('bad')] },
+      { kind: 'prompt', prompt: 'p', response: 'good' },
+    ],
+    'preferences of conversations': [
+      { chosen: [user('p'), assistant('good')], rejected: [user('p'), assistant('bad')] },
+      { kind: 'chat', messages: [user('p'), assistant('good')] },
+    ],
+    'preferences of transcripts (HH)': [
+      {
+        chosen: '\n\nHuman: Hi?\n\nAssistant: Hello.\n\nHuman: Bye?\n\nAssistant: Bye.',
+        rejected: '\n\nHuman: Hi?\n\nAssistant: Hello.\n\nHuman: Bye?\n\nAssistant: No.',
+      },
+      { kind: 'chat', messages: [user('Hi?'), assistant('Hello.'), user('Bye?'), assistant('Bye.')] },
+    ],
+    'preferences of texts (TRL, implicit prompt)': [
+      { chosen: 'The sky is blue.', rejected: 'The sky is green.' },
+      { kind: 'prompt', prompt: 'The sky is', response: ' blue.' },
+    ],
+    verl: [
+      {
+        data_source: 'openai/gsm8k',
+        prompt: [user('What is 1+1?')],
+        reward_model: { style: 'rule', ground_truth: '2' },
+        extra_info: { index: 0, answer: 'One and one is 2.' },
+      },
+      { kind: 'prompt', prompt: 'What is 1+1?', response: 'One and one is 2.', answer: '2' },
+    ],
+    'verl with the answer in extra_info alone': [
+      { prompt: [user('q')], extra_info: { answer: '5' } },
+      { kind: 'prompt', prompt: 'q', response: '5', answer: '5' },
+    ],
+    OpenOrca: [
+      { system_prompt: 's', question: 'q', response: 'r' },
+      { kind: 'chat', messages: [system('s'), user('q'), assistant('r')] },
+    ],
+    SQuAD: [
+      { question: 'Where?', context: 'c', answers: { text: ['Bonn', 'in Bonn'], answer_start: [1, 2] } },
+      { kind: 'prompt', prompt: 'Where?', response: 'Bonn\nin Bonn', answer: ['Bonn', 'in Bonn'] },
+    ],
+    MBPP: [
+      { task_id: 1, text: 'Write f.', code: 'def f(): pass', test_list: ['assert f'] },
+      { kind: 'prompt', prompt: 'Write f.', response: 'def f(): pass' },
+    ],
+    HumanEval: [
+      { prompt: 'def f():', canonical_solution: ' return 1', test: 't' },
+      { kind: 'prompt', prompt: 'def f():', response: ' return 1' },
+    ],
+    FLAN: [
+      { inputs: 'i', targets: 't' },
+      { kind: 'prompt', prompt: 'i', response: 't' },
+    ],
+    'columns with capitals': [
+      { Question: 'q', Answer: 'a' },
+      { kind: 'prompt', prompt: 'q', response: 'a', answer: 'a' },
+    ],
+  };
+  for (const [name, [row, expected]] of Object.entries(cases))
+    it(`are read without a mapping: ${name}`, async () => assert.deepEqual(await parts(row), expected));
+
+  it('are read by a mapping, also of columns inside of others', async () => {
+    const row = { q: [user('What?')], reward_model: { ground_truth: 4 }, 'a.b': 'x' };
+    assert.deepEqual(await parts(row, { prompt: 'q', answer: 'reward_model.ground_truth' }), {
+      kind: 'prompt',
+      prompt: 'What?',
+      answer: '4',
+    });
+    assert.deepEqual(await parts(row, { prompt: 'a.b' }), { kind: 'prompt', prompt: 'x' });
+    assert.deepEqual(await parts({ turns: ['a', 'b'] }, { messages: 'turns' }), {
+      kind: 'chat',
+      messages: [user('a'), assistant('b')],
+    });
+  });
+
+  it('keep columns that have no role, and those that hold one', async () => {
+    const { columns } = await read({ prompt: 'p', reward_model: { ground_truth: '1', style: 'rule' }, target: 3 });
+    assert.deepEqual(columns, { reward_model: { ground_truth: '1', style: 'rule' }, target: 3 });
+  });
+
+  it('are recognised by the first row, and rows may lack what is not needed', async () => {
+    const file = folder.write(
+      'rows.jsonl',
+      '{"prompt":"a"}\n{"prompt":"b","completion":"c"}\n{"prompt":"d","answer":null}',
+    );
+    const rows = await collect(readRows({ kind: 'jsonl', file }));
+    assert.deepEqual(
+      rows.map((row) => row.kind === 'prompt' && [row.prompt, row.response]),
+      [
+        ['a', undefined],
+        ['b', 'c'],
+        ['d', undefined],
+      ],
+    );
+    assert.match(placeOf(rows[2]) ?? '', /rows\.jsonl, line 3$/);
+  });
+
+  it('that nobody knows are refused with the columns there are and the mapping to write', async () => {
+    const failure = await read({ frage: 'q', antwort: 'a', nr: 1 }).then(
+      () => assert.fail('was read'),
+      (error: { id: string; message: string; remedy: string }) => error,
+    );
+    assert.equal(failure.id, 'data.unknownColumns');
+    assert.match(failure.message, /it has frage, antwort, nr\.$/);
+    const written = /\{ jsonl.*\} \}/.exec(failure.remedy)?.[0] ?? '';
+    assert.deepEqual(parse(written), { jsonl: 'rows.jsonl', columns: { prompt: 'frage', response: 'antwort' } });
+    const { columns } = parse(written) as { columns: Record<string, string> };
+    assert.deepEqual(await parts({ frage: 'q', antwort: 'a', nr: 1 }, columns), {
+      kind: 'prompt',
+      prompt: 'q',
+      response: 'a',
+    });
+  });
+
+  it('with pictures in them say so', async () => {
+    const content = [{ type: 'image_url', image_url: { url: 'x' } }];
+    await assert.rejects(read({ messages: [{ role: 'user', content }] }), { id: 'data.wrongType' });
+  });
+
+  it('too deep to be a row are refused', async () => {
+    const file = folder.write(
+      'rows.jsonl',
+      `{"text":"a"}\n{"text":"b","x":${'['.repeat(200_000)}${']'.repeat(200_000)}}`,
+    );
+    await assert.rejects(collect(readRows({ kind: 'jsonl', file })), { id: 'data.tooDeep', message: /line 2 / });
+  });
+
+  it('never make messages out of what holds none', () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), (value) => {
+        const messages = messagesFrom(value);
+        if (messages === undefined) return;
+        assert.ok(messages.length > 0);
+        for (const { role, content } of messages) assert.ok(role !== '' && typeof content === 'string');
+      }),
+    );
+  });
+
+  it('find by name what columnAt finds, and guess a mapping that YAML reads back', () => {
+    fc.assert(
+      fc.property(fc.dictionary(fc.string(), fc.oneof(fc.string(), fc.dictionary(fc.string(), fc.string()))), (row) => {
+        const map = guess(row);
+        assert.deepEqual(columnMap.parse(parse(mapText(map)) ?? {}), map);
+        for (const name of Object.keys(row)) assert.equal(columnAt(row, name), row[name]);
+      }),
+    );
+  });
+});
+
+describe('conversations without a template', () => {
+  it('are one question as it stands, or turns with names', () => {
+    const turn = (role: string, content: string) => ({ role, content });
+    assert.deepEqual(plainTurns([turn('user', 'q'), turn('assistant', 'a')]), { prompt: 'q', response: 'a' });
+    assert.deepEqual(plainTurns([turn('user', 'q')]), { prompt: 'q', response: undefined });
+    assert.deepEqual(
+      plainTurns([
+        turn('system', 's'),
+        turn('user', 'q'),
+        turn('assistant', 'a'),
+        turn('user', 'r'),
+        turn('assistant', 'b'),
+      ]),
+      { prompt: 'System: s\n\nUser: q\n\nAssistant: a\n\nUser: r\n\nAssistant:', response: ' b' },
+    );
+  });
+});

@@ -1,4 +1,4 @@
-import * as ort from 'onnxruntime-node';
+import type * as ort from 'onnxruntime-node';
 import { type DType, elementSize, type Shape, size, type TensorData } from '../graph/tensor.ts';
 import { deviceErrors } from './errors.ts';
 
@@ -90,6 +90,4 @@ export class DeviceBuffer {
 }
 
 /** Wraps host memory as a runtime tensor, without a copy. */
-export function hostTensor(data: TensorData, dtype: DType, shape: Shape): ort.Tensor {
-  return new ort.Tensor(dtype, data, shape);
-}
+export type HostTensor = (data: TensorData, dtype: DType, shape: Shape) => ort.Tensor;

@@ -16,11 +16,11 @@ import {
   visit,
 } from 'yaml';
 import { z } from 'zod';
+import { isStageName, stageKinds, stageNames } from '../train/stages/index.ts';
 import { specErrors } from './errors.ts';
 import { explain, nearest, type Path, type SchemaProblem } from './issues.ts';
 import { brokenRules } from './rules.ts';
 import { type RunSpec, runSpec, toRunSpec } from './schema.ts';
-import { type StageName, stageSettings } from './settings.ts';
 
 export { rebaseSpec, resolveModel, resolvePath } from './paths.ts';
 
@@ -61,7 +61,6 @@ const underscored: ScalarTag = {
 };
 const customTags = (tags: Tags): Tags => [underscored, ...tags];
 
-const stageNames = Object.keys(stageSettings) as StageName[];
 /** The spec without the inside of its stages, which are checked one by one. */
 const frame = runSpec.extend({ stages: z.array(z.unknown()).min(1) });
 
@@ -186,7 +185,7 @@ function checkStage(entry: unknown, index: number): SchemaProblem[] {
     return [{ path, message: `A stage should be the name of one of ${list}, with its settings` }];
   }
   const names = Object.keys(entry);
-  const named = names.find((name) => Object.hasOwn(stageSettings, name)) as StageName | undefined;
+  const named = names.find(isStageName);
   const strange = names.filter((name) => name !== named);
   if (named === undefined) {
     const [key] = names;
@@ -195,10 +194,10 @@ function checkStage(entry: unknown, index: number): SchemaProblem[] {
     ];
   }
   const settings = (entry as Record<string, unknown>)[named] ?? {};
-  const inside = explain(stageSettings[named], settings, [...path, named]);
+  const inside = explain(stageKinds[named].settings, settings, [...path, named]);
   const outside = strange.map((key) => {
     // Often a setting that is not indented deeply enough.
-    const setting = Object.hasOwn(stageSettings[named].shape, key);
+    const setting = Object.hasOwn(stageKinds[named].settings.shape, key);
     const message = setting
       ? `"${key}" is a setting of the stage ${named}: indent it below "${named}"`
       : `A stage has one name; put "${key}" into an entry of its own`;

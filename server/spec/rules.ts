@@ -1,4 +1,5 @@
 /** What must hold between settings, beyond what each of them may be. */
+import { kindOf } from '../train/stages/index.ts';
 import type { Path } from './issues.ts';
 import type { RunSpec, StageSpec } from './schema.ts';
 
@@ -35,18 +36,12 @@ function modelRules({ model, stages }: RunSpec): BrokenRule[] {
 
 function stageRules(stage: StageSpec, path: Path): BrokenRule[] {
   const broken: BrokenRule[] = [];
-  const need = (settings: Readonly<Record<string, unknown>>, key: string, when: string) => {
-    if (settings[key] === undefined)
-      broken.push({ path, missing: true, message: `"${key}" is missing, which ${when} needs` });
-  };
   const { settings } = stage;
   if ('accumulate' in settings && settings.batch % settings.accumulate !== 0) {
     const message = `"accumulate" (${settings.accumulate}) should divide "batch" (${settings.batch})`;
     broken.push({ path: [...path, 'accumulate'], message });
   }
-  if (stage.name === 'tokens') {
-    if (stage.settings.method === 'supervised') need(stage.settings, 'data', 'the method supervised');
-    else for (const key of ['prompts', 'reward']) need(stage.settings, key, 'the method reinforce');
-  }
+  for (const { key, when } of kindOf(stage).missing?.(settings) ?? [])
+    broken.push({ path, missing: true, message: `"${key}" is missing, which ${when} needs` });
   return broken;
 }

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { deviceNames } from '../device/names.ts';
 import { measures as measureNames } from '../protocol/evaluate.ts';
-import { type StageName, stageSettings } from './settings.ts';
+import { type StageName, type StageSpec, stageKinds, stageNames } from '../train/stages/index.ts';
 
 /** A new model instead of an existing one: sizes of a Llama. */
 export const newModel = z.strictObject({
@@ -22,18 +22,8 @@ export const newModel = z.strictObject({
 });
 export type NewModel = z.infer<typeof newModel>;
 
-const stage = (name: StageName) => z.strictObject({ [name]: stageSettings[name] });
-const stages = z.union([
-  stage('pretrain'),
-  stage('control'),
-  stage('clone'),
-  stage('guide'),
-  stage('reinforce'),
-  stage('tokens'),
-  stage('q'),
-  stage('feedback'),
-  stage('expert'),
-]);
+const stage = (name: StageName) => z.strictObject({ [name]: stageKinds[name].settings });
+const stages = z.union(stageNames.map(stage));
 
 export { measureNames };
 
@@ -51,10 +41,7 @@ export const runSpec = z.strictObject({
   evaluate: z.array(z.enum(measureNames)).default([]).meta({ description: 'What is measured at the end.' }),
 });
 
-/** One stage with its settings, as a discriminated union. */
-export type StageSpec = {
-  [K in StageName]: { readonly name: K; readonly settings: z.infer<(typeof stageSettings)[K]> };
-}[StageName];
+export type { StageSpec };
 export type RunSpec = Omit<z.infer<typeof runSpec>, 'stages'> & { readonly stages: readonly StageSpec[] };
 
 /** The parsed document with its stages as a discriminated union. */

@@ -7,6 +7,7 @@ import { arithmeticOptions } from '../data/generators/arithmetic.ts';
 import { countdownOptions } from '../data/generators/countdown.ts';
 import { columnMap } from '../data/rows.ts';
 import { rewardTable } from '../feedback/rewards.ts';
+import { algorithmNames, algorithmOf } from '../train/algorithms/index.ts';
 import { rewardSpec } from './reward.ts';
 
 /** What hover shows beside the description. */
@@ -154,13 +155,11 @@ export const guideSettings = z.strictObject({
   ...keeping,
 });
 
-const algorithm = z.enum(['grpo', 'remax', 'ppo']);
-
 /** Settings of reinforcement, over actions or over tokens alike. */
 const reinforcement = (learningRate: number) => ({
   algorithm: setting(
-    algorithm.default('grpo'),
-    'GRPO compares the samples of a prompt with each other, ReMax with a greedy one, PPO with a learned value.',
+    z.enum(algorithmNames).default('grpo'),
+    algorithmNames.map((name) => algorithmOf(name).notes).join(' '),
     { paper: 'ReMax, RLOO, GRPO, REINFORCE++ are named' },
   ),
   prompts: setting(dataSpec, 'Rows with a prompt and what the reward needs.'),
@@ -358,19 +357,6 @@ export const expertSettings = z.strictObject({
   evaluate_every: setting(count.default(5), 'How often the model is measured on held-out prompts.', { unit: 'steps' }),
 });
 
-export const stageSettings = {
-  pretrain: pretrainSettings,
-  control: controlSettings,
-  clone: cloneSettings,
-  guide: guideSettings,
-  reinforce: reinforceSettings,
-  tokens: tokensSettings,
-  q: qSettings,
-  feedback: feedbackSettings,
-  expert: expertSettings,
-} as const;
-
-export type StageName = keyof typeof stageSettings;
 export type PretrainSettings = z.infer<typeof pretrainSettings>;
 export type ControlSettings = z.infer<typeof controlSettings>;
 export type CloneSettings = z.infer<typeof cloneSettings>;

@@ -10,10 +10,10 @@ import { type Attempt, type Device, openDevice } from '../device/device.ts';
 import { ColaError } from '../errors.ts';
 import { compareEvaluations, comparisonTable, tableText } from '../evaluate/compare.ts';
 import { evaluateRun } from '../evaluate/run.ts';
+import { size } from '../graph/tensor.ts';
 import { LanguageModel } from '../model/language-model.ts';
-import { Random } from '../random.ts';
 import { readSpec, rebaseSpec, resolveModel, resolvePath, stringifySpec } from '../spec/document.ts';
-import type { RunSpec, StageSpec } from '../spec/schema.ts';
+import type { RunSpec } from '../spec/schema.ts';
 import { removeFolder } from '../store/atomic.ts';
 import type { Checkpoint } from '../store/checkpoint.ts';
 import { type Position, position } from '../store/position.ts';
@@ -21,9 +21,9 @@ import { Run, runFolder } from '../store/run.ts';
 import { logText } from '../store/run-log.ts';
 import { trainErrors } from './errors.ts';
 import { createBase, prepareModules } from './initialise.ts';
+import { stageSeed } from './seed.ts';
 import type { Evaluation, Metrics, Sample, Stage, StageContext } from './stage.ts';
-import { createStage } from './stages/index.ts';
-import { baselineValue } from './token-actor.ts';
+import { createStage, kindOf, type StageSpec } from './stages/index.ts';
 import { DeviceWeights } from './weights.ts';
 
 export type TrainEvent =
@@ -163,10 +163,10 @@ class Job {
       const prepare = async (planned: StageSpec) => {
         cola = prepareModules(planned, base, cola, spec.seed);
         if (cola !== undefined) await weights.add(cola.weights, cola.tensors);
-        const valued = planned.name === 'tokens' && planned.settings.algorithm === 'ppo';
-        const valueHead = { name: baselineValue, shape: [1, base.config.hiddenSize] };
-        if (valued && !weights.has(valueHead.name, valueHead.shape)) {
-          await weights.add(new Map([[baselineValue, new Float32Array(base.config.hiddenSize)]]), [valueHead]);
+        const configs = { config: base.config, cola: cola?.config };
+        for (const extra of kindOf(planned).extras?.(planned.settings, configs) ?? []) {
+          const { name, shape } = extra;
+          if (!weights.has(name, shape)) await weights.add(new Map([[name, new Float32Array(size(shape))]]), [extra]);
         }
       };
       await weights.add(base.weights, base.tensors);
@@ -242,7 +242,7 @@ class Job {
       base,
       cola,
       weights,
-      seed: new Random(spec.seed + 1000 * at).uint32(),
+      seed: stageSeed(spec.seed, at),
       resolve: (path) => resolvePath(path, specFile),
       cacheFolder: join(root, '.cola', 'cache'),
       signal,

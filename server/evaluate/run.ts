@@ -3,11 +3,10 @@ import { dirname, join } from 'node:path';
 import type { Device } from '../device/device.ts';
 import { readSpec, resolveModel } from '../spec/document.ts';
 import type { RunSpec } from '../spec/schema.ts';
+import { type StageTask, stageOf } from '../spec/stages.ts';
 import { exists, writeFileAtomic } from '../store/atomic.ts';
 import { RunView } from '../store/run.ts';
 import { stageSeed } from '../train/seed.ts';
-import type { StageTask } from '../train/stage-kind.ts';
-import { kindOf } from '../train/stages/index.ts';
 import { costRecord, measureCost } from './cost.ts';
 import { evaluateErrors } from './errors.ts';
 import { type EvaluationOptions, evaluateModel } from './evaluate.ts';
@@ -72,19 +71,19 @@ export async function evaluateRun(
 
 /** With tokens, if the last stage that learned to answer answers so; with actions, as is usual, otherwise. */
 function decodingOf(spec: RunSpec): Decoding | undefined {
-  const answers = spec.stages.flatMap((stage) => kindOf(stage).answers ?? []).at(-1);
+  const answers = spec.stages.flatMap((stage) => stageOf(stage).answers ?? []).at(-1);
   return answers === 'tokens' ? 'tokens' : undefined;
 }
 
 /** What the last stage on text held out. */
 function textOf(spec: RunSpec): EvaluationOptions['text'] {
-  return spec.stages.flatMap((stage) => kindOf(stage).text?.(stage.settings) ?? []).at(-1);
+  return spec.stages.flatMap((stage) => stageOf(stage).text?.(stage.settings) ?? []).at(-1);
 }
 
 /** The task of the last stage that has one, and how much of it that stage measures. */
 function taskOf(spec: RunSpec): { at: number; task: TaskSpec; sizes: Partial<StageTask['sizes']> } | undefined {
   const found = spec.stages.flatMap((stage, at) => {
-    const { sizes, ...task } = kindOf(stage).task?.(stage.settings) ?? {};
+    const { sizes, ...task } = stageOf(stage).task?.(stage.settings) ?? {};
     return 'prompts' in task ? [{ at, task, sizes: sizes ?? {} }] : [];
   });
   return found.at(-1);

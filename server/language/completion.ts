@@ -8,7 +8,7 @@ import {
   type Range,
 } from 'vscode-languageserver';
 import { TextDocument } from 'vscode-languageserver-textdocument';
-import { isStageName, stageKinds } from '../train/stages/index.ts';
+import { isStageName, stages } from '../spec/stages.ts';
 import { defaultOf, describeSetting, isStage, type KeyNote, keysAt, typeOf, valuesAt } from './spec-schema.ts';
 import { type Path, typingPlace } from './yaml-place.ts';
 
@@ -51,7 +51,7 @@ function stageItem({ name }: KeyNote, range: Range, colon: boolean): CompletionI
   return {
     label: name,
     kind: CompletionItemKind.Module,
-    ...(isStageName(name) ? { documentation: stageKinds[name].notes } : {}),
+    ...(isStageName(name) ? { documentation: stages[name].notes } : {}),
     insertTextFormat: InsertTextFormat.Snippet,
     textEdit: { range, newText: colon ? `${name}: { ${settings === '' ? '$1' : settings}$0 }` : name },
   };

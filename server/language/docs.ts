@@ -1,5 +1,5 @@
 /** All settings of a run spec as one page of Markdown, from the schema that hover reads too. */
-import { stageKinds, stageNames } from '../train/stages/index.ts';
+import { stageNames, stages } from '../spec/stages.ts';
 import { describeSetting, keysAt } from './spec-schema.ts';
 import type { Path } from './yaml-place.ts';
 
@@ -10,8 +10,8 @@ function settings(path: Path): string {
 }
 
 export function specMarkdown(): string {
-  const stages = stageNames.map(
-    (name) => `## Stage \`${name}\`\n\n${stageKinds[name].notes}\n\n${settings(['stages', 0, name])}`,
+  const parts = stageNames.map(
+    (name) => `## Stage \`${name}\`\n\n${stages[name].notes}\n\n${settings(['stages', 0, name])}`,
   );
-  return `${['# Run spec', settings([]), ...stages].join('\n\n')}\n`;
+  return `${['# Run spec', settings([]), ...parts].join('\n\n')}\n`;
 }

@@ -16,11 +16,11 @@ import {
   visit,
 } from 'yaml';
 import { z } from 'zod';
-import { isStageName, stageKinds, stageNames } from '../train/stages/index.ts';
 import { specErrors } from './errors.ts';
 import { explain, nearest, type Path, type SchemaProblem } from './issues.ts';
 import { brokenRules } from './rules.ts';
 import { type RunSpec, runSpec, toRunSpec } from './schema.ts';
+import { isStageName, stageNames, stages as stageTable } from './stages.ts';
 
 export { rebaseSpec, resolveModel, resolvePath } from './paths.ts';
 
@@ -194,10 +194,10 @@ function checkStage(entry: unknown, index: number): SchemaProblem[] {
     ];
   }
   const settings = (entry as Record<string, unknown>)[named] ?? {};
-  const inside = explain(stageKinds[named].settings, settings, [...path, named]);
+  const inside = explain(stageTable[named].settings, settings, [...path, named]);
   const outside = strange.map((key) => {
     // Often a setting that is not indented deeply enough.
-    const setting = Object.hasOwn(stageKinds[named].settings.shape, key);
+    const setting = Object.hasOwn(stageTable[named].settings.shape, key);
     const message = setting
       ? `"${key}" is a setting of the stage ${named}: indent it below "${named}"`
       : `A stage has one name; put "${key}" into an entry of its own`;

@@ -1,7 +1,7 @@
 /** What must hold between settings, beyond what each of them may be. */
-import { kindOf } from '../train/stages/index.ts';
 import type { Path } from './issues.ts';
 import type { RunSpec, StageSpec } from './schema.ts';
+import { stageOf } from './stages.ts';
 
 export interface BrokenRule {
   /** The value that is wrong; with `missing` the object that lacks something. */
@@ -41,7 +41,7 @@ function stageRules(stage: StageSpec, path: Path): BrokenRule[] {
     const message = `"accumulate" (${settings.accumulate}) should divide "batch" (${settings.batch})`;
     broken.push({ path: [...path, 'accumulate'], message });
   }
-  for (const { key, when } of kindOf(stage).missing?.(settings) ?? [])
+  for (const { key, when } of stageOf(stage).missing?.(settings) ?? [])
     broken.push({ path, missing: true, message: `"${key}" is missing, which ${when} needs` });
   return broken;
 }

@@ -10,9 +10,9 @@ import type { ExpectedTensor } from '../model/weights.ts';
 import { expectedTensors } from '../model/weights.ts';
 import { Random } from '../random.ts';
 import { resolvePath } from '../spec/paths.ts';
-import type { NewModel } from '../spec/schema.ts';
+import type { NewModel, StageSpec } from '../spec/schema.ts';
 import { trainErrors } from './errors.ts';
-import { kindOf, type StageSpec } from './stages/index.ts';
+import { kindOf } from './stages/index.ts';
 
 function draw(shape: readonly number[], std: number, random: Random): Float32Array {
   return Float32Array.from({ length: size(shape) }, () => std * random.normal());

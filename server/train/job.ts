@@ -13,7 +13,7 @@ import { evaluateRun } from '../evaluate/run.ts';
 import { size } from '../graph/tensor.ts';
 import { LanguageModel } from '../model/language-model.ts';
 import { readSpec, rebaseSpec, resolveModel, resolvePath, stringifySpec } from '../spec/document.ts';
-import type { RunSpec } from '../spec/schema.ts';
+import type { RunSpec, StageSpec } from '../spec/schema.ts';
 import { removeFolder } from '../store/atomic.ts';
 import type { Checkpoint } from '../store/checkpoint.ts';
 import { type Position, position } from '../store/position.ts';
@@ -23,7 +23,7 @@ import { trainErrors } from './errors.ts';
 import { createBase, prepareModules } from './initialise.ts';
 import { stageSeed } from './seed.ts';
 import type { Evaluation, Metrics, Sample, Stage, StageContext } from './stage.ts';
-import { createStage, kindOf, type StageSpec } from './stages/index.ts';
+import { createStage, kindOf } from './stages/index.ts';
 import { DeviceWeights } from './weights.ts';
 
 export type TrainEvent =

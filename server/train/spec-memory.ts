@@ -5,11 +5,11 @@ import { parseColaConfig } from '../cola/config.ts';
 import { loadModelConfig } from '../model/config.ts';
 import { loadMemory } from '../model/memory.ts';
 import { readSpec, resolveModel } from '../spec/document.ts';
-import type { RunSpec } from '../spec/schema.ts';
+import type { RunSpec, StageSpec } from '../spec/schema.ts';
 import { newConfig } from './initialise.ts';
 import type { MemoryPart } from './memory-parts.ts';
 import type { Configs } from './stage-kind.ts';
-import { kindOf, type StageSpec } from './stages/index.ts';
+import { kindOf } from './stages/index.ts';
 
 /** Sizes that replace those of the spec. */
 export interface Sizes {

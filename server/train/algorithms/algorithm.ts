@@ -34,8 +34,6 @@ export interface Outcomes {
 }
 
 export interface Algorithm {
-  /** What it compares samples with, in a sentence. */
-  readonly notes: string;
   /** Modules that learn beside the policy: `value`, whose values then enter the advantages. */
   readonly modules: readonly Extract<ModuleName, 'value'>[];
   /** Whether every prompt is also answered greedily. */

@@ -4,7 +4,6 @@ import type { Algorithm } from './algorithm.ts';
 import { clippedObjective } from './clipped.ts';
 
 export const grpo: Algorithm = {
-  notes: 'GRPO compares the samples of a prompt with each other.',
   modules: [],
   greedy: false,
   outcomes({ rewards, groups }) {

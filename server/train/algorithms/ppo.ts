@@ -5,7 +5,6 @@ import type { Algorithm } from './algorithm.ts';
 import { clippedObjective } from './clipped.ts';
 
 export const ppo: Algorithm = {
-  notes: 'PPO compares a sample with a learned value.',
   modules: ['value'],
   greedy: false,
   outcomes: ({ rewards }) => Float64Array.from(rewards, (r) => r ?? 0),

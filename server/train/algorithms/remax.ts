@@ -3,7 +3,6 @@ import { policyGradientLoss } from '../../cola/losses.ts';
 import type { Algorithm } from './algorithm.ts';
 
 export const remax: Algorithm = {
-  notes: 'ReMax compares a sample with the greedy one.',
   modules: [],
   greedy: true,
   // A sample whose greedy counterpart has no score is neither good nor bad.

@@ -8,13 +8,14 @@ import type { Graph } from '../../graph/tensor.ts';
 import { hiddenStates } from '../../model/base.ts';
 import { causalContext } from '../../model/block.ts';
 import type { ModelConfig } from '../../model/config.ts';
-import { type CloneSettings, cloneSettings } from '../../spec/settings.ts';
+import type { CloneSettings } from '../../spec/settings.ts';
+import { stages } from '../../spec/stages.ts';
 import { packedBatches, packedData } from '../data.ts';
 import { microRows, trainingPart } from '../memory-parts.ts';
 import { colaOf } from '../model-of.ts';
 import type { Objective } from '../optimizer.ts';
 import type { Metrics, Stage, StageContext } from '../stage.ts';
-import { actionsOf, allModules, lossScore, type StageKind, type StageModules } from '../stage-kind.ts';
+import { actionsOf, allModules, type StageKind, type StageModules } from '../stage-kind.ts';
 import { SupervisedStage } from '../supervised.ts';
 import { inputsOnly } from './control.ts';
 import { microBatch, stepsOf } from './pretrain.ts';
@@ -70,8 +71,7 @@ async function createClone(settings: CloneSettings, context: StageContext): Prom
 const modules: StageModules = { needs: ['idm', 'world'], makes: ['policy'] };
 
 export const clone: StageKind<CloneSettings> = {
-  notes: 'Stage 1: the policy learns to take the actions that the inverse dynamics sees in text.',
-  settings: cloneSettings,
+  ...stages.clone,
   modules: () => modules,
   learns: (_, configs) => moduleWeights(configs.config, actionsOf(configs)).policy,
   parts: (settings, configs, length = settings.length) => {
@@ -86,7 +86,5 @@ export const clone: StageKind<CloneSettings> = {
       }),
     ];
   },
-  score: () => lossScore,
-  text: ({ data, held_out }) => ({ data, held_out }),
   create: createClone,
 };

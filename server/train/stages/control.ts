@@ -11,13 +11,14 @@ import { hiddenStates, languageHead, nextTokenLoss } from '../../model/base.ts';
 import { causalContext } from '../../model/block.ts';
 import type { ModelConfig } from '../../model/config.ts';
 import { Random, type RandomState } from '../../random.ts';
-import { type ControlSettings, controlSettings } from '../../spec/settings.ts';
+import type { ControlSettings } from '../../spec/settings.ts';
+import { stages } from '../../spec/stages.ts';
 import { packedBatches, packedData } from '../data.ts';
 import { microRows, trainingPart } from '../memory-parts.ts';
 import { colaOf } from '../model-of.ts';
 import type { Objective } from '../optimizer.ts';
 import type { Metrics, Stage, StageContext } from '../stage.ts';
-import { actionsOf, lossScore, type StageKind } from '../stage-kind.ts';
+import { actionsOf, type StageKind } from '../stage-kind.ts';
 import { type BatchSource, type Feeds, SupervisedStage } from '../supervised.ts';
 import { microBatch, shifted, stepsOf } from './pretrain.ts';
 
@@ -115,8 +116,7 @@ function noisy(source: BatchSource, count: number, seed: number): BatchSource {
 }
 
 export const control: StageKind<ControlSettings> = {
-  notes: 'Stage 1: learns the latent actions, with inverse dynamics and a world model, while the base is frozen.',
-  settings: controlSettings,
+  ...stages.control,
   modules: () => ({ needs: [], makes: ['idm', 'world', 'policy'] }),
   actions: (settings) => ({
     config: {
@@ -145,8 +145,5 @@ export const control: StageKind<ControlSettings> = {
       }),
     ];
   },
-  // Held out is the prediction alone; what is trained on has entropies in it and may be below 0.
-  score: () => lossScore,
-  text: ({ data, held_out }) => ({ data, held_out }),
   create: createControl,
 };

@@ -15,7 +15,8 @@ import { type SearchOptions, searchOptionsSchema } from '../../search/options.ts
 import { Search } from '../../search/search.ts';
 import type { Simulation } from '../../search/simulations.ts';
 import { visitPaths } from '../../search/visits.ts';
-import { type ExpertSettings, expertSettings } from '../../spec/settings.ts';
+import type { ExpertSettings } from '../../spec/settings.ts';
+import { stages } from '../../spec/stages.ts';
 import type { Checkpoint } from '../../store/checkpoint.ts';
 import { namedTensors, toWrite } from '../checkpointing.ts';
 import { tokenizerOf } from '../data.ts';
@@ -28,7 +29,7 @@ import { minibatchRows } from '../policy-gradient.ts';
 import { deckState, type Problems, PromptDeck, problemsOf } from '../problems.ts';
 import type { Prompt } from '../rollout.ts';
 import type { Evaluation, Metrics, Sample, Stage, StageContext, StageState, StepOutcome } from '../stage.ts';
-import { actionsOf, allModules, rewardScore, type StageKind, type StageModules } from '../stage-kind.ts';
+import { actionsOf, allModules, type StageKind, type StageModules } from '../stage-kind.ts';
 import { adamWOptions } from '../supervised.ts';
 
 /** Answers of a round that are kept for people to look at. */
@@ -277,8 +278,7 @@ const searchedRows = ({ breadth, root_breadth, lockstep }: ExpertSettings) =>
   Math.max(breadth, root_breadth ?? 1, lockstep);
 
 export const expert: StageKind<ExpertSettings> = {
-  notes: 'Learning from search: the policy is drawn towards the actions that searches of its prompts visited most.',
-  settings: expertSettings,
+  ...stages.expert,
   modules,
   learns(settings, configs) {
     const groups = moduleWeights(configs.config, actionsOf(configs));
@@ -307,12 +307,6 @@ export const expert: StageKind<ExpertSettings> = {
         objective: (graph, rows, t) => lessonObjective(graph, config, cola, { rows, length: t }, weights),
       }),
     ];
-  },
-  score: () => rewardScore,
-  answers: 'actions',
-  task({ prompts, reward, held_out, chat, max_new, solved_at, evaluate_rows, evaluate_samples }) {
-    const sizes = { prompts: evaluate_rows, samples: evaluate_samples };
-    return { prompts, reward, held_out, chat, max_new, temperature: 1, top_k: 0, solved_at, sizes };
   },
   create: createExpert,
 };

@@ -10,7 +10,8 @@ import { historyOf } from '../../feedback/history.ts';
 import { FeedbackLog, feedbackFile } from '../../feedback/log.ts';
 import { fingerprintOf, original } from '../../feedback/model.ts';
 import { Random } from '../../random.ts';
-import { type FeedbackSettings, feedbackSettings } from '../../spec/settings.ts';
+import type { FeedbackSettings } from '../../spec/settings.ts';
+import { stages } from '../../spec/stages.ts';
 import type { Checkpoint } from '../../store/checkpoint.ts';
 import { namedTensors, toWrite } from '../checkpointing.ts';
 import { fullShape } from '../feedback-batch.ts';
@@ -147,8 +148,7 @@ async function createFeedback(settings: FeedbackSettings, context: StageContext)
 const modules: StageModules = { needs: ['world', 'policy'], makes: [] };
 
 export const feedback: StageKind<FeedbackSettings> = {
-  notes: 'Learns from what was accepted, picked, rejected and scored in the editor; only the policy changes.',
-  settings: feedbackSettings,
+  ...stages.feedback,
   modules: () => modules,
   learns: (_, configs) => moduleWeights(configs.config, actionsOf(configs)).policy,
   parts(settings, configs, length = 2 * assumedPrompt) {
@@ -164,6 +164,5 @@ export const feedback: StageKind<FeedbackSettings> = {
       }),
     ];
   },
-  score: () => ({ name: 'acceptance', lower: false }),
   create: createFeedback,
 };

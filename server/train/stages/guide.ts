@@ -13,7 +13,8 @@ import { hiddenStates } from '../../model/base.ts';
 import { causalContext } from '../../model/block.ts';
 import type { ModelConfig } from '../../model/config.ts';
 import { expectedTensors } from '../../model/weights.ts';
-import { type DataSpec, type GuideSettings, guideSettings } from '../../spec/settings.ts';
+import type { DataSpec, GuideSettings } from '../../spec/settings.ts';
+import { stages } from '../../spec/stages.ts';
 import { nameOf, splitRows, templateOf, tokenizerOf } from '../data.ts';
 import { trainErrors } from '../errors.ts';
 import { microRows, trainingPart } from '../memory-parts.ts';
@@ -22,7 +23,7 @@ import type { Objective } from '../optimizer.ts';
 import { RowBatches, tokenRows } from '../row-batches.ts';
 import { SequenceStage } from '../sequence-stage.ts';
 import type { Stage, StageContext } from '../stage.ts';
-import { actionsOf, allModules, lossScore, type StageKind, type StageModules } from '../stage-kind.ts';
+import { actionsOf, allModules, type StageKind, type StageModules } from '../stage-kind.ts';
 import { type SupervisedPlan, SupervisedStage } from '../supervised.ts';
 import { microBatch } from './pretrain.ts';
 
@@ -135,8 +136,7 @@ const modules = (settings: Pick<GuideSettings, 'variant'>): StageModules => ({
 });
 
 export const guide: StageKind<GuideSettings> = {
-  notes: 'Stage 2: fine-tunes the base under the guidance of actions, so that it follows them.',
-  settings: guideSettings,
+  ...stages.guide,
   modules,
   learns: (settings, configs) => [
     ...expectedTensors(configs.config),
@@ -158,6 +158,5 @@ export const guide: StageKind<GuideSettings> = {
     });
     return reclones(settings) ? [training, cloning] : [training];
   },
-  score: () => lossScore,
   create: createGuide,
 };

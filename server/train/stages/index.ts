@@ -1,3 +1,4 @@
+import type { SettingsOf, StageName, StageSpec } from '../../spec/stages.ts';
 import type { Stage, StageContext } from '../stage.ts';
 import type { StageKind } from '../stage-kind.ts';
 import { clone } from './clone.ts';
@@ -10,17 +11,18 @@ import { q } from './q.ts';
 import { reinforce } from './reinforce.ts';
 import { tokens } from './tokens.ts';
 
-/** Every kind of stage, by the word that a run spec has for it. */
-export const stageKinds = { pretrain, control, clone, guide, reinforce, tokens, q, feedback, expert };
-
-export type StageName = keyof typeof stageKinds;
-export const stageNames = Object.keys(stageKinds) as StageName[];
-export const isStageName = (name: string): name is StageName => Object.hasOwn(stageKinds, name);
-
-/** One stage with its settings, as a discriminated union. */
-export type StageSpec = {
-  [K in StageName]: { readonly name: K; readonly settings: Parameters<(typeof stageKinds)[K]['create']>[0] };
-}[StageName];
+/** Every stage that a run spec may have. */
+export const stageKinds: { readonly [K in StageName]: StageKind<SettingsOf<K>> } = {
+  pretrain,
+  control,
+  clone,
+  guide,
+  reinforce,
+  tokens,
+  q,
+  feedback,
+  expert,
+};
 
 /** What kind a stage of a spec is. Its settings have passed the schema of that kind. */
 export const kindOf = ({ name }: Pick<StageSpec, 'name'>): StageKind => stageKinds[name];

@@ -9,13 +9,14 @@ import { hiddenStates, languageHead } from '../../model/base.ts';
 import { causalContext } from '../../model/block.ts';
 import type { ModelConfig } from '../../model/config.ts';
 import { expectedTensors } from '../../model/weights.ts';
-import { type PretrainSettings, pretrainSettings } from '../../spec/settings.ts';
+import type { PretrainSettings } from '../../spec/settings.ts';
+import { stages } from '../../spec/stages.ts';
 import { packedBatches, packedData } from '../data.ts';
 import { trainErrors } from '../errors.ts';
 import { microRows, trainingPart } from '../memory-parts.ts';
 import type { Objective } from '../optimizer.ts';
 import type { Stage, StageContext } from '../stage.ts';
-import { lossScore, type StageKind } from '../stage-kind.ts';
+import type { StageKind } from '../stage-kind.ts';
 import { type Feeds, SupervisedStage } from '../supervised.ts';
 
 /** Steps of a stage whose length may be given in tokens. */
@@ -81,8 +82,7 @@ async function createPretrain(settings: PretrainSettings, context: StageContext)
 }
 
 export const pretrain: StageKind<PretrainSettings> = {
-  notes: 'Trains all weights of a base model on text.',
-  settings: pretrainSettings,
+  ...stages.pretrain,
   modules: () => undefined,
   learns: (_, { config }) => expectedTensors(config),
   parts: (settings, { config }, length = settings.length) => [
@@ -94,7 +94,5 @@ export const pretrain: StageKind<PretrainSettings> = {
       objective: (graph, rows, t) => objective(graph, config, rows, t),
     }),
   ],
-  score: () => lossScore,
-  text: ({ data, held_out }) => ({ data, held_out }),
   create: createPretrain,
 };

@@ -14,7 +14,8 @@ import { causalContext } from '../../model/block.ts';
 import type { ModelConfig } from '../../model/config.ts';
 import { Random } from '../../random.ts';
 import { createReward } from '../../rewards/registry.ts';
-import { type QSettings, qSettings } from '../../spec/settings.ts';
+import type { QSettings } from '../../spec/settings.ts';
+import { stages } from '../../spec/stages.ts';
 import type { Checkpoint } from '../../store/checkpoint.ts';
 import { stepRewards } from '../advantages.ts';
 import { namedTensors, toWrite } from '../checkpointing.ts';
@@ -28,7 +29,7 @@ import type { Problems } from '../problems.ts';
 import { judge, type Prompt, promptRoom, promptsOf, scoreOf } from '../rollout.ts';
 import { learningRate } from '../schedule.ts';
 import type { Evaluation, Stage, StageContext, StageState, StepOutcome } from '../stage.ts';
-import { actionsOf, allModules, lossScore, type StageKind, type StageModules } from '../stage-kind.ts';
+import { actionsOf, allModules, type StageKind, type StageModules } from '../stage-kind.ts';
 import { adamWOptions, type Feeds } from '../supervised.ts';
 
 /** Share of a file's rows that is held out. */
@@ -252,8 +253,7 @@ async function createQ(settings: QSettings, context: StageContext): Promise<Stag
 const modules: StageModules = { needs: ['world', 'policy'], makes: ['q', 'q_target'] };
 
 export const q: StageKind<QSettings> = {
-  notes: 'Learns Q(s, a) of latent actions from rollouts, for search with MCTS-Q.',
-  settings: qSettings,
+  ...stages.q,
   modules: () => modules,
   learns: (_, configs) => moduleWeights(configs.config, actionsOf(configs)).q,
   parts(settings, configs, length = assumedPrompt + settings.max_new) {
@@ -270,10 +270,6 @@ export const q: StageKind<QSettings> = {
         objective: (graph, rows, t) => objective(graph, latent, settings, rows, t),
       }),
     ];
-  },
-  score: () => lossScore,
-  task({ prompts, reward, chat, max_new, temperature }) {
-    return { prompts, reward, chat, max_new, temperature, top_k: 0, solved_at: 1 };
   },
   create: createQ,
 };

@@ -9,10 +9,12 @@ import { evaluatePrompts } from '../../evaluate/prompts.ts';
 import type { ModelConfig } from '../../model/config.ts';
 import { Random } from '../../random.ts';
 import type { Reward } from '../../rewards/reward.ts';
-import { type ReinforceSettings, reinforceSettings } from '../../spec/settings.ts';
+import type { ReinforceSettings } from '../../spec/settings.ts';
+import { stages } from '../../spec/stages.ts';
 import type { Checkpoint } from '../../store/checkpoint.ts';
 import type { Actor, Policy } from '../actor.ts';
-import { algorithmOf, hasValue } from '../algorithms/index.ts';
+import { hasValue } from '../algorithms/algorithm.ts';
+import { algorithmOf } from '../algorithms/index.ts';
 import { namedTensors, toWrite } from '../checkpointing.ts';
 import { tokenizerOf } from '../data.ts';
 import { LatentActor, latentPolicy } from '../latent-actor.ts';
@@ -35,15 +37,7 @@ import { deckState, type Problems, PromptDeck, problemsOf } from '../problems.ts
 import { type Judged, judge, type Prompt, scoreOf } from '../rollout.ts';
 import { learningRate } from '../schedule.ts';
 import type { Evaluation, Metrics, Sample, Stage, StageContext, StageState, StepOutcome } from '../stage.ts';
-import {
-  actionsOf,
-  allModules,
-  type Configs,
-  rewardScore,
-  type StageKind,
-  type StageModules,
-  type StageTask,
-} from '../stage-kind.ts';
+import { actionsOf, allModules, type Configs, type StageKind, type StageModules } from '../stage-kind.ts';
 import { adamWOptions } from '../supervised.ts';
 
 /** Samples of a step that are kept for people to look at. */
@@ -361,21 +355,10 @@ const policyOf = (settings: ReinforceSettings, configs: Configs) =>
   latentPolicy(configs.config, actionsOf(configs), valued(settings), settings.top_k);
 
 export const reinforce: StageKind<ReinforceSettings> = {
-  notes: 'Stage 3: reinforcement learning of the policy over latent actions; the base does not change.',
-  settings: reinforceSettings,
+  ...stages.reinforce,
   modules,
   learns: (settings, configs) => policyOf(settings, configs).learns,
   parts: (settings, configs, length) =>
     reinforcementParts(settings, policyOf(settings, configs), configs.config, length),
-  score: () => rewardScore,
-  answers: 'actions',
-  task: taskOf,
   create: createReinforce,
 };
-
-/** The task of reinforcement. */
-export function taskOf(settings: ReinforceSettings): StageTask {
-  const { prompts, reward, held_out, chat, max_new, temperature, top_k, solved_at } = settings;
-  const sizes = { prompts: settings.evaluate_rows, samples: settings.evaluate_samples };
-  return { prompts, reward, held_out, chat, max_new, temperature, top_k, solved_at, sizes };
-}

@@ -3,16 +3,17 @@ import type { Graph } from '../../graph/tensor.ts';
 import { hiddenStates, languageHead, nextTokenLoss } from '../../model/base.ts';
 import { causalContext } from '../../model/block.ts';
 import type { ModelConfig } from '../../model/config.ts';
-import { type TokensSettings, tokensSettings } from '../../spec/settings.ts';
+import type { TokensSettings } from '../../spec/settings.ts';
+import { stages } from '../../spec/stages.ts';
 import { trainErrors } from '../errors.ts';
 import { microRows, trainingPart } from '../memory-parts.ts';
 import type { Objective } from '../optimizer.ts';
 import type { Stage, StageContext } from '../stage.ts';
-import { type Configs, lossScore, rewardScore, type StageKind } from '../stage-kind.ts';
+import type { Configs, StageKind } from '../stage-kind.ts';
 import { SupervisedStage } from '../supervised.ts';
 import { baselineHead, lastBlocks, TokenActor, tokenPolicy, trainedOf } from '../token-actor.ts';
 import { rowData } from './guide.ts';
-import { ReinforceStage, reinforcementParts, taskOf, valued } from './reinforce.ts';
+import { ReinforceStage, reinforcementParts, valued } from './reinforce.ts';
 
 async function createTokens(settings: TokensSettings, context: StageContext): Promise<Stage> {
   if (settings.blocks !== undefined && settings.blocks > context.base.config.layers) {
@@ -58,15 +59,7 @@ const policyOf = (settings: TokensSettings, { config }: Configs) =>
   tokenPolicy(config, lastBlocks(config, settings.blocks), valued(settings));
 
 export const tokens: StageKind<TokensSettings> = {
-  notes: 'The baseline without latent actions: fine-tuning or reinforcement of the base over tokens.',
-  settings: tokensSettings,
-  missing({ method, data, prompts, reward }) {
-    if (method === 'supervised') return data === undefined ? [{ key: 'data', when: 'the method supervised' }] : [];
-    const needed = { prompts, reward };
-    return Object.entries(needed).flatMap(([key, value]) =>
-      value === undefined ? [{ key, when: 'the method reinforce' }] : [],
-    );
-  },
+  ...stages.tokens,
   modules: () => undefined,
   extras: (settings, { config }) => (settings.method === 'reinforce' && valued(settings) ? [baselineHead(config)] : []),
   learns: (settings, configs) =>
@@ -84,12 +77,6 @@ export const tokens: StageKind<TokensSettings> = {
         objective: (graph, rows, t) => objective(graph, config, rows, t),
       }),
     ];
-  },
-  score: ({ method }) => (method === 'supervised' ? lossScore : rewardScore),
-  answers: 'tokens',
-  task(settings) {
-    const { prompts, reward } = settings;
-    return prompts === undefined || reward === undefined ? undefined : taskOf({ ...settings, prompts, reward });
   },
   create: createTokens,
 };

@@ -10,7 +10,7 @@ function settings(path: Path): string {
 }
 
 export function specMarkdown(): string {
-  const parts = stageNames.map(
+  const parts = stageNames().map(
     (name) => `## Stage \`${name}\`\n\n${stages[name].notes}\n\n${settings(['stages', 0, name])}`,
   );
   return `${['# Run spec', settings([]), ...parts].join('\n\n')}\n`;

@@ -6,4 +6,3 @@ export const algorithmNotes = {
 };
 
 export type AlgorithmName = keyof typeof algorithmNotes;
-export const algorithmNames = Object.keys(algorithmNotes) as AlgorithmName[];

@@ -172,14 +172,15 @@ function stagesOf(value: unknown): unknown[] {
 
 function checkStage(entry: unknown, index: number): SchemaProblem[] {
   const path = ['stages', index];
-  const list = stageNames.join(', ');
+  const all = stageNames();
+  const list = all.join(', ');
   if (typeof entry === 'string') {
-    const known = stageNames.find((name) => name === entry);
+    const known = all.find((name) => name === entry);
     const message =
       known === undefined
         ? `There is no stage "${entry}"; there are ${list}`
         : `"${known}" needs its settings: write ${known}: and the settings behind it`;
-    return [{ path, message, ...suggested(known === undefined ? nearest(entry, stageNames) : undefined) }];
+    return [{ path, message, ...suggested(known === undefined ? nearest(entry, all) : undefined) }];
   }
   if (typeof entry !== 'object' || entry === null || Array.isArray(entry) || Object.keys(entry).length === 0) {
     return [{ path, message: `A stage should be the name of one of ${list}, with its settings` }];
@@ -189,9 +190,7 @@ function checkStage(entry: unknown, index: number): SchemaProblem[] {
   const strange = names.filter((name) => name !== named);
   if (named === undefined) {
     const [key] = names;
-    return [
-      { path, key, message: `There is no stage "${key}"; there are ${list}`, ...suggested(nearest(key, stageNames)) },
-    ];
+    return [{ path, key, message: `There is no stage "${key}"; there are ${list}`, ...suggested(nearest(key, all)) }];
   }
   const settings = (entry as Record<string, unknown>)[named] ?? {};
   const inside = explain(stageTable[named].settings, settings, [...path, named]);

@@ -37,7 +37,7 @@ export const runSpec = z.strictObject({
   threads: z.int().positive().optional().meta({ description: 'Threads on the CPU; all cores by default.' }),
   seed: z.int().default(7).meta({ description: 'Seed of everything random.' }),
   stages: z
-    .array(z.union(stageNames.map(stage)))
+    .array(z.union(stageNames().map(stage)))
     .min(1)
     .meta({ description: 'What is done, in order.' }),
   evaluate: z.array(z.enum(measureNames)).default([]).meta({ description: 'What is measured at the end.' }),

@@ -7,7 +7,7 @@ import { arithmeticOptions } from '../data/generators/arithmetic.ts';
 import { countdownOptions } from '../data/generators/countdown.ts';
 import { columnMap } from '../data/rows.ts';
 import { rewardTable } from '../feedback/rewards.ts';
-import { algorithmNames, algorithmNotes } from './algorithms.ts';
+import { type AlgorithmName, algorithmNotes } from './algorithms.ts';
 import { rewardSpec } from './reward.ts';
 
 /** What hover shows beside the description. */
@@ -157,9 +157,13 @@ export const guideSettings = z.strictObject({
 
 /** Settings of reinforcement, over actions or over tokens alike. */
 const reinforcement = (learningRate: number) => ({
-  algorithm: setting(z.enum(algorithmNames).default('grpo'), Object.values(algorithmNotes).join(' '), {
-    paper: 'ReMax, RLOO, GRPO, REINFORCE++ are named',
-  }),
+  algorithm: setting(
+    z.enum(Object.keys(algorithmNotes) as AlgorithmName[]).default('grpo'),
+    Object.values(algorithmNotes).join(' '),
+    {
+      paper: 'ReMax, RLOO, GRPO, REINFORCE++ are named',
+    },
+  ),
   prompts: setting(dataSpec, 'Rows with a prompt and what the reward needs.'),
   held_out: heldOut,
   chat: rowsOf.chat,

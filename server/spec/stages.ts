@@ -175,7 +175,7 @@ export const stages = { pretrain, control, clone, guide, reinforce, tokens, q, f
 
 export type StageName = keyof typeof stages;
 export type SettingsOf<K extends StageName> = Parameters<(typeof stages)[K]['score']>[0];
-export const stageNames = Object.keys(stages) as StageName[];
+export const stageNames = () => Object.keys(stages) as StageName[];
 export const isStageName = (name: string): name is StageName => Object.hasOwn(stages, name);
 
 /** One stage with its settings, as a discriminated union. */

@@ -1,4 +1,4 @@
-import type * as ort from 'onnxruntime-node';
+import * as ort from 'onnxruntime-node';
 import { type DType, elementSize, type Shape, size, type TensorData } from '../graph/tensor.ts';
 import { deviceErrors } from './errors.ts';
 
@@ -90,4 +90,6 @@ export class DeviceBuffer {
 }
 
 /** Wraps host memory as a runtime tensor, without a copy. */
-export type HostTensor = (data: TensorData, dtype: DType, shape: Shape) => ort.Tensor;
+export function hostTensor(data: TensorData, dtype: DType, shape: Shape): ort.Tensor {
+  return new ort.Tensor(dtype, data, shape);
+}

@@ -1,4 +1,4 @@
-/** Execution providers of ONNX Runtime behind one interface. Only this file loads onnxruntime-node; the others of this folder know its types. */
+/** Execution providers of ONNX Runtime behind one interface. This folder is the only importer of onnxruntime-node. */
 import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,7 +6,7 @@ import * as ort from 'onnxruntime-node';
 import { type FrozenValue, outputName, writeOnnx } from '../graph/onnx.ts';
 import * as ops from '../graph/ops.ts';
 import { type DType, Graph, type Shape, type Tensor, type TensorData } from '../graph/tensor.ts';
-import { DeviceBuffer, type HostTensor, Ledger } from './buffer.ts';
+import { DeviceBuffer, hostTensor, Ledger } from './buffer.ts';
 import { deviceErrors } from './errors.ts';
 import { type DeviceName, deviceNames } from './names.ts';
 import { missingPrerequisite } from './prerequisites.ts';
@@ -34,8 +34,6 @@ export interface DeviceOptions {
 }
 
 const defaultInlineLimit = 1.5e9;
-
-const hostTensor: HostTensor = (data, dtype, shape) => new ort.Tensor(dtype, data, shape);
 
 export class Device {
   readonly ledger = new Ledger();
@@ -104,12 +102,9 @@ export class Device {
     try {
       const create = bytes > (this.options.inlineLimit ?? defaultInlineLimit) ? this.createWithFile : this.createInline;
       const [session, inputs] = await create.call(this, outputs, frozen, sessionOptions);
+      const download = this.resident ? this.download : undefined;
       const byName = new Map(Object.entries(outputs));
-      const { name, onHost, ledger } = this;
-      return new Program(
-        { session, inputs, outputs: byName, resident, carried },
-        { name, onHost, ledger, hostTensor, download: this.resident ? this.download : undefined },
-      );
+      return new Program(session, inputs, byName, resident, carried, this.onHost, this.ledger, download, this.name);
     } catch (cause) {
       throw runError(this.name, cause);
     }

@@ -1,7 +1,7 @@
 import type * as ort from 'onnxruntime-node';
 import { inputName, outputName } from '../graph/onnx.ts';
 import type { Tensor, TensorData } from '../graph/tensor.ts';
-import { DeviceBuffer, type Download, type HostTensor, type Ledger } from './buffer.ts';
+import { DeviceBuffer, type Download, hostTensor, type Ledger } from './buffer.ts';
 import { deviceErrors } from './errors.ts';
 
 /** A value for a run: a buffer of the device, or host memory of the input's type and size. */
@@ -49,27 +49,6 @@ export interface RunOptions {
   readonly into?: Readonly<Record<string, TensorData>>;
 }
 
-/** What a device makes a program of. */
-export interface Compiled {
-  readonly session: ort.InferenceSession;
-  readonly inputs: readonly Tensor[];
-  readonly outputs: ReadonlyMap<string, Tensor>;
-  /** Outputs that stay on the device; the others come to host memory. */
-  readonly resident: ReadonlySet<string>;
-  /** Outputs that replace the state they came from. */
-  readonly carried: ReadonlySet<string>;
-}
-
-/** What programs use of their device. */
-export interface Runner {
-  readonly name: string;
-  readonly onHost: boolean;
-  readonly ledger: Ledger;
-  readonly hostTensor: HostTensor;
-  /** Undefined where all buffers are in host memory. */
-  readonly download: Download | undefined;
-}
-
 /** A compiled graph. All outputs are computed in every run, in a fixed order. */
 export class Program {
   private disposed = false;
@@ -80,10 +59,19 @@ export class Program {
   private made = 0;
 
   constructor(
-    private readonly compiled: Compiled,
-    private readonly runner: Runner,
+    private readonly session: ort.InferenceSession,
+    private readonly inputs: readonly Tensor[],
+    private readonly outputs: ReadonlyMap<string, Tensor>,
+    /** Outputs that stay on the device; the others come to host memory. */
+    private readonly resident: ReadonlySet<string>,
+    /** Outputs that replace the state they came from. */
+    private readonly carried: ReadonlySet<string>,
+    private readonly onHost: boolean,
+    private readonly ledger: Ledger,
+    private readonly download: Download | undefined,
+    private readonly deviceName: string,
   ) {
-    runner.ledger.programs++;
+    ledger.programs++;
   }
 
   /**
@@ -92,29 +80,27 @@ export class Program {
    */
   async run(feeds: Readonly<Record<string, Feed>>, options: RunOptions = {}): Promise<Record<string, DeviceBuffer>> {
     if (this.disposed) throw deviceErrors.released('A compiled program');
-    const { session, inputs, outputs, carried } = this.compiled;
-    const { hostTensor, onHost, name: deviceName } = this.runner;
     const states = options.states ?? [];
     const given: Record<string, ort.Tensor> = {};
-    for (const input of inputs) {
+    for (const input of this.inputs) {
       const name = inputName(input);
       const feed = feeds[name] ?? states.find((state) => state.has(name))?.get(name);
       if (feed === undefined) throw new Error(`the input ${name} [${input.shape}] is not given`);
       given[name] = feed instanceof DeviceBuffer ? feed.handle : hostTensor(feed, input.dtype, input.shape);
     }
     const fetches: Record<string, ort.Tensor | null> = {};
-    for (const [name, tensor] of outputs) {
+    for (const [name, tensor] of this.outputs) {
       const into = options.into?.[name];
-      const own = carried.has(name) ? this.stateOf(states, name).get(name) : undefined;
-      if (!onHost) fetches[outputName(name)] = null;
+      const own = this.carried.has(name) ? this.stateOf(states, name).get(name) : undefined;
+      if (!this.onHost) fetches[outputName(name)] = null;
       else if (own !== undefined) fetches[outputName(name)] = own.handle;
       else fetches[outputName(name)] = into === undefined ? null : hostTensor(into, tensor.dtype, tensor.shape);
     }
     let results: Awaited<ReturnType<ort.InferenceSession['run']>>;
     try {
-      results = await session.run(given, fetches);
+      results = await this.session.run(given, fetches);
     } catch (cause) {
-      throw runError(deviceName, cause);
+      throw runError(this.deviceName, cause);
     }
     return this.collect(results, states, options.into);
   }
@@ -124,19 +110,17 @@ export class Program {
     states: readonly State[],
     into: RunOptions['into'],
   ): Record<string, DeviceBuffer> {
-    const { outputs, carried } = this.compiled;
-    const { onHost } = this.runner;
     const out: Record<string, DeviceBuffer> = {};
-    for (const [name, tensor] of outputs) {
+    for (const [name, tensor] of this.outputs) {
       const result = results[outputName(name)];
-      if (carried.has(name)) {
+      if (this.carried.has(name)) {
         // On the host the state's own memory was written.
-        if (!onHost) this.stateOf(states, name).set(name, this.wrap(result, name, tensor));
+        if (!this.onHost) this.stateOf(states, name).set(name, this.wrap(result, name, tensor));
         continue;
       }
       const target = into?.[name];
       if (target !== undefined) {
-        if (!onHost) (target as Float32Array).set(result.data as Float32Array);
+        if (!this.onHost) (target as Float32Array).set(result.data as Float32Array);
         continue;
       }
       out[name] = this.wrap(result, name, tensor);
@@ -145,11 +129,10 @@ export class Program {
   }
 
   private wrap(result: ort.Tensor, name: string, tensor: Tensor): DeviceBuffer {
-    const { ledger } = this.runner;
-    const download = this.compiled.resident.has(name) ? this.runner.download : undefined;
-    if (download === undefined) return new DeviceBuffer(tensor.dtype, tensor.shape, result, ledger, undefined);
+    const download = this.resident.has(name) ? this.download : undefined;
+    if (download === undefined) return new DeviceBuffer(tensor.dtype, tensor.shape, result, this.ledger, undefined);
     this.made++;
-    return new DeviceBuffer(tensor.dtype, tensor.shape, result, ledger, download, () => {
+    return new DeviceBuffer(tensor.dtype, tensor.shape, result, this.ledger, download, () => {
       this.made--;
       void this.releaseSession();
     });
@@ -170,8 +153,8 @@ export class Program {
 
   private async releaseSession(): Promise<void> {
     if (!this.disposed || this.made > 0) return;
-    this.runner.ledger.programs--;
-    await this.compiled.session.release();
+    this.ledger.programs--;
+    await this.session.release();
   }
 }
 

@@ -34,7 +34,7 @@ import { adamWOptions, type Feeds } from '../supervised.ts';
 
 /** Share of a file's rows that is held out. */
 const heldOutShare = 1 / 10;
-const taskProblems = { train: 2000, test: 64 };
+const problems = { train: 2000, test: 64 };
 
 const saved = z.looseObject({
   stage: z.looseObject({ updates: z.int(), random: z.tuple([z.number(), z.number(), z.number(), z.number()]) }),
@@ -230,10 +230,10 @@ async function createQ(settings: QSettings, context: StageContext): Promise<Stag
   const tokenizer = tokenizerOf(context);
   const template = templateOf(context);
   const room = promptRoom(context.base.config, settings.max_new);
-  const rows = await splitRows(settings.prompts, undefined, context, heldOutShare, taskProblems);
+  const rows = await splitRows(settings.prompts, undefined, context, heldOutShare, problems);
   const toPrompts = (of: typeof rows.train) => promptsOf(of, tokenizer, template, settings.chat, room);
   const prompts = toPrompts(rows.train);
-  const heldOut = toPrompts(rows.heldOut.slice(-taskProblems.test));
+  const heldOut = toPrompts(rows.heldOut.slice(-problems.test));
   const learned = cola.tensorsOf('q').map(({ name }) => name);
   const trained = [...learned, ...cola.tensorsOf('q_target').map(({ name }) => name)];
   const optimizer = await Optimizer.create(
@@ -246,8 +246,8 @@ async function createQ(settings: QSettings, context: StageContext): Promise<Stag
   );
   // Last: it may run helper processes, which somebody has to end.
   const reward = await createReward(settings.reward, context.resolve('.'));
-  const problems = { prompts, heldOut, reward };
-  return new QStage(settings, context, cola, new LatentActor(context, cola, false, 0), problems, optimizer, trained);
+  const actor = new LatentActor(context, cola, false, 0);
+  return new QStage(settings, context, cola, actor, { prompts, heldOut, reward }, optimizer, trained);
 }
 
 const modules: StageModules = { needs: ['world', 'policy'], makes: ['q', 'q_target'] };

@@ -6,7 +6,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { EngineLink } from '../server/engine/link.ts';
+import { EngineLink } from '../server/language/link.ts';
 import { complete } from '../server/protocol/completion.ts';
 import { loadModel } from '../server/protocol/model.ts';
 import { runEvent, startRun, stopRun } from '../server/protocol/runs.ts';

@@ -2,15 +2,15 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { LoadedModel } from '../server/engine/loaded-model.ts';
+import { LoadedModel } from '../server/completion/loaded-model.ts';
 import type { FeedbackLine } from '../server/feedback/lines.ts';
 import { FeedbackLog, feedbackFile } from '../server/feedback/log.ts';
-import { placesOf, SimulatedPerson, usefulnessOf } from '../server/feedback/simulated-person.ts';
-import { Tuner } from '../server/feedback/tuner.ts';
 import { PolicyVersions } from '../server/feedback/versions.ts';
 import { Random } from '../server/random.ts';
 import { resolveModel } from '../server/spec/paths.ts';
 import { feedbackSettings } from '../server/spec/settings.ts';
+import { placesOf, SimulatedPerson, usefulnessOf } from '../server/tuning/simulated-person.ts';
+import { Tuner } from '../server/tuning/tuner.ts';
 import type { Bench, Measure } from './measure.ts';
 
 const moments = 100;

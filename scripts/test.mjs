@@ -1,7 +1,7 @@
 // The whole check of a working copy, also of a fresh one: install, build, types and style, tests with coverage, and the
 // packaged extension, in plain node, its pages in Chromium and all of it in a real VS Code. Usage: npm test [-- [--slow]
-// [--no-editor] [arguments of mocha]]; --no-editor leaves out Chromium and VS Code, and with arguments of mocha only the tests
-// they name run. The last line says how much passed and failed.
+// [--no-editor] [--fast] [arguments of mocha]]; --no-editor leaves out Chromium and VS Code, --fast also coverage, WebGPU and
+// the tests that train, and with arguments of mocha only the tests they name run. The last line says how much passed and failed.
 import { spawn, spawnSync } from 'node:child_process';
 import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,8 +10,13 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const slow = process.argv.includes('--slow');
-const inEditor = !process.argv.includes('--no-editor');
-const mochaArguments = process.argv.slice(2).filter((argument) => !['--slow', '--no-editor'].includes(argument));
+const fast = process.argv.includes('--fast');
+const inEditor = !fast && !process.argv.includes('--no-editor');
+const own = ['--slow', '--no-editor', '--fast'];
+const mochaArguments = process.argv.slice(2).filter((argument) => !own.includes(argument));
+
+/** Tests that train models or start programs, which is what takes the time. */
+const long = ['check', 'cli', 'engine', 'evaluate', 'feedback', 'report', 'search', 'start', 'train', 'tuning'];
 
 /** Lines that the whole suite must cover, in percent. */
 const coveredLines = 90;
@@ -30,15 +35,20 @@ function run(command, args, env = {}) {
   return result.status === 0;
 }
 
+const times = [];
+
 function phase(name, work) {
   console.log(`\n== ${name}`);
+  const begun = Date.now();
   const well = work();
+  times.push(`${name} ${((Date.now() - begun) / 1000).toFixed(0)} s`);
   if (!well) failures.push(name);
   return well;
 }
 
 function finish() {
   const failed = failures.reduce((n, failure) => n + (typeof failure === 'number' ? failure : 1), 0);
+  console.log(`\nTime: ${times.join(', ')}.`);
   const phases = failures.filter((failure) => typeof failure === 'string');
   if (phases.length > 0) console.log(`\nFailed: ${phases.join(', ')}.`);
   console.log(`${passed.count} passed, ${failed} failed`);
@@ -128,11 +138,14 @@ function runMocha(front, args, env, countsFile) {
 }
 
 function runTests(scratch) {
+  const counts = join(scratch, 'counts.json');
+  if (fast)
+    return runMocha([], [...mochaArguments, ...long.flatMap((name) => ['--ignore', `test/${name}/**`])], {}, counts);
   const c8 = ['node_modules/c8/bin/c8.js', '--all', '--include', 'server/**'];
   const reports = ['--reporter', 'text-summary', '--reporter', 'lcov', '--reports-dir', 'coverage'];
   const demands = whole && coveredLines > 0 ? ['--check-coverage', '--lines', String(coveredLines)] : [];
   const front = [process.execPath, ...c8, ...reports, ...demands];
-  return runMocha(front, mochaArguments, webgpuEnvironment(scratch), join(scratch, 'counts.json'));
+  return runMocha(front, mochaArguments, webgpuEnvironment(scratch), counts);
 }
 
 /** Why the extension is not tested in VS Code, undefined if it is. */
@@ -167,8 +180,8 @@ function runPackageTests(scratch, editor) {
 }
 
 if (!installed() && !phase('install', () => run('npm', ['ci', '--no-audit', '--no-fund']))) finish();
-installBrowser();
-const whole = mochaArguments.length === 0;
+if (!fast) installBrowser();
+const whole = mochaArguments.length === 0 && !fast;
 const scratch = mkdtempSync(join(tmpdir(), 'cola-test-'));
 const editorLog = join(scratch, 'editor.log');
 const bringing = whole && supported ? beginToBringEditor(editorLog) : undefined;

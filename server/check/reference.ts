@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { SafetensorsFile } from '../model/safetensors.ts';
+import { SafetensorsFile } from '../files/safetensors.ts';
 import { firstIssue } from '../store/issue.ts';
 import { checkErrors } from './errors.ts';
 

@@ -5,14 +5,14 @@ import type { Command } from 'commander';
 import { ColaModel } from '../cola/model.ts';
 import { readRows } from '../data/sources.ts';
 import { feedbackErrors } from '../feedback/errors.ts';
-import { experimentTable, simulate } from '../feedback/experiment.ts';
 import { historyOf, textOf } from '../feedback/history.ts';
 import { FeedbackLog, feedbackFile } from '../feedback/log.ts';
 import { judge } from '../feedback/rewards.ts';
-import type { SourceText } from '../feedback/simulated-person.ts';
-import { Tuner } from '../feedback/tuner.ts';
 import { type PolicyVersion, PolicyVersions } from '../feedback/versions.ts';
 import { feedbackSettings } from '../spec/settings.ts';
+import { experimentTable, simulate } from '../tuning/experiment.ts';
+import type { SourceText } from '../tuning/simulated-person.ts';
+import { Tuner } from '../tuning/tuner.ts';
 import {
   count,
   type DeviceOption,

@@ -1,7 +1,7 @@
 /** `cola score`: how well a base model predicts a file. */
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { scoreFile } from '../model/score.ts';
+import { scoreFile } from '../evaluate/score.ts';
 import {
   count,
   type DeviceOption,

@@ -1,6 +1,8 @@
 /** `cola train` and `cola pretrain`: run a spec, or go on with a run. */
+
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
+import { closingMeasurement } from '../evaluate/closing.ts';
 import { readSpec } from '../spec/document.ts';
 import type { RunSpec } from '../spec/schema.ts';
 import { latestRun, nameOf, nextRun } from '../store/run-name.ts';
@@ -51,7 +53,13 @@ function perform(session: Session, options: Options, specFile: string | undefine
     const resume = options.resume !== undefined;
     const runId = resume ? resumedRun(root, options, specFile) : newRun(root, options, specFile);
     const report = new RunReport(output);
-    const common = { root, runId, signal: session.signal, onEvent: (event: TrainEvent) => report.show(event) };
+    const common = {
+      root,
+      runId,
+      signal: session.signal,
+      onEvent: (event: TrainEvent) => report.show(event),
+      measure: closingMeasurement,
+    };
     output.note(resume ? `Going on with the run ${runId} and the spec it was started with.` : `Run ${runId}`);
     const { runPath, model } = resume ? await resumeRun(common) : await start(session, common, specFile, part);
     return { value: { run: runId, runPath, model }, ok: true };

@@ -2,10 +2,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { firstNonFinite } from '../model/floats.ts';
+import { firstNonFinite } from '../files/floats.ts';
+import { SafetensorsFile } from '../files/safetensors.ts';
+import { writeSafetensors } from '../files/safetensors-writer.ts';
 import { LanguageModel, type WeightMap } from '../model/language-model.ts';
-import { SafetensorsFile } from '../model/safetensors.ts';
-import { writeSafetensors } from '../model/safetensors-writer.ts';
 import type { ExpectedTensor } from '../model/weights.ts';
 import { writeFileAtomic } from '../store/atomic.ts';
 import { type ColaConfig, type ModuleName, moduleWeights, parseColaConfig } from './config.ts';

@@ -11,6 +11,7 @@ import { deviceErrors } from './errors.ts';
 import { type DeviceName, deviceNames } from './names.ts';
 import { missingPrerequisite } from './prerequisites.ts';
 import { Program, runError } from './program.ts';
+import { ProgramCache } from './program-cache.ts';
 
 export interface CompileOptions {
   /** Values of parameters that become part of the program. */
@@ -37,7 +38,7 @@ const defaultInlineLimit = 1.5e9;
 
 export class Device {
   readonly ledger = new Ledger();
-  private readonly transfers = new Map<string, Promise<Program>>();
+  private readonly transfers = new ProgramCache<string>();
 
   private constructor(
     readonly name: DeviceName,
@@ -201,19 +202,15 @@ export class Device {
 
   private transfer(direction: 'up' | 'down', dtype: DType, shape: Shape): Promise<Program> {
     const key = `${direction} ${dtype} ${shape.join()}`;
-    let program = this.transfers.get(key);
-    if (program === undefined) {
+    return this.transfers.get(key, () => {
       const graph = new Graph();
       const x = graph.input('x', dtype, shape);
-      program = this.compile({ y: ops.stopGradient(x) }, direction === 'up' ? { resident: ['y'] } : {});
-      this.transfers.set(key, program);
-    }
-    return program;
+      return this.compile({ y: ops.stopGradient(x) }, direction === 'up' ? { resident: ['y'] } : {});
+    });
   }
 
-  async dispose(): Promise<void> {
-    for (const program of this.transfers.values()) await (await program).dispose();
-    this.transfers.clear();
+  dispose(): Promise<void> {
+    return this.transfers.dispose();
   }
 }
 

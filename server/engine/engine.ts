@@ -1,5 +1,9 @@
 /** The engine: models, training runs and searches on one device, behind requests. A process of its own, but for tests. */
 
+import { complete, previewActions } from '../completion/complete.ts';
+import { LoadedModel, type LoadOptions } from '../completion/loaded-model.ts';
+import { locate } from '../completion/locate.ts';
+import { policyScores } from '../completion/policy-scores.ts';
 import { PolicyVersions } from '../feedback/versions.ts';
 import { actionProfiles, locateActions } from '../protocol/actions-page.ts';
 import { complete as completeRequest, previewActions as previewRequest } from '../protocol/completion.ts';
@@ -9,18 +13,14 @@ import { scorePolicies } from '../protocol/feedback.ts';
 import { loadModel, type ModelInfo, unloadModel } from '../protocol/model.ts';
 import { fitSpec, pauseRun, resumeRun, runEvent, startRun, stopRun } from '../protocol/runs.ts';
 import { type EngineStatus, engineStatusChanged, ping } from '../protocol/status.ts';
-import { complete, previewActions } from './complete.ts';
+import { type Job, Scheduler } from '../schedule/scheduler.ts';
 import { engineErrors } from './errors.ts';
 import { evaluation } from './evaluate.ts';
 import { FeedbackHost } from './feedback-host.ts';
 import { estimateSpec } from './fit.ts';
-import { LoadedModel, type LoadOptions } from './loaded-model.ts';
-import { locate } from './locate.ts';
-import { policyScores } from './policy-scores.ts';
 import { profilesOf } from './profiles.ts';
 import { Responder } from './responder.ts';
 import { RunHost } from './run-host.ts';
-import { type Job, Scheduler } from './scheduler.ts';
 import { SearchHost } from './search-host.ts';
 
 /** How often the status is sent at most, in milliseconds. */

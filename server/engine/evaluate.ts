@@ -4,9 +4,9 @@ import { compareEvaluations, formatFigure } from '../evaluate/compare.ts';
 import { evaluateRequest } from '../evaluate/request.ts';
 import type { evaluate } from '../protocol/evaluate.ts';
 import type { ReceivedOf, ResultOf } from '../protocol/request.ts';
+import type { Job } from '../schedule/scheduler.ts';
+import { inTurns } from '../schedule/turns.ts';
 import { resolveModel } from '../spec/paths.ts';
-import type { Job } from './scheduler.ts';
-import { inTurns } from './turns.ts';
 
 const seed = 7;
 

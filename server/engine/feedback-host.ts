@@ -1,17 +1,17 @@
 /** Tuning from feedback beside a model that completes, and the policy that it completes with. */
 
+import type { LoadedModel } from '../completion/loaded-model.ts';
 import { FeedbackLog, feedbackFile } from '../feedback/log.ts';
 import { original } from '../feedback/model.ts';
-import { Tuner } from '../feedback/tuner.ts';
 import { PolicyVersions } from '../feedback/versions.ts';
 import { protocolErrors } from '../protocol/errors.ts';
 import { tunePolicy, tuneProgress, usePolicy } from '../protocol/feedback.ts';
+import type { JobHandle, Scheduler } from '../schedule/scheduler.ts';
+import { inTurns } from '../schedule/turns.ts';
 import { feedbackSettings } from '../spec/settings.ts';
 import { firstIssue } from '../store/issue.ts';
-import type { LoadedModel } from './loaded-model.ts';
+import { Tuner } from '../tuning/tuner.ts';
 import type { Responder } from './responder.ts';
-import type { JobHandle, Scheduler } from './scheduler.ts';
-import { inTurns } from './turns.ts';
 
 export class FeedbackHost {
   private opened: { readonly model: LoadedModel; readonly tuner: Tuner } | undefined;

@@ -1,10 +1,10 @@
 /** A path of a search as feedback: each node on it with several children is a moment, its children are the alternatives. */
 import { randomUUID } from 'node:crypto';
+import type { LoadedModel } from '../completion/loaded-model.ts';
+import { promptEnd } from '../completion/prompt.ts';
 import type { FeedbackLine, Happening } from '../feedback/lines.ts';
 import { searchErrors } from '../search/errors.ts';
 import { flag } from '../search/tree.ts';
-import type { LoadedModel } from './loaded-model.ts';
-import { promptEnd } from './prompt.ts';
 import type { SearchSession } from './search-session.ts';
 
 /** @param node the end of the path. @throws search.node */

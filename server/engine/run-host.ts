@@ -1,14 +1,16 @@
 /** The training runs of the engine, each a job on the lane `train`. */
+
 import { ColaError } from '../errors.ts';
+import { closingMeasurement } from '../evaluate/closing.ts';
 import { toWire } from '../protocol/errors.ts';
 import type { RunEvent, RunKey, WireTrainEvent } from '../protocol/runs.ts';
+import type { JobHandle, Scheduler } from '../schedule/scheduler.ts';
+import { inTurns, type Turn } from '../schedule/turns.ts';
 import { readSpec } from '../spec/document.ts';
 import type { RunSpec } from '../spec/schema.ts';
 import { RunView, runFolder } from '../store/run.ts';
 import { resumeRun, startRun, type TrainEvent } from '../train/job.ts';
 import { engineErrors } from './errors.ts';
-import type { JobHandle, Scheduler } from './scheduler.ts';
-import { inTurns, type Turn } from './turns.ts';
 
 interface Active {
   readonly handle: JobHandle<unknown>;
@@ -36,7 +38,10 @@ export class RunHost {
   async start(key: RunKey, specFile: string, stage: number | undefined): Promise<void> {
     const { root, run: runId } = key;
     const spec = stage === undefined ? readSpec(specFile) : stageOf(readSpec(specFile), stage);
-    await this.launch(key, (turn, signal, onEvent) => startRun({ root, runId, spec, specFile, signal, turn, onEvent }));
+    const measure = closingMeasurement;
+    await this.launch(key, (turn, signal, onEvent) =>
+      startRun({ root, runId, spec, specFile, signal, turn, onEvent, measure }),
+    );
   }
 
   /** Lets a paused run go on, or continues one from its latest checkpoint. @throws engine.runActive, store.* */
@@ -44,7 +49,9 @@ export class RunHost {
     const active = this.active.get(nameOf(key));
     if (active === undefined) {
       const { root, run: runId } = key;
-      return this.launch(key, (turn, signal, onEvent) => resumeRun({ root, runId, signal, turn, onEvent }));
+      return this.launch(key, (turn, signal, onEvent) =>
+        resumeRun({ root, runId, signal, turn, onEvent, measure: closingMeasurement }),
+      );
     }
     if (!active.paused) throw engineErrors.runActive(key.run);
     active.paused = false;

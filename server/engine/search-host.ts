@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import type { LoadedModel } from '../completion/loaded-model.ts';
 import { toWire } from '../protocol/errors.ts';
 import { pathLines } from '../protocol/feedback.ts';
 import {
@@ -22,14 +23,13 @@ import {
   searchSimulations,
   startSearch,
 } from '../protocol/search.ts';
+import type { Job, JobHandle, Scheduler } from '../schedule/scheduler.ts';
+import { inTurns } from '../schedule/turns.ts';
 import { engineErrors } from './errors.ts';
-import type { LoadedModel } from './loaded-model.ts';
 import { pathLinesOf } from './path-lines.ts';
 import type { Responder } from './responder.ts';
-import type { Job, JobHandle, Scheduler } from './scheduler.ts';
 import { growthOf } from './search-growth.ts';
 import { SearchSession, searchFile } from './search-session.ts';
-import { inTurns } from './turns.ts';
 
 /** Progress is told, and the file written, at most so often, in milliseconds. */
 const tellInterval = 100;

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import type { LoadedModel } from '../completion/loaded-model.ts';
 import { probabilities } from '../model/sampling.ts';
 import { StreamDecoder } from '../model/tokenizer.ts';
 import type { ResultOf } from '../protocol/request.ts';
@@ -19,7 +20,6 @@ import { flag } from '../search/tree.ts';
 import { writeFileAtomic } from '../store/atomic.ts';
 import { firstIssue } from '../store/issue.ts';
 import { engineErrors } from './errors.ts';
-import type { LoadedModel } from './loaded-model.ts';
 
 const fileSchema = z.object({
   prompt: z.string(),

@@ -4,8 +4,8 @@ import { headOn, inverseDynamics } from '../cola/modules.ts';
 import * as ops from '../graph/ops.ts';
 import { hiddenStates } from '../model/base.ts';
 import { causalContext } from '../model/block.ts';
-import { paddedInts, runInChunks } from './chunks.ts';
-import { type Reader, type Sequences, sequencesInRun } from './states.ts';
+import { paddedInts, runInChunks } from '../train/measures/chunks.ts';
+import { type Reader, type Sequences, sequencesInRun } from '../train/measures/states.ts';
 
 /** Actions at the positions of a text that a token follows, `[S, T-1]`. */
 export interface ActionUse {

@@ -4,11 +4,11 @@ import { modelErrors } from '../model/model-errors.ts';
 import type { Tokenizer } from '../model/tokenizer.ts';
 import { type ActionProfile, type ActionsFile, actionsVersion } from '../protocol/actions.ts';
 import { Random } from '../random.ts';
+import type { Sequences } from '../train/measures/states.ts';
 import { type ForcedContinuations, forceActions } from './action-forcing.ts';
 import { labelActions } from './action-labels.ts';
 import { evidenceOf, type IdEvidence, readActionUse, sharesOf } from './action-use.ts';
 import { evaluateErrors } from './errors.ts';
-import type { Sequences } from './states.ts';
 import type { Subject } from './subject.ts';
 
 export interface ProfileOptions {

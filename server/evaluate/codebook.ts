@@ -1,17 +1,16 @@
 /** What the codes are: how many live, how well the world model predicts with them, and which tokens they lead to. */
 import { codeHealth } from '../cola/health.ts';
 import type { ColaModel } from '../cola/model.ts';
-import { codebook, headOn, inverseDynamics, worldModel, worldModelAll } from '../cola/modules.ts';
-import type { Device } from '../device/device.ts';
-import type { State } from '../device/program.ts';
+import { codebook, headOn, inverseDynamics, worldModel } from '../cola/modules.ts';
 import { crossEntropy } from '../graph/functions.ts';
 import * as ops from '../graph/ops.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import { hiddenStates, languageHead } from '../model/base.ts';
 import { causalContext } from '../model/block.ts';
-import { defaultBudget, paddedFloats, paddedInts, rowsWithin, runInChunks } from './chunks.ts';
-import type { Figures } from './figures.ts';
-import { collectStates, type Reader, type Sequences } from './states.ts';
+import { defaultBudget, paddedInts, rowsWithin, runInChunks } from '../train/measures/chunks.ts';
+import { codeTokens } from '../train/measures/code-tokens.ts';
+import type { Figures } from '../train/measures/figures.ts';
+import { collectStates, type Reader, type Sequences } from '../train/measures/states.ts';
 
 export interface CodebookMeasure {
   readonly figures: Figures;
@@ -120,31 +119,4 @@ export async function measureReach(
     if (own.has(states.targets[i])) reached++;
   }
   return { reach: reached / states.count, distinct_tokens: distinct / states.count };
-}
-
-/** The token that every code leads to: h `[K,d]` -> m int32 `[K,N]`. */
-export async function codeTokens(
-  device: Device,
-  weights: State,
-  cola: ColaModel,
-  h: Float32Array,
-  budget = defaultBudget,
-): Promise<Int32Array> {
-  const { config } = cola.base;
-  const { hiddenSize: d, vocabSize } = config;
-  const n = cola.config.numCodes;
-  const total = h.length / d;
-  const tokens = new Int32Array(total * n);
-  await runInChunks(device, {
-    total,
-    chunk: rowsWithin(budget, n * vocabSize),
-    weights,
-    build: (graph, rows) => {
-      const states = graph.input('h', 'float32', [rows, d]);
-      return { tokens: ops.argmax(worldModelAll(graph, config, cola.config, states)) };
-    },
-    feeds: (start, end, rows) => ({ h: paddedFloats(h, d, start, end, rows) }),
-    take: (values, start, count) => tokens.set(values.ints('tokens').subarray(0, count * n), start * n),
-  });
-  return tokens;
 }

@@ -1,6 +1,6 @@
 /** Evaluations side by side, with the spread over the models of a column, and as a table for a person. */
 import { measureNames } from '../spec/schema.ts';
-import { type Figure, summarise } from './figures.ts';
+import { type Figure, summarise } from '../train/measures/figures.ts';
 import { type Comparison, type Evaluation, evaluationVersion, type MeasureName } from './report.ts';
 
 export interface LabelledEvaluation {

@@ -4,8 +4,8 @@ import type { ColaConfig } from '../cola/config.ts';
 import { size } from '../graph/tensor.ts';
 import type { LanguageModel } from '../model/language-model.ts';
 import type { RunSpec, StageSpec } from '../spec/schema.ts';
+import type { Figures } from '../train/measures/figures.ts';
 import { kindOf } from '../train/stages/index.ts';
-import type { Figures } from './figures.ts';
 
 /** The part of a line of metrics.jsonl that says what time was spent on. */
 export const costRecord = z.looseObject({

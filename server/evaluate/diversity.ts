@@ -9,11 +9,11 @@ import { hiddenStates, languageHead } from '../model/base.ts';
 import { causalContext } from '../model/block.ts';
 import { baseStepper } from '../model/language-model.ts';
 import { Random } from '../random.ts';
-import { defaultBudget, paddedInts, rowsWithin, runInChunks } from './chunks.ts';
+import { defaultBudget, paddedInts, rowsWithin, runInChunks } from '../train/measures/chunks.ts';
+import type { Figures } from '../train/measures/figures.ts';
+import { meanState, type Reader, type Sequences } from '../train/measures/states.ts';
 import { type ActionChoice, actionWalker, continueTexts, randomTexts, tokenWalker } from './continuations.ts';
-import type { Figures } from './figures.ts';
 import { diversityOf, meanPairwiseCosine } from './similarity.ts';
-import { meanState, type Reader, type Sequences } from './states.ts';
 import type { Subject } from './subject.ts';
 
 export interface DiversitySettings {

@@ -2,14 +2,14 @@
 import type { Device } from '../device/device.ts';
 import { ColaError } from '../errors.ts';
 import type { DataSpec } from '../spec/settings.ts';
+import { type Figure, type Figures, summariseSeeds } from '../train/measures/figures.ts';
+import type { Sequences } from '../train/measures/states.ts';
 import { measureCodebook } from './codebook.ts';
 import { measureDiversity } from './diversity.ts';
-import { type Figure, type Figures, summariseSeeds } from './figures.ts';
 import { measureForgetting } from './forgetting.ts';
 import { measureMarginal } from './marginal.ts';
 import { type Evaluation, type EvaluationSettings, evaluationVersion, type MeasureName } from './report.ts';
 import { measureSearch } from './search.ts';
-import type { Sequences } from './states.ts';
 import { type Decoding, Subject, type SubjectOptions } from './subject.ts';
 import { heldOutPrompts, measureTask, rewardOf, type TaskSpec } from './task.ts';
 import { heldOutText } from './text.ts';

@@ -1,14 +1,14 @@
 /** What tuning has changed beside what it was for: the loss on held-out text, the task, and how far the weights moved. */
 
 import type { WeightMap } from '../model/language-model.ts';
-import { scoreSequences } from '../model/score.ts';
 import type { ExpectedTensor } from '../model/weights.ts';
-import { codeTokens } from './codebook.ts';
-import { policyDivergence } from './divergence.ts';
+import { codeTokens } from '../train/measures/code-tokens.ts';
+import { policyDivergence } from '../train/measures/divergence.ts';
+import type { Figures } from '../train/measures/figures.ts';
+import { collectStates, type Sequences } from '../train/measures/states.ts';
 import { evaluateErrors } from './errors.ts';
-import type { Figures } from './figures.ts';
 import { measureMarginal } from './marginal.ts';
-import { collectStates, type Sequences } from './states.ts';
+import { scoreSequences } from './score.ts';
 import type { Subject } from './subject.ts';
 
 export interface ForgettingLimits {

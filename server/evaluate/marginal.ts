@@ -5,9 +5,9 @@ import { logSoftmax } from '../graph/functions.ts';
 import * as ops from '../graph/ops.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import { languageHead } from '../model/base.ts';
-import { defaultBudget, paddedFloats, rowsWithin, runInChunks } from './chunks.ts';
-import type { Figures } from './figures.ts';
-import { collectStates, type Reader, type Sequences } from './states.ts';
+import { defaultBudget, paddedFloats, rowsWithin, runInChunks } from '../train/measures/chunks.ts';
+import type { Figures } from '../train/measures/figures.ts';
+import { collectStates, type Reader, type Sequences } from '../train/measures/states.ts';
 
 /**
  * With p(x) = sum_i pi(i) p_world(x | i) (paper, appendix D.4), over evenly spread positions of held-out text, in nats:

@@ -1,7 +1,7 @@
 /** Results as they are written: a versioned document that a program reads and a table is made from. */
 import { z } from 'zod';
 import { measureNames } from '../spec/schema.ts';
-import { figure } from './figures.ts';
+import { figure } from '../train/measures/figures.ts';
 
 export const evaluationVersion = 1;
 

@@ -4,10 +4,10 @@ import type { Reward } from '../rewards/reward.ts';
 import type { RewardSpec } from '../rewards/spec.ts';
 import type { DataSpec } from '../spec/settings.ts';
 import { splitRows, templateOf, tokenizerOf } from '../train/data.ts';
+import type { Figures } from '../train/measures/figures.ts';
+import { evaluatePrompts } from '../train/measures/prompts.ts';
 import { heldOutShare } from '../train/problems.ts';
 import { type Prompt, promptRoom, promptsOf } from '../train/rollout.ts';
-import type { Figures } from './figures.ts';
-import { evaluatePrompts } from './prompts.ts';
 import type { Subject } from './subject.ts';
 
 export interface TaskSpec {

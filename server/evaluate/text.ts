@@ -1,8 +1,8 @@
 /** Held-out text as sequences of one length. */
 import type { DataSpec } from '../spec/settings.ts';
 import { packedData } from '../train/data.ts';
+import type { Sequences } from '../train/measures/states.ts';
 import type { StageContext } from '../train/stage.ts';
-import type { Sequences } from './states.ts';
 
 /**
  * The text that a stage with this data holds out.

@@ -7,8 +7,6 @@ import {
   LSPErrorCodes,
   ResponseError,
 } from 'vscode-languageserver';
-import type { EngineEntry } from '../engine/link.ts';
-import { Supervisor } from '../engine/supervisor.ts';
 import { ColaError } from '../errors.ts';
 import { actionProfiles, locateActions } from '../protocol/actions-page.ts';
 import { complete, previewActions } from '../protocol/completion.ts';
@@ -65,10 +63,12 @@ import { specMarkdown } from './docs.ts';
 import { serverErrors } from './errors.ts';
 import { FeedbackDesk } from './feedback.ts';
 import { Folders } from './folders.ts';
+import type { EngineEntry } from './link.ts';
 import { findModels } from './models.ts';
 import { compareRuns, describeRun, viewOf } from './run-history.ts';
 import { RunList } from './run-list.ts';
 import { connectSpecs, specCapabilities } from './spec-features.ts';
+import { Supervisor } from './supervisor.ts';
 
 const off: EngineStatus = { model: null, device: null, attempts: [], lane: null, memory: 0, tokensPerSecond: null };
 

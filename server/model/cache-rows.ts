@@ -4,6 +4,7 @@
  */
 import type { Device } from '../device/device.ts';
 import type { Program } from '../device/program.ts';
+import { ProgramCache } from '../device/program-cache.ts';
 import * as ops from '../graph/ops.ts';
 import { Graph, type Tensor } from '../graph/tensor.ts';
 import { floatsOf } from './cache-store.ts';
@@ -32,7 +33,7 @@ function padded(tokens: number): number {
 }
 
 export class CacheRows {
-  private readonly programs = new Map<string, Promise<Program>>();
+  private readonly programs = new ProgramCache<string>();
 
   constructor(
     private readonly device: Device,
@@ -145,15 +146,11 @@ export class CacheRows {
   }
 
   private program(key: string, compile: (graph: Graph) => Promise<Program>): Promise<Program> {
-    const program = this.programs.get(key) ?? compile(new Graph());
-    this.programs.set(key, program);
-    return program;
+    return this.programs.get(key, () => compile(new Graph()));
   }
 
   async dispose(): Promise<void> {
-    const programs = [...this.programs.values()];
-    this.programs.clear();
-    for (const program of programs) await (await program).dispose();
+    await this.programs.dispose();
   }
 }
 

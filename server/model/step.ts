@@ -7,6 +7,7 @@
 import type { DeviceBuffer } from '../device/buffer.ts';
 import type { Device } from '../device/device.ts';
 import { type Feed, type Program, State } from '../device/program.ts';
+import { ProgramCache } from '../device/program-cache.ts';
 import * as ops from '../graph/ops.ts';
 import { Graph, size, type Tensor } from '../graph/tensor.ts';
 import { type AttentionContext, type BlockCache, cachedContext, type UpdatedCache } from './block.ts';
@@ -64,7 +65,7 @@ export function capacityFor(tokens: number): number {
 
 /** Compiles and runs the steps of one model on one device. */
 export class Stepper {
-  private readonly programs = new Map<string, Promise<Program>>();
+  private readonly programs = new ProgramCache<string>();
   private readonly store: CacheStore;
   private spared: Float32Array[] | undefined;
 
@@ -141,7 +142,9 @@ export class Stepper {
 
   private async selectOnDevice(from: KeyValueCache, rows: readonly number[], capacity: number): Promise<State> {
     const key = `select ${from.batch} ${from.capacity} ${rows.length} ${capacity}`;
-    const program = await this.program(key, () => this.selectProgram(from.batch, from.capacity, rows.length, capacity));
+    const program = await this.programs.get(key, () =>
+      this.selectProgram(from.batch, from.capacity, rows.length, capacity),
+    );
     const results = await program.run({ rows: Int32Array.from(rows) }, { states: [from.state] });
     const state = new State();
     for (const [name, buffer] of Object.entries(results)) state.set(name.slice(4), buffer);
@@ -223,7 +226,7 @@ export class Stepper {
         slotOf[b * length + column - start] = cache.lengths[b] + column - before;
       }
     }
-    const program = await this.program(`step ${batch} ${length} ${capacity}`, () =>
+    const program = await this.programs.get(`step ${batch} ${length} ${capacity}`, () =>
       this.stepProgram(batch, length, capacity),
     );
     const results = await program.run(
@@ -247,20 +250,9 @@ export class Stepper {
     return this.device.compile(outputs.all, { carried: outputs.carried, frozen: this.frozen });
   }
 
-  private program(key: string, compile: () => Promise<Program>): Promise<Program> {
-    let program = this.programs.get(key);
-    if (program === undefined) {
-      program = compile();
-      this.programs.set(key, program);
-    }
-    return program;
-  }
-
   async dispose(): Promise<void> {
     this.spared = undefined;
-    const programs = [...this.programs.values()];
-    this.programs.clear();
-    for (const program of programs) await (await program).dispose();
+    await this.programs.dispose();
   }
 }
 

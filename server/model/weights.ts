@@ -5,12 +5,12 @@
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { basename, dirname, join, sep } from 'node:path';
 import { z } from 'zod';
+import { firstNonFinite } from '../files/floats.ts';
+import { SafetensorsFile, type TensorInfo } from '../files/safetensors.ts';
 import { firstIssue } from '../store/issue.ts';
 import { blockWeights } from './block.ts';
 import type { ModelConfig } from './config.ts';
 import { weightErrors as errors } from './errors.ts';
-import { firstNonFinite } from './floats.ts';
-import { SafetensorsFile, type TensorInfo } from './safetensors.ts';
 
 /** A tensor that a model needs. */
 export interface ExpectedTensor {

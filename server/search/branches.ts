@@ -9,8 +9,8 @@ import { Decoder, type StepResult } from '../cola/decoder.ts';
 import type { ColaModel } from '../cola/model.ts';
 import type { Device } from '../device/device.ts';
 import type { State } from '../device/program.ts';
+import { concatenated } from '../files/floats.ts';
 import { CacheRows, type FilledSpan } from '../model/cache-rows.ts';
-import { concatenated } from '../model/floats.ts';
 import type { KeyValueCache } from '../model/step.ts';
 import type { Looked, Outlook, SearchModel } from './model.ts';
 

@@ -6,8 +6,8 @@ import { z } from 'zod';
 import { arithmeticOptions } from '../data/generators/arithmetic.ts';
 import { countdownOptions } from '../data/generators/countdown.ts';
 import { columnMap } from '../data/rows.ts';
-import { rewardTable } from '../feedback/rewards.ts';
 import { type AlgorithmName, algorithmNotes } from './algorithms.ts';
+import { rewardTable } from './feedback-rewards.ts';
 import { rewardSpec } from './reward.ts';
 
 /** What hover shows beside the description. */

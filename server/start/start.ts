@@ -2,10 +2,12 @@
  * The first thing to run: the policy of the model in the box is reinforced on countdown, the same is done over tokens, and
  * what came of it is measured and written down. Both are ordinary runs: stopped, they go on where they were.
  */
+
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ColaModel } from '../cola/model.ts';
 import { type Device, openDevice } from '../device/device.ts';
+import { closingMeasurement } from '../evaluate/closing.ts';
 import { evaluateModel } from '../evaluate/evaluate.ts';
 import { defaultSettings, type Evaluation } from '../evaluate/report.ts';
 import { type ExtraFigure, type Report, reportPage } from '../report/page.ts';
@@ -92,7 +94,7 @@ async function carryOut(
   }
   signal.throwIfAborted();
   onArm(arm, runId, begun);
-  const common = { root, runId, signal, onEvent };
+  const common = { root, runId, signal, onEvent, measure: closingMeasurement };
   const { runPath } = begun
     ? await resumeRun(common)
     : await startRun({ ...common, spec, specFile: join(root, 'start.cola.yaml') });

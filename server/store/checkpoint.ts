@@ -2,8 +2,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { z } from 'zod';
-import { SafetensorsFile } from '../model/safetensors.ts';
-import { type TensorToWrite, writeSafetensors } from '../model/safetensors-writer.ts';
+import { SafetensorsFile } from '../files/safetensors.ts';
+import { type TensorToWrite, writeSafetensors } from '../files/safetensors-writer.ts';
 import { removeFolder, writeFileAtomic, writeFolderAtomic } from './atomic.ts';
 import { storeErrors as errors } from './errors.ts';
 import { firstIssue } from './issue.ts';

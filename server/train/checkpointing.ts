@@ -1,5 +1,5 @@
 /** Tensors of an optimiser in checkpoints. */
-import type { TensorToWrite } from '../model/safetensors-writer.ts';
+import type { TensorToWrite } from '../files/safetensors-writer.ts';
 import type { Checkpoint } from '../store/checkpoint.ts';
 import type { NamedTensors } from './optimizer.ts';
 

@@ -8,8 +8,8 @@
  * decisions and at places of the text before; plus the cross entropy to visits of a search.
  */
 import type { ColaModel } from '../cola/model.ts';
-import type { Program } from '../device/program.ts';
 import { State } from '../device/program.ts';
+import { ProgramCache } from '../device/program-cache.ts';
 import type { Random } from '../random.ts';
 import {
   type BatchShape,
@@ -62,7 +62,7 @@ export class FeedbackLearner {
   /** Names of the policy's weights. */
   readonly trained: readonly string[];
   private readonly known = new Map<string, Known>();
-  private readonly programs = new Map<string, Promise<Program>>();
+  private readonly programs = new ProgramCache<string>();
   private readonly text: TextProbe;
 
   private constructor(
@@ -234,15 +234,9 @@ export class FeedbackLearner {
     return known;
   }
 
-  private program(key: string, compile: () => Promise<Program>): Promise<Program> {
-    const found = this.programs.get(key) ?? compile();
-    this.programs.set(key, found);
-    return found;
-  }
-
   private async statesOf(lessons: readonly Lesson[], shape: BatchShape): Promise<Float32Array[]> {
     const { rows, length } = shape;
-    const program = await this.program(`base ${rows} ${length}`, () =>
+    const program = await this.programs.get(`base ${rows} ${length}`, () =>
       this.context.device.compile({ h: baseStates(this.context.device.graph(), this.cola.base.config, shape) }),
     );
     const { h } = await program.run(tokenFeeds(lessons, shape), { states: [this.context.weights.state] });
@@ -260,7 +254,7 @@ export class FeedbackLearner {
     policy: State,
     states: (lesson: Lesson) => Float32Array,
   ): Promise<Float32Array[]> {
-    const program = await this.program(`policy ${keyOf(shape)}`, () =>
+    const program = await this.programs.get(`policy ${keyOf(shape)}`, () =>
       this.context.device.compile({
         logits: decisionLogits(this.context.device.graph(), this.cola.base.config, this.cola.config, shape),
       }),
@@ -336,8 +330,7 @@ export class FeedbackLearner {
     await this.optimizer.dispose();
     await this.text.dispose();
     this.reference.dispose();
-    for (const program of this.programs.values()) await (await program).dispose();
-    this.programs.clear();
+    await this.programs.dispose();
     this.known.clear();
   }
 }

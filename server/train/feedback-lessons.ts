@@ -1,7 +1,8 @@
 /** Moments of a feedback log as what the policy learns from: rows of tokens, the decisions in them, and what each is worth. */
 import { splitOf } from '../data/generators/split.ts';
 import type { Moment } from '../feedback/history.ts';
-import { acceptance, type Judgement, judge, type RewardTable } from '../feedback/rewards.ts';
+import { acceptance, type Judgement, judge } from '../feedback/rewards.ts';
+import type { RewardTable } from '../spec/feedback-rewards.ts';
 import { groupOutcomes } from './advantages.ts';
 import { type SharedRow, sharedRow } from './shared-prefix.ts';
 

@@ -8,8 +8,6 @@ import { z } from 'zod';
 import { ColaModel } from '../cola/model.ts';
 import { type Attempt, type Device, openDevice } from '../device/device.ts';
 import { ColaError } from '../errors.ts';
-import { compareEvaluations, comparisonTable, tableText } from '../evaluate/compare.ts';
-import { evaluateRun } from '../evaluate/run.ts';
 import { size } from '../graph/tensor.ts';
 import { LanguageModel } from '../model/language-model.ts';
 import { readSpec, rebaseSpec, resolveModel, resolvePath, stringifySpec } from '../spec/document.ts';
@@ -60,6 +58,13 @@ export type TrainEvent =
   | { readonly kind: 'checkpoint'; readonly step: number; readonly stage: string }
   | { readonly kind: 'done'; readonly model: string };
 
+/** Takes the measures that the run's spec asks for, of the model that came out of it. */
+export type ClosingMeasurement = (
+  run: { readonly id: string; readonly path: string },
+  device: Device,
+  options: { readonly signal: AbortSignal; readonly cacheFolder: string; readonly say: (text: string) => void },
+) => Promise<void>;
+
 interface CommonOptions {
   /** Folder whose `.cola/runs` holds the run. */
   readonly root: string;
@@ -68,6 +73,8 @@ interface CommonOptions {
   readonly onEvent?: (event: TrainEvent) => void;
   /** Awaited between runs of the device: the run stands still for as long as it takes. */
   readonly turn?: () => Promise<void>;
+  /** What measures the model at the end, if the spec asks for measures. */
+  readonly measure: ClosingMeasurement;
 }
 
 /** A new run: a spec, and the file it came from, to whose folder its paths are relative. */
@@ -183,23 +190,17 @@ class Job {
         await restoreWeights(best, weights);
         await this.saveModel('best', base, cola, weights);
       }
-      if (spec.evaluate.length > 0) await this.measure(device);
+      if (spec.evaluate.length > 0) {
+        const { signal, root, measure } = this.options;
+        const say = (text: string) => this.emit({ kind: 'message', text });
+        await measure(this.runFolder, device, { signal, cacheFolder: join(root, '.cola', 'cache'), say });
+      }
       this.emit({ kind: 'done', model });
       return model;
     } finally {
       weights.dispose();
       await device.dispose();
     }
-  }
-
-  /** Takes the measures that the spec asks for. What they find is said, and kept in evaluation.json. */
-  private async measure(device: Device): Promise<void> {
-    const { signal, root } = this.options;
-    const onProgress = (text: string) => this.emit({ kind: 'message', text });
-    const options = { signal, onProgress, cacheFolder: join(root, '.cola', 'cache') };
-    const evaluation = await evaluateRun(this.runFolder.path, device, options);
-    onProgress(tableText(comparisonTable(compareEvaluations([{ label: this.runFolder.id, evaluation }]))));
-    for (const { measure, reason } of evaluation.skipped) onProgress(`${measure} was not taken: ${reason}.`);
   }
 
   /** Writes the whole model as it is now into a folder of the run. */

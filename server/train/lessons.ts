@@ -7,6 +7,7 @@ import { entropy, returnLoss, visitLoss } from '../cola/losses.ts';
 import type { ColaModel } from '../cola/model.ts';
 import { headLogits, headOn, headTrunk, stateValue } from '../cola/modules.ts';
 import type { Program } from '../device/program.ts';
+import { ProgramCache } from '../device/program-cache.ts';
 import { maskedMean } from '../graph/functions.ts';
 import * as ops from '../graph/ops.ts';
 import type { Graph, Tensor } from '../graph/tensor.ts';
@@ -148,7 +149,7 @@ export interface LessonSettings {
 
 /** Updates from the lessons of a round, and what the policy made of them. */
 export class LessonUpdates {
-  private readonly measures = new Map<string, Program>();
+  private readonly measures = new ProgramCache<string>();
   private readonly weights: LessonWeights;
 
   constructor(
@@ -236,23 +237,16 @@ export class LessonUpdates {
     return { agreement: sums.agreement / sums.weight, entropy: sums.entropy / sums.weight };
   }
 
-  private async measureProgram(shape: LessonShape): Promise<Program> {
-    const key = `${shape.rows} ${shape.length}`;
-    const known = this.measures.get(key);
-    if (known !== undefined) return known;
-    const { metrics = {} } = lessonObjective(
-      this.context.device.graph(),
-      this.cola.base.config,
-      this.cola.config,
-      shape,
-      { value: 0, q: 0 },
-    );
-    const program = await this.context.device.compile({ agreement: metrics.agreement, entropy: metrics.entropy });
-    this.measures.set(key, program);
-    return program;
+  private measureProgram(shape: LessonShape): Promise<Program> {
+    return this.measures.get(`${shape.rows} ${shape.length}`, () => {
+      const graph = this.context.device.graph();
+      const { config, base } = this.cola;
+      const { metrics = {} } = lessonObjective(graph, base.config, config, shape, { value: 0, q: 0 });
+      return this.context.device.compile({ agreement: metrics.agreement, entropy: metrics.entropy });
+    });
   }
 
-  async dispose(): Promise<void> {
-    for (const program of this.measures.values()) await program.dispose();
+  dispose(): Promise<void> {
+    return this.measures.dispose();
   }
 }

@@ -4,8 +4,8 @@
  * learns values.
  */
 import { actionLogProbabilities, entropy } from '../cola/losses.ts';
-import type { Program } from '../device/program.ts';
 import { State } from '../device/program.ts';
+import { ProgramCache } from '../device/program-cache.ts';
 import { maskedMean } from '../graph/functions.ts';
 import * as ops from '../graph/ops.ts';
 import type { Graph } from '../graph/tensor.ts';
@@ -177,7 +177,7 @@ function bansOf(rows: readonly (Judged | undefined)[], length: number, choices: 
 export class ReferencePolicy {
   /** The weights, by their own names. */
   readonly state = new State();
-  private readonly programs = new Map<string, Program>();
+  private readonly programs = new ProgramCache<string>();
 
   private constructor(
     private readonly context: StageContext,
@@ -204,17 +204,15 @@ export class ReferencePolicy {
   async logProbabilities(batch: Batch, hasBans: boolean): Promise<Float32Array> {
     const rows = batch.rows.length;
     const key = `${rows} ${batch.length} ${hasBans}`;
-    let program = this.programs.get(key);
-    if (program === undefined) {
+    const program = await this.programs.get(key, () => {
       const graph = this.context.device.graph();
       const { logits } = this.actor.build(graph, rows, batch.length);
       const choices = graph.input('choices', 'int32', [rows, batch.length]);
       const open = hasBans
         ? ops.add(logits, graph.input('bans', 'float32', [rows, batch.length, this.actor.choices]))
         : logits;
-      program = await this.context.device.compile({ logp: actionLogProbabilities(open, choices, this.temperature) });
-      this.programs.set(key, program);
-    }
+      return this.context.device.compile({ logp: actionLogProbabilities(open, choices, this.temperature) });
+    });
     const feeds = {
       ...this.actor.feeds(batch.rows, batch.length),
       choices: batch.choices,
@@ -240,7 +238,7 @@ export class ReferencePolicy {
 
   async dispose(): Promise<void> {
     this.state.dispose();
-    for (const program of this.programs.values()) await program.dispose();
+    await this.programs.dispose();
   }
 }
 

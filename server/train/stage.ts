@@ -2,8 +2,8 @@
 
 import type { ColaModel } from '../cola/model.ts';
 import type { Device } from '../device/device.ts';
+import type { TensorToWrite } from '../files/safetensors-writer.ts';
 import type { LanguageModel } from '../model/language-model.ts';
-import type { TensorToWrite } from '../model/safetensors-writer.ts';
 import type { Checkpoint } from '../store/checkpoint.ts';
 import type { DeviceWeights } from './weights.ts';
 

@@ -5,6 +5,7 @@
 import type { ColaModel } from '../cola/model.ts';
 import { worldModelAll } from '../cola/modules.ts';
 import type { Program } from '../device/program.ts';
+import { ProgramCache } from '../device/program-cache.ts';
 import { logSumExp } from '../graph/functions.ts';
 import * as ops from '../graph/ops.ts';
 import { Graph } from '../graph/tensor.ts';
@@ -32,7 +33,7 @@ export interface LessonReader {
 type Said = Map<number, Float32Array>;
 
 export class TextProbe {
-  private program: Promise<Program> | undefined;
+  private readonly programs = new ProgramCache<'world'>();
   private readonly known = new WeakMap<Lesson, Said>();
 
   constructor(
@@ -81,8 +82,7 @@ export class TextProbe {
     if (fresh.length === 0) return;
     const d = this.cola.base.config.hiddenSize;
     const n = this.cola.config.numCodes;
-    this.program ??= this.compile();
-    const program = await this.program;
+    const program = await this.programs.get('world', () => this.compile());
     for (let at = 0; at < fresh.length; at += chunk) {
       await reader.pause();
       const some = fresh.slice(at, at + chunk);
@@ -111,9 +111,8 @@ export class TextProbe {
     return this.context.device.compile({ logp: ops.sub(ops.pick(logits, targets), logSumExp(logits)) });
   }
 
-  async dispose(): Promise<void> {
-    await (await this.program)?.dispose();
-    this.program = undefined;
+  dispose(): Promise<void> {
+    return this.programs.dispose();
   }
 }
 

@@ -1,8 +1,8 @@
 /** The weights of a model in training: in host memory, and on the device that computes. */
 import type { Device } from '../device/device.ts';
 import { State } from '../device/program.ts';
+import type { TensorToWrite } from '../files/safetensors-writer.ts';
 import { type WeightMap, weightOf } from '../model/language-model.ts';
-import type { TensorToWrite } from '../model/safetensors-writer.ts';
 import type { ExpectedTensor } from '../model/weights.ts';
 
 export class DeviceWeights {

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { knownErrorIds } from '../../server/errors.ts';
-import { SafetensorsFile } from '../../server/model/safetensors.ts';
-import { type TensorToWrite, writeSafetensors } from '../../server/model/safetensors-writer.ts';
+import { SafetensorsFile } from '../../server/files/safetensors.ts';
+import { type TensorToWrite, writeSafetensors } from '../../server/files/safetensors-writer.ts';
 import { scratchFolder } from '../store/scratch.ts';
 import { cola, listing } from './cola.ts';
 

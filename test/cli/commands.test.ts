@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { Reference } from '../../server/check/reference.ts';
 import { Progress } from '../../server/cli/progress.ts';
 import { Device } from '../../server/device/device.ts';
+import { scoreFile } from '../../server/evaluate/score.ts';
 import { LanguageModel } from '../../server/model/language-model.ts';
-import { scoreFile } from '../../server/model/score.ts';
 import { scratchFolder } from '../store/scratch.ts';
 import { cola } from './cola.ts';
 

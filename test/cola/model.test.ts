@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ColaModel } from '../../server/cola/model.ts';
-import { type TensorToWrite, writeSafetensors } from '../../server/model/safetensors-writer.ts';
+import { type TensorToWrite, writeSafetensors } from '../../server/files/safetensors-writer.ts';
 import { errorOf, scratchFolder } from '../store/scratch.ts';
 
 const fixture = join(import.meta.dirname, '../fixtures/cola/n8-plain');

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { type Ahead, BranchReader } from '../../server/engine/branch-reader.ts';
-import { LoadedModel } from '../../server/engine/loaded-model.ts';
+import { type Ahead, BranchReader } from '../../server/completion/branch-reader.ts';
+import { LoadedModel } from '../../server/completion/loaded-model.ts';
 import { makeModel, removeFolder, temporaryFolder } from './tiny-model.ts';
 
 describe('texts that branch from one', () => {

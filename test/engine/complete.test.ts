@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { Decoder } from '../../server/cola/decoder.ts';
-import { complete, previewActions } from '../../server/engine/complete.ts';
-import { LoadedModel } from '../../server/engine/loaded-model.ts';
-import { Scheduler } from '../../server/engine/scheduler.ts';
+import { complete, previewActions } from '../../server/completion/complete.ts';
+import { LoadedModel } from '../../server/completion/loaded-model.ts';
 import { ColaError } from '../../server/errors.ts';
 import { probabilities } from '../../server/model/sampling.ts';
 import type { complete as completeRequest } from '../../server/protocol/completion.ts';
 import { type Alternative, completionParams, previewParams } from '../../server/protocol/completion.ts';
 import type { ParamsOf } from '../../server/protocol/request.ts';
+import { Scheduler } from '../../server/schedule/scheduler.ts';
 import { codes, makeModel, removeFolder, temporaryFolder } from './tiny-model.ts';
 
 describe('completion by latent actions', () => {

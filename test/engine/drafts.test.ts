@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { complete } from '../../server/engine/complete.ts';
-import { DraftLength, Drafts } from '../../server/engine/drafts.ts';
-import { LoadedModel } from '../../server/engine/loaded-model.ts';
-import { Scheduler } from '../../server/engine/scheduler.ts';
+import { complete } from '../../server/completion/complete.ts';
+import { DraftLength, Drafts } from '../../server/completion/drafts.ts';
+import { LoadedModel } from '../../server/completion/loaded-model.ts';
 import { completionParams } from '../../server/protocol/completion.ts';
+import { Scheduler } from '../../server/schedule/scheduler.ts';
 import { makeModel, removeFolder, temporaryFolder } from './tiny-model.ts';
 
 describe('guesses of how a text goes on', () => {

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { worldModelAll } from '../../server/cola/modules.ts';
-import { complete } from '../../server/engine/complete.ts';
-import { givenTyped, Vocabulary } from '../../server/engine/healing.ts';
-import { LoadedModel } from '../../server/engine/loaded-model.ts';
-import { Scheduler } from '../../server/engine/scheduler.ts';
+import { complete } from '../../server/completion/complete.ts';
+import { givenTyped, Vocabulary } from '../../server/completion/healing.ts';
+import { LoadedModel } from '../../server/completion/loaded-model.ts';
 import { Graph } from '../../server/graph/tensor.ts';
 import { probabilities } from '../../server/model/sampling.ts';
 import { loadTokenizer } from '../../server/model/tokenizer.ts';
 import { completionParams } from '../../server/protocol/completion.ts';
+import { Scheduler } from '../../server/schedule/scheduler.ts';
 import { resolvePath } from '../../server/spec/paths.ts';
 import { codes, makeModel, removeFolder, temporaryFolder } from './tiny-model.ts';
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { type Job, Scheduler } from '../../server/engine/scheduler.ts';
-import { inTurns } from '../../server/engine/turns.ts';
 import { type Lane, laneNames } from '../../server/protocol/status.ts';
+import { type Job, Scheduler } from '../../server/schedule/scheduler.ts';
+import { inTurns } from '../../server/schedule/turns.ts';
 
 const slow = process.env.COLA_SLOW !== undefined;
 

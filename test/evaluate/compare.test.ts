@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { compareEvaluations, comparisonTable, formatFigure, tableText } from '../../server/evaluate/compare.ts';
-import { type Figures, summarise, summariseSeeds } from '../../server/evaluate/figures.ts';
 import { comparison, defaultSettings, type Evaluation, evaluationVersion } from '../../server/evaluate/report.ts';
+import { type Figures, summarise, summariseSeeds } from '../../server/train/measures/figures.ts';
 
 const one = (mean: number) => ({ mean, spread: null, n: 1 });
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { klDivergence, policyDivergence } from '../../server/evaluate/divergence.ts';
+import { klDivergence, policyDivergence } from '../../server/train/measures/divergence.ts';
 import { softmaxRow } from '../support/reference.ts';
 
 const logits = (n: number) => fc.array(fc.double({ min: -8, max: 8, noNaN: true }), { minLength: n, maxLength: n });

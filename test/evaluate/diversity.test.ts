@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { Decoder } from '../../server/cola/decoder.ts';
 import { actionWalker, continueTexts, tokenWalker } from '../../server/evaluate/continuations.ts';
 import { measureDiversity, readContinuations } from '../../server/evaluate/diversity.ts';
-import { meanState } from '../../server/evaluate/states.ts';
 import { baseStepper } from '../../server/model/language-model.ts';
 import { Random } from '../../server/random.ts';
+import { meanState } from '../../server/train/measures/states.ts';
 import { assertClose } from '../support/reference.ts';
 import { colaOf, type Fixture, openFixture } from './fixture.ts';
 

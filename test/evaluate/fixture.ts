@@ -2,8 +2,8 @@
 
 import { Reference } from '../../server/check/reference.ts';
 import { Device } from '../../server/device/device.ts';
-import type { Sequences } from '../../server/evaluate/states.ts';
 import { Subject } from '../../server/evaluate/subject.ts';
+import type { Sequences } from '../../server/train/measures/states.ts';
 
 export const folder = 'test/fixtures/cola/n8-plain';
 

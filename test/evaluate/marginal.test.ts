@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { measureMarginal } from '../../server/evaluate/marginal.ts';
-import { spread } from '../../server/evaluate/states.ts';
+import { spread } from '../../server/train/measures/states.ts';
 import { assertClose } from '../support/reference.ts';
 import { colaOf, type Fixture, openFixture } from './fixture.ts';
 

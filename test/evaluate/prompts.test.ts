@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { passAtK } from '../../server/evaluate/prompts.ts';
+import { passAtK } from '../../server/train/measures/prompts.ts';
 
 /** Share of the k-subsets of n samples that hold one of the c that solve, by going through all of them. */
 function bruteForce(n: number, c: number, k: number): number {

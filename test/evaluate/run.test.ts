@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { run as cli } from '../../server/cli/program.ts';
 import { Device } from '../../server/device/device.ts';
+import { closingMeasurement } from '../../server/evaluate/closing.ts';
 import { comparison, type Evaluation, evaluation } from '../../server/evaluate/report.ts';
 import { evaluateRun } from '../../server/evaluate/run.ts';
 import { readSpec } from '../../server/spec/document.ts';
@@ -66,6 +67,7 @@ describe('the evaluation of a run', () => {
       spec: readSpec(file),
       specFile: file,
       signal: new AbortController().signal,
+      measure: closingMeasurement,
       onEvent: (event) => {
         if (event.kind === 'message') messages.push(event.text);
       },

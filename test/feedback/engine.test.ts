@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { cpSync } from 'node:fs';
 import { join } from 'node:path';
+import { LoadedModel } from '../../server/completion/loaded-model.ts';
 import { Engine } from '../../server/engine/engine.ts';
-import { LoadedModel } from '../../server/engine/loaded-model.ts';
 import { feedbackLine } from '../../server/feedback/lines.ts';
 import { FeedbackLog, feedbackFile } from '../../server/feedback/log.ts';
 import { PolicyVersions } from '../../server/feedback/versions.ts';

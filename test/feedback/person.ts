@@ -1,7 +1,7 @@
 /** Logs of people who know what they want, made with a model that is there. */
-import type { LoadedModel } from '../../server/engine/loaded-model.ts';
+import type { LoadedModel } from '../../server/completion/loaded-model.ts';
 import type { FeedbackLine } from '../../server/feedback/lines.ts';
-import { type Place, SimulatedPerson } from '../../server/feedback/simulated-person.ts';
+import { type Place, SimulatedPerson } from '../../server/tuning/simulated-person.ts';
 
 const words = ['const', 'let', 'return', 'value', 'items', 'total', 'if', 'for', 'name', 'index'];
 

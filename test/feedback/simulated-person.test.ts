@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { LoadedModel } from '../../server/engine/loaded-model.ts';
-import { shuffled, simulate } from '../../server/feedback/experiment.ts';
+import { LoadedModel } from '../../server/completion/loaded-model.ts';
 import { historyOf } from '../../server/feedback/history.ts';
-import { agreement, placesOf, SimulatedPerson } from '../../server/feedback/simulated-person.ts';
 import { Random } from '../../server/random.ts';
 import { feedbackSettings } from '../../server/spec/settings.ts';
+import { shuffled, simulate } from '../../server/tuning/experiment.ts';
+import { agreement, placesOf, SimulatedPerson } from '../../server/tuning/simulated-person.ts';
 import { makeModel, removeFolder, temporaryFolder } from '../engine/tiny-model.ts';
 
 const folder = join(import.meta.dirname, '../../server/train');

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { LoadedModel } from '../../server/engine/loaded-model.ts';
+import { LoadedModel } from '../../server/completion/loaded-model.ts';
 import type { FeedbackLine } from '../../server/feedback/lines.ts';
 import { FeedbackLog, feedbackFile } from '../../server/feedback/log.ts';
-import { SimulatedPerson } from '../../server/feedback/simulated-person.ts';
-import { Tuner } from '../../server/feedback/tuner.ts';
 import { PolicyVersions } from '../../server/feedback/versions.ts';
 import { feedbackSettings } from '../../server/spec/settings.ts';
+import { SimulatedPerson } from '../../server/tuning/simulated-person.ts';
+import { Tuner } from '../../server/tuning/tuner.ts';
 import { makeModel, removeFolder, temporaryFolder } from '../engine/tiny-model.ts';
 import { errorOf } from '../store/scratch.ts';
 import { linesOf, resume, specOf, start } from '../support/runs.ts';

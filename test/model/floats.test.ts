@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { firstNonFinite, narrowFloat16, widenBfloat16, widenFloat16 } from '../../server/model/floats.ts';
+import { firstNonFinite, narrowFloat16, widenBfloat16, widenFloat16 } from '../../server/files/floats.ts';
 
 const ALL = Uint16Array.from({ length: 1 << 16 }, (_, i) => i);
 

@@ -4,8 +4,8 @@ import { mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } fro
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { ColaError } from '../../server/errors.ts';
-import { SafetensorsFile } from '../../server/model/safetensors.ts';
-import { type TensorToWrite, writeSafetensors } from '../../server/model/safetensors-writer.ts';
+import { SafetensorsFile } from '../../server/files/safetensors.ts';
+import { type TensorToWrite, writeSafetensors } from '../../server/files/safetensors-writer.ts';
 import { errorOf, scratchFolder } from '../store/scratch.ts';
 
 const FIXTURES = join(import.meta.dirname, '../fixtures');

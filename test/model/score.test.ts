@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { Reference } from '../../server/check/reference.ts';
 import type { Device } from '../../server/device/device.ts';
+import { scoreFile, scoreSequences, windowsOf } from '../../server/evaluate/score.ts';
 import { Graph } from '../../server/graph/tensor.ts';
 import { hiddenStates, languageHead } from '../../server/model/base.ts';
 import { causalContext } from '../../server/model/block.ts';
 import { LanguageModel } from '../../server/model/language-model.ts';
-import { scoreFile, scoreSequences, windowsOf } from '../../server/model/score.ts';
 import { errorOf, scratchFolder } from '../store/scratch.ts';
 import { onEachDevice } from '../support/devices.ts';
 

@@ -3,9 +3,9 @@ import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { ColaError } from '../../server/errors.ts';
+import { SafetensorsFile } from '../../server/files/safetensors.ts';
+import { type TensorToWrite, writeSafetensors } from '../../server/files/safetensors-writer.ts';
 import { loadModelConfig, type ModelConfig, parseModelConfig } from '../../server/model/config.ts';
-import { SafetensorsFile } from '../../server/model/safetensors.ts';
-import { type TensorToWrite, writeSafetensors } from '../../server/model/safetensors-writer.ts';
 import { expectedTensors, openWeights } from '../../server/model/weights.ts';
 import { errorOf, scratchFolder } from '../store/scratch.ts';
 

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type Browser, chromium } from 'playwright-core';
+import { closingMeasurement } from '../../server/evaluate/closing.ts';
 import { readRunRecord } from '../../server/report/run-record.ts';
 import { runSpec, toRunSpec } from '../../server/spec/schema.ts';
 import { runFolder } from '../../server/store/run.ts';
@@ -26,7 +27,14 @@ describe('the report of runs', function () {
     const spec = { model: tinyBase, device: 'cpu', threads: 1, seed: 5, stages: [pretrain, control, clone, grpo] };
     const { signal } = new AbortController();
     const specFile = join(root, 'tiny.cola.yaml');
-    await startRun({ root, runId: 'tiny', spec: toRunSpec(runSpec.parse(spec)), specFile, signal });
+    await startRun({
+      root,
+      runId: 'tiny',
+      spec: toRunSpec(runSpec.parse(spec)),
+      specFile,
+      signal,
+      measure: closingMeasurement,
+    });
     // What a model says may be anything.
     const samples = join(runFolder(root, 'tiny'), 'samples.jsonl');
     const lines = readFileSync(samples, 'utf8').trimEnd().split('\n');

@@ -4,7 +4,7 @@
  * `hold` to keep the lock for ever instead.
  */
 import { z } from 'zod';
-import type { TensorToWrite } from '../../server/model/safetensors-writer.ts';
+import type { TensorToWrite } from '../../server/files/safetensors-writer.ts';
 import { Run } from '../../server/store/run.ts';
 
 export const EVERY = 3;

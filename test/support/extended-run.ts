@@ -24,6 +24,7 @@ if (script === import.meta.filename && root !== undefined) {
   const { completions } = await import('../../server/language/completion.ts');
   const { specMarkdown } = await import('../../server/language/docs.ts');
   const { startRun } = await import('../../server/train/job.ts');
+  const { closingMeasurement } = await import('../../server/evaluate/closing.ts');
   const { RunList } = await import('../../server/language/run-list.ts');
   const { runDefaults } = await import('../../server/evaluate/run.ts');
   const { describeRun } = await import('../../src/run-text.ts');
@@ -33,7 +34,14 @@ if (script === import.meta.filename && root !== undefined) {
   const wrong = readFileSync(specFile, 'utf8').replace('polish', 'polich').replace('rloo', 'rlooo');
   const { parts } = await specParts(specFile, {});
   const signal = new AbortController().signal;
-  const { runPath, model } = await startRun({ root, runId: 'more', spec, specFile, signal });
+  const { runPath, model } = await startRun({
+    root,
+    runId: 'more',
+    spec,
+    specFile,
+    signal,
+    measure: closingMeasurement,
+  });
   const [listed] = new RunList().list([root], process.pid);
   const { text, decoding } = await runDefaults(runPath, model);
   const hovered = hover('stages:\n  - polish: {}\n', { line: 1, character: 6 });

@@ -1,7 +1,9 @@
 /** Runs on a model of a few thousand weights: their data, their specs, and what is compared between them. */
+
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { closingMeasurement } from '../../server/evaluate/closing.ts';
 import { type RunSpec, runSpec, toRunSpec } from '../../server/spec/schema.ts';
 import { runFolder } from '../../server/store/run.ts';
 import { resumeRun, startRun, type TrainEvent } from '../../server/train/job.ts';
@@ -99,6 +101,7 @@ const common = ({ root, id, signal, onEvent }: RunParts) => ({
   root,
   runId: id,
   signal: signal ?? new AbortController().signal,
+  measure: closingMeasurement,
   ...(onEvent === undefined ? {} : { onEvent }),
 });
 

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import fc from 'fast-check';
 import { Device } from '../../server/device/device.ts';
+import { closingMeasurement } from '../../server/evaluate/closing.ts';
 import type { Tensor } from '../../server/graph/tensor.ts';
 import { readSpec } from '../../server/spec/document.ts';
 import { startRun } from '../../server/train/job.ts';
@@ -106,7 +107,14 @@ describe('the memory of the stages of a spec', () => {
     };
     try {
       const signal = new AbortController().signal;
-      await startRun({ root, runId: 'q', spec: readSpec(file), specFile: file, signal });
+      await startRun({
+        root,
+        runId: 'q',
+        spec: readSpec(file),
+        specFile: file,
+        signal,
+        measure: closingMeasurement,
+      });
     } finally {
       Device.prototype.compile = compile;
     }

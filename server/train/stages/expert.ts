@@ -7,7 +7,6 @@
 import { z } from 'zod';
 import { type ModuleName, moduleWeights } from '../../cola/config.ts';
 import { fusedStep } from '../../cola/decoder.ts';
-import { evaluatePrompts } from '../../evaluate/prompts.ts';
 import { Random } from '../../random.ts';
 import { type Branch, BranchedModel } from '../../search/branches.ts';
 import { rewardJudge } from '../../search/judge.ts';
@@ -22,6 +21,7 @@ import { namedTensors, toWrite } from '../checkpointing.ts';
 import { tokenizerOf } from '../data.ts';
 import { LatentActor } from '../latent-actor.ts';
 import { type Lesson, type LessonPoint, LessonUpdates, lessonObjective, paddedLessons } from '../lessons.ts';
+import { evaluatePrompts } from '../measures/prompts.ts';
 import { assumedPrompt, decodingPart, trainingPart } from '../memory-parts.ts';
 import { colaOf } from '../model-of.ts';
 import { Optimizer } from '../optimizer.ts';

@@ -7,7 +7,7 @@ import { type ColaConfig, moduleWeights } from '../../cola/config.ts';
 import { qLoss } from '../../cola/losses.ts';
 import type { ColaModel } from '../../cola/model.ts';
 import { headOn } from '../../cola/modules.ts';
-import type { Program } from '../../device/program.ts';
+import { ProgramCache } from '../../device/program-cache.ts';
 import * as ops from '../../graph/ops.ts';
 import type { Graph } from '../../graph/tensor.ts';
 import { causalContext } from '../../model/block.ts';
@@ -44,7 +44,7 @@ class QStage implements Stage {
   readonly name = 'q';
   private readonly random: Random;
   private updates = 0;
-  private readonly measures = new Map<string, Program>();
+  private readonly measures = new ProgramCache<string>();
 
   private readonly configs: Latent;
 
@@ -149,12 +149,10 @@ class QStage implements Stage {
     const batch = await this.rollouts(this.problems.heldOut, new Random(this.context.seed + 1), signal);
     const rows = batch.rows.map((_, i) => i);
     const key = `${rows.length} ${batch.length}`;
-    let program = this.measures.get(key);
-    if (program === undefined) {
+    const program = await this.measures.get(key, () => {
       const { loss, metrics } = this.objective(rows.length, batch.length);
-      program = await this.context.device.compile({ loss, ...metrics });
-      this.measures.set(key, program);
-    }
+      return this.context.device.compile({ loss, ...metrics });
+    });
     const out = await program.run(this.feeds(batch, rows), { states: [this.context.weights.state] });
     const [loss] = await out.loss.readFloats();
     const values = await out.values.readFloats();
@@ -178,7 +176,7 @@ class QStage implements Stage {
 
   async dispose(): Promise<void> {
     await this.optimizer.dispose();
-    for (const program of this.measures.values()) await program.dispose();
+    await this.measures.dispose();
     await this.actor.dispose();
     await this.problems.reward.close();
   }

@@ -4,8 +4,6 @@
  */
 import { z } from 'zod';
 import { codeHealth } from '../../cola/health.ts';
-import { driftAnswers, measureDrift } from '../../evaluate/drift.ts';
-import { evaluatePrompts } from '../../evaluate/prompts.ts';
 import type { ModelConfig } from '../../model/config.ts';
 import { Random } from '../../random.ts';
 import type { Reward } from '../../rewards/reward.ts';
@@ -18,6 +16,8 @@ import { algorithmOf } from '../algorithms/index.ts';
 import { namedTensors, toWrite } from '../checkpointing.ts';
 import { tokenizerOf } from '../data.ts';
 import { LatentActor, latentPolicy } from '../latent-actor.ts';
+import { driftAnswers, measureDrift } from '../measures/drift.ts';
+import { evaluatePrompts } from '../measures/prompts.ts';
 import { assumedPrompt, decodingPart, type MemoryPart, trainingPart } from '../memory-parts.ts';
 import { colaOf } from '../model-of.ts';
 import { Optimizer } from '../optimizer.ts';

@@ -1,0 +1,226 @@
+/** Several texts that go on from the same place, in lockstep: one row each, chosen by the policy. */
+import { forced } from '../cola/decoder.ts';
+import { argmaxOf, probabilities } from '../model/sampling.ts';
+import { StreamDecoder } from '../model/tokenizer.ts';
+import type { ActionToken, Alternative } from '../protocol/completion.ts';
+import type { Job } from '../schedule/scheduler.ts';
+import { tokensAtOnce } from './branch-reader.ts';
+import { DraftLength } from './drafts.ts';
+import type { LoadedModel } from './loaded-model.ts';
+import { type Cut, endOfSense } from './stop.ts';
+
+/** An action that was taken, and how likely the policy held it to be. */
+export interface Choice {
+  readonly action: number;
+  readonly probability: number;
+  /** What the policy held it for by itself. */
+  readonly prior: number;
+  readonly runnerUp: { readonly action: number; readonly probability: number } | null;
+}
+
+/**
+ * What became of one row of logits `[N]` when `action` was taken.
+ *
+ * @param policyLogits what the policy said by itself, where the logits are given something more
+ */
+export function choiceOf(
+  logits: Float32Array,
+  action: number,
+  banned: ReadonlySet<number>,
+  policyLogits = logits,
+): Choice {
+  const p = probabilities(logits, 0, logits.length);
+  const own = policyLogits === logits ? p : probabilities(policyLogits, 0, policyLogits.length);
+  const others = logits.map((x, code) => (code === action || banned.has(code) ? Number.NEGATIVE_INFINITY : x));
+  const second = argmaxOf(others, 0, others.length);
+  const alone = others.every((x) => x === Number.NEGATIVE_INFINITY);
+  return {
+    action,
+    probability: p[action],
+    prior: own[action],
+    runnerUp: alone ? null : { action: second, probability: p[second] },
+  };
+}
+
+/** Rules of where a text ends. */
+export interface Ending {
+  readonly maxTokens: number;
+  /** Where the text so far is to be cut; undefined to go on. */
+  readonly cut: (text: string) => Cut | undefined;
+}
+
+/** One text while it grows. */
+export class Row {
+  private readonly ids: number[] = [];
+  private readonly choices: Choice[] = [];
+  private readonly pieces: string[] = [];
+  private readonly decoder: StreamDecoder;
+  private text = '';
+  private length = 0;
+  finish: Alternative['finish'] | undefined;
+
+  /** @param typed what is there of the first token already, and so is not part of the text */
+  constructor(
+    private readonly model: LoadedModel,
+    private readonly ending: Ending,
+    private readonly typed = '',
+  ) {
+    this.decoder = new StreamDecoder(model.tokenizer, { skipSpecialTokens: true, continuation: true });
+  }
+
+  /** A row that has come as far as this one. */
+  fork(): Row {
+    const copy = new Row(this.model, this.ending, this.typed);
+    for (const [i, id] of this.ids.entries()) copy.push(id, this.choices[i]);
+    return copy;
+  }
+
+  push(id: number, choice: Choice): void {
+    if (this.finish !== undefined) return;
+    if (this.model.endIds.has(id)) {
+      this.finish = 'end';
+      return;
+    }
+    this.ids.push(id);
+    this.choices.push(choice);
+    const piece = this.decoder.push(id);
+    this.pieces.push(this.ids.length === 1 ? piece.slice(this.typed.length) : piece);
+    this.text += this.pieces[this.pieces.length - 1];
+    this.length = this.text.length;
+    const cut = this.ending.cut(this.text);
+    if (cut !== undefined) {
+      this.length = cut.length;
+      this.finish = cut.finish;
+      return;
+    }
+    const kept = endOfSense(this.ids, this.pieces);
+    if (kept !== undefined) {
+      this.length = this.pieces.slice(0, kept).join('').length;
+      this.finish = 'repeats';
+    } else if (this.ids.length >= this.ending.maxTokens) this.finish = 'length';
+  }
+
+  /** Ids that were chosen. */
+  get tokens(): readonly number[] {
+    return this.ids;
+  }
+
+  get last(): number {
+    return this.ids[this.ids.length - 1];
+  }
+
+  get count(): number {
+    return this.ids.length;
+  }
+
+  result(): Alternative {
+    const { labels } = this.model;
+    const tokens: ActionToken[] = [];
+    let at = 0;
+    for (const [i, { action, probability, prior, runnerUp }] of this.choices.entries()) {
+      if (at >= this.length && at > 0) break;
+      const text = this.pieces[i].slice(0, this.length - at);
+      at += this.pieces[i].length;
+      tokens.push({
+        id: this.ids[i],
+        text,
+        action,
+        label: labels[action],
+        probability,
+        prior,
+        runnerUp: runnerUp === null ? null : { ...runnerUp, label: labels[runnerUp.action] },
+      });
+    }
+    return { text: this.text.slice(0, this.length), tokens, finish: this.finish ?? 'length' };
+  }
+}
+
+/** A row on its way, the slots of its tokens that were read, and what it is guessed to go on with. */
+interface Track {
+  readonly row: Row;
+  readonly slots: number[];
+  guess: readonly number[];
+}
+
+/** Slots behind the text: those that are not in use again. */
+class Slots {
+  private readonly free: number[] = [];
+
+  constructor(private next: number) {}
+
+  take(): number {
+    return this.free.pop() ?? this.next++;
+  }
+
+  giveBack(slots: readonly number[]): void {
+    this.free.push(...slots);
+  }
+}
+
+/**
+ * Goes on with rows that each have chosen one token or more behind the text in the prefix cache, and read all but the last
+ * in that text, until all have ended. The cache must not be read by others meanwhile.
+ *
+ * @param prompt the tokens of that text
+ * @returns tokens that were generated
+ */
+export async function* continueRows(
+  model: LoadedModel,
+  prompt: readonly number[],
+  rows: readonly Row[],
+  banned: ReadonlySet<number>,
+  signal: AbortSignal,
+): Job<number> {
+  const { reader, length } = model.prefix;
+  const bias = new Float32Array(model.cola.config.numCodes);
+  for (const code of banned) bias[code] = -forced;
+  const tracks: Track[] = rows.map((row) => ({ row, slots: [], guess: [] }));
+  const slots = new Slots(length);
+  const lengths = new DraftLength();
+  let generated = 0;
+  for (;;) {
+    const going = tracks.filter(({ row }) => row.finish === undefined);
+    if (going.length === 0) return generated;
+    for (const track of going) track.guess = model.drafts.propose([...prompt, ...track.row.tokens], tokensAtOnce - 1);
+    for (let at = 0; at < going.length; at += tokensAtOnce) {
+      yield;
+      signal.throwIfAborted();
+      generated += await advance(going.slice(at, at + tokensAtOnce));
+    }
+  }
+
+  /** Reads the last token of some rows with guesses behind it, and takes what the model chooses as far as it was guessed. */
+  async function advance(some: readonly Track[]): Promise<number> {
+    const each = lengths.choose(some.map(({ guess }) => guess.length));
+    const chains = some.map(({ row, slots: own, guess }) => {
+      const ids = [row.last, ...guess.slice(0, each)];
+      const taken = ids.map(() => slots.take());
+      const seen = taken.map((_, i) => [...own, ...taken.slice(0, i + 1)]);
+      return { ids, taken, tokens: ids.map((id, i) => ({ id, position: length + own.length + i, slots: seen[i] })) };
+    });
+    const ahead = await reader.step(
+      length,
+      chains.flatMap(({ tokens }) => tokens),
+      bias,
+    );
+    let [from, count] = [0, 0];
+    for (const [i, { ids, taken }] of chains.entries()) {
+      const { row, slots: own, guess } = some[i];
+      let read = 0;
+      let missed = false;
+      do {
+        const { token, action, policyLogits } = ahead[from + read];
+        row.push(token, choiceOf(policyLogits, action, banned));
+        // A guess that was not read teaches too, or one that was wrong a few times would never be tried again.
+        missed = read < guess.length && token !== guess[read];
+        read++;
+      } while (row.finish === undefined && !missed && read < ids.length);
+      lengths.learn(Math.min(missed ? read - 1 : read, guess.length), missed);
+      count += read;
+      own.push(...taken.slice(0, read));
+      slots.giveBack(taken.slice(read));
+      from += ids.length;
+    }
+    return count;
+  }
+}

@@ -1,0 +1,154 @@
+/** The model that completes: its weights, a device, the steps it decodes with, and the text it has read. */
+import { readLabels, readUsage } from '../cola/actions-file.ts';
+import { ColaModel } from '../cola/model.ts';
+import { type Attempt, type Device, openDevice } from '../device/device.ts';
+import type { State } from '../device/program.ts';
+import { fingerprintOf } from '../feedback/model.ts';
+import { uploadWeights } from '../model/language-model.ts';
+import type { Tokenizer } from '../model/tokenizer.ts';
+import type { ModelInfo } from '../protocol/model.ts';
+import { BranchReader, tokensAtOnce } from './branch-reader.ts';
+import { Drafts } from './drafts.ts';
+import { completionErrors } from './errors.ts';
+import { Vocabulary } from './healing.ts';
+import { Locator } from './locate.ts';
+import { PolicyReader } from './policy-scores.ts';
+import { PolicySlot } from './policy-slot.ts';
+import { PrefixCache } from './prefix-cache.ts';
+import { type FillMarks, fillMarks } from './prompt.ts';
+
+/** Weights up to here are compiled into every program, which is faster; above, they are in memory once. */
+const compiledBytes = 256e6;
+/** Longest text the model is asked to read, in tokens. */
+const longestContext = 2048;
+
+/** Slots for alternatives behind the text: eight of 48 tokens, and guesses. For more there is more room once it is asked for. */
+const branchRoom = 8 * 48 + tokensAtOnce;
+
+/** Logits of all tokens under all codes, up to which they are looked through for where a word goes on. */
+const lookedThrough = 8e6;
+
+function vocabularyOf({ config, base }: ColaModel, tokenizer: Tokenizer): Vocabulary | undefined {
+  const { vocabSize } = base.config;
+  return config.numCodes * vocabSize > lookedThrough ? undefined : new Vocabulary(tokenizer, vocabSize);
+}
+
+function contextOf(cola: ColaModel): number {
+  return Math.min(cola.base.config.maxPositionEmbeddings, longestContext);
+}
+
+export interface LoadOptions {
+  readonly folder: string;
+  readonly device: string;
+  readonly threads?: number | undefined;
+}
+
+export class LoadedModel {
+  private users = 1;
+  /** Says where in a text actions fire; compiled when it is first asked. */
+  readonly locator = new Locator(this);
+  /** Asks other policies; the same. */
+  readonly policyReader = new PolicyReader(this);
+  /** What its completions are likely to be. */
+  readonly drafts = new Drafts();
+
+  private constructor(
+    readonly cola: ColaModel,
+    readonly device: Device,
+    readonly tokenizer: Tokenizer,
+    readonly labels: readonly (string | null)[],
+    readonly marks: FillMarks | undefined,
+    /** Undefined where it would take too long to look where a word goes on. */
+    readonly vocabulary: Vocabulary | undefined,
+    readonly prefix: PrefixCache,
+    /** Weights that are inputs of programs; those that are not there are compiled in. */
+    readonly states: readonly State[],
+    /** Devices that were tried before, and why they were not taken. */
+    readonly attempts: readonly Attempt[],
+    readonly policy: PolicySlot,
+    /** Which model feedback on its completions belongs to. */
+    readonly fingerprint: string,
+  ) {}
+
+  /** @throws engine.noTokenizer, device.*, cola.*, and whatever loading the base throws */
+  static async load({ folder, device: name, threads }: LoadOptions): Promise<LoadedModel> {
+    const cola = await ColaModel.load(folder);
+    const { tokenizer } = cola.base;
+    if (tokenizer === undefined) throw completionErrors.noTokenizer(folder);
+    cola.require('world', 'policy');
+    const { device, attempts } = await openDevice(name, threads === undefined ? {} : { threads });
+    let bytes = 0;
+    for (const values of cola.allWeights.values()) bytes += values.byteLength;
+    const tensors = [...cola.base.tensors, ...cola.tensors];
+    const policy = await PolicySlot.create(device, cola);
+    const fixed = tensors.filter(({ name }) => !policy.names.has(name));
+    const live = bytes > compiledBytes ? [await uploadWeights(device, cola.allWeights, fixed)] : [];
+    const states = [policy.state, ...live];
+    const context = contextOf(cola);
+    const reader = new BranchReader(device, cola, context + branchRoom, states);
+    await reader.prepare();
+    const labels = readLabels(folder, cola.config.numCodes);
+    return new LoadedModel(
+      cola,
+      device,
+      tokenizer,
+      labels,
+      fillMarks(tokenizer),
+      vocabularyOf(cola, tokenizer),
+      new PrefixCache(reader),
+      states,
+      attempts,
+      policy,
+      fingerprintOf(cola),
+    );
+  }
+
+  /** Longest sequence it is used for, in tokens. */
+  get context(): number {
+    return contextOf(this.cola);
+  }
+
+  get info(): ModelInfo {
+    return {
+      folder: this.cola.folder,
+      device: this.device.name,
+      codes: this.cola.config.numCodes,
+      labels: [...this.labels],
+      usage: readUsage(this.cola.folder, this.cola.config.numCodes),
+      context: this.context,
+      fillsIn: this.marks !== undefined,
+    };
+  }
+
+  /** Ids that end an answer: a model that fills in may also begin the next part. */
+  get endIds(): ReadonlySet<number> {
+    const { marks } = this;
+    return new Set([
+      ...this.cola.base.endIds,
+      ...(marks === undefined ? [] : [marks.prefix, marks.suffix, marks.middle]),
+    ]);
+  }
+
+  /** What was read and written with another policy counts no more. */
+  forget(): void {
+    this.prefix.forget();
+    this.drafts.forget();
+  }
+
+  /** Keeps it in memory until `release`. */
+  retain(): this {
+    this.users++;
+    return this;
+  }
+
+  /** Frees everything once the last one has let go. */
+  async release(): Promise<void> {
+    this.users--;
+    if (this.users > 0) return;
+    await this.prefix.dispose();
+    await this.locator.dispose();
+    await this.policyReader.dispose();
+    for (const state of this.states) state.dispose();
+    await this.device.dispose();
+  }
+}

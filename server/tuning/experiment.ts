@@ -1,0 +1,177 @@
+/**
+ * Does a policy get better by being used? A simulated person uses the model on some files, the policy learns from that, and
+ * is then tried at places of other files. Beside it, as a control, one that learns from the same moments with what
+ * happened shuffled among their alternatives.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { LoadedModel, type LoadOptions } from '../completion/loaded-model.ts';
+import { splitOf } from '../data/generators/split.ts';
+import { measureMarginal } from '../evaluate/marginal.ts';
+import type { FeedbackLine } from '../feedback/lines.ts';
+import { FeedbackLog, feedbackFile } from '../feedback/log.ts';
+import { PolicyVersions, type PolicyWeights } from '../feedback/versions.ts';
+import { uploadWeights } from '../model/language-model.ts';
+import { Random } from '../random.ts';
+import type { FeedbackSettings } from '../spec/settings.ts';
+import { placesOf, SimulatedPerson, type SourceText, type Usefulness, usefulnessOf } from './simulated-person.ts';
+import { Tuner } from './tuner.ts';
+
+export interface ExperimentOptions extends LoadOptions {
+  readonly texts: readonly SourceText[];
+  readonly seeds: readonly number[];
+  readonly events: number;
+  /** Places of the trial; the same for all seeds. */
+  readonly places: number;
+  readonly settings: FeedbackSettings;
+  readonly signal: AbortSignal;
+  readonly onProgress: (text: string) => void;
+}
+
+export interface Trial extends Usefulness {
+  /** Loss of held-out text under the marginal language model, in nats a token. */
+  readonly loss: number;
+}
+
+export interface Outcome extends Trial {
+  readonly seed: number;
+  readonly verdict: string;
+  readonly why: string;
+  /** Of the updates alone, and of all with reading what is new and judging by what is held back. */
+  readonly seconds: number;
+  readonly kl: number;
+}
+
+export interface ExperimentResult {
+  readonly before: Trial;
+  readonly tuned: readonly Outcome[];
+  readonly shuffled: readonly Outcome[];
+}
+
+/** Share of the files that are for the trial. */
+const trialShare = 0.4;
+/** Text for the loss. */
+const sequence = 128;
+const sequences = 24;
+const states = 768;
+
+/** What happened goes to other alternatives of the same moment. */
+export function shuffled(lines: readonly FeedbackLine[], random: Random): FeedbackLine[] {
+  const orders = new Map<string, Uint32Array>();
+  for (const line of lines)
+    if (line.kind === 'moment') orders.set(line.id, random.permutation(line.alternatives.length));
+  return lines.map((line) =>
+    line.kind === 'moment' ? line : { ...line, alternative: orders.get(line.moment)?.[line.alternative] ?? 0 },
+  );
+}
+
+export async function simulate(options: ExperimentOptions): Promise<ExperimentResult> {
+  const { texts, seeds, events, settings, signal, onProgress } = options;
+  const model = await LoadedModel.load(options);
+  const tuner = new Tuner(model.device, model.cola, model.policy.own);
+  const folder = mkdtempSync(join(tmpdir(), 'cola-simulate-'));
+  const isTrial = ({ name }: SourceText) => splitOf(name, trialShare) === 'test';
+  const trialTexts = texts.filter(isTrial);
+  const person = new SimulatedPerson(model);
+  const places = placesOf(trialTexts, options.places, new Random(1));
+  const put = (version: string, weights: PolicyWeights | undefined) =>
+    model.policy.replace(version, weights, () => model.forget());
+  const trial = async (label: string): Promise<Trial> => {
+    const sittings = [];
+    for (const [i, place] of places.entries()) {
+      signal.throwIfAborted();
+      sittings.push(await person.sit(place, `${label}-${i}`, 0));
+      if (i % 50 === 49) onProgress(`${label}: ${i + 1} of ${places.length} places`);
+    }
+    return { ...usefulnessOf(sittings), loss: await lossOf(model, trialTexts, signal) };
+  };
+  try {
+    const before = await trial('before');
+    const tuned: Outcome[] = [];
+    const control: Outcome[] = [];
+    for (const seed of seeds) {
+      await put('original', undefined);
+      const lines: FeedbackLine[] = [];
+      const used = placesOf(
+        texts.filter((text) => !isTrial(text)),
+        events,
+        new Random(100 + seed),
+      );
+      for (const [i, place] of used.entries()) {
+        signal.throwIfAborted();
+        lines.push(...(await person.sit(place, `s${seed}-${i}`, i + 1)).lines);
+        if (i % 100 === 99) onProgress(`seed ${seed}: ${i + 1} of ${used.length} moments`);
+      }
+      for (const [name, log] of [
+        ['tuned', lines],
+        ['shuffled', shuffled(lines, new Random(seed))],
+      ] as const) {
+        const root = join(folder, `${seed}-${name}`);
+        const file = new FeedbackLog(feedbackFile(root));
+        file.append(log);
+        const started = performance.now();
+        const { version, weights } = await tuner.tune(file, new PolicyVersions(root), { settings, signal });
+        const seconds = (performance.now() - started) / 1000;
+        await put(name, weights);
+        const result = await trial(`seed ${seed}, ${name}`);
+        const { verdict, why, kl } = version;
+        (name === 'tuned' ? tuned : control).push({ seed, verdict, why, seconds, kl, ...result });
+        onProgress(`seed ${seed}, ${name}: ${verdict}. ${why}`);
+      }
+    }
+    return { before, tuned, shuffled: control };
+  } finally {
+    await tuner.dispose();
+    await model.release();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function lossOf(model: LoadedModel, texts: readonly SourceText[], signal: AbortSignal): Promise<number> {
+  const ids = new Int32Array(sequences * sequence);
+  let count = 0;
+  for (const { text } of texts) {
+    const tokens = model.tokenizer.encode(text.slice(0, 8 * sequence));
+    if (tokens.length < sequence || count === sequences) continue;
+    ids.set(tokens.subarray(0, sequence), count++ * sequence);
+  }
+  if (count === 0) return Number.NaN;
+  const { cola, device } = model;
+  const weights = await uploadWeights(device, cola.allWeights, [...cola.base.tensors, ...cola.tensors]);
+  try {
+    const text = { ids: ids.slice(0, count * sequence), count, length: sequence };
+    const figures = await measureMarginal({ device, base: cola.base, weights, signal }, cola, text, states);
+    return figures.cross_entropy;
+  } finally {
+    weights.dispose();
+  }
+}
+
+/** Rows of a table: a line before, then mean and range over the seeds. */
+export function experimentTable({ before, tuned, shuffled: control }: ExperimentResult): string[][] {
+  const percent = (x: number) => `${(100 * x).toFixed(1)} %`;
+  const columns: readonly (readonly [string, (trial: Trial) => number, (x: number) => string])[] = [
+    ['acceptance@1', ({ first }) => first, percent],
+    ['acceptance@8', ({ any }) => any, percent],
+    ['characters saved, first', ({ savedFirst }) => savedFirst, (x) => x.toFixed(2)],
+    ['characters saved, taken', ({ saved }) => saved, (x) => x.toFixed(2)],
+    ['held-out marginal loss', ({ loss }) => loss, (x) => x.toFixed(3)],
+    ['median latency, ms', ({ milliseconds }) => milliseconds, (x) => x.toFixed(0)],
+  ];
+  const cell = (trials: readonly Trial[], of: (trial: Trial) => number, show: (x: number) => string) => {
+    const values = trials.map(of);
+    const mean = values.reduce((a, b) => a + b, 0) / values.length;
+    if (values.length === 1) return show(mean);
+    return `${show(mean)} (${show(Math.min(...values))} to ${show(Math.max(...values))})`;
+  };
+  return [
+    ['', 'before', 'tuned', 'shuffled rewards'],
+    ...columns.map(([name, of, show]) => [
+      name,
+      cell([before], of, show),
+      cell(tuned, of, show),
+      cell(control, of, show),
+    ]),
+  ];
+}

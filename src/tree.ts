@@ -18,7 +18,11 @@ const given = z.union([searchKey.strip(), treeDraft.partial().required({ prompt:
 
 export function registerTree(studio: Studio): void {
   const panels = new TreePanels(studio);
-  const begin = (draft: Partial<TreeDraft>) => panels.show({ key: null, draft: { ...noDraft, ...draft } });
+  const begin = ({ prompt, row, language }: Beginning) =>
+    panels.show({
+      key: null,
+      draft: { prompt: prompt ?? noDraft.prompt, row: row ?? noDraft.row, language: language ?? noDraft.language },
+    });
   const trusted = (name: Parameters<typeof registerCommand>[1], work: (...args: unknown[]) => unknown) =>
     registerCommand(studio, name, (...args) => {
       needTrust('A search');
@@ -53,8 +57,15 @@ export function registerTree(studio: Studio): void {
   registerCommand(studio, 'cola.moveInTree', () => {});
 }
 
+/** What a new search begins with, as far as it is known. */
+interface Beginning {
+  readonly prompt?: string;
+  readonly row?: TreeDraft['row'] | undefined;
+  readonly language?: string | undefined;
+}
+
 /** A search of the open folders, or a new one. */
-async function pick(panels: TreePanels, begin: (draft: Partial<TreeDraft>) => void): Promise<void> {
+async function pick(panels: TreePanels, begin: (draft: Beginning) => void): Promise<void> {
   const searches = await savedSearches();
   const editor = window.activeTextEditor;
   const prompt = editor === undefined ? '' : editor.document.getText(editor.selection);

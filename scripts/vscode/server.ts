@@ -55,8 +55,8 @@ function freePort(): Promise<number> {
 
 export interface ServerOptions {
   /** Whether folders have to be trusted before anything of them runs. */
-  readonly trust?: boolean;
-  readonly port?: number;
+  readonly trust?: boolean | undefined;
+  readonly port?: number | undefined;
 }
 
 export class EditorServer {

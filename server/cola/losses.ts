@@ -1,5 +1,5 @@
 /** The losses of CoLA as graphs. Exact definitions: test/fixtures/cola/README.md, sections 5 to 8. */
-import { crossEntropy, logSoftmax, oneHot, rowMean } from '../graph/functions.ts';
+import { crossEntropy, logSoftmax, maskedMean, oneHot, rowMean } from '../graph/functions.ts';
 import * as ops from '../graph/ops.ts';
 import { type Graph, size, type Tensor } from '../graph/tensor.ts';
 import { nextTokens } from '../model/base.ts';
@@ -30,9 +30,6 @@ export interface ControlLoss {
   /** `[B,T-1,V]`. */
   readonly logits: Tensor;
 }
-
-/** Mean over the entries where the mask is 1; 0 where it is 1 nowhere, as in a batch of samples without scores. */
-const meanWhere = (x: Tensor, mask: Tensor) => ops.div(ops.sum(ops.mul(x, mask)), ops.maximum(ops.sum(mask), 1));
 
 const flat = (x: Tensor, last: number) => ops.reshape(x, [size(x.shape) / last, last]);
 
@@ -82,7 +79,7 @@ export function controlLoss(
  */
 export function cloneLoss(policyLogits: Tensor, actions: Tensor, mask?: Tensor): Tensor {
   const losses = crossEntropy(ops.slice(policyLogits, 1, 0, actions.shape[1]), actions);
-  return mask === undefined ? ops.mean(losses) : meanWhere(losses, mask);
+  return mask === undefined ? ops.mean(losses) : maskedMean(losses, mask);
 }
 
 /**
@@ -113,7 +110,7 @@ export function guideLoss(
   const logits = worldModel(graph, config, cola, states, c);
   const { targets, weights } = nextTokens(ids, responseMask);
   const valid = (x: Tensor) => ops.slice(x, 1, 0, length - 1);
-  return { loss: meanWhere(crossEntropy(logits, valid(targets)), valid(weights)), logits, actions };
+  return { loss: maskedMean(crossEntropy(logits, valid(targets)), valid(weights)), logits, actions };
 }
 
 /** log pi(a | s) at a temperature: logits `[B,A,N]`, actions int32 `[B,A]` -> `[B,A]`. */
@@ -123,14 +120,22 @@ export function actionLogProbabilities(logits: Tensor, actions: Tensor, temperat
 }
 
 /**
- * The clipped surrogate (PPO, arXiv 1707.06347, equation 7), averaged within each row and then over the rows.
+ * The clipped surrogate (PPO, arXiv 1707.06347, equation 7) of each choice: the smaller of ratio * advantage and the same with
+ * the ratio held near 1. All of one shape.
+ */
+export function clippedGain(ratio: Tensor, advantages: Tensor, clip: number): Tensor {
+  const limited = ops.minimum(ops.maximum(ratio, 1 - clip), 1 + clip);
+  return ops.minimum(ops.mul(ratio, advantages), ops.mul(limited, advantages));
+}
+
+/**
+ * Minus the {@link clippedGain}, averaged within each row and then over the rows.
  *
  * @param logp, logpOld, advantages, mask `[B,A]`
  */
 export function clippedLoss(logp: Tensor, logpOld: Tensor, advantages: Tensor, mask: Tensor, clip: number): Tensor {
   const ratio = ops.exp(ops.mul(ops.sub(logp, logpOld), mask));
-  const limited = ops.minimum(ops.maximum(ratio, 1 - clip), 1 + clip);
-  return ops.neg(rowMean(ops.minimum(ops.mul(ratio, advantages), ops.mul(limited, advantages)), mask));
+  return ops.neg(rowMean(clippedGain(ratio, advantages, clip), mask));
 }
 
 /** -log pi(a | s) A, averaged like {@link clippedLoss} (ReMax, arXiv 2310.10505). */
@@ -167,7 +172,7 @@ export function qLoss(
   const targets = ops.stopGradient(ops.add(rewards, ops.mul(ops.mul(later(mask), later(best)), gamma)));
   const values = ops.pick(q, actions);
   const error = ops.sub(values, targets);
-  return { loss: meanWhere(ops.mul(error, error), mask), targets, values };
+  return { loss: maskedMean(ops.mul(error, error), mask), targets, values };
 }
 
 /**
@@ -179,18 +184,13 @@ export function qLoss(
  * @param weights `[...]`, 0 or more, such as the visits of the nodes
  */
 export function visitLoss(logits: Tensor, shares: Tensor, weights: Tensor): Tensor {
-  return weightedMean(ops.neg(ops.sum(ops.mul(shares, logSoftmax(logits)), [-1])), weights);
+  return maskedMean(ops.neg(ops.sum(ops.mul(shares, logSoftmax(logits)), [-1])), weights);
 }
 
 /** Squared error of values against returns, averaged by weight; 0 where all weights are 0. All of one shape. */
 export function returnLoss(values: Tensor, returns: Tensor, weights: Tensor): Tensor {
   const error = ops.sub(values, returns);
-  return weightedMean(ops.mul(error, error), weights);
-}
-
-/** sum(x * weights) / sum(weights), for weights of any size; 0 where they are all 0. */
-export function weightedMean(x: Tensor, weights: Tensor): Tensor {
-  return ops.div(ops.sum(ops.mul(x, weights)), ops.maximum(ops.sum(weights), 1e-12));
+  return maskedMean(ops.mul(error, error), weights);
 }
 
 /** Entropy of softmax(logits) per row in nats: `[..., N] -> [...]`. */

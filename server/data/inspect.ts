@@ -6,7 +6,7 @@ import { DEFAULT_LINE_LIMIT } from './lines.ts';
 import { holdsRows, readRecords } from './records.ts';
 import { readRow } from './row-reader.ts';
 import { answerOf, type Row } from './rows.ts';
-import { guess, planOfMap, recognise } from './shapes.ts';
+import { type ColumnMap, guess, planOfMap, recognise } from './shapes.ts';
 
 /** Rewards that can judge rows of a file. */
 export type FittingReward = 'numeric' | 'maths' | 'code' | 'exact' | 'similarity';
@@ -63,12 +63,16 @@ export function inspectRows(rows: readonly Columns[], file: string): Inspection 
   const known = recognise(first);
   const map = known === undefined ? guess(first) : {};
   const plan = known?.plan ?? planOfMap(map);
-  const used: Record<string, string> = { ...map };
+  const used: Record<string, string> = {};
+  const note = (columns: ColumnMap) => {
+    for (const [role, column] of Object.entries(columns)) if (column !== undefined) used[role] ??= column;
+  };
+  note(map);
   const read = rows.flatMap((row, i): Row[] => {
     try {
       if (plan === undefined) return [];
       const found = readRow(row, plan, file, i + 1);
-      for (const [role, column] of Object.entries(found.map)) used[role] ??= column;
+      note(found.map);
       return [found.row];
     } catch (error) {
       if (error instanceof ColaError) return [];

@@ -175,7 +175,9 @@ export function guess(row: Columns): ColumnMap {
 
 /** A mapping as it is written in a run spec. */
 export function mapText(columns: ColumnMap): string {
-  const pairs = Object.entries(columns).map(([role, name]) => `${role}: ${plain.test(name) ? name : quoted(name)}`);
+  const pairs = Object.entries(columns).flatMap(([role, name]) =>
+    name === undefined ? [] : `${role}: ${plain.test(name) ? name : quoted(name)}`,
+  );
   return `{ ${pairs.join(', ')} }`;
 }
 

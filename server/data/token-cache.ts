@@ -82,7 +82,11 @@ export function encodeRow(
     }
     case 'chat': {
       const { columns } = row;
-      if (template === undefined) return encodeRow({ kind: 'prompt', ...plainTurns(row.messages), columns }, tokenizer);
+      if (template === undefined) {
+        const { prompt, response } = plainTurns(row.messages);
+        const turns = { kind: 'prompt', prompt, ...(response === undefined ? {} : { response }), columns } as const;
+        return encodeRow(turns, tokenizer);
+      }
       if (row.messages.some(({ role }) => role === 'assistant')) return template.encode(row.messages, tokenizer);
       const ids = encode(template.render(row.messages));
       return { ids, responseMask: new Uint8Array(ids.length) };

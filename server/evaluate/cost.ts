@@ -1,12 +1,11 @@
 /** What a run has cost: trained parameters a stage, and wall time by phase, from the metrics it left. */
 import { z } from 'zod';
-import { type ColaConfig, moduleWeights } from '../cola/config.ts';
+import type { ColaConfig } from '../cola/config.ts';
 import { size } from '../graph/tensor.ts';
 import type { LanguageModel } from '../model/language-model.ts';
-import type { ExpectedTensor } from '../model/weights.ts';
 import type { RunSpec, StageSpec } from '../spec/schema.ts';
 import type { Figures } from '../train/measures/figures.ts';
-import { trainedOf } from '../train/token-actor.ts';
+import { kindOf } from '../train/stages/index.ts';
 
 /** The part of a line of metrics.jsonl that says what time was spent on. */
 export const costRecord = z.looseObject({
@@ -53,42 +52,11 @@ export function stageCosts(records: readonly CostRecord[]): StageCost[] {
   return costs;
 }
 
-/** Number of weights that a stage changes. @param cola undefined for a base model */
+/** Number of weights that a stage learns. @param cola undefined for a base model */
 export function trainedParameters(stage: StageSpec, model: LanguageModel, cola: ColaConfig | undefined): number {
-  const base = model.tensors;
-  const modules = cola === undefined ? undefined : moduleWeights(model.config, cola);
-  const count = (...groups: readonly (readonly ExpectedTensor[] | undefined)[]) =>
-    groups.reduce((sum, group) => sum + (group ?? []).reduce((n, { shape }) => n + size(shape), 0), 0);
-  switch (stage.name) {
-    case 'pretrain':
-      return count(base);
-    case 'control':
-      return count(modules?.idm, modules?.world);
-    case 'clone':
-      return count(modules?.policy);
-    case 'guide': {
-      const { variant, reclone } = stage.settings;
-      return count(base, variant === 'inverse' && reclone ? modules?.policy : undefined);
-    }
-    case 'reinforce':
-      return count(modules?.policy, stage.settings.algorithm === 'ppo' ? modules?.value : undefined);
-    case 'feedback':
-      return count(modules?.policy);
-    case 'tokens': {
-      const names = new Set(trainedOf(model, stage.settings.blocks));
-      return count(base.filter(({ name }) => names.has(name)));
-    }
-    case 'q':
-      return count(modules?.q);
-    case 'expert': {
-      const { value_weight, q_weight } = stage.settings;
-      return count(
-        modules?.policy,
-        value_weight > 0 ? modules?.value : undefined,
-        q_weight > 0 ? modules?.q : undefined,
-      );
-    }
-  }
+  const kind = kindOf(stage);
+  if (cola === undefined && kind.modules(stage.settings) !== undefined) return 0;
+  return kind.learns(stage.settings, { config: model.config, cola }).reduce((sum, { shape }) => sum + size(shape), 0);
 }
 
 /**

@@ -1,13 +1,13 @@
 /** The measures that a run's spec asks for, taken of the model that came out of it. */
 import { dirname, join } from 'node:path';
 import type { Device } from '../device/device.ts';
-import { Random } from '../random.ts';
-import { solvedFrom } from '../rewards/range.ts';
 import { readSpec, resolveModel } from '../spec/document.ts';
 import type { RunSpec } from '../spec/schema.ts';
+import { type StageTask, stageOf } from '../spec/stages.ts';
 import { exists, writeFileAtomic } from '../store/atomic.ts';
 import { RunView } from '../store/run.ts';
 import { FrozenData, frozenFolder } from '../train/frozen.ts';
+import { stageSeed } from '../train/seed.ts';
 import { costRecord, measureCost } from './cost.ts';
 import { evaluateErrors } from './errors.ts';
 import { type EvaluationOptions, evaluateModel } from './evaluate.ts';
@@ -46,7 +46,7 @@ export async function runDefaults(run: string, model: string, cacheFolder?: stri
     measures: spec.evaluate,
     text: textOf(spec),
     task: task?.task,
-    taskSeed: stageSeed(spec, task?.at ?? 0),
+    taskSeed: stageSeed(spec.seed, task?.at ?? 0),
     cost: ({ base, context }) => measureCost(spec, view.readMetrics(costRecord), base, context.cola?.config),
     seeds: [spec.seed],
     settings: task === undefined ? defaultSettings : { ...defaultSettings, ...task.sizes },
@@ -71,47 +71,22 @@ export async function evaluateRun(
   return result;
 }
 
-/** As the run seeds its stages. */
-const stageSeed = (spec: RunSpec, at: number) => new Random(spec.seed + 1000 * at).uint32();
-
+/** With tokens, if the last stage that learned to answer answers so; with actions, as is usual, otherwise. */
 function decodingOf(spec: RunSpec): Decoding | undefined {
-  const last = spec.stages.findLast(({ name }) => name === 'reinforce' || name === 'tokens' || name === 'expert');
-  return last?.name === 'tokens' ? 'tokens' : undefined;
+  const answers = spec.stages.flatMap((stage) => stageOf(stage).answers ?? []).at(-1);
+  return answers === 'tokens' ? 'tokens' : undefined;
 }
 
 /** What the last stage on text held out. */
 function textOf(spec: RunSpec): EvaluationOptions['text'] {
-  for (const stage of spec.stages.toReversed()) {
-    if (stage.name === 'clone' || stage.name === 'control' || stage.name === 'pretrain') {
-      const { data, held_out } = stage.settings;
-      return { data, held_out };
-    }
-  }
-  return undefined;
+  return spec.stages.flatMap((stage) => stageOf(stage).text?.(stage.settings) ?? []).at(-1);
 }
 
 /** The task of the last stage that has one, and how much of it that stage measures. */
-function taskOf(spec: RunSpec) {
-  for (const [at, stage] of [...spec.stages.entries()].reverse()) {
-    if (stage.name === 'reinforce' || stage.name === 'tokens') {
-      const { prompts, reward, held_out, chat, max_new, temperature, top_k } = stage.settings;
-      if (prompts === undefined || reward === undefined) continue;
-      const solved_at = stage.settings.solved_at ?? solvedFrom(reward);
-      const task: TaskSpec = { prompts, reward, held_out, chat, max_new, temperature, top_k, solved_at };
-      const { evaluate_rows, evaluate_samples } = stage.settings;
-      return { at, task, sizes: { prompts: evaluate_rows, samples: evaluate_samples } };
-    }
-    if (stage.name === 'expert') {
-      const { prompts, reward, held_out, chat, max_new, evaluate_rows, evaluate_samples } = stage.settings;
-      const solved_at = stage.settings.solved_at ?? solvedFrom(reward);
-      const task: TaskSpec = { prompts, reward, held_out, chat, max_new, temperature: 1, top_k: 0, solved_at };
-      return { at, task, sizes: { prompts: evaluate_rows, samples: evaluate_samples } };
-    }
-    if (stage.name === 'q') {
-      const { prompts, reward, chat, max_new, temperature } = stage.settings;
-      const task: TaskSpec = { prompts, reward, chat, max_new, temperature, top_k: 0, solved_at: solvedFrom(reward) };
-      return { at, task, sizes: {} };
-    }
-  }
-  return undefined;
+function taskOf(spec: RunSpec): { at: number; task: TaskSpec; sizes: Partial<StageTask['sizes']> } | undefined {
+  const found = spec.stages.flatMap((stage, at) => {
+    const { sizes, ...task } = stageOf(stage).task?.(stage.settings) ?? {};
+    return 'prompts' in task ? [{ at, task, sizes: sizes ?? {} }] : [];
+  });
+  return found.at(-1);
 }

@@ -64,7 +64,7 @@ export class PolicyVersions {
   list(): PolicyVersion[] {
     return (namesIn(this.folder) ?? [])
       .filter((name) => /^v\d{4,}$/.test(name))
-      .sort((a, b) => Number(a.slice(1)) - Number(b.slice(1)))
+      .sort((a, b) => numberOf(a) - numberOf(b))
       .flatMap((name) => this.notes(name) ?? []);
   }
 
@@ -97,8 +97,7 @@ export class PolicyVersions {
     weights: PolicyWeights | undefined,
   ): Promise<PolicyVersion> {
     makeFolder(this.folder);
-    for (let number = (this.list().at(-1)?.id.slice(1) ?? 0) as number; ; ) {
-      number = Number(number) + 1;
+    for (let number = numberOf(this.list().at(-1)?.id ?? 'v0') + 1; ; number++) {
       const id = `v${String(number).padStart(4, '0')}`;
       const path = join(this.folder, id);
       const whole = { ...version, id };
@@ -160,6 +159,9 @@ export class PolicyVersions {
       rmSync(join(this.folder, id), { recursive: true, force: true });
   }
 }
+
+/** The number of a version, of its name. */
+const numberOf = (id: string): number => Number(id.slice(1));
 
 function writeWeights(path: string, cola: ColaModel, weights: PolicyWeights): Promise<void> {
   const entries = cola.tensorsOf('policy').map(({ name, shape }) => {

@@ -186,9 +186,12 @@ export function oneHot(ids: Tensor, n: number): Tensor {
   return ops.cast(ops.equal(ops.reshape(ids, [...ids.shape, 1]), iota), 'float32');
 }
 
-/** sum(x * mask) / sum(mask): a mean over the entries where the mask is 1. */
-export function maskedMean(x: Tensor, mask: Tensor): Tensor {
-  return ops.div(ops.sum(ops.mul(x, mask)), ops.sum(mask));
+/**
+ * sum(x * weights) / sum(weights), for weights of any size, such as a mask of zeros and ones; 0 where they are all 0, as in a
+ * batch of samples without scores.
+ */
+export function maskedMean(x: Tensor, weights: Tensor): Tensor {
+  return ops.div(ops.sum(ops.mul(x, weights)), ops.maximum(ops.sum(weights), 1e-12));
 }
 
 /**

@@ -3,7 +3,7 @@
  * that holds forward and backward.
  */
 import * as ops from './ops.ts';
-import { GraphError, type Node, nodeOf, type Shape, sameShape, size, type Tensor } from './tensor.ts';
+import { GraphError, type Node, nodeOf, type Op, type Shape, sameShape, size, type Tensor } from './tensor.ts';
 
 /** From the gradient of a node's output to the gradients of its inputs; null where none flows. */
 type Rule = (node: Node, dy: Tensor) => readonly (Tensor | null)[];
@@ -34,9 +34,33 @@ const none: Rule = (node) => node.inputs.map(() => null);
 /** `x > y` as float32: which of two a maximum took. Half each at a tie would need a third term; the second is taken. */
 const took = (condition: Tensor) => ops.cast(condition, 'float32');
 
+function intOf({ op, attributes }: Node, name: string): number {
+  const attribute = attributes[name];
+  if (attribute === undefined || !('int' in attribute)) throw new GraphError(`${op} has no integer ${name}`);
+  return attribute.int;
+}
+
+function floatOf({ op, attributes }: Node, name: string): number {
+  const attribute = attributes[name];
+  if (attribute === undefined || !('float' in attribute)) throw new GraphError(`${op} has no number ${name}`);
+  return attribute.float;
+}
+
+function intsOf({ op, attributes }: Node, name: string): readonly number[] {
+  const attribute = attributes[name];
+  if (attribute === undefined || !('ints' in attribute)) throw new GraphError(`${op} has no integers ${name}`);
+  return attribute.ints;
+}
+
+/** The values of an input that is part of the graph, such as axes. */
+function constantsOf({ op }: Node, { source }: Tensor): number[] {
+  if (source.kind !== 'constant') throw new GraphError(`${op}: a gradient needs its axes and bounds to be constant`);
+  return Array.from(source.data, Number);
+}
+
 function reductionShape(node: Node): number[] {
   const [x, axes] = node.inputs;
-  const over = axes.source.kind === 'constant' ? Array.from(axes.source.data as BigInt64Array, Number) : [];
+  const over = constantsOf(node, axes);
   return x.shape.map((d, i) => (over.includes(i) ? 1 : d));
 }
 
@@ -50,11 +74,7 @@ function matmulRule(node: Node, dy: Tensor): readonly (Tensor | null)[] {
 
 function gemmRule(node: Node, dy: Tensor): readonly (Tensor | null)[] {
   const [a, b] = node.inputs;
-  const flag = (name: string) => {
-    const value = node.attributes[name];
-    return 'int' in value && value.int === 1;
-  };
-  const [transA, transB] = [flag('transA'), flag('transB')];
+  const [transA, transB] = [intOf(node, 'transA') === 1, intOf(node, 'transB') === 1];
   return [
     transA ? ops.gemm(b, dy, transB, true) : ops.gemm(dy, b, false, !transB),
     transB ? ops.gemm(dy, a, true, transA) : ops.gemm(a, dy, !transA, false),
@@ -63,8 +83,7 @@ function gemmRule(node: Node, dy: Tensor): readonly (Tensor | null)[] {
 
 function rmsNormRule(node: Node, dy: Tensor): readonly (Tensor | null)[] {
   const [x, weight] = node.inputs;
-  const epsilon = node.attributes.epsilon;
-  const eps = 'float' in epsilon ? epsilon.float : 0;
+  const eps = floatOf(node, 'epsilon');
   const width = weight.shape[0];
   const rows = size(x.shape) / width;
   // Sums over the width and over the rows are products with one column and with one row.
@@ -80,9 +99,8 @@ function rmsNormRule(node: Node, dy: Tensor): readonly (Tensor | null)[] {
 
 function sliceRule(node: Node, dy: Tensor): readonly (Tensor | null)[] {
   const [x, start, , axes] = node.inputs;
-  const value = (t: Tensor) => (t.source.kind === 'constant' ? Number(t.source.data[0]) : 0);
-  const axis = value(axes);
-  const before = value(start);
+  const [axis] = constantsOf(node, axes);
+  const [before] = constantsOf(node, start);
   const after = x.shape[axis] - before - dy.shape[axis];
   const zeros = (n: number) => {
     const shape = x.shape.map((d, i) => (i === axis ? n : d));
@@ -93,8 +111,7 @@ function sliceRule(node: Node, dy: Tensor): readonly (Tensor | null)[] {
 }
 
 function concatRule(node: Node, dy: Tensor): readonly (Tensor | null)[] {
-  const attribute = node.attributes.axis;
-  const axis = 'int' in attribute ? attribute.int : 0;
+  const axis = intOf(node, 'axis');
   let at = 0;
   return node.inputs.map((part) => {
     const start = at;
@@ -104,8 +121,7 @@ function concatRule(node: Node, dy: Tensor): readonly (Tensor | null)[] {
 }
 
 function transposeRule(node: Node, dy: Tensor): readonly (Tensor | null)[] {
-  const perm = node.attributes.perm;
-  const order = 'ints' in perm ? perm.ints : [];
+  const order = intsOf(node, 'perm');
   return [
     ops.transpose(
       dy,
@@ -128,7 +144,7 @@ function scatterElementsRule(node: Node, dy: Tensor): readonly (Tensor | null)[]
   return [
     dy,
     null,
-    dy.graph.node('GatherElements', [dy, index], 'float32', index.shape, { axis: node.attributes.axis }),
+    dy.graph.node('GatherElements', [dy, index], 'float32', index.shape, { axis: { int: intOf(node, 'axis') } }),
   ];
 }
 
@@ -145,7 +161,8 @@ function gatherRule(node: Node, dy: Tensor): readonly (Tensor | null)[] {
   return [ops.reshape(ops.sumRows(ops.reshape(ids, [-1]), rows, table.shape[0]), table.shape), null];
 }
 
-const rules: Readonly<Record<string, Rule>> = {
+/** A rule for every op. Null where there is none yet, and a gradient that would have to pass is refused. */
+const rules: Readonly<Record<Op, Rule | null>> = {
   Neg: (_, dy) => [ops.neg(dy)],
   Exp: (node, dy) => [ops.mul(dy, node.output)],
   Log: (node, dy) => [ops.div(dy, node.inputs[0])],
@@ -242,7 +259,14 @@ const rules: Readonly<Record<string, Rule>> = {
   Greater: none,
   And: none,
   Not: none,
+  GatherND: null,
 };
+
+function ruleOf({ op }: Node): Rule {
+  const rule = rules[op] ?? null;
+  if (rule === null) throw new GraphError(`${op} has no gradient`);
+  return rule;
+}
 
 /** Where the gradient of a tensor goes next. */
 function sources(tensor: Tensor): readonly Tensor[] {
@@ -279,7 +303,10 @@ export function gradient(loss: Tensor, parameters: readonly Tensor[]): Tensor[] 
   const depends = new Set(parameters.map((p) => p.id));
   for (const t of order) {
     const node = nodeOf(t);
-    if (sources(t).some((i) => depends.has(i.id)) && (node?.custom !== undefined || rules[node?.op ?? ''] !== none))
+    if (
+      sources(t).some((i) => depends.has(i.id)) &&
+      (node?.custom !== undefined || (node !== undefined && rules[node.op] !== none))
+    )
       depends.add(t.id);
   }
   const gradients = new Map<number, Tensor>([[loss.id, loss.graph.scalar(1)]]);
@@ -287,10 +314,8 @@ export function gradient(loss: Tensor, parameters: readonly Tensor[]): Tensor[] 
     const node = nodeOf(t);
     const dy = gradients.get(t.id);
     if (node === undefined || dy === undefined || !depends.has(t.id)) continue;
-    const rule = rules[node.op];
-    if (node.custom === undefined && rule === undefined) throw new GraphError(`${node.op} has no gradient`);
     const [inputs, flows] =
-      node.custom !== undefined ? [node.custom.inputs, node.custom.rule(dy)] : [node.inputs, rule(node, dy)];
+      node.custom !== undefined ? [node.custom.inputs, node.custom.rule(dy)] : [node.inputs, ruleOf(node)(node, dy)];
     for (const [i, input] of inputs.entries()) {
       const flow = flows[i];
       if (flow === null || flow === undefined || !depends.has(input.id)) continue;
@@ -304,4 +329,6 @@ export function gradient(loss: Tensor, parameters: readonly Tensor[]): Tensor[] 
 }
 
 /** The ops that have an entry in the table, for the op suite. */
-export const differentiableOps: readonly string[] = Object.keys(rules).filter((op) => rules[op] !== none);
+export const differentiableOps: readonly string[] = Object.entries(rules).flatMap(([op, rule]) =>
+  rule === null || rule === none ? [] : [op],
+);

@@ -2,7 +2,7 @@
  * The ops: each adds one ONNX node and knows its output's shape. Only ops that run on the CPU and on the WebGPU provider
  * are here. Elementwise binary ops broadcast as NumPy does. Gradients are in `gradient.ts`, one rule an op.
  */
-import { type DType, GraphError, type Shape, sameShape, size, type Tensor } from './tensor.ts';
+import { type DType, GraphError, type Op, type Shape, sameShape, size, type Tensor } from './tensor.ts';
 
 /** The shape two shapes broadcast to. */
 export function broadcastShapes(a: Shape, b: Shape): number[] {
@@ -17,11 +17,11 @@ export function broadcastShapes(a: Shape, b: Shape): number[] {
   return shape;
 }
 
-function unary(op: string, x: Tensor): Tensor {
+function unary(op: Op, x: Tensor): Tensor {
   return x.graph.node(op, [x], x.dtype, x.shape);
 }
 
-function binary(op: string, a: Tensor, b: Tensor | number, dtype?: DType): Tensor {
+function binary(op: Op, a: Tensor, b: Tensor | number, dtype?: DType): Tensor {
   const right = typeof b === 'number' ? a.graph.scalar(b, a.dtype === 'int32' ? 'int32' : 'float32') : b;
   if (a.dtype !== right.dtype) throw new GraphError(`${op}: ${a.dtype} with ${right.dtype}`);
   return a.graph.node(op, [a, right], dtype ?? a.dtype, broadcastShapes(a.shape, right.shape));
@@ -89,7 +89,7 @@ function axesOf(x: Tensor, axes: readonly number[]): number[] {
   });
 }
 
-function reduce(op: string, x: Tensor, axes: readonly number[] | undefined, keep: boolean): Tensor {
+function reduce(op: Op, x: Tensor, axes: readonly number[] | undefined, keep: boolean): Tensor {
   const over = axesOf(x, axes ?? x.shape.map((_, i) => i));
   if (over.length === 0) return x;
   const shape = x.shape.flatMap((d, i) => (over.includes(i) ? (keep ? [1] : []) : [d]));

@@ -16,8 +16,53 @@ export type Attribute =
   | { readonly ints: readonly number[] }
   | { readonly string: string };
 
+/** The ONNX ops that graphs are made of. */
+export type Op =
+  | 'Abs'
+  | 'Add'
+  | 'And'
+  | 'Cast'
+  | 'Concat'
+  | 'Div'
+  | 'Equal'
+  | 'Exp'
+  | 'Expand'
+  | 'Gather'
+  | 'GatherElements'
+  | 'GatherND'
+  | 'Gemm'
+  | 'Greater'
+  | 'Identity'
+  | 'Log'
+  | 'MatMul'
+  | 'Max'
+  | 'Min'
+  | 'Mul'
+  | 'Neg'
+  | 'Not'
+  | 'Reciprocal'
+  | 'ReduceMax'
+  | 'ReduceMean'
+  | 'ReduceMin'
+  | 'ReduceSum'
+  | 'ReduceSumSquare'
+  | 'Reshape'
+  | 'RotaryEmbedding'
+  | 'ScatterElements'
+  | 'ScatterND'
+  | 'Sigmoid'
+  | 'SimplifiedLayerNormalization'
+  | 'Slice'
+  | 'Softmax'
+  | 'Sqrt'
+  | 'Sub'
+  | 'Tanh'
+  | 'TopK'
+  | 'Transpose'
+  | 'Where';
+
 export interface Node {
-  readonly op: string;
+  readonly op: Op;
   /** `''` is the ONNX domain. */
   readonly domain: '' | 'com.microsoft';
   readonly inputs: readonly Tensor[];
@@ -133,7 +178,7 @@ export class Graph {
   }
 
   node(
-    op: string,
+    op: Op,
     inputs: readonly Tensor[],
     dtype: DType,
     shape: Shape,
@@ -155,7 +200,7 @@ export class Graph {
   }
 
   private makeNode(
-    op: string,
+    op: Op,
     inputs: readonly Tensor[],
     dtype: DType,
     shape: Shape,

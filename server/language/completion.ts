@@ -8,17 +8,8 @@ import {
   type Range,
 } from 'vscode-languageserver';
 import { TextDocument } from 'vscode-languageserver-textdocument';
-import type { StageName } from '../spec/settings.ts';
-import {
-  defaultOf,
-  describeSetting,
-  isStage,
-  type KeyNote,
-  keysAt,
-  stageNotes,
-  typeOf,
-  valuesAt,
-} from './spec-schema.ts';
+import { isStageName, stages } from '../spec/stages.ts';
+import { defaultOf, describeSetting, isStage, type KeyNote, keysAt, typeOf, valuesAt } from './spec-schema.ts';
 import { type Path, typingPlace } from './yaml-place.ts';
 
 export function completions(text: string, position: Position): CompletionItem[] {
@@ -60,7 +51,7 @@ function stageItem({ name }: KeyNote, range: Range, colon: boolean): CompletionI
   return {
     label: name,
     kind: CompletionItemKind.Module,
-    documentation: stageNotes[name as StageName],
+    ...(isStageName(name) ? { documentation: stages[name].notes } : {}),
     insertTextFormat: InsertTextFormat.Snippet,
     textEdit: { range, newText: colon ? `${name}: { ${settings === '' ? '$1' : settings}$0 }` : name },
   };

@@ -1,6 +1,6 @@
 /** All settings of a run spec as one page of Markdown, from the schema that hover reads too. */
-import type { StageName } from '../spec/settings.ts';
-import { describeSetting, keysAt, stageNotes } from './spec-schema.ts';
+import { stageNames, stages } from '../spec/stages.ts';
+import { describeSetting, keysAt } from './spec-schema.ts';
 import type { Path } from './yaml-place.ts';
 
 function settings(path: Path): string {
@@ -10,8 +10,8 @@ function settings(path: Path): string {
 }
 
 export function specMarkdown(): string {
-  const stages = (Object.keys(stageNotes) as StageName[]).map(
-    (name) => `## Stage \`${name}\`\n\n${stageNotes[name]}\n\n${settings(['stages', 0, name])}`,
+  const parts = stageNames().map(
+    (name) => `## Stage \`${name}\`\n\n${stages[name].notes}\n\n${settings(['stages', 0, name])}`,
   );
-  return `${['# Run spec', settings([]), ...stages].join('\n\n')}\n`;
+  return `${['# Run spec', settings([]), ...parts].join('\n\n')}\n`;
 }

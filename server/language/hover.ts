@@ -1,8 +1,8 @@
 /** What a setting means, its unit, its default, and what the paper used. */
 import { type Hover, MarkupKind, type Position } from 'vscode-languageserver';
 import { TextDocument } from 'vscode-languageserver-textdocument';
-import type { StageName } from '../spec/settings.ts';
-import { describeSetting, isStage, schemasAt, stageNotes } from './spec-schema.ts';
+import { isStageName, stages } from '../spec/stages.ts';
+import { describeSetting, isStage, schemasAt } from './spec-schema.ts';
 import { type Path, placeAt } from './yaml-place.ts';
 
 export function hover(text: string, position: Position): Hover | undefined {
@@ -20,9 +20,7 @@ function describePath(path: Path): string | undefined {
   const at = path.findLastIndex((part) => typeof part === 'string');
   const name = path[at];
   if (typeof name !== 'string') return undefined;
-  if (isStage(path.slice(0, at)) && Object.hasOwn(stageNotes, name)) {
-    return `**${name}**: ${stageNotes[name as StageName]}`;
-  }
+  if (isStage(path.slice(0, at)) && isStageName(name)) return `**${name}**: ${stages[name].notes}`;
   const [schema] = schemasAt(path.slice(0, at + 1));
   return schema === undefined ? undefined : describeSetting(name, schema);
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { ColaError } from '../errors.ts';
 import type { ListedRun, RunEvent, RunKey, RunState } from '../protocol/runs.ts';
 import { parseSpec } from '../spec/document.ts';
+import { type StageSpec, shownScore, stageOf } from '../spec/stages.ts';
 import { position } from '../store/position.ts';
 import { listRuns, type RunView } from '../store/run.ts';
 
@@ -12,8 +13,8 @@ const underWay = (state: RunState | undefined) => state === 'running' || state =
 
 export class RunList {
   private readonly states = new Map<string, RunState>();
-  /** Names of the stages of runs, by path: their specs never change. */
-  private readonly stages = new Map<string, readonly string[]>();
+  /** The stages of runs, by path: their specs never change. */
+  private readonly stages = new Map<string, readonly StageSpec[]>();
   /** What was told already. */
   private readonly told = new Set<string>();
 
@@ -80,9 +81,10 @@ export class RunList {
       const checkpoint = view.latestCheckpoint();
       if (checkpoint === null) return { checkpoint: null, stage: null, best: null };
       const { at, done, best } = checkpoint.state(position);
-      const names = this.stagesOf(view);
-      const stage = { index: at, count: names.length, name: names[at] ?? '', step: done };
-      return { checkpoint: checkpoint.step, stage, best: best?.score ?? null };
+      const stages = this.stagesOf(view);
+      const planned = stages[at];
+      const stage = { index: at, count: stages.length, name: planned?.name ?? '', step: done };
+      return { checkpoint: checkpoint.step, stage, best: best === null ? null : bestOf(planned, best.score) };
     } catch (error) {
       // A checkpoint that is deleted while it is read, or damaged: resuming the run will say more.
       if (!(error instanceof ColaError)) throw error;
@@ -90,11 +92,18 @@ export class RunList {
     }
   }
 
-  private stagesOf({ path, spec }: RunView): readonly string[] {
+  private stagesOf({ path, spec }: RunView): readonly StageSpec[] {
     const known = this.stages.get(path);
     if (known !== undefined) return known;
-    const names = parseSpec(spec, path).spec?.stages.map(({ name }) => name) ?? [];
-    this.stages.set(path, names);
-    return names;
+    const stages = parseSpec(spec, path).spec?.stages ?? [];
+    this.stages.set(path, stages);
+    return stages;
   }
+}
+
+/** A score with its meaning, which the stage knows; null where the spec cannot be read. */
+function bestOf(stage: StageSpec | undefined, score: number): ListedRun['best'] {
+  if (stage === undefined) return null;
+  const meaning = stageOf(stage).score(stage.settings);
+  return { name: meaning.name, value: shownScore(meaning, score) };
 }

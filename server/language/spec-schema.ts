@@ -3,20 +3,7 @@ import { z } from 'zod';
 import { unwrap } from '../schemas/issues.ts';
 import { rewardSpec } from '../spec/reward.ts';
 import { runSpec } from '../spec/schema.ts';
-import type { StageName } from '../spec/settings.ts';
 import type { Path } from './yaml-place.ts';
-
-export const stageNotes: Readonly<Record<StageName, string>> = {
-  pretrain: 'Trains all weights of a base model on text.',
-  control: 'Stage 1: learns the latent actions, with inverse dynamics and a world model, while the base is frozen.',
-  clone: 'Stage 1: the policy learns to take the actions that the inverse dynamics sees in text.',
-  guide: 'Stage 2: fine-tunes the base under the guidance of actions, so that it follows them.',
-  reinforce: 'Stage 3: reinforcement learning of the policy over latent actions; the base does not change.',
-  tokens: 'The baseline without latent actions: fine-tuning or reinforcement of the base over tokens.',
-  feedback: 'Learns from what was accepted, picked, rejected and scored in the editor; only the policy changes.',
-  q: 'Learns Q(s, a) of latent actions from rollouts, for search with MCTS-Q.',
-  expert: 'Learning from search: the policy is drawn towards the actions that searches of its prompts visited most.',
-};
 
 /** Data that is a task and not a file. */
 export const taskNames = ['countdown', 'arithmetic'] as const;

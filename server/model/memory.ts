@@ -124,9 +124,14 @@ function stepActivations(
  * One training step of a loss: all weights that the loss reads, and gradients and moments of those that are trained.
  *
  * @param trainable names of parameters of the loss's graph
- * @param accumulate micro-batches of a step; with more than one there is a second set of gradients
+ * @param options.accumulate micro-batches of a step; with more than one there is a second set of gradients
+ * @param options.kept what else comes out of a step, such as metrics
  */
-export function trainMemory(loss: Tensor, trainable: readonly string[], accumulate = 1): Memory {
+export function trainMemory(
+  loss: Tensor,
+  trainable: readonly string[],
+  { accumulate = 1, kept = [] }: { readonly accumulate?: number; readonly kept?: readonly Tensor[] } = {},
+): Memory {
   const { parameters } = loss.graph;
   const trained = trainable.map((name) => {
     const parameter = parameters.get(name);
@@ -139,7 +144,7 @@ export function trainMemory(loss: Tensor, trainable: readonly string[], accumula
     weights: floatBytes * elements([...parameters.values()]),
     gradients: accumulate > 1 ? 2 * each : each,
     moments: 2 * each,
-    activations: liveness([loss, ...gradients], { outside: gradients }).peak,
+    activations: liveness([loss, ...kept, ...gradients], { outside: gradients }).peak,
   });
 }
 
@@ -150,7 +155,7 @@ export function pretrainMemory(config: ModelConfig, batch: number, length: numbe
     const graph = new Graph();
     const ids = graph.input('ids', 'int32', [b, t]);
     const { h } = hiddenStates(graph, config, ids, causalContext(graph, config, b, t));
-    return trainMemory(nextTokenLoss(languageHead(graph, config, h), ids), names, accumulate);
+    return trainMemory(nextTokenLoss(languageHead(graph, config, h), ids), names, { accumulate });
   });
 }
 

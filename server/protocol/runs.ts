@@ -63,8 +63,8 @@ export const listRuns = request(
         done: z.boolean(),
         /** Where the latest checkpoint stands: index of the stage, steps of it that are done. */
         stage: z.object({ index: z.int(), count: z.int(), name: z.string(), step: z.int() }).nullable(),
-        /** Best held-out score of that stage; higher is better. */
-        best: figure,
+        /** Best held-out score of that stage, with what it is: `reward`, `loss` and so on. */
+        best: z.object({ name: z.string(), value: z.number() }).nullable(),
         /** When something was last written, in milliseconds since 1970. */
         updated: z.number(),
         /** Whether another process writes to it: another window, or the command line. */

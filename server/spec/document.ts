@@ -22,7 +22,7 @@ import { specErrors } from './errors.ts';
 import { type Excess, excess, specLimits } from './limits.ts';
 import { brokenRules } from './rules.ts';
 import { type RunSpec, runSpec, toRunSpec } from './schema.ts';
-import { type StageName, stageSettings } from './settings.ts';
+import { isStageName, stageNames, stages as stageTable } from './stages.ts';
 
 export { rebaseSpec, resolveModel, resolvePath } from './paths.ts';
 
@@ -63,7 +63,6 @@ const underscored: ScalarTag = {
 };
 const customTags = (tags: Tags): Tags => [underscored, ...tags];
 
-const stageNames = Object.keys(stageSettings) as StageName[];
 /** The spec without the inside of its stages, which are checked one by one. */
 const frame = runSpec.extend({ stages: z.array(z.unknown()).min(1) });
 
@@ -211,32 +210,31 @@ function stagesOf(value: unknown): unknown[] {
 
 function checkStage(entry: unknown, index: number): SchemaProblem[] {
   const path = ['stages', index];
-  const list = stageNames.join(', ');
+  const all = stageNames();
+  const list = all.join(', ');
   if (typeof entry === 'string') {
-    const known = stageNames.find((name) => name === entry);
+    const known = all.find((name) => name === entry);
     const message =
       known === undefined
         ? `There is no stage "${entry}"; there are ${list}`
         : `"${known}" needs its settings: write ${known}: and the settings behind it`;
-    return [{ path, message, ...suggested(known === undefined ? nearest(entry, stageNames) : undefined) }];
+    return [{ path, message, ...suggested(known === undefined ? nearest(entry, all) : undefined) }];
   }
   if (typeof entry !== 'object' || entry === null || Array.isArray(entry) || Object.keys(entry).length === 0) {
     return [{ path, message: `A stage should be the name of one of ${list}, with its settings` }];
   }
   const names = Object.keys(entry);
-  const named = names.find((name) => Object.hasOwn(stageSettings, name)) as StageName | undefined;
+  const named = names.find(isStageName);
   const strange = names.filter((name) => name !== named);
   if (named === undefined) {
     const [key] = names;
-    return [
-      { path, key, message: `There is no stage "${key}"; there are ${list}`, ...suggested(nearest(key, stageNames)) },
-    ];
+    return [{ path, key, message: `There is no stage "${key}"; there are ${list}`, ...suggested(nearest(key, all)) }];
   }
   const settings = (entry as Record<string, unknown>)[named] ?? {};
-  const inside = explain(stageSettings[named], settings, [...path, named]);
+  const inside = explain(stageTable[named].settings, settings, [...path, named]);
   const outside = strange.map((key) => {
     // Often a setting that is not indented deeply enough.
-    const setting = Object.hasOwn(stageSettings[named].shape, key);
+    const setting = Object.hasOwn(stageTable[named].settings.shape, key);
     const message = setting
       ? `"${key}" is a setting of the stage ${named}: indent it below "${named}"`
       : `A stage has one name; put "${key}" into an entry of its own`;

@@ -1,6 +1,7 @@
 /** What must hold between settings, beyond what each of them may be. */
 import type { Path } from '../schemas/issues.ts';
 import type { RunSpec, StageSpec } from './schema.ts';
+import { stageOf } from './stages.ts';
 
 export interface BrokenRule {
   /** The value that is wrong; with `missing` the object that lacks something. */
@@ -35,10 +36,6 @@ function modelRules({ model, stages }: RunSpec): BrokenRule[] {
 
 function stageRules(stage: StageSpec, path: Path): BrokenRule[] {
   const broken: BrokenRule[] = [];
-  const need = (settings: Readonly<Record<string, unknown>>, key: string, when: string) => {
-    if (settings[key] === undefined)
-      broken.push({ path, missing: true, message: `"${key}" is missing, which ${when} needs` });
-  };
   const { settings } = stage;
   const compares = stage.name === 'reinforce' || (stage.name === 'tokens' && stage.settings.method === 'reinforce');
   if (compares && stage.settings.algorithm === 'grpo' && stage.settings.group < 2) {
@@ -49,9 +46,7 @@ function stageRules(stage: StageSpec, path: Path): BrokenRule[] {
     const message = `"accumulate" (${settings.accumulate}) should divide "batch" (${settings.batch})`;
     broken.push({ path: [...path, 'accumulate'], message });
   }
-  if (stage.name === 'tokens') {
-    if (stage.settings.method === 'supervised') need(stage.settings, 'data', 'the method supervised');
-    else for (const key of ['prompts', 'reward']) need(stage.settings, key, 'the method reinforce');
-  }
+  for (const { key, when } of stageOf(stage).missing?.(settings) ?? [])
+    broken.push({ path, missing: true, message: `"${key}" is missing, which ${when} needs` });
   return broken;
 }

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { deviceNames } from '../device/names.ts';
 import { measures as measureNames } from '../protocol/evaluate.ts';
-import { type StageName, stageSettings } from './settings.ts';
+import { type StageName, type StageSpec, stageNames, stages } from './stages.ts';
 
 /** A new model instead of an existing one: sizes of a Llama. */
 export const newModel = z.strictObject({
@@ -22,18 +22,7 @@ export const newModel = z.strictObject({
 });
 export type NewModel = z.infer<typeof newModel>;
 
-const stage = (name: StageName) => z.strictObject({ [name]: stageSettings[name] });
-const stages = z.union([
-  stage('pretrain'),
-  stage('control'),
-  stage('clone'),
-  stage('guide'),
-  stage('reinforce'),
-  stage('tokens'),
-  stage('q'),
-  stage('feedback'),
-  stage('expert'),
-]);
+const stage = (name: StageName) => z.strictObject({ [name]: stages[name].settings });
 
 export { measureNames };
 
@@ -47,14 +36,14 @@ export const runSpec = z.strictObject({
     .meta({ description: 'What computes; auto takes the fastest that works.' }),
   threads: z.int().positive().optional().meta({ description: 'Threads on the CPU; all cores by default.' }),
   seed: z.int().default(7).meta({ description: 'Seed of everything random.' }),
-  stages: z.array(stages).min(1).meta({ description: 'What is done, in order.' }),
+  stages: z
+    .array(z.union(stageNames().map(stage)))
+    .min(1)
+    .meta({ description: 'What is done, in order.' }),
   evaluate: z.array(z.enum(measureNames)).default([]).meta({ description: 'What is measured at the end.' }),
 });
 
-/** One stage with its settings, as a discriminated union. */
-export type StageSpec = {
-  [K in StageName]: { readonly name: K; readonly settings: z.infer<(typeof stageSettings)[K]> };
-}[StageName];
+export type { StageSpec };
 export type RunSpec = Omit<z.infer<typeof runSpec>, 'stages'> & { readonly stages: readonly StageSpec[] };
 
 /** The parsed document with its stages as a discriminated union. */

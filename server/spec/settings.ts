@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { arithmeticOptions } from '../data/generators/arithmetic.ts';
 import { countdownOptions } from '../data/generators/countdown.ts';
 import { columnMap } from '../data/shapes.ts';
+import { type AlgorithmName, algorithmNotes } from './algorithms.ts';
 import { rewardTable } from './feedback-rewards.ts';
 import { rewardSpec } from './reward.ts';
 
@@ -159,14 +160,14 @@ export const guideSettings = z.strictObject({
   ...keeping,
 });
 
-const algorithm = z.enum(['grpo', 'remax', 'ppo']);
-
 /** Settings of reinforcement, over actions or over tokens alike. */
 const reinforcement = (learningRate: number) => ({
   algorithm: setting(
-    algorithm.default('grpo'),
-    'GRPO compares the samples of a prompt with each other, ReMax with a greedy one, PPO with a learned value.',
-    { paper: 'ReMax, RLOO, GRPO, REINFORCE++ are named' },
+    z.enum(Object.keys(algorithmNotes) as AlgorithmName[]).default('grpo'),
+    Object.values(algorithmNotes).join(' '),
+    {
+      paper: 'ReMax, RLOO, GRPO, REINFORCE++ are named',
+    },
   ),
   prompts: setting(dataSpec, 'Rows with a prompt and what the reward needs.'),
   held_out: heldOut,
@@ -369,19 +370,6 @@ export const expertSettings = z.strictObject({
   evaluate_every: setting(count.default(5), 'How often the model is measured on held-out prompts.', { unit: 'steps' }),
 });
 
-export const stageSettings = {
-  pretrain: pretrainSettings,
-  control: controlSettings,
-  clone: cloneSettings,
-  guide: guideSettings,
-  reinforce: reinforceSettings,
-  tokens: tokensSettings,
-  q: qSettings,
-  feedback: feedbackSettings,
-  expert: expertSettings,
-} as const;
-
-export type StageName = keyof typeof stageSettings;
 export type PretrainSettings = z.infer<typeof pretrainSettings>;
 export type ControlSettings = z.infer<typeof controlSettings>;
 export type CloneSettings = z.infer<typeof cloneSettings>;

@@ -1,5 +1,7 @@
 /** The contract between reinforcement and what it trains: latent actions (`latent-actor.ts`) or tokens (`token-actor.ts`). */
 import type { Graph, Tensor } from '../graph/tensor.ts';
+import type { StepGraph } from '../model/step.ts';
+import type { ExpectedTensor } from '../model/weights.ts';
 import type { Random } from '../random.ts';
 import type { Prompt, RolloutSettings, Trajectory } from './rollout.ts';
 import type { Feeds } from './supervised.ts';
@@ -11,11 +13,27 @@ export interface ActorGraph {
   readonly values?: Tensor;
 }
 
-export interface Actor {
-  /** Names of the weights that reinforcement changes. */
-  readonly trained: readonly string[];
+/** What an update computes of a policy. */
+export interface PolicyGraph {
   /** Number of choices C. */
   readonly choices: number;
+  /** The choices' logits for B trajectories of S positions. */
+  build(graph: Graph, batch: number, length: number): ActorGraph;
+}
+
+/** A policy as configurations describe it, without weights. */
+export interface Policy extends PolicyGraph {
+  /** The weights that reinforcement changes. */
+  readonly learns: readonly ExpectedTensor[];
+  /** A step of a rollout, and the weights that it reads beside the base's. */
+  readonly step: StepGraph;
+  readonly added: readonly ExpectedTensor[];
+}
+
+/** The inputs of its graph are filled by {@link feeds}. */
+export interface Actor extends PolicyGraph {
+  /** Names of the weights that reinforcement changes. */
+  readonly trained: readonly string[];
   /** Whether they are latent actions; otherwise tokens. */
   readonly latent: boolean;
   /**
@@ -30,8 +48,6 @@ export interface Actor {
     random: Random,
     signal: AbortSignal,
   ): Promise<Trajectory[]>;
-  /** The choices' logits for B trajectories of S positions, with inputs that {@link feeds} fills. */
-  build(graph: Graph, batch: number, length: number): ActorGraph;
   feeds(trajectories: readonly (Trajectory | undefined)[], length: number): Feeds;
   dispose(): Promise<void>;
 }

@@ -35,6 +35,12 @@ export function shapeOf(lessons: readonly Lesson[], rows: number): BatchShape {
   };
 }
 
+/** The shape of rows of so many tokens where all alternatives of a moment are judged, behind a start of `start` tokens. */
+export function fullShape(rows: number, length: number, start: number, anchors: number): BatchShape {
+  const each = Math.min(anchors, start) + Math.max(0, length - start) + 1;
+  return { rows, length: roundUp(length, lengthStep), decisions: roundUp(rows * each, decisionStep) };
+}
+
 /** Lessons of similar length together, so that little is padding. The order within a length is that of the log. */
 export function batchesOf(lessons: readonly Lesson[], rows: number): Lesson[][] {
   const ordered = [...lessons].sort((a, b) => bucket(a) - bucket(b));

@@ -7,12 +7,9 @@
  * that behaved and the one that steps are held near need not be the same); plus KL(pi || pi_ref) over all codes at the
  * decisions and at places of the text before; plus the cross entropy to visits of a search.
  */
-import { entropy, visitLoss } from '../cola/losses.ts';
 import type { ColaModel } from '../cola/model.ts';
 import { State } from '../device/program.ts';
 import { ProgramCache } from '../device/program-cache.ts';
-import { crossEntropy, logSoftmax } from '../graph/functions.ts';
-import * as ops from '../graph/ops.ts';
 import type { Random } from '../random.ts';
 import {
   type BatchShape,
@@ -25,17 +22,15 @@ import {
   tokenFeeds,
 } from './feedback-batch.ts';
 import type { Lesson } from './feedback-lessons.ts';
+import { type FeedbackWeights, feedbackObjective } from './feedback-objective.ts';
 import { logProbability } from './latent-actor.ts';
 import { type NamedTensors, type Objective, Optimizer } from './optimizer.ts';
 import type { Metrics, StageContext } from './stage.ts';
 import { adamWOptions, type OptimisationSettings } from './supervised.ts';
 import { TextProbe } from './text-probe.ts';
 
-export interface LearnerSettings extends OptimisationSettings {
+export interface LearnerSettings extends OptimisationSettings, FeedbackWeights {
   readonly batch: number;
-  readonly clip_ratio: number;
-  readonly kl: number;
-  readonly visits: number;
   readonly importance: number;
 }
 
@@ -289,28 +284,8 @@ export class FeedbackLearner {
   }
 
   private objective(shape: BatchShape): Objective {
-    const graph = this.context.device.graph();
-    const { settings, codes } = this;
-    const { decisions: count } = shape;
-    const logits = decisionLogits(graph, this.cola.base.config, this.cola.config, shape);
-    const list = (name: string) => graph.input(name, 'float32', [count]);
-    const choices = graph.input('choices', 'int32', [count]);
-    const logp = ops.neg(crossEntropy(logits, choices));
-    const advantage = list('advantages');
-    const weight = list('weights');
-    const ratio = ops.exp(ops.sub(logp, list('logp_start')));
-    const limited = ops.minimum(ops.maximum(ratio, 1 - settings.clip_ratio), 1 + settings.clip_ratio);
-    const gain = ops.minimum(ops.mul(ratio, advantage), ops.mul(limited, advantage));
-    const surrogate = ops.neg(ops.sum(ops.mul(gain, weight)));
-    const all = logSoftmax(logits);
-    const reference = graph.input('reference', 'float32', [count, codes]);
-    const held = list('held');
-    const kl = ops.sum(ops.mul(ops.sum(ops.mul(ops.exp(all), ops.sub(all, reference)), [-1]), held));
-    const shares = graph.input('shares', 'float32', [count, codes]);
-    const visits = visitLoss(logits, shares, list('visited'));
-    const loss = ops.add(ops.add(surrogate, ops.mul(kl, settings.kl)), ops.mul(visits, settings.visits));
-    const spread = ops.sum(ops.mul(entropy(logits), held));
-    return { loss, metrics: { surrogate, kl, entropy: spread } };
+    const { base, config: cola } = this.cola;
+    return feedbackObjective(this.context.device.graph(), { config: base.config, cola }, this.settings, shape);
   }
 
   private feeds(lessons: readonly Lesson[], shape: BatchShape, current: string) {

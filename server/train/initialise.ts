@@ -12,6 +12,7 @@ import { Random } from '../random.ts';
 import { resolvePath } from '../spec/paths.ts';
 import type { NewModel, StageSpec } from '../spec/schema.ts';
 import { trainErrors } from './errors.ts';
+import { kindOf } from './stages/index.ts';
 
 function draw(shape: readonly number[], std: number, random: Random): Float32Array {
   return Float32Array.from({ length: size(shape) }, () => std * random.normal());
@@ -21,12 +22,8 @@ const isNorm = (name: string) => /norm\.weight$|layernorm\.weight$/.test(name);
 /** Projections back into the residual stream start smaller, so that depth does not add up. */
 const isOutput = (name: string) => /\.(o_proj|down_proj)\.weight$/.test(name);
 
-/**
- * A new Llama with normal weights of 0.02 (outputs divided by sqrt(2 layers), as GPT-2 does) and the tokenizer of a folder.
- *
- * @throws tokenizer.*, config.*
- */
-export function createBase(sizes: NewModel, specFile: string, seed: number): LanguageModel {
+/** The configuration of a new Llama with the tokenizer of a folder. @throws tokenizer.*, config.* */
+export function newConfig(sizes: NewModel, specFile: string) {
   const folder = resolvePath(sizes.tokenizer, specFile);
   const tokenizer = loadTokenizer(folder);
   const endIds = [tokenizer.eosId, tokenizer.idOf('<|end|>')].filter((id) => id !== undefined);
@@ -52,7 +49,16 @@ export function createBase(sizes: NewModel, specFile: string, seed: number): Lan
     mlp_bias: false,
     torch_dtype: 'float32',
   };
-  const config = parseModelConfig(json, specFile);
+  return { folder, tokenizer, json, config: parseModelConfig(json, specFile) };
+}
+
+/**
+ * A new Llama with normal weights of 0.02 (outputs divided by sqrt(2 layers), as GPT-2 does) and the tokenizer of a folder.
+ *
+ * @throws tokenizer.*, config.*
+ */
+export function createBase(sizes: NewModel, specFile: string, seed: number): LanguageModel {
+  const { folder, tokenizer, json, config } = newConfig(sizes, specFile);
   const random = new Random(seed);
   const weights = new Map<string, Float32Array>();
   for (const { name, shape } of expectedTensors(config)) {
@@ -74,42 +80,19 @@ export function prepareModules(
   cola: ColaModel | undefined,
   seed: number,
 ): ColaModel | undefined {
-  switch (planned.name) {
-    case 'pretrain':
-    case 'tokens':
-      return cola;
-    case 'control': {
-      const { settings } = planned;
-      const config: ColaConfig = {
-        numCodes: settings.codes,
-        idmLayers: settings.idm_layers,
-        policyLayers: settings.policy_layers,
-        mergeLayers: settings.merge_layers,
-        worldResidual: settings.world === 'residual',
-        base: '.',
-      };
-      // Trained on if the sizes are the same; otherwise made anew.
-      const kept =
-        cola !== undefined && sameSizes(cola.config, config)
-          ? cola
-          : new ColaModel(base.folder, base, config, new Map(), {});
-      return withModules(kept, ['idm', 'world', 'policy'], seed, settings.codebook_std);
-    }
-    case 'clone':
-    case 'guide':
-      return withModules(needed(planned.name, cola), ['policy'], seed);
-    case 'reinforce':
-      return withModules(needed(planned.name, cola), planned.settings.algorithm === 'ppo' ? ['value'] : [], seed);
-    case 'feedback':
-      return needed(planned.name, cola);
-    case 'q':
-      return withModules(needed(planned.name, cola), ['q', 'q_target'], seed);
-    case 'expert': {
-      const { value_weight, q_weight } = planned.settings;
-      const modules = [...(value_weight > 0 ? (['value'] as const) : []), ...(q_weight > 0 ? (['q'] as const) : [])];
-      return withModules(needed(planned.name, cola), modules, seed);
-    }
-  }
+  const kind = kindOf(planned);
+  const modules = kind.modules(planned.settings);
+  if (modules === undefined) return cola;
+  const actions = kind.actions?.(planned.settings);
+  const model = actions === undefined ? needed(planned.name, cola) : withActions(base, cola, actions.config);
+  return withModules(model, modules.makes, seed, actions?.codebookStd);
+}
+
+/** The model itself if its latent actions have these sizes, to be trained on; otherwise one whose are to be made anew. */
+function withActions(base: LanguageModel, cola: ColaModel | undefined, config: ColaConfig): ColaModel {
+  return cola !== undefined && sameSizes(cola.config, config)
+    ? cola
+    : new ColaModel(base.folder, base, config, new Map(), {});
 }
 
 function needed(stage: string, cola: ColaModel | undefined): ColaModel {

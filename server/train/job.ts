@@ -7,8 +7,8 @@ import { z } from 'zod';
 import { ColaModel } from '../cola/model.ts';
 import { type Attempt, type Device, openDevice } from '../device/device.ts';
 import { ColaError } from '../errors.ts';
+import { size } from '../graph/tensor.ts';
 import { LanguageModel } from '../model/language-model.ts';
-import { Random } from '../random.ts';
 import { readSpec, rebaseSpec, resolveModel, resolvePath, stringifySpec } from '../spec/document.ts';
 import type { RunSpec, StageSpec } from '../spec/schema.ts';
 import { removeFolder } from '../store/atomic.ts';
@@ -22,9 +22,9 @@ import { createBase, prepareModules } from './initialise.ts';
 import { KeptData, type Origin, originOf } from './origin.ts';
 import { confirmOrigin, confirmSpec, type ResumeChoice, refusePosition, wholeCheckpoint } from './resume.ts';
 import { alreadySaved, refuseDamaged, saveModelFolder } from './saved-model.ts';
+import { stageSeed } from './seed.ts';
 import type { Evaluation, Metrics, Sample, Stage, StageContext } from './stage.ts';
-import { createStage } from './stages/index.ts';
-import { baselineValue } from './token-actor.ts';
+import { createStage, kindOf } from './stages/index.ts';
 import { DeviceWeights } from './weights.ts';
 
 export type TrainEvent =
@@ -199,10 +199,10 @@ class Job {
       const prepare = async (planned: StageSpec) => {
         cola = prepareModules(planned, base, cola, spec.seed);
         if (cola !== undefined) await weights.add(cola.weights, cola.tensors);
-        const valued = planned.name === 'tokens' && planned.settings.algorithm === 'ppo';
-        const valueHead = { name: baselineValue, shape: [1, base.config.hiddenSize] };
-        if (valued && !weights.has(valueHead.name, valueHead.shape)) {
-          await weights.add(new Map([[baselineValue, new Float32Array(base.config.hiddenSize)]]), [valueHead]);
+        const configs = { config: base.config, cola: cola?.config };
+        for (const extra of kindOf(planned).extras?.(planned.settings, configs) ?? []) {
+          const { name, shape } = extra;
+          if (!weights.has(name, shape)) await weights.add(new Map([[name, new Float32Array(size(shape))]]), [extra]);
         }
       };
       await weights.add(base.weights, base.tensors);
@@ -307,7 +307,7 @@ class Job {
       base,
       cola,
       weights,
-      seed: new Random(spec.seed + 1000 * at).uint32(),
+      seed: stageSeed(spec.seed, at),
       resolve: (path) => resolvePath(path, specFile),
       cacheFolder: join(root, '.cola', 'cache'),
       frozen,

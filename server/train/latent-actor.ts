@@ -2,15 +2,17 @@
  * Reinforcement over latent actions: only the policy learns (paper, section 3.3). Rollouts keep h, so an update runs the
  * policy alone and never the base.
  */
-import { Decoder } from '../cola/decoder.ts';
+import { type ColaConfig, moduleWeights } from '../cola/config.ts';
+import { Decoder, fusedStep, type StepParts, type StepResult } from '../cola/decoder.ts';
 import type { ColaModel } from '../cola/model.ts';
 import { headLogits, headTrunk, stateValue } from '../cola/modules.ts';
 import { concatenated } from '../files/floats.ts';
 import type { Graph } from '../graph/tensor.ts';
 import { causalContext } from '../model/block.ts';
+import type { ModelConfig } from '../model/config.ts';
 import type { KeyValueCache } from '../model/step.ts';
 import type { Random } from '../random.ts';
-import type { Actor, ActorGraph } from './actor.ts';
+import type { Actor, ActorGraph, Policy } from './actor.ts';
 import type { Prompt, RolloutSettings, Trajectory } from './rollout.ts';
 import type { StageContext } from './stage.ts';
 import type { Feeds } from './supervised.ts';
@@ -28,27 +30,54 @@ interface Row {
   done: boolean;
 }
 
+/** What a step of a rollout returns beside action and token. */
+const rolloutParts = (withValue: boolean, topK: number): StepParts => ({
+  hidden: true,
+  ...(withValue ? { value: true } : {}),
+  topK,
+});
+
+/** @param withValue whether it has a value head, which learns along */
+export function latentPolicy(config: ModelConfig, cola: ColaConfig, withValue: boolean, topK: number): Policy {
+  const modules = moduleWeights(config, cola);
+  const learns = [...modules.policy, ...(withValue ? modules.value : [])];
+  return {
+    choices: cola.numCodes,
+    learns,
+    step: fusedStep(config, cola, rolloutParts(withValue, topK)),
+    added: [...learns, ...modules.world],
+    build(graph, batch, length) {
+      const h = graph.input('hidden', 'float32', [batch, length, config.hiddenSize]);
+      const context = causalContext(graph, config, batch, length);
+      const { trunk } = headTrunk(graph, config, cola, 'policy', h, context);
+      const logits = headLogits(graph, config, cola, 'policy', trunk);
+      return withValue ? { logits, values: stateValue(graph, config, trunk) } : { logits };
+    },
+  };
+}
+
 export class LatentActor implements Actor {
   readonly trained: readonly string[];
   readonly choices: number;
   readonly latent = true;
+  private readonly policy: Policy;
   private readonly decoder: Decoder;
   private readonly endIds: ReadonlySet<number>;
   private readonly width: number;
 
   constructor(
     private readonly context: StageContext,
-    private readonly cola: ColaModel,
-    private readonly withValue: boolean,
+    cola: ColaModel,
+    withValue: boolean,
     topK: number,
   ) {
-    const modules = [...cola.tensorsOf('policy'), ...(withValue ? cola.tensorsOf('value') : [])];
-    this.trained = modules.map(({ name }) => name);
-    this.choices = cola.config.numCodes;
+    this.policy = latentPolicy(cola.base.config, cola.config, withValue, topK);
+    this.trained = this.policy.learns.map(({ name }) => name);
+    this.choices = this.policy.choices;
     this.endIds = cola.base.endIds;
     this.width = cola.base.config.hiddenSize;
     this.decoder = new Decoder(context.device, cola, {
-      parts: { hidden: true, ...(withValue ? { value: true } : {}), topK },
+      parts: rolloutParts(withValue, topK),
       live: [context.weights.state],
       // Weights that do not change here are compiled in.
       trained: new Set(this.trained),
@@ -107,16 +136,7 @@ export class LatentActor implements Actor {
       });
       next = rows.map((row, b) => {
         if (row.done) return [0];
-        this.record(
-          row,
-          b,
-          result.action[b],
-          result.token[b],
-          result.policyLogits,
-          result.value,
-          temperature,
-          settings.topK,
-        );
+        this.record(row, b, result, temperature, settings.topK);
         row.done = row.finished;
         return [result.token[b]];
       });
@@ -129,17 +149,11 @@ export class LatentActor implements Actor {
     return bias;
   }
 
-  private record(
-    row: Row,
-    b: number,
-    action: number,
-    token: number,
-    logits: Float32Array,
-    value: Float32Array | undefined,
-    temperature: number,
-    topK: number,
-  ): void {
-    const own = logits.subarray(b * this.choices, (b + 1) * this.choices);
+  /** Takes down what row b did in a step. */
+  private record(row: Row, b: number, result: StepResult, temperature: number, topK: number): void {
+    const { value } = result;
+    const [action, token] = [result.action[b], result.token[b]];
+    const own = result.policyLogits.subarray(b * this.choices, (b + 1) * this.choices);
     const banned = topK > 0 && topK < this.choices ? outside(own, topK) : undefined;
     row.tokens.push(token);
     row.choices.push(action);
@@ -150,12 +164,7 @@ export class LatentActor implements Actor {
   }
 
   build(graph: Graph, batch: number, length: number): ActorGraph {
-    const { config } = this.context.base;
-    const h = graph.input('hidden', 'float32', [batch, length, config.hiddenSize]);
-    const context = causalContext(graph, config, batch, length);
-    const { trunk } = headTrunk(graph, config, this.cola.config, 'policy', h, context);
-    const logits = headLogits(graph, config, this.cola.config, 'policy', trunk);
-    return this.withValue ? { logits, values: stateValue(graph, config, trunk) } : { logits };
+    return this.policy.build(graph, batch, length);
   }
 
   feeds(trajectories: readonly (Trajectory | undefined)[], length: number): Feeds {

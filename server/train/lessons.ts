@@ -3,18 +3,19 @@
  * is at hand, so an update runs the policy (and Q) and never the base.
  */
 import type { ColaConfig } from '../cola/config.ts';
-import { entropy, returnLoss, visitLoss, weightedMean } from '../cola/losses.ts';
+import { entropy, returnLoss, visitLoss } from '../cola/losses.ts';
 import type { ColaModel } from '../cola/model.ts';
 import { headLogits, headOn, headTrunk, stateValue } from '../cola/modules.ts';
 import type { Program } from '../device/program.ts';
 import { ProgramCache } from '../device/program-cache.ts';
+import { maskedMean } from '../graph/functions.ts';
 import * as ops from '../graph/ops.ts';
 import type { Graph, Tensor } from '../graph/tensor.ts';
 import { causalContext } from '../model/block.ts';
 import type { ModelConfig } from '../model/config.ts';
 import type { Random } from '../random.ts';
 import type { Objective, Optimizer } from './optimizer.ts';
-import { lengthStep, minibatches } from './policy-gradient.ts';
+import { minibatches, paddedLength } from './policy-gradient.ts';
 import { learningRate } from './schedule.ts';
 import type { Metrics, StageContext } from './stage.ts';
 import type { Feeds } from './supervised.ts';
@@ -55,11 +56,15 @@ export interface LessonShape {
   readonly length: number;
 }
 
+/** The shape that so many lessons of so many positions get. */
+export function paddedLessons(rows: number, length: number): LessonShape {
+  return { rows: rowStep * Math.ceil(rows / rowStep), length: paddedLength(length) };
+}
+
 /** The shape in which some lessons are read together; rows and positions beyond them are empty. */
 export function lessonShape(lessons: readonly Lesson[]): LessonShape {
   const longest = Math.max(1, ...lessons.flatMap(({ points }) => points.map(({ at }) => at + 1)));
-  const upTo = (n: number, step: number) => step * Math.ceil(n / step);
-  return { rows: upTo(Math.max(1, lessons.length), rowStep), length: upTo(longest, lengthStep) };
+  return paddedLessons(Math.max(1, lessons.length), longest);
 }
 
 /**
@@ -84,8 +89,8 @@ export function lessonObjective(
   const same = ops.cast(ops.equal(ops.argmax(logits), ops.argmax(shares)), 'float32');
   const metrics: Record<string, Tensor> = {
     policy_loss: policy,
-    agreement: weightedMean(same, counts),
-    entropy: weightedMean(entropy(logits), counts),
+    agreement: maskedMean(same, counts),
+    entropy: maskedMean(entropy(logits), counts),
   };
   let loss = policy;
   if (weights.value > 0) {

@@ -3,35 +3,37 @@
  * (paper, section 3.3 and appendix B.2). GRPO compares the samples of a prompt, ReMax subtracts a greedy sample, PPO
  * learns values.
  */
-import { actionLogProbabilities, clippedLoss, entropy, policyGradientLoss, valueLoss } from '../cola/losses.ts';
+import { actionLogProbabilities, entropy } from '../cola/losses.ts';
 import { State } from '../device/program.ts';
 import { ProgramCache } from '../device/program-cache.ts';
+import { maskedMean } from '../graph/functions.ts';
 import * as ops from '../graph/ops.ts';
-import type { Graph, Tensor } from '../graph/tensor.ts';
+import type { Graph } from '../graph/tensor.ts';
 import type { Random } from '../random.ts';
-import type { Actor } from './actor.ts';
-import { advantages, groupOutcomes, stepRewards, whiten } from './advantages.ts';
+import type { AlgorithmName } from '../spec/algorithms.ts';
+import type { Actor, PolicyGraph } from './actor.ts';
+import { advantages, stepRewards, whiten } from './advantages.ts';
+import { hasValue, type UpdateSettings } from './algorithms/algorithm.ts';
+import { algorithmOf } from './algorithms/index.ts';
 import type { Objective } from './optimizer.ts';
 import { type Judged, scoreOf } from './rollout.ts';
 import type { StageContext } from './stage.ts';
 import type { Feeds } from './supervised.ts';
 
-export type Algorithm = 'grpo' | 'remax' | 'ppo';
-
-export interface PolicyGradientSettings {
-  readonly algorithm: Algorithm;
+export interface PolicyGradientSettings extends UpdateSettings {
+  readonly algorithm: AlgorithmName;
   readonly temperature: number;
   readonly kl: number;
   readonly gamma: number;
   readonly lambda: number;
-  readonly clip_ratio: number;
   readonly whiten: boolean;
-  readonly value_clip: number;
-  readonly value_weight: number;
 }
 
 /** Positions are rounded up to this, so that few programs are compiled. */
 export const lengthStep = 16;
+/** The length that rows of so many positions get. */
+export const paddedLength = (positions: number): number => Math.ceil(positions / lengthStep) * lengthStep;
+
 /** Added to the logit of a choice that top-k left out. */
 const banned = -1e9;
 
@@ -51,7 +53,7 @@ const firstOf = (row: Judged) => row.prompt.ids.length - 1;
 
 export function layOut(rows: readonly (Judged | undefined)[]): Batch {
   const longest = Math.max(1, ...rows.map((row) => (row === undefined ? 1 : firstOf(row) + row.choices.length)));
-  const length = Math.ceil(longest / lengthStep) * lengthStep;
+  const length = paddedLength(longest);
   const size = rows.length * length;
   const batch = {
     rows,
@@ -92,69 +94,43 @@ export function creditOf(
   const rewards = batch.rows.map((row) => (row === undefined ? undefined : scoreOf(row.result)));
   const groups = batch.rows.map((row) => row?.group ?? -1);
   const layout = { rows: batch.rows.length, length: batch.length, mask: batch.mask };
-  const outcomes = outcomesOf(settings.algorithm, rewards, groups, baseline);
+  const algorithm = algorithmOf(settings.algorithm);
+  const outcomes = algorithm.outcomes({ rewards, groups, greedy: baseline });
   const steps = stepRewards(layout, batch.logpOld, logpRef, outcomes, settings.kl);
-  const values = settings.algorithm === 'ppo' ? batch.valuesOld : undefined;
+  const values = hasValue(algorithm) ? batch.valuesOld : undefined;
   const raw = advantages(layout, steps, values, settings.gamma, settings.lambda);
   const returns = raw.map((a, i) => (batch.mask[i] === 0 ? 0 : a + batch.valuesOld[i]));
   return { advantages: settings.whiten ? whiten(layout, raw) : raw, returns };
 }
 
-function outcomesOf(
-  algorithm: Algorithm,
-  rewards: readonly (number | undefined)[],
-  groups: readonly number[],
-  baseline: readonly (number | undefined)[] | undefined,
-): Float64Array {
-  if (algorithm === 'grpo') {
-    // Samples without a score stay out of their group's mean.
-    const scored = rewards.flatMap((r, i) => (r === undefined ? [] : [i]));
-    const relative = groupOutcomes(
-      scored.map((i) => rewards[i] ?? 0),
-      scored.map((i) => groups[i]),
-    );
-    const outcomes = new Float64Array(rewards.length);
-    for (const [k, i] of scored.entries()) outcomes[i] = relative[k];
-    return outcomes;
-  }
-  if (algorithm === 'ppo') return Float64Array.from(rewards, (r) => r ?? 0);
-  // A sample whose greedy counterpart has no score is neither good nor bad.
-  return Float64Array.from(rewards, (r, i) => (r === undefined ? 0 : r - (baseline?.[i] ?? r)));
-}
-
-const inputNames = ['logp_old', 'advantages', 'mask', 'values_old', 'returns'] as const;
-
-/** The update's loss for B rows of S positions. */
+/**
+ * The update's loss for B rows of S positions.
+ *
+ * @param hasBans whether the rollout chose among some of the choices only
+ */
 export function policyObjective(
   graph: Graph,
-  actor: Actor,
+  policy: PolicyGraph,
   batch: number,
   length: number,
   settings: PolicyGradientSettings,
   hasBans: boolean,
 ): Objective {
-  const { logits, values } = actor.build(graph, batch, length);
-  const row = (name: (typeof inputNames)[number]) => graph.input(name, 'float32', [batch, length]);
+  const { logits, values } = policy.build(graph, batch, length);
+  const row = (name: string) => graph.input(name, 'float32', [batch, length]);
   const choices = graph.input('choices', 'int32', [batch, length]);
-  const open = hasBans ? ops.add(logits, graph.input('bans', 'float32', [batch, length, actor.choices])) : logits;
+  const open = hasBans ? ops.add(logits, graph.input('bans', 'float32', [batch, length, policy.choices])) : logits;
   const mask = row('mask');
   const logp = ops.mul(actionLogProbabilities(open, choices, settings.temperature), mask);
-  const advantage = row('advantages');
-  const count = ops.maximum(ops.sum(mask), 1);
-  const meanOf = (x: Tensor) => ops.div(ops.sum(ops.mul(x, mask)), count);
-  const spread = meanOf(entropy(settings.temperature === 1 ? open : ops.mul(open, 1 / settings.temperature)));
-  if (settings.algorithm === 'remax')
-    return { loss: policyGradientLoss(logp, advantage, mask), metrics: { entropy: spread } };
-  const old = row('logp_old');
-  const ratio = ops.exp(ops.mul(ops.sub(logp, old), mask));
-  const outside = ops.greater(ops.abs(ops.sub(ratio, 1)), settings.clip_ratio);
-  const metrics = { entropy: spread, clipped: meanOf(ops.cast(outside, 'float32')) };
-  const policy = clippedLoss(logp, old, advantage, mask, settings.clip_ratio);
-  if (settings.algorithm === 'grpo') return { loss: policy, metrics };
-  if (values === undefined) throw new Error('PPO needs values');
-  const value = valueLoss(ops.mul(values, mask), row('values_old'), row('returns'), mask, settings.value_clip);
-  return { loss: ops.add(policy, ops.mul(value, settings.value_weight)), metrics: { ...metrics, value_loss: value } };
+  const scores = row('advantages');
+  const spread = maskedMean(entropy(settings.temperature === 1 ? open : ops.mul(open, 1 / settings.temperature)), mask);
+  const update = { settings, logp, advantages: scores, mask, values, noted: row };
+  const { loss, metrics } = algorithmOf(settings.algorithm).objective(update);
+  return { loss, metrics: { entropy: spread, ...metrics } };
 }
+
+/** Whether a rollout that samples among the k most likely leaves any out. */
+export const cutsChoices = (topK: number, choices: number): boolean => topK > 0 && topK < choices;
 
 /** Feeds of {@link policyObjective} for some rows of a batch. */
 export function policyFeeds(
@@ -266,10 +242,13 @@ export class ReferencePolicy {
   }
 }
 
+/** Rows of the largest of so many minibatches. */
+export const minibatchRows = (rows: number, count: number): number => Math.max(1, Math.ceil(rows / count));
+
 /** Rows of a round in random order, cut into minibatches as equal as can be. */
 export function minibatches(rows: number, count: number, random: Random): number[][] {
   const order = [...random.permutation(rows)];
-  const size = Math.ceil(rows / count);
+  const size = minibatchRows(rows, count);
   return Array.from({ length: count }, (_, i) => order.slice(i * size, (i + 1) * size)).filter(
     (picked) => picked.length > 0,
   );

@@ -41,7 +41,7 @@ export interface Judged extends Trajectory {
   readonly result: RewardResult;
 }
 
-/** What samples answers and learns from them: a policy over latent actions, or the base over tokens. */
+/** How answers are sampled. */
 export interface RolloutSettings {
   readonly maxNew: number;
   /** 0 takes the most likely. */

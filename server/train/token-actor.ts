@@ -10,30 +10,42 @@ import type { LanguageModel } from '../model/language-model.ts';
 import { baseStep } from '../model/language-model.ts';
 import { sample } from '../model/sampling.ts';
 import { type KeyValueCache, type StepGraph, Stepper } from '../model/step.ts';
+import { type ExpectedTensor, expectedTensors } from '../model/weights.ts';
 import type { Random } from '../random.ts';
-import type { Actor, ActorGraph } from './actor.ts';
+import type { Actor, ActorGraph, Policy } from './actor.ts';
 import { logProbability, outside } from './latent-actor.ts';
 import type { Prompt, RolloutSettings, Trajectory } from './rollout.ts';
 import type { StageContext } from './stage.ts';
 import type { Feeds } from './supervised.ts';
 
 /** Weights of the base that train: all, or those of the last `blocks` blocks with the final norm and the head. */
-export function trainedOf(base: LanguageModel, blocks: number | undefined): string[] {
-  const names = base.tensors.map(({ name }) => name);
-  if (blocks === undefined) return names;
-  const first = base.config.layers - blocks;
-  return names.filter((name) => {
+export function lastBlocks(config: ModelConfig, blocks: number | undefined): ExpectedTensor[] {
+  const all = expectedTensors(config);
+  if (blocks === undefined) return all;
+  const first = config.layers - blocks;
+  return all.filter(({ name }) => {
     const layer = /^model\.layers\.(\d+)\./.exec(name);
     return layer === null
-      ? name !== 'model.embed_tokens.weight' || base.config.tieWordEmbeddings
+      ? name !== 'model.embed_tokens.weight' || config.tieWordEmbeddings
       : Number(layer[1]) >= first;
   });
+}
+
+/** The names of {@link lastBlocks}. */
+export function trainedOf({ config }: Pick<LanguageModel, 'config'>, blocks: number | undefined): string[] {
+  return lastBlocks(config, blocks).map(({ name }) => name);
 }
 
 const nothing = new Float32Array(0);
 
 /** Weight of the value head that PPO over tokens needs: V from h, as the latent policy has it from its trunk. */
 export const baselineValue = 'baseline.value.weight';
+
+/** The value head of {@link baselineValue}. */
+export const baselineHead = ({ hiddenSize }: ModelConfig): ExpectedTensor => ({
+  name: baselineValue,
+  shape: [1, hiddenSize],
+});
 
 function baselineValues(graph: Graph, h: Tensor): Tensor {
   const width = h.shape[h.shape.length - 1];
@@ -55,6 +67,26 @@ function valuedStep(config: ModelConfig): StepGraph {
   };
 }
 
+/**
+ * @param trained weights of the base that learn
+ * @param withValue whether it has a value head, which learns along
+ */
+export function tokenPolicy(config: ModelConfig, trained: readonly ExpectedTensor[], withValue: boolean): Policy {
+  const added = withValue ? [baselineHead(config)] : [];
+  return {
+    choices: config.vocabSize,
+    learns: [...trained, ...added],
+    step: withValue ? valuedStep(config) : baseStep(config),
+    added,
+    build(graph, batch, length) {
+      const ids = graph.input('ids', 'int32', [batch, length]);
+      const { h } = hiddenStates(graph, config, ids, causalContext(graph, config, batch, length));
+      const logits = languageHead(graph, config, h);
+      return withValue ? { logits, values: baselineValues(graph, h) } : { logits };
+    },
+  };
+}
+
 interface Row {
   readonly prompt: Prompt;
   readonly group: number;
@@ -69,6 +101,7 @@ export class TokenActor implements Actor {
   readonly choices: number;
   readonly latent = false;
   readonly trained: readonly string[];
+  private readonly policy: Policy;
   private readonly stepper: Stepper;
   private readonly endIds: ReadonlySet<number>;
 
@@ -78,18 +111,14 @@ export class TokenActor implements Actor {
     trained: readonly string[],
     private readonly withValue: boolean,
   ) {
-    this.trained = withValue ? [...trained, baselineValue] : trained;
     const { base, device, weights } = context;
-    this.choices = base.config.vocabSize;
+    const learning = base.tensors.filter(({ name }) => trained.includes(name));
+    this.policy = tokenPolicy(base.config, learning, withValue);
+    this.trained = this.policy.learns.map(({ name }) => name);
+    this.choices = this.policy.choices;
     this.endIds = base.endIds;
     const frozen = new Map([...base.weights].filter(([name]) => !trained.includes(name)));
-    this.stepper = new Stepper(
-      device,
-      base.config,
-      withValue ? valuedStep(base.config) : baseStep(base.config),
-      [weights.state],
-      frozen,
-    );
+    this.stepper = new Stepper(device, base.config, this.policy.step, [weights.state], frozen);
   }
 
   async rollout(
@@ -167,11 +196,7 @@ export class TokenActor implements Actor {
   }
 
   build(graph: Graph, batch: number, length: number): ActorGraph {
-    const { config } = this.context.base;
-    const ids = graph.input('ids', 'int32', [batch, length]);
-    const { h } = hiddenStates(graph, config, ids, causalContext(graph, config, batch, length));
-    const logits = languageHead(graph, config, h);
-    return this.withValue ? { logits, values: baselineValues(graph, h) } : { logits };
+    return this.policy.build(graph, batch, length);
   }
 
   feeds(trajectories: readonly (Trajectory | undefined)[], length: number): Feeds {

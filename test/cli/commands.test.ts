@@ -239,7 +239,8 @@ describe('cola', () => {
         '6 tokens: training 2 x 80',
         '7 tokens: training 4 x 32',
         '8 q: rollouts 4 x 80',
-        '8 q: training 4 x 80',
+        // Its four samples are cut into four updates.
+        '8 q: training 1 x 80',
       ],
     );
     for (const { memory } of parts) assert(memory.total > 0);

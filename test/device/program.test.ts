@@ -96,7 +96,7 @@ describe('programs', () => {
     it('refuse a graph the runtime does not know', async () => {
       const before = device().ledger.programs;
       const x = new Graph().input('x', 'float32', [2]);
-      const unknown = device().compile({ y: x.graph.node('NoSuchOp', [x], 'float32', [2]) });
+      const unknown = device().compile({ y: x.graph.node('NoSuchOp' as never, [x], 'float32', [2]) });
       await assert.rejects(unknown, { id: 'device.failed' });
       assert.equal(device().ledger.programs, before);
     });

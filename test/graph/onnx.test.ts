@@ -109,7 +109,7 @@ describe('the ONNX model', () => {
         await program.dispose();
 
         // Where the model cannot be compiled, no file is left either.
-        const bad = { y: ops.add(y, x.graph.node('NoSuchOp', [x], 'float32', [1])) };
+        const bad = { y: ops.add(y, x.graph.node('NoSuchOp' as never, [x], 'float32', [1])) };
         await assert.rejects(small.compile(bad, { frozen }), { id: 'device.failed' });
         assert.deepEqual(readdirSync(folder), []);
         await small.dispose();

@@ -7,6 +7,7 @@ import { lenses } from '../../server/language/outline.ts';
 import { RunList } from '../../server/language/run-list.ts';
 import { Run } from '../../server/store/run.ts';
 import { latestRun, nextRun } from '../../server/store/run-name.ts';
+import { describeRun } from '../../src/run-text.ts';
 
 const spec =
   'model: m\nstages:\n  - clone: { data: a.txt }\n  - reinforce: { prompts: countdown, reward: countdown }\n';
@@ -26,7 +27,7 @@ describe('the list of runs', () => {
     const [own] = list.list([root], process.pid);
     assert.deepEqual(
       [own.state, own.checkpoint, own.stage, own.best, own.elsewhere],
-      ['stopped', 408, { index: 1, count: 2, name: 'reinforce', step: 7 }, 0.5, false],
+      ['stopped', 408, { index: 1, count: 2, name: 'reinforce', step: 7 }, { name: 'reward', value: 0.5 }, false],
     );
     assert.ok(own.updated > 0);
     // To an engine of another window this process is another.
@@ -39,6 +40,31 @@ describe('the list of runs', () => {
       list.list([root], 1).map(({ state: now, elsewhere }) => [now, elsewhere]),
       [['stopped', false]],
     );
+  });
+
+  it('says what the best score of a stage is, the right way up', async () => {
+    const rewarded = 'prompts: countdown, reward: countdown';
+    const cases: [string, number, string][] = [
+      ['feedback: { data: . }', 0.42, 'best acceptance 0.42'],
+      [`reinforce: { ${rewarded} }`, -0.5, 'best reward -0.5'],
+      [`tokens: { ${rewarded} }`, -0.25, 'best reward -0.25'],
+      [`tokens: { ${rewarded}, algorithm: ppo }`, 0.5, 'best reward 0.5'],
+      ['tokens: { method: supervised, data: a.jsonl }', -0.75, 'best loss 0.75'],
+      [`expert: { ${rewarded} }`, 0, 'best reward 0'],
+      [`q: { ${rewarded} }`, -0.125, 'best loss 0.125'],
+      ['guide: { data: a.jsonl }', -1.5, 'best loss 1.5'],
+      ['pretrain: { data: a.txt }', -2.5, 'best loss 2.5'],
+      ['control: { data: a.txt }', -3.25, 'best loss 3.25'],
+      ['clone: { data: a.txt }', -1.25, 'best loss 1.25'],
+    ];
+    for (const [i, [stage, score, said]] of cases.entries()) {
+      const run = await Run.create(root, `r${String(i).padStart(2, '0')}`, `model: m\nstages: [{ ${stage} }]\n`);
+      const best = { score, part: 0 };
+      await run.saveCheckpoint(7, { files: {}, state: { ...state, at: 0, before: 0, best } }, { keep: 1 });
+      run.close();
+      const [listed] = new RunList().list([root], undefined).filter(({ run: id }) => id === run.id);
+      assert.equal(describeRun(listed, undefined).split(' · ').at(-1), said, stage);
+    }
   });
 
   it('lists a run without a checkpoint, and one whose checkpoint is damaged', async () => {

@@ -6,9 +6,9 @@ import { specMarkdown } from '../../server/language/docs.ts';
 import { hover } from '../../server/language/hover.ts';
 import { lenses, symbols } from '../../server/language/outline.ts';
 import { fitTitle } from '../../server/language/spec-features.ts';
-import { describeSetting, keysAt, stageNotes } from '../../server/language/spec-schema.ts';
+import { describeSetting, keysAt } from '../../server/language/spec-schema.ts';
 import { parseSpec } from '../../server/spec/document.ts';
-import { stageSettings } from '../../server/spec/settings.ts';
+import { stages } from '../../server/spec/stages.ts';
 import { atCursor } from './cursor.ts';
 
 const spec = `model: builtin:nano
@@ -75,7 +75,7 @@ describe('completion in run specs', () => {
   });
 
   it('works in blocks, in braces, in an empty mapping and before a colon', () => {
-    const all = Object.keys(stageSettings.clone.shape);
+    const all = Object.keys(stages.clone.settings.shape);
     assert.deepEqual(labels('stages:\n  - clone:\n      |'), all);
     assert.deepEqual(labels('stages:\n  - clone: { | }'), all);
     assert.deepEqual(
@@ -87,7 +87,7 @@ describe('completion in run specs', () => {
   });
 
   it('offers the stages, with what they need', () => {
-    assert.deepEqual(labels('stages:\n  - |'), Object.keys(stageSettings));
+    assert.deepEqual(labels('stages:\n  - |'), Object.keys(stages));
     assert.equal(taken('stages:\n  - re|\n', 'reinforce'), 'stages:\n  - reinforce: { prompts: $1, reward: $2$0 }\n');
     assert.deepEqual(labels('stages:\n  - clone: {}\n    |'), []);
   });
@@ -131,14 +131,14 @@ describe('hover in run specs', () => {
     );
     assert.equal(at('stages:\n  - control: { codes: 6|4 }\n'), at('stages:\n  - control: { |codes: 64 }\n'));
     assert.match(at('stages:\n  - clone: { len|gth: 64 }\n') ?? '', /in tokens/);
-    assert.equal(at('stages:\n  - control|: {}\n'), `**control**: ${stageNotes.control}`);
+    assert.equal(at('stages:\n  - control|: {}\n'), `**control**: ${stages.control.notes}`);
     assert.match(at('evaluate: [co|st]') ?? '', /measured at the end/);
     assert.equal(at('nothing: |1'), undefined);
     assert.equal(at('# a com|ment\nmodel: a'), undefined);
   });
 
   it('has something to say about every setting', () => {
-    for (const name of Object.keys(stageSettings)) {
+    for (const name of Object.keys(stages)) {
       for (const { name: key, schema } of keysAt(['stages', 0, name])) {
         const text = describeSetting(key, schema);
         assert.match(text, new RegExp(`^\\*\\*${key}\\*\\*: .{5}`), `${name}.${key}`);
@@ -193,7 +193,7 @@ describe('the outline of run specs', () => {
 describe('the docs of run specs', () => {
   it('explain every stage and setting that hover explains', () => {
     const text = specMarkdown();
-    for (const name of Object.keys(stageNotes)) assert.ok(text.includes(`## Stage \`${name}\``), name);
+    for (const name of Object.keys(stages)) assert.ok(text.includes(`## Stage \`${name}\``), name);
     assert.match(text, /\*\*group\*\*: .*\n\nTakes: integer/);
     assert.match(text, /\*\*model\*\*/);
   });

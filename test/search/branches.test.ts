@@ -27,14 +27,10 @@ describe('search on a model', function () {
       model = await loadFixture('n8-plain');
     });
 
-    const run = async (options: { rows?: number; megabytes?: number; batch?: number }) => {
-      const inner = new BranchedModel(device(), model, {
-        tokens: 17,
-        rows: options.rows,
-        megabytes: options.megabytes,
-      });
+    const run = async ({ batch = 1, ...options }: { rows?: number; megabytes?: number; batch?: number }) => {
+      const inner = new BranchedModel(device(), model, { tokens: 17, ...options });
       const watched = new WatchedModel(inner);
-      const search = new Search(watched, prompt, distinctTokens, { ...settings, batch: options.batch ?? 1 });
+      const search = new Search(watched, prompt, distinctTokens, { ...settings, batch });
       await finish(search, simulations);
       await inner.dispose();
       return { search, inner, watched };

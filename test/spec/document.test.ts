@@ -13,7 +13,7 @@ import {
   stringifySpec,
 } from '../../server/spec/document.ts';
 import type { RunSpec } from '../../server/spec/schema.ts';
-import { type StageName, stageSettings } from '../../server/spec/settings.ts';
+import { type StageName, stages as stageTable } from '../../server/spec/stages.ts';
 import { errorOf, scratchFolder } from '../store/scratch.ts';
 
 const RUNS = process.env.COLA_SLOW ? 5000 : 200;
@@ -289,9 +289,9 @@ function specs(): fc.Arbitrary<RunSpec> {
         steps: whole,
         tokens: fc.constantFrom(2e6, 1e21, 3.5),
       };
-      const taken = Object.keys(stageSettings[name].shape).filter((key) => key in keys);
+      const taken = Object.keys(stageTable[name].settings.shape).filter((key) => key in keys);
       return fc.record(Object.fromEntries(taken.map((key) => [key, keys[key]!]))).map((settings) => {
-        const parsed = (stageSettings[name] as z.ZodType).parse(settings);
+        const parsed = (stageTable[name].settings as z.ZodType).parse(settings);
         return { name, settings: parsed } as RunSpec['stages'][number];
       });
     });

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { diagnose, fixes } from '../../server/language/diagnostics.ts';
 import { nearest } from '../../server/schemas/issues.ts';
 import { parseSpec } from '../../server/spec/document.ts';
-import { stageSettings } from '../../server/spec/settings.ts';
+import { stages } from '../../server/spec/stages.ts';
 
 /** A stage, a key that others use, and the one that is meant. */
 const foreign: [stage: string, theirs: string, ours: string][] = [
@@ -133,7 +133,7 @@ describe('words of other tools in a run spec', () => {
   });
 
   it('never stand for themselves', () => {
-    const words = Object.values(stageSettings).flatMap(({ shape }) => Object.keys(shape));
+    const words = Object.values(stages).flatMap(({ settings }) => Object.keys(settings.shape));
     const word = fc.oneof(fc.constantFrom(...words), fc.string({ maxLength: 12 }));
     fc.assert(
       fc.property(word, (given) => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Status, WireTrainEvent } from '../../server/protocol/index.ts';
 import { follow, type RunProgress, trendOf, unknownProgress } from '../../src/run-progress.ts';
-import { bestText, describeRun } from '../../src/run-text.ts';
+import { describeRun } from '../../src/run-text.ts';
 import { figure, gigabytes, type Health, modelName, statusDetails, statusText } from '../../src/status-text.ts';
 
 const status: Status = {
@@ -172,7 +172,7 @@ describe('a run in the list', () => {
     checkpoint: 120,
     done: false,
     stage: { index: 1, count: 3, name: 'reinforce', step: 40 },
-    best: 0.421,
+    best: { name: 'reward', value: 0.421 },
     updated: 0,
     elsewhere: false,
   };
@@ -185,6 +185,7 @@ describe('a run in the list', () => {
     );
     assert.equal(describeRun({ ...run, state: 'done', stage: null, best: null }, undefined), 'finished');
     assert.equal(describeRun({ ...run, state: 'running' }, rising), 'step 120/400 · reward 0.42 ↑');
-    assert.equal(bestText('clone', -1.25), 'best loss 1.25');
+    const cloned = { ...run, stage: { ...run.stage, name: 'clone' }, best: { name: 'loss', value: 1.25 } };
+    assert.equal(describeRun(cloned, undefined), 'stopped · clone (2 of 3), step 40 · best loss 1.25');
   });
 });

@@ -1,4 +1,5 @@
 /** Stage 1, second part: the policy learns to name the inverse dynamics' argmax without seeing the future (paper, equation 4). */
+import { type ColaConfig, moduleWeights } from '../../cola/config.ts';
 import { codeHealth } from '../../cola/health.ts';
 import { cloneLoss } from '../../cola/losses.ts';
 import { headOn, inverseDynamics } from '../../cola/modules.ts';
@@ -6,38 +7,51 @@ import * as ops from '../../graph/ops.ts';
 import type { Graph } from '../../graph/tensor.ts';
 import { hiddenStates } from '../../model/base.ts';
 import { causalContext } from '../../model/block.ts';
+import type { ModelConfig } from '../../model/config.ts';
 import type { CloneSettings } from '../../spec/settings.ts';
+import { stages } from '../../spec/stages.ts';
 import { packedBatches, packedData } from '../data.ts';
+import { microRows, trainingPart } from '../memory-parts.ts';
 import { colaOf } from '../model-of.ts';
 import type { Objective } from '../optimizer.ts';
 import type { Metrics, Stage, StageContext } from '../stage.ts';
+import { actionsOf, allModules, type StageKind, type StageModules } from '../stage-kind.ts';
 import { SupervisedStage } from '../supervised.ts';
 import { inputsOnly } from './control.ts';
 import { microBatch, stepsOf } from './pretrain.ts';
 
-export async function createClone(settings: CloneSettings, context: StageContext): Promise<Stage> {
+/** @param guessed whether what the policy guesses comes out too */
+function objective(
+  graph: Graph,
+  { config, cola }: { readonly config: ModelConfig; readonly cola: ColaConfig },
+  rows: number,
+  length: number,
+  guessed: boolean,
+): Objective {
+  const ids = graph.input('ids', 'int32', [rows, length]);
+  const attention = causalContext(graph, config, rows, length);
+  const h = ops.stopGradient(hiddenStates(graph, config, ids, attention).h);
+  const labels = ops.argmax(inverseDynamics(graph, config, cola, h, attention));
+  const logits = headOn(graph, config, cola, 'policy', h, attention);
+  const guesses = ops.slice(ops.argmax(logits), 1, 0, length - 1);
+  const accuracy = ops.mean(ops.cast(ops.equal(guesses, labels), 'float32'));
+  return { loss: cloneLoss(logits, labels), metrics: { accuracy, ...(guessed ? { guesses } : {}) } };
+}
+
+async function createClone(settings: CloneSettings, context: StageContext): Promise<Stage> {
   const { base } = context;
-  const cola = colaOf(context, 'clone', ['idm', 'world', 'policy']);
+  const cola = colaOf(context, 'clone', allModules(modules));
+  const configs = { config: base.config, cola: cola.config };
   const { length } = settings;
   const batch = microBatch('clone', settings);
   const data = await packedData({ ...settings, batch }, context, 16);
-  const objective = (graph: Graph, heldOut: boolean): Objective => {
-    const ids = graph.input('ids', 'int32', [batch, length]);
-    const attention = causalContext(graph, base.config, batch, length);
-    const h = ops.stopGradient(hiddenStates(graph, base.config, ids, attention).h);
-    const labels = ops.argmax(inverseDynamics(graph, base.config, cola.config, h, attention));
-    const logits = headOn(graph, base.config, cola.config, 'policy', h, attention);
-    const guesses = ops.slice(ops.argmax(logits), 1, 0, length - 1);
-    const accuracy = ops.mean(ops.cast(ops.equal(guesses, labels), 'float32'));
-    return { loss: cloneLoss(logits, labels), metrics: { accuracy, ...(heldOut ? { guesses } : {}) } };
-  };
   return SupervisedStage.create(context, {
     name: 'clone',
     steps: stepsOf(settings),
     accumulate: settings.accumulate,
     settings,
     trained: cola.tensorsOf('policy').map(({ name }) => name),
-    objective,
+    objective: (graph, heldOut) => objective(graph, configs, batch, length, heldOut),
     batches: packedBatches(data.train, batch, length, (ids) => inputsOnly(ids, batch, length)),
     heldOut: data.heldOut.map((ids) => inputsOnly(ids, batch, length)),
     tokensPerBatch: batch * length,
@@ -53,3 +67,24 @@ export async function createClone(settings: CloneSettings, context: StageContext
     },
   });
 }
+
+const modules: StageModules = { needs: ['idm', 'world'], makes: ['policy'] };
+
+export const clone: StageKind<CloneSettings> = {
+  ...stages.clone,
+  modules: () => modules,
+  learns: (_, configs) => moduleWeights(configs.config, actionsOf(configs)).policy,
+  parts: (settings, configs, length = settings.length) => {
+    const latent = { ...configs, cola: actionsOf(configs) };
+    return [
+      trainingPart({
+        rows: microRows(settings),
+        length,
+        accumulate: settings.accumulate,
+        learns: clone.learns(settings, configs),
+        objective: (graph, rows, t) => objective(graph, latent, rows, t, false),
+      }),
+    ];
+  },
+  create: createClone,
+};

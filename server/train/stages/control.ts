@@ -2,46 +2,60 @@
  * Stage 1: inverse dynamics and language world model, trained together while the base stays frozen (paper, equation 3).
  * Held-out figures use argmax actions without noise; sampled ones make dead codes look alive.
  */
+import { type ColaConfig, moduleWeights } from '../../cola/config.ts';
 import { codeHealth } from '../../cola/health.ts';
 import { controlLoss } from '../../cola/losses.ts';
 import * as ops from '../../graph/ops.ts';
 import type { Graph } from '../../graph/tensor.ts';
 import { hiddenStates, languageHead, nextTokenLoss } from '../../model/base.ts';
 import { causalContext } from '../../model/block.ts';
+import type { ModelConfig } from '../../model/config.ts';
 import { Random, type RandomState } from '../../random.ts';
 import type { ControlSettings } from '../../spec/settings.ts';
+import { stages } from '../../spec/stages.ts';
 import { packedBatches, packedData } from '../data.ts';
+import { microRows, trainingPart } from '../memory-parts.ts';
 import { colaOf } from '../model-of.ts';
 import type { Objective } from '../optimizer.ts';
 import type { Metrics, Stage, StageContext } from '../stage.ts';
+import { actionsOf, type StageKind } from '../stage-kind.ts';
 import { type BatchSource, type Feeds, SupervisedStage } from '../supervised.ts';
 import { microBatch, shifted, stepsOf } from './pretrain.ts';
 
 const heldOutBatches = 16;
 
-export async function createControl(settings: ControlSettings, context: StageContext): Promise<Stage> {
+function objective(
+  graph: Graph,
+  { config, cola }: { readonly config: ModelConfig; readonly cola: ColaConfig },
+  settings: ControlSettings,
+  rows: number,
+  length: number,
+  heldOut: boolean,
+): Objective {
+  const ids = graph.input('ids', 'int32', [rows, length]);
+  const attention = causalContext(graph, config, rows, length);
+  const h = ops.stopGradient(hiddenStates(graph, config, ids, attention).h);
+  const noiseShape = [rows, length, cola.numCodes];
+  const gumbel = heldOut ? ops.expand(graph.scalar(0), noiseShape) : graph.input('gumbel', 'float32', noiseShape);
+  const control = controlLoss(graph, config, cola, h, ids, gumbel, attention, settings);
+  const shared = {
+    prediction: control.prediction,
+    regulariser: control.regulariser,
+    argmax: ops.argmax(control.idmLogits),
+  };
+  if (!heldOut) return { loss: control.loss, metrics: shared };
+  const baseLoss = nextTokenLoss(languageHead(graph, config, h), ids);
+  return { loss: control.prediction, metrics: { ...shared, base: baseLoss } };
+}
+
+async function createControl(settings: ControlSettings, context: StageContext): Promise<Stage> {
   const { base } = context;
   const cola = colaOf(context, 'control', ['idm', 'world']);
+  const configs = { config: base.config, cola: cola.config };
   const { numCodes } = cola.config;
   const { length } = settings;
   const batch = microBatch('control', settings);
   const data = await packedData({ ...settings, batch }, context, heldOutBatches);
-  const objective = (graph: Graph, heldOut: boolean): Objective => {
-    const ids = graph.input('ids', 'int32', [batch, length]);
-    const attention = causalContext(graph, base.config, batch, length);
-    const h = ops.stopGradient(hiddenStates(graph, base.config, ids, attention).h);
-    const noiseShape = [batch, length, numCodes];
-    const gumbel = heldOut ? ops.expand(graph.scalar(0), noiseShape) : graph.input('gumbel', 'float32', noiseShape);
-    const control = controlLoss(graph, base.config, cola.config, h, ids, gumbel, attention, settings);
-    const shared = {
-      prediction: control.prediction,
-      regulariser: control.regulariser,
-      argmax: ops.argmax(control.idmLogits),
-    };
-    if (!heldOut) return { loss: control.loss, metrics: shared };
-    const baseLoss = nextTokenLoss(languageHead(graph, base.config, h), ids);
-    return { loss: control.prediction, metrics: { ...shared, base: baseLoss } };
-  };
   const tensors = [...cola.tensorsOf('idm'), ...cola.tensorsOf('world')];
   return SupervisedStage.create(context, {
     name: 'control',
@@ -50,7 +64,7 @@ export async function createControl(settings: ControlSettings, context: StageCon
     settings,
     trained: tensors.map(({ name }) => name),
     undecayed: ['codebook.weight'],
-    objective,
+    objective: (graph, heldOut) => objective(graph, configs, settings, batch, length, heldOut),
     batches: noisy(
       packedBatches(data.train, batch, length, (ids) => inputsOnly(ids, batch, length)),
       batch * length * numCodes,
@@ -100,3 +114,36 @@ function noisy(source: BatchSource, count: number, seed: number): BatchSource {
     },
   };
 }
+
+export const control: StageKind<ControlSettings> = {
+  ...stages.control,
+  modules: () => ({ needs: [], makes: ['idm', 'world', 'policy'] }),
+  actions: (settings) => ({
+    config: {
+      numCodes: settings.codes,
+      idmLayers: settings.idm_layers,
+      policyLayers: settings.policy_layers,
+      mergeLayers: settings.merge_layers,
+      worldResidual: settings.world === 'residual',
+      base: '.',
+    },
+    codebookStd: settings.codebook_std,
+  }),
+  learns: (_, configs) => {
+    const { idm, world } = moduleWeights(configs.config, actionsOf(configs));
+    return [...idm, ...world];
+  },
+  parts: (settings, configs, length = settings.length) => {
+    const latent = { ...configs, cola: actionsOf(configs) };
+    return [
+      trainingPart({
+        rows: microRows(settings),
+        length,
+        accumulate: settings.accumulate,
+        learns: control.learns(settings, configs),
+        objective: (graph, rows, t) => objective(graph, latent, settings, rows, t, false),
+      }),
+    ];
+  },
+  create: createControl,
+};

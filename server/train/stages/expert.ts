@@ -5,6 +5,8 @@
  * the first as they were taken. Points count by their visits; V and Q, if they are to learn, learn the mean rewards.
  */
 import { z } from 'zod';
+import { type ModuleName, moduleWeights } from '../../cola/config.ts';
+import { fusedStep } from '../../cola/decoder.ts';
 import { Random } from '../../random.ts';
 import { solvedFrom } from '../../rewards/range.ts';
 import { type Branch, BranchedModel } from '../../search/branches.ts';
@@ -14,17 +16,21 @@ import { Search } from '../../search/search.ts';
 import type { Simulation } from '../../search/simulations.ts';
 import { visitPaths } from '../../search/visits.ts';
 import type { ExpertSettings } from '../../spec/settings.ts';
+import { stages } from '../../spec/stages.ts';
 import type { Checkpoint } from '../../store/checkpoint.ts';
 import { namedTensors, toWrite } from '../checkpointing.ts';
 import { tokenizerOf } from '../data.ts';
 import { LatentActor } from '../latent-actor.ts';
-import { type Lesson, type LessonPoint, LessonUpdates } from '../lessons.ts';
+import { type Lesson, type LessonPoint, LessonUpdates, lessonObjective, paddedLessons } from '../lessons.ts';
 import { evaluatePrompts } from '../measures/prompts.ts';
+import { assumedPrompt, decodingPart, trainingPart } from '../memory-parts.ts';
 import { colaOf } from '../model-of.ts';
 import { Optimizer } from '../optimizer.ts';
+import { minibatchRows } from '../policy-gradient.ts';
 import { deckState, type Problems, PromptDeck, problemsOf } from '../problems.ts';
 import type { Prompt } from '../rollout.ts';
 import type { Evaluation, Metrics, Sample, Stage, StageContext, StageState, StepOutcome } from '../stage.ts';
+import { actionsOf, allModules, type StageKind, type StageModules } from '../stage-kind.ts';
 import { adamWOptions } from '../supervised.ts';
 import { ScoreWatch } from '../unscored.ts';
 
@@ -77,18 +83,12 @@ export class ExpertStage implements Stage {
   /** The stage on problems that are there already; `prompts`, `held_out` and `reward` of the settings are not looked at. */
   static async of(settings: ExpertSettings, context: StageContext, problems: Problems): Promise<ExpertStage> {
     const { device, weights } = context;
-    const modules = [
-      'policy' as const,
-      ...(settings.value_weight > 0 ? (['value'] as const) : []),
-      ...(settings.q_weight > 0 || settings.edges === 'q' ? (['q'] as const) : []),
-    ];
-    const cola = colaOf(context, 'expert', ['world', ...modules]);
-    const learning = modules.filter((module) => module !== 'q' || settings.q_weight > 0);
-    const trained = learning.flatMap((module) => cola.tensorsOf(module)).map(({ name }) => name);
+    const cola = colaOf(context, 'expert', allModules(modules(settings)));
+    const trained = learning(settings).flatMap((module) => cola.tensorsOf(module).map(({ name }) => name));
     const longest = Math.max(...problems.prompts.map(({ ids }) => ids.length));
     const branches = new BranchedModel(device, cola, {
       tokens: longest + settings.max_new,
-      rows: Math.max(settings.breadth, settings.root_breadth ?? 1, settings.lockstep),
+      rows: searchedRows(settings),
       megabytes: settings.cache,
       keepHidden: true,
       q: settings.edges === 'q',
@@ -258,7 +258,7 @@ function nothingToLearn(reward: number): string {
   return `${same} As long as that is so, the visits say nothing new: look at samples.jsonl, and at the prompts and the reward of the spec.`;
 }
 
-export async function createExpert(settings: ExpertSettings, context: StageContext): Promise<Stage> {
+async function createExpert(settings: ExpertSettings, context: StageContext): Promise<Stage> {
   const cola = colaOf(context, 'expert', ['world', 'policy']);
   const still = [
     ...(cola.has('value') && settings.value_weight === 0 ? ['a value head (value_weight)'] : []),
@@ -267,3 +267,54 @@ export async function createExpert(settings: ExpertSettings, context: StageConte
   if (still.length > 0) context.say(`The model has ${still.join(' and ')}, which this stage leaves as it is.`);
   return ExpertStage.of(settings, context, await problemsOf(settings, context));
 }
+
+/** Modules that learn. */
+const learning = ({ value_weight, q_weight }: ExpertSettings): ModuleName[] => [
+  'policy',
+  ...(value_weight > 0 ? (['value'] as const) : []),
+  ...(q_weight > 0 ? (['q'] as const) : []),
+];
+
+const modules = (settings: ExpertSettings): StageModules => {
+  const makes = learning(settings).filter((module) => module !== 'policy');
+  const pruned = settings.edges === 'q' && !makes.includes('q');
+  return { needs: ['world', 'policy', ...(pruned ? (['q'] as const) : [])], makes };
+};
+
+/** States that a search reads at once. */
+const searchedRows = ({ breadth, root_breadth, lockstep }: ExpertSettings) =>
+  Math.max(breadth, root_breadth ?? 1, lockstep);
+
+export const expert: StageKind<ExpertSettings> = {
+  ...stages.expert,
+  modules,
+  learns(settings, configs) {
+    const groups = moduleWeights(configs.config, actionsOf(configs));
+    return learning(settings).flatMap((module) => groups[module]);
+  },
+  parts(settings, configs, length = assumedPrompt + settings.max_new) {
+    const { config } = configs;
+    const cola = actionsOf(configs);
+    const groups = moduleWeights(config, cola);
+    const q = settings.edges === 'q';
+    const weights = { value: settings.value_weight, q: settings.q_weight };
+    return [
+      decodingPart(config, {
+        what: 'search',
+        rows: searchedRows(settings),
+        length,
+        kept: settings.cache * 2 ** 20,
+        step: fusedStep(config, cola, { hidden: true, preview: true, q }),
+        added: [...groups.policy, ...groups.world, ...(q ? groups.q : [])],
+      }),
+      trainingPart({
+        rows: minibatchRows(settings.batch * settings.paths, settings.minibatches),
+        length,
+        laidOut: paddedLessons,
+        learns: expert.learns(settings, configs),
+        objective: (graph, rows, t) => lessonObjective(graph, config, cola, { rows, length: t }, weights),
+      }),
+    ];
+  },
+  create: createExpert,
+};

@@ -4,20 +4,26 @@
  */
 import { existsSync, statSync } from 'node:fs';
 import { z } from 'zod';
+import { moduleWeights } from '../../cola/config.ts';
 import { feedbackErrors } from '../../feedback/errors.ts';
 import { historyOf } from '../../feedback/history.ts';
 import { FeedbackLog, feedbackFile } from '../../feedback/log.ts';
 import { fingerprintOf, original } from '../../feedback/model.ts';
 import { Random } from '../../random.ts';
 import type { FeedbackSettings } from '../../spec/settings.ts';
+import { stages } from '../../spec/stages.ts';
 import type { Checkpoint } from '../../store/checkpoint.ts';
 import { namedTensors, toWrite } from '../checkpointing.ts';
+import { fullShape } from '../feedback-batch.ts';
 import { FeedbackLearner, passOf } from '../feedback-learner.ts';
 import { type Lesson, type Lessons, lessonsOf } from '../feedback-lessons.ts';
+import { feedbackObjective } from '../feedback-objective.ts';
 import { FrozenData } from '../frozen.ts';
+import { assumedPrompt, trainingPart } from '../memory-parts.ts';
 import { colaOf } from '../model-of.ts';
 import { learningRate } from '../schedule.ts';
 import type { Evaluation, Stage, StageContext, StageState, StepOutcome } from '../stage.ts';
+import { actionsOf, allModules, type StageKind, type StageModules } from '../stage-kind.ts';
 
 const saved = z.looseObject({ stage: z.looseObject({ updates: z.int() }) });
 const referencePrefix = 'reference.';
@@ -111,7 +117,7 @@ class FeedbackStage implements Stage {
       ),
     );
     await this.learner.dispose();
-    const cola = colaOf(this.context, 'feedback', ['world', 'policy']);
+    const cola = colaOf(this.context, 'feedback', allModules(modules));
     this.learner = await FeedbackLearner.create(this.context, cola, this.settings, reference);
     await this.learner.restore(tensors, stage.updates);
     this.begun = false;
@@ -128,8 +134,8 @@ export function logAt(path: string): FeedbackLog {
 }
 
 /** @throws feedback.empty where the log has nothing of this model; train.needs */
-export async function createFeedback(settings: FeedbackSettings, context: StageContext): Promise<Stage> {
-  const cola = colaOf(context, 'feedback', ['world', 'policy']);
+async function createFeedback(settings: FeedbackSettings, context: StageContext): Promise<Stage> {
+  const cola = colaOf(context, 'feedback', allModules(modules));
   const log = logAt(context.resolve(settings.data));
   const model = fingerprintOf(cola);
   // Only what there was when the run began: a log grows while one works.
@@ -141,3 +147,25 @@ export async function createFeedback(settings: FeedbackSettings, context: StageC
   const learner = await FeedbackLearner.create(context, cola, settings);
   return new FeedbackStage(settings, context, lessons, learner);
 }
+
+const modules: StageModules = { needs: ['world', 'policy'], makes: [] };
+
+export const feedback: StageKind<FeedbackSettings> = {
+  ...stages.feedback,
+  modules: () => modules,
+  learns: (_, configs) => moduleWeights(configs.config, actionsOf(configs)).policy,
+  parts(settings, configs, length = 2 * assumedPrompt) {
+    const latent = { ...configs, cola: actionsOf(configs) };
+    const start = Math.min(assumedPrompt, Math.ceil(length / 2));
+    return [
+      trainingPart({
+        rows: settings.batch,
+        length,
+        learns: feedback.learns(settings, configs),
+        objective: (graph, rows, t) =>
+          feedbackObjective(graph, latent, settings, fullShape(rows, t, start, settings.anchors)),
+      }),
+    ];
+  },
+  create: createFeedback,
+};

@@ -3,6 +3,7 @@
  * inverse dynamics, which has seen the answer, and the policy is cloned again afterwards, because h has changed; with
  * `policy` from the policy, and nothing else is needed.
  */
+import { type ColaConfig, moduleWeights } from '../../cola/config.ts';
 import { cloneLoss, guideLoss } from '../../cola/losses.ts';
 import { headOn, inverseDynamics } from '../../cola/modules.ts';
 import { dataErrors } from '../../data/errors.ts';
@@ -13,14 +14,19 @@ import * as ops from '../../graph/ops.ts';
 import type { Graph } from '../../graph/tensor.ts';
 import { hiddenStates } from '../../model/base.ts';
 import { causalContext } from '../../model/block.ts';
+import type { ModelConfig } from '../../model/config.ts';
+import { expectedTensors } from '../../model/weights.ts';
 import type { GuideSettings } from '../../spec/settings.ts';
+import { stages } from '../../spec/stages.ts';
 import { nameOf, splitRows, templateOf, tokenizerOf } from '../data.ts';
 import { trainErrors } from '../errors.ts';
+import { microRows, trainingPart } from '../memory-parts.ts';
 import { colaOf } from '../model-of.ts';
 import type { Objective } from '../optimizer.ts';
 import { RowBatches, tokenRow } from '../row-batches.ts';
 import { SequenceStage } from '../sequence-stage.ts';
 import type { Stage, StageContext } from '../stage.ts';
+import { actionsOf, allModules, type StageKind, type StageModules } from '../stage-kind.ts';
 import { type SupervisedPlan, SupervisedStage } from '../supervised.ts';
 import { microBatch } from './pretrain.ts';
 
@@ -87,52 +93,94 @@ function withResponse(row: Row): Row | undefined {
   return { ...row, messages: [...row.messages, { role: 'assistant', content: answer }] };
 }
 
-export async function createGuide(settings: GuideSettings, context: StageContext): Promise<Stage> {
+/** Whose actions guide. */
+const sourceOf = ({ variant }: Pick<GuideSettings, 'variant'>) => (variant === 'inverse' ? 'idm' : 'policy');
+/** Whether the policy is cloned again behind it. */
+const reclones = ({ variant, reclone }: GuideSettings) => variant === 'inverse' && reclone;
+
+type Latent = { readonly config: ModelConfig; readonly cola: ColaConfig };
+
+function inputs(graph: Graph, { config }: Latent, rows: number, length: number) {
+  const ids = graph.input('ids', 'int32', [rows, length]);
+  const mask = graph.input('mask', 'float32', [rows, length]);
+  const attention = causalContext(graph, config, rows, length);
+  return { ids, mask, attention, h: hiddenStates(graph, config, ids, attention).h };
+}
+
+function guided(graph: Graph, latent: Latent, source: 'idm' | 'policy', rows: number, length: number): Objective {
+  const { ids, mask, attention, h } = inputs(graph, latent, rows, length);
+  return { loss: guideLoss(graph, latent.config, latent.cola, h, ids, mask, attention, source).loss };
+}
+
+function recloned(graph: Graph, latent: Latent, rows: number, length: number): Objective {
+  const { config, cola } = latent;
+  const { mask, attention, h } = inputs(graph, latent, rows, length);
+  const states = ops.stopGradient(h);
+  const labels = ops.argmax(inverseDynamics(graph, config, cola, states, attention));
+  const logits = headOn(graph, config, cola, 'policy', states, attention);
+  return { loss: cloneLoss(logits, labels, ops.slice(mask, 1, 1, length)) };
+}
+
+async function createGuide(settings: GuideSettings, context: StageContext): Promise<Stage> {
   const { base } = context;
-  const source = settings.variant === 'inverse' ? 'idm' : 'policy';
-  const cola = colaOf(context, 'guide', ['world', 'policy', ...(source === 'idm' ? (['idm'] as const) : [])]);
+  const source = sourceOf(settings);
+  const cola = colaOf(context, 'guide', allModules(modules(settings)));
+  const latent = { config: base.config, cola: cola.config };
   const { batches, heldOut, steps, batch } = await rowData('guide', settings, context);
-  const shape = { batch, length: batches.length };
-  const inputs = (graph: Graph, length: number) => {
-    const ids = graph.input('ids', 'int32', [batch, length]);
-    const mask = graph.input('mask', 'float32', [batch, length]);
-    const attention = causalContext(graph, base.config, batch, length);
-    return { ids, mask, attention, h: hiddenStates(graph, base.config, ids, attention).h };
-  };
-  const guided = (graph: Graph, held: boolean): Objective => {
-    const { ids, mask, attention, h } = inputs(graph, held ? heldOut.length : shape.length);
-    return { loss: guideLoss(graph, base.config, cola.config, h, ids, mask, attention, source).loss };
-  };
-  const recloned = (graph: Graph, held: boolean): Objective => {
-    const { mask, attention, h } = inputs(graph, held ? heldOut.length : shape.length);
-    const length = mask.shape[1];
-    const states = ops.stopGradient(h);
-    const labels = ops.argmax(inverseDynamics(graph, base.config, cola.config, states, attention));
-    const logits = headOn(graph, base.config, cola.config, 'policy', states, attention);
-    return { loss: cloneLoss(logits, labels, ops.slice(mask, 1, 1, length)) };
-  };
+  const lengthOf = (held: boolean) => (held ? heldOut.length : batches.length);
   const common = {
     steps,
     accumulate: settings.accumulate,
     batches,
-    tokensPerBatch: batch * shape.length,
+    tokensPerBatch: batch * batches.length,
     metrics: () => ({}),
   };
-  const guide: SupervisedPlan = {
+  const first: SupervisedPlan = {
     ...common,
     name: 'guide',
     settings,
     trained: base.tensors.map(({ name }) => name),
-    objective: guided,
+    objective: (graph, held) => guided(graph, latent, source, batch, lengthOf(held)),
     heldOut: [...heldOut.inOrder(heldOutBatches)],
   };
-  if (source === 'policy' || !settings.reclone) return SupervisedStage.create(context, guide);
-  const reclone: SupervisedPlan = {
-    ...guide,
+  if (!reclones(settings)) return SupervisedStage.create(context, first);
+  const second: SupervisedPlan = {
+    ...first,
     settings: { ...settings, learning_rate: settings.reclone_learning_rate },
     trained: cola.tensorsOf('policy').map(({ name }) => name),
-    objective: recloned,
+    objective: (graph, held) => recloned(graph, latent, batch, lengthOf(held)),
   };
-  const makers = [guide, reclone].map((plan) => ({ steps, make: () => SupervisedStage.create(context, plan) }));
-  return SequenceStage.create('guide', makers, [...guide.trained, ...reclone.trained]);
+  const makers = [first, second].map((plan) => ({ steps, make: () => SupervisedStage.create(context, plan) }));
+  return SequenceStage.create('guide', makers, [...first.trained, ...second.trained]);
 }
+
+const modules = (settings: Pick<GuideSettings, 'variant'>): StageModules => ({
+  needs: ['world', ...(sourceOf(settings) === 'idm' ? (['idm'] as const) : [])],
+  makes: ['policy'],
+});
+
+export const guide: StageKind<GuideSettings> = {
+  ...stages.guide,
+  modules,
+  learns: (settings, configs) => [
+    ...expectedTensors(configs.config),
+    ...(reclones(settings) ? moduleWeights(configs.config, actionsOf(configs)).policy : []),
+  ],
+  parts: (settings, configs, length = settings.max_length) => {
+    const latent = { ...configs, cola: actionsOf(configs) };
+    const shape = { rows: microRows(settings), length, accumulate: settings.accumulate };
+    const training = trainingPart({
+      ...shape,
+      learns: expectedTensors(configs.config),
+      objective: (graph, rows, t) => guided(graph, latent, sourceOf(settings), rows, t),
+    });
+    const cloning = trainingPart({
+      ...shape,
+      what: 'cloning',
+      learns: moduleWeights(latent.config, latent.cola).policy,
+      objective: (graph, rows, t) => recloned(graph, latent, rows, t),
+    });
+    return reclones(settings) ? [training, cloning] : [training];
+  },
+  create: createGuide,
+};

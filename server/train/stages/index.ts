@@ -1,35 +1,33 @@
-import type { StageSpec } from '../../spec/schema.ts';
+import type { SettingsOf, StageName, StageSpec } from '../../spec/stages.ts';
 import type { Stage, StageContext } from '../stage.ts';
-import { createClone } from './clone.ts';
-import { createControl } from './control.ts';
-import { createExpert } from './expert.ts';
-import { createFeedback } from './feedback.ts';
-import { createGuide } from './guide.ts';
-import { createPretrain } from './pretrain.ts';
-import { createQ } from './q.ts';
-import { createReinforce } from './reinforce.ts';
-import { createTokens } from './tokens.ts';
+import type { StageKind } from '../stage-kind.ts';
+import { clone } from './clone.ts';
+import { control } from './control.ts';
+import { expert } from './expert.ts';
+import { feedback } from './feedback.ts';
+import { guide } from './guide.ts';
+import { pretrain } from './pretrain.ts';
+import { q } from './q.ts';
+import { reinforce } from './reinforce.ts';
+import { tokens } from './tokens.ts';
+
+/** Every stage that a run spec may have. */
+export const stageKinds: { readonly [K in StageName]: StageKind<SettingsOf<K>> } = {
+  pretrain,
+  control,
+  clone,
+  guide,
+  reinforce,
+  tokens,
+  q,
+  feedback,
+  expert,
+};
+
+/** What kind a stage of a spec is. Its settings have passed the schema of that kind. */
+export const kindOf = ({ name }: Pick<StageSpec, 'name'>): StageKind => stageKinds[name];
 
 /** Makes a stage from its part of the spec. @throws train.needs, train.setting, data.* */
 export function createStage(planned: StageSpec, context: StageContext): Promise<Stage> {
-  switch (planned.name) {
-    case 'pretrain':
-      return createPretrain(planned.settings, context);
-    case 'control':
-      return createControl(planned.settings, context);
-    case 'clone':
-      return createClone(planned.settings, context);
-    case 'guide':
-      return createGuide(planned.settings, context);
-    case 'reinforce':
-      return createReinforce(planned.settings, context);
-    case 'tokens':
-      return createTokens(planned.settings, context);
-    case 'q':
-      return createQ(planned.settings, context);
-    case 'feedback':
-      return createFeedback(planned.settings, context);
-    case 'expert':
-      return createExpert(planned.settings, context);
-  }
+  return kindOf(planned).create(planned.settings, context);
 }

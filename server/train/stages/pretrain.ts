@@ -7,11 +7,16 @@ import * as ops from '../../graph/ops.ts';
 import type { Graph } from '../../graph/tensor.ts';
 import { hiddenStates, languageHead } from '../../model/base.ts';
 import { causalContext } from '../../model/block.ts';
+import type { ModelConfig } from '../../model/config.ts';
+import { expectedTensors } from '../../model/weights.ts';
 import type { PretrainSettings } from '../../spec/settings.ts';
+import { stages } from '../../spec/stages.ts';
 import { packedBatches, packedData } from '../data.ts';
 import { trainErrors } from '../errors.ts';
+import { microRows, trainingPart } from '../memory-parts.ts';
 import type { Objective } from '../optimizer.ts';
 import type { Stage, StageContext } from '../stage.ts';
+import type { StageKind } from '../stage-kind.ts';
 import { type Feeds, SupervisedStage } from '../supervised.ts';
 
 /** Steps of a stage whose length may be given in tokens. */
@@ -49,24 +54,25 @@ export function shifted(ids: Int32Array, batch: number, length: number): Feeds {
   return { ids: inputs, targets };
 }
 
-export async function createPretrain(settings: PretrainSettings, context: StageContext): Promise<Stage> {
+function objective(graph: Graph, config: ModelConfig, rows: number, length: number): Objective {
+  const ids = graph.input('ids', 'int32', [rows, length]);
+  const targets = graph.input('targets', 'int32', [rows, length]);
+  const { h } = hiddenStates(graph, config, ids, causalContext(graph, config, rows, length));
+  return { loss: ops.mean(crossEntropy(languageHead(graph, config, h), targets)) };
+}
+
+async function createPretrain(settings: PretrainSettings, context: StageContext): Promise<Stage> {
   const { base } = context;
   const { length } = settings;
   const batch = microBatch('pretrain', settings);
   const data = await packedData({ ...settings, batch }, context, 16);
-  const objective = (graph: Graph): Objective => {
-    const ids = graph.input('ids', 'int32', [batch, length]);
-    const targets = graph.input('targets', 'int32', [batch, length]);
-    const { h } = hiddenStates(graph, base.config, ids, causalContext(graph, base.config, batch, length));
-    return { loss: ops.mean(crossEntropy(languageHead(graph, base.config, h), targets)) };
-  };
   return SupervisedStage.create(context, {
     name: 'pretrain',
     steps: stepsOf(settings),
     accumulate: settings.accumulate,
     settings,
     trained: base.tensors.map(({ name }) => name),
-    objective,
+    objective: (graph) => objective(graph, base.config, batch, length),
     batches: packedBatches(data.train, batch, length, (ids) => shifted(ids, batch, length)),
     heldOut: data.heldOut.map((ids) => shifted(ids, batch, length)),
     tokensPerBatch: batch * length,
@@ -74,3 +80,19 @@ export async function createPretrain(settings: PretrainSettings, context: StageC
     metrics: () => ({}),
   });
 }
+
+export const pretrain: StageKind<PretrainSettings> = {
+  ...stages.pretrain,
+  modules: () => undefined,
+  learns: (_, { config }) => expectedTensors(config),
+  parts: (settings, { config }, length = settings.length) => [
+    trainingPart({
+      rows: microRows(settings),
+      length,
+      accumulate: settings.accumulate,
+      learns: expectedTensors(config),
+      objective: (graph, rows, t) => objective(graph, config, rows, t),
+    }),
+  ],
+  create: createPretrain,
+};

@@ -3,35 +3,41 @@
  * on cached h, with a target network that is copied now and then. The reward stands at the last action.
  */
 import { z } from 'zod';
+import { type ColaConfig, moduleWeights } from '../../cola/config.ts';
 import { qLoss } from '../../cola/losses.ts';
+import type { ColaModel } from '../../cola/model.ts';
 import { headOn } from '../../cola/modules.ts';
 import type { Row } from '../../data/rows.ts';
 import { ProgramCache } from '../../device/program-cache.ts';
 import * as ops from '../../graph/ops.ts';
 import type { Graph } from '../../graph/tensor.ts';
 import { causalContext } from '../../model/block.ts';
+import type { ModelConfig } from '../../model/config.ts';
 import { Random } from '../../random.ts';
 import { createReward } from '../../rewards/registry.ts';
-import type { Reward } from '../../rewards/reward.ts';
 import type { QSettings } from '../../spec/settings.ts';
+import { stages } from '../../spec/stages.ts';
 import type { Checkpoint } from '../../store/checkpoint.ts';
 import { stepRewards } from '../advantages.ts';
 import { AnswerCheck } from '../answer-check.ts';
 import { namedTensors, toWrite } from '../checkpointing.ts';
 import { splitRows, templateOf, tokenizerOf } from '../data.ts';
-import { LatentActor } from '../latent-actor.ts';
+import { LatentActor, latentPolicy } from '../latent-actor.ts';
+import { assumedPrompt, decodingPart, trainingPart } from '../memory-parts.ts';
 import { colaOf } from '../model-of.ts';
 import { type Objective, Optimizer } from '../optimizer.ts';
-import { type Batch, layOut, minibatches } from '../policy-gradient.ts';
+import { type Batch, layOut, minibatches, minibatchRows, paddedLength } from '../policy-gradient.ts';
+import type { Problems } from '../problems.ts';
 import { judge, type Prompt, promptMaker, promptRoom, scoreOf } from '../rollout.ts';
 import { learningRate } from '../schedule.ts';
 import type { Evaluation, Stage, StageContext, StageState, StepOutcome } from '../stage.ts';
+import { actionsOf, allModules, type StageKind, type StageModules } from '../stage-kind.ts';
 import { adamWOptions, type Feeds } from '../supervised.ts';
 import { reasonsOf, ScoreWatch } from '../unscored.ts';
 
 /** Share of a file's rows that is held out. */
 const heldOutShare = 1 / 10;
-const problems = { train: 2000, test: 64 };
+const taskProblems = { train: 2000, test: 64 };
 
 const saved = z.looseObject({
   stage: z.looseObject({ updates: z.int(), random: z.tuple([z.number(), z.number(), z.number(), z.number()]) }),
@@ -44,16 +50,18 @@ class QStage implements Stage {
   private updates = 0;
   private readonly measures = new ProgramCache<string>();
 
+  private readonly configs: Latent;
+
   constructor(
     private readonly settings: QSettings,
     private readonly context: StageContext,
+    cola: ColaModel,
     private readonly actor: LatentActor,
-    private readonly reward: Reward,
-    private readonly prompts: readonly Prompt[],
-    private readonly heldOut: readonly Prompt[],
+    private readonly problems: Problems,
     private readonly optimizer: Optimizer,
     readonly trained: readonly string[],
   ) {
+    this.configs = { config: cola.base.config, cola: cola.config };
     this.random = new Random(context.seed);
     this.watch = new ScoreWatch(context.say);
   }
@@ -72,7 +80,7 @@ class QStage implements Stage {
     const { settings } = this;
     const sampling = { maxNew: settings.max_new, temperature: settings.temperature, topK: 0 };
     const trajectories = await this.actor.rollout(prompts, settings.group, sampling, random, signal);
-    return layOut(await judge(trajectories, tokenizerOf(this.context), this.reward, signal));
+    return layOut(await judge(trajectories, tokenizerOf(this.context), this.problems.reward, signal));
   }
 
   async step(index: number, signal: AbortSignal): Promise<StepOutcome> {
@@ -87,8 +95,9 @@ class QStage implements Stage {
   }
 
   private async round(index: number, signal: AbortSignal): Promise<StepOutcome> {
-    const { settings, random } = this;
-    const prompts = Array.from({ length: settings.batch }, () => this.prompts[random.integer(this.prompts.length)]);
+    const { settings, random, problems } = this;
+    const all = problems.prompts;
+    const prompts = Array.from({ length: settings.batch }, () => all[random.integer(all.length)]);
     const batch = await this.rollouts(prompts, random, signal);
     const results = batch.rows.flatMap((row) => row?.result ?? []);
     const unscored = reasonsOf(results);
@@ -105,9 +114,7 @@ class QStage implements Stage {
     for (const [i, picked] of parts.entries()) {
       await this.context.turn?.();
       const variant = `${picked.length} ${batch.length}`;
-      await this.optimizer.prepare(variant, () =>
-        this.objective(this.context.device.graph(), picked.length, batch.length),
-      );
+      await this.optimizer.prepare(variant, () => this.objective(picked.length, batch.length));
       const rate = learningRate(schedule, index * settings.reuse + i);
       const result = await this.optimizer.step([this.feeds(batch, picked)], rate, variant);
       loss += result.loss / parts.length;
@@ -127,17 +134,8 @@ class QStage implements Stage {
     }
   }
 
-  private objective(graph: Graph, rows: number, length: number): Objective {
-    const { base } = this.context;
-    const cola = colaOf(this.context, 'q', ['q', 'q_target']);
-    const h = graph.input('hidden', 'float32', [rows, length, base.config.hiddenSize]);
-    const attention = causalContext(graph, base.config, rows, length);
-    const input = (name: string) => graph.input(name, 'float32', [rows, length]);
-    const choices = graph.input('choices', 'int32', [rows, length]);
-    const q = headOn(graph, base.config, cola.config, 'q', h, attention);
-    const target = headOn(graph, base.config, cola.config, 'q_target', h, attention);
-    const { loss, values } = qLoss(q, target, choices, input('rewards'), input('mask'), this.settings.gamma);
-    return { loss, metrics: { values: ops.stopGradient(values) } };
+  private objective(rows: number, length: number): Objective {
+    return objective(this.context.device.graph(), this.configs, this.settings, rows, length);
   }
 
   private feeds(batch: Batch, picked: readonly number[]): Feeds {
@@ -156,11 +154,11 @@ class QStage implements Stage {
   }
 
   async evaluate(signal: AbortSignal): Promise<Evaluation> {
-    const batch = await this.rollouts(this.heldOut, new Random(this.context.seed + 1), signal);
+    const batch = await this.rollouts(this.problems.heldOut, new Random(this.context.seed + 1), signal);
     const rows = batch.rows.map((_, i) => i);
     const key = `${rows.length} ${batch.length}`;
     const program = await this.measures.get(key, () => {
-      const { loss, metrics } = this.objective(this.context.device.graph(), rows.length, batch.length);
+      const { loss, metrics } = this.objective(rows.length, batch.length);
       return this.context.device.compile({ loss, ...metrics });
     });
     const out = await program.run(this.feeds(batch, rows), { states: [this.context.weights.state] });
@@ -192,8 +190,27 @@ class QStage implements Stage {
     await this.optimizer.dispose();
     await this.measures.dispose();
     await this.actor.dispose();
-    await this.reward.close();
+    await this.problems.reward.close();
   }
+}
+
+type Latent = { readonly config: ModelConfig; readonly cola: ColaConfig };
+
+function objective(
+  graph: Graph,
+  { config, cola }: Latent,
+  settings: QSettings,
+  rows: number,
+  length: number,
+): Objective {
+  const h = graph.input('hidden', 'float32', [rows, length, config.hiddenSize]);
+  const attention = causalContext(graph, config, rows, length);
+  const input = (name: string) => graph.input(name, 'float32', [rows, length]);
+  const choices = graph.input('choices', 'int32', [rows, length]);
+  const own = headOn(graph, config, cola, 'q', h, attention);
+  const target = headOn(graph, config, cola, 'q_target', h, attention);
+  const { loss, values } = qLoss(own, target, choices, input('rewards'), input('mask'), settings.gamma);
+  return { loss, metrics: { values: ops.stopGradient(values) } };
 }
 
 /** Q of the last action of each row, and the reward it stands for. */
@@ -218,38 +235,54 @@ export function correlation(x: readonly number[], y: readonly number[]): number 
   return scale === 0 ? 0 : sum((i) => (x[i] - mx) * (y[i] - my)) / scale;
 }
 
-export async function createQ(settings: QSettings, context: StageContext): Promise<Stage> {
-  const cola = colaOf(context, 'q', ['world', 'policy', 'q', 'q_target']);
+async function createQ(settings: QSettings, context: StageContext): Promise<Stage> {
+  const cola = colaOf(context, 'q', allModules(modules));
   const tokenizer = tokenizerOf(context);
   const template = templateOf(context);
   const room = promptRoom(context.base.config, settings.max_new);
   const make = promptMaker(tokenizer, template, settings.chat, room);
   const check = new AnswerCheck(settings.prompts, settings.reward);
   const convert = (row: Row) => check.pass(make(row), row);
-  const rows = await splitRows(settings.prompts, undefined, context, heldOutShare, problems, convert);
+  const rows = await splitRows(settings.prompts, undefined, context, heldOutShare, taskProblems, convert);
   check.tell(context);
   const prompts = rows.train;
-  const heldOut = rows.heldOut.slice(-problems.test);
-  const q = cola.tensorsOf('q').map(({ name }) => name);
-  const trained = [...q, ...cola.tensorsOf('q_target').map(({ name }) => name)];
+  const heldOut = rows.heldOut.slice(-taskProblems.test);
+  const learned = cola.tensorsOf('q').map(({ name }) => name);
+  const trained = [...learned, ...cola.tensorsOf('q_target').map(({ name }) => name)];
   const optimizer = await Optimizer.create(
     context.device,
     undefined,
-    q,
+    learned,
     context.weights.state,
     [],
     adamWOptions(settings),
   );
   // Last: it may run helper processes, which somebody has to end.
   const reward = await createReward(settings.reward, context.resolve('.'));
-  return new QStage(
-    settings,
-    context,
-    new LatentActor(context, cola, false, 0),
-    reward,
-    prompts,
-    heldOut,
-    optimizer,
-    trained,
-  );
+  const actor = new LatentActor(context, cola, false, 0);
+  return new QStage(settings, context, cola, actor, { prompts, heldOut, reward }, optimizer, trained);
 }
+
+const modules: StageModules = { needs: ['world', 'policy'], makes: ['q', 'q_target'] };
+
+export const q: StageKind<QSettings> = {
+  ...stages.q,
+  modules: () => modules,
+  learns: (_, configs) => moduleWeights(configs.config, actionsOf(configs)).q,
+  parts(settings, configs, length = assumedPrompt + settings.max_new) {
+    const latent = { ...configs, cola: actionsOf(configs) };
+    const { step, added } = latentPolicy(latent.config, latent.cola, false, 0);
+    const samples = settings.batch * settings.group;
+    return [
+      decodingPart(latent.config, { what: 'rollouts', rows: samples, length, step, added }),
+      trainingPart({
+        rows: minibatchRows(samples, settings.reuse),
+        length,
+        laidOut: (rows, t) => ({ rows, length: paddedLength(t) }),
+        learns: q.learns(settings, configs),
+        objective: (graph, rows, t) => objective(graph, latent, settings, rows, t),
+      }),
+    ];
+  },
+  create: createQ,
+};

@@ -4,24 +4,41 @@
  */
 import { z } from 'zod';
 import { codeHealth } from '../../cola/health.ts';
+import type { ModelConfig } from '../../model/config.ts';
 import { Random } from '../../random.ts';
 import { solvedFrom } from '../../rewards/range.ts';
 import type { Reward } from '../../rewards/reward.ts';
 import type { ReinforceSettings } from '../../spec/settings.ts';
+import { stages } from '../../spec/stages.ts';
 import type { Checkpoint } from '../../store/checkpoint.ts';
-import type { Actor } from '../actor.ts';
+import type { Actor, Policy } from '../actor.ts';
+import { hasValue } from '../algorithms/algorithm.ts';
+import { algorithmOf } from '../algorithms/index.ts';
 import { namedTensors, toWrite } from '../checkpointing.ts';
 import { tokenizerOf } from '../data.ts';
-import { LatentActor } from '../latent-actor.ts';
+import { LatentActor, latentPolicy } from '../latent-actor.ts';
 import { driftAnswers, measureDrift } from '../measures/drift.ts';
 import { evaluatePrompts } from '../measures/prompts.ts';
+import { assumedPrompt, decodingPart, type MemoryPart, trainingPart } from '../memory-parts.ts';
 import { colaOf } from '../model-of.ts';
 import { Optimizer } from '../optimizer.ts';
-import { creditOf, layOut, minibatches, policyFeeds, policyObjective, ReferencePolicy } from '../policy-gradient.ts';
+import {
+  creditOf,
+  cutsChoices,
+  layOut,
+  minibatches,
+  minibatchRows,
+  type PolicyGradientSettings,
+  paddedLength,
+  policyFeeds,
+  policyObjective,
+  ReferencePolicy,
+} from '../policy-gradient.ts';
 import { deckState, type Problems, PromptDeck, problemsOf } from '../problems.ts';
 import { type Judged, judge, type Prompt, scoreOf } from '../rollout.ts';
 import { learningRate } from '../schedule.ts';
 import type { Evaluation, Metrics, Sample, Stage, StageContext, StageState, StepOutcome } from '../stage.ts';
+import { actionsOf, allModules, type Configs, type StageKind, type StageModules } from '../stage-kind.ts';
 import { adamWOptions } from '../supervised.ts';
 import { reasonsOf, ScoreWatch } from '../unscored.ts';
 
@@ -123,7 +140,7 @@ export class ReinforceStage implements Stage {
     const rows = await judge(trajectories, tokenizerOf(this.context), this.reward, signal);
     const judged = performance.now();
     this.watch.look(rows.length, reasonsOf(rows.map(({ result }) => result)));
-    const baseline = settings.algorithm === 'remax' ? await this.greedy(prompts, signal) : undefined;
+    const baseline = algorithmOf(settings.algorithm).greedy ? await this.greedy(prompts, signal) : undefined;
     const rolled = performance.now();
     const described = describe(rows);
     if (index === 0 && described.mixed_groups === 0 && described.unscored === 0)
@@ -300,8 +317,55 @@ function sampleOf({ prompt, completion, choices, tokens, result }: Judged, laten
   return { prompt: prompt.text, completion, actions: latent ? choices : [], tokens: tokens.length, ...judged };
 }
 
-export async function createReinforce(settings: ReinforceSettings, context: StageContext): Promise<Stage> {
-  const ppo = settings.algorithm === 'ppo';
-  const cola = colaOf(context, 'reinforce', ['world', 'policy', ...(ppo ? (['value'] as const) : [])]);
-  return ReinforceStage.create('reinforce', settings, context, new LatentActor(context, cola, ppo, settings.top_k));
+/** Whether the algorithm of the settings learns values. */
+export const valued = ({ algorithm }: Pick<ReinforceSettings, 'algorithm'>): boolean =>
+  hasValue(algorithmOf(algorithm));
+
+/** What reinforcement of a policy has in memory. @param length tokens of prompt and answer together */
+export function reinforcementParts(
+  settings: ReinforcementSizes,
+  policy: Policy,
+  config: ModelConfig,
+  length: number = assumedPrompt + settings.max_new,
+): MemoryPart[] {
+  const { batch, group, minibatches: updates, top_k } = settings;
+  const samples = batch * group;
+  const { step, added } = policy;
+  return [
+    decodingPart(config, { what: 'rollouts', rows: samples, length, step, added }),
+    trainingPart({
+      rows: minibatchRows(samples, updates),
+      length,
+      laidOut: (rows, t) => ({ rows, length: paddedLength(t) }),
+      learns: policy.learns,
+      objective: (graph, rows, t) =>
+        policyObjective(graph, policy, rows, t, settings, cutsChoices(top_k, policy.choices)),
+    }),
+  ];
 }
+
+type ReinforcementSizes = PolicyGradientSettings &
+  Pick<ReinforceSettings, 'batch' | 'group' | 'max_new' | 'minibatches' | 'top_k'>;
+
+async function createReinforce(settings: ReinforceSettings, context: StageContext): Promise<Stage> {
+  const cola = colaOf(context, 'reinforce', allModules(modules(settings)));
+  const actor = new LatentActor(context, cola, valued(settings), settings.top_k);
+  return ReinforceStage.create('reinforce', settings, context, actor);
+}
+
+const modules = (settings: ReinforceSettings): StageModules => ({
+  needs: ['world', 'policy'],
+  makes: algorithmOf(settings.algorithm).modules,
+});
+
+const policyOf = (settings: ReinforceSettings, configs: Configs) =>
+  latentPolicy(configs.config, actionsOf(configs), valued(settings), settings.top_k);
+
+export const reinforce: StageKind<ReinforceSettings> = {
+  ...stages.reinforce,
+  modules,
+  learns: (settings, configs) => policyOf(settings, configs).learns,
+  parts: (settings, configs, length) =>
+    reinforcementParts(settings, policyOf(settings, configs), configs.config, length),
+  create: createReinforce,
+};

@@ -2,51 +2,81 @@
 import type { Graph } from '../../graph/tensor.ts';
 import { hiddenStates, languageHead, nextTokenLoss } from '../../model/base.ts';
 import { causalContext } from '../../model/block.ts';
+import type { ModelConfig } from '../../model/config.ts';
 import type { TokensSettings } from '../../spec/settings.ts';
+import { stages } from '../../spec/stages.ts';
 import { trainErrors } from '../errors.ts';
+import { microRows, trainingPart } from '../memory-parts.ts';
 import type { Objective } from '../optimizer.ts';
 import type { Stage, StageContext } from '../stage.ts';
+import type { Configs, StageKind } from '../stage-kind.ts';
 import { SupervisedStage } from '../supervised.ts';
-import { TokenActor, trainedOf } from '../token-actor.ts';
+import { baselineHead, lastBlocks, TokenActor, tokenPolicy, trainedOf } from '../token-actor.ts';
 import { rowData } from './guide.ts';
-import { ReinforceStage } from './reinforce.ts';
+import { ReinforceStage, reinforcementParts, valued } from './reinforce.ts';
 
-export async function createTokens(settings: TokensSettings, context: StageContext): Promise<Stage> {
+async function createTokens(settings: TokensSettings, context: StageContext): Promise<Stage> {
   if (settings.blocks !== undefined && settings.blocks > context.base.config.layers) {
     throw trainErrors.setting('tokens', 'blocks', `the model has ${context.base.config.layers}`);
   }
   const trained = trainedOf(context.base, settings.blocks);
   if (settings.method === 'supervised') return supervised(settings, context, trained);
-  const { prompts, reward, algorithm } = settings;
+  const { prompts, reward } = settings;
   if (prompts === undefined) throw trainErrors.setting('tokens', 'prompts', 'reinforcement needs prompts');
   if (reward === undefined) throw trainErrors.setting('tokens', 'reward', 'reinforcement needs a reward');
-  const actor = new TokenActor(context, trained, algorithm === 'ppo');
+  const actor = new TokenActor(context, trained, valued(settings));
   return ReinforceStage.create('tokens', { ...settings, prompts, reward }, context, actor);
+}
+
+function objective(graph: Graph, config: ModelConfig, rows: number, length: number): Objective {
+  const ids = graph.input('ids', 'int32', [rows, length]);
+  const mask = graph.input('mask', 'float32', [rows, length]);
+  const { h } = hiddenStates(graph, config, ids, causalContext(graph, config, rows, length));
+  return { loss: nextTokenLoss(languageHead(graph, config, h), ids, mask) };
 }
 
 async function supervised(settings: TokensSettings, context: StageContext, trained: readonly string[]): Promise<Stage> {
   const { data } = settings;
   if (data === undefined)
     throw trainErrors.setting('tokens', 'data', 'supervised fine-tuning needs rows with prompt and response');
-  const { base } = context;
+  const { config } = context.base;
   const { batches, heldOut, steps, batch } = await rowData('tokens', { ...settings, data, steps: undefined }, context);
-  const objective = (graph: Graph, held: boolean): Objective => {
-    const length = held ? heldOut.length : batches.length;
-    const ids = graph.input('ids', 'int32', [batch, length]);
-    const mask = graph.input('mask', 'float32', [batch, length]);
-    const { h } = hiddenStates(graph, base.config, ids, causalContext(graph, base.config, batch, length));
-    return { loss: nextTokenLoss(languageHead(graph, base.config, h), ids, mask) };
-  };
   return SupervisedStage.create(context, {
     name: 'tokens',
     steps,
     accumulate: settings.accumulate,
     settings,
     trained,
-    objective,
+    objective: (graph, held) => objective(graph, config, batch, held ? heldOut.length : batches.length),
     batches,
     heldOut: [...heldOut.inOrder(16)],
     tokensPerBatch: batch * batches.length,
     metrics: () => ({}),
   });
 }
+
+const policyOf = (settings: TokensSettings, { config }: Configs) =>
+  tokenPolicy(config, lastBlocks(config, settings.blocks), valued(settings));
+
+export const tokens: StageKind<TokensSettings> = {
+  ...stages.tokens,
+  modules: () => undefined,
+  extras: (settings, { config }) => (settings.method === 'reinforce' && valued(settings) ? [baselineHead(config)] : []),
+  learns: (settings, configs) =>
+    settings.method === 'supervised' ? lastBlocks(configs.config, settings.blocks) : policyOf(settings, configs).learns,
+  parts(settings, configs, length) {
+    const { config } = configs;
+    if (settings.method === 'reinforce')
+      return reinforcementParts(settings, policyOf(settings, configs), config, length);
+    return [
+      trainingPart({
+        rows: microRows(settings),
+        length: length ?? settings.max_length,
+        accumulate: settings.accumulate,
+        learns: lastBlocks(config, settings.blocks),
+        objective: (graph, rows, t) => objective(graph, config, rows, t),
+      }),
+    ];
+  },
+  create: createTokens,
+};

@@ -1,0 +1,8 @@
+/** The algorithms of reinforcement as a run spec names them; what they compute is in `train/algorithms`. */
+export const algorithmNotes = {
+  grpo: 'GRPO compares the samples of a prompt with each other.',
+  remax: 'ReMax compares a sample with the greedy one.',
+  ppo: 'PPO compares a sample with a learned value.',
+};
+
+export type AlgorithmName = keyof typeof algorithmNotes;

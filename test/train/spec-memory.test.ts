@@ -1,0 +1,176 @@
+/** What `cola fit` plans, against sizes worked out here from the settings, and against what stages run. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import fc from 'fast-check';
+import { Device } from '../../server/device/device.ts';
+import { closingMeasurement } from '../../server/evaluate/closing.ts';
+import type { Tensor } from '../../server/graph/tensor.ts';
+import { readSpec } from '../../server/spec/document.ts';
+import { startRun } from '../../server/train/job.ts';
+import { specParts } from '../../server/train/spec-memory.ts';
+
+const sizes = { hidden: 16, intermediate: 32, layers: 2, heads: 2, context: 128 };
+const model = `model: { tokenizer: ${resolve('assets/nano')}, ${Object.entries(sizes)
+  .map(([name, size]) => `${name}: ${size}`)
+  .join(', ')} }`;
+const codes = 4;
+const made = `
+  - pretrain: { data: notes.txt, steps: 1, batch: 2, length: 16 }
+  - control: { data: notes.txt, steps: 1, batch: 2, length: 16, codes: ${codes}, idm_layers: 1, policy_layers: 1, merge_layers: 1 }
+  - clone: { data: notes.txt, steps: 1, batch: 2, length: 16 }`;
+const task = 'prompts: { task: countdown, format: compact }, reward: countdown';
+
+/** Weights of a block, of a head of one block, and of all of the base but its embedding. */
+const [d, f] = [sizes.hidden, sizes.intermediate];
+const block = 4 * d * d + 3 * d * f + 2 * d;
+const head = block + d + codes * d;
+const floats = (bytes: number) => bytes / 4;
+
+describe('the memory of the stages of a spec', () => {
+  let root: string;
+  before(() => {
+    root = mkdtempSync(join(tmpdir(), 'cola-test-'));
+    writeFileSync(join(root, 'notes.txt'), 'The quick brown fox jumps over the lazy dog. '.repeat(400));
+  });
+  after(() => rmSync(root, { recursive: true }));
+
+  const fileOf = (...stages: readonly string[]) => {
+    const file = join(root, 'fit.cola.yaml');
+    const lines = stages.map((stage) => `\n  - ${stage}`).join('');
+    writeFileSync(file, `${model}\ndevice: cpu\nthreads: 1\nstages:${made}${lines}\n`);
+    return file;
+  };
+  /** The parts of one stage behind those that make the latent actions. */
+  const partsOf = async (stage: string, given = {}) => {
+    const { parts } = await specParts(fileOf(stage), given);
+    return parts.flatMap(({ what, memory }) => (what.startsWith('4 ') ? [{ what: what.split(': ')[1], memory }] : []));
+  };
+  const trainingOf = async (stage: string, given = {}) => {
+    const part = (await partsOf(stage, given)).find(({ what }) => what.startsWith('training'))!;
+    return { what: part.what, ...part.memory() };
+  };
+
+  it('has the rows of one update: samples of a round, cut into minibatches', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: 1, max: 6 }),
+        fc.integer({ min: 1, max: 6 }),
+        fc.integer({ min: 1, max: 9 }),
+        async (batch, group, cuts) => {
+          const round = `${task}, batch: ${batch}, max_new: 16`;
+          // The first of the minibatches is the largest.
+          const rows = Array.from({ length: batch * group }).filter((_, i) => i % cuts === 0).length;
+          const expected = [`rollouts ${batch * group} x 80`, `training ${rows} x 80`];
+          for (const stage of [
+            `q: { ${round}, group: ${group}, reuse: ${cuts} }`,
+            `reinforce: { ${round}, group: ${group}, minibatches: ${cuts} }`,
+            `tokens: { ${round}, group: ${group}, minibatches: ${cuts} }`,
+          ])
+            assert.deepEqual(
+              (await partsOf(stage)).map(({ what }) => what),
+              expected,
+              stage,
+            );
+          const search = await partsOf(`expert: { ${round}, paths: ${group}, minibatches: ${cuts} }`);
+          assert.deepEqual(
+            search.map(({ what }) => what),
+            ['search 8 x 80', `training ${rows} x 80`],
+          );
+        },
+      ),
+      { numRuns: 12 },
+    );
+  });
+
+  it('puts other sizes in the place of the settings, before anything is worked out from them', async () => {
+    const q = `q: { ${task}, batch: 2, group: 4, reuse: 2, max_new: 16 }`;
+    const whats = (await partsOf(q, { batch: 6, length: 48 })).map(({ what }) => what);
+    assert.deepEqual(whats, ['rollouts 24 x 48', 'training 12 x 48']);
+    const tuned = await trainingOf('tokens: { method: supervised, data: a.jsonl, batch: 8, accumulate: 4 }', {
+      batch: 4,
+    });
+    assert.equal(tuned.what, 'training 1 x 256');
+  });
+
+  it('is that of a real update of q, whose rows are those of its program', async () => {
+    const file = fileOf(`q: { ${task}, chat: false, batch: 3, group: 2, reuse: 4, max_new: 4, steps: 1 }`);
+    const rows = new Set<number>();
+    const { compile } = Device.prototype;
+    Device.prototype.compile = function (outputs: Readonly<Record<string, Tensor>>, options) {
+      const rewards = outputs.squares?.graph.inputs.find(
+        ({ source }) => source.kind === 'input' && source.name === 'rewards',
+      );
+      if (rewards !== undefined) rows.add(rewards.shape[0]);
+      return compile.call(this, outputs, options);
+    };
+    try {
+      const signal = new AbortController().signal;
+      await startRun({
+        root,
+        runId: 'q',
+        spec: readSpec(file),
+        specFile: file,
+        signal,
+        measure: closingMeasurement,
+      });
+    } finally {
+      Device.prototype.compile = compile;
+    }
+    assert.deepEqual([...rows], [2]);
+    const { parts } = await specParts(file, {});
+    assert.equal(parts.at(-1)?.what, '4 q: training 2 x 68');
+  });
+
+  it('has gradients and moments of the weights that learn', async () => {
+    const round = `${task}, batch: 2, group: 2, max_new: 16`;
+    const ppo = `${round}, algorithm: ppo`;
+    const vocabulary = floats((await trainingOf(`tokens: { ${round} }`)).gradients) - 2 * block - d;
+    assert.equal(vocabulary % d, 0);
+    const learned: [string, number][] = [
+      [`reinforce: { ${round} }`, head],
+      [`reinforce: { ${ppo} }`, head + d],
+      [`q: { ${round} }`, head],
+      [`feedback: { data: . }`, head],
+      [`expert: { ${task}, batch: 2, paths: 2, value_weight: 1, q_weight: 1 }`, 2 * head + d],
+      [`tokens: { ${ppo} }`, vocabulary + 2 * block + 2 * d],
+      // The last block, the final norm, and the embedding, which is the head too.
+      [`tokens: { ${round}, blocks: 1 }`, vocabulary + block + d],
+      [`tokens: { ${ppo}, blocks: 1 }`, vocabulary + block + 2 * d],
+      [`tokens: { method: supervised, data: a.jsonl, blocks: 1, batch: 2 }`, vocabulary + block + d],
+    ];
+    for (const [stage, count] of learned) {
+      const { gradients, moments } = await trainingOf(stage);
+      assert.deepEqual([floats(gradients), floats(moments)], [count, 2 * count], stage);
+    }
+  });
+
+  it('has the value head of PPO in its rollouts too', async () => {
+    const round = `${task}, batch: 2, group: 2, max_new: 16`;
+    const rollouts = async (stage: string) => (await partsOf(stage))[0].memory();
+    for (const stage of ['reinforce', 'tokens']) {
+      const [plain, ppo] = [
+        await rollouts(`${stage}: { ${round} }`),
+        await rollouts(`${stage}: { ${round}, algorithm: ppo }`),
+      ];
+      // As loaded, in the program that reads prompts, and in that of single steps.
+      assert.equal(floats(ppo.weights - plain.weights), 3 * d, stage);
+    }
+  });
+
+  it('has the policy cloned again behind the inverse variant, and nothing for actions that nobody made', async () => {
+    const guided = await partsOf('guide: { data: a.jsonl, variant: inverse, batch: 4, max_length: 32 }');
+    assert.deepEqual(
+      guided.map(({ what }) => what),
+      ['training 4 x 32', 'cloning 4 x 32'],
+    );
+    assert.equal(floats(guided[1].memory().gradients), head);
+    const once = await partsOf('guide: { data: a.jsonl, variant: inverse, reclone: false }');
+    assert.equal(once.length, 1);
+    const file = join(root, 'early.cola.yaml');
+    const early = `[{ pretrain: { data: notes.txt } }, { q: { ${task} } }]`;
+    writeFileSync(file, `${model}\nstages: ${early}\n`);
+    assert.equal((await specParts(file, {})).parts.length, 2);
+  });
+});

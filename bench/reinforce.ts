@@ -11,6 +11,7 @@ import { matricesDecay, Optimizer } from '../server/train/optimizer.ts';
 import {
   creditOf,
   layOut,
+  layOutUpdate,
   type PolicyGradientSettings,
   policyFeeds,
   policyObjective,
@@ -40,8 +41,13 @@ const answerTokens = 12;
 function rollouts(rows: number, choices: number, base: LanguageModel, random: Random): Judged[] {
   const { hiddenSize, vocabSize } = base.config;
   const draw = (n: number, below: number) => Array.from({ length: n }, () => random.integer(below));
+  const prompts = Array.from({ length: Math.ceil(rows / 8) }, () => ({
+    text: '',
+    ids: Int32Array.from(draw(promptTokens, vocabSize)),
+    row: {},
+  }));
   return Array.from({ length: rows }, (_, b) => ({
-    prompt: { text: '', ids: Int32Array.from(draw(promptTokens, vocabSize)), row: {} },
+    prompt: prompts[b >> 3],
     group: b >> 3,
     tokens: draw(answerTokens, vocabSize),
     choices: draw(answerTokens, choices),
@@ -64,9 +70,11 @@ async function updateOf(
   const batch = layOut(rollouts(rows, actor.choices, context.base, new Random(3)));
   const credit = creditOf(batch, batch.logpOld, undefined, settings);
   const options = { beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: 0, clipNorm: 1, decays: matricesDecay };
-  const objective = policyObjective(context.device.graph(), actor, rows, batch.length, settings, false);
+  const all = [...batch.rows.keys()];
+  const layout = layOutUpdate(batch, all, actor);
+  const objective = policyObjective(context.device.graph(), actor, layout.shape, settings, false);
   const optimizer = await Optimizer.create(context.device, objective, actor.trained, state, [], options);
-  const feeds = policyFeeds(actor, batch, credit, [...batch.rows.keys()], false);
+  const feeds = policyFeeds(actor, batch, credit, all, layout, false);
   const parameters = actor.trained.reduce((n, name) => n + state.get(name).byteLength / 4, 0);
   return {
     update: () => optimizer.step([feeds], 1e-6),

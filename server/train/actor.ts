@@ -4,12 +4,13 @@ import type { StepGraph } from '../model/step.ts';
 import type { ExpectedTensor } from '../model/weights.ts';
 import type { Random } from '../random.ts';
 import type { Prompt, RolloutSettings, Trajectory } from './rollout.ts';
+import type { Packed, PackedShape } from './shared-prefix.ts';
 import type { Feeds } from './supervised.ts';
 
 export interface ActorGraph {
-  /** Logits over the choices at every position `[B,S,C]`. */
+  /** Logits over the choices at every place that chose, `[B,A,C]`. */
   readonly logits: Tensor;
-  /** V at every position `[B,S]`, where there is a value head. */
+  /** V of the states there `[B,A]`, where there is a value head. */
   readonly values?: Tensor;
 }
 
@@ -17,8 +18,10 @@ export interface ActorGraph {
 export interface PolicyGraph {
   /** Number of choices C. */
   readonly choices: number;
-  /** The choices' logits for B trajectories of S positions. */
-  build(graph: Graph, batch: number, length: number): ActorGraph;
+  /** Width d of the base. */
+  readonly width: number;
+  /** The choices' logits of answers that are laid out as {@link Packed}. */
+  build(graph: Graph, shape: PackedShape): ActorGraph;
 }
 
 /** A policy as configurations describe it, without weights. */
@@ -48,6 +51,6 @@ export interface Actor extends PolicyGraph {
     random: Random,
     signal: AbortSignal,
   ): Promise<Trajectory[]>;
-  feeds(trajectories: readonly (Trajectory | undefined)[], length: number): Feeds;
+  feeds(trajectories: readonly (Trajectory | undefined)[], packed: Packed): Feeds;
   dispose(): Promise<void>;
 }

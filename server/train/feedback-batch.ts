@@ -49,13 +49,13 @@ export function batchesOf(lessons: readonly Lesson[], rows: number): Lesson[][] 
 
 const bucket = ({ row }: Lesson) => roundUp(row.ids.length, lengthStep);
 
-/** h of all rows, `[B,S,d]`. Inputs: `ids`, `positions`, `mask`. */
+/** h of all rows, `[B,S,d]`. Inputs: `ids`, `positions`, `attended`. */
 export function baseStates(graph: Graph, config: ModelConfig, { rows, length }: BatchShape): Tensor {
   const ids = graph.input('ids', 'int32', [rows, length]);
   return hiddenStates(graph, config, ids, sharedContext(graph, config, rows, length)).h;
 }
 
-/** The policy's logits at the decisions, `[D,N]`. Inputs: `hidden`, `positions`, `mask`, `places`. */
+/** The policy's logits at the decisions, `[D,N]`. Inputs: `hidden`, `positions`, `attended`, `places`. */
 export function decisionLogits(
   graph: Graph,
   config: ModelConfig,

@@ -7,13 +7,21 @@ import { Decoder, fusedStep, type StepParts, type StepResult } from '../cola/dec
 import type { ColaModel } from '../cola/model.ts';
 import { headLogits, headTrunk, stateValue } from '../cola/modules.ts';
 import { concatenated } from '../files/floats.ts';
+import * as ops from '../graph/ops.ts';
 import type { Graph } from '../graph/tensor.ts';
-import { causalContext } from '../model/block.ts';
 import type { ModelConfig } from '../model/config.ts';
 import type { KeyValueCache } from '../model/step.ts';
 import type { Random } from '../random.ts';
 import type { Actor, ActorGraph, Policy } from './actor.ts';
 import type { Prompt, RolloutSettings, Trajectory } from './rollout.ts';
+import {
+  chosenRows,
+  type Packed,
+  type PackedShape,
+  packedContext,
+  packedFeeds,
+  packedStates,
+} from './shared-prefix.ts';
 import type { StageContext } from './stage.ts';
 import type { Feeds } from './supervised.ts';
 
@@ -46,12 +54,13 @@ export function latentPolicy(config: ModelConfig, cola: ColaConfig, withValue: b
     learns,
     step: fusedStep(config, cola, rolloutParts(withValue, topK)),
     added: [...learns, ...modules.world],
-    build(graph, batch, length) {
-      const h = graph.input('hidden', 'float32', [batch, length, config.hiddenSize]);
-      const context = causalContext(graph, config, batch, length);
-      const { trunk } = headTrunk(graph, config, cola, 'policy', h, context);
-      const logits = headLogits(graph, config, cola, 'policy', trunk);
-      return withValue ? { logits, values: stateValue(graph, config, trunk) } : { logits };
+    width: config.hiddenSize,
+    build(graph, shape) {
+      const h = graph.input('hidden', 'float32', [shape.rows, shape.length, config.hiddenSize]);
+      const { trunk } = headTrunk(graph, config, cola, 'policy', h, packedContext(graph, config, shape));
+      const chosen = ops.reshape(chosenRows(trunk, shape), [shape.samples, shape.answer, config.hiddenSize]);
+      const logits = headLogits(graph, config, cola, 'policy', chosen);
+      return withValue ? { logits, values: stateValue(graph, config, chosen) } : { logits };
     },
   };
 }
@@ -63,7 +72,7 @@ export class LatentActor implements Actor {
   private readonly policy: Policy;
   private readonly decoder: Decoder;
   private readonly endIds: ReadonlySet<number>;
-  private readonly width: number;
+  readonly width: number;
 
   constructor(
     private readonly context: StageContext,
@@ -74,8 +83,8 @@ export class LatentActor implements Actor {
     this.policy = latentPolicy(cola.base.config, cola.config, withValue, topK);
     this.trained = this.policy.learns.map(({ name }) => name);
     this.choices = this.policy.choices;
+    this.width = this.policy.width;
     this.endIds = cola.base.endIds;
-    this.width = cola.base.config.hiddenSize;
     this.decoder = new Decoder(context.device, cola, {
       parts: rolloutParts(withValue, topK),
       live: [context.weights.state],
@@ -163,16 +172,13 @@ export class LatentActor implements Actor {
     row.finished = this.endIds.has(token);
   }
 
-  build(graph: Graph, batch: number, length: number): ActorGraph {
-    return this.policy.build(graph, batch, length);
+  build(graph: Graph, shape: PackedShape): ActorGraph {
+    return this.policy.build(graph, shape);
   }
 
-  feeds(trajectories: readonly (Trajectory | undefined)[], length: number): Feeds {
-    const hidden = new Float32Array(trajectories.length * length * this.width);
-    for (const [b, trajectory] of trajectories.entries()) {
-      if (trajectory !== undefined) hidden.set(trajectory.hidden, b * length * this.width);
-    }
-    return { hidden };
+  feeds(trajectories: readonly (Trajectory | undefined)[], packed: Packed): Feeds {
+    const { places, attention } = packedFeeds(trajectories, packed);
+    return { hidden: packedStates(trajectories, packed, this.width), places, ...attention };
   }
 
   dispose(): Promise<void> {

@@ -15,8 +15,9 @@ import { causalContext } from '../model/block.ts';
 import type { ModelConfig } from '../model/config.ts';
 import type { Random } from '../random.ts';
 import type { Objective, Optimizer } from './optimizer.ts';
-import { minibatches, paddedLength } from './policy-gradient.ts';
+import { minibatches } from './policy-gradient.ts';
 import { learningRate } from './schedule.ts';
+import { paddedLength } from './shared-prefix.ts';
 import type { Metrics, StageContext } from './stage.ts';
 import type { Feeds } from './supervised.ts';
 
@@ -177,7 +178,7 @@ export class LessonUpdates {
       steps: settings.steps * settings.minibatches,
       floor: settings.floor,
     };
-    const parts = minibatches(lessons.length, settings.minibatches, random);
+    const parts = minibatches(lessons, settings.minibatches, random);
     const sums: Record<string, number> = {};
     const count = (name: string, value: number) => {
       sums[name] = (sums[name] ?? 0) + value / parts.length;

@@ -17,6 +17,7 @@ import { hasValue, type UpdateSettings } from './algorithms/algorithm.ts';
 import { algorithmOf } from './algorithms/index.ts';
 import type { Objective } from './optimizer.ts';
 import { type Judged, scoreOf } from './rollout.ts';
+import { type Packed, type PackedShape, packed, shapeKey } from './shared-prefix.ts';
 import type { StageContext } from './stage.ts';
 import type { Feeds } from './supervised.ts';
 
@@ -29,17 +30,16 @@ export interface PolicyGradientSettings extends UpdateSettings {
   readonly whiten: boolean;
 }
 
-/** Positions are rounded up to this, so that few programs are compiled. */
-export const lengthStep = 16;
-/** The length that rows of so many positions get. */
-export const paddedLength = (positions: number): number => Math.ceil(positions / lengthStep) * lengthStep;
+/** The number of choices of an answer is rounded up to this, so that few programs are compiled. */
+export const answerStep = 4;
 
 /** Added to the logit of a choice that top-k left out. */
 const banned = -1e9;
 
-/** Rollouts laid out as the update reads them: choices and all per-choice numbers at the positions that chose, `[B,S]`. */
+/** Rollouts laid out as the update reads them: choices and all per-choice numbers, `[B,A]`, from the first choice on. */
 export interface Batch {
   readonly rows: readonly (Judged | undefined)[];
+  /** A. */
   readonly length: number;
   readonly choices: Int32Array;
   /** 1 where a choice was made by a sample with a score. */
@@ -48,12 +48,9 @@ export interface Batch {
   readonly valuesOld: Float32Array;
 }
 
-/** Position of the first choice of a trajectory: the last token of its prompt. */
-const firstOf = (row: Judged) => row.prompt.ids.length - 1;
-
 export function layOut(rows: readonly (Judged | undefined)[]): Batch {
-  const longest = Math.max(1, ...rows.map((row) => (row === undefined ? 1 : firstOf(row) + row.choices.length)));
-  const length = paddedLength(longest);
+  const longest = Math.max(1, ...rows.map((row) => row?.choices.length ?? 1));
+  const length = Math.ceil(longest / answerStep) * answerStep;
   const size = rows.length * length;
   const batch = {
     rows,
@@ -65,7 +62,7 @@ export function layOut(rows: readonly (Judged | undefined)[]): Batch {
   };
   for (const [b, row] of rows.entries()) {
     if (row === undefined) continue;
-    const start = b * length + firstOf(row);
+    const start = b * length;
     batch.choices.set(row.choices, start);
     batch.logpOld.set(row.logp, start);
     batch.valuesOld.set(row.values, start);
@@ -81,7 +78,7 @@ export interface Credit {
 }
 
 /**
- * Advantages of a whole round, `[B,S]`.
+ * Advantages of a whole round, `[B,A]`.
  *
  * @param baseline reward of the greedy sample of each row's prompt (ReMax); undefined entries have no score
  */
@@ -104,19 +101,19 @@ export function creditOf(
 }
 
 /**
- * The update's loss for B rows of S positions.
+ * The update's loss for answers that are laid out so.
  *
  * @param hasBans whether the rollout chose among some of the choices only
  */
 export function policyObjective(
   graph: Graph,
   policy: PolicyGraph,
-  batch: number,
-  length: number,
+  shape: PackedShape,
   settings: PolicyGradientSettings,
   hasBans: boolean,
 ): Objective {
-  const { logits, values } = policy.build(graph, batch, length);
+  const { samples: batch, answer: length } = shape;
+  const { logits, values } = policy.build(graph, shape);
   const row = (name: string) => graph.input(name, 'float32', [batch, length]);
   const choices = graph.input('choices', 'int32', [batch, length]);
   const open = hasBans ? ops.add(logits, graph.input('bans', 'float32', [batch, length, policy.choices])) : logits;
@@ -132,12 +129,25 @@ export function policyObjective(
 /** Whether a rollout that samples among the k most likely leaves any out. */
 export const cutsChoices = (topK: number, choices: number): boolean => topK > 0 && topK < choices;
 
+/** Of each row its prompt, as a key of {@link minibatches}. */
+export const promptsIn = ({ rows }: Batch): unknown[] => rows.map((row, i) => row?.prompt ?? i);
+
+/** Some rows of a batch, laid out for an update. */
+export function layOutUpdate({ rows, length }: Batch, picked: readonly number[], { width }: PolicyGraph): Packed {
+  return packed(
+    picked.map((b) => rows[b]),
+    length,
+    width,
+  );
+}
+
 /** Feeds of {@link policyObjective} for some rows of a batch. */
 export function policyFeeds(
   actor: Actor,
   batch: Batch,
   credit: Credit,
   picked: readonly number[],
+  layout: Packed,
   hasBans: boolean,
 ): Feeds {
   const { length } = batch;
@@ -150,7 +160,7 @@ export function policyFeeds(
   for (const [k, b] of picked.entries()) choices.set(batch.choices.subarray(b * length, (b + 1) * length), k * length);
   const rows = picked.map((b) => batch.rows[b]);
   return {
-    ...actor.feeds(rows, length),
+    ...actor.feeds(rows, layout),
     choices,
     mask: cut(batch.mask),
     logp_old: cut(batch.logpOld),
@@ -166,7 +176,7 @@ function bansOf(rows: readonly (Judged | undefined)[], length: number, choices: 
   for (const [b, row] of rows.entries()) {
     if (row === undefined) continue;
     for (const [j, flags] of row.banned.entries()) {
-      const start = (b * length + firstOf(row) + j) * choices;
+      const start = (b * length + j) * choices;
       for (let c = 0; c < choices; c++) if (flags[c] === 1) bans[start + c] = banned;
     }
   }
@@ -200,13 +210,14 @@ export class ReferencePolicy {
     return reference;
   }
 
-  /** `[B,S]`; 0 outside the mask. */
+  /** `[B,A]`; 0 outside the mask. */
   async logProbabilities(batch: Batch, hasBans: boolean): Promise<Float32Array> {
     const rows = batch.rows.length;
-    const key = `${rows} ${batch.length} ${hasBans}`;
+    const all = packed(batch.rows, batch.length, this.actor.width);
+    const key = `${shapeKey(all.shape)} ${hasBans}`;
     const program = await this.programs.get(key, () => {
       const graph = this.context.device.graph();
-      const { logits } = this.actor.build(graph, rows, batch.length);
+      const { logits } = this.actor.build(graph, all.shape);
       const choices = graph.input('choices', 'int32', [rows, batch.length]);
       const open = hasBans
         ? ops.add(logits, graph.input('bans', 'float32', [rows, batch.length, this.actor.choices]))
@@ -214,7 +225,7 @@ export class ReferencePolicy {
       return this.context.device.compile({ logp: actionLogProbabilities(open, choices, this.temperature) });
     });
     const feeds = {
-      ...this.actor.feeds(batch.rows, batch.length),
+      ...this.actor.feeds(batch.rows, all),
       choices: batch.choices,
       ...(hasBans ? { bans: bansOf(batch.rows, batch.length, this.actor.choices) } : {}),
     };
@@ -245,10 +256,17 @@ export class ReferencePolicy {
 /** Rows of the largest of so many minibatches. */
 export const minibatchRows = (rows: number, count: number): number => Math.max(1, Math.ceil(rows / count));
 
-/** Rows of a round in random order, cut into minibatches as equal as can be. */
-export function minibatches(rows: number, count: number, random: Random): number[][] {
-  const order = [...random.permutation(rows)];
-  const size = minibatchRows(rows, count);
+/**
+ * Rows of a round, cut into minibatches as equal as can be: in random order, but those of one key together.
+ *
+ * @param keys what each row belongs to: its prompt, which an update then reads once for all its answers
+ */
+export function minibatches(keys: readonly unknown[], count: number, random: Random): number[][] {
+  const groups = new Map<unknown, number[]>();
+  for (const [i, key] of keys.entries()) groups.set(key, [...(groups.get(key) ?? []), i]);
+  const lists = [...groups.values()];
+  const order = [...random.permutation(lists.length)].flatMap((g) => lists[g]);
+  const size = minibatchRows(keys.length, count);
   return Array.from({ length: count }, (_, i) => order.slice(i * size, (i + 1) * size)).filter(
     (picked) => picked.length > 0,
   );

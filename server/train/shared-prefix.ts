@@ -2,9 +2,10 @@
  * Texts that begin alike in one row: the common start once, then what follows of each, which sees the start and itself. So a
  * start of 60 tokens with four continuations is read once and not four times.
  */
-import type { Graph } from '../graph/tensor.ts';
-import { type AttentionContext, masked, rotaryTables } from '../model/block.ts';
+import type { Graph, Tensor } from '../graph/tensor.ts';
+import { type AttentionContext, causalContext, masked, rotaryTables, rowsOf } from '../model/block.ts';
 import type { ModelConfig } from '../model/config.ts';
+import type { Trajectory } from './rollout.ts';
 
 export interface SharedRow {
   readonly ids: readonly number[];
@@ -29,12 +30,12 @@ export function sharedRow(start: readonly number[], continuations: readonly (rea
   return { ids, branch, positions };
 }
 
-/** Attention as inputs `positions` int64 `[B,S]` and `mask` float32 `[B,1,S,S]`, which {@link sharedFeeds} fills. */
+/** Attention as inputs `positions` int64 `[B,S]` and `attended` float32 `[B,1,S,S]`, which {@link sharedFeeds} fills. */
 export function sharedContext(graph: Graph, config: ModelConfig, batch: number, length: number): AttentionContext {
   return {
     ...rotaryTables(graph, config, length),
     positions: graph.input('positions', 'int64', [batch, length]),
-    mask: graph.input('mask', 'float32', [batch, 1, length, length]),
+    mask: graph.input('attended', 'float32', [batch, 1, length, length]),
   };
 }
 
@@ -56,5 +57,156 @@ export function sharedFeeds(rows: readonly SharedRow[], batch: number, length: n
       for (let s = 0; s < t; s++) if (row.branch[s] < 0 || row.branch[s] === own) mask[at + s] = 0;
     }
   }
-  return { ids, positions, mask };
+  return { ids, positions, attended: mask };
+}
+
+/** Sizes of an update's graph. */
+export interface PackedShape {
+  /** Rows R of S positions. */
+  readonly rows: number;
+  readonly length: number;
+  /** Answers B in them, of A choices at most. */
+  readonly samples: number;
+  readonly answer: number;
+  /** Whether answers to one prompt stand in one row behind it; otherwise each has a row of its own. */
+  readonly shared: boolean;
+}
+
+export const shapeKey = ({ rows, length, samples, answer, shared }: PackedShape): string =>
+  `${rows} ${length} ${samples} ${answer} ${shared}`;
+
+/** Answers laid out for an update: a prompt is read once for several of its answers, heads only look at places that chose. */
+export interface Packed {
+  readonly shape: PackedShape;
+  /** For each row the answers in it, by their index; all of one prompt. */
+  readonly rows: readonly (readonly number[])[];
+}
+
+/** Numbers of a mask of attention beyond which answers are not put together. */
+const largestMask = 2 ** 26;
+
+/**
+ * A length rounded up so that few programs are compiled: to an eighth of its power of two, and sixteen at least. At most an
+ * eighth of it is padding.
+ */
+export function paddedLength(positions: number): number {
+  const step = Math.max(16, 2 ** (Math.floor(Math.log2(Math.max(1, positions))) - 3));
+  return Math.ceil(positions / step) * step;
+}
+
+/**
+ * How many of `group` answers to a prompt to put behind it. More of them read it less often; but each position is also
+ * compared with those of the other answers, for nothing.
+ *
+ * @param width d: a position costs about 24 d^2 operations in a block, and 2 d for each that it is compared with
+ */
+export function answersPerRow(prompt: number, answer: number, group: number, width: number): number {
+  let best = 1;
+  let least = Number.POSITIVE_INFINITY;
+  for (let k = 1; k <= group; k++) {
+    const rows = Math.ceil(group / k);
+    const length = prompt + k * (answer - 1);
+    if (k > 1 && rows * length ** 2 > largestMask) break;
+    const cost = rows * length * (24 * width + 2 * length);
+    if (cost < least) [best, least] = [k, cost];
+  }
+  return best;
+}
+
+/** The shape of so many groups where every answer has its longest length. */
+export function plannedShape(
+  groups: number,
+  group: number,
+  prompt: number,
+  answer: number,
+  width: number,
+): PackedShape & { readonly perRow: number } {
+  const perRow = answersPerRow(prompt, answer, group, width);
+  const rows = groups * Math.ceil(group / perRow);
+  const length = paddedLength(prompt + perRow * (answer - 1));
+  return { rows, length, samples: groups * group, answer, shared: perRow > 1, perRow };
+}
+
+/**
+ * @param samples missing ones have a row where none is shared, and none else
+ * @param answer A; no answer is longer
+ * @param width d
+ */
+export function packed(samples: readonly (Trajectory | undefined)[], answer: number, width: number): Packed {
+  const groups = new Map<unknown, number[]>();
+  for (const [i, sample] of samples.entries()) {
+    const key = sample?.prompt ?? `missing ${i}`;
+    groups.set(key, [...(groups.get(key) ?? []), i]);
+  }
+  const longest = Math.max(1, ...samples.map((sample) => sample?.prompt.ids.length ?? 1));
+  const largest = Math.max(1, ...[...groups.values()].map((group) => group.length));
+  const perRow = answersPerRow(longest, answer, largest, width);
+  const rows = [...groups.values()].flatMap((group) =>
+    Array.from({ length: Math.ceil(group.length / perRow) }, (_, i) => group.slice(i * perRow, (i + 1) * perRow)),
+  );
+  const positions = rows.map((row) =>
+    row.reduce(
+      (n, i) => n + Math.max(0, (samples[i]?.choices.length ?? 0) - 1),
+      samples[row[0]]?.prompt.ids.length ?? 1,
+    ),
+  );
+  const length = paddedLength(Math.max(1, ...positions));
+  return { shape: { rows: rows.length, length, samples: samples.length, answer, shared: perRow > 1 }, rows };
+}
+
+/** What the rows of {@link Packed} attend to, `positions` and `attended` where answers share a prompt. */
+export function packedContext(
+  graph: Graph,
+  config: ModelConfig,
+  { rows, length, shared }: PackedShape,
+): AttentionContext {
+  return shared ? sharedContext(graph, config, rows, length) : causalContext(graph, config, rows, length);
+}
+
+/** The places that chose, of states `[R,S,d]` -> `[BA,d]`. Input: `places` int32 `[BA]`. */
+export function chosenRows(x: Tensor, { samples, answer }: PackedShape): Tensor {
+  return rowsOf(x, x.graph.input('places', 'int32', [samples * answer]));
+}
+
+/** Feeds of {@link packedContext} and {@link chosenRows}, and the tokens `ids` int32 `[R,S]`. */
+export function packedFeeds(samples: readonly (Trajectory | undefined)[], { shape, rows }: Packed) {
+  const { length, answer } = shape;
+  const places = new Int32Array(shape.samples * answer);
+  const texts = rows.map((row, r) => {
+    const prompt = samples[row[0]]?.prompt.ids ?? [];
+    let start = prompt.length;
+    const answers = row.map((i) => {
+      const { choices = [], tokens = [] } = samples[i] ?? {};
+      // The last token of the prompt makes the first choice of all its answers. What is no choice looks there, too.
+      for (let j = 0; j < answer; j++)
+        places[i * answer + j] =
+          r * length + (j === 0 || j >= choices.length ? Math.max(0, prompt.length - 1) : start + j - 1);
+      start += Math.max(0, choices.length - 1);
+      return tokens.slice(0, -1);
+    });
+    return sharedRow([...prompt], answers);
+  });
+  if (shape.shared) {
+    const { ids, ...attention } = sharedFeeds(texts, shape.rows, length);
+    return { ids, places, attention };
+  }
+  const ids = new Int32Array(shape.rows * length);
+  for (const [r, text] of texts.entries()) ids.set(text.ids, r * length);
+  return { ids, places, attention: {} };
+}
+
+/** States of the packed rows, `[R,S,d]`: those of the prompt from the first of its answers, then those of each. */
+export function packedStates(samples: readonly (Trajectory | undefined)[], { shape, rows }: Packed, width: number) {
+  const hidden = new Float32Array(shape.rows * shape.length * width);
+  for (const [r, row] of rows.entries()) {
+    let at = r * shape.length * width;
+    for (const [k, i] of row.entries()) {
+      const sample = samples[i];
+      if (sample === undefined) continue;
+      const own = k === 0 ? sample.hidden : sample.hidden.subarray(sample.prompt.ids.length * width);
+      hidden.set(own, at);
+      at += own.length;
+    }
+  }
+  return hidden;
 }

@@ -11,7 +11,7 @@ import type { Evaluation, Metrics, Stage, StageContext, StageState, StepOutcome 
 const savedStage = z.looseObject({ stage: z.looseObject({ updates: z.int(), data: z.unknown() }) });
 
 /** Feeds of one micro-batch by input name. */
-export type Feeds = Readonly<Record<string, Int32Array | Float32Array>>;
+export type Feeds = Readonly<Record<string, Int32Array | Float32Array | BigInt64Array>>;
 
 /** Where micro-batches come from, with a state that can be saved. */
 export interface BatchSource {

@@ -4,7 +4,7 @@ import { linear } from '../graph/functions.ts';
 import * as ops from '../graph/ops.ts';
 import type { Graph, Tensor } from '../graph/tensor.ts';
 import { hiddenStates, languageHead } from '../model/base.ts';
-import { causalContext, rowsOf } from '../model/block.ts';
+import { rowsOf } from '../model/block.ts';
 import type { ModelConfig } from '../model/config.ts';
 import type { LanguageModel } from '../model/language-model.ts';
 import { baseStep } from '../model/language-model.ts';
@@ -15,6 +15,7 @@ import type { Random } from '../random.ts';
 import type { Actor, ActorGraph, Policy } from './actor.ts';
 import { logProbability, outside } from './latent-actor.ts';
 import type { Prompt, RolloutSettings, Trajectory } from './rollout.ts';
+import { chosenRows, type Packed, type PackedShape, packedContext, packedFeeds } from './shared-prefix.ts';
 import type { StageContext } from './stage.ts';
 import type { Feeds } from './supervised.ts';
 
@@ -78,11 +79,13 @@ export function tokenPolicy(config: ModelConfig, trained: readonly ExpectedTenso
     learns: [...trained, ...added],
     step: withValue ? valuedStep(config) : baseStep(config),
     added,
-    build(graph, batch, length) {
-      const ids = graph.input('ids', 'int32', [batch, length]);
-      const { h } = hiddenStates(graph, config, ids, causalContext(graph, config, batch, length));
-      const logits = languageHead(graph, config, h);
-      return withValue ? { logits, values: baselineValues(graph, h) } : { logits };
+    width: config.hiddenSize,
+    build(graph, shape) {
+      const ids = graph.input('ids', 'int32', [shape.rows, shape.length]);
+      const { h } = hiddenStates(graph, config, ids, packedContext(graph, config, shape));
+      const chosen = ops.reshape(chosenRows(h, shape), [shape.samples, shape.answer, config.hiddenSize]);
+      const logits = languageHead(graph, config, chosen);
+      return withValue ? { logits, values: baselineValues(graph, chosen) } : { logits };
     },
   };
 }
@@ -99,6 +102,7 @@ interface Row {
 
 export class TokenActor implements Actor {
   readonly choices: number;
+  readonly width: number;
   readonly latent = false;
   readonly trained: readonly string[];
   private readonly policy: Policy;
@@ -116,6 +120,7 @@ export class TokenActor implements Actor {
     this.policy = tokenPolicy(base.config, learning, withValue);
     this.trained = this.policy.learns.map(({ name }) => name);
     this.choices = this.policy.choices;
+    this.width = this.policy.width;
     this.endIds = base.endIds;
     const frozen = new Map([...base.weights].filter(([name]) => !trained.includes(name)));
     this.stepper = new Stepper(device, base.config, this.policy.step, [weights.state], frozen);
@@ -195,18 +200,13 @@ export class TokenActor implements Actor {
     }
   }
 
-  build(graph: Graph, batch: number, length: number): ActorGraph {
-    return this.policy.build(graph, batch, length);
+  build(graph: Graph, shape: PackedShape): ActorGraph {
+    return this.policy.build(graph, shape);
   }
 
-  feeds(trajectories: readonly (Trajectory | undefined)[], length: number): Feeds {
-    const ids = new Int32Array(trajectories.length * length);
-    for (const [b, trajectory] of trajectories.entries()) {
-      if (trajectory === undefined) continue;
-      ids.set(trajectory.prompt.ids, b * length);
-      ids.set(trajectory.tokens.slice(0, -1), b * length + trajectory.prompt.ids.length);
-    }
-    return { ids };
+  feeds(trajectories: readonly (Trajectory | undefined)[], packed: Packed): Feeds {
+    const { attention, ...rest } = packedFeeds(trajectories, packed);
+    return { ...rest, ...attention };
   }
 
   dispose(): Promise<void> {

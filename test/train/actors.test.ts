@@ -13,6 +13,7 @@ import type { Actor } from '../../server/train/actor.ts';
 import { LatentActor } from '../../server/train/latent-actor.ts';
 import {
   layOut,
+  layOutUpdate,
   type PolicyGradientSettings,
   policyFeeds,
   policyObjective,
@@ -191,16 +192,16 @@ onEachDevice((device: () => Device) => {
           const rowMean = ({ logp }: Judged) => logp.reduce((a, b) => a + b, 0) / logp.length;
           const expected = { remax: -rows.reduce((n, row) => n + rowMean(row) / rows.length, 0), grpo: -1 };
           for (const algorithm of ['remax', 'grpo'] as const) {
+            const layout = layOutUpdate(batch, all, actor);
             const objective = policyObjective(
               device().graph(),
               actor,
-              rows.length,
-              batch.length,
+              layout.shape,
               objectiveOf(algorithm, temperature),
               hasBans,
             );
             const program = await device().compile({ loss: objective.loss });
-            const { loss } = await program.run(policyFeeds(actor, batch, ones, all, hasBans), {
+            const { loss } = await program.run(policyFeeds(actor, batch, ones, all, layout, hasBans), {
               states: [context.weights.state],
             });
             assertClose(await loss.readFloats(), [expected[algorithm]], 1e-4, algorithm);

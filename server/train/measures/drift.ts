@@ -4,6 +4,7 @@ import * as ops from '../../graph/ops.ts';
 import type { Actor } from '../actor.ts';
 import { layOut } from '../policy-gradient.ts';
 import type { Judged } from '../rollout.ts';
+import { packed } from '../shared-prefix.ts';
 import type { StageContext } from '../stage.ts';
 import { codeTokens } from './code-tokens.ts';
 import { policyDivergence } from './divergence.ts';
@@ -30,17 +31,18 @@ export async function measureDrift(
 ): Promise<Figures> {
   const { device, weights, cola } = context;
   const { length } = layOut(answers);
-  const places = answers.flatMap(({ prompt, choices }, b) => choices.map((_, j) => [b, prompt.ids.length - 1 + j]));
+  const layout = packed(answers, length, actor.width);
+  const places = answers.flatMap(({ choices }, b) => choices.map((_, j) => [b, j]));
   const picked = [...spread(places.length, driftStates)].map((i) => places[i]);
   if (picked.length === 0) return {};
   const graph = device.graph();
-  const { logits } = actor.build(graph, answers.length, length);
+  const { logits } = actor.build(graph, layout.shape);
   const flat = ops.reshape(logits, [answers.length * length, actor.choices]);
-  const program = await device.compile({ rows: ops.gather(flat, graph.input('places', 'int32', [picked.length])) });
+  const program = await device.compile({ rows: ops.gather(flat, graph.input('picked', 'int32', [picked.length])) });
   try {
     const feeds = {
-      ...actor.feeds(answers, length),
-      places: Int32Array.from(picked, ([b, t]) => b * length + t),
+      ...actor.feeds(answers, layout),
+      picked: Int32Array.from(picked, ([b, j]) => b * length + j),
     };
     const logitsOf = async (states: readonly State[]) => {
       const { rows } = await program.run(feeds, { states });
@@ -54,7 +56,10 @@ export async function measureDrift(
       return { kl_token: policyDivergence(now, then, actor.choices, undefined, temperature).token };
     const d = cola.base.config.hiddenSize;
     const h = new Float32Array(picked.length * d);
-    for (const [k, [b, t]] of picked.entries()) h.set(answers[b].hidden.subarray(t * d, (t + 1) * d), k * d);
+    for (const [k, [b, j]] of picked.entries()) {
+      const t = answers[b].prompt.ids.length - 1 + j;
+      h.set(answers[b].hidden.subarray(t * d, (t + 1) * d), k * d);
+    }
     const tokens = await codeTokens(device, weights.state, cola, h);
     const { choice, token } = policyDivergence(now, then, actor.choices, tokens, temperature);
     return { kl_action: choice, kl_token: token };

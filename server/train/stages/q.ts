@@ -6,12 +6,12 @@ import { z } from 'zod';
 import { type ColaConfig, moduleWeights } from '../../cola/config.ts';
 import { qLoss } from '../../cola/losses.ts';
 import type { ColaModel } from '../../cola/model.ts';
-import { headOn } from '../../cola/modules.ts';
+import { type HeadName, headLogits, headTrunk } from '../../cola/modules.ts';
 import type { Row } from '../../data/rows.ts';
 import { ProgramCache } from '../../device/program-cache.ts';
 import * as ops from '../../graph/ops.ts';
 import type { Graph } from '../../graph/tensor.ts';
-import { causalContext } from '../../model/block.ts';
+import { rowsOf } from '../../model/block.ts';
 import type { ModelConfig } from '../../model/config.ts';
 import { Random } from '../../random.ts';
 import { createReward } from '../../rewards/registry.ts';
@@ -26,10 +26,11 @@ import { LatentActor, latentPolicy } from '../latent-actor.ts';
 import { assumedPrompt, decodingPart, trainingPart } from '../memory-parts.ts';
 import { colaOf } from '../model-of.ts';
 import { type Objective, Optimizer } from '../optimizer.ts';
-import { type Batch, layOut, minibatches, minibatchRows, paddedLength } from '../policy-gradient.ts';
+import { type Batch, layOut, layOutUpdate, minibatches, minibatchRows, promptsIn } from '../policy-gradient.ts';
 import type { Problems } from '../problems.ts';
 import { judge, type Prompt, promptMaker, promptRoom, scoreOf } from '../rollout.ts';
 import { learningRate } from '../schedule.ts';
+import { type Packed, type PackedShape, packedContext, plannedShape, shapeKey } from '../shared-prefix.ts';
 import type { Evaluation, Stage, StageContext, StageState, StepOutcome } from '../stage.ts';
 import { actionsOf, allModules, type StageKind, type StageModules } from '../stage-kind.ts';
 import { adamWOptions, type Feeds } from '../supervised.ts';
@@ -110,13 +111,14 @@ class QStage implements Stage {
     };
     let loss = 0;
     let norm = 0;
-    const parts = minibatches(batch.rows.length, settings.reuse, random);
+    const parts = minibatches(promptsIn(batch), settings.reuse, random);
     for (const [i, picked] of parts.entries()) {
       await this.context.turn?.();
-      const variant = `${picked.length} ${batch.length}`;
-      await this.optimizer.prepare(variant, () => this.objective(picked.length, batch.length));
+      const layout = layOutUpdate(batch, picked, this.actor);
+      const variant = shapeKey(layout.shape);
+      await this.optimizer.prepare(variant, () => this.objective(layout.shape));
       const rate = learningRate(schedule, index * settings.reuse + i);
-      const result = await this.optimizer.step([this.feeds(batch, picked)], rate, variant);
+      const result = await this.optimizer.step([this.feeds(batch, picked, layout)], rate, variant);
       loss += result.loss / parts.length;
       norm += result.gradientNorm / parts.length;
       this.updates++;
@@ -134,11 +136,11 @@ class QStage implements Stage {
     }
   }
 
-  private objective(rows: number, length: number): Objective {
-    return objective(this.context.device.graph(), this.configs, this.settings, rows, length);
+  private objective(shape: PackedShape): Objective {
+    return objective(this.context.device.graph(), this.configs, this.settings, shape);
   }
 
-  private feeds(batch: Batch, picked: readonly number[]): Feeds {
+  private feeds(batch: Batch, picked: readonly number[], layout: Packed): Feeds {
     const rows = picked.map((b) => batch.rows[b]);
     const { length } = batch;
     const cut = <T extends Float32Array | Int32Array>(values: T, result: T): T => {
@@ -150,18 +152,18 @@ class QStage implements Stage {
     const outcomes = rows.map((row) => (row === undefined ? 0 : (scoreOf(row.result) ?? 0)));
     const rewards = Float32Array.from(stepRewards({ rows: rows.length, length, mask }, zeros, zeros, outcomes, 0));
     const choices = cut(batch.choices, new Int32Array(picked.length * length));
-    return { ...this.actor.feeds(rows, length), choices, mask, rewards };
+    return { ...this.actor.feeds(rows, layout), choices, mask, rewards };
   }
 
   async evaluate(signal: AbortSignal): Promise<Evaluation> {
     const batch = await this.rollouts(this.problems.heldOut, new Random(this.context.seed + 1), signal);
     const rows = batch.rows.map((_, i) => i);
-    const key = `${rows.length} ${batch.length}`;
-    const program = await this.measures.get(key, () => {
-      const { loss, metrics } = this.objective(rows.length, batch.length);
+    const layout = layOutUpdate(batch, rows, this.actor);
+    const program = await this.measures.get(shapeKey(layout.shape), () => {
+      const { loss, metrics } = this.objective(layout.shape);
       return this.context.device.compile({ loss, ...metrics });
     });
-    const out = await program.run(this.feeds(batch, rows), { states: [this.context.weights.state] });
+    const out = await program.run(this.feeds(batch, rows, layout), { states: [this.context.weights.state] });
     const [loss] = await out.loss.readFloats();
     const values = await out.values.readFloats();
     for (const buffer of Object.values(out)) buffer.release();
@@ -196,21 +198,21 @@ class QStage implements Stage {
 
 type Latent = { readonly config: ModelConfig; readonly cola: ColaConfig };
 
-function objective(
-  graph: Graph,
-  { config, cola }: Latent,
-  settings: QSettings,
-  rows: number,
-  length: number,
-): Objective {
-  const h = graph.input('hidden', 'float32', [rows, length, config.hiddenSize]);
-  const attention = causalContext(graph, config, rows, length);
-  const input = (name: string) => graph.input(name, 'float32', [rows, length]);
-  const choices = graph.input('choices', 'int32', [rows, length]);
-  const own = headOn(graph, config, cola, 'q', h, attention);
-  const target = headOn(graph, config, cola, 'q_target', h, attention);
-  const { loss, values } = qLoss(own, target, choices, input('rewards'), input('mask'), settings.gamma);
-  return { loss, metrics: { values: ops.stopGradient(values) } };
+function objective(graph: Graph, { config, cola }: Latent, settings: QSettings, shape: PackedShape): Objective {
+  const h = graph.input('hidden', 'float32', [shape.rows, shape.length, config.hiddenSize]);
+  const attention = packedContext(graph, config, shape);
+  const chosen = [shape.samples, shape.answer] as const;
+  const input = (name: string) => graph.input(name, 'float32', chosen);
+  const choices = graph.input('choices', 'int32', chosen);
+  const places = graph.input('places', 'int32', [shape.samples * shape.answer]);
+  const values = (head: HeadName) => {
+    const { trunk } = headTrunk(graph, config, cola, head, h, attention);
+    const states = ops.reshape(rowsOf(trunk, places), [...chosen, config.hiddenSize]);
+    return headLogits(graph, config, cola, head, states);
+  };
+  const [own, target] = [values('q'), values('q_target')];
+  const q = qLoss(own, target, choices, input('rewards'), input('mask'), settings.gamma);
+  return { loss: q.loss, metrics: { values: ops.stopGradient(q.values) } };
 }
 
 /** Q of the last action of each row, and the reward it stands for. */
@@ -220,7 +222,7 @@ function lastValues(batch: Batch, values: Float32Array): { predicted: number[]; 
   for (const [b, row] of batch.rows.entries()) {
     const score = row === undefined ? undefined : scoreOf(row.result);
     if (row === undefined || score === undefined) continue;
-    predicted.push(values[b * batch.length + row.prompt.ids.length - 1 + row.choices.length - 1]);
+    predicted.push(values[b * batch.length + row.choices.length - 1]);
     actual.push(score);
   }
   return { predicted, actual };
@@ -273,14 +275,20 @@ export const q: StageKind<QSettings> = {
     const latent = { ...configs, cola: actionsOf(configs) };
     const { step, added } = latentPolicy(latent.config, latent.cola, false, 0);
     const samples = settings.batch * settings.group;
+    const updated = minibatchRows(samples, settings.reuse);
+    const together = Math.min(settings.group, updated);
+    const prompt = Math.max(1, length - settings.max_new);
+    const groups = Math.ceil(updated / together);
+    const planned = plannedShape(groups, together, prompt, settings.max_new, latent.config.hiddenSize);
     return [
       decodingPart(latent.config, { what: 'rollouts', rows: samples, length, step, added }),
       trainingPart({
-        rows: minibatchRows(samples, settings.reuse),
+        rows: updated,
         length,
-        laidOut: (rows, t) => ({ rows, length: paddedLength(t) }),
+        laidOut: () => planned,
         learns: q.learns(settings, configs),
-        objective: (graph, rows, t) => objective(graph, latent, settings, rows, t),
+        objective: (graph, rows, t) =>
+          objective(graph, latent, settings, { ...planned, rows, length: t, samples: rows * planned.perRow }),
       }),
     ];
   },

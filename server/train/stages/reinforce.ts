@@ -26,17 +26,19 @@ import {
   creditOf,
   cutsChoices,
   layOut,
+  layOutUpdate,
   minibatches,
   minibatchRows,
   type PolicyGradientSettings,
-  paddedLength,
   policyFeeds,
   policyObjective,
+  promptsIn,
   ReferencePolicy,
 } from '../policy-gradient.ts';
 import { deckState, type Problems, PromptDeck, problemsOf } from '../problems.ts';
 import { type Judged, judge, type Prompt, scoreOf } from '../rollout.ts';
 import { learningRate } from '../schedule.ts';
+import { plannedShape, shapeKey } from '../shared-prefix.ts';
 import type { Evaluation, Metrics, Sample, Stage, StageContext, StageState, StepOutcome } from '../stage.ts';
 import { actionsOf, allModules, type Configs, type StageKind, type StageModules } from '../stage-kind.ts';
 import { adamWOptions } from '../supervised.ts';
@@ -195,7 +197,7 @@ export class ReinforceStage implements Stage {
     hasBans: boolean,
   ): Promise<Metrics> {
     const { settings, actor } = this;
-    const parts = minibatches(batch.rows.length, settings.minibatches, this.random);
+    const parts = minibatches(promptsIn(batch), settings.minibatches, this.random);
     const schedule = {
       peak: settings.learning_rate,
       warmupSteps: settings.warmup,
@@ -208,12 +210,17 @@ export class ReinforceStage implements Stage {
     };
     for (const [i, picked] of parts.entries()) {
       await this.context.turn?.();
-      const variant = `${picked.length} ${batch.length} ${hasBans}`;
+      const layout = layOutUpdate(batch, picked, actor);
+      const variant = `${shapeKey(layout.shape)} ${hasBans}`;
       await this.optimizer.prepare(variant, () =>
-        policyObjective(this.context.device.graph(), actor, picked.length, batch.length, settings, hasBans),
+        policyObjective(this.context.device.graph(), actor, layout.shape, settings, hasBans),
       );
       const rate = learningRate(schedule, index * settings.minibatches + i);
-      const result = await this.optimizer.step([policyFeeds(actor, batch, credit, picked, hasBans)], rate, variant);
+      const result = await this.optimizer.step(
+        [policyFeeds(actor, batch, credit, picked, layout, hasBans)],
+        rate,
+        variant,
+      );
       count('loss', result.loss);
       count('gradient_norm', result.gradientNorm);
       count('learning_rate', rate);
@@ -331,15 +338,22 @@ export function reinforcementParts(
   const { batch, group, minibatches: updates, top_k } = settings;
   const samples = batch * group;
   const { step, added } = policy;
+  const updated = minibatchRows(samples, updates);
+  // A minibatch is whole groups, where there are enough of them.
+  const together = Math.min(group, updated);
+  const prompt = Math.max(1, length - settings.max_new);
+  const planned = plannedShape(Math.ceil(updated / together), together, prompt, settings.max_new, policy.width);
   return [
     decodingPart(config, { what: 'rollouts', rows: samples, length, step, added }),
     trainingPart({
-      rows: minibatchRows(samples, updates),
+      rows: updated,
       length,
-      laidOut: (rows, t) => ({ rows, length: paddedLength(t) }),
+      laidOut: () => planned,
       learns: policy.learns,
-      objective: (graph, rows, t) =>
-        policyObjective(graph, policy, rows, t, settings, cutsChoices(top_k, policy.choices)),
+      objective: (graph, rows, t) => {
+        const shape = { ...planned, rows, length: t, samples: rows * planned.perRow };
+        return policyObjective(graph, policy, shape, settings, cutsChoices(top_k, policy.choices));
+      },
     }),
   ];
 }

@@ -2,10 +2,10 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
+import { writeFileAtomic } from '../files/atomic.ts';
 import { reportPage } from '../report/page.ts';
 import { readRunRecord } from '../report/run-record.ts';
 import { versions } from '../report/versions.ts';
-import { writeFileAtomic } from '../store/atomic.ts';
 import { runFolder } from '../store/run.ts';
 import { type JsonOption, withExamples, withJson } from './options.ts';
 import type { Session } from './session.ts';

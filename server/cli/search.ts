@@ -6,6 +6,7 @@ import type { Command } from 'commander';
 import { ColaModel } from '../cola/model.ts';
 import { readUncheckedReward } from '../evaluate/reward-text.ts';
 import { runOf } from '../evaluate/run.ts';
+import { writeFileAtomic } from '../files/atomic.ts';
 import { LanguageModel } from '../model/language-model.ts';
 import { createReward } from '../rewards/registry.ts';
 import { bestOfN } from '../search/best-of-n.ts';
@@ -16,7 +17,6 @@ import { figure, outline, principalVariation, quoted, treeLines, visible } from 
 import { searchPage } from '../search/page.ts';
 import { Search, type SearchEnd } from '../search/search.ts';
 import { readSnapshot, restoreSearch, saveSearch, takeSnapshot } from '../search/snapshot.ts';
-import { writeFileAtomic } from '../store/atomic.ts';
 import type { Outcome, Output } from './io.ts';
 import { modelFolder, openChosen } from './options.ts';
 import {

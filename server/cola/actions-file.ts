@@ -1,9 +1,9 @@
 /** `actions.json` of a model folder: what its latent actions do and are called. */
 import { join } from 'node:path';
+import { writeFileAtomic } from '../files/atomic.ts';
 import { limits, readTextIfThere } from '../files/open.ts';
 import { type ActionProfile, type ActionsFile, actionsFile, actionsVersion } from '../protocol/actions.ts';
 import { firstIssue } from '../schemas/first-issue.ts';
-import { writeFileAtomic } from '../store/atomic.ts';
 import { colaErrors } from './errors.ts';
 
 const ACTIONS = 'actions.json';

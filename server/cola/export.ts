@@ -2,9 +2,9 @@
 import { existsSync, statSync } from 'node:fs';
 import { cp, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { exists, writeFolderAtomic } from '../files/atomic.ts';
 import type { SavedDtype } from '../files/safetensors-writer.ts';
 import { LanguageModel, type WeightMap } from '../model/language-model.ts';
-import { exists, writeFolderAtomic } from '../store/atomic.ts';
 import { colaErrors } from './errors.ts';
 import { ColaModel } from './model.ts';
 

@@ -2,13 +2,13 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { writeFileAtomic } from '../files/atomic.ts';
 import { firstNonFinite } from '../files/floats.ts';
 import { SafetensorsFile } from '../files/safetensors.ts';
 import { type SavedDtype, writeSafetensors } from '../files/safetensors-writer.ts';
 import { locateModel, refuseFolder } from '../model/folder.ts';
 import { LanguageModel, type WeightMap } from '../model/language-model.ts';
 import { type ExpectedTensor, refuseAbsurd } from '../model/weights.ts';
-import { writeFileAtomic } from '../store/atomic.ts';
 import { type ColaConfig, type ModuleName, moduleWeights, parseColaConfig } from './config.ts';
 import { colaErrors } from './errors.ts';
 

@@ -1,5 +1,5 @@
 /** Conversations in the forms in which they are published: messages, ShareGPT, lists of turns, transcripts. */
-import type { Columns } from './columns.ts';
+import type { Columns } from '../schemas/columns.ts';
 
 export interface Message {
   readonly role: string;

@@ -1,7 +1,7 @@
 /** What a file of rows holds, for somebody who is about to train on it: its first rows, how they are read, what fits. */
 import { basename } from 'node:path';
 import { ColaError } from '../errors.ts';
-import { type Columns, columnAt, columnNames } from './columns.ts';
+import { type Columns, columnAt, columnNames } from '../schemas/columns.ts';
 import { DEFAULT_LINE_LIMIT } from './lines.ts';
 import { holdsRows, readRecords } from './records.ts';
 import { readRow } from './row-reader.ts';

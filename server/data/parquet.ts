@@ -2,8 +2,8 @@
 import { asyncBufferFromFile, type FileMetaData, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
 import { compressors as all } from 'hyparquet-compressors';
 import { ColaError } from '../errors.ts';
+import type { Columns } from '../schemas/columns.ts';
 import { firstBytes } from './bytes.ts';
-import type { Columns } from './columns.ts';
 import { dataErrors } from './errors.ts';
 
 const mark = 'PAR1';

@@ -1,7 +1,7 @@
 /** Rows of a file as objects with named columns, whatever the file's format. */
 import { ColaError } from '../errors.ts';
+import type { Columns } from '../schemas/columns.ts';
 import { bytesOf } from './bytes.ts';
-import type { Columns } from './columns.ts';
 import { dataErrors } from './errors.ts';
 import { readList } from './json-list.ts';
 import { isBlank, readLines } from './lines.ts';

@@ -1,5 +1,5 @@
 /** How an object with named columns becomes a row. */
-import { type Columns, columnAt, columnNames, kindOf } from './columns.ts';
+import { type Columns, columnAt, columnNames, kindOf } from '../schemas/columns.ts';
 import { type Message, messagesFrom } from './conversation.ts';
 import { dataErrors } from './errors.ts';
 import type { Row } from './rows.ts';

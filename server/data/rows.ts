@@ -1,6 +1,6 @@
 /** Rows of a data set, whatever file they came from. */
 import { ColaError } from '../errors.ts';
-import type { Columns } from './columns.ts';
+import type { Columns } from '../schemas/columns.ts';
 import type { Message } from './conversation.ts';
 
 export interface TextRow {

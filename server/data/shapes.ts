@@ -1,6 +1,6 @@
 /** Which column plays which role in the shapes that data sets are published in. */
 import { z } from 'zod';
-import { type Columns, columnAt, columnNames } from './columns.ts';
+import { type Columns, columnAt, columnNames } from '../schemas/columns.ts';
 import { messagesFrom } from './conversation.ts';
 
 /** Which column of a file plays which role. Exactly one of `text`, `prompt` and `messages`. */

@@ -1,8 +1,8 @@
 /** Rows of tables in text: values between commas (or semicolons), or between tabs. */
 import { pipeline, Readable } from 'node:stream';
 import { CsvError, parse } from 'csv-parse';
+import type { Columns } from '../schemas/columns.ts';
 import { bytesOf } from './bytes.ts';
-import type { Columns } from './columns.ts';
 import { dataErrors } from './errors.ts';
 
 /** A row of a table, or what is wrong with it. */

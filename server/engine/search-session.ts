@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { LoadedModel } from '../completion/loaded-model.ts';
+import { writeFileAtomic } from '../files/atomic.ts';
 import { limits, readTextIfThere } from '../files/open.ts';
 import { readable } from '../files/place.ts';
 import { probabilities } from '../model/sampling.ts';
@@ -19,7 +20,6 @@ import { Search } from '../search/search.ts';
 import type { Simulation } from '../search/simulations.ts';
 import { parseSnapshot, restoreSearch, takeSnapshot } from '../search/snapshot.ts';
 import { flag } from '../search/tree.ts';
-import { writeFileAtomic } from '../store/atomic.ts';
 import { engineErrors } from './errors.ts';
 
 const fileSchema = z.object({

@@ -1,10 +1,10 @@
 /** The measures that a run's spec asks for, taken of the model that came out of it. */
 import { dirname, join } from 'node:path';
 import type { Device } from '../device/device.ts';
+import { exists, writeFileAtomic } from '../files/atomic.ts';
 import { readSpec, resolveModel } from '../spec/document.ts';
 import type { RunSpec } from '../spec/schema.ts';
 import { type StageTask, stageOf } from '../spec/stages.ts';
-import { exists, writeFileAtomic } from '../store/atomic.ts';
 import { RunView } from '../store/run.ts';
 import { FrozenData, frozenFolder } from '../train/frozen.ts';
 import { stageSeed } from '../train/seed.ts';

@@ -6,12 +6,12 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { ColaModel } from '../cola/model.ts';
+import { exists, writeFileAtomic, writeFolderAtomic } from '../files/atomic.ts';
 import { firstNonFinite } from '../files/floats.ts';
 import { limits, needPlainFile, readText } from '../files/open.ts';
 import { makeFolder, namesIn } from '../files/place.ts';
 import { SafetensorsFile } from '../files/safetensors.ts';
 import { writeSafetensors } from '../files/safetensors-writer.ts';
-import { exists, writeFileAtomic, writeFolderAtomic } from '../store/atomic.ts';
 import { feedbackErrors } from './errors.ts';
 import { original } from './model.ts';
 

@@ -27,3 +27,20 @@ export const fileErrors = catalogue('files', {
 function inWords(bytes: number): string {
   return bytes >= 1 << 20 ? `${bytes >> 20} MB` : `${bytes >> 10} kB`;
 }
+
+export const diskErrors = catalogue('store', {
+  cannotWrite: (path: string, cause: unknown) => [
+    `${path} cannot be written (${reason(cause)}).`,
+    'Check that the disk has free space and that you may write there; what was there before is unchanged.',
+    cause,
+  ],
+  cannotRead: (path: string, cause: unknown) => [
+    `${path} cannot be read (${reason(cause)}).`,
+    'Check that it exists and that you may read it.',
+    cause,
+  ],
+});
+
+function reason(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}

@@ -1,6 +1,6 @@
 /** Writing safetensors files, one tensor at a time, so that the file appears completely or not at all. */
 import type { FileHandle } from 'node:fs/promises';
-import { writeAtomically } from '../store/atomic.ts';
+import { writeAtomically } from './atomic.ts';
 import { narrowBfloat16, narrowFloat16 } from './floats.ts';
 import { asBytes, DTYPE_BYTES } from './safetensors.ts';
 

@@ -8,8 +8,8 @@
 import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { z } from 'zod';
 import { ColaError } from '../errors.ts';
-import { refusePretender } from '../model/pretender.ts';
 import { widenBfloat16, widenFloat16 } from './floats.ts';
+import { refusePretender } from './pretender.ts';
 import { safetensorsErrors as errors } from './safetensors-errors.ts';
 
 /** Bytes an element has in each number format that is read. */

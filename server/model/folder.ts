@@ -5,9 +5,9 @@
 import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
+import { folderErrors as errors } from '../files/folder-errors.ts';
+import { refusePretender } from '../files/pretender.ts';
 import { SafetensorsFile } from '../files/safetensors.ts';
-import { folderErrors as errors } from './folder-errors.ts';
-import { refusePretender } from './pretender.ts';
 import { ownName } from './tensor-names.ts';
 
 const isFolder = (path: string) => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;

@@ -3,8 +3,8 @@
  * is read only if it is a plain file of a believable size, and parsed only if it is not absurdly nested.
  */
 import { readFileSync, statSync } from 'node:fs';
+import { refusePretender } from '../files/pretender.ts';
 import { configErrors as errors } from './errors.ts';
-import { refusePretender } from './pretender.ts';
 
 /** The largest config.json or generation_config.json that is believed, in bytes; real ones have a few thousand. */
 export const CONFIG_BYTES = 1 << 22;

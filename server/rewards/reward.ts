@@ -1,5 +1,5 @@
 /** The contract of every reward, and what several of them share. */
-import { columnAt } from '../data/columns.ts';
+import { columnAt } from '../schemas/columns.ts';
 
 /** One finished sample as a reward sees it. */
 export interface RewardInput {

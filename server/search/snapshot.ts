@@ -4,9 +4,9 @@
  * not stored. Keys and values of the model are not either: the branches are read again when they are needed.
  */
 import { z } from 'zod';
+import { writeFileAtomic } from '../files/atomic.ts';
 import { limits, readText } from '../files/open.ts';
 import { firstIssue } from '../schemas/first-issue.ts';
-import { writeFileAtomic } from '../store/atomic.ts';
 import { searchErrors } from './errors.ts';
 import type { Judge } from './judge.ts';
 import type { SearchModel } from './model.ts';

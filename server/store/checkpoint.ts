@@ -2,12 +2,12 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { z } from 'zod';
+import { removeFolder, writeFileAtomic, writeFolderAtomic } from '../files/atomic.ts';
 import { limits, needPlainFile, readText } from '../files/open.ts';
 import { namesIn, readable } from '../files/place.ts';
 import { SafetensorsFile } from '../files/safetensors.ts';
 import { type TensorToWrite, writeSafetensors } from '../files/safetensors-writer.ts';
 import { firstIssue } from '../schemas/first-issue.ts';
-import { removeFolder, writeFileAtomic, writeFolderAtomic } from './atomic.ts';
 import { storeErrors as errors } from './errors.ts';
 import {
   contentOf,

@@ -1,17 +1,8 @@
 /** The errors of runs on disk: folders, logs, checkpoints and locks. */
 import { catalogue } from '../errors.ts';
+import { diskErrors } from '../files/errors.ts';
 
-export const storeErrors = catalogue('store', {
-  cannotWrite: (path: string, cause: unknown) => [
-    `${path} cannot be written (${reason(cause)}).`,
-    'Check that the disk has free space and that you may write there; what was there before is unchanged.',
-    cause,
-  ],
-  cannotRead: (path: string, cause: unknown) => [
-    `${path} cannot be read (${reason(cause)}).`,
-    'Check that it exists and that you may read it.',
-    cause,
-  ],
+const own = catalogue('store', {
   line: (path: string, line: number, detail: string) => [
     `Line ${line} of ${path} cannot be understood: ${detail}.`,
     'The file was changed or damaged; restore it, or delete that line.',
@@ -58,6 +49,4 @@ export const storeErrors = catalogue('store', {
   ],
 });
 
-function reason(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
-}
+export const storeErrors = { ...diskErrors, ...own };

@@ -6,12 +6,12 @@
 import { createHash, type Hash } from 'node:crypto';
 import { closeSync, fstatSync, fsyncSync, ftruncateSync, lstatSync, readSync, writeSync } from 'node:fs';
 import type { z } from 'zod';
+import { writeFileAtomic } from '../files/atomic.ts';
 import { fileErrors } from '../files/errors.ts';
 import { hopelessLine, linesOf, longestLine } from '../files/lines.ts';
 import { openFile } from '../files/open.ts';
 import { isAbsent, readable } from '../files/place.ts';
 import { firstIssue } from '../schemas/first-issue.ts';
-import { writeFileAtomic } from './atomic.ts';
 import { storeErrors as errors } from './errors.ts';
 import type { Content } from './manifest.ts';
 

@@ -7,9 +7,9 @@ import { linkSync, renameSync, rmSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname } from 'node:path';
 import { z } from 'zod';
+import { temporaryName } from '../files/atomic.ts';
 import { createFile, limits, piecesOf, readTextIfThere } from '../files/open.ts';
 import { needPlace, readable } from '../files/place.ts';
-import { temporaryName } from './atomic.ts';
 import { storeErrors as errors } from './errors.ts';
 
 const holderSchema = z.object({

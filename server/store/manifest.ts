@@ -6,9 +6,9 @@ import { createHash } from 'node:crypto';
 import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { writeFileAtomic } from '../files/atomic.ts';
 import { limits, openFileToRead, readTextIfThere } from '../files/open.ts';
 import { namesIn, readable } from '../files/place.ts';
-import { writeFileAtomic } from './atomic.ts';
 import { storeErrors as errors } from './errors.ts';
 
 export const MANIFEST = 'manifest.json';

@@ -10,7 +10,7 @@ import { z } from 'zod';
 import { readLines } from '../data/lines.ts';
 import { placed, placeOf, type Row, RowReport } from '../data/rows.ts';
 import { cacheInfo, TokenFile } from '../data/token-cache.ts';
-import { temporaryName, writeAtomically, writeFileAtomic } from '../store/atomic.ts';
+import { temporaryName, writeAtomically, writeFileAtomic } from '../files/atomic.ts';
 import { trainErrors } from './errors.ts';
 
 /** Where in a run's folder its data is. */

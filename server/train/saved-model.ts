@@ -1,5 +1,5 @@
 /** The model folders of a run: each appears whole or not at all, and says of which checkpoint it was made. */
-import { writeFolderAtomic } from '../store/atomic.ts';
+import { writeFolderAtomic } from '../files/atomic.ts';
 import type { Checkpoint } from '../store/checkpoint.ts';
 import { differences, readManifest, writeManifest } from '../store/manifest.ts';
 import { trainErrors } from './errors.ts';

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { parse } from 'yaml';
-import { columnAt } from '../../server/data/columns.ts';
 import { messagesFrom, plainTurns } from '../../server/data/conversation.ts';
 import { placeOf, type Row } from '../../server/data/rows.ts';
 import { columnMap, guess, mapText } from '../../server/data/shapes.ts';
 import { readRows } from '../../server/data/sources.ts';
+import { columnAt } from '../../server/schemas/columns.ts';
 import { collect, useFolder } from './folder.ts';
 
 describe('published shapes', () => {

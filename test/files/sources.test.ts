@@ -12,8 +12,6 @@ const harmless = new Set(['existsSync', 'lstatSync', 'rmSync', 'renameSync', 'li
 /** Uses of what is open already. */
 const ofHandles = new Set(['closeSync', 'fstatSync', 'fsyncSync', 'ftruncateSync', 'readSync', 'writeSync']);
 const known: Readonly<Record<string, readonly string[]>> = {
-  // Writes beside its target, having asked `files/place.ts`.
-  'store/atomic.ts': ['FileHandle', 'mkdir', 'open', 'readdir', 'rename', 'rm', 'stat'],
   // Looks whether there is something at a path, and opens nothing.
   'language/spec-paths.ts': ['stat'],
   // Looks for models in the whole workspace, at names alone.

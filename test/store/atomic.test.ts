@@ -8,7 +8,7 @@ import {
   temporaryName,
   writeFileAtomic,
   writeFolderAtomic,
-} from '../../server/store/atomic.ts';
+} from '../../server/files/atomic.ts';
 import { errorOf, scratchFolder } from './scratch.ts';
 
 describe('atomic files and folders', () => {

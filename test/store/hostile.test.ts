@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { FeedbackLog, feedbackFile } from '../../server/feedback/log.ts';
 import { PolicyVersions } from '../../server/feedback/versions.ts';
-import { writeFileAtomic, writeFolderAtomic } from '../../server/store/atomic.ts';
+import { writeFileAtomic, writeFolderAtomic } from '../../server/files/atomic.ts';
 import { JsonLinesWriter, readJsonLines } from '../../server/store/jsonl.ts';
 import { readLinesFrom } from '../../server/store/line-reader.ts';
 import { listRuns, Run, RunView, runFolder } from '../../server/store/run.ts';

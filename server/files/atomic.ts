@@ -5,8 +5,8 @@
 import { randomBytes } from 'node:crypto';
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { needPlace } from '../files/place.ts';
-import { storeErrors } from './errors.ts';
+import { diskErrors } from './errors.ts';
+import { needPlace } from './place.ts';
 
 const TEMPORARY = /\.tmp-[0-9a-f]{12}$/;
 const REPLACED = /^(.+)\.old-[0-9a-f]{12}$/;
@@ -178,5 +178,5 @@ async function discard(path: string): Promise<void> {
 
 /** Only failures of the file system are the user's concern; anything else passes through as it is. */
 function cannotWrite(path: string, error: unknown): unknown {
-  return error instanceof Error && 'syscall' in error ? storeErrors.cannotWrite(path, error) : error;
+  return error instanceof Error && 'syscall' in error ? diskErrors.cannotWrite(path, error) : error;
 }

@@ -161,7 +161,8 @@ export function readSpec(file: string): RunSpec {
   } catch (error) {
     throw readable(error, (cause) => specErrors.cannotRead(file, cause));
   }
-  if (text.length > specLimits.characters) throw specErrors.tooLong(file, specLimits.characters);
+  // A text that is only a little too long is shown where it goes on too far.
+  if (text.length > 3 * specLimits.characters) throw specErrors.tooLong(file, specLimits.characters);
   const { spec, problems } = parseSpec(text, file);
   const [first] = problems;
   if (first !== undefined) {

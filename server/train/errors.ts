@@ -55,7 +55,7 @@ export const trainErrors = catalogue('train', {
   ],
   keptData: (path: string, cause: unknown) => [
     `The data that the run keeps in ${path} is damaged.`,
-    'Delete that file to go on with the data as it is now, or start the run again.',
+    'Delete that file and go on with the data as it is now, cola train --resume with --as-is, or start the run again.',
     cause,
   ],
   checkpointMismatch: (name: string) => [

@@ -56,7 +56,9 @@ describe('what CoLA Studio does beside its work', function () {
     const front = traced ? [strace, '-f', '-qq', '-y', '-s', '4096', '-e', `trace=${watched}`, '-o', trace] : [];
     const [command, ...rest] = [...front, process.execPath, join(place, program), ...args];
     const own = { HOME: home, TMPDIR: temporary, TMP: temporary, TEMP: temporary, USERPROFILE: home };
-    const env = { PATH: process.env.PATH, ...own, XDG_CACHE_HOME: join(home, '.cache'), ORT_DISABLE_TELEMETRY: '0' };
+    // Node hands the folder of its coverage on by itself, and would write into it.
+    const quiet = { NODE_V8_COVERAGE: undefined, ORT_DISABLE_TELEMETRY: '0' };
+    const env = { PATH: process.env.PATH, ...own, XDG_CACHE_HOME: join(home, '.cache'), ...quiet };
     return spawn(command, rest, { cwd: project, stdio, env });
   }
 

@@ -90,7 +90,10 @@ describe('float formats', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 0xffff }), (bits) => {
         widenBfloat16(Uint16Array.of(bits), wide);
-        if (!Number.isNaN(wide[0]!)) assert.deepEqual(brain(wide[0]!), [bits]);
+        // By their bits: where the runtime has made denormal numbers zero, no number passes through arithmetic unchanged.
+        const target = new Uint16Array(1);
+        narrowBfloat16(wide, target);
+        if ((bits & 0x7f80) !== 0x7f80 || (bits & 0x7f) === 0) assert.deepEqual([...target], [bits]);
       }),
     );
   });

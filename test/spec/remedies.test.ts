@@ -60,6 +60,8 @@ const foreign = new Set([
   'assistant',
   'response',
 ]);
+/** Folders that a line of Python in a remedy makes. */
+for (const folder of ['merged', 'new_folder']) foreign.add(folder);
 const isFile = (word: string) => /\.(?:json|jsonl|yaml|safetensors|jinja|mjs|cjs|js|bin|pt|gguf)$/.test(word);
 
 /** What of a remedy names nothing that exists. */

@@ -155,7 +155,7 @@ describe('rewards in a run spec', () => {
     assert.deepEqual(says('module'), ['module needs path: write { module: { path: ... } }']);
     assert.deepEqual(says('sum'), ['sum needs a list: write { sum: [...] }']);
     assert.deepEqual(says('{ module: { file: a.js } }'), [
-      'module has no setting "file" but path, timeLimitMs, and needs path',
+      'module has no setting "file" but path, timeLimitMs, processes, env, and needs path',
     ]);
     assert.deepEqual(says('{ numeric: { decimals: 2, max: 3 } }'), [
       'numeric has no setting "decimals" but column, read, tolerance, relativeTolerance',

@@ -7,6 +7,7 @@ import { closingMeasurement } from '../../server/evaluate/closing.ts';
 import { type RunSpec, runSpec, toRunSpec } from '../../server/spec/schema.ts';
 import { runFolder } from '../../server/store/run.ts';
 import { resumeRun, startRun, type TrainEvent } from '../../server/train/job.ts';
+import type { ResumeChoice } from '../../server/train/resume.ts';
 
 export const tokenizerFolder = join(import.meta.dirname, '../fixtures/hf/llama-gqa');
 
@@ -110,8 +111,8 @@ export async function start(parts: RunParts, spec: RunSpec): Promise<string> {
   return (await startRun({ ...common(parts), spec, specFile: join(parts.root, 'x.cola.yaml') })).model;
 }
 
-export async function resume(parts: RunParts): Promise<string> {
-  return (await resumeRun(common(parts))).model;
+export async function resume(parts: RunParts, choice: ResumeChoice = {}): Promise<string> {
+  return (await resumeRun({ ...common(parts), ...choice })).model;
 }
 
 /** The lines of a log of a run without what depends on the clock and the memory. */

@@ -126,8 +126,10 @@ describe('the data of a run', function () {
     const folder = join(runFolder(bench.root, id), 'data');
     const [name] = readdirSync(folder);
     writeFileSync(join(folder, name), '{"files": 3');
-    await assert.rejects(resume({ root: bench.root, id }), errorOf('train.keptData', new RegExp(name)));
+    const parts = { root: bench.root, id };
+    await assert.rejects(resume(parts), errorOf('train.changed', new RegExp(name)));
+    await assert.rejects(resume(parts, { asIs: true }), errorOf('train.keptData', new RegExp(name)));
     rmSync(join(folder, name));
-    await resume({ root: bench.root, id });
+    await resume(parts, { asIs: true });
   });
 });

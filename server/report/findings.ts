@@ -1,4 +1,5 @@
 /** What runs have found, in plain words. */
+import { type ShareChange, shareChange } from '../protocol/shares.ts';
 import type { ExtraFigure } from './page.ts';
 import { type MetricLine, numberIn, type RunRecord } from './run-record.ts';
 
@@ -8,8 +9,6 @@ export function findings(runs: readonly RunRecord[], extra: readonly ExtraFigure
     const [first, last] = [run.measurements[0], run.measurements.at(-1)];
     return first === undefined || last === undefined || first === last ? [] : solved(run, first, last);
   });
-  const noise = chance(runs);
-  if (noise !== undefined && all.length > 0) all.push(noise);
   for (const { name, values } of extra) {
     const said = runs.flatMap(({ label }, i) => {
       const value = values[i];
@@ -20,7 +19,8 @@ export function findings(runs: readonly RunRecord[], extra: readonly ExtraFigure
   return all;
 }
 
-function solved({ label }: RunRecord, first: MetricLine, last: MetricLine): string[] {
+function solved({ label, spec }: RunRecord, first: MetricLine, last: MetricLine): string[] {
+  const problems = numberIn(last, 'held_out_problems') ?? evaluated(spec);
   const parts = (
     [
       ['greedy_solved', 'greedy accuracy'],
@@ -31,21 +31,22 @@ function solved({ label }: RunRecord, first: MetricLine, last: MetricLine): stri
     const [a, b] = [numberIn(first, name), numberIn(last, name)];
     return a === undefined || b === undefined
       ? []
-      : [`${words} ${moved(a, b)} from ${a.toFixed(3)} to ${b.toFixed(3)}`];
+      : [`${words} from ${a.toFixed(3)} to ${b.toFixed(3)} (${judged[shareChange(a, b, problems ?? 0)]})`];
   });
-  return parts.length === 0 ? [] : [`${label}: ${parts.join(', ')}.`];
+  return parts.length === 0
+    ? []
+    : [
+        `${label}${problems === undefined ? '' : `, ${problems} problem${problems === 1 ? '' : 's'}`}: ${parts.join(', ')}.`,
+      ];
 }
 
-const moved = (a: number, b: number) => (b > a ? 'rose' : b < a ? 'fell' : 'stayed');
+const judged = {
+  rises: 'rose',
+  falls: 'fell',
+  none: 'no clear change',
+  unknown: 'too few to tell',
+} satisfies Record<ShareChange, string>;
 
-/** How large a difference of greedy accuracy may be without any meaning: two standard errors of a difference. */
-function chance(runs: readonly RunRecord[]): string | undefined {
-  for (const { spec, measurements } of runs) {
-    const n = spec.stages.flatMap(({ settings }) => ('evaluate_rows' in settings ? settings.evaluate_rows : [])).at(-1);
-    const p = measurements[0] === undefined ? undefined : numberIn(measurements[0], 'greedy_solved');
-    if (p === undefined || n === undefined) continue;
-    const error = Math.sqrt(Math.max(p * (1 - p), 0.01) / n);
-    return `With ${n} problems and one seed, differences of greedy accuracy below ${(2 * Math.SQRT2 * error).toFixed(2)} may be chance.`;
-  }
-  return undefined;
-}
+/** How many held-out problems the last stage that measures was to measure. */
+const evaluated = (spec: RunRecord['spec']): number | undefined =>
+  spec.stages.flatMap(({ settings }) => ('evaluate_rows' in settings ? settings.evaluate_rows : [])).at(-1);

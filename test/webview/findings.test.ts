@@ -58,9 +58,13 @@ describe('findings', () => {
         steps: rowsOf(3, () => ({ reward: 0.5 })),
         evaluations: rowsOf(2, (i) => ({ greedy_solved: [first, last][i], held_out_problems: problems }), true),
       });
-    assert.match(solved(0.3, 0.36, 50), /30 % → 36 %, within the noise of ± 19 %\./);
+    assert.match(solved(0.3, 0.36, 50), /30 % → 36 %, no clear change \(95 % interval −12 to \+24 points\)\./);
     assert.match(solved(0.3, 0.36, 5000), /30 % → 36 %\./);
-    assert.match(solved(0.5, 0.5, 50), /within the noise/);
+    assert.match(solved(0.5, 0.5, 50), /no clear change/);
+    assert.match(solved(0, 1, 1), /Solved of 1 held-back problem: 0 % → 100 %, too few to tell\./);
+    assert.match(solved(1, 1, 1), /too few to tell/);
+    assert.match(solved(0.3, 0.34, 200), /30 % → 34 %, no clear change/);
+    assert.match(solved(0.3, 0.5, 200), /Solved of 200 held-back problems: 30 % → 50 %\./);
     assert.match(said({ steps: rowsOf(3, () => ({ reward: 0.5 })) }), /Reward is 0\.5; 3 steps are too few/);
   });
 

@@ -4,6 +4,7 @@
  */
 import type { MetricRow } from '../../server/protocol/down-sampling.ts';
 import type { CodeUsage } from '../../server/protocol/history.ts';
+import { newcombe, shareChange } from '../../server/protocol/shares.ts';
 
 export interface Finding {
   readonly text: string;
@@ -128,24 +129,36 @@ function rewardTrend(values: readonly number[]): Finding | undefined {
   }
 }
 
-/** Shares of solved problems have the noise of counting: n problems make it sqrt(p (1 - p) / n). */
+/** A change of the solved share counts only where its interval leaves out zero. */
 function heldOut(evaluations: readonly MetricRow[]): Finding | undefined {
   const values = seriesOf(evaluations, 'greedy_solved');
   const first = values[0];
   const last = values.at(-1);
   if (first === undefined || last === undefined) return undefined;
   const [problems] = seriesOf(evaluations, 'held_out_problems').slice(-1);
-  const of = problems === undefined ? '' : ` of ${problems} held-back problems`;
+  const of = problems === undefined ? '' : ` of ${problems} held-back problem${problems === 1 ? '' : 's'}`;
   if (values.length === 1) return plain(`${percent(last)}${of} solved at the start.`);
-  const spread = (p: number) => (p * (1 - p)) / Math.max(1, problems ?? 1);
-  const noise = problems === undefined ? Number.NaN : 2 * Math.sqrt(spread(first) + spread(last));
   const change = `Solved${of}: ${percent(first)} → ${percent(last)}`;
-  if (Math.abs(last - first) <= noise) {
-    return plain(`${change}, within the noise of ± ${percent(Math.max(0.01, noise))}.`);
+  if (problems === undefined) return plain(`${change}; of how many problems is not known.`);
+  switch (shareChange(first, last, problems)) {
+    case 'rises':
+      return good(`${change}.`);
+    case 'falls':
+      return bad(`${change}.`);
+    case 'none': {
+      const { low, high } = newcombe(first, problems, last, problems);
+      return plain(`${change}, no clear change (95 % interval ${points(low)} to ${points(high)} points).`);
+    }
+    case 'unknown':
+      return plain(`${change}, too few to tell.`);
   }
-  if (first === last) return plain(`${change}.`);
-  return last > first ? good(`${change}.`) : bad(`${change}.`);
 }
+
+/** A difference of shares in points of percent, with its sign. */
+const points = (difference: number) => {
+  const rounded = Math.round(100 * difference);
+  return rounded < 0 ? `−${-rounded}` : `+${rounded}`;
+};
 
 /** In nats an action, how far a policy has moved: judged by eye in many runs, not by a theory. */
 const lowDrift = 0.1;

@@ -158,9 +158,12 @@ export class Bench {
     return start({ root: this.root, id }, specOf(model, list));
   }
 
-  /** Runs to the end. @returns what was said on the way */
-  async saidBy(list: readonly object[], model: string | typeof tinyBase = this.cola): Promise<string[]> {
-    const said: string[] = [];
+  /** Runs to the end. @returns what was said on the way, which `said` holds also where the run fails */
+  async saidBy(
+    list: readonly object[],
+    model: string | typeof tinyBase = this.cola,
+    said: string[] = [],
+  ): Promise<string[]> {
     const onEvent = (event: TrainEvent) => {
       if (event.kind === 'message') said.push(event.text);
     };

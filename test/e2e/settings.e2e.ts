@@ -178,17 +178,19 @@ describe('settings in VS Code', () => {
   });
 
   it('cola.completion.multiline: what is offered goes on behind the line', async () => {
+    const before = 'export function sum(values: number[]): number {\n  let total = 0;\n  for (const value of values) {';
     const after = '\n\nexport const total = sum([1, 2, 3]);\n';
+    const there = `${before}${after}`.split('\n').length;
     /** Lines that there are after the one that was typed. */
     const lines = async () => {
-      const file = await open('export function sum(values: number[]): number {', after);
+      const file = await open(before, after);
       await offered('\n');
       await take();
       return eventually('it is in the file', async () => {
         await session.page.keyboard.press('Control+S');
         const now = readFileSync(join(session.folder, file), 'utf8').split('\n');
-        assert.ok(now.length > after.split('\n').length);
-        return now.length - after.split('\n').length;
+        assert.ok(now.length > there);
+        return now.length - there;
       });
     };
     await set({});

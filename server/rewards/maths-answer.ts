@@ -1,3 +1,4 @@
+import { lookup } from './lookup.ts';
 import { type Expression, exactValue } from './maths-expression.ts';
 import { sameReals } from './maths-reals.ts';
 import { type Answer, readAnswer } from './maths-shape.ts';
@@ -77,7 +78,7 @@ function distinct(items: readonly Answer[]): Answer[] {
   return kept;
 }
 
-const mirrored: Readonly<Record<string, string>> = { '>': '<', '\\ge': '\\le' };
+const mirrored = lookup<string>({ '>': '<', '\\ge': '\\le' });
 
 /** A relation read from its smaller end. */
 function turned(relation: Of<'relation'>): Of<'relation'> {

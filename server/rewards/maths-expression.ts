@@ -1,3 +1,4 @@
+import { lookup } from './lookup.ts';
 import { functions, type Token } from './maths-tokens.ts';
 import { add, divide, equal, integer, multiply, negate, parseDecimal, power, type Rational, root } from './rational.ts';
 
@@ -306,7 +307,7 @@ class Parser {
 
 /** Commands that begin no factor. */
 const ends = new Set(['\\}', '\\rfloor', '\\rceil', '\\rangle']);
-const inverses: Readonly<Record<string, string>> = { sin: 'arcsin', cos: 'arccos', tan: 'arctan' };
+const inverses = lookup<string>({ sin: 'arcsin', cos: 'arccos', tan: 'arctan' });
 /** Functions of one argument; those of several are names, and compared as they are written. */
 const evaluated = new Set([...functions].filter((name) => !['gcd', 'lcm', 'max', 'min', 'det'].includes(name)));
 const greek = new Set(

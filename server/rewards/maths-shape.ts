@@ -1,4 +1,5 @@
 /** The normal form of a written answer: what kind of thing it is, read before anything is calculated. */
+import { lookup } from './lookup.ts';
 import { type Expression, parseExpression } from './maths-expression.ts';
 import { allReals, complement, type Interval, intersection, isInterval, pointsOf, type Reals } from './maths-reals.ts';
 import { normaliseMaths } from './maths-text.ts';
@@ -322,7 +323,7 @@ function nameOf(tokens: readonly Token[]): string | undefined {
   return undefined;
 }
 
-const flip: Readonly<Record<string, string>> = { '<': '>', '>': '<', '\\le': '\\ge', '\\ge': '\\le' };
+const flip = lookup<string>({ '<': '>', '>': '<', '\\le': '\\ge', '\\ge': '\\le' });
 
 function relation(tokens: readonly Token[], depth: number): Answer | undefined {
   const { items, found } = splitTop(tokens, (token) => token.kind !== 'word' && relations.includes(token.text));

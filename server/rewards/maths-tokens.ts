@@ -1,3 +1,4 @@
+import { lookup } from './lookup.ts';
 /** Tokens of a written maths answer: LaTeX and plain text in one form, so that signs beside words stay signs. */
 
 export type TokenKind = 'number' | 'letter' | 'word' | 'command' | 'sign' | 'begin' | 'end';
@@ -19,7 +20,7 @@ export const functions = new Set(
   ),
 );
 
-const otherNames: Readonly<Record<string, string>> = {
+const otherNames = lookup<string>({
   asin: '\\arcsin',
   acos: '\\arccos',
   atan: '\\arctan',
@@ -32,9 +33,9 @@ const otherNames: Readonly<Record<string, string>> = {
   alpha: '\\alpha',
   beta: '\\beta',
   lambda: '\\lambda',
-};
+});
 
-const commandNames: Readonly<Record<string, string>> = {
+const commandNames = lookup<string>({
   '\\cosec': '\\csc',
   '\\tg': '\\tan',
   '\\ctg': '\\cot',
@@ -42,7 +43,7 @@ const commandNames: Readonly<Record<string, string>> = {
   '\\times': '*',
   '\\ast': '*',
   '\\div': '/',
-};
+});
 
 /** Commands whose argument is text. */
 const textual = new Set(

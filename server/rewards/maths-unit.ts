@@ -1,5 +1,6 @@
 /** Units, scales and per-cent signs at the end of an answer. */
 
+import { lookup } from './lookup.ts';
 import { is, isWordToken, type Token } from './maths-tokens.ts';
 import { divide, integer, multiply, parseDecimal, power, type Rational } from './rational.ts';
 
@@ -56,17 +57,17 @@ for (const line of table.trim().split('\n')) {
     for (const spelling of [name, ...others]) units.set(spelling, { dimension, factor });
   }
 }
-const speeds: Readonly<Record<string, string>> = { mph: 'mi/h', kph: 'km/h', kmh: 'km/h' };
-const currency: Readonly<Record<string, string>> = { '＄': 'dollar', '€': 'euro', '£': 'gbp' };
+const speeds = lookup<string>({ mph: 'mi/h', kph: 'km/h', kmh: 'km/h' });
+const currency = lookup<string>({ '＄': 'dollar', '€': 'euro', '£': 'gbp' });
 
-const scales: Readonly<Record<string, bigint>> = {
+const scales = lookup<bigint>({
   hundred: 100n,
   thousand: 1000n,
   million: 10n ** 6n,
   billion: 10n ** 9n,
   trillion: 10n ** 12n,
   dozen: 12n,
-};
+});
 
 /** Words that change what stands before them: no unit. */
 const telling = new Set(

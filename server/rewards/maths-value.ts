@@ -1,5 +1,6 @@
 import { all, type BigNumber, create, type MathJsInstance } from 'mathjs';
 import { Random } from '../random.ts';
+import { lookup } from './lookup.ts';
 import { type Expression, exactValue } from './maths-expression.ts';
 import { equal } from './rational.ts';
 
@@ -27,7 +28,7 @@ const absolute = digits64.bignumber('1e-50');
 /** Larger values have too few digits behind the point to be told apart. */
 const largest = digits64.bignumber('1e45');
 
-const plain: Readonly<Record<string, string>> = {
+const plain = lookup<string>({
   arcsin: 'asin',
   arccos: 'acos',
   arctan: 'atan',
@@ -37,7 +38,7 @@ const plain: Readonly<Record<string, string>> = {
   arccsc: 'acsc',
   factorial: 'factorial',
   lg: 'log10',
-};
+});
 
 /**
  * 1 / ln of the base of a `log` without one. Some mean e, some 10, some 2: with a number that nothing else has, only what is

@@ -138,6 +138,13 @@ describe('the last box', () => {
     assert.ok(performance.now() - started < 5000);
   });
 
+  it('take the names that every object has as any other word', () => {
+    for (const name of ['valueOf', 'constructor', 'toString', '__proto__', 'hasOwnProperty']) {
+      for (const text of [`{{${name}`, `0${name}`, `\\${name}{2}`, `3 ${name}`, `\\text{${name}} 3`])
+        assert.equal(typeof sameAnswer(text, '2\\cup'), 'boolean');
+    }
+  });
+
   it('and all else that reads a completion never throws', () => {
     const latex = fc.constantFrom(
       ...'\\boxed \\frac { } \\{ \\} 1 2 x y + - * / ^ _ ( ) [ ] , . = \\sqrt \\pm \\cup \\% | ! e i \\text{a} & \\\\ \\log \\sin'.split(

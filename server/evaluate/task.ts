@@ -1,9 +1,9 @@
 /** A task to be measured on: held-out prompts, how answers are judged and how they are sampled. */
+
 import type { Row } from '../data/rows.ts';
 import { createReward } from '../rewards/registry.ts';
 import type { Reward } from '../rewards/reward.ts';
-import type { RewardSpec } from '../rewards/spec.ts';
-import type { DataSpec } from '../spec/settings.ts';
+import type { StageTask } from '../spec/stages.ts';
 import { AnswerCheck } from '../train/answer-check.ts';
 import { splitRows, templateOf, tokenizerOf } from '../train/data.ts';
 import type { Figures } from '../train/measures/figures.ts';
@@ -12,16 +12,8 @@ import { heldOutShare } from '../train/problems.ts';
 import { type Prompt, promptMaker, promptRoom } from '../train/rollout.ts';
 import type { Subject } from './subject.ts';
 
-export interface TaskSpec {
-  readonly prompts: DataSpec;
-  readonly held_out?: DataSpec | undefined;
-  readonly chat?: boolean | undefined;
-  readonly reward: RewardSpec;
-  readonly max_new: number;
-  readonly temperature: number;
-  readonly top_k: number;
-  readonly solved_at: number;
-}
+/** A task as a stage has it, without the sizes of its measurement. */
+export type TaskSpec = Omit<StageTask, 'sizes'>;
 
 /**
  * The prompts that reinforcement with these settings holds out, as a model reads them; another may have another template.

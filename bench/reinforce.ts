@@ -4,10 +4,10 @@ import type { DeviceName } from '../server/device/names.ts';
 import type { LanguageModel } from '../server/model/language-model.ts';
 import { Random } from '../server/random.ts';
 import { controlSettings } from '../server/spec/settings.ts';
-import type { Actor } from '../server/train/actor.ts';
-import { prepareModules } from '../server/train/initialise.ts';
-import { LatentActor } from '../server/train/latent-actor.ts';
-import { matricesDecay, Optimizer } from '../server/train/optimizer.ts';
+import { matricesDecay, Optimizer } from '../server/train/optimizer/optimizer.ts';
+import { DeviceWeights } from '../server/train/optimizer/weights.ts';
+import type { Actor } from '../server/train/reinforce/actor.ts';
+import { LatentActor } from '../server/train/reinforce/latent-actor.ts';
 import {
   creditOf,
   layOut,
@@ -15,11 +15,11 @@ import {
   type PolicyGradientSettings,
   policyFeeds,
   policyObjective,
-} from '../server/train/policy-gradient.ts';
-import type { Judged } from '../server/train/rollout.ts';
+} from '../server/train/reinforce/policy-gradient.ts';
+import type { Judged } from '../server/train/reinforce/rollout.ts';
+import { TokenActor, trainedOf } from '../server/train/reinforce/token-actor.ts';
+import { prepareModules } from '../server/train/run/initialise.ts';
 import type { StageContext } from '../server/train/stage.ts';
-import { TokenActor, trainedOf } from '../server/train/token-actor.ts';
-import { DeviceWeights } from '../server/train/weights.ts';
 import { type Bench, type Measure, times } from './measure.ts';
 import { randomModel, type ShapeName } from './shapes.ts';
 

@@ -7,7 +7,7 @@ import { hiddenStates, languageHead } from '../server/model/base.ts';
 import { causalContext } from '../server/model/block.ts';
 import type { ModelConfig } from '../server/model/config.ts';
 import { uploadWeights } from '../server/model/language-model.ts';
-import { matricesDecay, Optimizer } from '../server/train/optimizer.ts';
+import { matricesDecay, Optimizer } from '../server/train/optimizer/optimizer.ts';
 import { type Bench, type Measure, median, times } from './measure.ts';
 import { Peer, peerVersions } from './peer.ts';
 import { allParameters, productOperations, randomModel, type ShapeName, shapes, tokenIds } from './shapes.ts';

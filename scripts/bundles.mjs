@@ -21,9 +21,9 @@ export const node = {
 export const programs = {
   server: 'server/main.ts',
   engine: 'server/engine/main.ts',
-  'maths-worker': 'server/rewards/maths-worker.ts',
-  'sandbox-worker': 'server/rewards/sandbox-worker.ts',
-  'module-worker': 'server/rewards/module-worker.ts',
+  'maths-worker': 'server/rewards/maths/worker.ts',
+  'sandbox-worker': 'server/rewards/code/sandbox-worker.ts',
+  'module-worker': 'server/rewards/process/module-worker.ts',
 };
 
 /** The extension itself. The extension host loads CommonJS. */

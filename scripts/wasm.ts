@@ -1,8 +1,8 @@
-/** Assembles server/train/adamw.wat into a module that needs no assembler. Run by `npm run wasm`. */
+/** Assembles server/train/optimizer/adamw.wat into a module that needs no assembler. Run by `npm run wasm`. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import initialise from 'wabt';
 
-const here = (path: string) => new URL(`../server/train/${path}`, import.meta.url);
+const here = (path: string) => new URL(`../server/train/optimizer/${path}`, import.meta.url);
 
 /** The source of adamw-module.ts. */
 export async function adamwModule(): Promise<string> {

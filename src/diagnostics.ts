@@ -3,7 +3,7 @@ import { arch, cpus, freemem, homedir, platform, release, totalmem } from 'node:
 import { env, extensions, version, workspace } from 'vscode';
 import { getStatus, listRuns } from '../server/protocol/index.ts';
 import { parts } from './contributions/index.ts';
-import { diskFolders, rootsOfWorkspace } from './runs.ts';
+import { diskFolders, rootsOfWorkspace } from './runs/runs.ts';
 import { gigabytes } from './status-text.ts';
 import type { Studio } from './studio.ts';
 

@@ -2,7 +2,7 @@
 import { dirname } from 'node:path';
 import { type Uri, type WorkspaceFolder, window, workspace } from 'vscode';
 import { studioErrors } from './errors.ts';
-import { diskFolders } from './runs.ts';
+import { diskFolders } from './runs/runs.ts';
 
 /**
  * The folder of the workspace to work in: the only one, that of the open file, or one that the person chooses.

@@ -1,7 +1,7 @@
 /** What the status bar says. Knows nothing of the editor. */
 import type { RunState, Status } from '../server/protocol/index.ts';
 import type { PolicyState } from './feedback/tuning.ts';
-import { arrows, type RunProgress, trendOf } from './run-progress.ts';
+import { arrows, type RunProgress, trendOf } from './runs/run-progress.ts';
 
 export type Connection = 'starting' | 'up' | 'down';
 

@@ -3,7 +3,7 @@ import { actionLogProbabilities, clippedLoss, policyGradientLoss, qLoss, valueLo
 import { headLogits, headOn, headTrunk, stateValue } from '../cola/modules.ts';
 import * as ops from '../graph/ops.ts';
 import type { Tensor } from '../graph/tensor.ts';
-import { advantages, groupOutcomes, stepRewards, whiten } from '../train/advantages.ts';
+import { advantages, groupOutcomes, stepRewards, whiten } from '../train/reinforce/advantages.ts';
 import type { ColaChecker } from './cola-checker.ts';
 
 class RolloutCheck {

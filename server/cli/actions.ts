@@ -2,7 +2,7 @@
 import { basename, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { writeActions } from '../cola/actions-file.ts';
-import { defaultProfile, profileActions } from '../evaluate/actions.ts';
+import { defaultProfile, profileActions } from '../evaluate/actions/actions.ts';
 import { evaluateErrors } from '../evaluate/errors.ts';
 import { runDefaults, runOf } from '../evaluate/run.ts';
 import { Subject } from '../evaluate/subject.ts';

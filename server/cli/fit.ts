@@ -13,8 +13,8 @@ import {
   parameterCount,
   pretrainMemory,
 } from '../model/memory.ts';
-import { assumedPrompt, type MemoryPart } from '../train/memory-parts.ts';
-import { configsOf, type Sizes, specParts } from '../train/spec-memory.ts';
+import { assumedPrompt, type MemoryPart } from '../train/run/memory-parts.ts';
+import { configsOf, type Sizes, specParts } from '../train/run/spec-memory.ts';
 import { cliErrors } from './errors.ts';
 import type { Output } from './io.ts';
 import { count, type JsonOption, modelFolder, withExamples, withJson } from './options.ts';

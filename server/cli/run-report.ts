@@ -1,5 +1,5 @@
 /** A run on the terminal. */
-import type { TrainEvent } from '../train/job.ts';
+import type { TrainEvent } from '../train/run/job.ts';
 import type { Output } from './io.ts';
 import type { Progress } from './progress.ts';
 

@@ -6,7 +6,7 @@ import { closingMeasurement } from '../evaluate/closing.ts';
 import { readSpec } from '../spec/document.ts';
 import type { RunSpec } from '../spec/schema.ts';
 import { latestRun, nameOf, nextRun } from '../store/run-name.ts';
-import { resumeRun, type StartOptions, startRun, type TrainEvent } from '../train/job.ts';
+import { resumeRun, type StartOptions, startRun, type TrainEvent } from '../train/run/job.ts';
 import { cliErrors } from './errors.ts';
 import { count, type JsonOption, withExamples, withJson } from './options.ts';
 import { RunReport } from './run-report.ts';

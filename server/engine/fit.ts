@@ -3,7 +3,7 @@ import { fits } from '../model/memory.ts';
 import type { ResultOf } from '../protocol/request.ts';
 import type { fitSpec } from '../protocol/runs.ts';
 import { readSpec } from '../spec/document.ts';
-import { specParts } from '../train/spec-memory.ts';
+import { specParts } from '../train/run/spec-memory.ts';
 
 /** @throws spec.*, and whatever reading the model's configuration throws */
 export async function estimateSpec(specFile: string): Promise<ResultOf<typeof fitSpec>> {

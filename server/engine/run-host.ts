@@ -9,8 +9,8 @@ import { inTurns, type Turn } from '../schedule/turns.ts';
 import { readSpec } from '../spec/document.ts';
 import type { RunSpec } from '../spec/schema.ts';
 import { RunView, runFolder } from '../store/run.ts';
-import { resumeRun, startRun, type TrainEvent } from '../train/job.ts';
-import type { ResumeChoice } from '../train/resume.ts';
+import { resumeRun, startRun, type TrainEvent } from '../train/run/job.ts';
+import type { ResumeChoice } from '../train/run/resume.ts';
 import { engineErrors } from './errors.ts';
 
 interface Active {

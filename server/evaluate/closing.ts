@@ -1,5 +1,5 @@
 /** The measures at the end of a run: what they find is said, and kept in evaluation.json. */
-import type { ClosingMeasurement } from '../train/job.ts';
+import type { ClosingMeasurement } from '../train/run/job.ts';
 import { compareEvaluations, comparisonTable, tableText } from './compare.ts';
 import { evaluateRun } from './run.ts';
 

@@ -2,10 +2,10 @@
 import type { Device } from '../device/device.ts';
 import { ColaError } from '../errors.ts';
 import type { DataSpec } from '../spec/settings.ts';
-import type { FrozenData } from '../train/frozen.ts';
 import { type Figure, type Figures, summariseSeeds } from '../train/measures/figures.ts';
 import type { Sequences } from '../train/measures/states.ts';
-import { measureCodebook } from './codebook.ts';
+import type { FrozenData } from '../train/run/frozen.ts';
+import { measureCodebook } from './actions/codebook.ts';
 import { measureDiversity } from './diversity.ts';
 import { measureForgetting } from './forgetting.ts';
 import { measureMarginal } from './marginal.ts';

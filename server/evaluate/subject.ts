@@ -8,12 +8,12 @@ import type { Device } from '../device/device.ts';
 import type { State } from '../device/program.ts';
 import { LanguageModel } from '../model/language-model.ts';
 import { resolvePath } from '../spec/paths.ts';
-import type { Actor } from '../train/actor.ts';
-import type { FrozenData } from '../train/frozen.ts';
-import { LatentActor } from '../train/latent-actor.ts';
+import { DeviceWeights } from '../train/optimizer/weights.ts';
+import type { Actor } from '../train/reinforce/actor.ts';
+import { LatentActor } from '../train/reinforce/latent-actor.ts';
+import { TokenActor } from '../train/reinforce/token-actor.ts';
+import type { FrozenData } from '../train/run/frozen.ts';
 import type { StageContext } from '../train/stage.ts';
-import { TokenActor } from '../train/token-actor.ts';
-import { DeviceWeights } from '../train/weights.ts';
 
 /** What chooses at each step: the policy over latent actions, or the base over tokens. */
 export type Decoding = 'actions' | 'tokens';

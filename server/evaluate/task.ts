@@ -4,12 +4,12 @@ import type { Row } from '../data/rows.ts';
 import { createReward } from '../rewards/registry.ts';
 import type { Reward } from '../rewards/reward.ts';
 import type { StageTask } from '../spec/stages.ts';
-import { AnswerCheck } from '../train/answer-check.ts';
 import { splitRows, templateOf, tokenizerOf } from '../train/data.ts';
 import type { Figures } from '../train/measures/figures.ts';
 import { evaluatePrompts } from '../train/measures/prompts.ts';
-import { heldOutShare } from '../train/problems.ts';
-import { type Prompt, promptMaker, promptRoom } from '../train/rollout.ts';
+import { AnswerCheck } from '../train/reinforce/answer-check.ts';
+import { heldOutShare } from '../train/reinforce/problems.ts';
+import { type Prompt, promptMaker, promptRoom } from '../train/reinforce/rollout.ts';
 import type { Subject } from './subject.ts';
 
 /** A task as a stage has it, without the sizes of its measurement. */

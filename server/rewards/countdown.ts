@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { evaluateExpression } from './expression.ts';
-import { equal, integer } from './rational.ts';
+import { equal, integer } from './maths/rational.ts';
 import { pureReward, type Reward, type RewardInput, type RewardScore } from './reward.ts';
 
 /** Options of {@link countdownReward}. */

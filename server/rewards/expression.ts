@@ -1,4 +1,4 @@
-import { add, divide, integer, multiply, negate, type Rational } from './rational.ts';
+import { add, divide, integer, multiply, negate, type Rational } from './maths/rational.ts';
 
 /** What an arithmetic expression comes to, and the numbers written in it in order. */
 export interface Evaluated {

@@ -10,7 +10,7 @@ import {
   negate,
   parseDecimal,
   type Rational,
-} from './rational.ts';
+} from './maths/rational.ts';
 import { pureReward, type Reward, simpleScore, textColumn } from './reward.ts';
 
 /** Options of {@link numericReward}. */

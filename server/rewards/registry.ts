@@ -1,10 +1,10 @@
-import { codeReward } from './code.ts';
+import { codeReward } from './code/code.ts';
 import { countdownReward } from './countdown.ts';
 import { exactReward } from './exact.ts';
 import { lengthReward } from './length.ts';
-import { mathsReward } from './maths.ts';
-import { moduleReward } from './module.ts';
+import { mathsReward } from './maths/maths.ts';
 import { numericReward } from './numeric.ts';
+import { moduleReward } from './process/module.ts';
 import { repetitionReward } from './repetition.ts';
 import type { Reward } from './reward.ts';
 import { similarityReward } from './similarity.ts';

@@ -1,13 +1,13 @@
 import { z } from 'zod';
 import { explain } from '../schemas/issues.ts';
-import { codeOptions } from './code.ts';
+import { codeOptions } from './code/code.ts';
 import { countdownOptions } from './countdown.ts';
 import { rewardErrors } from './errors.ts';
 import { exactOptions } from './exact.ts';
 import { lengthOptions } from './length.ts';
-import { mathsOptions } from './maths.ts';
-import { moduleOptions } from './module.ts';
+import { mathsOptions } from './maths/maths.ts';
 import { numericOptions } from './numeric.ts';
+import { moduleOptions } from './process/module.ts';
 import { repetitionOptions } from './repetition.ts';
 import { similarityOptions } from './similarity.ts';
 

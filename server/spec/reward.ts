@@ -1,12 +1,12 @@
 /** The setting `reward` as a schema that knows every key, for exact messages and completion. */
 import { z } from 'zod';
-import { codeOptions } from '../rewards/code.ts';
+import { codeOptions } from '../rewards/code/code.ts';
 import { countdownOptions } from '../rewards/countdown.ts';
 import { exactOptions } from '../rewards/exact.ts';
 import { lengthOptions } from '../rewards/length.ts';
-import { mathsOptions } from '../rewards/maths.ts';
-import { moduleOptions } from '../rewards/module.ts';
+import { mathsOptions } from '../rewards/maths/maths.ts';
 import { numericOptions } from '../rewards/numeric.ts';
+import { moduleOptions } from '../rewards/process/module.ts';
 import { repetitionOptions } from '../rewards/repetition.ts';
 import { similarityOptions } from '../rewards/similarity.ts';
 import type { RewardSpec } from '../rewards/spec.ts';

@@ -15,7 +15,7 @@ import { type RunRecord, readRunRecord } from '../report/run-record.ts';
 import { versions } from '../report/versions.ts';
 import type { DataSpec } from '../spec/settings.ts';
 import { runFolder } from '../store/run.ts';
-import { resumeRun, startRun, type TrainEvent } from '../train/job.ts';
+import { resumeRun, startRun, type TrainEvent } from '../train/run/job.ts';
 import { type Arm, armNames, arms, runNameOf, type StartSettings, startSpec } from './specs.ts';
 import { steer, steeringPrompt } from './steer.ts';
 

@@ -14,8 +14,8 @@ import { type ChatTemplate, loadChatTemplate } from '../model/chat.ts';
 import type { Tokenizer } from '../model/tokenizer.ts';
 import type { DataSpec } from '../spec/settings.ts';
 import { trainErrors } from './errors.ts';
-import { FrozenData, type ReadRows } from './frozen.ts';
 import { tokenRow } from './row-batches.ts';
+import { FrozenData, type ReadRows } from './run/frozen.ts';
 import type { StageContext } from './stage.ts';
 import type { BatchSource, Feeds } from './supervised.ts';
 

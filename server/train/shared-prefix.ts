@@ -5,7 +5,7 @@
 import type { Graph, Tensor } from '../graph/tensor.ts';
 import { type AttentionContext, causalContext, masked, rotaryTables, rowsOf } from '../model/block.ts';
 import type { ModelConfig } from '../model/config.ts';
-import type { Trajectory } from './rollout.ts';
+import type { Trajectory } from './reinforce/rollout.ts';
 
 export interface SharedRow {
   readonly ids: readonly number[];

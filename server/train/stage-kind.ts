@@ -6,7 +6,7 @@ import type { ColaConfig, ModuleName } from '../cola/config.ts';
 import type { ModelConfig } from '../model/config.ts';
 import type { ExpectedTensor } from '../model/weights.ts';
 import type { StageDeclaration } from '../spec/stages.ts';
-import type { MemoryPart } from './memory-parts.ts';
+import type { MemoryPart } from './run/memory-parts.ts';
 import type { Stage, StageContext } from './stage.ts';
 
 /** The modules of latent actions that a stage works on. */

@@ -5,8 +5,8 @@ import type { Device } from '../device/device.ts';
 import type { TensorToWrite } from '../files/safetensors-writer.ts';
 import type { LanguageModel } from '../model/language-model.ts';
 import type { Checkpoint } from '../store/checkpoint.ts';
-import type { FrozenData } from './frozen.ts';
-import type { DeviceWeights } from './weights.ts';
+import type { DeviceWeights } from './optimizer/weights.ts';
+import type { FrozenData } from './run/frozen.ts';
 
 export type Metrics = Readonly<Record<string, number | readonly number[]>>;
 

@@ -3,9 +3,9 @@ import { z } from 'zod';
 import type { Program } from '../device/program.ts';
 import type { Graph } from '../graph/tensor.ts';
 import type { Checkpoint } from '../store/checkpoint.ts';
-import { namedTensors, toWrite } from './checkpointing.ts';
-import { matricesDecay, type Objective, Optimizer } from './optimizer.ts';
-import { learningRate } from './schedule.ts';
+import { matricesDecay, type Objective, Optimizer } from './optimizer/optimizer.ts';
+import { learningRate } from './optimizer/schedule.ts';
+import { namedTensors, toWrite } from './run/checkpointing.ts';
 import type { Evaluation, Metrics, Stage, StageContext, StageState, StepOutcome } from './stage.ts';
 
 const savedStage = z.looseObject({ stage: z.looseObject({ updates: z.int(), data: z.unknown() }) });

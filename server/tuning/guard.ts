@@ -1,5 +1,5 @@
 /** Whether a new policy may replace the old one: judged by what nothing was learned from. */
-import type { ShadowScore } from '../train/feedback-learner.ts';
+import type { ShadowScore } from '../train/feedback/learner.ts';
 
 /** Judged alternatives that have to be held back for acceptance to say anything. */
 export const fewest = 10;

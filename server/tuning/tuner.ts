@@ -12,11 +12,11 @@ import { fingerprintOf, original } from '../feedback/model.ts';
 import type { PolicyVersion, PolicyVersions, PolicyWeights } from '../feedback/versions.ts';
 import { Random } from '../random.ts';
 import type { FeedbackSettings } from '../spec/settings.ts';
-import { FeedbackLearner, passOf, type ShadowScore } from '../train/feedback-learner.ts';
-import { lessonsOf } from '../train/feedback-lessons.ts';
-import { learningRate } from '../train/schedule.ts';
+import { FeedbackLearner, passOf, type ShadowScore } from '../train/feedback/learner.ts';
+import { lessonsOf } from '../train/feedback/lessons.ts';
+import { learningRate } from '../train/optimizer/schedule.ts';
+import { DeviceWeights } from '../train/optimizer/weights.ts';
 import type { StageContext } from '../train/stage.ts';
-import { DeviceWeights } from '../train/weights.ts';
 import { guard } from './guard.ts';
 
 /** The newest moments that are looked at: a log of years must not make an update of hours. */

@@ -14,8 +14,8 @@ import {
   turnToAction,
 } from '../../server/protocol/index.ts';
 import type { ActionMarks } from '../action-marks.ts';
-import { askText } from '../evaluate.ts';
-import { rootsOfWorkspace } from '../runs.ts';
+import { askText } from '../runs/evaluate.ts';
+import { rootsOfWorkspace } from '../runs/runs.ts';
 import { setting } from '../settings.ts';
 import { absoluteModel, type Studio } from '../studio.ts';
 import { measureActions } from './measure-task.ts';

@@ -10,7 +10,7 @@ import {
   type RunKey,
   runMetrics,
 } from '../../server/protocol/index.ts';
-import type { RunChoice } from '../dashboard.ts';
+import type { RunChoice } from '../runs/dashboard.ts';
 import type { Studio } from '../studio.ts';
 import { PagePanels } from './page-panels.ts';
 

@@ -2,8 +2,8 @@
 import { ProcessExecution, Task, TaskScope, tasks, workspace } from 'vscode';
 import { studioErrors } from '../errors.ts';
 import { needTrust } from '../folders.ts';
-import { actionsArguments } from '../measure-arguments.ts';
-import { rootsOfWorkspace } from '../runs.ts';
+import { actionsArguments } from '../runs/measure-arguments.ts';
+import { rootsOfWorkspace } from '../runs/runs.ts';
 import type { Studio } from '../studio.ts';
 
 /**

@@ -20,9 +20,9 @@ import {
   showAction,
   stopRun,
 } from '../../server/protocol/index.ts';
-import type { RunChoice } from '../dashboard.ts';
 import { studioErrors } from '../errors.ts';
-import { folderOf } from '../run-commands.ts';
+import type { RunChoice } from '../runs/dashboard.ts';
+import { folderOf } from '../runs/run-commands.ts';
 import type { Studio } from '../studio.ts';
 import { PagePanels } from './page-panels.ts';
 

@@ -2,7 +2,7 @@
 import { commands, window } from 'vscode';
 import { registerCommand } from '../commands.ts';
 import type { ModelShelf } from '../models.ts';
-import type { RunBook } from '../runs.ts';
+import type { RunBook } from '../runs/runs.ts';
 import type { Studio } from '../studio.ts';
 import { CodesView } from './codes-view.ts';
 import { ModelsView } from './models-view.ts';

@@ -11,10 +11,10 @@ import {
 } from 'vscode';
 import type { ListedRun } from '../../server/protocol/index.ts';
 import { escaped } from '../markdown.ts';
-import { underWay } from '../run-progress.ts';
-import { describeRun } from '../run-text.ts';
-import type { RunBook } from '../runs.ts';
-import { diskFolders } from '../runs.ts';
+import { underWay } from '../runs/run-progress.ts';
+import { describeRun } from '../runs/run-text.ts';
+import type { RunBook } from '../runs/runs.ts';
+import { diskFolders } from '../runs/runs.ts';
 import { stateWord } from '../status-text.ts';
 import { listOr } from './listing.ts';
 

@@ -12,7 +12,7 @@ import {
 } from 'vscode';
 import { closeSearch, type SearchKey, searchKey } from '../../server/protocol/index.ts';
 import { registerCommand } from '../commands.ts';
-import { diskFolders, type RunBook } from '../runs.ts';
+import { diskFolders, type RunBook } from '../runs/runs.ts';
 import { searchTime, searchTitle } from '../search-name.ts';
 import type { Studio } from '../studio.ts';
 import { listOr } from './listing.ts';

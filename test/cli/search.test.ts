@@ -6,7 +6,7 @@ import { ColaModel } from '../../server/cola/model.ts';
 import { LanguageModel } from '../../server/model/language-model.ts';
 import { readSnapshot } from '../../server/search/snapshot.ts';
 import { controlSettings } from '../../server/spec/settings.ts';
-import { prepareModules } from '../../server/train/initialise.ts';
+import { prepareModules } from '../../server/train/run/initialise.ts';
 import { scratchFolder } from '../store/scratch.ts';
 import { assertClose } from '../support/reference.ts';
 import { cola, listing } from './cola.ts';

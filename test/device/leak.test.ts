@@ -4,7 +4,7 @@ import * as functions from '../../server/graph/functions.ts';
 import * as ops from '../../server/graph/ops.ts';
 import { Graph, size } from '../../server/graph/tensor.ts';
 import { Random } from '../../server/random.ts';
-import { matricesDecay, Optimizer } from '../../server/train/optimizer.ts';
+import { matricesDecay, Optimizer } from '../../server/train/optimizer/optimizer.ts';
 import { onEachDevice } from '../support/devices.ts';
 
 const settings = { beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: 0.1, clipNorm: 1, decays: matricesDecay };

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { writeActions } from '../../server/cola/actions-file.ts';
 import type { ActionProfile } from '../../server/protocol/actions.ts';
 import { runSpec, toRunSpec } from '../../server/spec/schema.ts';
-import { createBase, prepareModules } from '../../server/train/initialise.ts';
+import { createBase, prepareModules } from '../../server/train/run/initialise.ts';
 
 export const codes = 8;
 

@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import { readActions, readLabels, writeActions } from '../../server/cola/actions-file.ts';
 import { Decoder, forced } from '../../server/cola/decoder.ts';
 import { Device } from '../../server/device/device.ts';
-import { labelActions } from '../../server/evaluate/action-labels.ts';
-import { evidenceOf } from '../../server/evaluate/action-use.ts';
-import { profileActions } from '../../server/evaluate/actions.ts';
+import { profileActions } from '../../server/evaluate/actions/actions.ts';
+import { labelActions } from '../../server/evaluate/actions/labels.ts';
+import { nameToken } from '../../server/evaluate/actions/token-names.ts';
+import { evidenceOf } from '../../server/evaluate/actions/use.ts';
 import { Subject } from '../../server/evaluate/subject.ts';
 import { heldOutText } from '../../server/evaluate/text.ts';
-import { nameToken } from '../../server/evaluate/token-names.ts';
 import { cola } from '../cli/cola.ts';
 import { codes, makeModel, profile, removeFolder, temporaryFolder } from '../engine/tiny-model.ts';
 

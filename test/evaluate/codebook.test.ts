@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { measureCodebook } from '../../server/evaluate/codebook.ts';
+import { measureCodebook } from '../../server/evaluate/actions/codebook.ts';
 import { codeTokens } from '../../server/train/measures/code-tokens.ts';
 import { assertClose } from '../support/reference.ts';
 import { colaOf, type Fixture, openFixture } from './fixture.ts';

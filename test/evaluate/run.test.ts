@@ -9,7 +9,7 @@ import { closingMeasurement } from '../../server/evaluate/closing.ts';
 import { comparison, type Evaluation, evaluation } from '../../server/evaluate/report.ts';
 import { evaluateRun } from '../../server/evaluate/run.ts';
 import { readSpec } from '../../server/spec/document.ts';
-import { startRun } from '../../server/train/job.ts';
+import { startRun } from '../../server/train/run/job.ts';
 
 const spec = `
 model: { tokenizer: TOKENIZER, hidden: 16, intermediate: 32, layers: 1, heads: 2, context: 64 }

@@ -7,7 +7,7 @@ import { lenses } from '../../server/language/outline.ts';
 import { RunList } from '../../server/language/run-list.ts';
 import { Run } from '../../server/store/run.ts';
 import { latestRun, nextRun } from '../../server/store/run-name.ts';
-import { describeRun } from '../../src/run-text.ts';
+import { describeRun } from '../../src/runs/run-text.ts';
 
 const spec =
   'model: m\nstages:\n  - clone: { data: a.txt }\n  - reinforce: { prompts: countdown, reward: countdown }\n';

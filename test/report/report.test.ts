@@ -8,7 +8,7 @@ import { closingMeasurement } from '../../server/evaluate/closing.ts';
 import { readRunRecord } from '../../server/report/run-record.ts';
 import { runSpec, toRunSpec } from '../../server/spec/schema.ts';
 import { runFolder } from '../../server/store/run.ts';
-import { startRun } from '../../server/train/job.ts';
+import { startRun } from '../../server/train/run/job.ts';
 import { cola } from '../cli/cola.ts';
 import { stages, tinyBase, writeData } from '../support/runs.ts';
 

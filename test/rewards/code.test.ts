@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { codeOptions, codeReward } from '../../server/rewards/code.ts';
-import { parsedShare } from '../../server/rewards/code-source.ts';
-import { fencedCode } from '../../server/rewards/fence.ts';
+import { codeOptions, codeReward } from '../../server/rewards/code/code.ts';
+import { fencedCode } from '../../server/rewards/code/fence.ts';
+import { parsedShare } from '../../server/rewards/code/source.ts';
 import type { Reward, RewardResult } from '../../server/rewards/reward.ts';
 
 const input = (completion: string, tests?: string) => ({

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { lastBoxed } from '../../server/rewards/boxed.ts';
 import { evaluateExpression } from '../../server/rewards/expression.ts';
-import { sameAnswer } from '../../server/rewards/maths-answer.ts';
-import { normaliseMaths } from '../../server/rewards/maths-text.ts';
+import { sameAnswer } from '../../server/rewards/maths/answer.ts';
+import { lastBoxed } from '../../server/rewards/maths/boxed.ts';
+import { equal, integer, parseDecimal, power, rational, root } from '../../server/rewards/maths/rational.ts';
+import { normaliseMaths } from '../../server/rewards/maths/text.ts';
 import { printedNumbers } from '../../server/rewards/numeric.ts';
-import { equal, integer, parseDecimal, power, rational, root } from '../../server/rewards/rational.ts';
 
 const slow = process.env.COLA_SLOW ? 20 : 1;
 

@@ -8,11 +8,11 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { ColaError } from '../../server/errors.ts';
-import { Helper, HelperPool } from '../../server/rewards/helper.ts';
 import { parseRewardSpec } from '../../server/rewards/index.ts';
+import { Helper, HelperPool } from '../../server/rewards/process/helper.ts';
 
 const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
-const helperFile = new URL('../../server/rewards/helper.ts', import.meta.url).href;
+const helperFile = new URL('../../server/rewards/process/helper.ts', import.meta.url).href;
 
 function alive(pid: number): boolean {
   try {

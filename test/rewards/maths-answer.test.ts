@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { sameAnswer } from '../../server/rewards/maths-answer.ts';
+import { sameAnswer } from '../../server/rewards/maths/answer.ts';
 
 /** Given, right answer. */
 const equalPairs: readonly (readonly [string, string])[] = [

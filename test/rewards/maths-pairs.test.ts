@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { sameAnswer } from '../../server/rewards/maths-answer.ts';
-import { resultOf } from '../../server/rewards/maths-source.ts';
+import { sameAnswer } from '../../server/rewards/maths/answer.ts';
+import { resultOf } from '../../server/rewards/maths/source.ts';
 import { createReward } from '../../server/rewards/registry.ts';
 
 const pairs = z

@@ -35,12 +35,12 @@ describe('the layers', () => {
 
   it('refuse what a room may not use although it stands below, and packages of other rooms', () => {
     const wrong = (path: string, text: string) => trespasses([{ path, text }]).length;
-    assert.equal(wrong('src/train.ts', "import '../server/train/job.ts';"), 1);
+    assert.equal(wrong('src/train/train.ts', "import '../server/train/job.ts';"), 1);
     assert.equal(wrong('server/language/server.ts', "import '../device/device.ts';"), 1);
     assert.equal(wrong('server/model/base.ts', "import * as ort from 'onnxruntime-node';"), 1);
     assert.equal(wrong('server/cli/main.ts', "import * as vscode from 'vscode';"), 1);
     assert.equal(wrong('server/device/device.ts', "import * as ort from 'onnxruntime-node';"), 0);
-    assert.equal(wrong('server/train/job.ts', "import '../model/base.ts'; import './stage.ts'; import 'zod';"), 0);
+    assert.equal(wrong('server/train/run/job.ts', "import '../model/base.ts'; import './stage.ts'; import 'zod';"), 0);
     assert.deepEqual(homeless(['server/elsewhere/x.ts', 'scripts/x.ts']), ['server/elsewhere/x.ts']);
   });
 });

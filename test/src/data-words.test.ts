@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { SurveyedFiles } from '../../server/protocol/index.ts';
-import { mapWords, proposedGlobs, rowWords, surveyWords } from '../../src/data-words.ts';
+import { mapWords, proposedGlobs, rowWords, surveyWords } from '../../src/train/data-words.ts';
 
 const survey = (parts: Partial<SurveyedFiles>): SurveyedFiles => ({
   files: 0,

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import ts from 'typescript';
 import { modeMarkdown } from '../../src/completion/words.ts';
-import { evaluationReport } from '../../src/evaluate-report.ts';
-import { fitReport } from '../../src/fit-report.ts';
 import { commandLink, escaped, markdownTable } from '../../src/markdown.ts';
-import { actionsArguments } from '../../src/measure-arguments.ts';
+import { evaluationReport } from '../../src/runs/evaluate-report.ts';
+import { actionsArguments } from '../../src/runs/measure-arguments.ts';
+import { fitReport } from '../../src/train/fit-report.ts';
 
 /** What means something to Markdown or HTML, or makes a link by itself. */
 const marks = /[<>[\]()!`*_\\|]|:\/\/|\$\(/;

@@ -15,7 +15,7 @@ import {
   type SpecAnswers,
   specName,
   specText,
-} from '../../src/spec-templates.ts';
+} from '../../src/train/spec-templates.ts';
 
 const choices: Readonly<Record<DataChoice['kind'], DataChoice>> = {
   countdown: { kind: 'countdown' },

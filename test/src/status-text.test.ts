@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Status, WireTrainEvent } from '../../server/protocol/index.ts';
-import { follow, type RunProgress, trendOf, unknownProgress } from '../../src/run-progress.ts';
-import { describeRun } from '../../src/run-text.ts';
+import { follow, type RunProgress, trendOf, unknownProgress } from '../../src/runs/run-progress.ts';
+import { describeRun } from '../../src/runs/run-text.ts';
 import { figure, gigabytes, type Health, modelName, statusDetails, statusText } from '../../src/status-text.ts';
 
 const status: Status = {

@@ -9,7 +9,7 @@ import type { ModelConfig } from '../../server/model/config.ts';
 import { pretrainSettings } from '../../server/spec/settings.ts';
 import type { StageDeclaration } from '../../server/spec/stages.ts';
 import { packedBatches, packedData } from '../../server/train/data.ts';
-import { microRows, trainingPart } from '../../server/train/memory-parts.ts';
+import { microRows, trainingPart } from '../../server/train/run/memory-parts.ts';
 import type { StageKind } from '../../server/train/stage-kind.ts';
 import { shifted } from '../../server/train/stages/pretrain.ts';
 import { SupervisedStage } from '../../server/train/supervised.ts';

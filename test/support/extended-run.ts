@@ -19,15 +19,15 @@ if (script === import.meta.filename && root !== undefined) {
   Object.assign(stageKinds, { polish });
 
   const { parseSpec, readSpec } = await import('../../server/spec/document.ts');
-  const { specParts } = await import('../../server/train/spec-memory.ts');
+  const { specParts } = await import('../../server/train/run/spec-memory.ts');
   const { hover } = await import('../../server/language/hover.ts');
   const { completions } = await import('../../server/language/completion.ts');
   const { specMarkdown } = await import('../../server/language/docs.ts');
-  const { startRun } = await import('../../server/train/job.ts');
+  const { startRun } = await import('../../server/train/run/job.ts');
   const { closingMeasurement } = await import('../../server/evaluate/closing.ts');
   const { RunList } = await import('../../server/language/run-list.ts');
   const { runDefaults } = await import('../../server/evaluate/run.ts');
-  const { describeRun } = await import('../../src/run-text.ts');
+  const { describeRun } = await import('../../src/runs/run-text.ts');
 
   const specFile = join(root, 'more.cola.yaml');
   const spec = readSpec(specFile);

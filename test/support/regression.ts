@@ -5,8 +5,8 @@ import * as functions from '../../server/graph/functions.ts';
 import * as ops from '../../server/graph/ops.ts';
 import { Graph } from '../../server/graph/tensor.ts';
 import type { Random } from '../../server/random.ts';
-import type { AdamWSettings } from '../../server/train/adamw.ts';
-import type { Objective } from '../../server/train/optimizer.ts';
+import type { AdamWSettings } from '../../server/train/optimizer/adamw.ts';
+import type { Objective } from '../../server/train/optimizer/optimizer.ts';
 
 const [inputs, targets] = [3, 2];
 

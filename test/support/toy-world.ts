@@ -11,11 +11,11 @@ import type { Tokenizer } from '../../server/model/tokenizer.ts';
 import type { Random } from '../../server/random.ts';
 import { pureReward, type Reward, type RewardResult, simpleScore } from '../../server/rewards/reward.ts';
 import { type ReinforceSettings, reinforceSettings } from '../../server/spec/settings.ts';
-import { LatentActor } from '../../server/train/latent-actor.ts';
-import type { Prompt } from '../../server/train/rollout.ts';
+import { DeviceWeights } from '../../server/train/optimizer/weights.ts';
+import { LatentActor } from '../../server/train/reinforce/latent-actor.ts';
+import type { Prompt } from '../../server/train/reinforce/rollout.ts';
 import type { StageContext } from '../../server/train/stage.ts';
 import { ReinforceStage } from '../../server/train/stages/reinforce.ts';
-import { DeviceWeights } from '../../server/train/weights.ts';
 
 const folder = join(import.meta.dirname, '../fixtures/cola/n8-plain');
 

@@ -9,8 +9,8 @@ import { causalContext } from '../../server/model/block.ts';
 import { LanguageModel } from '../../server/model/language-model.ts';
 import { argmaxOf } from '../../server/model/sampling.ts';
 import { Random } from '../../server/random.ts';
-import type { Actor } from '../../server/train/actor.ts';
-import { LatentActor } from '../../server/train/latent-actor.ts';
+import type { Actor } from '../../server/train/reinforce/actor.ts';
+import { LatentActor } from '../../server/train/reinforce/latent-actor.ts';
 import {
   layOut,
   layOutUpdate,
@@ -18,10 +18,10 @@ import {
   policyFeeds,
   policyObjective,
   ReferencePolicy,
-} from '../../server/train/policy-gradient.ts';
-import type { Judged, Trajectory } from '../../server/train/rollout.ts';
+} from '../../server/train/reinforce/policy-gradient.ts';
+import type { Judged, Trajectory } from '../../server/train/reinforce/rollout.ts';
+import { TokenActor, trainedOf } from '../../server/train/reinforce/token-actor.ts';
 import type { StageContext } from '../../server/train/stage.ts';
-import { TokenActor, trainedOf } from '../../server/train/token-actor.ts';
 import { onEachDevice } from '../support/devices.ts';
 import { assertClose } from '../support/reference.ts';
 import { contextOf, promptOf, toyModel } from '../support/toy-world.ts';

@@ -4,8 +4,8 @@ import fc from 'fast-check';
 import { adamwModule } from '../../scripts/wasm.ts';
 import * as graph from '../../server/graph/tensor.ts';
 import { Random } from '../../server/random.ts';
-import { AdamWMemory, adamw, adamwOps, coefficients, sumOfSquares } from '../../server/train/adamw.ts';
-import { adamwModule as assembled } from '../../server/train/adamw-module.ts';
+import { AdamWMemory, adamw, adamwOps, coefficients, sumOfSquares } from '../../server/train/optimizer/adamw.ts';
+import { adamwModule as assembled } from '../../server/train/optimizer/adamw-module.ts';
 import { onEachDevice } from '../support/devices.ts';
 import { evaluate } from '../support/evaluate.ts';
 import { assertClose } from '../support/reference.ts';
@@ -99,7 +99,7 @@ describe('AdamW', () => {
   });
 
   it('is assembled from its source', async () => {
-    assert.equal(await adamwModule(), readFileSync('server/train/adamw-module.ts', 'utf8'));
+    assert.equal(await adamwModule(), readFileSync('server/train/optimizer/adamw-module.ts', 'utf8'));
     assert(WebAssembly.validate(Buffer.from(assembled, 'base64')));
   });
 

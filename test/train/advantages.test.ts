@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { advantages, groupOutcomes, stepRewards, whiten } from '../../server/train/advantages.ts';
+import { advantages, groupOutcomes, stepRewards, whiten } from '../../server/train/reinforce/advantages.ts';
 import { assertClose } from '../support/reference.ts';
 
 /** Two rows of three places; the second has ended after two. */

@@ -18,7 +18,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ColaError } from '../../server/errors.ts';
 import { RunView, runFolder } from '../../server/store/run.ts';
-import { type ResumeOptions, resumeRun } from '../../server/train/job.ts';
+import { type ResumeOptions, resumeRun } from '../../server/train/run/job.ts';
 import { linesOf, makeCola, resume, specOf, stages, start, tinyBase, writeData } from '../support/runs.ts';
 
 const bit = (path: string, at: number) => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Device } from '../../server/device/device.ts';
 import { Random } from '../../server/random.ts';
-import { matricesDecay, Optimizer, type OptimizerOptions } from '../../server/train/optimizer.ts';
+import { matricesDecay, Optimizer, type OptimizerOptions } from '../../server/train/optimizer/optimizer.ts';
 import { onEachDevice } from '../support/devices.ts';
 import { assertClose } from '../support/reference.ts';
 import {

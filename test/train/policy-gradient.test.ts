@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict';
 import { Random } from '../../server/random.ts';
 import type { RewardResult } from '../../server/rewards/reward.ts';
-import { creditOf, layOut, minibatches, type PolicyGradientSettings } from '../../server/train/policy-gradient.ts';
-import type { Judged } from '../../server/train/rollout.ts';
+import {
+  creditOf,
+  layOut,
+  minibatches,
+  type PolicyGradientSettings,
+} from '../../server/train/reinforce/policy-gradient.ts';
+import type { Judged } from '../../server/train/reinforce/rollout.ts';
 import { assertClose } from '../support/reference.ts';
 import { promptOf } from '../support/toy-world.ts';
 

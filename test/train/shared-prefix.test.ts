@@ -3,8 +3,8 @@ import type { ColaModel } from '../../server/cola/model.ts';
 import type { Device } from '../../server/device/device.ts';
 import { gradient } from '../../server/graph/gradient.ts';
 import { Random } from '../../server/random.ts';
-import type { Actor } from '../../server/train/actor.ts';
-import { LatentActor } from '../../server/train/latent-actor.ts';
+import type { Actor } from '../../server/train/reinforce/actor.ts';
+import { LatentActor } from '../../server/train/reinforce/latent-actor.ts';
 import {
   layOut,
   layOutUpdate,
@@ -13,11 +13,11 @@ import {
   policyFeeds,
   policyObjective,
   promptsIn,
-} from '../../server/train/policy-gradient.ts';
-import type { Judged, Prompt } from '../../server/train/rollout.ts';
+} from '../../server/train/reinforce/policy-gradient.ts';
+import type { Judged, Prompt } from '../../server/train/reinforce/rollout.ts';
+import { TokenActor, trainedOf } from '../../server/train/reinforce/token-actor.ts';
 import { answersPerRow, packed, paddedLength } from '../../server/train/shared-prefix.ts';
 import type { StageContext } from '../../server/train/stage.ts';
-import { TokenActor, trainedOf } from '../../server/train/token-actor.ts';
 import { onEachDevice } from '../support/devices.ts';
 import { contextOf, promptOf, toyModel } from '../support/toy-world.ts';
 

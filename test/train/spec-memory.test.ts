@@ -8,8 +8,8 @@ import { Device } from '../../server/device/device.ts';
 import { closingMeasurement } from '../../server/evaluate/closing.ts';
 import type { Tensor } from '../../server/graph/tensor.ts';
 import { readSpec } from '../../server/spec/document.ts';
-import { startRun } from '../../server/train/job.ts';
-import { specParts } from '../../server/train/spec-memory.ts';
+import { startRun } from '../../server/train/run/job.ts';
+import { specParts } from '../../server/train/run/spec-memory.ts';
 
 const sizes = { hidden: 16, intermediate: 32, layers: 2, heads: 2, context: 128 };
 const model = `model: { tokenizer: ${resolve('assets/nano')}, ${Object.entries(sizes)

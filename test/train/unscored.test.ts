@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import type { RewardResult } from '../../server/rewards/reward.ts';
 import { promptFigures } from '../../server/train/measures/prompts.ts';
-import type { Judged } from '../../server/train/rollout.ts';
-import { mainReason, ScoreWatch } from '../../server/train/unscored.ts';
+import type { Judged } from '../../server/train/reinforce/rollout.ts';
+import { mainReason, ScoreWatch } from '../../server/train/reinforce/unscored.ts';
 
 const row = (result: RewardResult, completion = ''): Judged => ({
   prompt: { text: '', ids: new Int32Array(0), row: {} },

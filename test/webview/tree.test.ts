@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { parseRewardSpec } from '../../server/rewards/index.ts';
+import { layOut } from '../../webview/tree/drawing/layout.ts';
+import { extents, gapAcross, Scene } from '../../webview/tree/drawing/scene.ts';
+import { beginning, fitting, readableScale, revealing, seen, zoomed } from '../../webview/tree/drawing/viewport.ts';
 import { fold, nextFold } from '../../webview/tree/folding.ts';
-import { layOut } from '../../webview/tree/layout.ts';
 import type { TreeModel } from '../../webview/tree/model.ts';
 import { directionOf, move, type Orientation } from '../../webview/tree/navigation.ts';
 import { explain } from '../../webview/tree/reward-parts.ts';
 import { chosenReward, likelyReward, rewardChoices, rewardName } from '../../webview/tree/rewards.ts';
-import { extents, gapAcross, Scene } from '../../webview/tree/scene.ts';
 import { readView } from '../../webview/tree/view-state.ts';
-import { beginning, fitting, readableScale, revealing, seen, zoomed } from '../../webview/tree/viewport.ts';
 import { ending } from '../../webview/tree/words.ts';
 import { anyTree, randomTree } from './tree-random.ts';
 

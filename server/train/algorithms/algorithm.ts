@@ -1,7 +1,7 @@
 /** What an algorithm of reinforcement is: what it compares a sample with, and the loss of an update. One file each. */
 import type { ModuleName } from '../../cola/config.ts';
 import type { Tensor } from '../../graph/tensor.ts';
-import type { Objective } from '../optimizer.ts';
+import type { Objective } from '../optimizer/optimizer.ts';
 
 /** The settings that losses read. */
 export interface UpdateSettings {

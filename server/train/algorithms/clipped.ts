@@ -1,7 +1,7 @@
 import { clippedLoss } from '../../cola/losses.ts';
 import { maskedMean } from '../../graph/functions.ts';
 import * as ops from '../../graph/ops.ts';
-import type { Objective } from '../optimizer.ts';
+import type { Objective } from '../optimizer/optimizer.ts';
 import type { PolicyUpdate } from './algorithm.ts';
 
 /** The clipped surrogate around the policy of the rollout, and the share of choices that are outside: `clipped`. */

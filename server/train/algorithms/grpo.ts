@@ -1,5 +1,5 @@
 /** GRPO (arXiv 2402.03300): the samples of a prompt are compared with each other, so nothing has to be valued. */
-import { groupOutcomes } from '../advantages.ts';
+import { groupOutcomes } from '../reinforce/advantages.ts';
 import type { Algorithm } from './algorithm.ts';
 import { clippedObjective } from './clipped.ts';
 

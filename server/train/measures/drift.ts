@@ -1,9 +1,9 @@
 /** How far a policy in training has moved from where it began, measured on states of a few answers. */
 import type { State } from '../../device/program.ts';
 import * as ops from '../../graph/ops.ts';
-import type { Actor } from '../actor.ts';
-import { layOut } from '../policy-gradient.ts';
-import type { Judged } from '../rollout.ts';
+import type { Actor } from '../reinforce/actor.ts';
+import { layOut } from '../reinforce/policy-gradient.ts';
+import type { Judged } from '../reinforce/rollout.ts';
 import { packed } from '../shared-prefix.ts';
 import type { StageContext } from '../stage.ts';
 import { codeTokens } from './code-tokens.ts';

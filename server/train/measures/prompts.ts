@@ -2,8 +2,8 @@
 import type { Tokenizer } from '../../model/tokenizer.ts';
 import { Random } from '../../random.ts';
 import type { Reward } from '../../rewards/reward.ts';
-import type { Actor } from '../actor.ts';
-import { type Judged, judge, type Prompt, scoreOf } from '../rollout.ts';
+import type { Actor } from '../reinforce/actor.ts';
+import { type Judged, judge, type Prompt, scoreOf } from '../reinforce/rollout.ts';
 
 /** Rows decoded at once. */
 const rowLimit = 256;

@@ -18,23 +18,30 @@ import { createReward } from '../../rewards/registry.ts';
 import type { QSettings } from '../../spec/settings.ts';
 import { stages } from '../../spec/stages.ts';
 import type { Checkpoint } from '../../store/checkpoint.ts';
-import { stepRewards } from '../advantages.ts';
-import { AnswerCheck } from '../answer-check.ts';
-import { namedTensors, toWrite } from '../checkpointing.ts';
 import { splitRows, templateOf, tokenizerOf } from '../data.ts';
-import { LatentActor, latentPolicy } from '../latent-actor.ts';
-import { assumedPrompt, decodingPart, trainingPart } from '../memory-parts.ts';
-import { colaOf } from '../model-of.ts';
-import { type Objective, Optimizer } from '../optimizer.ts';
-import { type Batch, layOut, layOutUpdate, minibatches, minibatchRows, promptsIn } from '../policy-gradient.ts';
-import type { Problems } from '../problems.ts';
-import { judge, type Prompt, promptMaker, promptRoom, scoreOf } from '../rollout.ts';
-import { learningRate } from '../schedule.ts';
+import { type Objective, Optimizer } from '../optimizer/optimizer.ts';
+import { learningRate } from '../optimizer/schedule.ts';
+import { stepRewards } from '../reinforce/advantages.ts';
+import { AnswerCheck } from '../reinforce/answer-check.ts';
+import { LatentActor, latentPolicy } from '../reinforce/latent-actor.ts';
+import {
+  type Batch,
+  layOut,
+  layOutUpdate,
+  minibatches,
+  minibatchRows,
+  promptsIn,
+} from '../reinforce/policy-gradient.ts';
+import type { Problems } from '../reinforce/problems.ts';
+import { judge, type Prompt, promptMaker, promptRoom, scoreOf } from '../reinforce/rollout.ts';
+import { reasonsOf, ScoreWatch } from '../reinforce/unscored.ts';
+import { namedTensors, toWrite } from '../run/checkpointing.ts';
+import { assumedPrompt, decodingPart, trainingPart } from '../run/memory-parts.ts';
+import { colaOf } from '../run/model-of.ts';
 import { type Packed, type PackedShape, packedContext, plannedShape, shapeKey } from '../shared-prefix.ts';
 import type { Evaluation, Stage, StageContext, StageState, StepOutcome } from '../stage.ts';
 import { actionsOf, allModules, type StageKind, type StageModules } from '../stage-kind.ts';
 import { adamWOptions, type Feeds } from '../supervised.ts';
-import { reasonsOf, ScoreWatch } from '../unscored.ts';
 
 /** Share of a file's rows that is held out. */
 const heldOutShare = 1 / 10;

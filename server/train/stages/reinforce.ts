@@ -11,17 +11,15 @@ import type { Reward } from '../../rewards/reward.ts';
 import type { ReinforceSettings } from '../../spec/settings.ts';
 import { stages } from '../../spec/stages.ts';
 import type { Checkpoint } from '../../store/checkpoint.ts';
-import type { Actor, Policy } from '../actor.ts';
 import { hasValue } from '../algorithms/algorithm.ts';
 import { algorithmOf } from '../algorithms/index.ts';
-import { namedTensors, toWrite } from '../checkpointing.ts';
 import { tokenizerOf } from '../data.ts';
-import { LatentActor, latentPolicy } from '../latent-actor.ts';
 import { driftAnswers, measureDrift } from '../measures/drift.ts';
 import { evaluatePrompts } from '../measures/prompts.ts';
-import { assumedPrompt, decodingPart, type MemoryPart, trainingPart } from '../memory-parts.ts';
-import { colaOf } from '../model-of.ts';
-import { Optimizer } from '../optimizer.ts';
+import { Optimizer } from '../optimizer/optimizer.ts';
+import { learningRate } from '../optimizer/schedule.ts';
+import type { Actor, Policy } from '../reinforce/actor.ts';
+import { LatentActor, latentPolicy } from '../reinforce/latent-actor.ts';
 import {
   creditOf,
   cutsChoices,
@@ -34,15 +32,17 @@ import {
   policyObjective,
   promptsIn,
   ReferencePolicy,
-} from '../policy-gradient.ts';
-import { deckState, type Problems, PromptDeck, problemsOf } from '../problems.ts';
-import { type Judged, judge, type Prompt, scoreOf } from '../rollout.ts';
-import { learningRate } from '../schedule.ts';
+} from '../reinforce/policy-gradient.ts';
+import { deckState, type Problems, PromptDeck, problemsOf } from '../reinforce/problems.ts';
+import { type Judged, judge, type Prompt, scoreOf } from '../reinforce/rollout.ts';
+import { reasonsOf, ScoreWatch } from '../reinforce/unscored.ts';
+import { namedTensors, toWrite } from '../run/checkpointing.ts';
+import { assumedPrompt, decodingPart, type MemoryPart, trainingPart } from '../run/memory-parts.ts';
+import { colaOf } from '../run/model-of.ts';
 import { plannedShape, shapeKey } from '../shared-prefix.ts';
 import type { Evaluation, Metrics, Sample, Stage, StageContext, StageState, StepOutcome } from '../stage.ts';
 import { actionsOf, allModules, type Configs, type StageKind, type StageModules } from '../stage-kind.ts';
 import { adamWOptions } from '../supervised.ts';
-import { reasonsOf, ScoreWatch } from '../unscored.ts';
 
 /** Samples of a step that are kept for people to look at. */
 const keptSamples = 8;

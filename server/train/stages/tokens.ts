@@ -6,12 +6,12 @@ import type { ModelConfig } from '../../model/config.ts';
 import type { TokensSettings } from '../../spec/settings.ts';
 import { stages } from '../../spec/stages.ts';
 import { trainErrors } from '../errors.ts';
-import { microRows, trainingPart } from '../memory-parts.ts';
-import type { Objective } from '../optimizer.ts';
+import type { Objective } from '../optimizer/optimizer.ts';
+import { baselineHead, lastBlocks, TokenActor, tokenPolicy, trainedOf } from '../reinforce/token-actor.ts';
+import { microRows, trainingPart } from '../run/memory-parts.ts';
 import type { Stage, StageContext } from '../stage.ts';
 import type { Configs, StageKind } from '../stage-kind.ts';
 import { SupervisedStage } from '../supervised.ts';
-import { baselineHead, lastBlocks, TokenActor, tokenPolicy, trainedOf } from '../token-actor.ts';
 import { rowData } from './guide.ts';
 import { ReinforceStage, reinforcementParts, valued } from './reinforce.ts';
 

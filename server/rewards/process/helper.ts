@@ -1,0 +1,277 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { createRequire } from 'node:module';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { z } from 'zod';
+import type { ColaError } from '../../errors.ts';
+import { rewardErrors } from '../errors.ts';
+import { endTree, markName } from './process-tree.ts';
+
+/**
+ * A child process that answers one question at a time and is killed when it takes too long: the only sure way to bound
+ * code that never returns. It is started at the first question, kept between questions and replaced after a kill.
+ */
+
+/** The programs a helper can run: files beside this one, `.ts` from source and `.js` in the bundle. */
+export type HelperProgram = 'maths-worker' | 'sandbox-worker' | 'module-worker';
+
+export interface HelperPlan {
+  /** Name of the reward, for messages. */
+  name: string;
+  program: HelperProgram;
+  /** Handed to the program when it starts. */
+  argument?: string;
+  /** Whether the program may write to this process's standard error. */
+  trusted: boolean;
+  /** Variables of this process's environment that the program sees beside the few that every program needs. */
+  env?: readonly string[];
+  /** Turns a failure to start into the error that `start` and `ask` throw. */
+  startError?: (failure: StartFailure) => ColaError;
+}
+
+/** Why a program did not start. `code` is set when it said so itself. */
+export interface StartFailure {
+  code?: string;
+  message: string;
+}
+
+/** How a question ended. */
+export type Outcome =
+  | { kind: 'answer'; value: unknown }
+  | { kind: 'threw'; message: string }
+  | { kind: 'late' }
+  | { kind: 'ended'; message: string };
+
+const startMs = 60_000;
+
+const reply = z.union([
+  z.object({ type: z.literal('ready') }),
+  z.object({ type: z.literal('unready'), code: z.string(), message: z.string() }),
+  z.object({ type: z.literal('answer'), id: z.number(), value: z.unknown() }),
+  z.object({ type: z.literal('threw'), id: z.number(), message: z.string() }),
+  z.object({ type: z.literal('ended'), message: z.string() }),
+]);
+type Reply = z.infer<typeof reply>;
+
+/** What programs need to find others, their home and a folder for scratch files; nothing else of the environment. */
+const passedOn = 'PATH HOME USERPROFILE LANG TZ SystemRoot TEMP TMP TMPDIR ELECTRON_RUN_AS_NODE'.split(' ');
+
+interface Running {
+  child: ChildProcess;
+  /** Ends the process and all that it started. */
+  end(): void;
+}
+
+const live = new Set<Running>();
+process.on('exit', () => {
+  for (const { end } of live) end();
+});
+
+function open(plan: HelperPlan): Running {
+  const source = import.meta.url.endsWith('.ts');
+  const file = new URL(`./${plan.program}.${source ? 'ts' : 'js'}`, import.meta.url);
+  const mark = randomUUID();
+  const env: NodeJS.ProcessEnv = { [markName]: mark };
+  for (const name of [...passedOn, ...(plan.env ?? [])]) {
+    if (process.env[name] !== undefined) env[name] = process.env[name];
+  }
+  const output = plan.trusted ? process.stderr.fd : 'ignore';
+  const child = fork(fileURLToPath(file), plan.argument === undefined ? [] : [plan.argument], {
+    execArgv: source ? ['--import', pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href] : [],
+    serialization: 'advanced',
+    // Standard output may be the engine's protocol channel: no helper ever writes there.
+    stdio: ['ignore', output, output, 'ipc'],
+    env,
+    // It leads a group of its own, so that what it starts can be ended with it.
+    detached: process.platform !== 'win32',
+  });
+  const running: Running = {
+    child,
+    end: () => {
+      child.kill('SIGKILL');
+      if (child.pid !== undefined) endTree(child.pid, mark);
+    },
+  };
+  live.add(running);
+  child.once('exit', () => {
+    live.delete(running);
+    // One that ended by itself may leave others behind.
+    running.end();
+  });
+  return running;
+}
+
+export class Helper {
+  private running: Running | undefined;
+  private receive: ((message: Reply) => void) | undefined;
+  private turn: Promise<unknown> = Promise.resolve();
+  private questions = 0;
+  private closed = false;
+
+  constructor(private readonly plan: HelperPlan) {}
+
+  /** Starts the program now, so that an error shows early. */
+  async start(signal?: AbortSignal): Promise<void> {
+    await this.inTurn(() => this.ready(signal));
+  }
+
+  /**
+   * Asks one question; questions wait for each other. The limit runs from the moment the program has it.
+   *
+   * @param limitMs milliseconds until the program is killed
+   * @throws {@link ColaError} when the program does not start; the signal's reason when it is aborted
+   */
+  async ask(question: unknown, limitMs: number, signal?: AbortSignal): Promise<Outcome> {
+    return this.inTurn(async () => {
+      const child = await this.ready(signal);
+      this.questions += 1;
+      const id = this.questions;
+      const message = await this.wait(child, limitMs, signal, () => child.send({ id, question }), id);
+      if (message === 'late') {
+        await this.kill();
+        return { kind: 'late' };
+      }
+      if (message.type === 'answer') return { kind: 'answer', value: message.value };
+      if (message.type === 'threw') return { kind: 'threw', message: message.message };
+      await this.kill();
+      return { kind: 'ended', message: message.type === 'ended' ? message.message : 'it broke the protocol' };
+    });
+  }
+
+  /** Kills the program. A question under way ends as `ended`. */
+  async close(): Promise<void> {
+    this.closed = true;
+    await this.kill();
+  }
+
+  private inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const mine = this.turn.then(work);
+    this.turn = mine.catch(() => undefined);
+    return mine;
+  }
+
+  private async ready(signal?: AbortSignal): Promise<ChildProcess> {
+    signal?.throwIfAborted();
+    if (this.closed) throw rewardErrors.closed(this.plan.name);
+    if (this.running) return this.running.child;
+    const running = open(this.plan);
+    const { child } = running;
+    this.running = running;
+    child.on('message', (message) => {
+      const parsed = reply.safeParse(message);
+      this.receive?.(parsed.success ? parsed.data : { type: 'ended', message: 'it broke the protocol' });
+    });
+    child.on('error', (error) => this.gone(child, error.message));
+    child.on('exit', (code, killedBy) =>
+      this.gone(child, killedBy ? `it was killed (${killedBy})` : `exit code ${code}`),
+    );
+    const message = await this.wait(child, startMs, signal);
+    if (message !== 'late' && message.type === 'ready') {
+      // A resting helper must not keep this process alive.
+      child.unref();
+      child.channel?.unref();
+      return child;
+    }
+    await this.kill();
+    const failure: StartFailure =
+      message === 'late'
+        ? { message: `it was not ready after ${startMs / 1000} seconds` }
+        : message.type === 'unready'
+          ? { code: message.code, message: message.message }
+          : { message: message.type === 'ended' ? message.message : 'it broke the protocol' };
+    throw this.plan.startError?.(failure) ?? rewardErrors.helperFailed(this.plan.name, failure.message);
+  }
+
+  private gone(child: ChildProcess, message: string): void {
+    if (this.running?.child === child) this.running = undefined;
+    this.receive?.({ type: 'ended', message });
+  }
+
+  /** The next message, of the given question if any; `late` after the limit. Rejects, and kills, on abort. */
+  private async wait(
+    child: ChildProcess,
+    limitMs: number,
+    signal: AbortSignal | undefined,
+    begin?: () => void,
+    id?: number,
+  ): Promise<Reply | 'late'> {
+    child.ref();
+    child.channel?.ref();
+    let timer: NodeJS.Timeout | undefined;
+    let abort: (() => void) | undefined;
+    try {
+      return await new Promise<Reply | 'late'>((resolve, reject) => {
+        this.receive = (message) => {
+          if (!('id' in message) || message.id === id) resolve(message);
+        };
+        timer = setTimeout(() => resolve('late'), limitMs);
+        abort = () => reject(signal?.reason);
+        signal?.addEventListener('abort', abort, { once: true });
+        begin?.();
+      });
+    } catch (error) {
+      await this.kill();
+      throw error;
+    } finally {
+      clearTimeout(timer);
+      if (abort) signal?.removeEventListener('abort', abort);
+      this.receive = undefined;
+      child.unref();
+      child.channel?.unref();
+    }
+  }
+
+  private async kill(): Promise<void> {
+    const { running } = this;
+    if (!running) return;
+    this.running = undefined;
+    const { child } = running;
+    const ended = new Promise<void>((resolve) => {
+      if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) resolve();
+      else child.once('exit', () => resolve());
+    });
+    child.ref();
+    running.end();
+    await ended;
+    this.receive?.({ type: 'ended', message: 'it was stopped' });
+  }
+}
+
+/** Several helpers of one kind that share the questions. A slow answer keeps one of them busy, never all that wait. */
+export class HelperPool {
+  private readonly helpers: readonly Helper[];
+  private readonly idle: Helper[];
+  private readonly waiting: ((helper: Helper) => void)[] = [];
+
+  /** Programs start when they are needed first. */
+  constructor(plan: HelperPlan, size: number) {
+    this.helpers = Array.from({ length: size }, () => new Helper(plan));
+    // The first is taken first: few questions start few programs.
+    this.idle = [...this.helpers].reverse();
+  }
+
+  /** Starts one program now, so that an error shows early. */
+  async start(signal?: AbortSignal): Promise<void> {
+    await this.lend((helper) => helper.start(signal));
+  }
+
+  /** As {@link Helper.ask}, by the first helper that is free. */
+  async ask(question: unknown, limitMs: number, signal?: AbortSignal): Promise<Outcome> {
+    return this.lend((helper) => helper.ask(question, limitMs, signal));
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.helpers.map((helper) => helper.close()));
+  }
+
+  private async lend<T>(work: (helper: Helper) => Promise<T>): Promise<T> {
+    const helper = this.idle.pop() ?? (await new Promise<Helper>((resolve) => this.waiting.push(resolve)));
+    try {
+      return await work(helper);
+    } finally {
+      const next = this.waiting.shift();
+      if (next) next(helper);
+      else this.idle.push(helper);
+    }
+  }
+}

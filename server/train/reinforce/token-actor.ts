@@ -1,0 +1,215 @@
+/** Reinforcement over tokens: the baseline. The base itself learns, all of it or its last blocks, and reads everything again in an update. */
+
+import { linear } from '../../graph/functions.ts';
+import * as ops from '../../graph/ops.ts';
+import type { Graph, Tensor } from '../../graph/tensor.ts';
+import { hiddenStates, languageHead } from '../../model/base.ts';
+import { rowsOf } from '../../model/block.ts';
+import type { ModelConfig } from '../../model/config.ts';
+import type { LanguageModel } from '../../model/language-model.ts';
+import { baseStep } from '../../model/language-model.ts';
+import { sample } from '../../model/sampling.ts';
+import { type KeyValueCache, type StepGraph, Stepper } from '../../model/step.ts';
+import { type ExpectedTensor, expectedTensors } from '../../model/weights.ts';
+import type { Random } from '../../random.ts';
+import { chosenRows, type Packed, type PackedShape, packedContext, packedFeeds } from '../shared-prefix.ts';
+import type { StageContext } from '../stage.ts';
+import type { Feeds } from '../supervised.ts';
+import type { Actor, ActorGraph, Policy } from './actor.ts';
+import { logProbability, outside } from './latent-actor.ts';
+import type { Prompt, RolloutSettings, Trajectory } from './rollout.ts';
+
+/** Weights of the base that train: all, or those of the last `blocks` blocks with the final norm and the head. */
+export function lastBlocks(config: ModelConfig, blocks: number | undefined): ExpectedTensor[] {
+  const all = expectedTensors(config);
+  if (blocks === undefined) return all;
+  const first = config.layers - blocks;
+  return all.filter(({ name }) => {
+    const layer = /^model\.layers\.(\d+)\./.exec(name);
+    return layer === null
+      ? name !== 'model.embed_tokens.weight' || config.tieWordEmbeddings
+      : Number(layer[1]) >= first;
+  });
+}
+
+/** The names of {@link lastBlocks}. */
+export function trainedOf({ config }: Pick<LanguageModel, 'config'>, blocks: number | undefined): string[] {
+  return lastBlocks(config, blocks).map(({ name }) => name);
+}
+
+const nothing = new Float32Array(0);
+
+/** Weight of the value head that PPO over tokens needs: V from h, as the latent policy has it from its trunk. */
+export const baselineValue = 'baseline.value.weight';
+
+/** The value head of {@link baselineValue}. */
+export const baselineHead = ({ hiddenSize }: ModelConfig): ExpectedTensor => ({
+  name: baselineValue,
+  shape: [1, hiddenSize],
+});
+
+function baselineValues(graph: Graph, h: Tensor): Tensor {
+  const width = h.shape[h.shape.length - 1];
+  return ops.reshape(linear(h, graph.parameter(baselineValue, [1, width])), h.shape.slice(0, -1));
+}
+
+/** A decoding step of the base that also values the state it ends in. */
+function valuedStep(config: ModelConfig): StepGraph {
+  return {
+    cachedBlocks: config.layers,
+    build(graph, { ids, context, caches, last }) {
+      const { h, caches: updated } = hiddenStates(graph, config, ids, context, caches);
+      const state = rowsOf(h, last);
+      return {
+        outputs: { logits: languageHead(graph, config, state), value: baselineValues(graph, state) },
+        caches: updated,
+      };
+    },
+  };
+}
+
+/**
+ * @param trained weights of the base that learn
+ * @param withValue whether it has a value head, which learns along
+ */
+export function tokenPolicy(config: ModelConfig, trained: readonly ExpectedTensor[], withValue: boolean): Policy {
+  const added = withValue ? [baselineHead(config)] : [];
+  return {
+    choices: config.vocabSize,
+    learns: [...trained, ...added],
+    step: withValue ? valuedStep(config) : baseStep(config),
+    added,
+    width: config.hiddenSize,
+    build(graph, shape) {
+      const ids = graph.input('ids', 'int32', [shape.rows, shape.length]);
+      const { h } = hiddenStates(graph, config, ids, packedContext(graph, config, shape));
+      const chosen = ops.reshape(chosenRows(h, shape), [shape.samples, shape.answer, config.hiddenSize]);
+      const logits = languageHead(graph, config, chosen);
+      return withValue ? { logits, values: baselineValues(graph, chosen) } : { logits };
+    },
+  };
+}
+
+interface Row {
+  readonly prompt: Prompt;
+  readonly group: number;
+  readonly tokens: number[];
+  readonly logp: number[];
+  readonly values: number[];
+  readonly banned: Uint8Array[];
+  finished: boolean;
+}
+
+export class TokenActor implements Actor {
+  readonly choices: number;
+  readonly width: number;
+  readonly latent = false;
+  readonly trained: readonly string[];
+  private readonly policy: Policy;
+  private readonly stepper: Stepper;
+  private readonly endIds: ReadonlySet<number>;
+
+  /** @param withValue whether there is a value head; its weight is among those of the context then */
+  constructor(
+    private readonly context: StageContext,
+    trained: readonly string[],
+    private readonly withValue: boolean,
+  ) {
+    const { base, device, weights } = context;
+    const learning = base.tensors.filter(({ name }) => trained.includes(name));
+    this.policy = tokenPolicy(base.config, learning, withValue);
+    this.trained = this.policy.learns.map(({ name }) => name);
+    this.choices = this.policy.choices;
+    this.width = this.policy.width;
+    this.endIds = base.endIds;
+    const frozen = new Map([...base.weights].filter(([name]) => !trained.includes(name)));
+    this.stepper = new Stepper(device, base.config, this.policy.step, [weights.state], frozen);
+  }
+
+  async rollout(
+    prompts: readonly Prompt[],
+    group: number,
+    settings: RolloutSettings,
+    random: Random,
+    signal: AbortSignal,
+  ): Promise<Trajectory[]> {
+    const room = Math.max(...prompts.map(({ ids }) => ids.length)) + settings.maxNew;
+    const rows: Row[] = prompts.flatMap((prompt, g) =>
+      Array.from({ length: group }, () => ({
+        prompt,
+        group: g,
+        tokens: [],
+        logp: [],
+        values: [],
+        banned: [],
+        finished: false,
+      })),
+    );
+    const prefixes = prompts.map(({ ids }) => ids.subarray(0, ids.length - 1));
+    const shared = await this.stepper.cache(prompts.length, room);
+    let cache = shared;
+    try {
+      if (prefixes.some((prefix) => prefix.length > 0)) {
+        const read = await this.stepper.advance(shared, prefixes);
+        for (const buffer of Object.values(read)) buffer.release();
+      }
+      if (group > 1) {
+        const places = rows.map((row) => row.group);
+        cache = await this.stepper.select(shared, places, room);
+        shared.dispose();
+      }
+      await this.answer(rows, cache, settings, random, signal);
+    } finally {
+      cache.dispose();
+    }
+    return rows.map((row) => ({ ...row, choices: row.tokens, hidden: nothing }));
+  }
+
+  /** Decodes until every row has ended. The caches have read the prompts but for their last tokens. */
+  private async answer(
+    rows: readonly Row[],
+    cache: KeyValueCache,
+    settings: RolloutSettings,
+    random: Random,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { topK } = settings;
+    const sampling = { temperature: settings.temperature, topK, topP: 1 };
+    const temperature = settings.temperature === 0 ? 1 : settings.temperature;
+    const cut = topK > 0 && topK < this.choices;
+    let next: ArrayLike<number>[] = rows.map(({ prompt }) => prompt.ids.subarray(prompt.ids.length - 1));
+    for (let t = 0; t < settings.maxNew && rows.some((row) => !row.finished); t++) {
+      await this.context.turn?.();
+      signal.throwIfAborted();
+      const read = await this.stepper.advance(cache, next);
+      const values = await read.logits.readFloats();
+      const worth = this.withValue ? await read.value.readFloats() : undefined;
+      for (const buffer of Object.values(read)) buffer.release();
+      next = rows.map((row, b) => {
+        if (row.finished) return [0];
+        const token = sample(values, b * this.choices, this.choices, sampling, random);
+        const own = values.subarray(b * this.choices, (b + 1) * this.choices);
+        const banned = cut ? outside(own, topK) : undefined;
+        row.tokens.push(token);
+        row.logp.push(logProbability(own, token, temperature, banned));
+        if (worth !== undefined) row.values.push(worth[b]);
+        if (banned !== undefined) row.banned.push(banned);
+        row.finished = this.endIds.has(token);
+        return [token];
+      });
+    }
+  }
+
+  build(graph: Graph, shape: PackedShape): ActorGraph {
+    return this.policy.build(graph, shape);
+  }
+
+  feeds(trajectories: readonly (Trajectory | undefined)[], packed: Packed): Feeds {
+    const { attention, ...rest } = packedFeeds(trajectories, packed);
+    return { ...rest, ...attention };
+  }
+
+  dispose(): Promise<void> {
+    return this.stepper.dispose();
+  }
+}

@@ -1,0 +1,455 @@
+/**
+ * A run from its spec to a tuned model: one loop serves every stage. It saves a checkpoint now and then, at the end of
+ * every stage and when it is stopped, keeps the best one by held-out score, and continues from the latest one exactly.
+ */
+import { join } from 'node:path';
+import { z } from 'zod';
+import { ColaModel } from '../../cola/model.ts';
+import { type Attempt, type Device, openDevice } from '../../device/device.ts';
+import { ColaError } from '../../errors.ts';
+import { removeFolder } from '../../files/atomic.ts';
+import { size } from '../../graph/tensor.ts';
+import { LanguageModel } from '../../model/language-model.ts';
+import { readSpec, rebaseSpec, resolveModel, resolvePath, stringifySpec } from '../../spec/document.ts';
+import type { RunSpec, StageSpec } from '../../spec/schema.ts';
+import type { Checkpoint } from '../../store/checkpoint.ts';
+import type { Position } from '../../store/position.ts';
+import { Run, runFolder } from '../../store/run.ts';
+import { logText } from '../../store/run-log.ts';
+import { trainErrors } from '../errors.ts';
+import { DeviceWeights } from '../optimizer/weights.ts';
+import type { Evaluation, Metrics, Sample, Stage, StageContext } from '../stage.ts';
+import { createStage, kindOf } from '../stages/index.ts';
+import { FrozenData, frozenFolder } from './frozen.ts';
+import { createBase, prepareModules } from './initialise.ts';
+import { KeptData, type Origin, originOf } from './origin.ts';
+import { confirmOrigin, confirmSpec, type ResumeChoice, refusePosition, wholeCheckpoint } from './resume.ts';
+import { alreadySaved, refuseDamaged, saveModelFolder } from './saved-model.ts';
+import { stageSeed } from './seed.ts';
+
+export type TrainEvent =
+  | { readonly kind: 'device'; readonly device: string; readonly attempts: readonly Attempt[] }
+  | { readonly kind: 'message'; readonly text: string }
+  | {
+      readonly kind: 'stage';
+      readonly index: number;
+      readonly count: number;
+      readonly name: string;
+      readonly steps: number;
+      readonly from: number;
+      /** Number of the stage's step 0 in the run's files. */
+      readonly before: number;
+    }
+  | {
+      readonly kind: 'step';
+      readonly stage: string;
+      readonly step: number;
+      readonly steps: number;
+      readonly seconds: number;
+      readonly metrics: Metrics;
+    }
+  | {
+      readonly kind: 'evaluation';
+      readonly stage: string;
+      readonly step: number;
+      readonly metrics: Metrics;
+      readonly best: boolean;
+      /** How long it took. */
+      readonly seconds: number;
+    }
+  | { readonly kind: 'samples'; readonly stage: string; readonly step: number; readonly samples: readonly Sample[] }
+  | { readonly kind: 'checkpoint'; readonly step: number; readonly stage: string }
+  | { readonly kind: 'done'; readonly model: string };
+
+/** Takes the measures that the run's spec asks for, of the model that came out of it. */
+export type ClosingMeasurement = (
+  run: { readonly id: string; readonly path: string },
+  device: Device,
+  options: { readonly signal: AbortSignal; readonly cacheFolder: string; readonly say: (text: string) => void },
+) => Promise<void>;
+
+interface CommonOptions {
+  /** Folder whose `.cola/runs` holds the run. */
+  readonly root: string;
+  readonly runId: string;
+  readonly signal: AbortSignal;
+  readonly onEvent?: (event: TrainEvent) => void;
+  /** Awaited between runs of the device: the run stands still for as long as it takes. */
+  readonly turn?: () => Promise<void>;
+  /** What measures the model at the end, if the spec asks for measures. */
+  readonly measure: ClosingMeasurement;
+}
+
+/** A new run: a spec, and the file it came from, to whose folder its paths are relative. */
+export type StartOptions = CommonOptions & { readonly spec: RunSpec; readonly specFile: string };
+
+/** A run that is there. */
+export type ResumeOptions = CommonOptions & ResumeChoice;
+
+const keptCheckpoints = 2;
+
+const metricsLine = z.looseObject({ step: z.number(), evaluation: z.boolean().optional() });
+
+/**
+ * Runs a spec. A run that fails before its first step leaves nothing behind.
+ *
+ * @returns the run's folder and the folder of the tuned model in it
+ * @throws train.stopped when the signal stops it, after a checkpoint has been saved; store.runExists; whatever the stages throw
+ */
+export async function startRun(options: StartOptions): Promise<{ runPath: string; model: string }> {
+  const { spec, specFile, root, runId } = options;
+  const frozen = join(runFolder(root, runId), 'spec.yaml');
+  const run = await Run.create(root, runId, stringifySpec(rebaseSpec(spec, specFile, frozen)));
+  let begun = false;
+  const onEvent = (event: TrainEvent) => {
+    begun ||= event.kind === 'step';
+    options.onEvent?.(event);
+  };
+  try {
+    return await carryOut(run, { ...options, onEvent });
+  } catch (error) {
+    // There is nothing to continue, and the name would be taken. What happened is known from memory: files may be lost.
+    if (!begun && !isStop(error)) await removeFolder(run.path).catch(() => undefined);
+    throw error;
+  }
+}
+
+const isStop = (error: unknown) => error instanceof ColaError && error.id === 'train.stopped';
+
+/**
+ * Continues a run from its latest checkpoint or a chosen one, with the spec it was started with. Returns and throws as
+ * {@link startRun}.
+ *
+ * @throws store.damaged, train.changed where the run is not what was saved; see resume.ts
+ */
+export async function resumeRun(options: ResumeOptions): Promise<{ runPath: string; model: string }> {
+  return carryOut(await Run.open(runFolder(options.root, options.runId)), options);
+}
+
+async function carryOut(run: Run, options: ResumeOptions): Promise<{ runPath: string; model: string }> {
+  try {
+    await confirmSpec(run, options);
+    const specFile = join(run.path, 'spec.yaml');
+    const job = new Job(run, { ...options, spec: readSpec(specFile), specFile });
+    return { runPath: run.path, model: await job.run() };
+  } catch (error) {
+    const { signal } = options;
+    const stopped = signal.aborted && error === signal.reason;
+    const end = stopped ? trainErrors.stopped(run.id, run.latestCheckpoint()?.step ?? 0) : error;
+    const said = end instanceof ColaError ? `${end.message} ${end.remedy}` : String(end);
+    tryToLog(run, logText(stopped ? 'stopped' : 'failed', said));
+    throw end;
+  } finally {
+    run.close();
+  }
+}
+
+/** The disk may be full, or the folder gone: what ended the run is told all the same. */
+function tryToLog(run: Run, text: string): void {
+  try {
+    run.log(text);
+  } catch (error) {
+    if (!(error instanceof ColaError)) throw error;
+  }
+}
+
+class Job {
+  private position: Position = { at: 0, done: 0, before: 0, best: null, unmeasured: false, changed: [] };
+  /** What the run is made from; goes into every checkpoint. */
+  private origin: Origin = {};
+  private readonly keptData: KeptData;
+
+  constructor(
+    private readonly runFolder: Run,
+    private readonly options: StartOptions & ResumeChoice,
+  ) {
+    this.keptData = new KeptData(runFolder.path);
+  }
+
+  private emit(event: TrainEvent): void {
+    this.note(event);
+    this.options.onEvent?.(event);
+  }
+
+  /** What is worth knowing later, too, and stands in no other file. */
+  private note(event: TrainEvent): void {
+    const { runFolder: run } = this;
+    if (event.kind === 'device') run.log(logText('device', event.device));
+    else if (event.kind === 'message') run.log(logText('message', event.text));
+    else if (event.kind === 'done') run.log(logText('done', event.model));
+    else if (event.kind === 'stage') {
+      const { index, count, name, from, steps } = event;
+      run.log(logText('stage', `${index + 1} of ${count}, ${name}, from step ${from} of ${steps}`));
+    }
+  }
+
+  async run(): Promise<string> {
+    const { spec } = this.options;
+    const { device, attempts } = await openDevice(
+      spec.device,
+      spec.threads === undefined ? {} : { threads: spec.threads },
+    );
+    const weights = new DeviceWeights(device);
+    try {
+      const { base, cola: loaded } = await this.load();
+      // Nobody hears that the run goes on before it is known that it can.
+      const checkpoint = await this.enter(base, loaded);
+      this.emit({ kind: 'device', device: device.name, attempts });
+      let cola = loaded;
+      const prepare = async (planned: StageSpec) => {
+        cola = prepareModules(planned, base, cola, spec.seed);
+        if (cola !== undefined) await weights.add(cola.weights, cola.tensors);
+        const configs = { config: base.config, cola: cola?.config };
+        for (const extra of kindOf(planned).extras?.(planned.settings, configs) ?? []) {
+          const { name, shape } = extra;
+          if (!weights.has(name, shape)) await weights.add(new Map([[name, new Float32Array(size(shape))]]), [extra]);
+        }
+      };
+      await weights.add(base.weights, base.tensors);
+      if (cola !== undefined) await weights.add(cola.weights, cola.tensors);
+      for (const planned of spec.stages.slice(0, this.position.at + 1)) await prepare(planned);
+      if (checkpoint !== null) await restoreWeights(checkpoint, weights);
+      for (let at = this.position.at; at < spec.stages.length; at++) {
+        await prepare(spec.stages[at]);
+        await this.stage(at, device, base, cola, weights, checkpoint);
+      }
+      const last = this.runFolder.latestCheckpoint();
+      const model = await this.saveModel('model', last, base, cola, weights);
+      const best = this.runFolder.bestCheckpoint();
+      if (best !== null && best.step !== last?.step) await this.saveBest(best, base, cola, weights);
+      if (spec.evaluate.length > 0) {
+        const { signal, root, measure } = this.options;
+        const say = (text: string) => this.emit({ kind: 'message', text });
+        await measure(this.runFolder, device, { signal, cacheFolder: join(root, '.cola', 'cache'), say });
+      }
+      this.emit({ kind: 'done', model });
+      return model;
+    } finally {
+      weights.dispose();
+      await device.dispose();
+    }
+  }
+
+  /** Finds the checkpoint to go on from, if there is one, and takes its position; the logs end where it was saved. */
+  private async enter(base: LanguageModel, cola: ColaModel | undefined): Promise<Checkpoint | null> {
+    const { runFolder: run, options } = this;
+    const { spec, specFile, from } = options;
+    const say = (text: string) => this.emit({ kind: 'message', text });
+    this.origin = await originOf(run.spec, spec, specFile, base, cola);
+    const whole = await wholeCheckpoint(run, options, say);
+    if (whole !== null) {
+      const now = { ...this.origin, ...(await this.keptData.origin()) };
+      await confirmOrigin(run, whole, now, options, options, say);
+      if (whole.position.at >= spec.stages.length)
+        await refusePosition(run, whole.checkpoint, 'state.json is of a stage that the spec does not have');
+      this.position = whole.position;
+    }
+    if (from !== undefined) await run.rewind(from);
+    else await run.truncateMetricsAfter(whole?.checkpoint.step ?? -1);
+    return whole?.checkpoint ?? null;
+  }
+
+  /** Writes the whole model as it is now into a folder of the run, unless what is there was made from the same checkpoint. */
+  private async saveModel(
+    name: string,
+    checkpoint: Checkpoint | null,
+    base: LanguageModel,
+    cola: ColaModel | undefined,
+    weights: DeviceWeights,
+  ): Promise<string> {
+    const folder = join(this.runFolder.path, name);
+    if (await alreadySaved(folder, checkpoint)) return folder;
+    await weights.download(base.weights, base.weights.keys());
+    if (cola !== undefined) await weights.download(cola.weights, cola.weights.keys());
+    await saveModelFolder(folder, cola ?? base, checkpoint);
+    return folder;
+  }
+
+  private async saveBest(
+    best: Checkpoint,
+    base: LanguageModel,
+    cola: ColaModel | undefined,
+    weights: DeviceWeights,
+  ): Promise<void> {
+    const damage = await best.damage();
+    if (damage.length > 0) {
+      const text = `The best checkpoint, of step ${best.step}, is not what was saved (${damage.join(', ')}): no model was made of it.`;
+      this.emit({ kind: 'message', text });
+      return;
+    }
+    await restoreWeights(best, weights);
+    await this.saveModel('best', best, base, cola, weights);
+  }
+
+  private async load(): Promise<{ base: LanguageModel; cola: ColaModel | undefined }> {
+    const { spec, specFile } = this.options;
+    if (typeof spec.model !== 'string') return { base: createBase(spec.model, specFile, spec.seed), cola: undefined };
+    const folder = resolveModel(spec.model, specFile);
+    await refuseDamaged(folder);
+    if (!ColaModel.exists(folder)) return { base: await LanguageModel.load(folder), cola: undefined };
+    const cola = await ColaModel.load(folder);
+    return { base: cola.base, cola };
+  }
+
+  private async stage(
+    at: number,
+    device: Device,
+    base: LanguageModel,
+    cola: ColaModel | undefined,
+    weights: DeviceWeights,
+    checkpoint: Checkpoint | null,
+  ): Promise<void> {
+    const { spec, specFile, signal, root, turn } = this.options;
+    const planned = spec.stages[at];
+    const frozen = new FrozenData(join(this.runFolder.path, frozenFolder));
+    const context: StageContext = {
+      device,
+      base,
+      cola,
+      weights,
+      seed: stageSeed(spec.seed, at),
+      resolve: (path) => resolvePath(path, specFile),
+      cacheFolder: join(root, '.cola', 'cache'),
+      frozen,
+      signal,
+      ...(turn === undefined ? {} : { turn }),
+      say: (text) => this.emit({ kind: 'message', text }),
+    };
+    // Stages compile the weights that they do not train into programs, from host memory.
+    for (const map of [base.weights, cola?.weights]) {
+      if (map !== undefined) await weights.download(map, this.position.changed);
+    }
+    const stage = await createStage(planned, context);
+    try {
+      if (checkpoint !== null && this.position.at === at && this.position.done > stage.steps)
+        await refusePosition(this.runFolder, checkpoint, 'state.json is of a step that the stage does not have');
+      await frozen.commit();
+      if (checkpoint !== null && this.position.at === at && this.position.done > 0) await stage.restore(checkpoint);
+      else this.position = { ...this.position, at, done: 0, best: null, unmeasured: false };
+      const changed = new Set([...this.position.changed, ...stage.trained]);
+      this.position.changed = [...changed].sort();
+      const { length: count } = spec.stages;
+      const { done: from, before } = this.position;
+      this.emit({ kind: 'stage', index: at, count, name: stage.name, steps: stage.steps, from, before });
+      await this.steps(stage, weights).catch((error: unknown) => this.breakOff(error, stage, weights));
+      this.position = {
+        ...this.position,
+        at: at + 1,
+        done: 0,
+        before: this.position.before + stage.steps + 1,
+        best: null,
+      };
+    } finally {
+      await stage.dispose();
+    }
+  }
+
+  private async steps(stage: Stage, weights: DeviceWeights): Promise<void> {
+    const { signal } = this.options;
+    const { before } = this.position;
+    if (this.position.done === 0) await this.evaluate(stage, before);
+    if (this.position.unmeasured) {
+      const { best } = await this.evaluate(stage, before + this.position.done, true);
+      await this.save(stage, weights, best);
+    }
+    for (let index = this.position.done; index < stage.steps; index++) {
+      await this.options.turn?.();
+      this.runFolder.check();
+      signal.throwIfAborted();
+      const started = performance.now();
+      const outcome = await stage.step(index, signal);
+      const seconds = (performance.now() - started) / 1000;
+      this.position.done = index + 1;
+      const step = before + index + 1;
+      this.runFolder.metrics.append({ step, stage: stage.name, seconds, ...outcome.metrics });
+      this.emit({
+        kind: 'step',
+        stage: stage.name,
+        step: index + 1,
+        steps: stage.steps,
+        seconds,
+        metrics: outcome.metrics,
+      });
+      if (outcome.samples !== undefined && outcome.samples.length > 0) {
+        for (const sample of outcome.samples) this.runFolder.samples.append({ step, stage: stage.name, ...sample });
+        this.emit({ kind: 'samples', stage: stage.name, step: index + 1, samples: outcome.samples });
+      }
+      const last = index + 1 === stage.steps;
+      this.position.unmeasured = last || (index + 1) % stage.evaluateEvery === 0;
+      const measured = this.position.unmeasured ? await this.evaluate(stage, step) : undefined;
+      if (last || (index + 1) % stage.checkpointEvery === 0 || measured?.best === true) {
+        await this.save(stage, weights, measured?.best === true);
+      }
+    }
+  }
+
+  /** @param again whether the line of this measurement may be there already */
+  private async evaluate(stage: Stage, step: number, again = false): Promise<Evaluation & { best: boolean }> {
+    const started = performance.now();
+    const evaluation = await stage.evaluate(this.options.signal);
+    const seconds = (performance.now() - started) / 1000;
+    const { score, part = 0 } = evaluation;
+    const before = this.position.best;
+    const best =
+      this.position.done > 0 &&
+      (before === null || part > before.part || (part === before.part && score > before.score));
+    if (best && Number.isFinite(score)) this.position.best = { score, part };
+    this.position.unmeasured = false;
+    // The first one of a stage says how long it is going to be.
+    const length = this.position.done === 0 ? { steps: stage.steps } : {};
+    const spent = { seconds, memory: process.memoryUsage.rss() };
+    const line = { step, stage: stage.name, evaluation: true, ...length, ...spent, ...evaluation.metrics };
+    // A run killed between this line and the checkpoint that follows measures again when it is resumed.
+    const known =
+      again && this.runFolder.readMetrics(metricsLine).some((l) => l.step === step && l.evaluation === true);
+    if (!known) this.runFolder.metrics.append(line);
+    const { metrics } = evaluation;
+    this.emit({ kind: 'evaluation', stage: stage.name, step: this.position.done, metrics, best, seconds });
+    return { ...evaluation, best };
+  }
+
+  /** Saves what can be saved of a run that ends early. @throws what ended it, or what kept it from being saved */
+  private async breakOff(error: unknown, stage: Stage, weights: DeviceWeights): Promise<never> {
+    const { signal } = this.options;
+    if (error instanceof ColaError && error.id === 'store.disturbed') await this.saveMended(stage, weights);
+    else if (signal.aborted && error === signal.reason)
+      await this.saveStopped(stage, weights).catch((second: unknown) => this.breakOff(second, stage, weights));
+    throw error;
+  }
+
+  /** Saves a run whose files were lost, so that it can go on from where it stands and not from before. */
+  private async saveMended(stage: Stage, weights: DeviceWeights): Promise<void> {
+    const { runFolder: run, position } = this;
+    await run.mend();
+    const best = run.bestCheckpoint()?.step === position.before + position.done;
+    if (position.done > 0) await this.save(stage, weights, best);
+  }
+
+  /** Saves a run that is stopped, unless the latest checkpoint is of this very step: that one may be marked as the best. */
+  private async saveStopped(stage: Stage, weights: DeviceWeights): Promise<void> {
+    const { before, done } = this.position;
+    if (done > 0 && this.runFolder.latestCheckpoint()?.step !== before + done) await this.save(stage, weights, false);
+  }
+
+  private async save(stage: Stage, weights: DeviceWeights, best: boolean): Promise<void> {
+    this.runFolder.check();
+    const { tensors, state } = await stage.save();
+    const files = { weights: weights.entries(this.position.changed), optimiser: tensors };
+    const step = this.position.before + this.position.done;
+    const origin = { ...this.origin, ...(await this.keptData.origin()) };
+    await this.runFolder.saveCheckpoint(
+      step,
+      { files, state: { ...this.position, format: 1, stage: state }, provenance: { origin } },
+      { keep: keptCheckpoints, best },
+    );
+    this.emit({ kind: 'checkpoint', step, stage: stage.name });
+  }
+}
+
+async function restoreWeights(checkpoint: Checkpoint, weights: DeviceWeights): Promise<void> {
+  using file = checkpoint.open('weights');
+  for (const name of file.names) {
+    if (!weights.has(name, file.info(name).shape)) throw trainErrors.checkpointMismatch(name);
+    await weights.write(name, file.readFloat32(name));
+  }
+}

@@ -1,0 +1,82 @@
+/** What a run is made from, as hashes by which a change of it is noticed when the run is continued. */
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { ColaModel } from '../../cola/model.ts';
+import type { LanguageModel } from '../../model/language-model.ts';
+import { modulePaths, resolvePath } from '../../spec/paths.ts';
+import type { RunSpec } from '../../spec/schema.ts';
+import { contentOf, type Manifest } from '../../store/manifest.ts';
+
+/** Hashes by part: `spec`, `model`, reward modules as `file <path in the spec>`, and `data/<name>` that the run has kept. */
+export type Origin = Manifest['origin'];
+
+const file = 'file ';
+const data = 'data';
+/** Of a model folder; notes and measures beside these change nothing. */
+const modelFiles = /^(config|generation_config|cola)\.json$|\.safetensors(\.index\.json)?$/;
+const tokenizerFiles = /^(tokenizer|tokenizer_config|special_tokens_map|added_tokens)\.json$|^chat_template\.jinja$/;
+
+/**
+ * @param text the spec as it is written in the run
+ * @param specFile where it is
+ * @throws store.cannotRead
+ */
+export async function originOf(
+  text: string,
+  spec: RunSpec,
+  specFile: string,
+  base: LanguageModel,
+  cola: ColaModel | undefined,
+): Promise<Origin> {
+  const origin: Record<string, string> = { spec: specHash(text) };
+  const fresh = typeof spec.model !== 'string';
+  const folders = new Set([base.folder, ...(cola === undefined ? [] : [cola.folder])]);
+  const model = createHash('sha256');
+  for (const folder of folders) {
+    for (const name of readdirSync(folder).sort()) {
+      if (!tokenizerFiles.test(name) && (fresh || !modelFiles.test(name))) continue;
+      model.update(`${name} ${(await contentOf(join(folder, name))).sha256}\n`);
+    }
+  }
+  origin.model = model.digest('hex');
+  for (const path of modulePaths(spec)) {
+    const resolved = resolvePath(path, specFile);
+    if (isFile(resolved)) origin[`${file}${path}`] = (await contentOf(resolved)).sha256;
+  }
+  return origin;
+}
+
+const isFile = (path: string) => statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+
+/** The data that a run has kept in its folder, which is written once: every file is hashed once. */
+export class KeptData {
+  private readonly known = new Map<string, string>();
+
+  constructor(private readonly run: string) {}
+
+  async origin(): Promise<Origin> {
+    const folder = join(this.run, data);
+    const names = existsSync(folder) ? readdirSync(folder).filter((name) => isFile(join(folder, name))) : [];
+    for (const name of names.sort()) {
+      if (!this.known.has(name)) this.known.set(name, (await contentOf(join(folder, name))).sha256);
+    }
+    return Object.fromEntries([...this.known].map(([name, hash]) => [`${data}/${name}`, hash]));
+  }
+}
+
+export const specHash = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+/** The parts that differ, in words for people. A part that only one of the two knows counts, too, but for data that was kept since. */
+export function changedParts(before: Origin, now: Origin, spec: RunSpec, specFile: string): string[] {
+  const names = new Set([...Object.keys(before), ...Object.keys(now)]);
+  const changed = [...names].filter(
+    (name) => before[name] !== now[name] && (name in before || !name.startsWith(`${data}/`)),
+  );
+  return changed.map((name) => {
+    if (name === 'spec') return specFile;
+    if (name.startsWith(`${data}/`)) return join(dirname(specFile), name);
+    if (name.startsWith(file)) return resolvePath(name.slice(file.length), specFile);
+    return typeof spec.model === 'string' ? `the model ${resolvePath(spec.model, specFile)}` : 'the tokenizer';
+  });
+}

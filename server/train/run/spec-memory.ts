@@ -1,0 +1,67 @@
+/** What loading the model of a run spec and each of its stages take in memory, before anything is loaded. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseColaConfig } from '../../cola/config.ts';
+import { loadModelConfig } from '../../model/config.ts';
+import { locateModel } from '../../model/folder.ts';
+import { loadMemory } from '../../model/memory.ts';
+import { readSpec, resolveModel } from '../../spec/document.ts';
+import type { RunSpec, StageSpec } from '../../spec/schema.ts';
+import type { Configs } from '../stage-kind.ts';
+import { kindOf } from '../stages/index.ts';
+import { newConfig } from './initialise.ts';
+import type { MemoryPart } from './memory-parts.ts';
+
+/** Sizes that replace those of the spec. */
+export interface Sizes {
+  readonly batch?: number;
+  readonly length?: number;
+}
+
+/**
+ * The parts of a spec. Rollouts and updates of a stage do not happen at once, but the runtime keeps what it has.
+ *
+ * @throws spec.*, and whatever reading the model's configuration throws
+ */
+export async function specParts(file: string, sizes: Sizes): Promise<Configs & { readonly parts: MemoryPart[] }> {
+  const spec = readSpec(file);
+  const { config, cola } = await configsOfSpec(spec, file);
+  let actions = cola;
+  const parts: MemoryPart[] = [{ what: 'loading', memory: () => loadMemory(config) }];
+  for (const [i, stage] of spec.stages.entries()) {
+    actions = kindOf(stage).actions?.(stage.settings).config ?? actions;
+    const number = spec.stages.length > 1 ? `${i + 1} ` : '';
+    for (const { what, memory } of stageParts(stage, { config, cola: actions }, sizes))
+      parts.push({ what: `${number}${stage.name}: ${what}`, memory });
+  }
+  return { config, cola, parts };
+}
+
+/** None for a stage that needs latent actions where there are none. */
+function stageParts(stage: StageSpec, configs: Configs, { batch, length }: Sizes): readonly MemoryPart[] {
+  const kind = kindOf(stage);
+  const settings = batch === undefined ? stage.settings : { ...stage.settings, batch };
+  if (configs.cola === undefined && kind.modules(settings) !== undefined) return [];
+  return kind.parts(settings, configs, length);
+}
+
+async function configsOfSpec({ model }: RunSpec, file: string): Promise<Configs> {
+  if (typeof model === 'string') return configsOf(resolveModel(model, file));
+  return { config: newConfig(model, file).config, cola: undefined };
+}
+
+/** Configurations of a model folder, read without its weights. */
+export async function configsOf(path: string): Promise<Configs> {
+  const folder = locateModel(path);
+  const file = join(folder, 'cola.json');
+  if (!existsSync(file)) return { config: await loadModelConfig(folder), cola: undefined };
+  let json: unknown;
+  try {
+    json = JSON.parse(readFileSync(file, 'utf8'));
+  } catch {
+    // Refused by the schema, with the name of the file.
+    json = undefined;
+  }
+  const cola = parseColaConfig(json, file, existsSync(join(folder, 'config.json')) ? '.' : 'base');
+  return { config: await loadModelConfig(join(folder, cola.base)), cola };
+}

@@ -1,0 +1,255 @@
+/** Runs are started, paused, resumed and stopped here, and what comes of them is said. */
+import { basename } from 'node:path';
+import { commands, ProgressLocation, type QuickPickItem, Uri, window, workspace } from 'vscode';
+import { ColaError } from '../../server/protocol/errors.ts';
+import {
+  type ListedRun,
+  nameRun,
+  type ParamsOf,
+  pauseRun,
+  type RunKey,
+  resumeRun,
+  runDetails,
+  runEvent,
+  runKey,
+  startRun,
+  stopRun,
+} from '../../server/protocol/index.ts';
+import { registerCommand } from '../commands.ts';
+import { studioErrors } from '../errors.ts';
+import { needTrust, rootOf } from '../folders.ts';
+import type { Studio } from '../studio.ts';
+import { specFrom } from '../train/specs.ts';
+import { underWay } from './run-progress.ts';
+import { describeRun } from './run-text.ts';
+import type { RunBook } from './runs.ts';
+
+const training = 'A training run';
+
+const earlier = 'Earlier Checkpoint…';
+const asTheyAre = 'Go On as They Are';
+/** What can be done about a run that is refused, by the error. */
+const resumeOffers: Readonly<Record<string, readonly string[]>> = {
+  'store.damaged': [earlier],
+  'train.changed': [earlier, asTheyAre],
+};
+
+export function registerRuns(studio: Studio, runs: RunBook): void {
+  const steering = new RunCommands(studio, runs);
+  registerCommand(studio, 'cola.runSpec', (target) => steering.start(target, undefined));
+  registerCommand(studio, 'cola.runStage', (target, stage) => steering.startStage(target, stage));
+  registerCommand(studio, 'cola.pauseRun', (target) => steering.pause(target));
+  registerCommand(studio, 'cola.resumeRun', (target) => steering.resume(target));
+  registerCommand(studio, 'cola.stopRun', (target) => steering.stop(target));
+  registerCommand(studio, 'cola.deleteRun', (target) => steering.delete(target));
+  registerCommand(studio, 'cola.openRunDashboard', async (target) => {
+    const run = await steering.pick(target, 'look at', () => true);
+    if (run !== undefined) await commands.executeCommand('cola.openDashboard', run);
+  });
+  registerCommand(studio, 'cola.revealRun', async (target) => {
+    const run = await steering.pick(target, 'reveal', () => true);
+    if (run !== undefined) await commands.executeCommand('revealFileInOS', folderOf(run));
+  });
+  registerCommand(studio, 'cola.openRunSpec', async (target) => {
+    const run = await steering.pick(target, 'open', () => true);
+    if (run !== undefined) await window.showTextDocument(Uri.joinPath(folderOf(run), 'spec.yaml'));
+  });
+  studio.on(runEvent, ({ root, run, event }) => {
+    if (event.kind !== 'state') return;
+    if (event.state === 'failed') void steering.tellFailure({ root, run }, event.message, event.remedy);
+    if (event.state === 'done') void steering.tellEnd({ root, run });
+  });
+}
+
+export function folderOf({ root, run }: RunKey): Uri {
+  return Uri.joinPath(Uri.file(root), '.cola', 'runs', run);
+}
+
+/** A run that a command was given: an entry of the view, or a key. */
+export function keyFrom(target: unknown): RunKey | undefined {
+  if (typeof target !== 'object' || target === null || !('root' in target) || !('run' in target)) return undefined;
+  return runKey.safeParse({ root: target.root, run: target.run }).data;
+}
+
+class RunCommands {
+  constructor(
+    private readonly studio: Studio,
+    private readonly runs: RunBook,
+  ) {}
+
+  /** @returns the run; undefined where the person thought better of it */
+  async start(target: unknown, stage: number | undefined): Promise<RunKey | undefined> {
+    needTrust(training);
+    const spec = await specFrom(target);
+    if (spec === undefined) return undefined;
+    const root = rootOf(spec);
+    const specFile = spec.fsPath;
+    const { run } = await this.studio.request(nameRun, { root, specFile });
+    const key = { root, run };
+    const title = `Starting the run ${run}`;
+    const begun = await window.withProgress(
+      { location: ProgressLocation.Notification, title, cancellable: true },
+      async (_, token) => {
+        const starting = this.studio.request(startRun, { ...key, specFile, ...(stage === undefined ? {} : { stage }) });
+        token.onCancellationRequested(
+          () => void starting.then(() => this.studio.request(stopRun, key)).catch(() => {}),
+        );
+        await starting;
+        return !token.isCancellationRequested;
+      },
+    );
+    if (!begun) return undefined;
+    await commands.executeCommand('setContext', 'cola.tuned', true);
+    void this.tellStart(key);
+    return key;
+  }
+
+  async startStage(target: unknown, stage: unknown): Promise<RunKey | undefined> {
+    needTrust(training);
+    if (typeof stage === 'number') return this.start(target, stage);
+    const spec = await specFrom(target);
+    if (spec === undefined) return undefined;
+    const outline = await commands.executeCommand<{ name: string; children: { name: string; detail: string }[] }[]>(
+      'vscode.executeDocumentSymbolProvider',
+      spec,
+    );
+    const stages = outline?.find(({ name }) => name === 'stages')?.children ?? [];
+    const items = stages.map(({ name }, index) => ({ label: name, description: `stage ${index + 1}`, index }));
+    const chosen = await window.showQuickPick(items, { placeHolder: `Which stage of ${basename(spec.fsPath)}?` });
+    return chosen === undefined ? undefined : this.start(spec, chosen.index);
+  }
+
+  async pause(target: unknown): Promise<void> {
+    const key = this.choose(target, 'pause', ({ state }) => state === 'running') ?? (await this.pickUnderWay('pause'));
+    if (key !== undefined) await this.studio.request(pauseRun, key);
+  }
+
+  /** A paused run goes on; another is continued from its latest checkpoint. */
+  async resume(target: unknown): Promise<void> {
+    needTrust(training);
+    const key = await this.pick(
+      target,
+      'resume',
+      ({ state, elsewhere, checkpoint }) =>
+        state === 'paused' || (!underWay(state) && state !== 'done' && !elsewhere && checkpoint !== null),
+    );
+    if (key !== undefined) await this.goOn({ ...key });
+  }
+
+  /** Continues a run; where its files are not what was saved, the person chooses what to do. */
+  private async goOn(params: ParamsOf<typeof resumeRun>): Promise<void> {
+    try {
+      await window.withProgress({ location: ProgressLocation.Notification, title: `Resuming ${params.run}` }, () =>
+        this.studio.request(resumeRun, params),
+      );
+    } catch (error) {
+      const offer = error instanceof ColaError ? resumeOffers[error.id] : undefined;
+      if (!(error instanceof ColaError) || offer === undefined) throw error;
+      this.studio.log.error(`${params.run}: ${error.message} ${error.remedy}`);
+      const choice = await window.showErrorMessage(error.message, ...offer);
+      if (choice === asTheyAre) await this.goOn({ ...params, asIs: true });
+      if (choice !== earlier) return;
+      const from = await this.pickCheckpoint(params);
+      if (from !== undefined) await this.goOn({ ...params, from });
+    }
+  }
+
+  /** A checkpoint before the one that a run would go on from. */
+  private async pickCheckpoint({ root, run, from }: ParamsOf<typeof resumeRun>): Promise<number | undefined> {
+    const { checkpoints } = await this.studio.request(runDetails, { root, run });
+    const before = checkpoints.filter(({ step }) => step < (from ?? checkpoints.at(-1)?.step ?? 0)).reverse();
+    if (before.length === 0) throw studioErrors.noCheckpoint(run);
+    const items = before.map(({ step, best }) => ({
+      label: `Step ${step}`,
+      description: best ? 'the best so far' : '',
+      step,
+    }));
+    const placeHolder = 'Go on from which checkpoint? Later ones are deleted.';
+    return (await window.showQuickPick(items, { placeHolder }))?.step;
+  }
+
+  async stop(target: unknown): Promise<void> {
+    const key = this.choose(target, 'stop', () => true) ?? (await this.pickUnderWay('stop'));
+    if (key === undefined) return;
+    const { step } = await window.withProgress(
+      { location: ProgressLocation.Notification, title: `Saving and stopping ${key.run}` },
+      () => this.studio.request(stopRun, key),
+    );
+    const saved =
+      step === null
+        ? 'stopped before its first step; nothing was to be saved'
+        : `saved at step ${step}, resume any time`;
+    const choice = await window.showInformationMessage(`${key.run}: ${saved}.`, ...(step === null ? [] : ['Resume']));
+    if (choice === 'Resume') await this.resume(key);
+  }
+
+  async delete(target: unknown): Promise<void> {
+    const key = await this.pick(target, 'delete', ({ state, elsewhere }) => !underWay(state) && !elsewhere);
+    if (key === undefined) return;
+    const detail =
+      'Its checkpoints, metrics, samples and tuned model are deleted from the disk. This cannot be undone.';
+    const choice = await window.showWarningMessage(`Delete the run ${key.run}?`, { modal: true, detail }, 'Delete');
+    if (choice !== 'Delete') return;
+    await deleteWhole(folderOf(key));
+    this.runs.forget(key);
+  }
+
+  /** The run of a command's argument, or one that the person chooses among those that it can be about. */
+  async pick(target: unknown, what: string, can: (run: ListedRun) => boolean): Promise<RunKey | undefined> {
+    const given = keyFrom(target);
+    if (given !== undefined) return given;
+    const all = (await this.runs.list()).filter(can);
+    if (all.length === 0) throw studioErrors.noRun(what);
+    const items = all.map((run): QuickPickItem & { readonly key: RunKey } => ({
+      label: run.run,
+      description: describeRun(run, this.runs.progress(run)),
+      key: { root: run.root, run: run.run },
+    }));
+    return (await window.showQuickPick(items, { placeHolder: `Which run to ${what}?` }))?.key;
+  }
+
+  async tellFailure(key: RunKey, message = 'it failed', remedy = ''): Promise<void> {
+    this.studio.log.error(`${key.run}: ${message} ${remedy}`);
+    const choice = await window.showErrorMessage(
+      `${key.run} stopped: ${message} ${remedy}`.trim(),
+      'Resume',
+      'Show Log',
+    );
+    if (choice === 'Resume') await commands.executeCommand('cola.resumeRun', key);
+    if (choice === 'Show Log') this.studio.log.show();
+  }
+
+  async tellEnd(key: RunKey): Promise<void> {
+    const choice = await window.showInformationMessage(`${key.run} is finished.`, 'Use Its Model', 'Dashboard');
+    if (choice === 'Dashboard') await commands.executeCommand('cola.openDashboard', key);
+    if (choice === 'Use Its Model') await commands.executeCommand('cola.useModel', key);
+  }
+
+  private async tellStart(key: RunKey): Promise<void> {
+    const text = `${key.run} is running. The status bar shows how it gets on.`;
+    const choice = await window.showInformationMessage(text, 'Dashboard');
+    if (choice === 'Dashboard') await commands.executeCommand('cola.openDashboard', key);
+  }
+
+  /** The run of a command's argument, or the only one under way that it can be about. */
+  private choose(target: unknown, what: string, can: (run: { readonly state: string }) => boolean): RunKey | undefined {
+    const given = keyFrom(target);
+    if (given !== undefined) return given;
+    const all = this.runs.underWay.filter(({ progress }) => can(progress));
+    if (all.length === 0) throw studioErrors.noRun(what);
+    return all.length === 1 ? all[0].key : undefined;
+  }
+
+  private async pickUnderWay(what: string): Promise<RunKey | undefined> {
+    const items = this.runs.underWay.map(({ key }) => ({ label: key.run, key }));
+    return (await window.showQuickPick(items, { placeHolder: `Which run to ${what}?` }))?.key;
+  }
+}
+
+/** Deletes a folder so that nobody meets half of it: it loses its name first. */
+export async function deleteWhole(folder: Uri): Promise<void> {
+  const digits = Array.from({ length: 12 }, () => Math.floor(16 * Math.random()).toString(16)).join('');
+  const aside = folder.with({ path: `${folder.path}.tmp-${digits}` });
+  await workspace.fs.rename(folder, aside);
+  await workspace.fs.delete(aside, { recursive: true });
+}

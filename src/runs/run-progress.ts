@@ -1,0 +1,81 @@
+/** Where a run stands, followed from its events. Knows nothing of the editor. */
+import type { RunState, WireTrainEvent } from '../../server/protocol/runs.ts';
+
+export interface RunProgress {
+  readonly state: RunState;
+  readonly stage: string | null;
+  /** Stage from 0, and how many there are. */
+  readonly index: number;
+  readonly count: number;
+  readonly step: number;
+  readonly steps: number;
+  /** The latest rewards or, in stages without, losses; newest last. */
+  readonly values: readonly number[];
+  readonly measure: 'reward' | 'loss' | null;
+  readonly device: string | null;
+  /** Devices that were tried before, and why they were not taken. */
+  readonly attempts: readonly { readonly name: string; readonly reason?: string | undefined }[];
+  readonly message: string | null;
+}
+
+/** Values that a trend is read from. */
+const window = 20;
+
+export const unknownProgress: RunProgress = {
+  state: 'running',
+  stage: null,
+  index: 0,
+  count: 1,
+  step: 0,
+  steps: 0,
+  values: [],
+  measure: null,
+  device: null,
+  attempts: [],
+  message: null,
+};
+
+/** The progress after an event. */
+export function follow(progress: RunProgress, event: WireTrainEvent): RunProgress {
+  switch (event.kind) {
+    case 'device':
+      return { ...progress, device: event.device, attempts: event.attempts };
+    case 'message':
+      return { ...progress, message: event.text };
+    case 'stage': {
+      const { name: stage, index, count, steps, from: step } = event;
+      return { ...progress, stage, index, count, steps, step, values: [], measure: null };
+    }
+    case 'step': {
+      const { stage, step, steps, metrics } = event;
+      const measure = typeof metrics.reward === 'number' ? 'reward' : 'loss';
+      const value = metrics[measure];
+      const kept = measure === progress.measure ? progress.values : [];
+      const values = typeof value === 'number' ? [...kept, value].slice(-window) : kept;
+      return { ...progress, stage, step, steps, values, measure: values.length > 0 ? measure : null };
+    }
+    case 'state':
+      return { ...progress, state: event.state, message: event.message ?? progress.message };
+    case 'evaluation':
+    case 'samples':
+    case 'checkpoint':
+    case 'done':
+      return progress;
+  }
+}
+
+/** Whether the latest values are higher than those before them, by more than they scatter. */
+export function trendOf(values: readonly number[]): 'up' | 'down' | 'level' | null {
+  if (values.length < 4) return null;
+  const half = Math.floor(values.length / 2);
+  const mean = (all: readonly number[]) => all.reduce((a, b) => a + b, 0) / all.length;
+  const [before, after] = [values.slice(0, half), values.slice(-half)];
+  const difference = mean(after) - mean(before);
+  const scatter = Math.sqrt(mean(values.map((value) => (value - mean(values)) ** 2)) / half);
+  if (Math.abs(difference) <= scatter) return 'level';
+  return difference > 0 ? 'up' : 'down';
+}
+
+export const arrows = { up: '↑', down: '↓', level: '→' } as const;
+
+export const underWay = (state: RunState): boolean => state === 'running' || state === 'paused' || state === 'resuming';

@@ -1,0 +1,14 @@
+/** A run in a line of words. Knows nothing of the editor. */
+import type { ListedRun } from '../../server/protocol/index.ts';
+import { figure, progressText, stateWord } from '../status-text.ts';
+import { type RunProgress, underWay } from './run-progress.ts';
+
+/** `stopped · reinforce, step 120 · best reward 0.42` */
+export function describeRun(run: ListedRun, progress: RunProgress | undefined): string {
+  const { state, stage, best, elsewhere } = run;
+  if (progress !== undefined && underWay(state)) return progressText(progress);
+  const word = elsewhere ? 'in use by another window or command line' : stateWord(state);
+  const many = stage !== null && stage.count > 1 ? ` (${stage.index + 1} of ${stage.count})` : '';
+  const at = stage === null || state === 'done' ? [] : [`${stage.name}${many}, step ${stage.step}`];
+  return [word, ...at, ...(best === null ? [] : [`best ${best.name} ${figure(best.value)}`])].join(' · ');
+}

@@ -1,0 +1,71 @@
+/** The questions of `CoLA: Train…` about data: which files of a folder, and how the rows of a file are read. */
+import { ProgressLocation, type QuickPickItem, QuickPickItemKind, window } from 'vscode';
+import { type InspectedData, inspectData, type SurveyedFiles, surveyFiles } from '../../server/protocol/index.ts';
+import type { Studio } from '../studio.ts';
+import { mapWords, rowWords } from './data-words.ts';
+import type { DataChoice } from './spec-templates.ts';
+
+type FileChoice = Extract<DataChoice, { kind: 'file' }>;
+
+/** What training would read of a folder. @throws studio.down, data.* */
+export async function surveyOf(studio: Studio, root: string): Promise<SurveyedFiles> {
+  const title = 'Looking for text to learn from';
+  return window.withProgress({ location: ProgressLocation.Window, title }, () => studio.request(surveyFiles, { root }));
+}
+
+/**
+ * Shows the first rows of a file and how they are read, and lets the person say otherwise.
+ *
+ * @param file where it is on disk
+ * @param path as the spec names it
+ * @returns undefined where the person broke off
+ * @throws studio.down; data.* where the file cannot be read
+ */
+export async function askRows(studio: Studio, file: string, path: string): Promise<FileChoice | undefined> {
+  const { inspection } = await studio.request(inspectData, { file });
+  if (inspection === null) return { kind: 'file', path };
+  const { shape, map, implied, rewards } = inspection;
+  const accept = async (): Promise<FileChoice> => ({
+    kind: 'file',
+    path,
+    rewards,
+    ...(implied ? { note: `read as ${shape}: ${mapWords(map)}` } : { columns: map }),
+  });
+  type Item = QuickPickItem & { readonly value?: () => Promise<FileChoice | undefined> };
+  const items: Item[] = [
+    { label: `$(check) Read as ${shape ?? 'follows'}`, detail: mapWords(map), value: accept },
+    {
+      label: '$(list-selection) Choose the columns…',
+      detail: inspection.columns.join(', '),
+      value: () => askColumns(inspection, path),
+    },
+    { label: 'First rows', kind: QuickPickItemKind.Separator },
+    ...inspection.rows.map((row): Item => ({ ...rowWords(row), value: accept })),
+  ];
+  const title = `Train: the rows of ${path}`;
+  const chosen = await window.showQuickPick(items, { title, placeHolder: 'Are the rows read as they are meant?' });
+  return chosen?.value?.();
+}
+
+const none = 'None';
+
+/** Asks which column asks, which one is said, and which one is right. */
+async function askColumns({ columns }: InspectedData, path: string): Promise<FileChoice | undefined> {
+  const ask = (placeHolder: string, optional: boolean) =>
+    window.showQuickPick(
+      [
+        ...(optional ? [{ label: none, column: undefined }] : []),
+        ...columns.map((column) => ({ label: column, column })),
+      ],
+      { title: `Train: the columns of ${path}`, placeHolder },
+    );
+  const prompt = await ask('Which column has the prompt?', false);
+  if (prompt === undefined) return undefined;
+  const response = await ask('Which column has the response to learn?', true);
+  if (response === undefined) return undefined;
+  const answer = await ask('Which column has the right answer, for a reward to compare with?', true);
+  if (answer === undefined) return undefined;
+  const chosen = { prompt: prompt.column, response: response.column, answer: answer.column };
+  const named = Object.entries(chosen).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  return { kind: 'file', path, columns: Object.fromEntries(named) };
+}

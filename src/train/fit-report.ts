@@ -1,0 +1,28 @@
+/** What a run takes, as Markdown. Knows nothing of the editor. */
+import type { fitSpec, ResultOf } from '../../server/protocol/index.ts';
+import { escaped, markdownTable } from '../markdown.ts';
+import { gigabytes } from '../status-text.ts';
+
+/** The most each part takes, against what is free. */
+export function fitReport(file: string, { parts, free, fits, source: place }: ResultOf<typeof fitSpec>): string {
+  const name = escaped(file);
+  const source = escaped(place);
+  const most = Math.max(0, ...parts.map(({ bytes }) => bytes));
+  const verdict =
+    free === null
+      ? `Whether ${name} fits is not known: ${source}. It takes **${gigabytes(most)}** at its largest.`
+      : fits === true
+        ? `${name} **fits**: it takes ${gigabytes(most)} at its largest, and ${gigabytes(free)} are free.`
+        : `${name} **does not fit**: it takes ${gigabytes(most)} at its largest, and ${gigabytes(free)} are free.`;
+  const rows = parts.map(({ what, bytes }) => [
+    what,
+    gigabytes(bytes),
+    ...(free === null ? [] : [bytes <= free ? 'fits' : 'too much']),
+  ]);
+  const table = markdownTable([['part', 'memory', ...(free === null ? [] : [''])], ...rows]);
+  const remedy =
+    fits === false
+      ? '\n\nSmaller `batch`, `group`, `length` or `max_new` take less; `accumulate` cuts a batch into parts and changes nothing else.'
+      : '';
+  return `# Will it fit\n\n${verdict}\n\n${table}\n\nFree: ${source}. Weights, gradients, moments and activations are counted.${remedy}\n`;
+}

@@ -1,0 +1,186 @@
+/** `CoLA: Train…`: three questions, and a commented run spec beside the person's files. */
+import { relative, sep } from 'node:path';
+import { type QuickPickItem, Uri, type WorkspaceFolder, window, workspace } from 'vscode';
+import { z } from 'zod';
+import { registerCommand } from '../commands.ts';
+import { studioErrors } from '../errors.ts';
+import { needTrust, pickFolder } from '../folders.ts';
+import { type ModelShelf, modelFrom } from '../models.ts';
+import { setting } from '../settings.ts';
+import { modelName } from '../status-text.ts';
+import { absoluteModel, type Studio } from '../studio.ts';
+import { askRows, surveyOf } from './data-questions.ts';
+import { proposedGlobs, surveyWords } from './data-words.ts';
+import {
+  type DataChoice,
+  type Goal,
+  goalNotes,
+  goals,
+  type RewardName,
+  rewardFile,
+  rewardModule,
+  rewardNames,
+  rewardNotes,
+  rewardsFor,
+  type SpecAnswers,
+  specName,
+  specText,
+} from './spec-templates.ts';
+
+/** Answers given beforehand, by the walkthrough for one. What is missing is asked. */
+const given = z.object({
+  goal: z.enum(goals).optional(),
+  data: z.enum(['countdown', 'arithmetic']).optional(),
+  reward: z.enum(rewardNames).optional(),
+  short: z.boolean().optional(),
+});
+type Given = z.infer<typeof given>;
+
+const what = 'Training';
+
+export function registerTrain(studio: Studio, shelf: ModelShelf): void {
+  const train = async (answers: Given, model: string): Promise<Uri | undefined> => {
+    needTrust(what);
+    const folder = await pickFolder(what);
+    return folder === undefined ? undefined : new Questions(studio, shelf, folder, model).ask(answers);
+  };
+  registerCommand(studio, 'cola.train', (target) => {
+    const model = setting('cola.model');
+    return train(given.safeParse(target).data ?? {}, model);
+  });
+  registerCommand(studio, 'cola.trainModel', (target) => train({}, modelFrom(target)?.name ?? setting('cola.model')));
+}
+
+type Answer<T> = QuickPickItem & { readonly value: T };
+
+class Questions {
+  constructor(
+    private readonly studio: Studio,
+    private readonly shelf: ModelShelf,
+    private readonly folder: WorkspaceFolder,
+    private readonly model: string,
+  ) {}
+
+  /** @returns the spec that was written; undefined where the person broke off */
+  async ask(answers: Given): Promise<Uri | undefined> {
+    const latent = await this.isLatent();
+    const goal = answers.goal ?? (await this.askGoal(latent));
+    if (goal === undefined) return undefined;
+    const { judged } = goalNotes[goal];
+    const of = judged ? 3 : 2;
+    const data = answers.data === undefined ? await this.askData(goal, of) : { kind: answers.data };
+    if (data === undefined) return undefined;
+    const reward = judged ? (answers.reward ?? (await this.askReward(data))) : null;
+    if (reward === undefined) return undefined;
+    return this.write({ goal, data, reward, latent, model: this.modelText(), short: answers.short ?? false });
+  }
+
+  private async isLatent(): Promise<boolean> {
+    const folder = absoluteModel(this.model);
+    const models = await this.shelf.list();
+    return models.find((model) => model.folder === folder || model.name === folder)?.latent ?? true;
+  }
+
+  private async askGoal(latent: boolean): Promise<Goal | undefined> {
+    const order = latent ? goals : (['actions', ...goals.filter((goal) => goal !== 'actions')] as const);
+    const items = order.map((goal): Answer<Goal> => {
+      const { label, detail } = goalNotes[goal];
+      return { label, detail, value: goal };
+    });
+    const title = `Train ${modelName(this.model)}: what to improve (1 of 3)`;
+    return (await window.showQuickPick(items, { title, placeHolder: 'What should become better?' }))?.value;
+  }
+
+  private async askData(goal: Goal, of: number): Promise<DataChoice | undefined> {
+    const items: Answer<() => Promise<DataChoice | undefined>>[] = [];
+    for (const kind of goalNotes[goal].data) {
+      if (kind === 'countdown' || kind === 'arithmetic') {
+        const detail =
+          kind === 'countdown'
+            ? 'Reach a target with given numbers. Problems are made as they are needed.'
+            : 'Sums and products to be worked out. Problems are made as they are needed.';
+        items.push({ label: `The task ${kind}`, detail, value: async () => ({ kind }) });
+      } else if (kind === 'workspace') {
+        const survey = await surveyOf(this.studio, this.folder.uri.fsPath);
+        const globs = proposedGlobs(survey);
+        const value = async (): Promise<DataChoice> => {
+          if (globs.length === 0) throw studioErrors.noText(this.folder.name);
+          return { kind, globs };
+        };
+        items.push({ label: 'The files of this folder', detail: surveyWords(survey), value });
+      } else {
+        const detail = 'Rows as data sets are published (JSON, CSV, Parquet), or plain text.';
+        items.push({ label: 'A file…', detail, value: () => this.askFile() });
+      }
+    }
+    const title = `Train: on what data (2 of ${of})`;
+    const chosen = await window.showQuickPick(items, { title, placeHolder: 'What should it learn from?' });
+    return chosen?.value();
+  }
+
+  private async askFile(): Promise<DataChoice | undefined> {
+    const [file] =
+      (await window.showOpenDialog({
+        defaultUri: this.folder.uri,
+        filters: {
+          'Rows and text': ['jsonl', 'ndjson', 'json', 'csv', 'tsv', 'parquet', 'gz', 'txt', 'md'],
+          'All files': ['*'],
+        },
+        openLabel: 'Learn from This',
+      })) ?? [];
+    return file === undefined ? undefined : askRows(this.studio, file.fsPath, this.pathOf(file.fsPath));
+  }
+
+  private async askReward(data: DataChoice): Promise<RewardName | undefined> {
+    const fits = data.kind === 'file' ? data.rewards?.[0] : undefined;
+    const items = rewardsFor(data).map(
+      (name): Answer<RewardName> => ({
+        label: name === 'module' ? 'module: my own file' : name,
+        ...(name === fits ? { description: 'fits these answers' } : {}),
+        detail: rewardNotes[name],
+        value: name,
+      }),
+    );
+    const title = 'Train: how to reward (3 of 3)';
+    return (await window.showQuickPick(items, { title, placeHolder: 'What makes an answer a good one?' }))?.value;
+  }
+
+  private modelText(): string {
+    return this.model.startsWith('builtin:') ? this.model : this.pathOf(absoluteModel(this.model));
+  }
+
+  /** As it stands in the spec: relative to it where that is shorter to read. */
+  private pathOf(path: string): string {
+    const inside = relative(this.folder.uri.fsPath, path).split(sep).join('/');
+    return inside.startsWith('..') ? path : `./${inside}`;
+  }
+
+  private async write(answers: SpecAnswers): Promise<Uri> {
+    const uri = await free(this.folder.uri, specName(answers));
+    const encoder = new TextEncoder();
+    if (answers.reward === 'module') {
+      const module = Uri.joinPath(this.folder.uri, rewardFile);
+      if (!(await exists(module))) await workspace.fs.writeFile(module, encoder.encode(rewardModule));
+    }
+    await workspace.fs.writeFile(uri, encoder.encode(specText(answers)));
+    await window.showTextDocument(uri);
+    return uri;
+  }
+}
+
+/** A name in the folder that is not taken. */
+async function free(folder: Uri, name: string): Promise<Uri> {
+  for (let number = 1; ; number++) {
+    const uri = Uri.joinPath(folder, `${name}${number === 1 ? '' : `-${number}`}.cola.yaml`);
+    if (!(await exists(uri))) return uri;
+  }
+}
+
+async function exists(uri: Uri): Promise<boolean> {
+  try {
+    await workspace.fs.stat(uri);
+    return true;
+  } catch {
+    return false;
+  }
+}

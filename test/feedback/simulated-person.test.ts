@@ -14,9 +14,17 @@ import { agreement, placesOf, SimulatedPerson } from '../../server/tuning/simula
 import { makeModel, removeFolder, temporaryFolder } from '../engine/tiny-model.ts';
 
 const folder = join(import.meta.dirname, '../../server/train');
-const texts = ['adamw.ts', 'schedule.ts', 'rollout.ts', 'advantages.ts', 'weights.ts', 'data.ts'].map((name) => ({
+const files = [
+  'optimizer/adamw',
+  'optimizer/schedule',
+  'reinforce/rollout',
+  'reinforce/advantages',
+  'optimizer/weights',
+  'data',
+];
+const texts = files.map((name) => ({
   name,
-  text: readFileSync(join(folder, name), 'utf8'),
+  text: readFileSync(join(folder, `${name}.ts`), 'utf8'),
 }));
 
 describe('a simulated person', () => {

@@ -12,8 +12,13 @@ import { endTree, markName } from './process-tree.ts';
  * code that never returns. It is started at the first question, kept between questions and replaced after a kill.
  */
 
-/** The programs a helper can run: files beside this one, `.ts` from source and `.js` in the bundle. */
-export type HelperProgram = 'maths-worker' | 'sandbox-worker' | 'module-worker';
+/** The programs a helper can run, and where each is written; in the bundle all lie beside this one, by their names. */
+const programs = {
+  'maths-worker': '../maths/worker.ts',
+  'sandbox-worker': '../code/sandbox-worker.ts',
+  'module-worker': './module-worker.ts',
+};
+export type HelperProgram = keyof typeof programs;
 
 export interface HelperPlan {
   /** Name of the reward, for messages. */
@@ -69,7 +74,7 @@ process.on('exit', () => {
 
 function open(plan: HelperPlan): Running {
   const source = import.meta.url.endsWith('.ts');
-  const file = new URL(`./${plan.program}.${source ? 'ts' : 'js'}`, import.meta.url);
+  const file = new URL(source ? programs[plan.program] : `./${plan.program}.js`, import.meta.url);
   const mark = randomUUID();
   const env: NodeJS.ProcessEnv = { [markName]: mark };
   for (const name of [...passedOn, ...(plan.env ?? [])]) {

@@ -4,15 +4,15 @@ import type { Command } from 'commander';
 import { writeActions } from '../cola/actions-file.ts';
 import { defaultProfile, profileActions } from '../evaluate/actions/actions.ts';
 import { evaluateErrors } from '../evaluate/errors.ts';
-import { runDefaults, runOf } from '../evaluate/run.ts';
+import { runDefaults } from '../evaluate/run.ts';
 import { Subject } from '../evaluate/subject.ts';
 import { heldOutText } from '../evaluate/text.ts';
+import { namedModel } from './named-model.ts';
 import {
   count,
   type DeviceOption,
   integer,
   type JsonOption,
-  modelFolder,
   openChosen,
   withDevice,
   withExamples,
@@ -49,16 +49,15 @@ export function addActions(program: Command, session: Session): void {
     'actions my-model --text heldout.jsonl --sequences 100 --json',
   ]).action((path: string, options: Options) =>
     session.perform(options.json === true, async (output) => {
-      const folder = modelFolder(path, session.cwd);
-      const found = await runOf(folder);
+      const { folder, run } = await namedModel(path, session.cwd);
       const cacheFolder = join(session.cwd, '.cola', 'cache');
-      const own = found === undefined ? undefined : await runDefaults(found.run, found.model, cacheFolder);
+      const own = run === undefined ? undefined : await runDefaults(run, folder, cacheFolder);
       const file = options.text === undefined ? undefined : resolve(session.cwd, options.text);
       const data = file === undefined ? own?.text : { data: file, held_out: file };
       if (data === undefined) throw evaluateErrors.noText(path);
       const device = await openChosen(options, output);
       try {
-        const subject = await Subject.load(device, found?.model ?? folder, {
+        const subject = await Subject.load(device, folder, {
           signal: session.signal,
           specFile: own?.specFile,
           cacheFolder,
@@ -69,7 +68,7 @@ export function addActions(program: Command, session: Session): void {
           const text = await heldOutText(data, subject.context, length, options.sequences);
           const progress = output.startProgress('actions', options.prompts);
           const actions = await profileActions(subject, text, {
-            name: file === undefined ? `held out by ${basename(found?.run ?? folder)}` : basename(file),
+            name: file === undefined ? `held out by ${basename(run ?? folder)}` : basename(file),
             prompts: options.prompts,
             promptTokens: defaultProfile.promptTokens,
             tokens: options.tokens,

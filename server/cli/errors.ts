@@ -17,6 +17,10 @@ export const cliErrors = catalogue('cli', {
     'There should be exactly one of --prompt, --prompt-file, --chat and --ids.',
     'Give the text to continue with --prompt, or what to say to the model with --chat.',
   ],
+  topP: (folder: string) => [
+    `--top-p cuts tokens, and ${folder} answers by latent actions.`,
+    'Cut the actions with --top-k, or add --tokens to let the base choose tokens.',
+  ],
   noIds: (text: string) => [
     `${JSON.stringify(text)} is not a list of token ids.`,
     'Write whole numbers with commas between them, such as --ids 1,15,72.',

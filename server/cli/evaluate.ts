@@ -12,12 +12,12 @@ import { firstIssue } from '../schemas/first-issue.ts';
 import { excess } from '../spec/limits.ts';
 import { measureNames } from '../spec/schema.ts';
 import type { Output } from './io.ts';
+import { modelFolder, namedModel } from './named-model.ts';
 import {
   count,
   type DeviceOption,
   integer,
   type JsonOption,
-  modelFolder,
   openChosen,
   positive,
   withDevice,
@@ -52,7 +52,7 @@ export function addEvaluate(program: Command, session: Session): void {
     )
     .argument(
       '<model...>',
-      'model folders, runs, or builtin:nano; name=folder sets the heading, and folders of one name are one column',
+      'model folders, runs by name or folder, or builtin:nano; name=folder sets the heading, and folders of one name are one column',
     )
     .option('--against <folder>', 'the model that they were tuned from, for forgetting (default: that of the run)')
     .option('--data <file>', 'held-out text: a text or .jsonl file (default: what the run held out)')
@@ -81,8 +81,8 @@ export function addEvaluate(program: Command, session: Session): void {
     .option('--tokens', 'answer with tokens, even if the model has latent actions')
     .option('--limit <count>', 'at most so many prompts, and so many sequences of text', count);
   withExamples(withDevice(withJson(command)), [
-    'evaluate .cola/runs/countdown',
-    'evaluate latent=.cola/runs/a token=.cola/runs/b --measures accuracy,pass@k,cost',
+    'evaluate countdown',
+    'evaluate latent=first token=second --measures accuracy,pass@k,cost',
     'evaluate my-model --measures search --prompts countdown:compact --search "{tokens: 512}" --seeds 3',
     'evaluate my-model --against builtin:nano --data notes.txt --prompts countdown:compact --limit 50 --json',
   ]).action((models: string[], options: Options) =>
@@ -137,7 +137,7 @@ function named(text: string, cwd: string): { label: string; folder: string } {
   return { label: text.slice(0, at), folder: folder(text.slice(at + 1)) };
 }
 
-function evaluate(
+async function evaluate(
   folder: string,
   options: Options,
   device: Device,
@@ -149,7 +149,7 @@ function evaluate(
   const request: EvaluationRequest = {
     folder,
     root: session.cwd,
-    against: against === undefined ? undefined : modelFolder(against, session.cwd),
+    against: against === undefined ? undefined : (await namedModel(against, session.cwd)).folder,
     decoding: options.tokens === true ? 'tokens' : undefined,
     measures: chosen,
     data,

@@ -2,8 +2,8 @@
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { exportModel } from '../cola/export.ts';
-import { runOf } from '../evaluate/run.ts';
-import { type JsonOption, modelFolder, withExamples, withJson } from './options.ts';
+import { namedModel } from './named-model.ts';
+import { type JsonOption, withExamples, withJson } from './options.ts';
 import type { Session } from './session.ts';
 
 type Options = JsonOption & { readonly dtype: keyof typeof dtypes };
@@ -19,13 +19,12 @@ export function addExport(program: Command, session: Session): void {
     .argument('<model>', 'model folder, a run, or builtin:nano')
     .argument('<folder>', 'where to; a folder that is there is replaced if it holds a model')
     .addOption(new Option('--dtype <type>', 'numbers of the weights').choices(Object.keys(dtypes)).default('f16'));
-  withExamples(withJson(command), ['export .cola/runs/countdown my-model', 'export my-model half --dtype f16']).action(
+  withExamples(withJson(command), ['export countdown my-model', 'export my-model half --dtype f16']).action(
     (path: string, target: string, { dtype, json }: Options) =>
       session.perform(json === true, async (output) => {
-        const folder = modelFolder(path, session.cwd);
-        const found = await runOf(folder);
+        const { folder } = await namedModel(path, session.cwd);
         const to = resolve(session.cwd, target);
-        const { parameters, bytes, largest } = await exportModel(found?.model ?? folder, to, dtypes[dtype]);
+        const { parameters, bytes, largest } = await exportModel(folder, to, dtypes[dtype]);
         output.table([
           ['parameters', String(parameters)],
           ['weights', (bytes / 1e6).toFixed(1), 'MB'],

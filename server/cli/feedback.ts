@@ -13,12 +13,12 @@ import { feedbackSettings } from '../spec/settings.ts';
 import { experimentTable, simulate } from '../tuning/experiment.ts';
 import type { SourceText } from '../tuning/simulated-person.ts';
 import { Tuner } from '../tuning/tuner.ts';
+import { namedModel } from './named-model.ts';
 import {
   count,
   type DeviceOption,
   integer,
   type JsonOption,
-  modelFolder,
   openChosen,
   positive,
   withDevice,
@@ -61,12 +61,12 @@ function addTune(command: Command, session: Session): void {
   withExamples(
     command
       .description('Tune a policy from the log; a new version is kept if what was held back does not speak against it.')
-      .argument('<model>', 'model folder, or builtin:nano'),
+      .argument('<model>', 'model folder, a run, or builtin:nano'),
     ['feedback tune builtin:nano --root my-project'],
   ).action((folder: string, options: RootOption & DeviceOption) =>
     session.perform(options.json === true, async (output) => {
       const root = resolve(session.cwd, options.root);
-      const cola = await ColaModel.load(modelFolder(folder, session.cwd));
+      const cola = await ColaModel.load((await namedModel(folder, session.cwd)).folder);
       cola.require('world', 'policy');
       const device = await openChosen(options, output);
       const tuner = new Tuner(device, cola);
@@ -211,7 +211,7 @@ function addSimulate(command: Command, session: Session): void {
         ...(kl === undefined ? {} : { kl }),
       });
       const result = await simulate({
-        folder: modelFolder(options.model, session.cwd),
+        folder: (await namedModel(options.model, session.cwd)).folder,
         device: options.device,
         threads: options.threads,
         texts: await textsOf(resolve(session.cwd, file)),

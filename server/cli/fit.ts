@@ -17,7 +17,8 @@ import { assumedPrompt, type MemoryPart } from '../train/run/memory-parts.ts';
 import { configsOf, type Sizes, specParts } from '../train/run/spec-memory.ts';
 import { cliErrors } from './errors.ts';
 import type { Output } from './io.ts';
-import { count, type JsonOption, modelFolder, withExamples, withJson } from './options.ts';
+import { namedModel } from './named-model.ts';
+import { count, type JsonOption, withExamples, withJson } from './options.ts';
 import type { Session } from './session.ts';
 
 type Options = JsonOption & { readonly batch?: number; readonly length?: number; readonly device: DeviceName };
@@ -34,7 +35,7 @@ export function addFit(program: Command, session: Session): void {
     .description(
       'Estimate the memory a model or the stages of a run spec take. Exit code 1 if more is needed than is free.',
     )
-    .argument('<spec-or-folder>', 'run spec (.yaml), model folder, or builtin:nano')
+    .argument('<spec-or-folder>', 'run spec (.yaml), model folder, a run, or builtin:nano')
     .option('--batch <count>', 'sequences at once (default: what the spec says, 8 for a folder)', count)
     .option('--length <tokens>', 'tokens in a sequence (default: what the spec says, 256 for a folder)', count)
     .addOption(new Option('--device <name>', 'whose memory').choices(deviceNames).default('cpu'));
@@ -48,7 +49,7 @@ export function addFit(program: Command, session: Session): void {
       const isSpec = (/\.ya?ml$/i.test(target) && !isFolder(path)) || isFile(path);
       const { config, parts } = isSpec
         ? await specParts(resolve(session.cwd, target), options)
-        : await folderParts(modelFolder(target, session.cwd), options);
+        : await folderParts((await namedModel(target, session.cwd)).folder, options);
       checkLength(options.length ?? (isSpec ? 1 : defaultLength), config);
       const entries: Entry[] = parts.map((part) => {
         const memory = part.memory();

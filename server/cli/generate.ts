@@ -1,20 +1,25 @@
-/** `cola generate`: continues a text with a base model. */
+/** `cola generate`: continues a text, by the policy where the model has one. */
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
+import { Decoder } from '../cola/decoder.ts';
+import { generateActions } from '../cola/generate.ts';
+import { ColaModel } from '../cola/model.ts';
+import type { Device } from '../device/device.ts';
+import { runDecoding } from '../evaluate/run.ts';
 import { loadChatTemplate } from '../model/chat.ts';
-import { generate } from '../model/generate.ts';
-import { baseStepper, type LanguageModel } from '../model/language-model.ts';
+import { type GenerateOptions, type Generation, generate } from '../model/generate.ts';
+import { baseStepper, LanguageModel } from '../model/language-model.ts';
 import { modelErrors } from '../model/model-errors.ts';
 import { StreamDecoder } from '../model/tokenizer.ts';
 import { cliErrors } from './errors.ts';
 import type { Output } from './io.ts';
+import { namedModel } from './named-model.ts';
 import {
   count,
   type DeviceOption,
   integer,
   type JsonOption,
-  loadBase,
   natural,
   openChosen,
   positive,
@@ -35,46 +40,71 @@ type Options = JsonOption &
     readonly maxNew: number;
     readonly temperature: number;
     readonly topK: number;
-    readonly topP: number;
+    readonly topP?: number;
+    readonly tokens?: boolean;
     readonly seed: number;
-    readonly n: number;
+    readonly samples: number;
   };
 
 export function addGenerate(program: Command, session: Session): void {
   const command = program
     .command('generate')
-    .description('Continue a text, or answer a message.')
-    .requiredOption('--model <folder>', 'model folder, or builtin:nano')
+    .description(
+      'Continue a text, or answer a message: by the policy over latent actions where the model has one, by the tokens of the base otherwise.',
+    )
+    .requiredOption('--model <folder>', 'model folder, a run, or builtin:nano')
     .option('--prompt <text>', 'text to continue')
     .option('--prompt-file <file>', 'file with the text to continue')
     .option('--chat <text>', "message to answer, through the model's chat template")
     .option('--ids <list>', 'token ids to continue, with commas, for models without a tokenizer')
     .option('--max-new <count>', 'most new tokens', count, 64)
-    .option('--temperature <number>', '0 always takes the most likely token', positive, 0)
-    .option('--top-k <count>', 'only the k most likely tokens; 0 for all', natural, 0)
-    .option('--top-p <share>', 'only the most likely tokens that together reach p; 1 for all', share, 1)
+    .option('--tokens', 'choose tokens with the base, even if the model has latent actions')
+    .option('--temperature <number>', '0 always takes the most likely action or token', positive, 0)
+    .option('--top-k <count>', 'only the k most likely actions or tokens; 0 for all', natural, 0)
+    .option('--top-p <share>', 'only the most likely tokens that together reach p (default: all)', share)
     .option('--seed <number>', 'seed of the sampling', integer, 7)
-    .option('--n <count>', 'number of samples', count, 1);
+    .option('--samples <count>', 'number of samples', count, 1);
   withExamples(withDevice(withJson(command)), [
     'generate --model builtin:nano --prompt "export function "',
-    'generate --model models/qwen --chat "Name three primes." --temperature 0.7 --n 4',
+    'generate --model models/qwen --chat "Name three primes." --temperature 0.7 --samples 4',
+    'generate --model countdown --prompt "Numbers: 03 09 12 Target: 24 Answer:" --json',
     'generate --model test/fixtures/hf/qwen3 --ids 5,17,3 --max-new 8 --json',
   ]).action((options: Options) => session.perform(options.json === true, (output) => run(options, output, session)));
 }
 
+interface Chosen {
+  readonly base: LanguageModel;
+  /** With the policy that is to choose; undefined where the base chooses tokens. */
+  readonly cola: ColaModel | undefined;
+}
+
+async function load({ model, tokens, topP }: Options, cwd: string, output: Output): Promise<Chosen> {
+  const { folder, run } = await namedModel(model, cwd);
+  if (!ColaModel.exists(folder)) return { base: await LanguageModel.load(folder), cola: undefined };
+  const cola = await ColaModel.load(folder);
+  const { base } = cola;
+  const plain = (why: string): Chosen => {
+    output.note(`Choosing tokens with the base: ${why}.`);
+    return { base, cola: undefined };
+  };
+  if (tokens === true) return { base, cola: undefined };
+  if (!cola.has('world') || !cola.has('policy')) return plain('this model has no policy over latent actions yet');
+  if (run !== undefined && runDecoding(run) === 'tokens') return plain('its run tuned it to answer so');
+  if (topP !== undefined) throw cliErrors.topP(folder);
+  return { base, cola };
+}
+
 async function run(options: Options, output: Output, session: Session) {
-  const model = await loadBase(options.model, session.cwd, output);
-  const prompt = promptIds(options, model, session.cwd);
+  const model = await load(options, session.cwd, output);
+  const prompt = promptIds(options, model.base, session.cwd);
   const device = await openChosen(options, output);
-  const stepper = baseStepper(device, model);
   try {
-    const stream = streamTo(options, model, output);
+    const stream = streamTo(options, model.base, output);
     const started = performance.now();
-    const { temperature, topK, topP, seed, maxNew } = options;
-    const samples = await generate(stepper, model, new Array<Int32Array>(options.n).fill(prompt), {
-      maxNewTokens: maxNew,
-      sampling: { temperature, topK, topP },
-      seed,
+    const prompts = new Array<Int32Array>(options.samples).fill(prompt);
+    const samples = await decode(device, model, prompts, options, {
+      maxNewTokens: options.maxNew,
+      seed: options.seed,
       signal: session.signal,
       ...(stream === undefined ? {} : { onToken: stream.push }),
     });
@@ -87,18 +117,47 @@ async function run(options: Options, output: Output, session: Session) {
       }
     }
     const tokens = samples.reduce((sum, { ids }) => sum + ids.length, 0);
-    output.note(`${tokens} tokens in ${seconds.toFixed(2)} s, ${(tokens / seconds).toFixed(1)} a second`);
-    const value = samples.map(({ ids, text, finish }) => ({ text: text ?? null, ids: [...ids], finish }));
-    return { value: { prompt: [...prompt], samples: value, tokens, seconds }, ok: true };
+    const decoding = model.cola === undefined ? 'tokens' : 'actions';
+    const way = decoding === 'actions' ? ' by latent actions' : '';
+    output.note(`${tokens} tokens${way} in ${seconds.toFixed(2)} s, ${(tokens / seconds).toFixed(1)} a second`);
+    const value = samples.map(({ ids, text, finish, actions }) => ({
+      text: text ?? null,
+      ids: [...ids],
+      ...(actions === undefined ? {} : { actions: [...actions] }),
+      finish,
+    }));
+    return { value: { decoding, prompt: [...prompt], samples: value, tokens, seconds }, ok: true };
   } finally {
-    await stepper.dispose();
     await device.dispose();
   }
 }
 
+async function decode(
+  device: Device,
+  { base, cola }: Chosen,
+  prompts: readonly Int32Array[],
+  { temperature, topK, topP = 1 }: Options,
+  common: GenerateOptions,
+): Promise<(Generation & { readonly actions?: Int32Array })[]> {
+  if (cola === undefined) {
+    const stepper = baseStepper(device, base);
+    try {
+      return await generate(stepper, base, prompts, { ...common, sampling: { temperature, topK, topP } });
+    } finally {
+      await stepper.dispose();
+    }
+  }
+  const decoder = new Decoder(device, cola, { parts: { topK } });
+  try {
+    return await generateActions(decoder, cola, prompts, { ...common, temperature });
+  } finally {
+    await decoder.dispose();
+  }
+}
+
 /** A single sample is written as it comes. */
-function streamTo({ n }: Options, { tokenizer, endIds }: LanguageModel, output: Output) {
-  if (n > 1 || output.json || tokenizer === undefined) return undefined;
+function streamTo({ samples }: Options, { tokenizer, endIds }: LanguageModel, output: Output) {
+  if (samples > 1 || output.json || tokenizer === undefined) return undefined;
   const decoder = new StreamDecoder(tokenizer, { skipSpecialTokens: true, continuation: true });
   return {
     push: (_row: number, id: number) => {

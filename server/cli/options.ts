@@ -1,11 +1,7 @@
 /** Options that several commands have, and how their values are read. */
-import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { ColaModel } from '../cola/model.ts';
 import { type Device, openDevice } from '../device/device.ts';
 import { deviceNames } from '../device/names.ts';
-import { LanguageModel } from '../model/language-model.ts';
-import { resolveModel } from '../spec/document.ts';
 import type { Output } from './io.ts';
 
 function number(text: string, good: (value: number) => boolean, what: string): number {
@@ -53,17 +49,4 @@ export async function openChosen({ device: name, threads }: DeviceOption, output
   const refused = attempts.filter(({ reason }) => reason !== undefined).map((attempt) => attempt.name);
   output.note(`Device: ${device.name}${refused.length > 0 ? ` (${refused.join(', ')}: not usable here)` : ''}`);
   return device;
-}
-
-/** The folder a person means: a path from where they are, or builtin:nano. @throws spec.unknownBuiltin, spec.noBuiltin */
-export function modelFolder(path: string, cwd: string): string {
-  return resolveModel(path, resolve(cwd, 'from'));
-}
-
-/** The base model in a folder; of a model with latent actions the base alone, and a note that says so. */
-export async function loadBase(path: string, cwd: string, output: Output): Promise<LanguageModel> {
-  const folder = modelFolder(path, cwd);
-  if (!ColaModel.exists(folder)) return LanguageModel.load(folder);
-  output.note('This model has latent actions; here its base is used without them.');
-  return (await ColaModel.load(folder)).base;
 }

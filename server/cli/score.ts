@@ -2,11 +2,11 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { scoreFile } from '../evaluate/score.ts';
+import { loadBase } from './named-model.ts';
 import {
   count,
   type DeviceOption,
   type JsonOption,
-  loadBase,
   openChosen,
   withDevice,
   withExamples,
@@ -22,7 +22,7 @@ export function addScore(program: Command, session: Session): void {
     .command('score')
     .description('Measure loss, perplexity and bits per byte of a text file, or of the rows of a .jsonl file.')
     .argument('<file>', 'text, or JSON lines with text, prompt and response, or messages')
-    .requiredOption('--model <folder>', 'model folder, or builtin:nano')
+    .requiredOption('--model <folder>', 'model folder, a run, or builtin:nano')
     .option('--length <tokens>', "tokens in a window (default: the model's context)", count)
     .option('--stride <tokens>', 'how far a window moves; less than the length gives every token more to go by', count);
   withExamples(withDevice(withJson(command)), [

@@ -5,7 +5,6 @@ import { setImmediate as breath } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { ColaModel } from '../cola/model.ts';
 import { readUncheckedReward } from '../evaluate/reward-text.ts';
-import { runOf } from '../evaluate/run.ts';
 import { writeFileAtomic } from '../files/atomic.ts';
 import { LanguageModel } from '../model/language-model.ts';
 import { createReward } from '../rewards/registry.ts';
@@ -18,7 +17,8 @@ import { searchPage } from '../search/page.ts';
 import { Search, type SearchEnd } from '../search/search.ts';
 import { readSnapshot, restoreSearch, saveSearch, takeSnapshot } from '../search/snapshot.ts';
 import type { Outcome, Output } from './io.ts';
-import { modelFolder, openChosen } from './options.ts';
+import { namedModel } from './named-model.ts';
+import { openChosen } from './options.ts';
 import {
   budgetOf,
   defaultOut,
@@ -102,8 +102,7 @@ async function run(path: string, options: SearchCommandOptions, output: Output, 
 
 /** The model of a folder or of a run. @throws cola.*, config.*, spec.* */
 async function loadModel(path: string, cwd: string): Promise<ColaModel> {
-  const given = modelFolder(path, cwd);
-  const folder = (await runOf(given))?.model ?? given;
+  const { folder } = await namedModel(path, cwd);
   // A folder that is no model at all says so itself.
   if (!ColaModel.exists(folder) && !existsSync(join(folder, 'config.json'))) await LanguageModel.load(folder);
   const model = await ColaModel.load(folder);

@@ -8,16 +8,8 @@ import type { DataSpec } from '../spec/settings.ts';
 import { armNames, startDefaults } from '../start/specs.ts';
 import { start } from '../start/start.ts';
 import { cliErrors } from './errors.ts';
-import {
-  count,
-  type DeviceOption,
-  integer,
-  type JsonOption,
-  modelFolder,
-  withDevice,
-  withExamples,
-  withJson,
-} from './options.ts';
+import { namedModel } from './named-model.ts';
+import { count, type DeviceOption, integer, type JsonOption, withDevice, withExamples, withJson } from './options.ts';
 import { RunReport } from './run-report.ts';
 import type { Session } from './session.ts';
 
@@ -50,7 +42,7 @@ export function addStart(program: Command, session: Session): void {
   withExamples(withDevice(withJson(command)), ['start', 'start --seed 8 --steps 40']).action((options: Options) =>
     session.perform(options.json === true, async (output) => {
       const root = resolve(session.cwd, options.root);
-      const folder = modelFolder(options.model, session.cwd);
+      const { folder } = await namedModel(options.model, session.cwd);
       const report = new RunReport(output);
       const { seed, steps, batch, group, problems, device, threads } = options;
       const model = options.model.startsWith('builtin:') ? options.model : folder;

@@ -71,6 +71,9 @@ export async function evaluateRun(
   return result;
 }
 
+/** How the model of a run answers, as far as its spec says. @throws spec.* */
+export const runDecoding = (run: string): Decoding | undefined => decodingOf(readSpec(join(run, 'spec.yaml')));
+
 /** With tokens, if the last stage that learned to answer answers so; with actions, as is usual, otherwise. */
 function decodingOf(spec: RunSpec): Decoding | undefined {
   const answers = spec.stages.flatMap((stage) => stageOf(stage).answers ?? []).at(-1);

@@ -1,4 +1,4 @@
-/** Batch decoding of a base model: prompts of any lengths in lockstep, with a key-value cache. */
+/** Batch decoding: prompts of any lengths in lockstep, with a key-value cache. */
 import { Random } from '../random.ts';
 import type { LanguageModel } from './language-model.ts';
 import { modelErrors } from './model-errors.ts';
@@ -34,22 +34,15 @@ class Row {
   finish: Generation['finish'] | undefined;
   private text = '';
   private readonly decoder: StreamDecoder | undefined;
-  private readonly random: Random;
 
   constructor(
     model: LanguageModel,
-    seed: number,
     private readonly stop: readonly string[],
   ) {
-    this.random = new Random(seed);
     this.decoder =
       model.tokenizer === undefined
         ? undefined
         : new StreamDecoder(model.tokenizer, { skipSpecialTokens: true, continuation: true });
-  }
-
-  choose(logits: ArrayLike<number>, start: number, count: number, sampling: Sampling): number {
-    return sample(logits, start, count, sampling, this.random);
   }
 
   push(id: number, ends: ReadonlySet<number>, limit: number): void {
@@ -73,6 +66,17 @@ class Row {
   }
 }
 
+/** What reads the new tokens of every row and chooses the next one. */
+export interface Chooser {
+  /**
+   * @param unread the tokens that each row has not read yet; none for a row that has ended
+   * @param ended whether a row has ended: what is chosen for it is not looked at
+   * @returns a token a row
+   */
+  next(unread: readonly ArrayLike<number>[], ended: (row: number) => boolean): Promise<ArrayLike<number>>;
+  dispose(): void;
+}
+
 /**
  * Continues every prompt until an end token, a stop text or the limit.
  *
@@ -81,41 +85,82 @@ class Row {
  * @returns one result a prompt, in their order
  * @throws model.emptyPrompt, model.idOutOfRange, model.tooLong; the signal's reason when it is aborted
  */
-export async function generate(
+export function generate(
   stepper: Stepper,
   model: LanguageModel,
   prompts: readonly ArrayLike<number>[],
   options: GenerateOptions,
 ): Promise<Generation[]> {
-  const { maxNewTokens, sampling = greedy, seed = 0, stop = [], signal } = options;
-  checkPrompts(model, prompts, maxNewTokens);
-  const seedOf = (row: number) => (typeof seed === 'number' ? rowSeed(seed, row) : (seed[row] ?? 0));
-  const rows = prompts.map((_, row) => new Row(model, seedOf(row), stop));
-  if (rows.length === 0 || maxNewTokens === 0) return rows.map((row) => row.result());
+  const { sampling = greedy, seed = 0 } = options;
+  return continueRows(model, prompts, options, (rows, room) =>
+    tokenChooser(stepper, model, rows, room, sampling, seed),
+  );
+}
+
+/** The base's own choice of tokens. */
+async function tokenChooser(
+  stepper: Stepper,
+  model: LanguageModel,
+  rows: number,
+  room: number,
+  sampling: Sampling,
+  seed: number | readonly number[],
+): Promise<Chooser> {
   const { vocabSize } = model.config;
+  const random = Array.from({ length: rows }, (_, row) => new Random(seedOf(seed, row)));
+  const cache = await stepper.cache(rows, room);
+  return {
+    async next(unread, ended) {
+      const { logits } = await stepper.advance(cache, unread);
+      const values = await logits.readFloats();
+      logits.release();
+      return random.map((own, b) => (ended(b) ? 0 : sample(values, b * vocabSize, vocabSize, sampling, own)));
+    },
+    dispose: () => cache.dispose(),
+  };
+}
+
+/**
+ * {@link generate} with any way to choose.
+ *
+ * @param open a chooser for so many rows of at most so many tokens
+ */
+export async function continueRows(
+  model: LanguageModel,
+  prompts: readonly ArrayLike<number>[],
+  { maxNewTokens, stop = [], signal, onToken }: Omit<GenerateOptions, 'sampling' | 'seed'>,
+  open: (rows: number, room: number) => Promise<Chooser>,
+): Promise<Generation[]> {
+  checkPrompts(model, prompts, maxNewTokens);
+  const rows = prompts.map(() => new Row(model, stop));
+  if (rows.length === 0 || maxNewTokens === 0) return rows.map((row) => row.result());
   const ends = model.endIds;
   const longest = Math.max(...prompts.map(({ length }) => length));
-  const cache = await stepper.cache(rows.length, longest + maxNewTokens);
+  const chooser = await open(rows.length, longest + maxNewTokens);
+  const ended = (row: number) => rows[row].finish !== undefined;
   try {
-    let tokens: ArrayLike<number>[] = prompts.map((prompt) => Int32Array.from(prompt));
+    let unread: ArrayLike<number>[] = prompts.map((prompt) => Int32Array.from(prompt));
     while (rows.some((row) => row.finish === undefined)) {
       signal?.throwIfAborted();
-      const { logits } = await stepper.advance(cache, tokens);
-      const values = await logits.readFloats();
-      tokens = rows.map((row, b) => {
+      const chosen = await chooser.next(unread, ended);
+      unread = rows.map((row, b) => {
         // A finished row stays in the batch and reads nothing more.
         if (row.finish !== undefined) return [];
-        const id = row.choose(values, b * vocabSize, vocabSize, sampling);
-        options.onToken?.(b, id);
+        const id = chosen[b];
+        onToken?.(b, id);
         row.push(id, ends, maxNewTokens);
         return row.finish === undefined ? [id] : [];
       });
-      logits.release();
     }
   } finally {
-    cache.dispose();
+    chooser.dispose();
   }
   return rows.map((row) => row.result());
+}
+
+/** The seed of a row, of one for all or one for each. */
+export function seedOf(seed: number | readonly number[], row: number): number {
+  return typeof seed === 'number' ? rowSeed(seed, row) : (seed[row] ?? 0);
 }
 
 /** The seed of one row of a batch: far from those of its neighbours, and equal to `seed` for the first. */

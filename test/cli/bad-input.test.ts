@@ -9,6 +9,7 @@ import { scratchFolder } from '../store/scratch.ts';
 import { cola, listing } from './cola.ts';
 
 const FIXTURES = join(import.meta.dirname, '../fixtures');
+const COLA = join(FIXTURES, 'cola/n8-plain');
 const NO_PROMPT = ['generate', '--model', 'model', '--device', 'cpu'];
 const GENERATE = ['generate', '--model', 'model', '--ids', '1,2', '--device', 'cpu'];
 const PROMPT = ['generate', '--model', 'model', '--prompt', 'x', '--device', 'cpu'];
@@ -277,6 +278,12 @@ const cases: readonly Case[] = [
     says: /no\.txt/,
     args: ['generate', '--model', 'model', '--prompt-file', 'no.txt'],
   },
+  {
+    what: 'a cut of tokens where latent actions answer',
+    id: 'cli.topP',
+    says: /answers by latent actions/,
+    args: ['generate', '--model', COLA, '--ids', '1', '--top-p', '0.9', '--device', 'cpu'],
+  },
   { what: 'no prompt', id: 'cli.onePrompt', says: /exactly one/, args: ['generate', '--model', 'model'] },
   { what: 'two prompts', id: 'cli.onePrompt', says: /exactly one/, args: [...PROMPT, '--chat', 'x'] },
   { what: 'no text', id: 'data.missingFile', says: /text\.txt/, args: SCORE },
@@ -450,7 +457,7 @@ const cases: readonly Case[] = [
       ['--top-k', '-2', '0 or more'],
       ['--top-p', '0', 'at most 1'],
       ['--seed', '1e300', 'whole number'],
-      ['--n', '', 'whole number'],
+      ['--samples', '', 'whole number'],
     ] as const
   ).map(([option, value, says]) => ({
     what: `${option} ${JSON.stringify(value)}`,

@@ -114,7 +114,7 @@ describe('cola', () => {
       assert.equal(code, 0, stderr);
       return JSON.parse(stdout);
     };
-    const text = await run('--prompt', 'Hello', '--n', '3');
+    const text = await run('--prompt', 'Hello', '--samples', '3');
     assert.equal(text.samples.length, 3);
     assert.notDeepEqual(text.samples[0].ids, text.samples[1].ids);
     assert.deepEqual((await run('--prompt-file', 'p.txt')).samples[0], text.samples[0]);
@@ -126,7 +126,7 @@ describe('cola', () => {
       HF[0]!,
       '--prompt',
       'Hello',
-      '--n',
+      '--samples',
       '2',
       '--max-new',
       '2',
@@ -156,22 +156,6 @@ describe('cola', () => {
     assert.deepEqual(JSON.parse(stdout).prompt, [
       ...tokenizer!.encode('<user>hi<assistant>', { addSpecialTokens: false }),
     ]);
-  });
-
-  it('generate uses the base of a model with latent actions, and says so', async () => {
-    const { code, stderr, stdout } = await cola([
-      'generate',
-      '--model',
-      COLA[0]!,
-      '--ids',
-      '1,2',
-      '--max-new',
-      '3',
-      ...CPU,
-    ]);
-    assert.equal(code, 0, stderr);
-    assert.match(stderr, /without them/);
-    assert.match(stdout, /^\d+(,\d+){0,2}\n$|^\n$/);
   });
 
   it('score measures a text as the library does', async () => {

@@ -14,18 +14,14 @@ import { agreement, placesOf, SimulatedPerson } from '../../server/tuning/simula
 import { makeModel, removeFolder, temporaryFolder } from '../engine/tiny-model.ts';
 
 const folder = join(import.meta.dirname, '../../server/train');
-const files = [
-  'optimizer/adamw',
-  'optimizer/schedule',
-  'reinforce/rollout',
-  'reinforce/advantages',
-  'optimizer/weights',
-  'data',
-];
-const texts = files.map((name) => ({
-  name,
-  text: readFileSync(join(folder, `${name}.ts`), 'utf8'),
-}));
+const texts = [
+  'optimizer/adamw.ts',
+  'optimizer/schedule.ts',
+  'reinforce/rollout.ts',
+  'reinforce/advantages.ts',
+  'optimizer/weights.ts',
+  'data.ts',
+].map((name) => ({ name, text: readFileSync(join(folder, name), 'utf8') }));
 
 describe('a simulated person', () => {
   let root = '';

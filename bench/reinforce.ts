@@ -7,6 +7,7 @@ import { controlSettings } from '../server/spec/settings.ts';
 import { matricesDecay, Optimizer } from '../server/train/optimizer/optimizer.ts';
 import { DeviceWeights } from '../server/train/optimizer/weights.ts';
 import type { Actor } from '../server/train/reinforce/actor.ts';
+import type { Judged } from '../server/train/reinforce/episode.ts';
 import { LatentActor } from '../server/train/reinforce/latent-actor.ts';
 import {
   creditOf,
@@ -16,7 +17,6 @@ import {
   policyFeeds,
   policyObjective,
 } from '../server/train/reinforce/policy-gradient.ts';
-import type { Judged } from '../server/train/reinforce/rollout.ts';
 import { TokenActor, trainedOf } from '../server/train/reinforce/token-actor.ts';
 import { prepareModules } from '../server/train/run/initialise.ts';
 import type { StageContext } from '../server/train/stage.ts';
@@ -49,6 +49,9 @@ function rollouts(rows: number, choices: number, base: LanguageModel, random: Ra
   return Array.from({ length: rows }, (_, b) => ({
     prompt: prompts[b >> 3],
     group: b >> 3,
+    seed: b,
+    written: Array.from({ length: answerTokens }, (_, i) => i),
+    turns: [{ end: answerTokens, reward: 0 }],
     tokens: draw(answerTokens, vocabSize),
     choices: draw(answerTokens, choices),
     logp: Array.from({ length: answerTokens }, () => -Math.log(choices)),

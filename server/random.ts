@@ -89,3 +89,16 @@ export class Random {
     return new Random(this.uint32());
   }
 }
+
+/** A seed that follows from some integers, in their order: other ones give, as good as always, another. */
+export function seedFrom(...parts: readonly number[]): number {
+  let hash = parts.length;
+  for (const part of parts) {
+    // The finaliser of splitmix32, which lets every bit change every other.
+    let z = (Math.imul(hash, 0x9e3779b1) + (part >>> 0) + 0x9e3779b9) >>> 0;
+    z = Math.imul(z ^ (z >>> 16), 0x21f0aaad);
+    z = Math.imul(z ^ (z >>> 15), 0x735a2d97);
+    hash = (z ^ (z >>> 15)) >>> 0;
+  }
+  return hash;
+}

@@ -13,7 +13,7 @@ import type { SearchBudget, SearchSettings } from '../search/options.ts';
 import { Search } from '../search/search.ts';
 import { tokenizerOf } from '../train/data.ts';
 import type { Figures } from '../train/measures/figures.ts';
-import type { Prompt } from '../train/reinforce/rollout.ts';
+import type { Prompt } from '../train/reinforce/episode.ts';
 import type { StageContext } from '../train/stage.ts';
 import type { EvaluationSettings } from './report.ts';
 import type { TaskSpec } from './task.ts';

@@ -8,8 +8,9 @@ import { splitRows, templateOf, tokenizerOf } from '../train/data.ts';
 import type { Figures } from '../train/measures/figures.ts';
 import { evaluatePrompts } from '../train/measures/prompts.ts';
 import { AnswerCheck } from '../train/reinforce/answer-check.ts';
+import type { Prompt } from '../train/reinforce/episode.ts';
 import { heldOutShare } from '../train/reinforce/problems.ts';
-import { type Prompt, promptMaker, promptRoom } from '../train/reinforce/rollout.ts';
+import { promptMaker, promptRoom } from '../train/reinforce/rollout.ts';
 import type { Subject } from './subject.ts';
 
 /** A task as a stage has it, without the sizes of its measurement. */

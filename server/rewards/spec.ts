@@ -12,7 +12,7 @@ import { repetitionOptions } from './repetition.ts';
 import { similarityOptions } from './similarity.ts';
 
 /** The options of every reward except the sum, whose terms are rewards themselves. */
-const optionSchemas = {
+export const rewardOptions = {
   exact: exactOptions,
   numeric: numericOptions,
   maths: mathsOptions,
@@ -24,7 +24,7 @@ const optionSchemas = {
   module: moduleOptions,
 } as const;
 
-type Schemas = typeof optionSchemas;
+type Schemas = typeof rewardOptions;
 type SimpleName = keyof Schemas;
 
 /** A reward as a recipe names it: `'countdown'`, `{ exact: { column: 'answer' } }`, or `{ sum: [{ reward, weight }] }`. */
@@ -39,7 +39,7 @@ export type ParsedReward =
   | { name: 'sum'; terms: { reward: ParsedReward; weight: number }[] };
 
 /** The names of all rewards. */
-export const rewardNames: readonly string[] = [...Object.keys(optionSchemas), 'sum'];
+export const rewardNames: readonly string[] = [...Object.keys(rewardOptions), 'sum'];
 
 const maxDepth = 8;
 const sumSchema = z
@@ -57,7 +57,7 @@ function parseOptions<T extends z.ZodType>(schema: T, value: unknown, path: stri
 }
 
 function isSimple(name: string): name is SimpleName {
-  return Object.hasOwn(optionSchemas, name);
+  return Object.hasOwn(rewardOptions, name);
 }
 
 /**
@@ -85,5 +85,5 @@ export function parseRewardSpec(spec: unknown, path = 'reward', depth = 0): Pars
     };
   }
   if (!isSimple(name)) throw rewardErrors.unknown(name, rewardNames);
-  return { name, options: parseOptions(optionSchemas[name], options, `${path}.${name}`) } as ParsedReward;
+  return { name, options: parseOptions(rewardOptions[name], options, `${path}.${name}`) } as ParsedReward;
 }

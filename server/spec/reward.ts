@@ -1,35 +1,20 @@
-/** The setting `reward` as a schema that knows every key, for exact messages and completion. */
+/** The setting `reward` as a schema that knows every key, for exact messages and completion. Its options are those of the rewards. */
 import { z } from 'zod';
-import { codeOptions } from '../rewards/code/code.ts';
-import { countdownOptions } from '../rewards/countdown.ts';
-import { exactOptions } from '../rewards/exact.ts';
-import { lengthOptions } from '../rewards/length.ts';
-import { mathsOptions } from '../rewards/maths/maths.ts';
-import { numericOptions } from '../rewards/numeric.ts';
-import { moduleOptions } from '../rewards/process/module.ts';
-import { repetitionOptions } from '../rewards/repetition.ts';
-import { similarityOptions } from '../rewards/similarity.ts';
-import type { RewardSpec } from '../rewards/spec.ts';
-
-/** Rewards that work without being told anything. `length` and `module` have settings they cannot do without. */
-const plainNames = ['exact', 'numeric', 'maths', 'countdown', 'code', 'similarity', 'repetition'] as const;
+import { type RewardSpec, rewardOptions } from '../rewards/spec.ts';
 
 const term = z.strictObject({
   reward: z.lazy((): z.ZodType<RewardSpec> => rewardSpec),
   weight: z.number().default(1),
 });
 
+const options = Object.entries<z.ZodType>(rewardOptions);
+
+/** Rewards that work without being told anything; others have settings they cannot do without. */
+const plainNames = options.flatMap(([name, schema]) => (schema.safeParse({}).success ? [name] : []));
+
 /** A name, a name with its settings, or a weighted sum. */
-export const rewardSpec: z.ZodType<RewardSpec> = z.union([
+export const rewardSpec = z.union([
   z.enum(plainNames),
-  z.strictObject({ exact: exactOptions }),
-  z.strictObject({ numeric: numericOptions }),
-  z.strictObject({ maths: mathsOptions }),
-  z.strictObject({ countdown: countdownOptions }),
-  z.strictObject({ code: codeOptions }),
-  z.strictObject({ similarity: similarityOptions }),
-  z.strictObject({ length: lengthOptions }),
-  z.strictObject({ repetition: repetitionOptions }),
-  z.strictObject({ module: moduleOptions }),
+  ...options.map(([name, schema]) => z.strictObject({ [name]: schema })),
   z.strictObject({ sum: z.array(term).min(1).max(32) }),
-]);
+]) as unknown as z.ZodType<RewardSpec>;

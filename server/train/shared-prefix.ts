@@ -5,7 +5,7 @@
 import type { Graph, Tensor } from '../graph/tensor.ts';
 import { type AttentionContext, causalContext, masked, rotaryTables, rowsOf } from '../model/block.ts';
 import type { ModelConfig } from '../model/config.ts';
-import type { Trajectory } from './reinforce/rollout.ts';
+import type { Episode } from './reinforce/episode.ts';
 
 export interface SharedRow {
   readonly ids: readonly number[];
@@ -129,10 +129,10 @@ export function plannedShape(
 
 /**
  * @param samples missing ones have a row where none is shared, and none else
- * @param answer A; no answer is longer
+ * @param answer A; no answer has more choices
  * @param width d
  */
-export function packed(samples: readonly (Trajectory | undefined)[], answer: number, width: number): Packed {
+export function packed(samples: readonly (Episode | undefined)[], answer: number, width: number): Packed {
   const groups = new Map<unknown, number[]>();
   for (const [i, sample] of samples.entries()) {
     const key = sample?.prompt ?? `missing ${i}`;
@@ -140,13 +140,14 @@ export function packed(samples: readonly (Trajectory | undefined)[], answer: num
   }
   const longest = Math.max(1, ...samples.map((sample) => sample?.prompt.ids.length ?? 1));
   const largest = Math.max(1, ...[...groups.values()].map((group) => group.length));
-  const perRow = answersPerRow(longest, answer, largest, width);
+  const behind = Math.max(answer, ...samples.map((sample) => sample?.tokens.length ?? 0));
+  const perRow = answersPerRow(longest, behind, largest, width);
   const rows = [...groups.values()].flatMap((group) =>
     Array.from({ length: Math.ceil(group.length / perRow) }, (_, i) => group.slice(i * perRow, (i + 1) * perRow)),
   );
   const positions = rows.map((row) =>
     row.reduce(
-      (n, i) => n + Math.max(0, (samples[i]?.choices.length ?? 0) - 1),
+      (n, i) => n + Math.max(0, (samples[i]?.tokens.length ?? 0) - 1),
       samples[row[0]]?.prompt.ids.length ?? 1,
     ),
   );
@@ -169,19 +170,20 @@ export function chosenRows(x: Tensor, { samples, answer }: PackedShape): Tensor 
 }
 
 /** Feeds of {@link packedContext} and {@link chosenRows}, and the tokens `ids` int32 `[R,S]`. */
-export function packedFeeds(samples: readonly (Trajectory | undefined)[], { shape, rows }: Packed) {
+export function packedFeeds(samples: readonly (Episode | undefined)[], { shape, rows }: Packed) {
   const { length, answer } = shape;
   const places = new Int32Array(shape.samples * answer);
   const texts = rows.map((row, r) => {
     const prompt = samples[row[0]]?.prompt.ids ?? [];
     let start = prompt.length;
     const answers = row.map((i) => {
-      const { choices = [], tokens = [] } = samples[i] ?? {};
-      // The last token of the prompt makes the first choice of all its answers. What is no choice looks there, too.
-      for (let j = 0; j < answer; j++)
-        places[i * answer + j] =
-          r * length + (j === 0 || j >= choices.length ? Math.max(0, prompt.length - 1) : start + j - 1);
-      start += Math.max(0, choices.length - 1);
+      const { written = [], tokens = [] } = samples[i] ?? {};
+      // What wrote a token stands before it: for the first of all answers the end of the prompt. What is no choice looks there, too.
+      for (let j = 0; j < answer; j++) {
+        const at = written[j] ?? 0;
+        places[i * answer + j] = r * length + (at === 0 ? Math.max(0, prompt.length - 1) : start + at - 1);
+      }
+      start += Math.max(0, tokens.length - 1);
       return tokens.slice(0, -1);
     });
     return sharedRow([...prompt], answers);
@@ -196,7 +198,7 @@ export function packedFeeds(samples: readonly (Trajectory | undefined)[], { shap
 }
 
 /** States of the packed rows, `[R,S,d]`: those of the prompt from the first of its answers, then those of each. */
-export function packedStates(samples: readonly (Trajectory | undefined)[], { shape, rows }: Packed, width: number) {
+export function packedStates(samples: readonly (Episode | undefined)[], { shape, rows }: Packed, width: number) {
   const hidden = new Float32Array(shape.rows * shape.length * width);
   for (const [r, row] of rows.entries()) {
     let at = r * shape.length * width;

@@ -12,8 +12,8 @@ import type { Random } from '../../server/random.ts';
 import { pureReward, type Reward, type RewardResult, simpleScore } from '../../server/rewards/reward.ts';
 import { type ReinforceSettings, reinforceSettings } from '../../server/spec/settings.ts';
 import { DeviceWeights } from '../../server/train/optimizer/weights.ts';
+import type { Prompt } from '../../server/train/reinforce/episode.ts';
 import { LatentActor } from '../../server/train/reinforce/latent-actor.ts';
-import type { Prompt } from '../../server/train/reinforce/rollout.ts';
 import type { StageContext } from '../../server/train/stage.ts';
 import { ReinforceStage } from '../../server/train/stages/reinforce.ts';
 

@@ -10,6 +10,7 @@ import { LanguageModel } from '../../server/model/language-model.ts';
 import { argmaxOf } from '../../server/model/sampling.ts';
 import { Random } from '../../server/random.ts';
 import type { Actor } from '../../server/train/reinforce/actor.ts';
+import type { Episode, Judged } from '../../server/train/reinforce/episode.ts';
 import { LatentActor } from '../../server/train/reinforce/latent-actor.ts';
 import {
   layOut,
@@ -19,7 +20,7 @@ import {
   policyObjective,
   ReferencePolicy,
 } from '../../server/train/reinforce/policy-gradient.ts';
-import type { Judged, Trajectory } from '../../server/train/reinforce/rollout.ts';
+import { numbered, startsOf } from '../../server/train/reinforce/starts.ts';
 import { TokenActor, trainedOf } from '../../server/train/reinforce/token-actor.ts';
 import type { StageContext } from '../../server/train/stage.ts';
 import { onEachDevice } from '../support/devices.ts';
@@ -33,7 +34,7 @@ const prompts = [1, 4, 40].map((length) => promptOf(Array.from({ length }, () =>
 const maxNew = 5;
 const greedy = { maxNew, temperature: 0, topK: 0 };
 
-const judged = (rows: readonly Trajectory[]): Judged[] =>
+const judged = (rows: readonly Episode[]): Judged[] =>
   rows.map((row) => ({ ...row, completion: '', result: { value: 1, parts: {} } }));
 
 const objectiveOf = (algorithm: 'grpo' | 'remax', temperature: number): PolicyGradientSettings => ({
@@ -117,7 +118,7 @@ onEachDevice((device: () => Device) => {
     const tokens = () => kept(new TokenActor(context, trainedOf(cola.base, 1), false));
 
     it('answer greedily as fresh passes over the whole sequence do, with the same states and values', async () => {
-      const rows = await latent().rollout(prompts, 1, greedy, new Random(1), signal);
+      const rows = await latent().sample(startsOf(numbered(prompts), 1, 1, 0), greedy, signal);
       for (const [i, row] of rows.entries()) {
         const ids = [...prompts[i].ids];
         let states = new Float32Array(0);
@@ -135,7 +136,7 @@ onEachDevice((device: () => Device) => {
     });
 
     it('over tokens answer greedily as fresh passes do', async () => {
-      const rows = await tokens().rollout(prompts, 1, greedy, new Random(1), signal);
+      const rows = await tokens().sample(startsOf(numbered(prompts), 1, 1, 0), greedy, signal);
       for (const [i, row] of rows.entries()) {
         const ids = [...prompts[i].ids];
         for (const token of row.tokens) {
@@ -147,9 +148,10 @@ onEachDevice((device: () => Device) => {
 
     it('read a prompt once for its whole group, as if each sample had read it alone', async () => {
       for (const actor of [latent(), tokens()]) {
-        const grouped = await actor.rollout(prompts, 3, greedy, new Random(1), signal);
-        const alone: Trajectory[] = [];
-        for (const prompt of prompts) alone.push(...(await actor.rollout([prompt], 1, greedy, new Random(1), signal)));
+        const grouped = await actor.sample(startsOf(numbered(prompts), 3, 1, 0), greedy, signal);
+        const alone: Episode[] = [];
+        for (const prompt of prompts)
+          alone.push(...(await actor.sample(startsOf(numbered([prompt]), 1, 1, 0), greedy, signal)));
         assert.deepEqual(
           grouped.map(({ group }) => group),
           [0, 0, 0, 1, 1, 1, 2, 2, 2],
@@ -172,7 +174,7 @@ onEachDevice((device: () => Device) => {
       it(`log-probabilities of rollouts are those of updates, at temperature ${temperature} and top-k ${topK}`, async () => {
         for (const actor of [latent(topK), tokens()]) {
           const settings = { maxNew, temperature, topK };
-          const rows = judged(await actor.rollout(prompts, 2, settings, new Random(7), signal));
+          const rows = judged(await actor.sample(startsOf(numbered(prompts), 2, 7, 0), settings, signal));
           assert(new Set(rows.map(({ choices }) => choices.join())).size > 3, 'samples differ');
           const batch = layOut(rows);
           const hasBans = topK > 0;
@@ -212,11 +214,32 @@ onEachDevice((device: () => Device) => {
       });
     }
 
+    it('draw of a sample what its seed says, whatever is sampled beside it', async () => {
+      const settings = { maxNew, temperature: 1.5, topK: 0 };
+      for (const actor of [latent(), tokens()]) {
+        const all = startsOf(numbered(prompts), 4, 11, 2);
+        const together = await actor.sample(all, settings, signal);
+        assert(new Set(together.map(({ tokens }) => tokens.join())).size > 6, 'samples differ');
+        // The last prompt first and without the second, and of each prompt two samples in another order.
+        const some = [all[2], all[0]].map(({ prompt, seeds }) => ({ prompt, seeds: [seeds[3], seeds[1]] }));
+        const apart = await actor.sample(some, settings, signal);
+        for (const row of apart) {
+          const same = together.find(({ seed }) => seed === row.seed)!;
+          assert.deepEqual(
+            [row.prompt, row.tokens, row.choices, row.finished],
+            [same.prompt, same.tokens, same.choices, same.finished],
+          );
+          assertClose(row.logp, same.logp, 1e-4);
+          assertClose(row.hidden, same.hidden, 1e-4);
+        }
+      }
+    });
+
     it('draw actions as often as their probabilities say, and none that top-k left out', async () => {
       const [topK, temperature, samples] = [3, 2, 800];
       for (const actor of [latent(topK), tokens()]) {
         const settings = { maxNew: 1, temperature, topK };
-        const rows = await actor.rollout([prompts[1]], samples, settings, new Random(5), signal);
+        const rows = await actor.sample(startsOf(numbered([prompts[1]]), samples, 5, 0), settings, signal);
         const counts = new Map<number, { count: number; p: number }>();
         for (const { choices, logp, banned } of rows) {
           const entry = counts.get(choices[0]) ?? { count: 0, p: Math.exp(logp[0]) };
@@ -236,7 +259,7 @@ onEachDevice((device: () => Device) => {
     });
 
     it('stop at the end token and leave the other rows alone', async () => {
-      const plain = await latent().rollout(prompts, 1, greedy, new Random(1), signal);
+      const plain = await latent().sample(startsOf(numbered(prompts), 1, 1, 0), greedy, signal);
       const end = plain[0].tokens[1];
       const { base } = cola;
       const config = { ...base.config, eosTokenIds: [end] };
@@ -248,7 +271,7 @@ onEachDevice((device: () => Device) => {
         {},
       );
       const actor = kept(new LatentActor({ ...context, base: ending.base, cola: ending }, ending, true, 0));
-      const rows = await actor.rollout(prompts, 1, greedy, new Random(1), signal);
+      const rows = await actor.sample(startsOf(numbered(prompts), 1, 1, 0), greedy, signal);
       for (const [i, row] of rows.entries()) {
         const at = plain[i].tokens.indexOf(end);
         const expected = at < 0 ? plain[i].tokens : plain[i].tokens.slice(0, at + 1);
@@ -266,7 +289,9 @@ onEachDevice((device: () => Device) => {
       stop.abort();
       for (const make of [() => latent(), () => tokens()]) {
         const actor = make();
-        await assert.rejects(actor.rollout(prompts, 2, greedy, new Random(1), stop.signal), { name: 'AbortError' });
+        await assert.rejects(actor.sample(startsOf(numbered(prompts), 2, 1, 0), greedy, stop.signal), {
+          name: 'AbortError',
+        });
         actors.pop();
         await actor.dispose();
       }

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { Random } from '../../server/random.ts';
 import type { RewardResult } from '../../server/rewards/reward.ts';
+import type { Judged } from '../../server/train/reinforce/episode.ts';
 import {
   creditOf,
   layOut,
   minibatches,
   type PolicyGradientSettings,
 } from '../../server/train/reinforce/policy-gradient.ts';
-import type { Judged } from '../../server/train/reinforce/rollout.ts';
 import { assertClose } from '../support/reference.ts';
 import { promptOf } from '../support/toy-world.ts';
 
@@ -33,7 +33,10 @@ function sample(
   return {
     prompt: promptOf(prompt),
     group,
+    seed: 0,
     tokens: choices,
+    written: choices.map((_, i) => i),
+    turns: [{ end: choices.length, reward: 0 }],
     choices,
     logp: choices.map((_, i) => -1 - i),
     values,

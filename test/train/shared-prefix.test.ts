@@ -4,6 +4,7 @@ import type { Device } from '../../server/device/device.ts';
 import { gradient } from '../../server/graph/gradient.ts';
 import { Random } from '../../server/random.ts';
 import type { Actor } from '../../server/train/reinforce/actor.ts';
+import type { Judged, Prompt } from '../../server/train/reinforce/episode.ts';
 import { LatentActor } from '../../server/train/reinforce/latent-actor.ts';
 import {
   layOut,
@@ -14,7 +15,7 @@ import {
   policyObjective,
   promptsIn,
 } from '../../server/train/reinforce/policy-gradient.ts';
-import type { Judged, Prompt } from '../../server/train/reinforce/rollout.ts';
+import { numbered, startsOf } from '../../server/train/reinforce/starts.ts';
 import { TokenActor, trainedOf } from '../../server/train/reinforce/token-actor.ts';
 import { answersPerRow, packed, paddedLength } from '../../server/train/shared-prefix.ts';
 import type { StageContext } from '../../server/train/stage.ts';
@@ -136,7 +137,7 @@ onEachDevice((device: () => Device) => {
         actors.push(latent, tokens);
         for (const actor of [latent, tokens]) {
           const how = { maxNew: 2 + random.integer(6), temperature: 1.3, topK: 0 };
-          const rows = (await actor.rollout(prompts, group, how, random, signal)).map(
+          const rows = (await actor.sample(startsOf(numbered(prompts), group, seed, 0), how, signal)).map(
             (row): Judged => ({
               ...row,
               completion: '',

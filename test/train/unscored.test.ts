@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict';
 import type { RewardResult } from '../../server/rewards/reward.ts';
 import { promptFigures } from '../../server/train/measures/prompts.ts';
-import type { Judged } from '../../server/train/reinforce/rollout.ts';
+import type { Judged } from '../../server/train/reinforce/episode.ts';
 import { mainReason, ScoreWatch } from '../../server/train/reinforce/unscored.ts';
 
 const row = (result: RewardResult, completion = ''): Judged => ({
   prompt: { text: '', ids: new Int32Array(0), row: {} },
   group: 0,
+  seed: 0,
+  written: [],
+  turns: [],
   tokens: [1],
   choices: [],
   logp: [],

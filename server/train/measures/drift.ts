@@ -1,9 +1,9 @@
 /** How far a policy in training has moved from where it began, measured on states of a few answers. */
 import type { State } from '../../device/program.ts';
 import * as ops from '../../graph/ops.ts';
-import type { Actor } from '../reinforce/actor.ts';
+import type { LearningPolicy } from '../reinforce/actor.ts';
+import type { Judged } from '../reinforce/episode.ts';
 import { layOut } from '../reinforce/policy-gradient.ts';
-import type { Judged } from '../reinforce/rollout.ts';
 import { packed } from '../shared-prefix.ts';
 import type { StageContext } from '../stage.ts';
 import { codeTokens } from './code-tokens.ts';
@@ -24,7 +24,7 @@ const driftStates = 64;
  */
 export async function measureDrift(
   context: StageContext,
-  actor: Actor,
+  actor: LearningPolicy,
   reference: State,
   answers: readonly Judged[],
   temperature: number,
@@ -57,7 +57,7 @@ export async function measureDrift(
     const d = cola.base.config.hiddenSize;
     const h = new Float32Array(picked.length * d);
     for (const [k, [b, j]] of picked.entries()) {
-      const t = answers[b].prompt.ids.length - 1 + j;
+      const t = answers[b].prompt.ids.length - 1 + answers[b].written[j];
       h.set(answers[b].hidden.subarray(t * d, (t + 1) * d), k * d);
     }
     const tokens = await codeTokens(device, weights.state, cola, h);

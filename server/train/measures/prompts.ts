@@ -1,9 +1,10 @@
 /** Held-out prompts answered greedily and by sampling: rewards, solve rates, pass@k, and how different the answers are. */
 import type { Tokenizer } from '../../model/tokenizer.ts';
-import { Random } from '../../random.ts';
 import type { Reward } from '../../rewards/reward.ts';
-import type { Actor } from '../reinforce/actor.ts';
-import { type Judged, judge, type Prompt, scoreOf } from '../reinforce/rollout.ts';
+import type { Sampler } from '../reinforce/actor.ts';
+import { type Judged, type Prompt, scoreOf } from '../reinforce/episode.ts';
+import { judge } from '../reinforce/rollout.ts';
+import { numbered, startsOf } from '../reinforce/starts.ts';
 
 /** Rows decoded at once. */
 const rowLimit = 256;
@@ -85,35 +86,24 @@ export function promptFigures(
   return { score: mean(rewards.filter((value) => value !== undefined)) ?? Number.NaN, metrics };
 }
 
+/** The samples of a measurement follow from its seed alone, so that it changes nothing of what training draws. */
 export async function evaluatePrompts(
-  actor: Actor,
+  sampler: Sampler,
   prompts: readonly Prompt[],
   reward: Reward,
   tokenizer: Tokenizer,
   options: PromptEvaluationOptions,
 ): Promise<PromptEvaluation> {
   const { samples, maxNew, signal, solvedAt, keepHidden = 0 } = options;
-  const random = new Random(options.seed);
   const answer = async (group: number, temperature: number): Promise<Judged[]> => {
+    const starts = startsOf(numbered(prompts), group, options.seed, 0);
     const judged: Judged[] = [];
     const size = Math.max(1, Math.floor(rowLimit / group));
-    for (let at = 0; at < prompts.length; at += size) {
-      const some = prompts.slice(at, at + size);
-      const rows = await actor.rollout(
-        some,
-        group,
-        { maxNew, temperature, topK: temperature === 0 ? 0 : options.topK },
-        random,
-        signal,
-      );
-      judged.push(
-        ...(await judge(
-          rows.map((row, i) => (temperature === 0 && at + i < keepHidden ? row : { ...row, hidden: empty })),
-          tokenizer,
-          reward,
-          signal,
-        )),
-      );
+    for (let at = 0; at < starts.length; at += size) {
+      const sampling = { maxNew, temperature, topK: temperature === 0 ? 0 : options.topK };
+      const rows = await sampler.sample(starts.slice(at, at + size), sampling, signal);
+      const kept = rows.map((row, i) => (temperature === 0 && at + i < keepHidden ? row : { ...row, hidden: empty }));
+      judged.push(...(await judge(kept, tokenizer, reward, signal)));
     }
     return judged;
   };

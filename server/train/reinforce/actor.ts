@@ -1,11 +1,15 @@
-/** The contract between reinforcement and what it trains: latent actions (`latent-actor.ts`) or tokens (`token-actor.ts`). */
+/**
+ * The contract between reinforcement and what it trains: latent actions (`latent-actor.ts`) or tokens (`token-actor.ts`). Who
+ * samples needs a {@link Sampler}, who learns a {@link LearningPolicy}; the two meet in episodes only.
+ */
 import type { Graph, Tensor } from '../../graph/tensor.ts';
 import type { StepGraph } from '../../model/step.ts';
 import type { ExpectedTensor } from '../../model/weights.ts';
-import type { Random } from '../../random.ts';
 import type { Packed, PackedShape } from '../shared-prefix.ts';
 import type { Feeds } from '../supervised.ts';
-import type { Prompt, RolloutSettings, Trajectory } from './rollout.ts';
+import type { Episode } from './episode.ts';
+import type { SamplingSettings } from './sampler.ts';
+import type { Start } from './starts.ts';
 
 export interface ActorGraph {
   /** Logits over the choices at every place that chose, `[B,A,C]`. */
@@ -33,24 +37,21 @@ export interface Policy extends PolicyGraph {
   readonly added: readonly ExpectedTensor[];
 }
 
-/** The inputs of its graph are filled by {@link feeds}. */
-export interface Actor extends PolicyGraph {
+/** A policy that learns from episodes, wherever they come from. The inputs of its graph are filled by {@link feeds}. */
+export interface LearningPolicy extends PolicyGraph {
   /** Names of the weights that reinforcement changes. */
   readonly trained: readonly string[];
-  /** Whether they are latent actions; otherwise tokens. */
+  /** Whether the choices are latent actions; otherwise tokens. */
   readonly latent: boolean;
-  /**
-   * Samples `group` answers to every prompt.
-   *
-   * @returns in the order of the prompts, groups together
-   */
-  rollout(
-    prompts: readonly Prompt[],
-    group: number,
-    settings: RolloutSettings,
-    random: Random,
-    signal: AbortSignal,
-  ): Promise<Trajectory[]>;
-  feeds(trajectories: readonly (Trajectory | undefined)[], packed: Packed): Feeds;
+  feeds(episodes: readonly (Episode | undefined)[], packed: Packed): Feeds;
+}
+
+/** Makes episodes. */
+export interface Sampler {
+  /** @returns in the order of the starts, groups together */
+  sample(starts: readonly Start[], settings: SamplingSettings, signal: AbortSignal): Promise<Episode[]>;
+}
+
+export interface Actor extends LearningPolicy, Sampler {
   dispose(): Promise<void>;
 }

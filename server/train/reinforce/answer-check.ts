@@ -6,7 +6,7 @@ import { type ParsedReward, parseRewardSpec, type RewardSpec } from '../../rewar
 import type { DataSpec } from '../../spec/settings.ts';
 import { nameOf, skipsBadRows } from '../data.ts';
 import type { StageContext } from '../stage.ts';
-import type { Prompt } from './rollout.ts';
+import type { Prompt } from './episode.ts';
 
 /** Columns without which a reward has nothing to say. */
 function columnsOf(reward: ParsedReward): string[] {

@@ -6,7 +6,6 @@ import { type ColaConfig, moduleWeights } from '../../cola/config.ts';
 import { Decoder, fusedStep, type StepParts, type StepResult } from '../../cola/decoder.ts';
 import type { ColaModel } from '../../cola/model.ts';
 import { headLogits, headTrunk, stateValue } from '../../cola/modules.ts';
-import { concatenated } from '../../files/floats.ts';
 import * as ops from '../../graph/ops.ts';
 import type { Graph } from '../../graph/tensor.ts';
 import type { ModelConfig } from '../../model/config.ts';
@@ -23,20 +22,9 @@ import {
 import type { StageContext } from '../stage.ts';
 import type { Feeds } from '../supervised.ts';
 import type { Actor, ActorGraph, Policy } from './actor.ts';
-import type { Prompt, RolloutSettings, Trajectory } from './rollout.ts';
-
-interface Row {
-  readonly prompt: Prompt;
-  readonly group: number;
-  readonly tokens: number[];
-  readonly choices: number[];
-  readonly logp: number[];
-  readonly values: number[];
-  readonly banned: Uint8Array[];
-  readonly hidden: Float32Array[];
-  finished: boolean;
-  done: boolean;
-}
+import type { Episode } from './episode.ts';
+import { type Choice, type Chooser, type SamplingSettings, sampleAnswers, type TakeHidden } from './sampler.ts';
+import type { Start } from './starts.ts';
 
 /** What a step of a rollout returns beside action and token. */
 const rolloutParts = (withValue: boolean, topK: number): StepParts => ({
@@ -65,13 +53,13 @@ export function latentPolicy(config: ModelConfig, cola: ColaConfig, withValue: b
   };
 }
 
-export class LatentActor implements Actor {
+export class LatentActor implements Actor, Chooser {
   readonly trained: readonly string[];
   readonly choices: number;
   readonly latent = true;
   private readonly policy: Policy;
   private readonly decoder: Decoder;
-  private readonly endIds: ReadonlySet<number>;
+  readonly endIds: ReadonlySet<number>;
   readonly width: number;
 
   constructor(
@@ -93,92 +81,69 @@ export class LatentActor implements Actor {
     });
   }
 
-  async rollout(
-    prompts: readonly Prompt[],
-    group: number,
-    settings: RolloutSettings,
-    random: Random,
-    signal: AbortSignal,
-  ): Promise<Trajectory[]> {
-    const longest = Math.max(...prompts.map(({ ids }) => ids.length));
-    const room = longest + settings.maxNew;
-    const rows: Row[] = prompts.flatMap((prompt, g) => Array.from({ length: group }, () => newRow(prompt, g)));
-    // Each prompt is read once, but for its last token; then its cache is copied for the whole group.
-    const prefixes = prompts.map(({ ids }) => ids.subarray(0, ids.length - 1));
-    const shared = await this.decoder.cache(prompts.length, room);
-    let cache = shared;
-    try {
-      if (prefixes.some((prefix) => prefix.length > 0)) {
-        await this.decoder.step(shared, prefixes, undefined, 1, (g, h) => {
-          const copy = h.slice();
-          for (let i = 0; i < group; i++) rows[g * group + i].hidden.push(copy);
-        });
-      }
-      if (group > 1) {
-        const places = rows.map((row) => row.group);
-        cache = await this.decoder.select(shared, places, room);
-        shared.dispose();
-      }
-      await this.answer(rows, cache, settings, random, signal);
-    } finally {
-      cache.dispose();
-    }
-    return rows.map((row) => ({ ...row, hidden: concatenated(row.hidden) }));
+  sample(starts: readonly Start[], settings: SamplingSettings, signal: AbortSignal): Promise<Episode[]> {
+    return sampleAnswers(this, starts, settings, signal, this.context.turn);
   }
 
-  /** Decodes until every row has ended. The caches have read the prompts but for their last tokens. */
-  private async answer(
-    rows: readonly Row[],
+  cache(rows: number, tokens: number): Promise<KeyValueCache> {
+    return this.decoder.cache(rows, tokens);
+  }
+
+  select(from: KeyValueCache, rows: readonly number[], tokens: number): Promise<KeyValueCache> {
+    return this.decoder.select(from, rows, tokens);
+  }
+
+  async read(cache: KeyValueCache, tokens: readonly ArrayLike<number>[], take: TakeHidden): Promise<void> {
+    await this.decoder.step(cache, tokens, undefined, 1, take);
+  }
+
+  async choose(
     cache: KeyValueCache,
-    settings: RolloutSettings,
-    random: Random,
-    signal: AbortSignal,
-  ): Promise<void> {
+    tokens: readonly ArrayLike<number>[],
+    streams: readonly (Random | undefined)[],
+    settings: SamplingSettings,
+    take: TakeHidden,
+  ): Promise<(Choice | undefined)[]> {
     const temperature = settings.temperature === 0 ? 1 : settings.temperature;
-    let next: ArrayLike<number>[] = rows.map(({ prompt }) => prompt.ids.subarray(prompt.ids.length - 1));
-    for (let t = 0; t < settings.maxNew && rows.some((row) => !row.done); t++) {
-      await this.context.turn?.();
-      signal.throwIfAborted();
-      const noise = this.noise(rows.length, settings, random);
-      const result = await this.decoder.step(cache, next, noise, temperature, (b, h) => {
-        if (!rows[b].done) rows[b].hidden.push(h.slice());
-      });
-      next = rows.map((row, b) => {
-        if (row.done) return [0];
-        this.record(row, b, result, temperature, settings.topK);
-        row.done = row.finished;
-        return [result.token[b]];
-      });
-    }
+    const result = await this.decoder.step(cache, tokens, this.noise(streams, settings), temperature, take);
+    return streams.map((stream, b) =>
+      stream === undefined ? undefined : this.choiceOf(b, result, temperature, settings.topK),
+    );
   }
 
-  private noise(rows: number, settings: RolloutSettings, random: Random): Float32Array {
-    const bias = new Float32Array(rows * this.choices);
-    if (settings.temperature > 0) for (let i = 0; i < bias.length; i++) bias[i] = random.gumbel();
+  /** What makes the largest logit a sample; nothing where the most likely is wanted. */
+  private noise(streams: readonly (Random | undefined)[], { temperature }: SamplingSettings): Float32Array {
+    const bias = new Float32Array(streams.length * this.choices);
+    if (temperature === 0) return bias;
+    for (const [b, stream] of streams.entries()) {
+      if (stream === undefined) continue;
+      for (let i = 0; i < this.choices; i++) bias[b * this.choices + i] = stream.gumbel();
+    }
     return bias;
   }
 
-  /** Takes down what row b did in a step. */
-  private record(row: Row, b: number, result: StepResult, temperature: number, topK: number): void {
+  /** What row b did in a step. */
+  private choiceOf(b: number, result: StepResult, temperature: number, topK: number): Choice {
     const { value } = result;
-    const [action, token] = [result.action[b], result.token[b]];
+    const choice = result.action[b];
     const own = result.policyLogits.subarray(b * this.choices, (b + 1) * this.choices);
-    const banned = topK > 0 && topK < this.choices ? outside(own, topK) : undefined;
-    row.tokens.push(token);
-    row.choices.push(action);
-    row.logp.push(logProbability(own, action, temperature, banned));
-    if (value !== undefined) row.values.push(value[b]);
-    if (banned !== undefined) row.banned.push(banned);
-    row.finished = this.endIds.has(token);
+    const banned = cutsChoices(topK, this.choices) ? outside(own, topK) : undefined;
+    return {
+      choice,
+      token: result.token[b],
+      logp: logProbability(own, choice, temperature, banned),
+      ...(value === undefined ? {} : { value: value[b] }),
+      ...(banned === undefined ? {} : { banned }),
+    };
   }
 
   build(graph: Graph, shape: PackedShape): ActorGraph {
     return this.policy.build(graph, shape);
   }
 
-  feeds(trajectories: readonly (Trajectory | undefined)[], packed: Packed): Feeds {
-    const { places, attention } = packedFeeds(trajectories, packed);
-    return { hidden: packedStates(trajectories, packed, this.width), places, ...attention };
+  feeds(episodes: readonly (Episode | undefined)[], packed: Packed): Feeds {
+    const { places, attention } = packedFeeds(episodes, packed);
+    return { hidden: packedStates(episodes, packed, this.width), places, ...attention };
   }
 
   dispose(): Promise<void> {
@@ -186,20 +151,8 @@ export class LatentActor implements Actor {
   }
 }
 
-function newRow(prompt: Prompt, group: number): Row {
-  return {
-    prompt,
-    group,
-    tokens: [],
-    choices: [],
-    logp: [],
-    values: [],
-    banned: [],
-    hidden: [],
-    finished: false,
-    done: false,
-  };
-}
+/** Whether a rollout that samples among the k most likely leaves any out. */
+export const cutsChoices = (topK: number, choices: number): boolean => topK > 0 && topK < choices;
 
 /** Flags of the choices that are not among the k most likely. */
 export function outside(logits: Float32Array, k: number): Uint8Array {

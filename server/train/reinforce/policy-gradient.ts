@@ -17,9 +17,9 @@ import type { Objective } from '../optimizer/optimizer.ts';
 import { type Packed, type PackedShape, packed, shapeKey } from '../shared-prefix.ts';
 import type { StageContext } from '../stage.ts';
 import type { Feeds } from '../supervised.ts';
-import type { Actor, PolicyGraph } from './actor.ts';
+import type { LearningPolicy, PolicyGraph } from './actor.ts';
 import { advantages, stepRewards, whiten } from './advantages.ts';
-import { type Judged, scoreOf } from './rollout.ts';
+import { type Judged, scoreOf } from './episode.ts';
 
 export interface PolicyGradientSettings extends UpdateSettings {
   readonly algorithm: AlgorithmName;
@@ -36,7 +36,10 @@ export const answerStep = 4;
 /** Added to the logit of a choice that top-k left out. */
 const banned = -1e9;
 
-/** Rollouts laid out as the update reads them: choices and all per-choice numbers, `[B,A]`, from the first choice on. */
+/**
+ * Episodes laid out as the update reads them: choices and all per-choice numbers, `[B,A]`, from the first choice on. What others
+ * said has no place here, and so no part in losses, advantages and divergences.
+ */
 export interface Batch {
   readonly rows: readonly (Judged | undefined)[];
   /** A. */
@@ -126,9 +129,6 @@ export function policyObjective(
   return { loss, metrics: { entropy: spread, ...metrics } };
 }
 
-/** Whether a rollout that samples among the k most likely leaves any out. */
-export const cutsChoices = (topK: number, choices: number): boolean => topK > 0 && topK < choices;
-
 /** Of each row its prompt, as a key of {@link minibatches}. */
 export const promptsIn = ({ rows }: Batch): unknown[] => rows.map((row, i) => row?.prompt ?? i);
 
@@ -143,7 +143,7 @@ export function layOutUpdate({ rows, length }: Batch, picked: readonly number[],
 
 /** Feeds of {@link policyObjective} for some rows of a batch. */
 export function policyFeeds(
-  actor: Actor,
+  actor: LearningPolicy,
   batch: Batch,
   credit: Credit,
   picked: readonly number[],
@@ -191,13 +191,13 @@ export class ReferencePolicy {
 
   private constructor(
     private readonly context: StageContext,
-    private readonly actor: Actor,
+    private readonly actor: LearningPolicy,
     private readonly temperature: number,
   ) {}
 
   static async create(
     context: StageContext,
-    actor: Actor,
+    actor: LearningPolicy,
     temperature: number,
     weights: ReadonlyMap<string, Float32Array>,
   ): Promise<ReferencePolicy> {

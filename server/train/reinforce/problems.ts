@@ -9,7 +9,9 @@ import type { DataSpec } from '../../spec/settings.ts';
 import { splitRows, templateOf, tokenizerOf } from '../data.ts';
 import type { StageContext } from '../stage.ts';
 import { AnswerCheck } from './answer-check.ts';
-import { type Prompt, promptMaker, promptRoom } from './rollout.ts';
+import type { Prompt } from './episode.ts';
+import { promptMaker, promptRoom } from './rollout.ts';
+import type { Numbered } from './starts.ts';
 
 /** Problems of a task that are drawn for training. */
 const taskProblems = 4000;
@@ -63,13 +65,14 @@ export class PromptDeck {
     private readonly random: Random,
   ) {}
 
-  next(count: number): Prompt[] {
+  next(count: number): Numbered[] {
     return Array.from({ length: count }, () => {
       if (this.cursor >= this.order.length) {
         this.order = [...this.random.permutation(this.prompts.length)];
         this.cursor = 0;
       }
-      return this.prompts[this.order[this.cursor++]];
+      const number = this.order[this.cursor++];
+      return { prompt: this.prompts[number], number };
     });
   }
 

@@ -1,53 +1,13 @@
-/** Rollouts: sampled answers with everything that learning from them needs, the same for actions and for tokens. */
+/** Rows as prompts, and answers as judged answers. */
 
 import { plainTurns } from '../../data/conversation.ts';
 import { hasControlTokens, placeOf, type Row } from '../../data/rows.ts';
 import type { ChatTemplate } from '../../model/chat.ts';
 import type { ModelConfig } from '../../model/config.ts';
 import type { Tokenizer } from '../../model/tokenizer.ts';
-import type { Reward, RewardResult } from '../../rewards/reward.ts';
+import type { Reward } from '../../rewards/reward.ts';
 import { trainErrors } from '../errors.ts';
-
-/** A prompt as the reward and the model need it. */
-export interface Prompt {
-  readonly text: string;
-  readonly ids: Int32Array;
-  readonly row: Readonly<Record<string, unknown>>;
-}
-
-/** One sampled answer. */
-export interface Trajectory {
-  readonly prompt: Prompt;
-  /** Trajectories of one group share their prompt. */
-  readonly group: number;
-  /** Produced tokens, the end token included. */
-  readonly tokens: readonly number[];
-  /** What was chosen at each step: latent actions, or the tokens themselves. */
-  readonly choices: readonly number[];
-  /** log pi of each choice at rollout time. */
-  readonly logp: readonly number[];
-  /** Value of each state at rollout time; empty without a value head. */
-  readonly values: readonly number[];
-  /** h of prompt and answer up to the last state that chose, `[p - 1 + A, d]`; empty where the base learns. */
-  readonly hidden: Float32Array;
-  /** Codes that top-k left out at each step, if any were: A sets of N flags. */
-  readonly banned: readonly Uint8Array[];
-  /** Whether the model ended the answer itself. */
-  readonly finished: boolean;
-}
-
-export interface Judged extends Trajectory {
-  readonly completion: string;
-  readonly result: RewardResult;
-}
-
-/** How answers are sampled. */
-export interface RolloutSettings {
-  readonly maxNew: number;
-  /** 0 takes the most likely. */
-  readonly temperature: number;
-  readonly topK: number;
-}
+import type { Episode, Judged, Prompt } from './episode.ts';
 
 /** Tokens a prompt may have. @throws train.tooLong where the answer alone fills the context */
 export function promptRoom(config: ModelConfig, maxNew: number): number {
@@ -112,21 +72,19 @@ function promptOf(
     : template.encodePrompt([{ role: 'user', content: row.prompt.trim() }], tokenizer);
 }
 
-/** Scores trajectories, several at a time. */
+/** Scores answers, several at a time. */
 export async function judge(
-  trajectories: readonly Trajectory[],
+  answers: readonly Episode[],
   tokenizer: Tokenizer,
   reward: Reward,
   signal: AbortSignal,
 ): Promise<Judged[]> {
   return Promise.all(
-    trajectories.map(async (trajectory) => {
-      const completion = tokenizer.decode([...trajectory.tokens], { skipSpecialTokens: true });
-      const { prompt, finished, tokens } = trajectory;
+    answers.map(async (answer) => {
+      const completion = tokenizer.decode([...answer.tokens], { skipSpecialTokens: true });
+      const { prompt, finished, tokens } = answer;
       const input = { prompt: prompt.text, completion, row: prompt.row, finished, tokens: tokens.length };
-      return { ...trajectory, completion, result: await reward.score(input, signal) };
+      return { ...answer, completion, result: await reward.score(input, signal) };
     }),
   );
 }
-
-export const scoreOf = (result: RewardResult): number | undefined => ('noScore' in result ? undefined : result.value);

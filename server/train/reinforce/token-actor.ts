@@ -16,8 +16,10 @@ import { chosenRows, type Packed, type PackedShape, packedContext, packedFeeds }
 import type { StageContext } from '../stage.ts';
 import type { Feeds } from '../supervised.ts';
 import type { Actor, ActorGraph, Policy } from './actor.ts';
-import { logProbability, outside } from './latent-actor.ts';
-import type { Prompt, RolloutSettings, Trajectory } from './rollout.ts';
+import type { Episode } from './episode.ts';
+import { cutsChoices, logProbability, outside } from './latent-actor.ts';
+import { type Choice, type Chooser, type SamplingSettings, sampleAnswers } from './sampler.ts';
+import type { Start } from './starts.ts';
 
 /** Weights of the base that train: all, or those of the last `blocks` blocks with the final norm and the head. */
 export function lastBlocks(config: ModelConfig, blocks: number | undefined): ExpectedTensor[] {
@@ -36,8 +38,6 @@ export function lastBlocks(config: ModelConfig, blocks: number | undefined): Exp
 export function trainedOf({ config }: Pick<LanguageModel, 'config'>, blocks: number | undefined): string[] {
   return lastBlocks(config, blocks).map(({ name }) => name);
 }
-
-const nothing = new Float32Array(0);
 
 /** Weight of the value head that PPO over tokens needs: V from h, as the latent policy has it from its trunk. */
 export const baselineValue = 'baseline.value.weight';
@@ -90,24 +90,14 @@ export function tokenPolicy(config: ModelConfig, trained: readonly ExpectedTenso
   };
 }
 
-interface Row {
-  readonly prompt: Prompt;
-  readonly group: number;
-  readonly tokens: number[];
-  readonly logp: number[];
-  readonly values: number[];
-  readonly banned: Uint8Array[];
-  finished: boolean;
-}
-
-export class TokenActor implements Actor {
+export class TokenActor implements Actor, Chooser {
   readonly choices: number;
   readonly width: number;
   readonly latent = false;
   readonly trained: readonly string[];
   private readonly policy: Policy;
   private readonly stepper: Stepper;
-  private readonly endIds: ReadonlySet<number>;
+  readonly endIds: ReadonlySet<number>;
 
   /** @param withValue whether there is a value head; its weight is among those of the context then */
   constructor(
@@ -126,86 +116,57 @@ export class TokenActor implements Actor {
     this.stepper = new Stepper(device, base.config, this.policy.step, [weights.state], frozen);
   }
 
-  async rollout(
-    prompts: readonly Prompt[],
-    group: number,
-    settings: RolloutSettings,
-    random: Random,
-    signal: AbortSignal,
-  ): Promise<Trajectory[]> {
-    const room = Math.max(...prompts.map(({ ids }) => ids.length)) + settings.maxNew;
-    const rows: Row[] = prompts.flatMap((prompt, g) =>
-      Array.from({ length: group }, () => ({
-        prompt,
-        group: g,
-        tokens: [],
-        logp: [],
-        values: [],
-        banned: [],
-        finished: false,
-      })),
-    );
-    const prefixes = prompts.map(({ ids }) => ids.subarray(0, ids.length - 1));
-    const shared = await this.stepper.cache(prompts.length, room);
-    let cache = shared;
-    try {
-      if (prefixes.some((prefix) => prefix.length > 0)) {
-        const read = await this.stepper.advance(shared, prefixes);
-        for (const buffer of Object.values(read)) buffer.release();
-      }
-      if (group > 1) {
-        const places = rows.map((row) => row.group);
-        cache = await this.stepper.select(shared, places, room);
-        shared.dispose();
-      }
-      await this.answer(rows, cache, settings, random, signal);
-    } finally {
-      cache.dispose();
-    }
-    return rows.map((row) => ({ ...row, choices: row.tokens, hidden: nothing }));
+  sample(starts: readonly Start[], settings: SamplingSettings, signal: AbortSignal): Promise<Episode[]> {
+    return sampleAnswers(this, starts, settings, signal, this.context.turn);
   }
 
-  /** Decodes until every row has ended. The caches have read the prompts but for their last tokens. */
-  private async answer(
-    rows: readonly Row[],
+  cache(rows: number, tokens: number): Promise<KeyValueCache> {
+    return this.stepper.cache(rows, tokens);
+  }
+
+  select(from: KeyValueCache, rows: readonly number[], tokens: number): Promise<KeyValueCache> {
+    return this.stepper.select(from, rows, tokens);
+  }
+
+  async read(cache: KeyValueCache, tokens: readonly ArrayLike<number>[]): Promise<void> {
+    const read = await this.stepper.advance(cache, tokens);
+    for (const buffer of Object.values(read)) buffer.release();
+  }
+
+  async choose(
     cache: KeyValueCache,
-    settings: RolloutSettings,
-    random: Random,
-    signal: AbortSignal,
-  ): Promise<void> {
+    tokens: readonly ArrayLike<number>[],
+    streams: readonly (Random | undefined)[],
+    settings: SamplingSettings,
+  ): Promise<(Choice | undefined)[]> {
     const { topK } = settings;
     const sampling = { temperature: settings.temperature, topK, topP: 1 };
     const temperature = settings.temperature === 0 ? 1 : settings.temperature;
-    const cut = topK > 0 && topK < this.choices;
-    let next: ArrayLike<number>[] = rows.map(({ prompt }) => prompt.ids.subarray(prompt.ids.length - 1));
-    for (let t = 0; t < settings.maxNew && rows.some((row) => !row.finished); t++) {
-      await this.context.turn?.();
-      signal.throwIfAborted();
-      const read = await this.stepper.advance(cache, next);
-      const values = await read.logits.readFloats();
-      const worth = this.withValue ? await read.value.readFloats() : undefined;
-      for (const buffer of Object.values(read)) buffer.release();
-      next = rows.map((row, b) => {
-        if (row.finished) return [0];
-        const token = sample(values, b * this.choices, this.choices, sampling, random);
-        const own = values.subarray(b * this.choices, (b + 1) * this.choices);
-        const banned = cut ? outside(own, topK) : undefined;
-        row.tokens.push(token);
-        row.logp.push(logProbability(own, token, temperature, banned));
-        if (worth !== undefined) row.values.push(worth[b]);
-        if (banned !== undefined) row.banned.push(banned);
-        row.finished = this.endIds.has(token);
-        return [token];
-      });
-    }
+    const read = await this.stepper.advance(cache, tokens);
+    const logits = await read.logits.readFloats();
+    const values = this.withValue ? await read.value.readFloats() : undefined;
+    for (const buffer of Object.values(read)) buffer.release();
+    return streams.map((stream, b) => {
+      if (stream === undefined) return undefined;
+      const token = sample(logits, b * this.choices, this.choices, sampling, stream);
+      const own = logits.subarray(b * this.choices, (b + 1) * this.choices);
+      const banned = cutsChoices(topK, this.choices) ? outside(own, topK) : undefined;
+      return {
+        choice: token,
+        token,
+        logp: logProbability(own, token, temperature, banned),
+        ...(values === undefined ? {} : { value: values[b] }),
+        ...(banned === undefined ? {} : { banned }),
+      };
+    });
   }
 
   build(graph: Graph, shape: PackedShape): ActorGraph {
     return this.policy.build(graph, shape);
   }
 
-  feeds(trajectories: readonly (Trajectory | undefined)[], packed: Packed): Feeds {
-    const { attention, ...rest } = packedFeeds(trajectories, packed);
+  feeds(episodes: readonly (Episode | undefined)[], packed: Packed): Feeds {
+    const { attention, ...rest } = packedFeeds(episodes, packed);
     return { ...rest, ...attention };
   }
 

@@ -22,10 +22,10 @@ import { tokenizerOf } from '../data.ts';
 import { type Lesson, type LessonPoint, LessonUpdates, lessonObjective, paddedLessons } from '../lessons.ts';
 import { evaluatePrompts } from '../measures/prompts.ts';
 import { Optimizer } from '../optimizer/optimizer.ts';
+import type { Prompt } from '../reinforce/episode.ts';
 import { LatentActor } from '../reinforce/latent-actor.ts';
 import { minibatchRows } from '../reinforce/policy-gradient.ts';
 import { deckState, type Problems, PromptDeck, problemsOf } from '../reinforce/problems.ts';
-import type { Prompt } from '../reinforce/rollout.ts';
 import { ScoreWatch } from '../reinforce/unscored.ts';
 import { namedTensors, toWrite } from '../run/checkpointing.ts';
 import { assumedPrompt, decodingPart, trainingPart } from '../run/memory-parts.ts';
@@ -129,7 +129,7 @@ export class ExpertStage implements Stage {
     // The policy has changed, and with it what lies ahead of every state.
     await this.branches.forget();
     const found: Found[] = [];
-    for (const prompt of this.deck.next(this.settings.batch)) found.push(await this.search(prompt, signal));
+    for (const { prompt } of this.deck.next(this.settings.batch)) found.push(await this.search(prompt, signal));
     const searched = performance.now();
     const unscored = found.flatMap((each) => each.unscored);
     this.watch.look(unscored.length + found.reduce((n, { rewards }) => n + rewards.length, 0), unscored);
@@ -188,7 +188,6 @@ export class ExpertStage implements Stage {
 
   async evaluate(signal: AbortSignal): Promise<Evaluation> {
     const { settings, problems, context } = this;
-    // A generator of its own: measuring must not change what training draws.
     const result = await evaluatePrompts(this.actor, problems.heldOut, problems.reward, tokenizerOf(context), {
       samples: settings.evaluate_samples,
       maxNew: settings.max_new,

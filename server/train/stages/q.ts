@@ -23,6 +23,7 @@ import { type Objective, Optimizer } from '../optimizer/optimizer.ts';
 import { learningRate } from '../optimizer/schedule.ts';
 import { stepRewards } from '../reinforce/advantages.ts';
 import { AnswerCheck } from '../reinforce/answer-check.ts';
+import { scoreOf } from '../reinforce/episode.ts';
 import { LatentActor, latentPolicy } from '../reinforce/latent-actor.ts';
 import {
   type Batch,
@@ -33,7 +34,8 @@ import {
   promptsIn,
 } from '../reinforce/policy-gradient.ts';
 import type { Problems } from '../reinforce/problems.ts';
-import { judge, type Prompt, promptMaker, promptRoom, scoreOf } from '../reinforce/rollout.ts';
+import { judge, promptMaker, promptRoom } from '../reinforce/rollout.ts';
+import { numbered, type Start, startsOf } from '../reinforce/starts.ts';
 import { reasonsOf, ScoreWatch } from '../reinforce/unscored.ts';
 import { namedTensors, toWrite } from '../run/checkpointing.ts';
 import { assumedPrompt, decodingPart, trainingPart } from '../run/memory-parts.ts';
@@ -84,11 +86,11 @@ class QStage implements Stage {
     return this.settings.evaluate_every;
   }
 
-  private async rollouts(prompts: readonly Prompt[], random: Random, signal: AbortSignal): Promise<Batch> {
+  private async rollouts(starts: readonly Start[], signal: AbortSignal): Promise<Batch> {
     const { settings } = this;
     const sampling = { maxNew: settings.max_new, temperature: settings.temperature, topK: 0 };
-    const trajectories = await this.actor.rollout(prompts, settings.group, sampling, random, signal);
-    return layOut(await judge(trajectories, tokenizerOf(this.context), this.problems.reward, signal));
+    const answers = await this.actor.sample(starts, sampling, signal);
+    return layOut(await judge(answers, tokenizerOf(this.context), this.problems.reward, signal));
   }
 
   async step(index: number, signal: AbortSignal): Promise<StepOutcome> {
@@ -104,9 +106,9 @@ class QStage implements Stage {
 
   private async round(index: number, signal: AbortSignal): Promise<StepOutcome> {
     const { settings, random, problems } = this;
-    const all = problems.prompts;
-    const prompts = Array.from({ length: settings.batch }, () => all[random.integer(all.length)]);
-    const batch = await this.rollouts(prompts, random, signal);
+    const all = numbered(problems.prompts);
+    const drawn = Array.from({ length: settings.batch }, () => all[random.integer(all.length)]);
+    const batch = await this.rollouts(startsOf(drawn, settings.group, this.context.seed, index), signal);
     const results = batch.rows.flatMap((row) => row?.result ?? []);
     const unscored = reasonsOf(results);
     this.watch.look(results.length, unscored);
@@ -163,7 +165,9 @@ class QStage implements Stage {
   }
 
   async evaluate(signal: AbortSignal): Promise<Evaluation> {
-    const batch = await this.rollouts(this.problems.heldOut, new Random(this.context.seed + 1), signal);
+    const { settings, context, problems } = this;
+    const starts = startsOf(numbered(problems.heldOut), settings.group, context.seed + 1, 0);
+    const batch = await this.rollouts(starts, signal);
     const rows = batch.rows.map((_, i) => i);
     const layout = layOutUpdate(batch, rows, this.actor);
     const program = await this.measures.get(shapeKey(layout.shape), () => {

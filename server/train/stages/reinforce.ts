@@ -7,7 +7,6 @@ import { codeHealth } from '../../cola/health.ts';
 import type { ModelConfig } from '../../model/config.ts';
 import { Random } from '../../random.ts';
 import { solvedFrom } from '../../rewards/range.ts';
-import type { Reward } from '../../rewards/reward.ts';
 import type { ReinforceSettings } from '../../spec/settings.ts';
 import { stages } from '../../spec/stages.ts';
 import type { Checkpoint } from '../../store/checkpoint.ts';
@@ -16,33 +15,21 @@ import { algorithmOf } from '../algorithms/index.ts';
 import { tokenizerOf } from '../data.ts';
 import { driftAnswers, measureDrift } from '../measures/drift.ts';
 import { evaluatePrompts } from '../measures/prompts.ts';
-import { Optimizer } from '../optimizer/optimizer.ts';
-import { learningRate } from '../optimizer/schedule.ts';
 import type { Actor, Policy } from '../reinforce/actor.ts';
-import { LatentActor, latentPolicy } from '../reinforce/latent-actor.ts';
-import {
-  creditOf,
-  cutsChoices,
-  layOut,
-  layOutUpdate,
-  minibatches,
-  minibatchRows,
-  type PolicyGradientSettings,
-  policyFeeds,
-  policyObjective,
-  promptsIn,
-  ReferencePolicy,
-} from '../reinforce/policy-gradient.ts';
+import { type Judged, scoreOf } from '../reinforce/episode.ts';
+import { cutsChoices, LatentActor, latentPolicy } from '../reinforce/latent-actor.ts';
+import { PolicyLearner } from '../reinforce/learner.ts';
+import { minibatchRows, type PolicyGradientSettings, policyObjective } from '../reinforce/policy-gradient.ts';
 import { deckState, type Problems, PromptDeck, problemsOf } from '../reinforce/problems.ts';
-import { type Judged, judge, type Prompt, scoreOf } from '../reinforce/rollout.ts';
+import { judge } from '../reinforce/rollout.ts';
+import { type Numbered, startsOf } from '../reinforce/starts.ts';
 import { reasonsOf, ScoreWatch } from '../reinforce/unscored.ts';
-import { namedTensors, toWrite } from '../run/checkpointing.ts';
+import { namedTensors } from '../run/checkpointing.ts';
 import { assumedPrompt, decodingPart, type MemoryPart, trainingPart } from '../run/memory-parts.ts';
 import { colaOf } from '../run/model-of.ts';
-import { plannedShape, shapeKey } from '../shared-prefix.ts';
+import { plannedShape } from '../shared-prefix.ts';
 import type { Evaluation, Metrics, Sample, Stage, StageContext, StageState, StepOutcome } from '../stage.ts';
 import { actionsOf, allModules, type Configs, type StageKind, type StageModules } from '../stage-kind.ts';
-import { adamWOptions } from '../supervised.ts';
 
 /** Samples of a step that are kept for people to look at. */
 const keptSamples = 8;
@@ -66,15 +53,12 @@ export class ReinforceStage implements Stage {
     private readonly settings: ReinforceSettings,
     private readonly context: StageContext,
     private readonly actor: Actor,
-    private readonly reward: Reward,
-    prompts: readonly Prompt[],
-    private readonly heldOut: readonly Prompt[],
-    private readonly optimizer: Optimizer,
-    private reference: ReferencePolicy,
+    private readonly learner: PolicyLearner,
+    private readonly problems: Problems,
   ) {
     this.trained = actor.trained;
     this.random = new Random(context.seed);
-    this.deck = new PromptDeck(prompts, this.random);
+    this.deck = new PromptDeck(problems.prompts, this.random);
     this.watch = new ScoreWatch(context.say);
   }
 
@@ -94,19 +78,10 @@ export class ReinforceStage implements Stage {
     settings: ReinforceSettings,
     context: StageContext,
     actor: Actor,
-    { prompts, heldOut, reward }: Problems,
+    problems: Problems,
   ): Promise<ReinforceStage> {
-    const { state } = context.weights;
-    const optimizer = await Optimizer.create(
-      context.device,
-      undefined,
-      actor.trained,
-      state,
-      [],
-      adamWOptions(settings),
-    );
-    const reference = await ReferencePolicy.create(context, actor, settings.temperature, new Map());
-    return new ReinforceStage(name, settings, context, actor, reward, prompts, heldOut, optimizer, reference);
+    const learner = await PolicyLearner.create(context, actor, settings);
+    return new ReinforceStage(name, settings, context, actor, learner, problems);
   }
 
   get steps(): number {
@@ -125,7 +100,7 @@ export class ReinforceStage implements Stage {
     try {
       return await this.round(index, signal);
     } catch (error) {
-      // Updates are not broken off, so nothing but the draws has to be taken back.
+      // Updates are not broken off, so nothing but the order of the prompts has to be taken back.
       this.random.restore(drawn);
       this.deck.restore(state);
       throw error;
@@ -133,38 +108,30 @@ export class ReinforceStage implements Stage {
   }
 
   private async round(index: number, signal: AbortSignal): Promise<StepOutcome> {
-    const { settings, actor, random } = this;
+    const { settings, actor, context } = this;
     const started = performance.now();
-    const prompts = this.deck.next(settings.batch);
+    const drawn = this.deck.next(settings.batch);
+    const starts = startsOf(drawn, settings.group, context.seed, index);
     const sampling = { maxNew: settings.max_new, temperature: settings.temperature, topK: settings.top_k };
-    const trajectories = await actor.rollout(prompts, settings.group, sampling, random, signal);
+    const answers = await actor.sample(starts, sampling, signal);
     const sampled = performance.now();
-    const rows = await judge(trajectories, tokenizerOf(this.context), this.reward, signal);
+    const rows = await judge(answers, tokenizerOf(context), this.problems.reward, signal);
     const judged = performance.now();
     this.watch.look(rows.length, reasonsOf(rows.map(({ result }) => result)));
-    const baseline = algorithmOf(settings.algorithm).greedy ? await this.greedy(prompts, signal) : undefined;
+    const greedy = algorithmOf(settings.algorithm).greedy ? await this.greedy(drawn, signal) : undefined;
     const rolled = performance.now();
     const described = describe(rows);
     if (index === 0 && described.mixed_groups === 0 && described.unscored === 0)
-      this.context.say(nothingToLearn(described.reward));
-    const batch = layOut(rows);
-    const hasBans = rows.some((row) => row.banned.length > 0);
-    const logpRef = await this.reference.logProbabilities(batch, hasBans);
-    const credit = creditOf(
-      batch,
-      logpRef,
-      baseline === undefined ? undefined : rows.map((row) => baseline[row.group]),
-      settings,
-    );
-    const updates = await this.update(index, batch, credit, hasBans);
+      context.say(nothingToLearn(described.reward));
+    const baseline = greedy === undefined ? undefined : rows.map((row) => greedy[row.group]);
+    const learned = await this.learner.learn(index, rows, baseline);
     const seconds = {
       seconds_rollout: (sampled - started + rolled - judged) / 1000,
       seconds_reward: (judged - sampled) / 1000,
       seconds_update: (performance.now() - rolled) / 1000,
     };
-    const kl = batch.logpOld.reduce((n, x, i) => n + batch.mask[i] * (x - logpRef[i]), 0) / Math.max(1, rows.length);
     return {
-      metrics: { ...described, kl, ...updates, ...seconds, ...this.usageOf(rows) },
+      metrics: { ...described, ...learned, ...seconds, ...this.usageOf(rows) },
       samples: rows.slice(0, keptSamples).map((row) => sampleOf(row, actor.latent)),
     };
   }
@@ -183,56 +150,17 @@ export class ReinforceStage implements Stage {
     };
   }
 
-  private async greedy(prompts: readonly Prompt[], signal: AbortSignal): Promise<(number | undefined)[]> {
+  private async greedy(drawn: readonly Numbered[], signal: AbortSignal): Promise<(number | undefined)[]> {
     const sampling = { maxNew: this.settings.max_new, temperature: 0, topK: 0 };
-    const best = await this.actor.rollout(prompts, 1, sampling, this.random, signal);
-    const judged = await judge(best, tokenizerOf(this.context), this.reward, signal);
+    const best = await this.actor.sample(startsOf(drawn, 1, this.context.seed, 0), sampling, signal);
+    const judged = await judge(best, tokenizerOf(this.context), this.problems.reward, signal);
     return judged.map(({ result }) => scoreOf(result));
-  }
-
-  private async update(
-    index: number,
-    batch: ReturnType<typeof layOut>,
-    credit: ReturnType<typeof creditOf>,
-    hasBans: boolean,
-  ): Promise<Metrics> {
-    const { settings, actor } = this;
-    const parts = minibatches(promptsIn(batch), settings.minibatches, this.random);
-    const schedule = {
-      peak: settings.learning_rate,
-      warmupSteps: settings.warmup,
-      steps: settings.steps * settings.minibatches,
-      floor: settings.floor,
-    };
-    const sums: Record<string, number> = {};
-    const count = (name: string, value: number) => {
-      sums[name] = (sums[name] ?? 0) + value / parts.length;
-    };
-    for (const [i, picked] of parts.entries()) {
-      await this.context.turn?.();
-      const layout = layOutUpdate(batch, picked, actor);
-      const variant = `${shapeKey(layout.shape)} ${hasBans}`;
-      await this.optimizer.prepare(variant, () =>
-        policyObjective(this.context.device.graph(), actor, layout.shape, settings, hasBans),
-      );
-      const rate = learningRate(schedule, index * settings.minibatches + i);
-      const result = await this.optimizer.step(
-        [policyFeeds(actor, batch, credit, picked, layout, hasBans)],
-        rate,
-        variant,
-      );
-      count('loss', result.loss);
-      count('gradient_norm', result.gradientNorm);
-      count('learning_rate', rate);
-      for (const [name, values] of Object.entries(result.metrics[0])) count(name, values[0]);
-    }
-    return sums;
   }
 
   async evaluate(signal: AbortSignal): Promise<Evaluation> {
     const { settings } = this;
-    // A generator of its own: measuring must not change what training draws.
-    const result = await evaluatePrompts(this.actor, this.heldOut, this.reward, tokenizerOf(this.context), {
+    const { heldOut, reward } = this.problems;
+    const result = await evaluatePrompts(this.actor, heldOut, reward, tokenizerOf(this.context), {
       samples: settings.evaluate_samples,
       maxNew: settings.max_new,
       temperature: settings.temperature,
@@ -243,49 +171,31 @@ export class ReinforceStage implements Stage {
       keepHidden: driftAnswers,
     });
     const answers = result.greedy.slice(0, driftAnswers);
-    const drift = await measureDrift(this.context, this.actor, this.reference.state, answers, settings.temperature);
+    const drift = await measureDrift(this.context, this.actor, this.learner.start, answers, settings.temperature);
     const { score } = result;
     if (Number.isFinite(score)) this.watch.scored();
     // Of greedy actions: sampled ones make dead codes look alive.
     const { usage } = this.usageOf(result.greedy);
     const codes: Metrics = usage === undefined ? {} : { held_out_alive: usage.filter((n) => n > 0).length, usage };
-    return { metrics: { ...result.metrics, held_out_problems: this.heldOut.length, ...drift, ...codes }, score };
+    return { metrics: { ...result.metrics, held_out_problems: heldOut.length, ...drift, ...codes }, score };
   }
 
   async save(): Promise<StageState> {
-    const { tensors, updates } = await this.optimizer.save();
-    const reference = (await this.reference.entries()).map(({ name, shape, data }) => ({
-      name: `reference.${name}`,
-      shape,
-      dtype: 'F32' as const,
-      data,
-    }));
-    return {
-      tensors: [...toWrite(tensors), ...reference],
-      state: { updates, random: this.random.state, ...this.deck.state },
-    };
+    const { tensors, updates } = await this.learner.save();
+    return { tensors, state: { updates, random: this.random.state, ...this.deck.state } };
   }
 
   async restore(checkpoint: Checkpoint): Promise<void> {
     const { stage } = checkpoint.state(saved);
-    const tensors = namedTensors(checkpoint, 'optimiser');
-    await this.optimizer.restore(tensors, stage.updates);
-    const weights = new Map(
-      [...tensors].flatMap(([name, { data }]) =>
-        name.startsWith('reference.') ? [[name.slice('reference.'.length), data] as const] : [],
-      ),
-    );
-    await this.reference.dispose();
-    this.reference = await ReferencePolicy.create(this.context, this.actor, this.settings.temperature, weights);
+    await this.learner.restore(namedTensors(checkpoint, 'optimiser'), stage.updates);
     this.random.restore(stage.random);
     this.deck.restore(stage);
   }
 
   async dispose(): Promise<void> {
-    await this.optimizer.dispose();
-    await this.reference.dispose();
+    await this.learner.dispose();
     await this.actor.dispose();
-    await this.reward.close();
+    await this.problems.reward.close();
   }
 }
 

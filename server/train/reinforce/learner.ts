@@ -1,0 +1,132 @@
+/**
+ * Learns from judged episodes and knows nothing of how they came about: advantages, minibatches, updates, and the policy of the
+ * start, from which the divergence is measured.
+ */
+import { Random, seedFrom } from '../../random.ts';
+import type { ReinforceSettings } from '../../spec/settings.ts';
+import { Optimizer } from '../optimizer/optimizer.ts';
+import { learningRate } from '../optimizer/schedule.ts';
+import { type namedTensors, toWrite } from '../run/checkpointing.ts';
+import { shapeKey } from '../shared-prefix.ts';
+import type { Metrics, StageContext, StageState } from '../stage.ts';
+import { adamWOptions } from '../supervised.ts';
+import type { LearningPolicy } from './actor.ts';
+import type { Judged } from './episode.ts';
+import {
+  type Batch,
+  type Credit,
+  creditOf,
+  layOut,
+  layOutUpdate,
+  minibatches,
+  policyFeeds,
+  policyObjective,
+  promptsIn,
+  ReferencePolicy,
+} from './policy-gradient.ts';
+
+export class PolicyLearner {
+  private constructor(
+    private readonly context: StageContext,
+    private readonly policy: LearningPolicy,
+    private readonly settings: ReinforceSettings,
+    private readonly optimizer: Optimizer,
+    private reference: ReferencePolicy,
+  ) {}
+
+  static async create(
+    context: StageContext,
+    policy: LearningPolicy,
+    settings: ReinforceSettings,
+  ): Promise<PolicyLearner> {
+    const { state } = context.weights;
+    const options = adamWOptions(settings);
+    const optimizer = await Optimizer.create(context.device, undefined, policy.trained, state, [], options);
+    const reference = await ReferencePolicy.create(context, policy, settings.temperature, new Map());
+    return new PolicyLearner(context, policy, settings, optimizer, reference);
+  }
+
+  /** The weights at the start, by their own names. */
+  get start() {
+    return this.reference.state;
+  }
+
+  /**
+   * The updates of a round.
+   *
+   * @param index of the round, from 0
+   * @param baseline what a greedy answer to each episode's prompt earned, for an algorithm that compares with it
+   */
+  async learn(
+    index: number,
+    episodes: readonly Judged[],
+    baseline: readonly (number | undefined)[] | undefined,
+  ): Promise<Metrics> {
+    const batch = layOut(episodes);
+    const hasBans = episodes.some(({ banned }) => banned.length > 0);
+    const logpRef = await this.reference.logProbabilities(batch, hasBans);
+    const credit = creditOf(batch, logpRef, baseline, this.settings);
+    const updates = await this.update(index, batch, credit, hasBans);
+    const apart = batch.logpOld.reduce((n, x, i) => n + batch.mask[i] * (x - logpRef[i]), 0);
+    return { kl: apart / Math.max(1, episodes.length), ...updates };
+  }
+
+  private async update(index: number, batch: Batch, credit: Credit, hasBans: boolean): Promise<Metrics> {
+    const { settings, policy, context } = this;
+    const parts = minibatches(promptsIn(batch), settings.minibatches, new Random(seedFrom(context.seed, index)));
+    const schedule = {
+      peak: settings.learning_rate,
+      warmupSteps: settings.warmup,
+      steps: settings.steps * settings.minibatches,
+      floor: settings.floor,
+    };
+    const sums: Record<string, number> = {};
+    const count = (name: string, value: number) => {
+      sums[name] = (sums[name] ?? 0) + value / parts.length;
+    };
+    for (const [i, picked] of parts.entries()) {
+      await context.turn?.();
+      const layout = layOutUpdate(batch, picked, policy);
+      const variant = `${shapeKey(layout.shape)} ${hasBans}`;
+      await this.optimizer.prepare(variant, () =>
+        policyObjective(context.device.graph(), policy, layout.shape, settings, hasBans),
+      );
+      const rate = learningRate(schedule, index * settings.minibatches + i);
+      const feeds = policyFeeds(policy, batch, credit, picked, layout, hasBans);
+      const result = await this.optimizer.step([feeds], rate, variant);
+      count('loss', result.loss);
+      count('gradient_norm', result.gradientNorm);
+      count('learning_rate', rate);
+      for (const [name, values] of Object.entries(result.metrics[0])) count(name, values[0]);
+    }
+    return sums;
+  }
+
+  async save(): Promise<{ tensors: StageState['tensors']; updates: number }> {
+    const { tensors, updates } = await this.optimizer.save();
+    const reference = (await this.reference.entries()).map(({ name, shape, data }) => ({
+      name: `reference.${name}`,
+      shape,
+      dtype: 'F32' as const,
+      data,
+    }));
+    return { tensors: [...toWrite(tensors), ...reference], updates };
+  }
+
+  /** @param tensors and updates as {@link save} gave them */
+  async restore(tensors: ReturnType<typeof namedTensors>, updates: number): Promise<void> {
+    await this.optimizer.restore(tensors, updates);
+    const weights = new Map(
+      [...tensors].flatMap(([name, { data }]) =>
+        name.startsWith('reference.') ? [[name.slice('reference.'.length), data] as const] : [],
+      ),
+    );
+    await this.reference.dispose();
+    this.reference = await ReferencePolicy.create(this.context, this.policy, this.settings.temperature, weights);
+  }
+
+  async dispose(): Promise<void> {
+    await this.optimizer.dispose();
+    await this.reference.dispose();
+  }
+}

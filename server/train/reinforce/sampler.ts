@@ -1,0 +1,169 @@
+/**
+ * The loop that lets a policy speak. What differs between latent actions and tokens is a {@link Chooser}; everything else, which
+ * rows read what and when one has ended, is here once.
+ */
+import { concatenated } from '../../files/floats.ts';
+import type { KeyValueCache } from '../../model/step.ts';
+import { Random } from '../../random.ts';
+import type { Episode, Prompt } from './episode.ts';
+import type { Start } from './starts.ts';
+
+/** How answers are sampled. */
+export interface SamplingSettings {
+  readonly maxNew: number;
+  /** 0 takes the most likely. */
+  readonly temperature: number;
+  readonly topK: number;
+}
+
+/** A choice, and what is to be remembered of it. */
+export interface Choice {
+  readonly choice: number;
+  /** The token it led to. */
+  readonly token: number;
+  readonly logp: number;
+  readonly value?: number;
+  readonly banned?: Uint8Array;
+}
+
+/** Takes h of new tokens of a row. */
+export type TakeHidden = (row: number, values: Float32Array) => void;
+
+/** A policy behind a cache. */
+export interface Chooser {
+  /** Tokens behind which nothing follows. */
+  readonly endIds: ReadonlySet<number>;
+  cache(rows: number, tokens: number): Promise<KeyValueCache>;
+  select(from: KeyValueCache, rows: readonly number[], tokens: number): Promise<KeyValueCache>;
+  /** Reads new tokens of the rows; some may have none. */
+  read(cache: KeyValueCache, tokens: readonly ArrayLike<number>[], take: TakeHidden): Promise<void>;
+  /**
+   * Reads new tokens and chooses for every row that has a stream to draw from.
+   *
+   * @returns undefined for the other rows
+   */
+  choose(
+    cache: KeyValueCache,
+    tokens: readonly ArrayLike<number>[],
+    streams: readonly (Random | undefined)[],
+    settings: SamplingSettings,
+    take: TakeHidden,
+  ): Promise<readonly (Choice | undefined)[]>;
+}
+
+/** An episode as it grows. */
+class Growing {
+  readonly tokens: number[] = [];
+  readonly written: number[] = [];
+  readonly choices: number[] = [];
+  readonly logp: number[] = [];
+  readonly values: number[] = [];
+  readonly banned: Uint8Array[] = [];
+  readonly hidden: Float32Array[] = [];
+  readonly stream: Random;
+  finished = false;
+  done = false;
+  /** Tokens that it has not read yet. */
+  next: ArrayLike<number>;
+
+  constructor(
+    readonly prompt: Prompt,
+    readonly group: number,
+    readonly seed: number,
+  ) {
+    this.stream = new Random(seed);
+    this.next = prompt.ids.subarray(prompt.ids.length - 1);
+  }
+
+  take({ choice, token, logp, value, banned }: Choice): void {
+    this.written.push(this.tokens.length);
+    this.tokens.push(token);
+    this.choices.push(choice);
+    this.logp.push(logp);
+    if (value !== undefined) this.values.push(value);
+    if (banned !== undefined) this.banned.push(banned);
+    this.next = [token];
+  }
+
+  episode(): Episode {
+    const { prompt, group, seed, tokens, written, choices, logp, values, banned, finished } = this;
+    const turns = [{ end: choices.length, reward: 0 }];
+    const hidden = concatenated(this.hidden);
+    return { prompt, group, seed, tokens, written, choices, logp, values, banned, hidden, finished, turns };
+  }
+}
+
+/**
+ * Samples answers. Each prompt is read once, whatever the number of its samples.
+ *
+ * @param turn awaited between runs of the device
+ * @returns in the order of the starts, groups together
+ */
+export async function sampleAnswers(
+  chooser: Chooser,
+  starts: readonly Start[],
+  settings: SamplingSettings,
+  signal: AbortSignal,
+  turn?: () => Promise<void>,
+): Promise<Episode[]> {
+  const rows = starts.flatMap(({ prompt, seeds }, g) => seeds.map((seed) => new Growing(prompt, g, seed)));
+  const cache = await readPrompts(chooser, starts, rows, settings.maxNew);
+  try {
+    for (let t = 0; t < settings.maxNew && rows.some((row) => !row.done); t++) {
+      await turn?.();
+      signal.throwIfAborted();
+      await step(chooser, cache, rows, settings);
+    }
+  } finally {
+    cache.dispose();
+  }
+  return rows.map((row) => row.episode());
+}
+
+/** Every row that is not done reads what it has not read, and chooses. */
+async function step(
+  chooser: Chooser,
+  cache: KeyValueCache,
+  rows: readonly Growing[],
+  settings: SamplingSettings,
+): Promise<void> {
+  const next = rows.map((row) => (row.done ? [] : row.next));
+  const streams = rows.map((row) => (row.done ? undefined : row.stream));
+  const choices = await chooser.choose(cache, next, streams, settings, (b, h) => rows[b].hidden.push(h.slice()));
+  for (const [b, choice] of choices.entries()) {
+    if (choice === undefined) continue;
+    rows[b].take(choice);
+    rows[b].done = rows[b].finished = chooser.endIds.has(choice.token);
+  }
+}
+
+/** Reads each prompt once, but for its last token, and copies the cache for its whole group. */
+async function readPrompts(
+  chooser: Chooser,
+  starts: readonly Start[],
+  rows: readonly Growing[],
+  behind: number,
+): Promise<KeyValueCache> {
+  const room = Math.max(...starts.map(({ prompt }) => prompt.ids.length)) + behind;
+  const prefixes = starts.map(({ prompt: { ids } }) => ids.subarray(0, ids.length - 1));
+  const groups = starts.map((_, g) => rows.filter((row) => row.group === g));
+  const shared = await chooser.cache(starts.length, room);
+  let kept = false;
+  try {
+    if (prefixes.some((prefix) => prefix.length > 0)) {
+      await chooser.read(shared, prefixes, (g, h) => {
+        const copy = h.slice();
+        for (const row of groups[g]) row.hidden.push(copy);
+      });
+    }
+    kept = groups.every((group) => group.length === 1);
+    if (kept) return shared;
+    return await chooser.select(
+      shared,
+      rows.map((row) => row.group),
+      room,
+    );
+  } finally {
+    if (!kept) shared.dispose();
+  }
+}

@@ -8,6 +8,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DuplicateIndex, signatureOf } from './duplicates.ts';
 import { cleanText } from './filters.ts';
+import { inOrder, PACKAGE_BYTES, REPEATS } from './held-out.ts';
 import {
   checkAuthors,
   fetchPackage,
@@ -24,10 +25,7 @@ import { CORPUS, type Row, writeRows } from './rows.ts';
 import { sourcesDocument } from './sources.ts';
 import { taskRows } from './tasks.ts';
 
-/** Most text taken from one package unless its entry says otherwise, in bytes. */
-const PACKAGE_BYTES = 4_500_000;
-/** Similarity from which a text repeats one of the same split, or one that is held out. */
-const REPEATS = 0.7;
+/** Similarity from which a text repeats one that is held out. */
 const LEAKS = 0.4;
 const FETCHES_AT_ONCE = 2;
 
@@ -120,9 +118,7 @@ async function main(): Promise<void> {
   const tasks = taskRows();
   for (const split of ['train', 'heldout'] as const) {
     rows[split].push(...tasks[split]);
-    const keyed = rows[split].map((row) => ({ row, key: orderKey(row.path) }));
-    keyed.sort((a, b) => (a.key < b.key ? -1 : 1));
-    rows[split] = keyed.map(({ row }) => row);
+    rows[split] = inOrder(rows[split]);
     await writeRows(join(CORPUS, `${split}.jsonl`), rows[split]);
   }
 

@@ -69,16 +69,33 @@ export class LoadedModel {
     readonly policy: PolicySlot,
     /** Which model feedback on its completions belongs to. */
     readonly fingerprint: string,
+    /** Whether the device is its own. */
+    private readonly ownsDevice: boolean,
   ) {}
 
   /** @throws engine.noTokenizer, device.*, cola.*, and whatever loading the base throws */
-  static async load({ folder: path, device: name, threads }: LoadOptions): Promise<LoadedModel> {
-    const cola = await ColaModel.load(path);
+  static async load({ folder, device: name, threads }: LoadOptions): Promise<LoadedModel> {
+    const cola = await ColaModel.load(folder);
+    const { device, attempts } = await openDevice(name, threads === undefined ? {} : { threads });
+    try {
+      return await LoadedModel.on(device, cola, attempts);
+    } catch (error) {
+      await device.dispose();
+      throw error;
+    }
+  }
+
+  /**
+   * A model whose weights are read, on a device that is open.
+   *
+   * @param attempts given with a device that is its own, and goes with it
+   * @throws engine.noTokenizer, cola.missing
+   */
+  static async on(device: Device, cola: ColaModel, attempts?: readonly Attempt[]): Promise<LoadedModel> {
     const { folder } = cola;
     const { tokenizer } = cola.base;
     if (tokenizer === undefined) throw completionErrors.noTokenizer(folder);
     cola.require('world', 'policy');
-    const { device, attempts } = await openDevice(name, threads === undefined ? {} : { threads });
     let bytes = 0;
     for (const values of cola.allWeights.values()) bytes += values.byteLength;
     const tensors = [...cola.base.tensors, ...cola.tensors];
@@ -99,9 +116,10 @@ export class LoadedModel {
       vocabularyOf(cola, tokenizer),
       new PrefixCache(reader),
       states,
-      attempts,
+      attempts ?? [],
       policy,
       fingerprintOf(cola),
+      attempts !== undefined,
     );
   }
 
@@ -151,6 +169,6 @@ export class LoadedModel {
     await this.locator.dispose();
     await this.policyReader.dispose();
     for (const state of this.states) state.dispose();
-    await this.device.dispose();
+    if (this.ownsDevice) await this.device.dispose();
   }
 }

@@ -6,6 +6,8 @@ import { type Figure, type Figures, summariseSeeds } from '../train/measures/fig
 import type { Sequences } from '../train/measures/states.ts';
 import type { FrozenData } from '../train/run/frozen.ts';
 import { measureCodebook } from './actions/codebook.ts';
+import { measureChoice } from './choice/choice.ts';
+import type { ChoiceReport } from './choice/report.ts';
 import { measureDiversity } from './diversity.ts';
 import { measureForgetting } from './forgetting.ts';
 import { measureMarginal } from './marginal.ts';
@@ -79,6 +81,7 @@ class Measurement {
   private text: Sequences | undefined;
   private answers: Record<string, Figure> | undefined;
   private usage: readonly number[] | undefined;
+  private offered: ChoiceReport | undefined;
 
   constructor(
     private readonly subject: Subject,
@@ -107,6 +110,7 @@ class Measurement {
       settings: options.settings,
       results,
       ...(this.usage === undefined ? {} : { usage: [...this.usage] }),
+      ...(this.offered === undefined ? {} : { choice: this.offered }),
       skipped,
     };
   }
@@ -140,6 +144,8 @@ class Measurement {
       }
       case 'search':
         return this.search();
+      case 'choice':
+        return this.choice();
     }
   }
 
@@ -210,6 +216,20 @@ class Measurement {
     const all: Figures[] = [];
     for (const seed of seeds) all.push(await measureDiversity(this.subject, text, ways, seed));
     return { figures: summariseSeeds(all) };
+  }
+
+  private async choice(): Promise<Found> {
+    const { text, settings, seeds } = this.options;
+    const { context, base } = this.subject;
+    const cola = this.actions('world', 'policy');
+    if (text === undefined) return { reason: needsText };
+    if (cola === undefined) return { reason: needsActions };
+    const length = Math.min(settings.choice.length, base.config.maxPositionEmbeddings - settings.choice.tokens - 1);
+    // A piece has up to one place of each kind; some have none.
+    const pieces = await heldOutText(text, context, length, settings.choice.places);
+    const { figures, report } = await measureChoice(context, cola, pieces, settings.choice, seeds[0]);
+    this.offered = report;
+    return once(figures);
   }
 
   private async marginal(): Promise<Found> {

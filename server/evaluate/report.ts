@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { measureNames } from '../spec/schema.ts';
 import { figure } from '../train/measures/figures.ts';
+import { choiceMeasure, choiceReport } from './choice/report.ts';
 
 export const evaluationVersion = 1;
 
@@ -49,6 +50,7 @@ export const evaluationSettings = z.strictObject({
   continuations: z.int().min(2),
   continuation_tokens: z.int().positive(),
   search: searchMeasure.prefault({}),
+  choice: choiceMeasure.prefault({}),
 });
 export type EvaluationSettings = z.infer<typeof evaluationSettings>;
 
@@ -65,6 +67,7 @@ export const defaultSettings: EvaluationSettings = {
   continuations: 8,
   continuation_tokens: 32,
   search: searchMeasure.parse({}),
+  choice: choiceMeasure.parse({}),
 };
 
 export const evaluation = z.strictObject({
@@ -82,6 +85,8 @@ export const evaluation = z.strictObject({
   results: z.partialRecord(z.enum(measureNames), z.record(z.string(), figure)),
   /** How often each code was used, where the measure codebook was taken. */
   usage: z.array(z.int().min(0)).optional(),
+  /** What there is to choose from, with intervals, where the measure choice was taken. */
+  choice: choiceReport.optional(),
   /** Measures that could not be taken, and why. */
   skipped: z.array(z.strictObject({ measure: z.enum(measureNames), reason: z.string() })),
 });

@@ -22,7 +22,7 @@ export interface EvaluationRequest {
   /** Folder of the model it was tuned from; that of the run, if not given. */
   readonly against?: string | undefined;
   readonly decoding?: Decoding | undefined;
-  /** All but search, which takes long, if not given. */
+  /** All but search and choice, which take long, if not given. */
   readonly measures?: readonly MeasureName[] | undefined;
   /** Held-out text; what the run held out, if not given. */
   readonly data?: string | undefined;
@@ -37,7 +37,7 @@ export interface EvaluationRequest {
   readonly chat?: boolean | undefined;
   readonly maxNew?: number | undefined;
   readonly samples?: number | undefined;
-  /** Most prompts, and most sequences of text. */
+  /** Most prompts, most sequences of text, and most places. */
   readonly limit?: number | undefined;
   /** Seeds of the measurement. */
   readonly seeds: readonly number[];
@@ -69,7 +69,7 @@ export async function evaluateRequest(
     model: found?.model ?? folder,
     against: request.against ?? own?.against,
     decoding: request.decoding ?? own?.decoding,
-    measures: request.measures ?? measureNames.filter((measure) => measure !== 'search'),
+    measures: request.measures ?? measureNames.filter((measure) => measure !== 'search' && measure !== 'choice'),
     text: data === undefined ? own?.text : { data: resolve(root, data), held_out: resolve(root, data) },
     task: taskOf(request, own?.task),
     seeds: request.seeds,
@@ -80,6 +80,7 @@ export async function evaluateRequest(
             ...settings,
             prompts: Math.min(settings.prompts, limit),
             sequences: Math.min(settings.sequences, limit),
+            choice: { ...settings.choice, places: Math.min(settings.choice.places, limit) },
           },
     // Paths that are given here are absolute, those of a run relative to its spec.
     specFile: own?.specFile ?? join(root, 'evaluate'),

@@ -11,6 +11,7 @@ export const measures = [
   'codebook',
   'cost',
   'search',
+  'choice',
 ] as const;
 export type Measure = (typeof measures)[number];
 

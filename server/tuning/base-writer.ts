@@ -1,10 +1,11 @@
 /** The base of a model without its latent actions, at the places where a simulated person sits: a control for the actions. */
 import type { LoadedModel } from '../completion/loaded-model.ts';
 import { endOfLine } from '../completion/stop.ts';
+import { agreement } from '../evaluate/choice/agreement.ts';
 import { generate } from '../model/generate.ts';
 import { baseStepper } from '../model/language-model.ts';
 import { greedy, type Sampling } from '../model/sampling.ts';
-import { agreement, type Place } from './simulated-person.ts';
+import type { Place } from './simulated-person.ts';
 
 /** What the base alone writes at places. */
 export interface BaseTrial {

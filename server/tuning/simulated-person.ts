@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { complete } from '../completion/complete.ts';
 import type { LoadedModel } from '../completion/loaded-model.ts';
+import { agreement } from '../evaluate/choice/agreement.ts';
 import { type FeedbackLine, logged } from '../feedback/lines.ts';
 import { type Alternative, completionParams } from '../protocol/completion.ts';
 import type { Random } from '../random.ts';
@@ -24,8 +25,6 @@ export interface Place {
 
 /** Text before a place that the model is given. */
 const longestPrefix = 1200;
-/** A word, or a run of other signs, with the blanks before it. */
-const word = /^\s*(?:[\p{L}\p{N}_$]+|[^\p{L}\p{N}_$\s]+)/u;
 
 /** Places at the beginnings of words, in lines of at least eight characters. */
 export function placesOf(texts: readonly SourceText[], count: number, random: Random): Place[] {
@@ -44,18 +43,6 @@ export function placesOf(texts: readonly SourceText[], count: number, random: Ra
     places.push({ name, prefix: text.slice(Math.max(0, place - longestPrefix), place), rest: text.slice(place, end) });
   }
   return places;
-}
-
-/** Characters of an alternative that the author wrote too, in whole words. */
-export function agreement(alternative: string, rest: string): number {
-  let agreed = 0;
-  while (agreed < alternative.length) {
-    const next = word.exec(rest.slice(agreed))?.[0];
-    const own = word.exec(alternative.slice(agreed))?.[0];
-    if (next === undefined || own !== next) break;
-    agreed += own.length;
-  }
-  return agreed;
 }
 
 /** What came of a place. */

@@ -13,6 +13,7 @@ export const measureNotes: Readonly<Record<Measure, string>> = {
   codebook: 'How many latent actions are alive, and how much they say',
   cost: 'What the training took',
   search: 'What search finds beside sampling, at the same number of tokens; takes long',
+  choice: 'What there is to choose from at a cursor, beside what the base offers without actions; takes long',
 };
 
 /** The figures of an evaluation, by measure. */

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { LoadedModel } from '../../server/completion/loaded-model.ts';
 import { endOfLine } from '../../server/completion/stop.ts';
+import { agreement } from '../../server/evaluate/choice/agreement.ts';
 import { historyOf } from '../../server/feedback/history.ts';
 import { generate } from '../../server/model/generate.ts';
 import { baseStepper } from '../../server/model/language-model.ts';
@@ -10,7 +11,7 @@ import { Random } from '../../server/random.ts';
 import { feedbackSettings } from '../../server/spec/settings.ts';
 import { tryBase } from '../../server/tuning/base-writer.ts';
 import { experimentTable, shuffled, simulate } from '../../server/tuning/experiment.ts';
-import { agreement, placesOf, SimulatedPerson } from '../../server/tuning/simulated-person.ts';
+import { placesOf, SimulatedPerson } from '../../server/tuning/simulated-person.ts';
 import { makeModel, removeFolder, temporaryFolder } from '../engine/tiny-model.ts';
 
 const folder = join(import.meta.dirname, '../../server/train');

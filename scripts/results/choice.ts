@@ -1,0 +1,128 @@
+/**
+ * Measures what completion offers beside its controls, and writes `docs/results/choice.json` and `choice.md`. It fetches the
+ * held-out packages of the corpus, 4 MB, where they are not there yet.
+ *
+ * Usage: tsx scripts/results/choice.ts [MODEL] [--places 1200] [--seed 7] [--threads 2]
+ */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { openDevice } from '../../server/device/device.ts';
+import { type ChoiceReport, choiceWays, type Quantity, quantityNames } from '../../server/evaluate/choice/report.ts';
+import { evaluateRequest } from '../../server/evaluate/request.ts';
+import { resolveModel } from '../../server/spec/document.ts';
+import { heldOutFiles } from '../corpus/held-out.ts';
+import { CORPUS, writeRows } from '../corpus/rows.ts';
+
+const headings: Readonly<Record<Quantity, string>> = {
+  word: 'author’s next word',
+  line: 'author’s line',
+  saved: 'characters saved',
+  texts: 'different texts',
+  words: 'different first words',
+  nats: 'nats a token under the base',
+};
+
+const names = {
+  actions: 'latent actions',
+  first_tokens: 'base: likeliest first tokens',
+  'sampled_0.7': 'base: sampled at 0.7',
+  sampled_1: 'base: sampled at 1',
+  beam: 'base: beam',
+} as const;
+
+const shares: readonly Quantity[] = ['word', 'line'];
+const shown = (quantity: Quantity, x: number) =>
+  shares.includes(quantity) ? `${(100 * x).toFixed(1)} %` : x.toFixed(2);
+
+function table(report: ChoiceReport, kind: 'all' | 'line' | 'word' | 'bracket', alternatives: number): string[] {
+  const wanted = quantityNames.filter((name) => alternatives > 1 || (name !== 'texts' && name !== 'words'));
+  const cell = (way: string, quantity: Quantity) => {
+    const row = report.rows.find(
+      (each) =>
+        each.kind === kind && each.alternatives === alternatives && each.way === way && each.quantity === quantity,
+    );
+    return row === undefined ? '-' : shown(quantity, row.mean);
+  };
+  return [
+    `| | ${wanted.map((name) => headings[name]).join(' | ')} |`,
+    `|---|${wanted.map(() => '---:|').join('')}`,
+    ...choiceWays.map((way) => `| ${names[way]} | ${wanted.map((name) => cell(way, name)).join(' | ')} |`),
+  ];
+}
+
+function pairs(report: ChoiceReport, most: number): string[] {
+  const rows = report.paired.filter(({ kind, against }) => kind === 'all' && against === 'first_tokens');
+  const cell = (quantity: Quantity, alternatives: number) => {
+    const row = rows.find((each) => each.quantity === quantity && each.alternatives === alternatives);
+    if (row === undefined) return '-';
+    const sign = (x: number) => `${x > 0 ? '+' : ''}${shown(quantity, x)}`;
+    return `${sign(row.mean)} (${sign(row.low)} to ${sign(row.high)})`;
+  };
+  return [
+    '| latent actions less the base’s likeliest first tokens | one | all |',
+    '|---|---:|---:|',
+    ...quantityNames.map((name) => `| ${headings[name]} | ${cell(name, 1)} | ${cell(name, most)} |`),
+  ];
+}
+
+export function choicePage(report: ChoiceReport, model: string): string {
+  const { places, pieces } = report;
+  const most = Math.max(...report.rows.map(({ alternatives }) => alternatives));
+  return [
+    '# What there is to choose from',
+    `Written by \`npx tsx scripts/results/choice.ts\` from \`choice.json\`. ${model} at ${places.all} places of ${pieces} pieces of held-out code: ${places.line} beginnings of lines, ${places.word} of words, ${places.bracket} behind an opening bracket. Each text ends with its line. A word at the cursor is completed by every way, and exactly by the base: a first token may go on from what was typed or follow it.`,
+    ...[1, most].flatMap((k) => [
+      `## ${k === 1 ? 'One suggestion' : `${k} alternatives`}`,
+      table(report, 'all', k).join('\n'),
+    ]),
+    '## Paired, with 95 % intervals',
+    `At the same places; places of one piece of text count together.\n\n${pairs(report, most).join('\n')}`,
+    ...(['line', 'word', 'bracket'] as const).flatMap((kind) => [
+      `## ${most} alternatives: ${{ line: 'beginnings of lines', word: 'beginnings of words', bracket: 'behind an opening bracket' }[kind]}`,
+      table(report, kind, most).join('\n'),
+    ]),
+    '',
+  ].join('\n\n');
+}
+
+if (process.argv[1]?.endsWith('choice.ts')) {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      places: { type: 'string', default: '1200' },
+      seed: { type: 'string', default: '7' },
+      threads: { type: 'string' },
+    },
+  });
+  const name = positionals[0] ?? 'builtin:nano';
+  await mkdir(CORPUS, { recursive: true });
+  const code = (await heldOutFiles(join(CORPUS, 'packages'))).filter(({ kind }) => kind !== 'md');
+  const text = resolve(CORPUS, 'heldout-code.jsonl');
+  await writeRows(text, code);
+  const { device } = await openDevice('cpu', values.threads === undefined ? {} : { threads: Number(values.threads) });
+  try {
+    const { choice } = await evaluateRequest(
+      {
+        folder: resolveModel(name, resolve('from')),
+        root: resolve('.'),
+        measures: ['choice'],
+        data: text,
+        limit: Number(values.places),
+        seeds: [Number(values.seed)],
+      },
+      device,
+      { onProgress: (line) => process.stderr.write(`${line}\n`) },
+    );
+    if (choice === undefined) throw new Error(`${name} has no latent actions`);
+    const folder = join('docs', 'results');
+    await mkdir(folder, { recursive: true });
+    await writeFile(
+      join(folder, 'choice.json'),
+      `${JSON.stringify({ model: name, seed: Number(values.seed), ...choice })}\n`,
+    );
+    await writeFile(join(folder, 'choice.md'), choicePage(choice, name));
+  } finally {
+    await device.dispose();
+  }
+}

@@ -1,7 +1,7 @@
 /** The model that completes: its weights, a device, the steps it decodes with, and the text it has read. */
 import { readLabels, readUsage } from '../cola/actions-file.ts';
 import { ColaModel } from '../cola/model.ts';
-import { type Attempt, type Device, openDevice } from '../device/device.ts';
+import { type Attempt, type Device, openDevice, sharedFrom } from '../device/device.ts';
 import type { State } from '../device/program.ts';
 import { fingerprintOf } from '../feedback/model.ts';
 import { uploadWeights } from '../model/language-model.ts';
@@ -17,8 +17,6 @@ import { PolicySlot } from './policy-slot.ts';
 import { PrefixCache } from './prefix-cache.ts';
 import { type FillMarks, fillMarks } from './prompt.ts';
 
-/** Weights up to here are compiled into every program, which is faster; above, they are in memory once. */
-const compiledBytes = 256e6;
 /** Longest text the model is asked to read, in tokens. */
 const longestContext = 2048;
 
@@ -101,7 +99,7 @@ export class LoadedModel {
     const tensors = [...cola.base.tensors, ...cola.tensors];
     const policy = await PolicySlot.create(device, cola);
     const fixed = tensors.filter(({ name }) => !policy.names.has(name));
-    const live = bytes > compiledBytes ? [await uploadWeights(device, cola.allWeights, fixed)] : [];
+    const live = bytes > sharedFrom ? [await uploadWeights(device, cola.allWeights, fixed)] : [];
     const states = [policy.state, ...live];
     const context = contextOf(cola);
     const reader = new BranchReader(device, cola, context + branchRoom, states);

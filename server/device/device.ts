@@ -1,13 +1,12 @@
 /** Execution providers of ONNX Runtime behind one interface. This folder is the only importer of onnxruntime-node. */
-import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
-import { availableParallelism, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { availableParallelism } from 'node:os';
 import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { type FrozenValue, outputName, writeOnnx } from '../graph/onnx.ts';
 import * as ops from '../graph/ops.ts';
 import { type DType, Graph, type Shape, type Tensor, type TensorData } from '../graph/tensor.ts';
 import { DeviceBuffer, hostTensor, Ledger } from './buffer.ts';
 import { deviceErrors } from './errors.ts';
+import { HeldWeights } from './held-weights.ts';
 import { type DeviceName, deviceNames } from './names.ts';
 import { missingPrerequisite } from './prerequisites.ts';
 import { Program, runError } from './program.ts';
@@ -17,6 +16,11 @@ import { ort } from './runtime.ts';
 export interface CompileOptions {
   /** Values of parameters that become part of the program. */
   readonly frozen?: ReadonlyMap<string, Float32Array>;
+  /**
+   * Where the frozen weights are large, leave them where they are, in one copy for all programs that do so, instead of laying
+   * them out for this one. For programs that read many tokens at once, which gain nothing from that.
+   */
+  readonly shared?: boolean;
   /**
    * Names of outputs that replace an input of the same name; see {@link Program.run}. In host memory the input is
    * overwritten while the program runs: nothing else in the graph may read it.
@@ -31,15 +35,19 @@ export interface CompileOptions {
 export interface DeviceOptions {
   /** Threads of the CPU provider; all cores by default. */
   readonly threads?: number;
-  /** Bytes of frozen weights above which they go to a file of their own: a protobuf message ends at 2 GB. */
-  readonly inlineLimit?: number;
+  /** Bytes of frozen weights above which programs may share them; {@link sharedFrom}, if not given. */
+  readonly shareFrom?: number;
 }
 
-const defaultInlineLimit = 1.5e9;
+/** Bytes of weights that programs share rather than hold each: below, a copy costs little, and a program of its own layout is faster. */
+export const sharedFrom = 256e6;
+/** Smaller weights stand in the model itself. A protobuf message ends at 2 GB, and is copied to be read. */
+const inlineBytes = 4096;
 
 export class Device {
   readonly ledger = new Ledger();
   private readonly transfers = new ProgramCache<string>();
+  private readonly held = new HeldWeights((values, shape) => this.upload(values, 'float32', shape));
 
   private constructor(
     readonly name: DeviceName,
@@ -97,55 +105,32 @@ export class Device {
   async compile(outputs: Readonly<Record<string, Tensor>>, options: CompileOptions = {}): Promise<Program> {
     const carried = new Set(options.carried ?? []);
     const resident = new Set(this.resident ? [...carried, ...(options.resident ?? [])] : []);
-    const frozen = options.frozen ?? new Map<string, Float32Array>();
     const sessionOptions = this.sessionOptions(Object.keys(outputs), resident, options.strict ?? false);
-    let bytes = 0;
-    for (const value of frozen.values()) bytes += value.byteLength;
+    const frozen = options.frozen ?? new Map<string, Float32Array>();
+    const shared = options.shared === true && bytesOf(frozen) > (this.options.shareFrom ?? sharedFrom);
     try {
-      const create = bytes > (this.options.inlineLimit ?? defaultInlineLimit) ? this.createWithFile : this.createInline;
-      const [session, inputs] = await create.call(this, outputs, frozen, sessionOptions);
+      const [values, externalData] = apart(shared ? new Map() : frozen);
+      const model = writeOnnx(outputs, values);
+      // The runtime copies what it is given: the memory of the weights is free to go, or to change, once there is a session.
+      const session = await ort.InferenceSession.create(model.bytes, { ...sessionOptions, externalData });
+      const held = shared ? await this.held.take(model.inputs, frozen) : undefined;
       const download = this.resident ? this.download : undefined;
       const byName = new Map(Object.entries(outputs));
-      return new Program(session, inputs, byName, resident, carried, this.onHost, this.ledger, download, this.name);
+      const { inputs } = model;
+      return new Program(
+        session,
+        inputs,
+        byName,
+        resident,
+        carried,
+        this.onHost,
+        this.ledger,
+        download,
+        this.name,
+        held,
+      );
     } catch (cause) {
       throw runError(this.name, cause);
-    }
-  }
-
-  private async createInline(
-    outputs: Readonly<Record<string, Tensor>>,
-    frozen: ReadonlyMap<string, Float32Array>,
-    options: InferenceSession.SessionOptions,
-  ): Promise<[InferenceSession, readonly Tensor[]]> {
-    const model = writeOnnx(outputs, frozen);
-    return [await ort.InferenceSession.create(model.bytes, options), model.inputs];
-  }
-
-  private async createWithFile(
-    outputs: Readonly<Record<string, Tensor>>,
-    frozen: ReadonlyMap<string, Float32Array>,
-    options: InferenceSession.SessionOptions,
-  ): Promise<[InferenceSession, readonly Tensor[]]> {
-    const folder = mkdtempSync(join(tmpdir(), 'cola-model-'));
-    try {
-      const references = new Map<string, FrozenValue>();
-      const file = openSync(join(folder, 'weights.bin'), 'w');
-      let offset = 0;
-      for (const [name, value] of frozen) {
-        const data = new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
-        // A page boundary lets the runtime map the file instead of reading it.
-        offset = Math.ceil(offset / 4096) * 4096;
-        for (let at = 0; at < data.length; at += 1 << 30)
-          writeSync(file, data, at, Math.min(1 << 30, data.length - at), offset + at);
-        references.set(name, { location: 'weights.bin', offset, length: data.length });
-        offset += data.length;
-      }
-      closeSync(file);
-      const model = writeOnnx(outputs, references);
-      writeFileSync(join(folder, 'model.onnx'), model.bytes);
-      return [await ort.InferenceSession.create(join(folder, 'model.onnx'), options), model.inputs];
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
     }
   }
 
@@ -214,6 +199,30 @@ export class Device {
     return this.transfers.dispose();
   }
 }
+
+function bytesOf(frozen: ReadonlyMap<string, Float32Array>): number {
+  let bytes = 0;
+  for (const value of frozen.values()) bytes += value.byteLength;
+  return bytes;
+}
+
+/** Large weights beside the model, as memory that the runtime reads while it makes a session. */
+function apart(frozen: ReadonlyMap<string, Float32Array>): [Map<string, FrozenValue>, ExternalData] {
+  const values = new Map<string, FrozenValue>();
+  const files: { path: string; data: Uint8Array }[] = [];
+  for (const [name, value] of frozen) {
+    if (value.byteLength < inlineBytes) {
+      values.set(name, value);
+      continue;
+    }
+    const path = `weight-${files.length}`;
+    values.set(name, { location: path, offset: 0, length: value.byteLength });
+    files.push({ path, data: new Uint8Array(value.buffer, value.byteOffset, value.byteLength) });
+  }
+  return [values, files];
+}
+
+type ExternalData = NonNullable<InferenceSession.SessionOptions['externalData']>;
 
 export interface Attempt {
   readonly name: DeviceName;

@@ -3,6 +3,7 @@ import { inputName, outputName } from '../graph/onnx.ts';
 import type { Tensor, TensorData } from '../graph/tensor.ts';
 import { DeviceBuffer, type Download, hostTensor, type Ledger } from './buffer.ts';
 import { deviceErrors } from './errors.ts';
+import type { Held } from './held-weights.ts';
 
 /** A value for a run: a buffer of the device, or host memory of the input's type and size. */
 export type Feed = DeviceBuffer | TensorData;
@@ -70,6 +71,8 @@ export class Program {
     private readonly ledger: Ledger,
     private readonly download: Download | undefined,
     private readonly deviceName: string,
+    /** Weights that it shares with other programs. */
+    private readonly held?: Held,
   ) {
     ledger.programs++;
   }
@@ -84,7 +87,7 @@ export class Program {
     const given: Record<string, ort.Tensor> = {};
     for (const input of this.inputs) {
       const name = inputName(input);
-      const feed = feeds[name] ?? states.find((state) => state.has(name))?.get(name);
+      const feed = feeds[name] ?? this.held?.get(name) ?? states.find((state) => state.has(name))?.get(name);
       if (feed === undefined) throw new Error(`the input ${name} [${input.shape}] is not given`);
       given[name] = feed instanceof DeviceBuffer ? feed.handle : hostTensor(feed, input.dtype, input.shape);
     }
@@ -154,6 +157,7 @@ export class Program {
   private async releaseSession(): Promise<void> {
     if (!this.disposed || this.made > 0) return;
     this.ledger.programs--;
+    this.held?.release();
     await this.session.release();
   }
 }

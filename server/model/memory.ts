@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { freemem, totalmem } from 'node:os';
+import { sharedFrom } from '../device/device.ts';
 import type { DeviceName } from '../device/names.ts';
 import { gradient } from '../graph/gradient.ts';
 import { liveness } from '../graph/liveness.ts';
@@ -93,8 +94,8 @@ export interface DecodeOptions {
 }
 
 /**
- * Decoding B sequences of up to `length` tokens. The weights are in memory three times: as loaded, and compiled into the
- * program that reads prompts and into that of single steps.
+ * Decoding B sequences of up to `length` tokens. The weights are in memory as loaded and in the program of single steps; the one
+ * that reads prompts shares the loaded ones where they are large, and has small ones a third time.
  */
 export function decodeMemory(config: ModelConfig, batch: number, length: number, options: DecodeOptions = {}): Memory {
   const step = options.step ?? baseStep(config);
@@ -106,7 +107,7 @@ export function decodeMemory(config: ModelConfig, batch: number, length: number,
   const { activations } = memoryAt(batch, Math.min(prefillChunk, length), (rows, tokens) =>
     memory({ activations: run(rows, tokens) + run(rows, 1) }),
   );
-  return memory({ weights: 3 * weights, cache, activations });
+  return memory({ weights: (weights > sharedFrom ? 2 : 3) * weights, cache, activations });
 }
 
 function stepActivations(

@@ -247,7 +247,8 @@ export class Stepper {
 
   private stepProgram(batch: number, length: number, capacity: number): Promise<Program> {
     const outputs = stepOutputs(this.config, this.graph, this.store, batch, length, capacity);
-    return this.device.compile(outputs.all, { carried: outputs.carried, frozen: this.frozen });
+    // Steps of one token are many, and as fast as weights are read: these lay them out. Those that read a text share one copy.
+    return this.device.compile(outputs.all, { carried: outputs.carried, frozen: this.frozen, shared: length > 1 });
   }
 
   async dispose(): Promise<void> {

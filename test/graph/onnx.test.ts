@@ -1,7 +1,4 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { Device } from '../../server/device/device.ts';
 import { State } from '../../server/device/program.ts';
 import { inputName, outputName, writeOnnx } from '../../server/graph/onnx.ts';
@@ -87,38 +84,61 @@ describe('the ONNX model', () => {
       });
     });
 
-    it('reads frozen weights from a file beside it above the limit, and leaves no file', async () => {
-      const folder = mkdtempSync(join(tmpdir(), 'onnx-test-'));
-      const before = process.env.TMPDIR;
-      process.env.TMPDIR = folder;
-      try {
-        const small = await Device.open(deviceName, { inlineLimit: 16 });
-        const g = new Graph();
-        const x = g.input('x', 'float32', [1, 3]);
-        const y = ops.add(ops.matmul(x, g.parameter('w', [3, 2])), g.parameter('b', [2]));
-        // The second begins at a page of its own; a view shows that offsets into its buffer are respected.
-        const frozen = new Map([
-          ['w', Float32Array.of(1, 2, 3, 4, 5, 6)],
-          ['b', Float32Array.of(0, 0, 100, 200).subarray(2)],
-        ]);
-        const program = await small.compile({ y }, { frozen });
-        assert.deepEqual(readdirSync(folder), []);
-        const results = await program.run({ x: Float32Array.of(1, 10, 100) });
-        assert.deepEqual([...(await results.y.read())], [531 + 100, 642 + 200]);
-        results.y.release();
-        await program.dispose();
+    it('takes large frozen weights from memory beside the model, once', async () => {
+      const g = new Graph();
+      const x = g.input('x', 'float32', [1, 3]);
+      const n = 2048;
+      const y = ops.add(ops.matmul(x, g.parameter('w', [3, n])), g.parameter('b', [n]));
+      const w = Float32Array.from({ length: 3 * n }, (_, i) => (i < n ? 1 : i < 2 * n ? 2 : 3));
+      // A view shows that offsets into its buffer are respected.
+      const b = Float32Array.from({ length: n + 2 }, (_, i) => i - 2).subarray(2);
+      const program = await device().compile(
+        { y },
+        {
+          frozen: new Map([
+            ['w', w],
+            ['b', b],
+          ]),
+        },
+      );
+      w.fill(0);
+      b.fill(0);
+      const { y: result } = await program.run({ x: Float32Array.of(1, 10, 100) });
+      const values = await result.readFloats();
+      assert.deepEqual([values[0], values[7], values[n - 1]], [321, 328, 320 + n]);
+      result.release();
+      await program.dispose();
+    });
 
-        // Where the model cannot be compiled, no file is left either.
-        const bad = { y: ops.add(y, x.graph.node('NoSuchOp' as never, [x], 'float32', [1])) };
-        await assert.rejects(small.compile(bad, { frozen }), { id: 'device.failed' });
-        assert.deepEqual(readdirSync(folder), []);
-        await small.dispose();
-        assert.deepEqual({ ...small.ledger }, { buffers: 0, bytes: 0, programs: 0 });
-      } finally {
-        if (before === undefined) delete process.env.TMPDIR;
-        else process.env.TMPDIR = before;
-        rmSync(folder, { recursive: true, force: true });
-      }
+    it('shares frozen weights above the limit: one copy, for as long as a program reads it', async () => {
+      const own = await Device.open(deviceName, { shareFrom: 16 });
+      const g = new Graph();
+      const x = g.input('x', 'float32', [1, 3]);
+      const wide = ops.matmul(x, g.parameter('w', [3, 2]));
+      const frozen = new Map([
+        ['w', Float32Array.of(1, 2, 3, 4, 5, 6)],
+        ['b', Float32Array.of(0, 0, 100, 200).subarray(2)],
+      ]);
+      const options = { frozen, shared: true };
+      const before = own.ledger.bytes;
+      const one = await own.compile({ y: wide }, options);
+      const two = await own.compile({ y: ops.add(wide, g.parameter('b', [2])) }, options);
+      // w once, and b.
+      assert.equal(own.ledger.bytes - before, 6 * 4 + 2 * 4);
+      const run = async (program: typeof one) => {
+        const { y } = await program.run({ x: Float32Array.of(1, 10, 100) });
+        const values = [...(await y.read())];
+        y.release();
+        return values;
+      };
+      assert.deepEqual(await run(one), [531, 642]);
+      await one.dispose();
+      assert.deepEqual(await run(two), [531 + 100, 642 + 200]);
+      await two.dispose();
+      await new Promise(setImmediate);
+      // What moved the weights to the device stays until it is disposed.
+      await own.dispose();
+      assert.deepEqual({ ...own.ledger }, { buffers: 0, bytes: 0, programs: 0 });
     });
 
     it('updates a carried state, on the CPU in the memory it has', async () => {

@@ -34,6 +34,10 @@ export const cliErrors = catalogue('cli', {
     'Check that the disk has free space, or write somewhere else. What the command saves in files is saved.',
     cause,
   ],
+  died: (run: string) => [
+    `The run ${run} was ended from outside, by the system if memory ran out; it is saved up to its last checkpoint.`,
+    `Go on with it: cola train --resume ${run}. What it takes, \`cola fit\` says.`,
+  ],
   noText: () => [
     'The sources of CoLA Studio are not beside it, so there is no text to watch.',
     'Name one that the model has not learned: --text FILE.',

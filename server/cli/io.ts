@@ -16,6 +16,8 @@ export interface CliIo {
   readonly cwd: string;
   /** Aborted when the person wants the command to stop. */
   readonly signal: AbortSignal;
+  /** Has a sentence said should the process die, until what is returned is called; see last-words.ts. */
+  readonly lastWords?: (text: string) => () => void;
 }
 
 /** What a command came to: the value for `--json`, and whether what it checked is good. */

@@ -1,9 +1,13 @@
-/** The `cola` command: this process's streams, and the signals that end it. */
+/** The `cola` command: this process's streams, the signals that end it, and what the system has to allow it. */
 import { constants } from 'node:os';
+import { canOpen, limitBehind, limitErrors } from '../files/limits.ts';
 import { cliErrors } from './errors.ts';
-import { run } from './program.ts';
-import { exitCodes } from './session.ts';
+import { lastWords } from './last-words.ts';
+import { exitCodes, Session } from './session.ts';
 import { Stream } from './streams.ts';
+
+/** Files that are open at once while the program is read, which is more than a run ever needs. */
+const openFiles = 128;
 
 const controller = new AbortController();
 const stderr = new Stream(process.stderr);
@@ -29,7 +33,30 @@ for (const signal of ['SIGTERM', 'SIGHUP'] as const) {
   });
 }
 
-const code = await run(process.argv.slice(2), { stdout, stderr, cwd: process.cwd(), signal: controller.signal });
+const io = { stdout, stderr, cwd: process.cwd(), signal: controller.signal, lastWords };
+const json = process.argv.includes('--json');
+
+/** The end of what cannot be gone on with. */
+function end(error: unknown): number {
+  const session = new Session(io);
+  session.fail(error, json);
+  return session.exitCode;
+}
+
+process.on('uncaughtException', (error) => process.exit(end(error)));
+
+/** The command. What it consists of is read here, so that there is a sentence where the system does not let it be read. */
+async function perform(): Promise<number> {
+  try {
+    if (!canOpen(openFiles)) throw limitErrors.openFiles(undefined);
+    const { run } = await import('./program.ts');
+    return await run(process.argv.slice(2), io);
+  } catch (error) {
+    return end(limitBehind(error) ?? error);
+  }
+}
+
+const code = await perform();
 await stdout.flush();
 if (ending !== undefined && code === exitCodes.interrupted) process.exitCode = 128 + constants.signals[ending];
 else if (stdout.failure === undefined) process.exitCode = code;

@@ -1,5 +1,6 @@
 /** One call of the command line: runs a command's work, and turns what comes out into text and an exit code. */
 import { ColaError } from '../errors.ts';
+import { limitBehind } from '../files/limits.ts';
 import { type CliIo, type Outcome, Output } from './io.ts';
 
 /**
@@ -38,7 +39,8 @@ export class Session {
   }
 
   /** Prints an error for a person, with `json` also for a program. */
-  fail(error: unknown, json: boolean): void {
+  fail(thrown: unknown, json: boolean): void {
+    const error = limitBehind(thrown) ?? thrown;
     const { stdout, stderr } = this.io;
     const interrupted = this.signal.aborted && (!(error instanceof ColaError) || error.id === 'train.stopped');
     if (interrupted) {

@@ -7,6 +7,7 @@ import { readSpec } from '../spec/document.ts';
 import type { RunSpec } from '../spec/schema.ts';
 import { latestRun, nameOf, nextRun } from '../store/run-name.ts';
 import { resumeRun, type StartOptions, startRun, type TrainEvent } from '../train/run/job.ts';
+import { needMemory } from '../train/run/needs.ts';
 import { cliErrors } from './errors.ts';
 import { count, type JsonOption, withExamples, withJson } from './options.ts';
 import { RunReport } from './run-report.ts';
@@ -17,6 +18,7 @@ type Options = JsonOption & {
   readonly resume?: string | true;
   readonly from?: number;
   readonly asIs?: boolean;
+  readonly anyway?: boolean;
   readonly root: string;
 };
 
@@ -48,6 +50,7 @@ function withRun(command: Command): Command {
     .option('--resume [run]', 'go on with a run: the named one, or the latest of this spec')
     .option('--from <step>', 'with --resume: go on from the checkpoint of this step; later ones are deleted', count)
     .option('--as-is', 'with --resume: go on although spec, model, data or logs were changed since the checkpoint')
+    .option('--anyway', 'begin although more memory is needed than is free, by the estimate of `cola fit`')
     .option('--root <folder>', 'folder whose .cola/runs holds the run', '.');
 }
 
@@ -74,21 +77,29 @@ function perform(session: Session, options: Options, specFile: string | undefine
       measure: closingMeasurement,
     };
     output.note(resume ? `Going on with the run ${runId} and the spec it was started with.` : `Run ${runId}`);
-    const { runPath, model } = resume
-      ? await resumeRun({ ...common, from: options.from, asIs: options.asIs })
-      : await start(session, common, specFile, part);
-    return { value: { run: runId, runPath, model }, ok: true };
+    const isOver = session.io.lastWords?.(cliErrors.died(runId).describe());
+    try {
+      const { runPath, model } = resume
+        ? await resumeRun({ ...common, from: options.from, asIs: options.asIs })
+        : await start(session, common, specFile, part, options.anyway === true);
+      return { value: { run: runId, runPath, model }, ok: true };
+    } finally {
+      isOver?.();
+    }
   });
 }
 
-function start(
+async function start(
   session: Session,
   common: Omit<StartOptions, 'spec' | 'specFile'>,
   specFile: string | undefined,
   part: (spec: RunSpec) => RunSpec,
+  anyway: boolean,
 ) {
   const file = resolve(session.cwd, specFile ?? '');
-  return startRun({ ...common, spec: part(readSpec(file)), specFile: file });
+  const spec = part(readSpec(file));
+  if (!anyway) await needMemory(spec, file);
+  return startRun({ ...common, spec, specFile: file });
 }
 
 function newRun(root: string, { run }: Options, specFile: string | undefined): string {

@@ -1,6 +1,7 @@
 /** Rows of Parquet files, one group of rows at a time. */
+
+import type { Compressors } from 'hyparquet';
 import { asyncBufferFromFile, type FileMetaData, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
-import { compressors as all } from 'hyparquet-compressors';
 import { ColaError } from '../errors.ts';
 import type { Columns } from '../schemas/columns.ts';
 import { firstBytes } from './bytes.ts';
@@ -31,9 +32,13 @@ function plain(value: unknown): unknown {
   return value;
 }
 
-/** The decompressors, each with a bound: a page says itself how much it unpacks to. */
-const compressors = (file: string): typeof all =>
-  Object.fromEntries(
+/**
+ * The decompressors, each with a bound: a page says itself how much it unpacks to. They are loaded when they are needed: their
+ * WebAssembly takes ten gigabytes of addresses, which a system may not give.
+ */
+async function compressors(file: string): Promise<Compressors> {
+  const { compressors: all } = await import('hyparquet-compressors');
+  return Object.fromEntries(
     Object.entries(all).map(([codec, unpack]) => [
       codec,
       (input: Uint8Array, length: number) => {
@@ -42,6 +47,7 @@ const compressors = (file: string): typeof all =>
       },
     ]),
   );
+}
 
 /**
  * The rows of a file, with their numbers from 1.
@@ -64,6 +70,7 @@ export async function* readParquet(file: string): AsyncGenerator<{ number: numbe
   if (!(await isParquet(file))) throw dataErrors.brokenParquet(file, 'it does not begin as such a file does');
   const buffer = await guarded(() => asyncBufferFromFile(file));
   const metadata: FileMetaData = await guarded(() => parquetMetadataAsync(buffer));
+  const unpackers = await compressors(file);
   let start = 0;
   for (const group of metadata.row_groups) {
     if (group.total_byte_size > groupLimit) throw dataErrors.unpacksTooLarge(file, groupLimit);
@@ -74,7 +81,7 @@ export async function* readParquet(file: string): AsyncGenerator<{ number: numbe
         metadata,
         rowStart: start,
         rowEnd: end,
-        compressors: compressors(file),
+        compressors: unpackers,
       }),
     );
     for (const [i, row] of rows.entries()) yield { number: start + i + 1, columns: plain(row) as Columns };

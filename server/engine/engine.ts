@@ -69,8 +69,8 @@ export class Engine {
       ),
     }));
     responder.on(actionProfiles, async ({ model }) => profilesOf(model));
-    responder.on(startRun, async ({ specFile, stage, ...key }) => {
-      await this.runs.start(key, specFile, stage);
+    responder.on(startRun, async ({ specFile, stage, anyway, ...key }) => {
+      await this.runs.start(key, specFile, stage, anyway);
       return {};
     });
     responder.on(resumeRun, async ({ from, asIs, ...key }) => {

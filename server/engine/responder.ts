@@ -1,5 +1,6 @@
 /** The answering end of a channel: checks what comes in, calls whoever is responsible, and answers everything. */
 
+import { limitBehind } from '../files/limits.ts';
 import { type FromEngine, toEngine } from '../protocol/envelope.ts';
 import { protocolErrors, toWire } from '../protocol/errors.ts';
 import type { NotificationType, ParamsOf, ReceivedOf, RequestType, ResultOf } from '../protocol/request.ts';
@@ -66,7 +67,7 @@ export class Responder {
   }
 
   private fail(id: number | null, error: unknown): void {
-    this.send({ kind: 'failure', id, error: toWire(error) });
+    this.send({ kind: 'failure', id, error: toWire(limitBehind(error) ?? error) });
   }
 }
 

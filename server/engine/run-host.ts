@@ -2,6 +2,7 @@
 
 import { ColaError } from '../errors.ts';
 import { closingMeasurement } from '../evaluate/closing.ts';
+import { limitBehind } from '../files/limits.ts';
 import { toWire } from '../protocol/errors.ts';
 import type { RunEvent, RunKey, WireTrainEvent } from '../protocol/runs.ts';
 import type { JobHandle, Scheduler } from '../schedule/scheduler.ts';
@@ -10,6 +11,7 @@ import { readSpec } from '../spec/document.ts';
 import type { RunSpec } from '../spec/schema.ts';
 import { RunView, runFolder } from '../store/run.ts';
 import { resumeRun, startRun, type TrainEvent } from '../train/run/job.ts';
+import { needMemory } from '../train/run/needs.ts';
 import type { ResumeChoice } from '../train/run/resume.ts';
 import { engineErrors } from './errors.ts';
 
@@ -34,11 +36,13 @@ export class RunHost {
   /**
    * Starts a run, or one stage of its spec. Settles once the run exists.
    *
-   * @throws engine.runActive, engine.noStage, spec.*, store.*, and whatever fails before the first step of it
+   * @param anyway although more memory is needed than is free
+   * @throws train.tooLarge, engine.runActive, engine.noStage, spec.*, store.*, and whatever fails before the first step of it
    */
-  async start(key: RunKey, specFile: string, stage: number | undefined): Promise<void> {
+  async start(key: RunKey, specFile: string, stage: number | undefined, anyway = false): Promise<void> {
     const { root, run: runId } = key;
     const spec = stage === undefined ? readSpec(specFile) : stageOf(readSpec(specFile), stage);
+    if (!anyway) await needMemory(spec, specFile);
     const measure = closingMeasurement;
     await this.launch(key, (turn, signal, onEvent) =>
       startRun({ root, runId, spec, specFile, signal, turn, onEvent, measure }),
@@ -139,7 +143,7 @@ function stageOf(spec: RunSpec, stage: number): RunSpec {
 }
 
 function endOf(error: unknown): WireTrainEvent {
-  const { message, remedy } = toWire(error);
+  const { message, remedy } = toWire(limitBehind(error) ?? error);
   return { kind: 'state', state: stopped(error) ? 'stopped' : 'failed', message, remedy };
 }
 

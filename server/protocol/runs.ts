@@ -18,6 +18,8 @@ export const startRun = request(
     specFile: z.string().min(1),
     /** Do only this stage (index from 0) of the spec. */
     stage: z.int().nonnegative().optional(),
+    /** Begin although more memory is needed than is free; without, such a run is refused with `train.tooLarge`. */
+    anyway: z.boolean().optional(),
   }),
   nothing,
 );

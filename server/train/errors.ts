@@ -5,6 +5,10 @@ export const trainErrors = catalogue('train', {
     `Training diverged at update ${update}: the loss is ${loss}, the norm of the gradients ${norm}.`,
     'The weights are as they were before this update. Resume from the last checkpoint with a lower learning rate.',
   ],
+  tooLarge: (what: string, bytes: number, free: number, source: string) => [
+    `There is not enough memory for this run: "${what}" takes about ${gigabytes(bytes)}, and ${gigabytes(free)} are left (${source}).`,
+    'Use a smaller batch or shorter sequences; `cola fit` says what each part takes. To try it all the same: cola train with --anyway.',
+  ],
   stopped: (run: string, step: number) => [
     `The run ${run} was stopped and is saved at step ${step}.`,
     `Continue it with: cola train --resume ${run}`,
@@ -63,3 +67,6 @@ export const trainErrors = catalogue('train', {
     'Resume with the model and the spec the run was started with, or start a new run.',
   ],
 });
+
+const gigabytes = (bytes: number) =>
+  bytes < 1e8 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;

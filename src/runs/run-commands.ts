@@ -28,6 +28,7 @@ const training = 'A training run';
 
 const earlier = 'Earlier Checkpoint…';
 const asTheyAre = 'Go On as They Are';
+const tryAnyway = 'Start Anyway';
 /** What can be done about a run that is refused, by the error. */
 const resumeOffers: Readonly<Record<string, readonly string[]>> = {
   'store.damaged': [earlier],
@@ -86,22 +87,33 @@ class RunCommands {
     const specFile = spec.fsPath;
     const { run } = await this.studio.request(nameRun, { root, specFile });
     const key = { root, run };
-    const title = `Starting the run ${run}`;
-    const begun = await window.withProgress(
-      { location: ProgressLocation.Notification, title, cancellable: true },
-      async (_, token) => {
-        const starting = this.studio.request(startRun, { ...key, specFile, ...(stage === undefined ? {} : { stage }) });
-        token.onCancellationRequested(
-          () => void starting.then(() => this.studio.request(stopRun, key)).catch(() => {}),
-        );
-        await starting;
-        return !token.isCancellationRequested;
-      },
-    );
-    if (!begun) return undefined;
+    if (!(await this.begin({ ...key, specFile, ...(stage === undefined ? {} : { stage }) }))) return undefined;
     await commands.executeCommand('setContext', 'cola.tuned', true);
     void this.tellStart(key);
     return key;
+  }
+
+  /** Starts a run; where memory is too small for it, the person decides. @returns whether it has begun */
+  private async begin(params: ParamsOf<typeof startRun>): Promise<boolean> {
+    const { root, run } = params;
+    const title = `Starting the run ${run}`;
+    try {
+      return await window.withProgress(
+        { location: ProgressLocation.Notification, title, cancellable: true },
+        async (_, token) => {
+          const starting = this.studio.request(startRun, params);
+          token.onCancellationRequested(
+            () => void starting.then(() => this.studio.request(stopRun, { root, run })).catch(() => {}),
+          );
+          await starting;
+          return !token.isCancellationRequested;
+        },
+      );
+    } catch (error) {
+      if (!(error instanceof ColaError) || error.id !== 'train.tooLarge') throw error;
+      const choice = await window.showWarningMessage(error.message, { modal: true }, tryAnyway);
+      return choice === tryAnyway && this.begin({ ...params, anyway: true });
+    }
   }
 
   async startStage(target: unknown, stage: unknown): Promise<RunKey | undefined> {

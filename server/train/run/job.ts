@@ -8,6 +8,7 @@ import { ColaModel } from '../../cola/model.ts';
 import { type Attempt, type Device, openDevice } from '../../device/device.ts';
 import { ColaError } from '../../errors.ts';
 import { removeFolder } from '../../files/atomic.ts';
+import { limitBehind } from '../../files/limits.ts';
 import { size } from '../../graph/tensor.ts';
 import { LanguageModel } from '../../model/language-model.ts';
 import { readSpec, rebaseSpec, resolveModel, resolvePath, stringifySpec } from '../../spec/document.ts';
@@ -135,7 +136,9 @@ async function carryOut(run: Run, options: ResumeOptions): Promise<{ runPath: st
   } catch (error) {
     const { signal } = options;
     const stopped = signal.aborted && error === signal.reason;
-    const end = stopped ? trainErrors.stopped(run.id, run.latestCheckpoint()?.step ?? 0) : error;
+    const end = stopped
+      ? trainErrors.stopped(run.id, run.latestCheckpoint()?.step ?? 0)
+      : (limitBehind(error) ?? error);
     const said = end instanceof ColaError ? `${end.message} ${end.remedy}` : String(end);
     tryToLog(run, logText(stopped ? 'stopped' : 'failed', said));
     throw end;

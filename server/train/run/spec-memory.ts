@@ -19,12 +19,15 @@ export interface Sizes {
 }
 
 /**
- * The parts of a spec. Rollouts and updates of a stage do not happen at once, but the runtime keeps what it has.
+ * The parts of the spec in a file, or of one whose paths are relative to it. Rollouts and updates of a stage do not happen at once, but the runtime keeps what it has.
  *
  * @throws spec.*, and whatever reading the model's configuration throws
  */
-export async function specParts(file: string, sizes: Sizes): Promise<Configs & { readonly parts: MemoryPart[] }> {
-  const spec = readSpec(file);
+export async function specParts(
+  file: string,
+  sizes: Sizes,
+  spec: RunSpec = readSpec(file),
+): Promise<Configs & { readonly parts: MemoryPart[] }> {
   const { config, cola } = await configsOfSpec(spec, file);
   let actions = cola;
   const parts: MemoryPart[] = [{ what: 'loading', memory: () => loadMemory(config) }];

@@ -1,0 +1,117 @@
+/**
+ * A process that trains or completes for a long time and writes down the memory it holds: one JSON line a sample, parts in
+ * bytes after garbage was collected. Arguments: `train`, `pretrain` or `complete`, seconds, a folder of its own.
+ */
+import { appendFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Engine } from '../../server/engine/engine.ts';
+import { complete } from '../../server/protocol/completion.ts';
+import type { FromEngine } from '../../server/protocol/envelope.ts';
+import { loadModel } from '../../server/protocol/model.ts';
+import { Random } from '../../server/random.ts';
+import { makeModel } from '../engine/tiny-model.ts';
+import { makeCola, settingsOf, specOf, start, tinyBase, writeData } from '../support/runs.ts';
+
+/** A line of the file that the test reads. */
+export interface MemorySample {
+  /** Steps or requests so far. */
+  readonly count: number;
+  readonly seconds: number;
+  readonly rss: number;
+  readonly heapUsed: number;
+  readonly external: number;
+  readonly arrayBuffers: number;
+}
+
+/** Samples over the whole time, whatever it is; a sample costs two collections. */
+const samples = 400;
+
+class Sampler {
+  private readonly begun = performance.now();
+  private count = 0;
+  private taken = 0;
+
+  constructor(
+    private readonly file: string,
+    private readonly seconds: number,
+  ) {}
+
+  get over(): boolean {
+    return this.elapsed >= this.seconds;
+  }
+
+  private get elapsed(): number {
+    return (performance.now() - this.begun) / 1000;
+  }
+
+  tick(): void {
+    this.count++;
+    if (this.elapsed < (this.taken * this.seconds) / samples) return;
+    this.taken++;
+    globalThis.gc?.();
+    globalThis.gc?.();
+    const { rss, heapUsed, external, arrayBuffers } = process.memoryUsage();
+    const line: MemorySample = { count: this.count, seconds: this.elapsed, rss, heapUsed, external, arrayBuffers };
+    appendFileSync(this.file, `${JSON.stringify(line)}\n`);
+  }
+}
+
+async function train(folder: string, sampler: Sampler): Promise<void> {
+  writeData(folder);
+  const model = await start({ root: folder, id: 'made' }, specOf(tinyBase, makeCola));
+  const enough = new AbortController();
+  const settings = { ...settingsOf('grpo', 6), checkpoint_every: 200, evaluate_every: 100, steps: 100_000_000 };
+  const onEvent = ({ kind }: { kind: string }) => {
+    if (kind !== 'step') return;
+    sampler.tick();
+    if (sampler.over) enough.abort();
+  };
+  const spec = specOf(model, [{ reinforce: settings }]);
+  await start({ root: folder, id: 'soak', signal: enough.signal, onEvent }, spec).catch((error: unknown) => {
+    if (!sampler.over) throw error;
+  });
+}
+
+/** What somebody types: a document that grows, moves on, and is another one now and then. */
+function* typing(random: Random): Generator<string> {
+  for (let document = 0; ; document++) {
+    let text = '';
+    const lines = 5 + Math.floor(40 * random.uniform());
+    for (let line = 0; line < lines; line++) {
+      text += `const value${document}_${line} = ${Math.floor(1000 * random.uniform())} * other${line};\n`;
+      yield `${text}const`;
+      yield `${text}const value`;
+    }
+  }
+}
+
+async function answer(folder: string, sampler: Sampler): Promise<void> {
+  const model = await makeModel(join(folder, 'model'));
+  const waiting = new Map<number, (message: FromEngine) => void>();
+  const engine = new Engine((message) => {
+    if (message.kind !== 'notification') waiting.get(message.id ?? -1)?.(message);
+  });
+  let id = 0;
+  const ask = async (method: string, params: object) => {
+    const own = id++;
+    const message = await new Promise<FromEngine>((resolve) => {
+      waiting.set(own, resolve);
+      engine.receive({ kind: 'request', id: own, method, params });
+    });
+    waiting.delete(own);
+    if (message.kind !== 'result') throw new Error(JSON.stringify(message));
+  };
+  await ask(loadModel.method, { folder: model, device: 'cpu', threads: 1 });
+  for (const prefix of typing(new Random(7))) {
+    await ask(complete.method, { prefix, alternatives: 1 + (id % 4), maxTokens: 8 });
+    sampler.tick();
+    if (sampler.over) break;
+  }
+  await engine.close();
+}
+
+const [, script, kind, seconds, folder] = process.argv;
+if (script === import.meta.filename && folder !== undefined) {
+  const sampler = new Sampler(join(folder, 'memory.jsonl'), Number(seconds));
+  await (kind === 'train' ? train : answer)(folder, sampler);
+}

@@ -39,8 +39,12 @@ export const bundleExtension = (folder, settings = {}) =>
 
 const browser = { bundle: true, platform: 'browser', target: 'chrome128', minify: true, absWorkingDir: root };
 
-/** `import source from 'worker:./file.ts'`: the bundled script as text, for a worker is started from no file of its own. */
-const workers = {
+/**
+ * `import source from 'worker:./file.ts'`: the bundled script as text, for a worker is started from no file of its own.
+ *
+ * @param inside told what went into each
+ */
+const workers = (inside) => ({
   name: 'workers',
   setup({ onResolve, onLoad }) {
     onResolve({ filter: /^worker:/ }, ({ path, resolveDir }) => ({
@@ -48,14 +52,16 @@ const workers = {
       namespace: 'worker',
     }));
     onLoad({ filter: /./, namespace: 'worker' }, async ({ path }) => {
-      const { outputFiles } = await build({ ...browser, format: 'iife', entryPoints: [path], write: false });
+      const bundled = { ...browser, format: 'iife', entryPoints: [path], write: false, metafile: true };
+      const { outputFiles, metafile } = await build(bundled);
+      inside(metafile);
       return { contents: outputFiles[0].text, loader: 'text' };
     });
   },
-};
+});
 
-/** One script and one style a page. */
-export const bundlePages = (folder, settings = {}) => {
+/** One script and one style a page. @param inside told what went into scripts within scripts */
+export const bundlePages = (folder, settings = {}, inside = () => {}) => {
   const pages = readdirSync(`${root}webview`, { withFileTypes: true })
     .filter((entry) => entry.isDirectory() && existsSync(`${root}webview/${entry.name}/main.ts`))
     .map(({ name }) => name);
@@ -64,7 +70,7 @@ export const bundlePages = (folder, settings = {}) => {
     format: 'esm',
     sourcemap: 'linked',
     logLevel: 'warning',
-    plugins: [workers],
+    plugins: [workers(inside)],
     loader: { '.ttf': 'file' },
     entryPoints: Object.fromEntries(pages.map((name) => [name, `webview/${name}/main.ts`])),
     outdir: `${folder}/webview`,

@@ -11,6 +11,7 @@ const banner = `import { createRequire as createRequire__ } from 'node:module'; 
 /** Bundles into a folder, and tells what went in. */
 export async function bundle(folder: string): Promise<Metafile[]> {
   const settings = { minify: true, keepNames: true, sourcemap: false, metafile: true } as const;
+  const workers: Metafile[] = [];
   const results = [
     // Every file lies in one folder, because programs look for each other beside themselves.
     await build({
@@ -24,9 +25,9 @@ export async function bundle(folder: string): Promise<Metafile[]> {
       banner: { js: banner },
     }),
     await bundleExtension(folder, settings),
-    await bundlePages(folder, { sourcemap: false, metafile: true }),
+    await bundlePages(folder, { sourcemap: false, metafile: true }, (metafile) => workers.push(metafile)),
   ];
-  return results.map(({ metafile }) => metafile);
+  return [...results.map(({ metafile }) => metafile), ...workers];
 }
 
 /** Folders of the packages that went into bundles, relative to the repository. */

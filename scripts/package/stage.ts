@@ -3,7 +3,8 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } f
 import { dirname, join } from 'node:path';
 import { transformSync } from 'esbuild';
 import { bundle, packagesOf, root } from './bundle.ts';
-import { notices } from './notices.ts';
+import { needLibraryLicences, notices, partsOf } from './licences.ts';
+import { billOf } from './sbom.ts';
 import { runtimeFolder, type Target } from './targets.ts';
 
 const modules = join(root, 'node_modules');
@@ -35,6 +36,7 @@ function copyRuntime(folder: string, target: Target): void {
   copy(join(from, 'package.json'), join(to, 'package.json'));
   copyScripts(join(from, 'dist'), join(to, 'dist'));
   const libraries = runtimeFolder(target);
+  needLibraryLicences(join(from, libraries));
   // On macOS the package holds one library twice, under its long name and under the one that is loaded.
   const wanted = readdirSync(join(from, libraries)).filter((name) => !/\.\d+\.\d+\.\d+\.dylib$/.test(name));
   for (const name of wanted) copy(join(from, libraries, name), join(to, libraries, name));
@@ -89,7 +91,9 @@ export async function stage(folder: string): Promise<void> {
   copy(join(root, 'LICENSE'), join(folder, 'LICENSE'));
   const others = ['onnxruntime-node', 'onnxruntime-common', 'typescript'].map((name) => `node_modules/${name}`);
   const folders = [...packagesOf(metafiles), ...others].map((name) => join(root, name));
-  writeFileSync(join(folder, 'NOTICES.txt'), notices(folders));
+  const parts = partsOf(folders);
+  writeFileSync(join(folder, 'NOTICES.txt'), notices(parts));
+  writeFileSync(join(folder, 'sbom.cdx.json'), billOf(parts));
   writeManifest(folder);
   writeReadme(folder);
   // All that lies here is wanted; without the file, the packager says that it might not be.

@@ -21,7 +21,15 @@ describe('the package, installed', () => {
     assert.deepEqual(readdirSync(libraries), [process.platform]);
     assert.deepEqual(readdirSync(join(libraries, process.platform)), [process.arch]);
     const top = readdirSync(folder).filter((name) => !name.startsWith('.'));
-    assert.deepEqual(top.sort(), ['LICENSE.txt', 'NOTICES.txt', 'assets', 'dist', 'package.json', 'readme.md']);
+    assert.deepEqual(top.sort(), [
+      'LICENSE.txt',
+      'NOTICES.txt',
+      'assets',
+      'dist',
+      'package.json',
+      'readme.md',
+      'sbom.cdx.json',
+    ]);
     const files = readdirSync(folder, { recursive: true, encoding: 'utf8' });
     assert.deepEqual(
       files.filter((file) => /\.(map|ts|test\.js)$/.test(file) && !/typescript\/lib\/lib\.[^/]*d\.ts$/.test(file)),

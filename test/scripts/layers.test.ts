@@ -35,7 +35,7 @@ describe('the layers', () => {
 
   it('refuse what a room may not use although it stands below, and packages of other rooms', () => {
     const wrong = (path: string, text: string) => trespasses([{ path, text }]).length;
-    assert.equal(wrong('src/train/train.ts', "import '../server/train/job.ts';"), 1);
+    assert.equal(wrong('src/train/train.ts', "import '../../server/train/run/job.ts';"), 1);
     assert.equal(wrong('server/language/server.ts', "import '../device/device.ts';"), 1);
     assert.equal(wrong('server/model/base.ts', "import * as ort from 'onnxruntime-node';"), 1);
     assert.equal(wrong('server/cli/main.ts', "import * as vscode from 'vscode';"), 1);

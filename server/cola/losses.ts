@@ -122,20 +122,47 @@ export function actionLogProbabilities(logits: Tensor, actions: Tensor, temperat
 /**
  * The clipped surrogate (PPO, arXiv 1707.06347, equation 7) of each choice: the smaller of ratio * advantage and the same with
  * the ratio held near 1. All of one shape.
+ *
+ * @param clipHigh how far above 1, where that is another distance (DAPO, arXiv 2503.14476)
  */
-export function clippedGain(ratio: Tensor, advantages: Tensor, clip: number): Tensor {
-  const limited = ops.minimum(ops.maximum(ratio, 1 - clip), 1 + clip);
+export function clippedGain(ratio: Tensor, advantages: Tensor, clip: number, clipHigh = clip): Tensor {
+  const limited = ops.minimum(ops.maximum(ratio, 1 - clip), 1 + clipHigh);
   return ops.minimum(ops.mul(ratio, advantages), ops.mul(limited, advantages));
 }
 
+/** What a loss of choices `[B,A]` is averaged over: each sample first and then all of them, or all choices alike. */
+export type Averaging = 'sequence' | 'token';
+
+/** Mean over the choices where the mask is 1, each sample counting alike or each choice (DAPO, arXiv 2503.14476, section 3.3). */
+export function choiceMean(x: Tensor, mask: Tensor, averaging: Averaging): Tensor {
+  return averaging === 'sequence' ? rowMean(x, mask) : maskedMean(x, mask);
+}
+
 /**
- * Minus the {@link clippedGain}, averaged within each row and then over the rows.
+ * Minus the {@link clippedGain}, averaged.
  *
  * @param logp, logpOld, advantages, mask `[B,A]`
  */
-export function clippedLoss(logp: Tensor, logpOld: Tensor, advantages: Tensor, mask: Tensor, clip: number): Tensor {
+export function clippedLoss(
+  logp: Tensor,
+  logpOld: Tensor,
+  advantages: Tensor,
+  mask: Tensor,
+  clip: number,
+  clipHigh = clip,
+  averaging: Averaging = 'sequence',
+): Tensor {
   const ratio = ops.exp(ops.mul(ops.sub(logp, logpOld), mask));
-  return ops.neg(rowMean(clippedGain(ratio, advantages, clip), mask));
+  return ops.neg(choiceMean(clippedGain(ratio, advantages, clip, clipHigh), mask, averaging));
+}
+
+/**
+ * The estimate k3 of KL(pi ‖ pi_ref) at a choice that pi made: r - log r - 1 with r = pi_ref / pi; never below 0
+ * (Schulman, Approximating KL Divergence, 2020; GRPO, arXiv 2402.03300, equation 4).
+ */
+export function divergence(logp: Tensor, logpRef: Tensor): Tensor {
+  const log = ops.sub(logpRef, logp);
+  return ops.sub(ops.sub(ops.exp(log), log), 1);
 }
 
 /** -log pi(a | s) A, averaged like {@link clippedLoss} (ReMax, arXiv 2310.10505). */

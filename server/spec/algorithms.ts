@@ -5,4 +5,8 @@ export const algorithmNotes = {
   ppo: 'PPO compares a sample with a learned value.',
 };
 
+/** What GRPO divides differences within a group by. */
+export const advantageNames = ['std', 'mean', 'none'] as const;
+export type AdvantageName = (typeof advantageNames)[number];
+
 export type AlgorithmName = keyof typeof algorithmNotes;

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { arithmeticOptions } from '../data/generators/arithmetic.ts';
 import { countdownOptions } from '../data/generators/countdown.ts';
 import { columnMap } from '../data/shapes.ts';
-import { type AlgorithmName, algorithmNotes } from './algorithms.ts';
+import { type AlgorithmName, advantageNames, algorithmNotes } from './algorithms.ts';
 import { rewardTable } from './feedback-rewards.ts';
 import { rewardSpec } from './reward.ts';
 
@@ -190,7 +190,36 @@ const reinforcement = (learningRate: number) => ({
   }),
   gamma: setting(share.default(1), 'Discount.', { paper: '1' }),
   lambda: setting(share.default(1), 'Lambda of generalised advantage estimation.', { paper: '0.95 (code)' }),
+  advantage: setting(
+    z.enum(advantageNames).default('std'),
+    'GRPO: what the difference of a sample from the mean of its prompt is divided by. std is GRPO; mean is MaxRL (arXiv 2602.02710), for rewards of 0 and 1: hard prompts count more, and variety stays; none is Dr. GRPO (arXiv 2503.20783). TRL: scale_rewards.',
+    { paper: 'std' },
+  ),
+  loss: setting(
+    z.enum(['sequence', 'token']).default('sequence'),
+    'What counts alike: every sample, as in GRPO, or every choice, as in DAPO (arXiv 2503.14476). TRL: loss_type grpo and dapo.',
+    { paper: 'sequence (code)' },
+  ),
+  kl_loss: setting(
+    z.number().min(0).default(0),
+    'Weight of the KL divergence from the policy at the start as a term of the loss (its estimate k3), beside kl, which is part of the rewards. TRL: beta.',
+    { unit: 'per nat', paper: '0: the divergence is in the rewards' },
+  ),
+  entropy_target: setting(
+    z.number().min(0).optional(),
+    'Entropy of the policy that is held from below. Over latent actions it is exact; 64 even codes have 4.16 nats. If not given, nothing holds it.',
+    { unit: 'nats a choice', paper: 'none' },
+  ),
+  entropy_weight: setting(z.number().positive().default(0.1), 'Weight of what the entropy lacks of its target.', {
+    unit: 'per nat',
+    paper: 'none',
+  }),
   clip_ratio: setting(z.number().positive().default(0.2), 'How far the probability ratio may move.', { paper: '0.2' }),
+  clip_ratio_high: setting(
+    z.number().positive().optional(),
+    'How far it may rise, if that is not clip_ratio (DAPO: 0.28). TRL: epsilon_high.',
+    { paper: '0.2' },
+  ),
   whiten: setting(z.boolean().default(true), 'Normalise advantages over all actions of a round.', {
     paper: 'yes (code)',
   }),

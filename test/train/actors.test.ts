@@ -43,6 +43,10 @@ const objectiveOf = (algorithm: 'grpo' | 'remax', temperature: number): PolicyGr
   kl: 0,
   gamma: 1,
   lambda: 1,
+  advantage: 'std',
+  loss: 'sequence',
+  kl_loss: 0,
+  entropy_weight: 0.1,
   clip_ratio: 0.2,
   whiten: false,
   value_clip: 0.2,
@@ -187,6 +191,7 @@ onEachDevice((device: () => Device) => {
           await reference.dispose();
           // With advantages of 1 the loss of ReMax is the mean of -log pi, that of GRPO the mean of -ratio.
           const ones = {
+            logpRef: batch.logpOld,
             advantages: new Float64Array(batch.mask.length).fill(1),
             returns: new Float64Array(batch.mask.length),
           };

@@ -102,7 +102,12 @@ describe('a stage and an algorithm that somebody adds', () => {
   });
 
   it('compare what they say they compare', () => {
-    const outcomes = rloo.outcomes({ rewards: [1, 2, 6, undefined, 5], groups: [0, 0, 0, 0, 1], greedy: undefined });
+    const outcomes = rloo.outcomes({
+      rewards: [1, 2, 6, undefined, 5],
+      groups: [0, 0, 0, 0, 1],
+      greedy: undefined,
+      advantage: 'std',
+    });
     assert.deepEqual([...outcomes], [1 - 4, 2 - 3.5, 6 - 1.5, 0, 0]);
   });
 });

@@ -29,6 +29,10 @@ const settings: Omit<PolicyGradientSettings, 'algorithm'> = {
   kl: 0,
   gamma: 1,
   lambda: 1,
+  advantage: 'std',
+  loss: 'sequence',
+  kl_loss: 0,
+  entropy_weight: 0.1,
   clip_ratio: 0.2,
   whiten: false,
   value_clip: 0.2,
@@ -102,7 +106,7 @@ onEachDevice((device: () => Device) => {
       const own: PolicyGradientSettings = { ...settings, algorithm: actor.latent ? 'ppo' : 'grpo' };
       const batch = layOut(rows);
       const draw = () => Float64Array.from(batch.mask, (m) => m * random.normal());
-      const credit = { advantages: draw(), returns: draw() };
+      const credit = { advantages: draw(), returns: draw(), logpRef: batch.logpOld };
       const all = rows.map((_, i) => i);
       const layout = layOutUpdate(batch, all, actor);
       const { loss } = policyObjective(device().graph(), actor, layout.shape, own, false);

@@ -1,11 +1,16 @@
 /** What an algorithm of reinforcement is: what it compares a sample with, and the loss of an update. One file each. */
 import type { ModuleName } from '../../cola/config.ts';
+import type { Averaging } from '../../cola/losses.ts';
 import type { Tensor } from '../../graph/tensor.ts';
+import type { AdvantageName } from '../../spec/algorithms.ts';
 import type { Objective } from '../optimizer/optimizer.ts';
 
 /** The settings that losses read. */
 export interface UpdateSettings {
   readonly clip_ratio: number;
+  /** How far above 1 the ratio may move; as far as below, if not given. */
+  readonly clip_ratio_high?: number | undefined;
+  readonly loss: Averaging;
   readonly value_clip: number;
   readonly value_weight: number;
 }
@@ -31,6 +36,8 @@ export interface Outcomes {
   readonly groups: readonly number[];
   /** Reward of the greedy sample of each one's prompt, where the algorithm asks for it. */
   readonly greedy: readonly (number | undefined)[] | undefined;
+  /** What a difference within a group is divided by. */
+  readonly advantage: AdvantageName;
 }
 
 export interface Algorithm {

@@ -8,7 +8,9 @@ import type { PolicyUpdate } from './algorithm.ts';
 export function clippedObjective({ settings, logp, advantages, mask, noted }: PolicyUpdate): Objective {
   const old = noted('logp_old');
   const ratio = ops.exp(ops.mul(ops.sub(logp, old), mask));
-  const outside = ops.greater(ops.abs(ops.sub(ratio, 1)), settings.clip_ratio);
-  const clipped = maskedMean(ops.cast(outside, 'float32'), mask);
-  return { loss: clippedLoss(logp, old, advantages, mask, settings.clip_ratio), metrics: { clipped } };
+  const { clip_ratio: low, clip_ratio_high: high = low } = settings;
+  const above = ops.cast(ops.greater(ratio, 1 + high), 'float32');
+  const below = ops.cast(ops.greater(ops.sub(ratio.graph.scalar(1 - low), ratio), 0), 'float32');
+  const clipped = maskedMean(ops.add(above, below), mask);
+  return { loss: clippedLoss(logp, old, advantages, mask, low, high, settings.loss), metrics: { clipped } };
 }

@@ -3,6 +3,8 @@
  * exact definitions in test/fixtures/cola/README.md, section 8). All on rows of `[B,A]`, row-major, in float64.
  */
 
+import type { AdvantageName } from '../../spec/algorithms.ts';
+
 /** Rollouts as the update sees them; entries outside the mask are 0. */
 export interface ActionRows {
   readonly rows: number;
@@ -12,8 +14,19 @@ export interface ActionRows {
   readonly mask: ArrayLike<number>;
 }
 
-/** Outcome of GRPO (arXiv 2402.03300): (R - mean) / (std + 1e-8) within each group, with the unbiased std. */
-export function groupOutcomes(rewards: ArrayLike<number>, groups: ArrayLike<number>): Float64Array {
+/**
+ * Outcomes within each group: (R - mean) / divisor.
+ *
+ * - `std`: std + 1e-8, unbiased (GRPO, arXiv 2402.03300);
+ * - `mean`: the mean of the group, which of rewards of 0 and 1 is the share that was solved, so that a hard prompt counts as
+ *   its logarithm does (MaxRL, arXiv 2602.02710); 0 where the mean is not above 0, for then nothing was solved;
+ * - `none`: 1 (Dr. GRPO, arXiv 2503.20783).
+ */
+export function groupOutcomes(
+  rewards: ArrayLike<number>,
+  groups: ArrayLike<number>,
+  advantage: AdvantageName = 'std',
+): Float64Array {
   const sums = new Map<number, { n: number; mean: number; squares: number }>();
   for (let i = 0; i < rewards.length; i++) {
     const s = sums.get(groups[i]) ?? { n: 0, mean: 0, squares: 0 };
@@ -27,7 +40,10 @@ export function groupOutcomes(rewards: ArrayLike<number>, groups: ArrayLike<numb
     const s = sums.get(groups[i]);
     // One sample, or samples that are all alike, say nothing about each other.
     if (s === undefined || s.n < 2) return 0;
-    return (rewards[i] - s.mean) / (Math.sqrt(s.squares / (s.n - 1)) + 1e-8);
+    const away = rewards[i] - s.mean;
+    if (advantage === 'none') return away;
+    if (advantage === 'mean') return s.mean > 0 ? away / s.mean : 0;
+    return away / (Math.sqrt(s.squares / (s.n - 1)) + 1e-8);
   });
 }
 

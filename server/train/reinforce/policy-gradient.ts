@@ -3,14 +3,14 @@
  * (paper, section 3.3 and appendix B.2). GRPO compares the samples of a prompt, ReMax subtracts a greedy sample, PPO
  * learns values.
  */
-import { actionLogProbabilities, entropy } from '../../cola/losses.ts';
+import { actionLogProbabilities, choiceMean, divergence, entropy } from '../../cola/losses.ts';
 import { State } from '../../device/program.ts';
 import { ProgramCache } from '../../device/program-cache.ts';
 import { maskedMean } from '../../graph/functions.ts';
 import * as ops from '../../graph/ops.ts';
 import type { Graph } from '../../graph/tensor.ts';
 import type { Random } from '../../random.ts';
-import type { AlgorithmName } from '../../spec/algorithms.ts';
+import type { AdvantageName, AlgorithmName } from '../../spec/algorithms.ts';
 import { hasValue, type UpdateSettings } from '../algorithms/algorithm.ts';
 import { algorithmOf } from '../algorithms/index.ts';
 import type { Objective } from '../optimizer/optimizer.ts';
@@ -24,7 +24,14 @@ import { type Judged, scoreOf } from './episode.ts';
 export interface PolicyGradientSettings extends UpdateSettings {
   readonly algorithm: AlgorithmName;
   readonly temperature: number;
+  /** Of a divergence in the rewards. */
   readonly kl: number;
+  readonly advantage: AdvantageName;
+  /** Of a divergence in the loss. */
+  readonly kl_loss: number;
+  /** Nats a choice that the policy is held at from below. */
+  readonly entropy_target?: number | undefined;
+  readonly entropy_weight: number;
   readonly gamma: number;
   readonly lambda: number;
   readonly whiten: boolean;
@@ -78,6 +85,8 @@ export function layOut(rows: readonly (Judged | undefined)[]): Batch {
 export interface Credit {
   readonly advantages: Float64Array;
   readonly returns: Float64Array;
+  /** log pi of the choices under the policy of the start. */
+  readonly logpRef: Float32Array;
 }
 
 /**
@@ -95,12 +104,12 @@ export function creditOf(
   const groups = batch.rows.map((row) => row?.group ?? -1);
   const layout = { rows: batch.rows.length, length: batch.length, mask: batch.mask };
   const algorithm = algorithmOf(settings.algorithm);
-  const outcomes = algorithm.outcomes({ rewards, groups, greedy: baseline });
+  const outcomes = algorithm.outcomes({ rewards, groups, greedy: baseline, advantage: settings.advantage });
   const steps = stepRewards(layout, batch.logpOld, logpRef, outcomes, settings.kl);
   const values = hasValue(algorithm) ? batch.valuesOld : undefined;
   const raw = advantages(layout, steps, values, settings.gamma, settings.lambda);
   const returns = raw.map((a, i) => (batch.mask[i] === 0 ? 0 : a + batch.valuesOld[i]));
-  return { advantages: settings.whiten ? whiten(layout, raw) : raw, returns };
+  return { advantages: settings.whiten ? whiten(layout, raw) : raw, returns, logpRef };
 }
 
 /**
@@ -126,7 +135,18 @@ export function policyObjective(
   const spread = maskedMean(entropy(settings.temperature === 1 ? open : ops.mul(open, 1 / settings.temperature)), mask);
   const update = { settings, logp, advantages: scores, mask, values, noted: row };
   const { loss, metrics } = algorithmOf(settings.algorithm).objective(update);
-  return { loss, metrics: { entropy: spread, ...metrics } };
+  const terms = [loss];
+  const { kl_loss, entropy_target, entropy_weight } = settings;
+  if (kl_loss > 0) {
+    const apart = choiceMean(divergence(logp, row('logp_ref')), mask, settings.loss);
+    terms.push(ops.mul(apart, kl_loss));
+  }
+  if (entropy_target !== undefined) {
+    // The entropy over all choices is known exactly, and so is its gradient.
+    const missing = ops.maximum(ops.sub(graph.scalar(entropy_target), spread), 0);
+    terms.push(ops.mul(missing, entropy_weight));
+  }
+  return { loss: terms.reduce((a, b) => ops.add(a, b)), metrics: { entropy: spread, ...metrics } };
 }
 
 /** Of each row its prompt, as a key of {@link minibatches}. */
@@ -167,6 +187,7 @@ export function policyFeeds(
     advantages: cut(credit.advantages),
     values_old: cut(batch.valuesOld),
     returns: cut(credit.returns),
+    logp_ref: cut(credit.logpRef),
     ...(hasBans ? { bans: bansOf(rows, length, actor.choices) } : {}),
   };
 }

@@ -8,6 +8,7 @@ import { compareEvaluations, comparisonTable } from '../evaluate/compare.ts';
 import { type Evaluation, type EvaluationSettings, type MeasureName, searchMeasure } from '../evaluate/report.ts';
 import { type EvaluationRequest, evaluateRequest } from '../evaluate/request.ts';
 import { readReward } from '../evaluate/reward-text.ts';
+import { changeBetween, changeWords } from '../protocol/solved-change.ts';
 import { firstIssue } from '../schemas/first-issue.ts';
 import { excess } from '../spec/limits.ts';
 import { measureNames } from '../spec/schema.ts';
@@ -97,6 +98,7 @@ export function addEvaluate(program: Command, session: Session): void {
         const comparison = compareEvaluations(all);
         output.table(comparisonTable(comparison));
         for (const { label, evaluation } of all) {
+          for (const line of changesOf(evaluation)) output.line(`${label}: ${line}`);
           for (const { measure, reason } of evaluation.skipped)
             output.note(`${label}: ${measure} was not taken: ${reason}.`);
         }
@@ -127,6 +129,19 @@ function searching(text: string): EvaluationSettings['search'] {
   if (parsed.success) return parsed.data;
   const { path, detail } = firstIssue(parsed.error);
   throw new InvalidArgumentError(path === '' ? detail : `${path}: ${detail}.`);
+}
+
+/** What is solved before and after, and whether that is beyond chance. */
+function changesOf({ results }: Evaluation): string[] {
+  const means = Object.fromEntries(Object.entries(results.forgetting ?? {}).map(([name, { mean }]) => [name, mean]));
+  return (['greedy_solved', 'sampled_solved'] as const).flatMap((name) => {
+    const [before, after] = [means[`${name}_before`], means[`${name}_after`]];
+    if (before === undefined || after === undefined) return [];
+    const change = changeBetween(name, { [name]: before }, { ...means, [name]: after });
+    const way = name === 'greedy_solved' ? 'greedily' : 'by sampling';
+    const shares = `${(100 * before).toFixed(1)} % → ${(100 * after).toFixed(1)} %`;
+    return [`solved ${way} ${shares} of the same ${means.held_out_problems} problems: ${changeWords[change]}`];
+  });
 }
 
 /** `name=folder`, or a folder that is its own name. */

@@ -12,6 +12,7 @@ import { namedModel } from './named-model.ts';
 import { count, type DeviceOption, integer, type JsonOption, withDevice, withExamples, withJson } from './options.ts';
 import { RunReport } from './run-report.ts';
 import type { Session } from './session.ts';
+import { changesOf, nextSteps, tunedText } from './start-screen.ts';
 
 type Options = JsonOption &
   DeviceOption & {
@@ -23,6 +24,7 @@ type Options = JsonOption &
     readonly group: number;
     readonly problems: number;
     readonly text?: string;
+    readonly verbose?: boolean;
   };
 
 export function addStart(program: Command, session: Session): void {
@@ -38,18 +40,20 @@ export function addStart(program: Command, session: Session): void {
     .option('--batch <count>', 'problems in a round', count, startDefaults.batch)
     .option('--group <count>', 'samples a problem', count, startDefaults.group)
     .option('--problems <count>', 'unseen problems on which is measured', count, startDefaults.problems)
+    .option('--verbose', 'show every figure, not only those that matter most')
     .option('--text <file>', "text whose loss is watched (default: this project's own sources)");
   withExamples(withDevice(withJson(command)), ['start', 'start --seed 8 --steps 40']).action((options: Options) =>
     session.perform(options.json === true, async (output) => {
       const root = resolve(session.cwd, options.root);
       const { folder } = await namedModel(options.model, session.cwd);
-      const report = new RunReport(output);
+      const report = new RunReport(output, options.verbose === true);
       const { seed, steps, batch, group, problems, device, threads } = options;
       const model = options.model.startsWith('builtin:') ? options.model : folder;
+      const settings = { model, device, threads, seed, steps, batch, group, problems };
       output.note(`Model: ${options.model}. Task: countdown, ${problems} unseen problems.`);
       const done = await start({
         root,
-        settings: { model, device, threads, seed, steps, batch, group, problems },
+        settings,
         modelFolder: folder,
         text: textOf(options.text, session.cwd),
         signal: session.signal,
@@ -59,15 +63,14 @@ export function addStart(program: Command, session: Session): void {
         say: (text) => output.note(text),
       });
       output.endProgress();
-      output.line();
+      output.line(`\n${tunedText(settings)}\n`);
       const table = resultTable(done.runs, done.extra);
       output.table(table);
-      output.line(`\nReport: ${done.report}`);
-      output.line(
-        `Open it in a browser: it needs no network.\nNext: npm run code   opens the editor with CoLA Studio in it.`,
-      );
-      output.line(`Tuned model: ${relative(session.cwd, join(done.runs[0].path, 'model'))}`);
-      return { value: { report: done.report, runs: done.runs.map(({ path }) => path), table }, ok: true };
+      const changes = changesOf(done.runs);
+      for (const { heading, lines } of changes)
+        output.line(`\n${heading}\n${lines.map((line) => `  ${line}`).join('\n')}`);
+      output.line(`\nOpen next\n${nextSteps(done.runs, done.report, shownFrom(session.cwd)).join('\n')}`);
+      return { value: { report: done.report, runs: done.runs.map(({ path }) => path), table, changes }, ok: true };
     }),
   );
 }
@@ -80,6 +83,9 @@ function textOf(file: string | undefined, cwd: string): DataSpec {
   if (!existsSync(join(top, 'server', 'cli'))) throw cliErrors.noText();
   return { workspace: top, globs: ['server/train/**/*.ts', 'server/model/**/*.ts'] };
 }
+
+/** A path as it is typed in that folder. */
+const shownFrom = (cwd: string) => (path: string) => relative(cwd, path) || '.';
 
 const shown = [
   ['greedy_solved', 'solved, greedy'],

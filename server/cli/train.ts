@@ -19,6 +19,7 @@ type Options = JsonOption & {
   readonly from?: number;
   readonly asIs?: boolean;
   readonly anyway?: boolean;
+  readonly verbose?: boolean;
   readonly root: string;
 };
 
@@ -51,6 +52,7 @@ function withRun(command: Command): Command {
     .option('--from <step>', 'with --resume: go on from the checkpoint of this step; later ones are deleted', count)
     .option('--as-is', 'with --resume: go on although spec, model, data or logs were changed since the checkpoint')
     .option('--anyway', 'begin although more memory is needed than is free, by the estimate of `cola fit`')
+    .option('--verbose', 'show every figure, not only those that matter most')
     .option('--root <folder>', 'folder whose .cola/runs holds the run', '.');
 }
 
@@ -68,7 +70,7 @@ function perform(session: Session, options: Options, specFile: string | undefine
     if (!resume && (options.from !== undefined || options.asIs === true))
       throw cliErrors.usage('--from and --as-is are about a run that is resumed', 'cola train');
     const runId = resume ? resumedRun(root, options, specFile) : newRun(root, options, specFile);
-    const report = new RunReport(output);
+    const report = new RunReport(output, options.verbose === true);
     const common = {
       root,
       runId,

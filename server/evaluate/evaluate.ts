@@ -3,6 +3,7 @@ import type { Device } from '../device/device.ts';
 import { ColaError } from '../errors.ts';
 import type { DataSpec } from '../spec/settings.ts';
 import { type Figure, type Figures, summariseSeeds } from '../train/measures/figures.ts';
+import { overSeeds, type SolvedEach, turned } from '../train/measures/solved.ts';
 import type { Sequences } from '../train/measures/states.ts';
 import type { FrozenData } from '../train/run/frozen.ts';
 import { measureCodebook } from './actions/codebook.ts';
@@ -77,9 +78,16 @@ export async function evaluateModel(options: EvaluationOptions): Promise<Evaluat
   }
 }
 
+/** Answers to held-out prompts. */
+interface Answers {
+  readonly figures: Record<string, Figure>;
+  readonly each: SolvedEach;
+  readonly problems: number;
+}
+
 class Measurement {
   private text: Sequences | undefined;
-  private answers: Record<string, Figure> | undefined;
+  private answers: Answers | undefined;
   private usage: readonly number[] | undefined;
   private offered: ChoiceReport | undefined;
 
@@ -163,21 +171,25 @@ class Measurement {
   private async task(wanted: (name: string) => boolean): Promise<Found> {
     const { task, seeds } = this.options;
     if (task === undefined) return { reason: needsTask };
-    this.answers ??= summariseSeeds(await this.answersOf(this.subject, task, seeds));
-    return { figures: Object.fromEntries(Object.entries(this.answers).filter(([name]) => wanted(name))) };
+    this.answers ??= await this.answersOf(this.subject, task, seeds);
+    return { figures: Object.fromEntries(Object.entries(this.answers.figures).filter(([name]) => wanted(name))) };
   }
 
-  private async answersOf(subject: Subject, task: TaskSpec, seeds: readonly number[]): Promise<Figures[]> {
+  private async answersOf(subject: Subject, task: TaskSpec, seeds: readonly number[]): Promise<Answers> {
     const { settings } = this.options;
     const prompts = await heldOutPrompts(task, subject, settings.prompts);
     const reward = await rewardOf(task, subject);
-    const all: Figures[] = [];
+    const all: Awaited<ReturnType<typeof measureTask>>[] = [];
     try {
       for (const seed of seeds) all.push(await measureTask(subject, task, prompts, reward, settings.samples, seed));
     } finally {
       await reward.close();
     }
-    return all;
+    return {
+      figures: summariseSeeds(all.map(({ figures }) => figures)),
+      each: overSeeds(all.map(({ each }) => each)),
+      problems: prompts.length,
+    };
   }
 
   private async search(): Promise<Found> {
@@ -271,14 +283,17 @@ class Measurement {
     const limits = { marginalStates: settings.marginal_states, divergenceStates: settings.divergence_states };
     const figures = summariseSeeds([await measureForgetting(before, subject, await this.sequences(), limits)]);
     if (task === undefined) return figures;
-    this.answers ??= summariseSeeds(await this.answersOf(subject, task, seeds));
-    const earlier = summariseSeeds(await this.answersOf(before, task, seeds));
+    this.answers ??= await this.answersOf(subject, task, seeds);
+    const earlier = await this.answersOf(before, task, seeds);
     for (const name of ['greedy_solved', 'sampled_solved']) {
-      const [x, y] = [earlier[name], this.answers[name]];
+      const [x, y] = [earlier.figures[name], this.answers.figures[name]];
       if (x === undefined || y === undefined) continue;
       figures[`${name}_before`] = x;
       figures[`${name}_after`] = y;
     }
-    return figures;
+    // The same problems: they are compared one by one.
+    const { greedy_gained, greedy_lost, sampled_noise } = turned(earlier.each, this.answers.each);
+    const compared = { greedy_gained, greedy_lost, sampled_noise, held_out_problems: this.answers.problems };
+    return { ...figures, ...summariseSeeds([compared]) };
   }
 }

@@ -7,6 +7,7 @@ import type { StageTask } from '../spec/stages.ts';
 import { splitRows, templateOf, tokenizerOf } from '../train/data.ts';
 import type { Figures } from '../train/measures/figures.ts';
 import { evaluatePrompts } from '../train/measures/prompts.ts';
+import type { SolvedEach } from '../train/measures/solved.ts';
 import { AnswerCheck } from '../train/reinforce/answer-check.ts';
 import type { Prompt } from '../train/reinforce/episode.ts';
 import { heldOutShare } from '../train/reinforce/problems.ts';
@@ -50,10 +51,10 @@ export async function measureTask(
   reward: Reward,
   samples: number,
   seed: number,
-): Promise<Figures> {
+): Promise<{ figures: Figures; each: SolvedEach }> {
   const actor = subject.actor(task.top_k);
   try {
-    const { metrics } = await evaluatePrompts(actor, prompts, reward, tokenizerOf(subject.context), {
+    const { metrics, each } = await evaluatePrompts(actor, prompts, reward, tokenizerOf(subject.context), {
       samples,
       maxNew: task.max_new,
       temperature: task.temperature,
@@ -63,7 +64,7 @@ export async function measureTask(
       signal: subject.signal,
     });
     const { held_out_answer_tokens: answer_tokens, held_out_unscored: unscored, ...rest } = metrics;
-    return { ...rest, unscored, ...(answer_tokens !== undefined && { answer_tokens }) };
+    return { figures: { ...rest, unscored, ...(answer_tokens !== undefined && { answer_tokens }) }, each };
   } finally {
     await actor.dispose();
   }

@@ -54,3 +54,51 @@ export function shareChange(before: number, after: number, count: number): Share
   const { low, high } = newcombe(before, count, after, count);
   return low > 0 ? 'rises' : high < 0 ? 'falls' : 'none';
 }
+
+/** The same problems before and after: how many came to be solved, and how many ceased to be. */
+export interface Turned {
+  readonly gained: number;
+  readonly lost: number;
+}
+
+/**
+ * The chance of a split at least as uneven among those that turned, if either way were as likely: the exact test of Q. McNemar,
+ * "Note on the sampling error of the difference between correlated proportions or percentages", Psychometrika 12, 1947.
+ */
+export function mcnemar({ gained, lost }: Turned): number {
+  const turned = gained + lost;
+  // C(turned, k) / 2^turned as a logarithm, which no number of problems can overflow.
+  let term = -turned * Math.LN2;
+  let tail = Math.exp(term);
+  for (let k = 1; k <= Math.min(gained, lost); k++) {
+    term += Math.log((turned - k + 1) / k);
+    tail += Math.exp(term);
+  }
+  return Math.min(1, 2 * tail);
+}
+
+/** Whether `count` problems that were tried twice are solved more or less often than before. */
+export function pairedChange({ gained, lost }: Turned, count: number): ShareChange {
+  if (!(count >= fewest)) return 'unknown';
+  if (mcnemar({ gained, lost }) < 0.05) return gained > lost ? 'rises' : 'falls';
+  const noise = Math.sqrt(gained + lost - (gained - lost) ** 2 / count) / count;
+  return quantile * noise > widest ? 'unknown' : 'none';
+}
+
+/**
+ * Whether a mean over `count` problems that were measured twice has changed.
+ *
+ * @param noise the standard error of the mean difference of a problem
+ */
+export function meanChange(difference: number, noise: number, count: number): ShareChange {
+  if (!(count >= fewest)) return 'unknown';
+  const half = studentQuantile(count - 1) * noise;
+  if (Math.abs(difference) > half) return difference > 0 ? 'rises' : 'falls';
+  return half > widest ? 'unknown' : 'none';
+}
+
+/** 97.5 % of Student's t by its expansion about the normal (Abramowitz and Stegun, 26.7.5): to 1e-4 from 19 degrees on. */
+function studentQuantile(degrees: number): number {
+  const z = quantile;
+  return z + (z ** 3 + z) / (4 * degrees) + (5 * z ** 5 + 16 * z ** 3 + 3 * z) / (96 * degrees ** 2);
+}

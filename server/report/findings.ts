@@ -1,5 +1,5 @@
 /** What runs have found, in plain words. */
-import { type ShareChange, shareChange } from '../protocol/shares.ts';
+import { changeBetween, changeWords } from '../protocol/solved-change.ts';
 import type { ExtraFigure } from './page.ts';
 import { type MetricLine, numberIn, type RunRecord } from './run-record.ts';
 
@@ -31,7 +31,9 @@ function solved({ label, spec }: RunRecord, first: MetricLine, last: MetricLine)
     const [a, b] = [numberIn(first, name), numberIn(last, name)];
     return a === undefined || b === undefined
       ? []
-      : [`${words} from ${a.toFixed(3)} to ${b.toFixed(3)} (${judged[shareChange(a, b, problems ?? 0)]})`];
+      : [
+          `${words} from ${a.toFixed(3)} to ${b.toFixed(3)} (${changeWords[changeBetween(name, first, { ...last, held_out_problems: problems })]})`,
+        ];
   });
   return parts.length === 0
     ? []
@@ -39,13 +41,6 @@ function solved({ label, spec }: RunRecord, first: MetricLine, last: MetricLine)
         `${label}${problems === undefined ? '' : `, ${problems} problem${problems === 1 ? '' : 's'}`}: ${parts.join(', ')}.`,
       ];
 }
-
-const judged = {
-  rises: 'rose',
-  falls: 'fell',
-  none: 'no clear change',
-  unknown: 'too few to tell',
-} satisfies Record<ShareChange, string>;
 
 /** How many held-out problems the last stage that measures was to measure. */
 const evaluated = (spec: RunRecord['spec']): number | undefined =>

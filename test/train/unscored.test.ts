@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { RewardResult } from '../../server/rewards/reward.ts';
 import { promptFigures } from '../../server/train/measures/prompts.ts';
+import { overSeeds, solvedIn, solvedLists, turned } from '../../server/train/measures/solved.ts';
 import type { Judged } from '../../server/train/reinforce/episode.ts';
 import { mainReason, ScoreWatch } from '../../server/train/reinforce/unscored.ts';
 
@@ -22,6 +23,34 @@ const row = (result: RewardResult, completion = ''): Judged => ({
 });
 const scored = (value: number) => row({ value, parts: {} });
 const none = row({ noScore: 'closed' });
+
+describe('the same problems before and after', () => {
+  const [won, lost] = [scored(1), scored(0)];
+  const each = (greedy: Judged[], sampled: Judged[]) => promptFigures(greedy, sampled, 2, 1).each;
+
+  it('are counted by how they turned, without those that have no score', () => {
+    const before = each([won, lost, lost, none], [won, won, lost, lost, lost, lost, lost, lost]);
+    const after = each([lost, won, won, won], [won, lost, won, none, lost, lost, none, none]);
+    assert.deepEqual(before, { greedy: [1, 0, 0, -1], sampled: [1, 0, 0, 0] });
+    assert.deepEqual(after, { greedy: [0, 1, 1, 1], sampled: [0.5, 1, 0, -1] });
+    const { sampled_noise, ...counts } = turned(before, after);
+    assert.deepEqual(counts, { greedy_gained: 2, greedy_lost: 1, pass_gained: 1, pass_lost: 0 });
+    // The differences -0.5, 1 and 0 have the variance 7/12.
+    assert(Math.abs(sampled_noise! - Math.sqrt(7 / 36)) < 1e-12);
+    assert.deepEqual(turned(before, { greedy: [1], sampled: [1] }), {});
+  });
+
+  it('are found again in the line of a measurement', () => {
+    const found = each([won, none], [won, lost, lost, lost]);
+    assert.deepEqual(solvedIn(JSON.parse(JSON.stringify(solvedLists(found)))), found);
+    assert.equal(solvedIn({ greedy_solved: 0.5 }), undefined);
+  });
+
+  it('are taken over several draws', () => {
+    const [a, b] = [each([won], [won, lost]), each([won], [won, won])];
+    assert.deepEqual(overSeeds([a, b]), { greedy: [1], sampled: [0.75] });
+  });
+});
 
 describe('held-out answers without a score', () => {
   it('are left out of the means, and counted', () => {

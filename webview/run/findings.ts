@@ -4,7 +4,8 @@
  */
 import type { MetricRow } from '../../server/protocol/down-sampling.ts';
 import type { CodeUsage } from '../../server/protocol/history.ts';
-import { newcombe, shareChange } from '../../server/protocol/shares.ts';
+import { newcombe } from '../../server/protocol/shares.ts';
+import { changeBetween } from '../../server/protocol/solved-change.ts';
 
 export interface Finding {
   readonly text: string;
@@ -140,12 +141,16 @@ function heldOut(evaluations: readonly MetricRow[]): Finding | undefined {
   if (values.length === 1) return plain(`${percent(last)}${of} solved at the start.`);
   const change = `Solved${of}: ${percent(first)} → ${percent(last)}`;
   if (problems === undefined) return plain(`${change}; of how many problems is not known.`);
-  switch (shareChange(first, last, problems)) {
+  const solved = evaluations.map((row) => row.values).filter((figures) => typeof figures.greedy_solved === 'number');
+  const { greedy_gained: gained, greedy_lost: lost } = solved[solved.length - 1];
+  switch (changeBetween('greedy_solved', solved[0], solved[solved.length - 1])) {
     case 'rises':
       return good(`${change}.`);
     case 'falls':
       return bad(`${change}.`);
     case 'none': {
+      if (typeof gained === 'number' && typeof lost === 'number')
+        return plain(`${change}, no clear change (${gained} more, ${lost} no longer).`);
       const { low, high } = newcombe(first, problems, last, problems);
       return plain(`${change}, no clear change (95 % interval ${points(low)} to ${points(high)} points).`);
     }

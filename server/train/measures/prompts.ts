@@ -5,6 +5,7 @@ import type { Sampler } from '../reinforce/actor.ts';
 import { type Judged, type Prompt, scoreOf } from '../reinforce/episode.ts';
 import { judge } from '../reinforce/rollout.ts';
 import { numbered, startsOf } from '../reinforce/starts.ts';
+import { type SolvedEach, solvedEach } from './solved.ts';
 
 /** Rows decoded at once. */
 const rowLimit = 256;
@@ -26,6 +27,7 @@ export interface PromptEvaluation {
   /** Mean reward of the greedy and of the sampled answers; NaN where no answer has a score. */
   readonly score: number;
   readonly metrics: Readonly<Record<string, number>>;
+  readonly each: SolvedEach;
   readonly greedy: readonly Judged[];
 }
 
@@ -54,7 +56,7 @@ export function promptFigures(
   sampled: readonly Judged[],
   samples: number,
   solvedAt: number,
-): Pick<PromptEvaluation, 'score' | 'metrics'> {
+): Pick<PromptEvaluation, 'score' | 'metrics' | 'each'> {
   const scores = (rows: readonly Judged[]) => rows.flatMap((row) => scoreOf(row.result) ?? []);
   const solved = (values: readonly number[]) => values.filter((value) => value >= solvedAt).length;
   const share = (values: readonly number[]) => (values.length === 0 ? undefined : solved(values) / values.length);
@@ -83,7 +85,8 @@ export function promptFigures(
   const metrics = Object.fromEntries(
     Object.entries(figures).filter((entry): entry is [string, number] => entry[1] !== undefined),
   );
-  return { score: mean(rewards.filter((value) => value !== undefined)) ?? Number.NaN, metrics };
+  const score = mean(rewards.filter((value) => value !== undefined)) ?? Number.NaN;
+  return { score, metrics, each: solvedEach(greedy, groups, solvedAt) };
 }
 
 /** The samples of a measurement follow from its seed alone, so that it changes nothing of what training draws. */

@@ -18,6 +18,7 @@ import type { Position } from '../../store/position.ts';
 import { Run, runFolder } from '../../store/run.ts';
 import { logText } from '../../store/run-log.ts';
 import { trainErrors } from '../errors.ts';
+import { solvedIn, turned } from '../measures/solved.ts';
 import { DeviceWeights } from '../optimizer/weights.ts';
 import type { Evaluation, Metrics, Sample, Stage, StageContext } from '../stage.ts';
 import { createStage, kindOf } from '../stages/index.ts';
@@ -89,7 +90,11 @@ export type ResumeOptions = CommonOptions & ResumeChoice;
 
 const keptCheckpoints = 2;
 
-const metricsLine = z.looseObject({ step: z.number(), evaluation: z.boolean().optional() });
+const metricsLine = z.looseObject({
+  step: z.number(),
+  stage: z.string().optional(),
+  evaluation: z.boolean().optional(),
+});
 
 /**
  * Runs a spec. A run that fails before its first step leaves nothing behind.
@@ -389,7 +394,8 @@ class Job {
   /** @param again whether the line of this measurement may be there already */
   private async evaluate(stage: Stage, step: number, again = false): Promise<Evaluation & { best: boolean }> {
     const started = performance.now();
-    const evaluation = await stage.evaluate(this.options.signal);
+    const found = await stage.evaluate(this.options.signal);
+    const evaluation = { ...found, metrics: { ...found.metrics, ...this.turnedSince(stage, found.metrics) } };
     const seconds = (performance.now() - started) / 1000;
     const { score, part = 0 } = evaluation;
     const before = this.position.best;
@@ -409,6 +415,18 @@ class Job {
     const { metrics } = evaluation;
     this.emit({ kind: 'evaluation', stage: stage.name, step: this.position.done, metrics, best, seconds });
     return { ...evaluation, best };
+  }
+
+  /** How the held-out problems turned since the first measurement of the stage. */
+  private turnedSince(stage: Stage, metrics: Metrics): Metrics {
+    const now = solvedIn(metrics);
+    const { done, before } = this.position;
+    if (now === undefined || done === 0) return {};
+    const first = this.runFolder
+      .readMetrics(metricsLine)
+      .find((line) => line.step === before && line.stage === stage.name && line.evaluation === true);
+    const then = first === undefined ? undefined : solvedIn(first);
+    return then === undefined ? {} : turned(then, now);
   }
 
   /** Saves what can be saved of a run that ends early. @throws what ended it, or what kept it from being saved */

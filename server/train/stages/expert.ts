@@ -21,6 +21,7 @@ import type { Checkpoint } from '../../store/checkpoint.ts';
 import { tokenizerOf } from '../data.ts';
 import { type Lesson, type LessonPoint, LessonUpdates, lessonObjective, paddedLessons } from '../lessons.ts';
 import { evaluatePrompts } from '../measures/prompts.ts';
+import { solvedLists } from '../measures/solved.ts';
 import { Optimizer } from '../optimizer/optimizer.ts';
 import type { Prompt } from '../reinforce/episode.ts';
 import { LatentActor } from '../reinforce/latent-actor.ts';
@@ -198,7 +199,8 @@ export class ExpertStage implements Stage {
       signal,
     });
     if (Number.isFinite(result.score)) this.watch.scored();
-    return { metrics: result.metrics, score: result.score };
+    const counted = { held_out_problems: problems.heldOut.length };
+    return { metrics: { ...result.metrics, ...solvedLists(result.each), ...counted }, score: result.score };
   }
 
   async save(): Promise<StageState> {

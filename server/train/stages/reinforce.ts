@@ -15,6 +15,7 @@ import { algorithmOf } from '../algorithms/index.ts';
 import { tokenizerOf } from '../data.ts';
 import { driftAnswers, measureDrift } from '../measures/drift.ts';
 import { evaluatePrompts } from '../measures/prompts.ts';
+import { solvedLists } from '../measures/solved.ts';
 import type { Actor, Policy } from '../reinforce/actor.ts';
 import { type Judged, scoreOf } from '../reinforce/episode.ts';
 import { cutsChoices, LatentActor, latentPolicy } from '../reinforce/latent-actor.ts';
@@ -177,7 +178,8 @@ export class ReinforceStage implements Stage {
     // Of greedy actions: sampled ones make dead codes look alive.
     const { usage } = this.usageOf(result.greedy);
     const codes: Metrics = usage === undefined ? {} : { held_out_alive: usage.filter((n) => n > 0).length, usage };
-    return { metrics: { ...result.metrics, held_out_problems: heldOut.length, ...drift, ...codes }, score };
+    const counted = { held_out_problems: heldOut.length };
+    return { metrics: { ...result.metrics, ...solvedLists(result.each), ...counted, ...drift, ...codes }, score };
   }
 
   async save(): Promise<StageState> {

@@ -173,7 +173,14 @@ describe('the evaluation of a run', () => {
     const more = ['--against', model, '--limit', '2', '--seeds', '1', '--samples', '2', '--device', 'cpu'];
     const { code, stdout, stderr } = await call(root, 'evaluate', 'bare', ...full, ...more);
     assert.equal(code, 0, stderr);
-    for (const figure of ['greedy_solved', 'pass_at_2', 'kl_token', 'sampled_solved_before', 'prediction'])
+    for (const figure of [
+      'greedy_solved',
+      'pass_at_2',
+      'kl_token',
+      'sampled_solved_before',
+      'greedy_gained',
+      'prediction',
+    ])
       assert(stdout.includes(figure), figure);
     assert(stderr.includes('cost was not taken: it needs the run the model comes from.'));
     writeFileSync(join(root, 'rows.jsonl'), '{"prompt": "1 + 1 =", "answer": "2"}\n');

@@ -59,7 +59,24 @@ describe('cola start', function () {
     const root = await newRoot();
     const { code, stdout, stderr } = await call(root);
     assert.equal(code, 0, stderr);
-    const { report, table } = JSON.parse(stdout);
+    const { report, table, changes } = JSON.parse(stdout);
+    assert.deepEqual(
+      changes.map(({ heading, lines }: { heading: string; lines: string[] }) => [heading, lines.length]),
+      // Of four problems nothing can be told.
+      [['Too few problems to tell', 6]],
+    );
+    for (const lines of metrics(root)) {
+      const measured = lines.filter(({ evaluation }) => evaluation === true);
+      assert.deepEqual(
+        measured.map(({ step }) => step),
+        [0, 2, 3],
+      );
+      for (const line of measured) assert.equal((line.greedy_solved_each as number[]).length, 4);
+      assert.equal('greedy_gained' in measured[0]!, false);
+      const { greedy_solved, greedy_gained, greedy_lost } = measured[2]! as Record<string, number>;
+      const change = 4 * (greedy_solved! - (measured[0]!.greedy_solved as number));
+      assert.equal(greedy_gained! - greedy_lost!, change);
+    }
     assert.equal(table[0].length, 5);
     assert.deepEqual(
       table.map(([name]: string[]) => name),

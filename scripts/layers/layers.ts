@@ -36,6 +36,11 @@ export const layers: readonly Layer[] = [
     what: 'rewards and their sandboxes',
     only: ['server/errors.ts', 'server/random.ts', 'server/schemas', 'server/files'],
   },
+  {
+    path: 'server/environments',
+    what: 'worlds in which an agent acts turn by turn',
+    only: ['server/errors.ts', 'server/random.ts', 'server/schemas', 'server/files', 'server/rewards'],
+  },
   { path: 'server/store', what: 'runs on disk: logs, checkpoints, locks' },
   { path: 'server/model', what: 'base models: configuration, weights, tokenizer, chat template, cached decoding' },
   { path: 'server/cola', what: 'inverse dynamics, codebook, world model, policy' },

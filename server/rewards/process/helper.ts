@@ -17,6 +17,7 @@ const programs = {
   'maths-worker': '../maths/worker.ts',
   'sandbox-worker': '../code/sandbox-worker.ts',
   'module-worker': './module-worker.ts',
+  'environment-worker': '../../environments/module/worker.ts',
 };
 export type HelperProgram = keyof typeof programs;
 

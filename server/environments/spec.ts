@@ -1,0 +1,14 @@
+/** An environment as a run spec names it: `household`, `{ household: { subgoals: true } }`, `{ module: { path: world.mjs } }`. */
+import { z } from 'zod';
+import { householdOptions } from './household/household.ts';
+import { moduleOptions } from './module/module.ts';
+
+/** Those that are built in. */
+export const builtIn = ['household', 'guess-the-rule'] as const;
+
+export const environmentSpec = z.union([
+  z.enum(builtIn),
+  z.strictObject({ household: householdOptions }),
+  z.strictObject({ module: moduleOptions }),
+]);
+export type EnvironmentSpec = z.infer<typeof environmentSpec>;

@@ -8,6 +8,7 @@ import { SafetensorsFile } from '../files/safetensors.ts';
 import { type SavedDtype, writeSafetensors } from '../files/safetensors-writer.ts';
 import { locateModel, refuseFolder } from '../model/folder.ts';
 import { LanguageModel, type WeightMap } from '../model/language-model.ts';
+import type { WeightShelf } from '../model/weight-shelf.ts';
 import { type ExpectedTensor, refuseAbsurd } from '../model/weights.ts';
 import { type ColaConfig, type ModuleName, moduleWeights, parseColaConfig } from './config.ts';
 import { colaErrors } from './errors.ts';
@@ -34,9 +35,10 @@ export class ColaModel {
    * The base is the folder itself, or its `base` entry in `cola.json`, or the folder `base` inside it.
    *
    * @param path the folder, or what {@link locateModel} finds it by
+   * @param shelf where models of the same folder share the weights of their base
    * @throws cola.*, and whatever {@link LanguageModel.load} throws
    */
-  static async load(path: string): Promise<ColaModel> {
+  static async load(path: string, shelf?: WeightShelf): Promise<ColaModel> {
     const folder = locateModel(path);
     const file = join(folder, COLA_JSON);
     if (!existsSync(file)) {
@@ -50,7 +52,7 @@ export class ColaModel {
       throw colaErrors.config(file, '', error instanceof Error ? error.message : String(error));
     }
     const config = parseColaConfig(json, file, existsSync(join(folder, 'config.json')) ? '.' : 'base');
-    const base = await LanguageModel.load(join(folder, config.base));
+    const base = await LanguageModel.load(join(folder, config.base), shelf);
     const weights = readModules(join(folder, COLA_WEIGHTS), base, config);
     return new ColaModel(folder, base, config, weights, json as Record<string, unknown>);
   }

@@ -6,6 +6,7 @@ import type { State } from '../device/program.ts';
 import { fingerprintOf } from '../feedback/model.ts';
 import { uploadWeights } from '../model/language-model.ts';
 import type { Tokenizer } from '../model/tokenizer.ts';
+import type { WeightShelf } from '../model/weight-shelf.ts';
 import type { ModelInfo } from '../protocol/model.ts';
 import { BranchReader, tokensAtOnce } from './branch-reader.ts';
 import { Drafts } from './drafts.ts';
@@ -39,6 +40,8 @@ export interface LoadOptions {
   readonly folder: string;
   readonly device: string;
   readonly threads?: number | undefined;
+  /** Where models of the same folder share their weights. */
+  readonly shelf?: WeightShelf | undefined;
 }
 
 export class LoadedModel {
@@ -72,8 +75,8 @@ export class LoadedModel {
   ) {}
 
   /** @throws engine.noTokenizer, device.*, cola.*, and whatever loading the base throws */
-  static async load({ folder, device: name, threads }: LoadOptions): Promise<LoadedModel> {
-    const cola = await ColaModel.load(folder);
+  static async load({ folder, device: name, threads, shelf }: LoadOptions): Promise<LoadedModel> {
+    const cola = await ColaModel.load(folder, shelf);
     const { device, attempts } = await openDevice(name, threads === undefined ? {} : { threads });
     try {
       return await LoadedModel.on(device, cola, attempts);

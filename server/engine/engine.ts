@@ -5,6 +5,7 @@ import { LoadedModel, type LoadOptions } from '../completion/loaded-model.ts';
 import { locate } from '../completion/locate.ts';
 import { policyScores } from '../completion/policy-scores.ts';
 import { PolicyVersions } from '../feedback/versions.ts';
+import { WeightShelf } from '../model/weight-shelf.ts';
 import { actionProfiles, locateActions } from '../protocol/actions-page.ts';
 import { complete as completeRequest, previewActions as previewRequest } from '../protocol/completion.ts';
 import type { FromEngine } from '../protocol/envelope.ts';
@@ -29,6 +30,8 @@ const statusInterval = 250;
 export class Engine {
   readonly scheduler = new Scheduler(() => this.changed());
   private readonly responder: Responder;
+  /** Completion, runs and measures of one model have its weights once. */
+  private readonly shelf = new WeightShelf();
   private readonly runs: RunHost;
   private readonly searches: SearchHost;
   private readonly feedback: FeedbackHost;
@@ -42,7 +45,7 @@ export class Engine {
   constructor(send: (message: FromEngine) => void) {
     const responder = new Responder(send);
     this.responder = responder;
-    this.runs = new RunHost(this.scheduler, (event) => responder.notify(runEvent, event));
+    this.runs = new RunHost(this.scheduler, (event) => responder.notify(runEvent, event), this.shelf);
     this.searches = new SearchHost(this.scheduler, () => this.loaded(), responder);
     this.feedback = new FeedbackHost(this.scheduler, () => this.loaded(), responder);
     responder.on(ping, async () => this.status);
@@ -84,7 +87,7 @@ export class Engine {
     responder.on(stopRun, async (key) => ({ step: await this.runs.stop(key) }));
     responder.on(evaluateRequest, async (params, signal) => {
       const say = (text: string) => responder.notify(evaluateProgress, { id: params.id, text });
-      const handle = this.scheduler.submit('train', (own) => evaluation(params, say, own));
+      const handle = this.scheduler.submit('train', (own) => evaluation(params, say, own, this.shelf));
       signal.addEventListener('abort', () => handle.cancel(signal.reason), { once: true });
       return handle.done;
     });
@@ -134,7 +137,7 @@ export class Engine {
   private async load(options: LoadOptions): Promise<ModelInfo> {
     return this.inOrder(async () => {
       await this.drop();
-      this.model = await LoadedModel.load(options);
+      this.model = await LoadedModel.load({ ...options, shelf: this.shelf });
       this.changed();
       return this.model.info;
     });

@@ -2,6 +2,7 @@
 import { openDevice } from '../device/device.ts';
 import { compareEvaluations, formatFigure } from '../evaluate/compare.ts';
 import { evaluateRequest } from '../evaluate/request.ts';
+import type { WeightShelf } from '../model/weight-shelf.ts';
 import type { evaluate } from '../protocol/evaluate.ts';
 import type { ReceivedOf, ResultOf } from '../protocol/request.ts';
 import type { Job } from '../schedule/scheduler.ts';
@@ -15,6 +16,7 @@ export function evaluation(
   params: ReceivedOf<typeof evaluate>,
   say: (text: string) => void,
   signal: AbortSignal,
+  shelf: WeightShelf,
 ): Job<ResultOf<typeof evaluate>> {
   return inTurns(async () => {
     const { folder: named, root, device: name, threads, measures, data, prompts, limit } = params;
@@ -22,7 +24,7 @@ export function evaluation(
     const { device } = await openDevice(name, threads === undefined ? {} : { threads });
     try {
       const request = { folder, root, measures, data, prompts, limit, seeds: [seed] };
-      const found = await evaluateRequest(request, device, { signal, onProgress: say, tolerant: true });
+      const found = await evaluateRequest(request, device, { signal, onProgress: say, tolerant: true, shelf });
       const { rows } = compareEvaluations([{ label: folder, evaluation: found }]);
       return {
         model: found.model,

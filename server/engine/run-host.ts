@@ -3,6 +3,7 @@
 import { ColaError } from '../errors.ts';
 import { closingMeasurement } from '../evaluate/closing.ts';
 import { limitBehind } from '../files/limits.ts';
+import { WeightShelf } from '../model/weight-shelf.ts';
 import { toWire } from '../protocol/errors.ts';
 import type { RunEvent, RunKey, WireTrainEvent } from '../protocol/runs.ts';
 import type { JobHandle, Scheduler } from '../schedule/scheduler.ts';
@@ -31,6 +32,7 @@ export class RunHost {
   constructor(
     private readonly scheduler: Scheduler,
     private readonly tell: (event: RunEvent) => void,
+    private readonly shelf: WeightShelf = new WeightShelf(),
   ) {}
 
   /**
@@ -44,8 +46,9 @@ export class RunHost {
     const spec = stage === undefined ? readSpec(specFile) : stageOf(readSpec(specFile), stage);
     if (!anyway) await needMemory(spec, specFile);
     const measure = closingMeasurement;
+    const { shelf } = this;
     await this.launch(key, (turn, signal, onEvent) =>
-      startRun({ root, runId, spec, specFile, signal, turn, onEvent, measure }),
+      startRun({ root, runId, spec, specFile, signal, turn, onEvent, measure, shelf }),
     );
   }
 
@@ -59,7 +62,7 @@ export class RunHost {
     if (active === undefined) {
       const { root, run: runId } = key;
       return this.launch(key, (turn, signal, onEvent) =>
-        resumeRun({ ...choice, root, runId, signal, turn, onEvent, measure: closingMeasurement }),
+        resumeRun({ ...choice, root, runId, signal, turn, onEvent, measure: closingMeasurement, shelf: this.shelf }),
       );
     }
     if (!active.paused || choice.from !== undefined) throw engineErrors.runActive(key.run);

@@ -1,6 +1,7 @@
 /** All measures of one model. */
 import type { Device } from '../device/device.ts';
 import { ColaError } from '../errors.ts';
+import type { WeightShelf } from '../model/weight-shelf.ts';
 import type { DataSpec } from '../spec/settings.ts';
 import { type Figure, type Figures, summariseSeeds } from '../train/measures/figures.ts';
 import { overSeeds, type SolvedEach, turned } from '../train/measures/solved.ts';
@@ -38,6 +39,8 @@ export interface EvaluationOptions {
   readonly settings: EvaluationSettings;
   readonly specFile?: string | undefined;
   readonly cacheFolder?: string | undefined;
+  /** Where models of the same folder share their weights. */
+  readonly shelf?: WeightShelf | undefined;
   /** Data as the run of the model began with it. */
   readonly frozen?: FrozenData | undefined;
   /** Whether a measure whose data cannot be used is left out, with the reason, instead of ending the measurement. */
@@ -66,6 +69,7 @@ export async function evaluateModel(options: EvaluationOptions): Promise<Evaluat
     specFile,
     signal,
     cacheFolder,
+    shelf: options.shelf,
     frozen: options.frozen,
     seed: options.taskSeed ?? 0,
     ...(onProgress === undefined ? {} : { say: onProgress }),

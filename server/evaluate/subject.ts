@@ -7,6 +7,7 @@ import { ColaModel } from '../cola/model.ts';
 import type { Device } from '../device/device.ts';
 import type { State } from '../device/program.ts';
 import { LanguageModel } from '../model/language-model.ts';
+import type { WeightShelf } from '../model/weight-shelf.ts';
 import { resolvePath } from '../spec/paths.ts';
 import { DeviceWeights } from '../train/optimizer/weights.ts';
 import type { Actor } from '../train/reinforce/actor.ts';
@@ -30,6 +31,8 @@ export interface SubjectOptions {
   /** Data as the run of the model began with it. */
   readonly frozen?: FrozenData | undefined;
   readonly say?: (text: string) => void;
+  /** Where models of the same folder share their weights. */
+  readonly shelf?: WeightShelf | undefined;
 }
 
 export class Subject {
@@ -42,8 +45,8 @@ export class Subject {
 
   /** @throws cola.*, config.*, weights.*, safetensors.*, tokenizer.* */
   static async load(device: Device, folder: string, options: SubjectOptions = {}): Promise<Subject> {
-    const cola = ColaModel.exists(folder) ? await ColaModel.load(folder) : undefined;
-    const base = cola?.base ?? (await LanguageModel.load(folder));
+    const cola = ColaModel.exists(folder) ? await ColaModel.load(folder, options.shelf) : undefined;
+    const base = cola?.base ?? (await LanguageModel.load(folder, options.shelf));
     const weights = new DeviceWeights(device);
     await weights.add(base.weights, base.tensors);
     if (cola !== undefined) await weights.add(cola.weights, cola.tensors);

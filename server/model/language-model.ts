@@ -14,6 +14,7 @@ import { locateModel } from './folder.ts';
 import { CONFIG_BYTES, readModelText, withDtype } from './json.ts';
 import { type StepGraph, Stepper } from './step.ts';
 import { loadTokenizer, type Tokenizer } from './tokenizer.ts';
+import type { WeightShelf } from './weight-shelf.ts';
 import { type ExpectedTensor, expectedTensors, openWeights } from './weights.ts';
 
 /** Weights in host memory, by name. */
@@ -29,6 +30,9 @@ const companions = [
 ] as const;
 
 export class LanguageModel {
+  /** Names of weights whose memory other models may have too: these are never written. */
+  private readonly shared = new Set<string>();
+
   constructor(
     readonly folder: string,
     readonly config: ModelConfig,
@@ -41,17 +45,45 @@ export class LanguageModel {
 
   /**
    * @param path the folder, or what {@link locateModel} finds it by
+   * @param shelf where models of the same folder share their weights
    * @throws config.*, weights.*, safetensors.*, tokenizer.*, and folder.* which says what is there instead of a model
    */
-  static async load(path: string): Promise<LanguageModel> {
+  static async load(path: string, shelf?: WeightShelf): Promise<LanguageModel> {
     const folder = locateModel(path);
     const config = await loadModelConfig(folder);
     const tokenizer = existsSync(join(folder, 'tokenizer.json'))
       ? loadTokenizer(folder, { modelVocabSize: config.vocabSize })
       : undefined;
-    using files = openWeights(folder, config);
-    const weights = new Map(files.tensors.map(({ name }) => [name, files.read(name)]));
-    return new LanguageModel(folder, config, tokenizer, weights);
+    const read = () => {
+      using files = openWeights(folder, config);
+      return new Map(files.tensors.map(({ name }) => [name, files.read(name)]));
+    };
+    if (shelf === undefined) return new LanguageModel(folder, config, tokenizer, read());
+    const weights = shelf.take(folder, read);
+    const model = new LanguageModel(folder, config, tokenizer, weights);
+    for (const name of weights.keys()) model.shared.add(name);
+    return model;
+  }
+
+  /**
+   * Copies the named weights that other models may have too, before they are trained. Those that are no weights of the base are
+   * passed over.
+   *
+   * @returns whether any had to be copied
+   */
+  own(names: Iterable<string>): boolean {
+    let copied = false;
+    for (const name of names) {
+      if (!this.shared.delete(name)) continue;
+      (this.weights as Map<string, Float32Array>).set(name, weightOf(this.weights, name).slice());
+      copied = true;
+    }
+    return copied;
+  }
+
+  /** Of the names, one whose memory other models may have too. */
+  sharedAmong(names: readonly string[]): string | undefined {
+    return names.find((name) => this.shared.has(name));
   }
 
   get tensors(): ExpectedTensor[] {

@@ -11,6 +11,7 @@ import { removeFolder } from '../../files/atomic.ts';
 import { limitBehind } from '../../files/limits.ts';
 import { size } from '../../graph/tensor.ts';
 import { LanguageModel } from '../../model/language-model.ts';
+import type { WeightShelf } from '../../model/weight-shelf.ts';
 import { readSpec, rebaseSpec, resolveModel, resolvePath, stringifySpec } from '../../spec/document.ts';
 import type { RunSpec, StageSpec } from '../../spec/schema.ts';
 import type { Checkpoint } from '../../store/checkpoint.ts';
@@ -80,6 +81,8 @@ interface CommonOptions {
   readonly turn?: () => Promise<void>;
   /** What measures the model at the end, if the spec asks for measures. */
   readonly measure: ClosingMeasurement;
+  /** Where models of the same folder share the weights that they do not train. */
+  readonly shelf?: WeightShelf | undefined;
 }
 
 /** A new run: a spec, and the file it came from, to whose folder its paths are relative. */
@@ -208,6 +211,8 @@ class Job {
         cola = prepareModules(planned, base, cola, spec.seed);
         if (cola !== undefined) await weights.add(cola.weights, cola.tensors);
         const configs = { config: base.config, cola: cola?.config };
+        const learned = kindOf(planned).learns(planned.settings, configs);
+        if (base.own(learned.map(({ name }) => name))) await weights.add(base.weights, base.tensors);
         for (const extra of kindOf(planned).extras?.(planned.settings, configs) ?? []) {
           const { name, shape } = extra;
           if (!weights.has(name, shape)) await weights.add(new Map([[name, new Float32Array(size(shape))]]), [extra]);
@@ -290,12 +295,12 @@ class Job {
   }
 
   private async load(): Promise<{ base: LanguageModel; cola: ColaModel | undefined }> {
-    const { spec, specFile } = this.options;
+    const { spec, specFile, shelf } = this.options;
     if (typeof spec.model !== 'string') return { base: createBase(spec.model, specFile, spec.seed), cola: undefined };
     const folder = resolveModel(spec.model, specFile);
     await refuseDamaged(folder);
-    if (!ColaModel.exists(folder)) return { base: await LanguageModel.load(folder), cola: undefined };
-    const cola = await ColaModel.load(folder);
+    if (!ColaModel.exists(folder)) return { base: await LanguageModel.load(folder, shelf), cola: undefined };
+    const cola = await ColaModel.load(folder, shelf);
     return { base: cola.base, cola };
   }
 
@@ -328,6 +333,9 @@ class Job {
       if (map !== undefined) await weights.download(map, this.position.changed);
     }
     const stage = await createStage(planned, context);
+    const others = base.sharedAmong(stage.trained);
+    if (others !== undefined)
+      throw new Error(`the stage ${stage.name} trains ${others}, which it does not say it learns`);
     try {
       if (checkpoint !== null && this.position.at === at && this.position.done > stage.steps)
         await refusePosition(this.runFolder, checkpoint, 'state.json is of a step that the stage does not have');

@@ -1,0 +1,51 @@
+/**
+ * Weights of model folders that are in memory: whoever loads a folder that is there already gets the same memory. A model that
+ * learns takes memory of its own for what it changes ({@link LanguageModel.own}).
+ */
+import { readdirSync, realpathSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+
+export class WeightShelf {
+  /** Weak, so that what nobody uses any more goes. */
+  private readonly known = new Map<string, ReadonlyMap<string, WeakRef<Float32Array>>>();
+
+  /**
+   * The weights of a folder.
+   *
+   * @param read loads them where they are not in memory, or the files are others than they were
+   * @returns a map of the caller's, of arrays that others may have too
+   */
+  take(folder: string, read: () => ReadonlyMap<string, Float32Array>): Map<string, Float32Array> {
+    for (const [key, weights] of this.known) if (present(weights) === undefined) this.known.delete(key);
+    const key = signature(folder);
+    const known = this.known.get(key);
+    const there = known === undefined ? undefined : present(known);
+    if (there !== undefined) return there;
+    const weights = new Map(read());
+    this.known.set(key, new Map([...weights].map(([name, values]) => [name, new WeakRef(values)])));
+    return weights;
+  }
+}
+
+/** The arrays, if all of them are still in memory. */
+function present(weights: ReadonlyMap<string, WeakRef<Float32Array>>): Map<string, Float32Array> | undefined {
+  const found = new Map<string, Float32Array>();
+  for (const [name, weak] of weights) {
+    const values = weak.deref();
+    if (values === undefined) return undefined;
+    found.set(name, values);
+  }
+  return found;
+}
+
+/** The folder, and which files its configuration and weights are: a file that is written anew has another time or number. */
+function signature(folder: string): string {
+  const files = readdirSync(folder)
+    .filter((name) => /^config\.json$|\.safetensors(\.index\.json)?$/.test(name))
+    .sort()
+    .map((name) => {
+      const { ino, size, mtimeNs } = statSync(join(folder, name), { bigint: true });
+      return `${name} ${ino} ${size} ${mtimeNs}`;
+    });
+  return [realpathSync(folder), ...files].join('\n');
+}

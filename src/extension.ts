@@ -35,7 +35,7 @@ export async function activate(context: ExtensionContext): Promise<void> {
   registerEvaluate(studio, shelf, runs, reports);
   registerExport(studio, shelf);
   registerViews(studio, runs, shelf);
-  registerDashboard(studio, runs);
+  registerDashboard(studio, runs, reports);
   registerWalkthrough(studio);
   registerTree(studio);
   await studio.start();

@@ -14,7 +14,7 @@ import {
 import { type ListedModel, listModels, loadModel } from '../server/protocol/index.ts';
 import { registerCommand } from './commands.ts';
 import { studioErrors } from './errors.ts';
-import { folderOf, keyFrom } from './runs/run-commands.ts';
+import { folderOf, keyFrom } from './runs/run-key.ts';
 import { diskFolders, type RunBook, rootsOfWorkspace } from './runs/runs.ts';
 import { setting } from './settings.ts';
 import { modelName } from './status-text.ts';

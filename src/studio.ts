@@ -152,6 +152,8 @@ export class Studio implements Disposable {
 
   async dispose(): Promise<void> {
     const { client } = this;
+    // That runs stop with the window is no news to anybody in it; the next window tells.
+    this.listeners.clear();
     for (const disposable of this.disposables.splice(0)) disposable.dispose();
     if (client.isRunning()) await client.dispose(grace);
   }

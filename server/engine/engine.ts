@@ -7,6 +7,7 @@ import { policyScores } from '../completion/policy-scores.ts';
 import { PolicyVersions } from '../feedback/versions.ts';
 import { WeightShelf } from '../model/weight-shelf.ts';
 import { actionProfiles, locateActions } from '../protocol/actions-page.ts';
+import { beforeAfter } from '../protocol/before-after.ts';
 import { complete as completeRequest, previewActions as previewRequest } from '../protocol/completion.ts';
 import type { FromEngine } from '../protocol/envelope.ts';
 import { evaluateProgress, evaluate as evaluateRequest } from '../protocol/evaluate.ts';
@@ -16,7 +17,7 @@ import { fitSpec, pauseRun, resumeRun, runEvent, startRun, stopRun } from '../pr
 import { type EngineStatus, engineStatusChanged, ping } from '../protocol/status.ts';
 import { type Job, Scheduler } from '../schedule/scheduler.ts';
 import { engineErrors } from './errors.ts';
-import { evaluation } from './evaluate.ts';
+import { comparison, evaluation } from './evaluate.ts';
 import { FeedbackHost } from './feedback-host.ts';
 import { estimateSpec } from './fit.ts';
 import { profilesOf } from './profiles.ts';
@@ -88,6 +89,12 @@ export class Engine {
     responder.on(evaluateRequest, async (params, signal) => {
       const say = (text: string) => responder.notify(evaluateProgress, { id: params.id, text });
       const handle = this.scheduler.submit('train', (own) => evaluation(params, say, own, this.shelf));
+      signal.addEventListener('abort', () => handle.cancel(signal.reason), { once: true });
+      return handle.done;
+    });
+    responder.on(beforeAfter, async (params, signal) => {
+      const say = (text: string) => responder.notify(evaluateProgress, { id: params.id, text });
+      const handle = this.scheduler.submit('train', (own) => comparison(params, say, own, this.shelf));
       signal.addEventListener('abort', () => handle.cancel(signal.reason), { once: true });
       return handle.done;
     });

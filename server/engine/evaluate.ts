@@ -1,13 +1,17 @@
 /** Measures of a model as a job of the lane `train`: a completion goes before the next run of the device. */
+import { join } from 'node:path';
 import { openDevice } from '../device/device.ts';
+import { compareBeforeAfter } from '../evaluate/before-after.ts';
 import { compareEvaluations, formatFigure } from '../evaluate/compare.ts';
 import { evaluateRequest } from '../evaluate/request.ts';
 import type { WeightShelf } from '../model/weight-shelf.ts';
+import type { beforeAfter } from '../protocol/before-after.ts';
 import type { evaluate } from '../protocol/evaluate.ts';
 import type { ReceivedOf, ResultOf } from '../protocol/request.ts';
 import type { Job } from '../schedule/scheduler.ts';
 import { inTurns } from '../schedule/turns.ts';
 import { resolveModel } from '../spec/paths.ts';
+import { runFolder } from '../store/run.ts';
 
 const seed = 7;
 
@@ -39,6 +43,27 @@ export function evaluation(
         skipped: found.skipped,
         json: found,
       };
+    } finally {
+      await device.dispose();
+    }
+  });
+}
+
+/** The model of a run beside the one it began with, on the same prompts. @param say told what is being written */
+export function comparison(
+  params: ReceivedOf<typeof beforeAfter>,
+  say: (text: string) => void,
+  signal: AbortSignal,
+  shelf: WeightShelf,
+): Job<ResultOf<typeof beforeAfter>> {
+  return inTurns(async () => {
+    const { root, run: name, device: wanted, threads, limit } = params;
+    const { device } = await openDevice(wanted, threads === undefined ? {} : { threads });
+    try {
+      const run = runFolder(root, name);
+      const cacheFolder = join(root, '.cola', 'cache');
+      const found = await compareBeforeAfter({ run, device, cacheFolder, limit, signal, say, shelf });
+      return { ...found, device: device.name, rows: [...found.rows] };
     } finally {
       await device.dispose();
     }

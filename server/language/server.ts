@@ -11,6 +11,7 @@ import { inspectFile } from '../data/inspect.ts';
 import { surveyFolder } from '../data/survey.ts';
 import { ColaError } from '../errors.ts';
 import { actionProfiles, locateActions } from '../protocol/actions-page.ts';
+import { beforeAfter } from '../protocol/before-after.ts';
 import { complete, previewActions } from '../protocol/completion.ts';
 import { inspectData, surveyFiles } from '../protocol/data.ts';
 import { protocolErrors, toWire } from '../protocol/errors.ts';
@@ -130,7 +131,7 @@ export class LanguageServer {
       return this.feedback.passOn(params.prefix, await this.ask(complete, params, signal));
     });
     for (const type of [previewActions, locateActions]) this.forward(type, () => this.needModel());
-    for (const type of [startRun, resumeRun, evaluate]) this.forward(type);
+    for (const type of [startRun, resumeRun, evaluate, beforeAfter]) this.forward(type);
     for (const type of [usePolicy, tunePolicy, ...searchRequests]) this.forward(type, () => this.needModel());
   }
 

@@ -3,6 +3,7 @@
  * versions and searches are files that something is done with. The server looks here before it answers, and before it asks
  * the engine, so that there is no way around it.
  */
+import { beforeAfter } from '../protocol/before-after.ts';
 import { evaluate } from '../protocol/evaluate.ts';
 import {
   actionHistory,
@@ -54,7 +55,7 @@ export const searchRequests = [
 
 const needs: Readonly<Record<string, readonly RequestType[]>> = {
   'A training run': [startRun, resumeRun],
-  'A measurement': [evaluate],
+  'A measurement': [evaluate, beforeAfter],
   'A search': searchRequests,
   'Tuning from feedback': [tunePolicy],
   'A policy version': [usePolicy, listVersions, chooseVersion, preferVersion, scorePolicies],

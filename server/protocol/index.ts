@@ -1,6 +1,7 @@
 /** Everything that crosses a border between processes. */
 export * from './actions.ts';
 export * from './actions-page.ts';
+export * from './before-after.ts';
 export * from './commands.ts';
 export * from './completion.ts';
 export * from './data.ts';

@@ -5,6 +5,7 @@ export const dashboard = {
   commands: {
     'cola.openDashboard': { title: 'Open Run Dashboard…', icon: '$(graph)' },
     'cola.compareRuns': { title: 'Compare Runs…', icon: '$(git-compare)' },
+    'cola.compareBeforeAfter': { title: 'Compare Before and After…' },
     'cola.showActions': { title: 'Show Latent Actions', icon: '$(symbol-color)' },
     'cola.markActions': { title: 'Mark Latent Actions in This File…', icon: '$(paintcan)', enablement: 'editorIsOpen' },
     'cola.clearActionMarks': { title: 'Clear Marks of Latent Actions', palette: 'cola.actionsMarked' },

@@ -22,7 +22,7 @@ import {
 } from '../../server/protocol/index.ts';
 import { studioErrors } from '../errors.ts';
 import type { RunChoice } from '../runs/dashboard.ts';
-import { folderOf } from '../runs/run-commands.ts';
+import { folderOf } from '../runs/run-key.ts';
 import type { Studio } from '../studio.ts';
 import { PagePanels } from './page-panels.ts';
 

@@ -9,14 +9,17 @@ import { actionsPanels } from '../panels/actions-panel.ts';
 import { comparePanels } from '../panels/compare-panel.ts';
 import { runPanels } from '../panels/run-panel.ts';
 import type { Studio } from '../studio.ts';
-import { keyFrom } from './run-commands.ts';
+import { registerBeforeAfter } from './before-after.ts';
+import type { Reports } from './report.ts';
+import { keyFrom } from './run-key.ts';
 import { describeRun } from './run-text.ts';
 import type { RunBook } from './runs.ts';
 
 const actionTarget = z.looseObject({ action: z.int().nonnegative() });
 
-export function registerDashboard(studio: Studio, runs: RunBook): void {
+export function registerDashboard(studio: Studio, runs: RunBook, reports: Reports): void {
   const choice = new RunChoice(runs);
+  registerBeforeAfter(studio, choice, reports);
   const marks = new ActionMarks(studio);
   const actions = actionsPanels(studio, marks);
   const comparisons = comparePanels(studio, choice);
@@ -47,8 +50,8 @@ export class RunChoice {
   constructor(private readonly runs: RunBook) {}
 
   /** @returns undefined where the person chose none. @throws studio.noRun */
-  async one(what: string): Promise<RunKey | undefined> {
-    const items = await this.items(what);
+  async one(what: string, can: (run: ListedRun) => boolean = () => true): Promise<RunKey | undefined> {
+    const items = await this.items(what, can);
     return (await window.showQuickPick(items, { placeHolder: `Which run to ${what}?`, matchOnDescription: true }))?.key;
   }
 
@@ -65,8 +68,11 @@ export class RunChoice {
     return (chosen ?? []).slice(0, historyLimits.runs).map(({ key }) => key);
   }
 
-  private async items(what: string): Promise<(QuickPickItem & { readonly key: RunKey })[]> {
-    const all = await this.runs.list();
+  private async items(
+    what: string,
+    can: (run: ListedRun) => boolean = () => true,
+  ): Promise<(QuickPickItem & { readonly key: RunKey })[]> {
+    const all = (await this.runs.list()).filter(can);
     if (all.length === 0) throw studioErrors.noRun(what);
     return all.map((run) => ({
       label: run.run,

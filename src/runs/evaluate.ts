@@ -10,7 +10,7 @@ import { modelName } from '../status-text.ts';
 import type { Studio } from '../studio.ts';
 import { type Evaluated, evaluationReport, measureNotes } from './evaluate-report.ts';
 import type { Reports } from './report.ts';
-import { folderOf, keyFrom } from './run-commands.ts';
+import { folderOf, keyFrom } from './run-key.ts';
 import { diskFolders, type RunBook } from './runs.ts';
 
 type Target = Pick<ReceivedOf<typeof evaluate>, 'folder' | 'root'> & { readonly name: string; readonly ofRun: boolean };

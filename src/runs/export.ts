@@ -7,7 +7,7 @@ import { studioErrors } from '../errors.ts';
 import { type ModelShelf, modelFrom, pickModel } from '../models.ts';
 import { modelName } from '../status-text.ts';
 import type { Studio } from '../studio.ts';
-import { folderOf, keyFrom } from './run-commands.ts';
+import { folderOf, keyFrom } from './run-key.ts';
 
 export function registerExport(studio: Studio, shelf: ModelShelf): void {
   registerCommand(studio, 'cola.exportModel', async (target) => {

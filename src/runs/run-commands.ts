@@ -10,8 +10,6 @@ import {
   type RunKey,
   resumeRun,
   runDetails,
-  runEvent,
-  runKey,
   startRun,
   stopRun,
 } from '../../server/protocol/index.ts';
@@ -20,6 +18,8 @@ import { studioErrors } from '../errors.ts';
 import { needTrust, rootOf } from '../folders.ts';
 import type { Studio } from '../studio.ts';
 import { specFrom } from '../train/specs.ts';
+import { folderOf, keyFrom } from './run-key.ts';
+import { RunNews } from './run-news.ts';
 import { underWay } from './run-progress.ts';
 import { describeRun } from './run-text.ts';
 import type { RunBook } from './runs.ts';
@@ -55,21 +55,7 @@ export function registerRuns(studio: Studio, runs: RunBook): void {
     const run = await steering.pick(target, 'open', () => true);
     if (run !== undefined) await window.showTextDocument(Uri.joinPath(folderOf(run), 'spec.yaml'));
   });
-  studio.on(runEvent, ({ root, run, event }) => {
-    if (event.kind !== 'state') return;
-    if (event.state === 'failed') void steering.tellFailure({ root, run }, event.message, event.remedy);
-    if (event.state === 'done') void steering.tellEnd({ root, run });
-  });
-}
-
-export function folderOf({ root, run }: RunKey): Uri {
-  return Uri.joinPath(Uri.file(root), '.cola', 'runs', run);
-}
-
-/** A run that a command was given: an entry of the view, or a key. */
-export function keyFrom(target: unknown): RunKey | undefined {
-  if (typeof target !== 'object' || target === null || !('root' in target) || !('run' in target)) return undefined;
-  return runKey.safeParse({ root: target.root, run: target.run }).data;
+  studio.context.subscriptions.push(new RunNews(studio, runs));
 }
 
 class RunCommands {
@@ -89,7 +75,6 @@ class RunCommands {
     const key = { root, run };
     if (!(await this.begin({ ...key, specFile, ...(stage === undefined ? {} : { stage }) }))) return undefined;
     await commands.executeCommand('setContext', 'cola.tuned', true);
-    void this.tellStart(key);
     return key;
   }
 
@@ -218,29 +203,6 @@ class RunCommands {
       key: { root: run.root, run: run.run },
     }));
     return (await window.showQuickPick(items, { placeHolder: `Which run to ${what}?` }))?.key;
-  }
-
-  async tellFailure(key: RunKey, message = 'it failed', remedy = ''): Promise<void> {
-    this.studio.log.error(`${key.run}: ${message} ${remedy}`);
-    const choice = await window.showErrorMessage(
-      `${key.run} stopped: ${message} ${remedy}`.trim(),
-      'Resume',
-      'Show Log',
-    );
-    if (choice === 'Resume') await commands.executeCommand('cola.resumeRun', key);
-    if (choice === 'Show Log') this.studio.log.show();
-  }
-
-  async tellEnd(key: RunKey): Promise<void> {
-    const choice = await window.showInformationMessage(`${key.run} is finished.`, 'Use Its Model', 'Dashboard');
-    if (choice === 'Dashboard') await commands.executeCommand('cola.openDashboard', key);
-    if (choice === 'Use Its Model') await commands.executeCommand('cola.useModel', key);
-  }
-
-  private async tellStart(key: RunKey): Promise<void> {
-    const text = `${key.run} is running. The status bar shows how it gets on.`;
-    const choice = await window.showInformationMessage(text, 'Dashboard');
-    if (choice === 'Dashboard') await commands.executeCommand('cola.openDashboard', key);
   }
 
   /** The run of a command's argument, or the only one under way that it can be about. */

@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { run as cli } from '../../server/cli/program.ts';
 import { Device } from '../../server/device/device.ts';
+import { compareBeforeAfter } from '../../server/evaluate/before-after.ts';
 import { closingMeasurement } from '../../server/evaluate/closing.ts';
 import { comparison, type Evaluation, evaluation } from '../../server/evaluate/report.ts';
 import { evaluateRun } from '../../server/evaluate/run.ts';
@@ -36,6 +37,29 @@ stages:
       evaluate_rows: 3
       evaluate_samples: 2
 evaluate: [accuracy, pass@k, diversity, forgetting, marginal, codebook, cost, search]
+`;
+
+/** Reinforcement of the base itself, strong enough to be seen. */
+const again = `
+model: MODEL
+device: cpu
+threads: 1
+seed: 5
+stages:
+  - tokens:
+      prompts: { task: countdown, format: compact }
+      chat: false
+      steps: 6
+      batch: 2
+      group: 2
+      max_new: 4
+      learning_rate: 0.05
+      warmup: 0
+      whiten: false
+      algorithm: ppo
+      reward: { length: { max: 1, unit: characters, slope: 100 } }
+      evaluate_rows: 3
+      evaluate_samples: 2
 `;
 
 /** Runs the command line and gives back its exit code and what it said. */
@@ -116,6 +140,42 @@ describe('the evaluation of a run', () => {
     assert.equal(first.kl_token, 0);
     assert((last.kl_action as number) > 0);
     assert((last.kl_token as number) <= (last.kl_action as number) + 1e-9);
+  });
+
+  it('is shown beside the model before, answer by answer', async () => {
+    const device = await Device.open('cpu', { threads: 1 });
+    const { signal } = new AbortController();
+    const cacheFolder = join(root, '.cola', 'cache');
+    const compare = (run: string) =>
+      compareBeforeAfter({ run: join(root, '.cola/runs', run), device, cacheFolder, limit: 3, signal });
+    try {
+      const fresh = await compare('small');
+      assert.equal(fresh.before, null);
+      assert.equal(fresh.rows.length, 3);
+      assert(fresh.rows.every(({ before, prompt }) => before === null && prompt.startsWith('Numbers:')));
+      // What the run measured of the same answers at its end.
+      const rewards = fresh.rows.map(({ after }) => after.reward ?? Number.NaN);
+      const mean = rewards.reduce((a, b) => a + b, 0) / rewards.length;
+      assert(Math.abs(mean - (report.results.accuracy?.greedy_reward.mean ?? Number.NaN)) < 1e-9);
+
+      const file = join(root, 'again.cola.yaml');
+      writeFileSync(file, again.replace('MODEL', model));
+      const spec = readSpec(file);
+      await startRun({ root, runId: 'again', spec, specFile: file, signal, measure: closingMeasurement });
+      const both = await compare('again');
+      assert.equal(both.before, model);
+      assert.equal(both.kind, 'answers');
+      // What the run measured before its first step and at its end, of the same answers.
+      const lines = readFileSync(join(root, '.cola/runs/again/metrics.jsonl'), 'utf8').trim().split('\n');
+      const measured = lines.map((text) => JSON.parse(text)).filter(({ evaluation: held }) => held === true);
+      const average = (side: 'before' | 'after') =>
+        both.rows.reduce((sum, row) => sum + (row[side]?.reward ?? Number.NaN), 0) / both.rows.length;
+      assert(Math.abs(average('before') - measured[0].greedy_reward) < 1e-9);
+      assert(Math.abs(average('after') - measured.at(-1).greedy_reward) < 1e-9);
+      assert(both.rows.some(({ before, after }) => before?.text !== after.text));
+    } finally {
+      await device.dispose();
+    }
   });
 
   it('can be taken again and side by side, by actions and by tokens', async () => {

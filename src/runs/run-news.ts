@@ -1,0 +1,139 @@
+/** What becomes of runs is said here, each thing once: that one has ended, has failed, or was stopped with the window. */
+import { isAbsolute } from 'node:path';
+import { commands, type Disposable, Range, RelativePattern, Uri, window, workspace } from 'vscode';
+import { z } from 'zod';
+import { type ListedRun, type RunKey, runEvent, runKey } from '../../server/protocol/index.ts';
+import type { Studio } from '../studio.ts';
+import {
+  editSpec,
+  type FilePlace,
+  failureOffers,
+  failureText,
+  interruptedText,
+  openLine,
+  placeIn,
+  resume,
+  showLog,
+} from './news-text.ts';
+import { folderOf } from './run-key.ts';
+import { underWay } from './run-progress.ts';
+import type { RunBook } from './runs.ts';
+
+/** Where the editor keeps which runs are under way: a window that is closed has no time to say so. */
+const memory = 'cola.runsUnderWay';
+const remembered = z.array(runKey).max(100).catch([]);
+
+/** Milliseconds between looks at a run that the window before is still saving, and how many there are. */
+const patience = 1000;
+const tries = 30;
+
+const useModel = 'Use This Model';
+const compare = 'Compare Before and After';
+const dashboard = 'Open Dashboard';
+const goOn = 'Go On';
+
+export class RunNews implements Disposable {
+  private readonly listening: Disposable;
+
+  constructor(
+    private readonly studio: Studio,
+    private readonly runs: RunBook,
+  ) {
+    this.listening = studio.on(runEvent, ({ root, run, event }) => {
+      if (event.kind !== 'state') return;
+      this.remember({ root, run }, underWay(event.state));
+      // A failure without a message is told by whoever knows why.
+      if (event.state === 'failed' && event.message !== undefined)
+        void this.failed({ root, run }, event.message, event.remedy ?? '');
+      if (event.state === 'done') void this.ended({ root, run });
+    });
+    const first = studio.onServerUp((arrival) => {
+      first.dispose();
+      if (arrival === 'first') void this.tellInterrupted();
+    });
+  }
+
+  dispose(): void {
+    this.listening.dispose();
+  }
+
+  private get known(): RunKey[] {
+    return remembered.parse(this.studio.context.workspaceState.get(memory) ?? []);
+  }
+
+  private remember(key: RunKey, is: boolean): void {
+    const others = this.known.filter((each) => !same(each, key));
+    void this.studio.context.workspaceState.update(memory, is ? [...others, key] : others);
+  }
+
+  private async ended(key: RunKey): Promise<void> {
+    const text = `${key.run} has ended, and its model is saved.`;
+    const choice = await window.showInformationMessage(text, useModel, compare, dashboard);
+    if (choice === useModel) await commands.executeCommand('cola.useModel', key);
+    if (choice === compare) await commands.executeCommand('cola.compareBeforeAfter', key);
+    if (choice === dashboard) await commands.executeCommand('cola.openDashboard', key);
+  }
+
+  private async failed(key: RunKey, message: string, remedy: string): Promise<void> {
+    const checkpoint = (await this.find(key))?.checkpoint ?? null;
+    const text = failureText(key.run, message, remedy, checkpoint);
+    this.studio.log.error(text);
+    const choice = await window.showErrorMessage(text, ...failureOffers(message, checkpoint));
+    const place = placeIn(message);
+    if (choice === resume) await commands.executeCommand('cola.resumeRun', key);
+    if (choice === editSpec) await openSpecOf(key);
+    if (choice === openLine && place !== undefined) await openPlace(key, place);
+    if (choice === showLog) this.studio.log.show();
+  }
+
+  private async find(key: RunKey): Promise<ListedRun | undefined> {
+    return (await this.runs.list().catch(() => [])).find((each) => same(each, key));
+  }
+
+  /** Says which runs were under way when the window was closed, and offers to go on. */
+  private async tellInterrupted(): Promise<void> {
+    const before = this.known;
+    if (before.length === 0) return;
+    const stopped: ListedRun[] = [];
+    for (const key of before) {
+      const run = await this.saved(key);
+      this.remember(key, false);
+      if (run !== undefined && run.state === 'stopped' && !run.elsewhere) stopped.push(run);
+    }
+    if (stopped.length === 0) return;
+    const resumable = stopped.filter(({ checkpoint }) => checkpoint !== null);
+    const text = interruptedText(stopped);
+    this.studio.log.info(text);
+    const offers = [...(resumable.length > 0 ? [goOn] : []), dashboard];
+    const choice = await window.showInformationMessage(text, ...offers);
+    if (choice === goOn)
+      for (const { root, run } of resumable) await commands.executeCommand('cola.resumeRun', { root, run });
+    if (choice === dashboard) await commands.executeCommand('cola.openDashboard', keyOf(stopped[0]));
+  }
+
+  /** A run as it is once the engine of the window before has let go of it. */
+  private async saved(key: RunKey): Promise<ListedRun | undefined> {
+    for (let look = 0; ; look++) {
+      const run = await this.find(key);
+      if (run?.elsewhere !== true || look >= tries) return run;
+      await new Promise((resolve) => setTimeout(resolve, patience));
+    }
+  }
+}
+
+const keyOf = ({ root, run }: RunKey): RunKey => ({ root, run });
+const same = (a: RunKey, b: RunKey) => a.root === b.root && a.run === b.run;
+
+/** The spec that a run was started with, in the person's files; its frozen copy where there is none of its name. */
+async function openSpecOf(key: RunKey): Promise<void> {
+  const names = [...new Set([key.run, key.run.replace(/-\d+$/, '')])];
+  const pattern = new RelativePattern(Uri.file(key.root), `**/{${names.join(',')}}{.cola,}.{yaml,yml}`);
+  const [found] = await workspace.findFiles(pattern, '**/{node_modules,.cola}/**', 1);
+  await window.showTextDocument(found ?? Uri.joinPath(folderOf(key), 'spec.yaml'));
+}
+
+async function openPlace(key: RunKey, { file, line }: FilePlace): Promise<void> {
+  const uri = isAbsolute(file) ? Uri.file(file) : Uri.joinPath(Uri.file(key.root), file);
+  const at = new Range(line - 1, 0, line - 1, 0);
+  await window.showTextDocument(uri, { selection: at });
+}

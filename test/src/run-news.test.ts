@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { beforeAfterReport, type Compared } from '../../src/runs/before-after-report.ts';
+import { failureOffers, failureText, interruptedText, placeIn } from '../../src/runs/news-text.ts';
+
+describe('what is said of a run that failed', () => {
+  it('finds the line that a message names', () => {
+    assert.deepEqual(placeIn('/data/my rows.jsonl, line 12 is no JSON.'), { file: '/data/my rows.jsonl', line: 12 });
+    assert.deepEqual(placeIn('The row at data.jsonl, line 3 has no prompt.'), { file: 'data.jsonl', line: 3 });
+    assert.deepEqual(placeIn('small.cola.yaml:4:7: steps should be a number.'), { file: 'small.cola.yaml', line: 4 });
+    assert.equal(placeIn('The device ran out of memory at step 41.'), undefined);
+  });
+
+  it('offers to go on only where a checkpoint is', () => {
+    assert.deepEqual(failureOffers('No memory.', null), ['Edit Spec', 'Show Log']);
+    assert.deepEqual(failureOffers('data.jsonl, line 3 has no prompt.', null), ['Open Line', 'Show Log']);
+    assert.deepEqual(failureOffers('No memory.', 40), ['Resume', 'Edit Spec', 'Show Log']);
+    assert.deepEqual(failureOffers('data.jsonl, line 3 has no prompt.', 40), ['Resume', 'Open Line', 'Show Log']);
+  });
+
+  it('says where it stands', () => {
+    assert.equal(
+      failureText('qa', 'The device has no memory left.', 'Make the batch smaller.', 40),
+      'qa stopped: The device has no memory left. It is saved at step 40. Make the batch smaller.',
+    );
+    assert.equal(failureText('qa', 'No prompts.', '', null), 'qa stopped: No prompts.');
+  });
+});
+
+describe('what is said of runs that stopped with the window', () => {
+  it('says what is saved', () => {
+    assert.equal(
+      interruptedText([{ run: 'qa', checkpoint: 12 }]),
+      'qa was stopped when the window was closed. It is saved at step 12 and can go on from there.',
+    );
+    assert.match(interruptedText([{ run: 'qa', checkpoint: null }]), /It had not saved anything yet\.$/);
+    const two = interruptedText([
+      { run: 'qa', checkpoint: 12 },
+      { run: 'code', checkpoint: null },
+    ]);
+    assert.equal(two, '2 runs were stopped when the window was closed: qa (step 12), code (nothing saved).');
+  });
+});
+
+describe('the page of prompts before and after', () => {
+  const row = (before: string | null, after: string, was: number | null, is: number | null) => ({
+    prompt: 'Numbers: 3 4\n\nTarget: 7',
+    before: before === null ? null : { text: before, reward: was },
+    after: { text: after, reward: is },
+  });
+  const compared: Compared = {
+    before: '/models/base',
+    after: '/w/.cola/runs/qa/model',
+    device: 'cpu',
+    kind: 'answers',
+    solvedAt: 1,
+    rows: [row('3*4', '3+4', 0, 1), row('3+4', '3+4', 1, 1), row('<b>\n\n|', '**x**', null, 0)],
+  };
+
+  it('counts what is solved, and says that it is no measurement', () => {
+    const text = beforeAfterReport('qa', compared);
+    assert.match(text, /1 of 3 solved before, 2 of 3 solved after\./);
+    assert.match(text, /too few to measure/);
+    assert.equal(text.match(/Both write the same/g)?.length, 1);
+    assert.match(text, /Before · no score.*After · ✗ not solved, reward 0/);
+  });
+
+  it('shows what models write as text', () => {
+    const text = beforeAfterReport('qa', compared);
+    assert.ok(!text.includes('<b>') && !text.includes('**x**'));
+    // A blank line would end the table.
+    for (const table of text.match(/<table[\s\S]*?<\/table>/g) ?? []) assert.ok(!table.includes('\n'));
+    assert.equal(text.match(/<table/g)?.length, 3);
+  });
+
+  it('has one column where the model was made from nothing', () => {
+    const text = beforeAfterReport('qa', { ...compared, before: null, rows: [row(null, 'a', null, 0)] });
+    assert.ok(!text.includes('>Before'));
+    assert.match(text, /made its model from nothing/);
+    assert.match(text, /0 of 1 solved after\./);
+  });
+});

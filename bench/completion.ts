@@ -58,7 +58,7 @@ async function typeAll(link: EngineLink, all: readonly Typing[]): Promise<Latenc
   const latencies: Latencies = { first: [], alternatives: [] };
   const ask = async (prefix: string, suffix: string, alternatives: number) => {
     const started = performance.now();
-    await link.request(complete, { prefix, suffix, alternatives });
+    await link.ask(complete, { prefix, suffix, alternatives });
     return performance.now() - started;
   };
   for (const { before, typed, after } of all) {
@@ -103,10 +103,10 @@ async function typeWhileTraining(link: EngineLink, steps: readonly number[], mod
     const specFile = join(folder, 'bench.cola.yaml');
     writeFileSync(specFile, `model: ${JSON.stringify(model)}\ndevice: cpu\nstages:\n  - clone: ${stage}\n`);
     const key = { root: folder, run: 'bench' };
-    await link.request(startRun, { ...key, specFile });
+    await link.ask(startRun, { ...key, specFile });
     while (steps.length < 3) await delay(100);
     const latencies = await typeAll(link, typings(places.training));
-    await link.request(stopRun, key);
+    await link.ask(stopRun, key);
     const step = median(steps.slice(1));
     const worst = Math.max(...latencies.first);
     return [
@@ -137,17 +137,16 @@ export const completionBench: Bench = {
     const link = new EngineLink(
       { file: join(root, 'dist', 'engine.js') },
       {
-        notification: (method, params) => {
-          const { data } = runEvent.params.safeParse(params);
-          if (method === runEvent.method && data?.event.kind === 'step') steps.push(1000 * data.event.seconds);
-        },
         log: (text) => console.error(text),
         exit: () => {},
       },
     );
+    link.channel.on(runEvent, ({ event }) => {
+      if (event.kind === 'step') steps.push(1000 * event.seconds);
+    });
     try {
       const started = performance.now();
-      await link.request(loadModel, { folder: model, device });
+      await link.ask(loadModel, { folder: model, device });
       const loaded = performance.now() - started;
       await typeAll(link, typings(1));
       return [

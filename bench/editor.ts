@@ -24,7 +24,7 @@ async function startServer(dist: string): Promise<void> {
 }
 
 async function withEngine(dist: string, work: (engine: EngineLink) => Promise<unknown>): Promise<void> {
-  const engine = new EngineLink({ file: join(dist, 'engine.js') }, { notification() {}, log() {}, exit() {} });
+  const engine = new EngineLink({ file: join(dist, 'engine.js') }, { log() {}, exit() {} });
   await work(engine);
   engine.kill();
   await engine.exited;
@@ -61,15 +61,15 @@ export const editorBench: Bench = {
       { name: 'server answers', value: await milliseconds(() => startServer(dist)), unit: 'ms' },
       {
         name: 'engine answers',
-        value: await milliseconds(() => withEngine(dist, (engine) => engine.request(ping, {}))),
+        value: await milliseconds(() => withEngine(dist, (engine) => engine.ask(ping, {}))),
         unit: 'ms',
       },
       {
         name: 'first completion, from no engine',
         value: await milliseconds(() =>
           withEngine(dist, async (engine) => {
-            await engine.request(loadModel, model);
-            await engine.request(complete, { prefix: 'const total = ', maxTokens: 8 });
+            await engine.ask(loadModel, model);
+            await engine.ask(complete, { prefix: 'const total = ', maxTokens: 8 });
           }),
         ),
         unit: 'ms',

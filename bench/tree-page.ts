@@ -178,7 +178,11 @@ export const treePageBench: Bench = {
           canTune: false,
         }));
         host.answer(protocol.treeGrowth, async (params) => search.growth(params));
-        host.answer(protocol.treeNodes, async ({ ids }) => ({ nodes: ids.map((id) => search.node(id)) }));
+        host.answer(protocol.treeNodes, async ({ ids }) => ({
+          count: search.all.nodes.parent.length,
+          simulations: search.done,
+          nodes: (ids ?? []).map((id) => search.node(id)),
+        }));
         host.answer(protocol.treeInspect, async () => ({ value: 0.5, path: [], codes }));
       },
     });

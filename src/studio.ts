@@ -14,20 +14,25 @@ import {
   ErrorAction,
   LanguageClient,
   type LanguageClientOptions,
+  ProgressType,
   ResponseError,
   State,
   TransportKind,
 } from 'vscode-languageclient/node';
-import { ColaError, fromWire, protocolErrors } from '../server/protocol/errors.ts';
+import { ColaError, fromWire } from '../server/protocol/errors.ts';
 import {
   configure,
   getStatus,
+  Listeners,
   type NotificationType,
   notice,
   type ParamsOf,
+  type ProgressOf,
+  progressToken,
   type ReceivedOf,
   type RequestType,
   type ResultOf,
+  resultOf,
   type ServerOptions,
   type Status,
   statusChanged,
@@ -44,22 +49,21 @@ const crashWindow = 3 * 60_000;
 /** Milliseconds a server has to save its runs when it is to end. */
 const grace = 20_000;
 
+const requestProgress = new ProgressType<unknown>();
+
 /** Why a server came up: first at all, because a person asked, or because the one before had stopped. */
 export type Arrival = 'first' | 'asked' | 'crashed';
-
-interface Listener {
-  readonly method: string;
-  readonly heard: (params: unknown) => void;
-}
 
 export class Studio implements Disposable {
   readonly log = openLog('CoLA Studio');
   private client: LanguageClient;
-  private readonly listeners = new Set<Listener>();
+  private readonly listeners = new Listeners((error) => this.log.error(error.describe()));
   private readonly statusEmitter = new EventEmitter<Status>();
   private readonly connectionEmitter = new EventEmitter<void>();
   private readonly upEmitter = new EventEmitter<Arrival>();
   private readonly disposables: Disposable[] = [this.statusEmitter, this.connectionEmitter, this.upEmitter, this.log];
+  /** Requests that tell how far they are. */
+  private asked = 0;
   private crashes: number[] = [];
   private arrival: Arrival = 'first';
   /** The latest word from the server; undefined until it is up. */
@@ -116,38 +120,49 @@ export class Studio implements Disposable {
     if (this.connection !== 'up') throw studioErrors.down(this.why ?? 'it did not start');
   }
 
-  /** Asks the server. @throws studio.down; ColaError as the server words it, also where the answer cannot be understood */
-  async request<T extends RequestType>(type: T, params: ParamsOf<T>, token?: CancellationToken): Promise<ResultOf<T>> {
+  /**
+   * Asks the server.
+   *
+   * @throws studio.down; ColaError as the server words it, also where the answer cannot be understood
+   */
+  async request<T extends RequestType>(
+    type: T,
+    params: ParamsOf<T>,
+    token?: CancellationToken,
+    progress?: (progress: ProgressOf<T>) => void,
+  ): Promise<ResultOf<T>> {
     if (this.connection === 'down') throw studioErrors.down(this.why ?? 'it stopped');
-    let answer: unknown;
+    const { client } = this;
+    const name = progress === undefined ? undefined : `${type.method}/${this.asked++}`;
+    const hearing =
+      name === undefined
+        ? undefined
+        : client.onProgress(requestProgress, name, (given) => {
+            const parsed = type.progress?.safeParse(given);
+            if (parsed?.success === true) progress?.(parsed.data as ProgressOf<T>);
+          });
+    const all = name === undefined ? params : { ...(params as object), [progressToken]: name };
     try {
       // A token that is undefined would be sent as a second parameter.
-      answer = await (token === undefined
-        ? this.client.sendRequest(type.method, params)
-        : this.client.sendRequest(type.method, params, token));
+      const answer: unknown = await (token === undefined
+        ? client.sendRequest(type.method, all)
+        : client.sendRequest(type.method, all, token));
+      return resultOf(type, answer);
     } catch (error) {
+      if (error instanceof ColaError) throw error;
       throw error instanceof ResponseError ? worded(error) : studioErrors.down(messageOf(error));
+    } finally {
+      hearing?.dispose();
     }
-    const parsed = type.result.safeParse(answer);
-    if (!parsed.success) throw protocolErrors.result(type.method, parsed.error.message);
-    return parsed.data as ResultOf<T>;
   }
 
   /** Listens to the server. What cannot be understood is logged and left out. */
   on<T extends NotificationType>(type: T, handler: (params: ReceivedOf<T>) => void): Disposable {
-    const listener: Listener = {
-      method: type.method,
-      heard: (params) => {
-        const parsed = type.params.safeParse(params);
-        if (parsed.success) handler(parsed.data as ReceivedOf<T>);
-        else this.log.error(`${type.method}: ${parsed.error.message}`);
-      },
-    };
     // One handler a method is all that the client takes.
-    const known = [...this.listeners].some(({ method }) => method === type.method);
-    this.listeners.add(listener);
+    const known = this.listeners.methods.includes(type.method);
+    const dispose = this.listeners.on(type, handler);
     if (!known) this.attach(this.client, type.method);
-    return { dispose: () => this.listeners.delete(listener) };
+    return { dispose };
   }
 
   async dispose(): Promise<void> {
@@ -159,9 +174,7 @@ export class Studio implements Disposable {
   }
 
   private attach(client: LanguageClient, method: string): void {
-    client.onNotification(method, (params: unknown) => {
-      for (const listener of [...this.listeners]) if (listener.method === method) listener.heard(params);
-    });
+    client.onNotification(method, (params: unknown) => this.listeners.hear(method, params));
   }
 
   private open(): LanguageClient {
@@ -176,7 +189,7 @@ export class Studio implements Disposable {
       },
     };
     const client = new LanguageClient('cola', 'CoLA Studio', { module, transport: TransportKind.ipc }, options);
-    for (const method of new Set([...this.listeners].map((listener) => listener.method))) this.attach(client, method);
+    for (const method of this.listeners.methods) this.attach(client, method);
     client.onDidChangeState(({ newState }) => {
       if (client !== this.client) return;
       if (newState === State.Running) void this.cameUp();

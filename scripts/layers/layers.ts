@@ -14,18 +14,18 @@ export const layers: readonly Layer[] = [
   { path: 'server/errors.ts', what: 'the catalogue of errors', only: [] },
   { path: 'server/random.ts', what: 'a seeded generator whose state can be saved', only: [] },
   {
-    path: 'server/protocol',
-    what: 'requests, notifications and their schemas: all that the editor, the pages and the engine share',
+    path: 'server/schemas',
+    what: 'what is wrong with a value, and what was meant, in words',
     only: ['server/errors.ts'],
+  },
+  {
+    path: 'server/protocol',
+    what: 'requests, notifications, their schemas, and the channel they travel on: all that the editor, the pages and the engine share',
+    only: ['server/errors.ts', 'server/schemas'],
   },
   {
     path: 'server/files',
     what: 'files of every kind: safe opening, bounded reading, atomic writing, safetensors',
-    only: ['server/errors.ts'],
-  },
-  {
-    path: 'server/schemas',
-    what: 'what is wrong with a value, and what was meant, in words',
     only: ['server/errors.ts'],
   },
   { path: 'server/jinja', what: 'chat templates, within bounds of steps, text and time', only: ['server/errors.ts'] },

@@ -5,12 +5,13 @@ import { LoadedModel, type LoadOptions } from '../completion/loaded-model.ts';
 import { locate } from '../completion/locate.ts';
 import { policyScores } from '../completion/policy-scores.ts';
 import { PolicyVersions } from '../feedback/versions.ts';
+import { limitBehind } from '../files/limits.ts';
 import { WeightShelf } from '../model/weight-shelf.ts';
 import { actionProfiles, locateActions } from '../protocol/actions-page.ts';
 import { beforeAfter } from '../protocol/before-after.ts';
+import { Channel, type Message } from '../protocol/channel.ts';
 import { complete as completeRequest, previewActions as previewRequest } from '../protocol/completion.ts';
-import type { FromEngine } from '../protocol/envelope.ts';
-import { evaluateProgress, evaluate as evaluateRequest } from '../protocol/evaluate.ts';
+import { evaluate as evaluateRequest } from '../protocol/evaluate.ts';
 import { scorePolicies } from '../protocol/feedback.ts';
 import { loadModel, type ModelInfo, unloadModel } from '../protocol/model.ts';
 import { fitSpec, pauseRun, resumeRun, runEvent, startRun, stopRun } from '../protocol/runs.ts';
@@ -21,7 +22,6 @@ import { comparison, evaluation } from './evaluate.ts';
 import { FeedbackHost } from './feedback-host.ts';
 import { estimateSpec } from './fit.ts';
 import { profilesOf } from './profiles.ts';
-import { Responder } from './responder.ts';
 import { RunHost } from './run-host.ts';
 import { SearchHost } from './search-host.ts';
 
@@ -30,7 +30,7 @@ const statusInterval = 250;
 
 export class Engine {
   readonly scheduler = new Scheduler(() => this.changed());
-  private readonly responder: Responder;
+  private readonly channel: Channel;
   /** Completion, runs and measures of one model have its weights once. */
   private readonly shelf = new WeightShelf();
   private readonly runs: RunHost;
@@ -43,67 +43,70 @@ export class Engine {
   private timer: NodeJS.Timeout | undefined;
 
   /** @param send hands a message to the other side */
-  constructor(send: (message: FromEngine) => void) {
-    const responder = new Responder(send);
-    this.responder = responder;
-    this.runs = new RunHost(this.scheduler, (event) => responder.notify(runEvent, event), this.shelf);
-    this.searches = new SearchHost(this.scheduler, () => this.loaded(), responder);
-    this.feedback = new FeedbackHost(this.scheduler, () => this.loaded(), responder);
-    responder.on(ping, async () => this.status);
-    responder.on(loadModel, (options) => this.load(options));
-    responder.on(unloadModel, async () => {
+  constructor(send: (message: Message) => void) {
+    // What this end cannot understand, the other end is told.
+    const channel = new Channel({ send, log() {}, worded: (error) => limitBehind(error) ?? error });
+    this.channel = channel;
+    this.runs = new RunHost(this.scheduler, (event) => channel.tell(runEvent, event), this.shelf);
+    this.searches = new SearchHost(this.scheduler, () => this.loaded(), channel);
+    this.feedback = new FeedbackHost(this.scheduler, () => this.loaded(), channel);
+    channel.answer(ping, async () => this.status);
+    channel.answer(loadModel, (options) => this.load(options));
+    channel.answer(unloadModel, async () => {
       await this.unload();
       return {};
     });
-    responder.on(completeRequest, async (params, signal) => {
+    channel.answer(completeRequest, async (params, signal) => {
       const { generated, ...result } = await this.interactive(signal, (model, own) => complete(model, params, own));
       this.tokensPerSecond = (1000 * generated) / Math.max(1, result.milliseconds);
       this.changed();
       return result;
     });
-    responder.on(previewRequest, (params, signal) =>
+    channel.answer(previewRequest, (params, signal) =>
       this.interactive(signal, (model, own) => previewActions(model, params, own)),
     );
-    responder.on(locateActions, (params, signal) =>
+    channel.answer(locateActions, (params, signal) =>
       this.interactive(signal, (model, own) => locate(model, params, own)),
     );
-    responder.on(scorePolicies, async ({ root, ...suggestion }, signal) => ({
+    channel.answer(scorePolicies, async ({ root, ...suggestion }, signal) => ({
       scores: await this.interactive(signal, (model, own) =>
         policyScores(model, new PolicyVersions(root), suggestion, own),
       ),
     }));
-    responder.on(actionProfiles, async ({ model }) => profilesOf(model));
-    responder.on(startRun, async ({ specFile, stage, anyway, ...key }) => {
+    channel.answer(actionProfiles, async ({ model }) => profilesOf(model));
+    channel.answer(startRun, async ({ specFile, stage, anyway, ...key }) => {
       await this.runs.start(key, specFile, stage, anyway);
       return {};
     });
-    responder.on(resumeRun, async ({ from, asIs, ...key }) => {
+    channel.answer(resumeRun, async ({ from, asIs, ...key }) => {
       await this.runs.resume(key, { from, asIs });
       return {};
     });
-    responder.on(pauseRun, async (key) => {
+    channel.answer(pauseRun, async (key) => {
       this.runs.pause(key);
       return {};
     });
-    responder.on(stopRun, async (key) => ({ step: await this.runs.stop(key) }));
-    responder.on(evaluateRequest, async (params, signal) => {
-      const say = (text: string) => responder.notify(evaluateProgress, { id: params.id, text });
-      const handle = this.scheduler.submit('train', (own) => evaluation(params, say, own, this.shelf));
+    channel.answer(stopRun, async (key) => ({ step: await this.runs.stop(key) }));
+    channel.answer(evaluateRequest, async (params, signal, tell) => {
+      const handle = this.scheduler.submit('train', (own) =>
+        evaluation(params, (text) => tell({ text }), own, this.shelf),
+      );
       signal.addEventListener('abort', () => handle.cancel(signal.reason), { once: true });
       return handle.done;
     });
-    responder.on(beforeAfter, async (params, signal) => {
-      const say = (text: string) => responder.notify(evaluateProgress, { id: params.id, text });
-      const handle = this.scheduler.submit('train', (own) => comparison(params, say, own, this.shelf));
+    channel.answer(beforeAfter, async (params, signal, tell) => {
+      const handle = this.scheduler.submit('train', (own) =>
+        comparison(params, (text) => tell({ text }), own, this.shelf),
+      );
       signal.addEventListener('abort', () => handle.cancel(signal.reason), { once: true });
       return handle.done;
     });
-    responder.on(fitSpec, ({ specFile }) => estimateSpec(specFile));
+    channel.answer(fitSpec, ({ specFile }) => estimateSpec(specFile));
   }
 
   /** Takes a message from the other side, whatever it is. */
   receive(message: unknown): void {
-    this.responder.receive(message);
+    this.channel.receive(message);
   }
 
   /** Saves and ends everything. */
@@ -131,7 +134,7 @@ export class Engine {
     if (this.timer !== undefined) return;
     this.timer = setTimeout(() => {
       this.timer = undefined;
-      this.responder.notify(engineStatusChanged, this.status);
+      this.channel.tell(engineStatusChanged, this.status);
     }, statusInterval);
     this.timer.unref();
   }

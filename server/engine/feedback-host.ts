@@ -4,14 +4,14 @@ import type { LoadedModel } from '../completion/loaded-model.ts';
 import { FeedbackLog, feedbackFile } from '../feedback/log.ts';
 import { original } from '../feedback/model.ts';
 import { PolicyVersions } from '../feedback/versions.ts';
+import type { Answering, Tell } from '../protocol/answers.ts';
 import { protocolErrors } from '../protocol/errors.ts';
-import { tunePolicy, tuneProgress, usePolicy } from '../protocol/feedback.ts';
+import { tunePolicy, usePolicy } from '../protocol/feedback.ts';
 import type { JobHandle, Scheduler } from '../schedule/scheduler.ts';
 import { inTurns } from '../schedule/turns.ts';
 import { firstIssue } from '../schemas/first-issue.ts';
 import { feedbackSettings } from '../spec/settings.ts';
 import { Tuner } from '../tuning/tuner.ts';
-import type { Responder } from './responder.ts';
 
 export class FeedbackHost {
   private opened: { readonly model: LoadedModel; readonly tuner: Tuner } | undefined;
@@ -25,11 +25,11 @@ export class FeedbackHost {
   constructor(
     private readonly scheduler: Scheduler,
     private readonly model: () => LoadedModel,
-    private readonly responder: Responder,
+    channel: Answering,
   ) {
-    responder.on(usePolicy, ({ root }) => this.use(root));
-    responder.on(tunePolicy, ({ root, settings }, signal) => {
-      const turn = this.tuning.then(() => this.tune(root, settings, signal));
+    channel.answer(usePolicy, ({ root }) => this.use(root));
+    channel.answer(tunePolicy, ({ root, settings }, signal, tell) => {
+      const turn = this.tuning.then(() => this.tune(root, settings, signal, tell));
       this.tuning = turn.catch(() => {});
       return turn;
     });
@@ -49,7 +49,7 @@ export class FeedbackHost {
     return { version };
   }
 
-  private async tune(root: string, given: unknown, signal: AbortSignal) {
+  private async tune(root: string, given: unknown, signal: AbortSignal, tell: Tell<typeof tunePolicy>) {
     const parsed = feedbackSettings.safeParse(given);
     if (!parsed.success) {
       const { path, detail } = firstIssue(parsed.error);
@@ -64,7 +64,7 @@ export class FeedbackHost {
           settings: parsed.data,
           signal: own,
           turn,
-          onProgress: (done, total) => this.responder.notify(tuneProgress, { root, done, total }),
+          onProgress: (done, total) => tell({ done, total }),
         });
       }),
     );

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { LoadedModel } from '../completion/loaded-model.ts';
 import { makeFolder } from '../files/place.ts';
+import type { Channel } from '../protocol/channel.ts';
 import { toWire } from '../protocol/errors.ts';
 import { pathLines } from '../protocol/feedback.ts';
 import {
@@ -27,7 +28,6 @@ import type { Job, JobHandle, Scheduler } from '../schedule/scheduler.ts';
 import { inTurns } from '../schedule/turns.ts';
 import { engineErrors } from './errors.ts';
 import { pathLinesOf } from './path-lines.ts';
-import type { Responder } from './responder.ts';
 import { growthOf } from './search-growth.ts';
 import { SearchSession, searchFile } from './search-session.ts';
 
@@ -55,72 +55,72 @@ export class SearchHost {
     private readonly scheduler: Scheduler,
     /** @throws engine.noModel */
     private readonly model: () => LoadedModel,
-    private readonly responder: Responder,
+    private readonly channel: Channel,
   ) {
-    responder.on(startSearch, async ({ prompt, row, reward, options, ...key }) => {
+    channel.answer(startSearch, async ({ prompt, row, reward, options, ...key }) => {
       await this.start(key, (model) => SearchSession.create(key, { prompt, row, reward }, options, model));
       return {};
     });
-    responder.on(extendSearch, async ({ simulations, ...key }) => {
+    channel.answer(extendSearch, async ({ simulations, ...key }) => {
       this.extend(await this.find(key), simulations);
       return {};
     });
-    responder.on(pauseSearch, async (key) => {
+    channel.answer(pauseSearch, async (key) => {
       await halt(await this.find(key));
       return {};
     });
-    responder.on(closeSearch, async (key) => {
+    channel.answer(closeSearch, async (key) => {
       await this.drop(nameOf(key));
       return {};
     });
-    responder.on(forceAction, ({ node, action, ...key }) =>
+    channel.answer(forceAction, ({ node, action, ...key }) =>
       this.steer(key, async ({ search }) => {
         const child = await search.childFor(node, action);
         search.force(child);
         return { node: child };
       }),
     );
-    responder.on(markNode, ({ node, mark, ...key }) =>
+    channel.answer(markNode, ({ node, mark, ...key }) =>
       this.steer(key, async ({ search }) => {
         search[mark](node);
         return {};
       }),
     );
-    responder.on(scoreNode, ({ node, score, ...key }) =>
+    channel.answer(scoreNode, ({ node, score, ...key }) =>
       this.steer(key, async ({ search }) => {
         search.score(node, score);
         return {};
       }),
     );
-    responder.on(inspectNode, async ({ node, ...key }) => {
+    channel.answer(inspectNode, async ({ node, ...key }) => {
       const { session } = await this.find(key);
       return this.interactive(() => session.inspect(node));
     });
-    responder.on(pathLines, async ({ node, ...key }) => {
+    channel.answer(pathLines, async ({ node, ...key }) => {
       const { session } = await this.find(key);
       return { lines: pathLinesOf(session, this.model(), node) };
     });
-    responder.on(searchNodes, async ({ from, to, ids, ...key }) => {
+    channel.answer(searchNodes, async ({ from, to, ids, ...key }) => {
       const { session } = await this.find(key);
       const { tree, log } = session.search;
       const wanted = ids?.filter((id) => id < tree.count) ?? page(from, to, tree.count);
       return { count: tree.count, simulations: log.count, nodes: wanted.map((id) => session.node(id)) };
     });
-    responder.on(searchGrowth, async ({ nodes, simulations, ...key }) => {
+    channel.answer(searchGrowth, async ({ nodes, simulations, ...key }) => {
       const { session } = await this.find(key);
       const { tree, log } = session.search;
       return growthOf(session.search, page(nodes, undefined, tree.count), page(simulations, undefined, log.count));
     });
-    responder.on(describeSearch, async (key) => (await this.find(key)).session.describe());
-    responder.on(findInSearch, async ({ text, ...key }) => {
+    channel.answer(describeSearch, async (key) => (await this.find(key)).session.describe());
+    channel.answer(findInSearch, async ({ text, ...key }) => {
       const { session } = await this.find(key);
       return { nodes: session.find(text, mostFound) };
     });
-    responder.on(exportSearch, async ({ format, ...key }) => {
+    channel.answer(exportSearch, async ({ format, ...key }) => {
       const { session } = await this.find(key);
       return { text: format === 'json' ? session.json() : session.page() };
     });
-    responder.on(searchSimulations, async ({ from, to, ...key }) => {
+    channel.answer(searchSimulations, async ({ from, to, ...key }) => {
       const { session } = await this.find(key);
       const { count } = session.search.log;
       return { count, simulations: page(from, to, count).map((order) => session.simulation(order)) };
@@ -169,9 +169,9 @@ export class SearchHost {
     const handle = this.scheduler.submit('search', (signal) => this.drive(session, simulations, signal));
     open.handle = handle;
     handle.done.catch((error: unknown) => {
-      if (error instanceof DOMException) return this.responder.notify(searchEvent, session.progress('cancelled'));
+      if (error instanceof DOMException) return this.channel.tell(searchEvent, session.progress('cancelled'));
       const { message, remedy } = toWire(error);
-      this.responder.notify(searchEvent, { ...session.progress('failed'), message, remedy });
+      this.channel.tell(searchEvent, { ...session.progress('failed'), message, remedy });
     });
   }
 
@@ -184,13 +184,13 @@ export class SearchHost {
         const next = await events.next();
         if (next.done === true) {
           await session.save();
-          this.responder.notify(searchEvent, session.progress(next.value));
+          this.channel.tell(searchEvent, session.progress(next.value));
           return;
         }
         const now = performance.now();
         if (next.value.kind === 'simulated' && now - told > tellInterval) {
           told = now;
-          this.responder.notify(searchEvent, session.progress(null));
+          this.channel.tell(searchEvent, session.progress(null));
         }
         if (now - saved > saveInterval) {
           await session.save();
@@ -211,7 +211,7 @@ export class SearchHost {
     const result = await this.interactive(() => change(session));
     await session.save();
     const running = handle !== undefined && handle.state !== 'ended';
-    this.responder.notify(searchEvent, session.progress(running ? null : 'cancelled'));
+    this.channel.tell(searchEvent, session.progress(running ? null : 'cancelled'));
     return result;
   }
 

@@ -4,6 +4,7 @@ import { feedbackLine } from '../feedback/lines.ts';
 import { FeedbackLog, feedbackFile } from '../feedback/log.ts';
 import { FeedbackRecorder } from '../feedback/recorder.ts';
 import { PolicyVersions } from '../feedback/versions.ts';
+import type { Answering } from '../protocol/answers.ts';
 import type { Completion } from '../protocol/completion.ts';
 import {
   actionHistory,
@@ -19,15 +20,10 @@ import {
   scorePolicies,
   usePolicy,
 } from '../protocol/feedback.ts';
-import type { ParamsOf, ReceivedOf, RequestType, ResultOf } from '../protocol/request.ts';
-
-type Answer = <T extends RequestType>(
-  type: T,
-  handler: (params: ReceivedOf<T>, signal: AbortSignal) => Promise<ResultOf<T>>,
-) => void;
+import type { ParamsOf, RequestType, ResultOf } from '../protocol/request.ts';
 
 export interface FeedbackServices {
-  readonly answer: Answer;
+  readonly answering: Answering;
   /** Asks the engine. */
   readonly ask: <T extends RequestType>(type: T, params: ParamsOf<T>) => Promise<ResultOf<T>>;
   /** Whether a model is loaded. */
@@ -39,35 +35,37 @@ export interface FeedbackServices {
 export class FeedbackDesk {
   private readonly recorder: FeedbackRecorder;
 
-  constructor({ answer, ask, loaded, trusted }: FeedbackServices) {
+  constructor({ answering, ask, loaded, trusted }: FeedbackServices) {
     this.recorder = new FeedbackRecorder(trusted);
-    answer(noteFeedback, async (params) => ({ stored: this.recorder.note(params) }));
-    answer(listFeedback, async ({ root, filter, from, limit }) => new FeedbackBrowser(root).list(filter, from, limit));
-    answer(correctFeedback, async ({ root, moment, alternative, reward }) => {
+    answering.answer(noteFeedback, async (params) => ({ stored: this.recorder.note(params) }));
+    answering.answer(listFeedback, async ({ root, filter, from, limit }) =>
+      new FeedbackBrowser(root).list(filter, from, limit),
+    );
+    answering.answer(correctFeedback, async ({ root, moment, alternative, reward }) => {
       new FeedbackBrowser(root).correct(moment, alternative, reward);
       return {};
     });
-    answer(eraseFeedback, async ({ root, moments }) => {
+    answering.answer(eraseFeedback, async ({ root, moments }) => {
       this.recorder.forget(root, moments);
       return { erased: new FeedbackBrowser(root).erase(moments) };
     });
-    answer(actionHistory, async ({ root, action }) => new FeedbackBrowser(root).action(action));
-    answer(notePath, async ({ root, search, node, log }) => {
+    answering.answer(actionHistory, async ({ root, action }) => new FeedbackBrowser(root).action(action));
+    answering.answer(notePath, async ({ root, search, node, log }) => {
       const { lines } = await ask(pathLines, { root, search, node });
       const parsed = lines.map((line) => feedbackLine.parse(line));
       new FeedbackLog(feedbackFile(log)).append(parsed);
       return { moments: parsed.filter(({ kind }) => kind === 'moment').length };
     });
-    answer(preferVersion, async ({ root, completion, alternative }) => {
+    answering.answer(preferVersion, async ({ root, completion, alternative }) => {
       const suggestion = this.recorder.suggestion(completion, alternative);
       return suggestion === undefined || !loaded() ? { scores: [] } : ask(scorePolicies, { root, ...suggestion });
     });
-    answer(listVersions, async ({ root }) => {
+    answering.answer(listVersions, async ({ root }) => {
       const versions = new PolicyVersions(root);
       const { version, pinned } = versions.current;
       return { current: version, pinned, versions: versions.list() };
     });
-    answer(chooseVersion, async ({ root, version, pinned }) => {
+    answering.answer(chooseVersion, async ({ root, version, pinned }) => {
       await new PolicyVersions(root).choose(version, pinned);
       if (loaded()) await ask(usePolicy, { root });
       return {};

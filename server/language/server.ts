@@ -2,6 +2,7 @@
 import {
   type CancellationToken,
   type Connection,
+  ErrorCodes,
   type InitializeParams,
   type InitializeResult,
   LSPErrorCodes,
@@ -11,7 +12,9 @@ import { inspectFile } from '../data/inspect.ts';
 import { surveyFolder } from '../data/survey.ts';
 import { ColaError } from '../errors.ts';
 import { actionProfiles, locateActions } from '../protocol/actions-page.ts';
+import { Answers } from '../protocol/answers.ts';
 import { beforeAfter } from '../protocol/before-after.ts';
+import type { AskOptions } from '../protocol/channel.ts';
 import { complete, previewActions } from '../protocol/completion.ts';
 import { inspectData, surveyFiles } from '../protocol/data.ts';
 import { protocolErrors, toWire } from '../protocol/errors.ts';
@@ -27,6 +30,7 @@ import {
   listRuns,
   nameRun,
   pauseRun,
+  type RunEvent,
   resumeRun,
   runEvent,
   specDocs,
@@ -36,7 +40,6 @@ import {
 import { closeSearch, pauseSearch } from '../protocol/search.ts';
 import {
   type EngineStatus,
-  engineStatus,
   engineStatusChanged,
   getStatus,
   notice,
@@ -54,10 +57,11 @@ import { FeedbackDesk } from './feedback.ts';
 import { Folders } from './folders.ts';
 import type { EngineEntry } from './link.ts';
 import { findModels } from './models.ts';
+import { requestProgress, withoutToken } from './progress.ts';
 import { compareRuns, describeRun, viewOf } from './run-history.ts';
 import { RunList } from './run-list.ts';
 import { connectSpecs, specCapabilities } from './spec-features.ts';
-import { Supervisor } from './supervisor.ts';
+import { type EngineEvent, Supervisor } from './supervisor.ts';
 import { searchRequests, trustedFor } from './trust.ts';
 
 const off: EngineStatus = { model: null, device: null, attempts: [], lane: null, memory: 0, tokensPerSecond: null };
@@ -65,6 +69,7 @@ const off: EngineStatus = { model: null, device: null, attempts: [], lane: null,
 type ModelChoice = ReceivedOf<typeof loadModel>;
 
 export class LanguageServer {
+  private readonly answers = new Answers();
   private options: ServerOptions = serverOptions.parse({});
   private supervisor: Supervisor | undefined;
   private engine: EngineStatus = off;
@@ -84,51 +89,52 @@ export class LanguageServer {
     private readonly entry: EngineEntry,
   ) {
     this.feedback = new FeedbackDesk({
-      answer: (type, handler) => this.answer(type, handler),
+      answering: this.answers,
       ask: (type, params) => this.ask(type, params),
       loaded: () => this.supervisor?.model !== undefined,
       trusted: () => this.options.trusted,
     });
     connection.onInitialize((params) => this.initialize(params));
+    connection.onRequest((method, params, token) => this.asked(method, params, token));
     connection.onShutdown(() => this.supervisor?.close());
     connectSpecs(connection, {
       estimate: (specFile) => this.ask(fitSpec, { specFile }),
       latest: (specFile) => this.latestRun(specFile),
     });
-    this.answer(specDocs, async () => ({ markdown: specMarkdown() }));
-    this.answer(getStatus, async () => this.status);
-    this.answer(configure, async (options) => {
+    this.answers.answer(specDocs, async () => ({ markdown: specMarkdown() }));
+    this.answers.answer(getStatus, async () => this.status);
+    this.answers.answer(configure, async (options) => {
       await this.configure(options);
       return {};
     });
-    this.answer(restartEngine, async () => {
+    this.answers.answer(restartEngine, async () => {
       this.refused = undefined;
       await this.keeper.restart();
       return {};
     });
-    this.answer(runDetails, async (key) => describeRun(key));
-    this.answer(runMetrics, ({ root, run, ...query }, signal) =>
+    this.answers.answer(runDetails, async (key) => describeRun(key));
+    this.answers.answer(runMetrics, ({ root, run, ...query }, signal) =>
       readRunMetrics(viewOf({ root, run }).path, query, signal),
     );
-    this.answer(runSamples, ({ root, run, ...range }, signal) =>
+    this.answers.answer(runSamples, ({ root, run, ...range }, signal) =>
       readRunSamples(viewOf({ root, run }).path, range, signal),
     );
-    this.answer(compareSettings, async ({ runs }) => compareRuns(runs));
-    this.answer(surveyFiles, async ({ root }, signal) => surveyFolder(root, signal));
-    this.answer(inspectData, async ({ file }) => ({ inspection: (await inspectFile(file)) ?? null }));
-    this.answer(listModels, async ({ roots, folders }) => ({ models: await findModels(roots, folders) }));
-    this.answer(listRuns, async ({ roots }) => ({ runs: this.runs.list(roots, this.supervisor?.pid) }));
-    this.answer(nameRun, async ({ root, specFile }) => ({ run: nextRun(root, specFile) }));
-    this.answer(loadModel, (params, signal) => this.load(params, signal));
-    this.answer(currentModel, async () => ({ model: this.info }));
-    this.answer(unloadModel, async (params, signal) => {
+    this.answers.answer(compareSettings, async ({ runs }) => compareRuns(runs));
+    this.answers.answer(surveyFiles, async ({ root }, signal) => surveyFolder(root, signal));
+    this.answers.answer(inspectData, async ({ file }) => ({ inspection: (await inspectFile(file)) ?? null }));
+    this.answers.answer(listModels, async ({ roots, folders }) => ({ models: await findModels(roots, folders) }));
+    this.answers.answer(listRuns, async ({ roots }) => ({ runs: this.runs.list(roots, this.supervisor?.pid) }));
+    this.answers.answer(nameRun, async ({ root, specFile }) => ({ run: nextRun(root, specFile) }));
+    this.answers.answer(loadModel, (params, signal) => this.load(params, signal));
+    this.answers.answer(currentModel, async () => ({ model: this.info }));
+    this.answers.answer(unloadModel, async (params, signal) => {
       this.info = null;
-      return this.ask(unloadModel, params, signal);
+      return this.ask(unloadModel, params, { signal });
     });
     for (const type of [pauseRun, stopRun, fitSpec, pauseSearch, closeSearch, actionProfiles]) this.forward(type);
-    this.answer(complete, async (params, signal) => {
+    this.answers.answer(complete, async (params, signal) => {
       await this.needModel();
-      return this.feedback.passOn(params.prefix, await this.ask(complete, params, signal));
+      return this.feedback.passOn(params.prefix, await this.ask(complete, params, { signal }));
     });
     for (const type of [previewActions, locateActions]) this.forward(type, () => this.needModel());
     for (const type of [startRun, resumeRun, evaluate, beforeAfter]) this.forward(type);
@@ -171,7 +177,7 @@ export class LanguageServer {
     this.supervisor ??= new Supervisor({
       entry: this.options.engine ?? this.entry,
       idleSeconds: 60 * this.options.idleMinutes,
-      onNotification: (method, params) => this.notified(method, params),
+      onEvent: (type, params) => this.heard(type, params),
       onState: (state) => {
         if (state !== 'ready') this.engine = off;
         this.tellStatus();
@@ -199,21 +205,18 @@ export class LanguageServer {
     return { ...this.engine, engine, health, quiescent, message, loading: this.loading?.folder ?? null };
   }
 
-  private notified(method: string, params: unknown): void {
-    if (method === engineStatusChanged.method) {
-      const parsed = engineStatus.safeParse(params);
-      if (parsed.success) this.engine = parsed.data;
+  private heard<T extends EngineEvent>(type: T, params: ReceivedOf<T>): void {
+    if (type === engineStatusChanged) {
+      this.engine = params as EngineStatus;
       this.tellStatus();
       return;
     }
-    if (method === runEvent.method) {
-      const parsed = runEvent.params.safeParse(params);
-      if (parsed.success) {
-        this.runs.note(parsed.data);
-        if (parsed.data.event.kind === 'state') this.folders.refreshLenses(this.connection);
-      }
+    if (type === runEvent) {
+      const event = params as RunEvent;
+      this.runs.note(event);
+      if (event.event.kind === 'state') this.folders.refreshLenses(this.connection);
     }
-    void this.connection.sendNotification(method, params);
+    void this.connection.sendNotification(type.method, params);
   }
 
   private tellStatus(): void {
@@ -224,12 +227,16 @@ export class LanguageServer {
     void this.connection.sendNotification(type.method, params);
   }
 
-  private async ask<T extends RequestType>(type: T, params: ParamsOf<T>, signal?: AbortSignal): Promise<ResultOf<T>> {
-    this.needTrust(type);
-    return this.keeper.request(type, params, signal);
+  private async ask<T extends RequestType>(
+    type: T,
+    params: ParamsOf<T>,
+    options?: AskOptions<T>,
+  ): Promise<ResultOf<T>> {
+    this.needTrust(type.method);
+    return this.keeper.ask(type, params, options);
   }
 
-  private needTrust({ method }: RequestType): void {
+  private needTrust(method: string): void {
     const what = trustedFor(method);
     if (what !== undefined && !this.options.trusted) throw serverErrors.untrusted(what);
   }
@@ -247,7 +254,7 @@ export class LanguageServer {
   }
 
   private load(choice: ModelChoice, signal?: AbortSignal): Promise<ModelInfo> {
-    const done = this.ask(loadModel, resolved(choice), signal);
+    const done = this.ask(loadModel, resolved(choice), { signal });
     const loading = { folder: choice.folder, done };
     this.loading = loading;
     this.refused = undefined;
@@ -278,34 +285,31 @@ export class LanguageServer {
 
   /** Passes a request on to the engine. */
   private forward<T extends RequestType>(type: T, before: () => Promise<void> = async () => {}): void {
-    this.answer(type, async (params, signal) => {
+    this.answers.answer(type, async (params, signal, progress) => {
       await before();
-      return this.ask(type, params as ParamsOf<T>, signal);
+      return this.ask(type, params as ParamsOf<T>, { signal, progress });
     });
   }
 
-  private answer<T extends RequestType>(
-    type: T,
-    handler: (params: ReceivedOf<T>, signal: AbortSignal) => Promise<ResultOf<T>>,
-  ): void {
-    this.connection.onRequest(type.method, async (params: unknown, token: CancellationToken): Promise<unknown> => {
-      const controller = new AbortController();
-      const cancelled = token.onCancellationRequested(() => controller.abort(protocolErrors.cancelled()));
-      try {
-        const parsed = type.params.safeParse(params ?? {});
-        if (!parsed.success) {
-          const { path, detail } = firstIssue(parsed.error);
-          throw protocolErrors.params(type.method, path, detail);
-        }
-        this.needTrust(type);
-        return await handler(parsed.data as ReceivedOf<T>, controller.signal);
-      } catch (error) {
-        if (!(error instanceof ColaError)) this.connection.console.error(String(error));
-        return toResponse(error);
-      } finally {
-        cancelled.dispose();
-      }
-    });
+  /** What the editor asks beyond the Language Server Protocol. */
+  private async asked(method: string, given: unknown, token: CancellationToken): Promise<unknown> {
+    if (!this.answers.has(method) && !method.startsWith('cola/')) {
+      return new ResponseError(ErrorCodes.MethodNotFound, `There is no request ${method.slice(0, 100)}.`);
+    }
+    const controller = new AbortController();
+    const cancelled = token.onCancellationRequested(() => controller.abort(protocolErrors.cancelled()));
+    try {
+      this.needTrust(method);
+      const { token: told, params } = withoutToken(given);
+      return await this.answers.call(method, params, controller.signal, (progress) => {
+        if (told !== undefined) void this.connection.sendProgress(requestProgress, told, progress);
+      });
+    } catch (error) {
+      if (!(error instanceof ColaError)) this.connection.console.error(String(error));
+      return toResponse(error);
+    } finally {
+      cancelled.dispose();
+    }
   }
 }
 

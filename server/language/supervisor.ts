@@ -4,11 +4,12 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { ColaError } from '../errors.ts';
+import type { AskOptions } from '../protocol/channel.ts';
 import { loadModel, unloadModel } from '../protocol/model.ts';
 import type { ParamsOf, ReceivedOf, RequestType, ResultOf } from '../protocol/request.ts';
 import { pauseRun, resumeRun, runEvent, stopRun } from '../protocol/runs.ts';
-import { searchEvent } from '../protocol/search.ts';
-import { ping } from '../protocol/status.ts';
+import { type SearchEvent, searchEvent } from '../protocol/search.ts';
+import { engineStatusChanged, ping } from '../protocol/status.ts';
 import { engineProcessErrors } from './errors.ts';
 import { type EngineEntry, EngineLink } from './link.ts';
 import { patience, type RunWish, Wishes } from './wishes.ts';
@@ -21,6 +22,9 @@ export interface Notice {
   readonly remedy: string;
 }
 
+/** What an engine tells of itself. */
+export type EngineEvent = typeof runEvent | typeof searchEvent | typeof engineStatusChanged;
+
 export interface SupervisorOptions {
   readonly entry: EngineEntry;
   /** An engine that nobody needed for so long is ended. */
@@ -28,7 +32,8 @@ export interface SupervisorOptions {
   readonly heartbeatSeconds?: number;
   /** An engine without a sign of life for so long is killed. One step of training blocks it, so this is generous. */
   readonly hangSeconds?: number;
-  readonly onNotification: (method: string, params: unknown) => void;
+  /** What happens in the engine. */
+  readonly onEvent: <T extends EngineEvent>(type: T, params: ReceivedOf<T>) => void;
   readonly onState: (state: EngineState) => void;
   /** What a person should know; each thing once. */
   readonly onNotice: (notice: Notice) => void;
@@ -92,13 +97,13 @@ export class Supervisor {
    * @throws engine.stopped if it dies before it has answered, engine.gaveUp, engine.closed; the engine's own errors; the
    *   signal's reason
    */
-  async request<T extends RequestType>(type: T, params: ParamsOf<T>, signal?: AbortSignal): Promise<ResultOf<T>> {
+  async ask<T extends RequestType>(type: T, params: ParamsOf<T>, options?: AskOptions<T>): Promise<ResultOf<T>> {
     if (this.closed) throw engineProcessErrors.closed();
     if (this.given !== undefined) throw this.given;
     this.lastUse = performance.now();
     this.intend(type, params);
     const engine = await this.bring();
-    const result = await engine.request(type, params, signal);
+    const result = await engine.ask(type, params, options);
     this.lastUse = performance.now();
     this.failures = 0;
     this.done(type, params);
@@ -178,10 +183,18 @@ export class Supervisor {
 
   private open(): EngineLink {
     const link = new EngineLink(this.options.entry, {
-      notification: (method, params) => this.notified(method, params),
       log: this.options.log,
       exit: (why) => this.exited(link, why),
     });
+    link.channel.on(runEvent, (event) => {
+      if (this.wishes.note(event)) this.failures = 0;
+      this.heard(runEvent, event);
+    });
+    link.channel.on(searchEvent, (event) => {
+      this.note(event);
+      this.heard(searchEvent, event);
+    });
+    link.channel.on(engineStatusChanged, (status) => this.heard(engineStatusChanged, status));
     this.link = link;
     this.pinged = undefined;
     return link;
@@ -189,11 +202,11 @@ export class Supervisor {
 
   /** Gives a new engine what the last one was doing. @throws engine.stopped if it dies of it */
   private async takeOver(link: EngineLink): Promise<void> {
-    await link.request(ping, {});
+    await link.ask(ping, {});
     const { model } = this.wishes;
     if (model !== undefined) {
       try {
-        await link.request(loadModel, model);
+        await link.ask(loadModel, model);
       } catch (error) {
         if (isStopped(error)) throw error;
         this.wishes.model = undefined;
@@ -261,25 +274,19 @@ export class Supervisor {
     this.notice('error', error);
   }
 
-  private notified(method: string, params: unknown): void {
-    if (method === runEvent.method) {
-      const parsed = runEvent.params.safeParse(params);
-      if (parsed.success && this.wishes.note(parsed.data)) this.failures = 0;
-    }
-    if (method === searchEvent.method) {
-      const parsed = searchEvent.params.safeParse(params);
-      if (parsed.success) {
-        const name = `${parsed.data.root}\0${parsed.data.search}`;
-        if (parsed.data.end === null) this.searching.add(name);
-        else this.searching.delete(name);
-      }
-    }
+  private heard<T extends EngineEvent>(type: T, params: ReceivedOf<T>): void {
     this.lastUse = performance.now();
-    this.options.onNotification(method, params);
+    this.options.onEvent(type, params);
+  }
+
+  private note({ root, search, end }: SearchEvent): void {
+    const name = `${root}\0${search}`;
+    if (end === null) this.searching.add(name);
+    else this.searching.delete(name);
   }
 
   private tellState({ key }: RunWish, state: 'resuming' | 'failed'): void {
-    this.options.onNotification(runEvent.method, { ...key, event: { kind: 'state', state } });
+    this.options.onEvent(runEvent, { ...key, event: { kind: 'state', state } });
   }
 
   private beat(): void {
@@ -290,7 +297,7 @@ export class Supervisor {
       if (now - this.pinged > 1000 * this.hangSeconds) link.kill();
       return;
     }
-    const idle = !link.busy && this.wishes.runs.length === 0 && this.searching.size === 0;
+    const idle = !link.channel.busy && this.wishes.runs.length === 0 && this.searching.size === 0;
     if (idle && now - this.lastUse > 1000 * this.idleSeconds) {
       this.leaving.add(link);
       this.engine = undefined;
@@ -298,7 +305,7 @@ export class Supervisor {
       return;
     }
     this.pinged = now;
-    link.request(ping, {}).then(
+    link.ask(ping, {}).then(
       () => {
         if (this.link === link) this.pinged = undefined;
       },
@@ -322,6 +329,6 @@ export class Supervisor {
 const isStopped = (error: unknown) => error instanceof ColaError && error.id === 'engine.stopped';
 
 async function resume(link: EngineLink, { key, paused }: RunWish): Promise<void> {
-  await link.request(resumeRun, key);
-  if (paused) await link.request(pauseRun, key);
+  await link.ask(resumeRun, key);
+  if (paused) await link.ask(pauseRun, key);
 }

@@ -9,12 +9,10 @@ const answer = z.object({
   reward: figure,
 });
 
-/** Answered when all is written; cancelling it ends it. Its progress is told as that of a measurement. */
+/** Answered when all is written; cancelling it ends it. */
 export const beforeAfter = request(
   'cola/run/before-after',
   runKey.extend({
-    /** Names it in `evaluateProgress`. */
-    id: z.string().min(1).max(100),
     device: z.string().default('auto'),
     threads: z.int().positive().optional(),
     /** Most prompts. */
@@ -31,4 +29,6 @@ export const beforeAfter = request(
     solvedAt: z.number().nullable(),
     rows: z.array(z.object({ prompt: z.string(), before: answer.nullable(), after: answer })),
   }),
+  /** What is done now, in words. */
+  z.object({ text: z.string() }),
 );

@@ -21,6 +21,7 @@ export const protocolErrors = catalogue('protocol', {
     `Something went wrong in CoLA Studio: ${detail}.`,
     'Report it with the log; what is saved is safe.',
   ],
+  tooMany: (most: number) => [`More than ${most} requests are under way at once.`, restart],
   cancelled: () => ['The request was cancelled.', 'Ask again.'],
 });
 

@@ -1,6 +1,6 @@
 /** Measuring a model, or the model of a run, beside everything else. */
 import { z } from 'zod';
-import { notification, request } from './request.ts';
+import { request } from './request.ts';
 
 export const measures = [
   'accuracy',
@@ -19,8 +19,6 @@ export type Measure = (typeof measures)[number];
 export const evaluate = request(
   'cola/evaluate',
   z.strictObject({
-    /** Names the measurement in {@link evaluateProgress}. */
-    id: z.string().min(1).max(100),
     /** A model folder, a run, or `builtin:nano`. */
     folder: z.string().min(1),
     /** Folder whose `.cola/cache` keeps tokens. */
@@ -44,6 +42,6 @@ export const evaluate = request(
     /** All of it, as `cola evaluate --json` writes it. */
     json: z.unknown(),
   }),
+  /** What is measured now, in words. */
+  z.object({ text: z.string() }),
 );
-
-export const evaluateProgress = notification('cola/evaluate/progress', z.object({ id: z.string(), text: z.string() }));

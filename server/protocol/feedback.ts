@@ -1,6 +1,6 @@
 /** Feedback on completions and trees, and the versions of the policy that it leads to. */
 import { z } from 'zod';
-import { figure, nothing, notification, request } from './request.ts';
+import { figure, nothing, request } from './request.ts';
 
 /** Folder whose `.cola/feedback` and `.cola/versions` are meant. */
 const root = z.string().min(1);
@@ -142,6 +142,8 @@ export const tunePolicy = request(
     settings: z.record(z.string(), z.unknown()).default({}),
   }),
   listedVersion,
+  /** How far it is, in updates. */
+  z.object({ done: z.int(), total: z.int() }),
 );
 
 /** Geometric mean of the probabilities that a version gives to the actions of a suggestion, 0 to 1. */
@@ -168,9 +170,6 @@ export const scorePolicies = request(
   }),
   z.object({ scores: z.array(policyScore) }),
 );
-
-/** How far {@link tunePolicy} is, in updates. */
-export const tuneProgress = notification('cola/policy/progress', z.object({ root, done: z.int(), total: z.int() }));
 
 /**
  * Records a path of a tree: at each node on it with several children these are alternatives, the one on the path is chosen, and

@@ -1,4 +1,4 @@
-/** What the editor tells the language server when it starts it. */
+/** What the editor tells the language server when it starts it, and how the server says how far an answer is. */
 import { z } from 'zod';
 import { nothing, request } from './request.ts';
 
@@ -15,6 +15,9 @@ export const serverOptions = z.object({
   engine: z.object({ file: z.string(), execArgv: z.array(z.string()).default([]) }).optional(),
 });
 export type ServerOptions = z.output<typeof serverOptions>;
+
+/** Beside what is asked: the name under which `$/progress` tells how far the answer is, as the Language Server Protocol has it. */
+export const progressToken = 'partialResultToken';
 
 /** Settings or trust have changed. A model that is loaded is loaded anew where they ask for another one. */
 export const configure = request('cola/configure', serverOptions.omit({ engine: true }), nothing);

@@ -2,10 +2,16 @@
 import { z } from 'zod';
 
 /** A question with an answer. */
-export interface RequestType<P extends z.ZodType = z.ZodType, R extends z.ZodType = z.ZodType> {
+export interface RequestType<
+  P extends z.ZodType = z.ZodType,
+  R extends z.ZodType = z.ZodType,
+  G extends z.ZodType = z.ZodType,
+> {
   readonly method: string;
   readonly params: P;
   readonly result: R;
+  /** What is told while the answer is made; undefined for one that tells nothing. */
+  readonly progress?: G;
 }
 
 /** A message without an answer. */
@@ -20,11 +26,22 @@ export type ParamsOf<T> = T extends { readonly params: infer P extends z.ZodType
 export type ReceivedOf<T> = T extends { readonly params: infer P extends z.ZodType } ? z.output<P> : never;
 export type ResultOf<T> = T extends { readonly result: infer R extends z.ZodType } ? z.output<R> : never;
 
-export const request = <P extends z.ZodType, R extends z.ZodType>(
+export type ProgressOf<T> = T extends { readonly progress?: infer G extends z.ZodType } ? z.output<G> : never;
+
+export function request<P extends z.ZodType, R extends z.ZodType>(
   method: string,
   params: P,
   result: R,
-): RequestType<P, R> => ({ method, params, result });
+): RequestType<P, R, z.ZodNever>;
+export function request<P extends z.ZodType, R extends z.ZodType, G extends z.ZodType>(
+  method: string,
+  params: P,
+  result: R,
+  progress: G,
+): RequestType<P, R, G>;
+export function request(method: string, params: z.ZodType, result: z.ZodType, progress?: z.ZodType): RequestType {
+  return { method, params, result, ...(progress === undefined ? {} : { progress }) };
+}
 
 export const notification = <P extends z.ZodType>(method: string, params: P): NotificationType<P> => ({
   method,

@@ -82,7 +82,7 @@ export const searchNodes = request(
   z.object({ count: z.int(), simulations: z.int(), nodes: z.array(treeNode).max(20_000) }),
 );
 
-export const simulation = z.object({
+const simulation = z.object({
   order: z.int(),
   node: z.int(),
   value: figure,
@@ -92,6 +92,7 @@ export const simulation = z.object({
   text: z.string(),
   actions: z.array(z.int()),
 });
+export type OneSimulation = z.infer<typeof simulation>;
 /** Simulations in order, to show the tree as it was. */
 export const searchSimulations = request(
   'cola/search/simulations',
@@ -101,9 +102,8 @@ export const searchSimulations = request(
 
 const column = <T extends z.ZodType>(value: T) => z.array(value).max(20_000);
 
-export const growthFrom = z.strictObject({ nodes: z.int().nonnegative(), simulations: z.int().nonnegative() });
 /** The shape of the tree, and what its simulations were worth, in columns: enough to lay it out, and to show it as it was. */
-export const growth = z.object({
+const growth = z.object({
   /** How many there are; the columns may end before, and are then asked for again. */
   count: z.int(),
   simulations: z.int(),
@@ -131,7 +131,11 @@ export const growth = z.object({
 });
 export type Growth = z.infer<typeof growth>;
 /** What came since there were so many nodes and simulations. */
-export const searchGrowth = request('cola/search/growth', searchKey.extend(growthFrom.shape), growth);
+export const searchGrowth = request(
+  'cola/search/growth',
+  searchKey.extend({ nodes: z.int().nonnegative(), simulations: z.int().nonnegative() }),
+  growth,
+);
 
 export const searchDescription = z.object({
   prompt: z.string(),
@@ -149,11 +153,10 @@ export type SearchDescription = z.infer<typeof searchDescription>;
 /** What a search is about. */
 export const describeSearch = request('cola/search/describe', searchKey, searchDescription);
 
-export const findText = z.strictObject({ text: z.string().min(1).max(1000) });
 /** Nodes whose edge completes the text, whatever its case; the text may begin in edges before. At most 1000. */
 export const findInSearch = request(
   'cola/search/find',
-  searchKey.extend(findText.shape),
+  searchKey.extend({ text: z.string().min(1).max(1000) }),
   z.object({ nodes: z.array(node) }),
 );
 

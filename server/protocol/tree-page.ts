@@ -1,23 +1,22 @@
 /** What the tree explorer and the extension say to each other. Which search the page shows, the extension knows. */
 import { z } from 'zod';
-import { nothing, notification, request } from './request.ts';
+import { nothing, notification, type RequestType, request } from './request.ts';
 import {
   exportSearch,
   extendSearch,
   findInSearch,
-  findText,
   forceAction,
-  growth,
-  growthFrom,
   inspectNode,
   markNode,
+  pauseSearch,
   scoreNode,
   searchDescription,
   searchEvent,
+  searchGrowth,
   searchKey,
-  simulation,
+  searchNodes,
+  searchSimulations,
   startSearch,
-  treeNode,
 } from './search.ts';
 
 const own = { root: true, search: true } as const;
@@ -60,20 +59,34 @@ export const treeEvent = notification('page/tree/event', treeEventParams);
 export const treeStart = request('page/tree/start', startSearch.params.omit(own), nothing);
 /** Leaves the search, with what it was about as the draft of the next. */
 export const treeDraftNew = request('page/tree/new', nothing, nothing);
-export const treeExtend = request('page/tree/extend', extendSearch.params.omit(own), nothing);
-export const treePause = request('page/tree/pause', nothing, nothing);
-export const treeGrowth = request('page/tree/growth', growthFrom, growth);
-export const treeNodes = request(
-  'page/tree/nodes',
-  z.strictObject({ ids: z.array(node).max(5000) }),
-  z.object({ nodes: z.array(treeNode) }),
-);
-export const treeSimulation = request('page/tree/simulation', z.strictObject({ order: node }), simulation);
-export const treeInspect = request('page/tree/inspect', inspectNode.params.omit(own), inspectNode.result);
-export const treeForce = request('page/tree/force', forceAction.params.omit(own), forceAction.result);
-export const treeMark = request('page/tree/mark', markNode.params.omit(own), nothing);
-export const treeScore = request('page/tree/score', scoreNode.params.omit(own), nothing);
-export const treeFind = request('page/tree/find', findText, findInSearch.result);
+/** What the server is asked for what a page asks of its search. */
+const verbs = new Map<RequestType, RequestType>();
+
+/** A request of the server about a search, as a page asks it: which search it is, the extension adds. */
+function ofThisSearch<S extends z.ZodRawShape, R extends z.ZodType>(
+  type: RequestType<z.ZodObject<S, z.core.$strict>, R>,
+): RequestType<z.ZodObject<Omit<S, keyof typeof own>, z.core.$strict>, R> {
+  const params = z.strictObject(
+    Object.fromEntries(Object.entries(type.params.shape).filter(([name]) => !Object.hasOwn(own, name))),
+  ) as unknown as z.ZodObject<Omit<S, keyof typeof own>, z.core.$strict>;
+  const asked = request(type.method.replace('cola/search/', 'page/tree/'), params, type.result);
+  verbs.set(asked, type);
+  return asked;
+}
+
+export const treeExtend = ofThisSearch(extendSearch);
+export const treePause = ofThisSearch(pauseSearch);
+export const treeGrowth = ofThisSearch(searchGrowth);
+export const treeNodes = ofThisSearch(searchNodes);
+export const treeSimulations = ofThisSearch(searchSimulations);
+export const treeInspect = ofThisSearch(inspectNode);
+export const treeForce = ofThisSearch(forceAction);
+export const treeMark = ofThisSearch(markNode);
+export const treeScore = ofThisSearch(scoreNode);
+export const treeFind = ofThisSearch(findInSearch);
+
+/** What a page asks and the server answers, in pairs. */
+export const searchVerbs: ReadonlyMap<RequestType, RequestType> = verbs;
 
 /** Asks the person for a file and writes it; `svg` is the drawing as the page has it. */
 export const treeExport = request(
@@ -93,6 +106,3 @@ export const treeTune = request('page/tree/tune', z.strictObject({ node }), noth
 /** With what the command that tunes from a path is called. */
 export const tuneFromPath = z.object({ ...searchKey.shape, node, prompt: z.string(), text: z.string() });
 export type TuneFromPath = z.infer<typeof tuneFromPath>;
-
-/** A simulation as {@link treeSimulation} answers it. */
-export type OneSimulation = z.infer<typeof simulation>;

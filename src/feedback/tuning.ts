@@ -1,6 +1,20 @@
 /** When the policy is tuned from feedback, and which version completion uses. */
-import { type Disposable, type Event, EventEmitter, ProgressLocation, window, workspace } from 'vscode';
-import { type ListedVersion, listVersions, tunePolicy, tuneProgress, usePolicy } from '../../server/protocol/index.ts';
+import {
+  type CancellationToken,
+  type Disposable,
+  type Event,
+  EventEmitter,
+  ProgressLocation,
+  window,
+  workspace,
+} from 'vscode';
+import {
+  type ListedVersion,
+  listVersions,
+  type ProgressOf,
+  tunePolicy,
+  usePolicy,
+} from '../../server/protocol/index.ts';
 import { setting } from '../settings.ts';
 import type { Studio } from '../studio.ts';
 import { activeRoot } from './place.ts';
@@ -72,22 +86,21 @@ export class FeedbackTuning implements Disposable {
     const options = { location: ProgressLocation.Notification, title: 'CoLA: tuning from feedback', cancellable: true };
     return window.withProgress(options, async (progress, token) => {
       let shown = 0;
-      const listening = this.studio.on(tuneProgress, ({ done, total }) => {
+      return this.tune(root, token, ({ done, total }) => {
         progress.report({ increment: (100 * (done - shown)) / total, message: `update ${done} of ${total}` });
         shown = done;
       });
-      try {
-        return await this.tune(root, token);
-      } finally {
-        listening.dispose();
-      }
     });
   }
 
-  private async tune(root: string, token?: Parameters<Studio['request']>[2]): Promise<ListedVersion> {
+  private async tune(
+    root: string,
+    token?: CancellationToken,
+    progress?: (progress: ProgressOf<typeof tunePolicy>) => void,
+  ): Promise<ListedVersion> {
     this.tuning = true;
     try {
-      const version = await this.studio.request(tunePolicy, { root }, token);
+      const version = await this.studio.request(tunePolicy, { root }, token, progress);
       await this.read(root);
       return version;
     } finally {

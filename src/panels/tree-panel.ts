@@ -6,17 +6,10 @@ import {
   describeSearch,
   exportSearch,
   extendSearch,
-  findInSearch,
-  forceAction,
   inspectNode,
-  markNode,
-  pauseSearch,
   type SearchKey,
-  scoreNode,
   searchEvent,
-  searchGrowth,
-  searchNodes,
-  searchSimulations,
+  searchVerbs,
   startSearch,
   type TreeDraft,
   type TreeEvent,
@@ -26,18 +19,8 @@ import {
   treeDraftNew,
   treeEvent,
   treeExport,
-  treeExtend,
-  treeFind,
-  treeForce,
-  treeGrowth,
   treeInsert,
-  treeInspect,
-  treeMark,
-  treeNodes,
-  treePause,
   treeReady,
-  treeScore,
-  treeSimulation,
   treeStart,
   treeSubject,
   treeTune,
@@ -132,20 +115,9 @@ export class TreePanels {
       this.show({ key: null, draft: { ...page.subject.draft, prompt } });
       return {};
     });
-    host.answer(treeExtend, async (params) => studio.request(extendSearch, { ...key(), ...params }));
-    host.answer(treePause, async () => studio.request(pauseSearch, key()));
-    host.answer(treeGrowth, async (params) => studio.request(searchGrowth, { ...key(), ...params }));
-    host.answer(treeNodes, async ({ ids }) => studio.request(searchNodes, { ...key(), ids }));
-    host.answer(treeSimulation, async ({ order }) => {
-      const { simulations } = await studio.request(searchSimulations, { ...key(), from: order, to: order + 1 });
-      if (simulations.length === 0) throw protocolErrors.params(treeSimulation.method, 'order', 'there is none');
-      return simulations[0];
-    });
-    host.answer(treeInspect, async (params) => studio.request(inspectNode, { ...key(), ...params }));
-    host.answer(treeForce, async (params) => studio.request(forceAction, { ...key(), ...params }));
-    host.answer(treeMark, async (params) => studio.request(markNode, { ...key(), ...params }));
-    host.answer(treeScore, async (params) => studio.request(scoreNode, { ...key(), ...params }));
-    host.answer(treeFind, async (params) => studio.request(findInSearch, { ...key(), ...params }));
+    for (const [asked, verb] of searchVerbs) {
+      host.answer(asked, (params) => studio.request(verb, { ...key(), ...(params as object) }));
+    }
     host.answer(treeExport, async (params) => {
       const { format } = params;
       const name = Uri.joinPath(Uri.file(key().root), `${key().search}.${format}`);

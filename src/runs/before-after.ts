@@ -1,6 +1,6 @@
 /** `CoLA: Compare Before and After…`: the same prompts by the model before a run and by the one that it made. */
 import { ProgressLocation, window } from 'vscode';
-import { beforeAfter, evaluateProgress } from '../../server/protocol/index.ts';
+import { beforeAfter } from '../../server/protocol/index.ts';
 import { registerCommand } from '../commands.ts';
 import { needTrust } from '../folders.ts';
 import { setting } from '../settings.ts';
@@ -10,28 +10,18 @@ import type { RunChoice } from './dashboard.ts';
 import type { Reports } from './report.ts';
 import { keyFrom } from './run-key.ts';
 
-let count = 0;
-
 export function registerBeforeAfter(studio: Studio, choice: RunChoice, reports: Reports): void {
   registerCommand(studio, 'cola.compareBeforeAfter', async (target) => {
     needTrust('A measurement');
     const key = keyFrom(target) ?? (await choice.one('compare', ({ done }) => done));
     if (key === undefined) return;
-    const id = `before-after-${count++}`;
     const threads = setting('cola.threads');
-    const params = { ...key, id, device: setting('cola.device'), ...(threads > 0 ? { threads } : {}) };
+    const params = { ...key, device: setting('cola.device'), ...(threads > 0 ? { threads } : {}) };
     const title = `${key.run}: before and after`;
     const options = { location: ProgressLocation.Notification, title, cancellable: true };
-    const compared = await window.withProgress(options, async (progress, token) => {
-      const listening = studio.on(evaluateProgress, (said) => {
-        if (said.id === id) progress.report({ message: said.text });
-      });
-      try {
-        return await studio.request(beforeAfter, params, token);
-      } finally {
-        listening.dispose();
-      }
-    });
+    const compared = await window.withProgress(options, async (progress, token) =>
+      studio.request(beforeAfter, params, token, ({ text }) => progress.report({ message: text })),
+    );
     await reports.show(`${key.run} before and after`, beforeAfterReport(key.run, compared));
   });
 }

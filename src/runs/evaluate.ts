@@ -1,7 +1,7 @@
 /** `CoLA: Evaluate…`: the measures of `cola evaluate`, beside everything else, as a page to read. */
 import { dirname, join } from 'node:path';
 import { ProgressLocation, type QuickPickItem, Uri, window, workspace } from 'vscode';
-import { evaluate, evaluateProgress, type Measure, measures, type ReceivedOf } from '../../server/protocol/index.ts';
+import { evaluate, type Measure, measures, type ReceivedOf } from '../../server/protocol/index.ts';
 import { registerCommand } from '../commands.ts';
 import { needTrust, pickFolder } from '../folders.ts';
 import { type ModelShelf, modelFrom, pickModel } from '../models.ts';
@@ -124,22 +124,12 @@ export async function askText(title: string): Promise<string | undefined> {
   return file?.fsPath;
 }
 
-let count = 0;
-
 async function measure(studio: Studio, { folder, root, name }: Target, asked: Asked): Promise<Evaluated> {
-  const id = String(count++);
   const threads = setting('cola.threads');
   const device = setting('cola.device');
   const options = { location: ProgressLocation.Notification, title: `Measuring ${name}`, cancellable: true };
-  return window.withProgress(options, async (progress, token) => {
-    const listening = studio.on(evaluateProgress, (said) => {
-      if (said.id === id) progress.report({ message: said.text });
-    });
-    try {
-      const params = { id, folder, root, device, ...(threads > 0 ? { threads } : {}), ...asked };
-      return await studio.request(evaluate, params, token);
-    } finally {
-      listening.dispose();
-    }
-  });
+  const params = { folder, root, device, ...(threads > 0 ? { threads } : {}), ...asked };
+  return window.withProgress(options, async (progress, token) =>
+    studio.request(evaluate, params, token, ({ text }) => progress.report({ message: text })),
+  );
 }

@@ -39,13 +39,10 @@ describe('the package, installed', () => {
 
   it('completes with the model in the box, by its engine in plain node', async () => {
     const log: string[] = [];
-    const engine = new EngineLink(
-      { file: dist('engine.js') },
-      { notification() {}, log: (text) => log.push(text), exit() {} },
-    );
+    const engine = new EngineLink({ file: dist('engine.js') }, { log: (text) => log.push(text), exit() {} });
     try {
-      const model = await engine.request(loadModel, { folder: join(folder, 'assets/nano'), device: 'cpu', threads: 1 });
-      const { alternatives } = await engine.request(complete, { prefix: 'const total = ', maxTokens: 8 });
+      const model = await engine.ask(loadModel, { folder: join(folder, 'assets/nano'), device: 'cpu', threads: 1 });
+      const { alternatives } = await engine.ask(complete, { prefix: 'const total = ', maxTokens: 8 });
       assert.ok(model.codes > 1);
       assert.ok(alternatives[0].tokens.length > 0, log.join('\n'));
     } finally {

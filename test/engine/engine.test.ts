@@ -55,7 +55,9 @@ describe('the engine', () => {
     const key = { root: folder, search: 'tree' };
     const options = { max_new: 6, breadth: 3 };
     await at.ask(startSearch, { ...key, prompt: 'const a = ', reward: 'repetition', options });
-    await assert.rejects(at.ask(startSearch, { ...key, prompt: 'b', reward: 'repetition' }), /engine.searchExists/);
+    await assert.rejects(at.ask(startSearch, { ...key, prompt: 'b', reward: 'repetition' }), {
+      id: 'engine.searchExists',
+    });
     await at.ask(extendSearch, { ...key, simulations: 20 });
     await at.until(() => at.ends.length === 1);
     assert.deepEqual(at.ends, ['simulations']);

@@ -7,7 +7,15 @@ import { ColaError } from '../../server/errors.ts';
 import { type Notice, Supervisor, type SupervisorOptions } from '../../server/language/supervisor.ts';
 import { complete } from '../../server/protocol/completion.ts';
 import { loadModel } from '../../server/protocol/model.ts';
-import { pauseRun, resumeRun, runEvent, startRun, stopRun, type WireTrainEvent } from '../../server/protocol/runs.ts';
+import {
+  pauseRun,
+  type RunEvent,
+  resumeRun,
+  runEvent,
+  startRun,
+  stopRun,
+  type WireTrainEvent,
+} from '../../server/protocol/runs.ts';
 import { RunView, runFolder } from '../../server/store/run.ts';
 import { makeModel, makeSpec, removeFolder, temporaryFolder } from './tiny-model.ts';
 
@@ -26,8 +34,8 @@ class Watched {
         file: join(import.meta.dirname, '../../server/engine/main.ts'),
         execArgv: ['--import', 'tsx'],
       },
-      onNotification: (method, params) => {
-        if (method === runEvent.method) this.events.push(runEvent.params.parse(params));
+      onEvent: (type, params) => {
+        if (type === runEvent) this.events.push(params as RunEvent);
         this.woken();
       },
       onState: () => this.woken(),
@@ -81,9 +89,9 @@ describe('the engine as a process', function () {
     const watched = new Watched();
     const { supervisor } = watched;
     try {
-      await supervisor.request(loadModel, { folder: model, device: 'cpu', threads: 1 });
-      const before = await supervisor.request(complete, { prefix: 'const a', maxTokens: 4 });
-      await supervisor.request(startRun, { ...key, specFile: spec });
+      await supervisor.ask(loadModel, { folder: model, device: 'cpu', threads: 1 });
+      const before = await supervisor.ask(complete, { prefix: 'const a', maxTokens: 4 });
+      await supervisor.ask(startRun, { ...key, specFile: spec });
       for (let kill = 1; kill <= kills; kill++) {
         const taken = watched.steps.length;
         await watched.until(() => watched.steps.length > taken + 6 + ((7 * kill) % 11));
@@ -92,10 +100,10 @@ describe('the engine as a process', function () {
         assert.match(watched.notices[kill - 1].message, /SIGKILL.*The run killed goes on/);
       }
       // A pause in between shows that the completions are of this engine, with the run under way.
-      await supervisor.request(pauseRun, key);
-      const after = await supervisor.request(complete, { prefix: 'const a', maxTokens: 4 });
+      await supervisor.ask(pauseRun, key);
+      const after = await supervisor.ask(complete, { prefix: 'const a', maxTokens: 4 });
       assert.deepEqual(after.alternatives, before.alternatives);
-      await supervisor.request(resumeRun, key);
+      await supervisor.ask(resumeRun, key);
       await watched.until(() => watched.states().includes('done'));
       const lines = RunView.view(runFolder(folder, 'killed')).readMetrics(metrics);
       const updates = lines.filter(({ evaluation }) => evaluation !== true).map(({ step }) => step);
@@ -117,7 +125,7 @@ describe('the engine as a process', function () {
       const watched = new Watched();
       const key = { root: folder, run: `same-${kill}` };
       try {
-        await watched.supervisor.request(startRun, { ...key, specFile: spec });
+        await watched.supervisor.ask(startRun, { ...key, specFile: spec });
         if (kill) {
           await watched.until(() => watched.steps.length > 12);
           watched.kill();
@@ -141,25 +149,25 @@ describe('the engine as a process', function () {
     const watched = new Watched();
     const other = new Watched();
     try {
-      await watched.supervisor.request(startRun, { ...key, specFile: spec });
+      await watched.supervisor.ask(startRun, { ...key, specFile: spec });
       await watched.until(() => watched.steps.length > 3);
-      await watched.supervisor.request(pauseRun, key);
+      await watched.supervisor.ask(pauseRun, key);
       // The step under way goes on to its end.
       const stood = watched.steps.length + 1;
       await delay(400);
       assert.ok(watched.steps.length <= stood);
       const refused = (id: string) => (error: unknown) => error instanceof ColaError && error.id === id;
-      await assert.rejects(other.supervisor.request(resumeRun, key), refused('store.locked'));
-      await watched.supervisor.request(resumeRun, key);
-      await assert.rejects(watched.supervisor.request(resumeRun, key), refused('engine.runActive'));
+      await assert.rejects(other.supervisor.ask(resumeRun, key), refused('store.locked'));
+      await watched.supervisor.ask(resumeRun, key);
+      await assert.rejects(watched.supervisor.ask(resumeRun, key), refused('engine.runActive'));
       await watched.until(() => watched.steps.length > stood + 3);
-      await watched.supervisor.request(pauseRun, key);
-      const { step } = await watched.supervisor.request(stopRun, key);
+      await watched.supervisor.ask(pauseRun, key);
+      const { step } = await watched.supervisor.ask(stopRun, key);
       assert.equal(step, watched.steps.at(-1));
       assert.equal(watched.states().at(-1), 'stopped');
-      await assert.rejects(watched.supervisor.request(stopRun, key), refused('engine.runNotActive'));
+      await assert.rejects(watched.supervisor.ask(stopRun, key), refused('engine.runNotActive'));
       // The other may have it now.
-      await other.supervisor.request(resumeRun, key);
+      await other.supervisor.ask(resumeRun, key);
       await other.until(() => other.steps.length > 0);
       assert.equal(other.steps[0], (step ?? 0) + 1);
     } finally {
@@ -178,9 +186,9 @@ describe('the engine as a process', function () {
     const key = { root: folder, run: 'paused' };
     const watched = new Watched();
     try {
-      await watched.supervisor.request(startRun, { ...key, specFile: spec });
+      await watched.supervisor.ask(startRun, { ...key, specFile: spec });
       await watched.until(() => watched.steps.length > 8);
-      await watched.supervisor.request(pauseRun, key);
+      await watched.supervisor.ask(pauseRun, key);
       watched.kill();
       await watched.until(() => watched.notices.length === 1);
       // The step under way goes on to its end.
@@ -197,10 +205,10 @@ describe('the engine as a process', function () {
     const watched = new Watched({ idleSeconds: 0.2, heartbeatSeconds: 0.1 });
     const { supervisor } = watched;
     try {
-      await supervisor.request(loadModel, { folder: model, device: 'cpu', threads: 1 });
+      await supervisor.ask(loadModel, { folder: model, device: 'cpu', threads: 1 });
       await watched.until(() => supervisor.state === 'off');
       assert.equal(supervisor.pid, undefined);
-      const { alternatives } = await supervisor.request(complete, { prefix: 'const a', maxTokens: 4 });
+      const { alternatives } = await supervisor.ask(complete, { prefix: 'const a', maxTokens: 4 });
       assert.equal(alternatives.length, 1);
       assert.equal(watched.notices.length, 0);
     } finally {
@@ -213,11 +221,11 @@ describe('the engine as a process', function () {
     await writeFile(broken, 'process.exit(3);');
     const watched = new Watched({ entry: { file: broken } });
     const refused = (error: unknown) => error instanceof ColaError && error.id === 'engine.gaveUp';
-    await assert.rejects(watched.supervisor.request(loadModel, { folder: model }), refused);
+    await assert.rejects(watched.supervisor.ask(loadModel, { folder: model }), refused);
     assert.equal(watched.supervisor.state, 'failed');
     assert.equal(watched.notices.length, 1);
     assert.match(watched.notices[0].message, /exit code 3/);
-    await assert.rejects(watched.supervisor.request(loadModel, { folder: model }), refused);
+    await assert.rejects(watched.supervisor.ask(loadModel, { folder: model }), refused);
     assert.equal(watched.notices.length, 1);
     await writeFile(
       broken,

@@ -2,37 +2,26 @@ import assert from 'node:assert/strict';
 import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 import { LoadedModel } from '../../server/completion/loaded-model.ts';
-import { Engine } from '../../server/engine/engine.ts';
 import { feedbackLine } from '../../server/feedback/lines.ts';
 import { FeedbackLog, feedbackFile } from '../../server/feedback/log.ts';
 import { PolicyVersions } from '../../server/feedback/versions.ts';
 import { complete } from '../../server/protocol/completion.ts';
-import type { FromEngine } from '../../server/protocol/envelope.ts';
-import { pathLines, scorePolicies, tunePolicy, tuneProgress, usePolicy } from '../../server/protocol/feedback.ts';
+import { pathLines, scorePolicies, tunePolicy, usePolicy } from '../../server/protocol/feedback.ts';
 import { loadModel } from '../../server/protocol/model.ts';
-import type { ParamsOf, RequestType, ResultOf } from '../../server/protocol/request.ts';
 import { extendSearch, scoreNode, searchEvent, searchNodes, startSearch } from '../../server/protocol/search.ts';
 import { makeModel, removeFolder, temporaryFolder } from '../engine/tiny-model.ts';
+import { engineLine } from '../support/engine-line.ts';
 import { judgedBy } from './person.ts';
 
 describe('feedback in the engine', () => {
   let folder = '';
-  let engine: Engine;
   let progress = 0;
   let searched = () => {};
-  const waiting = new Map<number, (message: FromEngine) => void>();
-  let next = 0;
-
-  function ask<T extends RequestType>(type: T, params: ParamsOf<T>): Promise<ResultOf<T>> {
-    const id = next++;
-    return new Promise((resolve, reject) => {
-      waiting.set(id, (message) => {
-        if (message.kind === 'failure') reject(new Error(message.error.id));
-        else resolve(type.result.parse(message.kind === 'result' ? message.result : undefined) as ResultOf<T>);
-      });
-      engine.receive({ kind: 'request', id, method: type.method, params });
-    });
-  }
+  const { engine, channel } = engineLine();
+  const ask = channel.ask.bind(channel);
+  channel.on(searchEvent, ({ end }) => {
+    if (end !== null) searched();
+  });
 
   before(async () => {
     folder = await temporaryFolder();
@@ -40,12 +29,6 @@ describe('feedback in the engine', () => {
     const model = await LoadedModel.load({ folder: path, device: 'cpu', threads: 1 });
     new FeedbackLog(feedbackFile(folder)).append(await judgedBy(model, 100, (action) => action % 2 === 1));
     await model.release();
-    engine = new Engine((message) => {
-      if (message.kind === 'notification') {
-        if (message.method === tuneProgress.method) progress++;
-        if (message.method === searchEvent.method && searchEvent.params.parse(message.params).end !== null) searched();
-      } else waiting.get(message.id ?? -1)?.(message);
-    });
     await ask(loadModel, { folder: path, device: 'cpu', threads: 1 });
   });
   after(async () => {
@@ -58,10 +41,13 @@ describe('feedback in the engine', () => {
     const before = await ask(complete, request);
     assert.equal(before.record?.version, 'original');
     let done = false;
-    const tuning = ask(tunePolicy, {
-      root: folder,
-      settings: { learning_rate: 3e-3, warmup: 0, epochs: 4, kl: 0.01 },
-    }).finally(() => {
+    const settings = { learning_rate: 3e-3, warmup: 0, epochs: 4, kl: 0.01 };
+    const noted = {
+      progress: () => {
+        progress++;
+      },
+    };
+    const tuning = ask(tunePolicy, { root: folder, settings }, noted).finally(() => {
       done = true;
     });
     let meanwhile = 0;

@@ -3,9 +3,11 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
+import { ProgressType } from 'vscode-languageserver/node';
 import { complete } from '../../server/protocol/completion.ts';
 import { inspectData, surveyFiles } from '../../server/protocol/data.ts';
-import { configure } from '../../server/protocol/initialize.ts';
+import { evaluate } from '../../server/protocol/evaluate.ts';
+import { configure, progressToken } from '../../server/protocol/initialize.ts';
 import { listModels } from '../../server/protocol/model.ts';
 import { fitSpec, listRuns, startRun } from '../../server/protocol/runs.ts';
 import { getStatus, statusChanged } from '../../server/protocol/status.ts';
@@ -81,6 +83,20 @@ describe('the language server', function () {
         ['workspace', true],
         ['run', true],
       ]);
+      const params = { folder: join(folder, '.cola/runs/lsp'), root: folder, device: 'cpu', threads: 1, limit: 4 };
+      const measured = { ...params, measures: ['codebook'] };
+      const told: unknown[] = [];
+      const others: unknown[] = [];
+      client.connection.onProgress(new ProgressType<unknown>(), 'mine', (value) => void told.push(value));
+      client.connection.onUnhandledProgress((value) => void others.push(value));
+      assert.equal((await client.ask(evaluate, { ...measured, [progressToken]: 'mine' })).decoding, 'actions');
+      assert.ok(told.length > 0);
+      for (const value of told) assert.match(JSON.stringify(value), /^\{"text":"[^"]+"\}$/);
+      const before = told.length;
+      await client.ask(evaluate, measured);
+      assert.deepEqual([told.length, others.length], [before, 0], 'nobody listens, nothing is told');
+      await assert.rejects(client.connection.sendRequest('cola/none', {}), failsWith('protocol.method'));
+      await assert.rejects(client.connection.sendRequest('textDocument/rename', where), { code: -32601 });
     } finally {
       await client.stop();
     }

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { z } from 'zod';
 import { Engine } from '../../server/engine/engine.ts';
 import { knownErrorIds } from '../../server/errors.ts';
-import { type FromEngine, fromEngine, toEngine } from '../../server/protocol/envelope.ts';
+import { type Message, message as travelling } from '../../server/protocol/channel.ts';
 import { fromWire, toWire } from '../../server/protocol/errors.ts';
 import * as protocol from '../../server/protocol/index.ts';
 import type { RequestType } from '../../server/protocol/request.ts';
@@ -49,14 +49,14 @@ const methods = requests
 describe('messages to the engine', () => {
   let folder = '';
   let engine: Engine;
-  const sent: FromEngine[] = [];
+  const sent: Message[] = [];
   let arrived = () => {};
 
   before(async () => {
     folder = await temporaryFolder();
     engine = new Engine((message) => {
       // As it arrives on the other side.
-      sent.push(fromEngine.parse(JSON.parse(JSON.stringify(message))));
+      sent.push(travelling.parse(JSON.parse(JSON.stringify(message))));
       arrived();
     });
     const params = { folder: await makeModel(join(folder, 'model')), device: 'cpu', threads: 1 };
@@ -68,7 +68,7 @@ describe('messages to the engine', () => {
     await removeFolder(folder);
   });
 
-  async function answer(wanted: (message: FromEngine) => boolean): Promise<FromEngine> {
+  async function answer(wanted: (message: Message) => boolean): Promise<Message> {
     for (;;) {
       const at = sent.findIndex(wanted);
       if (at >= 0) return sent.splice(at, 1)[0];
@@ -81,7 +81,7 @@ describe('messages to the engine', () => {
   /** Names of the values a request takes. */
   const fieldsOf = (schema: z.ZodType) => (schema instanceof z.ZodObject ? Object.keys(schema.shape) : []);
 
-  const known = (message: FromEngine) => {
+  const known = (message: Message) => {
     assert.equal(message.kind, 'failure');
     if (message.kind !== 'failure') return;
     assert.ok(knownErrorIds().includes(message.error.id), message.error.id);
@@ -104,7 +104,7 @@ describe('messages to the engine', () => {
   it('answers garbage with an error of the catalogue', async () => {
     await fc.assert(
       fc.asyncProperty(fc.anything({ withNullPrototype: true, withBigInt: false }), async (garbage) => {
-        if (toEngine.safeParse(garbage).success) return;
+        if (travelling.safeParse(garbage).success) return;
         sent.length = 0;
         engine.receive(garbage);
         known(await answer((message) => message.kind === 'failure'));

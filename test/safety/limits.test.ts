@@ -92,9 +92,9 @@ describe('what the system allows', function () {
   it('asks in the editor: the engine refuses unless it is told to begin anyway', async () => {
     const engine = new InProcess();
     const params = { root, run: 'asked', specFile: tooLarge };
-    await assert.rejects(engine.ask(startRun, params), { message: 'train.tooLarge' });
+    await assert.rejects(engine.ask(startRun, params), { id: 'train.tooLarge' });
     await engine.ask(startRun, { ...params, anyway: true });
-    await engine.until(() => engine.notifications.some((event) => JSON.stringify(event).includes('nowhere.txt')));
+    await engine.until(() => engine.events.some((event) => JSON.stringify(event).includes('nowhere.txt')));
     await engine.engine.close();
   });
 

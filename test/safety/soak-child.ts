@@ -4,12 +4,11 @@
  */
 import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Engine } from '../../server/engine/engine.ts';
 import { complete } from '../../server/protocol/completion.ts';
-import type { FromEngine } from '../../server/protocol/envelope.ts';
 import { loadModel } from '../../server/protocol/model.ts';
 import { Random } from '../../server/random.ts';
 import { makeModel } from '../engine/tiny-model.ts';
+import { engineLine } from '../support/engine-line.ts';
 import { makeCola, settingsOf, specOf, start, tinyBase, writeData } from '../support/runs.ts';
 
 /** A line of the file that the test reads. */
@@ -87,23 +86,11 @@ function* typing(random: Random): Generator<string> {
 
 async function answer(folder: string, sampler: Sampler): Promise<void> {
   const model = await makeModel(join(folder, 'model'));
-  const waiting = new Map<number, (message: FromEngine) => void>();
-  const engine = new Engine((message) => {
-    if (message.kind !== 'notification') waiting.get(message.id ?? -1)?.(message);
-  });
-  let id = 0;
-  const ask = async (method: string, params: object) => {
-    const own = id++;
-    const message = await new Promise<FromEngine>((resolve) => {
-      waiting.set(own, resolve);
-      engine.receive({ kind: 'request', id: own, method, params });
-    });
-    waiting.delete(own);
-    if (message.kind !== 'result') throw new Error(JSON.stringify(message));
-  };
-  await ask(loadModel.method, { folder: model, device: 'cpu', threads: 1 });
+  const { engine, channel } = engineLine();
+  await channel.ask(loadModel, { folder: model, device: 'cpu', threads: 1 });
+  let asked = 0;
   for (const prefix of typing(new Random(7))) {
-    await ask(complete.method, { prefix, alternatives: 1 + (id % 4), maxTokens: 8 });
+    await channel.ask(complete, { prefix, alternatives: 1 + (asked++ % 4), maxTokens: 8 });
     sampler.tick();
     if (sampler.over) break;
   }

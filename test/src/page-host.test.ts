@@ -3,8 +3,7 @@ import fc from 'fast-check';
 import type { Uri, Webview } from 'vscode';
 import { z } from 'zod';
 import { knownErrorIds } from '../../server/errors.ts';
-import { request } from '../../server/protocol/index.ts';
-import { type ToPage, toPage } from '../../server/protocol/page.ts';
+import { type Message, request, message as travelling } from '../../server/protocol/index.ts';
 import { PageHost } from '../../src/panels/page-host.ts';
 import type { Studio } from '../../src/studio.ts';
 
@@ -16,7 +15,7 @@ const uri = (path: string): Uri =>
 
 /** What the editor gives a page: what the extension sends is kept, what a page sends is given to {@link send}. */
 class Editor {
-  readonly sent: ToPage[] = [];
+  readonly sent: Message[] = [];
   readonly logged: string[] = [];
   private listener: (message: unknown) => void = () => {};
   html = '';
@@ -29,7 +28,7 @@ class Editor {
   };
 
   readonly postMessage = async (message: unknown) => {
-    this.sent.push(toPage.parse(JSON.parse(JSON.stringify(message))));
+    this.sent.push(travelling.parse(JSON.parse(JSON.stringify(message))));
     return true;
   };
 
@@ -86,7 +85,7 @@ describe('the host of a page', () => {
   });
 
   it('takes no message for more than it is', async () => {
-    const method = fc.oneof(fc.constantFrom(double.method, wait.method, 'page/log', '__proto__'), fc.string());
+    const method = fc.oneof(fc.constantFrom(double.method, wait.method, 'page/none', '__proto__'), fc.string());
     const message = fc.oneof(
       fc.anything({ withNullPrototype: true, withBigInt: true, withTypedArray: true }),
       fc.record(

@@ -15,19 +15,9 @@ export function answerTree(host: PageHost, key: protocol.SearchKey, ask: Ask): s
     event: null,
     canTune: true,
   }));
-  host.answer(protocol.treeExtend, (params) => ask(protocol.extendSearch, { ...key, ...params }));
-  host.answer(protocol.treePause, () => ask(protocol.pauseSearch, key));
-  host.answer(protocol.treeGrowth, (params) => ask(protocol.searchGrowth, { ...key, ...params }));
-  host.answer(protocol.treeNodes, ({ ids }) => ask(protocol.searchNodes, { ...key, ids }));
-  host.answer(protocol.treeSimulation, async ({ order }) => {
-    const { simulations } = await ask(protocol.searchSimulations, { ...key, from: order, to: order + 1 });
-    return simulations[0];
-  });
-  host.answer(protocol.treeInspect, (params) => ask(protocol.inspectNode, { ...key, ...params }));
-  host.answer(protocol.treeForce, (params) => ask(protocol.forceAction, { ...key, ...params }));
-  host.answer(protocol.treeMark, (params) => ask(protocol.markNode, { ...key, ...params }));
-  host.answer(protocol.treeScore, (params) => ask(protocol.scoreNode, { ...key, ...params }));
-  host.answer(protocol.treeFind, (params) => ask(protocol.findInSearch, { ...key, ...params }));
+  for (const [asked, verb] of protocol.searchVerbs) {
+    host.answer(asked, (params) => ask(verb, { ...key, ...(params as object) }));
+  }
   const note = (text: string) => {
     done.push(text);
     return Promise.resolve({});

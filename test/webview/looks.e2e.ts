@@ -3,12 +3,9 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { bundlePages } from '../../scripts/bundles.mjs';
-import { Engine } from '../../server/engine/engine.ts';
 import { actionsFile } from '../../server/protocol/actions.ts';
 import { actionProfiles } from '../../server/protocol/actions-page.ts';
-import type { FromEngine } from '../../server/protocol/envelope.ts';
 import { extendSearch, loadModel, searchEvent, startSearch, treeReady } from '../../server/protocol/index.ts';
-import type { ParamsOf, RequestType, ResultOf } from '../../server/protocol/request.ts';
 import { historyWithYou, readActionsSubject, turnToAction } from '../../server/protocol/run-page.ts';
 import { type RunKey, runKey } from '../../server/protocol/runs.ts';
 import { Random } from '../../server/random.ts';
@@ -18,6 +15,7 @@ import { Run } from '../../server/store/run.ts';
 import { logText } from '../../server/store/run-log.ts';
 import { removeFolder, temporaryFolder } from '../engine/tiny-model.ts';
 import { faintKeys, faintTexts } from '../support/contrast.ts';
+import { engineLine } from '../support/engine-line.ts';
 import { misfits, unmarkedFocus } from '../support/layout.ts';
 import { chromiumMissing, type PageInChromium, Stage } from '../support/page-in-chromium.ts';
 import { answerComparison, answerDashboard } from '../support/run-answers.ts';
@@ -97,22 +95,12 @@ describe('how pages look', function () {
   let stage: Stage;
   let folder = '';
   const key = { root: '', search: 'looks' };
-  const waiting = new Map<number, (message: FromEngine) => void>();
   let ended = () => {};
-  const engine = new Engine((message) => {
-    if (message.kind !== 'notification') waiting.get(message.id ?? -1)?.(message);
-    else if (message.method === searchEvent.method && searchEvent.params.parse(message.params).end !== null) ended();
+  const { engine, channel } = engineLine();
+  const ask: Ask = channel.ask.bind(channel);
+  channel.on(searchEvent, ({ end }) => {
+    if (end !== null) ended();
   });
-  let next = 0;
-  const ask: Ask = async <T extends RequestType>(type: T, params: ParamsOf<T>) => {
-    const id = next++;
-    const message = await new Promise<FromEngine>((resolve) => {
-      waiting.set(id, resolve);
-      engine.receive({ kind: 'request', id, method: type.method, params });
-    });
-    if (message.kind === 'failure') throw new Error(message.error.message);
-    return type.result.parse(message.kind === 'result' ? message.result : undefined) as ResultOf<T>;
-  };
 
   before(async function () {
     const missing = chromiumMissing();

@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { bundlePages } from '../../scripts/bundles.mjs';
-import { Engine } from '../../server/engine/engine.ts';
-import type { FromEngine } from '../../server/protocol/envelope.ts';
 import {
   extendSearch,
   loadModel,
@@ -11,9 +9,9 @@ import {
   startSearch,
   treeEvent,
 } from '../../server/protocol/index.ts';
-import type { ParamsOf, RequestType, ResultOf } from '../../server/protocol/request.ts';
 import { makeModel, removeFolder, temporaryFolder } from '../engine/tiny-model.ts';
 import { faintTexts } from '../support/contrast.ts';
+import { engineLine } from '../support/engine-line.ts';
 import { chromiumMissing, PageInChromium } from '../support/page-in-chromium.ts';
 import { themes } from '../support/themes.ts';
 import { answerTree } from '../support/tree-answers.ts';
@@ -23,28 +21,14 @@ describe('the page of the tree explorer', function () {
   let folder = '';
   let at: PageInChromium;
   let done: string[] = [];
-  const waiting = new Map<number, (message: FromEngine) => void>();
-  let next = 0;
   let shots = 0;
   let ended = () => {};
-  const engine = new Engine((message) => {
-    if (message.kind !== 'notification') waiting.get(message.id ?? -1)?.(message);
-    else if (message.method === searchEvent.method) {
-      const { root: _root, search: _search, ...event } = searchEvent.params.parse(message.params);
-      at?.host?.tell(treeEvent, event);
-      if (event.end !== null) ended();
-    }
+  const { engine, channel } = engineLine();
+  const ask = channel.ask.bind(channel);
+  channel.on(searchEvent, ({ root: _root, search: _search, ...event }) => {
+    at?.host?.tell(treeEvent, event);
+    if (event.end !== null) ended();
   });
-
-  async function ask<T extends RequestType>(type: T, params: ParamsOf<T>): Promise<ResultOf<T>> {
-    const id = next++;
-    const message = await new Promise<FromEngine>((resolve) => {
-      waiting.set(id, resolve);
-      engine.receive({ kind: 'request', id, method: type.method, params });
-    });
-    if (message.kind === 'failure') throw new Error(message.error.id);
-    return type.result.parse(message.kind === 'result' ? message.result : undefined) as ResultOf<T>;
-  }
 
   const key = { root: '', search: 'page' };
   const nodes = async () => (await ask(searchNodes, key)).nodes;

@@ -1,7 +1,7 @@
 /** The selected node: its text, its figures, what can be done with it, and all codes, tried or not. */
 
 import { hueOf } from '../../server/protocol/hue.ts';
-import { type ResultOf, type treeInspect, treeSimulation } from '../../server/protocol/index.ts';
+import { type ResultOf, type treeInspect, treeSimulations } from '../../server/protocol/index.ts';
 import { actionChip, percent, strippedText, visibleToken } from '../ui/actions.ts';
 import { button } from '../ui/controls.ts';
 import { fill, h } from '../ui/elements.ts';
@@ -205,9 +205,10 @@ export class Inspector {
     }
     if (order === this.order) return;
     this.order = order;
-    ask(treeSimulation, { order }).then(
-      (simulation) => {
-        if (this.order === order) fill(this.reward, ...rewardView(simulation, this.rewarded));
+    ask(treeSimulations, { from: order, to: order + 1 }).then(
+      ({ simulations: [simulation] }) => {
+        if (this.order === order && simulation !== undefined)
+          fill(this.reward, ...rewardView(simulation, this.rewarded));
       },
       () => {
         this.order = -1;

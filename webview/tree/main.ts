@@ -1,9 +1,10 @@
 /** The tree explorer's page: asks what it is about, and shows a search, or the form that starts one. */
 import './tree.css';
+import type { ColaError } from '../../server/protocol/errors.ts';
 import { type ResultOf, treeEvent, treeReady, treeTurned } from '../../server/protocol/index.ts';
 import { button } from '../ui/controls.ts';
 import { fill, h } from '../ui/elements.ts';
-import { ask, on, type PageError, saved } from '../ui/host.ts';
+import { ask, on, saved } from '../ui/host.ts';
 import { Explorer } from './explorer.ts';
 import { startForm } from './start-form.ts';
 import { readView, type ViewState } from './view-state.ts';
@@ -19,7 +20,7 @@ fill(page, trouble, content);
 let explorer: Explorer | undefined;
 
 function failed(error: unknown): void {
-  const { message, remedy } = error as Partial<PageError>;
+  const { message, remedy } = error as Partial<ColaError>;
   const close = button({ label: 'Close', icon: 'close', kind: 'icon', onPress: () => fail(false) });
   const words =
     error instanceof SyntaxError

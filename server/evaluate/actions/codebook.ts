@@ -11,6 +11,7 @@ import { defaultBudget, paddedInts, rowsWithin, runInChunks } from '../../train/
 import { codeTokens } from '../../train/measures/code-tokens.ts';
 import type { Figures } from '../../train/measures/figures.ts';
 import { collectStates, type Reader, type Sequences } from '../../train/measures/states.ts';
+import { measureSaying } from './saying.ts';
 
 export interface CodebookMeasure {
   readonly figures: Figures;
@@ -26,7 +27,8 @@ export interface CodebookMeasure {
  *   A low L_pred alone proves nothing, for the code leaks the next token: L_pred + `clone_loss` bounds the marginal's loss;
  * - `forced_accuracy`: share of positions where the world model's argmax under a_t is x_{t+1}; `base_accuracy` likewise;
  * - `clone_loss`, `clone_accuracy`: cross entropy and accuracy of the policy against a_t (paper, equation 4);
- * - `reach`, `distinct_tokens`: see {@link measureReach}.
+ * - `reach`, `distinct_tokens`: see {@link measureReach};
+ * - `random_loss`, `bits`, `recovered`, `healthy`: see {@link measureSaying}.
  */
 export async function measureCodebook(
   reader: Reader,
@@ -89,6 +91,7 @@ export async function measureCodebook(
       max_share: health.maxShare,
       ...Object.fromEntries(means),
       ...(withPolicy ? await measureReach(reader, cola, text, reachLimit, budget) : {}),
+      ...(await measureSaying(reader, cola, text, reachLimit, budget)),
     },
     usage: [...health.counts],
   };

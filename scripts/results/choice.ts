@@ -31,6 +31,10 @@ const names = {
   beam: 'base: beam',
 } as const;
 
+/** More digits than there is to know take room. */
+const rounded = (_: string, value: unknown) =>
+  typeof value === 'number' && !Number.isInteger(value) ? Number(value.toFixed(4)) : value;
+
 const shares: readonly Quantity[] = ['word', 'line'];
 const shown = (quantity: Quantity, x: number) =>
   shares.includes(quantity) ? `${(100 * x).toFixed(1)} %` : x.toFixed(2);
@@ -119,7 +123,7 @@ if (process.argv[1]?.endsWith('choice.ts')) {
     await mkdir(folder, { recursive: true });
     await writeFile(
       join(folder, 'choice.json'),
-      `${JSON.stringify({ model: name, seed: Number(values.seed), ...choice })}\n`,
+      `${JSON.stringify({ model: name, seed: Number(values.seed), ...choice }, rounded)}\n`,
     );
     await writeFile(join(folder, 'choice.md'), choicePage(choice, name));
   } finally {

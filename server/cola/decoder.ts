@@ -5,9 +5,10 @@
  */
 import type { Device } from '../device/device.ts';
 import type { State } from '../device/program.ts';
+import { logSumExp } from '../graph/functions.ts';
 import * as ops from '../graph/ops.ts';
 import type { Graph, Tensor } from '../graph/tensor.ts';
-import { hiddenStates } from '../model/base.ts';
+import { hiddenStates, languageHead } from '../model/base.ts';
 import { rowsOf } from '../model/block.ts';
 import type { ModelConfig } from '../model/config.ts';
 import { type KeyValueCache, type StepGraph, Stepper } from '../model/step.ts';
@@ -32,6 +33,12 @@ export interface StepParts {
   readonly topK?: number;
   /** For every code the token it leads to, `[B,N]`, and that token's log-probability. */
   readonly preview?: boolean;
+  /**
+   * What else could follow: the second likeliest code `second [B]` with its token `second_token [B]`, the base's likeliest token
+   * `base_token [B]`; of the tokens of both codes and this one, log p under the base `base_logp [B,3]`; and of the last, log p
+   * under both codes `code_logp [B,2]`.
+   */
+  readonly rivals?: boolean;
 }
 
 /**
@@ -55,13 +62,13 @@ export function fusedStep(config: ModelConfig, cola: ColaConfig, parts: StepPart
       const trunk = rowsOf(policy.trunk, inputs.last);
       const logits = headLogits(graph, config, cola, 'policy', trunk);
       const updated = [...caches, ...policy.caches];
-      const outputs: Record<string, Tensor> = {
-        ...choice(graph, config, cola, state, topOf(logits, parts.topK)),
-        policy_logits: logits,
-      };
+      const { action, world } = choice(graph, config, cola, state, topOf(logits, parts.topK));
+      const token = ops.argmax(world);
+      const outputs: Record<string, Tensor> = { action, token, policy_logits: logits };
       if (parts.hidden === true) outputs.hidden = h;
       if (parts.state === true) outputs.state = state;
       if (parts.value === true) outputs.value = stateValue(graph, config, trunk);
+      if (parts.rivals === true) Object.assign(outputs, rivals(graph, config, cola, state, logits, world, token));
       if (parts.preview === true) Object.assign(outputs, preview(graph, config, cola, state));
       if (parts.q === true) {
         const q = headTrunk(
@@ -87,12 +94,39 @@ function choice(
   cola: ColaConfig,
   state: Tensor,
   logits: Tensor,
-): { action: Tensor; token: Tensor } {
+): { action: Tensor; world: Tensor } {
   const bias = graph.input('action_bias', 'float32', logits.shape);
   const temperature = graph.input('temperature', 'float32', []);
   const action = ops.argmax(ops.add(ops.div(logits, temperature), bias));
   const c = ops.gather(codebook(graph, config, cola), action);
-  return { action, token: ops.argmax(worldModel(graph, config, cola, state, c)) };
+  return { action, world: worldModel(graph, config, cola, state, c) };
+}
+
+/** @param world logits under the likeliest code, which lead to `token` */
+function rivals(
+  graph: Graph,
+  config: ModelConfig,
+  cola: ColaConfig,
+  state: Tensor,
+  logits: Tensor,
+  world: Tensor,
+  token: Tensor,
+): Record<string, Tensor> {
+  const others = ops.where(ops.greater(ops.max(logits, [-1], true), logits), logits, graph.scalar(-forced));
+  const second = ops.argmax(others);
+  const otherWorld = worldModel(graph, config, cola, state, ops.gather(codebook(graph, config, cola), second));
+  const secondToken = ops.argmax(otherWorld);
+  const base = languageHead(graph, config, state);
+  const baseToken = ops.argmax(base);
+  const rows = state.shape[0];
+  const logp = (x: Tensor, ids: Tensor) => ops.reshape(ops.sub(ops.pick(x, ids), logSumExp(x)), [rows, 1]);
+  return {
+    second,
+    second_token: secondToken,
+    base_token: baseToken,
+    base_logp: ops.concat([logp(base, token), logp(base, secondToken), logp(base, baseToken)], 1),
+    code_logp: ops.concat([logp(world, baseToken), logp(otherWorld, baseToken)], 1),
+  };
 }
 
 /** Logits with all but the k largest pushed out of reach. */

@@ -3,7 +3,7 @@
  * the text and a line of the mask that shows it these and the text alone. So nothing is copied to branch, keys and values
  * of the text are read once a step and not once a branch, and the programs that read the text are those that go on.
  */
-import { fusedStep } from '../cola/decoder.ts';
+import { forced, fusedStep } from '../cola/decoder.ts';
 import type { ColaModel } from '../cola/model.ts';
 import { worldModelAll } from '../cola/modules.ts';
 import type { Device } from '../device/device.ts';
@@ -15,6 +15,8 @@ import { Graph } from '../graph/tensor.ts';
 import { type AttentionContext, masked, rotaryTables } from '../model/block.ts';
 import { CacheStore, cacheName } from '../model/cache-store.ts';
 import type { WordOutlook } from './healing.ts';
+import { type Outlook, outlookProgram } from './outlook.ts';
+import { type Rivals, voted } from './vote.ts';
 
 /** Tokens of one run: texts are read in pieces of these lengths. */
 const lengths = [1, 8, 32, 128] as const;
@@ -23,11 +25,16 @@ export const tokensAtOnce = 32;
 /** Tokens of a text between two turns of the scheduler. */
 export const chunk = lengths[lengths.length - 1];
 
+/** What the base counts for in what may follow; the rest is the marginal language model's. */
+const baseShare = 0.5;
+
 /** A token to read, and what it sees. */
 export interface BranchToken {
   readonly id: number;
   /** Its index in its own text. */
   readonly position: number;
+  /** Tokens of the text that it branches from: as many slots from the first on. */
+  readonly text: number;
   /** Slots behind the text that hold the branch so far; the last is for this token. */
   readonly slots: readonly number[];
 }
@@ -105,30 +112,37 @@ export class BranchReader {
   }
 
   /**
-   * Reads further tokens of branches of a text of `length` tokens: one a branch, or several in a row, of which each names
-   * the slots of those before it.
+   * Reads further tokens of branches of a text: one a branch, or several in a row, of which each names the slots of those
+   * before it.
    *
    * @param branches `tokensAtOnce` at most
-   * @param bias added to the policy's logits before it chooses, `[N]`
+   * @param bias added to the policy's logits before it chooses, `[N]`; the policy chooses alone then
    * @returns what lies ahead of each
    */
-  async step(length: number, branches: readonly BranchToken[], bias?: Float32Array): Promise<Ahead[]> {
+  async step(branches: readonly BranchToken[], bias?: Float32Array): Promise<Ahead[]> {
     const wide = lengths.find((n) => n >= branches.length);
     if (wide === undefined || wide > tokensAtOnce)
       throw new Error(`${branches.length} tokens are too many for one run`);
     const input = this.input(wide);
-    for (const [t, { id, position, slots }] of branches.entries()) {
-      input.put(t, id, position, slots[slots.length - 1], length, slots);
+    for (const [t, { id, position, text, slots }] of branches.entries()) {
+      input.put(t, id, position, slots[slots.length - 1], text, slots);
     }
     return (await this.run(input, undefined, bias)).slice(0, branches.length);
   }
 
-  /** For every code the token it leads to from a state, `[N]`. */
-  async nextTokens(state: Float32Array): Promise<Int32Array> {
-    const { next_tokens } = await (await this.preview()).run({ state }, { states: this.live });
-    const tokens = await next_tokens.readInts();
-    next_tokens.release();
-    return tokens;
+  /** What may follow a state. @param banned actions that are none; the base, which knows no actions, has no say then */
+  async outlook({ state, policyLogits }: Ahead, banned: ReadonlySet<number>): Promise<Outlook> {
+    const logits = policyLogits.map((x, code) => (banned.has(code) ? x - forced : x));
+    const feeds = { state, policy_logits: logits, base_share: Float32Array.of(banned.size > 0 ? 0 : baseShare) };
+    const out = await (await this.preview()).run(feeds, { states: this.live });
+    const result = {
+      policyLogits,
+      nextTokens: await out.next_tokens.readInts(),
+      logp: await out.logp.readFloats(),
+      actions: await out.actions.readInts(),
+    };
+    for (const buffer of Object.values(out)) buffer.release();
+    return result;
   }
 
   /**
@@ -187,12 +201,21 @@ export class BranchReader {
     const token = await out.token.readInts();
     const logits = await out.policy_logits.readFloats();
     const states = await out.state.readFloats();
-    const ahead = Array.from({ length: rows }, (_, r) => ({
-      action: action[r],
-      token: token[r],
-      policyLogits: logits.slice(r * numCodes, (r + 1) * numCodes),
-      state: states.slice(r * hiddenSize, (r + 1) * hiddenSize),
-    }));
+    const [second, secondToken] = [await out.second.readInts(), await out.second_token.readInts()];
+    const [baseToken, baseLogp] = [await out.base_token.readInts(), await out.base_logp.readFloats()];
+    const codeLogp = await out.code_logp.readFloats();
+    const ahead = Array.from({ length: rows }, (_, r) => {
+      const policyLogits = logits.slice(r * numCodes, (r + 1) * numCodes);
+      const rivals: Rivals = {
+        actions: [action[r], second[r]],
+        tokens: [token[r], secondToken[r]],
+        baseToken: baseToken[r],
+        baseLogp: baseLogp.subarray(3 * r, 3 * r + 3),
+        codeLogp: codeLogp.subarray(2 * r, 2 * r + 2),
+      };
+      const chosen = bias === undefined ? voted(policyLogits, rivals) : { action: action[r], token: token[r] };
+      return { ...chosen, policyLogits, state: states.slice(r * hiddenSize, (r + 1) * hiddenSize) };
+    });
     for (const buffer of Object.values(out)) buffer.release();
     return ahead;
   }
@@ -233,19 +256,18 @@ export class BranchReader {
     };
     const ids = graph.input('ids', 'int32', [1, length]);
     const last = graph.input('last', 'int32', [length <= tokensAtOnce ? length : 1]);
-    const built = fusedStep(config, this.model.config, { state: true }).build(graph, { ids, context, caches, last });
+    const built = fusedStep(config, this.model.config, { state: true, rivals: true }).build(graph, {
+      ids,
+      context,
+      caches,
+      last,
+    });
     const kept = this.store.outputs(built.caches);
     return this.device.compile({ ...built.outputs, ...kept.outputs }, { carried: kept.carried, frozen: this.frozen });
   }
 
   private preview(): Promise<Program> {
-    return this.outlooks.get('tokens', () => {
-      const { config } = this.model.base;
-      const graph = new Graph();
-      const state = graph.input('state', 'float32', [1, config.hiddenSize]);
-      const tokens = ops.argmax(worldModelAll(graph, config, this.model.config, state));
-      return this.device.compile({ next_tokens: tokens }, { frozen: this.frozen });
-    });
+    return this.outlooks.get('tokens', () => outlookProgram(this.device, this.model, this.frozen));
   }
 
   private wordPreview(): Promise<Program> {

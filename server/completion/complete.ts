@@ -1,6 +1,6 @@
 /**
- * Completion whose alternatives are intentions: the most probable first actions that lead to different tokens, each
- * continued by the policy. And the list of all actions with what each would start.
+ * Completion by latent actions: the likeliest first tokens, each with the action behind it, continued by the policy and,
+ * where that is unsure, by the base. And the list of all actions with what each would start.
  */
 import { forced } from '../cola/decoder.ts';
 import { colaErrors } from '../cola/errors.ts';
@@ -13,8 +13,9 @@ import type {
   PreviewParams,
 } from '../protocol/completion.ts';
 import type { Job } from '../schedule/scheduler.ts';
+import { type Begun, beginAlternatives, beginningsOf, likeliest } from './beginnings.ts';
 import { type Ahead, tokensAtOnce } from './branch-reader.ts';
-import { choiceOf, continueRows, type Ending, Row } from './continuation.ts';
+import { choiceOf, continueRows, type Ending, type Fork, Row } from './continuation.ts';
 import { completionErrors } from './errors.ts';
 import { givenTyped } from './healing.ts';
 import type { LoadedModel } from './loaded-model.ts';
@@ -33,7 +34,7 @@ function checkActions(actions: readonly number[], codes: number): void {
 }
 
 /** What the policy says at one place, and where each code leads. */
-interface Outlook {
+interface Codes {
   readonly logits: Float32Array;
   /** What it says by itself, without what was typed of the word. */
   readonly policyLogits: Float32Array;
@@ -41,8 +42,8 @@ interface Outlook {
 }
 
 /** Behind what was read last. */
-async function outlookOf(model: LoadedModel, { policyLogits }: Ahead): Promise<Outlook> {
-  return { logits: policyLogits, policyLogits, nextTokens: await model.prefix.nextTokens() };
+async function codesOf(model: LoadedModel, { policyLogits }: Ahead): Promise<Codes> {
+  return { logits: policyLogits, policyLogits, nextTokens: (await model.prefix.outlook()).nextTokens };
 }
 
 /** Codes by probability, the lowest first among equals. */
@@ -71,7 +72,7 @@ interface Start {
   /** What was typed of the first token that is to come. */
   readonly typed: string;
   /** What the policy says of that token's action, and where each leads; not asked for where the word is complete. */
-  readonly word: Outlook | undefined;
+  readonly word: Codes | undefined;
 }
 
 /** Reads a prompt, and decides whether its last word goes on. @param possible actions that may be taken first */
@@ -118,26 +119,20 @@ export async function* complete(
   const lease = yield* model.prefix.take(signal);
   try {
     const room = prompt.tokens.length + alternatives * maxTokens + tokensAtOnce;
-    const possible = (action: number) => (first.length > 0 ? action === first[0] : !banned.has(action));
-    const { tokens, reused, ahead, typed, word } = yield* begin(model, prompt, possible, room, signal);
-    const stem = new Row(model, ending, typed);
-    let rows: Row[];
-    const strange = (token: number) => word === undefined && model.vocabulary?.blankAgain(prefix, token) === true;
-    const fits = !model.endIds.has(ahead.token) && !strange(ahead.token);
-    if (control.mode === 'free' && alternatives === 1 && word === undefined && fits) {
-      // The run that read the text has chosen already; where the other codes lead need not be known.
-      stem.push(ahead.token, choiceOf(ahead.policyLogits, ahead.action, banned));
-      rows = [stem];
-    } else {
-      const at = word ?? (await outlookOf(model, ahead));
-      const outlook = yield* readActions(model, stem, tokens, at, first, room, signal);
-      rows = stem.finish === undefined ? branch(model, stem, outlook, alternatives, banned, strange) : [stem];
-    }
+    // To end at once is no completion, and blanks are not answered with blanks.
+    const fits = (token: number) => !model.endIds.has(token) && model.vocabulary?.blankAgain(prefix, token) !== true;
+    const options = { count: alternatives, ending, banned, fits, room };
+    const begun =
+      first.length === 0
+        ? yield* beginAlternatives(model, prompt, options, signal)
+        : yield* beginForced(model, prompt, first, options, signal);
+    const { forks, tokens, typed, reused } = begun;
     const encode = (text: string) => documentTokens(model.tokenizer, typed + text);
     model.drafts.follow(prefix, tokens, encode);
-    const generated = yield* continueRows(model, tokens, rows, banned, signal);
-    for (const row of rows.toReversed()) model.drafts.remember(tokens, row.tokens);
-    const offered = distinct(rows).map((row) => row.result());
+    const generated = yield* continueRows(model, forks, banned, signal);
+    const known = first.length;
+    for (const { row, before } of forks.toReversed()) model.drafts.remember(before, row.tokens.slice(known));
+    const offered = distinct(forks.map(({ row }) => row)).map((row) => row.result());
     model.drafts.offered(
       prefix,
       offered.map(({ text }) => text),
@@ -148,11 +143,50 @@ export async function* complete(
       reusedTokens: reused,
       milliseconds: performance.now() - started,
       record: recordOf(model, tokens, typed),
-      generated: generated + rows.length,
+      generated: generated + forks.length,
     };
   } finally {
     lease.release();
   }
+}
+
+/** Takes the actions that are given, one run each; alternatives part behind them. */
+async function* beginForced(
+  model: LoadedModel,
+  prompt: Prompt,
+  actions: readonly number[],
+  { count, ending, banned, room }: { count: number; ending: Ending; banned: ReadonlySet<number>; room: number },
+  signal: AbortSignal,
+): Job<Begun> {
+  const { tokens, reused, ahead, typed, word } = yield* begin(model, prompt, (a) => a === actions[0], room, signal);
+  const stem = new Row(model, ending, typed);
+  const begun = (forks: Fork[]) => ({ forks, tokens, typed, reused });
+  const read = [...tokens];
+  let at = word ?? (await codesOf(model, ahead));
+  for (const action of actions) {
+    const token = at.nextTokens[action];
+    stem.push(token, choiceOf(at.logits, action, new Set(), at.policyLogits));
+    if (stem.finish !== undefined) return begun([{ row: stem, before: read }]);
+    read.push(token);
+    yield;
+    signal.throwIfAborted();
+    const next = yield* model.prefix.read(read, room, signal);
+    at = await codesOf(model, next.ahead);
+  }
+  const outlook = await model.prefix.outlook();
+  const textOf = (token: number) => model.vocabulary?.textOf(token) ?? String(token);
+  const found = likeliest(
+    // Some text has been chosen already: to end here is one way to go on.
+    beginningsOf(outlook, textOf, () => true),
+    count,
+  );
+  return begun(
+    found.map(({ token }) => {
+      const row = stem.fork();
+      row.push(token, choiceOf(outlook.policyLogits, outlook.actions[token], banned));
+      return { row, before: read };
+    }),
+  );
 }
 
 /** What feedback keeps of a place. */
@@ -160,64 +194,6 @@ function recordOf(model: LoadedModel, tokens: readonly number[], typed: string) 
   const prompt = promptEnd(tokens, model.marks);
   const before = model.tokenizer.decode(prompt, { skipSpecialTokens: false }) + typed;
   return { model: model.fingerprint, version: model.policy.version, prompt, before };
-}
-
-/** Takes the actions that are given, one run each. */
-async function* readActions(
-  model: LoadedModel,
-  stem: Row,
-  tokens: readonly number[],
-  outlook: Outlook,
-  actions: readonly number[],
-  room: number,
-  signal: AbortSignal,
-): Job<Outlook> {
-  let at = outlook;
-  const read = [...tokens];
-  for (const action of actions) {
-    const token = at.nextTokens[action];
-    stem.push(token, choiceOf(at.logits, action, new Set(), at.policyLogits));
-    if (stem.finish !== undefined) return at;
-    read.push(token);
-    yield;
-    signal.throwIfAborted();
-    const { ahead } = yield* model.prefix.read(read, room, signal);
-    at = await outlookOf(model, ahead);
-  }
-  return at;
-}
-
-/** An action that the policy takes less often than this is none that a person would choose. */
-const leastProbability = 1 / 500;
-
-/**
- * One row for each of the most probable actions that lead to a token of their own.
- *
- * @param strange tokens that are no beginning of a completion here
- */
-function branch(
-  model: LoadedModel,
-  stem: Row,
-  { logits, policyLogits, nextTokens }: Outlook,
-  count: number,
-  banned: ReadonlySet<number>,
-  strange: (token: number) => boolean,
-): Row[] {
-  const seen = new Set<number>();
-  const rows: Row[] = [];
-  const p = probabilities(logits, 0, logits.length);
-  for (const action of ranked(logits, banned)) {
-    if (rows.length > 0 && p[action] < leastProbability) break;
-    const token = nextTokens[action];
-    // To end at once is no completion, unless some text has been chosen already.
-    if (seen.has(token) || (stem.count === 0 && (model.endIds.has(token) || strange(token)))) continue;
-    seen.add(token);
-    const row = stem.fork();
-    row.push(token, choiceOf(logits, action, banned, policyLogits));
-    rows.push(row);
-    if (rows.length === count) break;
-  }
-  return rows;
 }
 
 /** Without empty texts, and of equal ones the first. */
@@ -244,7 +220,7 @@ export async function* previewActions(
     const branches = Math.min(params.extended, model.cola.config.numCodes);
     const room = prompt.tokens.length + branches * params.tokens + tokensAtOnce;
     const { tokens, ahead, typed, word } = yield* begin(model, prompt, () => true, room, signal);
-    const { logits, policyLogits, nextTokens } = word ?? (await outlookOf(model, ahead));
+    const { logits, policyLogits, nextTokens } = word ?? (await codesOf(model, ahead));
     const codes = ranked(logits, new Set());
     const p = probabilities(logits, 0, logits.length);
     // After the token, it is the same which action it came from.
@@ -257,7 +233,8 @@ export async function* previewActions(
       rows.set(token, row);
       if (i < params.extended) extended.set(token, row);
     }
-    yield* continueRows(model, tokens, [...extended.values()], new Set(), signal);
+    const forks = [...extended.values()].map((row) => ({ row, before: tokens }));
+    yield* continueRows(model, forks, new Set(), signal);
     const previews = codes.map((action) => ({
       action,
       label: model.labels[action],

@@ -42,6 +42,13 @@ export function choiceOf(
   };
 }
 
+/** A token that was typed already, where an alternative is cut otherwise than the prompt, with its action and pi of it. */
+export interface TypedToken {
+  readonly id: number;
+  readonly action: number;
+  readonly prior: number;
+}
+
 /** Rules of where a text ends. */
 export interface Ending {
   readonly maxTokens: number;
@@ -59,18 +66,22 @@ export class Row {
   private length = 0;
   finish: Alternative['finish'] | undefined;
 
-  /** @param typed what is there of the first token already, and so is not part of the text */
+  /**
+   * @param typed what is there of the first token already, and so is not part of the text
+   * @param before tokens between the prompt and the first, whose text is typed
+   */
   constructor(
     private readonly model: LoadedModel,
     private readonly ending: Ending,
     private readonly typed = '',
+    private readonly before: readonly TypedToken[] = [],
   ) {
     this.decoder = new StreamDecoder(model.tokenizer, { skipSpecialTokens: true, continuation: true });
   }
 
   /** A row that has come as far as this one. */
   fork(): Row {
-    const copy = new Row(this.model, this.ending, this.typed);
+    const copy = new Row(this.model, this.ending, this.typed, this.before);
     for (const [i, id] of this.ids.entries()) copy.push(id, this.choices[i]);
     return copy;
   }
@@ -131,13 +142,21 @@ export class Row {
         runnerUp: runnerUp === null ? null : { ...runnerUp, label: labels[runnerUp.action] },
       });
     }
-    return { text: this.text.slice(0, this.length), tokens, finish: this.finish ?? 'length' };
+    const result = { text: this.text.slice(0, this.length), tokens, finish: this.finish ?? 'length' };
+    return this.before.length === 0 ? result : { ...result, typed: [...this.before] };
   }
 }
 
-/** A row on its way, the slots of its tokens that were read, and what it is guessed to go on with. */
-interface Track {
+/** A row that has chosen a token, and the tokens before that one: the prefix cache begins with them. */
+export interface Fork {
   readonly row: Row;
+  readonly before: readonly number[];
+}
+
+/** A row on its way, the slots of its tokens that were read, and what it is guessed to go on with. */
+interface Track extends Fork {
+  /** Tokens of the row that are among those before it. */
+  readonly known: number;
   readonly slots: number[];
   guess: readonly number[];
 }
@@ -158,30 +177,34 @@ class Slots {
 }
 
 /**
- * Goes on with rows that each have chosen one token or more behind the text in the prefix cache, and read all but the last
- * in that text, until all have ended. The cache must not be read by others meanwhile.
+ * Goes on with rows that each have chosen a token behind tokens that the prefix cache begins with, until all have ended. The
+ * cache must not be read by others meanwhile.
  *
- * @param prompt the tokens of that text
  * @returns tokens that were generated
  */
 export async function* continueRows(
   model: LoadedModel,
-  prompt: readonly number[],
-  rows: readonly Row[],
+  forks: readonly Fork[],
   banned: ReadonlySet<number>,
   signal: AbortSignal,
 ): Job<number> {
   const { reader, length } = model.prefix;
-  const bias = new Float32Array(model.cola.config.numCodes);
-  for (const code of banned) bias[code] = -forced;
-  const tracks: Track[] = rows.map((row) => ({ row, slots: [], guess: [] }));
+  let bias: Float32Array | undefined;
+  if (banned.size > 0) {
+    bias = new Float32Array(model.cola.config.numCodes);
+    for (const code of banned) bias[code] = -forced;
+  }
+  const tracks: Track[] = forks.map((fork) => ({ ...fork, known: fork.row.count - 1, slots: [], guess: [] }));
   const slots = new Slots(length);
   const lengths = new DraftLength();
   let generated = 0;
   for (;;) {
     const going = tracks.filter(({ row }) => row.finish === undefined);
     if (going.length === 0) return generated;
-    for (const track of going) track.guess = model.drafts.propose([...prompt, ...track.row.tokens], tokensAtOnce - 1);
+    for (const track of going) {
+      const { before, row, known } = track;
+      track.guess = model.drafts.propose([...before, ...row.tokens.slice(known)], tokensAtOnce - 1);
+    }
     for (let at = 0; at < going.length; at += tokensAtOnce) {
       yield;
       signal.throwIfAborted();
@@ -192,14 +215,19 @@ export async function* continueRows(
   /** Reads the last token of some rows with guesses behind it, and takes what the model chooses as far as it was guessed. */
   async function advance(some: readonly Track[]): Promise<number> {
     const each = lengths.choose(some.map(({ guess }) => guess.length));
-    const chains = some.map(({ row, slots: own, guess }) => {
+    const chains = some.map(({ row, before, slots: own, guess }) => {
       const ids = [row.last, ...guess.slice(0, each)];
       const taken = ids.map(() => slots.take());
       const seen = taken.map((_, i) => [...own, ...taken.slice(0, i + 1)]);
-      return { ids, taken, tokens: ids.map((id, i) => ({ id, position: length + own.length + i, slots: seen[i] })) };
+      const tokens = ids.map((id, i) => ({
+        id,
+        position: before.length + own.length + i,
+        text: before.length,
+        slots: seen[i],
+      }));
+      return { ids, taken, tokens };
     });
     const ahead = await reader.step(
-      length,
       chains.flatMap(({ tokens }) => tokens),
       bias,
     );

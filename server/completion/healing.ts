@@ -31,6 +31,10 @@ export class Vocabulary {
     );
   }
 
+  textOf(token: number): string {
+    return this.texts[token];
+  }
+
   /** Whether a token begins with the text and goes on. */
   private extends(text: string): boolean {
     return this.texts.some((token) => goesOn(token, text));

@@ -2,6 +2,7 @@
 
 import type { Job } from '../schedule/scheduler.ts';
 import { type Ahead, type BranchReader, chunk } from './branch-reader.ts';
+import type { Outlook } from './outlook.ts';
 
 /** The right to read on. */
 export interface Lease {
@@ -13,8 +14,8 @@ export class PrefixCache {
   private tokens: number[] = [];
   /** What the last run said, if it read the last of `tokens`. */
   private last: Ahead | undefined;
-  /** Where each code leads from there. */
-  private outlook: Int32Array | undefined;
+  /** What may follow there, if nothing is banned. */
+  private free: Outlook | undefined;
   private holder: Lease | undefined;
 
   constructor(readonly reader: BranchReader) {}
@@ -71,11 +72,12 @@ export class PrefixCache {
     return { ahead, reused: known };
   }
 
-  /** For every code the token it leads to from here, `[N]`. */
-  async nextTokens(): Promise<Int32Array> {
+  /** What may follow here. @param banned actions that are not to be taken */
+  async outlook(banned: ReadonlySet<number> = new Set()): Promise<Outlook> {
     if (this.last === undefined) throw new Error('nothing was read yet');
-    this.outlook ??= await this.reader.nextTokens(this.last.state);
-    return this.outlook;
+    if (banned.size > 0) return this.reader.outlook(this.last, banned);
+    this.free ??= await this.reader.outlook(this.last, banned);
+    return this.free;
   }
 
   /** What was read counts no more: the policy has changed. */
@@ -91,6 +93,6 @@ export class PrefixCache {
   private cut(length: number): void {
     this.tokens.length = Math.min(this.tokens.length, length);
     this.last = undefined;
-    this.outlook = undefined;
+    this.free = undefined;
   }
 }

@@ -24,12 +24,15 @@ export const loggedAlternative = z.object({
 export type LoggedAlternative = z.infer<typeof loggedAlternative>;
 
 /** What is kept of an alternative that completion made. */
-export const logged = ({ tokens }: Pick<Alternative, 'tokens'>): LoggedAlternative => ({
-  tokens: tokens.map(({ id }) => id),
-  actions: tokens.map(({ action }) => action),
-  logp: tokens.map(({ prior }) => Math.log(Math.max(1e-9, prior))),
-  pieces: tokens.map(({ text }) => text),
-});
+export function logged({ tokens, typed = [] }: Pick<Alternative, 'tokens' | 'typed'>): LoggedAlternative {
+  const all = [...typed.map((token) => ({ ...token, text: '' })), ...tokens];
+  return {
+    tokens: all.map(({ id }) => id),
+    actions: all.map(({ action }) => action),
+    logp: all.map(({ prior }) => Math.log(Math.max(1e-9, prior))),
+    pieces: all.map(({ text }) => text),
+  };
+}
 
 /** A visit distribution of a search, as a target: `[action, share]` at the place before the alternatives. */
 const visits = z.array(z.tuple([code, share])).max(4096);

@@ -57,6 +57,8 @@ export const alternative = z.object({
   tokens: z.array(actionToken),
   /** `line`, `block`: it was cut where the line or the block ended; `repeats`: where it only said the same again. */
   finish: z.enum(['end', 'line', 'block', 'repeats', 'length']),
+  /** Tokens between the prompt and the first whose text was typed already, for feedback: their actions, and pi of each. */
+  typed: z.array(z.object({ id: z.int(), action: code, prior: z.number() })).optional(),
   /** Name of the completion and index in it, for feedback; given by the language server. */
   source: z.object({ completion: z.string(), index: z.int() }).optional(),
 });
@@ -66,7 +68,7 @@ export const complete = request(
   'cola/complete',
   completionParams,
   z.object({
-    /** Most probable first action first; their texts differ. */
+    /** The likeliest first token first; their texts differ. */
     alternatives: z.array(alternative),
     /** Tokens of the document that the model read, and those of them it knew from before. */
     promptTokens: z.int(),

@@ -40,9 +40,9 @@ describe('texts that branch from one', () => {
       for (let t = 0; t < 3; t++) {
         const step = branches.map((branch, i) => {
           slots[i].push(free++);
-          return { id: branch[t], position: stem.length + t, slots: slots[i] };
+          return { id: branch[t], position: stem.length + t, text: stem.length, slots: slots[i] };
         });
-        ahead = await reader.step(stem.length, step);
+        ahead = await reader.step(step);
       }
       for (const [i, one] of ahead.entries()) same(one, expected[i]);
       // What branched away has left no trace in the text.

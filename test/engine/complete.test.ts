@@ -2,9 +2,12 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { Decoder } from '../../server/cola/decoder.ts';
 import { ColaModel } from '../../server/cola/model.ts';
+import { worldModelAll } from '../../server/cola/modules.ts';
 import { complete, previewActions } from '../../server/completion/complete.ts';
 import { LoadedModel } from '../../server/completion/loaded-model.ts';
 import { ColaError } from '../../server/errors.ts';
+import { Graph } from '../../server/graph/tensor.ts';
+import { baseStepper } from '../../server/model/language-model.ts';
 import { probabilities } from '../../server/model/sampling.ts';
 import type { complete as completeRequest } from '../../server/protocol/completion.ts';
 import { type Alternative, completionParams, previewParams } from '../../server/protocol/completion.ts';
@@ -32,9 +35,10 @@ describe('completion by latent actions', () => {
   };
 
   /**
-   * Decodes without a kept prefix and without lockstep: `first` is forced, then the policy chooses among all but `banned`.
+   * Decodes without a kept prefix and without lockstep: `first` is forced, then the policy and the base vote, or the policy
+   * chooses among all but `banned`.
    *
-   * @param begun the token that the first action led to, where that was not free
+   * @param begun the first token, where no action is forced or part of it is typed
    */
   async function plainly(
     prompt: ArrayLike<number>,
@@ -43,34 +47,50 @@ describe('completion by latent actions', () => {
     steps: number,
     banned: readonly number[],
   ) {
-    const decoder = new Decoder(model.device, model.cola);
-    const cache = await decoder.cache(1, 500);
-    const taken: { action: number; token: number; probability: number }[] = [];
+    const decoder = new Decoder(model.device, model.cola, { parts: { preview: true } });
+    const base = baseStepper(model.device, model.cola.base);
+    const [cache, own] = [await decoder.cache(1, 500), await base.cache(1, 500)];
+    const taken: { action: number | undefined; token: number; probability: number }[] = [];
     let next: ArrayLike<number> = prompt;
     for (let i = 0; i < steps; i++) {
       const bias = new Float32Array(codes);
       for (const code of banned) bias[code] = -1e6;
-      if (i < first.length) bias[first[i]] = 1e6;
-      const { action, token, policyLogits } = await decoder.step(cache, [next], bias);
-      const probability = probabilities(policyLogits, 0, codes)[action[0]];
-      const own = i === 0 ? (begun ?? token[0]) : token[0];
-      taken.push({ action: action[0], token: own, probability });
-      next = [own];
+      const { action, token, policyLogits, nextTokens } = await decoder.step(cache, [next], bias);
+      const { logits } = await base.advance(own, [next]);
+      const p = probabilities(await logits.readFloats(), 0, model.cola.base.config.vocabSize);
+      logits.release();
+      const pi = probabilities(policyLogits, 0, codes);
+      assert.ok(nextTokens !== undefined);
+      let chosen: { action: number | undefined; token: number } = { action: action[0], token: token[0] };
+      if (banned.length === 0) {
+        const two = [...pi.keys()].sort((x, y) => pi[y] - pi[x]).slice(0, 2);
+        const worth = (id: number) =>
+          p[id] + two.reduce((sum, code) => sum + (nextTokens[code] === id ? pi[code] : 0), 0);
+        const likely = [...two.map((code) => nextTokens[code]), p.indexOf(Math.max(...p))];
+        const best = likely.reduce((x, y) => (worth(y) > worth(x) ? y : x));
+        // Of a token that neither leads to, either may be the action behind it.
+        chosen = { action: two.find((code) => nextTokens[code] === best), token: best };
+      }
+      if (i < first.length) chosen = { action: first[i], token: nextTokens[first[i]] };
+      if (i === 0 && begun !== undefined) chosen = { action: first[0], token: begun };
+      taken.push({ ...chosen, probability: pi[chosen.action ?? 0] });
+      next = [chosen.token];
     }
-    cache.dispose();
+    for (const each of [cache, own]) each.dispose();
     await decoder.dispose();
+    await base.dispose();
     return taken;
   }
 
   const textOf = (ids: ArrayLike<number>) =>
     model.tokenizer.decode(ids, { skipSpecialTokens: true, continuation: true });
 
-  /** The prompt that a first token stands behind, and what was typed of it: its text says it, beside what is offered. */
-  function promptBefore(prefix: string, { id, text }: { id: number; text: string }) {
+  /** The prompt that an alternative stands behind, and what was typed of its first token: its text says it, beside what is offered. */
+  function promptBefore(prefix: string, { tokens }: Alternative) {
     const ids = model.tokenizer.encode(prefix);
-    const whole = textOf([id]);
-    const typed = whole.slice(0, whole.length - text.length);
-    if (typed === '' || !whole.endsWith(text)) return { prompt: ids, typed: '' };
+    const whole = textOf([tokens[0].id]);
+    const typed = whole.slice(0, whole.length - tokens[0].text.length);
+    if (typed === '' || !whole.endsWith(tokens[0].text)) return { prompt: ids, typed: '' };
     for (let end = ids.length - 1; end > 0; end--)
       if (textOf(ids.slice(end)) === typed) return { prompt: ids.slice(0, end), typed };
     throw new Error(`${prefix} does not end with ${typed}`);
@@ -83,17 +103,23 @@ describe('completion by latent actions', () => {
   ) {
     const { alternatives } = await ask({ alternatives: 4, ...params });
     assert.ok(alternatives.length > 0);
-    for (const { tokens, text } of alternatives) {
-      const begun = [...first, tokens[first.length]?.action ?? 0].slice(0, tokens.length);
-      const { prompt, typed } = promptBefore(params.prefix, tokens[0]);
-      const plain = await plainly(prompt, typed === '' ? undefined : tokens[0].id, begun, tokens.length, banned);
-      assert.deepEqual(
-        tokens.map(({ action }) => action),
-        plain.map(({ action }) => action),
-      );
-      for (const [i, { probability }] of tokens.entries()) {
+    for (const alternative of alternatives) {
+      const { tokens, text } = alternative;
+      const { prompt, typed } = promptBefore(params.prefix, alternative);
+      // Behind forced actions each alternative has a token of its own.
+      const forked = first.length === 0 ? [] : [tokens[first.length]?.id];
+      const begun = first.length === 0 || typed !== '' ? tokens[0].id : undefined;
+      const own = await plainly(prompt, begun, first, tokens.length, banned);
+      const plain = forked[0] === undefined || own[first.length]?.token === forked[0] ? own : undefined;
+      if (plain === undefined) continue;
+      for (const [i, { action, probability, id }] of tokens.entries()) {
+        assert.equal(id, plain[i].token);
+        // Where alternatives part, the action is the likeliest of all and not of two.
+        if (i === first.length) continue;
+        if (plain[i].action !== undefined) assert.equal(action, plain[i].action);
         // Given what was typed, the first is another one.
-        if (i > 0 || typed === '') assert.ok(Math.abs(probability - plain[i].probability) < 1e-4);
+        if (plain[i].action !== undefined && (i > 0 || typed === ''))
+          assert.ok(Math.abs(probability - plain[i].probability) < 1e-4);
       }
       assert.ok(textOf(plain.map(({ token }) => token)).startsWith(typed + text));
       assert.equal(tokens.map((token) => token.text).join(''), text);
@@ -102,12 +128,48 @@ describe('completion by latent actions', () => {
   }
 
   it('gives what decoding one text alone, from the start, gives', async () => {
-    const alternatives = await sameAsPlain({ prefix: 'const total = ' }, []);
-    const probability = alternatives.map(({ tokens }) => tokens[0].probability);
+    await sameAsPlain({ prefix: 'const total = ' }, []);
+    await sameAsPlain({ prefix: 'const total =\n' }, []);
+  });
+
+  it('begins with the likeliest tokens under base and actions together, each with the action behind it', async () => {
+    const prefix = 'const total =\n';
+    const { alternatives } = await ask({ prefix, alternatives: 4 });
+    const { base, config } = model.cola;
+    const decoder = new Decoder(model.device, model.cola, { parts: { state: true } });
+    const cache = await decoder.cache(1, 100);
+    const stepper = baseStepper(model.device, base);
+    const own = await stepper.cache(1, 100);
+    const ids = model.tokenizer.encode(prefix);
+    const { policyLogits } = await decoder.step(cache, [ids]);
+    const { logits } = await stepper.advance(own, [ids]);
+    const p = probabilities(await logits.readFloats(), 0, base.config.vocabSize);
+    logits.release();
+    const pi = probabilities(policyLogits, 0, codes);
+    const { state } = await model.prefix.reader.read([...ids], 0);
+    model.forget();
+    const graph = new Graph();
+    const world = worldModelAll(graph, base.config, config, graph.input('state', 'float32', [1, state.length]));
+    const program = await model.device.compile({ world }, { frozen: model.cola.allWeights });
+    const out = await program.run({ state });
+    const all = await out.world.readFloats();
+    const v = base.config.vocabSize;
+    const joint = Array.from(pi, (share, code) => probabilities(all, code * v, v).map((x) => x * share));
+    const mixed = Array.from(p, (x, id) => 0.5 * x + 0.5 * joint.reduce((sum, row) => sum + row[id], 0));
+    const order = [...mixed.keys()].filter((id) => !model.endIds.has(id)).sort((x, y) => mixed[y] - mixed[x]);
     assert.deepEqual(
-      probability,
-      [...probability].sort((a, b) => b - a),
+      alternatives.map(({ tokens }) => tokens[0].id),
+      order.slice(0, 4),
     );
+    for (const { tokens } of alternatives) {
+      const behind = joint.map((row) => row[tokens[0].id]);
+      assert.equal(tokens[0].action, behind.indexOf(Math.max(...behind)));
+    }
+    out.world.release();
+    await program.dispose();
+    for (const each of [cache, own]) each.dispose();
+    await decoder.dispose();
+    await stepper.dispose();
   });
 
   it('reads between keystrokes only what is new, with the same result', async () => {
@@ -124,12 +186,11 @@ describe('completion by latent actions', () => {
     assert.ok(other.reusedTokens < other.promptTokens / 2);
   });
 
-  it('offers different texts with different first actions', async () => {
+  it('offers different texts', async () => {
     const { alternatives } = await ask({ prefix: 'return ', alternatives: codes });
     const texts = alternatives.map(({ text }) => text);
     assert.equal(new Set(texts).size, texts.length);
-    const actions = alternatives.map(({ tokens }) => tokens[0].action);
-    assert.equal(new Set(actions).size, actions.length);
+    assert.equal(texts.length, codes);
     for (const { tokens } of alternatives) {
       for (const { action, runnerUp } of tokens) assert.ok(runnerUp !== null && runnerUp.action !== action);
     }

@@ -132,8 +132,8 @@ describe('the word at the cursor', () => {
         assert.equal(record?.before, prefix);
         assert.ok(prefix.startsWith(before));
         if (before !== prefix) healed++;
-        for (const { text, tokens } of alternatives) {
-          const ids = tokens.map(({ id }) => id);
+        for (const { text, tokens, typed = [] } of alternatives) {
+          const ids = [...typed, ...tokens].map(({ id }) => id);
           assert.ok((before + tokenizer.decode(ids, { continuation: true })).startsWith(prefix + text));
           assert.equal(tokens.map((token) => token.text).join(''), text);
         }

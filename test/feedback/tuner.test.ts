@@ -56,8 +56,15 @@ describe('tuning from feedback', () => {
     for (const place of places(60, 5000)) sittings.push((await person.sit(place, 'x', 0)).alternatives);
     return sittings;
   };
-  const share = (sittings: Awaited<ReturnType<typeof offered>>) =>
-    sittings.filter((alternatives) => wants(alternatives[0]?.tokens[0]?.action ?? 0)).length / sittings.length;
+  /**
+   * What the policy gives to alternatives that are wanted, of all it gives. Which one comes first the base decides too, and that
+   * of this model is sure of itself and knows nothing.
+   */
+  const share = (sittings: Awaited<ReturnType<typeof offered>>) => {
+    const first = sittings.flat().flatMap(({ tokens }) => tokens.slice(0, 1));
+    const sum = (some: typeof first) => some.reduce((total, { prior }) => total + prior, 0);
+    return sum(first.filter(({ action }) => wants(action))) / sum(first);
+  };
 
   it('brings what the person wants to the front, and undoing it brings back the very same', async () => {
     const before = await offered();

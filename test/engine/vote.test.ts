@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict';
+import { beginningsOf, likeliest } from '../../server/completion/beginnings.ts';
+import type { Outlook } from '../../server/completion/outlook.ts';
+import { voted } from '../../server/completion/vote.ts';
+
+const log = (...p: number[]) => Float32Array.from(p, Math.log);
+
+describe('the next token of a completion', () => {
+  // pi = .5, .3, .2: the likeliest actions 0 and 1 lead to tokens 7 and 8, the base would take 9.
+  const policy = log(0.5, 0.3, 0.2);
+  const rivals = { actions: [0, 1], tokens: [7, 8], baseToken: 9, codeLogp: log(0.1, 0.3) } as const;
+  const given = (...base: number[]) => voted(policy, { ...rivals, baseLogp: log(...base) });
+
+  it('is that of which base and policy together say most', () => {
+    assert.deepEqual(given(0.2, 0.1, 0.6), { action: 0, token: 7 }); // .7, .4, .6
+    assert.deepEqual(given(0.01, 0.45, 0.5), { action: 1, token: 8 }); // .51, .75, .5
+  });
+
+  it('is the base’s where the policy is unsure, with the action that is likeliest behind it', () => {
+    // .5 * .1 < .3 * .3
+    assert.deepEqual(given(0.1, 0.1, 0.8), { action: 1, token: 9 });
+  });
+
+  it('counts what both actions give one token', () => {
+    const both = { ...rivals, tokens: [7, 7] as const };
+    assert.deepEqual(voted(policy, { ...both, baseLogp: log(0.05, 0.05, 0.8) }), { action: 0, token: 7 });
+  });
+
+  it('is the policy’s where that is sure', () => {
+    const sure = { ...rivals, baseLogp: log(0.01, 0.01, 0.9) };
+    assert.deepEqual(voted(log(0.98, 0.01, 0.01), sure), { action: 0, token: 7 });
+  });
+});
+
+describe('beginnings of alternatives', () => {
+  const outlook = (...p: number[]): Outlook => ({
+    policyLogits: log(1),
+    nextTokens: Int32Array.of(0),
+    logp: log(...p),
+    actions: new Int32Array(p.length),
+  });
+  const texts = ['a', 'b', 'c', 'd'];
+
+  it('are the likeliest that fit, each text once and with all ways to cut it', () => {
+    const within = beginningsOf(
+      outlook(0.3, 0.2, 0.1, 0.4),
+      (token) => texts[token],
+      (token) => token !== 3,
+    );
+    // Behind what was typed, which is half the time complete: .5 * .4 for "b", .5 * .1 for "a".
+    const behind = beginningsOf(
+      outlook(0.1, 0.4, 0.2, 0.3),
+      (token) => texts[token],
+      (token) => token < 2,
+      Math.log(0.5),
+    );
+    const found = likeliest([...within, ...behind], 3);
+    // b: .2 + .2, a: .3 + .05, c: .1
+    assert.deepEqual(
+      found.map(({ text }) => text),
+      ['b', 'a', 'c'],
+    );
+    assert.equal(likeliest([...within, ...behind], 2).length, 2);
+  });
+});

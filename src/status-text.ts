@@ -1,7 +1,7 @@
 /** What the status bar says. Knows nothing of the editor. */
 import type { RunState, Status } from '../server/protocol/index.ts';
 import type { PolicyState } from './feedback/tuning.ts';
-import { arrows, type RunProgress, trendOf } from './runs/run-progress.ts';
+import { arrows, directionOf, type RunProgress, shownMeasure } from './runs/run-progress.ts';
 
 export type Connection = 'starting' | 'up' | 'down';
 
@@ -55,11 +55,11 @@ export const stateWord = (state: RunState): string => stateWords[state];
 /** `step 120/400 · reward 0.42 ↑` */
 export function progressText({ state, step, steps, values, measure, stage }: RunProgress): string {
   const last = values.at(-1);
-  const trend = trendOf(values);
+  const trend = directionOf(values);
   const value =
     measure === null || last === undefined
       ? []
-      : [`${measure} ${figure(last)}${trend === null ? '' : ` ${arrows[trend]}`}`];
+      : [`${shownMeasure(measure, values)} ${figure(last)}${trend === null ? '' : ` ${arrows[trend]}`}`];
   const at = steps > 0 ? [`step ${step}/${steps}`] : [stage === null ? 'preparing' : stage];
   return [...(state === 'running' ? [] : [stateWord(state)]), ...at, ...value].join(' · ');
 }

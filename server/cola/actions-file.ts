@@ -5,6 +5,7 @@ import { limits, readTextIfThere } from '../files/open.ts';
 import { type ActionProfile, type ActionsFile, actionsFile, actionsVersion } from '../protocol/actions.ts';
 import { firstIssue } from '../schemas/first-issue.ts';
 import { colaErrors } from './errors.ts';
+import { isRude } from './rude.ts';
 
 const ACTIONS = 'actions.json';
 
@@ -47,9 +48,23 @@ export function writeActions(folder: string, actions: ActionsFile): Promise<void
   return writeFileAtomic(join(folder, ACTIONS), `${JSON.stringify(actions, null, 1)}\n`);
 }
 
+/**
+ * Gives a model made from another one the profiles of its codes: they mean what the world model makes of them, and that is
+ * the same. Names are an adornment: a file that cannot be read is not passed on.
+ */
+export async function passOnActions(from: string, to: string, codes: number): Promise<void> {
+  let actions: ActionsFile | undefined;
+  try {
+    actions = readActions(from, codes);
+  } catch {
+    return;
+  }
+  if (actions !== undefined) await writeActions(to, actions);
+}
+
 /** One label a code, null where there is none. Names are an adornment: a file that cannot be read gives none. */
 export function readLabels(folder: string, codes: number): (string | null)[] {
-  return byCode(folder, codes, ({ label }) => label);
+  return byCode(folder, codes, ({ label }) => (isRude(label) ? null : label));
 }
 
 /** Share of a text's positions at which the policy chooses each code, null where nothing tells; as {@link readLabels}. */

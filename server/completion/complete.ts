@@ -28,6 +28,12 @@ function forcedActions(control: ActionControl): readonly number[] {
   return control.mode === 'sequence' ? control.actions : [];
 }
 
+/** Actions that are not to be chosen; those asked for by a pin or a sequence are taken all the same. */
+function bannedActions(control: ActionControl): readonly number[] {
+  if (control.mode === 'free') return [];
+  return control.mode === 'banned' ? control.actions : (control.banned ?? []);
+}
+
 function checkActions(actions: readonly number[], codes: number): void {
   const strange = actions.find((code) => code >= codes);
   if (strange !== undefined) throw colaErrors.action(strange, codes);
@@ -109,7 +115,7 @@ export async function* complete(
   const started = performance.now();
   const { control, maxTokens, alternatives, multiline, prefix } = params;
   const first = forcedActions(control).slice(0, maxTokens);
-  const banned = new Set(control.mode === 'banned' ? control.actions : []);
+  const banned = new Set(bannedActions(control));
   checkActions([...first, ...banned], model.cola.config.numCodes);
   const ending: Ending = {
     maxTokens,

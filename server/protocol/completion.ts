@@ -4,15 +4,18 @@ import { request } from './request.ts';
 
 const code = z.int().nonnegative();
 
+/** Actions that are never taken, a pin apart: what the person asks for comes before what they do not want. */
+const bans = z.array(code).max(4096);
+
 /** What a person asks of the actions. */
 export const actionControl = z.discriminatedUnion('mode', [
   z.strictObject({ mode: z.literal('free') }),
   /** The first action is this one. */
-  z.strictObject({ mode: z.literal('pinned'), action: code }),
+  z.strictObject({ mode: z.literal('pinned'), action: code, banned: bans.optional() }),
   /** The first actions are these. */
-  z.strictObject({ mode: z.literal('sequence'), actions: z.array(code).min(1).max(256) }),
+  z.strictObject({ mode: z.literal('sequence'), actions: z.array(code).min(1).max(256), banned: bans.optional() }),
   /** Never one of these. */
-  z.strictObject({ mode: z.literal('banned'), actions: z.array(code).max(4096) }),
+  z.strictObject({ mode: z.literal('banned'), actions: bans }),
 ]);
 export type ActionControl = z.infer<typeof actionControl>;
 

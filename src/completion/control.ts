@@ -3,10 +3,23 @@ import type { ActionControl } from '../../server/protocol/index.ts';
 
 export const free: ActionControl = { mode: 'free' };
 
-/** Bans one more. */
+/** Actions that are banned, whatever else is in force. */
+export function bansOf(control: ActionControl): readonly number[] {
+  if (control.mode === 'free') return [];
+  return control.mode === 'banned' ? control.actions : (control.banned ?? []);
+}
+
+/** Bans one more; what is pinned stays so, unless it is this one. */
 export function banning(control: ActionControl, action: number): ActionControl {
-  const before = control.mode === 'banned' ? control.actions : [];
-  return { mode: 'banned', actions: [...new Set([...before, action])].sort((a, b) => a - b) };
+  const actions = [...new Set([...bansOf(control), action])].sort((a, b) => a - b);
+  const keeps = (control.mode === 'pinned' && control.action !== action) || control.mode === 'sequence';
+  return keeps ? { ...control, banned: actions } : { mode: 'banned', actions };
+}
+
+/** Pins an action; bans stay, but of this one. */
+export function pinning(control: ActionControl, action: number): ActionControl {
+  const banned = bansOf(control).filter((each) => each !== action);
+  return { mode: 'pinned', action, ...(banned.length === 0 ? {} : { banned: [...banned] }) };
 }
 
 /** Codes in a text: numbers with anything but letters between them. undefined where it is no such list, or empty. */

@@ -23,7 +23,9 @@ export function aboutToken(token: ActionToken, around: readonly ActionToken[]): 
   const text = new MarkdownString('', true);
   text.supportHtml = true;
   text.isTrusted = { enabledCommands: ['cola.showActions', 'cola.pinAction', 'cola.banAction'] };
-  text.appendMarkdown(`${chip(action)} **${escaped(label ?? `action ${action}`)}** · ${percent(probability)}`);
+  text.appendMarkdown(
+    `${chip(action)} **${escaped(label ?? nameOf(action, label, token.text))}** · ${percent(probability)}`,
+  );
   if (runnerUp !== null) {
     const name = escaped(nameOf(runnerUp.action, runnerUp.label));
     text.appendMarkdown(` — else ${chip(runnerUp.action)} ${name} · ${percent(runnerUp.probability)}`);

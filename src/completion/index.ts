@@ -1,10 +1,10 @@
 /** Inline completion with latent actions: provider, status, list of actions, and what accepted text remembers. */
 import { commands, type Disposable, languages, type TextDocumentChangeEvent, window, workspace } from 'vscode';
 import { z } from 'zod';
-import type { ActionControl, CodePreview } from '../../server/protocol/index.ts';
+import { type ActionControl, type CodePreview, currentModel } from '../../server/protocol/index.ts';
 import { registerCommand, reportFailure } from '../commands.ts';
 import type { Studio } from '../studio.ts';
-import { banning, Control, free, parseCodes } from './control.ts';
+import { banning, Control, free, parseCodes, pinning } from './control.ts';
 import { type CompletionEvent, CompletionEvents, type Offer } from './events.ts';
 import { ActionPicker } from './picker.ts';
 import { textSince } from './place.ts';
@@ -12,6 +12,7 @@ import { CompletionProvider } from './provider.ts';
 import { Session } from './session.ts';
 import { CompletionStatus } from './status.ts';
 import { ActionStrip } from './strip.ts';
+import { nameOf, percent } from './words.ts';
 
 /** What other parts of the extension may know and do. */
 export interface Completion {
@@ -108,11 +109,11 @@ export function registerCompletion(studio: Studio): Completion {
     await new ActionPicker(studio, editor, control, noteLabels, (event) => events.fire(event), failed, closed).load();
   });
   registerCommand(studio, 'cola.pinAction', async (argument) => {
-    const action = await chosen(argument, 'Latent action that every completion begins with');
-    if (action !== undefined) control.set({ mode: 'pinned', action });
+    const action = await chosen(studio, argument, 'Which latent action should every completion begin with?');
+    if (action !== undefined) control.set(pinning(control.value, action));
   });
   registerCommand(studio, 'cola.banAction', async (argument) => {
-    const action = await chosen(argument, 'Latent action that no completion uses');
+    const action = await chosen(studio, argument, 'Which latent action should no completion use?');
     if (action !== undefined) control.set(banning(control.value, action));
   });
   registerCommand(studio, 'cola.unpinActions', () => control.set(free));
@@ -162,11 +163,19 @@ function watch(session: Session): Disposable[] {
   ];
 }
 
-/** The action of a command's argument, or one the person types. */
-async function chosen(argument: unknown, prompt: string): Promise<number | undefined> {
+/** The action of a command's argument, or one that the person chooses among those of the model. */
+async function chosen(studio: Studio, argument: unknown, placeHolder: string): Promise<number | undefined> {
   const parsed = actionArgument.safeParse(argument);
   if (parsed.success) return typeof parsed.data === 'number' ? parsed.data : parsed.data.action;
-  return (await askCodes(prompt, free, 1))?.[0];
+  const { model } = await studio.request(currentModel, {});
+  if (model === null) return (await askCodes(placeHolder, free, 1))?.[0];
+  const items = Array.from({ length: model.codes }, (_, action) => {
+    const usage = model.usage[action] ?? null;
+    const description = usage === null ? '' : usage === 0 ? 'unused' : `${percent(usage)} of tokens`;
+    return { label: nameOf(action, model.labels[action] ?? null), description, action, usage: usage ?? 0 };
+  });
+  items.sort((a, b) => b.usage - a.usage || a.action - b.action);
+  return (await window.showQuickPick(items, { placeHolder }))?.action;
 }
 
 function askCodes(prompt: string, now: ActionControl, most: number): Promise<number[] | undefined> {

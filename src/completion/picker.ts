@@ -18,7 +18,7 @@ import {
 import { type Alternative, type CodePreview, previewActions } from '../../server/protocol/index.ts';
 import { setting } from '../settings.ts';
 import type { Studio } from '../studio.ts';
-import { banning, type Control, free } from './control.ts';
+import { banning, bansOf, type Control, free, pinning } from './control.ts';
 import type { CompletionEvent } from './events.ts';
 import { type Place, placeOf } from './place.ts';
 import { ask, offerAt } from './provider.ts';
@@ -117,12 +117,12 @@ export class ActionPicker implements Disposable {
     const { value } = this.control;
     const marked =
       (value.mode === 'pinned' && value.action === action && '$(pinned) ') ||
-      (value.mode === 'banned' && value.actions.includes(action) && '$(circle-slash) ') ||
+      (bansOf(value).includes(action) && '$(circle-slash) ') ||
       '';
     const writes = text === '' ? 'ends here' : oneLine(text);
     return {
       action,
-      label: `${marked}${nameOf(action, label)}`,
+      label: `${marked}${nameOf(action, label, text)}`,
       description: `${percent(probability)}   ${writes}`,
       buttons: [pin, ban, page],
     };
@@ -156,7 +156,7 @@ export class ActionPicker implements Disposable {
       void commands.executeCommand('cola.showActions', { action });
       return;
     }
-    this.control.set(button === pin ? { mode: 'pinned', action } : banning(this.control.value, action));
+    this.control.set(button === pin ? pinning(this.control.value, action) : banning(this.control.value, action));
     this.list();
   }
 

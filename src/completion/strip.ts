@@ -9,7 +9,6 @@ import {
   type TextDocument,
   type TextEditor,
   type TextEditorDecorationType,
-  ThemeColor,
   window,
   workspace,
 } from 'vscode';
@@ -21,9 +20,6 @@ import type { CompletionEvent } from './events.ts';
 import { aboutToken } from './hover.ts';
 import { widthIn } from './place.ts';
 import { remainder } from './remainder.ts';
-
-const subscripts = '₀₁₂₃₄₅₆₇₈₉';
-const subscript = (n: number) => [...String(n)].map((digit) => subscripts[Number(digit)]).join('');
 
 export class ActionStrip implements Disposable {
   private readonly documents = new Map<string, AcceptedTokens>();
@@ -120,7 +116,7 @@ export class ActionStrip implements Disposable {
       borderColor: hueOf(action).colour,
       borderStyle: 'solid',
       borderWidth: '0 0 2px 0',
-      after: { contentText: subscript(action), color: new ThemeColor('descriptionForeground') },
+      // Digits inside words would make them hard to read: the number is in the hover.
     });
     this.types.set(action, type);
     return type;

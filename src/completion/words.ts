@@ -10,9 +10,11 @@ export const percent = (probability: number) => {
   return `${value > 99 && value < 100 ? 99 : Math.round(value)} %`;
 };
 
-/** `17 declare const`, or the number alone where it has no label. */
-export function nameOf(action: number, label: string | null): string {
-  return label === null || label === '' ? `${action}` : `${action} ${label}`;
+/** `17 declare const`; where it has no label what it writes, then its number: `"const total" 17`. */
+export function nameOf(action: number, label: string | null, writes = ''): string {
+  if (label !== null && label !== '') return `${action} ${label}`;
+  const text = oneLine(writes, 16);
+  return text === '' ? `${action}` : `"${text}" ${action}`;
 }
 
 /** One line of an editor: no line breaks, no more than `most` characters. */
@@ -27,13 +29,15 @@ export function modeOf(control: ActionControl, labels: Labels): string {
     case 'free':
       return 'Free';
     case 'pinned':
-      return `Pinned: ${nameOf(control.action, labels(control.action))}`;
+      return `Pinned: ${nameOf(control.action, labels(control.action))}${without(control.banned)}`;
     case 'sequence':
-      return `Sequence: ${control.actions.join(' ')}`;
+      return `Sequence: ${control.actions.join(' ')}${without(control.banned)}`;
     case 'banned':
       return `Banned: ${control.actions.join(' ')}`;
   }
 }
+
+const without = (banned: readonly number[] = []) => (banned.length === 0 ? '' : ` · Banned: ${banned.join(' ')}`);
 
 /** The mode as Markdown: labels come with a model, and count as text. */
 export function modeMarkdown(control: ActionControl, labels: Labels): string {
@@ -45,10 +49,15 @@ const modeIcons = { free: '', pinned: '$(pinned) ', sequence: '$(list-ordered) '
 /** What the second item of the status bar says of the ghost text: `◆ 17 declare const · 31 % · 2/8`. */
 export function ghostText(
   control: ActionControl,
-  shown: { readonly action: number; readonly label: string | null; readonly probability: number },
+  shown: {
+    readonly action: number;
+    readonly label: string | null;
+    readonly probability: number;
+    readonly text?: string;
+  },
   position: { readonly at: number; readonly of: number } | undefined,
 ): string {
-  const parts = [`◆ ${nameOf(shown.action, shown.label)}`, percent(shown.probability)];
+  const parts = [`◆ ${nameOf(shown.action, shown.label, shown.text)}`, percent(shown.probability)];
   if (position !== undefined) parts.push(`${position.at}/${position.of}`);
   return modeIcons[control.mode] + parts.join(' · ');
 }

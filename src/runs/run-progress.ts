@@ -1,5 +1,6 @@
 /** Where a run stands, followed from its events. Knows nothing of the editor. */
 import type { RunState, WireTrainEvent } from '../../server/protocol/runs.ts';
+import { lossName, trendOf } from '../../server/protocol/trend.ts';
 
 export interface RunProgress {
   readonly state: RunState;
@@ -19,7 +20,7 @@ export interface RunProgress {
 }
 
 /** Values that a trend is read from. */
-const window = 20;
+const window = 40;
 
 export const unknownProgress: RunProgress = {
   state: 'running',
@@ -64,18 +65,18 @@ export function follow(progress: RunProgress, event: WireTrainEvent): RunProgres
   }
 }
 
-/** Whether the latest values are higher than those before them, by more than they scatter. */
-export function trendOf(values: readonly number[]): 'up' | 'down' | 'level' | null {
-  if (values.length < 4) return null;
-  const half = Math.floor(values.length / 2);
-  const mean = (all: readonly number[]) => all.reduce((a, b) => a + b, 0) / all.length;
-  const [before, after] = [values.slice(0, half), values.slice(-half)];
-  const difference = mean(after) - mean(before);
-  const scatter = Math.sqrt(mean(values.map((value) => (value - mean(values)) ** 2)) / half);
-  if (Math.abs(difference) <= scatter) return 'level';
-  return difference > 0 ? 'up' : 'down';
+/** Where the values go, as the charts judge it; null where there are too few to tell. */
+export function directionOf(values: readonly number[]): keyof typeof arrows | null {
+  const { change } = trendOf(values);
+  return change === 'unknown' ? null : directions[change];
 }
+
+const directions = { rises: 'up', falls: 'down', none: 'level' } as const;
 
 export const arrows = { up: '↑', down: '↓', level: '→' } as const;
 
 export const underWay = (state: RunState): boolean => state === 'running' || state === 'paused' || state === 'resuming';
+
+/** What the values are called. */
+export const shownMeasure = (measure: 'reward' | 'loss', values: readonly number[]): string =>
+  measure === 'loss' ? lossName(values) : measure;

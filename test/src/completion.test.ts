@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { ActionToken, Alternative } from '../../server/protocol/index.ts';
 import { AcceptedTokens, placed } from '../../src/completion/accepted.ts';
-import { banning, Control, free, parseCodes } from '../../src/completion/control.ts';
+import { banning, Control, free, parseCodes, pinning } from '../../src/completion/control.ts';
 import { type CompletionEvent, CompletionEvents, type Offer } from '../../src/completion/events.ts';
 import { atEnd, following, overlap, remainder, withFirst } from '../../src/completion/remainder.ts';
 import { Session, settleMilliseconds } from '../../src/completion/session.ts';
@@ -207,7 +207,15 @@ describe('ghost text', () => {
 describe('modes of latent actions', () => {
   it('bans one after the other, and is free without any', () => {
     assert.deepEqual(banning(banning(free, 5), 3), { mode: 'banned', actions: [3, 5] });
-    assert.deepEqual(banning({ mode: 'pinned', action: 1 }, 5), { mode: 'banned', actions: [5] });
+    // What is pinned stays pinned; banning the pin itself takes it off.
+    const both = banning({ mode: 'pinned', action: 1 }, 5);
+    assert.deepEqual(both, { mode: 'pinned', action: 1, banned: [5] });
+    assert.deepEqual(banning(both, 1), { mode: 'banned', actions: [1, 5] });
+    assert.deepEqual(pinning(both, 5), { mode: 'pinned', action: 5 });
+    assert.equal(
+      modeOf(both, () => null),
+      'Pinned: 1 · Banned: 5',
+    );
     const control = new Control();
     const seen: string[] = [];
     control.onChange(({ mode }) => seen.push(mode));
@@ -228,6 +236,8 @@ describe('modes of latent actions', () => {
     assert.equal(ghostText(free, shown, { at: 2, of: 8 }), '◆ 17 declare const · 31 % · 2/8');
     assert.equal(ghostText({ mode: 'pinned', action: 17 }, shown, undefined), '$(pinned) ◆ 17 declare const · 31 %');
     assert.equal(nameOf(4, null), '4');
+    assert.equal(nameOf(4, null, '  const total\n'), '"const total" 4');
+    assert.equal(ghostText(free, { ...shown, label: null, text: 'if (' }, undefined), '◆ "if (" 17 · 31 %');
     assert.deepEqual([0, 0.001, 0.5, 0.999, 1].map(percent), ['0 %', '<1 %', '50 %', '99 %', '100 %']);
     const labels = (action: number) => (action === 17 ? 'declare const' : null);
     assert.equal(modeOf({ mode: 'sequence', actions: [17, 3, 3, 41] }, labels), 'Sequence: 17 3 3 41');

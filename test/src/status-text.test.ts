@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Status, WireTrainEvent } from '../../server/protocol/index.ts';
-import { follow, type RunProgress, trendOf, unknownProgress } from '../../src/runs/run-progress.ts';
+import { directionOf, follow, type RunProgress, unknownProgress } from '../../src/runs/run-progress.ts';
 import { describeRun } from '../../src/runs/run-text.ts';
 import { figure, gigabytes, type Health, modelName, statusDetails, statusText } from '../../src/status-text.ts';
 
@@ -155,11 +155,23 @@ describe('the progress of a run', () => {
   });
 
   it('sees a trend only where it is larger than the scatter', () => {
-    assert.equal(trendOf([1, 2, 3]), null);
-    assert.equal(trendOf([0.1, 0.2, 0.3, 0.4, 0.5, 0.6]), 'up');
-    assert.equal(trendOf([0.6, 0.5, 0.4, 0.3, 0.2, 0.1]), 'down');
-    assert.equal(trendOf([0.5, 0.1, 0.4, 0.2, 0.5, 0.1, 0.4, 0.2]), 'level');
-    assert.equal(trendOf([1, 1, 1, 1]), 'level');
+    const rise = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8];
+    assert.equal(directionOf([1, 2, 3]), null);
+    assert.equal(directionOf(rise), 'up');
+    assert.equal(directionOf(rise.toReversed()), 'down');
+    assert.equal(directionOf([0.5, 0.1, 0.4, 0.2, 0.5, 0.1, 0.4, 0.2]), 'level');
+    assert.equal(directionOf(new Array(8).fill(1)), 'level');
+  });
+
+  it('calls what may be below zero an objective', () => {
+    const losing = (loss: number): WireTrainEvent => ({
+      ...{ kind: 'step', stage: 'feedback', step: 1, steps: 4, seconds: 1 },
+      metrics: { loss },
+    });
+    const text = (loss: number) =>
+      statusText({ ...idle, run: { name: 'a', progress: follow(unknownProgress, losing(loss)) } }).text;
+    assert.match(text(0.5), /loss 0\.5/);
+    assert.match(text(-0.5), /objective -0\.5/);
   });
 });
 

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import type { MetricRow } from '../../server/protocol/down-sampling.ts';
+import { trendOf } from '../../server/protocol/trend.ts';
 import { Random } from '../../server/random.ts';
-import { findings, short, trendOf } from '../../webview/run/findings.ts';
+import { findings, short } from '../../webview/run/findings.ts';
 
 const random = new Random(11);
 const noise = (size: number) => size * (random.uniform() - 0.5);

@@ -1,6 +1,7 @@
 /** The charts of a run, as data: which lines they have, in which units, and what they say in a sentence. */
 import type { MetricRow } from '../../server/protocol/down-sampling.ts';
-import { short, trendOf } from './findings.ts';
+import { lossName, trendOf } from '../../server/protocol/trend.ts';
+import { short } from './findings.ts';
 
 /** Colours of the theme, in the order lines take them; each goes with a dash of its own. */
 export const lineColours = ['blue', 'orange', 'green', 'purple', 'red', 'yellow'] as const;
@@ -187,7 +188,9 @@ export function chartsOf(rows: Rows, codes: number | undefined): ChartModel[] {
     });
     if (lines.length === 0) return [];
     const most = plan.most === 'codes' ? codes : plan.most;
-    const { id, title, unit, stacked = false, fromZero = false } = plan;
+    const { id, stacked = false, fromZero = false } = plan;
+    const objective = id === 'loss' && lossName(lines.flatMap(({ y }) => y)) === 'objective';
+    const { title, unit } = objective ? { title: 'Objective', unit: '' } : plan;
     return [{ id, title, unit, lines, stacked, fromZero, ...(most === undefined ? {} : { most }) }];
   });
 }

@@ -6,6 +6,7 @@ import type { MetricRow } from '../../server/protocol/down-sampling.ts';
 import type { CodeUsage } from '../../server/protocol/history.ts';
 import { newcombe } from '../../server/protocol/shares.ts';
 import { changeBetween } from '../../server/protocol/solved-change.ts';
+import { beyondNoise, type Change, fewest, lossName, trendOf } from '../../server/protocol/trend.ts';
 
 export interface Finding {
   readonly text: string;
@@ -18,42 +19,6 @@ export interface FindingsInput {
   readonly evaluations: readonly MetricRow[];
   /** Uses of codes in that stage. */
   readonly usage: readonly CodeUsage[];
-}
-
-/** Fewer values than this say nothing about a trend. */
-const fewest = 8;
-/** A difference counts from so many standard errors on: one in several hundred is chance. */
-const beyondNoise = 3;
-
-export type Change = 'rises' | 'falls' | 'none' | 'unknown';
-export interface Trend {
-  readonly change: Change;
-  /** Means of the first and the last quarter. */
-  readonly first: number;
-  readonly last: number;
-  /** Standard error of their difference. */
-  readonly noise: number;
-}
-
-/** Compares the first quarter of a series with its last (Welch): rows of a run are noisy, single ones say little. */
-export function trendOf(values: readonly number[]): Trend {
-  const part = Math.floor(values.length / 4);
-  const [first, last] = [values.slice(0, Math.max(2, part)), values.slice(-Math.max(2, part))].map(momentsOf);
-  const noise = Math.sqrt(first.variance / first.count + last.variance / last.count);
-  const difference = last.mean - first.mean;
-  const figures = { first: first.mean, last: last.mean, noise };
-  if (values.length < fewest) return { change: 'unknown', ...figures };
-  // Without any noise, rounding is not a change either.
-  const least = Math.max(beyondNoise * noise, 1e-6 * Math.max(Math.abs(first.mean), Math.abs(last.mean)));
-  if (Math.abs(difference) <= least) return { change: 'none', ...figures };
-  return { change: difference > 0 ? 'rises' : 'falls', ...figures };
-}
-
-function momentsOf(values: readonly number[]): { mean: number; variance: number; count: number } {
-  const count = Math.max(1, values.length);
-  const mean = values.reduce((a, b) => a + b, 0) / count;
-  const variance = values.reduce((a, b) => a + (b - mean) ** 2, 0) / Math.max(1, count - 1);
-  return { mean, variance, count };
 }
 
 /** The numbers of a name in the order of the rows. */
@@ -193,7 +158,7 @@ function entropyOf(values: readonly number[]): Finding | undefined {
 function supervised({ steps, evaluations }: FindingsInput): Finding[] {
   const found: Finding[] = [];
   const losses = seriesOf(steps, 'loss');
-  if (losses.length > 0) {
+  if (losses.length > 0 && lossName(losses) === 'loss') {
     const { change, first, last } = trendOf(losses);
     const words = {
       rises: bad(`Loss rises, ${short(first)} → ${short(last)} nats.`),

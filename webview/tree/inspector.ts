@@ -235,7 +235,7 @@ export class Inspector {
     return h(
       'tr',
       { class: word, tabindex: -1, 'data-action': action, 'data-child': tried ? child : undefined, title },
-      h('td', {}, actionChip({ action, label, probability }, { label: true })),
+      h('td', {}, actionChip({ action, label, probability, token: text }, { label: true })),
       bar(probability, 'prior'),
       tried ? bar(share, 'share') : h('td', { class: 'number soft' }, '–'),
       h('td', { class: 'number' }, figure(q)),

@@ -34,6 +34,14 @@ export function actionWords({ action, label, probability, runnerUp, token }: Act
 export function actionChip(face: ActionFace, { label = false }: { readonly label?: boolean } = {}): HTMLElement {
   const words = actionWords(face);
   const number = chip(face, words);
+  if (label && !face.label && face.token?.trim()) {
+    return h(
+      'span',
+      { class: 'action', title: words },
+      h('span', { class: 'action-label' }, `"${face.token.trim()}"`),
+      number,
+    );
+  }
   if (!label || !face.label) return number;
   return h('span', { class: 'action', title: words }, number, h('span', { class: 'action-label' }, face.label));
 }

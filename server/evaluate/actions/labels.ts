@@ -1,4 +1,5 @@
 /** Labels of latent actions, made from what the codes were seen to do. */
+import { isRude } from '../../cola/rude.ts';
 import { kindNames, nameToken, type TokenKind } from './token-names.ts';
 
 /** A token with how much of a code it makes up. */
@@ -28,7 +29,8 @@ export function labelActions(evidence: readonly LabelEvidence[]): string[] {
   const labels = new Map<number, string>();
   const taken = new Set<string>();
   for (const one of [...evidence].sort((a, b) => b.usage - a.usage || a.code - b.code)) {
-    const label = candidates(one).find((text) => text.length <= longest && !taken.has(text)) ?? `code ${one.code}`;
+    const label =
+      candidates(one).find((text) => text.length <= longest && !taken.has(text) && !isRude(text)) ?? `code ${one.code}`;
     taken.add(label);
     labels.set(one.code, label);
   }

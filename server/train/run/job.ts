@@ -4,6 +4,7 @@
  */
 import { join } from 'node:path';
 import { z } from 'zod';
+import { passOnActions } from '../../cola/actions-file.ts';
 import { ColaModel } from '../../cola/model.ts';
 import { type Attempt, type Device, openDevice } from '../../device/device.ts';
 import { ColaError } from '../../errors.ts';
@@ -274,7 +275,13 @@ class Job {
     if (await alreadySaved(folder, checkpoint)) return folder;
     await weights.download(base.weights, base.weights.keys());
     if (cola !== undefined) await weights.download(cola.weights, cola.weights.keys());
-    await saveModelFolder(folder, cola ?? base, checkpoint);
+    // Where the codes were learned anew, what the old ones did says nothing of them.
+    const { model, stages } = this.options.spec;
+    const known = typeof model === 'string' && cola !== undefined && !stages.some(({ name }) => name === 'control');
+    const passOn = async (to: string) => {
+      if (known) await passOnActions(resolveModel(model, this.options.specFile), to, cola.config.numCodes);
+    };
+    await saveModelFolder(folder, cola ?? base, checkpoint, passOn);
     return folder;
   }
 

@@ -4,11 +4,12 @@ import type { Checkpoint } from '../../store/checkpoint.ts';
 import { differences, readManifest, writeManifest } from '../../store/manifest.ts';
 import { trainErrors } from '../errors.ts';
 
-/** Replaces a model folder. @throws store.cannotWrite; what was there before is then unchanged */
+/** Replaces a model folder. @param finish adds what may be made anew later, and so is not in the manifest @throws store.cannotWrite; what was there before is then unchanged */
 export async function saveModelFolder(
   folder: string,
   model: { save(folder: string): Promise<void> },
   checkpoint: Checkpoint | null,
+  finish: (folder: string) => Promise<void> = async () => {},
 ): Promise<void> {
   const hash = await checkpoint?.manifestHash();
   await writeFolderAtomic(
@@ -16,6 +17,7 @@ export async function saveModelFolder(
     async (temporary) => {
       await model.save(temporary);
       await writeManifest(temporary, hash === undefined ? {} : { origin: { checkpoint: hash } });
+      await finish(temporary);
     },
     { replace: true },
   );

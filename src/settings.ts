@@ -7,6 +7,7 @@ interface Values {
   'cola.device': string;
   'cola.threads': number;
   'cola.idleMinutes': number;
+  'cola.interactiveLatency': number;
   'cola.completion.languages': Readonly<Record<string, boolean>>;
   'cola.completion.alternatives': number;
   'cola.completion.maxTokens': number;
@@ -22,7 +23,13 @@ interface Values {
 }
 
 /** Settings that the server is told of. */
-export const serverSettings = ['cola.model', 'cola.device', 'cola.threads', 'cola.idleMinutes'] as const;
+export const serverSettings = [
+  'cola.model',
+  'cola.device',
+  'cola.threads',
+  'cola.idleMinutes',
+  'cola.interactiveLatency',
+] as const;
 
 /** The value of a setting, its default where the person has set none. */
 export function setting<K extends SettingName & keyof Values>(name: K, scope?: ConfigurationScope): Values[K] {

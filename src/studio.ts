@@ -250,6 +250,7 @@ function serverOptions(): ParamsOf<typeof configure> {
     model: absoluteModel(setting('cola.model')),
     device: setting('cola.device'),
     idleMinutes: setting('cola.idleMinutes'),
+    interactiveLatency: setting('cola.interactiveLatency'),
     ...(threads > 0 ? { threads } : {}),
   } satisfies Partial<ServerOptions>;
 }

@@ -28,6 +28,10 @@ export interface CompileOptions {
   readonly carried?: readonly string[];
   /** Names of outputs that stay on the device, where the device can keep them. */
   readonly resident?: readonly string[];
+  /** Computed tensors of the graph that are inputs of the program, under the names of {@link inputName}. */
+  readonly given?: ReadonlySet<Tensor>;
+  /** Memory goes back after every run, for other programs to use. */
+  readonly lean?: boolean;
   /** Refuse to compile if any node would run on the CPU beside an accelerator. */
   readonly strict?: boolean;
 }
@@ -105,12 +109,12 @@ export class Device {
   async compile(outputs: Readonly<Record<string, Tensor>>, options: CompileOptions = {}): Promise<Program> {
     const carried = new Set(options.carried ?? []);
     const resident = new Set(this.resident ? [...carried, ...(options.resident ?? [])] : []);
-    const sessionOptions = this.sessionOptions(Object.keys(outputs), resident, options.strict ?? false);
+    const sessionOptions = this.sessionOptions(Object.keys(outputs), resident, options);
     const frozen = options.frozen ?? new Map<string, Float32Array>();
     const shared = options.shared === true && bytesOf(frozen) > (this.options.shareFrom ?? sharedFrom);
     try {
       const [values, externalData] = apart(shared ? new Map() : frozen);
-      const model = writeOnnx(outputs, values);
+      const model = writeOnnx(outputs, values, options.given);
       // The runtime copies what it is given: the memory of the weights is free to go, or to change, once there is a session.
       const session = await ort.InferenceSession.create(model.bytes, { ...sessionOptions, externalData });
       const held = shared ? await this.held.take(model.inputs, frozen) : undefined;
@@ -137,7 +141,7 @@ export class Device {
   private sessionOptions(
     outputs: readonly string[],
     resident: ReadonlySet<string>,
-    strict: boolean,
+    { strict = false, lean = false }: CompileOptions,
   ): InferenceSession.SessionOptions {
     const threads = this.options.threads ?? availableParallelism();
     const options: InferenceSession.SessionOptions = {
@@ -145,6 +149,7 @@ export class Device {
       graphOptimizationLevel: 'all',
       // A memory pattern is planned after the first run and takes its memory beside that run's: twice the peak, and no faster.
       enableMemPattern: false,
+      enableCpuMemArena: !lean,
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
       logSeverityLevel: 4,

@@ -1,3 +1,4 @@
+import { MessageChannel } from 'node:worker_threads';
 import type * as ort from 'onnxruntime-node';
 import { inputName, outputName } from '../graph/onnx.ts';
 import type { Tensor, TensorData } from '../graph/tensor.ts';
@@ -49,6 +50,9 @@ export interface RunOptions {
   /** Host memory that receives outputs: in place on the CPU, by a copy elsewhere. */
   readonly into?: Readonly<Record<string, TensorData>>;
 }
+
+/** Bytes of a copy that is left to the collection of garbage. */
+const smallCopy = 65536;
 
 /** A compiled graph. All outputs are computed in every run, in a fixed order. */
 export class Program {
@@ -114,6 +118,7 @@ export class Program {
     into: RunOptions['into'],
   ): Record<string, DeviceBuffer> {
     const out: Record<string, DeviceBuffer> = {};
+    if (this.onHost) this.discardCopies(results, states, into);
     for (const [name, tensor] of this.outputs) {
       const result = results[outputName(name)];
       if (this.carried.has(name)) {
@@ -129,6 +134,29 @@ export class Program {
       out[name] = this.wrap(result, name, tensor);
     }
     return out;
+  }
+
+  /**
+   * What was written into memory that was given comes back a second time, as a copy. It would stay until the next collection
+   * of garbage: another set of gradients with every step.
+   */
+  private discardCopies(
+    results: Readonly<Record<string, ort.Tensor>>,
+    states: readonly State[],
+    into: RunOptions['into'],
+  ): void {
+    const copies: ArrayBuffer[] = [];
+    for (const name of this.outputs.keys()) {
+      const given = this.carried.has(name) ? this.stateOf(states, name).get(name).host : into?.[name];
+      const { buffer } = results[outputName(name)].data as Float32Array<ArrayBuffer>;
+      if (given !== undefined && buffer !== given.buffer && buffer.byteLength > smallCopy) copies.push(buffer);
+    }
+    if (copies.length === 0) return;
+    // A message that nobody receives takes them with it.
+    const { port1, port2 } = new MessageChannel();
+    port1.postMessage(null, copies);
+    port1.close();
+    port2.close();
   }
 
   private wrap(result: ort.Tensor, name: string, tensor: Tensor): DeviceBuffer {

@@ -21,6 +21,7 @@ import { engineErrors } from './errors.ts';
 import { comparison, evaluation } from './evaluate.ts';
 import { FeedbackHost } from './feedback-host.ts';
 import { estimateSpec } from './fit.ts';
+import { Patience } from './patience.ts';
 import { profilesOf } from './profiles.ts';
 import { RunHost } from './run-host.ts';
 import { SearchHost } from './search-host.ts';
@@ -36,6 +37,7 @@ export class Engine {
   private readonly runs: RunHost;
   private readonly searches: SearchHost;
   private readonly feedback: FeedbackHost;
+  private readonly patience = new Patience();
   private model: LoadedModel | undefined;
   /** Loading and unloading, one after the other. */
   private loading: Promise<unknown> = Promise.resolve();
@@ -47,7 +49,7 @@ export class Engine {
     // What this end cannot understand, the other end is told.
     const channel = new Channel({ send, log() {}, worded: (error) => limitBehind(error) ?? error });
     this.channel = channel;
-    this.runs = new RunHost(this.scheduler, (event) => channel.tell(runEvent, event), this.shelf);
+    this.runs = new RunHost(this.scheduler, this.patience, (event) => channel.tell(runEvent, event), this.shelf);
     this.searches = new SearchHost(this.scheduler, () => this.loaded(), channel);
     this.feedback = new FeedbackHost(this.scheduler, () => this.loaded(), channel);
     channel.answer(ping, async () => this.status);
@@ -57,6 +59,7 @@ export class Engine {
       return {};
     });
     channel.answer(completeRequest, async (params, signal) => {
+      if (params.patience !== undefined) this.patience.milliseconds = params.patience;
       const { generated, ...result } = await this.interactive(signal, (model, own) => complete(model, params, own));
       this.tokensPerSecond = (1000 * generated) / Math.max(1, result.milliseconds);
       this.changed();
@@ -178,6 +181,7 @@ export class Engine {
     signal: AbortSignal,
     make: (model: LoadedModel, signal: AbortSignal) => Job<T>,
   ): Promise<T> {
+    this.patience.asked();
     await this.loading;
     signal.throwIfAborted();
     const model = this.loaded().retain();

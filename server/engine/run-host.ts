@@ -15,6 +15,7 @@ import { resumeRun, startRun, type TrainEvent } from '../train/run/job.ts';
 import { needMemory } from '../train/run/needs.ts';
 import type { ResumeChoice } from '../train/run/resume.ts';
 import { engineErrors } from './errors.ts';
+import type { Patience } from './patience.ts';
 
 interface Active {
   readonly handle: JobHandle<unknown>;
@@ -31,6 +32,7 @@ export class RunHost {
 
   constructor(
     private readonly scheduler: Scheduler,
+    private readonly patience: Patience,
     private readonly tell: (event: RunEvent) => void,
     private readonly shelf: WeightShelf = new WeightShelf(),
   ) {}
@@ -46,9 +48,9 @@ export class RunHost {
     const spec = stage === undefined ? readSpec(specFile) : stageOf(readSpec(specFile), stage);
     if (!anyway) await needMemory(spec, specFile);
     const measure = closingMeasurement;
-    const { shelf } = this;
+    const { shelf, longestRun } = this;
     await this.launch(key, (turn, signal, onEvent) =>
-      startRun({ root, runId, spec, specFile, signal, turn, onEvent, measure, shelf }),
+      startRun({ root, runId, spec, specFile, signal, turn, longestRun, onEvent, measure, shelf }),
     );
   }
 
@@ -60,9 +62,20 @@ export class RunHost {
   async resume(key: RunKey, choice: ResumeChoice): Promise<void> {
     const active = this.active.get(nameOf(key));
     if (active === undefined) {
+      const { longestRun } = this;
       const { root, run: runId } = key;
       return this.launch(key, (turn, signal, onEvent) =>
-        resumeRun({ ...choice, root, runId, signal, turn, onEvent, measure: closingMeasurement, shelf: this.shelf }),
+        resumeRun({
+          ...choice,
+          root,
+          runId,
+          signal,
+          turn,
+          longestRun,
+          onEvent,
+          measure: closingMeasurement,
+          shelf: this.shelf,
+        }),
       );
     }
     if (!active.paused || choice.from !== undefined) throw engineErrors.runActive(key.run);
@@ -96,6 +109,8 @@ export class RunHost {
   get count(): number {
     return this.active.size;
   }
+
+  private readonly longestRun = () => this.patience.longestRun;
 
   private find(key: RunKey): Active {
     const active = this.active.get(nameOf(key));

@@ -128,12 +128,14 @@ export function inputName(tensor: Tensor): string {
 /**
  * @param outputs what the model returns, by name; all of one graph
  * @param frozen values of parameters that become part of the model; the others are inputs
+ * @param given computed tensors that are inputs of the model
  */
 export function writeOnnx(
   outputs: Readonly<Record<string, Tensor>>,
   frozen: ReadonlyMap<string, FrozenValue> = new Map(),
+  given: ReadonlySet<Tensor> = new Set(),
 ): OnnxModel {
-  const order = reachable(Object.values(outputs));
+  const order = reachable(Object.values(outputs), given);
   const inputs: Tensor[] = [];
   const parameters: Tensor[] = [];
   const body = new Message().text(2, 'graph');
@@ -141,13 +143,14 @@ export function writeOnnx(
   // break the in-place update of a buffer that is bound as input and as output.
   const named = new Map<number, string>();
   for (const [name, tensor] of Object.entries(outputs)) {
-    if (tensor.source.kind === 'node' && !named.has(tensor.id)) named.set(tensor.id, outputName(name));
+    if (tensor.source.kind === 'node' && !given.has(tensor) && !named.has(tensor.id))
+      named.set(tensor.id, outputName(name));
   }
   const nameOf = (tensor: Tensor) => named.get(tensor.id) ?? inputName(tensor);
   for (const tensor of order) {
     const { source } = tensor;
     const name = nameOf(tensor);
-    if (source.kind === 'input') inputs.push(tensor);
+    if (source.kind === 'input' || given.has(tensor)) inputs.push(tensor);
     else if (source.kind === 'constant') body.message(5, tensorMessage(name, tensor.dtype, tensor.shape, source.data));
     else if (source.kind === 'node') body.message(1, nodeMessage(source.node, nameOf));
     else {
@@ -162,15 +165,15 @@ export function writeOnnx(
     }
     body.message(12, valueInfo(outputName(name), tensor.dtype, tensor.shape));
   }
-  const given = [...inputs, ...parameters];
-  for (const tensor of given) body.message(11, valueInfo(inputName(tensor), tensor.dtype, tensor.shape));
+  const asked = [...inputs, ...parameters];
+  for (const tensor of asked) body.message(11, valueInfo(inputName(tensor), tensor.dtype, tensor.shape));
   const model = new Message()
     .integer(1, irVersion)
     .text(2, 'cola-studio')
     .message(7, body)
     .message(8, new Message().text(1, '').integer(2, opset))
     .message(8, new Message().text(1, 'com.microsoft').integer(2, 1));
-  return { bytes: model.concatenated(), inputs: given, outputs: Object.keys(outputs) };
+  return { bytes: model.concatenated(), inputs: asked, outputs: Object.keys(outputs) };
 }
 
 /** The name of an output inside the model. */

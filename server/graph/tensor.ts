@@ -230,14 +230,18 @@ export function nodeOf(tensor: Tensor): Node | undefined {
   return tensor.source.kind === 'node' ? tensor.source.node : undefined;
 }
 
-/** All tensors that `outputs` need, in an order in which each comes after what it needs. */
-export function reachable(outputs: readonly Tensor[]): Tensor[] {
+/**
+ * All tensors that `outputs` need, in an order in which each comes after what it needs.
+ *
+ * @param given tensors that are there: not what they need
+ */
+export function reachable(outputs: readonly Tensor[], given: ReadonlySet<Tensor> = new Set()): Tensor[] {
   const seen = new Map<number, Tensor>();
   const stack = [...outputs];
   for (let t = stack.pop(); t !== undefined; t = stack.pop()) {
     if (seen.has(t.id)) continue;
     seen.set(t.id, t);
-    const node = nodeOf(t);
+    const node = given.has(t) ? undefined : nodeOf(t);
     if (node !== undefined) stack.push(...node.inputs);
   }
   // Ids are given out in order of creation, and a node is created after its inputs.

@@ -134,7 +134,10 @@ export class LanguageServer {
     for (const type of [pauseRun, stopRun, fitSpec, pauseSearch, closeSearch, actionProfiles]) this.forward(type);
     this.answers.answer(complete, async (params, signal) => {
       await this.needModel();
-      return this.feedback.passOn(params.prefix, await this.ask(complete, params, { signal }));
+      return this.feedback.passOn(
+        params.prefix,
+        await this.ask(complete, { ...params, patience: this.options.interactiveLatency }, { signal }),
+      );
     });
     for (const type of [previewActions, locateActions]) this.forward(type, () => this.needModel());
     for (const type of [startRun, resumeRun, evaluate, beforeAfter]) this.forward(type);

@@ -38,6 +38,8 @@ export const completionParams = z.strictObject({
   /** Up to the end of the block instead of the line. */
   multiline: z.boolean().default(false),
   control: actionControl.default({ mode: 'free' }),
+  /** Milliseconds that this and the next requests may wait for a run of training to end. */
+  patience: z.number().positive().max(60_000).optional(),
 });
 export type CompletionParams = z.output<typeof completionParams>;
 

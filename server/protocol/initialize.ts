@@ -11,6 +11,8 @@ export const serverOptions = z.object({
   threads: z.int().positive().optional(),
   /** After so many minutes without use the engine ends, which frees its memory. */
   idleMinutes: z.number().positive().default(15),
+  /** Milliseconds that a completion may wait for a run of training to end. */
+  interactiveLatency: z.number().positive().default(100),
   /** Another engine than the one beside the server. */
   engine: z.object({ file: z.string(), execArgv: z.array(z.string()).default([]) }).optional(),
 });

@@ -5,6 +5,7 @@ import type { Device } from '../device/device.ts';
 import type { TensorToWrite } from '../files/safetensors-writer.ts';
 import type { LanguageModel } from '../model/language-model.ts';
 import type { Checkpoint } from '../store/checkpoint.ts';
+import type { Sharing } from './optimizer/step-program.ts';
 import type { DeviceWeights } from './optimizer/weights.ts';
 import type { FrozenData } from './run/frozen.ts';
 
@@ -62,7 +63,7 @@ export interface Stage {
 }
 
 /** What stages share: the model on its device, and where things are. */
-export interface StageContext {
+export interface StageContext extends Sharing {
   readonly device: Device;
   readonly base: LanguageModel;
   /** The model with latent actions; undefined before the control stage has made them. */
@@ -77,8 +78,6 @@ export interface StageContext {
   /** The data as the run began with it; without one, data is read as it is now. */
   readonly frozen?: FrozenData | undefined;
   readonly signal: AbortSignal;
-  /** Awaited between runs of the device, so that others who share it may go first. */
-  readonly turn?: () => Promise<void>;
   /** Says what is going on before the first step. */
   readonly say: (text: string) => void;
 }

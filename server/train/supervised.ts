@@ -78,7 +78,7 @@ export class SupervisedStage implements Stage {
     const objective = plan.objective(context.device.graph(), false);
     const { state } = context.weights;
     const options = adamWOptions(plan.settings, plan.undecayed);
-    const optimizer = await Optimizer.create(context.device, objective, plan.trained, state, [], options);
+    const optimizer = await Optimizer.create(context.device, objective, plan.trained, state, [], options, context);
     return new SupervisedStage(context, plan, optimizer);
   }
 

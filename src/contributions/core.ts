@@ -44,6 +44,16 @@ export const core = {
       scope: 'machine',
       order: 4,
     },
+    'cola.interactiveLatency': {
+      type: 'number',
+      default: 100,
+      minimum: 5,
+      maximum: 60000,
+      markdownDescription:
+        'Milliseconds that a completion may wait for training, on the CPU. While you use completion, and a minute longer, a training step is cut into pieces of about this length; the numbers that come out are the same. Shorter pieces make training slower.',
+      scope: 'machine',
+      order: 5,
+    },
   },
   contextKeys: ['cola.ready'],
   viewsWelcome: ['cola.runs', 'cola.models', 'cola.codes'].map((view) => ({

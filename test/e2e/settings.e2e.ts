@@ -328,6 +328,12 @@ describe('settings in VS Code', () => {
       .waitFor();
   });
 
+  it('cola.interactiveLatency: the server is told of it, and completes as before', async () => {
+    await set({}, { 'cola.interactiveLatency': 5 });
+    await accept();
+    await set({}, {});
+  });
+
   it('cola.idleMinutes: the engine ends after so long without use', async () => {
     await set({});
     await accept();

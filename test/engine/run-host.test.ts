@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { rmSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
+import { Patience } from '../../server/engine/patience.ts';
 import { RunHost } from '../../server/engine/run-host.ts';
 import { type RunEvent, resumeRun } from '../../server/protocol/runs.ts';
 import { Scheduler } from '../../server/schedule/scheduler.ts';
@@ -11,7 +12,7 @@ describe('a run of the engine whose files were changed', () => {
   let root = '';
   const events: RunEvent[] = [];
   const scheduler = new Scheduler(() => {});
-  const host = new RunHost(scheduler, (event) => events.push(event));
+  const host = new RunHost(scheduler, new Patience(), (event) => events.push(event));
   const key = () => ({ root, run: 'tiny' });
   const states = () => events.flatMap(({ event }) => (event.kind === 'state' ? [event.state] : []));
 

@@ -74,8 +74,10 @@ describe('manifest', () => {
     const restricted = manifest.capabilities.untrustedWorkspaces.restrictedConfigurations;
     assert.deepEqual(restricted, restrictedConfigurations(), 'run `npm run contributions`');
     assert.deepEqual([...restricted].sort(), Object.keys(settings).sort());
-    const own = Object.keys(settings).filter((name) => /^cola\.(feedback\.|threads$|idleMinutes$)/.test(name));
-    assert.equal(own.length, 7);
+    const own = Object.keys(settings).filter((name) =>
+      /^cola\.(feedback\.|threads$|idleMinutes$|interactiveLatency$)/.test(name),
+    );
+    assert.equal(own.length, 8);
     assert.deepEqual(
       own.filter((name) => !['machine', 'application'].includes(settings[name].scope)),
       [],

@@ -19,6 +19,8 @@ import {
   coefficients,
   sumOfSquares,
 } from './adamw.ts';
+import { CrossingMemory } from './chain.ts';
+import { type Sharing, type StepOutputs, StepProgram } from './step-program.ts';
 
 /** The loss of a stage as a graph. */
 export interface Objective {
@@ -63,9 +65,10 @@ const gradientName = (name: string) => `grad.${name}`;
 
 export class Optimizer {
   private updates = 0;
-  private readonly programs = new Map<string, Compiled>();
+  private readonly programs = new Map<string, StepProgram>();
   private readonly moments = new State();
   private readonly sums = new State();
+  private readonly memory = new CrossingMemory();
 
   private constructor(
     private readonly device: Device,
@@ -75,6 +78,7 @@ export class Optimizer {
     private readonly options: OptimizerOptions,
     /** The update: a program on the device, or a loop over memory of the host. */
     private readonly update: Program | AdamWMemory,
+    private readonly sharing: Sharing,
   ) {}
 
   /**
@@ -82,6 +86,7 @@ export class Optimizer {
    * @param trainable names of the parameters to train; each must occur in the loss
    * @param weights where the trained parameters are, and are updated
    * @param frozen further states with parameters of the graph that do not change
+   * @param sharing who else computes on the device
    */
   static async create(
     device: Device,
@@ -90,6 +95,7 @@ export class Optimizer {
     weights: State,
     frozen: readonly State[],
     options: OptimizerOptions,
+    sharing: Sharing = {},
   ): Promise<Optimizer> {
     const trained = trainable.map((name) => {
       const { shape } = weights.get(name);
@@ -99,7 +105,7 @@ export class Optimizer {
     // Room for gradients and moments, each array rounded up to four.
     const room = 3 * (floats + 4 * trained.length);
     const update = device.onHost ? new AdamWMemory(room) : await compileUpdate(device, trained, options);
-    const optimizer = new Optimizer(device, weights, frozen, trained, options, update);
+    const optimizer = new Optimizer(device, weights, frozen, trained, options, update, sharing);
     if (objective !== undefined) await optimizer.prepare('', () => objective);
     for (const { name, shape } of trained) {
       const zeros = () => {
@@ -115,8 +121,11 @@ export class Optimizer {
 
   /** Compiles the same loss for other shapes, once. */
   async prepare(variant: string, build: () => Objective): Promise<void> {
-    if (!this.programs.has(variant))
-      this.programs.set(variant, await compileGradients(this.device, build(), this.trained));
+    if (this.programs.has(variant)) return;
+    const { device, memory, sharing } = this;
+    const program = new StepProgram(device, stepOutputs(device, build(), this.trained), memory, sharing);
+    await program.prepare();
+    this.programs.set(variant, program);
   }
 
   /**
@@ -136,6 +145,7 @@ export class Optimizer {
     let squares = 0;
     const metrics: Record<string, Float32Array | Int32Array>[] = [];
     for (const [i, feeds] of batches.entries()) {
+      if (i > 0) await this.sharing.turn?.();
       const result = this.device.onHost
         ? await this.hostBatch(compiled, feeds, i)
         : await this.deviceBatch(compiled, feeds, i);
@@ -158,14 +168,14 @@ export class Optimizer {
     return { loss, gradientNorm, metrics };
   }
 
-  private async hostBatch(compiled: Compiled, feeds: Readonly<Record<string, Feed>>, index: number) {
+  private async hostBatch(compiled: StepProgram, feeds: Readonly<Record<string, Feed>>, index: number) {
     // Later micro-batches go to memory of their own first, and are added.
     const into: Record<string, Float32Array> = {};
     for (const { name, shape } of this.trained) {
       const key = gradientName(name);
       into[key] = index === 0 ? this.hostArray(this.sums, key) : new Float32Array(size(shape));
     }
-    const { squares, ...outputs } = await compiled.program.run(feeds, { states: [this.weights, ...this.others], into });
+    const { squares, ...outputs } = await compiled.run(feeds, { states: [this.weights, ...this.others], into });
     if (index > 0) {
       for (const [key, part] of Object.entries(into)) {
         const sum = this.hostArray(this.sums, key);
@@ -175,9 +185,9 @@ export class Optimizer {
     return { ...(await scalars(compiled, outputs)), squares: await scalarOf(squares) };
   }
 
-  private async deviceBatch(compiled: Compiled, feeds: Readonly<Record<string, Feed>>, index: number) {
+  private async deviceBatch(compiled: StepProgram, feeds: Readonly<Record<string, Feed>>, index: number) {
     const given = { ...feeds, micro_batch: Int32Array.of(index) };
-    const { squares, ...outputs } = await compiled.program.run(given, {
+    const { squares, ...outputs } = await compiled.run(given, {
       states: [this.sums, this.weights, ...this.others],
     });
     return { ...(await scalars(compiled, outputs)), squares: await scalarOf(squares) };
@@ -186,7 +196,12 @@ export class Optimizer {
   private async apply(step: AdamWStep): Promise<void> {
     const { update } = this;
     if (update instanceof AdamWMemory) {
+      let since = performance.now();
       for (const { name, decay } of this.trained) {
+        if (performance.now() - since > updateStretch) {
+          await this.sharing.turn?.();
+          since = performance.now();
+        }
         const array = (state: State, key: string) => this.hostArray(state, key);
         const first = array(this.moments, firstName(name));
         const second = array(this.moments, secondName(name));
@@ -239,18 +254,16 @@ export class Optimizer {
   async dispose(): Promise<void> {
     this.moments.dispose();
     this.sums.dispose();
-    for (const { program } of this.programs.values()) await program.dispose();
+    for (const program of this.programs.values()) await program.dispose();
     if (!(this.update instanceof AdamWMemory)) await this.update.dispose();
   }
 }
 
-interface Compiled {
-  readonly program: Program;
-  readonly metricNames: readonly string[];
-}
+/** Milliseconds of the update on the host between two turns. */
+const updateStretch = 20;
 
-/** Loss, metrics and gradients as one program. */
-async function compileGradients(device: Device, objective: Objective, trained: readonly Trained[]): Promise<Compiled> {
+/** Loss, metrics and gradients as outputs of one graph. */
+function stepOutputs(device: Device, objective: Objective, trained: readonly Trained[]): StepOutputs {
   const { graph } = objective.loss;
   const parameters = trained.map(({ name }) => {
     const parameter = graph.parameters.get(name);
@@ -276,7 +289,7 @@ async function compileGradients(device: Device, objective: Objective, trained: r
     squares = ops.add(squares, ops.sumOfSquares(total));
   }
   outputs.squares = squares;
-  return { program: await device.compile(outputs, { carried }), metricNames: Object.keys(metrics) };
+  return { outputs, carried, metricNames: Object.keys(metrics) };
 }
 
 /** The value of a buffer of one element, which is released. */
@@ -287,7 +300,7 @@ async function scalarOf(buffer: DeviceBuffer): Promise<number> {
 }
 
 /** Loss and metrics of a micro-batch, on the host. */
-async function scalars({ metricNames }: Compiled, outputs: Awaited<ReturnType<Program['run']>>) {
+async function scalars({ metricNames }: StepProgram, outputs: Awaited<ReturnType<Program['run']>>) {
   const [loss] = await outputs.loss.readFloats();
   const metrics: Record<string, Float32Array | Int32Array> = {};
   for (const name of metricNames) metrics[name] = (await outputs[name].read()) as Float32Array | Int32Array;

@@ -41,7 +41,7 @@ export class PolicyLearner {
   ): Promise<PolicyLearner> {
     const { state } = context.weights;
     const options = adamWOptions(settings);
-    const optimizer = await Optimizer.create(context.device, undefined, policy.trained, state, [], options);
+    const optimizer = await Optimizer.create(context.device, undefined, policy.trained, state, [], options, context);
     const reference = await ReferencePolicy.create(context, policy, settings.temperature, new Map());
     return new PolicyLearner(context, policy, settings, optimizer, reference);
   }

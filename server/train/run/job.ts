@@ -80,6 +80,8 @@ interface CommonOptions {
   readonly onEvent?: (event: TrainEvent) => void;
   /** Awaited between runs of the device: the run stands still for as long as it takes. */
   readonly turn?: () => Promise<void>;
+  /** Seconds that a run of the device should take at most; see {@link StageContext.longestRun}. */
+  readonly longestRun?: () => number;
   /** What measures the model at the end, if the spec asks for measures. */
   readonly measure: ClosingMeasurement;
   /** Where models of the same folder share the weights that they do not train. */
@@ -319,7 +321,7 @@ class Job {
     weights: DeviceWeights,
     checkpoint: Checkpoint | null,
   ): Promise<void> {
-    const { spec, specFile, signal, root, turn } = this.options;
+    const { spec, specFile, signal, root, turn, longestRun } = this.options;
     const planned = spec.stages[at];
     const frozen = new FrozenData(join(this.runFolder.path, frozenFolder));
     const context: StageContext = {
@@ -333,6 +335,7 @@ class Job {
       frozen,
       signal,
       ...(turn === undefined ? {} : { turn }),
+      ...(longestRun === undefined ? {} : { longestRun }),
       say: (text) => this.emit({ kind: 'message', text }),
     };
     // Stages compile the weights that they do not train into programs, from host memory.

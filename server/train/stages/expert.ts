@@ -97,7 +97,15 @@ export class ExpertStage implements Stage {
       live: { states: [weights.state], trained: new Set(trained) },
     });
     const actor = new LatentActor(context, cola, false, 0);
-    const optimizer = await Optimizer.create(device, undefined, trained, weights.state, [], adamWOptions(settings));
+    const optimizer = await Optimizer.create(
+      device,
+      undefined,
+      trained,
+      weights.state,
+      [],
+      adamWOptions(settings),
+      context,
+    );
     const updates = new LessonUpdates(context, cola, optimizer, settings);
     return new ExpertStage(settings, context, problems, branches, actor, optimizer, updates, trained);
   }

@@ -269,6 +269,7 @@ async function createQ(settings: QSettings, context: StageContext): Promise<Stag
     context.weights.state,
     [],
     adamWOptions(settings),
+    context,
   );
   // Last: it may run helper processes, which somebody has to end.
   const reward = await createReward(settings.reward, context.resolve('.'));

@@ -1,5 +1,5 @@
 /** A run on the terminal: the figures that matter, or all of them. */
-import { changeBetween, changeWords } from '../protocol/solved-change.ts';
+import { changeBetween, changeWords, passOf, type SolvedFigure } from '../protocol/solved-change.ts';
 import type { TrainEvent } from '../train/run/job.ts';
 import type { Output } from './io.ts';
 import type { Progress } from './progress.ts';
@@ -20,12 +20,12 @@ const heldOutFigures = [
   'held_out_alive',
   'alive',
 ];
-/** What is solved, with its words; of pass@k the largest k. */
-const solved = [
-  ['greedy_solved', 'greedy'],
-  ['sampled_solved', 'sampled'],
-  ['pass_at_8', 'one of eight samples'],
-] as const;
+/** What is solved, with its words. */
+function solvedFigures(metrics: Metrics): (readonly [SolvedFigure, string])[] {
+  const pass = passOf(metrics);
+  const one = pass === undefined || pass.samples === 1 ? [] : [[pass.name, `one of ${pass.samples} samples`] as const];
+  return [['greedy_solved', 'greedy'], ['sampled_solved', 'sampled'], ...one];
+}
 
 /** Shows a run as it goes. */
 export class RunReport {
@@ -76,7 +76,7 @@ export class RunReport {
     if (this.verbose) return figures(metrics);
     if (typeof metrics.greedy_solved !== 'number') return figures(metrics, heldOutFigures);
     const { first } = this;
-    const shares = solved.flatMap(([name, words]) => {
+    const shares = solvedFigures(metrics).flatMap(([name, words]) => {
       const now = metrics[name];
       if (typeof now !== 'number') return [];
       const then = first?.[name];

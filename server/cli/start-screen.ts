@@ -1,15 +1,16 @@
 /** What `cola start` says at its end: what was tuned, what got better beyond chance and what did not, what to open next. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { changeBetween, type SolvedFigure } from '../protocol/solved-change.ts';
-import { numberIn, type RunRecord } from '../report/run-record.ts';
+import { changeBetween, passOf, type SolvedFigure } from '../protocol/solved-change.ts';
+import { type MetricLine, numberIn, type RunRecord } from '../report/run-record.ts';
 import type { StartSettings } from '../start/specs.ts';
 
-const words: readonly (readonly [SolvedFigure, string])[] = [
-  ['greedy_solved', 'solved at the first try'],
-  ['sampled_solved', 'solved by a sample'],
-  ['pass_at_8', 'solved by one of eight samples'],
-];
+/** What is solved, in words. */
+function solvedFigures(line: MetricLine): (readonly [SolvedFigure, string])[] {
+  const pass = passOf(line);
+  const one = pass === undefined ? [] : [[pass.name, `solved by one of ${pass.samples} samples`] as const];
+  return [['greedy_solved', 'solved at the first try'], ['sampled_solved', 'solved by a sample'], ...one];
+}
 
 const headings = {
   rises: 'Better, beyond chance',
@@ -23,7 +24,7 @@ export function changesOf(runs: readonly RunRecord[]): { readonly heading: strin
   const found = runs.flatMap(({ label, measurements }) => {
     const [first, last] = [measurements[0], measurements.at(-1)];
     if (first === undefined || last === undefined || first === last) return [];
-    return words.flatMap(([name, what]) => {
+    return solvedFigures(last).flatMap(([name, what]) => {
       const [before, after] = [numberIn(first, name), numberIn(last, name)];
       if (before === undefined || after === undefined) return [];
       const shares = `${(100 * before).toFixed(1)} % → ${(100 * after).toFixed(1)} %`;

@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import type { ExtraFigure } from '../report/page.ts';
 import { numberIn, type RunRecord } from '../report/run-record.ts';
 import type { DataSpec } from '../spec/settings.ts';
-import { armNames, startDefaults } from '../start/specs.ts';
+import { armNames, evaluateSamples, startDefaults } from '../start/specs.ts';
 import { start } from '../start/start.ts';
 import { cliErrors } from './errors.ts';
 import { namedModel } from './named-model.ts';
@@ -90,8 +90,8 @@ const shownFrom = (cwd: string) => (path: string) => relative(cwd, path) || '.';
 const shown = [
   ['greedy_solved', 'solved, greedy'],
   ['sampled_solved', 'solved, sampled'],
-  ['pass_at_8', 'pass@8'],
-  ['different_answers', 'different answers of 8'],
+  [`pass_at_${evaluateSamples}`, `pass@${evaluateSamples}`],
+  ['different_answers', `different answers of ${evaluateSamples}`],
 ] as const;
 
 function resultTable(runs: readonly RunRecord[], extra: readonly ExtraFigure[]): string[][] {

@@ -3,9 +3,15 @@ import { meanChange, pairedChange, type ShareChange, shareChange } from './share
 
 type Figures = Readonly<Record<string, unknown>>;
 
-/** The figures that say how much is solved. */
-export const solvedFigures = ['greedy_solved', 'sampled_solved', 'pass_at_8'] as const;
-export type SolvedFigure = (typeof solvedFigures)[number];
+/** The figures that say how much is solved: of the greedy answer, of all samples, and by one of k samples. */
+export type SolvedFigure = 'greedy_solved' | 'sampled_solved' | `pass_at_${number}`;
+
+/** pass@k of as many samples as there were; undefined where nothing was sampled. */
+export function passOf(figures: Figures): { readonly name: SolvedFigure; readonly samples: number } | undefined {
+  const all = Object.keys(figures).flatMap((name) => /^pass_at_(\d+)$/.exec(name)?.[1] ?? []);
+  const samples = Math.max(0, ...all.map(Number));
+  return samples === 0 ? undefined : { name: `pass_at_${samples}`, samples };
+}
 
 /** For people. */
 export const changeWords = {

@@ -1,5 +1,5 @@
 /** What runs have found, in plain words. */
-import { changeBetween, changeWords } from '../protocol/solved-change.ts';
+import { changeBetween, changeWords, passOf, type SolvedFigure } from '../protocol/solved-change.ts';
 import type { ExtraFigure } from './page.ts';
 import { type MetricLine, numberIn, type RunRecord } from './run-record.ts';
 
@@ -21,13 +21,13 @@ export function findings(runs: readonly RunRecord[], extra: readonly ExtraFigure
 
 function solved({ label, spec }: RunRecord, first: MetricLine, last: MetricLine): string[] {
   const problems = numberIn(last, 'held_out_problems') ?? evaluated(spec);
-  const parts = (
-    [
-      ['greedy_solved', 'greedy accuracy'],
-      ['sampled_solved', 'sampled accuracy'],
-      ['pass_at_8', 'pass@8'],
-    ] as const
-  ).flatMap(([name, words]) => {
+  const pass = passOf(last);
+  const named: readonly (readonly [SolvedFigure, string])[] = [
+    ['greedy_solved', 'greedy accuracy'],
+    ['sampled_solved', 'sampled accuracy'],
+    ...(pass === undefined || pass.samples === 1 ? [] : [[pass.name, `pass@${pass.samples}`] as const]),
+  ];
+  const parts = named.flatMap(([name, words]) => {
     const [a, b] = [numberIn(first, name), numberIn(last, name)];
     return a === undefined || b === undefined
       ? []

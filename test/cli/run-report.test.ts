@@ -59,8 +59,8 @@ describe('a run on the terminal', () => {
         .stdout.trimEnd()
         .split('\n'),
       [
-        'reinforce 0: solved of 200 unseen problems: greedy 30.0 %; sampled 25.0 %; one of eight samples 70.0 %; 3.25 different answers a problem',
-        'reinforce 2: solved of 200 unseen problems: greedy 30.0 % → 42.5 % (rose, beyond chance); sampled 25.0 % → 28.0 % (no clear change); one of eight samples 70.0 % → 70.0 % (no clear change); 3.25 different answers a problem',
+        'reinforce 0: solved of 200 unseen problems: greedy 30.0 %; sampled 25.0 %; one of 8 samples 70.0 %; 3.25 different answers a problem',
+        'reinforce 2: solved of 200 unseen problems: greedy 30.0 % → 42.5 % (rose, beyond chance); sampled 25.0 % → 28.0 % (no clear change); one of 8 samples 70.0 % → 70.0 % (no clear change); 3.25 different answers a problem',
       ],
     );
     assert.match(shown(true, ...events).stdout, /greedy_gained 30, greedy_lost 5/);
@@ -85,9 +85,9 @@ describe('a run on the terminal', () => {
         heading: 'No clear change',
         lines: [
           'latent actions: solved by a sample 25.0 % → 28.0 %',
-          'latent actions: solved by one of eight samples 70.0 % → 70.0 %',
+          'latent actions: solved by one of 8 samples 70.0 % → 70.0 %',
           'tokens: solved by a sample 25.0 % → 28.0 %',
-          'tokens: solved by one of eight samples 70.0 % → 70.0 %',
+          'tokens: solved by one of 8 samples 70.0 % → 70.0 %',
         ],
       },
     ]);

@@ -84,8 +84,8 @@ describe('cola start', function () {
         '',
         'solved, greedy',
         'solved, sampled',
-        'pass@8',
-        'different answers of 8',
+        'pass@4',
+        'different answers of 4',
         'loss on the watched text (nats a token)',
       ],
     );

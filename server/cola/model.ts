@@ -1,5 +1,5 @@
 /** A base with latent actions: a Hugging Face folder plus `cola.json` and `cola.safetensors`. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../files/atomic.ts';
@@ -7,6 +7,7 @@ import { firstNonFinite } from '../files/floats.ts';
 import { SafetensorsFile } from '../files/safetensors.ts';
 import { type SavedDtype, writeSafetensors } from '../files/safetensors-writer.ts';
 import { locateModel, refuseFolder } from '../model/folder.ts';
+import { CONFIG_BYTES, readModelText } from '../model/json.ts';
 import { LanguageModel, type WeightMap } from '../model/language-model.ts';
 import type { WeightShelf } from '../model/weight-shelf.ts';
 import { type ExpectedTensor, refuseAbsurd } from '../model/weights.ts';
@@ -41,13 +42,14 @@ export class ColaModel {
   static async load(path: string, shelf?: WeightShelf): Promise<ColaModel> {
     const folder = locateModel(path);
     const file = join(folder, COLA_JSON);
-    if (!existsSync(file)) {
+    const text = readModelText(file, CONFIG_BYTES);
+    if (text === undefined) {
       if (![COLA_WEIGHTS, 'config.json'].some((name) => existsSync(join(folder, name)))) refuseFolder(folder);
       throw colaErrors.noCola(folder);
     }
     let json: unknown;
     try {
-      json = JSON.parse(readFileSync(file, 'utf8'));
+      json = JSON.parse(text);
     } catch (error) {
       throw colaErrors.config(file, '', error instanceof Error ? error.message : String(error));
     }

@@ -1,4 +1,4 @@
-/** Whether a text file was written by a person: nobody should learn to write like a bundler. */
+/** Whether a text file of a folder was written by a person, as a text: nobody should learn to write like a bundler. */
 import { basename, extname } from 'node:path';
 import { firstBytes } from './bytes.ts';
 import { dataErrors } from './errors.ts';
@@ -26,8 +26,12 @@ const headBytes = 256 * 1024;
 /** Bytes of a line that nobody writes by hand. */
 const longestLine = 5000;
 
-/** Throws `data.generatedFile`, `data.minifiedFile`, `data.missingFile`. */
+/** Rows for programs: as a text they teach braces and quotes. */
+const rows = /\.(?:jsonl|ndjson)$/i;
+
+/** Throws `data.rowsFile`, `data.generatedFile`, `data.minifiedFile`, `data.missingFile`. */
 export async function mustBeWritten(file: string): Promise<void> {
+  if (rows.test(file)) throw dataErrors.rowsFile(file);
   if (generatedNames.some((name) => name.test(basename(file)))) throw dataErrors.generatedFile(file);
   if (prose.has(extname(file).toLowerCase())) return;
   const lines = (await firstBytes(file, headBytes)).toString('latin1').split('\n');

@@ -85,6 +85,10 @@ export const dataErrors = catalogue('data', {
     `${at(file, line)} has bytes that are not UTF-8.`,
     `Save the file as UTF-8${of === 'rows' ? `, or leave such rows out: ${skipping(file)}` : ', or leave it out of the data'}.`,
   ],
+  rowsFile: (file: string) => [
+    `${file} holds rows; a folder is read as text, and rows are read where the file itself is named.`,
+    `To learn from them, write data: ${name(file)}. Of a folder such files are left out.`,
+  ],
   generatedFile: (file: string) => [
     `${file} was written by a program.`,
     'Nothing needs to be done: such files of a folder are left out.',

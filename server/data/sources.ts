@@ -122,7 +122,7 @@ async function* readTexts(
 /** What folders hold as a matter of course: empty files and images, packed programs, old files in another encoding. */
 function isUsual(error: unknown, strict: boolean): boolean {
   if (!(error instanceof ColaError)) return false;
-  if (/^data\.(emptyFile|binaryFile|generatedFile|minifiedFile|lineTooLong)$/.test(error.id)) return true;
+  if (/^data\.(emptyFile|binaryFile|rowsFile|generatedFile|minifiedFile|lineTooLong)$/.test(error.id)) return true;
   return error.id === 'data.notUtf8' && !strict;
 }
 

@@ -20,6 +20,7 @@ const size = (bytes: number): string =>
 const count = (files: number): string => `${files} ${files === 1 ? 'file' : 'files'}`;
 
 const reasons: Readonly<Record<string, string>> = {
+  'data.rowsFile': 'with rows',
   'data.generatedFile': 'generated',
   'data.minifiedFile': 'minified',
   'data.notUtf8': 'not UTF-8',

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ColaModel } from '../../server/cola/model.ts';
 import { type TensorToWrite, writeSafetensors } from '../../server/files/safetensors-writer.ts';
+import { configsOf } from '../../server/train/run/spec-memory.ts';
 import { errorOf, scratchFolder } from '../store/scratch.ts';
 
 const fixture = join(import.meta.dirname, '../fixtures/cola/n8-plain');
@@ -72,6 +73,13 @@ describe('a folder with latent actions', () => {
       await assert.rejects(ColaModel.load(folder), errorOf('cola.config', says));
     });
   }
+
+  it('refuses a configuration that no model has the size of, before it is read', async () => {
+    const folder = copy();
+    truncateSync(join(folder, 'cola.json'), 2 ** 40);
+    for (const load of [() => ColaModel.load(folder), () => configsOf(folder)])
+      await assert.rejects(load, errorOf('config.tooLarge', /cola\.json/));
+  });
 
   it('refuses a configuration that is no JSON', async () => {
     const folder = copy();

@@ -1,5 +1,6 @@
 /** Runs whose files are taken from under them while they go on: seen at the next step, and told as it is. */
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import {
   appendFileSync,
   existsSync,
@@ -116,6 +117,44 @@ describe('a run whose files are lost while it goes on', function () {
     assert.equal((error as { id?: string }).id, 'store.cannotWrite');
     assert.ok(existsSync(join(runFolder(root, id), 'aside/2/state.json')));
     assert.ok(existsSync(join(runFolder(root, id), 'spec.yaml')));
+  });
+
+  it('on a disk that is full ends with that sentence, keeps what was saved, and goes on when there is room', async function () {
+    const disk = mkdtempSync(join(tmpdir(), 'cola-full-'));
+    const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=16m', 'tmpfs', disk]).status === 0;
+    try {
+      // Only the super-user can make a disk that is small.
+      if (!mounted) return this.skip();
+      writeData(disk);
+      const id = 'full';
+      let steps = 0;
+      const onEvent = (event: { kind: string }) => {
+        if (event.kind !== 'step' || ++steps !== 3) return;
+        try {
+          for (;;) appendFileSync(join(disk, 'filler'), Buffer.alloc(65_536));
+        } catch (error) {
+          assert.equal((error as { code?: string }).code, 'ENOSPC');
+        }
+      };
+      await assert.rejects(start({ root: disk, id, onEvent }, specOf(cola, [stage])), (error) => {
+        assert.equal((error as { id?: string }).id, 'store.cannotWrite');
+        assert.match(String(error), /no space left/i);
+        assert.match(String((error as { remedy?: string }).remedy), /free space/);
+        return true;
+      });
+      // Behind the step that filled it there is at most the one whose line or checkpoint did not fit.
+      assert.ok(steps <= 4, `${steps} steps`);
+      assert.equal(RunView.view(runFolder(disk, id)).latestCheckpoint()?.step, 2);
+      rmSync(join(disk, 'filler'));
+      await resume({ root: disk, id });
+      assert.deepEqual(
+        linesOf(disk, id, 'metrics').map(({ step, evaluation }) => [step, evaluation === true]),
+        [[0, true], ...[1, 2, 3, 4, 5, 6].map((step) => [step, false]), [6, true]],
+      );
+    } finally {
+      if (mounted) spawnSync('umount', [disk]);
+      rmSync(disk, { recursive: true, force: true });
+    }
   });
 
   it('that fails before its first step leaves nothing', async () => {

@@ -1,9 +1,10 @@
 /** What loading the model of a run spec and each of its stages take in memory, before anything is loaded. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseColaConfig } from '../../cola/config.ts';
 import { loadModelConfig } from '../../model/config.ts';
 import { locateModel } from '../../model/folder.ts';
+import { CONFIG_BYTES, readModelText } from '../../model/json.ts';
 import { loadMemory } from '../../model/memory.ts';
 import { readSpec, resolveModel } from '../../spec/document.ts';
 import type { RunSpec, StageSpec } from '../../spec/schema.ts';
@@ -57,10 +58,11 @@ async function configsOfSpec({ model }: RunSpec, file: string): Promise<Configs>
 export async function configsOf(path: string): Promise<Configs> {
   const folder = locateModel(path);
   const file = join(folder, 'cola.json');
-  if (!existsSync(file)) return { config: await loadModelConfig(folder), cola: undefined };
+  const text = readModelText(file, CONFIG_BYTES);
+  if (text === undefined) return { config: await loadModelConfig(folder), cola: undefined };
   let json: unknown;
   try {
-    json = JSON.parse(readFileSync(file, 'utf8'));
+    json = JSON.parse(text);
   } catch {
     // Refused by the schema, with the name of the file.
     json = undefined;

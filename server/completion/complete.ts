@@ -231,12 +231,14 @@ export async function* previewActions(
     const p = probabilities(logits, 0, logits.length);
     // After the token, it is the same which action it came from.
     const rows = new Map<number, Row>();
+    const likest = new Map<number, number>();
     const extended = new Map<number, Row>();
     for (const [i, action] of codes.entries()) {
       const token = nextTokens[action];
       const row = rows.get(token) ?? new Row(model, ending, typed);
       if (!rows.has(token)) row.push(token, choiceOf(logits, action, new Set(), policyLogits));
       rows.set(token, row);
+      if (!likest.has(token)) likest.set(token, action);
       if (i < params.extended) extended.set(token, row);
     }
     const forks = [...extended.values()].map((row) => ({ row, before: tokens }));
@@ -246,6 +248,7 @@ export async function* previewActions(
       label: model.labels[action],
       probability: p[action],
       text: rows.get(nextTokens[action])?.result().text ?? '',
+      like: likest.get(nextTokens[action]) ?? action,
     }));
     return { codes: previews };
   } finally {

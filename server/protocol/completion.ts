@@ -106,6 +106,8 @@ export type PreviewParams = z.output<typeof previewParams>;
 export const codePreview = chosen.extend({
   /** The text this action starts; empty where it would end the answer. */
   text: z.string(),
+  /** The most probable action that leads to the same token here, and so to the same text: they are one choice. */
+  like: code,
 });
 export type CodePreview = z.infer<typeof codePreview>;
 

@@ -294,6 +294,17 @@ describe('completion by latent actions', () => {
     );
     const sum = previews.reduce((total, { probability }) => total + probability, 0);
     assert.ok(Math.abs(sum - 1) < 1e-6);
+    const different = (of: (preview: (typeof previews)[number]) => unknown) => new Set(previews.map(of)).size;
+    assert.equal(
+      different(({ like }) => like),
+      different(({ text }) => text),
+    );
+    // Most probable first, so what is like another stands behind it, and writes the same.
+    for (const [i, { like, text }] of previews.entries()) {
+      const first = previews.findIndex(({ action }) => action === like);
+      assert.ok(first <= i && previews[first].like === like);
+      assert.equal(previews[first].text, text);
+    }
     for (const { action, text } of previews) {
       const pinned = await ask({ prefix: params.prefix, maxTokens: 5, control: { mode: 'pinned', action } });
       assert.equal(pinned.alternatives[0]?.text ?? text, text);

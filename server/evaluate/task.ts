@@ -12,6 +12,7 @@ import { AnswerCheck } from '../train/reinforce/answer-check.ts';
 import type { Prompt } from '../train/reinforce/episode.ts';
 import { heldOutShare } from '../train/reinforce/problems.ts';
 import { promptMaker, promptRoom } from '../train/reinforce/rollout.ts';
+import { answered } from '../train/reinforce/rollouts.ts';
 import type { Subject } from './subject.ts';
 
 /** A task as a stage has it, without the sizes of its measurement. */
@@ -54,7 +55,7 @@ export async function measureTask(
 ): Promise<{ figures: Figures; each: SolvedEach }> {
   const actor = subject.actor(task.top_k);
   try {
-    const { metrics, each } = await evaluatePrompts(actor, prompts, reward, tokenizerOf(subject.context), {
+    const { metrics, each } = await evaluatePrompts(answered(actor, tokenizerOf(subject.context), reward), prompts, {
       samples,
       maxNew: task.max_new,
       temperature: task.temperature,

@@ -87,6 +87,28 @@ export class ChatTemplate {
   }
 
   /**
+   * What stands between an answer and where the assistant goes on, when something was said to the answer: the end of the
+   * answer, the message, and the beginning of the next answer. So a conversation grows without being read again, whatever a
+   * template leaves out of earlier turns. Throws `chat.refused`, `chat.responseNotLast`.
+   */
+  encodeReply(content: string, tokenizer: Tokenizer): Int32Array {
+    const answer = 'The answer stands here.';
+    const messages = [
+      { role: 'user', content: 'Begin.' },
+      { role: 'assistant', content: answer },
+      { role: 'user', content },
+    ];
+    const behind = (given: readonly Message[]) => {
+      const text = this.render(given, { addGenerationPrompt: true });
+      const at = text.indexOf(answer);
+      return at < 0 ? undefined : [{ text: text.slice(at + answer.length), isResponse: false }];
+    };
+    const [segment] = marked(messages, tokenizer, behind) ?? [];
+    if (segment === undefined) throw chatErrors.responseNotLast();
+    return idsOf(segment, tokenizer);
+  }
+
+  /**
    * The tokens of a conversation, split so that every answer begins where generation would: the prompt up to the answer and
    * the answer itself are encoded apart. Answers are the assistant's messages with what the template puts behind them; of a
    * template that rewrites earlier turns (leaves out their thoughts, say) only the last answer counts.

@@ -72,7 +72,7 @@ export function rebaseSpec(spec: RunSpec, from: string, to: string): RunSpec {
   };
 }
 
-/** The paths of reward modules in the stages of a spec, as they are written. */
+/** The paths of modules of rewards and environments in the stages of a spec, as they are written. */
 export function modulePaths(spec: RunSpec): string[] {
   const found = new Set<string>();
   const collect = (key: string, value: unknown): void => {

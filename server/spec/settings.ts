@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { arithmeticOptions } from '../data/generators/arithmetic.ts';
 import { countdownOptions } from '../data/generators/countdown.ts';
 import { columnMap } from '../data/shapes.ts';
+import { environmentSpec } from '../environments/spec.ts';
 import { type AlgorithmName, advantageNames, algorithmNotes } from './algorithms.ts';
 import { rewardTable } from './feedback-rewards.ts';
 import { rewardSpec } from './reward.ts';
@@ -169,10 +170,28 @@ const reinforcement = (learningRate: number) => ({
       paper: 'ReMax, RLOO, GRPO, REINFORCE++ are named',
     },
   ),
-  prompts: setting(dataSpec, 'Rows with a prompt and what the reward needs.'),
+  prompts: setting(dataSpec.optional(), 'Rows with a prompt and what the reward needs.'),
   held_out: heldOut,
   chat: rowsOf.chat,
-  reward: setting(rewardSpec, 'How a finished sample is judged.'),
+  reward: setting(rewardSpec.optional(), 'How a finished sample is judged.'),
+  environment: setting(
+    environmentSpec.optional(),
+    'A world in which the model acts turn by turn, instead of prompts and a reward: household, guess-the-rule, or { module: { path: FILE } }.',
+    { paper: 'ALFWorld, ScienceWorld (section 4.2)' },
+  ),
+  worlds: setting(count.max(100_000).default(256), 'With an environment: worlds to learn in.', { unit: 'worlds' }),
+  turns: setting(
+    count.max(1000).default(20),
+    'With an environment: most turns of an episode; max_new is the longest of a turn.',
+    {
+      unit: 'turns',
+    },
+  ),
+  max_tokens: setting(
+    count.default(512),
+    'With an environment: longest episode behind its start, with all that was said to the model.',
+    { unit: 'tokens' },
+  ),
   steps: setting(count.default(40), 'Rounds of rollout and update.', { unit: 'steps' }),
   batch: setting(count.default(32), 'Prompts in a round.', { unit: 'prompts', paper: '64 (maths script)' }),
   group: setting(count.default(8), 'Samples a prompt.', { unit: 'samples', paper: '4 (maths), 16 (preferences)' }),
@@ -252,8 +271,6 @@ export const tokensSettings = z.strictObject({
     'Train only the last k blocks, the final norm and the head; all weights, if not given.',
   ),
   ...reinforcement(3e-5),
-  prompts: setting(dataSpec.optional(), 'For reinforce: rows with a prompt and what the reward needs.'),
-  reward: setting(rewardSpec.optional(), 'For reinforce: how a finished sample is judged.'),
   data: setting(dataSpec.optional(), 'For supervised: rows with prompt and response.'),
   max_length: rowsOf.max_length,
   epochs: rowsOf.epochs,

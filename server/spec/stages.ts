@@ -79,8 +79,21 @@ const loss: ScoreMeaning = { name: 'loss', lower: true };
 
 const textOf = ({ data, held_out }: Pick<PretrainSettings, 'data' | 'held_out'>) => ({ data, held_out });
 
-function taskOf(settings: ReinforceSettings): StageTask {
-  const { prompts, reward: judged, held_out, chat, max_new, temperature, top_k } = settings;
+/** Reinforcement needs prompts and a reward, or an environment. */
+const missingProblems =
+  (when: string) =>
+  ({ environment, prompts, reward: judged }: Pick<ReinforceSettings, 'environment' | 'prompts' | 'reward'>) =>
+    environment !== undefined
+      ? []
+      : Object.entries({ prompts, reward: judged }).flatMap(([key, value]) =>
+          value === undefined ? [{ key, when }] : [],
+        );
+
+/** What is to be solved by answers; undefined where it is a world to act in. */
+function taskOf(settings: ReinforceSettings): StageTask | undefined {
+  const { prompts, reward: judged, environment } = settings;
+  if (environment !== undefined || prompts === undefined || judged === undefined) return undefined;
+  const { held_out, chat, max_new, temperature, top_k } = settings;
   const solved_at = settings.solved_at ?? solvedFrom(judged);
   const sizes = { prompts: settings.evaluate_rows, samples: settings.evaluate_samples };
   return { prompts, reward: judged, held_out, chat, max_new, temperature, top_k, solved_at, sizes };
@@ -118,6 +131,7 @@ const reinforce: StageDeclaration<ReinforceSettings> = {
   notes: 'Stage 3: reinforcement learning of the policy over latent actions; the base does not change.',
   settings: reinforceSettings,
   score: () => reward,
+  missing: missingProblems('reinforcement'),
   answers: 'actions',
   task: taskOf,
 };
@@ -125,18 +139,13 @@ const reinforce: StageDeclaration<ReinforceSettings> = {
 const tokens: StageDeclaration<TokensSettings> = {
   notes: 'The baseline without latent actions: fine-tuning or reinforcement of the base over tokens.',
   settings: tokensSettings,
-  missing({ method, data, prompts, reward: judged }) {
+  missing({ method, data, environment, prompts, reward: judged }) {
     if (method === 'supervised') return data === undefined ? [{ key: 'data', when: 'the method supervised' }] : [];
-    return Object.entries({ prompts, reward: judged }).flatMap(([key, value]) =>
-      value === undefined ? [{ key, when: 'the method reinforce' }] : [],
-    );
+    return missingProblems('the method reinforce')({ environment, prompts, reward: judged });
   },
   score: ({ method }) => (method === 'supervised' ? loss : reward),
   answers: 'tokens',
-  task(settings) {
-    const { prompts, reward: judged } = settings;
-    return prompts === undefined || judged === undefined ? undefined : taskOf({ ...settings, prompts, reward: judged });
-  },
+  task: taskOf,
 };
 
 const q: StageDeclaration<QSettings> = {

@@ -51,7 +51,8 @@ describe('specs that CoLA: Train… writes', () => {
       const { spec } = parseSpec(specText(answers), 'x');
       const last = spec?.stages.at(-1);
       assert.ok(last !== undefined);
-      const data = 'prompts' in last.settings ? last.settings.prompts : last.settings.data;
+      const settings = last.settings as { readonly prompts?: unknown; readonly data?: unknown };
+      const data = settings.prompts ?? settings.data;
       const { kind } = answers.data;
       if (kind === 'file') assert.equal(data, answers.data.path);
       else if (kind === 'workspace') assert.deepEqual(data, { workspace: '.', globs: answers.data.globs });

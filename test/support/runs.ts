@@ -87,7 +87,11 @@ export const makeCola = [
 ] as const;
 
 /** A complete spec on one thread: runs that are compared must add in the same order. */
-export function specOf(model: string | typeof tinyBase, list: readonly object[], seed = 7): RunSpec {
+export function specOf(
+  model: string | (Omit<typeof tinyBase, 'context'> & { readonly context: number }),
+  list: readonly object[],
+  seed = 7,
+): RunSpec {
   return toRunSpec(runSpec.parse({ model, device: 'cpu', threads: 1, seed, stages: list }));
 }
 

@@ -1,9 +1,6 @@
 /** Held-out prompts answered greedily and by sampling: rewards, solve rates, pass@k, and how different the answers are. */
-import type { Tokenizer } from '../../model/tokenizer.ts';
-import type { Reward } from '../../rewards/reward.ts';
-import type { Sampler } from '../reinforce/actor.ts';
 import { type Judged, type Prompt, scoreOf } from '../reinforce/episode.ts';
-import { judge } from '../reinforce/rollout.ts';
+import type { Rollouts } from '../reinforce/rollouts.ts';
 import { numbered, startsOf } from '../reinforce/starts.ts';
 import { type SolvedEach, solvedEach } from './solved.ts';
 
@@ -91,10 +88,8 @@ export function promptFigures(
 
 /** The samples of a measurement follow from its seed alone, so that it changes nothing of what training draws. */
 export async function evaluatePrompts(
-  sampler: Sampler,
+  rollouts: Rollouts,
   prompts: readonly Prompt[],
-  reward: Reward,
-  tokenizer: Tokenizer,
   options: PromptEvaluationOptions,
 ): Promise<PromptEvaluation> {
   const { samples, maxNew, signal, solvedAt, keepHidden = 0 } = options;
@@ -104,9 +99,9 @@ export async function evaluatePrompts(
     const size = Math.max(1, Math.floor(rowLimit / group));
     for (let at = 0; at < starts.length; at += size) {
       const sampling = { maxNew, temperature, topK: temperature === 0 ? 0 : options.topK };
-      const rows = await sampler.sample(starts.slice(at, at + size), sampling, signal);
-      const kept = rows.map((row, i) => (temperature === 0 && at + i < keepHidden ? row : { ...row, hidden: empty }));
-      judged.push(...(await judge(kept, tokenizer, reward, signal)));
+      const { rows } = await rollouts.run(starts.slice(at, at + size), sampling, signal);
+      const keeps = (i: number) => temperature === 0 && at + i < keepHidden;
+      judged.push(...rows.map((row, i) => (keeps(i) ? row : { ...row, hidden: empty })));
     }
     return judged;
   };

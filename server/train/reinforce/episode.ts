@@ -43,7 +43,7 @@ export interface Episode {
 }
 
 export interface Judged extends Episode {
-  /** What the policy wrote, as text. */
+  /** What the policy wrote, as text; of several turns with what was said to each. */
   readonly completion: string;
   readonly result: RewardResult;
 }

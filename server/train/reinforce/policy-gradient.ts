@@ -107,9 +107,22 @@ export function creditOf(
   const outcomes = algorithm.outcomes({ rewards, groups, greedy: baseline, advantage: settings.advantage });
   const steps = stepRewards(layout, batch.logpOld, logpRef, outcomes, settings.kl);
   const values = hasValue(algorithm) ? batch.valuesOld : undefined;
+  // Values tell what is still to come, so that what a turn earned may stand where it was earned.
+  if (values !== undefined) turnRewards(batch, steps);
   const raw = advantages(layout, steps, values, settings.gamma, settings.lambda);
   const returns = raw.map((a, i) => (batch.mask[i] === 0 ? 0 : a + batch.valuesOld[i]));
   return { advantages: settings.whiten ? whiten(layout, raw) : raw, returns, logpRef };
+}
+
+/** Moves what turns earned from the end of each episode to the last choice of the turn. */
+function turnRewards({ rows, length, mask }: Batch, steps: Float64Array): void {
+  for (const [b, row] of rows.entries()) {
+    if (row === undefined || row.choices.length === 0 || mask[b * length] === 0) continue;
+    for (const { end, reward } of row.turns) {
+      steps[b * length + row.choices.length - 1] -= reward;
+      steps[b * length + end - 1] += reward;
+    }
+  }
 }
 
 /**

@@ -11,6 +11,7 @@ import type { StageContext } from '../stage.ts';
 import { AnswerCheck } from './answer-check.ts';
 import type { Prompt } from './episode.ts';
 import { promptMaker, promptRoom } from './rollout.ts';
+import type { Rollouts } from './rollouts.ts';
 import type { Numbered } from './starts.ts';
 
 /** Problems of a task that are drawn for training. */
@@ -23,6 +24,14 @@ export interface Problems {
   readonly heldOut: readonly Prompt[];
   /** Closed with the stage. */
   readonly reward: Reward;
+}
+
+/** What a policy learns to do, and how it is tried. */
+export interface Exercise {
+  readonly prompts: readonly Prompt[];
+  readonly heldOut: readonly Prompt[];
+  /** Closed with the stage. */
+  readonly rollouts: Rollouts;
 }
 
 export interface ProblemSettings {

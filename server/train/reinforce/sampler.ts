@@ -5,7 +5,7 @@
 import { concatenated } from '../../files/floats.ts';
 import type { KeyValueCache } from '../../model/step.ts';
 import { Random } from '../../random.ts';
-import type { Episode, Prompt } from './episode.ts';
+import type { Episode, Prompt, Turn } from './episode.ts';
 import type { Start } from './starts.ts';
 
 /** How answers are sampled. */
@@ -52,7 +52,7 @@ export interface Chooser {
 }
 
 /** An episode as it grows. */
-class Growing {
+export class Growing {
   readonly tokens: number[] = [];
   readonly written: number[] = [];
   readonly choices: number[] = [];
@@ -61,7 +61,9 @@ class Growing {
   readonly banned: Uint8Array[] = [];
   readonly hidden: Float32Array[] = [];
   readonly stream: Random;
+  readonly turns: Turn[] = [];
   finished = false;
+  /** Whether it chooses nothing, for now or for good. */
   done = false;
   /** Tokens that it has not read yet. */
   next: ArrayLike<number>;
@@ -87,7 +89,7 @@ class Growing {
 
   episode(): Episode {
     const { prompt, group, seed, tokens, written, choices, logp, values, banned, finished } = this;
-    const turns = [{ end: choices.length, reward: 0 }];
+    const turns = this.turns.length > 0 ? this.turns : [{ end: choices.length, reward: 0 }];
     const hidden = concatenated(this.hidden);
     return { prompt, group, seed, tokens, written, choices, logp, values, banned, hidden, finished, turns };
   }
@@ -120,8 +122,8 @@ export async function sampleAnswers(
   return rows.map((row) => row.episode());
 }
 
-/** Every row that is not done reads what it has not read, and chooses. */
-async function step(
+/** Every row that is not done reads what it has not read, and chooses; one that chose an end is done. */
+export async function step(
   chooser: Chooser,
   cache: KeyValueCache,
   rows: readonly Growing[],
@@ -138,7 +140,7 @@ async function step(
 }
 
 /** Reads each prompt once, but for its last token, and copies the cache for its whole group. */
-async function readPrompts(
+export async function readPrompts(
   chooser: Chooser,
   starts: readonly Start[],
   rows: readonly Growing[],

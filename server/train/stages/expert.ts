@@ -27,6 +27,7 @@ import type { Prompt } from '../reinforce/episode.ts';
 import { LatentActor } from '../reinforce/latent-actor.ts';
 import { minibatchRows } from '../reinforce/policy-gradient.ts';
 import { deckState, type Problems, PromptDeck, problemsOf } from '../reinforce/problems.ts';
+import { answered } from '../reinforce/rollouts.ts';
 import { ScoreWatch } from '../reinforce/unscored.ts';
 import { namedTensors, toWrite } from '../run/checkpointing.ts';
 import { assumedPrompt, decodingPart, trainingPart } from '../run/memory-parts.ts';
@@ -197,15 +198,19 @@ export class ExpertStage implements Stage {
 
   async evaluate(signal: AbortSignal): Promise<Evaluation> {
     const { settings, problems, context } = this;
-    const result = await evaluatePrompts(this.actor, problems.heldOut, problems.reward, tokenizerOf(context), {
-      samples: settings.evaluate_samples,
-      maxNew: settings.max_new,
-      temperature: 1,
-      topK: 0,
-      solvedAt: settings.solved_at ?? solvedFrom(settings.reward),
-      seed: context.seed + 1,
-      signal,
-    });
+    const result = await evaluatePrompts(
+      answered(this.actor, tokenizerOf(context), problems.reward),
+      problems.heldOut,
+      {
+        samples: settings.evaluate_samples,
+        maxNew: settings.max_new,
+        temperature: 1,
+        topK: 0,
+        solvedAt: settings.solved_at ?? solvedFrom(settings.reward),
+        seed: context.seed + 1,
+        signal,
+      },
+    );
     if (Number.isFinite(result.score)) this.watch.scored();
     const counted = { held_out_problems: problems.heldOut.length };
     return { metrics: { ...result.metrics, ...solvedLists(result.each), ...counted }, score: result.score };

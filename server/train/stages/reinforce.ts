@@ -13,16 +13,19 @@ import type { Checkpoint } from '../../store/checkpoint.ts';
 import { hasValue } from '../algorithms/algorithm.ts';
 import { algorithmOf } from '../algorithms/index.ts';
 import { tokenizerOf } from '../data.ts';
+import { trainErrors } from '../errors.ts';
 import { driftAnswers, measureDrift } from '../measures/drift.ts';
 import { evaluatePrompts } from '../measures/prompts.ts';
 import { solvedLists } from '../measures/solved.ts';
 import type { Actor, Policy } from '../reinforce/actor.ts';
+import { exerciseIn } from '../reinforce/environment-exercise.ts';
 import { type Judged, scoreOf } from '../reinforce/episode.ts';
 import { cutsChoices, LatentActor, latentPolicy } from '../reinforce/latent-actor.ts';
 import { PolicyLearner } from '../reinforce/learner.ts';
 import { minibatchRows, type PolicyGradientSettings, policyObjective } from '../reinforce/policy-gradient.ts';
-import { deckState, type Problems, PromptDeck, problemsOf } from '../reinforce/problems.ts';
-import { judge } from '../reinforce/rollout.ts';
+import { deckState, type Exercise, type Problems, PromptDeck, problemsOf } from '../reinforce/problems.ts';
+import { answered } from '../reinforce/rollouts.ts';
+import type { Chooser } from '../reinforce/sampler.ts';
 import { type Numbered, startsOf } from '../reinforce/starts.ts';
 import { reasonsOf, ScoreWatch } from '../reinforce/unscored.ts';
 import { namedTensors } from '../run/checkpointing.ts';
@@ -55,22 +58,36 @@ export class ReinforceStage implements Stage {
     private readonly context: StageContext,
     private readonly actor: Actor,
     private readonly learner: PolicyLearner,
-    private readonly problems: Problems,
+    private readonly exercise: Exercise,
   ) {
     this.trained = actor.trained;
     this.random = new Random(context.seed);
-    this.deck = new PromptDeck(problems.prompts, this.random);
+    this.deck = new PromptDeck(exercise.prompts, this.random);
     this.watch = new ScoreWatch(context.say);
   }
 
-  /** Reads prompts and reward of the settings. @throws train.*, data.*, reward.* */
+  /** Reads prompts and reward of the settings, or opens their environment. @throws train.*, data.*, reward.*, environment.* */
   static async create(
     name: string,
     settings: ReinforceSettings,
     context: StageContext,
-    actor: Actor,
+    actor: Actor & Chooser,
   ): Promise<ReinforceStage> {
-    return ReinforceStage.of(name, settings, context, actor, await problemsOf(settings, context));
+    const { environment, prompts, reward } = settings;
+    if (environment !== undefined) {
+      if (prompts !== undefined || reward !== undefined)
+        throw trainErrors.setting(
+          name,
+          'environment',
+          'it has its own starts and rewards; leave out prompts and reward',
+        );
+      const exercise = await exerciseIn({ ...settings, environment }, context, actor);
+      return ReinforceStage.with(name, settings, context, actor, exercise);
+    }
+    if (prompts === undefined) throw trainErrors.setting(name, 'prompts', 'reinforcement needs prompts');
+    if (reward === undefined) throw trainErrors.setting(name, 'reward', 'reinforcement needs a reward');
+    const problems = await problemsOf({ ...settings, prompts, reward }, context);
+    return ReinforceStage.of(name, settings, context, actor, problems);
   }
 
   /** The stage on problems that are there already; `prompts`, `held_out` and `reward` of the settings are not looked at. */
@@ -79,10 +96,21 @@ export class ReinforceStage implements Stage {
     settings: ReinforceSettings,
     context: StageContext,
     actor: Actor,
-    problems: Problems,
+    { reward, ...problems }: Problems,
+  ): Promise<ReinforceStage> {
+    const rollouts = answered(actor, tokenizerOf(context), reward);
+    return ReinforceStage.with(name, settings, context, actor, { ...problems, rollouts });
+  }
+
+  private static async with(
+    name: string,
+    settings: ReinforceSettings,
+    context: StageContext,
+    actor: Actor,
+    exercise: Exercise,
   ): Promise<ReinforceStage> {
     const learner = await PolicyLearner.create(context, actor, settings);
-    return new ReinforceStage(name, settings, context, actor, learner, problems);
+    return new ReinforceStage(name, settings, context, actor, learner, exercise);
   }
 
   get steps(): number {
@@ -114,10 +142,7 @@ export class ReinforceStage implements Stage {
     const drawn = this.deck.next(settings.batch);
     const starts = startsOf(drawn, settings.group, context.seed, index);
     const sampling = { maxNew: settings.max_new, temperature: settings.temperature, topK: settings.top_k };
-    const answers = await actor.sample(starts, sampling, signal);
-    const sampled = performance.now();
-    const rows = await judge(answers, tokenizerOf(context), this.problems.reward, signal);
-    const judged = performance.now();
+    const { rows, seconds: judging } = await this.exercise.rollouts.run(starts, sampling, signal);
     this.watch.look(rows.length, reasonsOf(rows.map(({ result }) => result)));
     const greedy = algorithmOf(settings.algorithm).greedy ? await this.greedy(drawn, signal) : undefined;
     const rolled = performance.now();
@@ -127,8 +152,8 @@ export class ReinforceStage implements Stage {
     const baseline = greedy === undefined ? undefined : rows.map((row) => greedy[row.group]);
     const learned = await this.learner.learn(index, rows, baseline);
     const seconds = {
-      seconds_rollout: (sampled - started + rolled - judged) / 1000,
-      seconds_reward: (judged - sampled) / 1000,
+      seconds_rollout: (rolled - started) / 1000 - judging,
+      seconds_reward: judging,
       seconds_update: (performance.now() - rolled) / 1000,
     };
     return {
@@ -153,20 +178,20 @@ export class ReinforceStage implements Stage {
 
   private async greedy(drawn: readonly Numbered[], signal: AbortSignal): Promise<(number | undefined)[]> {
     const sampling = { maxNew: this.settings.max_new, temperature: 0, topK: 0 };
-    const best = await this.actor.sample(startsOf(drawn, 1, this.context.seed, 0), sampling, signal);
-    const judged = await judge(best, tokenizerOf(this.context), this.problems.reward, signal);
-    return judged.map(({ result }) => scoreOf(result));
+    const starts = startsOf(drawn, 1, this.context.seed, 0);
+    const { rows } = await this.exercise.rollouts.run(starts, sampling, signal);
+    return rows.map(({ result }) => scoreOf(result));
   }
 
   async evaluate(signal: AbortSignal): Promise<Evaluation> {
     const { settings } = this;
-    const { heldOut, reward } = this.problems;
-    const result = await evaluatePrompts(this.actor, heldOut, reward, tokenizerOf(this.context), {
+    const { heldOut, rollouts } = this.exercise;
+    const result = await evaluatePrompts(rollouts, heldOut, {
       samples: settings.evaluate_samples,
       maxNew: settings.max_new,
       temperature: settings.temperature,
       topK: settings.top_k,
-      solvedAt: settings.solved_at ?? solvedFrom(settings.reward),
+      solvedAt: settings.solved_at ?? (settings.reward === undefined ? 1 : solvedFrom(settings.reward)),
       seed: this.context.seed + 1,
       signal,
       keepHidden: driftAnswers,
@@ -197,7 +222,7 @@ export class ReinforceStage implements Stage {
   async dispose(): Promise<void> {
     await this.learner.dispose();
     await this.actor.dispose();
-    await this.problems.reward.close();
+    await this.exercise.rollouts.close();
   }
 }
 
@@ -224,9 +249,12 @@ function describe(rows: readonly Judged[]) {
     reward_spread: Math.sqrt(variance),
     unscored: rows.length - scores.length,
     mixed_groups: groups.size === 0 ? 0 : mixed / groups.size,
-    answer_tokens: rows.reduce((a, row) => a + row.tokens.length, 0) / Math.max(1, rows.length),
+    answer_tokens: rows.reduce((a, row) => a + row.choices.length, 0) / Math.max(1, rows.length),
     finished: rows.filter((row) => row.finished).length / Math.max(1, rows.length),
     tokens: rows.reduce((a, row) => a + row.tokens.length, 0),
+    ...(rows.some((row) => row.turns.length > 1)
+      ? { turns: rows.reduce((a, row) => a + row.turns.length, 0) / rows.length }
+      : {}),
   };
 }
 
@@ -245,16 +273,17 @@ export function reinforcementParts(
   settings: ReinforcementSizes,
   policy: Policy,
   config: ModelConfig,
-  length: number = assumedPrompt + settings.max_new,
+  length: number = assumedPrompt + longestAnswer(settings),
 ): MemoryPart[] {
+  const behind = longestAnswer(settings);
   const { batch, group, minibatches: updates, top_k } = settings;
   const samples = batch * group;
   const { step, added } = policy;
   const updated = minibatchRows(samples, updates);
   // A minibatch is whole groups, where there are enough of them.
   const together = Math.min(group, updated);
-  const prompt = Math.max(1, length - settings.max_new);
-  const planned = plannedShape(Math.ceil(updated / together), together, prompt, settings.max_new, policy.width);
+  const prompt = Math.max(1, length - behind);
+  const planned = plannedShape(Math.ceil(updated / together), together, prompt, behind, policy.width);
   return [
     decodingPart(config, { what: 'rollouts', rows: samples, length, step, added }),
     trainingPart({
@@ -271,7 +300,11 @@ export function reinforcementParts(
 }
 
 type ReinforcementSizes = PolicyGradientSettings &
-  Pick<ReinforceSettings, 'batch' | 'group' | 'max_new' | 'minibatches' | 'top_k'>;
+  Pick<ReinforceSettings, 'batch' | 'group' | 'environment' | 'max_tokens' | 'max_new' | 'minibatches' | 'top_k'>;
+
+/** Most tokens behind a prompt. */
+const longestAnswer = ({ environment, max_tokens, max_new }: ReinforcementSizes) =>
+  environment === undefined ? max_new : max_tokens;
 
 async function createReinforce(settings: ReinforceSettings, context: StageContext): Promise<Stage> {
   const cola = colaOf(context, 'reinforce', allModules(modules(settings)));

@@ -21,11 +21,8 @@ async function createTokens(settings: TokensSettings, context: StageContext): Pr
   }
   const trained = trainedOf(context.base, settings.blocks);
   if (settings.method === 'supervised') return supervised(settings, context, trained);
-  const { prompts, reward } = settings;
-  if (prompts === undefined) throw trainErrors.setting('tokens', 'prompts', 'reinforcement needs prompts');
-  if (reward === undefined) throw trainErrors.setting('tokens', 'reward', 'reinforcement needs a reward');
   const actor = new TokenActor(context, trained, valued(settings));
-  return ReinforceStage.create('tokens', { ...settings, prompts, reward }, context, actor);
+  return ReinforceStage.create('tokens', settings, context, actor);
 }
 
 function objective(graph: Graph, config: ModelConfig, rows: number, length: number): Objective {

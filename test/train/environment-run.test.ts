@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { runFolder } from '../../server/store/run.ts';
+import { linesOf, makeCola, resume, specOf, start, tinyBase, writeData } from '../support/runs.ts';
+
+const child = join(import.meta.dirname, '../support/train-child.ts');
+const base = { ...tinyBase, context: 1024 };
+const common = {
+  ...{ worlds: 6, turns: 3, max_new: 5, max_tokens: 400, batch: 2, group: 3, steps: 4, warmup: 0 },
+  ...{ checkpoint_every: 2, evaluate_every: 2, evaluate_rows: 2, evaluate_samples: 2, learning_rate: 3e-3 },
+};
+
+describe('a run in an environment', function () {
+  this.timeout(240_000);
+  let root = '';
+  let cola = '';
+
+  before(async () => {
+    root = mkdtempSync(join(tmpdir(), 'cola-environment-run-'));
+    writeData(root);
+    cola = await start({ root, id: 'cola' }, specOf(base, makeCola));
+  });
+  after(() => rmSync(root, { recursive: true, force: true }));
+
+  const outcome = (id: string) => ({
+    metrics: linesOf(root, id, 'metrics'),
+    samples: linesOf(root, id, 'samples'),
+    weights: readFileSync(join(runFolder(root, id), 'model', 'model.safetensors')).toString('base64'),
+  });
+
+  for (const [name, stage] of Object.entries({
+    'actions, GRPO': { reinforce: { ...common, environment: 'household' } },
+    'actions, PPO with sub-goals': {
+      reinforce: { ...common, algorithm: 'ppo', environment: { household: { subgoals: true } } },
+    },
+    'tokens, ReMax': { tokens: { ...common, algorithm: 'remax', environment: 'household' } },
+  })) {
+    it(`over ${name}: stopped and killed, it ends bit for bit the same`, async () => {
+      const id = name.replace(/\W+/g, '-');
+      await start({ root, id }, specOf(cola, [stage]));
+      const expected = outcome(id);
+      const stop = new AbortController();
+      const onEvent = (event: { kind: string; step?: number }) => {
+        if (event.kind === 'step' && event.step === 3) stop.abort();
+      };
+      const stopped = { root, id: `${id}-stopped` };
+      await assert.rejects(start({ ...stopped, signal: stop.signal, onEvent }, specOf(cola, [stage])), {
+        id: 'train.stopped',
+      });
+      await resume(stopped);
+      assert.deepEqual(outcome(stopped.id), expected);
+      const killed = { root, id: `${id}-killed` };
+      const spec = { model: cola, device: 'cpu', threads: 1, seed: 7, stages: [stage] };
+      const file = join(root, `${killed.id}.json`);
+      writeFileSync(file, JSON.stringify({ ...killed, spec, killAt: 3 }));
+      const code = await new Promise<number | null>((done) => {
+        spawn(process.execPath, ['--import', 'tsx', child, file], { stdio: 'ignore' }).once('close', done);
+      });
+      assert.equal(code, null);
+      await resume(killed);
+      assert.deepEqual(outcome(killed.id), expected);
+    });
+  }
+
+  it('shows what was said, and measures worlds that were not seen', async () => {
+    const samples = linesOf(root, 'actions-GRPO', 'samples') as unknown as {
+      samples?: { completion: string; prompt: string }[];
+    }[];
+    const all = samples.flatMap((line) => line.samples ?? [line as unknown as { completion: string; prompt: string }]);
+    assert.match(all[0].prompt, /You are in a house[\s\S]*Your task/);
+    assert.match(all[0].completion, /^> [\s\S]*\nNothing happened\./);
+    const step = linesOf(root, 'actions-GRPO', 'metrics').find((line) => 'turns' in line) as
+      | { turns: number }
+      | undefined;
+    assert.equal(step?.turns, 3);
+  });
+
+  it('in a module of the person: episodes without an answer are left out and counted', async () => {
+    writeFileSync(
+      join(root, 'world.mjs'),
+      `export default { instructions: 'Say something.', create() {
+        let seed = 0;
+        return {
+          reset(own) { seed = own; return 'Go.'; },
+          step(text) {
+            if (seed % 2 === 1) throw new Error('this world is broken');
+            return { observation: 'Fine.', reward: text.length % 3, done: false };
+          },
+        };
+      } };`,
+    );
+    const stage = { reinforce: { ...common, environment: { module: { path: 'world.mjs', processes: 2 } }, batch: 6 } };
+    await start({ root, id: 'module' }, specOf(cola, [stage]));
+    const steps = linesOf(root, 'module', 'metrics').filter((line) => 'unscored' in line) as { unscored: number }[];
+    assert(
+      steps.every(({ unscored }) => unscored === 9),
+      JSON.stringify(steps.map(({ unscored }) => unscored)),
+    );
+  });
+
+  it('has no prompts and no reward beside it', async () => {
+    const stage = { reinforce: { ...common, environment: 'household', prompts: 'rows.jsonl' } };
+    await assert.rejects(start({ root, id: 'both' }, specOf(cola, [stage])), { id: 'train.setting' });
+  });
+});

@@ -13,7 +13,11 @@ const kinds: readonly (readonly [name: RegExp, kind: string])[] = [
   [/^t5|T5|mt5|Bart|Marian|Pegasus|EncoderDecoder/i, 'an encoder with a decoder'],
   [/bert|MaskedLM|electra|mpnet|^bge|^e5/i, 'an encoder, which writes no text'],
   [/Mamba|Rwkv/i, 'a recurrent model'],
-  [/^(Llama|Mistral|Qwen2|Qwen3)Model$/, 'a model without an output head, for embeddings'],
+  [/Qwen3_?(Next|5)|qwen3_(next|5)/, 'layers of the kind Gated DeltaNet'],
+  [/gemma/i, 'sliding windows, soft caps and norms behind its layers'],
+  [/^Phi3|^phi3/, 'joined projections and longrope'],
+  [/Moe|Mixtral|moe$|mixtral/, 'a mixture of experts'],
+  [/^(Llama|Mistral|Qwen2|Qwen3|SmolLM3)Model$/, 'a model without an output head, for embeddings'],
 ];
 
 /** @param names of the architecture, from config.json */

@@ -42,7 +42,8 @@ export function hiddenStates(
   let x = embed(graph, config, ids);
   const updated: UpdatedCache[] = [];
   for (let layer = 0; layer < config.layers; layer++) {
-    const step = block(graph, config, `model.layers.${layer}`, x, context, caches?.[layer]);
+    const rotated = !config.unrotatedLayers.includes(layer);
+    const step = block(graph, config, `model.layers.${layer}`, x, context, caches?.[layer], rotated);
     x = step.output;
     if (step.cache !== undefined) updated.push(step.cache);
   }

@@ -3,7 +3,7 @@ import { attention, causalAttention, linear, swiglu } from '../graph/functions.t
 import * as ops from '../graph/ops.ts';
 import { type Graph, size, type Tensor } from '../graph/tensor.ts';
 import type { ModelConfig } from './config.ts';
-import { ropeInverseFrequencies } from './rope.ts';
+import { ropeAmplitude, ropeInverseFrequencies } from './rope.ts';
 
 /** Added to a score that must not be attended to: large, and finite, so that a row of only such scores is no NaN. */
 export const masked = -1e9;
@@ -39,13 +39,14 @@ export interface AttentionContext {
 export function rotaryTables(graph: Graph, config: ModelConfig, count: number): Pick<AttentionContext, 'cos' | 'sin'> {
   const frequencies = ropeInverseFrequencies(config);
   const half = frequencies.length;
+  const amplitude = ropeAmplitude(config.rope);
   const cos = new Float32Array(count * half);
   const sin = new Float32Array(count * half);
   for (let p = 0; p < count; p++) {
     for (let i = 0; i < half; i++) {
       const angle = Math.fround(p * Math.fround(frequencies[i]));
-      cos[p * half + i] = Math.cos(angle);
-      sin[p * half + i] = Math.sin(angle);
+      cos[p * half + i] = amplitude * Math.cos(angle);
+      sin[p * half + i] = amplitude * Math.sin(angle);
     }
   }
   return { cos: graph.constant(cos, 'float32', [count, half]), sin: graph.constant(sin, 'float32', [count, half]) };
@@ -234,6 +235,7 @@ function mergeHeads(x: Tensor): Tensor {
  * @param prefix of the weights' names, such as `model.layers.0`
  * @param x `[B,T,d]`
  * @param cache keys and values so far; the result holds those with the new ones in their slots
+ * @param rotated whether queries and keys are turned by their position
  */
 export function block(
   graph: Graph,
@@ -242,6 +244,7 @@ export function block(
   x: Tensor,
   context: AttentionContext,
   cache?: BlockCache,
+  rotated = true,
 ): { output: Tensor; cache?: UpdatedCache } {
   const weights = lookup(graph, config, prefix);
   const { heads, kvHeads, headDim, rmsNormEps, qkNorm } = config;
@@ -251,6 +254,7 @@ export function block(
     return splitHeads(config, y, count, norm === undefined ? undefined : weights(`self_attn.${norm}.weight`));
   };
   const rotate = (y: Tensor, scale?: number) => {
+    if (!rotated) return scale === undefined ? y : ops.mul(y, scale);
     const [cos, sin] = [context.cos, context.sin].map((table) => (scale === undefined ? table : ops.mul(table, scale)));
     return ops.rotary(y, context.positions, cos, sin);
   };

@@ -7,18 +7,18 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { firstIssue } from '../schemas/first-issue.ts';
 import { architectureKind } from './architecture.ts';
+import { configSchema, type RawConfig, tokenIds } from './config-schema.ts';
 import { configErrors as errors } from './errors.ts';
+import type { Family } from './families/family.ts';
+import { families } from './families/index.ts';
 import { locateModel, refuseFolder } from './folder.ts';
 import { CONFIG_BYTES, parseModelJson, readModelText } from './json.ts';
 import { parseRope, type RopeConfig } from './rope.ts';
 
-export const FAMILIES = ['llama', 'mistral', 'qwen2', 'qwen3'] as const;
-
-export type Family = (typeof FAMILIES)[number];
-
 /** A decoder-only language model with RMSNorm, RoPE, grouped-query attention and a gated SiLU feed-forward. */
 export interface ModelConfig {
-  readonly family: Family;
+  /** `model_type` of its record in `families/`. */
+  readonly family: string;
   /** V */
   readonly vocabSize: number;
   /** d */
@@ -43,6 +43,8 @@ export interface ModelConfig {
   readonly mlpBias: boolean;
   /** RMSNorm over D on every query and key head, before RoPE. */
   readonly qkNorm: boolean;
+  /** Layers of the base whose queries and keys are not turned by their position. */
+  readonly unrotatedLayers: readonly number[];
   readonly rope: RopeConfig;
   /** Longest sequence the model is meant for, in tokens. */
   readonly maxPositionEmbeddings: number;
@@ -54,60 +56,12 @@ export interface ModelConfig {
   readonly initializerRange: number;
 }
 
-/** What transformers assumes where config.json is silent; only `headDim` null means d / heads. */
-const DEFAULTS = {
-  llama: { kvHeads: null, headDim: null, maxPositions: 2048, slidingWindow: null, bos: 1, eos: 2 },
-  mistral: { kvHeads: 8, headDim: null, maxPositions: 131072, slidingWindow: 4096, bos: 1, eos: 2 },
-  qwen2: { kvHeads: 32, headDim: null, maxPositions: 32768, slidingWindow: 4096, bos: null, eos: null },
-  qwen3: { kvHeads: 32, headDim: 128, maxPositions: 32768, slidingWindow: 4096, bos: null, eos: null },
-} as const satisfies Record<Family, object>;
-
-const ARCHITECTURES: Readonly<Record<string, Family>> = {
-  LlamaForCausalLM: 'llama',
-  MistralForCausalLM: 'mistral',
-  Qwen2ForCausalLM: 'qwen2',
-  Qwen3ForCausalLM: 'qwen3',
-};
-
-/** The largest extent that is believed; a damaged file must not make us reserve absurd amounts of memory. */
-const MAX_EXTENT = 1 << 24;
-const extent = z.number().int().positive().max(MAX_EXTENT);
-const flag = z.boolean().nullish();
-const tokenId = z.number().int().nullish();
-const tokenIds = z.union([z.number().int(), z.array(z.number().int())]).nullish();
-
 const kindSchema = z.looseObject({
   model_type: z.string().nullish(),
   architectures: z.array(z.string()).nullish(),
 });
 
-const configSchema = z.looseObject({
-  vocab_size: extent,
-  hidden_size: extent,
-  intermediate_size: extent,
-  num_hidden_layers: extent.max(1024),
-  num_attention_heads: extent.max(1024),
-  num_key_value_heads: extent.max(1024).nullish(),
-  head_dim: extent.max(4096).nullish(),
-  rms_norm_eps: z.number().positive().max(1).nullish(),
-  tie_word_embeddings: flag,
-  attention_bias: flag,
-  mlp_bias: flag,
-  hidden_act: z.string().nullish(),
-  max_position_embeddings: z.number().int().positive().nullish(),
-  sliding_window: z.number().int().positive().nullish(),
-  use_sliding_window: flag,
-  max_window_layers: z.number().int().nonnegative().nullish(),
-  layer_types: z.array(z.string()).nullish(),
-  bos_token_id: tokenId,
-  eos_token_id: tokenIds,
-  pad_token_id: tokenId,
-  initializer_range: z.number().positive().nullish(),
-});
-
 const generationSchema = z.looseObject({ eos_token_id: tokenIds });
-
-type RawConfig = z.infer<typeof configSchema>;
 
 /**
  * Checks a parsed config.json.
@@ -121,7 +75,7 @@ export function parseModelConfig(json: unknown, file: string): ModelConfig {
   const raw = parse(configSchema, json, file);
   refuseUnsupported(raw, family, file);
 
-  const defaults = DEFAULTS[family];
+  const { defaults } = family;
   const heads = raw.num_attention_heads;
   const kvHeads = raw.num_key_value_heads ?? (raw.num_key_value_heads === null ? heads : (defaults.kvHeads ?? heads));
   if (heads % kvHeads !== 0) {
@@ -135,9 +89,8 @@ export function parseModelConfig(json: unknown, file: string): ModelConfig {
 
   const maxPositionEmbeddings = raw.max_position_embeddings ?? defaults.maxPositions;
   refuseSlidingWindow(raw, family, maxPositionEmbeddings, file);
-  const biased = raw.attention_bias === true && (family === 'llama' || family === 'qwen3');
   return {
-    family,
+    family: family.type,
     vocabSize: raw.vocab_size,
     hiddenSize: raw.hidden_size,
     intermediateSize: raw.intermediate_size,
@@ -146,12 +99,9 @@ export function parseModelConfig(json: unknown, file: string): ModelConfig {
     kvHeads,
     headDim,
     rmsNormEps: raw.rms_norm_eps ?? 1e-6,
-    tieWordEmbeddings: raw.tie_word_embeddings ?? false,
-    attentionBias: biased || family === 'qwen2',
-    attentionOutputBias: biased,
-    mlpBias: raw.mlp_bias === true && family === 'llama',
-    qkNorm: family === 'qwen3',
-    rope: parseRope(raw, file),
+    tieWordEmbeddings: raw.tie_word_embeddings ?? defaults.tied,
+    ...family.block(raw, file),
+    rope: parseRope(raw, file, defaults.theta),
     maxPositionEmbeddings,
     bosTokenId: optionalId(raw.bos_token_id, defaults.bos, 'bos_token_id', raw.vocab_size, file),
     eosTokenIds: idList(raw.eos_token_id === undefined ? defaults.eos : raw.eos_token_id, raw.vocab_size, file),
@@ -200,15 +150,14 @@ export function applyGenerationConfig(config: ModelConfig, json: unknown, file: 
 
 function parseFamily(json: unknown, file: string): Family {
   const { model_type, architectures } = parse(kindSchema, json, file);
-  const byType = FAMILIES.find((family) => family === model_type);
+  const byType = families.find(({ type }) => type === model_type);
   if (model_type != null && byType === undefined)
     throw errors.architecture(file, model_type, architectureKind([model_type, ...(architectures ?? [])]));
   if (architectures == null || architectures.length === 0) {
     if (byType === undefined) throw errors.value(file, 'model_type', 'it is missing');
     return byType;
   }
-  const known = architectures.find((name) => Object.hasOwn(ARCHITECTURES, name));
-  const byArchitecture = known === undefined ? undefined : ARCHITECTURES[known];
+  const byArchitecture = families.find(({ architecture }) => architectures.includes(architecture));
   if (byArchitecture === undefined || (byType !== undefined && byType !== byArchitecture)) {
     throw errors.architecture(file, architectures.join(', '), architectureKind(architectures));
   }
@@ -228,18 +177,14 @@ const UNSUPPORTED: Readonly<Record<string, string>> = {
 
 function refuseUnsupported(raw: RawConfig, family: Family, file: string): void {
   for (const [key, feature] of Object.entries(UNSUPPORTED)) {
-    if (raw[key] !== undefined && raw[key] !== null) throw errors.feature(file, `${feature} ("${key}")`);
+    if (raw[key] !== undefined && raw[key] !== null && !family.reads.includes(key))
+      throw errors.feature(file, `${feature} ("${key}")`);
   }
   refuseQuantised(raw, file);
   const activation = raw.hidden_act ?? 'silu';
   if (activation !== 'silu') throw errors.feature(file, `the activation function "${activation}" ("hidden_act")`);
   const layerType = raw.layer_types?.find((type) => type !== 'full_attention' && type !== 'sliding_attention');
   if (layerType !== undefined) throw errors.feature(file, `layers of the type "${layerType}" ("layer_types")`);
-  if (family !== 'llama' && raw.mlp_bias === true)
-    throw errors.feature(file, 'a bias in the feed-forward ("mlp_bias")');
-  if (family === 'mistral' && raw.attention_bias === true) {
-    throw errors.feature(file, 'a bias in the attention ("attention_bias")');
-  }
 }
 
 /** Tools write how they quantised under `quantization_config`, those of MLX under `quantization`. */
@@ -255,17 +200,10 @@ function refuseQuantised(raw: RawConfig, file: string): void {
   }
 }
 
-/** A window that no sequence can leave changes nothing; any other would give wrong numbers. Llama has none. */
+/** A window that no sequence can leave changes nothing; any other would give wrong numbers. */
 function refuseSlidingWindow(raw: RawConfig, family: Family, positions: number, file: string): void {
-  if (family === 'llama') return;
-  const window = raw.sliding_window === undefined ? DEFAULTS[family].slidingWindow : raw.sliding_window;
-  if (window === null || window >= positions) return;
-  const firstWindowed = raw.max_window_layers ?? 28;
-  const slides =
-    family === 'mistral' ||
-    (raw.use_sliding_window === true &&
-      (raw.layer_types?.includes('sliding_attention') ?? firstWindowed < raw.num_hidden_layers));
-  if (slides) throw errors.slidingWindow(file, window, positions);
+  const window = family.window(raw);
+  if (window !== null && window < positions) throw errors.slidingWindow(file, window, positions);
 }
 
 function optionalId(

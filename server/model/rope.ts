@@ -14,6 +14,19 @@ export type RopeConfig =
       readonly lowFreqFactor: number;
       readonly highFreqFactor: number;
       readonly originalMaxPositionEmbeddings: number;
+    }
+  | {
+      /** YaRN (arXiv 2309.00071). */
+      readonly type: 'yarn';
+      readonly theta: number;
+      readonly factor: number;
+      readonly betaFast: number;
+      readonly betaSlow: number;
+      readonly originalMaxPositionEmbeddings: number;
+      /** Whether the bounds between which frequencies are blended are whole dimensions. */
+      readonly truncate: boolean;
+      /** Cosines and sines are multiplied by it. */
+      readonly attentionFactor: number;
     };
 
 const positive = z.number().positive();
@@ -27,6 +40,12 @@ const scalingSchema = z.looseObject({
   low_freq_factor: positive.nullish(),
   high_freq_factor: positive.nullish(),
   original_max_position_embeddings: positive.nullish(),
+  beta_fast: positive.nullish(),
+  beta_slow: positive.nullish(),
+  attention_factor: positive.nullish(),
+  mscale: z.number().nullish(),
+  mscale_all_dim: z.number().nullish(),
+  truncate: z.boolean().nullish(),
 });
 
 const ropeSchema = z.looseObject({
@@ -34,6 +53,7 @@ const ropeSchema = z.looseObject({
   rope_scaling: scalingSchema.nullish(),
   rope_parameters: scalingSchema.nullish(),
   partial_rotary_factor: z.number().nullish(),
+  max_position_embeddings: positive.nullish(),
 });
 
 type Scaling = z.infer<typeof scalingSchema>;
@@ -41,9 +61,10 @@ type Scaling = z.infer<typeof scalingSchema>;
 /**
  * Reads the parameters from config.json, from the keys of transformers 4 or 5. Where both are there they must agree.
  *
+ * @param fallback theta where none is given
  * @throws ColaError config.feature for other kinds of RoPE, config.value for contradictions and wrong values
  */
-export function parseRope(json: unknown, file: string): RopeConfig {
+export function parseRope(json: unknown, file: string, fallback = DEFAULT_THETA): RopeConfig {
   const parsed = ropeSchema.safeParse(json);
   if (!parsed.success) {
     const { path, detail } = firstIssue(parsed.error);
@@ -52,7 +73,9 @@ export function parseRope(json: unknown, file: string): RopeConfig {
   const raw = parsed.data;
   const key = raw.rope_parameters == null ? 'rope_scaling' : 'rope_parameters';
   const both = [raw.rope_parameters, raw.rope_scaling].filter((scaling) => scaling != null);
-  const [first, second] = both.map((scaling) => interpret(scaling, raw.rope_theta ?? null, file, key));
+  const [first, second] = both.map((scaling) =>
+    interpret(scaling, raw.rope_theta ?? null, raw.max_position_embeddings ?? null, fallback, file, key),
+  );
   if (first !== undefined && second !== undefined && JSON.stringify(first) !== JSON.stringify(second)) {
     throw errors.value(file, 'rope_parameters', 'it contradicts "rope_scaling"');
   }
@@ -60,7 +83,7 @@ export function parseRope(json: unknown, file: string): RopeConfig {
     const rotated = part.partial_rotary_factor ?? 1;
     if (rotated !== 1) throw errors.feature(file, `RoPE on a part of each head ("partial_rotary_factor" ${rotated})`);
   }
-  return first ?? { type: 'default', theta: raw.rope_theta ?? DEFAULT_THETA };
+  return first ?? { type: 'default', theta: raw.rope_theta ?? fallback };
 }
 
 /**
@@ -91,18 +114,51 @@ export function ropeInverseFrequencies(config: { readonly headDim: number; reado
         const smooth = f(f(f(f(1 / wavelength) * original) - f(rope.lowFreqFactor)) / range);
         return f(f(f(f(1 - smooth) * frequency) / f(rope.factor)) + f(smooth * frequency));
       }
+      case 'yarn': {
+        const [low, high] = yarnBounds(headDim, rope);
+        const ramp = f(f(i - f(low)) / f(low === high ? 0.001 : high - low));
+        const kept = f(1 - Math.min(1, Math.max(0, ramp)));
+        const stretched = f(1 / f(f(rope.factor) * f(f(rope.theta) ** f((2 * i) / headDim))));
+        return f(f(stretched * f(1 - kept)) + f(frequency * kept));
+      }
     }
   });
+}
+
+/** How much larger scores are to be where positions are squeezed by a factor, as its square root for queries and for keys. */
+function yarnScale(factor: number, mscale: number): number {
+  return factor <= 1 ? 1 : 0.1 * mscale * Math.log(factor) + 1;
+}
+
+/** The dimensions between which YaRN goes over from kept frequencies to stretched ones. */
+function yarnBounds(headDim: number, rope: Extract<RopeConfig, { type: 'yarn' }>): [low: number, high: number] {
+  const dimension = (rotations: number) =>
+    (headDim * Math.log(rope.originalMaxPositionEmbeddings / (rotations * 2 * Math.PI))) / (2 * Math.log(rope.theta));
+  const [low, high] = [dimension(rope.betaFast), dimension(rope.betaSlow)];
+  const whole = rope.truncate ? [Math.floor(low), Math.ceil(high)] : [low, high];
+  return [Math.max(whole[0], 0), Math.min(whole[1], headDim - 1)];
+}
+
+/** What cosines and sines are multiplied by. */
+export function ropeAmplitude(rope: RopeConfig): number {
+  return rope.type === 'yarn' ? rope.attentionFactor : 1;
 }
 
 /** What transformers takes where no base is given. */
 const DEFAULT_THETA = 10000;
 
-function interpret(scaling: Scaling, outerTheta: number | null, file: string, key: string): RopeConfig {
+function interpret(
+  scaling: Scaling,
+  outerTheta: number | null,
+  positions: number | null,
+  fallback: number,
+  file: string,
+  key: string,
+): RopeConfig {
   const nested = Object.entries(scaling).find(([, value]) => typeof value === 'object' && value !== null);
   if (nested !== undefined)
     throw errors.feature(file, `RoPE that differs between layers or dimensions ("${nested[0]}")`);
-  const theta = scaling.rope_theta ?? outerTheta ?? DEFAULT_THETA;
+  const theta = scaling.rope_theta ?? outerTheta ?? fallback;
   if (outerTheta !== null && theta !== outerTheta) {
     throw errors.value(file, 'rope_theta', `${outerTheta} contradicts the ${theta} in "${key}"`);
   }
@@ -125,6 +181,24 @@ function interpret(scaling: Scaling, outerTheta: number | null, file: string, ke
       }
       const originalMaxPositionEmbeddings = needed('original_max_position_embeddings');
       return { type, theta, factor: needed('factor'), lowFreqFactor, highFreqFactor, originalMaxPositionEmbeddings };
+    }
+    case 'yarn': {
+      const factor = needed('factor');
+      const { mscale, mscale_all_dim: all } = scaling;
+      const attentionFactor =
+        scaling.attention_factor ??
+        (mscale && all ? yarnScale(factor, mscale) / yarnScale(factor, all) : yarnScale(factor, 1));
+      return {
+        type,
+        theta,
+        factor,
+        betaFast: scaling.beta_fast ?? 32,
+        betaSlow: scaling.beta_slow ?? 1,
+        originalMaxPositionEmbeddings:
+          scaling.original_max_position_embeddings ?? positions ?? needed('original_max_position_embeddings'),
+        truncate: scaling.truncate ?? true,
+        attentionFactor,
+      };
     }
     default:
       throw errors.feature(file, `RoPE of the kind "${type.slice(0, 100)}"`);

@@ -53,6 +53,7 @@ describe('model configuration', () => {
       attentionOutputBias: false,
       mlpBias: false,
       qkNorm: false,
+      unrotatedLayers: [],
       rope: { type: 'default', theta: 10000 },
       maxPositionEmbeddings: 128,
       bosTokenId: 314,
@@ -158,7 +159,8 @@ describe('model configuration', () => {
       'feature',
       /0.25/,
     ],
-    ['YaRN', withScaling({ type: 'yarn', factor: 4 }), 'feature', /"yarn"/],
+    ['longrope', withScaling({ type: 'longrope', factor: 4 }), 'feature', /"longrope"/],
+    ['YaRN without its factor', withScaling({ type: 'yarn' }), 'value', /factor/],
     ['dynamic RoPE', withScaling({ rope_type: 'dynamic', factor: 2 }), 'feature', /"dynamic"/],
     [
       'LongRoPE',

@@ -1,0 +1,16 @@
+/** Mistral 7B and its like. */
+import { configErrors } from '../errors.ts';
+import { type Family, plain, refuseMlpBias } from './family.ts';
+
+export const mistral: Family = {
+  type: 'mistral',
+  architecture: 'MistralForCausalLM',
+  defaults: { kvHeads: 8, headDim: null, maxPositions: 131072, bos: 1, eos: 2, tied: false },
+  reads: [],
+  block(raw, file) {
+    refuseMlpBias(raw, file);
+    if (raw.attention_bias === true) throw configErrors.feature(file, 'a bias in the attention ("attention_bias")');
+    return plain;
+  },
+  window: (raw) => (raw.sliding_window === undefined ? 4096 : raw.sliding_window),
+};

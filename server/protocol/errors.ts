@@ -22,14 +22,27 @@ export const protocolErrors = catalogue('protocol', {
     'Report it with the log; what is saved is safe.',
   ],
   tooMany: (most: number) => [`More than ${most} requests are under way at once.`, restart],
+  system: (reason: string) => [
+    `The system refused to work with a file: ${reason}.`,
+    'Check that its name is right and that you may read and write there.',
+  ],
   cancelled: () => ['The request was cancelled.', 'Ask again.'],
 });
+
+/** What the system says of a file that it refuses, be it for its name. */
+function refusalOf(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('code' in error)) return undefined;
+  const unnameable = error.code === 'ERR_INVALID_ARG_VALUE' && error.message.includes('null bytes');
+  return 'syscall' in error || unnameable ? error.message : undefined;
+}
 
 /** The error as it travels. Whatever is not of the catalogue is a mistake of ours. */
 export function toWire(error: unknown): WireError {
   if (error instanceof ColaError) return error.toJSON();
   const aborted = error instanceof Error && error.name === 'AbortError';
   if (aborted) return protocolErrors.cancelled().toJSON();
+  const refused = refusalOf(error);
+  if (refused !== undefined) return protocolErrors.system(refused.slice(0, 300)).toJSON();
   return protocolErrors.internal(error instanceof Error ? error.message : String(error)).toJSON();
 }
 

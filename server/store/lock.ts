@@ -91,7 +91,11 @@ export class Lock {
   /** Gives the lock back, unless it is not this one's any more. */
   release(): void {
     own.delete(this.content);
-    if (this.held) rmSync(this.path, { force: true });
+    try {
+      if (this.held) rmSync(this.path, { force: true });
+    } catch {
+      // On a broken disk it stays, and is nobody's once this process has ended. What was done under it counts, and what ended it.
+    }
   }
 }
 

@@ -13,6 +13,7 @@ import {
 } from 'vscode';
 import { notice, runEvent } from '../server/protocol/index.ts';
 import { registerCommand } from './commands.ts';
+import { languageHere } from './completion/snooze.ts';
 import type { CommandName } from './contributions/index.ts';
 import { diagnosticsText } from './diagnostics.ts';
 import type { FeedbackTuning } from './feedback/tuning.ts';
@@ -169,6 +170,17 @@ async function showActions(studio: Studio, runs: RunBook, health: Health): Promi
     );
   }
   if (studio.connection === 'up') {
+    const here = languageHere();
+    choices.push(group('Completion'));
+    if (here !== undefined) {
+      const label = here.on ? `$(circle-slash) Off for ${here.id}` : `$(check) On for ${here.id}`;
+      choices.push({ label, description: 'in your settings', command: 'cola.toggleCompletionHere' });
+    }
+    choices.push({
+      label: '$(bell-slash) Off for half an Hour',
+      description: 'or on again',
+      command: 'cola.snoozeCompletion',
+    });
     choices.push(
       group('Model'),
       {

@@ -80,11 +80,13 @@ export function statusText(health: Health): StatusText {
   if (run !== undefined) {
     const more = others > 0 ? ` · +${others}` : '';
     const icon = run.progress.state === 'paused' ? 'debug-pause' : 'pulse';
-    return said(icon, `${name} · ${progressText(run.progress)}${more}`);
+    // What completes, and what trains.
+    return said(icon, `${name} · ${run.name}: ${progressText(run.progress)}${more}`);
   }
   if (status?.health === 'warning' || status?.health === 'error')
     return said('warning', `CoLA: ${short(status.message)}`, status.health);
   const device = status?.device ?? null;
+  if (status?.lane === 'search') return said('search', `${name} · searching`);
   return said('pulse', device === null ? `${name} · idle` : `${name} · ${device}`);
 }
 

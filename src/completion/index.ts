@@ -10,9 +10,10 @@ import { ActionPicker } from './picker.ts';
 import { textSince } from './place.ts';
 import { CompletionProvider } from './provider.ts';
 import { Session } from './session.ts';
+import { Snooze, toggleLanguage } from './snooze.ts';
 import { CompletionStatus } from './status.ts';
 import { ActionStrip } from './strip.ts';
-import { nameOf, percent } from './words.ts';
+import { nameOf, percent, reasonToWait } from './words.ts';
 
 /** What other parts of the extension may know and do. */
 export interface Completion {
@@ -31,7 +32,12 @@ export function registerCompletion(studio: Studio): Completion {
   const labels = new Map<number, string | null>();
   const labelOf = (action: number) => labels.get(action) ?? null;
   const offers = new Map<number, Offer>();
-  const status = new CompletionStatus(control, labelOf);
+  const snooze = new Snooze(() => {
+    status.update();
+    if (snooze.on) session.end('escape');
+    void again();
+  });
+  const status = new CompletionStatus(control, labelOf, () => (snooze.on ? snooze.words : undefined));
   const strip = new ActionStrip();
   const session = new Session(
     (event) => events.fire(event),
@@ -44,7 +50,14 @@ export function registerCompletion(studio: Studio): Completion {
     // Once, and not with every keystroke.
     if (status.problem(error) && error !== undefined) studio.log.warn(`No completion: ${String(error)}`);
   };
-  const provider = new CompletionProvider(studio, session, control, problem);
+  const provider = new CompletionProvider(
+    studio,
+    session,
+    control,
+    problem,
+    () => snooze.on,
+    (long) => status.waiting(long ? reasonToWait(studio.status) : undefined),
+  );
   events.on((event) => {
     remember(offers, event);
     for (const { tokens } of event.offer.alternatives) for (const t of tokens) labels.set(t.action, t.label);
@@ -64,6 +77,7 @@ export function registerCompletion(studio: Studio): Completion {
   });
   let model = studio.status?.model;
   studio.context.subscriptions.push(
+    snooze,
     status,
     strip,
     session,
@@ -94,6 +108,8 @@ export function registerCompletion(studio: Studio): Completion {
     session.end('escape');
     await commands.executeCommand('editor.action.inlineSuggest.hide');
   });
+  registerCommand(studio, 'cola.snoozeCompletion', () => snooze.toggle());
+  registerCommand(studio, 'cola.toggleCompletionHere', () => toggleLanguage());
   registerCommand(studio, 'cola.toggleActionStrip', () => strip.toggle());
   registerCommand(studio, 'cola.pickAction', async () => {
     const editor = window.activeTextEditor;

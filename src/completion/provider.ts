@@ -45,6 +45,9 @@ export async function ask(
   return (await studio.request(complete, params, token)).alternatives;
 }
 
+/** Milliseconds after which a person should know why nothing comes. */
+const longWait = 400;
+
 let offers = 0;
 
 /** A list at a place, under a number of its own. */
@@ -80,6 +83,10 @@ export class CompletionProvider implements InlineCompletionItemProvider {
     private readonly control: Control,
     /** Told how asking went: undefined when all is well. */
     private readonly problem: (error: unknown) => void,
+    /** Whether completion is off for a while. */
+    private readonly off: () => boolean,
+    /** Told that an answer takes long, and that it is there. */
+    private readonly waiting: (long: boolean) => void,
   ) {}
 
   async provideInlineCompletionItems(
@@ -90,7 +97,7 @@ export class CompletionProvider implements InlineCompletionItemProvider {
   ): Promise<InlineCompletionItem[]> {
     // The status bar says that there is no server, and why.
     if (this.studio.connection === 'down') return [];
-    if (!enabledFor(setting('cola.completion.languages', document), document.languageId)) {
+    if (this.off() || !enabledFor(setting('cola.completion.languages', document), document.languageId)) {
       // What was offered before it was switched off is gone from the screen.
       if (this.session.ghost?.offer.uri === document.uri.toString()) this.session.end('moved');
       return [];
@@ -110,12 +117,16 @@ export class CompletionProvider implements InlineCompletionItemProvider {
       if (token.isCancellationRequested) return [];
       const control = this.control.value;
       let found: Alternative[];
+      const patience = setTimeout(() => this.waiting(true), longWait);
       try {
         found = await ask(this.studio, document, place, control, wanted, token);
         this.problem(undefined);
       } catch (error) {
         if (!token.isCancellationRequested) this.problem(error);
         return [];
+      } finally {
+        clearTimeout(patience);
+        this.waiting(false);
       }
       if (token.isCancellationRequested) return [];
       const alternatives = withFirst(onScreen, found);

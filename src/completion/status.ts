@@ -10,10 +10,13 @@ export class CompletionStatus implements Disposable {
   private readonly item = window.createStatusBarItem('cola.completion', StatusBarAlignment.Right, 89);
   private ghost: Ghost | undefined;
   private trouble: string | undefined;
+  private wait: string | undefined;
 
   constructor(
     private readonly control: Control,
     private readonly labels: Labels,
+    /** Until when completion is off; undefined while it is on. */
+    private readonly offUntil: () => string | undefined,
   ) {
     this.item.name = 'CoLA Completion';
     this.item.command = 'cola.pickAction';
@@ -34,14 +37,24 @@ export class CompletionStatus implements Disposable {
     return true;
   }
 
+  /** What a completion waits for; undefined when it is there. */
+  waiting(reason: string | undefined): void {
+    if (reason === this.wait) return;
+    this.wait = reason;
+    this.update();
+  }
+
   dispose(): void {
     this.item.dispose();
   }
 
-  private update(): void {
+  update(): void {
     const { ghost, control, item } = this;
     const text = ghost === undefined ? modeText(control.value, this.labels) : this.ghostText(ghost);
-    item.text = text === '' && this.trouble !== undefined ? '$(warning) no completion' : text;
+    const off = this.offUntil();
+    if (off !== undefined) item.text = `$(bell-slash) no completion until ${off}`;
+    else if (this.wait !== undefined) item.text = `$(loading~spin) ${this.wait}`;
+    else item.text = text === '' && this.trouble !== undefined ? '$(warning) no completion' : text;
     item.accessibilityInformation = {
       label: `CoLA completion: ${item.text.replaceAll(/\$\([a-z-]+\)|◆/g, '').trim()}`,
     };

@@ -1,5 +1,5 @@
 /** Latent actions and modes in words, the same in status bar, list, and hover. */
-import type { ActionControl } from '../../server/protocol/index.ts';
+import type { ActionControl, Status } from '../../server/protocol/index.ts';
 import { escaped } from '../markdown.ts';
 
 export type Labels = (action: number) => string | null;
@@ -67,4 +67,11 @@ export function modeText(control: ActionControl, labels: Labels): string {
   if (control.mode === 'free') return '';
   const text = modeOf(control, labels);
   return modeIcons[control.mode] + oneLine(text, 40);
+}
+
+/** Why a completion takes long, in words. */
+export function reasonToWait(status: Pick<Status, 'lane' | 'loading'> | undefined): string {
+  if (status?.loading != null) return 'waiting for the model';
+  if (status?.lane === 'train') return 'waiting for the training step';
+  return status?.lane === 'search' ? 'waiting for the search' : 'completing';
 }

@@ -14,6 +14,8 @@ export const completion = {
     },
     'cola.setActionSequence': { title: 'Set Sequence of Latent Actions…', icon: '$(list-ordered)' },
     'cola.banAction': { title: 'Ban Latent Action…', icon: '$(circle-slash)' },
+    'cola.snoozeCompletion': { title: 'Snooze Completion, or End Snoozing' },
+    'cola.toggleCompletionHere': { title: 'Switch Completion On or Off for This Language', palette: 'editorIsOpen' },
     'cola.toggleActionStrip': { title: 'Toggle Action Strip', icon: '$(symbol-color)', palette: 'editorIsOpen' },
     'cola.nextAlternative': { title: 'Show Next Alternative', palette: ghost },
     'cola.previousAlternative': { title: 'Show Previous Alternative', palette: ghost },

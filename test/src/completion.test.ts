@@ -6,7 +6,7 @@ import { banning, Control, free, parseCodes, pinning } from '../../src/completio
 import { type CompletionEvent, CompletionEvents, type Offer } from '../../src/completion/events.ts';
 import { atEnd, following, overlap, remainder, withFirst } from '../../src/completion/remainder.ts';
 import { Session, settleMilliseconds } from '../../src/completion/session.ts';
-import { ghostText, modeOf, modeText, nameOf, oneLine, percent } from '../../src/completion/words.ts';
+import { ghostText, modeOf, modeText, nameOf, oneLine, percent, reasonToWait } from '../../src/completion/words.ts';
 
 const token = (text: string, action = text.length): ActionToken => ({
   id: 0,
@@ -235,6 +235,8 @@ describe('modes of latent actions', () => {
     const shown = { action: 17, label: 'declare const', probability: 0.314 };
     assert.equal(ghostText(free, shown, { at: 2, of: 8 }), '◆ 17 declare const · 31 % · 2/8');
     assert.equal(ghostText({ mode: 'pinned', action: 17 }, shown, undefined), '$(pinned) ◆ 17 declare const · 31 %');
+    assert.equal(reasonToWait({ lane: 'train', loading: null }), 'waiting for the training step');
+    assert.equal(reasonToWait({ lane: 'train', loading: '/box/nano' }), 'waiting for the model');
     assert.equal(nameOf(4, null), '4');
     assert.equal(nameOf(4, null, '  const total\n'), '"const total" 4');
     assert.equal(ghostText(free, { ...shown, label: null, text: 'if (' }, undefined), '◆ "if (" 17 · 31 %');

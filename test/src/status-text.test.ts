@@ -51,16 +51,23 @@ describe('the status bar', () => {
     assert.equal(statusText({ ...idle, status: undefined }).text, '$(pulse) nano · idle');
   });
 
+  it('shows that a search goes on', () => {
+    assert.equal(statusText({ ...idle, status: { ...status, lane: 'search' } }).text, '$(search) nano · searching');
+  });
+
   it('shows step, reward and where it goes while a run trains', () => {
-    assert.equal(statusText(running).text, '$(pulse) nano · step 120/400 · reward 0.42 ↑');
-    assert.equal(statusText({ ...running, others: 1 }).text, '$(pulse) nano · step 120/400 · reward 0.42 ↑ · +1');
+    assert.equal(statusText(running).text, '$(pulse) nano · countdown: step 120/400 · reward 0.42 ↑');
+    assert.equal(
+      statusText({ ...running, others: 1 }).text,
+      '$(pulse) nano · countdown: step 120/400 · reward 0.42 ↑ · +1',
+    );
     const paused = { name: 'a', progress: follow(rising, { kind: 'state', state: 'paused' }) };
     assert.equal(
       statusText({ ...idle, run: paused }).text,
-      '$(debug-pause) nano · paused · step 120/400 · reward 0.42 ↑',
+      '$(debug-pause) nano · a: paused · step 120/400 · reward 0.42 ↑',
     );
     const begun = { name: 'a', progress: unknownProgress };
-    assert.equal(statusText({ ...idle, run: begun }).text, '$(pulse) nano · preparing');
+    assert.equal(statusText({ ...idle, run: begun }).text, '$(pulse) nano · a: preparing');
   });
 
   it('says what is loaded, and what is wrong in one sentence', () => {

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { unwrap } from '../schemas/issues.ts';
 import { rewardSpec } from '../spec/reward.ts';
 import { runSpec } from '../spec/schema.ts';
+import { stages } from '../spec/stages.ts';
 import type { Path } from './yaml-place.ts';
 
 /** Data that is a task and not a file. */
@@ -46,13 +47,22 @@ export function keysAt(path: Path, siblings: readonly string[] = []): KeyNote[] 
   const kinds = schemasAt(path)
     .flatMap(options)
     .filter((schema) => schema instanceof z.ZodObject);
+  const usual = path.length === 3 ? usuallyNeeded(path, siblings) : new Set<string>();
   const meant = kinds.filter(({ shape }) => siblings.every((name) => Object.hasOwn(shape, name)));
   for (const schema of meant.length > 0 ? meant : kinds) {
     for (const [name, inner] of Object.entries(schema.shape as Record<string, z.ZodType>)) {
-      if (!keys.has(name)) keys.set(name, { name, schema: inner, required: !inner.safeParse(undefined).success });
+      if (keys.has(name)) continue;
+      const required = !inner.safeParse(undefined).success || usual.has(name);
+      keys.set(name, { name, schema: inner, required });
     }
   }
   return [...keys.values()];
+}
+
+/** Settings of reinforcement that are optional by themselves, and needed where nothing stands in their place. */
+function usuallyNeeded([top, , stage]: Path, siblings: readonly string[]): ReadonlySet<string> {
+  const usual = top === 'stages' && stage === 'reinforce' && !siblings.includes('environment');
+  return new Set(usual ? stages.reinforce.missing?.(stages.reinforce.settings.parse({})).map(({ key }) => key) : []);
 }
 
 /** Words that a value at the path may be. */

@@ -147,8 +147,8 @@ export function readEnd(path: string, most: number): string {
   }
 }
 
-/** Writes a text behind the end of a file, which is made if it is not there. @throws files.*; a system error */
-export function appendText(path: string, text: string): void {
+/** Writes behind the end of a file, which is made if it is not there. @throws files.*; a system error */
+export function appendText(path: string, text: string | Uint8Array): void {
   const fd = openFile(path, 'append');
   try {
     writeFileSync(fd, text);

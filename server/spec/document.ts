@@ -175,7 +175,7 @@ export function readSpec(file: string): RunSpec {
 
 /** The complete spec as YAML, defaults filled in. Reading it gives an equal spec. */
 export function stringifySpec(spec: RunSpec): string {
-  const { model, device, threads, seed, stages, evaluate } = spec;
+  const { model, device, threads, seed, stages, evaluate, log } = spec;
   const value = {
     model,
     device,
@@ -183,6 +183,7 @@ export function stringifySpec(spec: RunSpec): string {
     seed,
     stages: stages.map(({ name, settings }) => ({ [name]: settings })),
     evaluate,
+    ...(log.length > 0 ? { log } : {}),
   };
   const document = new Document(value, { customTags, keepUndefined: false, aliasDuplicateObjects: false });
   return document.toString({ lineWidth: 0 });

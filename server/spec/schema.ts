@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { deviceNames } from '../device/names.ts';
 import { measures as measureNames } from '../protocol/evaluate.ts';
+import { loggerNames } from '../store/loggers.ts';
 import { type StageName, type StageSpec, stageNames, stages } from './stages.ts';
 
 /** A new model instead of an existing one: sizes of a Llama. */
@@ -41,6 +42,10 @@ export const runSpec = z.strictObject({
     .min(1)
     .meta({ description: 'What is done, in order.' }),
   evaluate: z.array(z.enum(measureNames)).default([]).meta({ description: 'What is measured at the end.' }),
+  log: z
+    .array(z.enum(loggerNames))
+    .default([])
+    .meta({ description: 'Files that other tools read, beside metrics.jsonl: TensorBoard events, CSV.' }),
 });
 
 export type { StageSpec };

@@ -13,7 +13,9 @@ import { type Checkpoint, type CheckpointContent, CheckpointFolder } from './che
 import { storeErrors as errors } from './errors.ts';
 import { JsonLinesWriter, readJsonLines } from './jsonl.ts';
 import { Lock } from './lock.ts';
+import { type LoggerName, Loggers } from './loggers.ts';
 import { contentOf, type Manifest, same } from './manifest.ts';
+import type { MetricLine } from './metric-names.ts';
 import { type LogEntry, readRunLog } from './run-log.ts';
 
 const SPEC = 'spec.yaml';
@@ -161,6 +163,7 @@ export class Run extends RunView {
   private readonly inode: number;
   /** Checkpoints that must be there. */
   private expected: readonly number[];
+  private loggers: Loggers | undefined;
 
   private constructor(
     path: string,
@@ -241,6 +244,20 @@ export class Run extends RunView {
     } catch (error) {
       throw readable(error, (cause) => errors.cannotWrite(path, cause));
     }
+  }
+
+  /** From now on, metrics also go where other tools read them; what is there so far, at once. @throws ColaError store.*, files.* */
+  async logTo(names: readonly LoggerName[]): Promise<void> {
+    if (names.length === 0) return;
+    const loggers = new Loggers(this.path, names);
+    await loggers.begin(this.readMetrics(stepSchema));
+    this.loggers = loggers;
+  }
+
+  /** Appends a line of metrics. @throws ColaError store.cannotWrite */
+  record(line: MetricLine): void {
+    this.metrics.append(line);
+    this.loggers?.append(line);
   }
 
   /**

@@ -302,6 +302,7 @@ function specs(): fc.Arbitrary<RunSpec> {
       seed: fc.integer(),
       stages: fc.array(stage, { minLength: 1, maxLength: 3 }),
       evaluate: fc.constantFrom([], ['pass@k' as const, 'cost' as const]),
+      log: fc.constantFrom([], ['tensorboard' as const, 'csv' as const]),
     })
-    .map(({ evaluate, ...spec }): RunSpec => ({ ...spec, evaluate: [...evaluate] }));
+    .map(({ evaluate, log, ...spec }): RunSpec => ({ ...spec, evaluate: [...evaluate], log: [...log] }));
 }

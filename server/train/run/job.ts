@@ -262,6 +262,7 @@ class Job {
     }
     if (from !== undefined) await run.rewind(from);
     else await run.truncateMetricsAfter(whole?.checkpoint.step ?? -1);
+    await run.logTo(spec.log);
     return whole?.checkpoint ?? null;
   }
 
@@ -387,7 +388,7 @@ class Job {
       const seconds = (performance.now() - started) / 1000;
       this.position.done = index + 1;
       const step = before + index + 1;
-      this.runFolder.metrics.append({ step, stage: stage.name, seconds, ...outcome.metrics });
+      this.runFolder.record({ step, stage: stage.name, seconds, ...outcome.metrics });
       this.emit({
         kind: 'step',
         stage: stage.name,
@@ -429,7 +430,7 @@ class Job {
     // A run killed between this line and the checkpoint that follows measures again when it is resumed.
     const known =
       again && this.runFolder.readMetrics(metricsLine).some((l) => l.step === step && l.evaluation === true);
-    if (!known) this.runFolder.metrics.append(line);
+    if (!known) this.runFolder.record(line);
     const { metrics } = evaluation;
     this.emit({ kind: 'evaluation', stage: stage.name, step: this.position.done, metrics, best, seconds });
     return { ...evaluation, best };

@@ -37,7 +37,7 @@ export interface CompileOptions {
 }
 
 export interface DeviceOptions {
-  /** Threads of the CPU provider; all cores by default. */
+  /** Threads of the CPU provider; all cores by default, and never more. */
   readonly threads?: number;
   /** Bytes of frozen weights above which programs may share them; {@link sharedFrom}, if not given. */
   readonly shareFrom?: number;
@@ -143,7 +143,8 @@ export class Device {
     resident: ReadonlySet<string>,
     { strict = false, lean = false }: CompileOptions,
   ): InferenceSession.SessionOptions {
-    const threads = this.options.threads ?? availableParallelism();
+    // More threads than cores wait for each other, and every program has its own: a thousand asked for would be many thousands.
+    const threads = Math.min(this.options.threads ?? Number.POSITIVE_INFINITY, availableParallelism());
     const options: InferenceSession.SessionOptions = {
       executionProviders: this.name === 'cpu' ? ['cpu'] : [this.name, 'cpu'],
       graphOptimizationLevel: 'all',

@@ -176,6 +176,15 @@ async function discard(path: string): Promise<void> {
   await rm(path, { recursive: true, force: true }).catch(() => undefined);
 }
 
+/** Work that writes at a path, whose failures are told as those of writing there are. @throws store.cannotWrite */
+export async function writing<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw cannotWrite(path, error);
+  }
+}
+
 /** Only failures of the file system are the user's concern; anything else passes through as it is. */
 function cannotWrite(path: string, error: unknown): unknown {
   return error instanceof Error && 'syscall' in error ? diskErrors.cannotWrite(path, error) : error;

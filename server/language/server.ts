@@ -68,6 +68,9 @@ const off: EngineStatus = { model: null, device: null, attempts: [], lane: null,
 
 type ModelChoice = ReceivedOf<typeof loadModel>;
 
+/** The model in the box. */
+const box = 'builtin:nano';
+
 export class LanguageServer {
   private readonly answers = new Answers();
   private options: ServerOptions = serverOptions.parse({});
@@ -162,9 +165,9 @@ export class LanguageServer {
     this.refused = undefined;
     if (this.supervisor !== undefined) this.supervisor.idleSeconds = 60 * options.idleMinutes;
     this.tellStatus();
-    if (options.model !== before.model) {
-      const { model: folder, device, threads } = options;
-      await this.load({ folder, device, threads });
+    // Once the folder is trusted, the model of the settings takes the place of the one in the box.
+    if (chosen(options).folder !== chosen(before).folder) {
+      if (options.model !== before.model || this.supervisor?.model !== undefined) await this.load(chosen(options));
       return;
     }
     // One that is on its way may have been asked for with the settings of before.
@@ -251,13 +254,17 @@ export class LanguageServer {
       while (this.loading !== undefined) await this.loading.done;
       if (this.keeper.model !== undefined) return;
       if (this.refused !== undefined) throw this.refused;
-      const { model: folder, device, threads } = this.options;
-      await this.load({ folder, device, threads });
+      await this.load(chosen(this.options));
     }
   }
 
-  private load(choice: ModelChoice, signal?: AbortSignal): Promise<ModelInfo> {
-    const done = this.ask(loadModel, resolved(choice), { signal });
+  private async load(choice: ModelChoice, signal?: AbortSignal): Promise<ModelInfo> {
+    const wanted = resolved(choice);
+    // A model is read by what computes: its tokenizer's expressions and its template are a stranger's programs.
+    if (!this.options.trusted && wanted.folder !== resolveModel(box, '')) {
+      throw serverErrors.untrusted('A model other than the one in the box');
+    }
+    const done = this.ask(loadModel, wanted, { signal });
     const loading = { folder: choice.folder, done };
     this.loading = loading;
     this.refused = undefined;
@@ -314,6 +321,11 @@ export class LanguageServer {
       cancelled.dispose();
     }
   }
+}
+
+/** The model that completes until somebody chooses another: that of the settings, in a folder that is trusted. */
+function chosen({ trusted, model, device, threads }: Omit<ServerOptions, 'engine'>): ModelChoice {
+  return { folder: trusted ? model : box, device, threads };
 }
 
 function resolved<T extends { readonly folder: string }>(params: T): T {

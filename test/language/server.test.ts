@@ -8,9 +8,10 @@ import { complete } from '../../server/protocol/completion.ts';
 import { inspectData, surveyFiles } from '../../server/protocol/data.ts';
 import { evaluate } from '../../server/protocol/evaluate.ts';
 import { configure, progressToken } from '../../server/protocol/initialize.ts';
-import { listModels } from '../../server/protocol/model.ts';
+import { currentModel, listModels, loadModel } from '../../server/protocol/model.ts';
 import { fitSpec, listRuns, startRun } from '../../server/protocol/runs.ts';
 import { getStatus, statusChanged } from '../../server/protocol/status.ts';
+import { resolveModel } from '../../server/spec/paths.ts';
 import { makeModel, makeSpec, removeFolder, temporaryFolder } from '../engine/tiny-model.ts';
 import { Client, failsWith, root } from './client.ts';
 
@@ -124,20 +125,30 @@ describe('the language server', function () {
   });
 
   it('runs nothing of a folder that is not trusted, but completes', async () => {
-    const client = await Client.start({ model, device: 'cpu', threads: 1 });
+    const settings = { model, device: 'cpu', threads: 1 };
+    const client = await Client.start(settings);
     try {
       const params = { root: folder, run: 'never', specFile: join(folder, 'tiny.cola.yaml') };
       await assert.rejects(client.ask(startRun, params), failsWith('server.untrusted'));
       await assert.rejects(client.ask(listRuns, { roots: 4 }), failsWith('protocol.params'));
       const { alternatives } = await client.ask(complete, { prefix: 'a', maxTokens: 2 });
       assert.equal(alternatives.length, 1);
+      const box = resolveModel('builtin:nano', '');
+      const loaded = async () => (await client.ask(currentModel, {})).model?.folder;
+      assert.equal(await loaded(), box);
+      // A model of the folder is not read, whoever asks; with trust it takes the place of the one in the box.
+      await assert.rejects(client.ask(loadModel, { folder: model }), failsWith('server.untrusted'));
+      await client.ask(configure, { ...settings, trusted: false, model: join(model, '..') });
+      assert.equal(await loaded(), box);
+      await client.ask(configure, { ...settings, trusted: true });
+      assert.equal(await loaded(), model);
     } finally {
       await client.stop();
     }
   });
 
   it('takes the settings as they are now, also those that change while a model is loading', async () => {
-    const settings = { model, device: 'cpu', threads: 1 };
+    const settings = { model, device: 'cpu', threads: 1, trusted: true };
     const client = await Client.start(settings);
     try {
       const completed = client.ask(complete, { prefix: 'a', maxTokens: 2 });

@@ -10,7 +10,7 @@ import { z } from 'zod';
 import { readLines } from '../../data/lines.ts';
 import { placed, placeOf, type Row, RowReport } from '../../data/rows.ts';
 import { cacheInfo, TokenFile } from '../../data/token-cache.ts';
-import { temporaryName, writeAtomically, writeFileAtomic } from '../../files/atomic.ts';
+import { temporaryName, writeAtomically, writeFileAtomic, writing } from '../../files/atomic.ts';
 import { trainErrors } from '../errors.ts';
 
 /** Where in a run's folder its data is. */
@@ -65,7 +65,7 @@ export class FrozenData {
   async commit(): Promise<void> {
     const waiting = this.waiting.splice(0);
     if (waiting.length === 0) return;
-    await mkdir(this.folder, { recursive: true });
+    await writing(this.folder, () => mkdir(this.folder, { recursive: true }));
     for (const keep of waiting) await keep();
   }
 
@@ -86,7 +86,7 @@ export class FrozenData {
     const fresh = await read();
     this.waiting.push(async () => {
       const marks = await marksOf(list);
-      await linkOrCopy(fresh.file, tokens);
+      await writing(tokens, () => linkOrCopy(fresh.file, tokens));
       await writeFileAtomic(head, JSON.stringify({ files: marks, info: fresh.info }));
     });
     return fresh;

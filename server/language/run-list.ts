@@ -2,13 +2,12 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ColaError } from '../errors.ts';
-import type { ListedRun, RunEvent, RunKey, RunState } from '../protocol/runs.ts';
+import { type ListedRun, type RunEvent, type RunState, runId } from '../protocol/runs.ts';
 import { parseSpec } from '../spec/document.ts';
 import { type StageSpec, shownScore, stageOf } from '../spec/stages.ts';
 import { position } from '../store/position.ts';
 import { listRuns, type RunView } from '../store/run.ts';
 
-const nameOf = ({ root, run }: RunKey) => `${root}\0${run}`;
 const underWay = (state: RunState | undefined) => state === 'running' || state === 'paused' || state === 'resuming';
 
 export class RunList {
@@ -22,7 +21,7 @@ export class RunList {
   constructor(private readonly onDamaged: (error: ColaError) => void = () => {}) {}
 
   note({ root, run, event }: RunEvent): void {
-    if (event.kind === 'state') this.states.set(nameOf({ root, run }), event.state);
+    if (event.kind === 'state') this.states.set(runId({ root, run }), event.state);
   }
 
   /** Whether a run is under way. */
@@ -59,7 +58,7 @@ export class RunList {
     const { id: run, path, updated } = view;
     const holder = this.holderOf(view);
     const done = existsSync(join(path, 'model', 'config.json')) || existsSync(join(path, 'model', 'cola.json'));
-    const known = this.states.get(nameOf({ root, run }));
+    const known = this.states.get(runId({ root, run }));
     const state = known !== undefined && (underWay(known) || known === 'failed') ? known : done ? 'done' : 'stopped';
     const elsewhere = !underWay(known) && holder !== undefined && holder.pid !== engine;
     return { root, run, path, state, done, updated, elsewhere, ...this.progress(view) };

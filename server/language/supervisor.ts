@@ -8,7 +8,7 @@ import type { AskOptions } from '../protocol/channel.ts';
 import { loadModel, unloadModel } from '../protocol/model.ts';
 import type { ParamsOf, ReceivedOf, RequestType, ResultOf } from '../protocol/request.ts';
 import { pauseRun, resumeRun, runEvent, stopRun } from '../protocol/runs.ts';
-import { type SearchEvent, searchEvent } from '../protocol/search.ts';
+import { type SearchEvent, searchEvent, searchId } from '../protocol/search.ts';
 import { engineStatusChanged, ping } from '../protocol/status.ts';
 import { engineProcessErrors } from './errors.ts';
 import { type EngineEntry, EngineLink } from './link.ts';
@@ -279,8 +279,8 @@ export class Supervisor {
     this.options.onEvent(type, params);
   }
 
-  private note({ root, search, end }: SearchEvent): void {
-    const name = `${root}\0${search}`;
+  private note({ end, ...key }: SearchEvent): void {
+    const name = searchId(key);
     if (end === null) this.searching.add(name);
     else this.searching.delete(name);
   }

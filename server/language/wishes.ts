@@ -2,7 +2,7 @@
 
 import type { loadModel } from '../protocol/model.ts';
 import type { ReceivedOf } from '../protocol/request.ts';
-import type { RunEvent, RunKey } from '../protocol/runs.ts';
+import { type RunEvent, type RunKey, runId } from '../protocol/runs.ts';
 
 /** An engine that stops so often because of one thing is not given that thing again. */
 export const patience = 5;
@@ -14,8 +14,6 @@ export interface RunWish {
   failures: number;
 }
 
-const nameOf = ({ root, run }: RunKey) => `${root}\0${run}`;
-
 export class Wishes {
   model: ReceivedOf<typeof loadModel> | undefined;
   private readonly runsByName = new Map<string, RunWish>();
@@ -25,11 +23,11 @@ export class Wishes {
   }
 
   run(key: RunKey): RunWish | undefined {
-    return this.runsByName.get(nameOf(key));
+    return this.runsByName.get(runId(key));
   }
 
   forget(key: RunKey): void {
-    this.runsByName.delete(nameOf(key));
+    this.runsByName.delete(runId(key));
   }
 
   /** @returns whether the event shows that the run gets on */
@@ -37,7 +35,7 @@ export class Wishes {
     const wish = this.run({ root, run });
     if (event.kind === 'state') {
       if (event.state === 'running' && wish === undefined) {
-        this.runsByName.set(nameOf({ root, run }), { key: { root, run }, paused: false, failures: 0 });
+        this.runsByName.set(runId({ root, run }), { key: { root, run }, paused: false, failures: 0 });
       } else if (wish !== undefined && (event.state === 'running' || event.state === 'paused')) {
         wish.paused = event.state === 'paused';
       } else if (event.state !== 'resuming') this.forget({ root, run });

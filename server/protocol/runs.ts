@@ -10,6 +10,9 @@ export const runKey = z.strictObject({
 });
 export type RunKey = z.infer<typeof runKey>;
 
+/** The key as one word, for maps and for what the editor tells apart. */
+export const runId = ({ root, run }: RunKey): string => `${root}\0${run}`;
+
 /** Starts the run of a spec. Answered once the run exists; what follows comes as {@link runEvent}. */
 export const startRun = request(
   'cola/run/start',

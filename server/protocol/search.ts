@@ -9,6 +9,9 @@ export const searchKey = z.strictObject({
 });
 export type SearchKey = z.infer<typeof searchKey>;
 
+/** The key as one word, for maps and for what the editor tells apart. */
+export const searchId = ({ root, search }: SearchKey): string => `${root}\0${search}`;
+
 const node = z.int().nonnegative();
 const range = { from: z.int().nonnegative().default(0), to: z.int().nonnegative().optional() };
 const simulations = z.int().positive().max(1_000_000);

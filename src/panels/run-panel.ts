@@ -13,6 +13,7 @@ import {
   resumeRun,
   runDetails,
   runEvent,
+  runId,
   runKey,
   runMetrics,
   runSamples,
@@ -40,7 +41,7 @@ export function runPanels(studio: Studio, choice: RunChoice, actions: RunPanelAc
     subject: runKey.nullable(),
     nothing: null,
     title: (subject) => (subject === null ? 'Run' : `Run ${subject.run}`),
-    key: (subject) => (subject === null ? undefined : `${subject.root}\0${subject.run}`),
+    key: (subject) => (subject === null ? undefined : runId(subject)),
     attach(page) {
       const { host } = page;
       for (const type of passedOn) host.answer(type, (params) => studio.request(type, params as never) as never);

@@ -9,6 +9,7 @@ import {
   inspectNode,
   type SearchKey,
   searchEvent,
+  searchId,
   searchVerbs,
   startSearch,
   type TreeDraft,
@@ -38,8 +39,6 @@ export const noDraft: TreeDraft = { prompt: '', row: {}, language: '' };
 const firstSimulations = 64;
 const tuneCommand = 'cola.tuneFromPath';
 
-const nameOf = ({ root, search }: SearchKey) => `${root}\0${search}`;
-
 export class TreePanels {
   private readonly panels: PagePanels<TreeSubject>;
   /** The latest word of each search. */
@@ -54,7 +53,7 @@ export class TreePanels {
       subject: treeSubject,
       nothing: { key: null, draft: noDraft },
       title: ({ key }) => (key === null ? 'New Search' : `Tree: ${searchTitle(key.search)}`),
-      key: ({ key }) => (key === null ? undefined : nameOf(key)),
+      key: ({ key }) => (key === null ? undefined : searchId(key)),
       attach: (page) => this.attach(page),
     });
     studio.on(searchEvent, ({ root, search, ...event }) => this.heard({ root, search }, event));
@@ -72,15 +71,15 @@ export class TreePanels {
   }
 
   private heard(key: SearchKey, event: TreeEvent): void {
-    this.events.set(nameOf(key), event);
+    this.events.set(searchId(key), event);
     for (const { subject, host } of this.panels.pages) {
-      if (subject.key !== null && nameOf(subject.key) === nameOf(key)) host.tell(treeEvent, event);
+      if (subject.key !== null && searchId(subject.key) === searchId(key)) host.tell(treeEvent, event);
     }
   }
 
   private stopped(): void {
     for (const { subject } of this.panels.pages) {
-      const event = subject.key === null ? undefined : this.events.get(nameOf(subject.key));
+      const event = subject.key === null ? undefined : this.events.get(searchId(subject.key));
       if (subject.key !== null && event?.end === null) this.heard(subject.key, { ...event, end: 'cancelled' });
     }
   }
@@ -95,7 +94,7 @@ export class TreePanels {
     host.answer(treeReady, async () => {
       const { subject } = page;
       const search = subject.key === null ? null : await studio.request(describeSearch, subject.key);
-      const event = subject.key === null ? undefined : this.events.get(nameOf(subject.key));
+      const event = subject.key === null ? undefined : this.events.get(searchId(subject.key));
       const canTune = (await commands.getCommands(true)).includes(tuneCommand);
       return { subject, search, event: event ?? null, canTune };
     });
@@ -151,7 +150,7 @@ export class TreePanels {
   /** A search that stands still needs no memory once nobody looks at it. */
   private async left({ key }: TreeSubject): Promise<void> {
     if (key === null || this.studio.status?.engine !== 'ready') return;
-    if (this.events.get(nameOf(key))?.end === null) return;
+    if (this.events.get(searchId(key))?.end === null) return;
     try {
       await this.studio.request(closeSearch, key);
     } catch (error) {

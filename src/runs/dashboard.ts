@@ -1,7 +1,7 @@
 /** The pages about runs and actions, and the commands that open them. */
 import { type QuickPickItem, window } from 'vscode';
 import { z } from 'zod';
-import { historyLimits, type ListedRun, type RunKey, runKey } from '../../server/protocol/index.ts';
+import { historyLimits, type ListedRun, type RunKey, runId, runKey } from '../../server/protocol/index.ts';
 import { ActionMarks } from '../action-marks.ts';
 import { registerCommand } from '../commands.ts';
 import { studioErrors } from '../errors.ts';
@@ -61,8 +61,8 @@ export class RunChoice {
    * @throws studio.noRun
    */
   async several(before: readonly RunKey[]): Promise<RunKey[]> {
-    const ticked = new Set(before.map(nameOf));
-    const items = (await this.items('compare')).map((item) => ({ ...item, picked: ticked.has(nameOf(item.key)) }));
+    const ticked = new Set(before.map(runId));
+    const items = (await this.items('compare')).map((item) => ({ ...item, picked: ticked.has(runId(item.key)) }));
     const placeHolder = `Which runs to compare? Up to ${historyLimits.runs}`;
     const chosen = await window.showQuickPick(items, { placeHolder, canPickMany: true, matchOnDescription: true });
     return (chosen ?? []).slice(0, historyLimits.runs).map(({ key }) => key);
@@ -83,4 +83,3 @@ export class RunChoice {
 }
 
 const keyOf = ({ root, run }: ListedRun): RunKey => runKey.parse({ root, run });
-const nameOf = ({ root, run }: RunKey) => `${root}\0${run}`;

@@ -17,11 +17,10 @@ import {
   type RunKey,
   resumeRun,
   runEvent,
+  runId,
 } from '../../server/protocol/index.ts';
 import type { Arrival, Studio } from '../studio.ts';
 import { follow, type RunProgress, underWay, unknownProgress } from './run-progress.ts';
-
-const nameOf = ({ root, run }: RunKey) => `${root}\0${run}`;
 
 /** Seconds an engine that ends is waited for. */
 const lockTries = 30;
@@ -68,7 +67,7 @@ export class RunBook implements Disposable {
 
   /** What is known of a run since the window was opened. */
   progress(key: RunKey): RunProgress | undefined {
-    return this.progresses.get(nameOf(key))?.progress;
+    return this.progresses.get(runId(key))?.progress;
   }
 
   /** All runs of the open folders, those that changed last first. */
@@ -81,7 +80,7 @@ export class RunBook implements Disposable {
 
   /** What is not there any more. */
   forget(key: RunKey): void {
-    this.progresses.delete(nameOf(key));
+    this.progresses.delete(runId(key));
     this.listed.fire();
   }
 
@@ -93,7 +92,7 @@ export class RunBook implements Disposable {
   private note({ root, run, event }: RunEvent): void {
     const key = { root, run };
     const before = this.progress(key) ?? unknownProgress;
-    this.progresses.set(nameOf(key), { key, progress: follow(before, event) });
+    this.progresses.set(runId(key), { key, progress: follow(before, event) });
     this.changed.fire();
     if (event.kind === 'state' || event.kind === 'checkpoint' || event.kind === 'done') this.soon();
   }

@@ -9,7 +9,7 @@ import {
   TreeItem,
   workspace,
 } from 'vscode';
-import type { ListedRun } from '../../server/protocol/index.ts';
+import { type ListedRun, runId } from '../../server/protocol/index.ts';
 import { escaped } from '../markdown.ts';
 import { underWay } from '../runs/run-progress.ts';
 import { describeRun } from '../runs/run-text.ts';
@@ -54,7 +54,7 @@ export class RunsView implements TreeDataProvider<ListedRun> {
       progress !== undefined && underWay(progress.state) ? { ...listed, state: progress.state } : listed;
     const item = new TreeItem(run.run);
     const folder = diskFolders().length > 1 ? ` · ${nameOfFolder(run.root)}` : '';
-    item.id = `${run.root}\0${run.run}`;
+    item.id = runId(run);
     item.description = describeRun(run, progress) + folder;
     item.iconPath = iconOf(run);
     item.contextValue = ['run', ...abilities(run)].join(' ');

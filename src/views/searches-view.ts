@@ -10,7 +10,7 @@ import {
   window,
   workspace,
 } from 'vscode';
-import { closeSearch, type SearchKey, searchKey } from '../../server/protocol/index.ts';
+import { closeSearch, type SearchKey, searchId, searchKey } from '../../server/protocol/index.ts';
 import { registerCommand } from '../commands.ts';
 import { diskFolders, type RunBook } from '../runs/runs.ts';
 import { searchTime, searchTitle } from '../search-name.ts';
@@ -47,7 +47,7 @@ export class SearchesView implements TreeDataProvider<SavedSearch> {
 
   getTreeItem({ root, search, updated }: SavedSearch): TreeItem {
     const item = new TreeItem(searchTitle(search));
-    item.id = `${root}\0${search}`;
+    item.id = searchId({ root, search });
     item.description = searchTime(updated);
     item.tooltip = search;
     item.iconPath = new ThemeIcon('list-tree');

@@ -60,7 +60,7 @@ export function addFeedback(program: Command, session: Session): void {
 function addTune(command: Command, session: Session): void {
   withExamples(
     command
-      .description('Tune a policy from the log; a new version is kept if what was held back does not speak against it.')
+      .description('Tune a policy from the log; a new version is put in use if what was held back speaks for it.')
       .argument('<model>', 'model folder, a run, or builtin:nano'),
     ['feedback tune builtin:nano --root my-project'],
   ).action((folder: string, options: RootOption & DeviceOption) =>
@@ -79,7 +79,7 @@ function addTune(command: Command, session: Session): void {
         });
         output.endProgress();
         output.line(`${version.id} ${version.verdict}: ${version.why}`);
-        return { value: version, ok: version.verdict === 'kept' };
+        return { value: version, ok: version.verdict !== 'refused' };
       } finally {
         await tuner.dispose();
         await device.dispose();
@@ -95,7 +95,8 @@ const versionRow = (version: PolicyVersion, current: string): string[] => [
   version.parent,
   new Date(version.at).toISOString().slice(0, 16).replace('T', ' '),
   String(version.moments),
-  `${share(version.acceptance.before)} -> ${share(version.acceptance.after)}`,
+  // Of too little a share says nothing.
+  version.verdict === 'unjudged' ? '-' : `${share(version.acceptance.before)} -> ${share(version.acceptance.after)}`,
   version.verdict,
   version.why,
 ];

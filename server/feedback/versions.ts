@@ -42,7 +42,7 @@ export const policyVersion = z.object({
   text_loss: pair,
   /** KL(pi || pi_original) where something was held back, in nats. */
   kl: z.number(),
-  verdict: z.enum(['kept', 'refused']),
+  verdict: z.enum(['kept', 'unjudged', 'refused']),
   /** Why, in a sentence. */
   why: z.string(),
 });
@@ -70,7 +70,7 @@ export class PolicyVersions {
 
   /** Whether the weights of a version are there. */
   usable(id: string): boolean {
-    return id === original || this.notes(id)?.verdict === 'kept';
+    return id === original || (this.notes(id)?.verdict ?? 'refused') !== 'refused';
   }
 
   get current(): CurrentVersion {
@@ -128,7 +128,7 @@ export class PolicyVersions {
   weights(id: string, cola: ColaModel, model: string): PolicyWeights | undefined {
     if (id === original) return undefined;
     const notes = this.notes(id);
-    if (notes === undefined || notes.verdict !== 'kept') throw feedbackErrors.noVersion(id, this.folder);
+    if (notes === undefined || notes.verdict === 'refused') throw feedbackErrors.noVersion(id, this.folder);
     if (notes.model !== model) throw feedbackErrors.otherModel(id);
     const path = join(this.folder, id, weightsFile);
     const weights = new Map<string, Float32Array>();

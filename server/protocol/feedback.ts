@@ -112,7 +112,7 @@ export const listedVersion = z.object({
   /** Loss of the person's own text, in nats a token. */
   text_loss: pair,
   kl: z.number(),
-  verdict: z.enum(['kept', 'refused']),
+  verdict: z.enum(['kept', 'unjudged', 'refused']),
   why: z.string(),
 });
 export type ListedVersion = z.infer<typeof listedVersion>;

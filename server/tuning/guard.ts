@@ -9,7 +9,8 @@ const tolerance = { acceptance: 0.002, textLoss: 0.02 };
 const driftTolerance = 0.06;
 
 export interface Verdict {
-  readonly verdict: 'kept' | 'refused';
+  /** `unjudged`: nothing speaks against it and nothing for it; it is there for whoever chooses it, and not in use by itself. */
+  readonly verdict: 'kept' | 'unjudged' | 'refused';
   /** A sentence. */
   readonly why: string;
 }
@@ -43,7 +44,10 @@ export function guard(before: ShadowScore, after: ShadowScore, own: ShadowScore)
     };
   }
   if (before.acceptance === null || after.acceptance === null || before.judged < fewest)
-    return { verdict: 'kept', why: `Too little was held back to judge by (${before.judged} of ${fewest}).` };
+    return {
+      verdict: 'unjudged',
+      why: `Too little was held back to judge by (${before.judged} of ${fewest}): more feedback will tell, or you put it in use.`,
+    };
   const change = `from ${percent(before.acceptance)} to ${percent(after.acceptance)}`;
   return after.acceptance < before.acceptance - tolerance.acceptance
     ? { verdict: 'refused', why: `On what was held back, acceptance would fall ${change}.` }

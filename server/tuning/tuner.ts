@@ -107,7 +107,6 @@ export class Tuner {
     const tuned: PolicyWeights = new Map(
       await Promise.all(learner.trained.map(async (name) => [name, (await weights.read(name)).slice()] as const)),
     );
-    const kept = verdict.verdict === 'kept';
     const version = await versions.add(
       {
         parent: current,
@@ -124,9 +123,9 @@ export class Tuner {
         ...verdict,
       },
       this.cola,
-      kept ? tuned : undefined,
+      verdict.verdict === 'refused' ? undefined : tuned,
     );
-    if (kept) await versions.choose(version.id, false);
+    if (verdict.verdict === 'kept') await versions.choose(version.id, false);
     return { version, weights: tuned, before, after };
   }
 

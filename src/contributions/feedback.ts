@@ -53,7 +53,7 @@ export const feedback = {
       ],
       default: 'manual',
       markdownDescription:
-        'When the policy is tuned from feedback. A new version is kept only if what was held back does not speak against it.',
+        'When the policy is tuned from feedback. A new version is put in use only if what was held back speaks for it.',
       scope: 'machine',
       order: 43,
     },

@@ -30,7 +30,12 @@ export function registerFeedback(studio: Studio, events: CompletionEvents): Feed
   );
   const tune = async (root: string) => {
     const { id, verdict, why } = await tuning.tuneNow(root);
-    const text = verdict === 'kept' ? `Policy ${id} is in use. ${why}` : `The new policy was not kept. ${why}`;
+    const ends = {
+      kept: `Policy ${id} is in use.`,
+      unjudged: `Policy ${id} is there, but not in use.`,
+      refused: 'The new policy was not kept.',
+    };
+    const text = `${ends[verdict]} ${why}`;
     const choice = await window.showInformationMessage(text, 'Policy Versions');
     if (choice !== undefined && (await showVersions(studio, root))) await tuning.apply();
   };

@@ -82,11 +82,13 @@ function versionRow(
   pinned: boolean,
 ): VersionRow {
   const own = id === current;
-  const kept = verdict === 'kept';
+  const kept = verdict !== 'refused';
+  // Of too little a share says nothing.
+  const judged = verdict === 'unjudged' ? '' : ` · acceptance ${share(acceptance.before)} → ${share(acceptance.after)}`;
   return {
     id,
     label: `${own ? '$(check) ' : kept ? '' : '$(error) '}${id}`,
-    description: `${new Date(at).toLocaleString()} · from ${parent} · ${moments} moments · acceptance ${share(acceptance.before)} → ${share(acceptance.after)}`,
+    description: `${new Date(at).toLocaleString()} · from ${parent} · ${moments} moments${judged}`,
     detail: kept ? why : `Refused. ${why}`,
     buttons: kept ? [own && pinned ? unpin : pin] : [],
   };

@@ -124,7 +124,8 @@ export class FeedbackTuning implements Disposable {
 
   private async read(root: string): Promise<void> {
     const { current, pinned, versions } = await this.studio.request(listVersions, { root });
-    const acceptance = versions.find(({ id }) => id === current)?.acceptance.after ?? null;
+    const used = versions.find(({ id }) => id === current);
+    const acceptance = used?.verdict === 'kept' ? used.acceptance.after : null;
     this.root = root;
     this.state = { version: current, pinned, acceptance };
     this.changed.fire(this.state);

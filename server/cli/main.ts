@@ -1,6 +1,7 @@
 /** The `cola` command: this process's streams, the signals that end it, and what the system has to allow it. */
 import { constants } from 'node:os';
-import { canOpen, limitBehind, limitErrors } from '../files/limits.ts';
+import { limitErrors } from '../files/limit-errors.ts';
+import { canOpen, limitBehind } from '../files/limits.ts';
 import { cliErrors } from './errors.ts';
 import { lastWords } from './last-words.ts';
 import { exitCodes, Session } from './session.ts';

@@ -62,13 +62,13 @@ describe('the language server in a folder that a stranger has made', function ()
     return { root, evil: join(root, '.cola', 'runs', 'evil') };
   }
 
-  async function soon<T extends RequestType>(type: T, params: unknown) {
+  async function soon<T extends RequestType>(type: T, params: unknown, asking = client) {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => reject(new Error(`${type.method}: no answer in ${patience} ms`)), patience);
     });
     try {
-      return await Promise.race([client.ask(type, params), late]);
+      return await Promise.race([asking.ask(type, params), late]);
     } finally {
       clearTimeout(timer);
     }
@@ -158,11 +158,23 @@ describe('the language server in a folder that a stranger has made', function ()
       'x\0y',
       '.hidden',
     ];
-    for (const run of names) {
-      for (const type of [runDetails, runMetrics, runSamples])
-        await assert.rejects(soon(type, { root, run }), failsWith('protocol.params'), run);
-      const search = { root, search: run, format: 'json' };
-      await assert.rejects(soon(exportSearch, search), failsWith('protocol.params'), run);
+    const trusted = await Client.start({ model, device: 'cpu', threads: 1, trusted: true });
+    try {
+      for (const run of names) {
+        for (const type of [runDetails, runMetrics, runSamples])
+          await assert.rejects(soon(type, { root, run }), failsWith('protocol.params'), run);
+        const search = { root, search: run, format: 'json' };
+        await assert.rejects(soon(exportSearch, search), failsWith('server.untrusted'), run);
+        await assert.rejects(soon(exportSearch, search, trusted), failsWith('protocol.params'), run);
+      }
+      // Between server and engine alone: no editor can ask for them.
+      for (const { method } of [pathLines, scorePolicies])
+        await assert.rejects(
+          trusted.connection.sendRequest(method, { root, search: 's', node: 0 }),
+          /no request|Unhandled/,
+        );
+    } finally {
+      await trusted.stop();
     }
     for (const run of ['con', 'good.', 'a b'])
       await assert.rejects(soon(runDetails, { root, run }), failsWith('store.runId'), run);
@@ -197,9 +209,6 @@ describe('the language server in a folder that a stranger has made', function ()
     ];
     for (const [type, params] of asked)
       await assert.rejects(soon(type, params), failsWith('server.untrusted'), type.method);
-    // Between server and engine alone: no editor can ask for them.
-    for (const { method } of [pathLines, scorePolicies])
-      await assert.rejects(client.connection.sendRequest(method, key), /Unhandled method/);
   });
 
   describe('feedback behind a link', () => {

@@ -65,8 +65,8 @@ describe('diagnostics of run specs', () => {
 
 describe('completion in run specs', () => {
   it('offers the keys that are not there yet, what is needed first', () => {
-    assert.deepEqual(labels('|'), ['model', 'device', 'threads', 'seed', 'stages', 'evaluate']);
-    assert.deepEqual(labels('model: a\n|\nstages: []\n'), ['device', 'threads', 'seed', 'evaluate']);
+    assert.deepEqual(labels('|'), ['model', 'device', 'threads', 'seed', 'stages', 'evaluate', 'log']);
+    assert.deepEqual(labels('model: a\n|\nstages: []\n'), ['device', 'threads', 'seed', 'evaluate', 'log']);
     const inside = completions(...atCursor('stages:\n  - reinforce: { prompts: countdown, | }'));
     assert.ok(!inside.some(({ label }) => label === 'prompts'));
     const first = [...inside].sort((a, b) => (a.sortText ?? '').localeCompare(b.sortText ?? ''))[0];

@@ -191,7 +191,7 @@ describe('reading safetensors', () => {
     const paths = readdirSync(FIXTURES, { recursive: true, encoding: 'utf8' }).filter((p) =>
       p.endsWith('.safetensors'),
     );
-    assert.equal(paths.length, 14);
+    assert.equal(paths.length, 22);
     for (const path of paths) {
       const bytes = readFileSync(join(FIXTURES, path));
       const start = 8 + Number(bytes.readBigUInt64LE(0));
@@ -205,6 +205,7 @@ describe('reading safetensors', () => {
         assert.deepEqual([info.dtype, info.shape, info.offset], [dtype, shape, start + data_offsets[0]]);
         const raw = bytes.subarray(info.offset, info.offset + info.byteLength);
         if (dtype === 'I64') file.readBigInt64(name).forEach((v, i) => void assert.equal(v, raw.readBigInt64LE(8 * i)));
+        else if (dtype === 'I32') assert.equal(info.byteLength, 4 * shape.reduce((n: number, d: number) => n * d, 1));
         else if (dtype === 'F32')
           file.readFloat32(name).forEach((v, i) => void assert.equal(v, raw.readFloatLE(4 * i)));
         else {

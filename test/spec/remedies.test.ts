@@ -50,12 +50,13 @@ const titles = new Set(parts.flatMap((part) => Object.values(part.commands ?? {}
 const settings = new Set(parts.flatMap((part) => Object.keys(part.settings ?? {})));
 const scripts = new Set(Object.keys(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).scripts));
 
-/** Words of others: keys of config.json, files of a model folder, an action of the editor, a program, a reward's code. */
+/** Words of others: keys of config.json, files of a model folder, an action of the editor, a program and its option, a reward's code. */
 const foreign = new Set([
   'max_position_embeddings',
   'tie_word_embeddings',
   'Workspaces: Manage Workspace Trust',
   'node',
+  '--disable-wasm-trap-handler',
   'lock',
   'assistant',
   'response',
@@ -73,7 +74,8 @@ function strange(remedy: string): string[] {
     else
       for (const [option] of rest!.matchAll(/--[\w-]+/g)) if (!optionsOf(command).includes(option)) wrong.push(option);
   }
-  for (const [option] of remedy.matchAll(/(?<![\w-])--[a-z][\w-]*/g)) if (!everyOption.has(option)) wrong.push(option);
+  for (const [option] of remedy.matchAll(/(?<![\w-])--[a-z][\w-]*/g))
+    if (!everyOption.has(option) && !foreign.has(option)) wrong.push(option);
   for (const [, script] of remedy.matchAll(/\bnpm run ([\w:-]+)/g)) if (!scripts.has(script)) wrong.push(script!);
   for (const [, title] of remedy.matchAll(/"CoLA: ([^"]+)"/g)) if (!titles.has(title!)) wrong.push(title!);
   for (const [setting] of remedy.matchAll(/\bcola\.[a-z]\w*(?:\.\w+)*/g)) {

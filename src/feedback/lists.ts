@@ -1,5 +1,5 @@
 /** Feedback and policy versions as lists one can search, with what can be done to each row. */
-import { type QuickInputButton, type QuickPickItem, ThemeIcon, window } from 'vscode';
+import { ConfigurationTarget, type QuickInputButton, type QuickPickItem, ThemeIcon, window, workspace } from 'vscode';
 import {
   chooseVersion,
   correctFeedback,
@@ -10,6 +10,7 @@ import {
   listVersions,
 } from '../../server/protocol/index.ts';
 import { reportFailure } from '../commands.ts';
+import { setting } from '../settings.ts';
 import type { Studio } from '../studio.ts';
 
 const button = (icon: string, tooltip: string): QuickInputButton => ({ iconPath: new ThemeIcon(icon), tooltip });
@@ -41,9 +42,17 @@ function rowsOf(item: FeedbackItem): Row[] {
   });
 }
 
+/** What feedback is, for whoever does not record any. */
+const turnOn: QuickPickItem = {
+  label: '$(record) Record what I do with completions',
+  detail:
+    'On this computer alone, so that the policy can be tuned from what you accept and reject. Nothing is recorded now.',
+  alwaysShow: true,
+};
+
 /** Everything that was recorded, newest first: to read, filter by typing, correct and delete. */
 export async function showFeedback(studio: Studio, root: string): Promise<void> {
-  const pick = window.createQuickPick<Row>();
+  const pick = window.createQuickPick<Row | typeof turnOn>();
   pick.title = 'Feedback';
   pick.matchOnDescription = true;
   pick.matchOnDetail = true;
@@ -51,11 +60,22 @@ export async function showFeedback(studio: Studio, root: string): Promise<void> 
     const { items, count, bytes } = await studio.request(listFeedback, { root, limit: 1000 });
     pick.placeholder =
       count === 0
-        ? 'Nothing is recorded here; the setting cola.feedback.enabled turns it on.'
+        ? 'Nothing is recorded here yet.'
         : `${count} entries, ${(bytes / 1000).toFixed(1)} kB. Type to filter; the buttons correct and delete.`;
-    pick.items = items.flatMap(rowsOf);
+    pick.items = [...(setting('cola.feedback.enabled') ? [] : [turnOn]), ...items.flatMap(rowsOf)];
   };
-  pick.onDidTriggerItemButton(async ({ item: { item, index }, button: pressed }) => {
+  pick.onDidAccept(async () => {
+    if (!pick.selectedItems.includes(turnOn)) return;
+    try {
+      await workspace.getConfiguration().update('cola.feedback.enabled', true, ConfigurationTarget.Global);
+      await load();
+    } catch (error) {
+      await reportFailure(studio, error);
+    }
+  });
+  pick.onDidTriggerItemButton(async ({ item: row, button: pressed }) => {
+    if (!('item' in row)) return;
+    const { item, index } = row;
     try {
       if (pressed === away) await studio.request(eraseFeedback, { root, moments: [item.id] });
       else {

@@ -130,6 +130,15 @@ describe('settings in VS Code', () => {
     await set({}, recording);
     await accept();
     await eventually('it is recorded', () => assert.equal(accepted(), 1));
+    await set({}, {});
+    await session.workbench.command('CoLA: Show Feedback');
+    const turnOn = session.workbench.pick(/Record what I do/);
+    await turnOn.click();
+    await turnOn.waitFor({ state: 'detached' });
+    ofMachine = true;
+    await session.page.keyboard.press('Escape');
+    await accept();
+    await eventually('it is recorded, as one asked for in the list', () => assert.equal(accepted(), 2));
   });
 
   it('cola.completion.languages: there is no completion where it is off', async () => {

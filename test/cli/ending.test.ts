@@ -76,7 +76,9 @@ describe('cola as a process', function () {
     child.kill('SIGHUP');
     child.kill('SIGTERM');
     child.kill('SIGHUP');
-    assert.equal((await end).code, 129);
+    // Which of two that come at once is seen first is the system's affair.
+    const { code } = await end;
+    assert.ok(code === 129 || code === 143, String(code));
     assertSaved('twice');
   });
 

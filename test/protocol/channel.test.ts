@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { z } from 'zod';
-import { type ColaError, catalogue } from '../../server/errors.ts';
+import type { ColaError } from '../../server/errors.ts';
+import { serverErrors } from '../../server/language/errors.ts';
 import { Channel, type Message, mostUnderWay, nothing, notification, request } from '../../server/protocol/index.ts';
 
-const errors = catalogue('channelTest', { full: () => ['The shelf is full.', 'Take something away.'] });
+/** One of the catalogue, as they go over a channel. */
+const refusal = serverErrors.untrusted('A shelf');
 const number = z.strictObject({ number: z.number() });
 const double = request('test/double', number, number);
 const count = request('test/count', number, nothing, number);
@@ -45,16 +47,13 @@ describe('a channel', () => {
   it('carries an error with its sentence and its remedy', async () => {
     const { asking, answering } = new Pair();
     answering.answer(wait, async () => {
-      throw errors.full();
+      throw refusal;
     });
     const error = await asking.ask(wait, {}).then(
       () => assert.fail('it was answered'),
       (thrown: ColaError) => thrown,
     );
-    assert.deepEqual(
-      [error.id, error.message, error.remedy],
-      ['channelTest.full', 'The shelf is full.', 'Take something away.'],
-    );
+    assert.deepEqual([error.id, error.message, error.remedy], [refusal.id, refusal.message, refusal.remedy]);
   });
 
   it('refuses what has no answer, what is asked wrongly, and an answer that is none', async () => {
@@ -132,10 +131,10 @@ describe('a channel', () => {
     const asked = asking.ask(wait, {});
     await new Promise((resolve) => setImmediate(resolve));
     const before = pair.sent.length;
-    asking.close(errors.full());
-    await assert.rejects(asked, failsWith('channelTest.full'));
-    await assert.rejects(asking.ask(wait, {}), failsWith('channelTest.full'));
-    answering.close(errors.full());
+    asking.close(refusal);
+    await assert.rejects(asked, failsWith('server.untrusted'));
+    await assert.rejects(asking.ask(wait, {}), failsWith('server.untrusted'));
+    answering.close(refusal);
     await new Promise((resolve) => setImmediate(resolve));
     assert.ok(aborted);
     assert.equal(pair.sent.length, before);

@@ -240,7 +240,7 @@ describe('settings in VS Code', () => {
   });
 
   it('cola.completion.actionStrip: accepted text shows its actions', async () => {
-    const marks = () => session.page.locator('.view-line [class*="ced-"]');
+    const marks = () => session.page.locator('.view-overlays [class*="ced-"]');
     await set({});
     await accept();
     assert.equal(await marks().count(), 0);

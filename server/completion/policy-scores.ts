@@ -84,9 +84,11 @@ export async function* policyScores(
   const before = prompt.slice(-(window - count));
   const ids = new Int32Array(window);
   ids.set([...before, ...tokens.slice(0, count)]);
-  const kept = versions.list().filter((version) => version.verdict === 'kept' && version.model === model.fingerprint);
+  const there = versions
+    .list()
+    .filter((version) => version.verdict !== 'refused' && version.model === model.fingerprint);
   const scores: PolicyScore[] = [];
-  for (const version of [original, ...kept.map(({ id }) => id)]) {
+  for (const version of [original, ...there.map(({ id }) => id)]) {
     yield;
     signal.throwIfAborted();
     const weights = versions.weights(version, model.cola, model.fingerprint) ?? model.policy.own;

@@ -1,6 +1,5 @@
 /** Helper program: loads the environment module named by its argument and keeps its worlds. */
-import { pathToFileURL } from 'node:url';
-import { messageOf, serve, Unready } from '../../rewards/process/helper-serve.ts';
+import { defaultExportOf, plainData, serve, Unready } from '../../rewards/process/helper-serve.ts';
 import type { Question } from './module.ts';
 
 interface OwnWorld {
@@ -10,40 +9,26 @@ interface OwnWorld {
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
 
-/** Only plain data crosses to the engine; JSON has no NaN, and the word tells what was there. */
-const plain = (value: unknown): unknown =>
-  isObject(value)
-    ? JSON.parse(
-        JSON.stringify(value, (_, x: unknown) => (typeof x === 'number' && !Number.isFinite(x) ? String(x) : x)),
-      )
-    : value;
-
 serve(import.meta.url, { heapMb: 4096, stackMb: 4 }, async (path) => {
-  let loaded: { default?: unknown };
-  try {
-    loaded = await import(pathToFileURL(path).href);
-  } catch (error) {
-    throw new Unready('load', messageOf(error));
-  }
-  const given = loaded.default;
+  const given = await defaultExportOf(path);
   if (!isObject(given) || typeof given.create !== 'function')
     throw new Unready('shape', 'its default export has no function "create"');
   const create = given.create.bind(given) as () => unknown;
   const worlds = new Map<number, OwnWorld>();
   return async (question) => {
     const asked = question as Question;
-    if (asked.ask === 'about') return plain({ instructions: given.instructions ?? '', tools: given.tools ?? [] });
+    if (asked.ask === 'about') return plainData({ instructions: given.instructions ?? '', tools: given.tools ?? [] });
     if (asked.ask === 'close') return worlds.delete(asked.world);
     if (asked.ask === 'reset') {
       const made = worlds.get(asked.world) ?? ((await create()) as OwnWorld);
       if (!isObject(made) || typeof made.reset !== 'function' || typeof made.step !== 'function')
         throw new Error('create() gave no object with the functions reset and step');
       worlds.set(asked.world, made);
-      return plain(await made.reset(asked.seed, asked.task));
+      return plainData(await made.reset(asked.seed, asked.task));
     }
     const world = worlds.get(asked.world);
     // The process that had it was ended, and this is the next.
     if (world === undefined) return { lost: true };
-    return plain(await world.step(asked.text));
+    return plainData(await world.step(asked.text));
   };
 });

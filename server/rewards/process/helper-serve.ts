@@ -1,3 +1,4 @@
+import { pathToFileURL } from 'node:url';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { endTree, markName } from './process-tree.ts';
 
@@ -31,7 +32,7 @@ interface Question {
 }
 
 /** What an unknown thrown value says, cut to a length fit for a message. */
-export function messageOf(error: unknown): string {
+function messageOf(error: unknown): string {
   try {
     const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
     return text.slice(0, 500);
@@ -101,4 +102,24 @@ async function work(prepare: (argument: string) => Promise<Answerer>): Promise<v
     }
   });
   port.postMessage({ type: 'ready' });
+}
+
+/** The default export of a person's module. @throws Unready where it cannot be loaded */
+export async function defaultExportOf(path: string): Promise<unknown> {
+  try {
+    return ((await import(pathToFileURL(path).href)) as { default?: unknown }).default;
+  } catch (error) {
+    throw new Unready('load', messageOf(error));
+  }
+}
+
+/**
+ * What crosses to the engine: plain data, for a function or an instance of a class would fail there without a reason. JSON has no
+ * NaN; the word tells the engine what was there.
+ */
+export function plainData(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  return JSON.parse(
+    JSON.stringify(value, (_, x: unknown) => (typeof x === 'number' && !Number.isFinite(x) ? String(x) : x)),
+  );
 }

@@ -5,6 +5,7 @@ import { LatentActor } from '../../server/train/reinforce/latent-actor.ts';
 import { PolicyLearner } from '../../server/train/reinforce/learner.ts';
 import { numbered, startsOf } from '../../server/train/reinforce/starts.ts';
 import { onEachDevice } from '../support/devices.ts';
+import { assertClose } from '../support/reference.ts';
 import { contextOf, promptOf, toyModel, toySettings } from '../support/toy-world.ts';
 
 const prompts = [[5, 7], [9], [11, 4, 20]].map(promptOf);
@@ -15,7 +16,7 @@ function copied(episodes: readonly Judged[]): Judged[] {
   return episodes.map(({ prompt, ...rest }) => ({ ...structuredClone(rest), prompt: kept.get(prompt)! }));
 }
 
-onEachDevice((device: () => Device) => {
+onEachDevice((device: () => Device, name) => {
   describe('a learner', function () {
     this.timeout(120_000);
 
@@ -58,7 +59,9 @@ onEachDevice((device: () => Device) => {
       };
       const own = await learned();
       const other = await learned(copied(own.judged));
-      assert.deepEqual(other.weights, own.weights);
+      // WebGPU adds the gradients of rows atomically, in no fixed order: the last digits may differ from run to run.
+      if (name === 'cpu') assert.deepEqual(other.weights, own.weights);
+      assertClose(other.weights, own.weights, 1e-5);
       assert(own.after > own.before + 0.1, `${own.before} before, ${own.after} after`);
     });
   });

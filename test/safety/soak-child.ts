@@ -1,9 +1,11 @@
 /**
  * A process that trains or completes for a long time and writes down the memory it holds: one JSON line a sample, parts in
- * bytes after garbage was collected. Arguments: `train`, `pretrain` or `complete`, seconds, a folder of its own.
+ * bytes after garbage was collected. Arguments: `train` or `complete`, seconds, a folder of its own, and the share of a core that it
+ * takes on average (1: as much as there is).
  */
 import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { complete } from '../../server/protocol/completion.ts';
 import { loadModel } from '../../server/protocol/model.ts';
 import { Random } from '../../server/random.ts';
@@ -16,6 +18,8 @@ export interface MemorySample {
   /** Steps or requests so far. */
   readonly count: number;
   readonly seconds: number;
+  /** Seconds that it has computed, on all cores. */
+  readonly cpu: number;
   readonly rss: number;
   readonly heapUsed: number;
   readonly external: number;
@@ -33,6 +37,7 @@ class Sampler {
   constructor(
     private readonly file: string,
     private readonly seconds: number,
+    private readonly share: number,
   ) {}
 
   get over(): boolean {
@@ -43,6 +48,16 @@ class Sampler {
     return (performance.now() - this.begun) / 1000;
   }
 
+  private get cpu(): number {
+    const { user, system } = process.cpuUsage();
+    return (user + system) / 1e6;
+  }
+
+  /** Seconds to wait so that no more than the share was taken since the beginning. */
+  get pause(): number {
+    return this.share < 1 ? Math.max(0, this.cpu / this.share - this.elapsed) : 0;
+  }
+
   tick(): void {
     this.count++;
     if (this.elapsed < (this.taken * this.seconds) / samples) return;
@@ -50,10 +65,14 @@ class Sampler {
     globalThis.gc?.();
     globalThis.gc?.();
     const { rss, heapUsed, external, arrayBuffers } = process.memoryUsage();
-    const line: MemorySample = { count: this.count, seconds: this.elapsed, rss, heapUsed, external, arrayBuffers };
+    const { count, elapsed, cpu } = this;
+    const line: MemorySample = { count, seconds: elapsed, cpu, rss, heapUsed, external, arrayBuffers };
     appendFileSync(this.file, `${JSON.stringify(line)}\n`);
   }
 }
+
+/** Nobody wakes a thread that waits here. */
+const nobody = new Int32Array(new SharedArrayBuffer(4));
 
 async function train(folder: string, sampler: Sampler): Promise<void> {
   writeData(folder);
@@ -64,6 +83,8 @@ async function train(folder: string, sampler: Sampler): Promise<void> {
     if (kind !== 'step') return;
     sampler.tick();
     if (sampler.over) enough.abort();
+    // A run has no place to wait at: the whole thread does.
+    else if (sampler.pause > 0) Atomics.wait(nobody, 0, 0, sampler.pause * 1000);
   };
   const spec = specOf(model, [{ reinforce: settings }]);
   await start({ root: folder, id: 'soak', signal: enough.signal, onEvent }, spec).catch((error: unknown) => {
@@ -93,12 +114,13 @@ async function answer(folder: string, sampler: Sampler): Promise<void> {
     await channel.ask(complete, { prefix, alternatives: 1 + (asked++ % 4), maxTokens: 8 });
     sampler.tick();
     if (sampler.over) break;
+    if (sampler.pause > 0) await sleep(sampler.pause * 1000);
   }
   await engine.close();
 }
 
-const [, script, kind, seconds, folder] = process.argv;
+const [, script, kind, seconds, folder, share] = process.argv;
 if (script === import.meta.filename && folder !== undefined) {
-  const sampler = new Sampler(join(folder, 'memory.jsonl'), Number(seconds));
+  const sampler = new Sampler(join(folder, 'memory.jsonl'), Number(seconds), Number(share ?? 1));
   await (kind === 'train' ? train : answer)(folder, sampler);
 }

@@ -51,10 +51,10 @@ describe(`memory over ${seconds} s`, function () {
   const running = new Map<string, ReturnType<typeof soak>>();
   before(() => {
     for (const kind of kinds) {
-      const process = soak(kind);
+      const child = soak(kind);
       // Told by the test that waits for it.
-      process.catch(() => {});
-      running.set(kind, process);
+      child.catch(() => {});
+      running.set(kind, child);
     }
   });
 

@@ -8,7 +8,7 @@ import { FeedbackLog, feedbackFile } from '../server/feedback/log.ts';
 import { PolicyVersions } from '../server/feedback/versions.ts';
 import { Random } from '../server/random.ts';
 import { resolveModel } from '../server/spec/paths.ts';
-import { feedbackSettings } from '../server/spec/settings.ts';
+import { feedbackSettings } from '../server/spec/settings/feedback.ts';
 import { placesOf, SimulatedPerson, usefulnessOf } from '../server/tuning/simulated-person.ts';
 import { Tuner } from '../server/tuning/tuner.ts';
 import type { Bench, Measure } from './measure.ts';

@@ -3,7 +3,7 @@ import { openDevice } from '../server/device/device.ts';
 import type { DeviceName } from '../server/device/names.ts';
 import type { LanguageModel } from '../server/model/language-model.ts';
 import { Random } from '../server/random.ts';
-import { controlSettings } from '../server/spec/settings.ts';
+import { controlSettings } from '../server/spec/settings/supervised.ts';
 import { matricesDecay, Optimizer } from '../server/train/optimizer/optimizer.ts';
 import { DeviceWeights } from '../server/train/optimizer/weights.ts';
 import type { Actor } from '../server/train/reinforce/actor.ts';

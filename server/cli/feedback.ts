@@ -9,7 +9,7 @@ import { historyOf, textOf } from '../feedback/history.ts';
 import { FeedbackLog, feedbackFile } from '../feedback/log.ts';
 import { judge } from '../feedback/rewards.ts';
 import { type PolicyVersion, PolicyVersions } from '../feedback/versions.ts';
-import { feedbackSettings } from '../spec/settings.ts';
+import { feedbackSettings } from '../spec/settings/feedback.ts';
 import { experimentTable, simulate } from '../tuning/experiment.ts';
 import type { SourceText } from '../tuning/simulated-person.ts';
 import { Tuner } from '../tuning/tuner.ts';

@@ -4,7 +4,7 @@ import { join, relative, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { ExtraFigure } from '../report/page.ts';
 import { numberIn, type RunRecord } from '../report/run-record.ts';
-import type { DataSpec } from '../spec/settings.ts';
+import type { DataSpec } from '../spec/settings/parts.ts';
 import { armNames, evaluateSamples, startDefaults } from '../start/specs.ts';
 import { start } from '../start/start.ts';
 import { cliErrors } from './errors.ts';

@@ -10,7 +10,7 @@ import { tunePolicy, usePolicy } from '../protocol/feedback.ts';
 import type { JobHandle, Scheduler } from '../schedule/scheduler.ts';
 import { inTurns } from '../schedule/turns.ts';
 import { firstIssue } from '../schemas/first-issue.ts';
-import { feedbackSettings } from '../spec/settings.ts';
+import { feedbackSettings } from '../spec/settings/feedback.ts';
 import { Tuner } from '../tuning/tuner.ts';
 
 export class FeedbackHost {

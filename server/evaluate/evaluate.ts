@@ -2,7 +2,7 @@
 import type { Device } from '../device/device.ts';
 import { ColaError } from '../errors.ts';
 import type { WeightShelf } from '../model/weight-shelf.ts';
-import type { DataSpec } from '../spec/settings.ts';
+import type { DataSpec } from '../spec/settings/parts.ts';
 import { type Figure, type Figures, summariseSeeds } from '../train/measures/figures.ts';
 import { overSeeds, type SolvedEach, turned } from '../train/measures/solved.ts';
 import type { Sequences } from '../train/measures/states.ts';

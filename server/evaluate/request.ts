@@ -4,7 +4,7 @@ import type { Device } from '../device/device.ts';
 import { solvedFrom } from '../rewards/range.ts';
 import type { RewardSpec } from '../rewards/spec.ts';
 import { measureNames } from '../spec/schema.ts';
-import { type DataSpec, dataSpec } from '../spec/settings.ts';
+import { type DataSpec, dataSpec } from '../spec/settings/parts.ts';
 import { evaluateErrors } from './errors.ts';
 import { type EvaluationOptions, evaluateModel } from './evaluate.ts';
 import { defaultSettings, type Evaluation, type EvaluationSettings, type MeasureName } from './report.ts';

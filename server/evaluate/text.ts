@@ -1,5 +1,5 @@
 /** Held-out text as sequences of one length. */
-import type { DataSpec } from '../spec/settings.ts';
+import type { DataSpec } from '../spec/settings/parts.ts';
 import { packedData } from '../train/data.ts';
 import type { Sequences } from '../train/measures/states.ts';
 import type { StageContext } from '../train/stage.ts';

@@ -1,6 +1,6 @@
 /** The log for people: what was recorded, in words, and how to correct and delete it. */
 import type { FeedbackItem } from '../protocol/feedback.ts';
-import { feedbackSettings } from '../spec/settings.ts';
+import { feedbackSettings } from '../spec/settings/feedback.ts';
 import { feedbackErrors } from './errors.ts';
 import { historyOf, type Moment, type Outcome, textOf } from './history.ts';
 import { FeedbackLog, feedbackFile } from './log.ts';

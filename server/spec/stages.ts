@@ -5,27 +5,27 @@
 import type { z } from 'zod';
 import { solvedFrom } from '../rewards/range.ts';
 import type { RewardSpec } from '../rewards/spec.ts';
+import { type ExpertSettings, expertSettings } from './settings/expert.ts';
+import { type FeedbackSettings, feedbackSettings } from './settings/feedback.ts';
+import type { DataSpec } from './settings/parts.ts';
 import {
-  type CloneSettings,
-  type ControlSettings,
-  cloneSettings,
-  controlSettings,
-  type DataSpec,
-  type ExpertSettings,
-  expertSettings,
-  type FeedbackSettings,
-  feedbackSettings,
-  type GuideSettings,
-  guideSettings,
-  type PretrainSettings,
-  pretrainSettings,
   type QSettings,
   qSettings,
   type ReinforceSettings,
   reinforceSettings,
   type TokensSettings,
   tokensSettings,
-} from './settings.ts';
+} from './settings/reinforcement.ts';
+import {
+  type CloneSettings,
+  type ControlSettings,
+  cloneSettings,
+  controlSettings,
+  type GuideSettings,
+  guideSettings,
+  type PretrainSettings,
+  pretrainSettings,
+} from './settings/supervised.ts';
 
 /** What the held-out score of a stage is called, and which way it is read. */
 export interface ScoreMeaning {

@@ -13,9 +13,10 @@ import { makeFolder } from '../files/place.ts';
 import { type ExtraFigure, type Report, reportPage } from '../report/page.ts';
 import { type RunRecord, readRunRecord } from '../report/run-record.ts';
 import { versions } from '../report/versions.ts';
-import type { DataSpec } from '../spec/settings.ts';
+import type { DataSpec } from '../spec/settings/parts.ts';
 import { runFolder } from '../store/run.ts';
-import { resumeRun, startRun, type TrainEvent } from '../train/run/job.ts';
+import type { TrainEvent } from '../train/run/events.ts';
+import { resumeRun, startRun } from '../train/run/job.ts';
 import { type Arm, armNames, arms, runNameOf, type StartSettings, startSpec } from './specs.ts';
 import { steer, steeringPrompt } from './steer.ts';
 

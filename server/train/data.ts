@@ -12,7 +12,7 @@ import { arrayTokens, type TokenSource, TokenStream, tokenStreamState } from '..
 import { ColaError } from '../errors.ts';
 import { type ChatTemplate, loadChatTemplate } from '../model/chat.ts';
 import type { Tokenizer } from '../model/tokenizer.ts';
-import type { DataSpec } from '../spec/settings.ts';
+import type { DataSpec } from '../spec/settings/parts.ts';
 import { trainErrors } from './errors.ts';
 import { tokenRow } from './row-batches.ts';
 import { FrozenData, type ReadRows } from './run/frozen.ts';

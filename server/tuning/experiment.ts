@@ -14,7 +14,7 @@ import { FeedbackLog, feedbackFile } from '../feedback/log.ts';
 import { PolicyVersions, type PolicyWeights } from '../feedback/versions.ts';
 import { uploadWeights } from '../model/language-model.ts';
 import { Random } from '../random.ts';
-import type { FeedbackSettings } from '../spec/settings.ts';
+import type { FeedbackSettings } from '../spec/settings/feedback.ts';
 import { type BaseTrial, tryBase } from './base-writer.ts';
 import { placesOf, SimulatedPerson, type SourceText, type Usefulness, usefulnessOf } from './simulated-person.ts';
 import { Tuner } from './tuner.ts';

@@ -11,7 +11,7 @@ import type { FeedbackLog } from '../feedback/log.ts';
 import { fingerprintOf, original } from '../feedback/model.ts';
 import type { PolicyVersion, PolicyVersions, PolicyWeights } from '../feedback/versions.ts';
 import { Random } from '../random.ts';
-import type { FeedbackSettings } from '../spec/settings.ts';
+import type { FeedbackSettings } from '../spec/settings/feedback.ts';
 import { FeedbackLearner, passOf, type ShadowScore } from '../train/feedback/learner.ts';
 import { lessonsOf } from '../train/feedback/lessons.ts';
 import { learningRate } from '../train/optimizer/schedule.ts';

@@ -5,7 +5,7 @@ import { run } from '../../server/cli/program.ts';
 import { ColaModel } from '../../server/cola/model.ts';
 import { LanguageModel } from '../../server/model/language-model.ts';
 import { readSnapshot } from '../../server/search/snapshot.ts';
-import { controlSettings } from '../../server/spec/settings.ts';
+import { controlSettings } from '../../server/spec/settings/supervised.ts';
 import { prepareModules } from '../../server/train/run/initialise.ts';
 import { scratchFolder } from '../store/scratch.ts';
 import { assertClose } from '../support/reference.ts';

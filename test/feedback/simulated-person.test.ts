@@ -8,7 +8,7 @@ import { historyOf } from '../../server/feedback/history.ts';
 import { generate } from '../../server/model/generate.ts';
 import { baseStepper } from '../../server/model/language-model.ts';
 import { Random } from '../../server/random.ts';
-import { feedbackSettings } from '../../server/spec/settings.ts';
+import { feedbackSettings } from '../../server/spec/settings/feedback.ts';
 import { tryBase } from '../../server/tuning/base-writer.ts';
 import { experimentTable, shuffled, simulate } from '../../server/tuning/experiment.ts';
 import { placesOf, SimulatedPerson } from '../../server/tuning/simulated-person.ts';

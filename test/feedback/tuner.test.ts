@@ -5,7 +5,7 @@ import { LoadedModel } from '../../server/completion/loaded-model.ts';
 import type { FeedbackLine } from '../../server/feedback/lines.ts';
 import { FeedbackLog, feedbackFile } from '../../server/feedback/log.ts';
 import { PolicyVersions } from '../../server/feedback/versions.ts';
-import { feedbackSettings } from '../../server/spec/settings.ts';
+import { feedbackSettings } from '../../server/spec/settings/feedback.ts';
 import { SimulatedPerson } from '../../server/tuning/simulated-person.ts';
 import { Tuner } from '../../server/tuning/tuner.ts';
 import { makeModel, removeFolder, temporaryFolder } from '../engine/tiny-model.ts';

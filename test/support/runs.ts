@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { closingMeasurement } from '../../server/evaluate/closing.ts';
 import { type RunSpec, runSpec, toRunSpec } from '../../server/spec/schema.ts';
 import { runFolder } from '../../server/store/run.ts';
-import { resumeRun, startRun, type TrainEvent } from '../../server/train/run/job.ts';
+import type { TrainEvent } from '../../server/train/run/events.ts';
+import { resumeRun, startRun } from '../../server/train/run/job.ts';
 import type { ResumeChoice } from '../../server/train/run/resume.ts';
 
 export const tokenizerFolder = join(import.meta.dirname, '../fixtures/hf/llama-gqa');

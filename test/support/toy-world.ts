@@ -10,7 +10,7 @@ import { LanguageModel } from '../../server/model/language-model.ts';
 import type { Tokenizer } from '../../server/model/tokenizer.ts';
 import type { Random } from '../../server/random.ts';
 import { pureReward, type Reward, type RewardResult, simpleScore } from '../../server/rewards/reward.ts';
-import { type ReinforceSettings, reinforceSettings } from '../../server/spec/settings.ts';
+import { type ReinforceSettings, reinforceSettings } from '../../server/spec/settings/reinforcement.ts';
 import { DeviceWeights } from '../../server/train/optimizer/weights.ts';
 import type { Prompt } from '../../server/train/reinforce/episode.ts';
 import { LatentActor } from '../../server/train/reinforce/latent-actor.ts';

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { Device } from '../../server/device/device.ts';
 import { Random } from '../../server/random.ts';
 import type { Reward } from '../../server/rewards/reward.ts';
-import { type ExpertSettings, expertSettings } from '../../server/spec/settings.ts';
+import { type ExpertSettings, expertSettings } from '../../server/spec/settings/expert.ts';
 import { ExpertStage } from '../../server/train/stages/expert.ts';
 import {
   contextOf,

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { Device } from '../../server/device/device.ts';
 import { Random } from '../../server/random.ts';
 import { pureReward, type Reward, simpleScore } from '../../server/rewards/reward.ts';
-import type { ReinforceSettings } from '../../server/spec/settings.ts';
+import type { ReinforceSettings } from '../../server/spec/settings/reinforcement.ts';
 import {
   contextOf,
   drawValues,

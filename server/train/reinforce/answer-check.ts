@@ -3,7 +3,7 @@ import { dataErrors } from '../../data/errors.ts';
 import { placeOf, type Row } from '../../data/rows.ts';
 import { textsColumn } from '../../rewards/reward.ts';
 import { type ParsedReward, parseRewardSpec, type RewardSpec } from '../../rewards/spec.ts';
-import type { DataSpec } from '../../spec/settings.ts';
+import type { DataSpec } from '../../spec/settings/parts.ts';
 import { nameOf, skipsBadRows } from '../data.ts';
 import type { StageContext } from '../stage.ts';
 import type { Prompt } from './episode.ts';

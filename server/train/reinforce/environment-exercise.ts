@@ -1,7 +1,7 @@
 /** The environment of a stage as what its policy learns to do. */
 import { createEnvironment } from '../../environments/registry.ts';
 import type { EnvironmentSpec } from '../../environments/spec.ts';
-import type { ReinforceSettings } from '../../spec/settings.ts';
+import type { ReinforceSettings } from '../../spec/settings/reinforcement.ts';
 import { templateOf, tokenizerOf } from '../data.ts';
 import { trainErrors } from '../errors.ts';
 import type { StageContext } from '../stage.ts';

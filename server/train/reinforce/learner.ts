@@ -3,7 +3,7 @@
  * start, from which the divergence is measured.
  */
 import { Random, seedFrom } from '../../random.ts';
-import type { ReinforceSettings } from '../../spec/settings.ts';
+import type { ReinforceSettings } from '../../spec/settings/reinforcement.ts';
 import { Optimizer } from '../optimizer/optimizer.ts';
 import { learningRate } from '../optimizer/schedule.ts';
 import { type namedTensors, toWrite } from '../run/checkpointing.ts';

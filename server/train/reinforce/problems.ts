@@ -5,7 +5,7 @@ import type { Random } from '../../random.ts';
 import { createReward } from '../../rewards/registry.ts';
 import type { Reward } from '../../rewards/reward.ts';
 import type { RewardSpec } from '../../rewards/spec.ts';
-import type { DataSpec } from '../../spec/settings.ts';
+import type { DataSpec } from '../../spec/settings/parts.ts';
 import { splitRows, templateOf, tokenizerOf } from '../data.ts';
 import type { StageContext } from '../stage.ts';
 import { AnswerCheck } from './answer-check.ts';

@@ -3,10 +3,9 @@
  * every stage and when it is stopped, keeps the best one by held-out score, and continues from the latest one exactly.
  */
 import { join } from 'node:path';
-import { z } from 'zod';
 import { passOnActions } from '../../cola/actions-file.ts';
 import { ColaModel } from '../../cola/model.ts';
-import { type Attempt, type Device, openDevice } from '../../device/device.ts';
+import { type Device, openDevice } from '../../device/device.ts';
 import { ColaError } from '../../errors.ts';
 import { removeFolder } from '../../files/atomic.ts';
 import { limitBehind } from '../../files/limits.ts';
@@ -20,50 +19,17 @@ import type { Position } from '../../store/position.ts';
 import { Run, runFolder } from '../../store/run.ts';
 import { logText } from '../../store/run-log.ts';
 import { trainErrors } from '../errors.ts';
-import { solvedIn, turned } from '../measures/solved.ts';
 import { DeviceWeights } from '../optimizer/weights.ts';
-import type { Evaluation, Metrics, Sample, Stage, StageContext } from '../stage.ts';
+import type { StageContext } from '../stage.ts';
 import { createStage, kindOf } from '../stages/index.ts';
+import { noteEvent, type TrainEvent } from './events.ts';
 import { FrozenData, frozenFolder } from './frozen.ts';
 import { createBase, prepareModules } from './initialise.ts';
 import { KeptData, type Origin, originOf } from './origin.ts';
 import { confirmOrigin, confirmSpec, type ResumeChoice, refusePosition, wholeCheckpoint } from './resume.ts';
 import { alreadySaved, refuseDamaged, saveModelFolder } from './saved-model.ts';
 import { stageSeed } from './seed.ts';
-
-export type TrainEvent =
-  | { readonly kind: 'device'; readonly device: string; readonly attempts: readonly Attempt[] }
-  | { readonly kind: 'message'; readonly text: string }
-  | {
-      readonly kind: 'stage';
-      readonly index: number;
-      readonly count: number;
-      readonly name: string;
-      readonly steps: number;
-      readonly from: number;
-      /** Number of the stage's step 0 in the run's files. */
-      readonly before: number;
-    }
-  | {
-      readonly kind: 'step';
-      readonly stage: string;
-      readonly step: number;
-      readonly steps: number;
-      readonly seconds: number;
-      readonly metrics: Metrics;
-    }
-  | {
-      readonly kind: 'evaluation';
-      readonly stage: string;
-      readonly step: number;
-      readonly metrics: Metrics;
-      readonly best: boolean;
-      /** How long it took. */
-      readonly seconds: number;
-    }
-  | { readonly kind: 'samples'; readonly stage: string; readonly step: number; readonly samples: readonly Sample[] }
-  | { readonly kind: 'checkpoint'; readonly step: number; readonly stage: string }
-  | { readonly kind: 'done'; readonly model: string };
+import { runStage } from './stage-loop.ts';
 
 /** Takes the measures that the run's spec asks for, of the model that came out of it. */
 export type ClosingMeasurement = (
@@ -93,14 +59,6 @@ export type StartOptions = CommonOptions & { readonly spec: RunSpec; readonly sp
 
 /** A run that is there. */
 export type ResumeOptions = CommonOptions & ResumeChoice;
-
-const keptCheckpoints = 2;
-
-const metricsLine = z.looseObject({
-  step: z.number(),
-  stage: z.string().optional(),
-  evaluation: z.boolean().optional(),
-});
 
 /**
  * Runs a spec. A run that fails before its first step leaves nothing behind.
@@ -143,7 +101,7 @@ async function carryOut(run: Run, options: ResumeOptions): Promise<{ runPath: st
     await confirmSpec(run, options);
     const specFile = join(run.path, 'spec.yaml');
     const job = new Job(run, { ...options, spec: readSpec(specFile), specFile });
-    return { runPath: run.path, model: await job.run() };
+    return { runPath: run.path, model: await job.train() };
   } catch (error) {
     const { signal } = options;
     const stopped = signal.aborted && error === signal.reason;
@@ -174,30 +132,19 @@ class Job {
   private readonly keptData: KeptData;
 
   constructor(
-    private readonly runFolder: Run,
+    private readonly run: Run,
     private readonly options: StartOptions & ResumeChoice,
   ) {
-    this.keptData = new KeptData(runFolder.path);
+    this.keptData = new KeptData(run.path);
   }
 
   private emit(event: TrainEvent): void {
-    this.note(event);
+    noteEvent(this.run, event);
     this.options.onEvent?.(event);
   }
 
-  /** What is worth knowing later, too, and stands in no other file. */
-  private note(event: TrainEvent): void {
-    const { runFolder: run } = this;
-    if (event.kind === 'device') run.log(logText('device', event.device));
-    else if (event.kind === 'message') run.log(logText('message', event.text));
-    else if (event.kind === 'done') run.log(logText('done', event.model));
-    else if (event.kind === 'stage') {
-      const { index, count, name, from, steps } = event;
-      run.log(logText('stage', `${index + 1} of ${count}, ${name}, from step ${from} of ${steps}`));
-    }
-  }
-
-  async run(): Promise<string> {
+  /** @returns the folder of the tuned model */
+  async train(): Promise<string> {
     const { spec } = this.options;
     const { device, attempts } = await openDevice(
       spec.device,
@@ -229,14 +176,14 @@ class Job {
         await prepare(spec.stages[at]);
         await this.stage(at, device, base, cola, weights, checkpoint);
       }
-      const last = this.runFolder.latestCheckpoint();
+      const last = this.run.latestCheckpoint();
       const model = await this.saveModel('model', last, base, cola, weights);
-      const best = this.runFolder.bestCheckpoint();
+      const best = this.run.bestCheckpoint();
       if (best !== null && best.step !== last?.step) await this.saveBest(best, base, cola, weights);
       if (spec.evaluate.length > 0) {
         const { signal, root, measure } = this.options;
         const say = (text: string) => this.emit({ kind: 'message', text });
-        await measure(this.runFolder, device, { signal, cacheFolder: join(root, '.cola', 'cache'), say });
+        await measure(this.run, device, { signal, cacheFolder: join(root, '.cola', 'cache'), say });
       }
       this.emit({ kind: 'done', model });
       return model;
@@ -248,7 +195,7 @@ class Job {
 
   /** Finds the checkpoint to go on from, if there is one, and takes its position; the logs end where it was saved. */
   private async enter(base: LanguageModel, cola: ColaModel | undefined): Promise<Checkpoint | null> {
-    const { runFolder: run, options } = this;
+    const { run, options } = this;
     const { spec, specFile, from } = options;
     const say = (text: string) => this.emit({ kind: 'message', text });
     this.origin = await originOf(run.spec, spec, specFile, base, cola);
@@ -274,7 +221,7 @@ class Job {
     cola: ColaModel | undefined,
     weights: DeviceWeights,
   ): Promise<string> {
-    const folder = join(this.runFolder.path, name);
+    const folder = join(this.run.path, name);
     if (await alreadySaved(folder, checkpoint)) return folder;
     await weights.download(base.weights, base.weights.keys());
     if (cola !== undefined) await weights.download(cola.weights, cola.weights.keys());
@@ -324,7 +271,7 @@ class Job {
   ): Promise<void> {
     const { spec, specFile, signal, root, turn, longestRun } = this.options;
     const planned = spec.stages[at];
-    const frozen = new FrozenData(join(this.runFolder.path, frozenFolder));
+    const frozen = new FrozenData(join(this.run.path, frozenFolder));
     const context: StageContext = {
       device,
       base,
@@ -349,7 +296,7 @@ class Job {
       throw new Error(`the stage ${stage.name} trains ${others}, which it does not say it learns`);
     try {
       if (checkpoint !== null && this.position.at === at && this.position.done > stage.steps)
-        await refusePosition(this.runFolder, checkpoint, 'state.json is of a step that the stage does not have');
+        await refusePosition(this.run, checkpoint, 'state.json is of a step that the stage does not have');
       await frozen.commit();
       if (checkpoint !== null && this.position.at === at && this.position.done > 0) await stage.restore(checkpoint);
       else this.position = { ...this.position, at, done: 0, best: null, unmeasured: false };
@@ -358,7 +305,16 @@ class Job {
       const { length: count } = spec.stages;
       const { done: from, before } = this.position;
       this.emit({ kind: 'stage', index: at, count, name: stage.name, steps: stage.steps, from, before });
-      await this.steps(stage, weights).catch((error: unknown) => this.breakOff(error, stage, weights));
+      await runStage({
+        run: this.run,
+        stage,
+        weights,
+        position: this.position,
+        signal,
+        turn,
+        emit: (event) => this.emit(event),
+        origin: async () => ({ ...this.origin, ...(await this.keptData.origin()) }),
+      });
       this.position = {
         ...this.position,
         at: at + 1,
@@ -369,120 +325,6 @@ class Job {
     } finally {
       await stage.dispose();
     }
-  }
-
-  private async steps(stage: Stage, weights: DeviceWeights): Promise<void> {
-    const { signal } = this.options;
-    const { before } = this.position;
-    if (this.position.done === 0) await this.evaluate(stage, before);
-    if (this.position.unmeasured) {
-      const { best } = await this.evaluate(stage, before + this.position.done, true);
-      await this.save(stage, weights, best);
-    }
-    for (let index = this.position.done; index < stage.steps; index++) {
-      await this.options.turn?.();
-      this.runFolder.check();
-      signal.throwIfAborted();
-      const started = performance.now();
-      const outcome = await stage.step(index, signal);
-      const seconds = (performance.now() - started) / 1000;
-      this.position.done = index + 1;
-      const step = before + index + 1;
-      this.runFolder.record({ step, stage: stage.name, seconds, ...outcome.metrics });
-      this.emit({
-        kind: 'step',
-        stage: stage.name,
-        step: index + 1,
-        steps: stage.steps,
-        seconds,
-        metrics: outcome.metrics,
-      });
-      if (outcome.samples !== undefined && outcome.samples.length > 0) {
-        for (const sample of outcome.samples) this.runFolder.samples.append({ step, stage: stage.name, ...sample });
-        this.emit({ kind: 'samples', stage: stage.name, step: index + 1, samples: outcome.samples });
-      }
-      const last = index + 1 === stage.steps;
-      this.position.unmeasured = last || (index + 1) % stage.evaluateEvery === 0;
-      const measured = this.position.unmeasured ? await this.evaluate(stage, step) : undefined;
-      if (last || (index + 1) % stage.checkpointEvery === 0 || measured?.best === true) {
-        await this.save(stage, weights, measured?.best === true);
-      }
-    }
-  }
-
-  /** @param again whether the line of this measurement may be there already */
-  private async evaluate(stage: Stage, step: number, again = false): Promise<Evaluation & { best: boolean }> {
-    const started = performance.now();
-    const found = await stage.evaluate(this.options.signal);
-    const evaluation = { ...found, metrics: { ...found.metrics, ...this.turnedSince(stage, found.metrics) } };
-    const seconds = (performance.now() - started) / 1000;
-    const { score, part = 0 } = evaluation;
-    const before = this.position.best;
-    const best =
-      this.position.done > 0 &&
-      (before === null || part > before.part || (part === before.part && score > before.score));
-    if (best && Number.isFinite(score)) this.position.best = { score, part };
-    this.position.unmeasured = false;
-    // The first one of a stage says how long it is going to be.
-    const length = this.position.done === 0 ? { steps: stage.steps } : {};
-    const spent = { seconds, memory: process.memoryUsage.rss() };
-    const line = { step, stage: stage.name, evaluation: true, ...length, ...spent, ...evaluation.metrics };
-    // A run killed between this line and the checkpoint that follows measures again when it is resumed.
-    const known =
-      again && this.runFolder.readMetrics(metricsLine).some((l) => l.step === step && l.evaluation === true);
-    if (!known) this.runFolder.record(line);
-    const { metrics } = evaluation;
-    this.emit({ kind: 'evaluation', stage: stage.name, step: this.position.done, metrics, best, seconds });
-    return { ...evaluation, best };
-  }
-
-  /** How the held-out problems turned since the first measurement of the stage. */
-  private turnedSince(stage: Stage, metrics: Metrics): Metrics {
-    const now = solvedIn(metrics);
-    const { done, before } = this.position;
-    if (now === undefined || done === 0) return {};
-    const first = this.runFolder
-      .readMetrics(metricsLine)
-      .find((line) => line.step === before && line.stage === stage.name && line.evaluation === true);
-    const then = first === undefined ? undefined : solvedIn(first);
-    return then === undefined ? {} : turned(then, now);
-  }
-
-  /** Saves what can be saved of a run that ends early. @throws what ended it, or what kept it from being saved */
-  private async breakOff(error: unknown, stage: Stage, weights: DeviceWeights): Promise<never> {
-    const { signal } = this.options;
-    if (error instanceof ColaError && error.id === 'store.disturbed') await this.saveMended(stage, weights);
-    else if (signal.aborted && error === signal.reason)
-      await this.saveStopped(stage, weights).catch((second: unknown) => this.breakOff(second, stage, weights));
-    throw error;
-  }
-
-  /** Saves a run whose files were lost, so that it can go on from where it stands and not from before. */
-  private async saveMended(stage: Stage, weights: DeviceWeights): Promise<void> {
-    const { runFolder: run, position } = this;
-    await run.mend();
-    const best = run.bestCheckpoint()?.step === position.before + position.done;
-    if (position.done > 0) await this.save(stage, weights, best);
-  }
-
-  /** Saves a run that is stopped, unless the latest checkpoint is of this very step: that one may be marked as the best. */
-  private async saveStopped(stage: Stage, weights: DeviceWeights): Promise<void> {
-    const { before, done } = this.position;
-    if (done > 0 && this.runFolder.latestCheckpoint()?.step !== before + done) await this.save(stage, weights, false);
-  }
-
-  private async save(stage: Stage, weights: DeviceWeights, best: boolean): Promise<void> {
-    this.runFolder.check();
-    const { tensors, state } = await stage.save();
-    const files = { weights: weights.entries(this.position.changed), optimiser: tensors };
-    const step = this.position.before + this.position.done;
-    const origin = { ...this.origin, ...(await this.keptData.origin()) };
-    await this.runFolder.saveCheckpoint(
-      step,
-      { files, state: { ...this.position, format: 1, stage: state }, provenance: { origin } },
-      { keep: keptCheckpoints, best },
-    );
-    this.emit({ kind: 'checkpoint', step, stage: stage.name });
   }
 }
 

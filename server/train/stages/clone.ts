@@ -8,7 +8,7 @@ import type { Graph } from '../../graph/tensor.ts';
 import { hiddenStates } from '../../model/base.ts';
 import { causalContext } from '../../model/block.ts';
 import type { ModelConfig } from '../../model/config.ts';
-import type { CloneSettings } from '../../spec/settings.ts';
+import type { CloneSettings } from '../../spec/settings/supervised.ts';
 import { stages } from '../../spec/stages.ts';
 import { packedBatches, packedData } from '../data.ts';
 import type { Objective } from '../optimizer/optimizer.ts';

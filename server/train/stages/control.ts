@@ -11,7 +11,7 @@ import { hiddenStates, languageHead, nextTokenLoss } from '../../model/base.ts';
 import { causalContext } from '../../model/block.ts';
 import type { ModelConfig } from '../../model/config.ts';
 import { Random, type RandomState } from '../../random.ts';
-import type { ControlSettings } from '../../spec/settings.ts';
+import type { ControlSettings } from '../../spec/settings/supervised.ts';
 import { stages } from '../../spec/stages.ts';
 import { packedBatches, packedData } from '../data.ts';
 import type { Objective } from '../optimizer/optimizer.ts';

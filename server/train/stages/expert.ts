@@ -15,7 +15,7 @@ import { type SearchOptions, searchOptionsSchema } from '../../search/options.ts
 import { Search } from '../../search/search.ts';
 import type { Simulation } from '../../search/simulations.ts';
 import { visitPaths } from '../../search/visits.ts';
-import type { ExpertSettings } from '../../spec/settings.ts';
+import type { ExpertSettings } from '../../spec/settings/expert.ts';
 import { stages } from '../../spec/stages.ts';
 import type { Checkpoint } from '../../store/checkpoint.ts';
 import { tokenizerOf } from '../data.ts';

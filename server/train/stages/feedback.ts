@@ -10,7 +10,7 @@ import { historyOf } from '../../feedback/history.ts';
 import { FeedbackLog, feedbackFile } from '../../feedback/log.ts';
 import { fingerprintOf, original } from '../../feedback/model.ts';
 import { Random } from '../../random.ts';
-import type { FeedbackSettings } from '../../spec/settings.ts';
+import type { FeedbackSettings } from '../../spec/settings/feedback.ts';
 import { stages } from '../../spec/stages.ts';
 import type { Checkpoint } from '../../store/checkpoint.ts';
 import { fullShape } from '../feedback/batch.ts';

@@ -16,7 +16,7 @@ import { hiddenStates } from '../../model/base.ts';
 import { causalContext } from '../../model/block.ts';
 import type { ModelConfig } from '../../model/config.ts';
 import { expectedTensors } from '../../model/weights.ts';
-import type { GuideSettings } from '../../spec/settings.ts';
+import type { GuideSettings } from '../../spec/settings/supervised.ts';
 import { stages } from '../../spec/stages.ts';
 import { nameOf, splitRows, templateOf, tokenizerOf } from '../data.ts';
 import { trainErrors } from '../errors.ts';

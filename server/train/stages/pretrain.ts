@@ -9,7 +9,7 @@ import { hiddenStates, languageHead } from '../../model/base.ts';
 import { causalContext } from '../../model/block.ts';
 import type { ModelConfig } from '../../model/config.ts';
 import { expectedTensors } from '../../model/weights.ts';
-import type { PretrainSettings } from '../../spec/settings.ts';
+import type { PretrainSettings } from '../../spec/settings/supervised.ts';
 import { stages } from '../../spec/stages.ts';
 import { packedBatches, packedData } from '../data.ts';
 import { trainErrors } from '../errors.ts';

@@ -15,7 +15,7 @@ import { rowsOf } from '../../model/block.ts';
 import type { ModelConfig } from '../../model/config.ts';
 import { Random } from '../../random.ts';
 import { createReward } from '../../rewards/registry.ts';
-import type { QSettings } from '../../spec/settings.ts';
+import type { QSettings } from '../../spec/settings/reinforcement.ts';
 import { stages } from '../../spec/stages.ts';
 import type { Checkpoint } from '../../store/checkpoint.ts';
 import { splitRows, templateOf, tokenizerOf } from '../data.ts';

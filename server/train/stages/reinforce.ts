@@ -7,7 +7,7 @@ import { codeHealth } from '../../cola/health.ts';
 import type { ModelConfig } from '../../model/config.ts';
 import { Random } from '../../random.ts';
 import { solvedFrom } from '../../rewards/range.ts';
-import type { ReinforceSettings } from '../../spec/settings.ts';
+import type { ReinforceSettings } from '../../spec/settings/reinforcement.ts';
 import { stages } from '../../spec/stages.ts';
 import type { Checkpoint } from '../../store/checkpoint.ts';
 import { hasValue } from '../algorithms/algorithm.ts';

@@ -1,7 +1,7 @@
 /** Errors of what people point at as a model: what it is, and the way from there to one that is read. */
 import { catalogue } from '../errors.ts';
 
-const FORMAT = 'Only Hugging Face folders are read: config.json, tokenizer.json and *.safetensors.';
+const FORMAT = 'Read are Hugging Face folders (config.json, tokenizer.json and *.safetensors) and GGUF files.';
 
 export const folderErrors = catalogue('folder', {
   lfsPointer: (file: string) => [
@@ -13,8 +13,8 @@ export const folderErrors = catalogue('folder', {
     'The download got a page in its place, of a login or an error say. Download the file again.',
   ],
   gguf: (file: string) => [
-    `${file} is a model in the GGUF format (llama.cpp), which is not read.`,
-    `${FORMAT} Take the model that the GGUF file was made from; its page usually names it.`,
+    `${file} is a GGUF file where another part of a model is looked for.`,
+    'Choose the GGUF file itself as the model.',
   ],
   pickle: (file: string) => [
     `${file} holds weights in PyTorch's own format (.bin, .pt, .pth), which is not read because loading it can run programs.`,

@@ -1,5 +1,5 @@
 /** The paths in a run spec: whether what they name is there, and links to it. */
-import { stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { visit } from 'yaml';
@@ -104,7 +104,21 @@ async function look(kind: PathKind, text: string, specFile: string): Promise<Fou
   const there = states.indexOf('file');
   if (there >= 0) return { file: files[there] };
   if (!states.every((state) => state instanceof Error)) return {};
+  const gguf = kind === 'model' || kind === 'tokenizer' ? await ggufAt(path) : undefined;
+  if (gguf !== undefined) return { file: gguf };
   return { error: errorOf(kind, files[0], states[0]) };
+}
+
+/** A GGUF file, which is a model and a tokenizer: the path itself, or one that lies in it. */
+async function ggufAt(path: string): Promise<string | undefined> {
+  const isGguf = (name: string) => /\.gguf$/i.test(name);
+  if (isGguf(path)) return (await stateOf(path)) === 'file' ? path : undefined;
+  const names = await inTime<readonly string[]>(
+    readdir(path).catch(() => []),
+    [],
+  );
+  const found = names.find(isGguf);
+  return found === undefined ? undefined : join(path, found);
 }
 
 function errorOf(kind: PathKind, path: string, cause: unknown): ColaError {
@@ -129,7 +143,7 @@ const asked = new Map<string, Promise<PathState>>();
 /** What is at a path; unknown where nobody says so in time, or it may not be looked at. */
 function stateOf(path: string): Promise<PathState> {
   const known = asked.get(path);
-  if (known !== undefined) return inTime(known);
+  if (known !== undefined) return inTime<PathState>(known, 'unknown');
   const answer = stat(path)
     .then(
       (found): PathState => (found.isFile() ? 'file' : 'other'),
@@ -138,13 +152,13 @@ function stateOf(path: string): Promise<PathState> {
     )
     .finally(() => asked.delete(path));
   asked.set(path, answer);
-  return inTime(answer);
+  return inTime<PathState>(answer, 'unknown');
 }
 
-async function inTime(answer: Promise<PathState>): Promise<PathState> {
+async function inTime<T>(answer: Promise<T>, otherwise: T): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<PathState>((resolve) => {
-    timer = setTimeout(() => resolve('unknown'), patience);
+  const late = new Promise<T>((resolve) => {
+    timer = setTimeout(() => resolve(otherwise), patience);
   });
   try {
     return await Promise.race([answer, late]);

@@ -280,7 +280,8 @@ function readOptional(file: string): string | undefined {
   try {
     return readFileSync(file, 'utf8');
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    // ENOTDIR: the model is a file (GGUF), which has its template elsewhere.
+    if (['ENOENT', 'ENOTDIR'].includes((cause as NodeJS.ErrnoException).code ?? '')) return undefined;
     throw chatErrors.unreadable(file, reason(cause), cause);
   }
 }

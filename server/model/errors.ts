@@ -56,7 +56,7 @@ export const configErrors = catalogue('config', {
 export const weightErrors = catalogue('weights', {
   none: (folder: string) => [
     `There are no weights in ${folder}: neither model.safetensors nor model.safetensors.index.json.`,
-    'Choose a folder with a Hugging Face model in the safetensors format; other formats (.bin, .pt, .gguf) are not read.',
+    'Choose a folder with a Hugging Face model in the safetensors format, or a GGUF file; other formats (.bin, .pt) are not read.',
   ],
   index: (file: string, detail: string) => [`The index ${file} cannot be used: ${detail}.`, WHOLE],
   shardMissing: (file: string, absent: readonly string[], of: number) => [

@@ -8,6 +8,8 @@ import { z } from 'zod';
 import { folderErrors as errors } from '../files/folder-errors.ts';
 import { refusePretender } from '../files/pretender.ts';
 import { SafetensorsFile } from '../files/safetensors.ts';
+import { ggufErrors } from './gguf/errors.ts';
+import { isGguf } from './gguf/file.ts';
 import { ownName } from './tensor-names.ts';
 
 const isFolder = (path: string) => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
@@ -24,17 +26,26 @@ function namesIn(folder: string): string[] {
 
 /**
  * The model folder that a path leads to: of `models--owner--name` in the Hugging Face cache the snapshot in use, of a file that is
- * part of a model its folder; anything else stays as it is.
+ * part of a model its folder, of a folder that holds one GGUF file and no other model that file; anything else stays as it is.
  */
 export function locateModel(path: string): string {
   if (isModel(path)) return path;
   const snapshot = snapshotOf(path);
-  if (snapshot !== undefined) return snapshot;
+  if (snapshot !== undefined) return isModel(snapshot) ? snapshot : onlyGguf(snapshot);
   const part = /^(config\.json|model(-\d{5}-of-\d{5})?\.safetensors|model\.safetensors\.index\.json)$/;
   const folder = dirname(path);
   return part.test(basename(path)) && isModel(folder) && statSync(path, { throwIfNoEntry: false })?.isFile() === true
     ? folder
-    : path;
+    : onlyGguf(path);
+}
+
+/** Pictures and the like beside the model have a file of their own. */
+const ggufsIn = (folder: string) =>
+  isFolder(folder) ? namesIn(folder).filter((name) => /\.gguf$/i.test(name) && !/mmproj|imatrix/i.test(name)) : [];
+
+function onlyGguf(path: string): string {
+  const files = ggufsIn(path);
+  return files.length === 1 && isGguf(join(path, files[0])) ? join(path, files[0]) : path;
 }
 
 /** The revision that `refs/main` names, or else the one that was downloaded last. */
@@ -42,7 +53,7 @@ function snapshotOf(cache: string): string | undefined {
   const snapshots = basename(cache) === 'snapshots' ? cache : join(cache, 'snapshots');
   const whole = namesIn(snapshots)
     .map((name) => join(snapshots, name))
-    .filter(isModel);
+    .filter((folder) => isModel(folder) || ggufsIn(folder).length > 0);
   let main = '';
   try {
     main = readFileSync(join(dirname(snapshots), 'refs', 'main'), 'utf8').trim();
@@ -81,7 +92,7 @@ const besideWeights: ReadonlySet<string> = new Set([
  */
 export function refuseFolder(path: string): void {
   if (!isFolder(path)) {
-    if (statSync(path, { throwIfNoEntry: false })?.isFile() === true) refuseFile(path);
+    if (statSync(path, { throwIfNoEntry: false })?.isFile() === true && !isGguf(path)) refuseFile(path);
     return;
   }
   const names = namesIn(path);
@@ -96,6 +107,8 @@ export function refuseFolder(path: string): void {
     if (!names.includes('config.json')) throw errors.noConfig(path, weights);
     throw /-\d+-of-\d+\.safetensors$/.test(weights) ? errors.noIndex(path, weights) : errors.strangeName(path, weights);
   }
+  const ggufs = ggufsIn(path);
+  if (ggufs.length > 1) throw ggufErrors.several(path, ggufs);
   for (const [pattern, error] of formats) {
     const found = named(pattern);
     if (found !== undefined) throw error(join(path, found));

@@ -3,8 +3,10 @@
  * is read only if it is a plain file of a believable size, and parsed only if it is not absurdly nested.
  */
 import { readFileSync, statSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import { refusePretender } from '../files/pretender.ts';
 import { configErrors as errors } from './errors.ts';
+import { ggufText } from './gguf/file.ts';
 
 /** The largest config.json or generation_config.json that is believed, in bytes; real ones have a few thousand. */
 export const CONFIG_BYTES = 1 << 22;
@@ -16,23 +18,24 @@ const MAX_DEPTH = 64;
 const NOT_A_NUMBER = '\u0000NaN';
 
 /**
- * Reads a file of a model folder whole.
+ * Reads a file of a model folder whole. A GGUF file is a folder too: it has the files that it stands for.
  *
  * @param limit bytes
  * @returns undefined if the file is not there
- * @throws ColaError config.cannotRead, config.tooLarge, folder.lfsPointer and the like
+ * @throws ColaError config.cannotRead, config.tooLarge, folder.lfsPointer and the like, gguf.*
  */
 export function readModelText(file: string, limit: number): string | undefined {
   let text: string;
   try {
     const info = statSync(file, { throwIfNoEntry: false });
-    if (info === undefined) return undefined;
+    if (info === undefined) return ggufText(dirname(file), basename(file));
     // Reading a pipe or a device might never end.
     if (!info.isFile()) throw new Error('it is not a regular file');
     if (info.size > limit) throw errors.tooLarge(file, info.size, limit);
     text = readFileSync(file, 'utf8');
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOTDIR') return undefined;
+    if (error instanceof Error && 'code' in error && error.code === 'ENOTDIR')
+      return ggufText(dirname(file), basename(file));
     throw error instanceof Error && error.name === 'ColaError' ? error : errors.cannotRead(file, error);
   }
   refusePretender(file, new TextEncoder().encode(text.slice(0, 512)));

@@ -1,6 +1,6 @@
-/** A base model in memory: configuration, tokenizer and weights of a Hugging Face folder. */
+/** A base model in memory: configuration, tokenizer and weights of a Hugging Face folder or a GGUF file. */
 import { existsSync } from 'node:fs';
-import { cp, mkdir } from 'node:fs/promises';
+import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Device } from '../device/device.ts';
 import { State } from '../device/program.ts';
@@ -11,6 +11,7 @@ import { rowsOf } from './block.ts';
 import { loadModelConfig, type ModelConfig } from './config.ts';
 import { configErrors } from './errors.ts';
 import { locateModel } from './folder.ts';
+import { ggufHas, ggufText } from './gguf/file.ts';
 import { CONFIG_BYTES, readModelText, withDtype } from './json.ts';
 import { type StepGraph, Stepper } from './step.ts';
 import { loadTokenizer, type Tokenizer } from './tokenizer.ts';
@@ -46,12 +47,12 @@ export class LanguageModel {
   /**
    * @param path the folder, or what {@link locateModel} finds it by
    * @param shelf where models of the same folder share their weights
-   * @throws config.*, weights.*, safetensors.*, tokenizer.*, and folder.* which says what is there instead of a model
+   * @throws config.*, weights.*, safetensors.*, gguf.*, tokenizer.*, and folder.* which says what is there instead of a model
    */
   static async load(path: string, shelf?: WeightShelf): Promise<LanguageModel> {
     const folder = locateModel(path);
     const config = await loadModelConfig(folder);
-    const tokenizer = existsSync(join(folder, 'tokenizer.json'))
+    const tokenizer = hasFile(folder, 'tokenizer.json')
       ? loadTokenizer(folder, { modelVocabSize: config.vocabSize })
       : undefined;
     const read = () => {
@@ -108,6 +109,10 @@ export class LanguageModel {
     await mkdir(folder, { recursive: true });
     for (const name of companions) {
       if (existsSync(join(this.folder, name))) await cp(join(this.folder, name), join(folder, name));
+      else {
+        const text = ggufText(this.folder, name);
+        if (text !== undefined) await writeFile(join(folder, name), text);
+      }
     }
     await writeFileAtomic(join(folder, 'config.json'), withDtype(this.configText(), dtypeNames[dtype]));
     const entries = this.tensors.map(({ name, shape }) => ({ name, shape, dtype, data: weightOf(weights, name) }));
@@ -121,6 +126,11 @@ export class LanguageModel {
     if (text === undefined) throw configErrors.cannotRead(file, new Error('it is gone'));
     return text;
   }
+}
+
+/** Whether a model folder has a file, or a GGUF file what stands for it. */
+function hasFile(folder: string, name: string): boolean {
+  return existsSync(join(folder, name)) || ggufHas(folder, name);
 }
 
 /** Number formats as config.json names them. */

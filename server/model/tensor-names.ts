@@ -1,9 +1,19 @@
 /** Names that wrappers have put before those of a model's tensors when it was saved. */
-import type { SafetensorsFile } from '../files/safetensors.ts';
+
+/** An open file of tensors, whatever its format. */
+export interface TensorFile {
+  readonly path: string;
+  readonly names: readonly string[];
+  /** How a tensor is stored. */
+  info(name: string): { readonly dtype: string; readonly shape: readonly number[] };
+  /** A tensor of any number format that is read, as float32 in row-major order. */
+  readFloat32(name: string): Float32Array;
+  close(): void;
+}
 
 /** A tensor in a file, under the name it has there. */
 export interface StoredTensor {
-  readonly file: SafetensorsFile;
+  readonly file: TensorFile;
   readonly name: string;
 }
 
@@ -23,7 +33,7 @@ export function ownName(name: string): string {
 }
 
 /** The tensors of a model under the names they have in a model of its own; where two would get the same, all stay as they are. */
-export function underOwnNames(files: ReadonlyMap<string, SafetensorsFile>): Map<string, StoredTensor> {
+export function underOwnNames(files: ReadonlyMap<string, TensorFile>): Map<string, StoredTensor> {
   const stored = [...files].map(([name, file]): readonly [string, StoredTensor] => [name, { file, name }]);
   const renamed = new Map(stored.map(([name, tensor]) => [ownName(name), tensor]));
   return renamed.size < files.size ? new Map(stored) : renamed;

@@ -40,12 +40,15 @@ function present(weights: ReadonlyMap<string, WeakRef<Float32Array>>): Map<strin
 
 /** The folder, and which files its configuration and weights are: a file that is written anew has another time or number. */
 function signature(folder: string): string {
+  if (statSync(folder).isFile()) return [realpathSync(folder), stamp(folder)].join('\n');
   const files = readdirSync(folder)
     .filter((name) => /^config\.json$|\.safetensors(\.index\.json)?$/.test(name))
     .sort()
-    .map((name) => {
-      const { ino, size, mtimeNs } = statSync(join(folder, name), { bigint: true });
-      return `${name} ${ino} ${size} ${mtimeNs}`;
-    });
+    .map((name) => `${name} ${stamp(join(folder, name))}`);
   return [realpathSync(folder), ...files].join('\n');
+}
+
+function stamp(file: string): string {
+  const { ino, size, mtimeNs } = statSync(file, { bigint: true });
+  return `${ino} ${size} ${mtimeNs}`;
 }

@@ -1,5 +1,5 @@
 /**
- * The weights of a model folder: which file holds which tensor, checked as a whole against the configuration before
+ * The weights of a model folder or a GGUF file: which file holds which tensor, checked as a whole against the configuration before
  * anything is computed. Tensors are read one at a time.
  */
 import { existsSync, realpathSync } from 'node:fs';
@@ -12,8 +12,9 @@ import { blockWeights } from './block.ts';
 import type { ModelConfig } from './config.ts';
 import { weightErrors as errors } from './errors.ts';
 import { refuseFolder } from './folder.ts';
+import { GgufFile, isGguf } from './gguf/file.ts';
 import { INDEX_BYTES, parseModelJson, readModelText } from './json.ts';
-import { type StoredTensor, underOwnNames } from './tensor-names.ts';
+import { type StoredTensor, type TensorFile, underOwnNames } from './tensor-names.ts';
 
 /** A tensor that a model needs. */
 export interface ExpectedTensor {
@@ -83,10 +84,13 @@ export class Weights {
     return values;
   }
 
-  /** @throws ColaError weights.unknown */
-  locate(name: string): TensorLocation {
+  /**
+   * @returns undefined where the tensor does not lie in its file as the model has it
+   * @throws ColaError weights.unknown
+   */
+  locate(name: string): TensorLocation | undefined {
     const { file, name: storedName } = this.find(name);
-    return { ...file.info(storedName), path: file.path };
+    return file instanceof SafetensorsFile ? { ...file.info(storedName), path: file.path } : undefined;
   }
 
   close(): void {
@@ -105,20 +109,23 @@ export class Weights {
 }
 
 /**
- * Opens the weights of a model folder, one file or sharded, and checks that they are the tensors the configuration
+ * Opens the weights of a model folder, one file or sharded, or of a GGUF file, and checks that they are the tensors the configuration
  * calls for: none missing, none unknown, all of the right shape and of a floating-point format.
  *
- * @throws ColaError weights.*, safetensors.*
+ * @throws ColaError weights.*, safetensors.*, gguf.*
  */
 export function openWeights(folder: string, config: ModelConfig): Weights {
-  const opened: SafetensorsFile[] = [];
-  const open = (path: string): SafetensorsFile => {
-    const file = SafetensorsFile.open(insideFolder(folder, path));
+  const opened: TensorFile[] = [];
+  const open = <T extends TensorFile>(file: T): T => {
     opened.push(file);
     return file;
   };
   try {
-    const found = underOwnNames(findTensors(folder, open));
+    const found = underOwnNames(
+      isGguf(folder)
+        ? tensorsIn(open(GgufFile.open(folder)))
+        : findTensors(folder, (path) => open(SafetensorsFile.open(insideFolder(folder, path)))),
+    );
     const expected = expectedTensors(config);
     checkTensors(folder, expected, found, config);
     return new Weights(folder, expected, found);
@@ -128,14 +135,16 @@ export function openWeights(folder: string, config: ModelConfig): Weights {
   }
 }
 
+function tensorsIn(file: TensorFile): Map<string, TensorFile> {
+  return new Map(file.names.map((name) => [name, file]));
+}
+
 /** Every tensor of the folder with the file it is in, under the name it has there. */
-function findTensors(folder: string, open: (path: string) => SafetensorsFile): Map<string, SafetensorsFile> {
-  const found = new Map<string, SafetensorsFile>();
+function findTensors(folder: string, open: (path: string) => TensorFile): Map<string, TensorFile> {
+  const found = new Map<string, TensorFile>();
   const single = join(folder, SINGLE);
   if (existsSync(single)) {
-    const file = open(single);
-    for (const name of file.names) found.set(name, file);
-    return found;
+    return tensorsIn(open(single));
   }
 
   const index = join(folder, INDEX);
@@ -250,10 +259,11 @@ function checkTensor({ file, name }: StoredTensor, wanted: readonly number[]): v
   if (shape.length !== wanted.length || shape.some((extent, i) => extent !== wanted[i])) {
     throw errors.shape(file.path, name, shape, wanted);
   }
-  if (dtype !== 'F32' && dtype !== 'F16' && dtype !== 'BF16' && dtype !== 'F64') {
-    throw errors.dtype(file.path, name, dtype);
-  }
+  // A GGUF file says itself what of it is not read.
+  if (file instanceof SafetensorsFile && !FLOATS.has(dtype)) throw errors.dtype(file.path, name, dtype);
 }
+
+const FLOATS: ReadonlySet<string> = new Set(['F32', 'F16', 'BF16', 'F64']);
 
 /** Some writers store the head although it is tied; it must then be what it is tied to. */
 function checkTiedHead(found: ReadonlyMap<string, StoredTensor>, shape: readonly number[]): void {

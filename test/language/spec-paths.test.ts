@@ -93,6 +93,23 @@ describe('what a run spec names', () => {
     );
   });
 
+  it('may be a GGUF file, or a folder that holds one', async () => {
+    mkdirSync(scratch('folder'));
+    writeFileSync(scratch('m.gguf'), '');
+    writeFileSync(scratch('folder/a.GGUF'), '');
+    for (const [path, target] of [
+      ['m.gguf', 'm.gguf'],
+      ['folder', 'folder/a.GGUF'],
+    ]) {
+      const spec = `model: ${path}\n`;
+      assert.deepEqual(await diagnoseMissing(spec, scratch('a.cola.yaml')), []);
+      const [link] = await links(spec, pathToFileURL(scratch('a.cola.yaml')).href);
+      assert.equal(link!.target, pathToFileURL(scratch(target!)).href);
+    }
+    const [missing] = await diagnoseMissing('model: none.gguf\n', scratch('a.cola.yaml'));
+    assert.equal(missing?.code, 'config.cannotRead');
+  });
+
   it('may be a device that this machine cannot have', async () => {
     const elsewhere = process.platform === 'win32' ? 'coreml' : 'dml';
     const [found, ...others] = await diagnoseMissing(`device: ${elsewhere}\n`, scratch('a.cola.yaml'));

@@ -77,9 +77,15 @@ describe('what people point at as a model', () => {
       'folder.webPage',
       /Download the file again/,
     ],
-    ['a GGUF file', () => put('m.gguf', GGUF), 'folder.gguf', /GGUF.*safetensors/s, 'm.gguf'],
-    ['a GGUF file under another name', () => put('model.dat', GGUF), 'folder.gguf', /GGUF/, 'model.dat'],
-    ['a folder with a GGUF file', () => put('m/some-Q4_K_M.gguf', GGUF), 'folder.gguf', /some-Q4_K_M\.gguf/],
+    ['an empty GGUF file', () => put('m.gguf', GGUF), 'gguf.value', /m\.gguf/, 'm.gguf'],
+    ['an empty GGUF file under another name', () => put('model.dat', GGUF), 'gguf.value', /model\.dat/, 'model.dat'],
+    ['a folder with an empty GGUF file', () => put('m/some-Q4_K_M.gguf', GGUF), 'gguf.value', /some-Q4_K_M\.gguf/],
+    [
+      'a folder with several GGUF files',
+      () => all(put('m/a-Q4_0.gguf', GGUF), put('m/b-Q8_0.gguf', GGUF)),
+      'gguf.several',
+      /a-Q4_0\.gguf, b-Q8_0\.gguf.*Choose one/s,
+    ],
     [
       'a folder with a config and a GGUF file',
       () => all(model(), rmSync(scratch('m/model.safetensors')), put('m/x.gguf', GGUF)),
@@ -279,7 +285,7 @@ describe('what people point at as a model', () => {
   it('is said by the models with latent actions too', async () => {
     put('m/x.gguf', GGUF);
     assert.equal(ColaModel.exists(scratch('m')), false);
-    await assert.rejects(ColaModel.load(scratch('m')), { id: 'folder.gguf' });
+    await assert.rejects(ColaModel.load(scratch('m')), { id: 'cola.noCola' });
     model('base');
     await assert.rejects(ColaModel.load(scratch('base')), { id: 'cola.noCola' });
   });

@@ -1,0 +1,217 @@
+/**
+ * A GGUF file opened as a model folder is: its configuration and tokenizer as the texts of the files that a folder has, its
+ * tensors under the names and with the rows that they have there.
+ */
+import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
+import { architectureOf, configOf, headsOf } from './config.ts';
+import { dequantise } from './dequantise.ts';
+import { ggufErrors as errors } from './errors.ts';
+import { type ByteSource, type GgufHeader, type GgufTensor, guardedHeader } from './header.ts';
+import { Metadata } from './metadata.ts';
+import { modelName, pairedHeads, unpairedRow } from './names.ts';
+import { hasTokenizer, tokenizerConfigOf, tokenizerOf } from './tokenizer.ts';
+import type { TypeName } from './types.ts';
+
+/** Bytes read at once, so that widening needs no second copy of a whole tensor. */
+const CHUNK_BYTES = 1 << 22;
+
+/** What every model has. */
+const folderNames: ReadonlySet<string> = new Set(['config.json', 'tokenizer_config.json']);
+
+/** Factors of RoPE, which belong to the configuration. */
+const FACTORS = 'rope_freqs.weight';
+
+/** An open GGUF file. Close it. */
+export class GgufFile {
+  readonly metadata: Metadata;
+  private readonly tensors: ReadonlyMap<string, GgufTensor>;
+
+  private constructor(
+    readonly path: string,
+    private fd: number | null,
+    header: GgufHeader,
+  ) {
+    this.metadata = new Metadata(header, path);
+    this.tensors = new Map(
+      header.tensors.filter(({ name }) => name !== FACTORS).map((tensor) => [modelName(tensor.name), tensor]),
+    );
+  }
+
+  /** @throws gguf.* */
+  static open(path: string): GgufFile {
+    let fd: number;
+    try {
+      // Opening a pipe would wait for a writer for ever.
+      if (!statSync(path).isFile()) throw new Error('it is not a regular file');
+      fd = openSync(path, 'r');
+    } catch (error) {
+      throw errors.cannotOpen(path, error);
+    }
+    try {
+      return new GgufFile(path, fd, headerOf(path, fd));
+    } catch (error) {
+      closeSync(fd);
+      throw error;
+    }
+  }
+
+  /** Names as a Hugging Face folder has them. */
+  get names(): readonly string[] {
+    return [...this.tensors.keys()];
+  }
+
+  /** @throws gguf.type for a format that is not read */
+  info(name: string): { readonly dtype: TypeName; readonly shape: readonly number[] } {
+    const { type, typeName, shape } = this.find(name);
+    if (type === undefined) throw errors.type(this.path, name, typeName);
+    return { dtype: type.name, shape };
+  }
+
+  /**
+   * A tensor as float32, with the rows where a Hugging Face folder has them.
+   *
+   * @throws gguf.type, gguf.cannotRead, gguf.truncated
+   */
+  readFloat32(name: string): Float32Array {
+    const tensor = this.find(name);
+    const { architecture } = this;
+    return this.read(
+      tensor,
+      pairedHeads(tensor.name, architecture, () => headsOf(this.metadata, architecture)),
+    );
+  }
+
+  /** The text that a folder of this model would have under a name; undefined where it would have none. @throws gguf.* */
+  text(name: string): string | undefined {
+    if (name === 'config.json') return `${JSON.stringify(configOf(this.metadata, this.factors()), null, 2)}\n`;
+    if (name === 'tokenizer.json') return tokenizerOf(this.metadata);
+    if (name === 'tokenizer_config.json') return `${JSON.stringify(tokenizerConfigOf(this.metadata), null, 2)}\n`;
+    return undefined;
+  }
+
+  /** Whether there is a {@link text} of that name. */
+  has(name: string): boolean {
+    return name === 'tokenizer.json' ? hasTokenizer(this.metadata) : folderNames.has(name);
+  }
+
+  close(): void {
+    if (this.fd !== null) closeSync(this.fd);
+    this.fd = null;
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  private get architecture(): string {
+    return architectureOf(this.metadata);
+  }
+
+  private factors(): Float32Array | undefined {
+    const tensor = this.metadata.header.tensors.find(({ name }) => name === FACTORS);
+    return tensor === undefined ? undefined : this.read(tensor, 0);
+  }
+
+  private find(name: string): GgufTensor {
+    const tensor = this.tensors.get(name);
+    if (tensor === undefined) throw errors.tensor(this.path, name, 'there is none of that name');
+    return tensor;
+  }
+
+  /** @param heads whose rows are put back from pairs to halves; 0 for a tensor that lies as it should */
+  private read({ name, shape, type, typeName, offset, byteLength }: GgufTensor, heads: number): Float32Array {
+    if (type === undefined) throw errors.type(this.path, name, typeName);
+    const elements = shape.reduce((n, extent) => n * extent, 1);
+    const rows = heads > 0 ? shape[0] : shape.slice(0, -1).reduce((n, extent) => n * extent, 1);
+    const width = elements / rows;
+    const headDim = heads > 0 ? rows / heads : 0;
+    if (heads > 0 && (!Number.isInteger(headDim) || headDim % 2 !== 0 || width % type.elements !== 0))
+      throw errors.tensor(this.path, name, `its ${rows} rows are not of ${heads} heads`);
+    let values: Float32Array;
+    try {
+      values = new Float32Array(elements);
+    } catch (cause) {
+      throw errors.cannotRead(this.path, name, cause);
+    }
+    const rowBytes = byteLength / rows;
+    const atOnce = Math.max(1, Math.floor(CHUNK_BYTES / rowBytes));
+    const buffer = new Uint8Array(Math.min(atOnce, rows) * rowBytes);
+    for (let first = 0; first < rows; first += atOnce) {
+      const count = Math.min(atOnce, rows - first);
+      const chunk = buffer.subarray(0, count * rowBytes);
+      this.fill(name, chunk, offset + first * rowBytes);
+      if (heads === 0) dequantise(type, chunk, values.subarray(first * width, (first + count) * width));
+      else
+        for (let i = 0; i < count; i++) {
+          const to = unpairedRow(first + i, headDim) * width;
+          dequantise(type, chunk.subarray(i * rowBytes, (i + 1) * rowBytes), values.subarray(to, to + width));
+        }
+    }
+    return values;
+  }
+
+  private fill(name: string, target: Uint8Array, position: number): void {
+    if (this.fd === null) throw new Error(`${this.path} is closed`);
+    let whole: boolean;
+    try {
+      whole = readFully(this.fd, target, position);
+    } catch (cause) {
+      throw errors.cannotRead(this.path, name, cause);
+    }
+    if (!whole) throw errors.truncated(this.path);
+  }
+}
+
+/** The header that was read last: a model that is loaded asks for its configuration, tokenizer and weights one by one. */
+let last: { readonly key: string; readonly header: WeakRef<GgufHeader> } | undefined;
+
+function headerOf(path: string, fd: number): GgufHeader {
+  const { dev, ino, size, mtimeNs } = fstatSync(fd, { bigint: true });
+  const key = [dev, ino, size, mtimeNs].join(' ');
+  const known = last?.key === key ? last.header.deref() : undefined;
+  if (known !== undefined) return known;
+  const source: ByteSource = { size: Number(size), read: (target, position) => readFully(fd, target, position) };
+  const header = guardedHeader(source, path);
+  last = { key, header: new WeakRef(header) };
+  return header;
+}
+
+/** @returns false if the file ends before the target is full */
+function readFully(fd: number, target: Uint8Array, position: number): boolean {
+  for (let done = 0; done < target.byteLength; ) {
+    const read = readSync(fd, target, done, Math.min(target.byteLength - done, 1 << 30), position + done);
+    if (read === 0) return false;
+    done += read;
+  }
+  return true;
+}
+
+/** Whether a path is a GGUF file, by its first bytes: Ollama's have no ending. */
+export function isGguf(path: string): boolean {
+  try {
+    if (!statSync(path).isFile()) return false;
+    const fd = openSync(path, 'r');
+    try {
+      const magic = new Uint8Array(4);
+      return readFully(fd, magic, 0) && String.fromCharCode(...magic) === 'GGUF';
+    } finally {
+      closeSync(fd);
+    }
+  } catch {
+    return false;
+  }
+}
+
+/** Whether a GGUF file stands for a model folder with a file of that name in it. @throws gguf.* */
+export function ggufHas(folder: string, name: string): boolean {
+  if (!isGguf(folder)) return false;
+  using file = GgufFile.open(folder);
+  return file.has(name);
+}
+
+/** The text that stands for a file of a model folder where the folder is a GGUF file; undefined elsewhere. @throws gguf.* */
+export function ggufText(folder: string, name: string): string | undefined {
+  if (!isGguf(folder)) return undefined;
+  using file = GgufFile.open(folder);
+  return file.text(name);
+}

@@ -1,6 +1,5 @@
 /** The latent actions of a model: all of them as cards, and one of them large. */
 import { z } from 'zod';
-import type { ActionProfile } from '../../server/protocol/actions.ts';
 import { actionProfiles } from '../../server/protocol/actions-page.ts';
 import { hueOf } from '../../server/protocol/hue.ts';
 import type { ResultOf } from '../../server/protocol/request.ts';
@@ -21,15 +20,8 @@ import { ask, on, saved } from '../ui/host.ts';
 import { roveGrid } from '../ui/roving.ts';
 import '../ui/base.css';
 import './actions.css';
-import {
-  answers,
-  type CodeCard,
-  type CodeOrder,
-  cardsOf,
-  forcingWords,
-  orderedCards,
-  usageWords,
-} from './profile-list.ts';
+import { evidenceFor } from './evidence.ts';
+import { answers, type CodeCard, type CodeOrder, cardsOf, orderedCards } from './profile-list.ts';
 
 const kept = z.object({
   subject: actionsSubject.default({ model: null, action: null }),
@@ -41,9 +33,6 @@ type Profiles = ResultOf<typeof actionProfiles>;
 const columns = 8;
 /** So much of the large card is in sight, at least, in pixels. */
 const leastOfLarge = 200;
-/** Tokens and contexts that are shown of an action. */
-const mostEvidence = 12;
-
 class ActionsPage {
   private view = kept.safeParse(saved.get()).data ?? kept.parse({});
   private readonly message = h('div');
@@ -254,7 +243,7 @@ class ActionsPage {
       ),
       ...(profile === null
         ? [h('p', { class: 'soft' }, 'Nothing has been measured about it.')]
-        : this.partsOf(profile, profiles)),
+        : evidenceFor(profile, profiles.file, (code) => this.choose(code))),
     );
     this.large.scrollTop = 0;
     this.attempt(() => this.drawHistory(action));
@@ -267,76 +256,6 @@ class ActionsPage {
     const { shown, accepted, rejected } = history;
     const words = `Shown to you ${times(shown)}, accepted ${times(accepted)}, rejected ${times(rejected)}.`;
     this.large.append(h('section', { class: 'history' }, h('h3', {}, 'History with you'), h('p', {}, words)));
-  }
-
-  private partsOf(profile: ActionProfile, { file }: Profiles): (HTMLElement | false)[] {
-    const { tokens, contexts, examples, forced, near } = profile;
-    const labels = new Map(file?.actions.map(({ code, label }) => [code, label]));
-    const nearest = near.map(({ code, cosine }) =>
-      h(
-        'li',
-        {},
-        h(
-          'button',
-          { class: 'near', title: `Show action ${code}`, on: { click: () => this.choose(code) } },
-          actionChip({ action: code, label: labels.get(code) ?? null }, { label: true }),
-        ),
-        h('span', { class: 'soft number' }, `cosine ${cosine.toFixed(2)}`),
-      ),
-    );
-    return [
-      h('p', { class: 'soft' }, usageWords(profile)),
-      tokens.length > 0 && evidenceOf('Tokens it stands for', 'token', tokens),
-      contexts.length > 0 && evidenceOf('What stands before them', 'before', contexts),
-      examples.length > 0 &&
-        h(
-          'section',
-          {},
-          h('h3', {}, 'When it fires'),
-          ...examples.map(({ before, token, after }) =>
-            h(
-              'pre',
-              { class: 'example' },
-              h('span', { class: 'soft' }, before),
-              h('mark', { style: { '--hue': hueOf(profile.code).colour } }, token),
-              h('span', { class: 'soft' }, after),
-            ),
-          ),
-        ),
-      h(
-        'section',
-        {},
-        h('h3', {}, 'Forced against its will'),
-        h('p', {}, forcingWords(profile, file?.measured.prompts ?? 0)),
-        ...forced.samples.map(({ prompt, free, forced: text, random }) =>
-          h(
-            'div',
-            { class: 'forcing' },
-            h('pre', { class: 'soft' }, prompt),
-            h('div', { class: 'forcing-row' }, h('span', { class: 'soft' }, 'free'), h('pre', {}, free)),
-            h(
-              'div',
-              { class: 'forcing-row' },
-              actionChip({ action: profile.code, label: profile.label }),
-              h('pre', {}, text),
-            ),
-            h(
-              'div',
-              { class: 'forcing-row' },
-              h(
-                'span',
-                { class: 'forcing-random' },
-                actionChip({ action: random.code, label: labels.get(random.code) ?? null }),
-                h('span', { class: 'soft' }, 'random'),
-              ),
-              h('pre', {}, random.text),
-            ),
-          ),
-        ),
-      ),
-      nearest.length > 0 &&
-        h('section', {}, h('h3', {}, 'Nearest in the codebook'), h('ul', { class: 'nearest' }, ...nearest)),
-    ];
   }
 
   private showTrouble(message: string, remedy: string): void {
@@ -367,44 +286,6 @@ class ActionsPage {
 }
 
 const times = (count: number) => (count === 0 ? 'never' : count === 1 ? 'once' : `${count} times`);
-
-/** Texts with their lift as bars; the numbers stand beside them. */
-function evidenceOf(
-  title: string,
-  what: string,
-  list: readonly { readonly text: string; readonly share: number; readonly lift: number }[],
-): HTMLElement {
-  const shown = list.slice(0, mostEvidence);
-  const most = Math.max(...shown.map(({ lift }) => lift), 1);
-  const rows = shown.map(({ text, share, lift }) =>
-    h(
-      'tr',
-      {},
-      h('td', { class: 'code evidence-text' }, visibleToken(text)),
-      h('td', { class: 'number' }, percent(share)),
-      h('td', { class: 'number' }, `× ${lift >= 10 ? lift.toFixed(0) : lift.toFixed(1)}`),
-      h(
-        'td',
-        { class: 'evidence-bar', 'aria-hidden': 'true' },
-        h('span', { style: { width: `${(100 * lift) / most}%` } }),
-      ),
-    ),
-  );
-  const head = h(
-    'tr',
-    {},
-    h('th', { scope: 'col' }, what),
-    h('th', { class: 'number', scope: 'col' }, 'share'),
-    h('th', { class: 'number', scope: 'col', title: 'How many times as often as elsewhere' }, 'lift'),
-    h('th', {}),
-  );
-  return h(
-    'section',
-    {},
-    h('h3', {}, title),
-    h('table', { class: 'evidence' }, h('thead', {}, head), h('tbody', {}, ...rows)),
-  );
-}
 
 const place = document.getElementById('page');
 if (place !== null) void new ActionsPage(place).start();

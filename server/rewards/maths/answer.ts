@@ -1,9 +1,10 @@
 import { lookup } from '../lookup.ts';
 import { percentReadings } from '../numeric.ts';
 import { type Expression, exactValue } from './expression.ts';
+import type { Answer } from './kinds.ts';
 import { add, equal, integer, multiply, parseDecimal, type Rational } from './rational.ts';
 import { sameReals } from './reals.ts';
-import { type Answer, readAnswer } from './shape.ts';
+import { readAnswer } from './shape.ts';
 import { compactMaths, maxAnswerCharacters, normaliseMaths } from './text.ts';
 import { commonScale } from './unit.ts';
 import { proportion, sameExpression } from './value.ts';

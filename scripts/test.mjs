@@ -3,8 +3,8 @@
 // [--no-editor] [--fast] [arguments of mocha]]; --no-editor leaves out Chromium and VS Code, --fast also coverage, WebGPU and
 // the tests that train, and with arguments of mocha only the tests they name run. The last line says how much passed and failed.
 import { spawn, spawnSync } from 'node:child_process';
-import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { availableParallelism, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -15,11 +15,22 @@ const inEditor = !fast && !process.argv.includes('--no-editor');
 const own = ['--slow', '--no-editor', '--fast'];
 const mochaArguments = process.argv.slice(2).filter((argument) => !own.includes(argument));
 
-/** Tests that train models or start programs, which is what takes the time. */
-const long = ['check', 'cli', 'engine', 'evaluate', 'feedback', 'report', 'search', 'start', 'train', 'tuning'];
+/** Folders of tests that train models or start programs, which is what takes the time: `--fast` leaves them out. */
+const slowFolders = ['check', 'cli', 'engine', 'evaluate', 'feedback', 'report', 'safety', 'search', 'start', 'train'];
+
+/** Files that take long, the longest first: they begin before the others, so that none is left alone at the end. */
+const longest = [
+  ...['train/resume', 'check/check', 'train/conversations', 'safety/soak', 'safety/kills', 'rewards/code'],
+  ...['train/actors', 'rewards/helper', 'engine/supervisor', 'train/job'],
+]
+  .map((name) => `test/${name}.test.ts`)
+  .concat(['settings', 'tree', 'run-end', 'feedback'].map((name) => `test/e2e/${name}.e2e.ts`));
+
+/** Processes that run test files beside each other: one for a core, and for 3 GB of memory. */
+const processes = Math.max(1, Math.min(availableParallelism(), Math.floor(totalmem() / 3e9), 4));
 
 /** Lines that the whole suite must cover, in percent. */
-const coveredLines = 90;
+const coveredLines = 95;
 
 const passed = { count: 0 };
 const failures = [];
@@ -126,13 +137,12 @@ const mocha = [
   'node_modules/mocha/bin/mocha.js',
   '--exit',
   '--reporter',
-  'scripts/test-reporter.cjs',
+  'scripts/tests/reporter.cjs',
 ];
 
-/** Runs mocha with its reporter, under what stands in front of it, and adds up what it counted. */
-function runMocha(front, args, env, countsFile) {
-  const [command, ...rest] = [...front, ...mocha, ...args];
-  const well = run(command, rest, { ...env, ...(slow ? { COLA_SLOW: '1' } : {}), COLA_TEST_COUNTS: countsFile });
+/** Runs tests with a command, and adds up what it counted into a file. */
+function runCounted([command, ...args], env, countsFile) {
+  const well = run(command, args, { ...env, ...(slow ? { COLA_SLOW: '1' } : {}), COLA_TEST_COUNTS: countsFile });
   // Without a file the process died before its end.
   if (!existsSync(countsFile)) return false;
   const counts = JSON.parse(readFileSync(countsFile, 'utf8'));
@@ -142,15 +152,34 @@ function runMocha(front, args, env, countsFile) {
   return well || counts.failures > 0;
 }
 
+/** The command that runs test files beside each other. */
+const beside = (counts, files, options = []) => [
+  ...[process.execPath, 'scripts/tests/beside.mjs', '--counts', counts, '--processes', String(processes)],
+  ...[...options, ...files],
+];
+
+/** Files below a folder whose names end so, the longest first. */
+function filesIn(folder, ending) {
+  const files = readdirSync(join(root, folder), { recursive: true })
+    .map((path) => `${folder}/${path.replaceAll('\\', '/')}`)
+    .filter((path) => path.endsWith(ending))
+    .sort();
+  const place = (file) => (longest.includes(file) ? longest.indexOf(file) : longest.length);
+  return files.sort((a, b) => place(a) - place(b));
+}
+
+/** The test files that need no editor. */
+const testFiles = () =>
+  filesIn('test', '.test.ts').filter((path) => !(fast && slowFolders.includes(path.split('/')[1])));
+
 function runTests(scratch) {
   const counts = join(scratch, 'counts.json');
-  if (fast)
-    return runMocha([], [...mochaArguments, ...long.flatMap((name) => ['--ignore', `test/${name}/**`])], {}, counts);
+  const tests = mochaArguments.length > 0 ? [...mocha, ...mochaArguments] : beside(counts, testFiles());
+  if (fast) return runCounted(tests, {}, counts);
   const c8 = ['node_modules/c8/bin/c8.js', '--all', '--include', 'server/**'];
   const reports = ['--reporter', 'text-summary', '--reporter', 'lcov', '--reports-dir', 'coverage'];
   const demands = whole && coveredLines > 0 ? ['--check-coverage', '--lines', String(coveredLines)] : [];
-  const front = [process.execPath, ...c8, ...reports, ...demands];
-  return runMocha(front, mochaArguments, webgpuEnvironment(scratch), counts);
+  return runCounted([process.execPath, ...c8, ...reports, ...demands, ...tests], webgpuEnvironment(scratch), counts);
 }
 
 /** Why the extension is not tested in VS Code, undefined if it is. */
@@ -175,13 +204,11 @@ function beginToBringEditor(log) {
 /** The extension as it is installed: in plain node, and in VS Code where that can be. */
 function runPackageTests(scratch, editor) {
   if (!run('npm', ['run', '--silent', 'package'])) return false;
-  // An editor that is driven from outside may be late for reasons of its own: a second try, which the reporter tells of.
-  const args = [
-    '--config',
-    'test/e2e/.mocharc.cjs',
-    ...(editor ? ['--retries', '1', 'test/e2e', 'test/webview'] : ['test/e2e/package.e2e.ts']),
-  ];
-  return runMocha([], args, {}, join(scratch, 'package-counts.json'));
+  const counts = join(scratch, 'package-counts.json');
+  const files = editor ? filesIn('test', '.e2e.ts') : ['test/e2e/package.e2e.ts'];
+  // An editor that is driven from outside may be late for reasons of its own: a second try, which is told of.
+  const options = ['--config', 'test/e2e/.mocharc.cjs', ...(editor ? ['--retries', '1'] : [])];
+  return runCounted(beside(counts, files, options), {}, counts);
 }
 
 if (!installed() && !phase('install', () => run('npm', ['ci', '--no-audit', '--no-fund']))) finish();

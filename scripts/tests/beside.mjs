@@ -1,0 +1,93 @@
+// Runs test files in a few processes beside each other: each takes the next file as soon as it is done with one. Prints every
+// file whole when it ends, then the longest ones, with the time on the clock and that of the processors, and what failed.
+// Usage: node scripts/tests/beside.mjs [--config FILE] [--retries N] [--processes N] [--counts FILE] TEST...
+import { fork } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { endOfFile } from './end-of-file.mjs';
+
+const { values, positionals: waiting } = parseArgs({
+  allowPositionals: true,
+  options: {
+    config: { type: 'string', default: fileURLToPath(new URL('../../.mocharc.json', import.meta.url)) },
+    retries: { type: 'string', default: '0' },
+    processes: { type: 'string', default: '2' },
+    counts: { type: 'string' },
+  },
+});
+const worker = fileURLToPath(new URL('worker.mjs', import.meta.url));
+const done = [];
+
+/** Hands one worker file after file, until none is left. @returns once it has ended, with whatever it writes at its end */
+async function work() {
+  let child;
+  for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
+    child ??= begin();
+    const { text, outcome } = await child.run(file);
+    if (outcome.died) child = undefined;
+    done.push({ file: relative(process.cwd(), file), ...outcome });
+    const spent = outcome.died ? '' : `  ${seconds(outcome.seconds)}, ${seconds(outcome.processor)} of processors`;
+    console.log(`\n${relative(process.cwd(), file)}${spent}\n${text.trimEnd().replace(/^\n+/, '')}`);
+  }
+  await child?.end();
+}
+
+const seconds = (n) => `${n.toFixed(1)} s`;
+
+function begin() {
+  const child = fork(worker, [values.config, values.retries], {
+    execArgv: ['--import', 'tsx/esm', '--expose-gc', '--enable-source-maps'],
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+  });
+  let text = '';
+  let settle = () => {};
+  const hear = (data) => {
+    text += data;
+    const at = text.indexOf(endOfFile);
+    if (at < 0 || !text.endsWith('\n')) return;
+    settle({ text: text.slice(0, at), outcome: JSON.parse(text.slice(at + endOfFile.length)) });
+  };
+  child.stdout.setEncoding('utf8').on('data', hear);
+  child.stderr.setEncoding('utf8').on('data', (data) => {
+    text += data;
+  });
+  // Its exit, and not the close of its pipes, which programs that tests started may still hold.
+  const ended = new Promise((resolve) => child.once('exit', (code, signal) => resolve(signal ?? `exit ${code}`)));
+  ended.then(async (how) => {
+    // What it wrote last may come behind the word of its end.
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    const failed = [`the process of the tests ended: ${how}`];
+    settle({ text: `${text}\n  ${failed[0]}`, outcome: { passes: 0, failed, seconds: 0, processor: 0, died: true } });
+  });
+  return {
+    run(file) {
+      text = '';
+      return new Promise((resolve) => {
+        settle = resolve;
+        child.send(file);
+      });
+    },
+    async end() {
+      child.disconnect();
+      await ended;
+    },
+  };
+}
+
+const begun = Date.now();
+await Promise.all(Array.from({ length: Number(values.processes) }, work));
+const total = (of) => done.reduce((n, outcome) => n + of(outcome), 0);
+const failures = done.flatMap(({ file, failed }) => failed.map((title) => `${file}: ${title}`));
+console.log('\nLongest files, on the clock and of processors:');
+for (const { file, ...time } of done.sort((a, b) => b.seconds - a.seconds).slice(0, 15))
+  console.log(`  ${seconds(time.seconds).padStart(8)} ${seconds(time.processor).padStart(8)}  ${file}`);
+console.log(
+  `\n${done.length} files in ${seconds((Date.now() - begun) / 1000)}, ${seconds(total((o) => o.processor))} of processors`,
+);
+console.log(`${total((o) => o.passes)} passing, ${failures.length} failing`);
+for (const failure of failures) console.log(`  ${failure}`);
+if (values.counts !== undefined)
+  writeFileSync(values.counts, JSON.stringify({ passes: total((o) => o.passes), failures: failures.length }));
+process.exit(failures.length === 0 ? 0 : 1);

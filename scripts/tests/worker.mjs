@@ -1,0 +1,62 @@
+// Runs the test files that its parent names, one after another, in one process: what is loaded stays loaded. What a file says
+// goes to the standard output, and behind it a line that begins with `endOfFile` and says how it ended.
+// Usage: worker.mjs CONFIG [RETRIES], with a configuration of mocha, of which it knows `timeout`, `slow` and `require`.
+import { createRequire } from 'node:module';
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import Mocha from 'mocha';
+import { endOfFile } from './end-of-file.mjs';
+
+const [config, retries = '0'] = process.argv.slice(2);
+const { timeout, slow, require: required = [] } = createRequire(import.meta.url)(resolve(config));
+const globals = await Promise.all(required.map((path) => import(pathToFileURL(resolve(path)).href)));
+
+/** Says in full what failed, and leaves the totals, which are those of all files, to the parent. */
+class FileReporter extends Mocha.reporters.Spec {
+  constructor(runner, options) {
+    super(runner, options);
+    runner.on(Mocha.Runner.constants.EVENT_TEST_RETRY, (test, error) => {
+      console.log(`    ! ${test.title}: tried again after ${error.message}`);
+    });
+  }
+
+  epilogue() {
+    if (this.failures.length > 0) Mocha.reporters.Base.list(this.failures);
+  }
+}
+
+const processor = () => {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
+};
+
+async function run(file) {
+  // Without `it.only`, which would leave out others unseen.
+  const mocha = new Mocha({ timeout, slow, retries: Number(retries), forbidOnly: true, color: false });
+  mocha.reporter(FileReporter);
+  mocha.addFile(file);
+  const failed = [];
+  await mocha.loadFilesAsync();
+  const { passes, pending } = await new Promise((resolve) => {
+    const runner = mocha.run(() => resolve(runner.stats));
+    runner.on('fail', (test) => failed.push(test.fullTitle()));
+  });
+  if (passes + pending + failed.length === 0) throw new Error('there are no tests in it');
+  return { passes, failed };
+}
+
+process.on('message', async (file) => {
+  const before = { seconds: process.uptime(), processor: processor() };
+  const { passes, failed } = await run(file).catch((error) => {
+    console.log(error);
+    return { passes: 0, failed: [String(error)] };
+  });
+  const seconds = process.uptime() - before.seconds;
+  const outcome = { passes, failed, seconds, processor: processor() - before.processor };
+  process.stdout.write(`${endOfFile}${JSON.stringify(outcome)}\n`);
+});
+process.on('disconnect', async () => {
+  for (const { mochaGlobalTeardown } of globals) await mochaGlobalTeardown?.();
+  // Tests may leave behind what would keep the process alive.
+  process.exit(0);
+});

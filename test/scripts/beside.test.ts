@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { scratchFolder } from '../store/scratch.ts';
+
+const beside = join(import.meta.dirname, '../../scripts/tests/beside.mjs');
+
+describe('test files that run beside each other', function () {
+  this.timeout(60_000);
+  const scratch = scratchFolder();
+
+  /** Runs files of these names and texts in two processes. */
+  function run(files: Readonly<Record<string, string>>) {
+    const paths = Object.entries(files).map(([name, text]) => {
+      writeFileSync(scratch(name), text);
+      return scratch(name);
+    });
+    const { status, stdout } = spawnSync(process.execPath, [beside, '--counts', scratch('counts.json'), ...paths], {
+      encoding: 'utf8',
+    });
+    return { status, stdout, counts: JSON.parse(readFileSync(scratch('counts.json'), 'utf8')) };
+  }
+
+  const passing = `describe('good', () => { it('passes', () => {}); it('waits'); });`;
+
+  it('are counted together, and each says how it went', () => {
+    const { status, stdout, counts } = run({ 'a.test.mjs': passing, 'b.test.mjs': passing, 'c.test.mjs': passing });
+    assert.equal(status, 0, stdout);
+    assert.deepEqual(counts, { passes: 3, failures: 0 });
+    for (const name of ['a', 'b', 'c']) assert.match(stdout, new RegExp(`${name}\\.test\\.mjs  \\d+\\.\\d s`));
+    assert.match(stdout, /✔ passes/);
+  });
+
+  it('fail where one fails, cannot be read, is empty, keeps to one test, or ends its process, and the others still run', () => {
+    const { status, stdout, counts } = run({
+      'failing.test.mjs': `it('is wrong', () => { throw new Error('not so'); }); it('is right', () => {});`,
+      'broken.test.mjs': 'describe(',
+      'empty.test.mjs': '',
+      'only.test.mjs': `it.only('alone', () => {}); it('left out', () => {});`,
+      'dying.test.mjs': `it('ends', () => { process.kill(process.pid, 'SIGKILL'); });`,
+      'last.test.mjs': passing,
+    });
+    assert.equal(status, 1);
+    assert.deepEqual(counts, { passes: 2, failures: 5 });
+    for (const said of [
+      /failing\.test\.mjs: is wrong/,
+      /not so/,
+      /broken\.test\.mjs: SyntaxError/,
+      /empty\.test\.mjs: .*no tests/,
+      /only\.test\.mjs: .*\.only/,
+      /dying\.test\.mjs: the process of the tests ended: SIGKILL/,
+    ])
+      assert.match(stdout, said);
+  });
+});

@@ -16,6 +16,7 @@ import { scorePolicies } from '../protocol/feedback.ts';
 import { loadModel, type ModelInfo, unloadModel } from '../protocol/model.ts';
 import { fitSpec, pauseRun, resumeRun, runEvent, startRun, stopRun } from '../protocol/runs.ts';
 import { type EngineStatus, engineStatusChanged, ping } from '../protocol/status.ts';
+import { EngineClosing } from '../schedule/closing.ts';
 import { type Job, Scheduler } from '../schedule/scheduler.ts';
 import { engineErrors } from './errors.ts';
 import { comparison, evaluation } from './evaluate.ts';
@@ -115,7 +116,7 @@ export class Engine {
   /** Saves and ends everything. */
   async close(): Promise<void> {
     clearTimeout(this.timer);
-    await this.scheduler.close(new DOMException('The engine is closing.', 'AbortError'));
+    await this.scheduler.close(new EngineClosing());
     await this.searches.close();
     await this.unload();
     clearTimeout(this.timer);

@@ -61,7 +61,19 @@ export class RunList {
     const known = this.states.get(runId({ root, run }));
     const state = known !== undefined && (underWay(known) || known === 'failed') ? known : done ? 'done' : 'stopped';
     const elsewhere = !underWay(known) && holder !== undefined && holder.pid !== engine;
-    return { root, run, path, state, done, updated, elsewhere, ...this.progress(view) };
+    const interrupted = state === 'stopped' && !elsewhere && this.interrupted(view);
+    return { root, run, path, state, done, updated, elsewhere, interrupted, ...this.progress(view) };
+  }
+
+  /** A log that cannot be read says nothing. */
+  private interrupted(view: RunView): boolean {
+    try {
+      return view.interrupted;
+    } catch (error) {
+      if (!(error instanceof ColaError)) throw error;
+      this.tell(error);
+      return false;
+    }
   }
 
   /** Who writes to a run; a lock that is no file says nothing. */

@@ -48,7 +48,7 @@ export const runDetails = request(
       z.object({
         /** Milliseconds since 1970. */
         time: z.number(),
-        kind: z.enum(['device', 'stage', 'message', 'stopped', 'failed', 'done', 'other']),
+        kind: z.enum(['device', 'stage', 'message', 'stopped', 'interrupted', 'failed', 'done', 'other']),
         text: z.string(),
       }),
     ),

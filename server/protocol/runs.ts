@@ -74,6 +74,8 @@ export const listRuns = request(
         updated: z.number(),
         /** Whether another process writes to it: another window, or the command line. */
         elsewhere: z.boolean(),
+        /** Of one that is stopped: whether nobody asked for it, so that its engine was closed or killed. */
+        interrupted: z.boolean(),
       }),
     ),
   }),

@@ -5,8 +5,11 @@ import { storeErrors as errors } from './errors.ts';
 
 /** Bytes at the end of a log that are read: more than a run of weeks writes. */
 const readMost = 4 << 20;
+/** Bytes in which the last entry is looked for. */
+const lastMost = 64 << 10;
 
-export const logKinds = ['device', 'stage', 'message', 'stopped', 'failed', 'done'] as const;
+/** `stopped`: somebody asked for it; `interrupted`: the engine that trained it was closed. */
+export const logKinds = ['device', 'stage', 'message', 'stopped', 'interrupted', 'failed', 'done'] as const;
 export type LogKind = (typeof logKinds)[number];
 
 export interface LogEntry {
@@ -14,6 +17,15 @@ export interface LogEntry {
   readonly time: number;
   readonly kind: LogKind | 'other';
   readonly text: string;
+}
+
+/** What the last entry of a log is; undefined where there is none. @throws store.cannotRead, files.* */
+export function lastEntryKind(path: string): LogEntry['kind'] | undefined {
+  try {
+    return parseRunLog(readEnd(path, lastMost)).at(-1)?.kind;
+  } catch (error) {
+    throw readable(error, (cause) => errors.cannotRead(path, cause));
+  }
 }
 
 /** The text of an entry as it is written; more lines of it are indented. */

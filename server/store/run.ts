@@ -16,7 +16,7 @@ import { Lock } from './lock.ts';
 import { type LoggerName, Loggers } from './loggers.ts';
 import { contentOf, type Manifest, same } from './manifest.ts';
 import type { MetricLine } from './metric-names.ts';
-import { type LogEntry, readRunLog } from './run-log.ts';
+import { type LogEntry, lastEntryKind, readRunLog } from './run-log.ts';
 
 const SPEC = 'spec.yaml';
 const METRICS = 'metrics.jsonl';
@@ -116,6 +116,16 @@ export class RunView {
   /** What happened, oldest first. @throws ColaError store.cannotRead */
   readLog(): LogEntry[] {
     return readRunLog(join(this.path, LOG));
+  }
+
+  /**
+   * Whether nobody asked for its end: the engine was closed or killed under it. Of a run that is under way this says nothing.
+   *
+   * @throws ColaError store.cannotRead, files.*
+   */
+  get interrupted(): boolean {
+    const last = lastEntryKind(join(this.path, LOG));
+    return last !== 'stopped' && last !== 'failed' && last !== 'done';
   }
 
   /** All complete checkpoints, ascending by step. */

@@ -7,13 +7,34 @@ export interface FilePlace {
   readonly line: number;
 }
 
-/** The first place that a message names: `data.jsonl, line 12` or `small.cola.yaml:3:5`. */
-export function placeIn(message: string): FilePlace | undefined {
-  const named = /(?:^|[\s"'(])((?:[A-Za-z]:)?[^\s"'():,][^"'():,\n]*\.[A-Za-z0-9]+)(?:, line |:)(\d+)/.exec(message);
-  if (named === null) return undefined;
-  // Words in front of a path that has no blank in it.
-  const file = /^(?:[A-Za-z]:|\/|\.)/.test(named[1]) ? named[1] : (named[1].split(' ').at(-1) ?? named[1]);
-  return { file, line: Number(named[2]) };
+/** So many marks of a line, and so many beginnings of a path before each, are looked at. */
+const most = { marks: 20, beginnings: 200 };
+
+/**
+ * The first place that a message names: `data.jsonl, line 12` or `small.cola.yaml:3:5`. A path may hold blanks, colons,
+ * commas and quotes, so where it begins and ends is asked of the disk: the longest text before the mark that is a file.
+ *
+ * @param isFile whether a path, absolute or of the run's folder, is a file
+ */
+export function placeIn(message: string, isFile: (path: string) => boolean): FilePlace | undefined {
+  for (const mark of [...message.matchAll(/["'”’]?(?:, line |:)(\d+)/g)].slice(0, most.marks)) {
+    // A quote before the mark closes one around the path, or belongs to it.
+    const ends = new Set([message.slice(0, mark.index), message.slice(0, mark.index + mark[0].search(/[,:]/))]);
+    for (const before of ends) {
+      const file = beginnings(before).find(isFile);
+      if (file !== undefined) return { file, line: Number(mark[1]) };
+    }
+  }
+  return undefined;
+}
+
+/** The text, and what is left of it from each place where a path may begin, the longest first. */
+function beginnings(text: string): string[] {
+  const starts = [...text.matchAll(/[\s"'“‘(]+/g)].map((gap) => gap.index + gap[0].length);
+  return [0, ...starts]
+    .slice(-most.beginnings)
+    .map((start) => text.slice(start))
+    .filter((rest) => rest !== '');
 }
 
 export const resume = 'Resume';
@@ -22,9 +43,9 @@ export const openLine = 'Open Line';
 export const showLog = 'Show Log';
 
 /** What can be done about a run that failed: it goes on only where a checkpoint is. */
-export function failureOffers(message: string, checkpoint: number | null): string[] {
-  const first = checkpoint !== null ? resume : placeIn(message) !== undefined ? openLine : editSpec;
-  return [first, ...(checkpoint !== null ? [placeIn(message) === undefined ? editSpec : openLine] : []), showLog];
+export function failureOffers(place: FilePlace | undefined, checkpoint: number | null): string[] {
+  const mend = place === undefined ? editSpec : openLine;
+  return [...(checkpoint === null ? [] : [resume]), mend, showLog];
 }
 
 /** A run that failed, in a sentence: what happened, where it stands, what to do. */

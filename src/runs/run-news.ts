@@ -1,5 +1,6 @@
 /** What becomes of runs is said here, each thing once: that one has ended, has failed, or was stopped with the window. */
-import { isAbsolute } from 'node:path';
+import { statSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { commands, type Disposable, Range, RelativePattern, Uri, window, workspace } from 'vscode';
 import { z } from 'zod';
 import { type ListedRun, type RunKey, runEvent, runKey } from '../../server/protocol/index.ts';
@@ -34,6 +35,7 @@ const goOn = 'Go On';
 
 export class RunNews implements Disposable {
   private readonly listening: Disposable;
+  private readonly failing: Disposable;
 
   constructor(
     private readonly studio: Studio,
@@ -47,6 +49,7 @@ export class RunNews implements Disposable {
         void this.failed({ root, run }, event.message, event.remedy ?? '');
       if (event.state === 'done') void this.ended({ root, run });
     });
+    this.failing = runs.onDidFailToGoOn(({ key, message, remedy }) => void this.failed(key, message, remedy));
     const first = studio.onServerUp((arrival) => {
       first.dispose();
       if (arrival === 'first') void this.tellInterrupted();
@@ -55,6 +58,7 @@ export class RunNews implements Disposable {
 
   dispose(): void {
     this.listening.dispose();
+    this.failing.dispose();
   }
 
   private get known(): RunKey[] {
@@ -75,11 +79,11 @@ export class RunNews implements Disposable {
   }
 
   private async failed(key: RunKey, message: string, remedy: string): Promise<void> {
+    const place = placeIn(message, (path) => isFile(resolve(key.root, path)));
     const checkpoint = (await this.find(key))?.checkpoint ?? null;
     const text = failureText(key.run, message, remedy, checkpoint);
     this.studio.log.error(text);
-    const choice = await window.showErrorMessage(text, ...failureOffers(message, checkpoint));
-    const place = placeIn(message);
+    const choice = await window.showErrorMessage(text, ...failureOffers(place, checkpoint));
     if (choice === resume) await commands.executeCommand('cola.resumeRun', key);
     if (choice === editSpec) await openSpecOf(key);
     if (choice === openLine && place !== undefined) await openPlace(key, place);
@@ -98,7 +102,8 @@ export class RunNews implements Disposable {
     for (const key of before) {
       const run = await this.saved(key);
       this.remember(key, false);
-      if (run !== undefined && run.state === 'stopped' && !run.elsewhere) stopped.push(run);
+      // What the editor remembers may be older than the end of the run; the run's own log is not.
+      if (run?.interrupted === true) stopped.push(run);
     }
     if (stopped.length === 0) return;
     const resumable = stopped.filter(({ checkpoint }) => checkpoint !== null);
@@ -133,7 +138,15 @@ async function openSpecOf(key: RunKey): Promise<void> {
 }
 
 async function openPlace(key: RunKey, { file, line }: FilePlace): Promise<void> {
-  const uri = isAbsolute(file) ? Uri.file(file) : Uri.joinPath(Uri.file(key.root), file);
   const at = new Range(line - 1, 0, line - 1, 0);
-  await window.showTextDocument(uri, { selection: at });
+  await window.showTextDocument(Uri.file(resolve(key.root, file)), { selection: at });
+}
+
+function isFile(path: string): boolean {
+  try {
+    return statSync(path).isFile();
+  } catch {
+    // Not there, or no path at all.
+    return false;
+  }
 }

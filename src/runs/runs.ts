@@ -32,11 +32,19 @@ export interface RunUnderWay {
   readonly progress: RunProgress;
 }
 
+/** A run that was under way when the server ended, and that a new server cannot go on with. */
+export interface FailedToGoOn {
+  readonly key: RunKey;
+  readonly message: string;
+  readonly remedy: string;
+}
+
 export class RunBook implements Disposable {
   private readonly changed = new EventEmitter<void>();
   private readonly listed = new EventEmitter<void>();
+  private readonly failedToGoOn = new EventEmitter<FailedToGoOn>();
   private readonly progresses = new Map<string, RunUnderWay>();
-  private readonly disposables: Disposable[] = [this.changed, this.listed];
+  private readonly disposables: Disposable[] = [this.changed, this.listed, this.failedToGoOn];
   private watchers: Disposable[] = [];
   private timer: NodeJS.Timeout | undefined;
 
@@ -57,6 +65,11 @@ export class RunBook implements Disposable {
   /** The list of runs has changed. */
   get onDidChangeList(): Event<void> {
     return this.listed.event;
+  }
+
+  /** A run could not go on after the server was started again. */
+  get onDidFailToGoOn(): Event<FailedToGoOn> {
+    return this.failedToGoOn.event;
   }
 
   /** Runs that are running, paused or being resumed; the running ones first. */
@@ -108,7 +121,9 @@ export class RunBook implements Disposable {
         resumed.push(`The run ${key.run} goes on from its latest checkpoint.`);
       } catch (error) {
         const message = error instanceof Error ? error.message : String(error);
-        this.note({ ...key, event: { kind: 'state', state: 'failed', message } });
+        const remedy = error instanceof ColaError ? error.remedy : '';
+        this.note({ ...key, event: { kind: 'state', state: 'failed', message, remedy } });
+        this.failedToGoOn.fire({ key, message, remedy });
       }
     }
     this.listed.fire();

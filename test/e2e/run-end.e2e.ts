@@ -1,10 +1,20 @@
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { processesOf } from './support/processes.ts';
 import { vscode } from './support/session.ts';
 import { reinforceSpec } from './support/spec.ts';
 
 describe('the end of a run in VS Code', () => {
   const session = vscode({});
   const notice = (text: string | RegExp) => session.workbench.notification(text);
+
+  async function start(name: string, steps: number): Promise<void> {
+    session.write(`${name}.cola.yaml`, reinforceSpec({ steps, maxNew: 4, evaluateEvery: steps, checkpointEvery: 2 }));
+    await session.workbench.openFile(`${name}.cola.yaml`);
+    await session.workbench.command('CoLA: Run Spec');
+  }
 
   it('is told once, with what can be done with the model', async () => {
     const { workbench } = session;
@@ -26,9 +36,7 @@ describe('the end of a run in VS Code', () => {
 
   it('by closing the window is told in the next one, which offers to go on', async () => {
     const { workbench } = session;
-    session.write('long.cola.yaml', reinforceSpec({ steps: 5000, maxNew: 4, evaluateEvery: 5000, checkpointEvery: 2 }));
-    await workbench.openFile('long.cola.yaml');
-    await workbench.command('CoLA: Run Spec');
+    await start('long', 5000);
     const status = workbench.statusItem('cola.status');
     await status.filter({ hasText: /step\s[1-9]\d*\/5000/ }).waitFor();
     await workbench.reload();
@@ -38,5 +46,55 @@ describe('the end of a run in VS Code', () => {
     await status.filter({ hasText: /step\s[1-9]\d*\/5000/ }).waitFor();
     await workbench.command('CoLA: Stop Run');
     await notice(/long: saved at step \d+/).waitFor();
+  });
+
+  it('that somebody asked for is not told as one of the window, however soon the window is loaded anew', async () => {
+    const { workbench } = session;
+    const status = workbench.statusItem('cola.status');
+    await start('asked', 5000);
+    await status.filter({ hasText: /step\s[1-9]\d*\/5000/ }).waitFor();
+    // The editor writes down what it remembers every few seconds: that the run is under way is to be there.
+    await delay(6000);
+    await workbench.command('CoLA: Stop Run');
+    await notice(/asked: saved at step \d+/).waitFor();
+    await workbench.reload();
+    await status.filter({ hasText: /nano/, hasNotText: /loading/ }).waitFor();
+    await workbench.openSideBar();
+    await workbench.treeItem(/^Run asked/).waitFor();
+    await delay(3000);
+    assert.equal(await notice(/when the window was closed/).count(), 0);
+  });
+
+  it('because a new server cannot go on with it is told, with what can be done', async () => {
+    const { workbench } = session;
+    await start('broken', 5000);
+    await workbench
+      .statusItem('cola.status')
+      .filter({ hasText: /step\s[1-9]\d*\/5000/ })
+      .waitFor();
+    // That of the window before may be there too.
+    for (const script of ['server', 'engine'])
+      for (const pid of processesOf(join(session.extension, `dist/${script}.js`))) process.kill(pid, 'SIGKILL');
+    // While it runs it would write its spec again.
+    writeFileSync(join(session.folder, '.cola/runs/broken/spec.yaml'), 'stages: [');
+    const told = notice(/broken stopped: /);
+    await told.waitFor();
+    await told.getByRole('button', { name: 'Show Log' }).waitFor();
+  });
+
+  it('for a line of a file leads to that line, whatever the file is called', async () => {
+    const { workbench } = session;
+    const name = "it's: rows, old.jsonl";
+    session.write(name, `${'{"prompt": "1+1=", "answer": "2"}\n'.repeat(6)}{"prompt": \n`);
+    session.write(
+      'odd.cola.yaml',
+      `model: builtin:nano\nstages:\n  - reinforce: { prompts: "${name}", reward: numeric, steps: 2, batch: 2, group: 2, max_new: 4 }\n`,
+    );
+    await workbench.openFile('odd.cola.yaml');
+    await workbench.command('CoLA: Run Spec');
+    const told = notice(/, line 7/);
+    await told.getByRole('button', { name: 'Open Line' }).click();
+    await session.page.locator(`.tab.active[data-resource-name="${name}"]`).waitFor();
+    await session.page.locator('.statusbar-item', { hasText: 'Ln 7, Col 1' }).waitFor();
   });
 });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Patience } from '../../server/engine/patience.ts';
 import { RunHost } from '../../server/engine/run-host.ts';
 import { type RunEvent, resumeRun } from '../../server/protocol/runs.ts';
+import { EngineClosing } from '../../server/schedule/closing.ts';
 import { Scheduler } from '../../server/schedule/scheduler.ts';
 import { RunView, runFolder } from '../../server/store/run.ts';
 import { makeModel, makeSpec, removeFolder, temporaryFolder } from './tiny-model.ts';
@@ -53,5 +54,15 @@ describe('a run of the engine whose files were changed', () => {
     await host.resume(key(), { asIs: true });
     await host.stop(key());
     assert.ok(events.some(({ event }) => event.kind === 'message' && /metrics\.jsonl/.test(event.text)));
+  });
+
+  it('says in its log whether somebody stopped it, or the engine was closed under it', async () => {
+    const view = RunView.view(runFolder(root, 'tiny'));
+    const last = () => view.readLog().at(-1)?.kind;
+    assert.deepEqual([last(), view.interrupted], ['stopped', false]);
+    await host.resume(key(), { asIs: true });
+    assert.equal(view.interrupted, true);
+    await scheduler.close(new EngineClosing());
+    assert.deepEqual([last(), view.interrupted], ['interrupted', true]);
   });
 });

@@ -6,6 +6,7 @@ import { Folders } from '../../server/language/folders.ts';
 import { lenses } from '../../server/language/outline.ts';
 import { RunList } from '../../server/language/run-list.ts';
 import { Run } from '../../server/store/run.ts';
+import { logText } from '../../server/store/run-log.ts';
 import { latestRun, nextRun } from '../../server/store/run-name.ts';
 import { describeRun } from '../../src/runs/run-text.ts';
 
@@ -40,6 +41,26 @@ describe('the list of runs', () => {
       list.list([root], 1).map(({ state: now, elsewhere }) => [now, elsewhere]),
       [['stopped', false]],
     );
+  });
+
+  it('tells a run that somebody stopped from one whose engine ended', async () => {
+    const run = await Run.create(root, 'ended', spec);
+    const list = new RunList();
+    const interrupted = () => list.list([root], process.pid)[0].interrupted;
+    run.log(logText('device', 'cpu'));
+    assert.equal(interrupted(), true, 'it was killed');
+    for (const [kind, is] of [
+      ['stopped', false],
+      ['interrupted', true],
+      ['failed', false],
+      ['stage', true],
+    ] as const) {
+      run.log(logText(kind, `${kind}.\nMore of it.`));
+      assert.equal(interrupted(), is, kind);
+    }
+    run.close();
+    list.note({ root, run: 'ended', event: { kind: 'state', state: 'running' } });
+    assert.equal(interrupted(), false, 'it is under way');
   });
 
   it('says what the best score of a stage is, the right way up', async () => {

@@ -1,20 +1,46 @@
 import assert from 'node:assert/strict';
+import fc from 'fast-check';
 import { beforeAfterReport, type Compared } from '../../src/runs/before-after-report.ts';
 import { failureOffers, failureText, interruptedText, placeIn } from '../../src/runs/news-text.ts';
 
 describe('what is said of a run that failed', () => {
+  /** A folder with these files, and no others. */
+  const folder =
+    (...files: string[]) =>
+    (path: string) =>
+      files.includes(path);
+
   it('finds the line that a message names', () => {
-    assert.deepEqual(placeIn('/data/my rows.jsonl, line 12 is no JSON.'), { file: '/data/my rows.jsonl', line: 12 });
-    assert.deepEqual(placeIn('The row at data.jsonl, line 3 has no prompt.'), { file: 'data.jsonl', line: 3 });
-    assert.deepEqual(placeIn('small.cola.yaml:4:7: steps should be a number.'), { file: 'small.cola.yaml', line: 4 });
-    assert.equal(placeIn('The device ran out of memory at step 41.'), undefined);
+    const found = (message: string, ...files: string[]) => placeIn(message, folder(...files));
+    const rows = '/data/my rows.jsonl';
+    assert.deepEqual(found(`${rows}, line 12 is no JSON.`, rows), { file: rows, line: 12 });
+    const three = { file: 'data.jsonl', line: 3 };
+    assert.deepEqual(found('The row at data.jsonl, line 3 has no prompt.', 'data.jsonl'), three);
+    assert.deepEqual(found('small.cola.yaml:4:7: steps.', 'small.cola.yaml'), { file: 'small.cola.yaml', line: 4 });
+    assert.deepEqual(found('The file "data.jsonl", line 3', 'data.jsonl'), three);
+    assert.equal(found('The device ran out of memory at step 41.'), undefined);
+    // What is no file opens nothing: a message may hold times and addresses, and a file may be gone.
+    assert.equal(found('At 12:30 the file data.jsonl, line 3 was lost.'), undefined);
+  });
+
+  it('finds a path whatever is in it', () => {
+    const word = fc.string({ unit: fc.constantFrom(...'ab.:,\'"() -/0é'), minLength: 1, maxLength: 12 });
+    const path = fc.tuple(word, word).map(([a, b]) => `/w/${a}x/${b}.jsonl`);
+    const line = fc.integer({ min: 1, max: 1e6 });
+    fc.assert(
+      fc.property(path, line, fc.constantFrom('', 'The row at ', 'In "data", '), (file, at, before) => {
+        assert.deepEqual(placeIn(`${before}${file}, line ${at} has no prompt.`, folder(file)), { file, line: at });
+        assert.deepEqual(placeIn(`${before}${file}:${at}:7: no.`, folder(file)), { file, line: at });
+      }),
+    );
   });
 
   it('offers to go on only where a checkpoint is', () => {
-    assert.deepEqual(failureOffers('No memory.', null), ['Edit Spec', 'Show Log']);
-    assert.deepEqual(failureOffers('data.jsonl, line 3 has no prompt.', null), ['Open Line', 'Show Log']);
-    assert.deepEqual(failureOffers('No memory.', 40), ['Resume', 'Edit Spec', 'Show Log']);
-    assert.deepEqual(failureOffers('data.jsonl, line 3 has no prompt.', 40), ['Resume', 'Open Line', 'Show Log']);
+    const place = { file: 'data.jsonl', line: 3 };
+    assert.deepEqual(failureOffers(undefined, null), ['Edit Spec', 'Show Log']);
+    assert.deepEqual(failureOffers(place, null), ['Open Line', 'Show Log']);
+    assert.deepEqual(failureOffers(undefined, 40), ['Resume', 'Edit Spec', 'Show Log']);
+    assert.deepEqual(failureOffers(place, 40), ['Resume', 'Open Line', 'Show Log']);
   });
 
   it('says where it stands', () => {

@@ -194,6 +194,7 @@ describe('a run in the list', () => {
     best: { name: 'reward', value: 0.421 },
     updated: 0,
     elsewhere: false,
+    interrupted: true,
   };
 
   it('says its state, where it stands and its best score', () => {

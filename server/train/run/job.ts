@@ -12,6 +12,7 @@ import { limitBehind } from '../../files/limits.ts';
 import { size } from '../../graph/tensor.ts';
 import { LanguageModel } from '../../model/language-model.ts';
 import type { WeightShelf } from '../../model/weight-shelf.ts';
+import { EngineClosing } from '../../schedule/closing.ts';
 import { readSpec, rebaseSpec, resolveModel, resolvePath, stringifySpec } from '../../spec/document.ts';
 import type { RunSpec, StageSpec } from '../../spec/schema.ts';
 import type { Checkpoint } from '../../store/checkpoint.ts';
@@ -109,7 +110,8 @@ async function carryOut(run: Run, options: ResumeOptions): Promise<{ runPath: st
       ? trainErrors.stopped(run.id, run.latestCheckpoint()?.step ?? 0)
       : (limitBehind(error) ?? error);
     const said = end instanceof ColaError ? `${end.message} ${end.remedy}` : String(end);
-    tryToLog(run, logText(stopped ? 'stopped' : 'failed', said));
+    const how = signal.reason instanceof EngineClosing ? 'interrupted' : 'stopped';
+    tryToLog(run, logText(stopped ? how : 'failed', said));
     throw end;
   } finally {
     run.close();

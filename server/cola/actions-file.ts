@@ -5,7 +5,7 @@ import { limits, readTextIfThere } from '../files/open.ts';
 import { type ActionProfile, type ActionsFile, actionsFile, actionsVersion } from '../protocol/actions.ts';
 import { firstIssue } from '../schemas/first-issue.ts';
 import { colaErrors } from './errors.ts';
-import { isRude } from './rude.ts';
+import { shownLabel } from './shown-label.ts';
 
 const ACTIONS = 'actions.json';
 
@@ -62,9 +62,9 @@ export async function passOnActions(from: string, to: string, codes: number): Pr
   if (actions !== undefined) await writeActions(to, actions);
 }
 
-/** One label a code, null where there is none. Names are an adornment: a file that cannot be read gives none. */
+/** One label a code, null where there is none to show. Names are an adornment: a file that cannot be read gives none. */
 export function readLabels(folder: string, codes: number): (string | null)[] {
-  return byCode(folder, codes, ({ label }) => (isRude(label) ? null : label));
+  return byCode(folder, codes, shownLabel);
 }
 
 /** Share of a text's positions at which the policy chooses each code, null where nothing tells; as {@link readLabels}. */

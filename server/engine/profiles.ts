@@ -1,6 +1,6 @@
 /** What is known about the latent actions of a model folder, read from its files. */
 import { join } from 'node:path';
-import { readActions } from '../cola/actions-file.ts';
+import { readActions, readLabels } from '../cola/actions-file.ts';
 import { parseColaConfig } from '../cola/config.ts';
 import { colaErrors } from '../cola/errors.ts';
 import { limits, readText } from '../files/open.ts';
@@ -19,10 +19,11 @@ import { resolveModel } from '../spec/paths.ts';
 export function profilesOf(model: string): ResultOf<typeof actionProfiles> {
   const folder = resolveModel(model, '');
   const codes = codesOf(folder);
+  const labels = readLabels(folder, codes);
   try {
-    return { folder, codes, file: readActions(folder, codes) ?? null, trouble: null };
+    return { folder, codes, labels, file: readActions(folder, codes) ?? null, trouble: null };
   } catch (error) {
-    return { folder, codes, file: null, trouble: toWire(error) };
+    return { folder, codes, labels, file: null, trouble: toWire(error) };
   }
 }
 

@@ -16,6 +16,8 @@ export const actionProfiles = request(
     codes: z.int().positive(),
     /** Null where `cola actions` has not been run yet, or where its file cannot be used: then `trouble` says why. */
     file: actionsFile.nullable(),
+    /** By code: its label where it is one to show. */
+    labels: z.array(z.string().nullable()),
     trouble: wireError.nullable(),
   }),
 );

@@ -3,12 +3,19 @@ import { MarkdownString } from 'vscode';
 import { hueOf } from '../../server/protocol/hue.ts';
 import type { ActionToken } from '../../server/protocol/index.ts';
 import { commandLink, escaped } from '../markdown.ts';
-import { nameOf, percent } from './words.ts';
+import { oneLine, percent } from './words.ts';
 
 /** A chip in the colour of the action, with its number. */
 function chip(action: number): string {
   const { colour, ink } = hueOf(action);
   return `<span style="color:${ink};background-color:${colour};">&nbsp;${action}&nbsp;</span>`;
+}
+
+/** The number with its label; without one what it wrote, and its number behind it. */
+function face(action: number, label: string | null, wrote: string): string {
+  if (label !== null) return `${chip(action)} **${escaped(label)}**`;
+  const text = oneLine(wrote, 24);
+  return text === '' ? chip(action) : `**${escaped(`"${text}"`)}** ${chip(action)}`;
 }
 
 /** The actions of a text, in its order. */
@@ -23,12 +30,9 @@ export function aboutToken(token: ActionToken, around: readonly ActionToken[]): 
   const text = new MarkdownString('', true);
   text.supportHtml = true;
   text.isTrusted = { enabledCommands: ['cola.showActions', 'cola.pinAction', 'cola.banAction'] };
-  text.appendMarkdown(
-    `${chip(action)} **${escaped(label ?? nameOf(action, label, token.text))}** · ${percent(probability)}`,
-  );
+  text.appendMarkdown(`${face(action, label, token.text)} · ${percent(probability)}`);
   if (runnerUp !== null) {
-    const name = escaped(nameOf(runnerUp.action, runnerUp.label));
-    text.appendMarkdown(` — else ${chip(runnerUp.action)} ${name} · ${percent(runnerUp.probability)}`);
+    text.appendMarkdown(` — else ${face(runnerUp.action, runnerUp.label, '')} · ${percent(runnerUp.probability)}`);
   }
   text.appendMarkdown(`\n\n${strip(around)}\n\n`);
   text.appendMarkdown(

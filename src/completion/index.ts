@@ -1,7 +1,7 @@
 /** Inline completion with latent actions: provider, status, list of actions, and what accepted text remembers. */
 import { commands, type Disposable, languages, type TextDocumentChangeEvent, window, workspace } from 'vscode';
 import { z } from 'zod';
-import { type ActionControl, type CodePreview, currentModel } from '../../server/protocol/index.ts';
+import { type ActionControl, type ActionToken, type CodePreview, currentModel } from '../../server/protocol/index.ts';
 import { registerCommand, reportFailure } from '../commands.ts';
 import type { Studio } from '../studio.ts';
 import { banning, Control, free, parseCodes, pinning } from './control.ts';
@@ -13,7 +13,8 @@ import { Session } from './session.ts';
 import { Snooze, toggleLanguage } from './snooze.ts';
 import { CompletionStatus } from './status.ts';
 import { ActionStrip } from './strip.ts';
-import { nameOf, percent, reasonToWait } from './words.ts';
+import { typicalTexts } from './typical.ts';
+import { type Named, nameOf, percent, reasonToWait } from './words.ts';
 
 /** What other parts of the extension may know and do. */
 export interface Completion {
@@ -29,15 +30,16 @@ const actionArgument = z.union([z.int().nonnegative(), z.looseObject({ action: z
 export function registerCompletion(studio: Studio): Completion {
   const events = new CompletionEvents((error) => studio.log.error(String(error)));
   const control = new Control();
-  const labels = new Map<number, string | null>();
-  const labelOf = (action: number) => labels.get(action) ?? null;
+  const seen = new Map<number, Named>();
+  const nameless: Named = { label: null, text: '' };
+  const nameOfAction = (action: number) => seen.get(action) ?? nameless;
   const offers = new Map<number, Offer>();
   const snooze = new Snooze(() => {
     status.update();
     if (snooze.on) session.end('escape');
     void again();
   });
-  const status = new CompletionStatus(control, labelOf, () => (snooze.on ? snooze.words : undefined));
+  const status = new CompletionStatus(control, nameOfAction, () => (snooze.on ? snooze.words : undefined));
   const strip = new ActionStrip();
   const session = new Session(
     (event) => events.fire(event),
@@ -60,11 +62,12 @@ export function registerCompletion(studio: Studio): Completion {
   );
   events.on((event) => {
     remember(offers, event);
-    for (const { tokens } of event.offer.alternatives) for (const t of tokens) labels.set(t.action, t.label);
+    for (const { tokens } of event.offer.alternatives)
+      for (const [i, { action, label }] of tokens.entries()) seen.set(action, { label, text: textFrom(tokens, i) });
     strip.note(event);
   });
-  const noteLabels = (codes: readonly CodePreview[]) => {
-    for (const { action, label } of codes) labels.set(action, label);
+  const notePreviews = (codes: readonly CodePreview[]) => {
+    for (const { action, label, text } of codes) seen.set(action, { label, text });
   };
   /** The list of actions is open: it shows ghost text of its own. */
   let picking = false;
@@ -88,7 +91,7 @@ export function registerCompletion(studio: Studio): Completion {
       // The codes of another model mean other things.
       if (model !== undefined && model !== null) control.set(free);
       model = now.model;
-      labels.clear();
+      seen.clear();
     }),
   );
 
@@ -122,7 +125,7 @@ export function registerCompletion(studio: Studio): Completion {
       if (changedMeanwhile) void again();
       changedMeanwhile = false;
     };
-    await new ActionPicker(studio, editor, control, noteLabels, (event) => events.fire(event), failed, closed).load();
+    await new ActionPicker(studio, editor, control, notePreviews, (event) => events.fire(event), failed, closed).load();
   });
   registerCommand(studio, 'cola.pinAction', async (argument) => {
     const action = await chosen(studio, argument, 'Which latent action should every completion begin with?');
@@ -140,6 +143,13 @@ export function registerCompletion(studio: Studio): Completion {
   });
   return { events, control };
 }
+
+/** What was written from a token on, as far as a name shows it. */
+const textFrom = (tokens: readonly ActionToken[], from: number) =>
+  tokens
+    .slice(from, from + 8)
+    .map(({ text }) => text)
+    .join('');
 
 function remember(offers: Map<number, Offer>, { offer }: CompletionEvent): void {
   offers.set(offer.id, offer);
@@ -185,10 +195,13 @@ async function chosen(studio: Studio, argument: unknown, placeHolder: string): P
   if (parsed.success) return typeof parsed.data === 'number' ? parsed.data : parsed.data.action;
   const { model } = await studio.request(currentModel, {});
   if (model === null) return (await askCodes(placeHolder, free, 1))?.[0];
+  const typical = await typicalTexts(studio, model);
   const items = Array.from({ length: model.codes }, (_, action) => {
     const usage = model.usage[action] ?? null;
     const description = usage === null ? '' : usage === 0 ? 'unused' : `${percent(usage)} of tokens`;
-    return { label: nameOf(action, model.labels[action] ?? null), description, action, usage: usage ?? 0 };
+    const name = model.labels[action] ?? null;
+    const label = name === null ? `${typical.get(action) ?? ''} ${action}`.trim() : nameOf(action, name);
+    return { label, description, action, usage: usage ?? 0 };
   });
   items.sort((a, b) => b.usage - a.usage || a.action - b.action);
   return (await window.showQuickPick(items, { placeHolder }))?.action;

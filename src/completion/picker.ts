@@ -23,7 +23,8 @@ import type { CompletionEvent } from './events.ts';
 import { type Place, placeOf } from './place.ts';
 import { ask, offerAt } from './provider.ts';
 import { overlap } from './remainder.ts';
-import { modeOf, nameOf, oneLine, percent } from './words.ts';
+import { type ActionRow, foldedRows, otherCodes } from './rows.ts';
+import { modeOf, type Names, nameOf, oneLine, percent } from './words.ts';
 
 interface Row extends QuickPickItem {
   readonly action?: number;
@@ -32,6 +33,10 @@ interface Row extends QuickPickItem {
 
 const pin: QuickInputButton = { iconPath: new ThemeIcon('pin'), tooltip: 'Pin: every completion begins with it' };
 const ban: QuickInputButton = { iconPath: new ThemeIcon('circle-slash'), tooltip: 'Ban: no completion uses it' };
+const unfold: QuickInputButton = {
+  iconPath: new ThemeIcon('unfold'),
+  tooltip: 'Show each action that writes the same here',
+};
 const page: QuickInputButton = { iconPath: new ThemeIcon('open-preview'), tooltip: 'Open Its Page' };
 
 /** The cursor rests so long on a row before its text is computed to the end. */
@@ -49,12 +54,14 @@ export class ActionPicker implements Disposable {
   private readonly disposables: Disposable[];
   private timer: NodeJS.Timeout | undefined;
   private previews: readonly CodePreview[] = [];
+  /** What leads the rows whose codes are shown each. */
+  private readonly unfolded = new Set<number>();
 
   constructor(
     private readonly studio: Studio,
     private readonly editor: TextEditor,
     private readonly control: Control,
-    private readonly noteLabels: (codes: readonly CodePreview[]) => void,
+    private readonly notePreviews: (codes: readonly CodePreview[]) => void,
     private readonly fire: (event: CompletionEvent) => void,
     private readonly failed: (error: unknown) => void,
     private readonly closed: () => void,
@@ -89,7 +96,7 @@ export class ActionPicker implements Disposable {
     try {
       const { codes } = await this.studio.request(previewActions, { prefix, suffix, fill }, this.source.token);
       this.previews = codes;
-      this.noteLabels(codes);
+      this.notePreviews(codes);
       this.list();
     } catch (error) {
       if (this.source.token.isCancellationRequested) return;
@@ -105,15 +112,20 @@ export class ActionPicker implements Disposable {
     this.closed();
   }
 
-  private list(): void {
+  /** @param at the action whose row the cursor is on; the first row without */
+  private list(at?: number): void {
     const modes = this.modes();
-    const rows = this.previews.map((preview): Row => this.row(preview));
+    const rows = foldedRows(this.previews).flatMap((row): Row[] => {
+      const { preview, others } = row;
+      if (!this.unfolded.has(preview.like)) return [this.row(row)];
+      return [preview, ...others].map((each) => this.row({ preview: each, probability: each.probability, others: [] }));
+    });
     this.quick.items = [...modes, { label: 'most likely first', kind: QuickPickItemKind.Separator }, ...rows];
     this.quick.busy = false;
-    this.quick.activeItems = rows.slice(0, 1);
+    this.quick.activeItems = [rows.find(({ action }) => action === at) ?? rows[0]];
   }
 
-  private row({ action, label, probability, text }: CodePreview): Row {
+  private row({ preview: { action, label, text }, probability, others }: ActionRow): Row {
     const { value } = this.control;
     const marked =
       (value.mode === 'pinned' && value.action === action && '$(pinned) ') ||
@@ -123,14 +135,17 @@ export class ActionPicker implements Disposable {
     return {
       action,
       label: `${marked}${nameOf(action, label, text)}`,
-      description: `${percent(probability)}   ${writes}`,
-      buttons: [pin, ban, page],
+      description: [percent(probability), writes, otherCodes(others)].filter(Boolean).join('   '),
+      buttons: [...(others.length > 0 ? [unfold] : []), pin, ban, page],
     };
   }
 
   private modes(): Row[] {
     const { value } = this.control;
-    const label = (action: number) => this.previews.find((code) => code.action === action)?.label ?? null;
+    const names: Names = (action) => {
+      const { label = null, text = '' } = this.previews.find((code) => code.action === action) ?? {};
+      return { label, text };
+    };
     const check = (on: boolean) => (on ? '$(check) ' : '');
     const rows: Row[] = [
       {
@@ -140,7 +155,7 @@ export class ActionPicker implements Disposable {
         choose: () => this.control.set(free),
       },
     ];
-    if (value.mode !== 'free') rows.push({ label: `$(check) ${modeOf(value, label)}`, alwaysShow: true });
+    if (value.mode !== 'free') rows.push({ label: `$(check) ${modeOf(value, names)}`, alwaysShow: true });
     rows.push({
       label: 'Sequence…',
       description: 'the first actions of every completion, such as 17 3 3 41',
@@ -156,8 +171,14 @@ export class ActionPicker implements Disposable {
       void commands.executeCommand('cola.showActions', { action });
       return;
     }
+    if (button === unfold) {
+      const { like } = this.previews.find((code) => code.action === action) ?? {};
+      if (like !== undefined) this.unfolded.add(like);
+      this.list(action);
+      return;
+    }
     this.control.set(button === pin ? pinning(this.control.value, action) : banning(this.control.value, action));
-    this.list();
+    this.list(action);
   }
 
   /** The whole completion that begins with an action, asked for once. */

@@ -4,7 +4,7 @@ import { ColaError } from '../../server/protocol/errors.ts';
 import type { Control } from './control.ts';
 import { type Ghost, listed } from './ghost.ts';
 import { strip } from './hover.ts';
-import { ghostText, type Labels, modeMarkdown, modeText } from './words.ts';
+import { ghostText, modeMarkdown, modeText, type Names } from './words.ts';
 
 export class CompletionStatus implements Disposable {
   private readonly item = window.createStatusBarItem('cola.completion', StatusBarAlignment.Right, 89);
@@ -14,7 +14,7 @@ export class CompletionStatus implements Disposable {
 
   constructor(
     private readonly control: Control,
-    private readonly labels: Labels,
+    private readonly names: Names,
     /** Until when completion is off; undefined while it is on. */
     private readonly offUntil: () => string | undefined,
   ) {
@@ -50,7 +50,7 @@ export class CompletionStatus implements Disposable {
 
   update(): void {
     const { ghost, control, item } = this;
-    const text = ghost === undefined ? modeText(control.value, this.labels) : this.ghostText(ghost);
+    const text = ghost === undefined ? modeText(control.value, this.names) : this.ghostText(ghost);
     const off = this.offUntil();
     if (off !== undefined) item.text = `$(bell-slash) no completion until ${off}`;
     else if (this.wait !== undefined) item.text = `$(loading~spin) ${this.wait}`;
@@ -66,10 +66,10 @@ export class CompletionStatus implements Disposable {
   private ghostText(ghost: Ghost): string {
     const { offer, index, complete } = ghost;
     // A forced action says nothing about the alternatives: the first that was chosen tells them apart.
-    const [first] = offer.alternatives[index].tokens;
+    const { tokens, text } = offer.alternatives[index];
     const open = listed({ ...ghost, rotated: false });
     const position = complete ? { at: open.indexOf(index) + 1, of: open.length } : undefined;
-    return ghostText(this.control.value, first, position);
+    return ghostText(this.control.value, { ...tokens[0], text }, position);
   }
 
   private tooltip(): MarkdownString {
@@ -80,7 +80,7 @@ export class CompletionStatus implements Disposable {
       text.appendMarkdown(`${strip(ghost.offer.alternatives[ghost.index].tokens)}\n\n`);
       text.appendMarkdown('`Alt+]` next alternative · `Tab` takes it · `Esc` hides it\n\n');
     }
-    text.appendMarkdown(modeMarkdown(this.control.value, this.labels));
+    text.appendMarkdown(modeMarkdown(this.control.value, this.names));
     if (this.trouble !== undefined) text.appendMarkdown('\n\n$(warning) ').appendText(this.trouble);
     return text;
   }

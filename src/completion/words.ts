@@ -2,7 +2,12 @@
 import type { ActionControl, Status } from '../../server/protocol/index.ts';
 import { escaped } from '../markdown.ts';
 
-export type Labels = (action: number) => string | null;
+/** What is known of an action: its label, and what it wrote or would write where it was seen last. */
+export interface Named {
+  readonly label: string | null;
+  readonly text: string;
+}
+export type Names = (action: number) => Named;
 
 export const percent = (probability: number) => {
   const value = 100 * probability;
@@ -24,12 +29,12 @@ export function oneLine(text: string, most = 80): string {
 }
 
 /** `Pinned: 17 declare const`, `Sequence: 17 3 3 41`, `Banned: 5`, `Free`. */
-export function modeOf(control: ActionControl, labels: Labels): string {
+export function modeOf(control: ActionControl, names: Names): string {
   switch (control.mode) {
     case 'free':
       return 'Free';
     case 'pinned':
-      return `Pinned: ${nameOf(control.action, labels(control.action))}${without(control.banned)}`;
+      return `Pinned: ${named(control.action, names)}${without(control.banned)}`;
     case 'sequence':
       return `Sequence: ${control.actions.join(' ')}${without(control.banned)}`;
     case 'banned':
@@ -37,11 +42,16 @@ export function modeOf(control: ActionControl, labels: Labels): string {
   }
 }
 
+const named = (action: number, names: Names) => {
+  const { label, text } = names(action);
+  return nameOf(action, label, text);
+};
+
 const without = (banned: readonly number[] = []) => (banned.length === 0 ? '' : ` · Banned: ${banned.join(' ')}`);
 
 /** The mode as Markdown: labels come with a model, and count as text. */
-export function modeMarkdown(control: ActionControl, labels: Labels): string {
-  return `Latent actions: **${escaped(modeOf(control, labels))}**. Click to pick one.`;
+export function modeMarkdown(control: ActionControl, names: Names): string {
+  return `Latent actions: **${escaped(modeOf(control, names))}**. Click to pick one.`;
 }
 
 const modeIcons = { free: '', pinned: '$(pinned) ', sequence: '$(list-ordered) ', banned: '$(circle-slash) ' } as const;
@@ -63,9 +73,9 @@ export function ghostText(
 }
 
 /** And without ghost text: the mode, until it is free again; empty then. */
-export function modeText(control: ActionControl, labels: Labels): string {
+export function modeText(control: ActionControl, names: Names): string {
   if (control.mode === 'free') return '';
-  const text = modeOf(control, labels);
+  const text = modeOf(control, names);
   return modeIcons[control.mode] + oneLine(text, 40);
 }
 

@@ -1,12 +1,14 @@
 /** The view Actions: the codes of the model that completes, with what they are called and how often they are chosen. */
 import { type Event, EventEmitter, type TreeDataProvider, TreeItem, Uri } from 'vscode';
 import { currentModel, hueOf, type ModelInfo } from '../../server/protocol/index.ts';
+import { typicalTexts } from '../completion/typical.ts';
 import type { Studio } from '../studio.ts';
 import { listOr } from './listing.ts';
 
 export class CodesView implements TreeDataProvider<number> {
   private readonly changed = new EventEmitter<void>();
   private info: ModelInfo | null = null;
+  private typical: ReadonlyMap<number, string> = new Map();
   readonly onDidChangeTreeData: Event<void> = this.changed.event;
 
   constructor(private readonly studio: Studio) {
@@ -21,17 +23,20 @@ export class CodesView implements TreeDataProvider<number> {
   async getChildren(element?: number): Promise<number[]> {
     if (element !== undefined) return [];
     this.info = (await listOr(this.studio.request(currentModel, {})))?.model ?? null;
+    if (this.info !== null) this.typical = (await listOr(typicalTexts(this.studio, this.info))) ?? new Map();
     return Array.from({ length: this.info?.codes ?? 0 }, (_, code) => code);
   }
 
   getTreeItem(code: number): TreeItem {
     const label = this.info?.labels[code] ?? null;
     const usage = this.info?.usage[code] ?? null;
-    const item = new TreeItem(`${code}  ${label ?? ''}`.trim());
+    const typical = this.typical.get(code);
+    const item = new TreeItem(label === null ? `${typical ?? ''}  ${code}`.trim() : `${code}  ${label}`);
     item.id = String(code);
     item.description = usage === null ? '' : usage === 0 ? 'unused' : `${percent(usage)} of tokens`;
     item.iconPath = chip(code);
-    item.tooltip = label === null ? `Latent action ${code}` : `Latent action ${code}: ${label}`;
+    const writes = typical === undefined ? '' : `\nTypically ${typical}`;
+    item.tooltip = `Latent action ${code}${label === null ? '' : `: ${label}`}${writes}`;
     item.command = { title: 'Show Action', command: 'cola.showActions', arguments: [{ action: code }] };
     return item;
   }

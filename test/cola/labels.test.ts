@@ -2,13 +2,19 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import fc from 'fast-check';
 import { readActions, readLabels } from '../../server/cola/actions-file.ts';
 import { isRude } from '../../server/cola/rude.ts';
+import { shownLabel } from '../../server/cola/shown-label.ts';
+import { nameWords } from '../../server/cola/token-names.ts';
 import { labelActions } from '../../server/evaluate/actions/labels.ts';
+import { loadTokenizer } from '../../server/model/tokenizer.ts';
 import { readSpec } from '../../server/spec/document.ts';
 import { startRun } from '../../server/train/run/job.ts';
 
 const box = resolve('assets/nano');
+/** Of other makers, as far as they are at hand. */
+const vocabularies = [box, ...['llama-gqa', 'qwen2', 'qwen3'].map((name) => resolve('test/fixtures/hf', name))];
 
 describe('labels of latent actions', () => {
   it('are no rude words, though tokens may be', () => {
@@ -19,6 +25,51 @@ describe('labels of latent actions', () => {
     const [label] = labelActions([{ code: 3, usage: 0.1, tokens: [token('ass', 0.3), token('ets', 0.2)] }]);
     assert.ok(!isRude(label), label);
     assert.ok(readLabels(box, 64).every((each) => each === null || !isRude(each)));
+  });
+
+  it('are shown only where they can be read: of the box, and of any other vocabulary', () => {
+    const pieces = /\bpart\b|(?:^|\s)[\p{L}]$|\/ \d/u;
+    const box64 = readLabels(box, 64);
+    for (const label of box64) assert.ok(label === null || !pieces.test(label), String(label));
+    for (const label of ['open paren', 'end statement', 'new line', 'digit 0', 'close brace', 'next item'])
+      assert.ok(box64.includes(label), label);
+    for (const path of vocabularies) {
+      const tokenizer = loadTokenizer(path);
+      const some = fc.array(fc.nat(tokenizer.vocabSize - 1), { minLength: 1, maxLength: 4 });
+      fc.assert(
+        fc.property(some, fc.double({ min: 0.1, max: 1, noNaN: true }), (ids, share) => {
+          const texts = ids.map((id) => tokenizer.decode([id])).filter((text) => text !== '');
+          const tokens = texts.map((text, i) => ({ text, special: false, share: i === 0 ? share : (1 - share) / 4 }));
+          const [label] = labelActions([{ code: 3, usage: 0.1, tokens }]);
+          // Inside a word, where none of them is a word.
+          const inside = texts.map((token) => ({ before: 'ab', token: token.trim(), after: 'cd' }));
+          const shown = shownLabel({ code: 3, label, examples: inside });
+          assert.ok(shown === null || (!pieces.test(shown) && !isRude(shown)), `${label} of ${JSON.stringify(texts)}`);
+          const quoted = /^(?:word|capital) (.+)$/.exec(shown ?? '')?.[1];
+          if (quoted !== undefined) assert.ok(['whole', 'name'].includes(quoted) || nameWords.has(quoted), `${shown}`);
+        }),
+        { numRuns: 300 },
+      );
+    }
+  });
+
+  it('name a word where it stands alone, and not where it is a piece of one', () => {
+    const at = (before: string, token: string, after: string) => ({ before, token, after });
+    const shown = (label: string, ...examples: ReturnType<typeof at>[]) => shownLabel({ code: 7, label, examples });
+    assert.equal(shown('word with', at('work', ' with', ' it')), 'word with');
+    assert.equal(shown('word de', at('const', ' de', 'ps = 1')), null);
+    assert.equal(shown('capital Map', at('new ', 'Map', '()')), 'capital Map');
+    assert.equal(shown('capital Map', at('new ', 'Map', 'ping')), null);
+    assert.equal(shown('property length', at('items', '.length', ' > 0')), 'property length');
+    // Nothing attests it.
+    assert.equal(shown('word with'), null);
+    // The number that makes it one of its own stands beside it.
+    assert.equal(shown('new line 7'), 'new line');
+    assert.equal(shown('new line indent 7'), 'new line indent 7');
+    assert.equal(shown('code 7'), null);
+    // What somebody wrote into the file.
+    assert.equal(shown('greet the user'), 'greet the user');
+    assert.equal(shown('x y'), null);
   });
 
   it('go with the model that is tuned from one that has them', async function () {

@@ -4,10 +4,11 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readActions, readLabels, writeActions } from '../../server/cola/actions-file.ts';
 import { Decoder, forced } from '../../server/cola/decoder.ts';
+import { shownLabel } from '../../server/cola/shown-label.ts';
+import { nameToken } from '../../server/cola/token-names.ts';
 import { Device } from '../../server/device/device.ts';
 import { profileActions } from '../../server/evaluate/actions/actions.ts';
 import { labelActions } from '../../server/evaluate/actions/labels.ts';
-import { nameToken } from '../../server/evaluate/actions/token-names.ts';
 import { evidenceOf } from '../../server/evaluate/actions/use.ts';
 import { Subject } from '../../server/evaluate/subject.ts';
 import { heldOutText } from '../../server/evaluate/text.ts';
@@ -147,10 +148,7 @@ describe('profiles of latent actions', () => {
     assert.equal(code, 0, stderr);
     const actions = readActions(folder, codes);
     assert.equal(actions?.measured.text, 'text.txt');
-    assert.deepEqual(
-      readLabels(folder, codes),
-      actions?.actions.map(({ label }) => label),
-    );
+    assert.deepEqual(readLabels(folder, codes), actions?.actions.map(shownLabel));
     const file = readFileSync(join(folder, 'actions.json'), 'utf8');
     await cola(['actions', folder, '--text', text, ...args]);
     assert.equal(readFileSync(join(folder, 'actions.json'), 'utf8'), file);

@@ -5,6 +5,7 @@ import { AcceptedTokens, placed } from '../../src/completion/accepted.ts';
 import { banning, Control, free, parseCodes, pinning } from '../../src/completion/control.ts';
 import { type CompletionEvent, CompletionEvents, type Offer } from '../../src/completion/events.ts';
 import { atEnd, following, overlap, remainder, withFirst } from '../../src/completion/remainder.ts';
+import { foldedRows, otherCodes } from '../../src/completion/rows.ts';
 import { Session, settleMilliseconds } from '../../src/completion/session.ts';
 import { ghostText, modeOf, modeText, nameOf, oneLine, percent, reasonToWait } from '../../src/completion/words.ts';
 
@@ -213,7 +214,7 @@ describe('modes of latent actions', () => {
     assert.deepEqual(banning(both, 1), { mode: 'banned', actions: [1, 5] });
     assert.deepEqual(pinning(both, 5), { mode: 'pinned', action: 5 });
     assert.equal(
-      modeOf(both, () => null),
+      modeOf(both, () => ({ label: null, text: '' })),
       'Pinned: 1 · Banned: 5',
     );
     const control = new Control();
@@ -241,12 +242,63 @@ describe('modes of latent actions', () => {
     assert.equal(nameOf(4, null, '  const total\n'), '"const total" 4');
     assert.equal(ghostText(free, { ...shown, label: null, text: 'if (' }, undefined), '◆ "if (" 17 · 31 %');
     assert.deepEqual([0, 0.001, 0.5, 0.999, 1].map(percent), ['0 %', '<1 %', '50 %', '99 %', '100 %']);
-    const labels = (action: number) => (action === 17 ? 'declare const' : null);
+    const labels = (action: number) => ({ label: action === 17 ? 'declare const' : null, text: 'const x' });
+    assert.equal(modeOf({ mode: 'pinned', action: 17 }, labels), 'Pinned: 17 declare const');
+    assert.equal(modeOf({ mode: 'pinned', action: 3 }, labels), 'Pinned: "const x" 3');
     assert.equal(modeOf({ mode: 'sequence', actions: [17, 3, 3, 41] }, labels), 'Sequence: 17 3 3 41');
     assert.equal(modeText({ mode: 'banned', actions: [5] }, labels), '$(circle-slash) Banned: 5');
     assert.equal(modeText(free, labels), '');
     assert.equal(oneLine('  a\n   b  '), 'a ⏎ b');
     assert.equal(oneLine('x'.repeat(90)).length, 80);
+  });
+});
+
+describe('the rows of the list of actions', () => {
+  const code = (action: number, probability: number, like = action) => ({
+    action,
+    label: null,
+    probability,
+    text: `text of ${like}`,
+    like,
+  });
+
+  it('have one for all codes that write the same, by the likeliest of them, with their chances together', () => {
+    const rows = foldedRows([code(3, 0.4), code(5, 0.3), code(8, 0.2, 5), code(1, 0.1, 5)]);
+    assert.deepEqual(
+      rows.map(({ preview, probability, others }) => [preview.action, probability.toFixed(2), otherCodes(others)]),
+      [
+        [5, '0.60', 'also 8 1'],
+        [3, '0.40', ''],
+      ],
+    );
+  });
+
+  it('hold every code once', () => {
+    const codes = fc.array(fc.tuple(fc.double({ min: 0, max: 1, noNaN: true }), fc.nat(7)), { minLength: 1 });
+    fc.assert(
+      fc.property(codes, (drawn) => {
+        const leaders = new Map<number, number>();
+        const previews = drawn.map(([probability, group], action) => {
+          if (!leaders.has(group)) leaders.set(group, action);
+          return code(action, probability, leaders.get(group));
+        });
+        const rows = foldedRows(previews);
+        const all = rows.flatMap(({ preview, others }) => [preview, ...others]);
+        assert.deepEqual(
+          all.map(({ action }) => action).sort((a, b) => a - b),
+          [...drawn.keys()],
+        );
+        for (const { preview, others } of rows) {
+          assert.equal(preview.action, preview.like);
+          assert.ok(others.every(({ like }) => like === preview.like));
+        }
+        const chances = rows.map(({ probability }) => probability);
+        assert.deepEqual(
+          chances,
+          [...chances].sort((a, b) => b - a),
+        );
+      }),
+    );
   });
 });
 

@@ -25,7 +25,7 @@ describe('names that a stranger has given', () => {
   it('are text where a label stands in the tooltip of the mode', () => {
     for (const name of names) {
       const [before, after] = ['Latent actions: **', '**. Click to pick one.'];
-      const markdown = modeMarkdown({ mode: 'pinned', action: 3 }, () => name);
+      const markdown = modeMarkdown({ mode: 'pinned', action: 3 }, () => ({ label: name, text: name }));
       assert.ok(markdown.startsWith(before) && markdown.endsWith(after));
       assert.doesNotMatch(markdown.slice(before.length, -after.length), marks, name);
     }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { readLabels } from '../../server/cola/actions-file.ts';
 import { actionsFile } from '../../server/protocol/actions.ts';
 import { actionProfiles } from '../../server/protocol/actions-page.ts';
 import { historyWithYou, markActions, readActionsSubject, turnToAction } from '../../server/protocol/run-page.ts';
@@ -38,7 +39,13 @@ describe('the page of latent actions, of the model in the box', function () {
     const shown = await stage.show('actions', theme);
     shown
       .answer(readActionsSubject, () => ({ model: 'builtin:nano', action }))
-      .answer(actionProfiles, () => ({ folder: model, codes: file.codes, file, trouble: null }))
+      .answer(actionProfiles, () => ({
+        folder: model,
+        codes: file.codes,
+        file,
+        labels: readLabels(model, file.codes),
+        trouble: null,
+      }))
       .answer(turnToAction, () => ({}))
       .answer(markActions, () => ({}))
       .answer(historyWithYou, () => ({ history: null }));

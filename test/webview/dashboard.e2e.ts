@@ -260,7 +260,13 @@ describe('pages about runs and actions, in a browser', function () {
       const shown = await stage.show('actions', 'contrast');
       shown
         .answer(readActionsSubject, () => ({ model: 'm', action: null }))
-        .answer(actionProfiles, () => ({ folder: '/models/m', codes: 4, file: found, trouble: null }))
+        .answer(actionProfiles, () => ({
+          folder: '/models/m',
+          codes: 4,
+          file: found,
+          labels: [null, 'declare const', 'end line', null],
+          trouble: null,
+        }))
         .answer(turnToAction, () => ({}))
         .answer(historyWithYou, ({ action }) => ({
           history: action === 1 ? { shown: 9, accepted: 4, rejected: 1 } : null,

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { bundlePages } from '../../scripts/bundles.mjs';
+import { readLabels } from '../../server/cola/actions-file.ts';
 import { actionsFile } from '../../server/protocol/actions.ts';
 import { actionProfiles } from '../../server/protocol/actions-page.ts';
 import { extendSearch, loadModel, searchEvent, startSearch, treeReady } from '../../server/protocol/index.ts';
@@ -189,6 +190,7 @@ describe('how pages look', function () {
           folder: nano,
           codes: file.codes,
           file: measured ? file : null,
+          labels: measured ? readLabels(nano, file.codes) : [],
           trouble: null,
         }))
         .answer(turnToAction, () => ({}))

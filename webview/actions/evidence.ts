@@ -11,11 +11,11 @@ const mostEvidence = 12;
 /** What is known of an action, part by part. @param choose shows another action */
 export function evidenceFor(
   profile: ActionProfile,
-  file: ActionsFile | null,
+  { file, labels }: { readonly file: ActionsFile | null; readonly labels: readonly (string | null)[] },
   choose: (action: number) => void,
 ): (HTMLElement | false)[] {
   const { tokens, contexts, examples, forced, near } = profile;
-  const labels = new Map(file?.actions.map(({ code, label }) => [code, label]));
+  const typical = new Map(file?.actions.map(({ code, tokens: [first] }) => [code, first?.text]));
   const nearest = near.map(({ code, cosine }) =>
     h(
       'li',
@@ -23,7 +23,7 @@ export function evidenceFor(
       h(
         'button',
         { class: 'near', title: `Show action ${code}`, on: { click: () => choose(code) } },
-        actionChip({ action: code, label: labels.get(code) ?? null }, { label: true }),
+        actionChip({ action: code, label: labels[code], token: typical.get(code) }, { label: true }),
       ),
       h('span', { class: 'soft number' }, `cosine ${cosine.toFixed(2)}`),
     ),
@@ -61,7 +61,7 @@ export function evidenceFor(
           h(
             'div',
             { class: 'forcing-row' },
-            actionChip({ action: profile.code, label: profile.label }),
+            actionChip({ action: profile.code, label: labels[profile.code] }),
             h('pre', {}, text),
           ),
           h(
@@ -70,7 +70,7 @@ export function evidenceFor(
             h(
               'span',
               { class: 'forcing-random' },
-              actionChip({ action: random.code, label: labels.get(random.code) ?? null }),
+              actionChip({ action: random.code, label: labels[random.code] }),
               h('span', { class: 'soft' }, 'random'),
             ),
             h('pre', {}, random.text),

@@ -152,7 +152,7 @@ class ActionsPage {
   private drawGrid(): void {
     const { profiles } = this;
     if (profiles === undefined) return;
-    const all = orderedCards(cardsOf(profiles.codes, profiles.file?.actions ?? []), this.view.order);
+    const all = orderedCards(cardsOf(profiles.codes, profiles.file?.actions ?? [], profiles.labels), this.view.order);
     const found = all.filter((card) => answers(card, this.text));
     this.count.textContent = found.length === all.length ? '' : `${found.length} of ${all.length} actions`;
     this.count.hidden = found.length === all.length;
@@ -164,11 +164,12 @@ class ActionsPage {
     roveGrid(this.grid, cells, columns);
   }
 
-  private cardOf({ code, profile }: CodeCard, most: number): HTMLElement {
+  private cardOf({ code, profile, label }: CodeCard, most: number): HTMLElement {
     const share = profile?.usage.policy ?? 0;
     const tokens = profile?.tokens.slice(0, 3) ?? [];
-    const label = profile?.label ?? '';
-    const words = profile === null ? `Action ${code}` : `Action ${code}, ${label}, ${percent(share)} of the tokens`;
+    const name = label ?? tokens.map(({ text }) => JSON.stringify(text)).join(' ');
+    const known = profile === null ? [] : [...(name === '' ? [] : [name]), `${percent(share)} of the tokens`];
+    const words = [`Action ${code}`, ...known].join(', ');
     return h(
       'button',
       {
@@ -186,7 +187,7 @@ class ActionsPage {
         actionChip({ action: code, label }),
         profile !== null && h('span', { class: 'soft number' }, percent(share)),
       ),
-      h('span', { class: 'card-label' }, label),
+      h('span', { class: 'card-label' }, label ?? ''),
       h(
         'span',
         { class: 'card-tokens code' },
@@ -231,8 +232,8 @@ class ActionsPage {
       h(
         'div',
         { class: 'large-head' },
-        actionChip({ action, label: profile?.label }),
-        h('h2', {}, profile?.label ?? `Action ${action}`),
+        actionChip({ action, label: profiles.labels[action] }),
+        h('h2', {}, profiles.labels[action] ?? `Action ${action}`),
         h('span', { class: 'toolbar-space' }),
         button({
           label: 'Where it fires',
@@ -243,7 +244,7 @@ class ActionsPage {
       ),
       ...(profile === null
         ? [h('p', { class: 'soft' }, 'Nothing has been measured about it.')]
-        : evidenceFor(profile, profiles.file, (code) => this.choose(code))),
+        : evidenceFor(profile, profiles, (code) => this.choose(code))),
     );
     this.large.scrollTop = 0;
     this.attempt(() => this.drawHistory(action));

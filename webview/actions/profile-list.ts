@@ -8,17 +8,27 @@ export interface CodeCard {
   readonly code: number;
   /** Null where the file says nothing about it. */
   readonly profile: ActionProfile | null;
+  /** Null where it has none that can be read. */
+  readonly label: string | null;
 }
 
 /** One card a code, whether there is a profile of it or not. */
-export function cardsOf(codes: number, profiles: readonly ActionProfile[]): CodeCard[] {
+export function cardsOf(
+  codes: number,
+  profiles: readonly ActionProfile[],
+  labels: readonly (string | null)[],
+): CodeCard[] {
   const known = new Map(profiles.map((profile) => [profile.code, profile]));
-  return Array.from({ length: codes }, (_, code) => ({ code, profile: known.get(code) ?? null }));
+  return Array.from({ length: codes }, (_, code) => ({
+    code,
+    profile: known.get(code) ?? null,
+    label: labels[code] ?? null,
+  }));
 }
 
 export function orderedCards(cards: readonly CodeCard[], order: CodeOrder): CodeCard[] {
   const usage = ({ profile }: CodeCard) => profile?.usage.policy ?? -1;
-  const label = ({ profile }: CodeCard) => profile?.label ?? '\uffff';
+  const label = (card: CodeCard) => card.label ?? '\uffff';
   const orders: Record<CodeOrder, (a: CodeCard, b: CodeCard) => number> = {
     code: (a, b) => a.code - b.code,
     used: (a, b) => usage(b) - usage(a) || a.code - b.code,
@@ -28,11 +38,11 @@ export function orderedCards(cards: readonly CodeCard[], order: CodeOrder): Code
 }
 
 /** Whether a card answers to the text: its number, its label, one of its tokens. */
-export function answers({ code, profile }: CodeCard, text: string): boolean {
+export function answers({ code, profile, label }: CodeCard, text: string): boolean {
   const wanted = text.trim().toLowerCase();
   if (wanted === '' || wanted === String(code) || wanted === `#${code}`) return true;
   if (profile === null) return false;
-  return [profile.label, ...profile.tokens.map((token) => token.text)].some((each) =>
+  return [label ?? '', ...profile.tokens.map((token) => token.text)].some((each) =>
     each.toLowerCase().includes(wanted),
   );
 }

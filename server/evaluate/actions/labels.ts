@@ -1,6 +1,6 @@
 /** Labels of latent actions, made from what the codes were seen to do. */
 import { isRude } from '../../cola/rude.ts';
-import { kindNames, nameToken, type TokenKind } from './token-names.ts';
+import { kindNames, nameToken, type TokenKind } from '../../cola/token-names.ts';
 
 /** A token with how much of a code it makes up. */
 export interface LabelToken {

@@ -163,6 +163,19 @@ const marks: Readonly<Record<string, readonly [TokenKind, string]>> = {
   _: ['part', 'under score'],
 };
 
+/** Words of which names are made, but those that say that a token is a piece of one. */
+export const nameWords: ReadonlySet<string> = new Set(
+  [
+    ...Object.values(kindNames),
+    ...Object.values(keywords),
+    ...Object.keys(keywords),
+    ...Object.values(marks).map(([, name]) => name),
+    ...['blank line', 'indent', 'tab', 'spaces', 'digit', 'property', 'capital', 'quote', 'end document', 'end turn'],
+  ]
+    .flatMap((name) => name.split(' '))
+    .filter((word) => word !== 'part'),
+);
+
 export interface TokenName {
   readonly kind: TokenKind;
   /** Two or three words for this very token. */

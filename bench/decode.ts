@@ -3,7 +3,7 @@ import { openDevice } from '../server/device/device.ts';
 import type { DeviceName } from '../server/device/names.ts';
 import { baseStepper } from '../server/model/language-model.ts';
 import { type Bench, type Measure, times } from './measure.ts';
-import { Peer, peerVersions } from './peer.ts';
+import { peerVersions, startPeer } from './peer.ts';
 import { randomModel, type ShapeName, shapes } from './shapes.ts';
 
 const prompt = 16;
@@ -25,7 +25,7 @@ async function decodeShape(deviceName: DeviceName, name: ShapeName, batch: numbe
   await read(rows);
   const one = rows.map(() => [5]);
   const repeat = name === '7M' ? 16 : 4;
-  const peer = await Peer.start('decode', device.name, {
+  const peer = await startPeer('decode', device.name, {
     shape: shapes[name],
     batch,
     prompt,

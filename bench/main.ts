@@ -5,6 +5,8 @@ import { completionBench } from './completion.ts';
 import { decodeBench } from './decode.ts';
 import { editorBench } from './editor.ts';
 import { feedbackBench } from './feedback.ts';
+import { grpoBench } from './grpo.ts';
+import { arms, type RoundOptions, serveRounds } from './grpo-round.ts';
 import { type Measure, table } from './measure.ts';
 import { memoryBench, printPeak } from './memory.ts';
 import { overheadBench } from './overhead.ts';
@@ -20,6 +22,7 @@ const benches = [
   memoryBench,
   decodeBench,
   reinforceBench,
+  grpoBench,
   searchBench,
   feedbackBench,
   completionBench,
@@ -29,6 +32,13 @@ const benches = [
 
 if (process.argv[2] === '--peak') {
   await printPeak();
+  process.exit(0);
+}
+
+if (process.argv[2] === '--grpo') {
+  const arm = arms.find((name) => name === process.argv[3]);
+  if (arm === undefined) throw new Error('there is no such arm');
+  await serveRounds(arm, JSON.parse(process.argv[4]) as RoundOptions);
   process.exit(0);
 }
 

@@ -1,4 +1,5 @@
 /** What a bench returns, and how it is shown. */
+import { readFileSync } from 'node:fs';
 import type { DeviceName } from '../server/device/names.ts';
 
 export interface Measure {
@@ -56,4 +57,10 @@ export async function times(runs: number, warm: number, call: () => Promise<unkn
     result.push(performance.now() - started);
   }
   return result;
+}
+
+/** Most memory that this process has had, in MB. */
+export function peakMegabytes(): number {
+  const found = /VmHWM:\s+(\d+) kB/.exec(readFileSync('/proc/self/status', 'utf8'));
+  return found === null ? process.resourceUsage().maxRSS / 1e3 : Number(found[1]) / 1e3;
 }

@@ -1,17 +1,11 @@
 /** Peak memory of training against the formula: weights, gradients, moments, and the activations that live at once. */
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { openDevice } from '../server/device/device.ts';
 import { pretrainMemory } from '../server/model/memory.ts';
-import type { Bench, Measure } from './measure.ts';
+import { type Bench, type Measure, peakMegabytes } from './measure.ts';
 import { randomModel } from './shapes.ts';
 import { batch, length, trainStep } from './train-step.ts';
-
-function peakMegabytes(): number {
-  const found = /VmHWM:\s+(\d+) kB/.exec(readFileSync('/proc/self/status', 'utf8'));
-  return found === null ? process.resourceUsage().maxRSS / 1e3 : Number(found[1]) / 1e3;
-}
 
 /** In a process of its own: what training adds to a process that has opened the device. */
 export async function printPeak(): Promise<void> {

@@ -6,54 +6,49 @@ import { fileURLToPath } from 'node:url';
 import type { DeviceName } from '../server/device/names.ts';
 
 /** COLA_PEER_PYTHON names another interpreter. */
-const python = process.env.COLA_PEER_PYTHON ?? 'python3';
-const script = fileURLToPath(new URL('../bench/peers/torch_peer.py', import.meta.url));
+export const peerPython = process.env.COLA_PEER_PYTHON ?? 'python3';
 
 /** The versions found, or undefined. */
 export function peerVersions(): string | undefined {
   const found = spawnSync(
-    python,
+    peerPython,
     ['-c', 'import torch, transformers; print("PyTorch", torch.__version__, "transformers", transformers.__version__)'],
     { encoding: 'utf8' },
   );
   return found.status === 0 ? found.stdout.trim() : undefined;
 }
 
-/** A peer that is kept alive and does one round of work whenever it is asked, so that rounds can alternate. */
-export class Peer {
+/** A script of `bench/peers`. */
+export const peerFile = (name: string): string => fileURLToPath(new URL(`../bench/peers/${name}`, import.meta.url));
+
+/** A process that is kept alive and does one round of work whenever it is asked, so that rounds can alternate. */
+export class LineProcess {
   private readonly lines: AsyncIterator<string>;
+  private errors = '';
 
   private constructor(
     private readonly child: ChildProcessWithoutNullStreams,
     private readonly reader: Interface,
   ) {
     this.lines = reader[Symbol.asyncIterator]();
+    child.stderr.on('data', (part: Buffer) => {
+      this.errors = (this.errors + part.toString()).slice(-2000);
+    });
   }
 
-  /**
-   * Starts a job of the script; undefined where there is no peer.
-   *
-   * @param device what this engine computes on: beside an accelerator PyTorch uses CUDA, and has nothing to compare without
-   */
-  static async start(
-    job: string,
-    device: DeviceName,
-    options: Readonly<Record<string, unknown>>,
-  ): Promise<Peer | undefined> {
-    if (peerVersions() === undefined) return undefined;
-    const where = { device: device === 'cpu' ? 'cpu' : 'cuda', threads: availableParallelism() };
-    const child = spawn(python, [script, job, JSON.stringify({ ...where, ...options })]);
-    child.stderr.resume();
-    const peer = new Peer(child, createInterface({ input: child.stdout }));
-    const { ready } = await peer.line();
-    if (ready === 1) return peer;
-    peer.stop();
+  /** Starts it, and waits until it is ready; undefined if it says that it cannot be. */
+  static async start(command: string, given: readonly string[]): Promise<LineProcess | undefined> {
+    const child = spawn(command, given);
+    const started = new LineProcess(child, createInterface({ input: child.stdout }));
+    const { ready } = await started.line();
+    if (ready === 1) return started;
+    started.stop();
     return undefined;
   }
 
   private async line(): Promise<Record<string, number>> {
     const next = await this.lines.next();
-    if (next.done === true) throw new Error('the peer ended');
+    if (next.done === true) throw new Error(`the other process ended: ${this.errors}`);
     return JSON.parse(next.value) as Record<string, number>;
   }
 
@@ -67,4 +62,16 @@ export class Peer {
     this.reader.close();
     this.child.kill('SIGKILL');
   }
+}
+
+/** Starts a job in PyTorch; undefined where there is no peer, or nothing to compare with. */
+export async function startPeer(
+  job: string,
+  device: DeviceName,
+  options: Readonly<Record<string, unknown>>,
+): Promise<LineProcess | undefined> {
+  if (peerVersions() === undefined) return undefined;
+  // Beside an accelerator PyTorch uses CUDA, and has nothing to compare without.
+  const where = { device: device === 'cpu' ? 'cpu' : 'cuda', threads: availableParallelism() };
+  return LineProcess.start(peerPython, [peerFile('torch_peer.py'), job, JSON.stringify({ ...where, ...options })]);
 }

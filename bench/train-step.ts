@@ -9,7 +9,7 @@ import type { ModelConfig } from '../server/model/config.ts';
 import { uploadWeights } from '../server/model/language-model.ts';
 import { matricesDecay, Optimizer } from '../server/train/optimizer/optimizer.ts';
 import { type Bench, type Measure, median, times } from './measure.ts';
-import { Peer, peerVersions } from './peer.ts';
+import { peerVersions, startPeer } from './peer.ts';
 import { allParameters, productOperations, randomModel, type ShapeName, shapes, tokenIds } from './shapes.ts';
 
 export const batch = 8;
@@ -89,7 +89,7 @@ export async function trainStep(
 async function measure(device: Device, shape: ShapeName, batch: number): Promise<Measure[]> {
   const ceiling = await productCeiling(device);
   const { step, config, close } = await trainStep(device, shape, batch);
-  const peer = await Peer.start('train', device.name, { shape: shapes[shape], batch, length });
+  const peer = await startPeer('train', device.name, { shape: shapes[shape], batch, length });
   await times(1, 2, step);
   const own: number[] = [];
   const best: number[] = [];

@@ -8,6 +8,7 @@ import { onEachDevice } from '../support/devices.ts';
 import { assertClose } from '../support/reference.ts';
 import { contextOf, promptOf, toyModel, toySettings } from '../support/toy-world.ts';
 
+const liked = 3;
 const prompts = [[5, 7], [9], [11, 4, 20]].map(promptOf);
 
 /** What is left of episodes that came from elsewhere: values, and nothing of who made them. */
@@ -29,7 +30,6 @@ onEachDevice((device: () => Device, name) => {
         kl: 0,
         clip_ratio: 9,
       });
-      const liked = 3;
       const share = async (policy: LatentActor, seed: number) => {
         const rows = await policy.sample(
           startsOf(numbered(prompts), 16, seed, 0),
@@ -63,6 +63,36 @@ onEachDevice((device: () => Device, name) => {
       if (name === 'cpu') assert.deepEqual(other.weights, own.weights);
       assertClose(other.weights, own.weights, 1e-5);
       assert(own.after > own.before + 0.1, `${own.before} before, ${own.after} after`);
+    });
+
+    it('measures the divergence by whole groups of 32 answers or more, where it is no part of what is learned', async () => {
+      const measured = async (kl: number) => {
+        const cola = await toyModel();
+        const context = await contextOf(device(), cola, 1);
+        const actor = new LatentActor(context, cola, false, 0);
+        const settings = toySettings({ max_new: 4, learning_rate: 0.03, minibatches: 1, warmup: 0, kl });
+        const learner = await PolicyLearner.create(context, actor, settings);
+        const sampling = { maxNew: 4, temperature: 1, topK: 0 };
+        const judged = async (step: number) => {
+          const starts = startsOf(numbered(prompts), 24, 1, step);
+          const rows = await actor.sample(starts, sampling, new AbortController().signal);
+          return rows.map((row): Judged => {
+            const value = row.choices.filter((choice) => choice === liked).length;
+            return { ...row, completion: '', result: { value, parts: {} } };
+          });
+        };
+        await learner.learn(0, await judged(0), undefined);
+        // The 32nd of three times 24 is in the second group.
+        const given = (await judged(1)).filter(({ group }) => kl === 0 || group < 2);
+        const { kl: apart } = await learner.learn(1, given, undefined);
+        await learner.dispose();
+        await actor.dispose();
+        context.weights.dispose();
+        return Number(apart);
+      };
+      const some = await measured(0);
+      assert(Math.abs(some) > 1e-3, `${some}`);
+      assert(Math.abs(some - (await measured(1e-12))) < 1e-5 * Math.max(1, Math.abs(some)));
     });
   });
 });

@@ -25,6 +25,15 @@ import {
   ReferencePolicy,
 } from './policy-gradient.ts';
 
+/** Answers whose divergence is measured where it is no part of what is learned. */
+const lookedAt = 32;
+
+/** The first groups, `count` episodes or a few more; the prompts of a round come in random order. */
+function wholeGroups(episodes: readonly Judged[], count: number): readonly Judged[] {
+  const last = episodes[count - 1]?.group;
+  return last === undefined ? episodes : episodes.filter(({ group }, i) => i < count || group === last);
+}
+
 export class PolicyLearner {
   private constructor(
     private readonly context: StageContext,
@@ -64,11 +73,14 @@ export class PolicyLearner {
   ): Promise<Metrics> {
     const batch = layOut(episodes);
     const hasBans = episodes.some(({ banned }) => banned.length > 0);
-    const logpRef = await this.reference.logProbabilities(batch, hasBans);
-    const credit = creditOf(batch, logpRef, baseline, this.settings);
+    const { kl, kl_loss } = this.settings;
+    // Where the divergence is looked at only, that of some answers tells it: the others need not be read under the old weights.
+    const looked = kl > 0 || kl_loss > 0 ? batch : layOut(wholeGroups(episodes, lookedAt), batch.length);
+    const logpRef = await this.reference.logProbabilities(looked, hasBans);
+    const apart = looked.logpOld.reduce((n, x, i) => n + looked.mask[i] * (x - logpRef[i]), 0);
+    const credit = creditOf(batch, looked === batch ? logpRef : batch.logpOld, baseline, this.settings);
     const updates = await this.update(index, batch, credit, hasBans);
-    const apart = batch.logpOld.reduce((n, x, i) => n + batch.mask[i] * (x - logpRef[i]), 0);
-    return { kl: apart / Math.max(1, episodes.length), ...updates };
+    return { kl: apart / Math.max(1, looked.rows.length), ...updates };
   }
 
   private async update(index: number, batch: Batch, credit: Credit, hasBans: boolean): Promise<Metrics> {

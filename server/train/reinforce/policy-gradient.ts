@@ -58,8 +58,9 @@ export interface Batch {
   readonly valuesOld: Float32Array;
 }
 
-export function layOut(rows: readonly (Judged | undefined)[]): Batch {
-  const longest = Math.max(1, ...rows.map((row) => row?.choices.length ?? 1));
+/** @param least choices that a row has room for, whatever there are */
+export function layOut(rows: readonly (Judged | undefined)[], least = 1): Batch {
+  const longest = Math.max(least, ...rows.map((row) => row?.choices.length ?? 1));
   const length = Math.ceil(longest / answerStep) * answerStep;
   const size = rows.length * length;
   const batch = {

@@ -50,6 +50,7 @@ export const layers: readonly Layer[] = [
   { path: 'server/feedback', what: 'what a person did, and versions of the policy' },
   { path: 'server/schedule', what: 'lanes: who goes first on the device' },
   { path: 'server/completion', what: 'completion by latent actions' },
+  { path: 'server/serve', what: 'a model behind an address of this machine, for clients of the OpenAI API' },
   { path: 'server/train', what: 'stages, algorithms, rollouts, the optimiser, one loop for all' },
   { path: 'server/evaluate', what: 'measures of models' },
   { path: 'server/check', what: 'this engine against an independent reference' },

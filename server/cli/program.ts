@@ -15,6 +15,7 @@ import type { CliIo } from './io.ts';
 import { addReport } from './report.ts';
 import { addScore } from './score.ts';
 import { addSearch } from './search.ts';
+import { addServe } from './serve.ts';
 import { Session } from './session.ts';
 import { addStart } from './start.ts';
 import { addTrain } from './train.ts';
@@ -52,6 +53,7 @@ export function makeProgram(session: Session): Command {
     addExport,
     addSearch,
     addReport,
+    addServe,
     addStart,
   ])
     add(program, session);

@@ -196,6 +196,11 @@ export class Decoder {
     return this.stepper.cache(batch, tokens);
   }
 
+  /** Copies the one row of a cache into a row of another. */
+  join(into: KeyValueCache, row: number, from: KeyValueCache): Promise<void> {
+    return this.stepper.join(into, row, from);
+  }
+
   select(from: KeyValueCache, rows: readonly number[], tokens: number): Promise<KeyValueCache> {
     return this.stepper.select(from, rows, tokens);
   }

@@ -97,7 +97,8 @@ function hasComments(text: string): boolean {
   );
 }
 
-function depthOf(text: string): number {
+/** How deep lists and objects are nested in a text of JSON. */
+export function depthOf(text: string): number {
   let [depth, deepest] = [0, 0];
   for (const { isString, start, end } of piecesOf(text)) {
     if (isString) continue;

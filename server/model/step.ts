@@ -63,6 +63,9 @@ export function capacityFor(tokens: number): number {
   return slots;
 }
 
+/** The name under which a program reads a cache that joins another. */
+const joined = (name: string) => `joined.${name}`;
+
 /** Compiles and runs the steps of one model on one device. */
 export class Stepper {
   private readonly programs = new ProgramCache<string>();
@@ -149,6 +152,62 @@ export class Stepper {
     const state = new State();
     for (const [name, buffer] of Object.entries(results)) state.set(name.slice(4), buffer);
     return state;
+  }
+
+  /**
+   * Copies a sequence into a row of another cache, over what was there.
+   *
+   * @param into with room for as many tokens as `from` has
+   * @param from a cache of one row; it stays
+   */
+  async join(into: KeyValueCache, row: number, from: KeyValueCache): Promise<void> {
+    if (into.capacity < from.capacity) throw new Error('a cache joins one with as much room');
+    if (this.device.onHost) this.joinOnHost(into, row, from);
+    else await this.joinOnDevice(into, row, from);
+    into.lengths[row] = from.lengths[0];
+  }
+
+  private joinOnHost(into: KeyValueCache, row: number, from: KeyValueCache): void {
+    const { kvHeads, headDim } = this.config;
+    for (const name of into.state.names) {
+      const source = floatsOf(from.state.get(name));
+      const target = floatsOf(into.state.get(name));
+      for (let head = 0; head < kvHeads; head++) {
+        const at = head * from.capacity * headDim;
+        const kept = source.subarray(at, at + from.lengths[0] * headDim);
+        target.set(kept, (row * kvHeads + head) * into.capacity * headDim);
+      }
+    }
+  }
+
+  private async joinOnDevice(into: KeyValueCache, row: number, from: KeyValueCache): Promise<void> {
+    const { batch, capacity } = into;
+    const program = await this.programs.get(`join ${batch} ${capacity} ${from.capacity}`, () =>
+      this.joinProgram(batch, capacity, from.capacity),
+    );
+    const rows = Int32Array.from({ length: batch }, (_, b) => (b === row ? batch : b));
+    const others = Object.fromEntries(
+      Array.from(from.state.names, (name) => [joined(name), from.state.get(name)] as const),
+    );
+    const results = await program.run({ rows, ...others }, { states: [into.state] });
+    for (const [name, buffer] of Object.entries(results)) into.state.set(name.slice(4), buffer);
+  }
+
+  private joinProgram(batch: number, capacity: number, narrower: number): Promise<Program> {
+    const graph = new Graph();
+    const index = graph.input('rows', 'int32', [batch]);
+    const outputs: Record<string, Tensor> = {};
+    for (let i = 0; i < this.graph.cachedBlocks; i++) {
+      for (const kind of ['keys', 'values'] as const) {
+        const name = cacheName(kind, i);
+        const cache = graph.input(name, 'float32', this.shapeOf(batch, capacity));
+        const other = graph.input(joined(name), 'float32', this.shapeOf(1, narrower));
+        const room = this.shapeOf(1, capacity - narrower);
+        const grown = capacity === narrower ? other : ops.concat([other, ops.expand(graph.scalar(0), room)], 2);
+        outputs[`new.${name}`] = ops.gather(ops.concat([cache, grown], 0), index);
+      }
+    }
+    return this.device.compile(outputs, { resident: Object.keys(outputs) });
   }
 
   private selectProgram(batch: number, capacity: number, rows: number, wider: number): Promise<Program> {

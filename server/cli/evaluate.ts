@@ -1,4 +1,5 @@
 /** `cola evaluate`: what a model can do, and what tuning has changed. */
+
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
@@ -8,6 +9,7 @@ import { compareEvaluations, comparisonTable } from '../evaluate/compare.ts';
 import { type Evaluation, type EvaluationSettings, type MeasureName, searchMeasure } from '../evaluate/report.ts';
 import { type EvaluationRequest, evaluateRequest } from '../evaluate/request.ts';
 import { readReward } from '../evaluate/reward-text.ts';
+import type { PrecisionChoice } from '../protocol/precision.ts';
 import { changeBetween, changeWords } from '../protocol/solved-change.ts';
 import { firstIssue } from '../schemas/first-issue.ts';
 import { excess } from '../spec/limits.ts';
@@ -24,11 +26,13 @@ import {
   withDevice,
   withExamples,
   withJson,
+  withPrecision,
 } from './options.ts';
 import type { Session } from './session.ts';
 
 type Options = JsonOption &
   DeviceOption & {
+    readonly precision?: PrecisionChoice;
     readonly against?: string;
     readonly data?: string;
     readonly prompts?: string;
@@ -81,7 +85,7 @@ export function addEvaluate(program: Command, session: Session): void {
     .option('--seed <number>', 'the first seed', integer, 7)
     .option('--tokens', 'answer with tokens, even if the model has latent actions')
     .option('--limit <count>', 'at most so many prompts, and so many sequences of text', count);
-  withExamples(withDevice(withJson(command)), [
+  withExamples(withPrecision(withDevice(withJson(command)), { words: 'that of the run, or f32' }), [
     'evaluate countdown',
     'evaluate latent=first token=second --measures accuracy,pass@k,cost',
     'evaluate my-model --measures search --prompts countdown:compact --search "{tokens: 512}" --seeds 3',
@@ -163,6 +167,7 @@ async function evaluate(
   const { measures: chosen, search, limit, seed, seeds, chat } = options;
   const request: EvaluationRequest = {
     folder,
+    precision: options.precision,
     root: session.cwd,
     against: against === undefined ? undefined : (await namedModel(against, session.cwd)).folder,
     decoding: options.tokens === true ? 'tokens' : undefined,

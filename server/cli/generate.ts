@@ -22,16 +22,19 @@ import {
   type JsonOption,
   natural,
   openChosen,
+  type PrecisionOption,
   positive,
   share,
   withDevice,
   withExamples,
   withJson,
+  withPrecision,
 } from './options.ts';
 import type { Session } from './session.ts';
 
 type Options = JsonOption &
-  DeviceOption & {
+  DeviceOption &
+  PrecisionOption & {
     readonly model: string;
     readonly prompt?: string;
     readonly promptFile?: string;
@@ -64,9 +67,10 @@ export function addGenerate(program: Command, session: Session): void {
     .option('--top-p <share>', 'only the most likely tokens that together reach p (default: all)', share)
     .option('--seed <number>', 'seed of the sampling', integer, 7)
     .option('--samples <count>', 'number of samples', count, 1);
-  withExamples(withDevice(withJson(command)), [
+  withExamples(withPrecision(withDevice(withJson(command)), 'auto'), [
     'generate --model builtin:nano --prompt "export function "',
     'generate --model models/qwen --chat "Name three primes." --temperature 0.7 --samples 4',
+    'generate --model models/qwen --precision int4 --prompt "Once upon a time"',
     'generate --model countdown --prompt "Numbers: 03 09 12 Target: 24 Answer:" --json',
     'generate --model test/fixtures/hf/qwen3 --ids 5,17,3 --max-new 8 --json',
   ]).action((options: Options) => session.perform(options.json === true, (output) => run(options, output, session)));
@@ -78,10 +82,11 @@ interface Chosen {
   readonly cola: ColaModel | undefined;
 }
 
-async function load({ model, tokens, topP }: Options, cwd: string, output: Output): Promise<Chosen> {
+async function load({ model, tokens, topP, precision }: Options, cwd: string, output: Output): Promise<Chosen> {
   const { folder, run } = await namedModel(model, cwd);
-  if (!ColaModel.exists(folder)) return { base: await LanguageModel.load(folder), cola: undefined };
-  const cola = await ColaModel.load(folder);
+  if (!ColaModel.exists(folder))
+    return { base: await LanguageModel.load(folder, undefined, precision), cola: undefined };
+  const cola = await ColaModel.load(folder, undefined, precision);
   const { base } = cola;
   const plain = (why: string): Chosen => {
     output.note(`Choosing tokens with the base: ${why}.`);

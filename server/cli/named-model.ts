@@ -5,6 +5,7 @@ import { ColaModel } from '../cola/model.ts';
 import { evaluateErrors } from '../evaluate/errors.ts';
 import { runOf } from '../evaluate/run.ts';
 import { LanguageModel } from '../model/language-model.ts';
+import type { PrecisionChoice } from '../protocol/precision.ts';
 import { resolveModel } from '../spec/document.ts';
 import { isRunId, runFolder } from '../store/run.ts';
 import type { Output } from './io.ts';
@@ -39,9 +40,14 @@ export async function namedModel(path: string, cwd: string): Promise<NamedModel>
 }
 
 /** The base of a model; of one with latent actions the base alone, and a note that says so. */
-export async function loadBase(path: string, cwd: string, output: Output): Promise<LanguageModel> {
+export async function loadBase(
+  path: string,
+  cwd: string,
+  output: Output,
+  precision: PrecisionChoice,
+): Promise<LanguageModel> {
   const { folder } = await namedModel(path, cwd);
-  if (!ColaModel.exists(folder)) return LanguageModel.load(folder);
+  if (!ColaModel.exists(folder)) return LanguageModel.load(folder, undefined, precision);
   output.note('This model has latent actions; here its base is used without them.');
-  return (await ColaModel.load(folder)).base;
+  return (await ColaModel.load(folder, undefined, precision)).base;
 }

@@ -2,6 +2,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type Device, openDevice } from '../device/device.ts';
 import { deviceNames } from '../device/names.ts';
+import { type PrecisionChoice, precisionChoices } from '../protocol/precision.ts';
 import type { Output } from './io.ts';
 
 function number(text: string, good: (value: number) => boolean, what: string): number {
@@ -36,6 +37,18 @@ export function withDevice(command: Command): Command {
   return command
     .addOption(new Option('--device <name>', 'what computes').choices(names).default('auto'))
     .option('--threads <count>', 'threads on the CPU (default: all cores)', count);
+}
+
+export interface PrecisionOption {
+  readonly precision: PrecisionChoice;
+}
+
+/** @param usual what is taken where nothing is said; a word for it where that depends */
+export function withPrecision(command: Command, usual: PrecisionChoice | { readonly words: string }): Command {
+  const otherwise = typeof usual === 'string' ? '' : ` (default: ${usual.words})`;
+  const what = `how the weights of the base are kept; auto is f32 below 1e9 parameters and int8 from there${otherwise}`;
+  const option = new Option('--precision <form>', what).choices(precisionChoices);
+  return command.addOption(typeof usual === 'string' ? option.default(usual) : option);
 }
 
 /** Examples below the help of a command. */

@@ -8,14 +8,17 @@ import {
   type DeviceOption,
   type JsonOption,
   openChosen,
+  type PrecisionOption,
   withDevice,
   withExamples,
   withJson,
+  withPrecision,
 } from './options.ts';
 import type { Session } from './session.ts';
 
 type Options = JsonOption &
-  DeviceOption & { readonly model: string; readonly length?: number; readonly stride?: number };
+  DeviceOption &
+  PrecisionOption & { readonly model: string; readonly length?: number; readonly stride?: number };
 
 export function addScore(program: Command, session: Session): void {
   const command = program
@@ -25,12 +28,12 @@ export function addScore(program: Command, session: Session): void {
     .requiredOption('--model <folder>', 'model folder, a run, or builtin:nano')
     .option('--length <tokens>', "tokens in a window (default: the model's context)", count)
     .option('--stride <tokens>', 'how far a window moves; less than the length gives every token more to go by', count);
-  withExamples(withDevice(withJson(command)), [
+  withExamples(withPrecision(withDevice(withJson(command)), 'f32'), [
     'score README.md --model builtin:nano',
     'score answers.jsonl --model models/qwen --length 512 --stride 128 --json',
   ]).action((file: string, options: Options) =>
     session.perform(options.json === true, async (output) => {
-      const model = await loadBase(options.model, session.cwd, output);
+      const model = await loadBase(options.model, session.cwd, output, options.precision);
       const device = await openChosen(options, output);
       try {
         const progress = output.startProgress('tokens');

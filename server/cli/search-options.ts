@@ -8,10 +8,12 @@ import {
   integer,
   type JsonOption,
   natural,
+  type PrecisionOption,
   positive,
   withDevice,
   withExamples,
   withJson,
+  withPrecision,
 } from './options.ts';
 
 /** Settings of the tree; a search that is continued has its own already. */
@@ -37,6 +39,7 @@ type Weights = { rollout?: number; value?: number; q?: number };
 
 export type SearchCommandOptions = JsonOption &
   DeviceOption &
+  PrecisionOption &
   TreeOptions & {
     readonly prompt?: string;
     readonly promptFile?: string;
@@ -97,7 +100,7 @@ export function withSearchOptions(command: Command): Command {
     .option('--out <file>', `where the search is saved (default: ${defaultOut}, or the file that is continued)`)
     .option('--html <file>', 'also write the search as a page to look at')
     .option('--lines <count>', 'most branches to print, the most visited ones', count, 40);
-  return withExamples(withDevice(withJson(command)), [
+  return withExamples(withPrecision(withDevice(withJson(command)), 'auto'), [
     'search my-model --prompt "3 4 5 -> 17: " --reward countdown --row \'{"numbers": [3, 4, 5], "target": 17}\' --simulations 200',
     'search .cola/runs/countdown --chat --prompt-file task.txt --reward "{numeric: {column: answer}}" --row \'{"answer": 42}\' --tokens 20_000 --edges q',
     'search my-model --reward maths --row \'{"answer": "7"}\' --continue search.json --simulations 500 --html search.html',

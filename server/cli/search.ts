@@ -7,6 +7,7 @@ import { ColaModel } from '../cola/model.ts';
 import { readUncheckedReward } from '../evaluate/reward-text.ts';
 import { writeFileAtomic } from '../files/atomic.ts';
 import { LanguageModel } from '../model/language-model.ts';
+import type { PrecisionChoice } from '../protocol/precision.ts';
 import { createReward } from '../rewards/registry.ts';
 import { bestOfN } from '../search/best-of-n.ts';
 import { type Branch, BranchedModel } from '../search/branches.ts';
@@ -70,7 +71,7 @@ async function run(path: string, options: SearchCommandOptions, output: Output, 
       `${defaultOut} is there already: search on with --continue ${defaultOut}, or name a file with --out`,
     );
   }
-  const model = await loadModel(path, cwd);
+  const model = await loadModel(path, cwd, options.precision);
   const prompt = promptOf(options, model.base, before?.prompt, cwd);
   const reward = await createReward(readUncheckedReward(options.reward), cwd);
   try {
@@ -101,11 +102,11 @@ async function run(path: string, options: SearchCommandOptions, output: Output, 
 }
 
 /** The model of a folder or of a run. @throws cola.*, config.*, spec.* */
-async function loadModel(path: string, cwd: string): Promise<ColaModel> {
+async function loadModel(path: string, cwd: string, precision: PrecisionChoice): Promise<ColaModel> {
   const { folder } = await namedModel(path, cwd);
   // A folder that is no model at all says so itself.
   if (!ColaModel.exists(folder) && !existsSync(join(folder, 'config.json'))) await LanguageModel.load(folder);
-  const model = await ColaModel.load(folder);
+  const model = await ColaModel.load(folder, undefined, precision);
   model.require('world', 'policy');
   return model;
 }

@@ -183,7 +183,7 @@ export class Decoder {
       [...model.allWeights].filter(([name]) => !(options.trained?.has(name) ?? live.some((state) => state.has(name)))),
     );
     this.stepper = new Stepper(
-      device,
+      model.base.on(device),
       model.base.config,
       fusedStep(model.base.config, model.config, this.parts),
       live,

@@ -11,6 +11,7 @@ import { CONFIG_BYTES, readModelText } from '../model/json.ts';
 import { LanguageModel, type WeightMap } from '../model/language-model.ts';
 import type { WeightShelf } from '../model/weight-shelf.ts';
 import { type ExpectedTensor, refuseAbsurd } from '../model/weights.ts';
+import type { PrecisionChoice } from '../protocol/precision.ts';
 import { type ColaConfig, type ModuleName, moduleWeights, parseColaConfig } from './config.ts';
 import { colaErrors } from './errors.ts';
 
@@ -37,9 +38,10 @@ export class ColaModel {
    *
    * @param path the folder, or what {@link locateModel} finds it by
    * @param shelf where models of the same folder share the weights of their base
+   * @param choice the form the weights of the base are kept in
    * @throws cola.*, and whatever {@link LanguageModel.load} throws
    */
-  static async load(path: string, shelf?: WeightShelf): Promise<ColaModel> {
+  static async load(path: string, shelf?: WeightShelf, choice: PrecisionChoice = 'f32'): Promise<ColaModel> {
     const folder = locateModel(path);
     const file = join(folder, COLA_JSON);
     const text = readModelText(file, CONFIG_BYTES);
@@ -54,7 +56,7 @@ export class ColaModel {
       throw colaErrors.config(file, '', error instanceof Error ? error.message : String(error));
     }
     const config = parseColaConfig(json, file, existsSync(join(folder, 'config.json')) ? '.' : 'base');
-    const base = await LanguageModel.load(join(folder, config.base), shelf);
+    const base = await LanguageModel.load(join(folder, config.base), shelf, choice);
     const weights = readModules(join(folder, COLA_WEIGHTS), base, config);
     return new ColaModel(folder, base, config, weights, json as Record<string, unknown>);
   }
@@ -95,7 +97,7 @@ export class ColaModel {
     return groups.flat().filter(({ name }) => this.weights.has(name));
   }
 
-  /** Base and added weights together, as a decoder needs them. */
+  /** Base and added weights together, as a decoder needs them; without those that the base keeps in another form. */
   get allWeights(): WeightMap {
     return new Map([...this.base.weights, ...this.weights]);
   }

@@ -8,6 +8,7 @@ import { uploadWeights } from '../model/language-model.ts';
 import type { Tokenizer } from '../model/tokenizer.ts';
 import type { WeightShelf } from '../model/weight-shelf.ts';
 import type { ModelInfo } from '../protocol/model.ts';
+import type { PrecisionChoice } from '../protocol/precision.ts';
 import { BranchReader, tokensAtOnce } from './branch-reader.ts';
 import { Drafts } from './drafts.ts';
 import { completionErrors } from './errors.ts';
@@ -42,6 +43,8 @@ export interface LoadOptions {
   readonly threads?: number | undefined;
   /** Where models of the same folder share their weights. */
   readonly shelf?: WeightShelf | undefined;
+  /** The form the weights of the base are kept in; float32, if not given. */
+  readonly precision?: PrecisionChoice | undefined;
 }
 
 export class LoadedModel {
@@ -75,8 +78,8 @@ export class LoadedModel {
   ) {}
 
   /** @throws engine.noTokenizer, device.*, cola.*, and whatever loading the base throws */
-  static async load({ folder, device: name, threads, shelf }: LoadOptions): Promise<LoadedModel> {
-    const cola = await ColaModel.load(folder, shelf);
+  static async load({ folder, device: name, threads, shelf, precision }: LoadOptions): Promise<LoadedModel> {
+    const cola = await ColaModel.load(folder, shelf, precision);
     const { device, attempts } = await openDevice(name, threads === undefined ? {} : { threads });
     try {
       return await LoadedModel.on(device, cola, attempts);
@@ -92,14 +95,15 @@ export class LoadedModel {
    * @param attempts given with a device that is its own, and goes with it
    * @throws engine.noTokenizer, cola.missing
    */
-  static async on(device: Device, cola: ColaModel, attempts?: readonly Attempt[]): Promise<LoadedModel> {
+  static async on(computes: Device, cola: ColaModel, attempts?: readonly Attempt[]): Promise<LoadedModel> {
     const { folder } = cola;
+    const device = cola.base.on(computes);
     const { tokenizer } = cola.base;
     if (tokenizer === undefined) throw completionErrors.noTokenizer(folder);
     cola.require('world', 'policy');
     let bytes = 0;
     for (const values of cola.allWeights.values()) bytes += values.byteLength;
-    const tensors = [...cola.base.tensors, ...cola.tensors];
+    const tensors = [...cola.base.plainTensors, ...cola.tensors];
     const policy = await PolicySlot.create(device, cola);
     const fixed = tensors.filter(({ name }) => !policy.names.has(name));
     const live = bytes > sharedFrom ? [await uploadWeights(device, cola.allWeights, fixed)] : [];

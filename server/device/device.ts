@@ -3,7 +3,8 @@ import { availableParallelism } from 'node:os';
 import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { type FrozenValue, outputName, writeOnnx } from '../graph/onnx.ts';
 import * as ops from '../graph/ops.ts';
-import { type DType, Graph, type Shape, type Tensor, type TensorData } from '../graph/tensor.ts';
+import { partsOf, productRows, type StoredPart, type StoredWeight, StoredWriter } from '../graph/stored.ts';
+import { type DType, Graph, reachable, type Shape, type Tensor, type TensorData } from '../graph/tensor.ts';
 import { DeviceBuffer, hostTensor, Ledger } from './buffer.ts';
 import { deviceErrors } from './errors.ts';
 import { HeldWeights } from './held-weights.ts';
@@ -48,15 +49,40 @@ export const sharedFrom = 256e6;
 /** Smaller weights stand in the model itself. A protobuf message ends at 2 GB, and is copied to be read. */
 const inlineBytes = 4096;
 
-export class Device {
-  readonly ledger = new Ledger();
-  private readonly transfers = new ProgramCache<string>();
-  private readonly held = new HeldWeights((values, shape) => this.upload(values, 'float32', shape));
+/** Weights that every program of a device may read, kept in fewer bits. */
+interface StoredWeights {
+  readonly weights: ReadonlyMap<string, StoredWeight>;
+  readonly exact: boolean;
+}
 
+/**
+ * Rows of a product from which a program reads the one copy of stored weights that is in memory, and widens each where it is
+ * used, rather than lay out a copy of its own: for so many rows that costs little, and it is exact.
+ */
+const widenFrom = { f16: 8, int8: 32, int4: 32 } as const;
+
+export class Device {
   private constructor(
     readonly name: DeviceName,
     private readonly options: DeviceOptions,
+    readonly ledger = new Ledger(),
+    private readonly transfers = new ProgramCache<string>(),
+    private readonly held = new HeldWeights((values, shape) => this.upload(values, 'float32', shape)),
+    private readonly stored: StoredWeights = { weights: new Map(), exact: false },
   ) {}
+
+  /**
+   * The same device for programs over a base whose weights are kept in fewer bits: parameters of these names are read in that
+   * form, and are never inputs.
+   *
+   * @param exact whether products of few rows compute in float32 too; else they may round what they multiply to 8 bits, which is faster
+   */
+  over(weights: ReadonlyMap<string, StoredWeight>, exact = false): Device {
+    const { name, options, ledger, transfers, held } = this;
+    return weights.size === 0 || weights === this.stored.weights
+      ? this
+      : new Device(name, options, ledger, transfers, held, { weights, exact });
+  }
 
   /**
    * Opens a device and proves with one small product that it computes.
@@ -113,8 +139,10 @@ export class Device {
     const frozen = options.frozen ?? new Map<string, Float32Array>();
     const shared = options.shared === true && bytesOf(frozen) > (this.options.shareFrom ?? sharedFrom);
     try {
-      const [values, externalData] = apart(shared ? new Map() : frozen);
-      const model = writeOnnx(outputs, values, options.given);
+      const inside = [...(shared ? [] : frozen), ...this.laidOut(outputs, options)];
+      const [values, externalData] = apart(inside);
+      const stored = new StoredWriter(this.stored.weights, this.stored.exact ? 0 : 4);
+      const model = writeOnnx(outputs, values, options.given, stored);
       // The runtime copies what it is given: the memory of the weights is free to go, or to change, once there is a session.
       const session = await ort.InferenceSession.create(model.bytes, { ...sessionOptions, externalData });
       const held = shared ? await this.held.take(model.inputs, frozen) : undefined;
@@ -132,10 +160,26 @@ export class Device {
         download,
         this.name,
         held,
+        new Map(model.stored.map(({ name, dtype, shape, data }) => [name, new ort.Tensor(dtype, data, shape)])),
       );
     } catch (cause) {
       throw runError(this.name, cause);
     }
+  }
+
+  /** Parts of stored weights that a program has a copy of. */
+  private laidOut(outputs: Readonly<Record<string, Tensor>>, { given }: CompileOptions): [string, FrozenBytes][] {
+    const { weights } = this.stored;
+    if (weights.size === 0) return [];
+    const rows = productRows(reachable(Object.values(outputs), given), weights);
+    // An accelerator has no use for host memory that it would have to fetch with every run.
+    const own = [...weights].filter(
+      ([name, { form }]) => this.name !== 'cpu' || (rows.get(name) ?? Number.POSITIVE_INFINITY) < widenFrom[form],
+    );
+    return own.flatMap(([name, weight]) => partsOf(name, weight).map((part) => [part.name, part.data] as const)) as [
+      string,
+      FrozenBytes,
+    ][];
   }
 
   private sessionOptions(
@@ -213,7 +257,7 @@ function bytesOf(frozen: ReadonlyMap<string, Float32Array>): number {
 }
 
 /** Large weights beside the model, as memory that the runtime reads while it makes a session. */
-function apart(frozen: ReadonlyMap<string, Float32Array>): [Map<string, FrozenValue>, ExternalData] {
+function apart(frozen: Iterable<readonly [string, FrozenBytes]>): [Map<string, FrozenValue>, ExternalData] {
   const values = new Map<string, FrozenValue>();
   const files: { path: string; data: Uint8Array }[] = [];
   for (const [name, value] of frozen) {
@@ -227,6 +271,8 @@ function apart(frozen: ReadonlyMap<string, Float32Array>): [Map<string, FrozenVa
   }
   return [values, files];
 }
+
+type FrozenBytes = StoredPart['data'];
 
 type ExternalData = NonNullable<InferenceSession.SessionOptions['externalData']>;
 

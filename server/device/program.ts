@@ -77,6 +77,8 @@ export class Program {
     private readonly deviceName: string,
     /** Weights that it shares with other programs. */
     private readonly held?: Held,
+    /** Inputs that are the same in every run: weights in their stored form. */
+    private readonly stored: ReadonlyMap<string, ort.Tensor> = new Map(),
   ) {
     ledger.programs++;
   }
@@ -88,7 +90,7 @@ export class Program {
   async run(feeds: Readonly<Record<string, Feed>>, options: RunOptions = {}): Promise<Record<string, DeviceBuffer>> {
     if (this.disposed) throw deviceErrors.released('A compiled program');
     const states = options.states ?? [];
-    const given: Record<string, ort.Tensor> = {};
+    const given: Record<string, ort.Tensor> = Object.fromEntries(this.stored);
     for (const input of this.inputs) {
       const name = inputName(input);
       const feed = feeds[name] ?? this.held?.get(name) ?? states.find((state) => state.has(name))?.get(name);

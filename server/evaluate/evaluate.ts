@@ -2,6 +2,7 @@
 import type { Device } from '../device/device.ts';
 import { ColaError } from '../errors.ts';
 import type { WeightShelf } from '../model/weight-shelf.ts';
+import type { PrecisionChoice } from '../protocol/precision.ts';
 import type { DataSpec } from '../spec/settings/parts.ts';
 import { type Figure, type Figures, summariseSeeds } from '../train/measures/figures.ts';
 import { overSeeds, type SolvedEach, turned } from '../train/measures/solved.ts';
@@ -41,6 +42,8 @@ export interface EvaluationOptions {
   readonly cacheFolder?: string | undefined;
   /** Where models of the same folder share their weights. */
   readonly shelf?: WeightShelf | undefined;
+  /** The form the weights of the base are kept in; float32, if not given. */
+  readonly precision?: PrecisionChoice | undefined;
   /** Data as the run of the model began with it. */
   readonly frozen?: FrozenData | undefined;
   /** Whether a measure whose data cannot be used is left out, with the reason, instead of ending the measurement. */
@@ -70,6 +73,7 @@ export async function evaluateModel(options: EvaluationOptions): Promise<Evaluat
     signal,
     cacheFolder,
     shelf: options.shelf,
+    precision: options.precision,
     frozen: options.frozen,
     seed: options.taskSeed ?? 0,
     ...(onProgress === undefined ? {} : { say: onProgress }),

@@ -1,6 +1,6 @@
 /** What tuning has changed beside what it was for: the loss on held-out text, the task, and how far the weights moved. */
 
-import type { WeightMap } from '../model/language-model.ts';
+import type { LanguageModel, WeightMap } from '../model/language-model.ts';
 import type { ExpectedTensor } from '../model/weights.ts';
 import { codeTokens } from '../train/measures/code-tokens.ts';
 import { policyDivergence } from '../train/measures/divergence.ts';
@@ -24,11 +24,23 @@ export interface ForgettingLimits {
  * @throws evaluate.otherSizes
  */
 export function parameterDistance(a: WeightMap, b: WeightMap, tensors: readonly ExpectedTensor[]): number {
+  return Math.sqrt(tensors.reduce((sum, { name }) => sum + squareDistance(name, a.get(name), b.get(name)), 0));
+}
+
+function squareDistance(name: string, x: Float32Array | undefined, y: Float32Array | undefined): number {
+  if (x === undefined || y === undefined || x.length !== y.length) throw evaluateErrors.otherSizes(name);
   let sum = 0;
-  for (const { name } of tensors) {
-    const [x, y] = [a.get(name), b.get(name)];
-    if (x === undefined || y === undefined || x.length !== y.length) throw evaluateErrors.otherSizes(name);
-    for (let i = 0; i < x.length; i++) sum += (x[i] - y[i]) ** 2;
+  for (let i = 0; i < x.length; i++) sum += (x[i] - y[i]) ** 2;
+  return sum;
+}
+
+/** The same of two bases, whatever form their weights are kept in: one tensor after the other. */
+function baseDistance(a: LanguageModel, b: LanguageModel): number {
+  let sum = 0;
+  const others = b.values();
+  for (const [name, x] of a.values()) {
+    const other = others.next();
+    sum += squareDistance(name, x, other.done === true || other.value[0] !== name ? undefined : other.value[1]);
   }
   return Math.sqrt(sum);
 }
@@ -52,7 +64,7 @@ export async function measureForgetting(
 ): Promise<Figures> {
   const { base } = after;
   const figures: Record<string, number> = {
-    distance_base: parameterDistance(before.base.weights, base.weights, base.tensors),
+    distance_base: baseDistance(before.base, base),
   };
   const [old, tuned] = [before.with('world', 'policy'), after.with('world', 'policy')];
   if (old !== undefined && tuned !== undefined)

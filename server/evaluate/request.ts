@@ -1,6 +1,8 @@
 /** What a person asks to be measured, filled up with what the run of the model says. */
+
 import { join, resolve } from 'node:path';
 import type { Device } from '../device/device.ts';
+import type { PrecisionChoice } from '../protocol/precision.ts';
 import { solvedFrom } from '../rewards/range.ts';
 import type { RewardSpec } from '../rewards/spec.ts';
 import { measureNames } from '../spec/schema.ts';
@@ -17,6 +19,8 @@ const longestAnswer = 64;
 export interface EvaluationRequest {
   /** A model folder, or a run. */
   readonly folder: string;
+  /** The form the weights of the base are kept in; that of the run, or float32, if not given. */
+  readonly precision?: PrecisionChoice | undefined;
   /** Folder that paths are relative to, and whose `.cola/cache` keeps tokens. */
   readonly root: string;
   /** Folder of the model it was tuned from; that of the run, if not given. */
@@ -69,6 +73,7 @@ export async function evaluateRequest(
     model: found?.model ?? folder,
     against: request.against ?? own?.against,
     decoding: request.decoding ?? own?.decoding,
+    precision: request.precision ?? own?.precision,
     measures: request.measures ?? measureNames.filter((measure) => measure !== 'search' && measure !== 'choice'),
     text: data === undefined ? own?.text : { data: resolve(root, data), held_out: resolve(root, data) },
     task: taskOf(request, own?.task),

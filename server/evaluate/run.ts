@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import type { Device } from '../device/device.ts';
 import { exists, writeFileAtomic } from '../files/atomic.ts';
 import { readSpec, resolveModel } from '../spec/document.ts';
-import type { RunSpec } from '../spec/schema.ts';
+import { basePrecision, type RunSpec } from '../spec/schema.ts';
 import { type StageTask, stageOf } from '../spec/stages.ts';
 import { RunView } from '../store/run.ts';
 import { FrozenData, frozenFolder } from '../train/run/frozen.ts';
@@ -52,6 +52,7 @@ export async function runDefaults(run: string, model: string, cacheFolder?: stri
     settings: task === undefined ? defaultSettings : { ...defaultSettings, ...task.sizes },
     specFile,
     cacheFolder,
+    precision: basePrecision(spec),
     frozen: new FrozenData(join(run, frozenFolder)),
   };
 }

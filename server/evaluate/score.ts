@@ -165,8 +165,8 @@ export async function scoreSequences(
     throw modelErrors.windowTooLong(length, config.maxPositionEmbeddings);
   // Without overlap: each window begins with the last token of the one before, which it predicts nothing for.
   const stride = Math.min(options.stride ?? length - 1, length - 1);
-  const weights = await uploadWeights(device, model.weights, model.tensors);
-  const scorer = new Scorer(device, config, weights, length);
+  const weights = await uploadWeights(device, model.weights, model.plainTensors);
+  const scorer = new Scorer(model.on(device, true), config, weights, length);
   let count = 0;
   let tokens = 0;
   let bytes = 0;

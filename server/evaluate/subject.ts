@@ -8,6 +8,7 @@ import type { Device } from '../device/device.ts';
 import type { State } from '../device/program.ts';
 import { LanguageModel } from '../model/language-model.ts';
 import type { WeightShelf } from '../model/weight-shelf.ts';
+import type { PrecisionChoice } from '../protocol/precision.ts';
 import { resolvePath } from '../spec/paths.ts';
 import { DeviceWeights } from '../train/optimizer/weights.ts';
 import type { Actor } from '../train/reinforce/actor.ts';
@@ -33,6 +34,8 @@ export interface SubjectOptions {
   readonly say?: (text: string) => void;
   /** Where models of the same folder share their weights. */
   readonly shelf?: WeightShelf | undefined;
+  /** The form the weights of the base are kept in; float32, if not given. */
+  readonly precision?: PrecisionChoice | undefined;
 }
 
 export class Subject {
@@ -44,11 +47,14 @@ export class Subject {
   ) {}
 
   /** @throws cola.*, config.*, weights.*, safetensors.*, tokenizer.* */
-  static async load(device: Device, folder: string, options: SubjectOptions = {}): Promise<Subject> {
-    const cola = ColaModel.exists(folder) ? await ColaModel.load(folder, options.shelf) : undefined;
-    const base = cola?.base ?? (await LanguageModel.load(folder, options.shelf));
+  static async load(computes: Device, folder: string, options: SubjectOptions = {}): Promise<Subject> {
+    const { shelf, precision } = options;
+    const cola = ColaModel.exists(folder) ? await ColaModel.load(folder, shelf, precision) : undefined;
+    const base = cola?.base ?? (await LanguageModel.load(folder, shelf, precision));
+    // A measure is of the model, not of a shortcut.
+    const device = base.on(computes, true);
     const weights = new DeviceWeights(device);
-    await weights.add(base.weights, base.tensors);
+    await weights.add(base.weights, base.plainTensors);
     if (cola !== undefined) await weights.add(cola.weights, cola.tensors);
     const latent = cola?.has('world') === true && cola.has('policy');
     const temporary = options.cacheFolder === undefined ? mkdtempSync(join(tmpdir(), 'cola-tokens-')) : undefined;

@@ -15,11 +15,11 @@ const sampled = 64;
 export function fingerprintOf(cola: ColaModel): string {
   const hash = createHash('sha256');
   hash.update(JSON.stringify([cola.base.config, { ...cola.config, base: '' }, cola.base.tokenizer?.fingerprint]));
-  const tensors = [
-    ...cola.base.weights,
-    ...cola.tensorsOf('world').map(({ name }) => [name, cola.weight(name)] as const),
-  ];
-  for (const [name, values] of tensors) {
+  const { base } = cola;
+  const names = base.tensors.map(({ name }) => name);
+  for (const [name, values] of base.sample(names, sampled)) hash.update(name).update(values);
+  for (const { name } of cola.tensorsOf('world')) {
+    const values = cola.weight(name);
     const step = Math.max(1, Math.floor(values.length / sampled));
     hash
       .update(name)

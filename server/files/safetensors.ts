@@ -37,6 +37,21 @@ export interface TensorInfo {
   readonly byteLength: number;
 }
 
+/** Elements of a tensor, in row-major order. */
+export interface ElementRange {
+  readonly first: number;
+  readonly count: number;
+}
+
+/** Where a range of a tensor's elements is. */
+function part(info: TensorInfo, range: ElementRange | undefined): TensorInfo {
+  if (range === undefined) return info;
+  const bytes = DTYPE_BYTES[info.dtype];
+  if (range.first < 0 || range.count < 0 || (range.first + range.count) * bytes > info.byteLength)
+    throw new RangeError(`elements ${range.first} to ${range.first + range.count} are not all there`);
+  return { ...info, offset: info.offset + range.first * bytes, byteLength: range.count * bytes };
+}
+
 /** The largest header that is accepted, in bytes; the reference implementation has the same limit. */
 export const MAX_HEADER_BYTES = 100_000_000;
 
@@ -104,11 +119,12 @@ export class SafetensorsFile {
   /**
    * Reads a tensor of floating-point numbers (F64, F32, F16, BF16) as float32: exact, except that F64 is rounded.
    *
+   * @param range a part of its elements; all, if not given
    * @returns the elements in row-major order
    * @throws ColaError safetensors.noTensor, readAs, cannotRead, truncated, tooLarge
    */
-  readFloat32(name: string): Float32Array {
-    const info = this.info(name);
+  readFloat32(name: string, range?: ElementRange): Float32Array {
+    const info = part(this.info(name), range);
     switch (info.dtype) {
       case 'F32': {
         const values = this.allocate(name, info, 4, (n) => new Float32Array(n));

@@ -2,31 +2,29 @@
  * Writes a graph as an ONNX model. The protobuf fields used are few, so they are encoded here directly
  * (field numbers: onnx/onnx.proto3, IR version 10).
  */
-import {
-  type Attribute,
-  type DType,
-  type Node,
-  reachable,
-  type Shape,
-  type Tensor,
-  type TensorData,
-} from './tensor.ts';
+import type { StoredPart, StoredWriter, WrittenNode } from './stored.ts';
+import { type Attribute, type Node, reachable, type Shape, type Tensor } from './tensor.ts';
 
 const irVersion = 10;
 /** Opset 21: axes are inputs of every reduction, and both providers have kernels for all ops used here. */
 const opset = 21;
 
-const dataType = { float32: 1, int32: 6, int64: 7, bool: 9 } as const satisfies Record<DType, number>;
+const dataType = { float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9, float16: 10 } as const satisfies Record<
+  StoredPart['dtype'],
+  number
+>;
 
 /** Values of a frozen parameter: in memory, or a range of bytes of a file beside the model. */
 export type FrozenValue =
-  | Float32Array
+  | StoredPart['data']
   | { readonly location: string; readonly offset: number; readonly length: number };
 
 export interface OnnxModel {
   readonly bytes: Uint8Array;
   /** Inputs in order: those of the graph that the outputs need, then the parameters that are not frozen. */
   readonly inputs: readonly Tensor[];
+  /** Further inputs: parts of stored weights that are not frozen. */
+  readonly stored: readonly StoredPart[];
   /** Output names in the order of `outputs`. */
   readonly outputs: readonly string[];
 }
@@ -101,14 +99,14 @@ function attributeMessage(name: string, value: Attribute): Message {
   return message.text(4, value.string).integer(20, 3);
 }
 
-function valueInfo(name: string, dtype: DType, shape: Shape): Message {
+function valueInfo(name: string, dtype: StoredPart['dtype'], shape: Shape): Message {
   const dims = new Message();
   for (const d of shape) dims.message(1, new Message().integer(1, d));
   const tensorType = new Message().integer(1, dataType[dtype]).message(2, dims);
   return new Message().text(1, name).message(2, new Message().message(1, tensorType));
 }
 
-function tensorMessage(name: string, dtype: DType, shape: Shape, value: TensorData | FrozenValue): Message {
+function tensorMessage(name: string, dtype: StoredPart['dtype'], shape: Shape, value: FrozenValue): Message {
   const message = new Message().integers(1, shape).integer(2, dataType[dtype]).text(8, name);
   if (ArrayBuffer.isView(value))
     return message.bytes(9, new Uint8Array(value.buffer, value.byteOffset, value.byteLength));
@@ -129,15 +127,18 @@ export function inputName(tensor: Tensor): string {
  * @param outputs what the model returns, by name; all of one graph
  * @param frozen values of parameters that become part of the model; the others are inputs
  * @param given computed tensors that are inputs of the model
+ * @param stored writes what reads parameters that are kept in another form; their parts are frozen or inputs as parameters are
  */
 export function writeOnnx(
   outputs: Readonly<Record<string, Tensor>>,
   frozen: ReadonlyMap<string, FrozenValue> = new Map(),
   given: ReadonlySet<Tensor> = new Set(),
+  stored?: StoredWriter,
 ): OnnxModel {
   const order = reachable(Object.values(outputs), given);
   const inputs: Tensor[] = [];
   const parameters: Tensor[] = [];
+  const parts: StoredPart[] = [];
   const body = new Message().text(2, 'graph');
   // An output carries its own name from the node that makes it: an Identity in between would be a copy, and would
   // break the in-place update of a buffer that is bound as input and as output.
@@ -152,8 +153,17 @@ export function writeOnnx(
     const name = nameOf(tensor);
     if (source.kind === 'input' || given.has(tensor)) inputs.push(tensor);
     else if (source.kind === 'constant') body.message(5, tensorMessage(name, tensor.dtype, tensor.shape, source.data));
-    else if (source.kind === 'node') body.message(1, nodeMessage(source.node, nameOf));
-    else {
+    else if (source.kind === 'node') {
+      const reading = stored?.write(source.node, nameOf);
+      for (const part of reading?.parts ?? []) {
+        const value = frozen.get(part.name);
+        if (value === undefined) parts.push(part);
+        else body.message(5, tensorMessage(part.name, part.dtype, part.shape, value));
+      }
+      for (const { name, dtype, shape, data } of reading?.constants ?? [])
+        body.message(5, tensorMessage(name, dtype, shape, data));
+      for (const node of reading?.nodes ?? [asWritten(source.node, nameOf)]) body.message(1, nodeMessage(node));
+    } else if (stored?.has(tensor) !== true) {
       const value = frozen.get(source.name);
       if (value === undefined) parameters.push(tensor);
       else body.message(5, tensorMessage(name, tensor.dtype, tensor.shape, value));
@@ -167,13 +177,14 @@ export function writeOnnx(
   }
   const asked = [...inputs, ...parameters];
   for (const tensor of asked) body.message(11, valueInfo(inputName(tensor), tensor.dtype, tensor.shape));
+  for (const { name, dtype, shape } of parts) body.message(11, valueInfo(name, dtype, shape));
   const model = new Message()
     .integer(1, irVersion)
     .text(2, 'cola-studio')
     .message(7, body)
     .message(8, new Message().text(1, '').integer(2, opset))
     .message(8, new Message().text(1, 'com.microsoft').integer(2, 1));
-  return { bytes: model.concatenated(), inputs: asked, outputs: Object.keys(outputs) };
+  return { bytes: model.concatenated(), inputs: asked, stored: parts, outputs: Object.keys(outputs) };
 }
 
 /** The name of an output inside the model. */
@@ -181,13 +192,17 @@ export function outputName(name: string): string {
   return `out:${name}`;
 }
 
-function nodeMessage(node: Node, nameOf: (tensor: Tensor) => string): Message {
+function asWritten({ op, domain, inputs, output, attributes }: Node, nameOf: (tensor: Tensor) => string): WrittenNode {
+  return { op, domain, inputs: inputs.map(nameOf), output: nameOf(output), attributes };
+}
+
+function nodeMessage({ op, domain, inputs, output, attributes }: WrittenNode): Message {
   const message = new Message();
-  for (const input of node.inputs) message.text(1, nameOf(input));
-  message.text(2, nameOf(node.output));
+  for (const input of inputs) message.text(1, input);
+  message.text(2, output);
   // TopK must name its second output too, the indices, which nothing here uses.
-  if (node.op === 'TopK') message.text(2, `${nameOf(node.output)}:indices`);
-  message.text(3, nameOf(node.output)).text(4, node.op);
-  for (const [name, value] of Object.entries(node.attributes)) message.message(5, attributeMessage(name, value));
-  return node.domain === '' ? message : message.text(7, node.domain);
+  if (op === 'TopK') message.text(2, `${output}:indices`);
+  message.text(3, output).text(4, op);
+  for (const [name, value] of Object.entries(attributes)) message.message(5, attributeMessage(name, value));
+  return domain === '' ? message : message.text(7, domain);
 }

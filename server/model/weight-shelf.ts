@@ -4,20 +4,26 @@
  */
 import { readdirSync, realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import type { StoredWeight } from '../graph/stored.ts';
+import type { Precision } from '../protocol/precision.ts';
+
+/** A weight in memory: in float32, or in the form it is kept in. */
+export type HeldWeight = Float32Array | StoredWeight;
 
 export class WeightShelf {
   /** Weak, so that what nobody uses any more goes. */
-  private readonly known = new Map<string, ReadonlyMap<string, WeakRef<Float32Array>>>();
+  private readonly known = new Map<string, ReadonlyMap<string, WeakRef<HeldWeight>>>();
 
   /**
    * The weights of a folder.
    *
+   * @param precision the form they are wanted in
    * @param read loads them where they are not in memory, or the files are others than they were
    * @returns a map of the caller's, of arrays that others may have too
    */
-  take(folder: string, read: () => ReadonlyMap<string, Float32Array>): Map<string, Float32Array> {
+  take(folder: string, precision: Precision, read: () => ReadonlyMap<string, HeldWeight>): Map<string, HeldWeight> {
     for (const [key, weights] of this.known) if (present(weights) === undefined) this.known.delete(key);
-    const key = signature(folder);
+    const key = `${precision} ${signature(folder)}`;
     const known = this.known.get(key);
     const there = known === undefined ? undefined : present(known);
     if (there !== undefined) return there;
@@ -28,8 +34,8 @@ export class WeightShelf {
 }
 
 /** The arrays, if all of them are still in memory. */
-function present(weights: ReadonlyMap<string, WeakRef<Float32Array>>): Map<string, Float32Array> | undefined {
-  const found = new Map<string, Float32Array>();
+function present(weights: ReadonlyMap<string, WeakRef<HeldWeight>>): Map<string, HeldWeight> | undefined {
+  const found = new Map<string, HeldWeight>();
   for (const [name, weak] of weights) {
     const values = weak.deref();
     if (values === undefined) return undefined;

@@ -6,7 +6,7 @@ import { existsSync, realpathSync } from 'node:fs';
 import { basename, dirname, join, sep } from 'node:path';
 import { z } from 'zod';
 import { firstNonFinite, firstOver } from '../files/floats.ts';
-import { SafetensorsFile, type TensorInfo } from '../files/safetensors.ts';
+import { type ElementRange, SafetensorsFile } from '../files/safetensors.ts';
 import { firstIssue } from '../schemas/first-issue.ts';
 import { blockWeights } from './block.ts';
 import type { ModelConfig } from './config.ts';
@@ -50,14 +50,11 @@ export function expectedTensors(config: ModelConfig): ExpectedTensor[] {
   ];
 }
 
-/** Where a tensor lies on the disk, for a runtime that reads it itself. */
-export interface TensorLocation extends TensorInfo {
-  readonly path: string;
-}
-
 /** The open, complete and checked weights of a model. */
 export class Weights {
   private readonly names: ReadonlySet<string>;
+  /** The tensor that was read last out of a file that has no ranges. */
+  private whole: { readonly name: string; readonly values: Float32Array } | undefined;
 
   /** @param stored where each tensor is, and those that do not matter; their files are closed together with the weights */
   constructor(
@@ -71,29 +68,31 @@ export class Weights {
   /**
    * Reads one tensor as float32.
    *
+   * @param range a part of its elements; all, if not given
    * @returns the elements in row-major order; the shape is that of {@link expectedTensors}
    * @throws ColaError weights.notFinite for NaN and infinity, weights.tooLarge for what is no weight, weights.unknown,
    *   safetensors.*
    */
-  read(name: string): Float32Array {
+  read(name: string, range?: ElementRange): Float32Array {
     const { file, name: storedName } = this.find(name);
-    const values = file.readFloat32(storedName);
+    const values = this.floats(file, storedName, range);
+    const first = range?.first ?? 0;
     const bad = firstNonFinite(values);
-    if (bad >= 0) throw errors.notFinite(file.path, name, bad);
-    refuseAbsurd(file.path, name, values);
+    if (bad >= 0) throw errors.notFinite(file.path, name, first + bad);
+    refuseAbsurd(file.path, name, values, first);
     return values;
   }
 
-  /**
-   * @returns undefined where the tensor does not lie in its file as the model has it
-   * @throws ColaError weights.unknown
-   */
-  locate(name: string): TensorLocation | undefined {
-    const { file, name: storedName } = this.find(name);
-    return file instanceof SafetensorsFile ? { ...file.info(storedName), path: file.path } : undefined;
+  private floats(file: TensorFile, name: string, range: ElementRange | undefined): Float32Array {
+    if (file instanceof SafetensorsFile) return file.readFloat32(name, range);
+    if (range === undefined) return file.readFloat32(name);
+    // The next range is probably of the same one.
+    if (this.whole?.name !== name) this.whole = { name, values: file.readFloat32(name) };
+    return this.whole.values.subarray(range.first, range.first + range.count);
   }
 
   close(): void {
+    this.whole = undefined;
     for (const { file } of this.stored.values()) file.close();
   }
 
@@ -188,9 +187,9 @@ function readIndex(index: string): Map<string, string> | undefined {
 }
 
 /** @throws ColaError weights.tooLarge */
-export function refuseAbsurd(path: string, name: string, values: Float32Array): void {
+export function refuseAbsurd(path: string, name: string, values: Float32Array, first = 0): void {
   const at = firstOver(values, ABSURD);
-  if (at >= 0) throw errors.tooLarge(path, name, values[at], at);
+  if (at >= 0) throw errors.tooLarge(path, name, values[at], first + at);
 }
 
 /** Neither a path nor anything a file system could take for one; `:` is a drive or a stream on Windows. */

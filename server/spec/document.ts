@@ -175,9 +175,10 @@ export function readSpec(file: string): RunSpec {
 
 /** The complete spec as YAML, defaults filled in. Reading it gives an equal spec. */
 export function stringifySpec(spec: RunSpec): string {
-  const { model, device, threads, seed, stages, evaluate, log } = spec;
+  const { model, base, device, threads, seed, stages, evaluate, log } = spec;
   const value = {
     model,
+    ...(base.precision === 'auto' ? {} : { base }),
     device,
     ...(threads === undefined ? {} : { threads }),
     seed,

@@ -12,7 +12,11 @@ export interface BrokenRule {
 
 /** Rules that the spec breaks. Its settings are each valid already. */
 export function brokenRules(spec: RunSpec): BrokenRule[] {
-  return [...modelRules(spec), ...spec.stages.flatMap((stage, i) => stageRules(stage, ['stages', i, stage.name]))];
+  return [
+    ...modelRules(spec),
+    ...baseRules(spec),
+    ...spec.stages.flatMap((stage, i) => stageRules(stage, ['stages', i, stage.name])),
+  ];
 }
 
 function modelRules({ model, stages }: RunSpec): BrokenRule[] {
@@ -32,6 +36,16 @@ function modelRules({ model, stages }: RunSpec): BrokenRule[] {
     broken.push({ path: ['stages', 0, stages[0].name], missing: true, message });
   }
   return broken;
+}
+
+/** What is kept in fewer bits cannot be trained: a step is far smaller than the distance of two of its numbers. */
+function baseRules({ base, stages }: RunSpec): BrokenRule[] {
+  const { precision } = base;
+  if (precision === 'auto' || precision === 'f32') return [];
+  const training = stages.find((stage) => stageOf(stage).trainsBase === true);
+  if (training === undefined) return [];
+  const message = `The stage ${training.name} trains the base, whose weights are f32 then: "precision" should be f32 or auto and is ${precision}`;
+  return [{ path: ['base', 'precision'], message }];
 }
 
 function stageRules(stage: StageSpec, path: Path): BrokenRule[] {

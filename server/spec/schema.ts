@@ -2,8 +2,9 @@
 import { z } from 'zod';
 import { deviceNames } from '../device/names.ts';
 import { measures as measureNames } from '../protocol/evaluate.ts';
+import { type PrecisionChoice, precisionChoices } from '../protocol/precision.ts';
 import { loggerNames } from '../store/loggers.ts';
-import { type StageName, type StageSpec, stageNames, stages } from './stages.ts';
+import { type StageName, type StageSpec, stageNames, stageOf, stages } from './stages.ts';
 
 /** A new model instead of an existing one: sizes of a Llama. */
 export const newModel = z.strictObject({
@@ -31,6 +32,15 @@ export const runSpec = z.strictObject({
   model: z
     .union([z.string().min(1), newModel])
     .meta({ description: 'builtin:nano, a model folder, or the sizes of a new model.' }),
+  base: z
+    .strictObject({
+      precision: z.enum(precisionChoices).default('auto').meta({
+        description:
+          'Form in which the weights of a frozen base are kept in memory: f32, f16, or 8 or 4 bits in blocks of 32. The modules of latent actions stay f32. auto is f32 below 1e9 parameters and int8 from there, and f32 wherever a stage trains the base.',
+      }),
+    })
+    .default({ precision: 'auto' })
+    .meta({ description: 'How the base model is kept.' }),
   device: z
     .enum(['auto', ...deviceNames])
     .default('auto')
@@ -58,4 +68,10 @@ export function toRunSpec(parsed: z.infer<typeof runSpec>): RunSpec {
     return { name, settings } as StageSpec;
   });
   return { ...parsed, stages: named };
+}
+
+/** The precision that the base of a run is kept in: one that is trained is float32. */
+export function basePrecision({ base, stages }: Pick<RunSpec, 'base' | 'stages'>): PrecisionChoice {
+  const trained = stages.some((stage) => stageOf(stage).trainsBase === true);
+  return base.precision === 'auto' && trained ? 'f32' : base.precision;
 }

@@ -69,6 +69,8 @@ export interface StageDeclaration<S extends object = object> {
   score(settings: S): ScoreMeaning;
   /** What the model answers with that comes out of it; undefined for a stage that does not learn to answer. */
   readonly answers?: 'actions' | 'tokens';
+  /** Whether it changes weights of the base, which are float32 then. */
+  readonly trainsBase?: true;
   /** The text it learns from. */
   text?(settings: S): { readonly data: DataSpec; readonly held_out?: DataSpec | undefined };
   task?(settings: S): StageTask | undefined;
@@ -102,6 +104,7 @@ function taskOf(settings: ReinforceSettings): StageTask | undefined {
 const pretrain: StageDeclaration<PretrainSettings> = {
   notes: 'Trains all weights of a base model on text.',
   settings: pretrainSettings,
+  trainsBase: true,
   score: () => loss,
   text: textOf,
 };
@@ -124,6 +127,7 @@ const clone: StageDeclaration<CloneSettings> = {
 const guide: StageDeclaration<GuideSettings> = {
   notes: 'Stage 2: fine-tunes the base under the guidance of actions, so that it follows them.',
   settings: guideSettings,
+  trainsBase: true,
   score: () => loss,
 };
 
@@ -139,6 +143,7 @@ const reinforce: StageDeclaration<ReinforceSettings> = {
 const tokens: StageDeclaration<TokensSettings> = {
   notes: 'The baseline without latent actions: fine-tuning or reinforcement of the base over tokens.',
   settings: tokensSettings,
+  trainsBase: true,
   missing({ method, data, environment, prompts, reward: judged }) {
     if (method === 'supervised') return data === undefined ? [{ key: 'data', when: 'the method supervised' }] : [];
     return missingProblems('the method reinforce')({ environment, prompts, reward: judged });

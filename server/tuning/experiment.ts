@@ -144,7 +144,7 @@ async function lossOf(model: LoadedModel, texts: readonly SourceText[], signal: 
   }
   if (count === 0) return Number.NaN;
   const { cola, device } = model;
-  const weights = await uploadWeights(device, cola.allWeights, [...cola.base.tensors, ...cola.tensors]);
+  const weights = await uploadWeights(device, cola.allWeights, [...cola.base.plainTensors, ...cola.tensors]);
   try {
     const text = { ids: ids.slice(0, count * sequence), count, length: sequence };
     const figures = await measureMarginal({ device, base: cola.base, weights, signal }, cola, text, states);

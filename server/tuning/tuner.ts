@@ -134,9 +134,10 @@ export class Tuner {
     const key = JSON.stringify(settings);
     if (this.opened?.key === key) return this.opened;
     await this.dispose();
-    const { cola, device } = this;
+    const { cola } = this;
+    const device = cola.base.on(this.device);
     const weights = new DeviceWeights(device);
-    await weights.add(cola.base.weights, cola.base.tensors);
+    await weights.add(cola.base.weights, cola.base.plainTensors);
     await weights.add(cola.weights, cola.tensorsOf('world'));
     const policy = new Map([...this.own].map(([name, values]) => [name, values.slice()]));
     await weights.add(policy, cola.tensorsOf('policy'));

@@ -65,8 +65,8 @@ describe('diagnostics of run specs', () => {
 
 describe('completion in run specs', () => {
   it('offers the keys that are not there yet, what is needed first', () => {
-    assert.deepEqual(labels('|'), ['model', 'device', 'threads', 'seed', 'stages', 'evaluate', 'log']);
-    assert.deepEqual(labels('model: a\n|\nstages: []\n'), ['device', 'threads', 'seed', 'evaluate', 'log']);
+    assert.deepEqual(labels('|'), ['model', 'base', 'device', 'threads', 'seed', 'stages', 'evaluate', 'log']);
+    assert.deepEqual(labels('model: a\n|\nstages: []\n'), ['base', 'device', 'threads', 'seed', 'evaluate', 'log']);
     const inside = completions(...atCursor('stages:\n  - reinforce: { prompts: countdown, | }'));
     assert.ok(!inside.some(({ label }) => label === 'prompts'));
     const first = [...inside].sort((a, b) => (a.sortText ?? '').localeCompare(b.sortText ?? ''))[0];
@@ -96,6 +96,8 @@ describe('completion in run specs', () => {
     assert.deepEqual(labels('model: builtin:n|'), ['builtin:nano']);
     assert.equal(taken('model: builtin:n|', 'builtin:nano'), 'model: builtin:nano');
     assert.deepEqual(labels('device: w|\n'), ['auto', 'webgpu', 'cuda', 'dml', 'coreml', 'cpu']);
+    assert.deepEqual(labels('base: { | }\n'), ['precision']);
+    assert.deepEqual(labels('base: { precision: i| }\n'), ['auto', 'f32', 'f16', 'int8', 'int4']);
     assert.deepEqual(labels('stages:\n  - q: { prompts: |'), ['countdown', 'arithmetic']);
     assert.deepEqual(labels('stages:\n  - reinforce: { algorithm: g|, steps: 3 }'), ['grpo', 'remax', 'ppo']);
     assert.deepEqual(labels('stages:\n  - tokens:\n      whiten: |\n      steps: 3\n'), ['true', 'false']);
@@ -196,6 +198,7 @@ describe('the docs of run specs', () => {
     for (const name of Object.keys(stages)) assert.ok(text.includes(`## Stage \`${name}\``), name);
     assert.match(text, /\*\*group\*\*: .*\n\nTakes: integer/);
     assert.match(text, /\*\*model\*\*/);
+    assert.match(text, /\*\*base\.precision\*\*: .*\n\nTakes: auto \| f32 \| f16 \| int8 \| int4/);
   });
 });
 

@@ -91,6 +91,16 @@ const wrong: [string, RegExp, string?][] = [
     'model: { tokenizer: t, hidden: 8, intermediate: 4, layers: 1, heads: 2, context: 8 }\nstages: [{«clone»: {data: a}}]',
     /should be pretrain/,
   ],
+  [
+    'model: x\nbase: { precision: «int4» }\nstages: [{guide: {data: a}}]',
+    /guide trains the base.* should be f32 or auto and is int4/,
+  ],
+  [
+    'model: x\nbase: { precision: «f16» }\nstages: [{clone: {data: a}}, {tokens: {method: supervised, data: a}}]',
+    /tokens trains the base/,
+  ],
+  ['model: x\nbase: { precision: «int8» }\nstages: [{pretrain: {data: a}}]', /pretrain trains the base/],
+  ['model: x\nbase: { precision: «int5» }\nstages: [{clone: {data: a}}]', /precision/],
   ['«- a»', /model and stages/],
   ['model: x\n«model»: y\nstages: [{clone: {data: a}}]', /unique/],
   ['model: «*m»\nstages: [{clone: {data: a}}]', /alias/],
@@ -298,6 +308,7 @@ function specs(): fc.Arbitrary<RunSpec> {
   return fc
     .record({
       model: text,
+      base: fc.constantFrom('auto' as const, 'f32' as const).map((precision) => ({ precision })),
       device: fc.constantFrom('auto' as const, 'cpu' as const),
       seed: fc.integer(),
       stages: fc.array(stage, { minLength: 1, maxLength: 3 }),

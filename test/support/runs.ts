@@ -89,7 +89,7 @@ export const makeCola = [
 
 /** A complete spec on one thread: runs that are compared must add in the same order. */
 export function specOf(
-  model: string | (Omit<typeof tinyBase, 'context'> & { readonly context: number }),
+  model: string | Readonly<Record<Exclude<keyof typeof tinyBase, 'tokenizer'>, number> & { tokenizer: string }>,
   list: readonly object[],
   seed = 7,
 ): RunSpec {

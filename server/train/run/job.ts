@@ -14,7 +14,7 @@ import { LanguageModel } from '../../model/language-model.ts';
 import type { WeightShelf } from '../../model/weight-shelf.ts';
 import { EngineClosing } from '../../schedule/closing.ts';
 import { readSpec, rebaseSpec, resolveModel, resolvePath, stringifySpec } from '../../spec/document.ts';
-import type { RunSpec, StageSpec } from '../../spec/schema.ts';
+import { basePrecision, type RunSpec, type StageSpec } from '../../spec/schema.ts';
 import type { Checkpoint } from '../../store/checkpoint.ts';
 import type { Position } from '../../store/position.ts';
 import { Run, runFolder } from '../../store/run.ts';
@@ -148,13 +148,14 @@ class Job {
   /** @returns the folder of the tuned model */
   async train(): Promise<string> {
     const { spec } = this.options;
-    const { device, attempts } = await openDevice(
+    const { device: opened, attempts } = await openDevice(
       spec.device,
       spec.threads === undefined ? {} : { threads: spec.threads },
     );
-    const weights = new DeviceWeights(device);
+    const weights = new DeviceWeights(opened);
     try {
       const { base, cola: loaded } = await this.load();
+      const device = base.on(opened);
       // Nobody hears that the run goes on before it is known that it can.
       const checkpoint = await this.enter(base, loaded);
       this.emit({ kind: 'device', device: device.name, attempts });
@@ -164,13 +165,13 @@ class Job {
         if (cola !== undefined) await weights.add(cola.weights, cola.tensors);
         const configs = { config: base.config, cola: cola?.config };
         const learned = kindOf(planned).learns(planned.settings, configs);
-        if (base.own(learned.map(({ name }) => name))) await weights.add(base.weights, base.tensors);
+        if (base.own(learned.map(({ name }) => name))) await weights.add(base.weights, base.plainTensors);
         for (const extra of kindOf(planned).extras?.(planned.settings, configs) ?? []) {
           const { name, shape } = extra;
           if (!weights.has(name, shape)) await weights.add(new Map([[name, new Float32Array(size(shape))]]), [extra]);
         }
       };
-      await weights.add(base.weights, base.tensors);
+      await weights.add(base.weights, base.plainTensors);
       if (cola !== undefined) await weights.add(cola.weights, cola.tensors);
       for (const planned of spec.stages.slice(0, this.position.at + 1)) await prepare(planned);
       if (checkpoint !== null) await restoreWeights(checkpoint, weights);
@@ -185,13 +186,13 @@ class Job {
       if (spec.evaluate.length > 0) {
         const { signal, root, measure } = this.options;
         const say = (text: string) => this.emit({ kind: 'message', text });
-        await measure(this.run, device, { signal, cacheFolder: join(root, '.cola', 'cache'), say });
+        await measure(this.run, opened, { signal, cacheFolder: join(root, '.cola', 'cache'), say });
       }
       this.emit({ kind: 'done', model });
       return model;
     } finally {
       weights.dispose();
-      await device.dispose();
+      await opened.dispose();
     }
   }
 
@@ -258,8 +259,9 @@ class Job {
     if (typeof spec.model !== 'string') return { base: createBase(spec.model, specFile, spec.seed), cola: undefined };
     const folder = resolveModel(spec.model, specFile);
     await refuseDamaged(folder);
-    if (!ColaModel.exists(folder)) return { base: await LanguageModel.load(folder, shelf), cola: undefined };
-    const cola = await ColaModel.load(folder, shelf);
+    const precision = basePrecision(spec);
+    if (!ColaModel.exists(folder)) return { base: await LanguageModel.load(folder, shelf, precision), cola: undefined };
+    const cola = await ColaModel.load(folder, shelf, precision);
     return { base: cola.base, cola };
   }
 

@@ -2,6 +2,8 @@
 import { commands, type Disposable, window } from 'vscode';
 import { ColaError } from '../server/protocol/errors.ts';
 import type { CommandName } from './contributions/index.ts';
+import { openLine } from './runs/news-text.ts';
+import { openPlace, placeOf } from './runs/place.ts';
 import type { Studio } from './studio.ts';
 
 /** Registers a command. A failure becomes a message with its remedy; what the person cancelled says nothing. */
@@ -41,7 +43,14 @@ export async function reportFailure(studio: Studio, error: unknown): Promise<voi
   studio.log.error(known ? error.describe() : String(error instanceof Error ? (error.stack ?? error) : error));
   const text = known ? `${error.message} ${error.remedy}` : `CoLA Studio: ${String(error)}`;
   const remedy = known ? remedies[error.id] : undefined;
-  const choice = await window.showErrorMessage(text, ...(remedy === undefined ? [] : [remedy.label]), 'Show Log');
+  const place = known ? placeOf(error.message) : undefined;
+  const offers = [
+    ...(remedy === undefined ? [] : [remedy.label]),
+    ...(place === undefined ? [] : [openLine]),
+    'Show Log',
+  ];
+  const choice = await window.showErrorMessage(text, ...offers);
   if (choice === 'Show Log') studio.log.show();
+  else if (choice === openLine && place !== undefined) await openPlace(place);
   else if (choice !== undefined && remedy !== undefined) await commands.executeCommand(remedy.command);
 }

@@ -11,10 +11,14 @@ const mapping = (file: string, map: string): string =>
   `Say in the run spec which column holds what, for example { jsonl: ${name(file)}, columns: ${map.includes(':') ? map : '{ prompt: question, response: reply }'} }.`;
 const columnsOf = (have: readonly string[]): string => have.slice(0, 40).join(', ') || 'none at all';
 
+/** Whether a cause is that there is nothing of that name. */
+const isMissing = (cause: unknown): boolean =>
+  cause instanceof Error && 'code' in cause && (cause.code === 'ENOENT' || cause.code === 'ENOTDIR');
+
 export const dataErrors = catalogue('data', {
   missingFile: (file: string, cause: unknown) => [
-    `${file} cannot be read.`,
-    'Check the path and that you may read the file.',
+    isMissing(cause) ? `There is no ${file}.` : `${file} cannot be read.`,
+    isMissing(cause) ? 'Check the path; it counts from the folder of the spec.' : 'Check that you may read the file.',
     cause,
   ],
   noFiles: (folder: string, globs: readonly string[]) => [

@@ -6,7 +6,7 @@ import { DEFAULT_LINE_LIMIT } from './lines.ts';
 import { holdsRows, readRecords } from './records.ts';
 import { readRow } from './row-reader.ts';
 import { answerOf, type Row } from './rows.ts';
-import { type ColumnMap, guess, planOfMap, recognise } from './shapes.ts';
+import { type ColumnMap, type ColumnPlan, guess, planOfMap, recognise } from './shapes.ts';
 
 /** Rewards that can judge rows of a file. */
 export type FittingReward = 'numeric' | 'maths' | 'code' | 'exact' | 'similarity';
@@ -23,38 +23,60 @@ export interface Inspection {
   readonly rows: { readonly asks: string; readonly says: string; readonly right: string }[];
   /** Rewards that fit, the best first; none where there is no right answer. */
   readonly rewards: FittingReward[];
+  /** Rows that cannot be used, among those looked at, and what is wrong with the first of them. */
+  readonly broken: { readonly rows: number; readonly of: number; readonly first: string } | null;
 }
 
 const shownRows = 20;
 const shownCharacters = 400;
+/** Milliseconds in which broken rows are looked for: it answers a question, and nobody waits long for it. */
+const patience = 1000;
 
-/** The first rows of a file as objects. Throws `data.*` where not even one can be read. */
-async function firstRows(file: string): Promise<Columns[]> {
-  const rows: Columns[] = [];
+interface Look {
+  /** The first rows as objects. */
+  readonly first: Columns[];
+  readonly broken: Inspection['broken'];
+}
+
+/** Looks through a file. Throws `data.*` where not even one row can be read. */
+async function lookThrough(file: string): Promise<Look> {
+  const first: Columns[] = [];
+  const began = performance.now();
+  let plan: ColumnPlan | undefined;
   let trouble: ColaError | undefined;
+  let bad = 0;
+  let seen = 0;
   const note = (error: unknown) => {
     if (!(error instanceof ColaError)) throw error;
+    bad++;
     trouble ??= error;
   };
   try {
-    for await (const { read } of readRecords(file, DEFAULT_LINE_LIMIT)) {
+    for await (const { number, read } of readRecords(file, DEFAULT_LINE_LIMIT)) {
+      seen++;
       try {
-        rows.push(read());
+        const row = read();
+        if (first.length < shownRows) first.push(row);
+        // In a shape that is not known the person says first what is what.
+        plan ??= recognise(first[0])?.plan;
+        if (plan !== undefined) readRow(row, plan, file, number);
       } catch (error) {
         note(error);
       }
-      if (rows.length === shownRows) break;
+      if (performance.now() - began > patience) break;
     }
   } catch (error) {
     note(error);
   }
-  if (rows.length === 0 && trouble !== undefined) throw trouble;
-  return rows;
+  if (first.length === 0 && trouble !== undefined) throw trouble;
+  return { first, broken: trouble === undefined ? null : { rows: bad, of: seen, first: trouble.message } };
 }
 
 /** Reads the first rows of a file. Undefined for a file that is a text. Throws `data.*` where it cannot be read at all. */
 export async function inspectFile(file: string): Promise<Inspection | undefined> {
-  return holdsRows(file) ? inspectRows(await firstRows(file), basename(file)) : undefined;
+  if (!holdsRows(file)) return undefined;
+  const { first, broken } = await lookThrough(file);
+  return { ...inspectRows(first, basename(file)), broken };
 }
 
 /** {@link inspectFile} for rows that are at hand. @param file what to call it in errors */
@@ -86,6 +108,7 @@ export function inspectRows(rows: readonly Columns[], file: string): Inspection 
     columns: columnNames(first),
     rows: read.map(shown),
     rewards: rewardsOf(read, rows),
+    broken: null,
   };
 }
 

@@ -27,14 +27,28 @@ export interface Survey {
   readonly complete: boolean;
 }
 
+/** Text of one language: all of it where that is little, else its beginning. */
+export interface Sample {
+  readonly text: string;
+  /** Bytes of that text, and of all files of the language. */
+  readonly bytes: number;
+  readonly of: number;
+}
+
 /** Where a survey ends: it answers a question, and nobody waits long for it. */
 const limits = { bytes: 256 * 1024 * 1024, milliseconds: 5000 };
 const examples = 20;
+/** Characters of each language that are kept to be measured. */
+const sampled = 128 * 1024;
 
 /** Reads the text files of a folder in every language that is known. A folder without any is empty. */
-export async function surveyFolder(root: string, signal?: AbortSignal): Promise<Survey> {
+export async function surveyFolder(
+  root: string,
+  signal?: AbortSignal,
+): Promise<{ readonly survey: Survey; readonly samples: Sample[] }> {
   const report = new RowReport();
   const sizes = new Map<string, number>();
+  const texts = new Map<string, string>();
   const began = performance.now();
   let bytes = 0;
   let complete = true;
@@ -42,6 +56,11 @@ export async function surveyFolder(root: string, signal?: AbortSignal): Promise<
     for await (const row of readRows({ kind: 'workspace', root, globs: everyLanguage }, { report })) {
       signal?.throwIfAborted();
       const file = String(row.columns.file);
+      const language = languageOf(file);
+      if (language !== undefined && row.kind === 'text') {
+        const text = texts.get(language) ?? '';
+        texts.set(language, text + row.text.slice(0, sampled - text.length));
+      }
       // A large file comes as several rows.
       if (sizes.has(file)) continue;
       const { size } = await stat(file);
@@ -71,7 +90,7 @@ export async function surveyFolder(root: string, signal?: AbortSignal): Promise<
     bytes: group.bytes,
     glob: globOf(group.paths),
   }));
-  return {
+  const survey = {
     files: paths.length,
     bytes,
     languages: languages.sort((a, b) => b.bytes - a.bytes),
@@ -83,4 +102,25 @@ export async function surveyFolder(root: string, signal?: AbortSignal): Promise<
     })),
     complete,
   };
+  const samples = languages.map(({ name, bytes: of }) => {
+    const text = texts.get(name) ?? '';
+    return { text, bytes: Buffer.byteLength(text), of };
+  });
+  return { survey, samples };
+}
+
+/** Tokens of a whole folder, from those of its samples: exact where the samples are all there is. */
+export function tokensOfAll(
+  samples: readonly Sample[],
+  tokens: readonly number[],
+): { readonly count: number; readonly counted: 'all' | 'part' } {
+  let count = 0;
+  let whole = true;
+  for (const [i, { bytes, of }] of samples.entries()) {
+    // A byte-order mark is no text, and so short a difference none.
+    const all = of - bytes <= 3;
+    whole &&= all;
+    count += all || bytes === 0 ? tokens[i] : (tokens[i] * of) / bytes;
+  }
+  return { count: Math.round(count), counted: whole ? 'all' : 'part' };
 }

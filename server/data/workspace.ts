@@ -9,6 +9,22 @@ import { dataErrors } from './errors.ts';
 /** Never text that a person wrote here, whether or not there is a .gitignore. */
 const ALWAYS_IGNORED = new Set(['.git', '.hg', '.svn', '.cola', 'node_modules', '__pycache__', '.venv']);
 
+/** Folders that tools fill, by the file beside them which says that they do. */
+const MADE: readonly (readonly [beside: RegExp, folders: ReadonlySet<string>])[] = [
+  [/^package\.json$/, new Set(['dist', 'coverage', '.next', '.nuxt', '.svelte-kit', '.turbo', 'bower_components'])],
+  [/^(?:Cargo\.toml|pom\.xml|build\.sbt)$/, new Set(['target'])],
+  [/^(?:build|settings)\.gradle(?:\.kts)?$/, new Set(['build', '.gradle'])],
+  [/^(?:go\.mod|composer\.json)$/, new Set(['vendor'])],
+  [/^mix\.exs$/, new Set(['_build', 'deps'])],
+  [/^(?:pyproject\.toml|setup\.py)$/, new Set(['dist', 'build', '.tox', '.mypy_cache', '.pytest_cache'])],
+];
+
+/** Folders that tools have filled, among what lies in one folder. */
+function madeIn(names: readonly string[]): ReadonlySet<string> {
+  const found = MADE.flatMap(([beside, folders]) => (names.some((name) => beside.test(name)) ? [...folders] : []));
+  return new Set(found);
+}
+
 interface Level {
   /** Where the .gitignore lies, from the root, with a slash behind; empty for the root. */
   readonly base: string;
@@ -52,7 +68,8 @@ export function ignoredInWorkspace(root: string, path: string): boolean {
 }
 
 /**
- * Paths of files, from `root` and with forward slashes, in a fixed order. Links are not followed.
+ * Paths of files, from `root` and with forward slashes, in a fixed order. Links are not followed, and folders that a
+ * compiler or a package manager fills (`dist` beside a package.json) are left out unless a pattern begins with their name.
  *
  * @param globs patterns such as `src/**\/*.{ts,js}`; one that begins with `!` takes files away
  * Throws `data.missingFile` if `root` cannot be listed, `data.noFiles` if nothing matches.
@@ -73,13 +90,15 @@ export function listWorkspace(root: string, globs: readonly string[]): string[] 
     if (entries.some((entry) => entry.name === '.gitignore' && entry.isFile())) {
       levels = withRules(root, base, above);
     }
+    const made = madeIn(entries.map(({ name }) => name));
     // The order of a directory differs between systems.
     entries.sort((a, b) => (a.name < b.name ? -1 : 1));
     for (const entry of entries) {
       const path = base + entry.name;
       if (ALWAYS_IGNORED.has(entry.name)) continue;
       if (entry.isDirectory()) {
-        if (!isIgnored(levels, `${path}/`)) walk(`${path}/`, levels);
+        const named = globs.some((glob) => glob.startsWith(`${path}/`));
+        if (!isIgnored(levels, `${path}/`) && (named || !made.has(entry.name))) walk(`${path}/`, levels);
       } else if (
         entry.isFile() &&
         wanted.some((glob) => glob.match(path)) &&

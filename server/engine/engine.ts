@@ -11,6 +11,7 @@ import { actionProfiles, locateActions } from '../protocol/actions-page.ts';
 import { beforeAfter } from '../protocol/before-after.ts';
 import { Channel, type Message } from '../protocol/channel.ts';
 import { complete as completeRequest, previewActions as previewRequest } from '../protocol/completion.ts';
+import { countTokens } from '../protocol/data.ts';
 import { evaluate as evaluateRequest } from '../protocol/evaluate.ts';
 import { scorePolicies } from '../protocol/feedback.ts';
 import { loadModel, type ModelInfo, unloadModel } from '../protocol/model.ts';
@@ -26,6 +27,7 @@ import { Patience } from './patience.ts';
 import { profilesOf } from './profiles.ts';
 import { RunHost } from './run-host.ts';
 import { SearchHost } from './search-host.ts';
+import { countTokensOf } from './tokens.ts';
 
 /** How often the status is sent at most, in milliseconds. */
 const statusInterval = 250;
@@ -106,6 +108,7 @@ export class Engine {
       return handle.done;
     });
     channel.answer(fitSpec, ({ specFile }) => estimateSpec(specFile));
+    channel.answer(countTokens, async (params) => countTokensOf(params));
   }
 
   /** Takes a message from the other side, whatever it is. */

@@ -9,14 +9,14 @@ import {
   ResponseError,
 } from 'vscode-languageserver';
 import { inspectFile } from '../data/inspect.ts';
-import { surveyFolder } from '../data/survey.ts';
+import { surveyFolder, tokensOfAll } from '../data/survey.ts';
 import { ColaError } from '../errors.ts';
 import { actionProfiles, locateActions } from '../protocol/actions-page.ts';
 import { Answers } from '../protocol/answers.ts';
 import { beforeAfter } from '../protocol/before-after.ts';
 import type { AskOptions } from '../protocol/channel.ts';
 import { complete, previewActions } from '../protocol/completion.ts';
-import { inspectData, surveyFiles } from '../protocol/data.ts';
+import { countTokens, inspectData, surveyFiles } from '../protocol/data.ts';
 import { protocolErrors, toWire } from '../protocol/errors.ts';
 import { evaluate } from '../protocol/evaluate.ts';
 import { tunePolicy, usePolicy } from '../protocol/feedback.ts';
@@ -123,7 +123,7 @@ export class LanguageServer {
       readRunSamples(viewOf({ root, run }).path, range, signal),
     );
     this.answers.answer(compareSettings, async ({ runs }) => compareRuns(runs));
-    this.answers.answer(surveyFiles, async ({ root }, signal) => surveyFolder(root, signal));
+    this.answers.answer(surveyFiles, (params, signal) => this.survey(params, signal));
     this.answers.answer(inspectData, async ({ file }) => ({ inspection: (await inspectFile(file)) ?? null }));
     this.answers.answer(listModels, async ({ roots, folders }) => ({ models: await findModels(roots, folders) }));
     this.answers.answer(listRuns, async ({ roots }) => ({ runs: this.runs.list(roots, this.supervisor?.pid) }));
@@ -284,6 +284,24 @@ export class LanguageServer {
         if (this.loading === loading) this.loading = undefined;
         this.tellStatus();
       });
+  }
+
+  private async survey(
+    { root, model }: ReceivedOf<typeof surveyFiles>,
+    signal: AbortSignal,
+  ): Promise<ResultOf<typeof surveyFiles>> {
+    const { survey, samples } = await surveyFolder(root, signal);
+    if (model === undefined || samples.length === 0) return { ...survey, tokens: null };
+    try {
+      const texts = samples.map(({ text }) => text);
+      const { tokens } = await this.ask(countTokens, { model: resolveModel(model, ''), texts }, { signal });
+      return { ...survey, tokens: tokensOfAll(samples, tokens) };
+    } catch (error) {
+      // What there is to read is known all the same; a run of such a model will say what is wrong with it.
+      if (!(error instanceof ColaError)) throw error;
+      this.connection.console.warn(error.describe());
+      return { ...survey, tokens: null };
+    }
   }
 
   /** The latest run of a spec in the folder of the workspace that it lies in. */

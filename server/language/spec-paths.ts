@@ -106,6 +106,7 @@ async function look(kind: PathKind, text: string, specFile: string): Promise<Fou
   if (!states.every((state) => state instanceof Error)) return {};
   const gguf = kind === 'model' || kind === 'tokenizer' ? await ggufAt(path) : undefined;
   if (gguf !== undefined) return { file: gguf };
+  if (kind === 'model' && (await stateOf(path)) instanceof Error) return { error: configErrors.noModel(path) };
   return { error: errorOf(kind, files[0], states[0]) };
 }
 

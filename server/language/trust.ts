@@ -4,6 +4,7 @@
  * the engine, so that there is no way around it.
  */
 import { beforeAfter } from '../protocol/before-after.ts';
+import { countTokens } from '../protocol/data.ts';
 import { evaluate } from '../protocol/evaluate.ts';
 import {
   actionHistory,
@@ -56,6 +57,8 @@ export const searchRequests = [
 const needs: Readonly<Record<string, readonly RequestType[]>> = {
   'A training run': [startRun, resumeRun],
   'A measurement': [evaluate, beforeAfter],
+  // A tokenizer's expressions are a stranger's programs.
+  'Counting tokens': [countTokens],
   'A search': searchRequests,
   'Tuning from feedback': [tunePolicy],
   'A policy version': [usePolicy, listVersions, chooseVersion, preferVersion, scorePolicies],

@@ -3,6 +3,7 @@
  * 4 (`rope_theta`, `rope_scaling`) and 5 (`rope_parameters`) are read alike. What is not supported is refused by name;
  * nothing that changes the numbers is ignored.
  */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { firstIssue } from '../schemas/first-issue.ts';
@@ -124,6 +125,7 @@ export async function loadModelConfig(path: string): Promise<ModelConfig> {
   const text = readModelText(file, CONFIG_BYTES);
   if (text === undefined) {
     refuseFolder(folder);
+    if (!existsSync(folder)) throw errors.noModel(folder);
     throw errors.cannotRead(file, new Error('there is no such file'));
   }
   const json = parseModelJson(text, file);

@@ -8,6 +8,10 @@ const QUANTISED =
 const WHOLE = 'Check that the folder holds one complete model, as it was published or saved.';
 
 export const configErrors = catalogue('config', {
+  noModel: (path: string) => [
+    `There is no model at ${path}.`,
+    'Check the path, or choose a folder with a Hugging Face model (config.json, tokenizer.json and *.safetensors) or a GGUF file.',
+  ],
   cannotRead: (file: string, cause: unknown) => [
     `The file ${file} cannot be read (${reason(cause)}).`,
     'Choose a folder with a Hugging Face model: config.json, tokenizer.json and *.safetensors.',

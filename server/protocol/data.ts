@@ -4,13 +4,30 @@ import { request } from './request.ts';
 
 const size = z.number().nonnegative();
 
+/** To the engine: how many tokens texts have for a model. */
+export const countTokens = request(
+  'cola/data/tokens',
+  z.strictObject({
+    /** A model folder; of it the tokenizer is read. */
+    model: z.string().min(1),
+    texts: z.array(z.string().max(1024 * 1024)).max(100),
+  }),
+  z.object({ tokens: z.array(z.int().nonnegative()) }),
+);
+
 /** The text files of a folder that training would read, by language. Generated and ignored files are none of them. */
 export const surveyFiles = request(
   'cola/data/files',
-  z.strictObject({ root: z.string().min(1) }),
+  z.strictObject({
+    root: z.string().min(1),
+    /** Count tokens as this model has them. */
+    model: z.string().min(1).optional(),
+  }),
   z.object({
     files: z.int(),
     bytes: size,
+    /** Tokens of all of it; null where no model was named, or its tokenizer cannot be read. */
+    tokens: z.object({ count: z.int().nonnegative(), counted: z.enum(['all', 'part']) }).nullable(),
     /** The largest first. */
     languages: z.array(
       z.object({
@@ -48,6 +65,8 @@ export const inspectData = request(
         rows: z.array(z.object({ asks: z.string(), says: z.string(), right: z.string() })),
         /** The best first. */
         rewards: z.array(z.enum(['numeric', 'maths', 'code', 'exact', 'similarity'])),
+        /** Rows that cannot be used, among those looked at, and what is wrong with the first. */
+        broken: z.object({ rows: z.int(), of: z.int(), first: z.string() }).nullable(),
       })
       .nullable(),
   }),

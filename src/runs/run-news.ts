@@ -1,21 +1,10 @@
 /** What becomes of runs is said here, each thing once: that one has ended, has failed, or was stopped with the window. */
-import { statSync } from 'node:fs';
-import { resolve } from 'node:path';
-import { commands, type Disposable, Range, RelativePattern, Uri, window, workspace } from 'vscode';
+import { commands, type Disposable, RelativePattern, Uri, window, workspace } from 'vscode';
 import { z } from 'zod';
 import { type ListedRun, type RunKey, runEvent, runKey } from '../../server/protocol/index.ts';
 import type { Studio } from '../studio.ts';
-import {
-  editSpec,
-  type FilePlace,
-  failureOffers,
-  failureText,
-  interruptedText,
-  openLine,
-  placeIn,
-  resume,
-  showLog,
-} from './news-text.ts';
+import { editSpec, failureOffers, failureText, interruptedText, openLine, resume, showLog } from './news-text.ts';
+import { openPlace, placeOf } from './place.ts';
 import { folderOf } from './run-key.ts';
 import { underWay } from './run-progress.ts';
 import type { RunBook } from './runs.ts';
@@ -79,14 +68,14 @@ export class RunNews implements Disposable {
   }
 
   private async failed(key: RunKey, message: string, remedy: string): Promise<void> {
-    const place = placeIn(message, (path) => isFile(resolve(key.root, path)));
+    const place = placeOf(message, key.root);
     const checkpoint = (await this.find(key))?.checkpoint ?? null;
     const text = failureText(key.run, message, remedy, checkpoint);
     this.studio.log.error(text);
     const choice = await window.showErrorMessage(text, ...failureOffers(place, checkpoint));
     if (choice === resume) await commands.executeCommand('cola.resumeRun', key);
     if (choice === editSpec) await openSpecOf(key);
-    if (choice === openLine && place !== undefined) await openPlace(key, place);
+    if (choice === openLine && place !== undefined) await openPlace(place, key.root);
     if (choice === showLog) this.studio.log.show();
   }
 
@@ -135,18 +124,4 @@ async function openSpecOf(key: RunKey): Promise<void> {
   const pattern = new RelativePattern(Uri.file(key.root), `**/{${names.join(',')}}{.cola,}.{yaml,yml}`);
   const [found] = await workspace.findFiles(pattern, '**/{node_modules,.cola}/**', 1);
   await window.showTextDocument(found ?? Uri.joinPath(folderOf(key), 'spec.yaml'));
-}
-
-async function openPlace(key: RunKey, { file, line }: FilePlace): Promise<void> {
-  const at = new Range(line - 1, 0, line - 1, 0);
-  await window.showTextDocument(Uri.file(resolve(key.root, file)), { selection: at });
-}
-
-function isFile(path: string): boolean {
-  try {
-    return statSync(path).isFile();
-  } catch {
-    // Not there, or no path at all.
-    return false;
-  }
 }

@@ -1,16 +1,19 @@
 /** The questions of `CoLA: Train…` about data: which files of a folder, and how the rows of a file are read. */
 import { ProgressLocation, type QuickPickItem, QuickPickItemKind, window } from 'vscode';
 import { type InspectedData, inspectData, type SurveyedFiles, surveyFiles } from '../../server/protocol/index.ts';
+import { openPlace, placeOf } from '../runs/place.ts';
 import type { Studio } from '../studio.ts';
-import { mapWords, rowWords } from './data-words.ts';
+import { brokenWords, mapWords, rowWords } from './data-words.ts';
 import type { DataChoice } from './spec-templates.ts';
 
 type FileChoice = Extract<DataChoice, { kind: 'file' }>;
 
-/** What training would read of a folder. @throws studio.down, data.* */
-export async function surveyOf(studio: Studio, root: string): Promise<SurveyedFiles> {
+/** What training would read of a folder, in tokens of a model. @throws studio.down, data.* */
+export async function surveyOf(studio: Studio, root: string, model: string): Promise<SurveyedFiles> {
   const title = 'Looking for text to learn from';
-  return window.withProgress({ location: ProgressLocation.Window, title }, () => studio.request(surveyFiles, { root }));
+  return window.withProgress({ location: ProgressLocation.Window, title }, () =>
+    studio.request(surveyFiles, { root, model }),
+  );
 }
 
 /**
@@ -24,11 +27,14 @@ export async function surveyOf(studio: Studio, root: string): Promise<SurveyedFi
 export async function askRows(studio: Studio, file: string, path: string): Promise<FileChoice | undefined> {
   const { inspection } = await studio.request(inspectData, { file });
   if (inspection === null) return { kind: 'file', path };
-  const { shape, map, implied, rewards } = inspection;
+  const { shape, map, implied, rewards, broken } = inspection;
+  const skipBadRows = broken === null ? false : await askBroken(broken, file, path);
+  if (skipBadRows === undefined) return undefined;
   const accept = async (): Promise<FileChoice> => ({
     kind: 'file',
     path,
     rewards,
+    skipBadRows,
     ...(implied ? { note: `read as ${shape}: ${mapWords(map)}` } : { columns: map }),
   });
   type Item = QuickPickItem & { readonly value?: () => Promise<FileChoice | undefined> };
@@ -37,7 +43,10 @@ export async function askRows(studio: Studio, file: string, path: string): Promi
     {
       label: '$(list-selection) Choose the columns…',
       detail: inspection.columns.join(', '),
-      value: () => askColumns(inspection, path),
+      value: async () => {
+        const chosen = await askColumns(inspection, path);
+        return chosen === undefined ? undefined : { ...chosen, skipBadRows };
+      },
     },
     { label: 'First rows', kind: QuickPickItemKind.Separator },
     ...inspection.rows.map((row): Item => ({ ...rowWords(row), value: accept })),
@@ -45,6 +54,24 @@ export async function askRows(studio: Studio, file: string, path: string): Promi
   const title = `Train: the rows of ${path}`;
   const chosen = await window.showQuickPick(items, { title, placeHolder: 'Are the rows read as they are meant?' });
   return chosen?.value?.();
+}
+
+/** Whether rows that cannot be used are left out; undefined where the person goes to mend them, or broke off. */
+async function askBroken(
+  broken: NonNullable<InspectedData['broken']>,
+  file: string,
+  path: string,
+): Promise<boolean | undefined> {
+  const place = placeOf(broken.first);
+  const leaveOut = { label: '$(exclude) Leave them out, and count them', detail: 'skip_bad_rows: true', skip: true };
+  // The list shows the beginning of a sentence: that is not to be a path.
+  const detail = broken.first.replace(`${file}, `, '');
+  const open = { label: `$(go-to-file) Open line ${place?.line} and correct it`, detail, skip: false };
+  const title = `Train: ${brokenWords(broken)} in ${path}`;
+  const items = [leaveOut, ...(place === undefined ? [] : [open])];
+  const chosen = await window.showQuickPick(items, { title, placeHolder: 'What should become of them?' });
+  if (chosen === open && place !== undefined) await openPlace(place);
+  return chosen?.skip === true ? true : undefined;
 }
 
 const none = 'None';

@@ -28,16 +28,34 @@ const reasons: Readonly<Record<string, string>> = {
   'data.emptyFile': 'empty',
 };
 
-/** Files, size and languages of a folder, and what is left out. */
-export function surveyWords({ files, bytes, languages, leftOut, complete }: SurveyedFiles): string {
-  if (files === 0) return 'No text files were found here.';
+/** "about 310 k tokens", "12 400 tokens" */
+function tokenWords({ tokens }: SurveyedFiles): string[] {
+  if (tokens === null) return [];
+  const { count: number, counted } = tokens;
+  const about = counted === 'part' || number >= 10_000;
+  const text =
+    number < 10_000 ? `${number}` : number < 1e6 ? `${Math.round(number / 1e3)} k` : `${(number / 1e6).toFixed(1)} M`;
+  return [`${about ? 'about ' : ''}${text} ${number === 1 ? 'token' : 'tokens'}`];
+}
+
+/** What a folder holds in two lines: files, size and tokens; then languages, and what is left out. */
+export function surveyWords(survey: SurveyedFiles): { description: string; detail: string } {
+  const { files, bytes, languages, leftOut, complete } = survey;
+  if (files === 0) return { description: '', detail: 'No text files were found here.' };
+  const description = `${complete ? '' : 'More than '}${[count(files), size(bytes), ...tokenWords(survey)].join(', ')}`;
   const parts = languages.slice(0, most).map(({ name, files: own }) => `${name} ${own}`);
   const others = leftOut.map(({ reason, files: own }) => `${own} ${reasons[reason] ?? reason}`);
-  return [
-    `${complete ? '' : 'More than '}${count(files)}, ${size(bytes)}: ${parts.join(', ')}`,
+  const detail = [
+    parts.join(', '),
     ...(others.length === 0 ? [] : [`left out: ${others.join(', ')}`]),
     ...(bytes < little && complete ? ['little to learn from'] : []),
   ].join('; ');
+  return { description, detail };
+}
+
+/** How many rows of a file cannot be used, in words. */
+export function brokenWords({ rows, of }: NonNullable<InspectedData['broken']>): string {
+  return `${rows} of ${of} rows cannot be used`;
 }
 
 /** Which column plays which role, in words. */

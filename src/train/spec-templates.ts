@@ -16,6 +16,8 @@ export type DataChoice =
       readonly columns?: Readonly<Record<string, string>>;
       /** How the rows are read, in words. */
       readonly note?: string;
+      /** Whether rows that cannot be used are left out. */
+      readonly skipBadRows?: boolean;
       /** Rewards that fit the rows, the best first. */
       readonly rewards?: readonly RewardName[];
     }
@@ -226,10 +228,16 @@ function dataText(data: DataChoice): string {
   }
 }
 
-function fileText({ path, columns, note }: Extract<DataChoice, { kind: 'file' }>): string {
-  if (columns === undefined) return `${yaml(path)}${note === undefined ? '' : `   # ${note.replace(/\s+/g, ' ')}`}`;
-  const pairs = Object.entries(columns).map(([role, column]) => `${role}: ${yaml(column)}`);
-  return `{ jsonl: ${yaml(path)}, columns: { ${pairs.join(', ')} } }`;
+function fileText({ path, columns, note, skipBadRows }: Extract<DataChoice, { kind: 'file' }>): string {
+  const comment = columns !== undefined || note === undefined ? '' : `   # ${note.replace(/\s+/g, ' ')}`;
+  if (columns === undefined && skipBadRows !== true) return `${yaml(path)}${comment}`;
+  const pairs = Object.entries(columns ?? {}).map(([role, column]) => `${role}: ${yaml(column)}`);
+  const settings = [
+    `jsonl: ${yaml(path)}`,
+    ...(pairs.length === 0 ? [] : [`columns: { ${pairs.join(', ')} }`]),
+    ...(skipBadRows === true ? ['skip_bad_rows: true'] : []),
+  ];
+  return `{ ${settings.join(', ')} }${comment}`;
 }
 
 function rewardText({ reward, data }: SpecAnswers): string {

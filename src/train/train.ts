@@ -101,13 +101,13 @@ class Questions {
             : 'Sums and products to be worked out. Problems are made as they are needed.';
         items.push({ label: `The task ${kind}`, detail, value: async () => ({ kind }) });
       } else if (kind === 'workspace') {
-        const survey = await surveyOf(this.studio, this.folder.uri.fsPath);
+        const survey = await surveyOf(this.studio, this.folder.uri.fsPath, absoluteModel(this.model));
         const globs = proposedGlobs(survey);
         const value = async (): Promise<DataChoice> => {
           if (globs.length === 0) throw studioErrors.noText(this.folder.name);
           return { kind, globs };
         };
-        items.push({ label: 'The files of this folder', detail: surveyWords(survey), value });
+        items.push({ label: 'The files of this folder', ...surveyWords(survey), value });
       } else {
         const detail = 'Rows as data sets are published (JSON, CSV, Parquet), or plain text.';
         items.push({ label: 'A file…', detail, value: () => this.askFile() });

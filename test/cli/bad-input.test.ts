@@ -75,7 +75,7 @@ const spec = (text: string) => (at: At) => writeFileSync(at('spec.yaml'), text);
 const cases: readonly Case[] = [
   {
     what: 'no model folder',
-    id: 'config.cannotRead',
+    id: 'config.noModel',
     says: /nowhere/,
     args: ['generate', '--model', 'nowhere', '--ids', '1'],
   },
@@ -410,7 +410,7 @@ const cases: readonly Case[] = [
   },
   {
     what: 'a spec whose model is not there',
-    id: 'config.cannotRead',
+    id: 'config.noModel',
     says: /nowhere/,
     args: ['fit', 'spec.yaml'],
     prepare: spec('model: nowhere\nstages: [{pretrain: {data: a}}]'),

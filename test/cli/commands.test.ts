@@ -312,7 +312,7 @@ describe('cola', () => {
     assert.match(help.stdout, /Usage: cola/);
     const wrong = start('fit', 'nowhere', '--json');
     assert.equal(wrong.status, 2);
-    assert.equal(JSON.parse(wrong.stdout).error.id, 'config.cannotRead');
+    assert.equal(JSON.parse(wrong.stdout).error.id, 'config.noModel');
   });
 });
 

@@ -262,7 +262,7 @@ describe('cola search', function () {
       says: /at most 128/,
       args: [MODEL, ...good, '--max-new', '124'],
     },
-    { what: 'no model', id: 'config.cannotRead', says: /nowhere/, args: ['nowhere', ...good] },
+    { what: 'no model', id: 'config.noModel', says: /nowhere/, args: ['nowhere', ...good] },
     {
       what: 'a model without latent actions',
       id: 'cola.noCola',

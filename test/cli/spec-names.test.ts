@@ -33,7 +33,7 @@ describe('the command line takes a spec called', () => {
       assert.equal(fit.code, 0, fit.stderr);
       const train = await cola(['train', name], { cwd: scratch('work') });
       // It was read: what it names is not there.
-      assert.match(train.stderr, /none\.txt cannot be read.*\[data\.missingFile\]/s);
+      assert.match(train.stderr, /There is no .*none\.txt.*\[data\.missingFile\]/s);
       assert.equal(train.code, 2);
     });
   }

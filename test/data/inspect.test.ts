@@ -78,6 +78,18 @@ describe('a look at the rows of a file', () => {
     assert.equal(await inspectFile(folder.write('a.txt', 'text')), undefined);
     await assert.rejects(inspectFile(folder.write('a.jsonl', 'nonsense')), { id: 'data.brokenJson' });
     const broken = folder.write('b.jsonl', '{"prompt":"a"}\n{"promp');
-    assert.equal((await inspectFile(broken))?.rows.length, 1);
+    const seen = await inspectFile(broken);
+    assert.equal(seen?.rows.length, 1);
+    assert.deepEqual([seen.broken?.rows, seen.broken?.of], [1, 2]);
+    assert.match(seen.broken?.first ?? '', /b\.jsonl, line 2 is not JSON/);
+  });
+
+  it('finds rows that cannot be used behind those that are shown', async () => {
+    const good = '{"prompt":"a","answer":"b"}';
+    const rows = [...Array(60).fill(good), '{"prompt":"a"', ...Array(5).fill(good), '{"answer":"no prompt"}'];
+    const { broken } = (await inspectFile(folder.write('long.jsonl', rows.join('\r\n')))) ?? {};
+    assert.deepEqual([broken?.rows, broken?.of], [2, 67]);
+    assert.match(broken?.first ?? '', /line 61 is not JSON/);
+    assert.equal((await inspectFile(folder.write('good.jsonl', `\ufeff${good}\r\n`)))?.broken, null);
   });
 });

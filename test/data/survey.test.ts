@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { globOf, languageOf } from '../../server/data/languages.ts';
 import { RowReport } from '../../server/data/rows.ts';
 import { readRows } from '../../server/data/sources.ts';
-import { surveyFolder } from '../../server/data/survey.ts';
+import { surveyFolder, tokensOfAll } from '../../server/data/survey.ts';
 import { collect, useFolder } from './folder.ts';
 
 describe('text files of a folder', () => {
@@ -65,7 +65,12 @@ describe('text files of a folder', () => {
     folder.write('.cola/runs/r/x.md', 'no');
     folder.write('build/out.js', code);
     folder.write('.gitignore', 'build/\n');
-    const survey = await surveyFolder(folder.path);
+    const { survey, samples } = await surveyFolder(folder.path);
+    assert.deepEqual(
+      samples.map(({ bytes, of }) => [bytes, of]),
+      survey.languages.map(({ bytes }) => [bytes, bytes]),
+      'all of a small folder is there to be measured',
+    );
     assert.deepEqual(survey.languages, [
       { name: 'TypeScript', files: 6, bytes: code.length * 101, glob: '**/*.{ts,tsx}' },
       { name: 'Markdown', files: 1, bytes: 9, glob: '**/*.md' },
@@ -85,7 +90,8 @@ describe('text files of a folder', () => {
 
   it('may be none', async () => {
     folder.write('picture.png', 'x');
-    assert.deepEqual(await surveyFolder(folder.path), {
+    const { survey } = await surveyFolder(folder.path);
+    assert.deepEqual(survey, {
       files: 0,
       bytes: 0,
       languages: [],
@@ -94,6 +100,28 @@ describe('text files of a folder', () => {
       complete: true,
     });
     await assert.rejects(surveyFolder(join(folder.path, 'none')), { id: 'data.missingFile' });
+  });
+
+  it('are none of what tools have made, with or without a .gitignore, unless that is asked for', async () => {
+    const made = ['web/dist/a.js', 'web/coverage/b.js', 'rust/target/c.rs', 'go/vendor/d.go'];
+    for (const name of [...made, 'dist/e.js', 'web/src/f.ts', 'build/g.js']) folder.write(name, code);
+    for (const name of ['web/package.json', 'rust/Cargo.toml', 'go/go.mod']) folder.write(name, '');
+    assert.deepEqual((await read(['**/*.{js,ts,rs,go}'])).names, ['build/g.js', 'dist/e.js', 'web/src/f.ts']);
+    assert.deepEqual((await read(['web/dist/**'])).names, ['web/dist/a.js']);
+  });
+
+  it('that are many are measured by their beginning', async () => {
+    // 300 000 characters, two bytes each.
+    for (let i = 0; i < 3; i++) folder.write(`${i}.txt`, `${'é'.repeat(99)}\n`.repeat(1000));
+    const { samples } = await surveyFolder(folder.path);
+    assert.deepEqual(
+      samples.map(({ text, of }) => [text.length, of]),
+      [[128 * 1024, 3 * 199_000]],
+    );
+    const counted = samples.map(({ bytes }) => bytes / 10);
+    const { count, counted: what } = tokensOfAll(samples, counted);
+    assert.deepEqual([count, what], [3 * 19_900, 'part']);
+    assert.deepEqual(tokensOfAll([{ text: 'a', bytes: 1, of: 1 }], [7]), { count: 7, counted: 'all' });
   });
 
   it('have a language and a pattern by their ending', () => {

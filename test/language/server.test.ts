@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 import { ProgressType } from 'vscode-languageserver/node';
+import { loadTokenizer } from '../../server/model/tokenizer.ts';
 import { complete } from '../../server/protocol/completion.ts';
 import { inspectData, surveyFiles } from '../../server/protocol/data.ts';
 import { evaluate } from '../../server/protocol/evaluate.ts';
@@ -12,6 +13,7 @@ import { currentModel, listModels, loadModel } from '../../server/protocol/model
 import { fitSpec, listRuns, startRun } from '../../server/protocol/runs.ts';
 import { getStatus, statusChanged } from '../../server/protocol/status.ts';
 import { resolveModel } from '../../server/spec/paths.ts';
+import { baseOf } from '../../server/train/run/spec-memory.ts';
 import { makeModel, makeSpec, removeFolder, temporaryFolder } from '../engine/tiny-model.ts';
 import { Client, failsWith, root } from './client.ts';
 
@@ -104,7 +106,7 @@ describe('the language server', function () {
   });
 
   it('says what a folder and a file have to learn from', async () => {
-    const client = await Client.start({ model, device: 'cpu', threads: 1 });
+    const client = await Client.start({ model, device: 'cpu', threads: 1, trusted: true });
     const root = join(folder, 'mine');
     await mkdir(join(root, 'node_modules', 'p'), { recursive: true });
     await writeFile(join(root, 'a.py'), 'print(1)\n');
@@ -113,12 +115,18 @@ describe('the language server', function () {
     try {
       const survey = await client.ask(surveyFiles, { root });
       assert.deepEqual(survey.languages, [{ name: 'Python', files: 1, bytes: 9, glob: '**/*.py' }]);
+      assert.equal(survey.tokens, null);
       const { inspection } = await client.ask(inspectData, { file: join(root, 'rows.csv') });
       assert.deepEqual(inspection?.rows, [{ asks: 'q', says: '#### 4', right: '4' }]);
       assert.equal(inspection.rewards[0], 'numeric');
       assert.deepEqual(await client.ask(inspectData, { file: join(root, 'a.py') }), { inspection: null });
       await assert.rejects(client.ask(surveyFiles, { root: join(root, 'none') }), failsWith('data.missingFile'));
       assert.equal((await client.ask(getStatus, {})).engine, 'off');
+      const text = 'print(1)\n';
+      const expected = loadTokenizer(baseOf(model).folder).encode(text, { addSpecialTokens: false }).length;
+      const { tokens } = await client.ask(surveyFiles, { root, model });
+      assert.deepEqual(tokens, { count: expected, counted: 'all' });
+      assert.equal((await client.ask(surveyFiles, { root, model: join(root, 'none') })).tokens, null);
     } finally {
       await client.stop();
     }

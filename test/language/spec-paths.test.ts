@@ -64,14 +64,14 @@ describe('what a run spec names', () => {
     assert.deepEqual(
       found.map(({ range, code }) => `${under(text, range)} ${code}`),
       [
-        'models/a config.cannotRead',
+        'models/a config.noModel',
         'b.txt data.missingFile',
         '../c.txt data.missingFile',
         'reward.mjs reward.moduleMissing',
         'log.jsonl data.missingFile',
       ],
     );
-    assert.ok(String(found[1]!.message).startsWith(`${scratch('specs/b.txt')} cannot be read. Check the path`));
+    assert.ok(String(found[1]!.message).startsWith(`There is no ${scratch('specs/b.txt')}. Check the path`));
     mkdirSync(scratch('specs/models/a'), { recursive: true });
     writeFileSync(scratch('specs/models/a/config.json'), '{}');
     writeFileSync(scratch('c.txt'), '');
@@ -107,7 +107,7 @@ describe('what a run spec names', () => {
       assert.equal(link!.target, pathToFileURL(scratch(target!)).href);
     }
     const [missing] = await diagnoseMissing('model: none.gguf\n', scratch('a.cola.yaml'));
-    assert.equal(missing?.code, 'config.cannotRead');
+    assert.equal(missing?.code, 'config.noModel');
   });
 
   it('may be a device that this machine cannot have', async () => {

@@ -5,6 +5,7 @@ import { mapWords, proposedGlobs, rowWords, surveyWords } from '../../src/train/
 const survey = (parts: Partial<SurveyedFiles>): SurveyedFiles => ({
   files: 0,
   bytes: 0,
+  tokens: null,
   languages: [],
   examples: [],
   leftOut: [],
@@ -34,16 +35,19 @@ describe('words about data', () => {
   });
 
   it('say what there is and what is left out', () => {
-    assert.equal(
-      surveyWords(found),
-      '120 files, 1.2 MB: TypeScript 100, Markdown 19, Shell 1; left out: 3 generated, 1 not UTF-8',
-    );
-    assert.match(surveyWords({ ...found, complete: false }), /^More than 120 files/);
-    assert.match(
-      surveyWords(survey({ files: 1, bytes: 31, languages: [{ ...languages[2], bytes: 31 }] })),
-      /1 file, 1 kB: Shell 1; little to learn from/,
-    );
-    assert.equal(surveyWords(survey({})), 'No text files were found here.');
+    assert.deepEqual(surveyWords(found), {
+      description: '120 files, 1.2 MB',
+      detail: 'TypeScript 100, Markdown 19, Shell 1; left out: 3 generated, 1 not UTF-8',
+    });
+    assert.match(surveyWords({ ...found, complete: false }).description, /^More than 120 files/);
+    const tokens = (number: number, counted: 'all' | 'part') =>
+      surveyWords({ ...found, tokens: { count: number, counted } }).description;
+    assert.equal(tokens(412_345, 'part'), '120 files, 1.2 MB, about 412 k tokens');
+    assert.match(tokens(1_240_000, 'all'), /, about 1\.2 M tokens$/);
+    assert.match(tokens(31, 'all'), / MB, 31 tokens$/);
+    const one = surveyWords(survey({ files: 1, bytes: 31, languages: [{ ...languages[2], bytes: 31 }] }));
+    assert.deepEqual(one, { description: '1 file, 1 kB', detail: 'Shell 1; little to learn from' });
+    assert.equal(surveyWords(survey({})).detail, 'No text files were found here.');
   });
 
   it('say which column is what', () => {

@@ -101,6 +101,13 @@ describe('specs that CoLA: Train… writes', () => {
     assert.deepEqual(parseSpec(text, 'x').problems, []);
   });
 
+  it('leave out rows that cannot be used, where that was chosen', () => {
+    const data: DataChoice = { kind: 'file', path: './r.jsonl', note: 'as it is', skipBadRows: true };
+    const text = specText({ ...all[0], goal: 'imitate', reward: null, data });
+    assert.match(text, /data: \{ jsonl: \.\/r\.jsonl, skip_bad_rows: true \} {3}# as it is\n/);
+    assert.deepEqual(parseSpec(text, 'x').problems, []);
+  });
+
   it('offer the rewards that fit the rows first, and all others behind', () => {
     const plain = rewardsFor(choices.file);
     const fitting = rewardsFor({ kind: 'file', path: 'x', rewards: ['maths', 'numeric'] });

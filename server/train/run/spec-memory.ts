@@ -56,10 +56,16 @@ async function configsOfSpec({ model }: RunSpec, file: string): Promise<Configs>
 
 /** Configurations of a model folder, read without its weights. */
 export async function configsOf(path: string): Promise<Configs> {
+  const { folder, cola } = baseOf(path);
+  return { config: await loadModelConfig(folder), cola };
+}
+
+/** The folder of a model's base, with its tokenizer, and the configuration of latent actions where there are some. */
+export function baseOf(path: string): { readonly folder: string; readonly cola: Configs['cola'] } {
   const folder = locateModel(path);
   const file = join(folder, 'cola.json');
   const text = readModelText(file, CONFIG_BYTES);
-  if (text === undefined) return { config: await loadModelConfig(folder), cola: undefined };
+  if (text === undefined) return { folder, cola: undefined };
   let json: unknown;
   try {
     json = JSON.parse(text);
@@ -68,5 +74,5 @@ export async function configsOf(path: string): Promise<Configs> {
     json = undefined;
   }
   const cola = parseColaConfig(json, file, existsSync(join(folder, 'config.json')) ? '.' : 'base');
-  return { config: await loadModelConfig(join(folder, cola.base)), cola };
+  return { folder: join(folder, cola.base), cola };
 }

@@ -5,7 +5,7 @@
  *
  * A test file says `const session = vscode()` in its `describe` and uses `session.workbench` in its tests. That session is
  * shared: its folder is a copy of `examples/`, to which a test adds its files with `session.write`. With options,
- * `vscode({ ... })` opens one of its own. Tests wait for what they need with Playwright's locators or `eventually`, never
+ * `vscode({ ... })` opens one of its own; `session.look` keeps pictures of what a person sees. Tests wait for what they need with Playwright's locators or `eventually`, never
  * for a time to pass.
  */
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -154,6 +154,12 @@ export class Session {
     const file = join(this.profile.data, 'Machine/settings.json');
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, JSON.stringify(settings));
+  }
+
+  /** With `COLA_LOOK=folder`, the screen as it is now, for eyes; nothing without. */
+  async look(name: string): Promise<void> {
+    const folder = process.env.COLA_LOOK;
+    if (folder !== undefined) await this.page.screenshot({ path: join(folder, `${name}.png`) });
   }
 
   /** Keeps what there is to see of a failure. */

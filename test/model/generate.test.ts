@@ -7,7 +7,7 @@ import { baseStepper, LanguageModel } from '../../server/model/language-model.ts
 import type { Sampling } from '../../server/model/sampling.ts';
 import type { Stepper } from '../../server/model/step.ts';
 import { errorOf } from '../store/scratch.ts';
-import { onEachDevice } from '../support/devices.ts';
+import { itOnce, onEachDevice } from '../support/devices.ts';
 
 const FIXTURES = join(import.meta.dirname, '../fixtures');
 const MODELS = ['hf/llama-gqa', 'hf/llama-tied-bf16', 'hf/qwen2', 'hf/qwen3'];
@@ -32,7 +32,7 @@ async function withStepper<T>(device: Device, model: LanguageModel, use: (steppe
 const prompt = (length: number, seed: number) => Int32Array.from({ length }, (_, i) => (i * 37 + seed * 11 + 5) % 300);
 
 describe('generation', () => {
-  onEachDevice((device) => {
+  onEachDevice((device, name) => {
     for (const name of MODELS) {
       it(`continues as the reference does: ${name}`, async () => {
         const model = await endless(name);
@@ -73,7 +73,7 @@ describe('generation', () => {
       });
     });
 
-    it('reads prompts longer than one run, whatever the others are', async () => {
+    itOnce(name, 'reads prompts longer than one run, whatever the others are', async () => {
       const { config, tokenizer, weights } = await endless('hf/llama-gqa');
       const model = new LanguageModel('wide', { ...config, maxPositionEmbeddings: 512 }, tokenizer, weights);
       const prompts = [prompt(300, 1), prompt(5, 2), prompt(129, 3), prompt(128, 4)];
@@ -85,7 +85,7 @@ describe('generation', () => {
       });
     });
 
-    it('is the same for the same seed and another for another', async () => {
+    itOnce(name, 'is the same for the same seed and another for another', async () => {
       const model = await endless('hf/llama-gqa');
       await withStepper(device(), model, async (stepper) => {
         const run = (seed: number) =>
@@ -111,7 +111,7 @@ describe('generation', () => {
       });
     });
 
-    it('stops each row at an end token, without it, and the others go on', async () => {
+    itOnce(name, 'stops each row at an end token, without it, and the others go on', async () => {
       const base = await endless('hf/llama-gqa');
       await withStepper(device(), base, async (stepper) => {
         const prompts = [prompt(4, 1), prompt(9, 2)];
@@ -140,7 +140,7 @@ describe('generation', () => {
       });
     });
 
-    it('stops before a stop text', async () => {
+    itOnce(name, 'stops before a stop text', async () => {
       const model = await endless('hf/llama-gqa');
       await withStepper(device(), model, async (stepper) => {
         const [free] = await generate(stepper, model, [prompt(4, 1)], { maxNewTokens: 20 });
@@ -152,7 +152,7 @@ describe('generation', () => {
       });
     });
 
-    it('is stopped by its signal between tokens', async () => {
+    itOnce(name, 'is stopped by its signal between tokens', async () => {
       const model = await endless('hf/llama-gqa');
       const controller = new AbortController();
       let tokens = 0;
@@ -168,7 +168,7 @@ describe('generation', () => {
       assert.equal(tokens, 3);
     });
 
-    it('refuses prompts it cannot read', async () => {
+    itOnce(name, 'refuses prompts it cannot read', async () => {
       const model = await endless('hf/llama-gqa');
       const { vocabSize, maxPositionEmbeddings: context } = model.config;
       await withStepper(device(), model, async (stepper) => {

@@ -10,7 +10,7 @@ import { hiddenStates, languageHead } from '../../server/model/base.ts';
 import { causalContext } from '../../server/model/block.ts';
 import { LanguageModel } from '../../server/model/language-model.ts';
 import { errorOf, scratchFolder } from '../store/scratch.ts';
-import { onEachDevice } from '../support/devices.ts';
+import { itOnce, onEachDevice } from '../support/devices.ts';
 
 const FIXTURES = join(import.meta.dirname, '../fixtures/hf');
 
@@ -62,7 +62,7 @@ describe('scoring', () => {
     );
   });
 
-  onEachDevice((device) => {
+  onEachDevice((device, name) => {
     for (const name of ['llama-gqa', 'llama-tied-bf16', 'qwen2', 'qwen3']) {
       it(`gives the loss of the reference: ${name}`, async () => {
         const model = await LanguageModel.load(join(FIXTURES, name));
@@ -82,7 +82,7 @@ describe('scoring', () => {
       });
     }
 
-    it('over windows is what each window gives on its own', async () => {
+    itOnce(name, 'over windows is what each window gives on its own', async () => {
       const model = await LanguageModel.load(join(FIXTURES, 'llama-gqa'));
       const ids = tokens(75, 1);
       for (const [length, stride] of [
@@ -103,7 +103,7 @@ describe('scoring', () => {
       }
     });
 
-    it('counts only the tokens it should, in batches of unequal rows', async () => {
+    itOnce(name, 'counts only the tokens it should, in batches of unequal rows', async () => {
       const model = await LanguageModel.load(join(FIXTURES, 'qwen3'));
       const lengths = [5, 40, 1, 2, 17, 16, 90, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3];
       const rows = lengths.map((length, i) => ({
@@ -124,7 +124,7 @@ describe('scoring', () => {
       close(score.loss, expected / count);
     });
 
-    it('reads text, rows with prompt and response, and conversations', async () => {
+    itOnce(name, 'reads text, rows with prompt and response, and conversations', async () => {
       const model = await LanguageModel.load(join(FIXTURES, 'llama-tied-bf16'));
       const tokenizer = model.tokenizer!;
       writeFileSync(scratch('a.txt'), 'Hello there, größe!\n');
@@ -156,7 +156,7 @@ describe('scoring', () => {
       await assert.rejects(scoreFile(device(), model, scratch('c.jsonl')), errorOf('chat.noTemplate'));
     });
 
-    it('is stopped by its signal', async () => {
+    itOnce(name, 'is stopped by its signal', async () => {
       const model = await LanguageModel.load(join(FIXTURES, 'llama-gqa'));
       const signal = AbortSignal.abort();
       await assert.rejects(scoreSequences(device(), model, [{ ids: tokens(9, 1) }], { signal }), {
@@ -164,7 +164,7 @@ describe('scoring', () => {
       });
     });
 
-    it('refuses what cannot be scored', async () => {
+    itOnce(name, 'refuses what cannot be scored', async () => {
       const model = await LanguageModel.load(join(FIXTURES, 'llama-gqa'));
       const run = (ids: ArrayLike<number>, options = {}) => scoreSequences(device(), model, [{ ids }], options);
       await assert.rejects(run([1]), errorOf('model.nothingToScore'));

@@ -7,7 +7,7 @@ import { causalContext } from '../../server/model/block.ts';
 import { baseStep, baseStepper, LanguageModel, uploadWeights } from '../../server/model/language-model.ts';
 import { capacityFor, Stepper } from '../../server/model/step.ts';
 import { errorOf } from '../store/scratch.ts';
-import { onEachDevice } from '../support/devices.ts';
+import { itOnce, onEachDevice } from '../support/devices.ts';
 import { assertClose } from '../support/reference.ts';
 
 const FOLDER = join(import.meta.dirname, '../fixtures/hf/llama-gqa');
@@ -40,7 +40,7 @@ describe('cached steps', () => {
     assert.deepEqual([1, 63, 64, 127, 128].map(capacityFor), [64, 64, 128, 128, 256]);
   });
 
-  onEachDevice((device) => {
+  onEachDevice((device, name) => {
     let model: LanguageModel;
     before(async () => {
       const loaded = await LanguageModel.load(FOLDER);
@@ -59,7 +59,7 @@ describe('cached steps', () => {
       });
     }
 
-    it('read tokens in any portions', async () => {
+    itOnce(name, 'read tokens in any portions', async () => {
       const stepper = baseStepper(device(), model);
       const ids = tokens(150, 2);
       const expected = await direct(device(), model, ids);
@@ -122,7 +122,7 @@ describe('cached steps', () => {
       await stepper.dispose();
     });
 
-    it('refuse to outgrow the cache, and leave it as it was', async () => {
+    itOnce(name, 'refuse to outgrow the cache, and leave it as it was', async () => {
       const stepper = baseStepper(device(), model);
       const cache = await stepper.cache(2, 10);
       await advance(stepper, cache, [tokens(30, 1), tokens(2, 2)]);

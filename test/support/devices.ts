@@ -14,6 +14,15 @@ if (!withWebgpu) {
 }
 
 /**
+ * `it` for what no device changes: what is counted, put in order, cut off, stopped or refused. It runs on the CPU alone,
+ * because on a WebGPU in software nearly all of the time goes into compiling shaders. The numbers of graphs, gradients,
+ * steps and samplers are tested on each device.
+ */
+export function itOnce(device: DeviceName, title: string, test: Mocha.AsyncFunc): void {
+  if (device === 'cpu') it(title, test);
+}
+
+/**
  * One `describe` per device, with the device open in it. After its tests nothing may be alive on the device but the
  * device's own transfer programs, and after those are disposed nothing at all.
  */

@@ -23,7 +23,7 @@ import {
 import { numbered, startsOf } from '../../server/train/reinforce/starts.ts';
 import { TokenActor, trainedOf } from '../../server/train/reinforce/token-actor.ts';
 import type { StageContext } from '../../server/train/stage.ts';
-import { onEachDevice } from '../support/devices.ts';
+import { itOnce, onEachDevice } from '../support/devices.ts';
 import { assertClose } from '../support/reference.ts';
 import { contextOf, promptOf, toyModel } from '../support/toy-world.ts';
 
@@ -88,7 +88,7 @@ async function fresh(context: StageContext, cola: ColaModel, ids: readonly numbe
   };
 }
 
-onEachDevice((device: () => Device) => {
+onEachDevice((device: () => Device, name) => {
   describe('actors', function () {
     this.timeout(120_000);
     let cola: ColaModel;
@@ -219,7 +219,7 @@ onEachDevice((device: () => Device) => {
       });
     }
 
-    it('draw of a sample what its seed says, whatever is sampled beside it', async () => {
+    itOnce(name, 'draw of a sample what its seed says, whatever is sampled beside it', async () => {
       const settings = { maxNew, temperature: 1.5, topK: 0 };
       for (const actor of [latent(), tokens()]) {
         const all = startsOf(numbered(prompts), 4, 11, 2);
@@ -263,7 +263,7 @@ onEachDevice((device: () => Device) => {
       }
     });
 
-    it('stop at the end token and leave the other rows alone', async () => {
+    itOnce(name, 'stop at the end token and leave the other rows alone', async () => {
       const plain = await latent().sample(startsOf(numbered(prompts), 1, 1, 0), greedy, signal);
       const end = plain[0].tokens[1];
       const { base } = cola;
@@ -288,7 +288,7 @@ onEachDevice((device: () => Device) => {
       assert(rows[0].finished);
     });
 
-    it('give the caches back when they are broken off', async () => {
+    itOnce(name, 'give the caches back when they are broken off', async () => {
       const before = { ...device().ledger };
       const stop = new AbortController();
       stop.abort();

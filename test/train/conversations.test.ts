@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import type { ColaModel } from '../../server/cola/model.ts';
 import { headOn } from '../../server/cola/modules.ts';
 import type { Device } from '../../server/device/device.ts';
@@ -23,7 +24,7 @@ import {
 import { numbered, startsOf } from '../../server/train/reinforce/starts.ts';
 import { TokenActor, trainedOf } from '../../server/train/reinforce/token-actor.ts';
 import type { StageContext } from '../../server/train/stage.ts';
-import { onEachDevice } from '../support/devices.ts';
+import { itOnce, onEachDevice } from '../support/devices.ts';
 import { assertClose } from '../support/reference.ts';
 import { contextOf, promptOf, toyModel, toySettings } from '../support/toy-world.ts';
 
@@ -72,7 +73,7 @@ const judged = (rows: readonly Conversation[]): Judged[] =>
         : { noScore: row.failed },
   }));
 
-onEachDevice((device: () => Device) => {
+onEachDevice((device: () => Device, name) => {
   describe('conversations', function () {
     this.timeout(120_000);
     let cola: ColaModel;
@@ -118,7 +119,7 @@ onEachDevice((device: () => Device) => {
       }
     });
 
-    it('hold apart what the policy wrote and what was said to it', async () => {
+    itOnce(name, 'hold apart what the policy wrote and what was said to it', async () => {
       for (const actor of actors) {
         const rows = await sampleConversations(actor, starts, echoes(), settings, signal);
         for (const { tokens, written, choices, turns, logp } of rows) {
@@ -150,7 +151,7 @@ onEachDevice((device: () => Device) => {
       }
     });
 
-    it('are the same for their seeds, whoever talks beside them', async () => {
+    itOnce(name, 'are the same for their seeds, whoever talks beside them', async () => {
       for (const actor of actors) {
         const rows = await sampleConversations(actor, starts, echoes(), settings, signal);
         assert(new Set(rows.map(({ tokens }) => tokens.join())).size > 6, 'they differ');
@@ -162,7 +163,7 @@ onEachDevice((device: () => Device) => {
       }
     });
 
-    it('keep within turns and tokens', async () => {
+    itOnce(name, 'keep within turns and tokens', async () => {
       for (const actor of actors) {
         const tight = { ...settings, turns: 50, maxTokens: 17 };
         const rows = await sampleConversations(actor, starts, echoes(), tight, signal);
@@ -173,7 +174,7 @@ onEachDevice((device: () => Device) => {
       }
     });
 
-    it('end a turn where they are told to', async () => {
+    itOnce(name, 'end a turn where they are told to', async () => {
       for (const actor of actors) {
         const rows = await sampleConversations(
           actor,
@@ -194,13 +195,17 @@ onEachDevice((device: () => Device) => {
       }
     });
 
-    it('go on while a slow partner thinks, with the same words', async () => {
+    itOnce(name, 'go on while a slow partner thinks, with the same words', async () => {
       const order: number[] = [];
+      const others = new EventTarget();
+      const second = once(others, 'second answers');
       const slow = echoes().map(
         (echo, i): Partner => ({
           async reply(written, ended, own) {
-            if (i === 4) await new Promise((resolve) => setTimeout(resolve, 1200));
+            // It waits for the second answers of others, which do not come if they wait for it.
+            if (i === 4) await second;
             order.push(i);
+            if (order.length > starts.length * group) others.dispatchEvent(new Event('second answers'));
             return echo.reply(written, ended, own);
           },
         }),
@@ -216,7 +221,7 @@ onEachDevice((device: () => Device) => {
       assert(order.indexOf(4) > starts.length * group, order.join(' '));
     });
 
-    it('without an answer are left out of updates, and the others are not', async () => {
+    itOnce(name, 'without an answer are left out of updates, and the others are not', async () => {
       const partners = echoes().map(
         (echo, i): Partner => (i === 1 ? { reply: () => Promise.reject(new Error('gone')) } : echo),
       );
@@ -230,11 +235,14 @@ onEachDevice((device: () => Device) => {
       }
     });
 
-    it('stop with the signal, even in the middle of an answer', async () => {
+    itOnce(name, 'stop with the signal, even in the middle of an answer', async () => {
       const before = { ...device().ledger };
       const stop = new AbortController();
-      const silent = echoes().map((): Partner => ({ reply: () => new Promise(() => {}) }));
-      setTimeout(() => stop.abort(), 300);
+      const reply = () => {
+        setImmediate(() => stop.abort());
+        return new Promise<never>(() => {});
+      };
+      const silent = echoes().map((): Partner => ({ reply }));
       await assert.rejects(sampleConversations(actors[0], starts, silent, settings, stop.signal), {
         name: 'AbortError',
       });

@@ -5,13 +5,12 @@
 import { Decoder } from '../cola/decoder.ts';
 import { crossEntropy } from '../graph/functions.ts';
 import * as ops from '../graph/ops.ts';
-import { hiddenStates, languageHead } from '../model/base.ts';
-import { causalContext } from '../model/block.ts';
+import { languageHead } from '../model/base.ts';
 import { baseStepper } from '../model/language-model.ts';
 import { Random } from '../random.ts';
-import { defaultBudget, paddedInts, rowsWithin, runInChunks } from '../train/measures/chunks.ts';
+import { defaultBudget, rowsWithin } from '../train/measures/chunks.ts';
 import type { Figures } from '../train/measures/figures.ts';
-import { meanState, type Reader, type Sequences } from '../train/measures/states.ts';
+import { meanState, type Reader, readText, type Sequences } from '../train/measures/states.ts';
 import { type ActionChoice, actionWalker, continueTexts, randomTexts, tokenWalker } from './continuations.ts';
 import { diversityOf, meanPairwiseCosine } from './similarity.ts';
 import type { Subject } from './subject.ts';
@@ -132,8 +131,7 @@ export async function readContinuations(
   continuations: readonly Int32Array[],
   budget = defaultBudget,
 ): Promise<ReadTexts> {
-  const { config } = reader.base;
-  const { hiddenSize: d, vocabSize } = config;
+  const { hiddenSize: d } = reader.base.config;
   const samples = continuations.length / prefixes.length;
   const before = prefixes[0].length;
   const length = before + continuations[0].length;
@@ -144,27 +142,25 @@ export async function readContinuations(
   }
   const quality: number[] = [];
   const pooled: Float32Array[] = [];
-  await runInChunks(reader.device, {
-    total: continuations.length,
-    chunk: rowsWithin(budget, length * vocabSize),
-    weights: reader.weights,
-    signal: reader.signal,
-    build: (graph, rows) => {
-      const tokens = graph.input('ids', 'int32', [rows, length]);
-      const { h } = hiddenStates(graph, config, tokens, causalContext(graph, config, rows, length));
-      const logits = languageHead(graph, config, ops.slice(h, 1, before - 1, length - 1));
-      return {
-        quality: ops.mean(crossEntropy(logits, ops.slice(tokens, 1, before, length)), [1]),
-        pooled: ops.mean(ops.slice(h, 1, before, length), [1]),
-      };
+  await readText(
+    reader,
+    { ids, count: continuations.length, length },
+    {
+      chunk: rowsWithin(budget, length * reader.base.config.vocabSize),
+      build: ({ graph, config, ids: tokens, h }) => {
+        const logits = languageHead(graph, config, ops.slice(h, 1, before - 1, length - 1));
+        return {
+          quality: ops.mean(crossEntropy(logits, ops.slice(tokens, 1, before, length)), [1]),
+          pooled: ops.mean(ops.slice(h, 1, before, length), [1]),
+        };
+      },
+      take: (values, _start, count) => {
+        for (let i = 0; i < count; i++) {
+          quality.push(values.floats('quality')[i]);
+          pooled.push(values.floats('pooled').slice(i * d, (i + 1) * d));
+        }
+      },
     },
-    feeds: (start, end, rows) => ({ ids: paddedInts(ids, length, start, end, rows) }),
-    take: (values, _start, count) => {
-      for (let i = 0; i < count; i++) {
-        quality.push(values.floats('quality')[i]);
-        pooled.push(values.floats('pooled').slice(i * d, (i + 1) * d));
-      }
-    },
-  });
+  );
   return { quality, pooled };
 }

@@ -5,12 +5,11 @@ import { codebook, headOn, inverseDynamics, worldModel } from '../../cola/module
 import { crossEntropy } from '../../graph/functions.ts';
 import * as ops from '../../graph/ops.ts';
 import type { Tensor } from '../../graph/tensor.ts';
-import { hiddenStates, languageHead } from '../../model/base.ts';
-import { causalContext } from '../../model/block.ts';
-import { defaultBudget, paddedInts, rowsWithin, runInChunks } from '../../train/measures/chunks.ts';
+import { languageHead } from '../../model/base.ts';
+import { defaultBudget, rowsWithin } from '../../train/measures/chunks.ts';
 import { codeTokens } from '../../train/measures/code-tokens.ts';
 import type { Figures } from '../../train/measures/figures.ts';
-import { collectStates, type Reader, type Sequences } from '../../train/measures/states.ts';
+import { collectStates, type Reader, readText, type Sequences } from '../../train/measures/states.ts';
 import { measureSaying } from './saying.ts';
 
 export interface CodebookMeasure {
@@ -37,20 +36,13 @@ export async function measureCodebook(
   reachLimit: number,
   budget = defaultBudget,
 ): Promise<CodebookMeasure> {
-  const { config } = reader.base;
   const { length } = text;
   const withPolicy = cola.has('policy');
   const sums: Record<string, number> = {};
   const actions: number[] = [];
-  await runInChunks(reader.device, {
-    total: text.count,
-    chunk: rowsWithin(budget, length * config.vocabSize),
-    weights: reader.weights,
-    signal: reader.signal,
-    build: (graph, rows) => {
-      const ids = graph.input('ids', 'int32', [rows, length]);
-      const context = causalContext(graph, config, rows, length);
-      const { h } = hiddenStates(graph, config, ids, context);
+  await readText(reader, text, {
+    chunk: rowsWithin(budget, length * reader.base.config.vocabSize),
+    build: ({ graph, config, ids, context, h }) => {
       const before = (x: Tensor) => ops.slice(x, 1, 0, length - 1);
       const targets = ops.slice(ids, 1, 1, length);
       const chosen = ops.argmax(inverseDynamics(graph, config, cola.config, h, context));
@@ -73,7 +65,6 @@ export async function measureCodebook(
           : { clone_loss: perRow(crossEntropy(cloned, chosen)), clone_accuracy: perRow(hit(cloned, chosen)) }),
       };
     },
-    feeds: (start, end, rows) => ({ ids: paddedInts(text.ids, length, start, end, rows) }),
     take: (values, _start, count) => {
       for (const action of values.ints('actions').subarray(0, count * (length - 1))) actions.push(action);
       for (const name of [...summed, ...(withPolicy ? clonedNames : [])]) {

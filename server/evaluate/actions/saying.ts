@@ -4,15 +4,15 @@
  * had without something being said.
  */
 import type { ColaModel } from '../../cola/model.ts';
-import { codebook, inverseDynamics, marginalLogProbabilities, worldModel } from '../../cola/modules.ts';
+import { codebook, inverseDynamics, worldModel } from '../../cola/modules.ts';
 import { crossEntropy } from '../../graph/functions.ts';
 import * as ops from '../../graph/ops.ts';
-import { hiddenStates } from '../../model/base.ts';
-import { causalContext } from '../../model/block.ts';
+import type { Tensor } from '../../graph/tensor.ts';
 import { Random } from '../../random.ts';
-import { defaultBudget, paddedFloats, paddedInts, rowsWithin, runInChunks } from '../../train/measures/chunks.ts';
+import { defaultBudget, paddedInts, rowsWithin } from '../../train/measures/chunks.ts';
 import type { Figures } from '../../train/measures/figures.ts';
-import { collectStates, type Reader, type Sequences, sequencesInRun, spread } from '../../train/measures/states.ts';
+import { collectStates, type Reader, readText, type Sequences, spread } from '../../train/measures/states.ts';
+import { marginalLosses } from '../marginal.ts';
 
 /** From so many bits an action, and with so many forced codes recovered, a codebook is called healthy. */
 export const healthy = { bits: 2, recovered: 0.6 } as const;
@@ -47,32 +47,26 @@ export async function measureSaying(
   const figures = { random_loss: mean(random), recovered };
   if (!cola.has('policy')) return figures;
   const picked = spread(losses.length, limit);
-  const marginal = await marginalLosses(reader, cola, text, limit, budget);
+  const states = await collectStates(reader, cola, text, { limit, last: false });
+  const marginal = await marginalLosses(reader, cola, states, budget);
   const bits = (mean(marginal) - mean(Array.from(picked, (at) => losses[at]))) / Math.LN2;
   return { ...figures, bits, healthy: +(bits >= healthy.bits && recovered >= healthy.recovered) };
 }
 
 /** -log p_world of the next token at every place, under the action of the inverse dynamics and under a random one. */
 async function lossesUnder(reader: Reader, cola: ColaModel, text: Sequences, budget: number) {
-  const { config } = reader.base;
   const { length } = text;
   const places = length - 1;
   const draw = new Random(seed);
   const codes = Int32Array.from({ length: text.count * places }, () => draw.integer(cola.config.numCodes));
   const losses = new Float32Array(codes.length);
   const random = new Float32Array(codes.length);
-  await runInChunks(reader.device, {
-    total: text.count,
-    chunk: rowsWithin(budget, 2 * length * config.vocabSize),
-    weights: reader.weights,
-    signal: reader.signal,
-    build: (graph, rows) => {
-      const ids = graph.input('ids', 'int32', [rows, length]);
-      const context = causalContext(graph, config, rows, length);
-      const { h } = hiddenStates(graph, config, ids, context);
+  await readText(reader, text, {
+    chunk: rowsWithin(budget, 2 * length * reader.base.config.vocabSize),
+    build: ({ graph, config, rows, ids, context, h }) => {
       const before = ops.slice(h, 1, 0, places);
       const targets = ops.slice(ids, 1, 1, length);
-      const under = (actions: ReturnType<typeof ops.argmax>) =>
+      const under = (actions: Tensor) =>
         crossEntropy(
           worldModel(graph, config, cola.config, before, ops.gather(codebook(graph, config, cola.config), actions)),
           targets,
@@ -82,10 +76,7 @@ async function lossesUnder(reader: Reader, cola: ColaModel, text: Sequences, bud
         random: under(graph.input('codes', 'int32', [rows, places])),
       };
     },
-    feeds: (start, end, rows) => ({
-      ids: paddedInts(text.ids, length, start, end, rows),
-      codes: paddedInts(codes, places, start, end, rows),
-    }),
+    feeds: (start, end, rows) => ({ codes: paddedInts(codes, places, start, end, rows) }),
     take: (values, start, count) => {
       losses.set(values.floats('losses').subarray(0, count * places), start * places);
       random.set(values.floats('random').subarray(0, count * places), start * places);
@@ -94,38 +85,9 @@ async function lossesUnder(reader: Reader, cola: ColaModel, text: Sequences, bud
   return { losses, random };
 }
 
-/** -log p of the next token under the marginal language model, at evenly spread places. */
-async function marginalLosses(reader: Reader, cola: ColaModel, text: Sequences, limit: number, budget: number) {
-  const { config } = reader.base;
-  const { hiddenSize: d, vocabSize } = config;
-  const n = cola.config.numCodes;
-  const states = await collectStates(reader, cola, text, { limit, last: false });
-  const losses = new Float32Array(states.count);
-  await runInChunks(reader.device, {
-    total: states.count,
-    chunk: rowsWithin(budget, n * vocabSize),
-    weights: reader.weights,
-    signal: reader.signal,
-    build: (graph, rows) => {
-      const h = graph.input('h', 'float32', [rows, d]);
-      const policy = graph.input('policy', 'float32', [rows, n]);
-      const logp = marginalLogProbabilities(graph, config, cola.config, h, policy);
-      return { loss: ops.neg(ops.pick(logp, graph.input('targets', 'int32', [rows]))) };
-    },
-    feeds: (start, end, rows) => ({
-      h: paddedFloats(states.h, d, start, end, rows),
-      policy: paddedFloats(states.policy, n, start, end, rows),
-      targets: paddedInts(states.targets, 1, start, end, rows),
-    }),
-    take: (values, start, count) => losses.set(values.floats('loss').subarray(0, count), start),
-  });
-  return losses;
-}
-
 /** The share of forced codes that the inverse dynamics names. */
 export async function measureRecovery(reader: Reader, cola: ColaModel, text: Sequences): Promise<number> {
-  const { config } = reader.base;
-  const { hiddenSize: d } = config;
+  const { hiddenSize: d } = reader.base.config;
   const { length } = text;
   const draw = new Random(seed + 1);
   let named = 0;
@@ -133,24 +95,19 @@ export async function measureRecovery(reader: Reader, cola: ColaModel, text: Seq
     const codes = Int32Array.from({ length: text.count }, () => draw.integer(cola.config.numCodes));
     const places = Int32Array.from({ length: text.count }, () => draw.integer(length - 1));
     const written = new Int32Array(text.count);
-    const run = { total: text.count, chunk: sequencesInRun(length), weights: reader.weights, signal: reader.signal };
     const column = (values: Int32Array, start: number, end: number, rows: number) =>
       paddedInts(values, 1, start, end, rows);
     // The place in the rows of a run under each other.
     const at = (perRow: number) => (start: number, end: number, rows: number) =>
       column(places, start, end, rows).map((place, i) => i * perRow + place);
     const [ofText, ofActions] = [at(length), at(length - 1)];
-    await runInChunks(reader.device, {
-      ...run,
-      build: (graph, rows) => {
-        const ids = graph.input('ids', 'int32', [rows, length]);
-        const { h } = hiddenStates(graph, config, ids, causalContext(graph, config, rows, length));
+    await readText(reader, text, {
+      build: ({ graph, config, rows, h }) => {
         const states = ops.gather(ops.reshape(h, [rows * length, d]), graph.input('places', 'int32', [rows]));
         const c = ops.gather(codebook(graph, config, cola.config), graph.input('codes', 'int32', [rows]));
         return { written: ops.argmax(worldModel(graph, config, cola.config, states, c)) };
       },
       feeds: (start, end, rows) => ({
-        ids: paddedInts(text.ids, length, start, end, rows),
         places: ofText(start, end, rows),
         codes: column(codes, start, end, rows),
       }),
@@ -158,25 +115,22 @@ export async function measureRecovery(reader: Reader, cola: ColaModel, text: Seq
     });
     const changed = text.ids.slice();
     for (const [row, token] of written.entries()) changed[row * length + places[row] + 1] = token;
-    await runInChunks(reader.device, {
-      ...run,
-      build: (graph, rows) => {
-        const ids = graph.input('ids', 'int32', [rows, length]);
-        const context = causalContext(graph, config, rows, length);
-        const { h } = hiddenStates(graph, config, ids, context);
-        const all = ops.argmax(inverseDynamics(graph, config, cola.config, h, context));
-        const flat = ops.reshape(all, [rows * (length - 1), 1]);
-        return { found: ops.reshape(ops.gather(flat, graph.input('places', 'int32', [rows])), [rows]) };
+    await readText(
+      reader,
+      { ...text, ids: changed },
+      {
+        build: ({ graph, config, rows, context, h }) => {
+          const all = ops.argmax(inverseDynamics(graph, config, cola.config, h, context));
+          const flat = ops.reshape(all, [rows * (length - 1), 1]);
+          return { found: ops.reshape(ops.gather(flat, graph.input('places', 'int32', [rows])), [rows]) };
+        },
+        feeds: (start, end, rows) => ({ places: ofActions(start, end, rows) }),
+        take: (values, start, count) => {
+          const found = values.ints('found');
+          for (let i = 0; i < count; i++) if (found[i] === codes[start + i]) named++;
+        },
       },
-      feeds: (start, end, rows) => ({
-        ids: paddedInts(changed, length, start, end, rows),
-        places: ofActions(start, end, rows),
-      }),
-      take: (values, start, count) => {
-        const found = values.ints('found');
-        for (let i = 0; i < count; i++) if (found[i] === codes[start + i]) named++;
-      },
-    });
+    );
   }
   return named / (rounds * text.count);
 }

@@ -2,10 +2,7 @@
 import type { ColaModel } from '../../cola/model.ts';
 import { headOn, inverseDynamics } from '../../cola/modules.ts';
 import * as ops from '../../graph/ops.ts';
-import { hiddenStates } from '../../model/base.ts';
-import { causalContext } from '../../model/block.ts';
-import { paddedInts, runInChunks } from '../../train/measures/chunks.ts';
-import { type Reader, type Sequences, sequencesInRun } from '../../train/measures/states.ts';
+import { type Reader, readText, type Sequences } from '../../train/measures/states.ts';
 
 /** Actions at the positions of a text that a token follows, `[S, T-1]`. */
 export interface ActionUse {
@@ -17,26 +14,13 @@ export interface ActionUse {
 
 /** The most likely codes of both heads; nothing is drawn. */
 export async function readActionUse(reader: Reader, cola: ColaModel, text: Sequences): Promise<ActionUse> {
-  const { config } = reader.base;
-  const { length } = text;
-  const width = length - 1;
+  const width = text.length - 1;
   const use = { inverse: new Int32Array(text.count * width), policy: new Int32Array(text.count * width) };
-  await runInChunks(reader.device, {
-    total: text.count,
-    chunk: sequencesInRun(length),
-    weights: reader.weights,
-    signal: reader.signal,
-    build: (graph, rows) => {
-      const ids = graph.input('ids', 'int32', [rows, length]);
-      const context = causalContext(graph, config, rows, length);
-      const { h } = hiddenStates(graph, config, ids, context);
-      const policy = ops.slice(headOn(graph, config, cola.config, 'policy', h, context), 1, 0, width);
-      return {
-        inverse: ops.argmax(inverseDynamics(graph, config, cola.config, h, context)),
-        policy: ops.argmax(policy),
-      };
-    },
-    feeds: (start, end, rows) => ({ ids: paddedInts(text.ids, length, start, end, rows) }),
+  await readText(reader, text, {
+    build: ({ graph, config, context, h }) => ({
+      inverse: ops.argmax(inverseDynamics(graph, config, cola.config, h, context)),
+      policy: ops.argmax(ops.slice(headOn(graph, config, cola.config, 'policy', h, context), 1, 0, width)),
+    }),
     take: (values, start, count) => {
       for (const name of ['inverse', 'policy'] as const) {
         use[name].set(values.ints(name).subarray(0, count * width), start * width);

@@ -4,11 +4,13 @@ import { headOn } from '../../cola/modules.ts';
 import type { Device } from '../../device/device.ts';
 import type { State } from '../../device/program.ts';
 import * as ops from '../../graph/ops.ts';
-import type { Tensor } from '../../graph/tensor.ts';
+import type { Graph, Tensor } from '../../graph/tensor.ts';
 import { hiddenStates } from '../../model/base.ts';
-import { causalContext } from '../../model/block.ts';
+import { type AttentionContext, causalContext } from '../../model/block.ts';
+import type { ModelConfig } from '../../model/config.ts';
 import type { LanguageModel } from '../../model/language-model.ts';
-import { paddedInts, runInChunks } from './chunks.ts';
+import type { Feeds } from '../supervised.ts';
+import { type ChunkedWork, paddedInts, runInChunks } from './chunks.ts';
 
 /** Sequences of one length: ids int32 `[S,T]`. */
 export interface Sequences {
@@ -28,8 +30,51 @@ export interface Reader {
 /** Tokens in a run that only makes hidden states. */
 const tokensInRun = 4096;
 
-/** Sequences in such a run. */
-export const sequencesInRun = (length: number) => Math.max(1, Math.floor(tokensInRun / length));
+/** A text as it goes through the base in one run. */
+export interface TextRead {
+  readonly graph: Graph;
+  readonly config: ModelConfig;
+  /** Sequences in the run. */
+  readonly rows: number;
+  /** `[rows,T]`. */
+  readonly ids: Tensor;
+  readonly context: AttentionContext;
+  /** `[rows,T,d]`. */
+  readonly h: Tensor;
+}
+
+export interface TextWork {
+  /** Most sequences in a run; as many as hidden states alone allow, if not given. */
+  readonly chunk?: number;
+  /** What is made of the states in a run. */
+  build(read: TextRead): Record<string, Tensor>;
+  /** Inputs of a run beside the ids, padded as in {@link ChunkedWork}. */
+  feeds?(start: number, end: number, rows: number): Feeds;
+  take: ChunkedWork['take'];
+}
+
+/** Reads a text run by run, and hands on what is made of its hidden states. */
+export async function readText(reader: Reader, text: Sequences, work: TextWork): Promise<void> {
+  const { config } = reader.base;
+  const { length } = text;
+  await runInChunks(reader.device, {
+    total: text.count,
+    chunk: work.chunk ?? Math.max(1, Math.floor(tokensInRun / length)),
+    weights: reader.weights,
+    signal: reader.signal,
+    build: (graph, rows) => {
+      const ids = graph.input('ids', 'int32', [rows, length]);
+      const context = causalContext(graph, config, rows, length);
+      const { h } = hiddenStates(graph, config, ids, context);
+      return work.build({ graph, config, rows, ids, context, h });
+    },
+    feeds: (start, end, rows) => ({
+      ids: paddedInts(text.ids, length, start, end, rows),
+      ...work.feeds?.(start, end, rows),
+    }),
+    take: work.take,
+  });
+}
 
 /** At most `limit` of the numbers 0..n-1, evenly spread and in order; all of them where there are no more. */
 export function spread(n: number, limit: number): Int32Array {
@@ -61,8 +106,7 @@ export async function collectStates(
   text: Sequences,
   { limit, last }: StateSelection,
 ): Promise<States> {
-  const { config } = reader.base;
-  const { hiddenSize: d } = config;
+  const { hiddenSize: d } = reader.base.config;
   const n = cola.config.numCodes;
   const { length } = text;
   const perSequence = last ? length : length - 1;
@@ -74,18 +118,11 @@ export async function collectStates(
     targets: new Int32Array(picked.length),
   };
   let next = 0;
-  await runInChunks(reader.device, {
-    total: text.count,
-    chunk: sequencesInRun(length),
-    weights: reader.weights,
-    signal: reader.signal,
-    build: (graph, rows) => {
-      const ids = graph.input('ids', 'int32', [rows, length]);
-      const context = causalContext(graph, config, rows, length);
-      const { h } = hiddenStates(graph, config, ids, context);
-      return { h, policy: headOn(graph, config, cola.config, 'policy', h, context) };
-    },
-    feeds: (start, end, rows) => ({ ids: paddedInts(text.ids, length, start, end, rows) }),
+  await readText(reader, text, {
+    build: ({ graph, config, context, h }) => ({
+      h,
+      policy: headOn(graph, config, cola.config, 'policy', h, context),
+    }),
     take: (values, start, count) => {
       const [h, policy] = [values.floats('h'), values.floats('policy')];
       for (; next < picked.length && picked[next] < (start + count) * perSequence; next++) {
@@ -102,20 +139,9 @@ export async function collectStates(
 
 /** Mean hidden state over all positions of a text, `[d]`: the centre that similarities are taken around. */
 export async function meanState(reader: Reader, text: Sequences): Promise<Float64Array> {
-  const { config } = reader.base;
-  const { length } = text;
-  const sum = new Float64Array(config.hiddenSize);
-  await runInChunks(reader.device, {
-    total: text.count,
-    chunk: sequencesInRun(length),
-    weights: reader.weights,
-    signal: reader.signal,
-    build: (graph, rows): Record<string, Tensor> => {
-      const ids = graph.input('ids', 'int32', [rows, length]);
-      const { h } = hiddenStates(graph, config, ids, causalContext(graph, config, rows, length));
-      return { mean: ops.mean(h, [1]) };
-    },
-    feeds: (start, end, rows) => ({ ids: paddedInts(text.ids, length, start, end, rows) }),
+  const sum = new Float64Array(reader.base.config.hiddenSize);
+  await readText(reader, text, {
+    build: ({ h }) => ({ mean: ops.mean(h, [1]) }),
     take: (values, _start, count) => {
       const mean = values.floats('mean');
       for (let i = 0; i < count * sum.length; i++) sum[i % sum.length] += mean[i];

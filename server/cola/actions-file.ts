@@ -1,6 +1,7 @@
 /** `actions.json` of a model folder: what its latent actions do and are called. */
 import { join } from 'node:path';
 import { writeFileAtomic } from '../files/atomic.ts';
+import { deeperThan } from '../files/json-depth.ts';
 import { limits, readTextIfThere } from '../files/open.ts';
 import { type ActionProfile, type ActionsFile, actionsFile, actionsVersion } from '../protocol/actions.ts';
 import { firstIssue } from '../schemas/first-issue.ts';
@@ -8,6 +9,8 @@ import { colaErrors } from './errors.ts';
 import { shownLabel } from './shown-label.ts';
 
 const ACTIONS = 'actions.json';
+/** Levels of nesting; it has seven. */
+const deepest = 16;
 
 /**
  * The profiles of a model's latent actions; undefined where `cola actions` has not made them yet.
@@ -23,12 +26,16 @@ export function readActions(folder: string, codes: number): ActionsFile | undefi
     throw colaErrors.actionsFile(file, error instanceof Error ? error.message : String(error));
   }
   if (text === undefined) return undefined;
+  if (deeperThan(text, deepest)) throw colaErrors.actionsFile(file, 'it is nested too deeply');
   let json: unknown;
   try {
     json = JSON.parse(text);
   } catch (error) {
     throw colaErrors.actionsFile(file, error instanceof Error ? error.message : String(error));
   }
+  // A file that lies about its model is not walked through: of a hundred thousand entries each would be looked at.
+  const count = entriesOf(json);
+  if (count > codes) throw colaErrors.actionsFile(file, `it has ${count} entries, and the model has ${codes} codes`);
   const parsed = actionsFile.safeParse(json);
   if (!parsed.success) {
     const { path, detail } = firstIssue(parsed.error);
@@ -41,6 +48,11 @@ export function readActions(folder: string, codes: number): ActionsFile | undefi
     throw colaErrors.actionsFile(file, `it is about ${parsed.data.codes} codes, and the model has ${codes}`);
   }
   return parsed.data;
+}
+
+function entriesOf(json: unknown): number {
+  const { actions } = (json ?? {}) as { actions?: unknown };
+  return Array.isArray(actions) ? actions.length : 0;
 }
 
 /** @throws store.cannotWrite */

@@ -9,6 +9,7 @@ import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { z } from 'zod';
 import { ColaError } from '../errors.ts';
 import { widenBfloat16, widenFloat16 } from './floats.ts';
+import { deeperThan } from './json-depth.ts';
 import { refusePretender } from './pretender.ts';
 import { safetensorsErrors as errors } from './safetensors-errors.ts';
 
@@ -54,6 +55,9 @@ function part(info: TensorInfo, range: ElementRange | undefined): TensorInfo {
 
 /** The largest header that is accepted, in bytes; the reference implementation has the same limit. */
 export const MAX_HEADER_BYTES = 100_000_000;
+
+/** Names in a header, four for a tensor; the largest models have a few ten thousand tensors. */
+const MAX_MEMBERS = 400_000;
 
 /** Bytes read at once while converting, so that widening needs no second copy of a whole tensor. A multiple of 8. */
 const CHUNK_BYTES = 1 << 22;
@@ -254,13 +258,20 @@ function readHeader(path: string, fd: number): Header {
 
 function parseHeader(path: string, bytes: Uint8Array, fileBytes: number): Header {
   let text: string;
+  let nested: boolean;
+  let written: number;
   let json: unknown;
   try {
     text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-    json = JSON.parse(text);
+    // Three levels are all there is: names, what they say, and their lists.
+    nested = deeperThan(text, 3);
+    written = countMembers(text);
+    json = nested || written > MAX_MEMBERS ? undefined : JSON.parse(text);
   } catch {
     throw errors.header(path, 'it is not JSON');
   }
+  if (nested) throw errors.header(path, 'it is nested too deeply');
+  if (written > MAX_MEMBERS) throw errors.header(path, `it has ${written} entries`);
   if (!text.startsWith('{') || typeof json !== 'object' || json === null) {
     throw errors.header(path, 'it is not a JSON object');
   }
@@ -281,7 +292,7 @@ function parseHeader(path: string, bytes: Uint8Array, fileBytes: number): Header
       members += 3;
     }
   }
-  if (countMembers(text) !== members) throw errors.header(path, 'a name occurs twice');
+  if (written !== members) throw errors.header(path, 'a name occurs twice');
   checkLayout(path, tensors, dataStart, fileBytes);
   return { tensors: new Map(tensors), metadata };
 }
@@ -325,7 +336,7 @@ function isDtype(text: string): text is Dtype {
 }
 
 /**
- * Counts the members of all objects in valid JSON. JSON.parse keeps only the last of two members of one name, so a
+ * Counts the members of all objects in JSON; of what is none, some number. JSON.parse keeps only the last of two members of one name, so a
  * difference to what it returned gives duplicates away.
  */
 function countMembers(json: string): number {
@@ -334,7 +345,7 @@ function countMembers(json: string): number {
     const code = json.charCodeAt(i);
     if (code === 0x3a) members++;
     else if (code === 0x22) {
-      for (i++; json.charCodeAt(i) !== 0x22; i++) if (json.charCodeAt(i) === 0x5c) i++;
+      for (i++; i < json.length && json.charCodeAt(i) !== 0x22; i++) if (json.charCodeAt(i) === 0x5c) i++;
     }
   }
   return members;

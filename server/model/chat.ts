@@ -1,6 +1,6 @@
 /** Chat templates: from messages to the one text that the model was trained on, and which of its tokens are the answers. */
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { limits, readTextIfThere } from '../files/open.ts';
 import { Template } from '../jinja/template.ts';
 import type { Tokenizer } from './tokenizer.ts';
 import { chatErrors } from './tokenizer-errors.ts';
@@ -278,10 +278,10 @@ export function loadChatTemplate(folder: string, name = 'default'): ChatTemplate
 
 function readOptional(file: string): string | undefined {
   try {
-    return readFileSync(file, 'utf8');
+    return readTextIfThere(file, limits.document);
   } catch (cause) {
     // ENOTDIR: the model is a file (GGUF), which has its template elsewhere.
-    if (['ENOENT', 'ENOTDIR'].includes((cause as NodeJS.ErrnoException).code ?? '')) return undefined;
+    if ((cause as NodeJS.ErrnoException).code === 'ENOTDIR') return undefined;
     throw chatErrors.unreadable(file, reason(cause), cause);
   }
 }

@@ -107,6 +107,10 @@ export const weightErrors = catalogue('weights', {
     `config.json ties the output head to the embedding, but "lm_head.weight" in ${file} differs from the embedding.`,
     'Set "tie_word_embeddings" in config.json to false if the model was trained with its own output head; otherwise remove the tensor.',
   ],
+  memory: (folder: string, bytes: number, memory: number) => [
+    `The weights in ${folder} are ${inGigabytes(bytes)}, more than the ${inGigabytes(memory)} of memory that there are in all.`,
+    'Choose a smaller model, or a machine with more memory.',
+  ],
   unknown: (folder: string, name: string) => [
     `The model in ${folder} has no tensor ${quote(name)}.`,
     'Check that the model is the one that this was made for.',
@@ -120,6 +124,8 @@ export const weightErrors = catalogue('weights', {
     'The weights are damaged or come from a training run that diverged; use another copy or checkpoint.',
   ],
 });
+
+const inGigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(1)} GB`;
 
 function list(names: readonly string[]): string {
   const shown = names.slice(0, 3).map(quote).join(', ');

@@ -2,17 +2,27 @@
  * What people point at as a model. Some of it leads to one: a folder of the Hugging Face cache, a file inside a model. What does
  * not is recognised, so that the error can say what it is and how to come from there to a model that is read.
  */
-import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync, statSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readSync, type Stats, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { folderErrors as errors } from '../files/folder-errors.ts';
+import { limits, readText } from '../files/open.ts';
 import { refusePretender } from '../files/pretender.ts';
 import { SafetensorsFile } from '../files/safetensors.ts';
 import { ggufErrors } from './gguf/errors.ts';
 import { isGguf } from './gguf/file.ts';
 import { ownName } from './tensor-names.ts';
 
-const isFolder = (path: string) => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+/** What is at a path; undefined where nothing is, or a link leads nowhere. */
+function infoOf(path: string): Stats | undefined {
+  try {
+    return statSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+const isFolder = (path: string) => infoOf(path)?.isDirectory() === true;
 const isModel = (folder: string) => ['config.json', 'cola.json'].some((name) => existsSync(join(folder, name)));
 
 /** Names in a folder, sorted; none where it cannot be listed. */
@@ -34,9 +44,7 @@ export function locateModel(path: string): string {
   if (snapshot !== undefined) return isModel(snapshot) ? snapshot : onlyGguf(snapshot);
   const part = /^(config\.json|model(-\d{5}-of-\d{5})?\.safetensors|model\.safetensors\.index\.json)$/;
   const folder = dirname(path);
-  return part.test(basename(path)) && isModel(folder) && statSync(path, { throwIfNoEntry: false })?.isFile() === true
-    ? folder
-    : onlyGguf(path);
+  return part.test(basename(path)) && isModel(folder) && infoOf(path)?.isFile() === true ? folder : onlyGguf(path);
 }
 
 /** Pictures and the like beside the model have a file of their own. */
@@ -56,7 +64,7 @@ function snapshotOf(cache: string): string | undefined {
     .filter((folder) => isModel(folder) || ggufsIn(folder).length > 0);
   let main = '';
   try {
-    main = readFileSync(join(dirname(snapshots), 'refs', 'main'), 'utf8').trim();
+    main = readText(join(dirname(snapshots), 'refs', 'main'), limits.note).trim();
   } catch {
     // A cache without a main revision has only what was asked for by name.
   }
@@ -70,8 +78,7 @@ const adapterSchema = z.looseObject({ base_model_name_or_path: z.string().nullis
 function baseOf(folder: string): string | undefined {
   const file = join(folder, 'adapter_config.json');
   try {
-    if (statSync(file).size > 1 << 20) return undefined;
-    return adapterSchema.safeParse(JSON.parse(readFileSync(file, 'utf8'))).data?.base_model_name_or_path ?? undefined;
+    return adapterSchema.safeParse(JSON.parse(readText(file, limits.note))).data?.base_model_name_or_path ?? undefined;
   } catch {
     return undefined;
   }
@@ -92,7 +99,7 @@ const besideWeights: ReadonlySet<string> = new Set([
  */
 export function refuseFolder(path: string): void {
   if (!isFolder(path)) {
-    if (statSync(path, { throwIfNoEntry: false })?.isFile() === true && !isGguf(path)) refuseFile(path);
+    if (infoOf(path)?.isFile() === true && !isGguf(path)) refuseFile(path);
     return;
   }
   const names = namesIn(path);

@@ -2,8 +2,10 @@
  * The JSON files of a model folder, as Python writes and reads them: `NaN`, `Infinity` and `-Infinity` are numbers there. A file
  * is read only if it is a plain file of a believable size, and parsed only if it is not absurdly nested.
  */
-import { readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
+import { deeperThan } from '../files/json-depth.ts';
+import { readText } from '../files/open.ts';
 import { refusePretender } from '../files/pretender.ts';
 import { configErrors as errors } from './errors.ts';
 import { ggufText } from './gguf/file.ts';
@@ -32,7 +34,7 @@ export function readModelText(file: string, limit: number): string | undefined {
     // Reading a pipe or a device might never end.
     if (!info.isFile()) throw new Error('it is not a regular file');
     if (info.size > limit) throw errors.tooLarge(file, info.size, limit);
-    text = readFileSync(file, 'utf8');
+    text = readText(file, limit);
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOTDIR')
       return ggufText(dirname(file), basename(file));
@@ -49,7 +51,7 @@ export function readModelText(file: string, limit: number): string | undefined {
  */
 export function parseModelJson(text: string, file: string): unknown {
   const plain = text.startsWith('\ufeff') ? text.slice(1) : text;
-  if (depthOf(plain) > MAX_DEPTH) throw errors.tooDeep(file, MAX_DEPTH);
+  if (deeperThan(plain, MAX_DEPTH)) throw errors.tooDeep(file, MAX_DEPTH);
   try {
     return JSON.parse(plain);
   } catch (error) {
@@ -95,19 +97,6 @@ function hasComments(text: string): boolean {
   return [...piecesOf(text)].some(
     ({ isString, start, end }) => !isString && /\/\/|\/\*|^\s*#/m.test(text.slice(start, end)),
   );
-}
-
-/** How deep lists and objects are nested in a text of JSON. */
-export function depthOf(text: string): number {
-  let [depth, deepest] = [0, 0];
-  for (const { isString, start, end } of piecesOf(text)) {
-    if (isString) continue;
-    for (let i = start; i < end; i++) {
-      if (text[i] === '[' || text[i] === '{') deepest = Math.max(deepest, ++depth);
-      else if (text[i] === ']' || text[i] === '}') depth--;
-    }
-  }
-  return deepest;
 }
 
 /**

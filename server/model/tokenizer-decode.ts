@@ -11,7 +11,7 @@
 import { tokenizerErrors } from './tokenizer-errors.ts';
 import type { DecoderSpec } from './tokenizer-file.ts';
 import { BYTE_CHARACTERS } from './tokenizer-merge.ts';
-import { boundedInTime, compilePattern, mayTakeLong, replaceMatches } from './tokenizer-pattern.ts';
+import { boundedInTime, compilePattern, mayTakeLong, mostGrown, replaceMatches } from './tokenizer-pattern.ts';
 
 export interface DecodeRules {
   /** The bytes of one token of the vocabulary. */
@@ -85,7 +85,7 @@ export function createDecodeRules(spec: DecoderSpec | null | undefined, file: st
     stage.type === 'Replace' ? [{ regex: compilePattern(stage.pattern, file, 'decoder'), content: stage.content }] : [],
   );
   const replaced = remembered(spec, (token) =>
-    replacements.reduce((t, { regex, content }) => replaceMatches(t, regex, content), token),
+    replacements.reduce((t, { regex, content }) => replaceMatches(t, regex, content, mostGrown(token.length)), token),
   );
   const strip = stages.at(-1);
   return {

@@ -28,6 +28,10 @@ export const tokenizerErrors = catalogue('tokenizer', {
     `The expressions of the tokenizer did not come to an end within ${seconds} s for a text of ${length} characters.`,
     'Do not use this model folder, unless you trust its source; then split the text into smaller pieces.',
   ],
+  grows: (length: number, most: number) => [
+    `The tokenizer makes more than ${most} characters of a text of ${length}.`,
+    'Do not use this model folder, unless you trust its source.',
+  ],
   tooLong: (length: number, cause: unknown) => [
     `A text of ${length} characters is too long to be split into tokens.`,
     'Split the text into smaller pieces.',

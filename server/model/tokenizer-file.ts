@@ -5,11 +5,18 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { ColaError } from '../errors.ts';
+import { deeperThan } from '../files/json-depth.ts';
 import { readModelText } from './json.ts';
 import { tokenizerErrors } from './tokenizer-errors.ts';
 
 /** The largest tokenizer file that is believed, in bytes; those of vocabularies of 256 000 tokens have 35 million. */
 const TOKENIZER_BYTES = 1 << 28;
+
+/** Levels of nesting; those in use have eight. */
+const deepest = 64;
+
+/** Added tokens; those of published models are up to ten thousand. Each is looked for at every place of a text. */
+const mostAdded = 1 << 15;
 
 const id = z.int().min(0).max(0x7fffff);
 const pattern = z.union([z.object({ Regex: z.string() }), z.object({ String: z.string() })]);
@@ -82,11 +89,11 @@ const postProcessor: z.ZodType<PostProcessorSpec> = z.lazy(() =>
     z.object({ type: z.literal('ByteLevel') }),
     z.object({
       type: z.literal('TemplateProcessing'),
-      single: z.array(templatePart),
-      special_tokens: z.record(z.string(), z.object({ ids: z.array(id) })),
+      single: z.array(templatePart).max(64),
+      special_tokens: z.record(z.string(), z.object({ ids: z.array(id).max(64) })),
     }),
     z.object({ type: z.enum(['BertProcessing', 'RobertaProcessing']), cls: tokenAndId, sep: tokenAndId }),
-    z.object({ type: z.literal('Sequence'), processors: z.array(postProcessor) }),
+    z.object({ type: z.literal('Sequence'), processors: z.array(postProcessor).max(16) }),
   ]),
 );
 
@@ -203,14 +210,23 @@ function guarded<T>(file: string, read: () => T): T {
   }
 }
 
+/** A list or object that is too long is not walked through. */
+function refuseMany(value: unknown, key: string, file: string): void {
+  const list = (value as Record<string, unknown> | null | undefined)?.[key];
+  const count = typeof list === 'object' && list !== null ? Object.keys(list).length : 0;
+  if (count > mostAdded) throw tokenizerErrors.broken(file, key, `${count} tokens are more than ${mostAdded}`);
+}
+
 /** Checks a parsed tokenizer.json. Throws `tokenizer.broken` or `tokenizer.unsupported`. */
 export function parseTokenizerFile(value: unknown, file = 'tokenizer.json'): TokenizerFile {
   // Too deep a nesting overflows the stack inside the schema; that is a broken file too.
+  refuseMany(value, 'added_tokens', file);
   return guarded(file, () => parse(tokenizerFile, value, file));
 }
 
 /** Checks a parsed tokenizer_config.json. Throws `tokenizer.broken`. */
 export function parseTokenizerConfig(value: unknown, file = 'tokenizer_config.json'): TokenizerConfig {
+  refuseMany(value, 'added_tokens_decoder', file);
   return guarded(file, () => parse(configFile, value, file));
 }
 
@@ -233,5 +249,7 @@ export function readModelJson(
     throw tokenizerErrors.missingFile(file, new Error('there is no such file'));
   }
   const read = text;
+  if (deeperThan(read, deepest))
+    throw tokenizerErrors.broken(file, '', `it is nested more than ${deepest} levels deep`);
   return guarded(file, () => ({ text: read, value: JSON.parse(read) as unknown }));
 }

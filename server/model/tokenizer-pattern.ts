@@ -125,11 +125,17 @@ export function eachMatch(text: string, regex: RegExp, visit: (start: number, en
   }
 }
 
-/** `text` with every match replaced by `content`, taken as it is. */
-export function replaceMatches(text: string, regex: RegExp, content: string): string {
+/** Characters that the stages of a tokenizer may make of a text; those of published models make three of one. */
+export const mostGrown = (length: number): number => 1000 + 32 * length;
+
+/** `text` with every match replaced by `content`, taken as it is. @throws tokenizer.grows beyond `most` characters */
+export function replaceMatches(text: string, regex: RegExp, content: string, most: number): string {
   const parts: string[] = [];
   let end = 0;
+  let size = text.length;
   eachMatch(text, regex, (start, stop) => {
+    size += content.length - (stop - start);
+    if (size > most) throw tokenizerErrors.grows(text.length, most);
     parts.push(text.slice(end, start), content);
     end = stop;
   });
@@ -144,9 +150,25 @@ function patternsOf(spec: NormalizerSpec | PreTokenizerSpec | DecoderSpec): Patt
   return [];
 }
 
-/** Whether one of the stages has an expression of which nobody knows how long it takes. */
+/** More stages than any published tokenizer has: each goes through the whole text. */
+const manyStages = 16;
+
+function stagesOf(spec: NormalizerSpec | PreTokenizerSpec | DecoderSpec): number {
+  const inner =
+    'normalizers' in spec
+      ? spec.normalizers
+      : 'pretokenizers' in spec
+        ? spec.pretokenizers
+        : 'decoders' in spec
+          ? spec.decoders
+          : [];
+  return inner.reduce((count, stage) => count + stagesOf(stage), 1);
+}
+
+/** Whether the stages are many, or one has an expression of which nobody knows how long it takes. */
 export function mayTakeLong(spec: NormalizerSpec | PreTokenizerSpec | DecoderSpec | null | undefined): boolean {
   if (spec === null || spec === undefined) return false;
+  if (stagesOf(spec) > manyStages) return true;
   return patternsOf(spec).some((pattern) => 'Regex' in pattern && !LINEAR.has(pattern.Regex));
 }
 

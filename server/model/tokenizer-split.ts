@@ -7,7 +7,7 @@
  */
 import { tokenizerErrors } from './tokenizer-errors.ts';
 import type { NormalizerSpec, PreTokenizerSpec, SplitBehavior } from './tokenizer-file.ts';
-import { compilePattern, eachMatch, replaceMatches } from './tokenizer-pattern.ts';
+import { compilePattern, eachMatch, mostGrown, replaceMatches } from './tokenizer-pattern.ts';
 
 type Emit = (piece: string) => void;
 /** Cuts `text` into pieces. `first` is true where the text is the beginning of the whole input. */
@@ -121,21 +121,30 @@ export function createSplitter(
   return { split: splitterOf(spec, file), byteLevel: endsInBytes(spec, file) };
 }
 
-/** The normaliser of a tokenizer as a function. */
+/** The normaliser of a tokenizer as a function. It throws `tokenizer.grows` where the text becomes far longer. */
 export function createNormalizer(spec: NormalizerSpec | null | undefined, file: string): (text: string) => string {
   if (spec === null || spec === undefined) return (text) => text;
+  const normalize = normalizerOf(spec, file);
+  return (text) => normalize(text, mostGrown(text.length));
+}
+
+function normalizerOf(spec: NormalizerSpec, file: string): (text: string, most: number) => string {
   switch (spec.type) {
     case 'Lowercase':
       return (text) => text.toLowerCase();
     case 'Prepend':
-      return (text) => (text === '' ? '' : spec.prepend + text);
+      return (text, most) => {
+        if (text === '') return '';
+        if (spec.prepend.length + text.length > most) throw tokenizerErrors.grows(text.length, most);
+        return spec.prepend + text;
+      };
     case 'Replace': {
       const regex = compilePattern(spec.pattern, file, 'normalizer');
-      return (text) => replaceMatches(text, regex, spec.content);
+      return (text, most) => replaceMatches(text, regex, spec.content, most);
     }
     case 'Sequence': {
-      const stages = spec.normalizers.map((stage) => createNormalizer(stage, file));
-      return (text) => stages.reduce((t, stage) => stage(t), text);
+      const stages = spec.normalizers.map((stage) => normalizerOf(stage, file));
+      return (text, most) => stages.reduce((t, stage) => stage(t, most), text);
     }
     default:
       return (text) => text.normalize(spec.type);

@@ -108,6 +108,12 @@ class AddedTokenFinder {
 const isSpaceAt = (text: string, at: number): boolean => /^\p{White_Space}$/u.test(text[at] ?? '');
 const isWordAt = (text: string, at: number): boolean => /^[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}]$/u.test(text[at] ?? '');
 
+/** More added tokens than published models have: at every place of a text each is looked for. */
+const manyAdded = 2000;
+
+/** Tokens that a post-processor may put around a text; those of published models put one or two. */
+const mostAround = 64;
+
 /** The ids a post-processor puts in front of a text and behind it. */
 function surroundings(spec: PostProcessorSpec | null | undefined, file: string): [before: number[], after: number[]] {
   if (spec === null || spec === undefined || spec.type === 'ByteLevel') return [[], []];
@@ -189,11 +195,12 @@ export class Tokenizer implements TokenTable {
   ) {
     const { split, byteLevel } = createSplitter(source.pre_tokenizer, file);
     this.split = split;
-    this.watched = mayTakeLong(source.pre_tokenizer) || mayTakeLong(source.normalizer);
     this.normalize = createNormalizer(source.normalizer, file);
     this.rules = createDecodeRules(source.decoder, file);
     this.ids = new Map(Object.entries(source.model.vocab));
     this.addedTokens = addedTokensOf(source, config, this.ids);
+    this.watched =
+      mayTakeLong(source.pre_tokenizer) || mayTakeLong(source.normalizer) || this.addedTokens.size > manyAdded;
     const controls = [...this.addedTokens.values()].filter(isControl);
     this.mentions = anyOf(controls.map((token) => token.content));
     const control = new Set(controls.map((token) => token.id));
@@ -220,6 +227,9 @@ export class Tokenizer implements TokenTable {
     this.normalized = new AddedTokenFinder(normalized);
     this.specialIds = new Set([...this.addedTokens.values()].filter((token) => token.special).map((token) => token.id));
     [this.before, this.after] = surroundings(source.post_processor, file);
+    const around = this.before.length + this.after.length;
+    if (around > mostAround)
+      throw tokenizerErrors.broken(file, 'post_processor', `it puts ${around} tokens around a text`);
     for (const id of [...this.before, ...this.after]) {
       if (this.tokens[id] === undefined)
         throw tokenizerErrors.broken(file, 'post_processor', `${id} is the id of no token`);

@@ -55,6 +55,11 @@ function signature(folder: string): string {
 }
 
 function stamp(file: string): string {
-  const { ino, size, mtimeNs } = statSync(file, { bigint: true });
-  return `${ino} ${size} ${mtimeNs}`;
+  try {
+    const { ino, size, mtimeNs } = statSync(file, { bigint: true });
+    return `${ino} ${size} ${mtimeNs}`;
+  } catch {
+    // A link that leads nowhere; who reads it says so.
+    return '';
+  }
 }

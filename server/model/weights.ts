@@ -3,6 +3,7 @@
  * anything is computed. Tensors are read one at a time.
  */
 import { existsSync, realpathSync } from 'node:fs';
+import { totalmem } from 'node:os';
 import { basename, dirname, join, sep } from 'node:path';
 import { z } from 'zod';
 import { firstNonFinite, firstOver } from '../files/floats.ts';
@@ -26,6 +27,8 @@ const EMBEDDING = 'model.embed_tokens.weight';
 const HEAD = 'lm_head.weight';
 const SINGLE = 'model.safetensors';
 const INDEX = 'model.safetensors.index.json';
+/** Tensors of a model; those of the largest are a few ten thousand. */
+const MAX_TENSORS = 100_000;
 
 /** No weight of a trained model comes near it; garbage that was read as numbers is soon beyond. */
 const ABSURD = 1e6;
@@ -127,6 +130,7 @@ export function openWeights(folder: string, config: ModelConfig): Weights {
     );
     const expected = expectedTensors(config);
     checkTensors(folder, expected, found, config);
+    refuseMoreThanMemory(folder, found);
     return new Weights(folder, expected, found);
   } catch (error) {
     for (const file of opened) file.close();
@@ -136,6 +140,16 @@ export function openWeights(folder: string, config: ModelConfig): Weights {
 
 function tensorsIn(file: TensorFile): Map<string, TensorFile> {
   return new Map(file.names.map((name) => [name, file]));
+}
+
+/** A file may be as long as it likes without a byte of it on the disk; to load it would take the memory all the same. */
+function refuseMoreThanMemory(folder: string, found: ReadonlyMap<string, StoredTensor>): void {
+  let bytes = 0;
+  for (const { file, name } of found.values()) bytes += file.info(name).byteLength;
+  const limit = process.constrainedMemory();
+  // Without a limit the number is 0, or larger than any machine.
+  const memory = limit > 0 ? Math.min(limit, totalmem()) : totalmem();
+  if (bytes > memory) throw errors.memory(folder, bytes, memory);
 }
 
 /** Every tensor of the folder with the file it is in, under the name it has there. */
@@ -176,7 +190,12 @@ function findTensors(folder: string, open: (path: string) => TensorFile): Map<st
 function readIndex(index: string): Map<string, string> | undefined {
   const text = readModelText(index, INDEX_BYTES);
   if (text === undefined) return undefined;
-  const parsed = indexSchema.safeParse(parseModelJson(text, index));
+  const json = parseModelJson(text, index);
+  const { weight_map: map } = (json ?? {}) as { weight_map?: unknown };
+  // Too many are not walked through.
+  const named = typeof map === 'object' && map !== null ? Object.keys(map).length : 0;
+  if (named > MAX_TENSORS) throw errors.index(index, `it names ${named} tensors`);
+  const parsed = indexSchema.safeParse(json);
   if (!parsed.success) {
     const { path, detail } = firstIssue(parsed.error);
     throw errors.index(index, `"${path}": ${detail}`);
@@ -202,8 +221,14 @@ function isPlainName(name: string): boolean {
  * `snapshots/<revision>` consist of links to `blobs` beside `snapshots`.
  */
 function insideFolder(folder: string, path: string): string {
+  let target: string;
+  try {
+    target = realpathSync(path);
+  } catch {
+    // A link that leads to nothing, or to itself.
+    throw errors.outside(path);
+  }
   const home = realpathSync(folder);
-  const target = realpathSync(path);
   const allowed = [home];
   if (basename(dirname(home)) === 'snapshots') allowed.push(join(dirname(dirname(home)), 'blobs'));
   if (!allowed.includes(dirname(target)) && !target.startsWith(home + sep)) throw errors.outside(path);

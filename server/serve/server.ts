@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { ColaError } from '../errors.ts';
-import { depthOf } from '../model/json.ts';
+import { deeperThan } from '../files/json-depth.ts';
 import { errorBody, Form, type Part, type Usage } from './answers.ts';
 import { serveErrors } from './errors.ts';
 import { bounds, chatRequest, completionRequest, type Manner } from './requests.ts';
@@ -252,7 +252,7 @@ async function bodyOf(request: IncomingMessage): Promise<unknown> {
   } catch {
     throw serveErrors.noJson('it is not UTF-8');
   }
-  if (depthOf(text) > bounds.depth) throw serveErrors.tooDeep(bounds.depth);
+  if (deeperThan(text, bounds.depth)) throw serveErrors.tooDeep(bounds.depth);
   let value: unknown;
   try {
     value = JSON.parse(text);

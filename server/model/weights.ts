@@ -7,7 +7,7 @@ import { totalmem } from 'node:os';
 import { basename, dirname, join, sep } from 'node:path';
 import { z } from 'zod';
 import { firstNonFinite, firstOver } from '../files/floats.ts';
-import { type ElementRange, SafetensorsFile } from '../files/safetensors.ts';
+import { DTYPE_BYTES, type Dtype, type ElementRange, SafetensorsFile } from '../files/safetensors.ts';
 import { firstIssue } from '../schemas/first-issue.ts';
 import { blockWeights } from './block.ts';
 import type { ModelConfig } from './config.ts';
@@ -145,7 +145,11 @@ function tensorsIn(file: TensorFile): Map<string, TensorFile> {
 /** A file may be as long as it likes without a byte of it on the disk; to load it would take the memory all the same. */
 function refuseMoreThanMemory(folder: string, found: ReadonlyMap<string, StoredTensor>): void {
   let bytes = 0;
-  for (const { file, name } of found.values()) bytes += file.info(name).byteLength;
+  for (const { file, name } of found.values()) {
+    const { shape, dtype } = file.info(name);
+    // A byte, at the least, of formats that are made into another.
+    bytes += shape.reduce((product, extent) => product * extent, DTYPE_BYTES[dtype as Dtype] ?? 1);
+  }
   const limit = process.constrainedMemory();
   // Without a limit the number is 0, or larger than any machine.
   const memory = limit > 0 ? Math.min(limit, totalmem()) : totalmem();

@@ -31,7 +31,7 @@ export const colaErrors = catalogue('cola', {
   ],
   noModelThere: (folder: string) => [
     `${folder} is there already and holds no model.`,
-    'Choose a folder that does not exist yet.',
+    'Choose a name that is not taken yet.',
   ],
   tooLarge: (folder: string, name: string, value: number) => [
     `${folder}: "${name}" holds ${value}, more than float16 can say.`,

@@ -1,9 +1,11 @@
-/** A copy of a model in another number format. */
+/** A copy of a model in another number format, or in another file format. */
 import { existsSync, statSync } from 'node:fs';
 import { cp, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { exists, writeFolderAtomic } from '../files/atomic.ts';
 import type { SavedDtype } from '../files/safetensors-writer.ts';
+import { isGguf } from '../model/gguf/file.ts';
+import { type GgufType, type WrittenGguf, writeGguf } from '../model/gguf/write.ts';
 import { LanguageModel, type WeightMap } from '../model/language-model.ts';
 import { colaErrors } from './errors.ts';
 import { ColaModel } from './model.ts';
@@ -47,6 +49,24 @@ export async function exportModel(folder: string, target: string, dtype: SavedDt
   const copy =
     cola === undefined ? (await LanguageModel.load(target)).weights : (await ColaModel.load(target)).allWeights;
   return { ...compare(weights, copy), bytes: bytesOf(target) };
+}
+
+export interface ExportedGguf extends WrittenGguf {
+  /** Whether the model has latent actions, which are left out. */
+  readonly latent: boolean;
+}
+
+/**
+ * Writes the base of a model as a GGUF file, which appears whole or not at all.
+ *
+ * @param target a file that is there must be GGUF; it is replaced
+ * @throws cola.noModelThere, gguf.notWritten, gguf.tooLarge, and what loading the model throws
+ */
+export async function exportGguf(folder: string, target: string, type: GgufType): Promise<ExportedGguf> {
+  if ((await exists(target)) && !isGguf(target)) throw colaErrors.noModelThere(target);
+  const cola = ColaModel.exists(folder) ? await ColaModel.load(folder) : undefined;
+  const base = cola?.base ?? (await LanguageModel.load(folder));
+  return { ...(await writeGguf(target, base, type)), latent: cola !== undefined };
 }
 
 /** The largest finite float16. */

@@ -55,6 +55,14 @@ export const ggufErrors = catalogue('gguf', {
     `The tokenizer in ${file} is ${what}, which is not read.`,
     'Take the Hugging Face folder of the model in place of the GGUF file.',
   ],
+  notWritten: (folder: string, what: string) => [
+    `The model in ${folder} has ${what}, which llama.cpp does not know.`,
+    'Export it as a Hugging Face folder, without `--format gguf`.',
+  ],
+  tooLarge: (folder: string, name: string, value: number) => [
+    `The tensor ${quote(name)} of the model in ${folder} holds ${value}, which is too large for numbers of 16 bits.`,
+    'Export it with `--type f32`.',
+  ],
   several: (folder: string, files: readonly string[]) => [
     `${folder} holds ${files.length} GGUF files: ${files.slice(0, 3).join(', ')}${files.length > 3 ? ' …' : ''}.`,
     `Choose one of them, such as ${files[0]}.`,

@@ -55,6 +55,10 @@ export class GgufFile {
     }
   }
 
+  get bytes(): number {
+    return this.fd === null ? 0 : fstatSync(this.fd).size;
+  }
+
   /** Names as a Hugging Face folder has them. */
   get names(): readonly string[] {
     return [...this.tensors.keys()];

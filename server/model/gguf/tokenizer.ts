@@ -9,6 +9,7 @@ export const NORMAL = 1;
 export const UNKNOWN = 2;
 export const CONTROL = 3;
 export const USER = 4;
+export const UNUSED = 5;
 
 type Json = Readonly<Record<string, unknown>>;
 

@@ -69,6 +69,11 @@ export function tensorTypeName(id: number): string {
   return types.get(id)?.name ?? others[id] ?? `type ${id}`;
 }
 
+export function tensorTypeNamed(name: TypeName): ReadType {
+  for (const type of types.values()) if (type.name === name) return type;
+  throw new Error(`no type ${name}`);
+}
+
 /** The number of a format in a file. */
 export function tensorTypeId(name: TypeName): number {
   for (const [id, type] of types) if (type.name === name) return id;

@@ -12,6 +12,7 @@ import { limits, needPlainFile, readText } from '../files/open.ts';
 import { makeFolder, namesIn } from '../files/place.ts';
 import { SafetensorsFile } from '../files/safetensors.ts';
 import { writeSafetensors } from '../files/safetensors-writer.ts';
+import { policyVersion } from '../protocol/feedback.ts';
 import { feedbackErrors } from './errors.ts';
 import { original } from './model.ts';
 
@@ -21,32 +22,12 @@ const currentFile = 'current.json';
 /** Versions with weights that are kept, besides the one in use. */
 const kept = 12;
 
-const pair = z.object({ before: z.number().nullable(), after: z.number().nullable() });
-
-export const policyVersion = z.object({
+const versionNotes = policyVersion.extend({
   id: z.string().regex(/^v\d{4,}$/),
-  /** Version it was tuned from, or `original`. */
-  parent: z.string(),
-  at: z.number(),
-  /** Fingerprint of the model. */
-  model: z.string(),
-  /** What it learned from: moments, judged alternatives, updates; `until` is when the newest of them happened. */
-  moments: z.int(),
-  judged: z.int(),
-  updates: z.int(),
+  /** When the newest of what it learned from happened. */
   until: z.number(),
-  /** On what was held back: how far what the policy prefers was wanted, 0 to 1, and out of how many judgements. */
-  acceptance: pair,
-  held_back: z.int(),
-  /** Loss of the person's own text, in nats a token. */
-  text_loss: pair,
-  /** KL(pi || pi_original) where something was held back, in nats. */
-  kl: z.number(),
-  verdict: z.enum(['kept', 'unjudged', 'refused']),
-  /** Why, in a sentence. */
-  why: z.string(),
 });
-export type PolicyVersion = z.infer<typeof policyVersion>;
+export type PolicyVersion = z.infer<typeof versionNotes>;
 
 const current = z.object({ version: z.string(), pinned: z.boolean() });
 export type CurrentVersion = z.infer<typeof current>;
@@ -148,7 +129,7 @@ export class PolicyVersions {
   }
 
   private notes(id: string): PolicyVersion | undefined {
-    return policyVersion.safeParse(json(join(this.folder, id, notesFile))).data;
+    return versionNotes.safeParse(json(join(this.folder, id, notesFile))).data;
   }
 
   /** The oldest weights go; what is known of a version stays as long as its weights. */

@@ -98,29 +98,35 @@ export const actionHistory = request(
 );
 
 const pair = z.object({ before: figure, after: figure });
-export const listedVersion = z.object({
+/** A version of the policy, as it is listed and as `version.json` of its folder has it. */
+export const policyVersion = z.object({
   id: z.string(),
+  /** Version it was tuned from, or `original`. */
   parent: z.string(),
   at: z.number(),
+  /** Fingerprint of the model. */
   model: z.string(),
+  /** What it learned from: moments, judged alternatives, updates. */
   moments: z.int(),
   judged: z.int(),
   updates: z.int(),
-  /** On what was held back: how far what the policy prefers was wanted, 0 to 1. */
+  /** On what was held back: how far what the policy prefers was wanted, 0 to 1, and out of how many judgements. */
   acceptance: pair,
   held_back: z.int(),
   /** Loss of the person's own text, in nats a token. */
   text_loss: pair,
+  /** KL(pi || pi_original) where something was held back, in nats. */
   kl: z.number(),
   verdict: z.enum(['kept', 'unjudged', 'refused']),
+  /** Why, in a sentence. */
   why: z.string(),
 });
-export type ListedVersion = z.infer<typeof listedVersion>;
+export type ListedVersion = z.infer<typeof policyVersion>;
 
 export const listVersions = request(
   'cola/versions/list',
   z.strictObject({ root }),
-  z.object({ current: z.string(), pinned: z.boolean(), versions: z.array(listedVersion) }),
+  z.object({ current: z.string(), pinned: z.boolean(), versions: z.array(policyVersion) }),
 );
 
 /** Puts a version in use (`original`: the model's own policy), and pins it, so that nothing replaces it. */
@@ -141,7 +147,7 @@ export const tunePolicy = request(
     /** Settings of the stage `feedback`. */
     settings: z.record(z.string(), z.unknown()).default({}),
   }),
-  listedVersion,
+  policyVersion,
   /** How far it is, in updates. */
   z.object({ done: z.int(), total: z.int() }),
 );

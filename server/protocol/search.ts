@@ -103,6 +103,18 @@ export const searchSimulations = request(
   z.object({ count: z.int(), simulations: z.array(simulation).max(20_000) }),
 );
 
+/** What a person or a reward said of a node, as bits. */
+export const nodeFlags = {
+  /** The answer has ended. */
+  terminal: 1,
+  /** A person forbade this branch. */
+  banned: 2,
+  /** A person wants only this branch (and forced siblings) of its parent. */
+  forced: 4,
+  /** The reward had no score for this node's simulation. */
+  unscored: 8,
+} as const;
+
 const column = <T extends z.ZodType>(value: T) => z.array(value).max(20_000);
 
 /** The shape of the tree, and what its simulations were worth, in columns: enough to lay it out, and to show it as it was. */
@@ -119,7 +131,7 @@ const growth = z.object({
     /** Tokens on the edge. */
     length: column(z.int().nonnegative()),
     prior: column(figure),
-    /** 1 ended, 2 banned, 4 forced, 8 without a score. */
+    /** Bits of {@link nodeFlags}. */
     flags: column(z.int().nonnegative()),
     score: column(figure),
   }),

@@ -3,17 +3,11 @@
  * nodes are a matter of 150 MB and not of a million objects. Ids count in order of creation, the root is 0, and a
  * parent's id is below its children's.
  */
+import { nodeFlags } from '../protocol/search.ts';
 
-/** Bits of {@link SearchTree.flags}. */
+/** Bits of {@link SearchTree.flags}: those that pages are told, and two more. */
 export const flag = {
-  /** The answer has ended. */
-  terminal: 1,
-  /** A person forbade this branch. */
-  banned: 2,
-  /** A person wants only this branch (and forced siblings) of its parent. */
-  forced: 4,
-  /** The reward had no score for this node's simulation. */
-  unscored: 8,
+  ...nodeFlags,
   /** Derived: below a banned branch, or beside a forced one. */
   excluded: 16,
   /** Derived: nothing in this subtree can be visited any more. */

@@ -1,4 +1,5 @@
 /** The tree explorer: what the engine tells, what the person does, and what is shown of both. */
+
 import {
   type ResultOf,
   type SearchDescription,
@@ -6,6 +7,7 @@ import {
   treeInspect,
   type treeReady,
 } from '../../server/protocol/index.ts';
+import { nodeFlags } from '../../server/protocol/search.ts';
 import { h } from '../ui/elements.ts';
 import { ask } from '../ui/host.ts';
 import { Announcer } from './announcer.ts';
@@ -21,7 +23,7 @@ import { type Inspection, Inspector } from './inspector.ts';
 import { Keyboard } from './keyboard.ts';
 import { keyHelp } from './keys.ts';
 import { Matches } from './matches.ts';
-import { bits, type Moment, type TreeModel } from './model.ts';
+import type { Moment, TreeModel } from './model.ts';
 import { move } from './navigation.ts';
 import { Steering } from './steering.ts';
 import { Timeline } from './timeline.ts';
@@ -313,7 +315,7 @@ export class Explorer {
       home: () => this.go(0),
       toggle: () => this.toggle(this.currentNode()),
       mark: (mark) => {
-        const bit = mark === 'force' ? bits.forced : bits.banned;
+        const bit = mark === 'force' ? nodeFlags.forced : nodeFlags.banned;
         steering.mark(this.model.has(this.view.selected, bit) ? 'release' : mark);
       },
       score: () => {

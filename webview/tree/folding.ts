@@ -1,5 +1,6 @@
 /** Which cards are shown: those with enough visits, what a person opened, and a stub that counts what is folded. */
-import { bits, type Moment, type TreeModel } from './model.ts';
+import { nodeFlags } from '../../server/protocol/search.ts';
+import type { Moment, TreeModel } from './model.ts';
 
 export interface Folding {
   /** Children with fewer visits are folded. */
@@ -49,7 +50,7 @@ export function fold(model: TreeModel, moment: Moment, { least, chosen, kept }: 
     const passes = (child: number) => {
       if (wanted.has(child)) return true;
       if (open !== undefined) return open;
-      return moment.visits[child] >= least || model.has(child, bits.forced);
+      return moment.visits[child] >= least || model.has(child, nodeFlags.forced);
     };
     const children = model.childrenAt(id, moment);
     const passing = children.filter(passes);

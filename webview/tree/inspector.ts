@@ -2,11 +2,12 @@
 
 import { hueOf } from '../../server/protocol/hue.ts';
 import { type ResultOf, type treeInspect, treeSimulations } from '../../server/protocol/index.ts';
+import { nodeFlags } from '../../server/protocol/search.ts';
 import { actionChip, percent, strippedText, visibleToken } from '../ui/actions.ts';
 import { button } from '../ui/controls.ts';
 import { fill, h } from '../ui/elements.ts';
 import { ask } from '../ui/host.ts';
-import { bits, type Moment, type TreeModel } from './model.ts';
+import type { Moment, TreeModel } from './model.ts';
 import { rewardView } from './reward-view.ts';
 import { figure, states } from './words.ts';
 
@@ -171,8 +172,8 @@ export class Inspector {
 
   private showDoing(model: TreeModel, node: number): void {
     const { handlers } = this;
-    const forced = model.has(node, bits.forced);
-    const banned = model.has(node, bits.banned);
+    const forced = model.has(node, nodeFlags.forced);
+    const banned = model.has(node, nodeFlags.banned);
     const mark = (name: 'force' | 'ban', is: boolean) =>
       button({
         label: is ? 'Release' : name === 'force' ? 'Force' : 'Ban',
@@ -222,7 +223,7 @@ export class Inspector {
   ): HTMLElement {
     const { colour } = hueOf(action);
     const tried = child !== null;
-    const banned = tried && model.has(child, bits.banned);
+    const banned = tried && model.has(child, nodeFlags.banned);
     const bar = (value: number, name: string) =>
       h(
         'td',

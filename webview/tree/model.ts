@@ -1,7 +1,7 @@
 /** The tree as the page knows it: its shape and figures in columns, grown by what the engine tells, and as it was before. */
-import type { Growth } from '../../server/protocol/search.ts';
 
-export const bits = { terminal: 1, banned: 2, forced: 4, unscored: 8 } as const;
+import type { Growth } from '../../server/protocol/search.ts';
+import { nodeFlags } from '../../server/protocol/search.ts';
 
 /** How the tree stands, or stood, after some simulations. */
 export interface Moment {
@@ -132,8 +132,8 @@ export class TreeModel {
 
   /** The child visited most, of those a person allows; the larger Q, then the older, among equals. -1 if none was visited. */
   mostVisited(id: number, moment: Moment): number {
-    const all = this.childrenAt(id, moment).filter((child) => !this.has(child, bits.banned));
-    const forced = all.filter((child) => this.has(child, bits.forced));
+    const all = this.childrenAt(id, moment).filter((child) => !this.has(child, nodeFlags.banned));
+    const forced = all.filter((child) => this.has(child, nodeFlags.forced));
     let most = -1;
     for (const child of forced.length > 0 ? forced : all) {
       const [visits, q] = [moment.visits[child], moment.q[child]];

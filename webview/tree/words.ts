@@ -1,5 +1,6 @@
 /** Figures and texts as the tree shows them. */
-import { bits, type Moment, type TreeModel } from './model.ts';
+import { nodeFlags } from '../../server/protocol/search.ts';
+import type { Moment, TreeModel } from './model.ts';
 
 export const figure = (value: number | null | undefined): string => {
   if (value === null || value === undefined || Number.isNaN(value)) return '–';
@@ -43,7 +44,7 @@ export function share(value: number, [low, high]: readonly [number, number]): nu
 export function states(model: TreeModel, id: number): string[] {
   const words = { terminal: 'ended', banned: 'banned', forced: 'forced', unscored: 'no score' } as const;
   return (['terminal', 'banned', 'forced', 'unscored'] as const)
-    .filter((name) => model.has(id, bits[name]))
+    .filter((name) => model.has(id, nodeFlags[name]))
     .map((name) => words[name]);
 }
 

@@ -1,9 +1,10 @@
 /** The cards in view, as elements; one that leaves the view is used for another that comes in. */
+
 import type { TreeNode } from '../../../server/protocol/index.ts';
+import { nodeFlags } from '../../../server/protocol/search.ts';
 import { actionStrip } from '../../ui/actions.ts';
 import { custom, fill, h } from '../../ui/elements.ts';
 import type { NodeDetails } from '../details.ts';
-import { bits } from '../model.ts';
 import { ending, figure, figures, share, spoken, states } from '../words.ts';
 import type { Picture } from './drawing.ts';
 import { linesOf } from './scene.ts';
@@ -117,8 +118,8 @@ export class CardLayer {
       node === selected && 'selected',
       principal.has(node) && 'principal',
       found.has(node) && 'found',
-      has(bits.banned) && 'banned',
-      has(bits.forced) && 'forced',
+      has(nodeFlags.banned) && 'banned',
+      has(nodeFlags.forced) && 'forced',
     ];
     reset(element, classes.filter(Boolean).join(' '));
     const action = model.action[node];
@@ -177,9 +178,9 @@ export class CardLayer {
       .map((word) => h('span', { class: 'tag' }, word));
     const score = model.score[node];
     if (!Number.isNaN(score)) tags.push(h('span', { class: 'tag', title: 'Your score' }, `★ ${figure(score)}`));
-    else if (model.has(node, bits.terminal) && reward !== null) {
+    else if (model.has(node, nodeFlags.terminal) && reward !== null) {
       tags.push(h('span', { class: 'tag', title: 'The answer ends here, with this reward' }, `■ ${figure(reward)}`));
-    } else if (model.has(node, bits.terminal))
+    } else if (model.has(node, nodeFlags.terminal))
       tags.push(h('span', { class: 'tag', title: 'The answer ends here' }, '■'));
     return tags;
   }

@@ -1,6 +1,8 @@
 /** Edges, and cards too small to be read, on a canvas. */
+
 import { hueOf } from '../../../server/protocol/hue.ts';
-import { bits, type Moment, type TreeModel } from '../model.ts';
+import { nodeFlags } from '../../../server/protocol/search.ts';
+import type { Moment, TreeModel } from '../model.ts';
 import { share } from '../words.ts';
 import type { Colours } from './colours.ts';
 import type { Scene } from './scene.ts';
@@ -38,7 +40,7 @@ export function draw(canvas: HTMLCanvasElement, picture: Picture, view: Viewport
   for (const place of edges) {
     const stub = scene.shown.folded[place] > 0;
     const node = scene.shown.node[place];
-    const banned = !stub && model.has(node, bits.banned);
+    const banned = !stub && model.has(node, nodeFlags.banned);
     const { from, to } = scene.edge(place);
     const middle = right ? (from[0] + to[0]) / 2 : (from[1] + to[1]) / 2;
     context.beginPath();

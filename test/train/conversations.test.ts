@@ -75,7 +75,7 @@ const judged = (rows: readonly Conversation[]): Judged[] =>
 
 onEachDevice((device: () => Device, name) => {
   describe('conversations', function () {
-    this.timeout(120_000);
+    this.timeout(300_000);
     let cola: ColaModel;
     let context: StageContext;
     let actors: (LatentActor | TokenActor)[];

@@ -1,11 +1,13 @@
 /**
  * A run that is killed at the calls by which it writes, at any time, and whose calls fail as on a full or a broken disk. Each is
- * gone on with, and must come out bit for bit as if nothing had been. The slow form prints its seed: COLA_SEED takes another.
+ * gone on with, and must come out bit for bit as if nothing had been. The slow form writes down what it has counted after each run
+ * that came out whole (see results.ts), and COLA_CONTINUE=1 goes on from there after an interruption. COLA_SEED takes another seed.
  */
 import assert from 'node:assert/strict';
 import { constants } from 'node:os';
 import { Random } from '../../server/random.ts';
-import { Bench, type ChangingCall, canDisturb, changingCalls } from './disturbed-run.ts';
+import { Bench, type ChangingCall, canDisturb, changingCalls, type End } from './disturbed-run.ts';
+import { record, recorded } from './results.ts';
 
 const slow = process.env.COLA_SLOW === '1';
 const seed = Number(process.env.COLA_SEED ?? 7);
@@ -14,11 +16,29 @@ const killsInAll = Number(process.env.COLA_KILLS ?? (slow ? 1040 : 8));
 const shortCalls: readonly ChangingCall[] = ['write', 'rename', 'fsync', 'unlink', 'mkdir'];
 const faultsOfEach = slow ? 10 : 1;
 
+/** What was counted so far. */
+interface Counts {
+  atCalls: number;
+  atAnyTime: number;
+  byCall: Record<string, number>;
+  /** Runs that were killed, and then gone on with to an end that is bit for bit the undisturbed one. */
+  whole: number;
+  /** Runs that were not. */
+  lost: number;
+}
+const none: Counts = { atCalls: 0, atAnyTime: 0, byCall: {}, whole: 0, lost: 0 };
+const counts: Counts = { ...none, ...(slow && process.env.COLA_CONTINUE === '1' ? recorded<Counts>('kills') : {}) };
+const killed = () => counts.atCalls + counts.atAnyTime;
+function count(change: () => void): void {
+  change();
+  if (slow) record('kills', { seed, ...counts });
+}
+
 describe('a run that is killed or whose disk fails', function () {
   this.timeout(slow ? 4 * 3_600_000 : 600_000);
-  const random = new Random(seed);
+  // Other kills than those that were counted already.
+  const random = new Random(seed + killed());
   let bench: Bench;
-  let kills = 0;
 
   before(async () => {
     bench = new Bench();
@@ -31,14 +51,19 @@ describe('a run that is killed or whose disk fails', function () {
   /** Goes on with a run until its end, and holds it against one that nothing disturbed. */
   async function assertWhole(id: string, history: readonly string[]): Promise<void> {
     const { code, said } = await bench.run(id);
+    assertEnd(id, code, said, history);
+  }
+
+  function assertEnd(id: string, code: End['code'], said: string, history: readonly string[]): void {
+    const different = bench.difference(id);
+    if (code !== 0 || different !== undefined) count(() => counts.lost++);
     assert.equal(code, 0, `${said}\n${history.join('\n')}`);
-    assert.equal(bench.difference(id), undefined, history.join('\n'));
+    assert.equal(different, undefined, history.join('\n'));
     bench.forget(id);
   }
 
   (canDisturb ? it : it.skip)(`loses nothing in ${killsAtCalls} kills at calls that write`, async () => {
-    const struck: Record<string, number> = {};
-    for (let attempts = 0; kills < killsAtCalls; attempts++) {
+    for (let attempts = 0; counts.atCalls < killsAtCalls; attempts++) {
       assert.ok(attempts < 2 * killsAtCalls, 'calls are met where they were seen');
       // As many of each kind: most calls are small writes to the logs.
       const call = slow ? pick(changingCalls) : shortCalls[attempts % shortCalls.length];
@@ -46,30 +71,36 @@ describe('a run that is killed or whose disk fails', function () {
       const action = pick(['kill', 'after'] as const);
       const id = bench.fresh();
       const { code, hits } = await bench.run(id, { call, nth, action });
-      if (code === 'SIGKILL' && hits.length === 1) {
-        kills++;
-        struck[call] = (struck[call] ?? 0) + 1;
-      }
+      const struck = code === 'SIGKILL' && hits.length === 1;
       await assertWhole(id, [`${action} ${call} ${nth}: ${code} ${hits.join(' ')}`]);
-      if (slow && kills % 20 === 0) console.log(`      ${kills} kills at calls: ${JSON.stringify(struck)}`);
+      if (!struck) continue;
+      count(() => {
+        counts.atCalls++;
+        counts.whole++;
+        counts.byCall[call] = (counts.byCall[call] ?? 0) + 1;
+      });
     }
   });
 
   it(`loses nothing in ${killsInAll} kills, the others at any time, with seed ${seed}`, async () => {
-    while (kills < killsInAll) {
+    while (killed() < killsInAll) {
       const id = bench.fresh();
       const history: string[] = [];
-      for (let code: unknown; code !== 0; ) {
+      let struck = 0;
+      for (let code: End['code'] = null; code !== 0; ) {
         const time = 50 + random.integer(1800);
         // More than a few in a row seldom get further than the last.
-        ({ code } = await bench.run(id, undefined, history.length < 8 ? time : undefined));
+        let said: string;
+        ({ code, said } = await bench.run(id, undefined, history.length < 8 ? time : undefined));
         history.push(`killed after ${time} ms: ${code}`);
-        if (code === 'SIGKILL') kills++;
-        else assert.equal(code, 0, history.join('\n'));
-        if (slow && code === 'SIGKILL' && kills % 100 === 0) console.log(`      ${kills} kills`);
+        if (code === 'SIGKILL') struck++;
+        else assertEnd(id, code, said, history);
       }
-      assert.equal(bench.difference(id), undefined, history.join('\n'));
-      bench.forget(id);
+      if (struck === 0) continue;
+      count(() => {
+        counts.atAnyTime += struck;
+        counts.whole++;
+      });
     }
   });
 

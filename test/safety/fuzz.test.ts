@@ -7,24 +7,16 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, readdirSync, realpathSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PassThrough } from 'node:stream';
 import type { Uri, Webview } from 'vscode';
-import {
-  createConnection,
-  createMessageConnection,
-  type MessageConnection,
-  StreamMessageReader,
-  StreamMessageWriter,
-} from 'vscode-languageserver/node';
 import { Engine } from '../../server/engine/engine.ts';
-import { knownErrorIds } from '../../server/errors.ts';
-import { LanguageServer } from '../../server/language/server.ts';
 import { protocolErrors } from '../../server/protocol/errors.ts';
 import * as protocol from '../../server/protocol/index.ts';
 import { Random } from '../../server/random.ts';
 import { PageHost } from '../../src/panels/page-host.ts';
 import type { Studio } from '../../src/studio.ts';
 import { AnyMessage } from './any-message.ts';
+import { needKnown, requests, serverAndClient } from './other-sides.ts';
+import { record } from './results.ts';
 
 const slow = process.env.COLA_SLOW === '1';
 const seed = Number(process.env.COLA_SEED ?? 7);
@@ -32,16 +24,6 @@ const perChannel = Number(process.env.COLA_MESSAGES ?? (slow ? 340_000 : 4_000))
 const batch = 200;
 /** Code of JSON-RPC for a method that nobody answers: some requests are for another part. */
 const notThere = -32601;
-
-const isRequest = (value: unknown): value is protocol.RequestType =>
-  typeof value === 'object' && value !== null && 'method' in value && 'params' in value && 'result' in value;
-const requests: readonly protocol.RequestType[] = Object.values<unknown>({ ...protocol }).filter(isRequest);
-
-const known = new Set(knownErrorIds());
-const needKnown = (id: unknown, about: unknown) => {
-  assert.ok(typeof id === 'string' && known.has(id), `${String(id)}: ${JSON.stringify(about)}`);
-  assert.notEqual(id, 'protocol.internal', JSON.stringify(about));
-};
 
 describe(`${3 * perChannel} messages, with seed ${seed}`, function () {
   this.timeout(3 * 3_600_000);
@@ -66,6 +48,10 @@ describe(`${3 * perChannel} messages, with seed ${seed}`, function () {
     );
     assert.ok(bytes < 1e6, `${bytes} bytes in ${files.slice(0, 20).join(', ')}`);
   }
+
+  const note = (part: string) => {
+    if (slow) record(`fuzz ${part}`, { messages: perChannel, seed, mistakes: 0 });
+  };
 
   it('to the engine', async () => {
     const any = new AnyMessage(new Random(seed));
@@ -115,6 +101,7 @@ describe(`${3 * perChannel} messages, with seed ${seed}`, function () {
     assert.equal(answers.get(1)?.[0].kind, 'result');
     await engine.close();
     assertLittleWritten();
+    note('engine');
   });
 
   it('to the language server, about documents and all else', async () => {
@@ -208,6 +195,7 @@ describe(`${3 * perChannel} messages, with seed ${seed}`, function () {
     protocol.getStatus.result.parse(status);
     await close();
     assertLittleWritten();
+    note('language server');
   });
 
   it('to the host of pages', async () => {
@@ -271,21 +259,6 @@ describe(`${3 * perChannel} messages, with seed ${seed}`, function () {
     assert.ok(handled > perChannel / 20, `${handled} got through to a handler`);
     assert.ok(logged > 0);
     host.dispose();
+    note('host of pages');
   });
 });
-
-/** A language server in this process, and the editor's end of its channel. */
-function serverAndClient(): { client: MessageConnection; close: () => Promise<void> } {
-  const [up, down] = [new PassThrough(), new PassThrough()];
-  const connection = createConnection(new StreamMessageReader(up), new StreamMessageWriter(down));
-  new LanguageServer(connection, { file: join(import.meta.dirname, 'no-engine.ts') });
-  connection.listen();
-  const client = createMessageConnection(new StreamMessageReader(down), new StreamMessageWriter(up));
-  client.listen();
-  const close = async () => {
-    await client.sendRequest('shutdown');
-    client.dispose();
-    connection.dispose();
-  };
-  return { client, close };
-}

@@ -56,6 +56,12 @@ export const treeReady = request(
 export const treeTurned = notification('page/tree/turned', nothing);
 export const treeEvent = notification('page/tree/event', treeEventParams);
 
+/** What the page waits for while it is not answered: the engine, its model, or the search itself. */
+export const treeWaiting = notification(
+  'page/tree/waiting',
+  z.object({ for: z.enum(['engine', 'model', 'search']), model: z.string().nullable() }),
+);
+
 export const treeStart = request('page/tree/start', startSearch.params.omit(own), nothing);
 /** Leaves the search, with what it was about as the draft of the next. */
 export const treeDraftNew = request('page/tree/new', nothing, nothing);

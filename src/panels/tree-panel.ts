@@ -26,11 +26,14 @@ import {
   treeSubject,
   treeTune,
   treeTurned,
+  treeWaiting,
 } from '../../server/protocol/index.ts';
 import { studioErrors } from '../errors.ts';
 import { pickFolder } from '../folders.ts';
 import { searchName, searchTitle } from '../search-name.ts';
+import { modelName } from '../status-text.ts';
 import type { Studio } from '../studio.ts';
+import type { PageHost } from './page-host.ts';
 import { type OpenPage, PagePanels } from './page-panels.ts';
 
 export const noDraft: TreeDraft = { prompt: '', row: {}, language: '' };
@@ -93,8 +96,9 @@ export class TreePanels {
     };
     host.answer(treeReady, async () => {
       const { subject } = page;
-      const search = subject.key === null ? null : await studio.request(describeSearch, subject.key);
-      const event = subject.key === null ? undefined : this.events.get(searchId(subject.key));
+      const { key } = subject;
+      const search = key === null ? null : await this.saying(host, () => studio.request(describeSearch, key));
+      const event = key === null ? undefined : this.events.get(searchId(key));
       const canTune = (await commands.getCommands(true)).includes(tuneCommand);
       return { subject, search, event: event ?? null, canTune };
     });
@@ -102,7 +106,7 @@ export class TreePanels {
       const folder = await pickFolder('Search');
       if (folder === undefined) throw protocolErrors.cancelled();
       const made = { root: folder.uri.fsPath, search: searchName(params.prompt) };
-      await studio.request(startSearch, { ...made, ...params });
+      await this.saying(host, () => studio.request(startSearch, { ...made, ...params }));
       const draft = { ...page.subject.draft, prompt: params.prompt };
       page.turnTo({ key: made, draft });
       await studio.request(extendSearch, { ...made, simulations: firstSimulations });
@@ -145,6 +149,23 @@ export class TreePanels {
       return {};
     });
     return new Disposable(() => void this.left(page.subject));
+  }
+
+  /** Tells a page what it waits for while it waits. */
+  private async saying<T>(host: PageHost, work: () => Promise<T>): Promise<T> {
+    const { studio } = this;
+    const say = () => {
+      const loading = studio.status?.loading ?? null;
+      const what = studio.status === undefined ? 'engine' : loading === null ? 'search' : 'model';
+      host.tell(treeWaiting, { for: what, model: loading === null ? null : modelName(loading) });
+    };
+    say();
+    const heard = [studio.onStatus(say), studio.onConnection(say)];
+    try {
+      return await work();
+    } finally {
+      for (const each of heard) each.dispose();
+    }
   }
 
   /** A search that stands still needs no memory once nobody looks at it. */

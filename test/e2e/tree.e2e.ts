@@ -154,6 +154,10 @@ describe('the tree explorer in VS Code', () => {
 
   it('is there again when the window is loaded anew', async () => {
     const [simulated, cards] = [await simulations(), await nodes()];
+    // The page was opened a moment ago: a window that is loaded anew too soon does not know of it.
+    await eventually('the editor has written down that the page is open', async () =>
+      assert.ok(await session.workbench.remembers('mainThreadWebview-cola.tree')),
+    );
     await session.workbench.reload();
     await page().locator('.card').nth(3).waitFor();
     assert.deepEqual([await simulations(), await nodes()], [simulated, cards]);

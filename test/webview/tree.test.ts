@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { parseRewardSpec } from '../../server/rewards/index.ts';
 import { layOut } from '../../webview/tree/drawing/layout.ts';
-import { extents, gapAcross, Scene } from '../../webview/tree/drawing/scene.ts';
+import { boxAt, overviewOf, smallest } from '../../webview/tree/drawing/overview.ts';
+import { layoutInput, type Rect, Scene } from '../../webview/tree/drawing/scene.ts';
 import { beginning, fitting, readableScale, revealing, seen, zoomed } from '../../webview/tree/drawing/viewport.ts';
-import { fold, nextFold } from '../../webview/tree/folding.ts';
+import { type Folding, fold, nextApart, nextFold } from '../../webview/tree/folding.ts';
 import type { TreeModel } from '../../webview/tree/model.ts';
 import { directionOf, move, type Orientation } from '../../webview/tree/navigation.ts';
 import { explain } from '../../webview/tree/reward-parts.ts';
@@ -14,19 +15,12 @@ import { ending } from '../../webview/tree/words.ts';
 import { anyTree, randomTree } from './tree-random.ts';
 
 const none = new Map<number, boolean>();
-const everything = { least: 0, chosen: none, kept: new Set<number>() };
+const everything: Folding = { least: 0, chosen: none, kept: new Set(), own: new Set(), apart: new Set() };
 const orientations: readonly Orientation[] = ['right', 'down'];
 
-function sceneOf(
-  model: TreeModel,
-  folding: Parameters<typeof fold>[2],
-  orientation: Orientation,
-  moment = model.now(),
-): Scene {
+function sceneOf(model: TreeModel, folding: Folding, orientation: Orientation, moment = model.now()): Scene {
   const shown = fold(model, moment, folding);
-  const tokens = (node: number) => model.length[node];
-  const extent = extents(shown, tokens, orientation);
-  return new Scene(shown, layOut({ parent: shown.parent, extent, gap: gapAcross(orientation) }), tokens, orientation);
+  return new Scene(shown, layOut(layoutInput(model, moment, shown, orientation)), model, orientation);
 }
 
 const places = (scene: Scene) => Array.from({ length: scene.count }, (_, place) => place);
@@ -66,31 +60,58 @@ describe('the tree as it was', () => {
 });
 
 describe('folding', () => {
-  it('shows every node once or counts it in one stub, parents first', () => {
+  it('shows every node once, or counts it in one stub, parents first', () => {
+    const folds = fc.array(fc.tuple(fc.nat(200), fc.boolean()));
     fc.assert(
-      fc.property(
-        anyTree,
-        fc.nat(9),
-        fc.array(fc.tuple(fc.nat(200), fc.boolean())),
-        fc.nat(),
-        (model, least, folds, drawn) => {
-          const kept = new Set([drawn % model.count]);
-          const shown = fold(model, model.now(), { least, chosen: new Map(folds), kept });
-          const cards = shown.node.filter((_, place) => shown.folded[place] === 0);
-          assert.equal(new Set(cards).size, cards.length);
-          assert.equal(cards.length + shown.folded.reduce((sum, n) => sum + n, 0), model.count);
-          for (const id of model.path([...kept][0]))
-            assert.ok(cards.includes(id), 'what is kept is shown, and the way to it');
-          for (let place = 1; place < shown.node.length; place++) assert.ok(shown.parent[place] < place);
-        },
-      ),
+      fc.property(anyTree, fc.nat(9), folds, fc.nat(), fc.nat(), (model, least, chosen, a, b) => {
+        const [kept, own] = [new Set([a % model.count]), new Set([b % model.count])];
+        const shown = fold(model, model.now(), { least, chosen: new Map(chosen), kept, own, apart: new Set() });
+        const nodes = shown.chain.flat();
+        assert.equal(new Set(nodes).size, nodes.length);
+        assert.equal(nodes.length + shown.folded.reduce((sum, n) => sum + n, 0), model.count);
+        for (const id of [...kept, ...own].flatMap((each) => model.path(each)))
+          assert.ok(nodes.includes(id), 'what is kept is shown, and the way to it');
+        assert.ok(shown.node.includes([...own][0]), 'what is selected ends its card');
+        for (let place = 1; place < shown.node.length; place++) assert.ok(shown.parent[place] < place);
+      }),
+    );
+  });
+
+  it('puts nodes that follow each other without a choice on one card, and shows them apart when that is asked for', () => {
+    fc.assert(
+      fc.property(anyTree, fc.nat(3), fc.nat(), (model, least, drawn) => {
+        const moment = model.now();
+        const folding = { ...everything, least };
+        const shown = fold(model, moment, folding);
+        for (const [place, chain] of shown.chain.entries()) {
+          if (shown.folded[place] > 0) continue;
+          assert.equal(chain.at(-1), shown.node[place]);
+          for (const [i, node] of chain.slice(0, -1).entries()) {
+            assert.deepEqual(model.children[node], [chain[i + 1]]);
+            assert.notEqual(node, 0, 'the prompt is a card of its own');
+          }
+          const [only, another] = model.children[chain[chain.length - 1]];
+          const ends = chain.at(-1) === 0 || another !== undefined || only === undefined;
+          assert.ok(ends || moment.visits[only] < least || model.flags[chain[chain.length - 1]] !== 0);
+        }
+        const long = shown.chain.filter((chain) => chain.length > 1);
+        if (long.length === 0) return;
+        const chain = long[drawn % long.length];
+        for (const node of [chain[0], chain[chain.length - 1]]) {
+          const apart = nextApart(model, moment, shown, node, new Set())!;
+          const opened = fold(model, moment, { ...folding, apart });
+          for (const each of chain) assert.ok(opened.node.includes(each), 'each has a card of its own');
+          for (const each of chain)
+            assert.deepEqual(nextApart(model, moment, opened, each, apart), new Set(), 'and shares one again');
+        }
+      }),
     );
   });
 
   it('opens what a person opens, and closes it again', () => {
     const model = randomTree(60, 5, 3);
     const moment = model.now();
-    const folded = fold(model, moment, { least: 1000, chosen: none, kept: new Set() });
+    const folded = fold(model, moment, { ...everything, least: 1000 });
     assert.deepEqual(
       [folded.node, folded.folded],
       [
@@ -99,14 +120,14 @@ describe('folding', () => {
       ],
     );
     assert.equal(nextFold(model, moment, folded, 0), true);
-    const opened = fold(model, moment, { least: 1000, chosen: new Map([[0, true]]), kept: new Set() });
-    for (const child of model.children[0]) assert.ok(opened.node.includes(child));
+    const opened = fold(model, moment, { ...everything, least: 1000, chosen: new Map([[0, true]]) });
+    for (const child of model.children[0]) assert.ok(opened.chain.some(([first]) => first === child));
     assert.equal(nextFold(model, moment, opened, 0), false);
   });
 });
 
 describe('the layout', () => {
-  it('lets no cards overlap, keeps siblings in order, and puts children beside their parent', () => {
+  it('lets no cards overlap, keeps siblings in order, and has the best child straight beside its parent', () => {
     fc.assert(
       fc.property(anyTree, fc.constantFrom(...orientations), fc.nat(5), (model, orientation, least) => {
         const scene = sceneOf(model, { ...everything, least }, orientation);
@@ -134,10 +155,46 @@ describe('the layout', () => {
             at,
             [...at].sort((a, b) => a - b),
           );
-          if (parent >= 0) assert.ok(Math.abs(across(parent) - (at[0] + at[at.length - 1]) / 2) < 1e-6);
+          if (parent < 0) continue;
+          assert.ok(at[0] <= across(parent) + 1e-6 && across(parent) <= at[at.length - 1] + 1e-6);
+          const best = model.mostVisited(scene.shown.node[parent], model.now());
+          const beside = family.find((place) => scene.firstOf(place) === best) ?? family[0];
+          assert.ok(Math.abs(across(parent) - across(beside)) < 1e-6);
         }
       }),
       { numRuns: 60 },
+    );
+  });
+
+  it('leaves no more room between siblings than what is below them needs', () => {
+    fc.assert(
+      fc.property(anyTree, fc.constantFrom(...orientations), (model, orientation) => {
+        const scene = sceneOf(model, everything, orientation);
+        const gap = layoutInput(model, model.now(), scene.shown, orientation).gap;
+        const span = (place: number) => {
+          const { x, y, width, height } = scene.rect(place);
+          return orientation === 'right' ? [y, y + height] : [x, x + width];
+        };
+        const below = (place: number): number[] => [
+          place,
+          ...places(scene)
+            .filter((each) => scene.shown.parent[each] === place)
+            .flatMap(below),
+        ];
+        const families = places(scene).map((parent) => places(scene).filter((p) => scene.shown.parent[p] === parent));
+        for (const family of families) {
+          for (let i = 1; i < family.length; i++) {
+            const before = family.slice(0, i).flatMap(below);
+            const touches = below(family[i]).some((a) =>
+              before.some(
+                (b) => scene.depthOf(a) === scene.depthOf(b) && Math.abs(span(a)[0] - span(b)[1] - gap) < 1e-6,
+              ),
+            );
+            assert.ok(touches, 'a subtree lies further away than it must');
+          }
+        }
+      }),
+      { numRuns: 40 },
     );
   });
 
@@ -190,6 +247,53 @@ describe('the layout', () => {
   });
 });
 
+describe('the overview', () => {
+  const room = { width: 900, height: 640 };
+
+  it('fits the room, keeps children beside and within their parent, and lets no boxes overlap', () => {
+    fc.assert(
+      fc.property(anyTree, fc.constantFrom(...orientations), (model, orientation) => {
+        const moment = model.now();
+        const boxes = overviewOf(model, moment, orientation, room.width, room.height);
+        const right = orientation === 'right';
+        const span = ({ x, y, width, height }: Rect) => (right ? [y, y + height] : [x, x + width]);
+        const along = ({ x, y, width, height }: Rect) => (right ? [x, x + width] : [y, y + height]);
+        const byNode = new Map(boxes.flatMap((box) => box.chain.map((node) => [node, box] as const)));
+        assert.equal(boxes[0]?.node, 0);
+        for (const [i, box] of boxes.entries()) {
+          assert.ok(box.x >= 0 && box.y >= 0 && box.x + box.width <= room.width && box.y + box.height <= room.height);
+          assert.ok(span(box)[1] - span(box)[0] >= smallest);
+          for (const other of boxes.slice(i + 1)) {
+            const meet = (of: (rect: Rect) => number[]) =>
+              of(box)[0] < of(other)[1] - 1e-6 && of(other)[0] < of(box)[1] - 1e-6;
+            assert.ok(!(meet(span) && meet(along)), 'two boxes overlap');
+          }
+          if (box.node === 0) continue;
+          const above = byNode.get(model.parent[box.chain[0]])!;
+          assert.ok(Math.abs(along(box)[0] - along(above)[1]) < 1e-6, 'it lies beside its parent');
+          assert.ok(span(box)[0] >= span(above)[0] - 1e-6 && span(box)[1] <= span(above)[1] + 1e-6, 'and within it');
+          const share = moment.visits[box.chain[0]] / moment.visits[above.node];
+          assert.ok(Math.abs((span(box)[1] - span(box)[0]) / (span(above)[1] - span(above)[0]) - share) < 1e-6);
+          assert.equal(boxAt(boxes, box.x + box.width / 2, box.y + box.height / 2), box);
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('shows the best line of a tree of two thousand nodes', () => {
+    const model = randomTree(1600, 4, 6);
+    const boxes = overviewOf(model, model.now(), 'right', room.width, room.height);
+    const shown = new Set(boxes.flatMap(({ chain }) => chain));
+    const line = model.principalVariation(model.now()).filter((id) => model.now().visits[id] >= 8);
+    assert.ok(model.count > 2000 && line.length > 3);
+    for (const id of line) assert.ok(shown.has(id));
+    // What is left out was visited so seldom that its box would be thinner than a line.
+    for (let id = 0; id < model.count; id++)
+      if (!shown.has(id)) assert.ok((model.now().visits[id] / model.now().visits[0]) * room.height < smallest + 1);
+  });
+});
+
 describe('moving through the tree', () => {
   it('goes by arrows that turn with the tree', () => {
     assert.deepEqual(
@@ -206,6 +310,7 @@ describe('moving through the tree', () => {
         const moment = model.now();
         const shown = fold(model, moment, { ...everything, least });
         const cards = shown.node.filter((_, place) => shown.folded[place] === 0);
+        const cardOf = (node: number) => shown.node[shown.chain.findIndex((chain) => chain.includes(node))];
         const id = cards[drawn % cards.length];
         for (const direction of ['parent', 'child', 'before', 'after'] as const) {
           assert.ok(cards.includes(move(model, moment, shown, id, direction)), direction);
@@ -213,8 +318,9 @@ describe('moving through the tree', () => {
         const child = move(model, moment, shown, id, 'child');
         if (child !== id) {
           assert.equal(move(model, moment, shown, child, 'parent'), id);
-          const rivals = model.children[id].filter((each) => cards.includes(each));
-          assert.equal(moment.visits[child], Math.max(...rivals.map((each) => moment.visits[each])));
+          const rivals = model.children[id].filter((each) => cardOf(each) !== undefined);
+          const most = rivals.reduce((a, b) => (moment.visits[b] > moment.visits[a] ? b : a));
+          assert.equal(moment.visits[shown.chain[shown.node.indexOf(child)][0]], moment.visits[most]);
         }
         const after = move(model, moment, shown, id, 'after');
         if (after !== id) assert.equal(move(model, moment, shown, after, 'before'), id);

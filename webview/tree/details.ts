@@ -73,3 +73,8 @@ export class NodeDetails {
     if (this.wanted.size > 0) await this.send();
   }
 }
+
+/** The text of nodes that share a card, as far as it is known. */
+export function textOf(details: NodeDetails, chain: readonly number[]): string {
+  return chain.map((node) => details.get(node)?.text ?? '').join('');
+}

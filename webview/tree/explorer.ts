@@ -14,10 +14,10 @@ import { Announcer } from './announcer.ts';
 import { NodeDetails } from './details.ts';
 import type { Picture } from './drawing/drawing.ts';
 import { LayoutClient } from './drawing/layout-client.ts';
-import { extents, gapAcross, Scene } from './drawing/scene.ts';
+import { layoutInput, Scene } from './drawing/scene.ts';
 import { Stage } from './drawing/stage.ts';
 import { drawingOf } from './drawing/svg.ts';
-import { fold, nextFold, type Shown } from './folding.ts';
+import { fold, nextApart, nextFold, nothingShown, type Shown } from './folding.ts';
 import { GrowthFeed } from './growth-feed.ts';
 import { type Inspection, Inspector } from './inspector.ts';
 import { Keyboard } from './keyboard.ts';
@@ -25,6 +25,7 @@ import { keyHelp } from './keys.ts';
 import { Matches } from './matches.ts';
 import type { Moment, TreeModel } from './model.ts';
 import { move } from './navigation.ts';
+import { Skeleton } from './skeleton.ts';
 import { Steering } from './steering.ts';
 import { Timeline } from './timeline.ts';
 import { Toolbar } from './toolbar.ts';
@@ -48,9 +49,11 @@ export class Explorer {
   private toolbar: Toolbar;
   private readonly announcer = new Announcer();
   private help: HTMLElement | undefined;
+  /** In place of the tree until its first cards are there. */
+  private readonly skeleton = new Skeleton('Reading the tree…');
   private event: TreeEvent | null;
   private moment: Moment;
-  private shown: Shown = { node: [], parent: [], folded: [] };
+  private shown: Shown = nothingShown;
   private picture: Picture | undefined;
   private readonly folds: Map<number, boolean>;
   private inspectedAt = 0;
@@ -94,6 +97,7 @@ export class Explorer {
       label,
       select: (node: number) => this.select(node),
       toggle: (node: number) => this.toggle(node),
+      apart: (node: number) => this.apart(node),
       moved: (viewport: NonNullable<ViewState['viewport']>) => this.change({ viewport }),
       prompt: () => about.prompt,
     };
@@ -103,6 +107,7 @@ export class Explorer {
     this.inspector = new Inspector(
       {
         label,
+        wrote: (node) => this.details.get(node)?.text,
         select: (node) => this.select(node, true),
         force: (action) => steering.force(action),
         ban: (action) => steering.banAction(action),
@@ -120,6 +125,7 @@ export class Explorer {
       'main',
       { class: 'explorer-main' },
       this.stage.element,
+      this.skeleton.element,
       h('div', { class: 'explorer-foot' }, this.timeline.element, this.stage.minimap.element),
     );
     this.element = h(
@@ -138,6 +144,7 @@ export class Explorer {
   /** Word of the search. */
   heard(event: TreeEvent): void {
     this.event = event;
+    this.skeleton.say(event.simulations === 0 ? 'Reading the prompt…' : 'Searching…');
     this.toolbar.show(event, false);
     if (event.end === 'failed')
       this.failed({ message: event.message ?? 'The search failed.', remedy: event.remedy ?? '' });
@@ -208,22 +215,19 @@ export class Explorer {
     while (selected >= moment.count) selected = model.parent[selected];
     const principal = new Set(model.principalVariation(moment));
     const found = new Set(this.matches.nodes.filter((id) => id < moment.count));
-    const kept = new Set([selected, ...principal, ...found]);
-    const shown = fold(model, moment, { least: view.least, chosen: this.folds, kept });
+    const own = new Set([selected, ...found]);
+    const apart = new Set(view.apart);
+    const shown = fold(model, moment, { least: view.least, chosen: this.folds, kept: principal, own, apart });
     this.shown = shown;
-    const tokens = (node: number) => model.length[node];
-    const extent = extents(shown, tokens, view.orientation);
-    this.layouts.layOut(
-      { parent: Int32Array.from(shown.parent), extent, gap: gapAcross(view.orientation) },
-      (layout) => {
-        const scene = new Scene(shown, layout, tokens, view.orientation);
-        this.picture = { model, moment, scene, principal, found, selected, range: valueRange(model) };
-        this.stage.show(this.picture);
-        if (this.placed) return;
-        this.placed = true;
-        this.stage.begin();
-      },
-    );
+    this.layouts.layOut(layoutInput(model, moment, shown, view.orientation), (layout) => {
+      const scene = new Scene(shown, layout, model, view.orientation);
+      this.picture = { model, moment, scene, principal, found, selected, range: valueRange(model) };
+      this.stage.show(this.picture);
+      this.skeleton.element.remove();
+      if (this.placed) return;
+      this.placed = true;
+      this.stage.begin();
+    });
     this.timeline.show(model, view.done);
     // A search that was opened from its file has said nothing yet.
     if (this.event === null) this.toolbar.count(model.simulations, model.count);
@@ -259,6 +263,13 @@ export class Explorer {
     if (open === undefined) return;
     this.folds.set(node, open);
     this.change({ folds: [...this.folds] });
+    this.refresh();
+  }
+
+  private apart(node: number): void {
+    const apart = nextApart(this.model, this.moment, this.shown, node, new Set(this.view.apart));
+    if (apart === undefined) return;
+    this.change({ apart: [...apart] });
     this.refresh();
   }
 
@@ -314,6 +325,7 @@ export class Explorer {
       walk: (direction) => this.go(move(this.model, this.moment, this.shown, this.currentNode(), direction)),
       home: () => this.go(0),
       toggle: () => this.toggle(this.currentNode()),
+      apart: () => this.apart(this.currentNode()),
       mark: (mark) => {
         const bit = mark === 'force' ? nodeFlags.forced : nodeFlags.banned;
         steering.mark(this.model.has(this.view.selected, bit) ? 'release' : mark);

@@ -25,6 +25,8 @@ const seen = 0.001;
 
 export interface InspectorHandlers {
   label(action: number): string | null;
+  /** What the edge to a node wrote, as far as it is known. */
+  wrote(node: number): string | undefined;
   select(node: number): void;
   /** Tries an action at the node that is shown. */
   force(action: number): void;
@@ -118,7 +120,9 @@ export class Inspector {
     const action = model.action[node];
     fill(
       this.head,
-      node === 0 ? h('h2', {}, 'Prompt') : actionChip({ action, label: this.handlers.label(action) }, { label: true }),
+      node === 0
+        ? h('h2', {}, 'Prompt')
+        : actionChip({ action, label: this.handlers.label(action), token: this.handlers.wrote(node) }, { label: true }),
       ...states(model, node).map((word) => h('span', { class: 'tag' }, word)),
       h(
         'dl',

@@ -9,6 +9,8 @@ export interface KeyHandlers {
   home(): void;
   /** Unfolds what is selected, or folds it. */
   toggle(): void;
+  /** Shows the nodes of a card one by one, or as one card again. */
+  apart(): void;
   mark(mark: 'force' | 'ban'): void;
   score(): void;
   insert(): void;
@@ -51,6 +53,7 @@ export class Keyboard {
   private keys(inTree: boolean): Readonly<Record<string, (() => void) | undefined>> {
     const { handlers } = this;
     return {
+      c: () => handlers.apart(),
       f: () => handlers.mark('force'),
       b: () => handlers.mark('ban'),
       s: () => handlers.score(),

@@ -5,6 +5,7 @@ export const keyList: readonly (readonly [keys: string, does: string])[] = [
   ['Alt+←  Alt+→', 'to the parent, to the most visited child'],
   ['Alt+↑  Alt+↓', 'to the sibling before, after'],
   ['Enter', 'unfolds, or folds'],
+  ['C', 'shows the actions of a card one by one, or as one card again'],
   ['F', 'forces the branch, or releases it'],
   ['B', 'bans the branch, or releases it'],
   ['S', 'scores the node by hand'],

@@ -1,11 +1,12 @@
 /** The tree explorer's page: asks what it is about, and shows a search, or the form that starts one. */
 import './tree.css';
 import type { ColaError } from '../../server/protocol/errors.ts';
-import { type ResultOf, treeEvent, treeReady, treeTurned } from '../../server/protocol/index.ts';
+import { type ResultOf, treeEvent, treeReady, treeTurned, treeWaiting } from '../../server/protocol/index.ts';
 import { button } from '../ui/controls.ts';
 import { fill, h } from '../ui/elements.ts';
 import { ask, on, saved } from '../ui/host.ts';
 import { Explorer } from './explorer.ts';
+import { Skeleton, type Waiting, waitingWords } from './skeleton.ts';
 import { startForm } from './start-form.ts';
 import { readView, type ViewState } from './view-state.ts';
 
@@ -54,8 +55,15 @@ function keeper(subject: unknown): (view: ViewState) => void {
   };
 }
 
+/** Shows what the page waits for, wherever it waits. */
+let waiting: (about: Waiting) => void = () => {};
+
 async function open(): Promise<void> {
   fail(false);
+  const skeleton = new Skeleton('Opening the tree…');
+  waiting = (about) => skeleton.say(waitingWords(about));
+  // A tree that is there stays until the next one is known.
+  if (explorer === undefined) fill(content, skeleton.element);
   let ready: ResultOf<typeof treeReady>;
   try {
     ready = await ask(treeReady, {});
@@ -71,7 +79,9 @@ async function open(): Promise<void> {
   const view = keptView(subject);
   saved.set({ subject, view });
   if (search === null) {
-    fill(content, startForm(subject.draft, failed));
+    const form = startForm(subject.draft, failed);
+    waiting = (about) => form.wait(waitingWords(about));
+    fill(content, form.element);
     return;
   }
   explorer = new Explorer(search, ready, view, keeper(subject), failed);
@@ -79,5 +89,6 @@ async function open(): Promise<void> {
 }
 
 on(treeTurned, () => void open());
+on(treeWaiting, (about) => waiting(about));
 on(treeEvent, (event) => explorer?.heard(event));
 void open();

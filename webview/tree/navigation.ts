@@ -1,4 +1,4 @@
-/** Where a key leads from a card, as players of Go know it. Places are those of the shown cards. */
+/** Where a key leads from a card, as players of Go know it. */
 import type { Shown } from './folding.ts';
 import type { Moment, TreeModel } from './model.ts';
 
@@ -14,18 +14,21 @@ export function directionOf(key: string, orientation: Orientation): Direction | 
 }
 
 /**
- * The node reached from `id`: its parent; its most visited child that is shown, else the first one; or a sibling that is
- * shown, in order. The same node where there is none.
+ * The node of the card reached from that of `id`: its parent; its most visited child that is shown, else the first one; or a
+ * sibling that is shown, in order. The same node where there is none.
  */
 export function move(model: TreeModel, moment: Moment, shown: Shown, id: number, direction: Direction): number {
-  if (direction === 'parent') return model.parent[id] < 0 ? id : model.parent[id];
-  const family = direction === 'child' ? id : model.parent[id];
-  const visible = new Set(shown.node.filter((_, place) => shown.folded[place] === 0));
-  const cards = family < 0 ? [id] : model.childrenAt(family, moment).filter((child) => visible.has(child));
+  const at = shown.chain.findIndex((chain) => chain.includes(id));
+  if (at < 0) return id;
+  const parent = shown.parent[at];
+  if (direction === 'parent') return parent < 0 ? id : shown.node[parent];
+  const family = direction === 'child' ? at : parent;
+  const cards = shown.parent.flatMap((each, place) => (each === family && shown.folded[place] === 0 ? [place] : []));
   if (direction === 'child') {
-    const most = model.mostVisited(id, moment);
-    return cards.includes(most) ? most : (cards[0] ?? id);
+    const most = model.mostVisited(shown.node[at], moment);
+    const place = cards.find((card) => shown.chain[card][0] === most) ?? cards[0];
+    return place === undefined ? id : shown.node[place];
   }
-  const at = cards.indexOf(id) + (direction === 'before' ? -1 : 1);
-  return cards[at] ?? id;
+  const next = cards[cards.indexOf(at) + (direction === 'before' ? -1 : 1)];
+  return next === undefined ? id : shown.node[next];
 }

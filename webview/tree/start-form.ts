@@ -8,7 +8,11 @@ import { chosenReward, likelyReward, rewardChoices } from './rewards.ts';
 /** Settings a person is likely to change, with the search's own defaults where they are sensible for an editor. */
 const settings = { breadth: 4, max_new: 48 };
 
-export function startForm(draft: TreeDraft, failed: (error: unknown) => void): HTMLElement {
+/** @returns the form, and how it says what it waits for once it was sent */
+export function startForm(
+  draft: TreeDraft,
+  failed: (error: unknown) => void,
+): { readonly element: HTMLElement; wait(words: string): void } {
   let choice = likelyReward(draft);
   const prompt = textArea({ label: 'Prompt', placeholder: 'const total = ', rows: 8, value: draft.prompt });
   prompt.classList.add('prompt', 'code');
@@ -30,6 +34,7 @@ export function startForm(draft: TreeDraft, failed: (error: unknown) => void): H
   const longest = number('Longest answer, in tokens', settings.max_new);
   const start = async () => {
     setDisabled(go, true);
+    state.textContent = 'Reading the prompt…';
     try {
       const { reward, row, options } = chosenReward(choice, needed?.value ?? '', draft);
       const sizes = { breadth: Number(breadth.value), max_new: Number(longest.value) };
@@ -38,12 +43,14 @@ export function startForm(draft: TreeDraft, failed: (error: unknown) => void): H
       failed(error);
     } finally {
       setDisabled(go, false);
+      state.textContent = '';
     }
   };
   const go = button({ label: 'Search', icon: 'type-hierarchy-sub', kind: 'primary', onPress: () => void start() });
+  const state = h('span', { class: 'soft', role: 'status' });
   const row = (name: string, field: HTMLElement) =>
     h('div', { class: 'field' }, h('span', { class: 'soft' }, name), field);
-  return h(
+  const element = h(
     'main',
     { class: 'empty start' },
     h('h1', {}, 'Search over latent actions'),
@@ -53,6 +60,12 @@ export function startForm(draft: TreeDraft, failed: (error: unknown) => void): H
     about,
     given,
     h('div', { class: 'fields' }, row('Branches', breadth), row('Longest answer, tokens', longest)),
-    go,
+    h('div', { class: 'start-go' }, go, state),
   );
+  return {
+    element,
+    wait: (words) => {
+      state.textContent = words;
+    },
+  };
 }

@@ -6,6 +6,8 @@ export const viewState = z.object({
   selected: z.int().nonnegative().default(0),
   /** By node: opened or closed by hand. */
   folds: z.array(z.tuple([z.int().nonnegative(), z.boolean()])).default([]),
+  /** Nodes that are shown apart from their only child. */
+  apart: z.array(z.int().nonnegative()).default([]),
   /** Children with fewer visits are folded. */
   least: z.int().nonnegative().default(2),
   orientation: z.enum(['right', 'down']).default('right'),

@@ -5,6 +5,27 @@ import { wait } from './patience.ts';
 
 const ready = wait(120);
 
+/** Whether a value in the databases of VS Code for the browser holds a text. */
+const searchOfMemory = `async (wanted) => {
+  const settled = (request) => new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+  for (const { name } of await indexedDB.databases()) {
+    if (!name?.startsWith('vscode-web-state-db')) continue;
+    const database = await settled(indexedDB.open(name));
+    try {
+      for (const store of database.objectStoreNames) {
+        const values = await settled(database.transaction(store).objectStore(store).getAll());
+        if (values.some((value) => String(value).includes(wanted))) return true;
+      }
+    } finally {
+      database.close();
+    }
+  }
+  return false;
+}`;
+
 export class Workbench {
   constructor(readonly page: Page) {}
 
@@ -16,6 +37,15 @@ export class Workbench {
   async reload(): Promise<void> {
     await this.page.reload({ waitUntil: 'domcontentloaded', timeout: ready });
     await this.loaded();
+  }
+
+  /**
+   * Whether the editor has written down something that it will remember, such as the kind of a page that is open: it does so
+   * every few seconds, and a window that is loaded anew before knows only what was written last.
+   */
+  async remembers(text: string): Promise<boolean> {
+    // As text: what builds the tests would put helpers of its own into a function.
+    return this.page.evaluate(`(${searchOfMemory})(${JSON.stringify(text)})`);
   }
 
   private async loaded(): Promise<void> {

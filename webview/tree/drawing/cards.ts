@@ -17,6 +17,8 @@ export interface CardHandlers {
   select(node: number): void;
   /** Folds or unfolds. */
   toggle(node: number): void;
+  /** Shows the nodes that share a card one by one. */
+  apart(node: number): void;
 }
 
 interface Card {
@@ -88,13 +90,16 @@ export class CardLayer {
       this.fillStub(card, node, folded);
       return;
     }
-    const details = this.details.get(node);
-    const marks = [node === selected, principal.has(node), found.has(node), scene.stubOf(node) !== undefined];
+    const chain = scene.shown.chain[place];
+    const details = chain.map((each) => this.details.get(each));
+    const best = principal.has(chain[0]);
+    const marks = [node === selected, best, found.has(node), scene.stubOf(node) !== undefined];
     const figuresNow = [moment.visits[node], moment.q[node], model.flags[node], picture.range.join()];
-    const content = [node, details === undefined ? '' : serial(details), ...figuresNow, ...marks].join('|');
+    const known = details.map((each) => (each === undefined ? '' : serial(each)));
+    const content = [chain.join(), ...known, ...figuresNow, ...marks].join('|');
     if (content !== card.content) {
       card.content = content;
-      this.fillCard(card.element, picture, node, details);
+      this.fillCard(card.element, picture, place, details);
     }
   }
 
@@ -110,28 +115,38 @@ export class CardLayer {
     fill(element, `+${folded}`);
   }
 
-  private fillCard(element: HTMLElement, picture: Picture, node: number, details: TreeNode | undefined): void {
+  /** @param all what is known of the nodes of the card */
+  private fillCard(
+    element: HTMLElement,
+    picture: Picture,
+    place: number,
+    all: readonly (TreeNode | undefined)[],
+  ): void {
     const { model, moment, scene, selected, principal, found, range } = picture;
+    const chain = scene.shown.chain[place];
+    const [first] = chain;
+    const node = scene.shown.node[place];
+    const details = all.at(-1);
     const has = (bit: number) => model.has(node, bit);
     const classes = [
       'card',
       node === selected && 'selected',
-      principal.has(node) && 'principal',
+      principal.has(first) && 'principal',
       found.has(node) && 'found',
       has(nodeFlags.banned) && 'banned',
       has(nodeFlags.forced) && 'forced',
     ];
     reset(element, classes.filter(Boolean).join(' '));
-    const action = model.action[node];
-    const text = node === 0 ? this.prompt() : (details?.text ?? '');
-    const siblings = model.parent[node] < 0 ? [node] : model.childrenAt(model.parent[node], moment);
+    const text = node === 0 ? this.prompt() : all.map((each) => each?.text ?? '').join('');
+    const siblings = model.parent[first] < 0 ? [first] : model.childrenAt(model.parent[first], moment);
+    const words = ending(text, 200);
     const aria: Record<string, string | number> = {
       role: 'treeitem',
-      'aria-level': model.depth[node] + 1,
+      'aria-level': scene.depthOf(place) + 1,
       'aria-setsize': siblings.length,
-      'aria-posinset': siblings.indexOf(node) + 1,
+      'aria-posinset': siblings.indexOf(first) + 1,
       'aria-selected': String(node === selected),
-      'aria-label': spoken(model, moment, node, ending(text, 200), node === 0 ? null : this.label(action)),
+      'aria-label': spoken(model, moment, chain, words, node === 0 ? null : this.label(model.action[first])),
     };
     if (model.childrenAt(node, moment).length > 0) aria['aria-expanded'] = String(scene.stubOf(node) === undefined);
     for (const [name, value] of Object.entries(aria)) element.setAttribute(name, String(value));
@@ -141,30 +156,36 @@ export class CardLayer {
     const q = moment.q[node];
     fill(
       element,
-      h('div', { class: 'card-text code' }, ending(text, lineLength * linesOf(model.length[node])) || ' '),
+      h('div', { class: 'card-text code' }, ending(text, lineLength * linesOf(scene.tokensOf(place))) || ' '),
       h(
         'div',
         { class: 'card-strip' },
-        node === 0 ? h('span', { class: 'soft' }, 'prompt') : this.strip(picture, node, details),
+        node === 0 ? h('span', { class: 'soft' }, 'prompt') : this.strip(picture, first, all),
       ),
       h(
         'div',
         { class: 'card-figures number' },
         h('span', {}, figures(moment.visits[node], q, details?.value)),
         ...this.tags(picture, node, reward),
+        chain.length > 1 &&
+          h(
+            'span',
+            { class: 'card-chain', 'data-chain': node, title: 'Show each of them (C)' },
+            `${chain.length} in a row`,
+          ),
       ),
       h('div', { class: 'card-bar' }, h('i', { style: { width: `${100 * share(q, range)}%` } })),
     );
   }
 
-  private strip({ model, moment }: Picture, node: number, details: TreeNode | undefined): HTMLElement {
+  private strip({ model, moment }: Picture, node: number, all: readonly (TreeNode | undefined)[]): HTMLElement {
     const first = model.action[node];
     const others = model.childrenAt(model.parent[node], moment).filter((child) => child !== node);
     const next = others.reduce((most, child) => (model.prior[child] > (model.prior[most] ?? -1) ? child : most), -1);
     const runnerUp = next < 0 ? undefined : { action: model.action[next], probability: model.prior[next] };
-    const rest = details?.actions.slice(1) ?? [];
+    const rest = all.flatMap((each) => each?.actions ?? []).slice(1);
     const prior = model.prior[node];
-    const head = { action: first, label: this.label(first), runnerUp };
+    const head = { action: first, label: this.label(first), runnerUp, token: all[0]?.text };
     const faces = [
       Number.isNaN(prior) ? head : { ...head, probability: prior },
       ...rest.map((action) => ({ action, label: this.label(action) })),
@@ -191,6 +212,8 @@ export class CardLayer {
       this.handlers.toggle(Number(stub));
       return;
     }
+    const chain = (event.target as Element).closest<HTMLElement>('[data-chain]')?.dataset.chain;
+    if (chain !== undefined) this.handlers.apart(Number(chain));
     const node = this.nodeOf(event);
     if (node !== undefined) this.handlers.select(node);
   }

@@ -39,7 +39,7 @@ export function draw(canvas: HTMLCanvasElement, picture: Picture, view: Viewport
   const right = scene.orientation === 'right';
   for (const place of edges) {
     const stub = scene.shown.folded[place] > 0;
-    const node = scene.shown.node[place];
+    const node = scene.firstOf(place);
     const banned = !stub && model.has(node, nodeFlags.banned);
     const { from, to } = scene.edge(place);
     const middle = right ? (from[0] + to[0]) / 2 : (from[1] + to[1]) / 2;
@@ -76,12 +76,13 @@ function box(
   }
   context.fillStyle = colours.raised;
   context.fillRect(x, y, width, height);
-  const hue = node === 0 ? colours.soft : hueOf(model.action[node]).colour;
+  const hue = node === 0 ? colours.soft : hueOf(model.action[scene.firstOf(place)]).colour;
   context.fillStyle = hue;
   context.fillRect(x, y, 14, height);
   const bar = share(moment.q[node], range);
   if (bar > 0) context.fillRect(x + 24, y + height - 26, bar * (width - 34), 16);
-  const strong = node === selected || principal.has(node) || found.has(node);
+  const best = principal.has(scene.firstOf(place));
+  const strong = node === selected || best || found.has(node);
   if (strong) {
     context.strokeStyle = node === selected || found.has(node) ? colours.mark : colours.text;
     context.lineWidth = (node === selected ? 3 : 2) * thin;

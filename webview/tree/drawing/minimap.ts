@@ -50,7 +50,7 @@ export class Minimap {
     for (let place = 0; place < scene.count; place++) {
       if (scene.shown.folded[place] > 0) continue;
       const { x, y, width, height } = scene.rect(place);
-      const node = scene.shown.node[place];
+      const node = scene.firstOf(place);
       context.fillStyle = node === 0 || principal.has(node) ? colours.text : hueOf(model.action[node]).colour;
       context.fillRect(x, y, Math.max(least, width), Math.max(least, height));
     }

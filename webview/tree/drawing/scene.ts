@@ -1,7 +1,8 @@
 /** Shown cards with their places in the plane, and what of them meets a rectangle, without looking at all of them. */
 import type { Shown } from '../folding.ts';
+import type { Moment, TreeModel } from '../model.ts';
 import type { Orientation } from '../navigation.ts';
-import type { Layout } from './layout.ts';
+import type { Layout, LayoutInput } from './layout.ts';
 
 export interface Rect {
   readonly x: number;
@@ -17,7 +18,7 @@ const lineHeight = 18;
 const mostLines = 3;
 const bare = 58;
 
-/** Lines of text on a card whose edge has so many tokens. */
+/** Lines of text on a card with so many tokens. */
 export function linesOf(tokens: number): number {
   return Math.min(mostLines, 1 + Math.floor(tokens / 6));
 }
@@ -26,15 +27,26 @@ export function cardSize(tokens: number): { readonly width: number; readonly hei
   return { width: cardWidth, height: bare + lineHeight * linesOf(tokens) };
 }
 
-/** Extent across of every shown card, for the layout. */
-export function extents(shown: Shown, tokens: (node: number) => number, orientation: Orientation): Float64Array {
-  return Float64Array.from(shown.node, (node, place) => {
-    const size = shown.folded[place] > 0 ? stubSize : cardSize(tokens(node));
-    return orientation === 'right' ? size.height : size.width;
-  });
+/** Tokens on each shown card. */
+function tokensOf(shown: Shown, { length }: Pick<TreeModel, 'length'>): number[] {
+  return shown.chain.map((chain) => chain.reduce((sum, node) => sum + length[node], 0));
 }
 
-export const gapAcross = (orientation: Orientation): number => between[orientation].across;
+/** What the layout is to know of the shown cards. */
+export function layoutInput(model: TreeModel, moment: Moment, shown: Shown, orientation: Orientation): LayoutInput {
+  const tokens = tokensOf(shown, model);
+  const extent = Float64Array.from(shown.node, (_, place) => {
+    const size = shown.folded[place] > 0 ? stubSize : cardSize(tokens[place]);
+    return orientation === 'right' ? size.height : size.width;
+  });
+  const beside = new Int32Array(shown.node.length).fill(-1);
+  for (let place = 1; place < shown.node.length; place++) {
+    const parent = shown.parent[place];
+    const best = shown.chain[place][0] === model.mostVisited(shown.node[parent], moment);
+    if (beside[parent] < 0 || best) beside[parent] = place;
+  }
+  return { parent: Int32Array.from(shown.parent), extent, beside, gap: between[orientation].across };
+}
 
 /** First index from which `passes` holds, for a condition that holds from some index on. */
 function firstWhere(count: number, passes: (index: number) => boolean): number {
@@ -53,19 +65,21 @@ export class Scene {
   private readonly places = new Map<number, number>();
   private readonly stubs = new Map<number, number>();
   private readonly step: number;
+  private readonly tokens: readonly number[];
 
   constructor(
     readonly shown: Shown,
     private readonly layout: Layout,
-    private readonly tokens: (node: number) => number,
+    model: Pick<TreeModel, 'length'>,
     readonly orientation: Orientation,
   ) {
+    this.tokens = tokensOf(shown, model);
     const along = orientation === 'right' ? cardWidth : bare + lineHeight * mostLines;
     this.step = along + between[orientation].along;
     let [low, high] = [0, 0];
     for (let place = 0; place < this.count; place++) {
       if (shown.folded[place] > 0) this.stubs.set(shown.node[place], place);
-      else this.places.set(shown.node[place], place);
+      for (const node of shown.chain[place]) this.places.set(node, place);
       const depth = layout.depth[place];
       if (this.columns[depth] === undefined) this.columns[depth] = [];
       // Depth-first order is the order across.
@@ -86,9 +100,24 @@ export class Scene {
     return this.shown.node.length;
   }
 
-  /** Place of a node's card; undefined while it is folded. */
+  /** Place of the card that a node has or shares; undefined while it is folded. */
   placeOf(node: number): number | undefined {
     return this.places.get(node);
+  }
+
+  /** First node of a card's chain, which the edge to the card leads to. */
+  firstOf(place: number): number {
+    return this.shown.chain[place][0] ?? this.shown.node[place];
+  }
+
+  /** Tokens on a card. */
+  tokensOf(place: number): number {
+    return this.tokens[place];
+  }
+
+  /** Edges from the root's card. */
+  depthOf(place: number): number {
+    return this.layout.depth[place];
   }
 
   /** Place of the stub that stands for children of a node. */
@@ -143,7 +172,7 @@ export class Scene {
   }
 
   private size(place: number): { readonly width: number; readonly height: number } {
-    return this.shown.folded[place] > 0 ? stubSize : cardSize(this.tokens(this.shown.node[place]));
+    return this.shown.folded[place] > 0 ? stubSize : cardSize(this.tokens[place]);
   }
 
   private span(place: number): [number, number] {

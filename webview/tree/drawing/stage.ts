@@ -1,17 +1,31 @@
 /** Where the tree is drawn: the view of the plane, with pointer and wheel; cards over edges. */
 import { actionWords } from '../../ui/actions.ts';
 import { custom, h } from '../../ui/elements.ts';
-import type { NodeDetails } from '../details.ts';
+import { type NodeDetails, textOf } from '../details.ts';
+import { ending, figures } from '../words.ts';
 import { CardLayer, cardId } from './cards.ts';
 import { type Colours, onThemeChange, readColours, reducesMotion } from './colours.ts';
 import { draw, type Picture } from './drawing.ts';
 import { Minimap } from './minimap.ts';
+import { boxAt, drawOverview, type OverviewBox, overviewOf } from './overview.ts';
 import type { Rect } from './scene.ts';
-import { beginning, fitting, readableScale, revealing, seen, type Viewport, zoomed } from './viewport.ts';
+import {
+  beginning,
+  fitting,
+  isOverview,
+  readableScale,
+  reading,
+  revealing,
+  scales,
+  seen,
+  type Viewport,
+  zoomed,
+} from './viewport.ts';
 
 export interface StageHandlers {
   select(node: number): void;
   toggle(node: number): void;
+  apart(node: number): void;
   /** The person moved the view. */
   moved(view: Viewport): void;
   label(action: number): string | null;
@@ -20,6 +34,8 @@ export interface StageHandlers {
 
 /** Beyond the view, so that cards are there when it moves. */
 const margin = 80;
+/** Under the overview, in pixels. */
+const noteHeight = 22;
 
 export class Stage {
   readonly element: HTMLElement;
@@ -31,12 +47,15 @@ export class Stage {
   private colours: Colours = readColours();
   private picture: Picture | undefined;
   private edges: readonly number[] = [];
+  /** What the overview shows, and of which picture and room. */
+  private overview: { readonly of: Picture; readonly size: object; readonly boxes: readonly OverviewBox[] } | undefined;
+  private readonly note = h('p', { class: 'far-note soft', hidden: true });
   private size = { width: 0, height: 0 };
   private scheduled = false;
   private follow: number | undefined;
 
   constructor(
-    details: NodeDetails,
+    private readonly details: NodeDetails,
     private readonly handlers: StageHandlers,
     private view: Viewport,
   ) {
@@ -46,7 +65,7 @@ export class Stage {
       this.move({ x: x - this.size.width / scale / 2, y: y - this.size.height / scale / 2, scale });
     });
     const tree = { role: 'tree', tabindex: 0, 'aria-label': 'Search tree' };
-    this.element = custom('div', { class: 'stage', ...tree }, this.canvas, this.cards.element, this.hint);
+    this.element = custom('div', { class: 'stage', ...tree }, this.canvas, this.cards.element, this.note, this.hint);
     new ResizeObserver(() => this.resize()).observe(this.element);
     onThemeChange(() => {
       this.colours = readColours();
@@ -67,7 +86,8 @@ export class Stage {
       this.view = { x: x + after.x - before.x, y: y + after.y - before.y, scale };
     }
     this.minimap.redraw(picture, this.colours);
-    const selected = picture.scene.placeOf(picture.selected) === undefined ? null : cardId(picture.selected);
+    const own = picture.scene.placeOf(picture.selected);
+    const selected = own === undefined ? null : cardId(picture.scene.shown.node[own]);
     if (selected === null) this.element.removeAttribute('aria-activedescendant');
     else this.element.setAttribute('aria-activedescendant', selected);
     if (this.follow !== undefined) {
@@ -85,17 +105,27 @@ export class Stage {
       this.follow = node;
       return;
     }
-    this.move(revealing(this.view, this.picture.scene.rect(place), this.size.width, this.size.height));
+    // The overview shows it anyway.
+    if (isOverview(this.view)) this.redraw();
+    else this.move(revealing(this.view, this.picture.scene.rect(place), this.size.width, this.size.height));
   }
 
-  /** The whole tree. */
+  /** The whole tree: as an overview where its cards could not be made out. */
   fit(): void {
     if (this.picture === undefined) return;
-    this.move(fitting(this.picture.scene.bounds, this.size.width, this.size.height));
+    const whole = fitting(this.picture.scene.bounds, this.size.width, this.size.height);
+    this.move(isOverview(whole) ? { ...this.view, scale: scales.least } : whole);
   }
 
   zoom(factor: number): void {
-    this.move(zoomed(this.view, factor, { x: this.size.width / 2, y: this.size.height / 2 }));
+    if (isOverview(this.view) && this.picture !== undefined) this.leaveOverview(this.picture.selected, factor);
+    else this.move(zoomed(this.view, factor, { x: this.size.width / 2, y: this.size.height / 2 }));
+  }
+
+  /** Out of the overview to a card, for who wants to come nearer. */
+  private leaveOverview(node: number, factor: number): void {
+    const rect = rectOf(this.picture, node);
+    if (factor > 1 && rect !== undefined) this.move(reading(rect, this.size.width, this.size.height));
   }
 
   /** The first view: the prompt and, of what the search likes best, as much as can be read. */
@@ -124,7 +154,10 @@ export class Stage {
   private draw(): void {
     const { picture, view, size } = this;
     if (picture === undefined || size.width === 0) return;
-    this.edges = draw(this.canvas, picture, view, this.colours);
+    const far = isOverview(view);
+    this.note.hidden = !far;
+    if (far) this.drawOverview(picture);
+    else this.edges = draw(this.canvas, picture, view, this.colours);
     const layer = this.cards.element;
     const readable = view.scale >= readableScale;
     layer.classList.toggle('far', !readable);
@@ -142,7 +175,23 @@ export class Stage {
     const own = scene.placeOf(selected);
     if (own !== undefined && !places.includes(own)) places.push(own);
     this.cards.update(picture, places);
-    this.minimap.frame(view, size.width, size.height, this.colours);
+    this.minimap.element.hidden = far;
+    if (!far) this.minimap.frame(view, size.width, size.height, this.colours);
+  }
+
+  private drawOverview(picture: Picture): void {
+    const { size } = this;
+    const { model, moment, scene } = picture;
+    if (this.overview?.of !== picture || this.overview.size !== size) {
+      const boxes = overviewOf(model, moment, scene.orientation, size.width, size.height - noteHeight);
+      this.overview = { of: picture, size, boxes };
+    }
+    this.edges = [];
+    const code = getComputedStyle(this.element).getPropertyValue('--code') || 'monospace';
+    drawOverview(this.canvas, picture, this.overview.boxes, this.colours, code, ({ node, chain }) =>
+      node === 0 ? this.handlers.prompt() : textOf(this.details, chain),
+    );
+    this.note.textContent = `${moment.count} nodes, each as large as its share of the visits; the best line is outlined. Zoom in or double-click to read.`;
   }
 
   private move(view: Viewport): void {
@@ -171,6 +220,11 @@ export class Stage {
         event.preventDefault();
         const { left, top } = element.getBoundingClientRect();
         const pointer = { x: event.clientX - left, y: event.clientY - top };
+        if (isOverview(this.view)) {
+          const node = boxAt(this.overview?.boxes ?? [], pointer.x, pointer.y)?.node;
+          if (node !== undefined && (event.ctrlKey || event.metaKey)) this.leaveOverview(node, -event.deltaY + 1);
+          return;
+        }
         if (event.ctrlKey || event.metaKey) {
           this.move(zoomed(this.view, Math.exp(-event.deltaY / 300), pointer));
           return;
@@ -193,6 +247,7 @@ export class Stage {
         this.point(event);
         return;
       }
+      if (isOverview(this.view)) return;
       const { x, y, scale } = this.view;
       this.move({ x: x - (event.clientX - held.x) / scale, y: y - (event.clientY - held.y) / scale, scale });
       held = { x: event.clientX, y: event.clientY };
@@ -204,6 +259,10 @@ export class Stage {
     element.addEventListener('pointerup', release);
     element.addEventListener('pointercancel', release);
     element.addEventListener('click', (event) => this.pick(event));
+    element.addEventListener('dblclick', (event) => {
+      const node = this.boxOf(event)?.node;
+      if (node !== undefined) this.leaveOverview(node, 2);
+    });
     element.addEventListener('pointerleave', () => {
       this.hint.hidden = true;
     });
@@ -212,6 +271,11 @@ export class Stage {
   /** A box that is too far away to be an element is found by where it is. */
   private pick(event: MouseEvent): void {
     if (this.view.scale >= readableScale || this.picture === undefined) return;
+    if (isOverview(this.view)) {
+      const node = this.boxOf(event)?.node;
+      if (node !== undefined) this.handlers.select(node);
+      return;
+    }
     const { scene } = this.picture;
     const { x, y } = this.at(event);
     const place = scene
@@ -221,6 +285,12 @@ export class Stage {
     const node = scene.shown.node[place];
     if (scene.shown.folded[place] > 0) this.handlers.toggle(node);
     else this.handlers.select(node);
+  }
+
+  private boxOf(event: MouseEvent): OverviewBox | undefined {
+    if (!isOverview(this.view)) return undefined;
+    const { left, top } = this.element.getBoundingClientRect();
+    return boxAt(this.overview?.boxes ?? [], event.clientX - left, event.clientY - top);
   }
 
   private at(event: MouseEvent): { readonly x: number; readonly y: number } {
@@ -234,6 +304,13 @@ export class Stage {
     const { picture } = this;
     this.hint.hidden = true;
     if (picture === undefined || (event.target as Element).closest('.card, .stub') !== null) return;
+    const box = this.boxOf(event);
+    if (box !== undefined) {
+      const { moment } = picture;
+      const text = box.node === 0 ? this.handlers.prompt() : textOf(this.details, box.chain);
+      this.showHint(event, `${ending(text, 60)}   ${figures(moment.visits[box.node], moment.q[box.node], null)}`);
+      return;
+    }
     const { x, y } = this.at(event);
     const { scene, model } = picture;
     const right = scene.orientation === 'right';
@@ -251,14 +328,22 @@ export class Stage {
       if (distance < nearest.distance) nearest = { place, distance };
     }
     if (nearest.place < 0) return;
-    const node = scene.shown.node[nearest.place];
+    const node = scene.firstOf(nearest.place);
     const action = model.action[node];
     const prior = model.prior[node];
-    const face = { action, label: this.handlers.label(action) };
-    this.hint.textContent = actionWords(Number.isNaN(prior) ? face : { ...face, probability: prior });
+    const face = { action, label: this.handlers.label(action), token: this.details.get(node)?.text };
+    this.showHint(event, actionWords(Number.isNaN(prior) ? face : { ...face, probability: prior }));
+  }
+
+  /** Near the pointer, and inside the stage. */
+  private showHint({ clientX, clientY }: PointerEvent, text: string): void {
+    const { hint } = this;
+    hint.textContent = text;
+    hint.hidden = false;
     const { left, top } = this.element.getBoundingClientRect();
-    this.hint.style.transform = `translate(${event.clientX - left + 12}px, ${event.clientY - top + 12}px)`;
-    this.hint.hidden = false;
+    const x = Math.max(0, Math.min(clientX - left + 12, this.size.width - hint.offsetWidth));
+    const y = Math.max(0, Math.min(clientY - top + 12, this.size.height - hint.offsetHeight));
+    hint.style.transform = `translate(${x}px, ${y}px)`;
   }
 }
 

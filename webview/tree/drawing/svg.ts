@@ -1,7 +1,7 @@
 /** The shown tree as a drawing that stands alone: light ground, no styles from outside. */
 import { hueOf } from '../../../server/protocol/hue.ts';
 import { s } from '../../ui/elements.ts';
-import type { NodeDetails } from '../details.ts';
+import { type NodeDetails, textOf } from '../details.ts';
 import { ending, figures, share, states } from '../words.ts';
 import { edgeWidth, type Picture } from './drawing.ts';
 
@@ -33,7 +33,7 @@ export function drawingOf(
     );
   for (let place = 1; place < scene.count; place++) {
     const stub = scene.shown.folded[place] > 0;
-    const node = scene.shown.node[place];
+    const node = scene.firstOf(place);
     const { from, to } = scene.edge(place);
     const right = scene.orientation === 'right';
     const middle = right ? (from[0] + to[0]) / 2 : (from[1] + to[1]) / 2;
@@ -53,7 +53,7 @@ export function drawingOf(
     const rect = scene.rect(place);
     const node = scene.shown.node[place];
     const folded = scene.shown.folded[place];
-    const line = principal.has(node) && folded === 0 ? 2.5 : 1;
+    const line = principal.has(scene.firstOf(place)) && folded === 0 ? 2.5 : 1;
     root.append(
       s('rect', {
         x: rect.x,
@@ -70,13 +70,14 @@ export function drawingOf(
       root.append(words([rect.x + 8, rect.y + 15], `+${folded}`, { fill: soft }));
       continue;
     }
-    const text = node === 0 ? prompt : (details.get(node)?.text ?? '');
+    const chain = scene.shown.chain[place];
+    const text = node === 0 ? prompt : textOf(details, chain);
     root.append(words([rect.x + 8, rect.y + 18], ending(text, 26), {}));
     if (node > 0) {
-      const { colour, ink: number } = hueOf(model.action[node]);
+      const { colour, ink: number } = hueOf(model.action[chain[0]]);
       root.append(s('rect', { x: rect.x + 8, y: rect.y + 26, width: 24, height: 14, rx: 3, fill: colour }));
       root.append(
-        words([rect.x + 20, rect.y + 37], String(model.action[node]), {
+        words([rect.x + 20, rect.y + 37], String(model.action[chain[0]]), {
           fill: number,
           'font-size': 10,
           'text-anchor': 'middle',

@@ -14,10 +14,15 @@ export const scales = { least: 0.03, most: 2 };
 /** Below, cards are too small to be read and are drawn as boxes. */
 export const readableScale = 0.5;
 
+/** Further away than this the whole tree is shown as an overview, and no card of it. */
+export const overviewScale = 0.2;
+
 /** Cards are read without effort from here on. */
 const comfortableScale = 0.7;
 
 export const clampScale = (scale: number): number => Math.min(scales.most, Math.max(scales.least, scale));
+
+export const isOverview = ({ scale }: Viewport): boolean => scale < overviewScale;
 
 export function seen({ x, y, scale }: Viewport, width: number, height: number): Rect {
   return { x, y, width: width / scale, height: height / scale };
@@ -25,7 +30,9 @@ export function seen({ x, y, scale }: Viewport, width: number, height: number): 
 
 /** Larger or smaller by a factor, while the point under the pointer stays where it is. */
 export function zoomed(view: Viewport, factor: number, pointer: { readonly x: number; readonly y: number }): Viewport {
-  const scale = clampScale(view.scale * factor);
+  const wanted = clampScale(view.scale * factor);
+  // There is nothing between the overview and what can be made out.
+  const scale = wanted < overviewScale ? scales.least : wanted;
   return {
     x: view.x + pointer.x / view.scale - pointer.x / scale,
     y: view.y + pointer.y / view.scale - pointer.y / scale,
@@ -50,6 +57,16 @@ export function revealing(view: Viewport, rect: Rect, width: number, height: num
 /** All of the rectangle, but no larger than life. */
 export function fitting(rect: Rect, width: number, height: number, margin = 24): Viewport {
   const scale = clampScale(Math.min(1, (width - 2 * margin) / rect.width, (height - 2 * margin) / rect.height));
+  return {
+    x: rect.x + rect.width / 2 - width / scale / 2,
+    y: rect.y + rect.height / 2 - height / scale / 2,
+    scale,
+  };
+}
+
+/** A rectangle in the middle, large enough to be read. */
+export function reading(rect: Rect, width: number, height: number): Viewport {
+  const scale = comfortableScale;
   return {
     x: rect.x + rect.width / 2 - width / scale / 2,
     y: rect.y + rect.height / 2 - height / scale / 2,

@@ -1,18 +1,17 @@
 // Bundles every entry point with esbuild. Packages stay outside the bundles of the command line; the extension and the pages hold theirs.
 import { rmSync } from 'node:fs';
 import { build } from 'esbuild';
-import { bundleExtension, bundlePages, node, programs, root } from './bundles.mjs';
+import { bundleExtension, bundlePages, commandLine, node, programs, root } from './bundles.mjs';
 
 rmSync(`${root}dist`, { recursive: true, force: true });
 
 // The command is read in two parts: its first says in a sentence what keeps the second from being read.
-const cola = { cola: 'server/cli/main.ts' };
 const banner = { js: '#!/usr/bin/env node' };
 await build({
   ...node,
   packages: 'external',
   splitting: true,
-  entryPoints: cola,
+  entryPoints: commandLine,
   outdir: 'dist',
   chunkNames: 'cola-[name]-[hash]',
   banner,

@@ -27,6 +27,9 @@ export const programs = {
   'environment-worker': 'server/environments/module/worker.ts',
 };
 
+/** The command line, which the extension runs as tasks. */
+export const commandLine = { cola: 'server/cli/main.ts' };
+
 /** The extension itself. The extension host loads CommonJS. */
 export const bundleExtension = (folder, settings = {}) =>
   build({

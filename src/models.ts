@@ -12,10 +12,12 @@ import {
   workspace,
 } from 'vscode';
 import { type ListedModel, listModels, loadModel } from '../server/protocol/index.ts';
+import { startCola } from './cola-task.ts';
 import { registerCommand } from './commands.ts';
 import { studioErrors } from './errors.ts';
 import { folderOf, keyFrom } from './runs/run-key.ts';
 import { diskFolders, type RunBook, rootsOfWorkspace } from './runs/runs.ts';
+import { serveArguments } from './runs/task-arguments.ts';
 import { setting } from './settings.ts';
 import { modelName } from './status-text.ts';
 import { absoluteModel, type Studio } from './studio.ts';
@@ -73,6 +75,11 @@ export function registerModels(studio: Studio, shelf: ModelShelf): void {
     if (folder === undefined) await commands.executeCommand('cola.selectModel');
     else await use(studio, folder);
   });
+  registerCommand(studio, 'cola.serveModel', async (target) => {
+    const model =
+      modelFrom(target) ?? (await pickModel(studio, shelf, 'Which model answers other programs?', () => true));
+    if (model !== undefined) await serve(studio, model);
+  });
   registerCommand(studio, 'cola.loadModel', () => load(studio));
   registerCommand(studio, 'cola.importModel', () => importModel(studio, shelf));
   registerCommand(studio, 'cola.forgetModel', async (target) => {
@@ -90,6 +97,18 @@ export function modelFrom(target: unknown): { readonly name: string; readonly fo
   if (typeof target !== 'object' || target === null || !('folder' in target) || !('name' in target)) return undefined;
   const { name, folder } = target;
   return typeof name === 'string' && typeof folder === 'string' ? { name, folder } : undefined;
+}
+
+/** Starts `cola serve`, which says in its terminal where it answers and to whom. */
+function serve(studio: Studio, { name }: { readonly name: string }): Promise<void> {
+  const args = (cola: string) => serveArguments(cola, name);
+  return startCola(studio, {
+    kind: 'serve',
+    name: `serve ${modelName(name)}`,
+    what: 'Serving a model',
+    args,
+    stays: true,
+  });
 }
 
 /** @returns undefined where the person chose none */

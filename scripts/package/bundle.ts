@@ -1,6 +1,6 @@
 /** Bundles what an installed extension runs: whole, without source maps, and with the code that its programs share only once. */
 import { build, type Metafile } from 'esbuild';
-import { bundleExtension, bundlePages, node, programs, root } from '../bundles.mjs';
+import { bundleExtension, bundlePages, commandLine, node, programs, root } from '../bundles.mjs';
 
 /** Packages that are loaded from files of their own: a native library, and a compiler that looks for its library beside itself. */
 const outside = ['onnxruntime-node', 'typescript'];
@@ -19,7 +19,7 @@ export async function bundle(folder: string): Promise<Metafile[]> {
       ...settings,
       external: outside,
       splitting: true,
-      entryPoints: programs,
+      entryPoints: { ...programs, ...commandLine },
       outdir: folder,
       chunkNames: '[name]-[hash]',
       banner: { js: banner },

@@ -14,11 +14,12 @@ import {
   turnToAction,
 } from '../../server/protocol/index.ts';
 import type { ActionMarks } from '../action-marks.ts';
+import { startCola } from '../cola-task.ts';
 import { askText } from '../runs/evaluate.ts';
 import { rootsOfWorkspace } from '../runs/runs.ts';
+import { actionsArguments } from '../runs/task-arguments.ts';
 import { setting } from '../settings.ts';
 import { absoluteModel, type Studio } from '../studio.ts';
-import { measureActions } from './measure-task.ts';
 import { PagePanels } from './page-panels.ts';
 
 export interface ActionsPanels {
@@ -61,7 +62,15 @@ export function actionsPanels(studio: Studio, marks: ActionMarks): ActionsPanels
         // A run knows what it held out.
         const ofRun = rootsOfWorkspace().some((root) => dirname(dirname(model)) === join(root, '.cola', 'runs'));
         const text = ofRun ? undefined : await askText('Latent actions');
-        if (ofRun || text !== undefined) await measureActions(studio, model, text);
+        if (ofRun || text !== undefined) {
+          const args = (cola: string) => actionsArguments(cola, model, text);
+          await startCola(studio, {
+            kind: 'actions',
+            name: 'measure latent actions',
+            what: 'Measuring latent actions',
+            args,
+          });
+        }
         return {};
       });
       return Disposable.from();

@@ -6,7 +6,7 @@ import ts from 'typescript';
 import { modeMarkdown } from '../../src/completion/words.ts';
 import { commandLink, escaped, markdownTable } from '../../src/markdown.ts';
 import { evaluationReport } from '../../src/runs/evaluate-report.ts';
-import { actionsArguments } from '../../src/runs/measure-arguments.ts';
+import { actionsArguments, serveArguments } from '../../src/runs/task-arguments.ts';
 import { fitReport } from '../../src/train/fit-report.ts';
 
 /** What means something to Markdown or HTML, or makes a link by itself. */
@@ -74,6 +74,7 @@ describe('names that a stranger has given', () => {
     for (const name of ['x"; touch pwned; "', '$(touch pwned)', '`touch pwned`', 'a\ntouch pwned\n', '--help', '-x'])
       assert.deepEqual(actionsArguments('cola.js', name, name), ['cola.js', 'actions', '--text', name, '--', name]);
     assert.deepEqual(actionsArguments('cola.js', 'm', undefined), ['cola.js', 'actions', '--', 'm']);
+    assert.deepEqual(serveArguments('cola.js', '--port=1'), ['cola.js', 'serve', '--model=--port=1']);
   });
 });
 

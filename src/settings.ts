@@ -8,6 +8,7 @@ interface Values {
   'cola.threads': number;
   'cola.idleMinutes': number;
   'cola.interactiveLatency': number;
+  'cola.runs.outliveWindow': boolean;
   'cola.completion.languages': Readonly<Record<string, boolean>>;
   'cola.completion.alternatives': number;
   'cola.completion.maxTokens': number;
@@ -29,6 +30,7 @@ export const serverSettings = [
   'cola.threads',
   'cola.idleMinutes',
   'cola.interactiveLatency',
+  'cola.runs.outliveWindow',
 ] as const;
 
 /** The value of a setting, its default where the person has set none. */

@@ -61,7 +61,9 @@ export function progressText({ state, step, steps, values, measure, stage }: Run
       ? []
       : [`${shownMeasure(measure, values)} ${figure(last)}${trend === null ? '' : ` ${arrows[trend]}`}`];
   const at = steps > 0 ? [`step ${step}/${steps}`] : [stage === null ? 'preparing' : stage];
-  return [...(state === 'running' ? [] : [stateWord(state)]), ...at, ...value].join(' · ');
+  // What comes behind the last step takes a while: it is measured, and the model is saved.
+  const ending = state === 'running' && steps > 0 && step >= steps ? ['finishing'] : [];
+  return [...(state === 'running' ? [] : [stateWord(state)]), ...at, ...value, ...ending].join(' · ');
 }
 
 export function statusText(health: Health): StatusText {

@@ -251,6 +251,7 @@ function serverOptions(): ParamsOf<typeof configure> {
     device: setting('cola.device'),
     idleMinutes: setting('cola.idleMinutes'),
     interactiveLatency: setting('cola.interactiveLatency'),
+    outliveWindow: setting('cola.runs.outliveWindow'),
     ...(threads > 0 ? { threads } : {}),
   } satisfies Partial<ServerOptions>;
 }

@@ -13,15 +13,24 @@ import {
   parameterCount,
   pretrainMemory,
 } from '../model/memory.ts';
+import { timeText } from '../protocol/time-text.ts';
+import { readSpec } from '../spec/document.ts';
 import { assumedPrompt, type MemoryPart } from '../train/run/memory-parts.ts';
 import { configsOf, type Sizes, specParts } from '../train/run/spec-memory.ts';
+import { estimateTime, type TimeEstimate, timingsOfRuns } from '../train/run/time-estimate.ts';
+import { tryOut } from '../train/run/trial.ts';
 import { cliErrors } from './errors.ts';
 import type { Output } from './io.ts';
 import { namedModel } from './named-model.ts';
 import { count, type JsonOption, withExamples, withJson } from './options.ts';
 import type { Session } from './session.ts';
 
-type Options = JsonOption & { readonly batch?: number; readonly length?: number; readonly device: DeviceName };
+type Options = JsonOption & {
+  readonly batch?: number;
+  readonly length?: number;
+  readonly device: DeviceName;
+  readonly time?: boolean;
+};
 
 interface Entry {
   readonly what: string;
@@ -36,12 +45,13 @@ export function addFit(program: Command, session: Session): void {
       'Estimate the memory a model or the stages of a run spec take. Exit code 1 if more is needed than is free.',
     )
     .argument('<spec-or-folder>', 'run spec (.yaml), model folder, a run, or builtin:nano')
+    .option('--time', 'say how long the run of a spec takes: by earlier runs here, or by taking its first steps')
     .option('--batch <count>', 'sequences at once (default: what the spec says, 8 for a folder)', count)
     .option('--length <tokens>', 'tokens in a sequence (default: what the spec says, 256 for a folder)', count)
     .addOption(new Option('--device <name>', 'whose memory').choices(deviceNames).default('cpu'));
   withExamples(withJson(command), [
     'fit builtin:nano --batch 32 --length 512',
-    'fit countdown.cola.yaml',
+    'fit countdown.cola.yaml --time',
     'fit models/qwen --json',
   ]).action((target: string, options: Options) =>
     session.perform(options.json === true, async (output) => {
@@ -57,10 +67,24 @@ export function addFit(program: Command, session: Session): void {
       });
       report(config, entries, output);
       const ok = entries.every(({ fit }) => fit.fits !== false);
-      const value = { parameters: parameterCount(config), parts: entries, ok };
+      const time = ok && isSpec && options.time === true ? await timeOf(path, session, output) : undefined;
+      const value = { parameters: parameterCount(config), parts: entries, ok, ...(time === undefined ? {} : { time }) };
       return { value, ok };
     }),
   );
+}
+
+/** Earlier runs are those of the folder that the command is given in, where `cola train` puts its own. */
+async function timeOf(specFile: string, { cwd, signal }: Session, output: Output): Promise<TimeEstimate> {
+  const spec = readSpec(specFile);
+  const earlier = timingsOfRuns(cwd, spec, specFile);
+  if (earlier === undefined) output.note('Taking the first steps of every stage…');
+  const timings = earlier ?? (await tryOut({ root: cwd, spec, specFile, signal }));
+  const time = estimateTime(timings, earlier === undefined ? 'trial' : 'runs');
+  output.table([['', 'time'], ...time.stages.map((stage) => [stage.name, timeText(stage)])]);
+  const by = earlier === undefined ? 'by its first steps' : 'by earlier runs here';
+  output.line(`The run takes ${timeText(time)}, ${by}, without the measures at its end.`);
+  return time;
 }
 
 function isFolder(path: string): boolean {

@@ -15,7 +15,7 @@ import { countTokens } from '../protocol/data.ts';
 import { evaluate as evaluateRequest } from '../protocol/evaluate.ts';
 import { scorePolicies } from '../protocol/feedback.ts';
 import { loadModel, type ModelInfo, unloadModel } from '../protocol/model.ts';
-import { fitSpec, pauseRun, resumeRun, runEvent, startRun, stopRun } from '../protocol/runs.ts';
+import { fitSpec, pauseRun, type RunKey, resumeRun, runEvent, startRun, stopRun, timeSpec } from '../protocol/runs.ts';
 import { type EngineStatus, engineStatusChanged, ping } from '../protocol/status.ts';
 import { EngineClosing } from '../schedule/closing.ts';
 import { type Job, Scheduler } from '../schedule/scheduler.ts';
@@ -27,6 +27,7 @@ import { Patience } from './patience.ts';
 import { profilesOf } from './profiles.ts';
 import { RunHost } from './run-host.ts';
 import { SearchHost } from './search-host.ts';
+import { TimeKeeper } from './time.ts';
 import { countTokensOf } from './tokens.ts';
 
 /** How often the status is sent at most, in milliseconds. */
@@ -55,6 +56,7 @@ export class Engine {
     this.runs = new RunHost(this.scheduler, this.patience, (event) => channel.tell(runEvent, event), this.shelf);
     this.searches = new SearchHost(this.scheduler, () => this.loaded(), channel);
     this.feedback = new FeedbackHost(this.scheduler, () => this.loaded(), channel);
+    const times = new TimeKeeper(this.scheduler, this.shelf);
     channel.answer(ping, async () => this.status);
     channel.answer(loadModel, (options) => this.load(options));
     channel.answer(unloadModel, async () => {
@@ -81,10 +83,12 @@ export class Engine {
     }));
     channel.answer(actionProfiles, async ({ model }) => profilesOf(model));
     channel.answer(startRun, async ({ specFile, stage, anyway, ...key }) => {
+      times.giveWay();
       await this.runs.start(key, specFile, stage, anyway);
       return {};
     });
     channel.answer(resumeRun, async ({ from, asIs, ...key }) => {
+      times.giveWay();
       await this.runs.resume(key, { from, asIs });
       return {};
     });
@@ -108,12 +112,23 @@ export class Engine {
       return handle.done;
     });
     channel.answer(fitSpec, ({ specFile }) => estimateSpec(specFile));
+    channel.answer(timeSpec, (params, signal) => times.time(params, signal));
     channel.answer(countTokens, async (params) => countTokensOf(params));
   }
 
   /** Takes a message from the other side, whatever it is. */
   receive(message: unknown): void {
     this.channel.receive(message);
+  }
+
+  /** Runs that are under way. */
+  get underWay(): readonly RunKey[] {
+    return this.runs.underWay;
+  }
+
+  /** Saves a run and ends it. @throws engine.runNotActive */
+  async stopRun(key: RunKey): Promise<void> {
+    await this.runs.stop(key);
   }
 
   /** Saves and ends everything. */

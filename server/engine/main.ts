@@ -1,6 +1,8 @@
-/** The engine's process: answers whoever forked it, and ends with them. */
+/** The engine's process: answers whoever forked it, and ends with them, or with its runs where it is to outlive them. */
 import { protocolErrors } from '../protocol/errors.ts';
+import { outliveArgument } from '../store/outliving.ts';
 import { Engine } from './engine.ts';
+import { outlive } from './outlive.ts';
 
 const { send } = process;
 if (send === undefined) {
@@ -24,9 +26,13 @@ async function close(): Promise<void> {
 }
 
 process.on('message', (message) => engine.receive(message));
-process.on('disconnect', close);
+const outlives = process.argv.includes(outliveArgument);
+if (outlives) outlive(engine, close);
+else process.on('disconnect', close);
 process.on('SIGTERM', close);
 process.on('SIGINT', close);
-process.on('SIGHUP', close);
+process.on('SIGHUP', () => {
+  if (!outlives) void close();
+});
 // Whoever read the streams may be gone before the runs are saved.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});

@@ -19,6 +19,7 @@ import { engineErrors } from './errors.ts';
 import type { Patience } from './patience.ts';
 
 interface Active {
+  readonly key: RunKey;
   readonly handle: JobHandle<unknown>;
   paused: boolean;
 }
@@ -107,6 +108,10 @@ export class RunHost {
     }
   }
 
+  get underWay(): RunKey[] {
+    return [...this.active.values()].map(({ key }) => key);
+  }
+
   get count(): number {
     return this.active.size;
   }
@@ -134,7 +139,7 @@ export class RunHost {
         this.tell({ ...key, event: toWireEvent(event) });
       };
       const handle = this.scheduler.submit('train', (signal) => inTurns((turn) => work(turn, signal, onEvent)));
-      this.active.set(name, { handle, paused: false });
+      this.active.set(name, { key, handle, paused: false });
       handle.done
         .then(
           () => this.state(key, { kind: 'state', state: 'done' }),

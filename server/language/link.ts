@@ -2,6 +2,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { type AskOptions, Channel, type Message } from '../protocol/channel.ts';
 import type { ParamsOf, RequestType, ResultOf } from '../protocol/request.ts';
+import { outliveArgument } from '../store/outliving.ts';
 import { engineProcessErrors } from './errors.ts';
 
 export interface EngineEntry {
@@ -26,8 +27,14 @@ export class EngineLink {
   constructor(
     { file, execArgv = [] }: EngineEntry,
     private readonly events: LinkEvents,
+    { outlives = false }: { readonly outlives?: boolean } = {},
   ) {
-    this.child = fork(file, [], { execArgv: [...execArgv], stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
+    this.child = fork(file, outlives ? [outliveArgument] : [], {
+      execArgv: [...execArgv],
+      // What outlives this process is not to write into its pipes, nor to end with its terminal.
+      stdio: outlives ? ['ignore', 'ignore', 'ignore', 'ipc'] : ['ignore', 'pipe', 'pipe', 'ipc'],
+      detached: outlives,
+    });
     for (const stream of [this.child.stdout, this.child.stderr]) {
       stream?.setEncoding('utf8').on('data', (text: string) => events.log(text.trimEnd()));
     }
@@ -64,6 +71,13 @@ export class EngineLink {
     const timer = setTimeout(() => this.kill(), 1000 * seconds);
     await this.exited;
     clearTimeout(timer);
+  }
+
+  /** Lets the process go on by itself. */
+  leave(): void {
+    this.gone = true;
+    if (this.child.connected) this.child.disconnect();
+    this.child.unref();
   }
 
   kill(): void {

@@ -33,9 +33,11 @@ import {
   type RunEvent,
   resumeRun,
   runEvent,
+  runId,
   specDocs,
   startRun,
   stopRun,
+  timeSpec,
 } from '../protocol/runs.ts';
 import { closeSearch, pauseSearch } from '../protocol/search.ts';
 import {
@@ -57,6 +59,7 @@ import { FeedbackDesk } from './feedback.ts';
 import { Folders } from './folders.ts';
 import type { EngineEntry } from './link.ts';
 import { findModels } from './models.ts';
+import { OutlivingRuns } from './outliving.ts';
 import { requestProgress, withoutToken } from './progress.ts';
 import { compareRuns, describeRun, viewOf } from './run-history.ts';
 import { RunList } from './run-list.ts';
@@ -79,6 +82,7 @@ export class LanguageServer {
   private readonly runs = new RunList((error) => this.connection.console.warn(error.describe()));
   private readonly folders = new Folders();
   private readonly feedback: FeedbackDesk;
+  private readonly outliving: OutlivingRuns;
   /** The model that was loaded last. */
   private info: ModelInfo | null = null;
   /** Loading a model, and which. */
@@ -99,9 +103,21 @@ export class LanguageServer {
     });
     connection.onInitialize((params) => this.initialize(params));
     connection.onRequest((method, params, token) => this.asked(method, params, token));
-    connection.onShutdown(() => this.supervisor?.close());
+    this.outliving = new OutlivingRuns({
+      entry: () => this.options.engine ?? this.entry,
+      onEvent: (event) => this.heard(runEvent, event),
+      log: (text) => connection.console.log(text),
+    });
+    connection.onShutdown(() => {
+      this.outliving.leave();
+      return this.supervisor?.close();
+    });
     connectSpecs(connection, {
       estimate: (specFile) => this.ask(fitSpec, { specFile }),
+      time: async (specFile) =>
+        this.options.trusted
+          ? (await this.ask(timeSpec, { root: this.folders.of(specFile), specFile, trial: false })).time
+          : null,
       latest: (specFile) => this.latestRun(specFile),
     });
     this.answers.answer(specDocs, async () => ({ markdown: specMarkdown() }));
@@ -126,7 +142,10 @@ export class LanguageServer {
     this.answers.answer(surveyFiles, (params, signal) => this.survey(params, signal));
     this.answers.answer(inspectData, async ({ file }) => ({ inspection: (await inspectFile(file)) ?? null }));
     this.answers.answer(listModels, async ({ roots, folders }) => ({ models: await findModels(roots, folders) }));
-    this.answers.answer(listRuns, async ({ roots }) => ({ runs: this.runs.list(roots, this.supervisor?.pid) }));
+    this.answers.answer(listRuns, async ({ roots }) => {
+      this.outliving.find(roots);
+      return { runs: this.runs.list(roots, this.supervisor?.pid) };
+    });
     this.answers.answer(nameRun, async ({ root, specFile }) => ({ run: nextRun(root, specFile) }));
     this.answers.answer(loadModel, (params, signal) => this.load(params, signal));
     this.answers.answer(currentModel, async () => ({ model: this.info }));
@@ -134,7 +153,7 @@ export class LanguageServer {
       this.info = null;
       return this.ask(unloadModel, params, { signal });
     });
-    for (const type of [pauseRun, stopRun, fitSpec, pauseSearch, closeSearch, actionProfiles]) this.forward(type);
+    for (const type of [fitSpec, pauseSearch, closeSearch, actionProfiles]) this.forward(type);
     this.answers.answer(complete, async (params, signal) => {
       await this.needModel();
       return this.feedback.passOn(
@@ -143,7 +162,13 @@ export class LanguageServer {
       );
     });
     for (const type of [previewActions, locateActions]) this.forward(type, () => this.needModel());
-    for (const type of [startRun, resumeRun, evaluate, beforeAfter]) this.forward(type);
+    this.answerRuns();
+    for (const type of [evaluate, beforeAfter]) this.forward(type);
+    this.answers.answer(timeSpec, async (params, signal) => {
+      const found = await this.ask(timeSpec, params, { signal });
+      if (params.trial) this.folders.refreshLenses(this.connection);
+      return found;
+    });
     for (const type of [usePolicy, tunePolicy, ...searchRequests]) this.forward(type, () => this.needModel());
   }
 
@@ -284,6 +309,32 @@ export class LanguageServer {
         if (this.loading === loading) this.loading = undefined;
         this.tellStatus();
       });
+  }
+
+  /** Runs are the engine's, or outlive the window in processes of their own. */
+  private answerRuns(): void {
+    const { answers, outliving } = this;
+    answers.answer(startRun, async (params, signal) => {
+      if (!this.options.outliveWindow) return this.ask(startRun, params, { signal });
+      await outliving.start(params);
+      return {};
+    });
+    answers.answer(resumeRun, async (params, signal) => {
+      const { root, run } = params;
+      const here = this.supervisor?.runs.some(({ key }) => runId(key) === runId({ root, run })) ?? false;
+      const own = outliving.has({ root, run });
+      if (!own && (here || !this.options.outliveWindow)) return this.ask(resumeRun, params, { signal });
+      await outliving.resume(params);
+      return {};
+    });
+    answers.answer(pauseRun, async (key, signal) => {
+      if (!outliving.has(key)) return this.ask(pauseRun, key, { signal });
+      await outliving.pause(key);
+      return {};
+    });
+    answers.answer(stopRun, async (key, signal) =>
+      outliving.has(key) ? { step: await outliving.stop(key) } : this.ask(stopRun, key, { signal }),
+    );
   }
 
   private async survey(

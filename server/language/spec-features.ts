@@ -10,7 +10,8 @@ import {
 import { TextDocument } from 'vscode-languageserver-textdocument';
 import { specCommands } from '../protocol/commands.ts';
 import type { ResultOf } from '../protocol/request.ts';
-import type { fitSpec, ListedRun } from '../protocol/runs.ts';
+import type { fitSpec, ListedRun, SpecTime } from '../protocol/runs.ts';
+import { timeText } from '../protocol/time-text.ts';
 import { completions } from './completion.ts';
 import { Diagnoses } from './diagnoses.ts';
 import { fixes } from './diagnostics.ts';
@@ -25,6 +26,8 @@ type Fit = ResultOf<typeof fitSpec>;
 export interface SpecKnowledge {
   /** What the spec in a file takes. */
   estimate(file: string): Promise<Fit>;
+  /** How long it is going to take, where that is known. */
+  time(file: string): Promise<SpecTime | null>;
   /** The latest run of the spec in a file. */
   latest(file: string): ListedRun | undefined;
 }
@@ -39,7 +42,7 @@ export const specCapabilities: ServerCapabilities = {
   codeActionProvider: { codeActionKinds: [CodeActionKind.QuickFix] },
 };
 
-export function connectSpecs(connection: Connection, { estimate, latest }: SpecKnowledge): void {
+export function connectSpecs(connection: Connection, { estimate, time, latest }: SpecKnowledge): void {
   const documents = new TextDocuments(TextDocument);
   const textOf = (uri: string) => (isSpec(uri) ? documents.get(uri)?.getText() : undefined);
   const diagnoses = new Diagnoses(
@@ -73,18 +76,22 @@ export function connectSpecs(connection: Connection, { estimate, latest }: SpecK
   connection.onCodeLensResolve(async (lens) => {
     const { fit: uri } = (lens.data ?? {}) as { fit?: unknown };
     if (typeof uri !== 'string') return lens;
-    const title = await estimate(fileURLToPath(uri)).then(fitTitle, () => 'Will it fit?');
+    const file = fileURLToPath(uri);
+    // Where the time cannot be known, what it takes in memory is shown all the same.
+    const [fit, known] = await Promise.all([estimate(file).catch(() => undefined), time(file).catch(() => null)]);
+    const title = fit === undefined ? 'Will it fit?' : fitTitle(fit, known);
     return { ...lens, command: { title, command: specCommands.fit, arguments: [uri] } };
   });
   documents.listen(connection);
 }
 
-/** "Fits (2.1 of 6.0 GB)" */
-export function fitTitle({ parts, free, fits }: Fit): string {
+/** "Fits (2.1 of 6.0 GB), 3 to 9 min" */
+export function fitTitle({ parts, free, fits }: Fit, time: SpecTime | null = null): string {
   const most = gigabytes(Math.max(...parts.map(({ bytes }) => bytes)));
-  if (free === null) return `Takes ${most} GB`;
+  const long = time === null ? '' : `, ${timeText(time)}`;
+  if (free === null) return `Takes ${most} GB${long}`;
   const verdict = fits === false ? '$(warning) Does not fit' : 'Fits';
-  return `${verdict} (${most} of ${gigabytes(free)} GB)`;
+  return `${verdict} (${most} of ${gigabytes(free)} GB)${long}`;
 }
 
 const gigabytes = (bytes: number) => (bytes / 1e9).toFixed(bytes < 1e8 ? 2 : 1);

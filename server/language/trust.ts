@@ -22,7 +22,7 @@ import {
   usePolicy,
 } from '../protocol/feedback.ts';
 import type { RequestType } from '../protocol/request.ts';
-import { resumeRun, startRun } from '../protocol/runs.ts';
+import { resumeRun, startRun, timeSpec } from '../protocol/runs.ts';
 import {
   describeSearch,
   exportSearch,
@@ -55,7 +55,7 @@ export const searchRequests = [
 ] as const;
 
 const needs: Readonly<Record<string, readonly RequestType[]>> = {
-  'A training run': [startRun, resumeRun],
+  'A training run': [startRun, resumeRun, timeSpec],
   'A measurement': [evaluate, beforeAfter],
   // A tokenizer's expressions are a stranger's programs.
   'Counting tokens': [countTokens],

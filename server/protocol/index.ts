@@ -21,4 +21,5 @@ export * from './runs.ts';
 export * from './search.ts';
 export * from './stage-spans.ts';
 export * from './status.ts';
+export * from './time-text.ts';
 export * from './tree-page.ts';

@@ -13,6 +13,8 @@ export const serverOptions = z.object({
   idleMinutes: z.number().positive().default(15),
   /** Milliseconds that a completion may wait for a run of training to end. */
   interactiveLatency: z.number().positive().default(100),
+  /** Whether runs go on when the window is closed, each in a process of its own. */
+  outliveWindow: z.boolean().default(false),
   /** Another engine than the one beside the server. */
   engine: z.object({ file: z.string(), execArgv: z.array(z.string()).default([]) }).optional(),
 });

@@ -160,3 +160,28 @@ export const fitSpec = request(
     source: z.string(),
   }),
 );
+
+const timeSpan = z.object({ low: z.number().nonnegative(), high: z.number().nonnegative() });
+
+/**
+ * How long the run of a spec is going to take, in seconds, without the measures at its end: from what runs of the same
+ * sizes took here, or from a trial of its first steps. Null where neither is known.
+ */
+export const timeSpec = request(
+  'cola/spec/time',
+  z.strictObject({
+    root: z.string().min(1),
+    specFile: z.string().min(1),
+    /** Take the first steps now, where nothing is known yet. */
+    trial: z.boolean(),
+  }),
+  z.object({
+    time: timeSpan
+      .extend({
+        stages: z.array(timeSpan.extend({ name: z.string() })),
+        source: z.enum(['trial', 'runs']),
+      })
+      .nullable(),
+  }),
+);
+export type SpecTime = NonNullable<z.output<typeof timeSpec.result>['time']>;

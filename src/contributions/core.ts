@@ -54,6 +54,14 @@ export const core = {
       scope: 'machine',
       order: 5,
     },
+    'cola.runs.outliveWindow': {
+      type: 'boolean',
+      default: false,
+      markdownDescription:
+        'A run that is started goes on when the window is closed, in a process of its own. The next window on the folder shows it and can stop it. Completion beside it is not waited for by its steps.',
+      scope: 'machine',
+      order: 6,
+    },
   },
   contextKeys: ['cola.ready'],
   viewsWelcome: ['cola.runs', 'cola.models', 'cola.codes'].map((view) => ({

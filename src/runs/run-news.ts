@@ -90,7 +90,8 @@ export class RunNews implements Disposable {
     const stopped: ListedRun[] = [];
     for (const key of before) {
       const run = await this.saved(key);
-      this.remember(key, false);
+      // One that outlives its window is under way still.
+      if (run === undefined || !underWay(run.state)) this.remember(key, false);
       // What the editor remembers may be older than the end of the run; the run's own log is not.
       if (run?.interrupted === true) stopped.push(run);
     }

@@ -1,6 +1,6 @@
 /** `CoLA: Train…`: three questions, and a commented run spec beside the person's files. */
 import { relative, sep } from 'node:path';
-import { type QuickPickItem, Uri, type WorkspaceFolder, window, workspace } from 'vscode';
+import { ProgressLocation, type QuickPickItem, Uri, type WorkspaceFolder, window, workspace } from 'vscode';
 import { z } from 'zod';
 import { registerCommand } from '../commands.ts';
 import { studioErrors } from '../errors.ts';
@@ -11,6 +11,7 @@ import { modelName } from '../status-text.ts';
 import { absoluteModel, type Studio } from '../studio.ts';
 import { askRows, surveyOf } from './data-questions.ts';
 import { proposedGlobs, surveyWords } from './data-words.ts';
+import { timeOf } from './fit.ts';
 import {
   type DataChoice,
   type Goal,
@@ -155,6 +156,20 @@ class Questions {
     return inside.startsWith('..') ? path : `./${inside}`;
   }
 
+  /** The line above the spec says how long its run takes, once its first steps were tried. */
+  private async showTime(spec: Uri): Promise<void> {
+    const title = 'Taking the first steps, to see how long the run takes';
+    try {
+      const found = await window.withProgress({ location: ProgressLocation.Window, title }, () =>
+        timeOf(this.studio, spec),
+      );
+      if (typeof found === 'string') this.studio.log.info(`How long ${spec.fsPath} takes is not known: ${found}`);
+    } catch (error) {
+      // It was not asked for: nothing pops up.
+      this.studio.log.warn(String(error));
+    }
+  }
+
   private async write(answers: SpecAnswers): Promise<Uri> {
     const uri = await free(this.folder.uri, specName(answers));
     const encoder = new TextEncoder();
@@ -164,6 +179,7 @@ class Questions {
     }
     await workspace.fs.writeFile(uri, encoder.encode(specText(answers)));
     await window.showTextDocument(uri);
+    void this.showTime(uri);
     return uri;
   }
 }

@@ -32,7 +32,16 @@ describe('a run on the terminal', () => {
     for (const event of events) report.show(event);
     return { stdout, stderr };
   };
-  const stage = { kind: 'stage', index: 0, count: 1, name: 'reinforce', steps: 2, from: 0, before: 0 } as const;
+  const stage = {
+    kind: 'stage',
+    index: 0,
+    count: 1,
+    name: 'reinforce',
+    steps: 2,
+    from: 0,
+    before: 0,
+    evaluateEvery: 1,
+  } as const;
   const measured = (step: number, metrics: Record<string, number>) =>
     ({ kind: 'evaluation', stage: 'reinforce', step, metrics, best: false, seconds: 1 }) as const;
   const step = {

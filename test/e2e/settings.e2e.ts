@@ -4,8 +4,10 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { eventually } from './support/eventually.ts';
+import { wait } from './support/patience.ts';
 import { processesOf } from './support/processes.ts';
 import { vscode } from './support/session.ts';
+import { reinforceSpec } from './support/spec.ts';
 
 const start = `export function sum(values: number[]): number {
   let total = 0;
@@ -356,5 +358,33 @@ describe('settings in VS Code', () => {
     await status().filter({ hasText: /idle/ }).waitFor();
     await accept();
     assert.equal(engines().length, 1);
+  });
+
+  it('cola.runs.outliveWindow: a run goes on when the window is loaded anew, is followed there, and stopped there', async function () {
+    this.timeout(wait(600));
+    const { workbench } = session;
+    const run = join(session.folder, '.cola/runs/outlived');
+    const holder = () => (JSON.parse(readFileSync(join(run, 'lock'), 'utf8')) as { pid: number }).pid;
+    const lines = () => readFileSync(join(run, 'metrics.jsonl'), 'utf8').split('\n').length;
+    const counts = status().filter({ hasText: /step\s[1-9]\d*\/5000/ });
+    await set({}, { 'cola.runs.outliveWindow': true });
+    const spec = reinforceSpec({ steps: 5000, maxNew: 4, evaluateEvery: 5000, checkpointEvery: 2 });
+    session.write('outlived.cola.yaml', spec);
+    await workbench.openFile('outlived.cola.yaml');
+    await workbench.command('CoLA: Run Spec');
+    await counts.waitFor({ timeout: wait(120) });
+    const pid = holder();
+    assert.ok(processesOf(join(session.extension, 'dist/engine.js')).includes(pid));
+
+    await workbench.reload();
+    await counts.waitFor({ timeout: wait(120) });
+    await session.look('outlived');
+    assert.equal(holder(), pid, 'it is the same process');
+    assert.equal(await workbench.notification('was stopped when the window was closed').count(), 0);
+    const before = lines();
+    await eventually('it goes on', () => assert.ok(lines() > before + 3));
+    await workbench.command('CoLA: Stop Run');
+    await workbench.notification(/outlived: saved at step \d+, resume any time/).waitFor({ timeout: wait(120) });
+    await eventually('its process has ended', () => assert.ok(!existsSync(join(run, 'lock'))));
   });
 });

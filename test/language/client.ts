@@ -50,6 +50,14 @@ export class Client {
     }
   }
 
+  /** Ends it as a machine does that has no time for it. */
+  async kill(): Promise<void> {
+    const exited = new Promise((resolve) => this.child.once('exit', resolve));
+    this.child.kill('SIGKILL');
+    await exited;
+    this.connection.dispose();
+  }
+
   async stop(): Promise<void> {
     const exited = new Promise<number | null>((resolve) => this.child.once('exit', resolve));
     await this.connection.sendRequest('shutdown');

@@ -75,9 +75,9 @@ describe('manifest', () => {
     assert.deepEqual(restricted, restrictedConfigurations(), 'run `npm run contributions`');
     assert.deepEqual([...restricted].sort(), Object.keys(settings).sort());
     const own = Object.keys(settings).filter((name) =>
-      /^cola\.(feedback\.|threads$|idleMinutes$|interactiveLatency$)/.test(name),
+      /^cola\.(feedback\.|threads$|idleMinutes$|interactiveLatency$|runs\.)/.test(name),
     );
-    assert.equal(own.length, 8);
+    assert.equal(own.length, 9);
     assert.deepEqual(
       own.filter((name) => !['machine', 'application'].includes(settings[name].scope)),
       [],

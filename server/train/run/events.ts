@@ -16,6 +16,7 @@ export type TrainEvent =
       readonly from: number;
       /** Number of the stage's step 0 in the run's files. */
       readonly before: number;
+      readonly evaluateEvery: number;
     }
   | {
       readonly kind: 'step';

@@ -51,6 +51,10 @@ interface CommonOptions {
   readonly longestRun?: () => number;
   /** What measures the model at the end, if the spec asks for measures. */
   readonly measure: ClosingMeasurement;
+  /** Where what is read for training is kept; `.cola/cache` of the root, if not given. */
+  readonly cacheFolder?: string;
+  /** Of each stage no more than so many steps, measured once before them; nothing is saved. */
+  readonly trialSteps?: number;
   /** Where models of the same folder share the weights that they do not train. */
   readonly shelf?: WeightShelf | undefined;
 }
@@ -140,6 +144,10 @@ class Job {
     this.keptData = new KeptData(run.path);
   }
 
+  private get cacheFolder(): string {
+    return this.options.cacheFolder ?? join(this.options.root, '.cola', 'cache');
+  }
+
   private emit(event: TrainEvent): void {
     noteEvent(this.run, event);
     this.options.onEvent?.(event);
@@ -179,14 +187,15 @@ class Job {
         await prepare(spec.stages[at]);
         await this.stage(at, device, base, cola, weights, checkpoint);
       }
+      if (this.options.trialSteps !== undefined) return this.run.path;
       const last = this.run.latestCheckpoint();
       const model = await this.saveModel('model', last, base, cola, weights);
       const best = this.run.bestCheckpoint();
       if (best !== null && best.step !== last?.step) await this.saveBest(best, base, cola, weights);
       if (spec.evaluate.length > 0) {
-        const { signal, root, measure } = this.options;
+        const { signal, measure } = this.options;
         const say = (text: string) => this.emit({ kind: 'message', text });
-        await measure(this.run, opened, { signal, cacheFolder: join(root, '.cola', 'cache'), say });
+        await measure(this.run, opened, { signal, cacheFolder: this.cacheFolder, say });
       }
       this.emit({ kind: 'done', model });
       return model;
@@ -273,7 +282,7 @@ class Job {
     weights: DeviceWeights,
     checkpoint: Checkpoint | null,
   ): Promise<void> {
-    const { spec, specFile, signal, root, turn, longestRun } = this.options;
+    const { spec, specFile, signal, turn, longestRun, trialSteps } = this.options;
     const planned = spec.stages[at];
     const frozen = new FrozenData(join(this.run.path, frozenFolder));
     const context: StageContext = {
@@ -283,7 +292,7 @@ class Job {
       weights,
       seed: stageSeed(spec.seed, at),
       resolve: (path) => resolvePath(path, specFile),
-      cacheFolder: join(root, '.cola', 'cache'),
+      cacheFolder: this.cacheFolder,
       frozen,
       signal,
       ...(turn === undefined ? {} : { turn }),
@@ -308,7 +317,8 @@ class Job {
       this.position.changed = [...changed].sort();
       const { length: count } = spec.stages;
       const { done: from, before } = this.position;
-      this.emit({ kind: 'stage', index: at, count, name: stage.name, steps: stage.steps, from, before });
+      const { steps, evaluateEvery } = stage;
+      this.emit({ kind: 'stage', index: at, count, name: stage.name, steps, from, before, evaluateEvery });
       await runStage({
         run: this.run,
         stage,
@@ -316,6 +326,7 @@ class Job {
         position: this.position,
         signal,
         turn,
+        trialSteps,
         emit: (event) => this.emit(event),
         origin: async () => ({ ...this.origin, ...(await this.keptData.origin()) }),
       });

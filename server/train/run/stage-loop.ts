@@ -26,6 +26,8 @@ export interface StageLoopOptions {
   readonly signal: AbortSignal;
   /** Awaited before every step. */
   readonly turn: (() => Promise<void>) | undefined;
+  /** Ends after so many steps, without a measurement and a checkpoint. */
+  readonly trialSteps: number | undefined;
   readonly emit: (event: TrainEvent) => void;
   /** What the run is made from; goes into every checkpoint. */
   readonly origin: () => Promise<Origin>;
@@ -41,7 +43,7 @@ class StageLoop {
   constructor(private readonly options: StageLoopOptions) {}
 
   async steps(): Promise<void> {
-    const { run, stage, position, signal, turn, emit } = this.options;
+    const { run, stage, position, signal, turn, emit, trialSteps } = this.options;
     const { before } = position;
     if (position.done === 0) await this.evaluate(before);
     if (position.unmeasured) {
@@ -63,6 +65,7 @@ class StageLoop {
         for (const sample of samples) run.samples.append({ step, stage: stage.name, ...sample });
         emit({ kind: 'samples', stage: stage.name, step: index + 1, samples });
       }
+      if (index + 1 === trialSteps) return;
       const last = index + 1 === stage.steps;
       position.unmeasured = last || (index + 1) % stage.evaluateEvery === 0;
       const measured = position.unmeasured ? await this.evaluate(step) : undefined;

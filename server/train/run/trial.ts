@@ -1,0 +1,78 @@
+/** A few steps of every stage of a spec, to see how long they take on this machine. Nothing of it stays. */
+import { join } from 'node:path';
+import { removeFolder } from '../../files/atomic.ts';
+import { makeFolder, namesIn } from '../../files/place.ts';
+import type { WeightShelf } from '../../model/weight-shelf.ts';
+import type { RunSpec } from '../../spec/schema.ts';
+import { type ClosingMeasurement, startRun } from './job.ts';
+import type { StageTiming } from './time-estimate.ts';
+
+/** Steps of each stage; the first of them compiles its programs, and says little. */
+const trialSteps = 3;
+const folderName = /^trial-(\d+)$/;
+
+export interface TrialOptions {
+  readonly root: string;
+  readonly spec: RunSpec;
+  readonly specFile: string;
+  readonly signal: AbortSignal;
+  readonly turn?: () => Promise<void>;
+  readonly shelf?: WeightShelf;
+}
+
+const nothing: ClosingMeasurement = async () => {};
+
+/**
+ * Takes the first steps of every stage, each measured once, in a folder of the project's cache that is removed again. What
+ * was read and cut into tokens for it is kept for the run.
+ *
+ * @throws what a run of the spec would end with; the signal's reason
+ */
+export async function tryOut({ root, ...options }: TrialOptions): Promise<StageTiming[]> {
+  const cache = join(root, '.cola', 'cache');
+  const folder = join(cache, `trial-${process.pid}`);
+  await sweep(cache);
+  makeFolder(folder);
+  const stages: { name: string; steps: number; every: number; taken: number[]; evaluation: number }[] = [];
+  try {
+    await startRun({
+      ...options,
+      root: folder,
+      runId: 'trial',
+      cacheFolder: cache,
+      trialSteps,
+      measure: nothing,
+      onEvent(event) {
+        const stage = stages.at(-1);
+        if (event.kind === 'stage')
+          stages.push({ name: event.name, steps: event.steps, every: event.evaluateEvery, taken: [], evaluation: 0 });
+        else if (event.kind === 'step') stage?.taken.push(event.seconds);
+        else if (event.kind === 'evaluation' && stage !== undefined) stage.evaluation = event.seconds;
+      },
+    });
+  } finally {
+    await removeFolder(folder).catch(() => undefined);
+  }
+  return stages.map(({ taken, every, ...stage }) => ({
+    ...stage,
+    evaluateEvery: every,
+    step: Math.min(...(taken.length > 1 ? taken.slice(1) : taken)),
+  }));
+}
+
+/** Removes what trials of processes that were killed have left. */
+async function sweep(cache: string): Promise<void> {
+  for (const name of namesIn(cache) ?? []) {
+    const pid = folderName.exec(name)?.[1];
+    if (pid !== undefined && !isAlive(Number(pid))) await removeFolder(join(cache, name)).catch(() => undefined);
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
+}

@@ -68,16 +68,8 @@ class ColaCheck {
     const { graph, ids, h, context } = this.check.sequences();
     const gumbel = graph.input('gumbel', 'float32', [this.check.batch, this.check.length, model.config.numCodes]);
     const settings = { tau: hyper.gumbel_tau, beta: hyper.beta_reg, balance: 0 };
-    const stage1 = controlLoss(
-      graph,
-      model.base.config,
-      model.config,
-      ops.stopGradient(h),
-      ids,
-      gumbel,
-      context,
-      settings,
-    );
+    const modules = { graph, config: model.base.config, cola: model.config };
+    const stage1 = controlLoss(modules, { h: ops.stopGradient(h), ids, gumbel, context }, settings);
     const outputs = {
       'stage1.soft': stage1.soft,
       'stage1.actions': stage1.actions,
@@ -108,7 +100,8 @@ class ColaCheck {
     const prefix = source === 'idm' ? 'fta_i' : 'fta_p';
     const { graph, ids, h, context } = this.check.sequences();
     const mask = graph.input('mask', 'float32', [this.check.batch, this.check.length]);
-    const { loss, logits, actions } = guideLoss(graph, model.base.config, model.config, h, ids, mask, context, source);
+    const modules = { graph, config: model.base.config, cola: model.config };
+    const { loss, logits, actions } = guideLoss(modules, { h, ids, responseMask: mask, context }, source);
     const outputs = { [`${prefix}.loss`]: loss, [`${prefix}.logits`]: logits, [`${prefix}.actions`]: actions };
     const feeds = { ids: this.check.reference.ints('in.input_ids'), mask: this.check.maskOf('in.response_mask') };
     await this.check.evaluate(`guide ${source}`, graph, outputs, { [prefix]: loss }, feeds);

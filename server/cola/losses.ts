@@ -31,6 +31,20 @@ export interface ControlLoss {
   readonly logits: Tensor;
 }
 
+/** The graph that modules are put into, and what they are. */
+export interface Modules {
+  readonly graph: Graph;
+  readonly config: ModelConfig;
+  readonly cola: ColaConfig;
+}
+
+/** Tokens and what the base made of them. */
+export interface Read {
+  readonly h: Tensor;
+  readonly ids: Tensor;
+  readonly context: AttentionContext;
+}
+
 const flat = (x: Tensor, last: number) => ops.reshape(x, [size(x.shape) / last, last]);
 
 /**
@@ -42,13 +56,8 @@ const flat = (x: Tensor, last: number) => ops.reshape(x, [size(x.shape) / last, 
  * @param gumbel float32 `[B,T,N]`; row t goes with the action at t, the last row is unused
  */
 export function controlLoss(
-  graph: Graph,
-  config: ModelConfig,
-  cola: ColaConfig,
-  h: Tensor,
-  ids: Tensor,
-  gumbel: Tensor,
-  context: AttentionContext,
+  { graph, config, cola }: Modules,
+  { h, ids, gumbel, context }: Read & { readonly gumbel: Tensor },
   settings: ControlSettings,
 ): ControlLoss {
   const [batch, length] = ids.shape;
@@ -90,13 +99,8 @@ export function cloneLoss(policyLogits: Tensor, actions: Tensor, mask?: Tensor):
  * @param responseMask float32 `[B,T]`; entry j is 1 when token j is a target
  */
 export function guideLoss(
-  graph: Graph,
-  config: ModelConfig,
-  cola: ColaConfig,
-  h: Tensor,
-  ids: Tensor,
-  responseMask: Tensor,
-  context: AttentionContext,
+  { graph, config, cola }: Modules,
+  { h, ids, responseMask, context }: Read & { readonly responseMask: Tensor },
   source: 'idm' | 'policy',
 ): { loss: Tensor; logits: Tensor; actions: Tensor } {
   const length = ids.shape[1];

@@ -47,6 +47,11 @@ export interface LoadOptions {
   readonly precision?: PrecisionChoice | undefined;
 }
 
+/** What is there once a model is loaded. */
+type Part =
+  | ('cola' | 'device' | 'tokenizer' | 'labels' | 'marks' | 'vocabulary')
+  | ('prefix' | 'states' | 'attempts' | 'policy' | 'fingerprint');
+
 export class LoadedModel {
   private users = 1;
   /** Says where in a text actions fire; compiled when it is first asked. */
@@ -56,26 +61,40 @@ export class LoadedModel {
   /** What its completions are likely to be. */
   readonly drafts = new Drafts();
 
+  readonly cola: ColaModel;
+  readonly device: Device;
+  readonly tokenizer: Tokenizer;
+  readonly labels: readonly (string | null)[];
+  /** Undefined where it does not fill in, or writes worse for it. */
+  readonly marks: FillMarks | undefined;
+  /** Undefined where it would take too long to look where a word goes on. */
+  readonly vocabulary: Vocabulary | undefined;
+  readonly prefix: PrefixCache;
+  /** Weights that are inputs of programs; those that are not there are compiled in. */
+  readonly states: readonly State[];
+  /** Devices that were tried before, and why they were not taken. */
+  readonly attempts: readonly Attempt[];
+  readonly policy: PolicySlot;
+  /** Which model feedback on its completions belongs to. */
+  readonly fingerprint: string;
+
+  /** @param ownsDevice whether the device is its own */
   private constructor(
-    readonly cola: ColaModel,
-    readonly device: Device,
-    readonly tokenizer: Tokenizer,
-    readonly labels: readonly (string | null)[],
-    /** Undefined where it does not fill in, or writes worse for it. */
-    readonly marks: FillMarks | undefined,
-    /** Undefined where it would take too long to look where a word goes on. */
-    readonly vocabulary: Vocabulary | undefined,
-    readonly prefix: PrefixCache,
-    /** Weights that are inputs of programs; those that are not there are compiled in. */
-    readonly states: readonly State[],
-    /** Devices that were tried before, and why they were not taken. */
-    readonly attempts: readonly Attempt[],
-    readonly policy: PolicySlot,
-    /** Which model feedback on its completions belongs to. */
-    readonly fingerprint: string,
-    /** Whether the device is its own. */
+    parts: Pick<LoadedModel, Part>,
     private readonly ownsDevice: boolean,
-  ) {}
+  ) {
+    this.cola = parts.cola;
+    this.device = parts.device;
+    this.tokenizer = parts.tokenizer;
+    this.labels = parts.labels;
+    this.marks = parts.marks;
+    this.vocabulary = parts.vocabulary;
+    this.prefix = parts.prefix;
+    this.states = parts.states;
+    this.attempts = parts.attempts;
+    this.policy = parts.policy;
+    this.fingerprint = parts.fingerprint;
+  }
 
   /** @throws engine.noTokenizer, device.*, cola.*, and whatever loading the base throws */
   static async load({ folder, device: name, threads, shelf, precision }: LoadOptions): Promise<LoadedModel> {
@@ -112,20 +131,20 @@ export class LoadedModel {
     const reader = new BranchReader(device, cola, context + branchRoom, states);
     await reader.prepare();
     const labels = readLabels(folder, cola.config.numCodes);
-    return new LoadedModel(
+    const parts = {
       cola,
       device,
       tokenizer,
       labels,
-      cola.fillsIn ? fillMarks(tokenizer) : undefined,
-      vocabularyOf(cola, tokenizer),
-      new PrefixCache(reader),
+      marks: cola.fillsIn ? fillMarks(tokenizer) : undefined,
+      vocabulary: vocabularyOf(cola, tokenizer),
+      prefix: new PrefixCache(reader),
       states,
-      attempts ?? [],
+      attempts: attempts ?? [],
       policy,
-      fingerprintOf(cola),
-      attempts !== undefined,
-    );
+      fingerprint: fingerprintOf(cola),
+    };
+    return new LoadedModel(parts, attempts !== undefined);
   }
 
   /** Longest sequence it is used for, in tokens. */

@@ -147,21 +147,19 @@ export class Device {
       const session = await ort.InferenceSession.create(model.bytes, { ...sessionOptions, externalData });
       const held = shared ? await this.held.take(model.inputs, frozen) : undefined;
       const download = this.resident ? this.download : undefined;
-      const byName = new Map(Object.entries(outputs));
-      const { inputs } = model;
-      return new Program(
+      return new Program({
         session,
-        inputs,
-        byName,
+        inputs: model.inputs,
+        outputs: new Map(Object.entries(outputs)),
         resident,
         carried,
-        this.onHost,
-        this.ledger,
+        onHost: this.onHost,
+        ledger: this.ledger,
         download,
-        this.name,
+        deviceName: this.name,
         held,
-        new Map(model.stored.map(({ name, dtype, shape, data }) => [name, new ort.Tensor(dtype, data, shape)])),
-      );
+        stored: new Map(model.stored.map(({ name, dtype, shape, data }) => [name, new ort.Tensor(dtype, data, shape)])),
+      });
     } catch (cause) {
       throw runError(this.name, cause);
     }

@@ -54,6 +54,25 @@ export interface RunOptions {
 /** Bytes of a copy that is left to the collection of garbage. */
 const smallCopy = 65536;
 
+/** What a program is made of. */
+export interface ProgramParts {
+  readonly session: ort.InferenceSession;
+  readonly inputs: readonly Tensor[];
+  readonly outputs: ReadonlyMap<string, Tensor>;
+  /** Outputs that stay on the device; the others come to host memory. */
+  readonly resident: ReadonlySet<string>;
+  /** Outputs that replace the state they came from. */
+  readonly carried: ReadonlySet<string>;
+  readonly onHost: boolean;
+  readonly ledger: Ledger;
+  readonly download: Download | undefined;
+  readonly deviceName: string;
+  /** Weights that it shares with other programs. */
+  readonly held?: Held | undefined;
+  /** Inputs that are the same in every run: weights in their stored form. */
+  readonly stored?: ReadonlyMap<string, ort.Tensor>;
+}
+
 /** A compiled graph. All outputs are computed in every run, in a fixed order. */
 export class Program {
   private disposed = false;
@@ -63,24 +82,8 @@ export class Program {
    */
   private made = 0;
 
-  constructor(
-    private readonly session: ort.InferenceSession,
-    private readonly inputs: readonly Tensor[],
-    private readonly outputs: ReadonlyMap<string, Tensor>,
-    /** Outputs that stay on the device; the others come to host memory. */
-    private readonly resident: ReadonlySet<string>,
-    /** Outputs that replace the state they came from. */
-    private readonly carried: ReadonlySet<string>,
-    private readonly onHost: boolean,
-    private readonly ledger: Ledger,
-    private readonly download: Download | undefined,
-    private readonly deviceName: string,
-    /** Weights that it shares with other programs. */
-    private readonly held?: Held,
-    /** Inputs that are the same in every run: weights in their stored form. */
-    private readonly stored: ReadonlyMap<string, ort.Tensor> = new Map(),
-  ) {
-    ledger.programs++;
+  constructor(private readonly parts: ProgramParts) {
+    parts.ledger.programs++;
   }
 
   /**
@@ -90,26 +93,26 @@ export class Program {
   async run(feeds: Readonly<Record<string, Feed>>, options: RunOptions = {}): Promise<Record<string, DeviceBuffer>> {
     if (this.disposed) throw deviceErrors.released('A compiled program');
     const states = options.states ?? [];
-    const given: Record<string, ort.Tensor> = Object.fromEntries(this.stored);
-    for (const input of this.inputs) {
+    const given: Record<string, ort.Tensor> = Object.fromEntries(this.parts.stored ?? []);
+    for (const input of this.parts.inputs) {
       const name = inputName(input);
-      const feed = feeds[name] ?? this.held?.get(name) ?? states.find((state) => state.has(name))?.get(name);
+      const feed = feeds[name] ?? this.parts.held?.get(name) ?? states.find((state) => state.has(name))?.get(name);
       if (feed === undefined) throw new Error(`the input ${name} [${input.shape}] is not given`);
       given[name] = feed instanceof DeviceBuffer ? feed.handle : hostTensor(feed, input.dtype, input.shape);
     }
     const fetches: Record<string, ort.Tensor | null> = {};
-    for (const [name, tensor] of this.outputs) {
+    for (const [name, tensor] of this.parts.outputs) {
       const into = options.into?.[name];
-      const own = this.carried.has(name) ? this.stateOf(states, name).get(name) : undefined;
-      if (!this.onHost) fetches[outputName(name)] = null;
+      const own = this.parts.carried.has(name) ? this.stateOf(states, name).get(name) : undefined;
+      if (!this.parts.onHost) fetches[outputName(name)] = null;
       else if (own !== undefined) fetches[outputName(name)] = own.handle;
       else fetches[outputName(name)] = into === undefined ? null : hostTensor(into, tensor.dtype, tensor.shape);
     }
     let results: Awaited<ReturnType<ort.InferenceSession['run']>>;
     try {
-      results = await this.session.run(given, fetches);
+      results = await this.parts.session.run(given, fetches);
     } catch (cause) {
-      throw runError(this.deviceName, cause);
+      throw runError(this.parts.deviceName, cause);
     }
     return this.collect(results, states, options.into);
   }
@@ -120,17 +123,17 @@ export class Program {
     into: RunOptions['into'],
   ): Record<string, DeviceBuffer> {
     const out: Record<string, DeviceBuffer> = {};
-    if (this.onHost) this.discardCopies(results, states, into);
-    for (const [name, tensor] of this.outputs) {
+    if (this.parts.onHost) this.discardCopies(results, states, into);
+    for (const [name, tensor] of this.parts.outputs) {
       const result = results[outputName(name)];
-      if (this.carried.has(name)) {
+      if (this.parts.carried.has(name)) {
         // On the host the state's own memory was written.
-        if (!this.onHost) this.stateOf(states, name).set(name, this.wrap(result, name, tensor));
+        if (!this.parts.onHost) this.stateOf(states, name).set(name, this.wrap(result, name, tensor));
         continue;
       }
       const target = into?.[name];
       if (target !== undefined) {
-        if (!this.onHost) (target as Float32Array).set(result.data as Float32Array);
+        if (!this.parts.onHost) (target as Float32Array).set(result.data as Float32Array);
         continue;
       }
       out[name] = this.wrap(result, name, tensor);
@@ -148,8 +151,8 @@ export class Program {
     into: RunOptions['into'],
   ): void {
     const copies: ArrayBuffer[] = [];
-    for (const name of this.outputs.keys()) {
-      const given = this.carried.has(name) ? this.stateOf(states, name).get(name).host : into?.[name];
+    for (const name of this.parts.outputs.keys()) {
+      const given = this.parts.carried.has(name) ? this.stateOf(states, name).get(name).host : into?.[name];
       const { buffer } = results[outputName(name)].data as Float32Array<ArrayBuffer>;
       if (given !== undefined && buffer !== given.buffer && buffer.byteLength > smallCopy) copies.push(buffer);
     }
@@ -162,10 +165,11 @@ export class Program {
   }
 
   private wrap(result: ort.Tensor, name: string, tensor: Tensor): DeviceBuffer {
-    const download = this.resident.has(name) ? this.download : undefined;
-    if (download === undefined) return new DeviceBuffer(tensor.dtype, tensor.shape, result, this.ledger, undefined);
+    const download = this.parts.resident.has(name) ? this.parts.download : undefined;
+    if (download === undefined)
+      return new DeviceBuffer(tensor.dtype, tensor.shape, result, this.parts.ledger, undefined);
     this.made++;
-    return new DeviceBuffer(tensor.dtype, tensor.shape, result, this.ledger, download, () => {
+    return new DeviceBuffer(tensor.dtype, tensor.shape, result, this.parts.ledger, download, () => {
       this.made--;
       void this.releaseSession();
     });
@@ -186,9 +190,9 @@ export class Program {
 
   private async releaseSession(): Promise<void> {
     if (!this.disposed || this.made > 0) return;
-    this.ledger.programs--;
-    this.held?.release();
-    await this.session.release();
+    this.parts.ledger.programs--;
+    this.parts.held?.release();
+    await this.parts.session.release();
   }
 }
 

@@ -52,7 +52,11 @@ function control(graph: Graph): Outputs {
   const gumbel = graph.input('gumbel', 'float32', [batch, length, cola.numCodes]);
   const context = causalContext(graph, config, batch, length);
   const settings = { tau: 1, beta: 1, balance: 0.1 };
-  const { loss } = controlLoss(graph, config, cola, hidden(graph), ids(graph), gumbel, context, settings);
+  const { loss } = controlLoss(
+    { graph, config, cola },
+    { h: hidden(graph), ids: ids(graph), gumbel, context },
+    settings,
+  );
   return training(graph, loss, (name) => !name.startsWith('model.') && !name.startsWith('lm_head'));
 }
 
@@ -67,7 +71,7 @@ function guide(graph: Graph): Outputs {
   const context = causalContext(graph, config, batch, length);
   const { h } = hiddenStates(graph, config, read, context);
   const mask = graph.input('mask', 'float32', [batch, length]);
-  const { loss } = guideLoss(graph, config, cola, h, read, mask, context, 'idm');
+  const { loss } = guideLoss({ graph, config, cola }, { h, ids: read, responseMask: mask, context }, 'idm');
   return training(graph, loss, (name) => name.startsWith('model.'));
 }
 

@@ -52,7 +52,7 @@ describe('AdamW', () => {
       for (const [t, g] of gradients.entries()) {
         const step = { learningRate: rate, scale: 0.25, update: t + 1 };
         const scaled = g.map((v) => v * 4);
-        adamw(weights, scaled, first, second, settings, step, decay);
+        adamw({ weights, gradients: scaled, first, second }, settings, step, decay);
       }
       assertClose(weights, expected.weights, 1e-6);
       assertClose(first, expected.first, 1e-6);
@@ -122,8 +122,14 @@ describe('AdamW', () => {
       places[1].map((array) => array.buffer === memory.buffer),
       [false, true, true, false],
     );
-    for (const [w, g, m, v] of places) {
-      adamw(w, g, m, v, settings, { learningRate: rate, scale: 0.5, update: 3 }, true, memory);
+    for (const [weights, g, first, second] of places) {
+      adamw(
+        { weights, gradients: g, first, second },
+        settings,
+        { learningRate: rate, scale: 0.5, update: 3 },
+        true,
+        memory,
+      );
     }
     assert.deepEqual(places[1], places[0]);
     // More than any module can have: a page stays, and the update works.
@@ -138,7 +144,7 @@ describe('AdamW', () => {
       const moments = () => new Float32Array(length);
       const gradients = Float32Array.from({ length }, () => random.normal());
       const [first, second] = [moments(), moments()];
-      adamw(weights, gradients, first, second, settings, { learningRate: rate, scale: 1, update: 1 }, false);
+      adamw({ weights, gradients, first, second }, settings, { learningRate: rate, scale: 1, update: 1 }, false);
       // The first step is the rate, against the sign of the gradient.
       const expected = all.map((w, i) => (i === 0 || i > length ? w : w - rate * Math.sign(gradients[i - 1])));
       assertClose(around, expected, 1e-5);

@@ -74,16 +74,21 @@ export class AdamWMemory {
 
 const elsewhere = new AdamWMemory();
 
+/** A tensor with its gradients and its first and second moments, all of one length. */
+export interface AdamWArrays {
+  readonly weights: Float32Array;
+  readonly gradients: Float32Array;
+  readonly first: Float32Array;
+  readonly second: Float32Array;
+}
+
 /**
- * Updates one tensor in place: weights, gradients, first and second moments, all of one length.
+ * Updates one tensor in place.
  *
- * @param memory where some of them may be
+ * @param memory where some of the arrays may be
  */
 export function adamw(
-  weights: Float32Array,
-  gradients: Float32Array,
-  first: Float32Array,
-  second: Float32Array,
+  { weights, gradients, first, second }: AdamWArrays,
   settings: AdamWSettings,
   step: AdamWStep,
   decay: boolean,

@@ -203,18 +203,13 @@ export class Optimizer {
           since = performance.now();
         }
         const array = (state: State, key: string) => this.hostArray(state, key);
-        const first = array(this.moments, firstName(name));
-        const second = array(this.moments, secondName(name));
-        adamw(
-          array(this.weights, name),
-          array(this.sums, gradientName(name)),
-          first,
-          second,
-          this.options,
-          step,
-          decay,
-          update,
-        );
+        const arrays = {
+          weights: array(this.weights, name),
+          gradients: array(this.sums, gradientName(name)),
+          first: array(this.moments, firstName(name)),
+          second: array(this.moments, secondName(name)),
+        };
+        adamw(arrays, this.options, step, decay, update);
       }
       return;
     }

@@ -37,7 +37,7 @@ function objective(
   const h = ops.stopGradient(hiddenStates(graph, config, ids, attention).h);
   const noiseShape = [rows, length, cola.numCodes];
   const gumbel = heldOut ? ops.expand(graph.scalar(0), noiseShape) : graph.input('gumbel', 'float32', noiseShape);
-  const control = controlLoss(graph, config, cola, h, ids, gumbel, attention, settings);
+  const control = controlLoss({ graph, config, cola }, { h, ids, gumbel, context: attention }, settings);
   const shared = {
     prediction: control.prediction,
     regulariser: control.regulariser,

@@ -59,6 +59,13 @@ interface Found {
   readonly nodes: number;
 }
 
+interface ExpertParts {
+  readonly branches: BranchedModel;
+  readonly actor: LatentActor;
+  readonly optimizer: Optimizer;
+  readonly updates: LessonUpdates;
+}
+
 export class ExpertStage implements Stage {
   readonly name = 'expert';
   private readonly random: Random;
@@ -70,10 +77,7 @@ export class ExpertStage implements Stage {
     private readonly settings: ExpertSettings,
     private readonly context: StageContext,
     private readonly problems: Problems,
-    private readonly branches: BranchedModel,
-    private readonly actor: LatentActor,
-    private readonly optimizer: Optimizer,
-    private readonly updates: LessonUpdates,
+    private readonly parts: ExpertParts,
     readonly trained: readonly string[],
   ) {
     this.random = new Random(context.seed);
@@ -108,7 +112,7 @@ export class ExpertStage implements Stage {
       context,
     );
     const updates = new LessonUpdates(context, cola, optimizer, settings);
-    return new ExpertStage(settings, context, problems, branches, actor, optimizer, updates, trained);
+    return new ExpertStage(settings, context, problems, { branches, actor, optimizer, updates }, trained);
   }
 
   get steps(): number {
@@ -137,7 +141,7 @@ export class ExpertStage implements Stage {
   private async round(index: number, signal: AbortSignal): Promise<StepOutcome> {
     const started = performance.now();
     // The policy has changed, and with it what lies ahead of every state.
-    await this.branches.forget();
+    await this.parts.branches.forget();
     const found: Found[] = [];
     for (const { prompt } of this.deck.next(this.settings.batch)) found.push(await this.search(prompt, signal));
     const searched = performance.now();
@@ -148,7 +152,7 @@ export class ExpertStage implements Stage {
       this.context.say(nothingToLearn(described.reward));
     }
     const lessons = found.flatMap((each) => each.lessons);
-    const learned = await this.updates.round(lessons, index, this.random);
+    const learned = await this.parts.updates.round(lessons, index, this.random);
     const seconds = {
       seconds_rollout: (searched - started) / 1000,
       seconds_update: (performance.now() - searched) / 1000,
@@ -161,7 +165,8 @@ export class ExpertStage implements Stage {
 
   /** Searches one prompt and takes its tree apart. */
   private async search(prompt: Prompt, signal: AbortSignal): Promise<Found> {
-    const { settings, branches, problems, context } = this;
+    const { settings, problems, context } = this;
+    const { branches } = this.parts;
     const text = (tokens: readonly number[]) => tokenizerOf(context).decode(tokens, { skipSpecialTokens: true });
     const judge = rewardJudge(problems.reward, text, { prompt: prompt.text, row: prompt.row });
     const options = { ...this.options, seed: this.random.uint32() };
@@ -199,7 +204,7 @@ export class ExpertStage implements Stage {
   async evaluate(signal: AbortSignal): Promise<Evaluation> {
     const { settings, problems, context } = this;
     const result = await evaluatePrompts(
-      answered(this.actor, tokenizerOf(context), problems.reward),
+      answered(this.parts.actor, tokenizerOf(context), problems.reward),
       problems.heldOut,
       {
         samples: settings.evaluate_samples,
@@ -217,22 +222,22 @@ export class ExpertStage implements Stage {
   }
 
   async save(): Promise<StageState> {
-    const { tensors, updates } = await this.optimizer.save();
+    const { tensors, updates } = await this.parts.optimizer.save();
     return { tensors: toWrite(tensors), state: { updates, random: this.random.state, ...this.deck.state } };
   }
 
   async restore(checkpoint: Checkpoint): Promise<void> {
     const { stage } = checkpoint.state(saved);
-    await this.optimizer.restore(namedTensors(checkpoint, 'optimiser'), stage.updates);
+    await this.parts.optimizer.restore(namedTensors(checkpoint, 'optimiser'), stage.updates);
     this.random.restore(stage.random);
     this.deck.restore(stage);
   }
 
   async dispose(): Promise<void> {
-    await this.optimizer.dispose();
-    await this.updates.dispose();
-    await this.actor.dispose();
-    await this.branches.dispose();
+    await this.parts.optimizer.dispose();
+    await this.parts.updates.dispose();
+    await this.parts.actor.dispose();
+    await this.parts.branches.dispose();
     await this.problems.reward.close();
   }
 }

@@ -109,7 +109,8 @@ function inputs(graph: Graph, { config }: Latent, rows: number, length: number) 
 
 function guided(graph: Graph, latent: Latent, source: 'idm' | 'policy', rows: number, length: number): Objective {
   const { ids, mask, attention, h } = inputs(graph, latent, rows, length);
-  return { loss: guideLoss(graph, latent.config, latent.cola, h, ids, mask, attention, source).loss };
+  const read = { h, ids, responseMask: mask, context: attention };
+  return { loss: guideLoss({ graph, ...latent }, read, source).loss };
 }
 
 function recloned(graph: Graph, latent: Latent, rows: number, length: number): Objective {

@@ -1,6 +1,6 @@
 /** Every page, full and empty, in every theme and at every width: what does not fit, and what cannot be read. */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { appendFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { bundlePages } from '../../scripts/bundles.mjs';
 import { readLabels } from '../../server/cola/actions-file.ts';
@@ -12,7 +12,7 @@ import { type RunKey, runKey } from '../../server/protocol/runs.ts';
 import { Random } from '../../server/random.ts';
 import { stringifySpec } from '../../server/spec/document.ts';
 import { runSpec, toRunSpec } from '../../server/spec/schema.ts';
-import { Run } from '../../server/store/run.ts';
+import { Run, runFolder } from '../../server/store/run.ts';
 import { logText } from '../../server/store/run-log.ts';
 import { removeFolder, temporaryFolder } from '../engine/tiny-model.ts';
 import { faintKeys, faintTexts } from '../support/contrast.ts';
@@ -164,6 +164,22 @@ describe('how pages look', function () {
       await page.locator('.fold').nth(1).click();
       await page.locator('summary').click();
     });
+  });
+
+  it('a run with the longest name there can be, which failed', async () => {
+    const name = `reinforce-countdown-with-a-name-${'that-nobody-would-give_but_somebody_has'.repeat(2)}`.slice(0, 100);
+    const run = await writeRun(folder, name, 60, 0);
+    const why =
+      'The reward module rewards/very/deep/folder/of/a/person/judge.mjs threw an error: Cannot read properties of undefined (reading "answer"). Mend it and resume.';
+    appendFileSync(join(runFolder(folder, name), 'log.txt'), `${new Date().toISOString()} ${logText('failed', why)}\n`);
+    await look(answerDashboard(await stage.show('run', 'dark'), run), 'run-failed', '.sample', async ({ page }) => {
+      await page.getByText('Cannot read properties').first().waitFor();
+    });
+  });
+
+  it('a run that is not there any more', async () => {
+    const gone = runKey.parse({ root: folder, run: 'gone' });
+    await look(answerDashboard(await stage.show('run', 'dark'), gone), 'run-gone', '.empty');
   });
 
   it('no run', async () => {

@@ -12,6 +12,7 @@ import { explain } from '../../webview/tree/reward-parts.ts';
 import { chosenReward, likelyReward, rewardChoices, rewardName } from '../../webview/tree/rewards.ts';
 import { readView } from '../../webview/tree/view-state.ts';
 import { ending } from '../../webview/tree/words.ts';
+import { percent } from '../../webview/ui/actions.ts';
 import { anyTree, randomTree } from './tree-random.ts';
 
 const none = new Map<number, boolean>();
@@ -395,6 +396,14 @@ describe('texts on cards', () => {
   it('are cut at their beginning, on one line', () => {
     assert.equal(ending('a\nb', 10), 'a⏎b');
     assert.equal(ending('0123456789', 4), '…789');
+  });
+});
+
+describe('shares', () => {
+  it('are read at a glance, whatever they are', () => {
+    const shown = [0, 1e-7, 0.0004, 0.005, 0.0096, 0.034, 0.0951, 0.0999, 0.1, 0.5, 1].map(percent);
+    const words = ['0 %', '<0.01 %', '0.04 %', '0.5 %', '1 %', '3 %', '10 %', '10 %', '10 %', '50 %', '100 %'];
+    assert.deepEqual(shown, words);
   });
 });
 

@@ -161,7 +161,8 @@ export class ChartView {
     const options: uPlot.Options = {
       width: this.plotPlace.clientWidth || 320,
       height,
-      padding: [14, 8, 0, 0],
+      // At the right, half of the last step's number.
+      padding: [14, 20, 0, 0],
       legend: { show: false },
       cursor: {
         sync: { key: syncKey, scales: ['x', null] },

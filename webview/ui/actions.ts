@@ -17,7 +17,8 @@ export interface ActionFace {
 /** A share in per cent, as it is read at a glance. */
 export function percent(share: number): string {
   const value = 100 * share;
-  return `${value >= 10 || value === 0 ? value.toFixed(0) : value.toPrecision(1)} %`;
+  if (value > 0 && value < 0.01) return '<0.01 %';
+  return `${value >= 1 || value === 0 ? value.toFixed(0) : Number(value.toPrecision(1))} %`;
 }
 
 /** One sentence: number, label, probability, runner-up. */

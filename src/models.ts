@@ -5,8 +5,10 @@ import {
   commands,
   type Event,
   EventEmitter,
+  env,
   ProgressLocation,
   type QuickPickItem,
+  QuickPickItemKind,
   Uri,
   window,
   workspace,
@@ -15,6 +17,7 @@ import { type ListedModel, listModels, loadModel } from '../server/protocol/inde
 import { startCola } from './cola-task.ts';
 import { registerCommand } from './commands.ts';
 import { studioErrors } from './errors.ts';
+import { downloadCommand, inGroups, modelFacts, sourceWords, titleOf } from './model-words.ts';
 import { folderOf, keyFrom } from './runs/run-key.ts';
 import { diskFolders, type RunBook, rootsOfWorkspace } from './runs/runs.ts';
 import { serveArguments } from './runs/task-arguments.ts';
@@ -66,8 +69,9 @@ export class ModelShelf {
 
 export function registerModels(studio: Studio, shelf: ModelShelf): void {
   registerCommand(studio, 'cola.selectModel', async () => {
-    const model = await pickModel(studio, shelf, 'Which model completes?', ({ latent }) => latent);
-    if (model !== undefined) await use(studio, model.name);
+    const model = await pickModel(studio, shelf, 'Which model completes?', () => true);
+    if (model?.latent === true) await use(studio, model.name);
+    else if (model !== undefined) await offerTraining(model, `${titleOf(model)} has no latent actions yet`);
   });
   registerCommand(studio, 'cola.useModel', async (target) => {
     const run = keyFrom(target);
@@ -81,7 +85,11 @@ export function registerModels(studio: Studio, shelf: ModelShelf): void {
     if (model !== undefined) await serve(studio, model);
   });
   registerCommand(studio, 'cola.loadModel', () => load(studio));
-  registerCommand(studio, 'cola.importModel', () => importModel(studio, shelf));
+  registerCommand(studio, 'cola.importModel', async () => {
+    const folder = await importModel(shelf);
+    if (folder !== undefined) void offer(studio, shelf, folder);
+    return folder;
+  });
   registerCommand(studio, 'cola.forgetModel', async (target) => {
     const model = modelFrom(target);
     if (model !== undefined) await shelf.forget(model.folder);
@@ -111,6 +119,8 @@ function serve(studio: Studio, { name }: { readonly name: string }): Promise<voi
   });
 }
 
+type Item = QuickPickItem & { readonly model?: ListedModel; readonly act?: () => Promise<string | undefined> };
+
 /** @returns undefined where the person chose none */
 export async function pickModel(
   studio: Studio,
@@ -119,17 +129,48 @@ export async function pickModel(
   can: (model: ListedModel) => boolean,
 ): Promise<ListedModel | undefined> {
   const loaded = studio.status?.model;
-  const items = (await shelf.list()).filter(can).map((model): QuickPickItem & { readonly model?: ListedModel } => ({
-    label: `${model.folder === loaded ? '$(pass-filled)' : '$(package)'} ${modelName(model.name)}`,
-    description: model.folder === loaded ? 'loaded' : '',
-    detail: model.source === 'builtin' ? 'the model in the box' : model.folder,
-    model,
-  }));
-  const other: QuickPickItem & { readonly model?: ListedModel } = { label: '$(folder-opened) Import a folder…' };
-  const chosen = await window.showQuickPick([...items, other], { placeHolder, matchOnDetail: true });
-  if (chosen !== other) return chosen?.model;
-  const folder = await importModel(studio, shelf);
+  const groups = inGroups((await shelf.list()).filter(can));
+  const items = groups.flatMap(({ heading, models }): Item[] => [
+    { label: heading, kind: QuickPickItemKind.Separator },
+    ...models.map((model) => itemOf(model, model.folder === loaded)),
+  ]);
+  const others: Item[] = [
+    { label: 'elsewhere', kind: QuickPickItemKind.Separator },
+    { label: '$(folder-opened) Import a folder…', act: () => importModel(shelf) },
+    { label: '$(file) Import a GGUF file…', act: () => importFile(shelf) },
+    {
+      label: '$(terminal) Copy the command that downloads another',
+      description: downloadCommand,
+      detail: 'In a terminal, with the name of a model of huggingface.co. What it downloads is listed here afterwards.',
+      act: copyDownload,
+    },
+  ];
+  const options = { placeHolder, matchOnDescription: true, matchOnDetail: true };
+  const chosen = await window.showQuickPick<Item>([...items, ...others], options);
+  if (chosen?.model?.problem !== undefined) {
+    void window.showWarningMessage(`${titleOf(chosen.model)} is not read. ${chosen.model.problem}`);
+    return undefined;
+  }
+  if (chosen?.act === undefined) return chosen?.model;
+  const folder = await chosen.act();
   return folder === undefined ? undefined : (await shelf.list()).find((model) => model.folder === folder && can(model));
+}
+
+function itemOf(model: ListedModel, loaded: boolean): Item {
+  const icon = loaded ? 'pass-filled' : model.problem === undefined ? 'package' : 'warning';
+  return {
+    label: `$(${icon}) ${titleOf(model)}`,
+    description: [...(loaded ? ['loaded'] : []), sourceWords[model.source], ...modelFacts(model)].join(' · '),
+    detail: model.problem ?? (model.source === 'builtin' ? '' : model.folder),
+    model,
+  };
+}
+
+async function copyDownload(): Promise<undefined> {
+  await env.clipboard.writeText(downloadCommand);
+  void window.showInformationMessage(
+    `${downloadCommand} is in the clipboard. Nothing is downloaded by CoLA Studio itself.`,
+  );
 }
 
 /** Makes a model the one that completes: the setting is changed, and the server loads it. */
@@ -155,8 +196,17 @@ async function load(studio: Studio): Promise<void> {
   await window.withProgress({ location: ProgressLocation.Window, title }, () => studio.request(loadModel, options));
 }
 
+/** @returns the file; undefined where the person chose none */
+async function importFile(shelf: ModelShelf): Promise<string | undefined> {
+  const [chosen] =
+    (await window.showOpenDialog({ filters: { 'GGUF files': ['gguf'] }, openLabel: 'Import Model' })) ?? [];
+  if (chosen === undefined) return undefined;
+  await shelf.add(chosen.fsPath);
+  return chosen.fsPath;
+}
+
 /** @returns the folder; undefined where the person chose none. @throws studio.noModelIn */
-async function importModel(studio: Studio, shelf: ModelShelf): Promise<string | undefined> {
+async function importModel(shelf: ModelShelf): Promise<string | undefined> {
   const [chosen] =
     (await window.showOpenDialog({
       canSelectFolders: true,
@@ -171,19 +221,21 @@ async function importModel(studio: Studio, shelf: ModelShelf): Promise<string | 
   const latent = names.has('cola.json');
   if (!latent && !(names.has('config.json') && weights)) throw studioErrors.noModelIn(chosen.fsPath);
   await shelf.add(chosen.fsPath);
-  const name = modelName(chosen.fsPath);
-  void offer(studio, shelf, chosen.fsPath, name, latent);
   return chosen.fsPath;
 }
 
-async function offer(studio: Studio, shelf: ModelShelf, folder: string, name: string, latent: boolean): Promise<void> {
-  if (latent) {
-    const choice = await window.showInformationMessage(`${name} is in the list of models.`, 'Use It');
-    if (choice === 'Use It') await use(studio, folder);
+async function offer(studio: Studio, shelf: ModelShelf, folder: string): Promise<void> {
+  const model = (await shelf.list()).find((each) => each.folder === folder);
+  if (model === undefined) return;
+  if (!model.latent) {
+    await offerTraining(model, `${titleOf(model)} is in the list of models. It has no latent actions yet`);
     return;
   }
-  const text = `${name} is in the list of models. It has no latent actions yet; training gives it some.`;
-  const choice = await window.showInformationMessage(text, 'Train…');
-  const model = (await shelf.list()).find((each) => each.folder === folder);
-  if (choice === 'Train…' && model !== undefined) await commands.executeCommand('cola.trainModel', model);
+  const choice = await window.showInformationMessage(`${titleOf(model)} is in the list of models.`, 'Use It');
+  if (choice === 'Use It') await use(studio, folder);
+}
+
+async function offerTraining(model: ListedModel, what: string): Promise<void> {
+  const choice = await window.showInformationMessage(`${what}; training gives it some.`, 'Train…');
+  if (choice === 'Train…') await commands.executeCommand('cola.trainModel', model);
 }

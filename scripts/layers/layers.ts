@@ -46,6 +46,7 @@ export const layers: readonly Layer[] = [
   { path: 'server/cola', what: 'inverse dynamics, codebook, world model, policy' },
   { path: 'server/data', what: 'rows and tokens out of files' },
   { path: 'server/spec', what: 'run specs and settings' },
+  { path: 'server/found', what: 'models that lie on this machine: stores of other programs, sizes, families' },
   { path: 'server/search', what: 'Monte Carlo search over latent actions' },
   { path: 'server/feedback', what: 'what a person did, and versions of the policy' },
   { path: 'server/schedule', what: 'lanes: who goes first on the device' },
@@ -71,6 +72,7 @@ export const layers: readonly Layer[] = [
       'server/data',
       'server/spec',
       'server/feedback',
+      'server/found',
       // What they say, without what computes.
       'server/device/errors.ts',
       'server/device/names.ts',

@@ -12,6 +12,7 @@ import { addFeedback } from './feedback.ts';
 import { addFit } from './fit.ts';
 import { addGenerate } from './generate.ts';
 import type { CliIo } from './io.ts';
+import { addModels } from './models.ts';
 import { addReport } from './report.ts';
 import { addScore } from './score.ts';
 import { addSearch } from './search.ts';
@@ -42,6 +43,7 @@ export function makeProgram(session: Session): Command {
     });
   for (const add of [
     addDevices,
+    addModels,
     addCheck,
     addGenerate,
     addScore,

@@ -11,6 +11,7 @@ import {
 import { inspectFile } from '../data/inspect.ts';
 import { surveyFolder, tokensOfAll } from '../data/survey.ts';
 import { ColaError } from '../errors.ts';
+import { findModels } from '../found/list.ts';
 import { actionProfiles, locateActions } from '../protocol/actions-page.ts';
 import { Answers } from '../protocol/answers.ts';
 import { beforeAfter } from '../protocol/before-after.ts';
@@ -58,7 +59,6 @@ import { serverErrors } from './errors.ts';
 import { FeedbackDesk } from './feedback.ts';
 import { Folders } from './folders.ts';
 import type { EngineEntry } from './link.ts';
-import { findModels } from './models.ts';
 import { OutlivingRuns } from './outliving.ts';
 import { requestProgress, withoutToken } from './progress.ts';
 import { compareRuns, describeRun, viewOf } from './run-history.ts';
@@ -141,7 +141,9 @@ export class LanguageServer {
     this.answers.answer(compareSettings, async ({ runs }) => compareRuns(runs));
     this.answers.answer(surveyFiles, (params, signal) => this.survey(params, signal));
     this.answers.answer(inspectData, async ({ file }) => ({ inspection: (await inspectFile(file)) ?? null }));
-    this.answers.answer(listModels, async ({ roots, folders }) => ({ models: await findModels(roots, folders) }));
+    this.answers.answer(listModels, ({ roots, folders }) =>
+      findModels(roots, { folders, trusted: this.options.trusted }),
+    );
     this.answers.answer(listRuns, async ({ roots }) => {
       this.outliving.find(roots);
       return { runs: this.runs.list(roots, this.supervisor?.pid) };

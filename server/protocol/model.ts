@@ -41,14 +41,24 @@ const listed = z.object({
   folder: z.string(),
   /** Whether it has latent actions, and so can complete. */
   latent: z.boolean(),
-  /** Where it was found. */
-  source: z.enum(['builtin', 'workspace', 'run', 'imported']),
+  /** Where it was found: here, or in the store of another program. */
+  source: z.enum(['builtin', 'workspace', 'run', 'imported', 'huggingface', 'ollama', 'lmstudio']),
+  /** As its store calls it. */
+  title: z.string().optional(),
+  /** Of its weights on the disk. */
+  bytes: z.number().optional(),
+  parameters: z.number().optional(),
+  family: z.string().optional(),
+  /** Whether its weights fit into the memory of this machine. */
+  fits: z.enum(['yes', 'in 4 bits', 'no']).optional(),
+  /** Why it cannot be read. */
+  problem: z.string().optional(),
 });
 export type ListedModel = z.infer<typeof listed>;
 
-/** Models in the folders of a workspace, in its runs, in the box, and in `folders`, which may lie anywhere. */
+/** Models in the folders of a workspace, in its runs, in the box, in `folders`, which may lie anywhere, and in stores of other programs. */
 export const listModels = request(
   'cola/model/list',
   z.strictObject({ roots: z.array(z.string()), folders: z.array(z.string()).default([]) }),
-  z.object({ models: z.array(listed) }),
+  z.object({ models: z.array(listed), more: z.boolean() }),
 );

@@ -2,6 +2,7 @@
 import { basename } from 'node:path';
 import { commands, ProgressLocation, Uri, window, workspace } from 'vscode';
 import { protocolErrors } from '../../server/protocol/errors.ts';
+import type { ListedModel } from '../../server/protocol/index.ts';
 import { registerCommand } from '../commands.ts';
 import { studioErrors } from '../errors.ts';
 import { type ModelShelf, modelFrom, pickModel } from '../models.ts';
@@ -9,12 +10,15 @@ import { modelName } from '../status-text.ts';
 import type { Studio } from '../studio.ts';
 import { folderOf, keyFrom } from './run-key.ts';
 
+/** A GGUF file has no folder to copy. */
+const isFolder = ({ folder, source }: ListedModel) => source !== 'ollama' && !/\.gguf$/i.test(folder);
+
 export function registerExport(studio: Studio, shelf: ModelShelf): void {
   registerCommand(studio, 'cola.exportModel', async (target) => {
     const run = keyFrom(target);
     const model =
       run === undefined
-        ? (modelFrom(target) ?? (await pickModel(studio, shelf, 'Which model to export?', () => true)))
+        ? (modelFrom(target) ?? (await pickModel(studio, shelf, 'Which model to export?', isFolder)))
         : { name: run.run, folder: Uri.joinPath(folderOf(run), 'model').fsPath };
     if (model === undefined) return;
     const name = modelName(model.name);

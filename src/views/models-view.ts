@@ -9,8 +9,8 @@ import {
   TreeItem,
 } from 'vscode';
 import type { ListedModel } from '../../server/protocol/index.ts';
+import { modelFacts, sourceWords, titleOf } from '../model-words.ts';
 import type { ModelShelf } from '../models.ts';
-import { modelName } from '../status-text.ts';
 import type { Studio } from '../studio.ts';
 import { listOr } from './listing.ts';
 
@@ -44,29 +44,29 @@ export class ModelsView implements TreeDataProvider<ListedModel> {
   }
 
   getTreeItem(model: ListedModel): TreeItem {
-    const { folder, name, latent, source } = model;
+    const { folder, latent, source, problem } = model;
     const loaded = this.studio.status?.model === folder;
-    const item = new TreeItem(modelName(name));
-    const facts = [...(loaded ? ['loaded'] : []), sources[source], ...(latent ? [] : ['no latent actions yet'])];
+    const title = titleOf(model);
+    const item = new TreeItem(title);
+    const facts = [
+      ...(loaded ? ['loaded'] : []),
+      sourceWords[source],
+      ...(problem === undefined ? modelFacts(model) : ['not read']),
+    ];
     item.id = `${source}\0${folder}`;
     item.description = facts.join(' · ');
     item.iconPath = loaded
       ? new ThemeIcon('pass-filled', new ThemeColor('charts.green'))
-      : new ThemeIcon(latent ? 'package' : 'circle-outline');
+      : new ThemeIcon(problem === undefined ? (latent ? 'package' : 'circle-outline') : 'warning');
     item.contextValue = [
       'model',
-      ...(latent ? (loaded ? [] : ['usable']) : ['base']),
+      ...(problem === undefined ? (latent ? (loaded ? [] : ['usable']) : ['base']) : []),
       ...(source === 'imported' ? ['imported'] : []),
     ].join(' ');
-    item.accessibilityInformation = { label: `Model ${modelName(name)}, ${item.description}` };
-    item.tooltip = new MarkdownString().appendText(`${item.description}\n\n${folder}`);
+    item.accessibilityInformation = { label: `Model ${title}, ${item.description}` };
+    item.tooltip = new MarkdownString().appendText(
+      [item.description, folder, ...(problem === undefined ? [] : [problem])].join('\n\n'),
+    );
     return item;
   }
 }
-
-const sources: Readonly<Record<ListedModel['source'], string>> = {
-  builtin: 'in the box',
-  workspace: 'in this folder',
-  run: 'from a run',
-  imported: 'imported',
-};

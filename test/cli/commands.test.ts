@@ -17,6 +17,7 @@ const COLA = ['n8-plain', 'n8-residual'].map((name) => join(FIXTURES, 'cola', na
 const CPU = ['--device', 'cpu'];
 const COMMANDS = [
   'devices',
+  'models',
   'check',
   'generate',
   'score',

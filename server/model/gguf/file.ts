@@ -166,6 +166,41 @@ export class GgufFile {
   }
 }
 
+/** What a list of models says of a file; its vocabulary is passed over. */
+export interface GgufSummary {
+  /** As a config.json would have it. */
+  readonly config: unknown;
+  readonly parameters: number;
+  readonly bytes: number;
+}
+
+/** Arrays of layers are shorter, vocabularies longer. */
+const SHORT = 1024;
+
+/** @throws gguf.* */
+export function summariseGguf(path: string): GgufSummary {
+  let fd: number;
+  try {
+    if (!statSync(path).isFile()) throw new Error('it is not a regular file');
+    fd = openSync(path, 'r');
+  } catch (error) {
+    throw errors.cannotOpen(path, error);
+  }
+  try {
+    const { size } = fstatSync(fd);
+    const read = (target: Uint8Array, position: number) => readFully(fd, target, position);
+    const header = guardedHeader({ size, read }, path, SHORT);
+    const elements = ({ shape }: GgufTensor) => shape.reduce((n, extent) => n * extent, 1);
+    const parameters = header.tensors.reduce((sum, tensor) => sum + elements(tensor), 0);
+    const unread = header.tensors.find(({ type }) => type === undefined);
+    const config = configOf(new Metadata(header, path), undefined);
+    if (unread !== undefined) throw errors.type(path, unread.name, unread.typeName);
+    return { config, parameters, bytes: size };
+  } finally {
+    closeSync(fd);
+  }
+}
+
 /** The header that was read last: a model that is loaded asks for its configuration, tokenizer and weights one by one. */
 let last: { readonly key: string; readonly header: WeakRef<GgufHeader> } | undefined;
 

@@ -122,6 +122,13 @@ class Cursor {
     return count;
   }
 
+  /** Passes over bytes that nobody asks for. */
+  skip(bytes: number): void {
+    if (bytes > this.source.size - this.at) throw errors.truncated(this.file);
+    if (bytes > this.left) throw errors.header(this.file, `it has more than ${LIMITS.headerBytes} bytes`);
+    this.at += bytes;
+  }
+
   text(limit: number): string {
     const length = this.count('bytes in a text', limit);
     // Some tokens of old files are no UTF-8: what is wrong in them becomes U+FFFD, and the vocabulary then says so.
@@ -158,7 +165,8 @@ const ARRAY = 9;
 
 type NumbersConstructor = new (buffer: ArrayBuffer) => GgufNumbers;
 
-function readValue(cursor: Cursor, kind: number, file: string, key: string, depth: number): GgufValue {
+/** @param most arrays with more elements are passed over, and have none */
+function readValue(cursor: Cursor, kind: number, file: string, key: string, depth: number, most: number): GgufValue {
   const scalar = Object.hasOwn(scalars, kind) ? scalars[kind] : undefined;
   if (scalar !== undefined) return scalar.read(cursor);
   if (kind === TEXT) return cursor.text(LIMITS.textBytes);
@@ -171,17 +179,23 @@ function readValue(cursor: Cursor, kind: number, file: string, key: string, dept
   // A text needs 8 bytes for its length, an array 12.
   const least = element?.bytes ?? (inner === TEXT ? 8 : 12);
   if (count * least > cursor.left) throw errors.truncated(file);
+  if (count > most && depth === 0 && (element !== undefined || inner === TEXT)) {
+    if (element !== undefined) cursor.skip(count * element.bytes);
+    else for (let i = 0; i < count; i++) cursor.skip(cursor.count('bytes in a text', LIMITS.textBytes));
+    return [];
+  }
   if (element?.array !== undefined) return new element.array(cursor.bytes(count * least).slice().buffer);
   const values: GgufValue[] = [];
-  for (let i = 0; i < count; i++) values.push(readValue(cursor, inner, file, key, depth + 1));
+  for (let i = 0; i < count; i++) values.push(readValue(cursor, inner, file, key, depth + 1, most));
   return values;
 }
 
 /**
  * @param file what to call it in errors
+ * @param most arrays with more elements are passed over: the vocabulary, where only the rest is asked for
  * @throws ColaError gguf.*
  */
-export function parseGgufHeader(source: ByteSource, file: string): GgufHeader {
+export function parseGgufHeader(source: ByteSource, file: string, most = Number.POSITIVE_INFINITY): GgufHeader {
   const cursor = new Cursor(source, file);
   const magic = cursor.bytes(4);
   if (String.fromCharCode(...magic) !== 'GGUF') throw errors.header(file, 'it does not begin with GGUF');
@@ -194,7 +208,7 @@ export function parseGgufHeader(source: ByteSource, file: string): GgufHeader {
   for (let i = 0; i < keys; i++) {
     const key = cursor.text(LIMITS.nameBytes);
     if (metadata.has(key)) throw errors.header(file, `the key ${JSON.stringify(key.slice(0, 200))} occurs twice`);
-    metadata.set(key, readValue(cursor, cursor.u32(), file, key.slice(0, 200), 0));
+    metadata.set(key, readValue(cursor, cursor.u32(), file, key.slice(0, 200), 0, most));
   }
   const alignment = alignmentOf(metadata, file);
   const entries = Array.from({ length: tensorCount }, () => readEntry(cursor, file));
@@ -271,9 +285,9 @@ function refuseDoubles(tensors: readonly GgufTensor[], file: string): void {
 }
 
 /** Runs `read` so that whatever else goes wrong in it leaves as an error about the file. */
-export function guardedHeader(source: ByteSource, file: string): GgufHeader {
+export function guardedHeader(source: ByteSource, file: string, most?: number): GgufHeader {
   try {
-    return parseGgufHeader(source, file);
+    return parseGgufHeader(source, file, most);
   } catch (cause) {
     if (cause instanceof ColaError) throw cause;
     throw errors.cannotOpen(file, cause);

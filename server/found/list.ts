@@ -1,4 +1,4 @@
-/** Which models there are: the one in the box, those in the folders of a workspace, and those that runs made. */
+/** Which models there are: the one in the box, those in the folders of a workspace, those that runs made, those of other programs. */
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -6,6 +6,9 @@ import { ColaError } from '../errors.ts';
 import type { ListedModel } from '../protocol/model.ts';
 import { resolveModel } from '../spec/paths.ts';
 import { listRuns, type RunView } from '../store/run.ts';
+import { describeModel } from './describe.ts';
+import { type FindOptions, findStored } from './find.ts';
+import { ggufsAmong } from './lm-studio.ts';
 
 const builtin = 'builtin:nano';
 /** Folders looked into, and how deep: a list is not worth a walk through a whole disk. */
@@ -15,27 +18,41 @@ const skipped = /^(\.|node_modules$)/;
 
 const isLatent = (folder: string) => existsSync(join(folder, 'cola.json'));
 
-/** @param folders models that lie elsewhere */
-export async function findModels(roots: readonly string[], folders: readonly string[] = []): Promise<ListedModel[]> {
+export interface ListOptions extends FindOptions {
+  /** Models that lie elsewhere. */
+  readonly folders?: readonly string[];
+  /** Whether files of the workspace may be read; otherwise what lies there is listed by its name alone. */
+  readonly trusted: boolean;
+}
+
+export async function findModels(
+  roots: readonly string[],
+  { folders = [], trusted, ...options }: ListOptions,
+): Promise<{ readonly models: ListedModel[]; readonly more: boolean }> {
   const models: ListedModel[] = [];
-  const add = (folder: string, source: ListedModel['source'], name = folder) =>
-    models.push({ name, folder, latent: isLatent(folder), source });
+  const add = async (folder: string, source: ListedModel['source'], name = folder) => {
+    const read = trusted || (source !== 'workspace' && source !== 'run');
+    models.push({ name, folder, latent: isLatent(folder), source, ...(read ? await describeModel(folder) : {}) });
+  };
   try {
-    add(resolveModel(builtin, ''), 'builtin', builtin);
+    await add(resolveModel(builtin, ''), 'builtin', builtin);
   } catch (error) {
     // An installation without its model still lists the others.
     if (!(error instanceof ColaError)) throw error;
   }
   for (const root of roots) {
-    for (const folder of await modelFolders(root)) add(folder, 'workspace');
+    for (const folder of await modelFolders(root)) await add(folder, 'workspace');
     for (const { path } of runsIn(root)) {
       for (const name of ['model', 'best']) {
-        if (existsSync(join(path, name, 'config.json'))) add(join(path, name), 'run');
+        if (existsSync(join(path, name, 'config.json'))) await add(join(path, name), 'run');
       }
     }
   }
-  for (const folder of folders) if (existsSync(folder)) add(folder, 'imported');
-  return models;
+  for (const folder of folders) if (existsSync(folder)) await add(folder, 'imported');
+  const stored = await findStored(options);
+  for (const { name, path, store, ...said } of stored.models)
+    models.push({ name: path, title: name, folder: path, latent: isLatent(path), source: store, ...said });
+  return { models, more: stored.more };
 }
 
 /** A folder whose runs cannot be read has models all the same; the list of runs says why. */
@@ -61,6 +78,8 @@ async function modelFolders(root: string): Promise<string[]> {
       const weights = [...names].some((name) => /^model.*\.safetensors(\.index\.json)?$/.test(name));
       if (names.has('cola.json') || (names.has('config.json') && weights)) found.push(folder);
       else {
+        const files = entries.filter((entry) => entry.isFile()).map(({ name }) => name);
+        for (const name of ggufsAmong(files)) found.push(join(folder, name));
         for (const entry of entries) {
           if (entry.isDirectory() && !skipped.test(entry.name)) below.push(join(folder, entry.name));
         }

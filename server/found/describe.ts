@@ -1,0 +1,100 @@
+/**
+ * What a list says of a model without loading it: size, parameters, family, and whether this machine can hold it. Only headers
+ * are read.
+ */
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { totalmem } from 'node:os';
+import { join } from 'node:path';
+import { ColaError } from '../errors.ts';
+import { SafetensorsFile } from '../files/safetensors.ts';
+import { loadModelConfig, parseModelConfig } from '../model/config.ts';
+import { isGguf, summariseGguf } from '../model/gguf/file.ts';
+
+export interface Description {
+  /** Of its weights on the disk. */
+  readonly bytes: number;
+  readonly parameters: number;
+  readonly family: string;
+  /** Whether its weights fit into the memory of this machine as `auto` keeps them, in 4 bits only, or not at all. */
+  readonly fits: 'yes' | 'in 4 bits' | 'no';
+}
+
+/** Why a model is not read, in words. */
+export interface Refused {
+  readonly problem: string;
+}
+
+/** More shards than any model that fits has. */
+const mostShards = 200;
+
+/** What was said of a path before, until its file or folder changes. */
+const known = new Map<string, { readonly stamp: string; readonly said: Description | Refused }>();
+const mostKnown = 2000;
+
+/** @param path a folder or a GGUF file */
+export async function describeModel(path: string, memory = machineMemory()): Promise<Description | Refused> {
+  try {
+    const { mtimeMs, size, ino } = statSync(path);
+    const stamp = [mtimeMs, size, ino, memory].join(' ');
+    const before = known.get(path);
+    if (before?.stamp === stamp) return before.said;
+    const said = await describe(path, memory);
+    if (known.size >= mostKnown) known.clear();
+    known.set(path, { stamp, said });
+    return said;
+  } catch (error) {
+    return { problem: problemOf(error) };
+  }
+}
+
+async function describe(path: string, memory: number): Promise<Description | Refused> {
+  try {
+    if (isGguf(path)) {
+      const { config, parameters, bytes } = summariseGguf(path);
+      return { bytes, parameters, family: parseModelConfig(config, path).family, fits: fitting(parameters, memory) };
+    }
+    // A model with latent actions may keep its base in a folder of its own.
+    const folder = existsSync(join(path, 'config.json')) ? path : join(path, 'base');
+    const { family } = await loadModelConfig(folder);
+    const { bytes, parameters } = weightsOf(folder);
+    return { bytes, parameters, family, fits: fitting(parameters, memory) };
+  } catch (error) {
+    return { problem: problemOf(error) };
+  }
+}
+
+function weightsOf(folder: string): { bytes: number; parameters: number } {
+  let [bytes, parameters] = [0, 0];
+  const names = readdirSync(folder).filter((name) => /^model.*\.safetensors$/.test(name));
+  for (const name of names.slice(0, mostShards)) {
+    using file = SafetensorsFile.open(join(folder, name));
+    for (const tensor of file.names) {
+      const { shape, byteLength } = file.info(tensor);
+      bytes += byteLength;
+      parameters += shape.reduce((n, extent) => n * extent, 1);
+    }
+  }
+  return { bytes, parameters };
+}
+
+/** Parameters from which `auto` takes 8 bits. */
+const LARGE = 1e9;
+
+/** Of the memory, a fifth is left to everything else. */
+function fitting(parameters: number, memory: number): Description['fits'] {
+  const room = memory * 0.8;
+  // In f32 a program of few rows has a copy of its own.
+  if (parameters * (parameters < LARGE ? 8 : 1.125) <= room) return 'yes';
+  return parameters * 0.625 <= room ? 'in 4 bits' : 'no';
+}
+
+/** What the machine has, or a container allows. */
+export function machineMemory(): number {
+  const limit = process.constrainedMemory();
+  return limit > 0 && limit < totalmem() ? limit : totalmem();
+}
+
+function problemOf(error: unknown): string {
+  if (error instanceof ColaError) return error.message;
+  return error instanceof Error ? error.message : String(error);
+}

@@ -86,33 +86,41 @@ async function stageOf(arm: Arm, { threads, batch, group, answer }: RoundOptions
       ? new LatentActor(context, cola, false, 0)
       : new TokenActor(context, trainedOf(base, undefined), false);
   const rollout = { seconds: 0, cpu: 0 };
+  // What is learned begins where episodes are first laid out; rewards come before.
+  const learning: { from?: { seconds: number; cpu: number } } = {};
   const sample = actor.sample.bind(actor);
   actor.sample = async (...given) => {
     const { result, seconds, cpu } = await timed(() => sample(...given));
     Object.assign(rollout, { seconds, cpu });
+    delete learning.from;
     return result;
   };
+  const feeds = actor.feeds.bind(actor);
+  actor.feeds = (...given) => {
+    learning.from ??= { seconds: performance.now() / 1000, cpu: cpuSeconds() };
+    return feeds(...given);
+  };
   const stage = await ReinforceStage.create(arm, settings, context, actor);
-  return { stage, rollout };
+  return { stage, rollout, learning };
 }
 
 /** In a process of its own, until its input ends. */
 export async function serveRounds(arm: Arm, options: RoundOptions): Promise<void> {
-  const { stage, rollout } = await stageOf(arm, options);
+  const { stage, rollout, learning } = await stageOf(arm, options);
   const signal = new AbortController().signal;
   console.log(JSON.stringify({ ready: 1 }));
   let index = 0;
   for await (const _ of createInterface({ input: process.stdin })) {
     const { result, seconds, cpu } = await timed(() => stage.step(index++, signal));
     const { metrics } = result;
-    const judging = Number(metrics.seconds_reward);
+    if (learning.from === undefined) throw new Error('nothing was learned');
     const round: Round = {
       seconds,
       cpu,
       rollout: rollout.seconds,
       rolloutCpu: rollout.cpu,
-      update: seconds - rollout.seconds - judging,
-      updateCpu: cpu - rollout.cpu - judging,
+      update: performance.now() / 1000 - learning.from.seconds,
+      updateCpu: cpuSeconds() - learning.from.cpu,
       peak: peakMegabytes(),
       tokens: Number(metrics.answer_tokens),
     };

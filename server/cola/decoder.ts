@@ -201,6 +201,10 @@ export class Decoder {
     return this.stepper.join(into, row, from);
   }
 
+  branch(from: KeyValueCache, sharers: number, tokens: number): Promise<KeyValueCache> {
+    return this.stepper.branch(from, sharers, tokens);
+  }
+
   select(from: KeyValueCache, rows: readonly number[], tokens: number): Promise<KeyValueCache> {
     return this.stepper.select(from, rows, tokens);
   }

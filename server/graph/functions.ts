@@ -24,6 +24,22 @@ export interface Attended {
   readonly mask: Tensor;
   /** The scores' shape where the mask is added, if queries that share keys stand under each other. */
   readonly scoresShape: readonly number[];
+  /** Batches of queries `[B,KV,T,D]` that share these keys, one after the other: k and v are `[B/n,KV,S,D]`. */
+  readonly sharers?: number;
+}
+
+/** `[B,KV,T,W] -> [B/n,KV,nT,W]`: what shares keys stands under each other, so that each is read once. */
+function together(x: Tensor, n: number): Tensor {
+  const [batch, heads, length, width] = x.shape;
+  const apart = ops.reshape(x, [batch / n, n, heads, length, width]);
+  return ops.reshape(ops.transpose(apart, [0, 2, 1, 3, 4]), [batch / n, heads, n * length, width]);
+}
+
+/** {@link together}, undone. */
+function apart(x: Tensor, n: number): Tensor {
+  const [batch, heads, length, width] = x.shape;
+  const beside = ops.reshape(x, [batch, heads, n, length / n, width]);
+  return ops.reshape(ops.transpose(beside, [0, 2, 1, 3, 4]), [batch * n, heads, length / n, width]);
 }
 
 /** q k' + mask, `[..., T, S]`. */
@@ -44,11 +60,19 @@ function attend(q: Tensor, attended: Attended): { shares: Tensor; output: Tensor
  */
 export function attention(q: Tensor, parts: readonly Attended[]): Tensor {
   if (parts.length === 1) return attend(q, parts[0]).output;
-  const scores = parts.map((part) => maskedScores(q, part));
+  const scores = parts.map((part) =>
+    part.sharers === undefined
+      ? maskedScores(q, part)
+      : apart(maskedScores(together(q, part.sharers), part), part.sharers),
+  );
   const top = scores.map((x) => ops.max(x, [-1], true)).reduce((a, b) => ops.maximum(a, b));
   const powers = scores.map((x) => ops.exp(ops.sub(x, top)));
   const sums = powers.map((x) => ops.sum(x, [-1], true)).reduce((a, b) => ops.add(a, b));
-  const mixed = parts.map(({ v }, i) => ops.matmul(powers[i], v)).reduce((a, b) => ops.add(a, b));
+  const mixed = parts
+    .map(({ v, sharers: n }, i) =>
+      n === undefined ? ops.matmul(powers[i], v) : apart(ops.matmul(together(powers[i], n), v), n),
+    )
+    .reduce((a, b) => ops.add(a, b));
   return ops.div(mixed, sums);
 }
 

@@ -12,6 +12,8 @@ export const masked = -1e9;
 export interface BlockCache {
   readonly keys: Tensor;
   readonly values: Tensor;
+  /** What stands before it, once for several rows: `[B/n,KV,P,D]`. Needs a context with a stem. */
+  readonly stem?: { readonly keys: Tensor; readonly values: Tensor };
 }
 
 /** The new keys and values, each `[B,KV,T,D]`, and where the program itself puts them into their slots the cache with them. */
@@ -33,6 +35,8 @@ export interface AttentionContext {
   readonly slots?: Tensor;
   /** With a cache that it only reads: the mask of the new tokens among each other; broadcasts to `[B,1,T,T]`. */
   readonly freshMask?: Tensor;
+  /** With caches that have a stem: how many rows share one, and the mask of its slots `[B/n,1,1,P]`. */
+  readonly stem?: { readonly sharers: number; readonly mask: Tensor };
 }
 
 /** Cosine and sine tables for positions 0..count-1, as constants `[count, D/2]` (float32 angles, as transformers computes them). */
@@ -92,6 +96,8 @@ export interface Placing {
   readonly slots?: Tensor;
   /** The host does: int32 `[B]`, slots of each row that were filled before. */
   readonly filled?: Tensor;
+  /** What stands before the cache, of P slots, once for n rows: int32 `[B/n]`, slots of it that are filled. */
+  readonly stem?: { readonly sharers: number; readonly capacity: number; readonly filled: Tensor };
 }
 
 /** Context for new tokens behind a cache of S slots. The slot of a token is its position, and a token sees the slots up to its own. */
@@ -99,24 +105,29 @@ export function cachedContext(
   graph: Graph,
   config: ModelConfig,
   capacity: number,
-  { positions, slotOf, slots, filled }: Placing,
+  { positions, slotOf, slots, filled, stem }: Placing,
 ): AttentionContext {
   const [batch, length] = slotOf.shape;
-  const iota = graph.constant(
-    Int32Array.from({ length: capacity }, (_, i) => i),
-    'int32',
-    [capacity],
-  );
+  const iota = (n: number) =>
+    graph.constant(
+      Int32Array.from({ length: n }, (_, i) => i),
+      'int32',
+      [n],
+    );
   const hidden = (where: Tensor) => ops.where(where, graph.scalar(masked), graph.scalar(0));
+  const behind = (slots: number, count: Tensor) =>
+    hidden(ops.greater(iota(slots), ops.reshape(ops.sub(count, 1), [count.shape[0], 1, 1, 1])));
   // On the CPU a run longer than the table is refused, even where its padding alone makes it so.
-  const tables = rotaryTables(graph, config, Math.max(capacity, length));
+  const tables = rotaryTables(graph, config, Math.max(capacity + (stem?.capacity ?? 0), length));
+  const shared =
+    stem === undefined ? {} : { stem: { sharers: stem.sharers, mask: behind(stem.capacity, stem.filled) } };
   const own = ops.reshape(slotOf, [batch, 1, length, 1]);
   if (filled === undefined) {
-    return { ...tables, positions, mask: hidden(ops.greater(iota, own)), ...(slots === undefined ? {} : { slots }) };
+    const mask = hidden(ops.greater(iota(capacity), own));
+    return { ...tables, positions, mask, ...shared, ...(slots === undefined ? {} : { slots }) };
   }
-  const mask = hidden(ops.greater(iota, ops.reshape(ops.sub(filled, 1), [batch, 1, 1, 1])));
   const freshMask = hidden(ops.greater(ops.reshape(slotOf, [batch, 1, 1, length]), own));
-  return { ...tables, positions, mask, freshMask };
+  return { ...tables, positions, mask: behind(capacity, filled), freshMask, ...shared };
 }
 
 /** Names and shapes of the weights of one block. */
@@ -176,37 +187,37 @@ function splitHeads(config: ModelConfig, x: Tensor, heads: number, norm: Tensor 
 }
 
 /** Keys and values that are attended to, and the mask of their scores. */
-interface Part extends BlockCache {
+interface Part {
+  readonly keys: Tensor;
+  readonly values: Tensor;
   readonly mask: Tensor;
+  /** Rows that share them. */
+  readonly sharers?: number;
 }
 
 /** What new tokens attend to behind a cache, and the cache with them where the program writes it. */
 function place(
   fresh: BlockCache,
-  { slots, mask, freshMask }: AttentionContext,
-  cache: BlockCache,
+  { slots, mask, freshMask, stem }: AttentionContext,
+  { keys, values, ...cache }: BlockCache,
 ): { readonly attended: readonly Part[]; readonly whole?: BlockCache } {
+  const before = stem === undefined || cache.stem === undefined ? [] : [{ ...cache.stem, ...stem }];
   if (freshMask !== undefined) {
-    return {
-      attended: [
-        { ...cache, mask },
-        { ...fresh, mask: freshMask },
-      ],
-    };
+    return { attended: [...before, { keys, values, mask }, { ...fresh, mask: freshMask }] };
   }
   if (slots === undefined) throw new Error('a cache needs a place for the new');
   const whole = {
-    keys: ops.scatter(cache.keys, slots, fresh.keys),
-    values: ops.scatter(cache.values, slots, fresh.values),
+    keys: ops.scatter(keys, slots, fresh.keys),
+    values: ops.scatter(values, slots, fresh.values),
   };
-  return { attended: [{ ...whole, mask }], whole };
+  return { attended: [...before, { ...whole, mask }], whole };
 }
 
 /**
  * Softmax attention with shared key/value heads: query head q reads key/value head floor(q / (H / KV)).
  *
  * @param q `[B,H,T,D]`, already scaled
- * @param parts keys and values `[B,KV,S,D]`, with a mask that broadcasts to `[B,1,T,S]`
+ * @param parts keys and values `[B,KV,S,D]`, with a mask that broadcasts to `[B,1,T,S]`; of shared ones once for all sharers
  * @returns `[B,H,T,D]`
  */
 function attend(q: Tensor, parts: readonly Part[]): Tensor {
@@ -214,11 +225,13 @@ function attend(q: Tensor, parts: readonly Part[]): Tensor {
   const kvHeads = parts[0].keys.shape[1];
   // The query heads of a group stand under each other, so that their key/value head is read once and never repeated.
   const grouped = ops.reshape(q, [batch, kvHeads, (heads / kvHeads) * length, width]);
-  const attended = parts.map(({ keys: k, values: v, mask }) => ({
+  const attended = parts.map(({ keys: k, values: v, mask, sharers }) => ({
     k,
     v,
     mask,
-    scoresShape: [batch, heads, length, k.shape[2]],
+    ...(sharers === undefined
+      ? { scoresShape: [batch, heads, length, k.shape[2]] }
+      : { scoresShape: [batch / sharers, kvHeads, (sharers * heads * length) / kvHeads, k.shape[2]], sharers }),
   }));
   return ops.reshape(attention(grouped, attended), q.shape);
 }

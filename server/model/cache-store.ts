@@ -13,6 +13,16 @@ const kinds = ['keys', 'values'] as const;
 
 export const cacheName = (kind: 'keys' | 'values', block: number) => `${kind}.${block}`;
 const freshName = (name: string) => `fresh.${name}`;
+/** What stands before a cache, once for several of its rows. */
+export const stemName = (name: string) => `stem.${name}`;
+
+/** Sizes of what stands before a cache, once for several rows. */
+export interface StemShape {
+  /** Rows of the cache that share one. */
+  readonly sharers: number;
+  /** Slots P. */
+  readonly capacity: number;
+}
 
 /** The live memory of a cache on the host. */
 export function floatsOf(buffer: DeviceBuffer): Float32Array {
@@ -33,12 +43,16 @@ export class CacheStore {
     return Array.from({ length: this.blocks }, (_, i) => kinds.map((kind) => cacheName(kind, i))).flat();
   }
 
-  /** The caches as inputs of a graph, each `[B,KV,S,D]`. */
-  inputs(graph: Graph, batch: number, capacity: number): BlockCache[] {
-    const shape = [batch, this.config.kvHeads, capacity, this.config.headDim];
+  /** The caches as inputs of a graph, each `[B,KV,S,D]`, with what stands before them. */
+  inputs(graph: Graph, batch: number, capacity: number, stem?: StemShape): BlockCache[] {
+    const { kvHeads, headDim } = this.config;
+    const pair = (name: (plain: string) => string, rows: number, slots: number, i: number) => ({
+      keys: graph.input(name(cacheName('keys', i)), 'float32', [rows, kvHeads, slots, headDim]),
+      values: graph.input(name(cacheName('values', i)), 'float32', [rows, kvHeads, slots, headDim]),
+    });
     return Array.from({ length: this.blocks }, (_, i) => ({
-      keys: graph.input(cacheName('keys', i), 'float32', shape),
-      values: graph.input(cacheName('values', i), 'float32', shape),
+      ...pair((name) => name, batch, capacity, i),
+      ...(stem === undefined ? {} : { stem: pair(stemName, batch / stem.sharers, stem.capacity, i) }),
     }));
   }
 
@@ -61,7 +75,7 @@ export class CacheStore {
   }
 
   /** Inputs that say where T new tokens of B sequences stand, for {@link cachedContext}. */
-  placing(graph: Graph, batch: number, length: number): Placing {
+  placing(graph: Graph, batch: number, length: number, stem?: StemShape): Placing {
     const positions = graph.input('positions', 'int64', [batch, length]);
     const slotOf = graph.input('slot_of', 'int32', [batch, length]);
     const slots = this.slotsInput(graph, batch, length);
@@ -69,6 +83,9 @@ export class CacheStore {
       positions,
       slotOf,
       ...(slots === undefined ? { filled: graph.input('filled', 'int32', [batch]) } : { slots }),
+      ...(stem === undefined
+        ? {}
+        : { stem: { ...stem, filled: graph.input('stem_filled', 'int32', [batch / stem.sharers]) } }),
     };
   }
 
@@ -104,6 +121,9 @@ export class CacheStore {
   }
 }
 
+/** Floats that a loop copies faster than `set` does. */
+const fewFloats = 256;
+
 /** Copies `[B,KV,T,D]` into the slots of `[B,KV,S,D]`; what lies side by side in both goes at once. */
 function copyRuns(
   from: Float32Array,
@@ -121,7 +141,10 @@ function copyRuns(
       if (slot < capacity - 1) {
         for (let head = b * kvHeads; head < (b + 1) * kvHeads; head++) {
           const at = (head * length + t) * headDim;
-          to.set(from.subarray(at, at + n * headDim), (head * capacity + slot) * headDim);
+          const target = (head * capacity + slot) * headDim;
+          const count = n * headDim;
+          if (count <= fewFloats) for (let i = 0; i < count; i++) to[target + i] = from[at + i];
+          else to.set(from.subarray(at, at + count), target);
         }
       }
       t += n;

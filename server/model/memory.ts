@@ -11,10 +11,10 @@ import { liveness } from '../graph/liveness.ts';
 import { Graph, size, type Tensor } from '../graph/tensor.ts';
 import { hiddenStates, languageHead, nextTokenLoss } from './base.ts';
 import { causalContext } from './block.ts';
-import { CacheStore } from './cache-store.ts';
+import { CacheStore, type StemShape } from './cache-store.ts';
 import type { ModelConfig } from './config.ts';
 import { baseStep } from './language-model.ts';
-import { capacityFor, type StepGraph, stepOutputs } from './step.ts';
+import { branchCapacity, capacityFor, type StepGraph, stepOutputs } from './step.ts';
 import { type ExpectedTensor, expectedTensors } from './weights.ts';
 
 const floatBytes = 4;
@@ -91,6 +91,8 @@ export interface DecodeOptions {
   readonly step?: StepGraph;
   /** Weights beside the base's. */
   readonly added?: readonly ExpectedTensor[];
+  /** Where sequences begin alike: how many share a beginning, and most tokens behind it. */
+  readonly branched?: { readonly sharers: number; readonly behind: number };
 }
 
 /**
@@ -99,13 +101,21 @@ export interface DecodeOptions {
  */
 export function decodeMemory(config: ModelConfig, batch: number, length: number, options: DecodeOptions = {}): Memory {
   const step = options.step ?? baseStep(config);
-  const capacity = capacityFor(length);
+  const { sharers = 1, behind = 0 } = options.branched ?? {};
+  const begun = sharers > 1 ? Math.max(1, length - behind) : length;
+  const capacity = capacityFor(begun);
+  const slots = branchCapacity(behind + 1);
   const weights = floatBytes * (parameterCount(config) + elements(options.added ?? []));
-  const cache = floatBytes * 2 * step.cachedBlocks * batch * config.kvHeads * capacity * config.headDim;
-  const run = (rows: number, tokens: number) => stepActivations(config, step, rows, tokens, capacity);
+  const starts = Math.ceil(batch / sharers);
+  const kept = starts * capacity + (sharers > 1 ? batch * slots : 0);
+  const cache = floatBytes * 2 * step.cachedBlocks * config.kvHeads * kept * config.headDim;
+  const single = (rows: number) =>
+    sharers > 1
+      ? stepActivations(config, step, rows * sharers, 1, slots, { sharers, capacity })
+      : stepActivations(config, step, rows, 1, capacity);
   // A runtime session keeps the memory of its largest run.
-  const { activations } = memoryAt(batch, Math.min(prefillChunk, length), (rows, tokens) =>
-    memory({ activations: run(rows, tokens) + run(rows, 1) }),
+  const { activations } = memoryAt(starts, Math.min(prefillChunk, begun), (rows, tokens) =>
+    memory({ activations: stepActivations(config, step, rows, tokens, capacity) + single(rows) }),
   );
   return memory({ weights: (weights > sharedFrom ? 2 : 3) * weights, cache, activations });
 }
@@ -116,9 +126,10 @@ function stepActivations(
   batch: number,
   length: number,
   capacity: number,
+  stem?: StemShape,
 ): number {
   const store = new CacheStore(config, step.cachedBlocks, true);
-  return liveness(Object.values(stepOutputs(config, step, store, batch, length, capacity).all)).peak;
+  return liveness(Object.values(stepOutputs(config, step, store, batch, length, capacity, stem).all)).peak;
 }
 
 /**

@@ -11,7 +11,7 @@ import { ProgramCache } from '../device/program-cache.ts';
 import * as ops from '../graph/ops.ts';
 import { Graph, size, type Tensor } from '../graph/tensor.ts';
 import { type AttentionContext, type BlockCache, cachedContext, type UpdatedCache } from './block.ts';
-import { CacheStore, cacheName, floatsOf } from './cache-store.ts';
+import { CacheStore, cacheName, floatsOf, type StemShape, stemName } from './cache-store.ts';
 import type { ModelConfig } from './config.ts';
 import { modelErrors } from './model-errors.ts';
 
@@ -35,19 +35,33 @@ export interface StepGraph {
   build(graph: Graph, inputs: StepInputs): { outputs: Record<string, Tensor>; caches: readonly UpdatedCache[] };
 }
 
-/** Keys and values of B sequences with room for `capacity` tokens each. */
+/** What stands before the rows of a cache, once for several of them. */
+export interface Stem extends StemShape {
+  /** Tokens of each. */
+  readonly lengths: Int32Array;
+}
+
+/** Keys and values of B sequences with room for `capacity` tokens each, behind those of the stem. */
 export class KeyValueCache {
-  /** Tokens read so far, a row. */
+  /** Tokens read so far, a row; those of the stem do not count. */
   readonly lengths: Int32Array;
 
   constructor(
     readonly batch: number,
-    readonly capacity: number,
+    public capacity: number,
     readonly state: State,
     /** Told before the memory goes. */
     private readonly disposing: (cache: KeyValueCache) => void = () => {},
+    readonly stem?: Stem,
+    /** Slots that it may grow to. */
+    readonly most: number = capacity,
   ) {
     this.lengths = new Int32Array(batch);
+  }
+
+  /** Tokens before the first of a row's own. */
+  before(row: number): number {
+    return this.stem === undefined ? 0 : this.stem.lengths[Math.floor(row / this.stem.sharers)];
   }
 
   dispose(): void {
@@ -65,6 +79,16 @@ export function capacityFor(tokens: number): number {
 
 /** The name under which a program reads a cache that joins another. */
 const joined = (name: string) => `joined.${name}`;
+
+/** Slots for the rows of a branched cache at first: they are read whole in every step, so there are few as long as few are needed. */
+const branchSlots = 16;
+
+/** Slots of such a row for at least `tokens` tokens and one that is scratch: each time four times as many, so that few programs are compiled. */
+export function branchCapacity(tokens: number): number {
+  let slots = branchSlots;
+  while (slots - 1 < tokens) slots *= 4;
+  return slots;
+}
 
 /** Compiles and runs the steps of one model on one device. */
 export class Stepper {
@@ -101,8 +125,45 @@ export class Stepper {
     return new KeyValueCache(batch, capacity, state);
   }
 
+  /**
+   * A cache of `sharers` rows behind every row of `from`, each with room for `tokens` of its own. What `from` holds is neither
+   * copied nor read more than once in a step; `from` itself is given up.
+   */
+  async branch(from: KeyValueCache, sharers: number, tokens: number): Promise<KeyValueCache> {
+    const batch = from.batch * sharers;
+    const most = branchCapacity(tokens);
+    // Where a run of the device costs more than what it reads, all slots are there from the start.
+    const capacity = this.device.onHost ? branchSlots : most;
+    const shape = this.shapeOf(batch, capacity);
+    const state = new State();
+    for (const name of from.state.names) {
+      state.set(stemName(name), from.state.get(name).retain());
+      state.set(name, await this.device.upload(new Float32Array(size(shape)), 'float32', shape));
+    }
+    const stem = { sharers, capacity: from.capacity, lengths: from.lengths.slice() };
+    from.dispose();
+    return new KeyValueCache(batch, capacity, state, undefined, stem, most);
+  }
+
+  /** Makes room in every row of a branched cache in host memory. */
+  private async grow(cache: KeyValueCache, tokens: number): Promise<void> {
+    const capacity = branchCapacity(tokens);
+    const shape = this.shapeOf(cache.batch, capacity);
+    const [old, room] = [cache.capacity, capacity].map((slots) => slots * this.config.headDim);
+    for (let i = 0; i < this.graph.cachedBlocks; i++) {
+      for (const kind of ['keys', 'values'] as const) {
+        const from = floatsOf(cache.state.get(cacheName(kind, i)));
+        const to = new Float32Array(size(shape));
+        for (let row = 0; row * old < from.length; row++) to.set(from.subarray(row * old, (row + 1) * old), row * room);
+        cache.state.set(cacheName(kind, i), await this.device.upload(to, 'float32', shape));
+      }
+    }
+    cache.capacity = capacity;
+  }
+
   /** A new cache whose row i is row `rows[i]` of `from`, with room for `tokens` tokens. The old one stays. */
   async select(from: KeyValueCache, rows: readonly number[], tokens: number): Promise<KeyValueCache> {
+    if (from.stem !== undefined) throw new Error('the rows of a branched cache cannot be selected');
     const capacity = Math.max(capacityFor(tokens), from.capacity);
     const state = this.device.onHost
       ? await this.selectOnHost(from, rows, capacity)
@@ -243,9 +304,10 @@ export class Stepper {
     collect?: { readonly output: string; take(row: number, values: Float32Array): void },
   ): Promise<Record<string, DeviceBuffer>> {
     const longest = Math.max(...tokens.map((row) => row.length));
-    for (const [b, row] of tokens.entries()) {
-      if (cache.lengths[b] + row.length >= cache.capacity) throw modelErrors.contextFull(cache.capacity - 1);
-    }
+    let most = 0;
+    for (const [b, row] of tokens.entries()) most = Math.max(most, cache.lengths[b] + row.length);
+    if (most >= cache.most) throw modelErrors.contextFull(cache.most - 1);
+    if (most >= cache.capacity) await this.grow(cache, most);
     const largest = chunkSizes[chunkSizes.length - 1];
     let results: Record<string, DeviceBuffer> | undefined;
     for (let start = 0; start < longest; start += largest) {
@@ -276,6 +338,7 @@ export class Stepper {
     const ids = new Int32Array(batch * length);
     const slotOf = new Int32Array(batch * length).fill(capacity - 1);
     const last = Int32Array.from({ length: batch }, (_, b) => b * length + end - start - 1);
+    const positions = new Int32Array(batch * length);
     const filled = new Int32Array(batch);
     for (const [b, row] of tokens.entries()) {
       const before = longest - row.length;
@@ -284,10 +347,12 @@ export class Stepper {
         ids[b * length + column - start] = row[column - before];
         slotOf[b * length + column - start] = cache.lengths[b] + column - before;
       }
+      const ahead = cache.before(b);
+      for (let t = b * length; t < (b + 1) * length; t++) positions[t] = ahead + slotOf[t];
     }
-    const program = await this.programs.get(`step ${batch} ${length} ${capacity}`, () =>
-      this.stepProgram(batch, length, capacity),
-    );
+    const { stem } = cache;
+    const key = `step ${batch} ${length} ${capacity} ${stem?.sharers} ${stem?.capacity}`;
+    const program = await this.programs.get(key, () => this.stepProgram(batch, length, capacity, stem));
     const results = await program.run(
       {
         ...feeds,
@@ -295,7 +360,8 @@ export class Stepper {
         slot_of: slotOf,
         filled,
         last,
-        positions: widen(slotOf),
+        positions: widen(positions),
+        ...(stem === undefined ? {} : { stem_filled: stem.lengths }),
         ...this.store.slots(slotOf, batch, length),
       },
       { states: [cache.state, ...this.weights] },
@@ -304,8 +370,8 @@ export class Stepper {
     return results;
   }
 
-  private stepProgram(batch: number, length: number, capacity: number): Promise<Program> {
-    const outputs = stepOutputs(this.config, this.graph, this.store, batch, length, capacity);
+  private stepProgram(batch: number, length: number, capacity: number, stem: StemShape | undefined): Promise<Program> {
+    const outputs = stepOutputs(this.config, this.graph, this.store, batch, length, capacity, stem);
     // Steps of one token are many, and as fast as weights are read: these lay them out. Those that read a text share one copy.
     return this.device.compile(outputs.all, { carried: outputs.carried, frozen: this.frozen, shared: length > 1 });
   }
@@ -324,12 +390,13 @@ export function stepOutputs(
   batch: number,
   length: number,
   capacity: number,
+  stem?: StemShape,
 ): { all: Record<string, Tensor>; carried: string[] } {
   const graph = new Graph();
   const ids = graph.input('ids', 'int32', [batch, length]);
   const last = graph.input('last', 'int32', [batch]);
-  const context = cachedContext(graph, config, capacity, store.placing(graph, batch, length));
-  const built = step.build(graph, { ids, context, caches: store.inputs(graph, batch, capacity), last });
+  const context = cachedContext(graph, config, capacity, store.placing(graph, batch, length, stem));
+  const built = step.build(graph, { ids, context, caches: store.inputs(graph, batch, capacity, stem), last });
   const kept = store.outputs(built.caches);
   return { all: { ...built.outputs, ...kept.outputs }, carried: kept.carried };
 }

@@ -122,6 +122,41 @@ describe('cached steps', () => {
       await stepper.dispose();
     });
 
+    it('go on in several rows behind what was read once, however far', async () => {
+      const stepper = baseStepper(device(), model);
+      const starts = [tokens(9, 1), tokens(1, 2)];
+      const read = await stepper.cache(2, 9);
+      await advance(stepper, read, starts);
+      const cache = await stepper.branch(read, 3, 70);
+      const { vocabSize } = model.config;
+      const texts = [0, 0, 0, 1, 1, 1].map((start) => [...starts[start]!]);
+      // More than the first slots hold, in portions of several sizes, and at last none of some rows.
+      for (const [round, counts] of [
+        [1, 1, 1, 1, 1, 1],
+        [3, 1, 2, 1, 7, 1],
+        [40, 1, 1, 2, 1, 20],
+        [1, 0, 1, 0, 1, 1],
+      ].entries()) {
+        const more = counts.map((n, b) => tokens(n, 10 * round + b));
+        const logits = await advance(stepper, cache, more);
+        for (const [b, ids] of more.entries()) {
+          if (ids.length === 0) continue;
+          texts[b]!.push(...ids);
+          const expected = await direct(device(), model, Int32Array.from(texts[b]!));
+          assertClose(logits.slice(b * vocabSize, (b + 1) * vocabSize), expected, 1e-4);
+        }
+      }
+      assert.deepEqual([...cache.lengths], [45, 3, 5, 4, 10, 23]);
+      await assert.rejects(
+        advance(stepper, cache, [tokens(220, 3), [], [], [], [], []]),
+        errorOf('model.contextFull', /255/),
+      );
+      const { buffers } = device().ledger;
+      cache.dispose();
+      assert.equal(device().ledger.buffers, buffers - 4 * model.config.layers, 'keys and values of stem and rows');
+      await stepper.dispose();
+    });
+
     itOnce(name, 'refuse to outgrow the cache, and leave it as it was', async () => {
       const stepper = baseStepper(device(), model);
       const cache = await stepper.cache(2, 10);

@@ -89,6 +89,10 @@ export class LatentActor implements Actor, Chooser {
     return this.decoder.cache(rows, tokens);
   }
 
+  branch(from: KeyValueCache, sharers: number, tokens: number): Promise<KeyValueCache> {
+    return this.decoder.branch(from, sharers, tokens);
+  }
+
   select(from: KeyValueCache, rows: readonly number[], tokens: number): Promise<KeyValueCache> {
     return this.decoder.select(from, rows, tokens);
   }

@@ -34,6 +34,8 @@ export interface Chooser {
   /** Tokens behind which nothing follows. */
   readonly endIds: ReadonlySet<number>;
   cache(rows: number, tokens: number): Promise<KeyValueCache>;
+  /** A cache of so many rows behind each of `from`, which is given up. */
+  branch(from: KeyValueCache, sharers: number, tokens: number): Promise<KeyValueCache>;
   select(from: KeyValueCache, rows: readonly number[], tokens: number): Promise<KeyValueCache>;
   /** Reads new tokens of the rows; some may have none. */
   read(cache: KeyValueCache, tokens: readonly ArrayLike<number>[], take: TakeHidden): Promise<void>;
@@ -139,17 +141,20 @@ export async function step(
   }
 }
 
-/** Reads each prompt once, but for its last token, and copies the cache for its whole group. */
+/** Reads each prompt once, but for its last token, for its whole group. */
 export async function readPrompts(
   chooser: Chooser,
   starts: readonly Start[],
   rows: readonly Growing[],
   behind: number,
 ): Promise<KeyValueCache> {
-  const room = Math.max(...starts.map(({ prompt }) => prompt.ids.length)) + behind;
+  const longest = Math.max(...starts.map(({ prompt }) => prompt.ids.length));
   const prefixes = starts.map(({ prompt: { ids } }) => ids.subarray(0, ids.length - 1));
   const groups = starts.map((_, g) => rows.filter((row) => row.group === g));
-  const shared = await chooser.cache(starts.length, room);
+  const { length: each } = groups[0];
+  const branched = each > 1 && groups.every((group) => group.length === each);
+  const room = longest + behind;
+  const shared = await chooser.cache(starts.length, branched ? longest : room);
   let kept = false;
   try {
     if (prefixes.some((prefix) => prefix.length > 0)) {
@@ -158,8 +163,10 @@ export async function readPrompts(
         for (const row of groups[g]) row.hidden.push(copy);
       });
     }
-    kept = groups.every((group) => group.length === 1);
-    if (kept) return shared;
+    // The last token of the prompt is read with the answer.
+    const branches = branched ? await chooser.branch(shared, each, behind + 1) : undefined;
+    kept = branched || groups.every((group) => group.length === 1);
+    if (kept) return branches ?? shared;
     return await chooser.select(
       shared,
       rows.map((row) => row.group),

@@ -124,6 +124,10 @@ export class TokenActor implements Actor, Chooser {
     return this.stepper.cache(rows, tokens);
   }
 
+  branch(from: KeyValueCache, sharers: number, tokens: number): Promise<KeyValueCache> {
+    return this.stepper.branch(from, sharers, tokens);
+  }
+
   select(from: KeyValueCache, rows: readonly number[], tokens: number): Promise<KeyValueCache> {
     return this.stepper.select(from, rows, tokens);
   }

@@ -293,7 +293,14 @@ export const q: StageKind<QSettings> = {
     const groups = Math.ceil(updated / together);
     const planned = plannedShape(groups, together, prompt, settings.max_new, latent.config.hiddenSize);
     return [
-      decodingPart(latent.config, { what: 'rollouts', rows: samples, length, step, added }),
+      decodingPart(latent.config, {
+        what: 'rollouts',
+        rows: samples,
+        length,
+        step,
+        added,
+        branched: { sharers: settings.group, behind: settings.max_new },
+      }),
       trainingPart({
         rows: updated,
         length,

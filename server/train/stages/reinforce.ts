@@ -285,7 +285,14 @@ export function reinforcementParts(
   const prompt = Math.max(1, length - behind);
   const planned = plannedShape(Math.ceil(updated / together), together, prompt, behind, policy.width);
   return [
-    decodingPart(config, { what: 'rollouts', rows: samples, length, step, added }),
+    decodingPart(config, {
+      what: 'rollouts',
+      rows: samples,
+      length,
+      step,
+      added,
+      branched: { sharers: group, behind },
+    }),
     trainingPart({
       rows: updated,
       length,

@@ -9,7 +9,7 @@ import * as ops from '../graph/ops.ts';
 import { Graph, type Tensor } from '../graph/tensor.ts';
 import { floatsOf } from './cache-store.ts';
 import type { ModelConfig } from './config.ts';
-import type { KeyValueCache } from './step.ts';
+import type { KeyValueCache } from './key-value-cache.ts';
 
 /** Slots start..end of one row. */
 export interface CacheSpan {

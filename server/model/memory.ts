@@ -13,8 +13,9 @@ import { hiddenStates, languageHead, nextTokenLoss } from './base.ts';
 import { causalContext } from './block.ts';
 import { CacheStore, type StemShape } from './cache-store.ts';
 import type { ModelConfig } from './config.ts';
+import { branchCapacity, capacityFor } from './key-value-cache.ts';
 import { baseStep } from './language-model.ts';
-import { branchCapacity, capacityFor, type StepGraph, stepOutputs } from './step.ts';
+import { type StepGraph, stepOutputs } from './step.ts';
 import { type ExpectedTensor, expectedTensors } from './weights.ts';
 
 const floatBytes = 4;

@@ -5,9 +5,10 @@ import type { Device } from '../device/device.ts';
 import { hiddenStates, languageHead } from '../model/base.ts';
 import { rowsOf } from '../model/block.ts';
 import type { ModelConfig } from '../model/config.ts';
+import type { KeyValueCache } from '../model/key-value-cache.ts';
 import { baseStepper, type LanguageModel } from '../model/language-model.ts';
 import { type Sampling, sample } from '../model/sampling.ts';
-import { type KeyValueCache, type StepGraph, Stepper } from '../model/step.ts';
+import { type StepGraph, Stepper } from '../model/step.ts';
 import type { Random } from '../random.ts';
 import { chanceOf, type TokenChance } from './log-probabilities.ts';
 

@@ -9,7 +9,7 @@ import { headLogits, headTrunk, stateValue } from '../../cola/modules.ts';
 import * as ops from '../../graph/ops.ts';
 import type { Graph } from '../../graph/tensor.ts';
 import type { ModelConfig } from '../../model/config.ts';
-import type { KeyValueCache } from '../../model/step.ts';
+import type { KeyValueCache } from '../../model/key-value-cache.ts';
 import type { Random } from '../../random.ts';
 import {
   chosenRows,

@@ -13,6 +13,7 @@ import { overheadBench } from './overhead.ts';
 import { peerVersions } from './peer.ts';
 import { reinforceBench } from './reinforce.ts';
 import { searchBench } from './search.ts';
+import { serveBench } from './serve.ts';
 import { trainStepBench } from './train-step.ts';
 import { treePageBench } from './tree-page.ts';
 
@@ -24,6 +25,7 @@ const benches = [
   reinforceBench,
   grpoBench,
   searchBench,
+  serveBench,
   feedbackBench,
   completionBench,
   editorBench,

@@ -21,7 +21,7 @@ export interface CliIo {
 }
 
 /** What a command came to: the value for `--json`, and whether what it checked is good. */
-export interface Outcome {
+export interface CliOutcome {
   readonly value: unknown;
   readonly ok: boolean;
 }

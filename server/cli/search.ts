@@ -17,7 +17,7 @@ import { figure, outline, principalVariation, quoted, treeLines, visible } from 
 import { searchPage } from '../search/page.ts';
 import { Search, type SearchEnd } from '../search/search.ts';
 import { readSnapshot, restoreSearch, saveSearch, takeSnapshot } from '../search/snapshot.ts';
-import type { Outcome, Output } from './io.ts';
+import type { CliOutcome, Output } from './io.ts';
 import { namedModel } from './named-model.ts';
 import { openChosen } from './options.ts';
 import {
@@ -58,7 +58,7 @@ interface Result extends Answer {
   readonly text: string;
 }
 
-async function run(path: string, options: SearchCommandOptions, output: Output, session: Session): Promise<Outcome> {
+async function run(path: string, options: SearchCommandOptions, output: Output, session: Session): Promise<CliOutcome> {
   const { cwd, signal } = session;
   const budget = budgetOf(options);
   const row = rowOf(options.row);
@@ -124,7 +124,7 @@ interface Work {
   readonly signal: AbortSignal;
 }
 
-async function perform(work: Work): Promise<Outcome> {
+async function perform(work: Work): Promise<CliOutcome> {
   const { search, model, options, output, out, signal } = work;
   const shown = textOf(model.base, false);
   const end = await explore(work);

@@ -1,7 +1,7 @@
 /** One call of the command line: runs a command's work, and turns what comes out into text and an exit code. */
 import { ColaError } from '../errors.ts';
 import { limitBehind } from '../files/limits.ts';
-import { type CliIo, type Outcome, Output } from './io.ts';
+import { type CliIo, type CliOutcome, Output } from './io.ts';
 
 /**
  * 0: done, and what was checked is good. 1: a check failed. 2: wrong input, with a message that says what to do.
@@ -24,7 +24,7 @@ export class Session {
   }
 
   /** Runs the work of a command. */
-  async perform(json: boolean, work: (output: Output) => Promise<Outcome>): Promise<void> {
+  async perform(json: boolean, work: (output: Output) => Promise<CliOutcome>): Promise<void> {
     const output = new Output(this.io, json);
     try {
       this.signal.throwIfAborted();

@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import { closingMeasurement } from '../evaluate/closing.ts';
 import { readSpec } from '../spec/document.ts';
 import type { RunSpec } from '../spec/schema.ts';
-import { latestRun, nameOf, nextRun } from '../store/run-name.ts';
+import { latestRun, nextRun, runNameOf } from '../store/run-name.ts';
 import type { TrainEvent } from '../train/run/events.ts';
 import { resumeRun, type StartOptions, startRun } from '../train/run/job.ts';
 import { needMemory } from '../train/run/needs.ts';
@@ -114,5 +114,5 @@ function resumedRun(root: string, { run, resume }: Options, specFile: string | u
   const named = typeof resume === 'string' ? resume : run;
   if (named !== undefined) return named;
   if (specFile === undefined) throw cliErrors.resumeWhat();
-  return latestRun(root, specFile) ?? nameOf(specFile);
+  return latestRun(root, specFile) ?? runNameOf(specFile);
 }

@@ -52,7 +52,7 @@ export function sourceFiles(source: Source): string[] {
 }
 
 /** What a source is called in errors about all of it. */
-function nameOf(source: Source): string {
+function sourceName(source: Source): string {
   return source.kind === 'jsonl' ? source.file : source.kind === 'workspace' ? source.root : source.files.join(', ');
 }
 
@@ -72,7 +72,7 @@ export async function* readRows(source: Source, options: ReadOptions = {}): Asyn
     report.used++;
     yield row;
   }
-  if (report.used === before) throw dataErrors.noUsableRows(nameOf(source), report.describe());
+  if (report.used === before) throw dataErrors.noUsableRows(sourceName(source), report.describe());
 }
 
 async function* readRowFile(

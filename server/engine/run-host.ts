@@ -26,7 +26,7 @@ interface Active {
 
 type Work = (turn: Turn, signal: AbortSignal, onEvent: (event: TrainEvent) => void) => Promise<unknown>;
 
-const nameOf = ({ root, run }: RunKey) => runFolder(root, run);
+const folderOf = ({ root, run }: RunKey) => runFolder(root, run);
 const stopped = (error: unknown) => error instanceof ColaError && error.id === 'train.stopped';
 
 export class RunHost {
@@ -62,7 +62,7 @@ export class RunHost {
    * @throws engine.runActive, store.*, train.changed
    */
   async resume(key: RunKey, choice: ResumeChoice): Promise<void> {
-    const active = this.active.get(nameOf(key));
+    const active = this.active.get(folderOf(key));
     if (active === undefined) {
       const { longestRun } = this;
       const { root, run: runId } = key;
@@ -100,7 +100,7 @@ export class RunHost {
     handle.cancel(new DOMException('The run is stopped.', 'AbortError'));
     await handle.done.catch(() => {});
     try {
-      return RunView.view(nameOf(key)).latestCheckpoint()?.step ?? null;
+      return RunView.view(folderOf(key)).latestCheckpoint()?.step ?? null;
     } catch (error) {
       // Stopped before there was anything to save.
       if (error instanceof ColaError && error.id === 'store.noRun') return null;
@@ -119,13 +119,13 @@ export class RunHost {
   private readonly longestRun = () => this.patience.longestRun;
 
   private find(key: RunKey): Active {
-    const active = this.active.get(nameOf(key));
+    const active = this.active.get(folderOf(key));
     if (active === undefined) throw engineErrors.runNotActive(key.run);
     return active;
   }
 
   private launch(key: RunKey, work: Work): Promise<void> {
-    const name = nameOf(key);
+    const name = folderOf(key);
     if (this.active.has(name)) throw engineErrors.runActive(key.run);
     return new Promise((exists, refused) => {
       let begun = false;

@@ -44,7 +44,7 @@ interface Open {
   handle?: JobHandle<void>;
 }
 
-const nameOf = ({ root, search }: SearchKey) => searchFile({ root, search });
+const fileOf = ({ root, search }: SearchKey) => searchFile({ root, search });
 const keyOf = ({ root, search }: SearchKey): SearchKey => ({ root, search });
 const abort = () => new DOMException('The search is paused.', 'AbortError');
 
@@ -70,7 +70,7 @@ export class SearchHost {
       return {};
     });
     channel.answer(closeSearch, async (key) => {
-      await this.drop(nameOf(key));
+      await this.drop(fileOf(key));
       return {};
     });
     channel.answer(forceAction, ({ node, action, ...key }) =>
@@ -133,7 +133,7 @@ export class SearchHost {
   }
 
   private async start(key: SearchKey, create: (model: LoadedModel) => Promise<SearchSession>): Promise<void> {
-    const name = nameOf(key);
+    const name = fileOf(key);
     if (this.open.has(name) || existsSync(name)) throw engineErrors.searchExists(key.search);
     makeFolder(dirname(name));
     const { session } = await this.remember(name, () => create(this.model()));
@@ -142,7 +142,7 @@ export class SearchHost {
 
   /** The search, read from its file where it is not in memory. */
   private find(key: SearchKey): Promise<Open> {
-    const name = nameOf(key);
+    const name = fileOf(key);
     return this.open.get(name) ?? this.remember(name, () => SearchSession.load(keyOf(key), this.model()));
   }
 

@@ -22,7 +22,7 @@ import type { TaskSpec } from './task.ts';
 const mostAnswers = 4;
 
 /** What a way to answer came to on one prompt. */
-interface Outcome {
+interface SearchedPrompt {
   /** Of the best answer; 0 where none had a score. */
   readonly reward: number;
   readonly tokens: number;
@@ -30,7 +30,7 @@ interface Outcome {
   readonly answers: number;
 }
 
-type Way = (prompt: readonly number[], judge: Judge, seed: number) => Promise<Outcome>;
+type Way = (prompt: readonly number[], judge: Judge, seed: number) => Promise<SearchedPrompt>;
 
 /**
  * For each way `<way>_reward`, `<way>_solved`, `<way>_tokens` and `<way>_answers`, means over the prompts; ways are `greedy`,
@@ -56,7 +56,7 @@ export async function measureSearch(
   const tokenizer = tokenizerOf(context);
   const text = (tokens: readonly number[]) => tokenizer.decode(tokens, { skipSpecialTokens: true });
   const random = new Random(seed);
-  const found = new Map<string, Outcome[]>();
+  const found = new Map<string, SearchedPrompt[]>();
   try {
     const ways = waysOf(model, task, settings, context.signal);
     for (const prompt of prompts) {
@@ -101,7 +101,7 @@ function waysOf(
   };
 }
 
-async function sampled(samples: ReturnType<typeof bestOfN>): Promise<Outcome> {
+async function sampled(samples: ReturnType<typeof bestOfN>): Promise<SearchedPrompt> {
   let [tokens, answers] = [0, 0];
   for (;;) {
     const next = await samples.next();
@@ -112,15 +112,15 @@ async function sampled(samples: ReturnType<typeof bestOfN>): Promise<Outcome> {
   }
 }
 
-async function searched(search: Search<Branch>, budget: SearchBudget, signal: AbortSignal): Promise<Outcome> {
+async function searched(search: Search<Branch>, budget: SearchBudget, signal: AbortSignal): Promise<SearchedPrompt> {
   for await (const _ of search.run(budget, signal)) signal.throwIfAborted();
   signal.throwIfAborted();
   const { tokens, simulations } = search.spent;
   return { reward: search.best()?.reward ?? 0, tokens, answers: simulations };
 }
 
-function figuresOf(name: string, outcomes: readonly Outcome[], solvedAt: number): [string, number][] {
-  const mean = (of: (outcome: Outcome) => number) => outcomes.reduce((n, o) => n + of(o), 0) / outcomes.length;
+function figuresOf(name: string, outcomes: readonly SearchedPrompt[], solvedAt: number): [string, number][] {
+  const mean = (of: (outcome: SearchedPrompt) => number) => outcomes.reduce((n, o) => n + of(o), 0) / outcomes.length;
   return [
     [`${name}_reward`, mean(({ reward }) => reward)],
     [`${name}_solved`, mean(({ reward }) => +(reward >= solvedAt))],

@@ -2,7 +2,7 @@
 import type { PublishDiagnosticsParams } from 'vscode-languageserver';
 import type { TextDocument } from 'vscode-languageserver-textdocument';
 import { diagnose, diagnoseMissing } from './diagnostics.ts';
-import { fileOf, nameOf } from './spec-uri.ts';
+import { fileOf, specName } from './spec-uri.ts';
 
 /** Changes within so many milliseconds are looked at together. */
 const pause = 50;
@@ -43,7 +43,7 @@ export class Diagnoses {
     const { version } = document;
     const text = document.getText();
     const file = fileOf(uri);
-    const wrong = diagnose(text, nameOf(uri));
+    const wrong = diagnose(text, specName(uri));
     const first = setTimeout(() => this.send({ uri, version, diagnostics: wrong }), waiting);
     const missing = file === undefined ? [] : await diagnoseMissing(text, file);
     clearTimeout(first);

@@ -5,7 +5,7 @@ import { isMap, isScalar, isSeq, type Node, type Pair } from 'yaml';
 import { specCommands } from '../protocol/commands.ts';
 import type { ListedRun } from '../protocol/runs.ts';
 import { documentIn, specIn } from './parsed-text.ts';
-import { nameOf } from './spec-uri.ts';
+import { specName } from './spec-uri.ts';
 
 interface Part {
   readonly name: string;
@@ -58,7 +58,7 @@ export function symbols(text: string): DocumentSymbol[] {
  * @param latest the latest run of the spec: it can be looked at, and continued where it was interrupted
  */
 export function lenses(text: string, uri: string, latest?: ListedRun): CodeLens[] {
-  if (specIn(text, nameOf(uri)).problems.length > 0) return [];
+  if (specIn(text, specName(uri)).problems.length > 0) return [];
   const document = TextDocument.create('', 'yaml', 0, text);
   const { contents } = documentIn(text);
   const first = partsOf(contents)[0];

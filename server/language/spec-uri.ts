@@ -17,7 +17,7 @@ export function fileOf(uri: string): string | undefined {
 }
 
 /** What messages call the spec. */
-export function nameOf(uri: string): string {
+export function specName(uri: string): string {
   const file = fileOf(uri);
   return file === undefined ? 'the spec' : basename(file);
 }

@@ -76,7 +76,7 @@ function explainIssue(schema: z.ZodType, value: unknown, issue: Issue, base: Pat
   const inner = issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part));
   const path = [...base, ...inner];
   const found = valueAt(value, inner);
-  const name = nameOf(path);
+  const name = placeName(path);
   if (found === undefined && issue.code !== 'unrecognized_keys') {
     const lacks = inner.at(-1);
     return [
@@ -153,7 +153,7 @@ function needsSettings(name: string, schema: z.ZodType): string {
 type UnionIssue = Extract<Issue, { code: 'invalid_union' }>;
 
 function explainUnion(schema: z.ZodType | undefined, value: unknown, issue: UnionIssue, path: Path): SchemaProblem[] {
-  const name = nameOf(path);
+  const name = placeName(path);
   if ('discriminator' in issue && issue.errors.length === 0) {
     const { options } = issue as { options?: readonly unknown[] };
     return [oneOf(path, name, value, (options ?? []).map(String))];
@@ -189,7 +189,7 @@ function explainUnion(schema: z.ZodType | undefined, value: unknown, issue: Unio
     const full = [...path, ...wrong.path.map((part) => (typeof part === 'symbol' ? String(part) : part))];
     // Names that need settings are names as well.
     if (wrong.path.length === 0) words.push(...named.keys());
-    return [oneOf(full, nameOf(full), valueAt(value, wrong.path), [...new Set(words)])];
+    return [oneOf(full, placeName(full), valueAt(value, wrong.path), [...new Set(words)])];
   }
   const strange = best.issues.find((each) => each.code === 'unrecognized_keys' && each.path.length === 0);
   if (strange?.code === 'unrecognized_keys' && best.issues.some((each) => each !== strange && missing(each, value))) {
@@ -292,7 +292,7 @@ function describe(value: unknown): string {
 }
 
 /** What a place is called: its last key, with the place in a list behind it. */
-function nameOf(path: Path): string {
+function placeName(path: Path): string {
   const at = path.findLastIndex((part) => typeof part === 'string');
   if (at < 0) return 'The spec';
   const places = path.slice(at + 1).map((part) => `[${part}]`);

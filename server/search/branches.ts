@@ -39,13 +39,13 @@ export class Branch {
 }
 
 /** One row of a working cache, and the branches from a root on whose keys it holds. */
-interface Row {
+interface CacheRow {
   held: Branch[];
 }
 
 interface Desk {
   readonly cache: KeyValueCache;
-  readonly rows: readonly Row[];
+  readonly rows: readonly CacheRow[];
 }
 
 export interface BranchOptions {
@@ -164,7 +164,7 @@ export class BranchedModel implements SearchModel<Branch> {
 
   private async desk(rows: number): Promise<Desk> {
     const cache = await this.decoder.cache(rows, this.context);
-    return { cache, rows: Array.from({ length: rows }, (): Row => ({ held: [] })) };
+    return { cache, rows: Array.from({ length: rows }, (): CacheRow => ({ held: [] })) };
   }
 
   private get desks(): readonly Desk[] {
@@ -335,7 +335,11 @@ function outlookBytes({ policy, nextTokens, q }: Outlook): number {
 }
 
 /** The free row that holds most of what comes before a branch, and how many branches of it. */
-function closestRow(rows: readonly Row[], free: ReadonlySet<number>, branch: Branch): { row: number; held: number } {
+function closestRow(
+  rows: readonly CacheRow[],
+  free: ReadonlySet<number>,
+  branch: Branch,
+): { row: number; held: number } {
   let best = -1;
   let most = -1;
   for (const row of free) {
@@ -346,7 +350,7 @@ function closestRow(rows: readonly Row[], free: ReadonlySet<number>, branch: Bra
 }
 
 /** How many of the branches before this one a row holds. */
-function heldOf({ held }: Row, branch: Branch): number {
+function heldOf({ held }: CacheRow, branch: Branch): number {
   let at = branch.parent;
   while (at !== null && held[at.depth] !== at) at = at.parent;
   return at === null ? 0 : at.depth + 1;

@@ -11,7 +11,7 @@ const reserved = /^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i;
  * `countdown` for `countdown.cola.yaml`, `uber-uns` for `über uns.yaml`. Where more is lost because a run cannot be called
  * so, a part of a hash keeps names apart: `run-u1f0c2a` for one in Chinese.
  */
-export function nameOf(specFile: string): string {
+export function runNameOf(specFile: string): string {
   const given = basename(specFile).replace(/(\.cola)?\.ya?ml$/i, '');
   const latin = given.normalize('NFKD').replace(/\p{M}/gu, '').replace(/\s+/g, '-');
   const plain = latin
@@ -38,13 +38,13 @@ const numbered = (name: string, number: number) => (number === 1 ? name : `${nam
 
 /** The name that the next run of a spec gets: that of no run, not even of one that cannot be read. @param root folder whose `.cola/runs` holds the runs */
 export function nextRun(root: string, specFile: string): string {
-  const name = nameOf(specFile);
+  const name = runNameOf(specFile);
   return numbered(name, Math.max(0, ...numbersOf(runNames(root), name)) + 1);
 }
 
 /** The latest run of a spec; undefined where there is none. */
 export function latestRun(root: string, specFile: string): string | undefined {
-  const name = nameOf(specFile);
+  const name = runNameOf(specFile);
   const ids = listRuns(root).map(({ id }) => id);
   const numbers = numbersOf(ids, name);
   return numbers.length === 0 ? undefined : numbered(name, Math.max(...numbers));

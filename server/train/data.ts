@@ -87,7 +87,7 @@ function part(source: TokenSource, start: number, length: number): TokenSource {
 
 /** Says what has become of the files since the run began, where something has. */
 const changesOf = (data: DataSpec, context: StageContext) => (changes: string) =>
-  context.say(`${nameOf(data)}: ${changes} since the run began; it goes on with the data that it began with`);
+  context.say(`${dataName(data)}: ${changes} since the run began; it goes on with the data that it began with`);
 
 async function tokensOf(data: DataSpec, long: FileData, context: StageContext): Promise<TokenFile> {
   const tokenizer = tokenizerOf(context);
@@ -138,14 +138,14 @@ async function taskTokens(data: TaskData, context: StageContext, side: 'train' |
 
 function leftOut(data: DataSpec, used: number, reasons: string): string {
   const what = typeof data === 'object' && 'workspace' in data ? 'texts' : 'rows';
-  return `${nameOf(data)}: ${used} ${what} used, ${reasons === '' ? 'none left out' : `left out: ${reasons}`}`;
+  return `${dataName(data)}: ${used} ${what} used, ${reasons === '' ? 'none left out' : `left out: ${reasons}`}`;
 }
 
 const plainWords = (data: DataSpec): string =>
-  `${nameOf(data)}: the model has no chat template, so conversations are written as plain turns (User: …)`;
+  `${dataName(data)}: the model has no chat template, so conversations are written as plain turns (User: …)`;
 
 /** What a data set is called in messages. */
-export function nameOf(data: DataSpec): string {
+export function dataName(data: DataSpec): string {
   if (typeof data === 'string') return data;
   if ('task' in data) return `the task ${data.task}`;
   return 'jsonl' in data ? data.jsonl : 'text' in data ? data.text.join(', ') : data.workspace;
@@ -192,9 +192,9 @@ export async function packedData(
   try {
     const window = length + 1;
     const need = other === undefined ? 2 * window : window;
-    if (all.length < need) throw trainErrors.tooFewTokens(nameOf(settings.data), all.length, need);
+    if (all.length < need) throw trainErrors.tooFewTokens(dataName(settings.data), all.length, need);
     if (other !== undefined && held !== undefined && other.length < window)
-      throw trainErrors.tooFewTokens(nameOf(held), other.length, window);
+      throw trainErrors.tooFewTokens(dataName(held), other.length, window);
     const cut =
       other === undefined ? Math.min(Math.floor(all.length * (1 - heldOutShare)), all.length - window) : all.length;
     const measured = other ?? part(all, cut, all.length - cut);
@@ -264,7 +264,7 @@ async function rowsOf<T>(
   }
   if (skipBadRows || counted.skipped.size > 0) context.say(leftOut(long, counted.used, counted.describe()));
   if (converted.length === 0 && counted.skipped.size > 0)
-    throw dataErrors.noUsableRows(nameOf(data), counted.describe());
+    throw dataErrors.noUsableRows(dataName(data), counted.describe());
   if (templateOf(context) === undefined && rows.some(({ kind }) => kind === 'chat')) context.say(plainWords(long));
   return converted;
 }
@@ -330,6 +330,6 @@ export async function splitRows<T>(
   const isTask = 'task' in expandData(data, context);
   if (heldOut !== undefined || isTask)
     return { train, heldOut: await rowsOf(heldOut ?? data, context, 'test', problems.test, convert) };
-  if (train.length < 2) throw trainErrors.tooFewRows(nameOf(data), train.length, 2);
+  if (train.length < 2) throw trainErrors.tooFewRows(dataName(data), train.length, 2);
   return { train, heldOut: train.splice(-Math.max(1, Math.floor(train.length * share))) };
 }

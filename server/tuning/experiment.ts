@@ -35,7 +35,7 @@ export interface Trial extends Usefulness {
   readonly loss: number;
 }
 
-export interface Outcome extends Trial {
+export interface TrialOutcome extends Trial {
   readonly seed: number;
   readonly verdict: string;
   readonly why: string;
@@ -46,8 +46,8 @@ export interface Outcome extends Trial {
 
 export interface ExperimentResult {
   readonly before: Trial;
-  readonly tuned: readonly Outcome[];
-  readonly shuffled: readonly Outcome[];
+  readonly tuned: readonly TrialOutcome[];
+  readonly shuffled: readonly TrialOutcome[];
   /** The base alone, without latent actions, at the same places. */
   readonly base: { readonly greedy: BaseTrial; readonly sampled: BaseTrial };
 }
@@ -94,8 +94,8 @@ export async function simulate(options: ExperimentOptions): Promise<ExperimentRe
     const alone = (how: 'greedy' | 'sampled') => tryBase(model, places, how, person.maxTokens, signal);
     const base = { greedy: await alone('greedy'), sampled: await alone('sampled') };
     onProgress(`base alone: ${places.length} of ${places.length} places`);
-    const tuned: Outcome[] = [];
-    const control: Outcome[] = [];
+    const tuned: TrialOutcome[] = [];
+    const control: TrialOutcome[] = [];
     for (const seed of seeds) {
       await put('original', undefined);
       const lines: FeedbackLine[] = [];

@@ -14,7 +14,7 @@ import { Snooze, toggleLanguage } from './snooze.ts';
 import { CompletionStatus } from './status.ts';
 import { ActionStrip } from './strip.ts';
 import { typicalTexts } from './typical.ts';
-import { type Named, nameOf, percent, reasonToWait } from './words.ts';
+import { actionName, type Named, percent, reasonToWait } from './words.ts';
 
 /** What other parts of the extension may know and do. */
 export interface Completion {
@@ -200,7 +200,7 @@ async function chosen(studio: Studio, argument: unknown, placeHolder: string): P
     const usage = model.usage[action] ?? null;
     const description = usage === null ? '' : usage === 0 ? 'unused' : `${percent(usage)} of tokens`;
     const name = model.labels[action] ?? null;
-    const label = name === null ? `${typical.get(action) ?? ''} ${action}`.trim() : nameOf(action, name);
+    const label = name === null ? `${typical.get(action) ?? ''} ${action}`.trim() : actionName(action, name);
     return { label, description, action, usage: usage ?? 0 };
   });
   items.sort((a, b) => b.usage - a.usage || a.action - b.action);

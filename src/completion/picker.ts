@@ -24,9 +24,9 @@ import { type Place, placeOf } from './place.ts';
 import { ask, offerAt } from './provider.ts';
 import { overlap } from './remainder.ts';
 import { type ActionRow, foldedRows, otherCodes } from './rows.ts';
-import { modeOf, type Names, nameOf, oneLine, percent } from './words.ts';
+import { actionName, modeOf, type Names, oneLine, percent } from './words.ts';
 
-interface Row extends QuickPickItem {
+interface AlternativePick extends QuickPickItem {
   readonly action?: number;
   readonly choose?: () => unknown;
 }
@@ -43,7 +43,7 @@ const page: QuickInputButton = { iconPath: new ThemeIcon('open-preview'), toolti
 const restMilliseconds = 60;
 
 export class ActionPicker implements Disposable {
-  private readonly quick: QuickPick<Row> = window.createQuickPick<Row>();
+  private readonly quick: QuickPick<AlternativePick> = window.createQuickPick<AlternativePick>();
   private readonly ghost: TextEditorDecorationType = window.createTextEditorDecorationType({
     after: { color: new ThemeColor('editorGhostText.foreground'), fontStyle: 'italic' },
   });
@@ -115,7 +115,7 @@ export class ActionPicker implements Disposable {
   /** @param at the action whose row the cursor is on; the first row without */
   private list(at?: number): void {
     const modes = this.modes();
-    const rows = foldedRows(this.previews).flatMap((row): Row[] => {
+    const rows = foldedRows(this.previews).flatMap((row): AlternativePick[] => {
       const { preview, others } = row;
       if (!this.unfolded.has(preview.like)) return [this.row(row)];
       return [preview, ...others].map((each) => this.row({ preview: each, probability: each.probability, others: [] }));
@@ -125,7 +125,7 @@ export class ActionPicker implements Disposable {
     this.quick.activeItems = [rows.find(({ action }) => action === at) ?? rows[0]];
   }
 
-  private row({ preview: { action, label, text }, probability, others }: ActionRow): Row {
+  private row({ preview: { action, label, text }, probability, others }: ActionRow): AlternativePick {
     const { value } = this.control;
     const marked =
       (value.mode === 'pinned' && value.action === action && '$(pinned) ') ||
@@ -134,20 +134,20 @@ export class ActionPicker implements Disposable {
     const writes = text === '' ? 'ends here' : oneLine(text);
     return {
       action,
-      label: `${marked}${nameOf(action, label, text)}`,
+      label: `${marked}${actionName(action, label, text)}`,
       description: [percent(probability), writes, otherCodes(others)].filter(Boolean).join('   '),
       buttons: [...(others.length > 0 ? [unfold] : []), pin, ban, page],
     };
   }
 
-  private modes(): Row[] {
+  private modes(): AlternativePick[] {
     const { value } = this.control;
     const names: Names = (action) => {
       const { label = null, text = '' } = this.previews.find((code) => code.action === action) ?? {};
       return { label, text };
     };
     const check = (on: boolean) => (on ? '$(check) ' : '');
-    const rows: Row[] = [
+    const rows: AlternativePick[] = [
       {
         label: `${check(value.mode === 'free')}Free`,
         description: 'the policy chooses every action',
@@ -164,7 +164,7 @@ export class ActionPicker implements Disposable {
     return rows;
   }
 
-  private button({ action }: Row, button: QuickInputButton): void {
+  private button({ action }: AlternativePick, button: QuickInputButton): void {
     if (action === undefined) return;
     if (button === page) {
       this.quick.hide();
@@ -194,7 +194,7 @@ export class ActionPicker implements Disposable {
   }
 
   /** What the row writes is shown at once as far as it is known, and whole when the cursor stays. */
-  private rest(row: Row | undefined): void {
+  private rest(row: AlternativePick | undefined): void {
     clearTimeout(this.timer);
     const { action } = row ?? {};
     this.draw(this.previews.find((code) => code.action === action)?.text ?? '');

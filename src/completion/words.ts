@@ -16,7 +16,7 @@ export const percent = (probability: number) => {
 };
 
 /** `17 declare const`; where it has no label what it writes, then its number: `"const total" 17`. */
-export function nameOf(action: number, label: string | null, writes = ''): string {
+export function actionName(action: number, label: string | null, writes = ''): string {
   if (label !== null && label !== '') return `${action} ${label}`;
   const text = oneLine(writes, 16);
   return text === '' ? `${action}` : `"${text}" ${action}`;
@@ -44,7 +44,7 @@ export function modeOf(control: ActionControl, names: Names): string {
 
 const named = (action: number, names: Names) => {
   const { label, text } = names(action);
-  return nameOf(action, label, text);
+  return actionName(action, label, text);
 };
 
 const without = (banned: readonly number[] = []) => (banned.length === 0 ? '' : ` · Banned: ${banned.join(' ')}`);
@@ -67,7 +67,7 @@ export function ghostText(
   },
   position: { readonly at: number; readonly of: number } | undefined,
 ): string {
-  const parts = [`◆ ${nameOf(shown.action, shown.label, shown.text)}`, percent(shown.probability)];
+  const parts = [`◆ ${actionName(shown.action, shown.label, shown.text)}`, percent(shown.probability)];
   if (position !== undefined) parts.push(`${position.at}/${position.of}`);
   return modeIcons[control.mode] + parts.join(' · ');
 }

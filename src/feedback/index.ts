@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { actionHistory, eraseFeedback, listFeedback, notePath, preferVersion } from '../../server/protocol/index.ts';
 import { registerCommand } from '../commands.ts';
 import type { CompletionEvent, CompletionEvents } from '../completion/events.ts';
-import { nameOf } from '../completion/words.ts';
+import { actionName } from '../completion/words.ts';
 import { needTrust } from '../folders.ts';
 import type { Studio } from '../studio.ts';
 import { FeedbackCollector } from './collector.ts';
@@ -98,7 +98,7 @@ async function why(studio: Studio, last: CompletionEvent | undefined, tuning: Fe
     await window.showInformationMessage('Nothing was suggested yet. Ask again while a completion is on the screen.');
     return;
   }
-  const name = nameOf(token.action, token.label, last.offer.alternatives[last.index]?.text);
+  const name = actionName(token.action, token.label, last.offer.alternatives[last.index]?.text);
   const next =
     token.runnerUp === null
       ? ''

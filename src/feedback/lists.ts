@@ -23,9 +23,9 @@ const unpin = button('pinned', 'Unpin');
 
 const line = (text: string) => text.replaceAll('\n', '⏎').trim();
 
-type Row = QuickPickItem & { readonly item: FeedbackItem; readonly index: number };
+type FeedbackPick = QuickPickItem & { readonly item: FeedbackItem; readonly index: number };
 
-function rowsOf(item: FeedbackItem): Row[] {
+function rowsOf(item: FeedbackItem): FeedbackPick[] {
   return item.alternatives.flatMap(({ text, actions, outcome, reward, corrected }, index) => {
     if (outcome === '' && !corrected) return [];
     const value = reward === null ? 'not judged' : `${corrected ? 'corrected to' : 'reward'} ${reward.toFixed(2)}`;
@@ -52,7 +52,7 @@ const turnOn: QuickPickItem = {
 
 /** Everything that was recorded, newest first: to read, filter by typing, correct and delete. */
 export async function showFeedback(studio: Studio, root: string): Promise<void> {
-  const pick = window.createQuickPick<Row | typeof turnOn>();
+  const pick = window.createQuickPick<FeedbackPick | typeof turnOn>();
   pick.title = 'Feedback';
   pick.matchOnDescription = true;
   pick.matchOnDetail = true;

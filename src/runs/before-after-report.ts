@@ -4,8 +4,8 @@ import { escaped } from '../markdown.ts';
 import { figure, modelName } from '../status-text.ts';
 
 export type Compared = ResultOf<typeof beforeAfter>;
-type Row = Compared['rows'][number];
-type Answer = Row['after'];
+type ComparedRow = Compared['rows'][number];
+type Answer = ComparedRow['after'];
 
 /** Two columns for every prompt, and above them what they come to. */
 export function beforeAfterReport(run: string, compared: Compared): string {
@@ -38,7 +38,7 @@ function totals({ rows, solvedAt, before }: Compared): string[] {
   ];
 }
 
-function section({ prompt, before, after }: Row, index: number, { kind, solvedAt }: Compared): string {
+function section({ prompt, before, after }: ComparedRow, index: number, { kind, solvedAt }: Compared): string {
   const given = `## ${index + 1}\n\n${pre(prompt.trim())}`;
   const cells: readonly (readonly [string, Answer])[] = [
     ...(before === null ? [] : [['Before', before] as const]),

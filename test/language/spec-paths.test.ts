@@ -7,9 +7,9 @@ import { CodeActionKind, type CodeLens, type Diagnostic, type DocumentLink } fro
 import { diagnoseMissing } from '../../server/language/diagnostics.ts';
 import { links } from '../../server/language/links.ts';
 import { namedIn } from '../../server/language/spec-paths.ts';
-import { fileOf, isSpec, nameOf } from '../../server/language/spec-uri.ts';
+import { fileOf, isSpec, specName } from '../../server/language/spec-uri.ts';
 import { Run, runFolder } from '../../server/store/run.ts';
-import { nameOf as runNameOf } from '../../server/store/run-name.ts';
+import { runNameOf } from '../../server/store/run-name.ts';
 import { scratchFolder } from '../store/scratch.ts';
 import { SpecClient } from './spec-client.ts';
 
@@ -168,7 +168,7 @@ describe('a run spec of any name', function () {
       for (const name of names) {
         const file = scratch(name);
         const uri = pathToFileURL(file).href;
-        assert.ok(isSpec(uri) && fileOf(uri) === file && nameOf(uri) === basename(file), name);
+        assert.ok(isSpec(uri) && fileOf(uri) === file && specName(uri) === basename(file), name);
         writeFileSync(scratch('rows.jsonl'), '');
         await client.open(uri, 'model: builtin:nano\nstages:\n  - clone: { data: rows.jsonl, bach: 2 }\n');
         const [diagnostic] = await client.underlined(uri);

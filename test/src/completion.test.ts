@@ -7,7 +7,7 @@ import { type CompletionEvent, CompletionEvents, type Offer } from '../../src/co
 import { atEnd, following, overlap, remainder, withFirst } from '../../src/completion/remainder.ts';
 import { foldedRows, otherCodes } from '../../src/completion/rows.ts';
 import { Session, settleMilliseconds } from '../../src/completion/session.ts';
-import { ghostText, modeOf, modeText, nameOf, oneLine, percent, reasonToWait } from '../../src/completion/words.ts';
+import { actionName, ghostText, modeOf, modeText, oneLine, percent, reasonToWait } from '../../src/completion/words.ts';
 
 const token = (text: string, action = text.length): ActionToken => ({
   id: 0,
@@ -238,8 +238,8 @@ describe('modes of latent actions', () => {
     assert.equal(ghostText({ mode: 'pinned', action: 17 }, shown, undefined), '$(pinned) ◆ 17 declare const · 31 %');
     assert.equal(reasonToWait({ lane: 'train', loading: null }), 'waiting for the training step');
     assert.equal(reasonToWait({ lane: 'train', loading: '/box/nano' }), 'waiting for the model');
-    assert.equal(nameOf(4, null), '4');
-    assert.equal(nameOf(4, null, '  const total\n'), '"const total" 4');
+    assert.equal(actionName(4, null), '4');
+    assert.equal(actionName(4, null, '  const total\n'), '"const total" 4');
     assert.equal(ghostText(free, { ...shown, label: null, text: 'if (' }, undefined), '◆ "if (" 17 · 31 %');
     assert.deepEqual([0, 0.001, 0.5, 0.999, 1].map(percent), ['0 %', '<1 %', '50 %', '99 %', '100 %']);
     const labels = (action: number) => ({ label: action === 17 ? 'declare const' : null, text: 'const x' });

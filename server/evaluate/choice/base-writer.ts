@@ -21,12 +21,12 @@ export interface Offer {
 }
 
 /** Tokens behind the part of the prompt that was read, with the log-probability of each. */
-interface Row {
+interface WriterRow {
   readonly ids: readonly number[];
   readonly each: readonly number[];
 }
 
-const total = ({ each }: Row): number => each.reduce((sum, x) => sum + x, 0);
+const total = ({ each }: WriterRow): number => each.reduce((sum, x) => sum + x, 0);
 
 /** A place that was read. */
 export interface ReadPlace {
@@ -36,7 +36,7 @@ export interface ReadPlace {
   /** The tokens of that. */
   readonly tail: readonly number[];
   /** All that a text may begin with. */
-  readonly beginnings: readonly Row[];
+  readonly beginnings: readonly WriterRow[];
   /** Logits behind what was read. */
   readonly ahead: Float32Array;
 }
@@ -126,9 +126,9 @@ export class BaseWriter {
     }
   }
 
-  private beginnings(logits: Float32Array, { ids, each }: Row, fits: (token: number) => boolean): Row[] {
+  private beginnings(logits: Float32Array, { ids, each }: WriterRow, fits: (token: number) => boolean): WriterRow[] {
     const own = logProbabilities(logits, 0, this.size);
-    const found: Row[] = [];
+    const found: WriterRow[] = [];
     for (let id = 0; id < this.size; id++)
       if (!this.base.endIds.has(id) && fits(id)) found.push({ ids: [...ids, id], each: [...each, own[id]] });
     return found;
@@ -234,9 +234,9 @@ export class BaseWriter {
 
   /** The texts that a beam of width `rows` finds, the most probable ones a token first. */
   async beam(place: ReadPlace, signal: AbortSignal): Promise<Offer[]> {
-    const mean = (row: Row) => total(row) / row.each.length;
-    const ended: Row[] = [];
-    const goesOn = (row: Row): boolean => {
+    const mean = (row: WriterRow) => total(row) / row.each.length;
+    const ended: WriterRow[] = [];
+    const goesOn = (row: WriterRow): boolean => {
       const over = row.ids.length >= this.maxTokens || this.lineOf(row.ids, place.typed).ended;
       if (over) ended.push(row);
       return !over;
@@ -260,7 +260,7 @@ export class BaseWriter {
           return largest(own, this.rows).map((id) => ({ b, id, row, logp: own[id], sum: total(row) + own[id] }));
         });
         grown.sort((x, y) => y.sum - x.sum);
-        const kept: { row: Row; b: number }[] = [];
+        const kept: { row: WriterRow; b: number }[] = [];
         for (const { b, id, row, logp } of grown.slice(0, this.rows)) {
           const longer = { ids: [...row.ids, id], each: [...row.each, logp] };
           if (this.base.endIds.has(id)) ended.push({ ids: row.ids, each: longer.each });

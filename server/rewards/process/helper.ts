@@ -42,7 +42,7 @@ export interface StartFailure {
 }
 
 /** How a question ended. */
-export type Outcome =
+export type HelperOutcome =
   | { kind: 'answer'; value: unknown }
   | { kind: 'threw'; message: string }
   | { kind: 'late' }
@@ -127,7 +127,7 @@ export class Helper {
    * @param limitMs milliseconds until the program is killed
    * @throws {@link ColaError} when the program does not start; the signal's reason when it is aborted
    */
-  async ask(question: unknown, limitMs: number, signal?: AbortSignal): Promise<Outcome> {
+  async ask(question: unknown, limitMs: number, signal?: AbortSignal): Promise<HelperOutcome> {
     return this.inTurn(async () => {
       const child = await this.ready(signal);
       this.questions += 1;
@@ -262,7 +262,7 @@ export class HelperPool {
   }
 
   /** As {@link Helper.ask}, by the first helper that is free. */
-  async ask(question: unknown, limitMs: number, signal?: AbortSignal): Promise<Outcome> {
+  async ask(question: unknown, limitMs: number, signal?: AbortSignal): Promise<HelperOutcome> {
     return this.lend((helper) => helper.ask(question, limitMs, signal));
   }
 

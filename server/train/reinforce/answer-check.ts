@@ -4,7 +4,7 @@ import { placeOf, type Row } from '../../data/rows.ts';
 import { textsColumn } from '../../rewards/reward.ts';
 import { type ParsedReward, parseRewardSpec, type RewardSpec } from '../../rewards/spec.ts';
 import type { DataSpec } from '../../spec/settings/parts.ts';
-import { nameOf, skipsBadRows } from '../data.ts';
+import { dataName, skipsBadRows } from '../data.ts';
 import type { StageContext } from '../stage.ts';
 import type { Prompt } from './episode.ts';
 
@@ -44,7 +44,7 @@ export class AnswerCheck {
     this.seen++;
     for (const column of this.columns) {
       if (!('noScore' in textsColumn(prompt.row, column))) continue;
-      if (this.strict) throw dataErrors.noAnswer(placeOf(row) ?? nameOf(this.data), column);
+      if (this.strict) throw dataErrors.noAnswer(placeOf(row) ?? dataName(this.data), column);
       this.without.set(column, (this.without.get(column) ?? 0) + 1);
     }
     return prompt;
@@ -55,7 +55,7 @@ export class AnswerCheck {
     for (const [column, count] of this.without) {
       const of = count === this.seen ? 'none' : `${this.seen - count}`;
       say(
-        `${nameOf(this.data)}: ${of} of ${this.seen} rows can be scored; the others lack the column "${column}" that the reward compares with`,
+        `${dataName(this.data)}: ${of} of ${this.seen} rows can be scored; the others lack the column "${column}" that the reward compares with`,
       );
     }
   }

@@ -18,7 +18,7 @@ import type { ModelConfig } from '../../model/config.ts';
 import { expectedTensors } from '../../model/weights.ts';
 import type { GuideSettings } from '../../spec/settings/supervised.ts';
 import { stages } from '../../spec/stages.ts';
-import { nameOf, splitRows, templateOf, tokenizerOf } from '../data.ts';
+import { dataName, splitRows, templateOf, tokenizerOf } from '../data.ts';
 import { trainErrors } from '../errors.ts';
 import type { Objective } from '../optimizer/optimizer.ts';
 import { RowBatches, tokenRow } from '../row-batches.ts';
@@ -62,19 +62,19 @@ export async function rowData(
     }
     const tokens = tokenRow(whole, tokenizer, template, endId ?? 0);
     if (tokens.prompt.length >= limit)
-      throw dataErrors.promptTooLong(placeOf(row) ?? nameOf(settings.data), tokens.prompt.length, limit);
+      throw dataErrors.promptTooLong(placeOf(row) ?? dataName(settings.data), tokens.prompt.length, limit);
     return tokens;
   };
   const split = await splitRows(settings.data, settings.held_out, context, heldOutShare, taskRows, convert).catch(
     (error: unknown) => {
       // Rows there are, but none to learn from.
       const few = error instanceof ColaError && error.id === 'train.tooFewRows';
-      throw few && without > 0 ? trainErrors.noResponses(nameOf(settings.data), columns) : error;
+      throw few && without > 0 ? trainErrors.noResponses(dataName(settings.data), columns) : error;
     },
   );
-  if (split.train.length === 0) throw trainErrors.noResponses(nameOf(settings.data), columns);
-  if (split.heldOut.length === 0) throw trainErrors.noResponses(nameOf(settings.held_out ?? settings.data), columns);
-  if (without > 0) context.say(`${nameOf(settings.data)}: left out ${without} rows without a response`);
+  if (split.train.length === 0) throw trainErrors.noResponses(dataName(settings.data), columns);
+  if (split.heldOut.length === 0) throw trainErrors.noResponses(dataName(settings.held_out ?? settings.data), columns);
+  if (without > 0) context.say(`${dataName(settings.data)}: left out ${without} rows without a response`);
   const make = (of: readonly TokenRow[]) => new RowBatches(of, batch, limit, pad, context.seed);
   const steps = settings.steps ?? Math.max(1, Math.ceil((split.train.length * settings.epochs) / settings.batch));
   return { batches: make(split.train), heldOut: make(split.heldOut), steps, batch };

@@ -116,6 +116,10 @@ describe('the tree explorer with two thousand nodes', function () {
     await note.waitFor({ state: 'hidden' });
     await page.locator(`[id="${await selected(shown)}"] .card-text`).waitFor();
     await picture(shown, 'large-read');
+    for (let i = 0; i < 4; i++) await page.keyboard.press('-');
+    await page.locator('.cards.far').waitFor({ state: 'attached' });
+    await page.waitForTimeout(300);
+    await picture(shown, 'large-boxes');
     await page.keyboard.press('0');
     await note.waitFor();
     const box = (await page.locator('.stage').boundingBox())!;

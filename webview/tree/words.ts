@@ -23,6 +23,13 @@ export function ending(text: string, most: number): string {
   return chars.length <= most ? line : `…${chars.slice(chars.length - most + 1).join('')}`;
 }
 
+/** The beginning of a text that is too long, on one line: of a branch it says where it goes. */
+export function beginningOf(text: string, most: number): string {
+  const line = text.trimStart().replaceAll('\n', '⏎').replaceAll('\t', '⇥');
+  const chars = [...line];
+  return chars.length <= most ? line : `${chars.slice(0, most - 1).join('')}…`;
+}
+
 /** The largest span of values there was, with 0 and 1 always inside. */
 export function valueRange(model: TreeModel): readonly [number, number] {
   let [low, high] = [0, 1];

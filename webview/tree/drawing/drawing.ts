@@ -3,7 +3,7 @@
 import { hueOf } from '../../../server/protocol/hue.ts';
 import { nodeFlags } from '../../../server/protocol/search.ts';
 import type { Moment, TreeModel } from '../model.ts';
-import { share } from '../words.ts';
+import { beginningOf, share } from '../words.ts';
 import type { Colours } from './colours.ts';
 import type { Scene } from './scene.ts';
 import { readableScale, seen, type Viewport } from './viewport.ts';
@@ -23,8 +23,21 @@ export function edgeWidth(visits: number, most: number): number {
   return 1 + 6 * Math.sqrt(visits / Math.max(1, most));
 }
 
-/** @returns places whose edges were drawn */
-export function draw(canvas: HTMLCanvasElement, picture: Picture, view: Viewport, colours: Colours): readonly number[] {
+/** Of texts in boxes, in pixels of the screen: one that is smaller is not read. */
+const boxFont = 11;
+
+/**
+ * @param text of the card at a place, as far as it is known
+ * @returns places whose edges were drawn
+ */
+export function draw(
+  canvas: HTMLCanvasElement,
+  picture: Picture,
+  view: Viewport,
+  colours: Colours,
+  code: string,
+  text: (place: number) => string,
+): readonly number[] {
   const context = canvas.getContext('2d');
   if (context === null) return [];
   const { model, moment, scene } = picture;
@@ -54,7 +67,19 @@ export function draw(canvas: HTMLCanvasElement, picture: Picture, view: Viewport
     context.stroke();
   }
   context.setLineDash([]);
-  if (view.scale < readableScale) for (const place of cards) box(context, picture, place, thin, colours);
+  if (view.scale >= readableScale) return edges;
+  context.font = `${boxFont / view.scale}px ${code}`;
+  context.textBaseline = 'top';
+  const letter = context.measureText('m').width;
+  for (const place of cards) {
+    box(context, picture, place, thin, colours);
+    const { x, y, width, height } = scene.rect(place);
+    const most = Math.floor((width - 28) / letter);
+    // Above the bar.
+    if (scene.shown.folded[place] > 0 || most < 4 || (height - 30) * view.scale < boxFont + 2) continue;
+    context.fillStyle = colours.text;
+    context.fillText(beginningOf(text(place), most), x + 22, y + 3 / view.scale);
+  }
   return edges;
 }
 

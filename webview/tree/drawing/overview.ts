@@ -7,6 +7,7 @@ import { hueOf } from '../../../server/protocol/hue.ts';
 import { fold } from '../folding.ts';
 import type { Moment, TreeModel } from '../model.ts';
 import type { Orientation } from '../navigation.ts';
+import { beginningOf } from '../words.ts';
 import type { Colours } from './colours.ts';
 import type { Picture } from './drawing.ts';
 import type { Rect } from './scene.ts';
@@ -93,7 +94,7 @@ export function drawOverview(
     context.fillStyle = colour;
     context.fillRect(box.x, box.y, box.width - 1, box.height - 1);
     if (box.width < readable.width || box.height < readable.height) continue;
-    const words = beginning(text(box), Math.floor((box.width - 10) / letter));
+    const words = beginningOf(text(box), Math.floor((box.width - 10) / letter));
     context.fillStyle = ink;
     context.fillText(words, box.x + 4, box.y + Math.min(box.height / 2, 14));
   }
@@ -104,13 +105,6 @@ export function drawOverview(
     context.lineWidth = marked ? 3 : 2;
     context.strokeRect(box.x, box.y, box.width - 1, box.height - 1);
   }
-}
-
-/** The beginning of a text that is too long: of a branch it says where it goes. */
-function beginning(text: string, most: number): string {
-  const line = text.trimStart().replaceAll('\n', '⏎').replaceAll('\t', '⇥');
-  const chars = [...line];
-  return chars.length <= most ? line : `${chars.slice(0, most - 1).join('')}…`;
 }
 
 /** The box at a point; the one nearest to it within a finger's breadth where there is none. */

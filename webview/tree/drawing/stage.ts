@@ -157,7 +157,10 @@ export class Stage {
     const far = isOverview(view);
     this.note.hidden = !far;
     if (far) this.drawOverview(picture);
-    else this.edges = draw(this.canvas, picture, view, this.colours);
+    else
+      this.edges = draw(this.canvas, picture, view, this.colours, this.code, (place) =>
+        this.textOf(picture.scene.shown.node[place], picture.scene.shown.chain[place]),
+      );
     const layer = this.cards.element;
     const readable = view.scale >= readableScale;
     layer.classList.toggle('far', !readable);
@@ -187,11 +190,19 @@ export class Stage {
       this.overview = { of: picture, size, boxes };
     }
     this.edges = [];
-    const code = getComputedStyle(this.element).getPropertyValue('--code') || 'monospace';
-    drawOverview(this.canvas, picture, this.overview.boxes, this.colours, code, ({ node, chain }) =>
-      node === 0 ? this.handlers.prompt() : textOf(this.details, chain),
+    drawOverview(this.canvas, picture, this.overview.boxes, this.colours, this.code, ({ node, chain }) =>
+      this.textOf(node, chain),
     );
     this.note.textContent = `${moment.count} nodes, each as large as its share of the visits; the best line is outlined. Zoom in or double-click to read.`;
+  }
+
+  /** The font of code, as a canvas takes it. */
+  private get code(): string {
+    return getComputedStyle(this.element).getPropertyValue('--code') || 'monospace';
+  }
+
+  private textOf(node: number, chain: readonly number[]): string {
+    return node === 0 ? this.handlers.prompt() : textOf(this.details, chain);
   }
 
   private move(view: Viewport): void {
@@ -307,7 +318,7 @@ export class Stage {
     const box = this.boxOf(event);
     if (box !== undefined) {
       const { moment } = picture;
-      const text = box.node === 0 ? this.handlers.prompt() : textOf(this.details, box.chain);
+      const text = this.textOf(box.node, box.chain);
       this.showHint(event, `${ending(text, 60)}   ${figures(moment.visits[box.node], moment.q[box.node], null)}`);
       return;
     }

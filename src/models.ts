@@ -191,7 +191,12 @@ async function use(studio: Studio, name: string): Promise<void> {
 async function load(studio: Studio): Promise<void> {
   const model = setting('cola.model');
   const threads = setting('cola.threads');
-  const options = { folder: absoluteModel(model), device: setting('cola.device'), ...(threads > 0 ? { threads } : {}) };
+  const options = {
+    folder: absoluteModel(model),
+    device: setting('cola.device'),
+    precision: setting('cola.precision'),
+    ...(threads > 0 ? { threads } : {}),
+  };
   const title = `Loading ${modelName(model)}`;
   await window.withProgress({ location: ProgressLocation.Window, title }, () => studio.request(loadModel, options));
 }

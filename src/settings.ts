@@ -1,11 +1,13 @@
 /** Settings with the types of their declarations. */
 import { type ConfigurationScope, workspace } from 'vscode';
+import type { PrecisionChoice } from '../server/protocol/index.ts';
 import type { SettingName } from './contributions/index.ts';
 
 interface Values {
   'cola.model': string;
   'cola.device': string;
   'cola.threads': number;
+  'cola.precision': PrecisionChoice;
   'cola.idleMinutes': number;
   'cola.interactiveLatency': number;
   'cola.runs.outliveWindow': boolean;
@@ -28,6 +30,7 @@ export const serverSettings = [
   'cola.model',
   'cola.device',
   'cola.threads',
+  'cola.precision',
   'cola.idleMinutes',
   'cola.interactiveLatency',
   'cola.runs.outliveWindow',

@@ -249,6 +249,7 @@ function serverOptions(): ParamsOf<typeof configure> {
     trusted: workspace.isTrusted,
     model: absoluteModel(setting('cola.model')),
     device: setting('cola.device'),
+    precision: setting('cola.precision'),
     idleMinutes: setting('cola.idleMinutes'),
     interactiveLatency: setting('cola.interactiveLatency'),
     outliveWindow: setting('cola.runs.outliveWindow'),

@@ -13,24 +13,26 @@ import {
   parameterCount,
   pretrainMemory,
 } from '../model/memory.ts';
+import { chosenPrecision } from '../model/precision.ts';
 import { timeText } from '../protocol/time-text.ts';
 import { readSpec } from '../spec/document.ts';
 import { assumedPrompt, type MemoryPart } from '../train/run/memory-parts.ts';
-import { configsOf, type Sizes, specParts } from '../train/run/spec-memory.ts';
+import { configsOf, specParts } from '../train/run/spec-memory.ts';
 import { estimateTime, type TimeEstimate, timingsOfRuns } from '../train/run/time-estimate.ts';
 import { tryOut } from '../train/run/trial.ts';
 import { cliErrors } from './errors.ts';
 import type { Output } from './io.ts';
 import { namedModel } from './named-model.ts';
-import { count, type JsonOption, withExamples, withJson } from './options.ts';
+import { count, type JsonOption, type PrecisionOption, withExamples, withJson, withPrecision } from './options.ts';
 import type { Session } from './session.ts';
 
-type Options = JsonOption & {
-  readonly batch?: number;
-  readonly length?: number;
-  readonly device: DeviceName;
-  readonly time?: boolean;
-};
+type Options = JsonOption &
+  Partial<PrecisionOption> & {
+    readonly batch?: number;
+    readonly length?: number;
+    readonly device: DeviceName;
+    readonly time?: boolean;
+  };
 
 interface Entry {
   readonly what: string;
@@ -49,10 +51,10 @@ export function addFit(program: Command, session: Session): void {
     .option('--batch <count>', 'sequences at once (default: what the spec says, 8 for a folder)', count)
     .option('--length <tokens>', 'tokens in a sequence (default: what the spec says, 256 for a folder)', count)
     .addOption(new Option('--device <name>', 'whose memory').choices(deviceNames).default('cpu'));
-  withExamples(withJson(command), [
+  withExamples(withPrecision(withJson(command), { words: 'that of the spec, auto for a folder' }), [
     'fit builtin:nano --batch 32 --length 512',
     'fit countdown.cola.yaml --time',
-    'fit models/qwen --json',
+    'fit models/qwen --precision int4 --json',
   ]).action((target: string, options: Options) =>
     session.perform(options.json === true, async (output) => {
       const path = resolve(session.cwd, target);
@@ -97,11 +99,12 @@ function isFile(path: string): boolean {
 
 const defaultLength = 256;
 
-async function folderParts(folder: string, { batch = 8, length = defaultLength }: Sizes) {
+async function folderParts(folder: string, { batch = 8, length = defaultLength, ...options }: Options) {
   const { config } = await configsOf(folder);
+  const precision = chosenPrecision(options.precision ?? 'auto', config);
   const parts: MemoryPart[] = [
-    { what: 'loading', memory: () => loadMemory(config) },
-    { what: `decoding ${batch} x ${length}`, memory: () => decodeMemory(config, batch, length) },
+    { what: 'loading', memory: () => loadMemory(config, precision) },
+    { what: `decoding ${batch} x ${length}`, memory: () => decodeMemory(config, batch, length, { precision }) },
     { what: `training ${batch} x ${length}`, memory: () => pretrainMemory(config, batch, length) },
   ];
   return { config, parts };

@@ -57,9 +57,10 @@ interface StoredWeights {
 
 /**
  * Rows of a product from which a program reads the one copy of stored weights that is in memory, and widens each where it is
- * used, rather than lay out a copy of its own: for so many rows that costs little, and it is exact.
+ * used, rather than lay out a copy of its own: for so many rows that costs little, and it is exact. There are no kernels for half
+ * precision on the CPU: laid out it would be float32 again.
  */
-const widenFrom = { f16: 8, int8: 32, int4: 32 } as const;
+const widenFrom = { f16: 0, int8: 32, int4: 32 } as const;
 
 export class Device {
   private constructor(
@@ -141,7 +142,7 @@ export class Device {
     try {
       const inside = [...(shared ? [] : frozen), ...this.laidOut(outputs, options)];
       const [values, externalData] = apart(inside);
-      const stored = new StoredWriter(this.stored.weights, this.stored.exact ? 0 : 4);
+      const stored = new StoredWriter(this.stored.weights, this.stored.exact ? 0 : 4, this.name === 'cpu');
       const model = writeOnnx(outputs, values, options.given, stored);
       // The runtime copies what it is given: the memory of the weights is free to go, or to change, once there is a session.
       const session = await ort.InferenceSession.create(model.bytes, { ...sessionOptions, externalData });

@@ -75,6 +75,11 @@ class Message {
     return this;
   }
 
+  append({ pieces }: Message): this {
+    for (const piece of pieces) this.push(piece);
+    return this;
+  }
+
   integers(field: number, values: readonly number[]): this {
     for (const value of values) this.integer(field, value);
     return this;
@@ -139,7 +144,8 @@ export function writeOnnx(
   const inputs: Tensor[] = [];
   const parameters: Tensor[] = [];
   const parts: StoredPart[] = [];
-  const body = new Message().text(2, 'graph');
+  const ahead = new Message().text(2, 'graph');
+  const body = new Message();
   // An output carries its own name from the node that makes it: an Identity in between would be a copy, and would
   // break the in-place update of a buffer that is bound as input and as output.
   const named = new Map<number, string>();
@@ -162,6 +168,7 @@ export function writeOnnx(
       }
       for (const { name, dtype, shape, data } of reading?.constants ?? [])
         body.message(5, tensorMessage(name, dtype, shape, data));
+      for (const node of reading?.ahead ?? []) ahead.message(1, nodeMessage(node));
       for (const node of reading?.nodes ?? [asWritten(source.node, nameOf)]) body.message(1, nodeMessage(node));
     } else if (stored?.has(tensor) !== true) {
       const value = frozen.get(source.name);
@@ -181,7 +188,7 @@ export function writeOnnx(
   const model = new Message()
     .integer(1, irVersion)
     .text(2, 'cola-studio')
-    .message(7, body)
+    .message(7, ahead.append(body))
     .message(8, new Message().text(1, '').integer(2, opset))
     .message(8, new Message().text(1, 'com.microsoft').integer(2, 1));
   return { bytes: model.concatenated(), inputs: asked, stored: parts, outputs: Object.keys(outputs) };

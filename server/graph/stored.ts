@@ -70,6 +70,11 @@ export interface WrittenNode {
 
 /** What stands in a program instead of nodes that read stored weights. */
 export interface StoredReading {
+  /**
+   * Nodes that widen a whole weight, to be written before all others of the program: the runtime runs what reads only inputs as late
+   * as it can where it comes first, and as early as it can elsewhere. All weights would be there in float32 at once.
+   */
+  readonly ahead: readonly WrittenNode[];
   readonly nodes: readonly WrittenNode[];
   /** Tensors that the nodes read, besides the inputs of the node they stand for. */
   readonly constants: readonly StoredPart[];
@@ -119,10 +124,15 @@ export class StoredWriter {
   private readonly widened = new Map<string, string>();
   private readonly known = new Set<string>();
 
-  /** @param level accuracy of products in blocks: 0 computes in float32, 4 rounds what is multiplied to 8 bits */
+  /**
+   * @param level accuracy of products in blocks: 0 computes in float32, 4 rounds what is multiplied to 8 bits
+   * @param halves whether the device reads tables in half precision; if not, such a weight is widened as a whole, by the runtime
+   *   when it makes the program
+   */
   constructor(
     private readonly stored: ReadonlyMap<string, StoredWeight>,
     private readonly level: 0 | 4,
+    private readonly halves = true,
   ) {}
 
   has(tensor: Tensor): boolean {
@@ -133,7 +143,12 @@ export class StoredWriter {
   write(node: Node, nameOf: (tensor: Tensor) => string): StoredReading | undefined {
     const read = node.inputs.filter((input) => this.has(input));
     if (read.length === 0) return undefined;
-    const reading = { nodes: [] as WrittenNode[], constants: [] as StoredPart[], parts: [] as StoredPart[] };
+    const reading = {
+      ahead: [] as WrittenNode[],
+      nodes: [] as WrittenNode[],
+      constants: [] as StoredPart[],
+      parts: [] as StoredPart[],
+    };
     for (const weight of read) {
       for (const part of partsOf(nameOf(weight), this.find(weight))) {
         if (this.known.has(part.name)) continue;
@@ -144,7 +159,8 @@ export class StoredWriter {
     const [first] = read;
     const name = nameOf(node.output);
     const weight = this.find(first);
-    if (node.op === 'Gather' && node.inputs[0] === first) this.rows(node, weight, nameOf, reading);
+    const table = node.op === 'Gather' && node.inputs[0] === first && (weight.form !== 'f16' || this.halves);
+    if (table) this.rows(node, weight, nameOf, reading);
     else if (weight.form !== 'f16' && isProduct(node, first)) {
       const [rows, inner] = weight.shape;
       const attributes = { N: rows, K: inner, bits: bitsOf(weight), block_size: blockSize, accuracy_level: this.level };
@@ -175,19 +191,23 @@ export class StoredWriter {
   }
 
   /** The whole weight as float32, once for all nodes of the program that need it. */
-  private widen(tensor: Tensor, nameOf: (tensor: Tensor) => string, reading: Building): string {
+  private widen(
+    tensor: Tensor,
+    nameOf: (tensor: Tensor) => string,
+    { ahead: nodes, constants }: { readonly ahead: WrittenNode[]; readonly constants: StoredPart[] },
+  ): string {
     const name = nameOf(tensor);
     const known = this.widened.get(name);
     if (known !== undefined) return known;
     const weight = this.find(tensor);
     const output = `${name}:f32`;
     this.widened.set(name, output);
-    if (weight.form === 'f16') reading.nodes.push(toFloat(`${name}:values`, output));
+    if (weight.form === 'f16') nodes.push(toFloat(`${name}:values`, output));
     else {
       const all = `${name}:all`;
       const iota = Int32Array.from({ length: weight.shape[0] }, (_, i) => i);
-      reading.constants.push({ name: all, dtype: 'int32', shape: [iota.length], data: iota });
-      this.gather(name, weight, all, output, weight.shape, reading);
+      constants.push({ name: all, dtype: 'int32', shape: [iota.length], data: iota });
+      this.gather(name, weight, all, output, weight.shape, { nodes, constants });
     }
     return output;
   }

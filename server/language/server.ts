@@ -200,9 +200,10 @@ export class LanguageServer {
     // One that is on its way may have been asked for with the settings of before.
     while (this.loading !== undefined) await this.loading.done.catch(() => undefined);
     const loaded = this.supervisor?.model;
-    const { device, threads } = this.options;
-    if (loaded === undefined || (loaded.device === device && loaded.threads === threads)) return;
-    await this.load({ folder: loaded.folder, device, threads });
+    const { device, threads, precision } = this.options;
+    if (loaded === undefined) return;
+    if (loaded.device === device && loaded.threads === threads && loaded.precision === precision) return;
+    await this.load({ folder: loaded.folder, device, threads, precision });
   }
 
   /** Made on first use: an editor that only edits needs no engine. */
@@ -395,8 +396,8 @@ export class LanguageServer {
 }
 
 /** The model that completes until somebody chooses another: that of the settings, in a folder that is trusted. */
-function chosen({ trusted, model, device, threads }: Omit<ServerOptions, 'engine'>): ModelChoice {
-  return { folder: trusted ? model : box, device, threads };
+function chosen({ trusted, model, device, threads, precision }: Omit<ServerOptions, 'engine'>): ModelChoice {
+  return { folder: trusted ? model : box, device, threads, precision };
 }
 
 function resolved<T extends { readonly folder: string }>(params: T): T {

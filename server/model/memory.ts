@@ -9,12 +9,14 @@ import type { DeviceName } from '../device/names.ts';
 import { gradient } from '../graph/gradient.ts';
 import { liveness } from '../graph/liveness.ts';
 import { Graph, size, type Tensor } from '../graph/tensor.ts';
-import { hiddenStates, languageHead, nextTokenLoss } from './base.ts';
+import type { Precision } from '../protocol/precision.ts';
+import { headName, hiddenStates, languageHead, nextTokenLoss } from './base.ts';
 import { causalContext } from './block.ts';
 import { CacheStore, type StemShape } from './cache-store.ts';
 import type { ModelConfig } from './config.ts';
 import { branchCapacity, capacityFor } from './key-value-cache.ts';
 import { baseStep } from './language-model.ts';
+import { bytesIn } from './precision.ts';
 import { type StepGraph, stepOutputs } from './step.ts';
 import { type ExpectedTensor, expectedTensors } from './weights.ts';
 
@@ -82,9 +84,15 @@ export function parameterCount(config: ModelConfig): number {
   return elements(expectedTensors(config));
 }
 
-/** A base model in host memory: float32, whatever it is stored as. */
-export function loadMemory(config: ModelConfig): Memory {
-  return memory({ weights: floatBytes * parameterCount(config) });
+/** Bytes of weights of which those of the base are kept in a precision. */
+function keptBytes(tensors: readonly ExpectedTensor[], precision: Precision): number {
+  const base = (name: string) => name.startsWith('model.') || name === headName;
+  return tensors.reduce((sum, { name, shape }) => sum + bytesIn(base(name) ? precision : 'f32', shape), 0);
+}
+
+/** A base model in host memory, in the form it is kept in. */
+export function loadMemory(config: ModelConfig, precision: Precision = 'f32'): Memory {
+  return memory({ weights: keptBytes(expectedTensors(config), precision) });
 }
 
 export interface DecodeOptions {
@@ -94,11 +102,14 @@ export interface DecodeOptions {
   readonly added?: readonly ExpectedTensor[];
   /** Where sequences begin alike: how many share a beginning, and most tokens behind it. */
   readonly branched?: { readonly sharers: number; readonly behind: number };
+  /** The form the weights of the base are kept in; float32, if not given. */
+  readonly precision?: Precision | undefined;
 }
 
 /**
  * Decoding B sequences of up to `length` tokens. The weights are in memory as loaded and in the program of single steps; the one
- * that reads prompts shares the loaded ones where they are large, and has small ones a third time.
+ * that reads prompts shares the loaded ones where they are large, and has small ones a third time. Of a base in 8 or 4 bits single
+ * steps have a copy, and its layout for the kernels; one in 16 bits is read where it is.
  */
 export function decodeMemory(config: ModelConfig, batch: number, length: number, options: DecodeOptions = {}): Memory {
   const step = options.step ?? baseStep(config);
@@ -106,7 +117,11 @@ export function decodeMemory(config: ModelConfig, batch: number, length: number,
   const begun = sharers > 1 ? Math.max(1, length - behind) : length;
   const capacity = capacityFor(begun);
   const slots = branchCapacity(behind + 1);
-  const weights = floatBytes * (parameterCount(config) + elements(options.added ?? []));
+  const { precision = 'f32', added = [] } = options;
+  const base = keptBytes(expectedTensors(config), precision);
+  const plain = floatBytes * elements(added) + (precision === 'f32' ? base : 0);
+  const weights =
+    (plain > sharedFrom ? 2 : 3) * plain + (precision === 'f32' ? 0 : precision === 'f16' ? base : 3 * base);
   const starts = Math.ceil(batch / sharers);
   const kept = starts * capacity + (sharers > 1 ? batch * slots : 0);
   const cache = floatBytes * 2 * step.cachedBlocks * config.kvHeads * kept * config.headDim;
@@ -118,7 +133,7 @@ export function decodeMemory(config: ModelConfig, batch: number, length: number,
   const { activations } = memoryAt(starts, Math.min(prefillChunk, begun), (rows, tokens) =>
     memory({ activations: stepActivations(config, step, rows, tokens, capacity) + single(rows) }),
   );
-  return memory({ weights: (weights > sharedFrom ? 2 : 3) * weights, cache, activations });
+  return memory({ weights, cache, activations });
 }
 
 function stepActivations(
@@ -133,17 +148,24 @@ function stepActivations(
   return liveness(Object.values(stepOutputs(config, step, store, batch, length, capacity, stem).all)).peak;
 }
 
+export interface TrainOptions {
+  /** Micro-batches of a step; with more than one there is a second set of gradients. */
+  readonly accumulate?: number;
+  /** What else comes out of a step, such as metrics. */
+  readonly kept?: readonly Tensor[];
+  /** The form the weights of the base are kept in; float32, if not given. */
+  readonly precision?: Precision;
+}
+
 /**
  * One training step of a loss: all weights that the loss reads, and gradients and moments of those that are trained.
  *
  * @param trainable names of parameters of the loss's graph
- * @param options.accumulate micro-batches of a step; with more than one there is a second set of gradients
- * @param options.kept what else comes out of a step, such as metrics
  */
 export function trainMemory(
   loss: Tensor,
   trainable: readonly string[],
-  { accumulate = 1, kept = [] }: { readonly accumulate?: number; readonly kept?: readonly Tensor[] } = {},
+  { accumulate = 1, kept = [], precision = 'f32' }: TrainOptions = {},
 ): Memory {
   const { parameters } = loss.graph;
   const trained = trainable.map((name) => {
@@ -154,7 +176,10 @@ export function trainMemory(
   const gradients = gradient(loss, trained);
   const each = floatBytes * elements(trained);
   return memory({
-    weights: floatBytes * elements([...parameters.values()]),
+    weights: keptBytes(
+      [...parameters].map(([name, { shape }]) => ({ name, shape })),
+      precision,
+    ),
     gradients: accumulate > 1 ? 2 * each : each,
     moments: 2 * each,
     activations: liveness([loss, ...kept, ...gradients], { outside: gradients }).peak,

@@ -15,6 +15,7 @@ export * from './hue.ts';
 export * from './initialize.ts';
 export * from './listeners.ts';
 export * from './model.ts';
+export * from './precision.ts';
 export * from './request.ts';
 export * from './run-page.ts';
 export * from './runs.ts';

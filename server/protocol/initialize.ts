@@ -1,5 +1,6 @@
 /** What the editor tells the language server when it starts it, and how the server says how far an answer is. */
 import { z } from 'zod';
+import { precisionChoices } from './precision.ts';
 import { nothing, request } from './request.ts';
 
 export const serverOptions = z.object({
@@ -9,6 +10,8 @@ export const serverOptions = z.object({
   model: z.string().min(1).default('builtin:nano'),
   device: z.string().default('auto'),
   threads: z.int().positive().optional(),
+  /** The form the weights of the base are kept in, of the model that completes. */
+  precision: z.enum(precisionChoices).default('auto'),
   /** After so many minutes without use the engine ends, which frees its memory. */
   idleMinutes: z.number().positive().default(15),
   /** Milliseconds that a completion may wait for a run of training to end. */

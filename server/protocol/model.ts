@@ -1,5 +1,6 @@
 /** Models: which there are, and which one completes. */
 import { z } from 'zod';
+import { precisionChoices } from './precision.ts';
 import { nothing, request } from './request.ts';
 
 export const modelInfo = z.object({
@@ -26,6 +27,8 @@ export const loadModel = request(
     folder: z.string().min(1),
     device: z.string().default('auto'),
     threads: z.int().positive().optional(),
+    /** The form the weights of the base are kept in. */
+    precision: z.enum(precisionChoices).default('auto'),
   }),
   modelInfo,
 );

@@ -35,6 +35,15 @@ export const core = {
       scope: 'machine',
       order: 3,
     },
+    'cola.precision': {
+      type: 'string',
+      enum: ['auto', 'f32', 'f16', 'int8', 'int4'],
+      default: 'auto',
+      markdownDescription:
+        'Form in which the weights of the base that completes are kept in memory: 4, 2, about 1.1 or about 0.6 bytes each. `auto` is f32 below 1e9 parameters and int8 from there. A run takes `base.precision` of its spec.',
+      scope: 'machine-overridable',
+      order: 4,
+    },
     'cola.idleMinutes': {
       type: 'number',
       default: 15,
@@ -42,7 +51,7 @@ export const core = {
       markdownDescription:
         'After so many minutes without use the engine ends and its memory is free. It starts again when it is needed.',
       scope: 'machine',
-      order: 4,
+      order: 5,
     },
     'cola.interactiveLatency': {
       type: 'number',
@@ -52,7 +61,7 @@ export const core = {
       markdownDescription:
         'Milliseconds that a completion may wait for training, on the CPU. While you use completion, and a minute longer, a training step is cut into pieces of about this length; the numbers that come out are the same. Shorter pieces make training slower.',
       scope: 'machine',
-      order: 5,
+      order: 6,
     },
     'cola.runs.outliveWindow': {
       type: 'boolean',

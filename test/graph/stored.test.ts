@@ -48,10 +48,10 @@ const distance = (a: Float32Array, b: Float32Array) =>
   Math.sqrt(a.reduce((sum, x, i) => sum + (x - b[i]) ** 2, 0) / b.reduce((sum, x) => sum + x * x, 0));
 
 describe('a program over stored weights', () => {
-  onEachDevice((device) => {
+  onEachDevice((device, name) => {
     for (const form of ['f16', 'int8', 'int4'] as const) {
       // Few rows are multiplied with a copy that the runtime lays out; many read the one that is in memory.
-      for (const count of [1, 8, 40]) {
+      for (const count of name === 'cpu' ? [1, 8, 40] : [8]) {
         it(`of ${form} computes what one over the widened weights does, for ${count} rows`, async () => {
           const stored = weight(form);
           const wanted = await computed(device(), count, new Map([['w', widened(stored)]]));
@@ -63,7 +63,7 @@ describe('a program over stored weights', () => {
           // The fast products round what is multiplied to 8 bits: within 2 %, and not the same where they are used.
           const fast = await computed(device().over(new Map([['w', stored]])), count, new Map());
           assert(distance(fast.logits, wanted.logits) < 0.02, `fast ${distance(fast.logits, wanted.logits)}`);
-          if (device().name === 'cpu' && form !== 'f16' && count < 32)
+          if (name === 'cpu' && form !== 'f16' && count < 32)
             assert(distance(fast.logits, wanted.logits) > 1e-4, 'the fast products are used');
         });
       }

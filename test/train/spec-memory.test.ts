@@ -6,7 +6,8 @@ import { join, resolve } from 'node:path';
 import fc from 'fast-check';
 import { Device } from '../../server/device/device.ts';
 import { closingMeasurement } from '../../server/evaluate/closing.ts';
-import type { Tensor } from '../../server/graph/tensor.ts';
+import { size, type Tensor } from '../../server/graph/tensor.ts';
+import { expectedTensors } from '../../server/model/weights.ts';
 import { readSpec } from '../../server/spec/document.ts';
 import { startRun } from '../../server/train/run/job.ts';
 import { specParts } from '../../server/train/run/spec-memory.ts';
@@ -51,6 +52,30 @@ describe('the memory of the stages of a spec', () => {
     const part = (await partsOf(stage, given)).find(({ what }) => what.startsWith('training'))!;
     return { what: part.what, ...part.memory() };
   };
+
+  it('has the bytes of the form that the base is kept in, and float32 of all else', async () => {
+    const file = join(root, 'form.cola.yaml');
+    writeFileSync(file, `model: builtin:nano\nbase: { precision: int4 }\nstages:\n  - clone: { data: notes.txt }\n`);
+    const of = async (precision?: 'f32' | 'f16' | 'int8') => {
+      const { parts, config } = await specParts(file, precision === undefined ? {} : { precision });
+      const tensors = expectedTensors(config);
+      const count = (matrices: boolean) =>
+        tensors.reduce((n, { shape }) => n + ((shape.length === 2) === matrices ? size(shape) : 0), 0);
+      const [loading, training] = parts.map(({ memory }) => memory().weights);
+      return { loading, training, matrices: count(true), others: count(false) };
+    };
+    const plain = await of('f32');
+    assert.equal(plain.loading, 4 * (plain.matrices + plain.others));
+    for (const [found, bytes] of [
+      [await of('f16'), 2],
+      [await of('int8'), 1.125],
+      [await of(), 0.625],
+    ] as const) {
+      assert.equal(found.loading, bytes * found.matrices + 4 * found.others);
+      // Cloning reads the whole base, whose head is its embedding, and trains the policy.
+      assert.equal(plain.training - found.training, (4 - bytes) * found.matrices);
+    }
+  });
 
   it('has the rows of one update: samples of a round, cut into minibatches', async () => {
     await fc.assert(

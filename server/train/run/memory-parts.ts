@@ -3,6 +3,7 @@ import { Graph } from '../../graph/tensor.ts';
 import type { ModelConfig } from '../../model/config.ts';
 import { type DecodeOptions, decodeMemory, type Memory, memoryAt, trainMemory } from '../../model/memory.ts';
 import type { ExpectedTensor } from '../../model/weights.ts';
+import type { Precision } from '../../protocol/precision.ts';
 import type { Objective } from '../optimizer/optimizer.ts';
 
 /** Tokens that a prompt is taken to have where nothing says how long it is. */
@@ -10,8 +11,12 @@ export const assumedPrompt = 64;
 
 export interface MemoryPart {
   readonly what: string;
-  /** Computed when it is asked for: it takes a graph and its gradient. */
-  memory(): Memory;
+  /**
+   * Computed when it is asked for: it takes a graph and its gradient.
+   *
+   * @param precision the form the weights of the base are kept in; float32, if not given
+   */
+  memory(precision?: Precision): Memory;
 }
 
 /** A training step as its stage runs it. */
@@ -33,11 +38,11 @@ export function trainingPart(update: PlannedUpdate): MemoryPart {
   const names = learns.map(({ name }) => name);
   return {
     what: `${what} ${rows} x ${length}`,
-    memory() {
+    memory(precision = 'f32') {
       const shape = update.laidOut?.(rows, length) ?? { rows, length };
       return memoryAt(shape.rows, shape.length, (b, t) => {
         const { loss, metrics = {} } = update.objective(new Graph(), b, t);
-        return trainMemory(loss, names, { accumulate, kept: Object.values(metrics) });
+        return trainMemory(loss, names, { accumulate, kept: Object.values(metrics), precision });
       });
     },
   };
@@ -58,8 +63,8 @@ export function decodingPart(
 ): MemoryPart {
   return {
     what: `${what} ${rows} x ${length}`,
-    memory() {
-      const memory = decodeMemory(config, rows, length, options);
+    memory(precision = 'f32') {
+      const memory = decodeMemory(config, rows, length, { ...options, precision });
       return { ...memory, cache: memory.cache + kept, total: memory.total + kept };
     },
   };

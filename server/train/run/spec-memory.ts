@@ -6,8 +6,10 @@ import { loadModelConfig } from '../../model/config.ts';
 import { locateModel } from '../../model/folder.ts';
 import { CONFIG_BYTES, readModelText } from '../../model/json.ts';
 import { loadMemory } from '../../model/memory.ts';
+import { chosenPrecision } from '../../model/precision.ts';
+import type { PrecisionChoice } from '../../protocol/precision.ts';
 import { readSpec, resolveModel } from '../../spec/document.ts';
-import type { RunSpec, StageSpec } from '../../spec/schema.ts';
+import { basePrecision, type RunSpec, type StageSpec } from '../../spec/schema.ts';
 import type { Configs } from '../stage-kind.ts';
 import { kindOf } from '../stages/index.ts';
 import { newConfig } from './initialise.ts';
@@ -17,6 +19,7 @@ import type { MemoryPart } from './memory-parts.ts';
 export interface Sizes {
   readonly batch?: number;
   readonly length?: number;
+  readonly precision?: PrecisionChoice;
 }
 
 /**
@@ -31,12 +34,13 @@ export async function specParts(
 ): Promise<Configs & { readonly parts: MemoryPart[] }> {
   const { config, cola } = await configsOfSpec(spec, file);
   let actions = cola;
-  const parts: MemoryPart[] = [{ what: 'loading', memory: () => loadMemory(config) }];
+  const precision = chosenPrecision(sizes.precision ?? basePrecision(spec), config);
+  const parts: MemoryPart[] = [{ what: 'loading', memory: () => loadMemory(config, precision) }];
   for (const [i, stage] of spec.stages.entries()) {
     actions = kindOf(stage).actions?.(stage.settings).config ?? actions;
     const number = spec.stages.length > 1 ? `${i + 1} ` : '';
     for (const { what, memory } of stageParts(stage, { config, cola: actions }, sizes))
-      parts.push({ what: `${number}${stage.name}: ${what}`, memory });
+      parts.push({ what: `${number}${stage.name}: ${what}`, memory: () => memory(precision) });
   }
   return { config, cola, parts };
 }

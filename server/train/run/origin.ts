@@ -34,10 +34,13 @@ export async function originOf(
   const folders = new Set([base.folder, ...(cola === undefined ? [] : [cola.folder])]);
   const model = createHash('sha256');
   for (const folder of folders) {
-    for (const name of readdirSync(folder).sort()) {
-      if (!tokenizerFiles.test(name) && (fresh || !modelFiles.test(name))) continue;
-      model.update(`${name} ${(await contentOf(join(folder, name))).sha256}\n`);
-    }
+    // A GGUF file is all of it.
+    if (isFile(folder)) model.update(`${(await contentOf(folder)).sha256}\n`);
+    else
+      for (const name of readdirSync(folder).sort()) {
+        if (!tokenizerFiles.test(name) && (fresh || !modelFiles.test(name))) continue;
+        model.update(`${name} ${(await contentOf(join(folder, name))).sha256}\n`);
+      }
   }
   origin.model = model.digest('hex');
   for (const path of modulePaths(spec)) {

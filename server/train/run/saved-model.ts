@@ -1,4 +1,5 @@
 /** The model folders of a run: each appears whole or not at all, and says of which checkpoint it was made. */
+import { statSync } from 'node:fs';
 import { writeFolderAtomic } from '../../files/atomic.ts';
 import type { Checkpoint } from '../../store/checkpoint.ts';
 import { differences, readManifest, writeManifest } from '../../store/manifest.ts';
@@ -33,6 +34,8 @@ export async function alreadySaved(folder: string, checkpoint: Checkpoint | null
 
 /** @throws train.modelDamaged where a model that a run has written is not what was written */
 export async function refuseDamaged(folder: string): Promise<void> {
+  // A GGUF file is no folder, and no run has written it.
+  if (statSync(folder, { throwIfNoEntry: false })?.isFile() === true) return;
   const damage = await damageOf(folder);
   if (damage.length > 0) throw trainErrors.modelDamaged(folder, damage);
 }

@@ -9,6 +9,7 @@ import { locateModel } from '../../../server/model/folder.ts';
 import { GgufFile } from '../../../server/model/gguf/file.ts';
 import { LanguageModel } from '../../../server/model/language-model.ts';
 import { WeightShelf } from '../../../server/model/weight-shelf.ts';
+import { cola } from '../../cli/cola.ts';
 import { scratchFolder } from '../../store/scratch.ts';
 import { header, type Pair } from './make.ts';
 
@@ -101,6 +102,19 @@ describe('GGUF files', () => {
     assert.equal(ColaModel.exists(scratch('one')), false);
     await assert.rejects(ColaModel.load(scratch('one')), { id: 'cola.noCola' });
     assert.ok(!existsSync(scratch('one/config.json')));
+  });
+
+  it('are what a run begins with, and its model is a folder', async () => {
+    cpSync(gguf('llama.gguf'), scratch('m.gguf'));
+    writeFileSync(scratch('t.txt'), 'a line of some text that is long enough to be learned from\n'.repeat(60));
+    const control = '{ data: { text: [t.txt] }, steps: 2, batch: 2, length: 32, codes: 8 }';
+    writeFileSync(scratch('s.cola.yaml'), `model: m.gguf\ndevice: cpu\nstages:\n  - control: ${control}\n`);
+    const trained = await cola(['train', 's.cola.yaml'], { cwd: scratch() });
+    assert.equal(trained.code, 0, trained.stderr);
+    const model = await ColaModel.load(scratch('.cola/runs/s/model'));
+    const before = await LanguageModel.load(gguf('llama.gguf'));
+    for (const [name, values] of before.weights) assert.deepEqual(model.base.weights.get(name), values, name);
+    assert.equal(model.base.tokenizer?.fingerprint, before.tokenizer?.fingerprint);
   });
 
   describe('are refused by name', () => {

@@ -14,7 +14,10 @@ export function registerWalkthrough(studio: Studio): void {
     commands.executeCommand('workbench.action.openWalkthrough', `${studio.context.extension.id}#cola.firstMinutes`),
   );
   registerCommand(studio, 'cola.tryCompletion', async () => {
-    const document = await workspace.openTextDocument({ language: 'typescript', content: `${example}\n  }\n}\n` });
+    const document = await workspace.openTextDocument({
+      language: 'typescript',
+      content: `${example}\n  }\n  return sum;\n}\n`,
+    });
     const editor = await window.showTextDocument(document);
     const at: Position = document.positionAt(example.length);
     editor.selection = new Selection(at, at);

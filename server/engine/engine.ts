@@ -17,8 +17,10 @@ import { scorePolicies } from '../protocol/feedback.ts';
 import { loadModel, type ModelInfo, unloadModel } from '../protocol/model.ts';
 import { fitSpec, pauseRun, type RunKey, resumeRun, runEvent, startRun, stopRun, timeSpec } from '../protocol/runs.ts';
 import { type EngineStatus, engineStatusChanged, ping } from '../protocol/status.ts';
+import { trustedFor } from '../protocol/trust.ts';
 import { EngineClosing } from '../schedule/closing.ts';
 import { type Job, Scheduler } from '../schedule/scheduler.ts';
+import { resolveModel } from '../spec/paths.ts';
 import { engineErrors } from './errors.ts';
 import { comparison, evaluation } from './evaluate.ts';
 import { FeedbackHost } from './feedback-host.ts';
@@ -48,10 +50,24 @@ export class Engine {
   private tokensPerSecond: number | null = null;
   private timer: NodeJS.Timeout | undefined;
 
-  /** @param send hands a message to the other side */
-  constructor(send: (message: Message) => void) {
+  /**
+   * @param send hands a message to the other side
+   * @param trusted whether the folder it computes for is: else it loads the model in the box, and uses nothing of the folder
+   */
+  constructor(
+    send: (message: Message) => void,
+    private readonly trusted = true,
+  ) {
     // What this end cannot understand, the other end is told.
-    const channel = new Channel({ send, log() {}, worded: (error) => limitBehind(error) ?? error });
+    const channel = new Channel({
+      send,
+      log() {},
+      worded: (error) => limitBehind(error) ?? error,
+      admit: (method) => {
+        const what = trusted ? undefined : trustedFor(method);
+        if (what !== undefined) throw engineErrors.untrusted(what);
+      },
+    });
     this.channel = channel;
     this.runs = new RunHost(this.scheduler, this.patience, (event) => channel.tell(runEvent, event), this.shelf);
     this.searches = new SearchHost(this.scheduler, () => this.loaded(), channel);
@@ -167,6 +183,9 @@ export class Engine {
   }
 
   private async load(options: LoadOptions): Promise<ModelInfo> {
+    // A model is read by what computes: its tokenizer's expressions and its template are a stranger's programs.
+    if (!this.trusted && options.folder !== resolveModel('builtin:nano', ''))
+      throw engineErrors.untrusted('A model other than the one in the box');
     return this.inOrder(async () => {
       await this.drop();
       this.model = await LoadedModel.load({ ...options, shelf: this.shelf });

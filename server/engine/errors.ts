@@ -2,6 +2,10 @@
 import { catalogue } from '../errors.ts';
 
 export const engineErrors = catalogue('engine', {
+  untrusted: (what: string) => [
+    `${what} uses what is in this folder, and the folder is not trusted.`,
+    'Trust it with "Workspaces: Manage Workspace Trust" if you know where it comes from.',
+  ],
   noModel: () => ['No model is loaded.', 'Choose one with "CoLA: Select Model…".'],
   unloaded: () => ['The model was unloaded while it was at work.', 'Ask again.'],
   runActive: (run: string) => [`The run ${run} is under way already.`, 'Stop it before you start it again.'],

@@ -1,5 +1,6 @@
 /** The engine's process: answers whoever forked it, and ends with them, or with its runs where it is to outlive them. */
 import { protocolErrors } from '../protocol/errors.ts';
+import { untrustedFlag } from '../protocol/trust.ts';
 import { outliveArgument } from '../store/outliving.ts';
 import { Engine } from './engine.ts';
 import { outlive } from './outlive.ts';
@@ -14,7 +15,7 @@ const engine = new Engine((message) => {
   // Whoever listened may have hung up and the news not be here yet. Unheard, that error would end the process before
   // its runs are saved.
   if (process.connected) process.send?.(message, undefined, undefined, () => {});
-});
+}, !process.argv.includes(untrustedFlag));
 
 let closing = false;
 async function close(): Promise<void> {

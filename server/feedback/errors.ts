@@ -10,6 +10,10 @@ export const feedbackErrors = catalogue('feedback', {
     `The feedback log ${path} holds nothing to learn from for this model.`,
     'Accept or reject some completions first, or check that the log is of the same model.',
   ],
+  full: (path: string, megabytes: number) => [
+    `The feedback log ${path} has reached ${megabytes} MB, so nothing more is recorded.`,
+    'Keep a copy with "CoLA: Export Feedback…" if you want one, then run "CoLA: Clear Feedback…".',
+  ],
   noMoment: (id: string) => [
     `The feedback log has no entry ${JSON.stringify(id)}.`,
     'It was deleted meanwhile, perhaps by another window. Open the list again.',

@@ -10,7 +10,11 @@ import { linesOf } from '../files/lines.ts';
 import { openFile, type Use } from '../files/open.ts';
 import { isAbsent, makeFolder, readable } from '../files/place.ts';
 import { storeErrors } from '../store/errors.ts';
+import { feedbackErrors } from './errors.ts';
 import { type FeedbackLine, feedbackLine } from './lines.ts';
+
+/** Bytes of a log at most: about 20 000 completions. All of it is read to show it and to learn from it. */
+export const mostBytes = 64 << 20;
 
 const newline = 0x0a;
 const blank = 0x20;
@@ -32,9 +36,9 @@ export class FeedbackLog {
   constructor(readonly path: string) {}
 
   /**
-   * Appends lines in one write; makes file and folder if they are not there.
+   * Appends lines in one write; makes file and folder if they are not there. What is there is never dropped for what is new.
    *
-   * @throws store.cannotWrite, files.*
+   * @throws feedback.full, store.cannotWrite, files.*
    */
   append(lines: readonly FeedbackLine[]): void {
     if (lines.length === 0) return;
@@ -43,6 +47,7 @@ export class FeedbackLog {
       // A line that a kill or a full disk has torn ends here, and is passed over.
       const torn = endsWithin(fd);
       const bytes = Buffer.from(torn ? `\n${text}` : text, 'utf8');
+      if (fstatSync(fd).size + bytes.length > mostBytes) throw feedbackErrors.full(this.path, mostBytes >> 20);
       const written = writeSync(fd, bytes);
       if (written < bytes.length) throw Object.assign(new Error('the disk is full'), { syscall: 'write' });
     });

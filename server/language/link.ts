@@ -2,6 +2,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { type AskOptions, Channel, type Message } from '../protocol/channel.ts';
 import type { ParamsOf, RequestType, ResultOf } from '../protocol/request.ts';
+import { untrustedFlag } from '../protocol/trust.ts';
 import { outliveArgument } from '../store/outliving.ts';
 import { engineProcessErrors } from './errors.ts';
 
@@ -27,9 +28,9 @@ export class EngineLink {
   constructor(
     { file, execArgv = [] }: EngineEntry,
     private readonly events: LinkEvents,
-    { outlives = false }: { readonly outlives?: boolean } = {},
+    { outlives = false, trusted = true }: { readonly outlives?: boolean; readonly trusted?: boolean } = {},
   ) {
-    this.child = fork(file, outlives ? [outliveArgument] : [], {
+    this.child = fork(file, [...(outlives ? [outliveArgument] : []), ...(trusted ? [] : [untrustedFlag])], {
       execArgv: [...execArgv],
       // What outlives this process is not to write into its pipes, nor to end with its terminal.
       stdio: outlives ? ['ignore', 'ignore', 'ignore', 'ipc'] : ['ignore', 'pipe', 'pipe', 'ipc'],

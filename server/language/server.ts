@@ -50,6 +50,7 @@ import {
   type Status,
   statusChanged,
 } from '../protocol/status.ts';
+import { searchRequests, trustedFor } from '../protocol/trust.ts';
 import { firstIssue } from '../schemas/first-issue.ts';
 import { resolveModel } from '../spec/paths.ts';
 import { readRunMetrics, readRunSamples } from '../store/run-history.ts';
@@ -65,7 +66,6 @@ import { compareRuns, describeRun, viewOf } from './run-history.ts';
 import { RunList } from './run-list.ts';
 import { connectSpecs, specCapabilities } from './spec-features.ts';
 import { type EngineEvent, Supervisor } from './supervisor.ts';
-import { searchRequests, trustedFor } from './trust.ts';
 
 const off: EngineStatus = { model: null, device: null, attempts: [], lane: null, memory: 0, tokensPerSecond: null };
 
@@ -191,6 +191,8 @@ export class LanguageServer {
     this.options = { ...options, engine: before.engine };
     this.refused = undefined;
     if (this.supervisor !== undefined) this.supervisor.idleSeconds = 60 * options.idleMinutes;
+    // An engine is for folders with trust or without for as long as it lives.
+    if (options.trusted !== before.trusted && this.supervisor?.pid !== undefined) await this.supervisor.restart();
     this.tellStatus();
     // Once the folder is trusted, the model of the settings takes the place of the one in the box.
     if (chosen(options).folder !== chosen(before).folder) {
@@ -210,6 +212,7 @@ export class LanguageServer {
   private get keeper(): Supervisor {
     this.supervisor ??= new Supervisor({
       entry: this.options.engine ?? this.entry,
+      trusted: () => this.options.trusted,
       idleSeconds: 60 * this.options.idleMinutes,
       onEvent: (type, params) => this.heard(type, params),
       onState: (state) => {

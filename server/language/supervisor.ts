@@ -27,6 +27,8 @@ export type EngineEvent = typeof runEvent | typeof searchEvent | typeof engineSt
 
 export interface SupervisorOptions {
   readonly entry: EngineEntry;
+  /** Whether the folder is trusted when an engine starts; if not given, it is. */
+  readonly trusted?: () => boolean;
   /** An engine that nobody needed for so long is ended. */
   readonly idleSeconds?: number;
   readonly heartbeatSeconds?: number;
@@ -182,9 +184,9 @@ export class Supervisor {
   }
 
   private open(): EngineLink {
-    const link = new EngineLink(this.options.entry, {
-      log: this.options.log,
-      exit: (why) => this.exited(link, why),
+    const events = { log: this.options.log, exit: (why: string) => this.exited(link, why) };
+    const link: EngineLink = new EngineLink(this.options.entry, events, {
+      trusted: this.options.trusted?.() ?? true,
     });
     link.channel.on(runEvent, (event) => {
       if (this.wishes.note(event)) this.failures = 0;

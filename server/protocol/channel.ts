@@ -42,6 +42,8 @@ export interface Wire {
   log(error: ColaError): void;
   /** What an error of this end is to be told as, where that is another. */
   readonly worded?: (error: unknown) => unknown;
+  /** Looks at a request before anything is done for it, and throws where it is refused. */
+  readonly admit?: (method: string) => void;
   /** Number of the first request, for an end that comes back while the other is still answering the one before. */
   readonly first?: number;
 }
@@ -172,13 +174,17 @@ export class Channel implements Answering {
     const tell = (progress: unknown) => {
       if (this.pending.get(own) === controller) this.post({ kind: 'progress', id: own, progress });
     };
-    this.answers
-      .call(name, params, controller.signal, tell)
+    this.call(name, params, controller.signal, tell)
       .finally(() => this.pending.delete(own))
       .then(
         (result) => this.post({ kind: 'result', id: own, result }),
         (error: unknown) => this.fail(own, this.wire.worded?.(error) ?? error),
       );
+  }
+
+  private async call(name: string, params: unknown, signal: AbortSignal, tell: (progress: unknown) => void) {
+    this.wire.admit?.(name);
+    return this.answers.call(name, params, signal, tell);
   }
 
   private answered(data: Extract<Message, { kind: 'result' | 'failure' }>): void {

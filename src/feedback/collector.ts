@@ -1,5 +1,6 @@
 /** Tells the server what the person did with completions, where that is wanted; and what is left of it after a while. */
-import { type Disposable, Uri, workspace } from 'vscode';
+import { type Disposable, Uri, window, workspace } from 'vscode';
+import { ColaError } from '../../server/protocol/errors.ts';
 import { type FeedbackEvent, noteFeedback } from '../../server/protocol/index.ts';
 import type { CompletionEvent, Offer } from '../completion/events.ts';
 import { setting } from '../settings.ts';
@@ -17,6 +18,8 @@ const recording = () => setting('cola.feedback.enabled') && workspace.isTrusted;
 
 export class FeedbackCollector implements Disposable {
   private readonly timers = new Set<NodeJS.Timeout>();
+  /** Whether the person knows that the log is full. */
+  private toldFull = false;
 
   /** @param judged told of every judgement that was stored, with the folder of its log */
   constructor(
@@ -64,7 +67,13 @@ export class FeedbackCollector implements Disposable {
       ({ stored }) => {
         if (stored && event.what !== 'shown' && event.what !== 'survived') this.judged(place.root);
       },
-      (error: unknown) => this.studio.log.warn(`Feedback was not recorded: ${String(error)}`),
+      (error: unknown) => {
+        this.studio.log.warn(`Feedback was not recorded: ${String(error)}`);
+        // A person who thinks that it is recorded is told once that it is not any more.
+        if (!(error instanceof ColaError) || error.id !== 'feedback.full' || this.toldFull) return;
+        this.toldFull = true;
+        void window.showWarningMessage(`${error.message} ${error.remedy}`);
+      },
     );
   }
 

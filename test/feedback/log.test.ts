@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { appendFileSync, existsSync, readFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync, statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
+import { ColaError } from '../../server/errors.ts';
 import type { FeedbackLine } from '../../server/feedback/lines.ts';
-import { FeedbackLog } from '../../server/feedback/log.ts';
+import { FeedbackLog, mostBytes } from '../../server/feedback/log.ts';
 import { scratchFolder } from '../store/scratch.ts';
 
 const child = join(import.meta.dirname, 'log.ts');
@@ -74,6 +75,20 @@ describe('the feedback log', () => {
     log.append([event('c', 4)]);
     const moments = log.read().map(({ line }) => (line.kind === 'event' ? line.moment : ''));
     assert.deepEqual(moments, ['a', 'b', 'c']);
+  });
+
+  it('takes no more than it may hold, says so, and keeps what is there', () => {
+    const log = new FeedbackLog(scratch('full', 'log.jsonl'));
+    log.append([event('first', 1)]);
+    truncateSync(log.path, mostBytes - 10);
+    assert.throws(
+      () => log.append([event('one too many', 2)]),
+      (error) => error instanceof ColaError && error.id === 'feedback.full',
+    );
+    assert.equal(statSync(log.path).size, mostBytes - 10);
+    log.clear();
+    log.append([event('again', 3)]);
+    assert.equal(log.read().length, 1);
   });
 
   it('is empty where there is none, and after it was cleared', () => {

@@ -1,11 +1,11 @@
 /**
  * Which requests need a folder that is trusted. What a repository brings along may be made to do harm: rewards are code, logs,
- * versions and searches are files that something is done with. The server looks here before it answers, and before it asks
- * the engine, so that there is no way around it.
+ * versions and searches are files that something is done with. The language server looks here before it answers, and before it
+ * asks the engine; an engine that was started for a folder without trust looks here too, whoever asks it.
  */
-import { beforeAfter } from '../protocol/before-after.ts';
-import { countTokens } from '../protocol/data.ts';
-import { evaluate } from '../protocol/evaluate.ts';
+import { beforeAfter } from './before-after.ts';
+import { countTokens } from './data.ts';
+import { evaluate } from './evaluate.ts';
 import {
   actionHistory,
   chooseVersion,
@@ -20,9 +20,9 @@ import {
   scorePolicies,
   tunePolicy,
   usePolicy,
-} from '../protocol/feedback.ts';
-import type { RequestType } from '../protocol/request.ts';
-import { resumeRun, startRun, timeSpec } from '../protocol/runs.ts';
+} from './feedback.ts';
+import type { RequestType } from './request.ts';
+import { resumeRun, startRun, timeSpec } from './runs.ts';
 import {
   describeSearch,
   exportSearch,
@@ -36,7 +36,10 @@ import {
   searchNodes,
   searchSimulations,
   startSearch,
-} from '../protocol/search.ts';
+} from './search.ts';
+
+/** What an engine is started with for a folder that is not trusted. */
+export const untrustedFlag = '--untrusted';
 
 /** Requests about a tree: they read its file where the engine does not have it yet. */
 export const searchRequests = [

@@ -36,7 +36,7 @@ export const serveErrors = catalogue('serve', {
     `${path === '' ? 'The request' : `"${path}"`} is not right: ${problem}.`,
     'The fields are those of the OpenAI API; docs/serve.md lists what is taken.',
   ],
-  unsupported: (field: string, instead: string) => [`"${field}" is not supported here.`, instead],
+  unsupported: (field: string, instead: string) => [`"${field}" is not supported here.`, `${instead}`],
   noActions: (field: string, model: string) => [
     `"${field}" needs latent actions, and ${model} has no policy over them.`,
     'Leave it out, or serve a model that was tuned with `cola train`, or builtin:nano.',

@@ -61,6 +61,8 @@ const foreign = new Set([
   'assistant',
   'response',
 ]);
+/** Fields of a request to the local server. */
+for (const field of ['decoding', 'pin', 'ban', 'latent_actions', 'max_tokens', 'n']) foreign.add(field);
 /** Folders that a line of Python in a remedy makes. */
 for (const folder of ['merged', 'new_folder']) foreign.add(folder);
 const isFile = (word: string) => /\.(?:json|jsonl|yaml|safetensors|jinja|mjs|cjs|js|bin|pt|gguf)$/.test(word);

@@ -210,6 +210,8 @@ export class Studio implements Disposable {
 
   private async cameUp(): Promise<void> {
     this.setConnection('up', null);
+    // Settings and trust may have changed while it was starting, and a server that came back knows those of before.
+    this.configure();
     const { arrival } = this;
     try {
       this.setStatus(await this.request(getStatus, {}));

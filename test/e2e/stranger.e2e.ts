@@ -1,0 +1,208 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { wait } from './support/patience.ts';
+import { type Session, vscode } from './support/session.ts';
+import { schoolQuestions, typescriptProject } from './support/stranger.ts';
+
+/** Answers of the person to `CoLA: Train…` with a file: what to improve, and where the rows are. */
+async function chooseFile(session: Session, goal: string, path: string): Promise<void> {
+  const { workbench } = session;
+  await workbench.command('CoLA: Train…');
+  await workbench.pick(goal).click();
+  await workbench.pick('A file…').click();
+  await workbench.quickInput.getByRole('button', { name: 'Learn from This' }).waitFor();
+  await workbench.pick(path).click();
+}
+
+/** The spec that was written, made short as somebody does who only wants to see it happen. */
+function shorten(session: Session, name: string, changes: readonly (readonly [RegExp, string])[]): void {
+  const file = join(session.folder, name);
+  let text = readFileSync(file, 'utf8');
+  for (const [from, to] of changes) {
+    assert.match(text, from);
+    text = text.replace(from, to);
+  }
+  writeFileSync(file, text);
+}
+
+/** Runs the spec that is open, to its end, and completes with the model that it made. */
+async function runAndUse(session: Session, run: string): Promise<void> {
+  const { workbench } = session;
+  await workbench.command('CoLA: Run Spec');
+  const ended = workbench.notification(`${run} has ended, and its model is saved.`);
+  // Its measurements at the end are those that the spec asks for, on whatever machine this is.
+  await ended.waitFor({ timeout: wait(240) });
+  await session.look(`${run}-ended`);
+  await ended.getByRole('button', { name: 'Use This Model' }).click();
+  await workbench
+    .statusItem('cola.status')
+    .filter({ hasText: new RegExp(`${run} · \\w+`) })
+    .waitFor();
+}
+
+/** The files that a run has read, by what it keeps of its data. */
+function filesOf(run: string): string[] {
+  const names = readdirSync(join(run, 'data')).filter((name) => /^[0-9a-f]+\.json$/.test(name));
+  const kept = names.map(
+    (name) => JSON.parse(readFileSync(join(run, 'data', name), 'utf8')) as { files: { path: string }[] },
+  );
+  return [...new Set(kept.flatMap(({ files }) => files.map(({ path }) => path)))].sort();
+}
+
+describe('a person with a TypeScript project of their own', () => {
+  const session = vscode({});
+  let sources: string[] = [];
+  before(() => {
+    sources = typescriptProject(session.folder);
+  });
+
+  it('trains on the files they wrote, and no others, and completes with the model', async function () {
+    this.timeout(wait(600));
+    const { workbench, page } = session;
+    await workbench.command('CoLA: Train…');
+    await workbench.pick('Writing as in my files').click();
+    const offer = workbench.pick('The files of this folder');
+    await offer.waitFor();
+    await session.look('files-offer');
+    const words = (await offer.innerText()).replace(/\s+/g, ' ');
+    const files = sources.length + 1;
+    assert.match(
+      words,
+      new RegExp(`${files} files, \\d+ kB, about \\d+ k tokens ?TypeScript ${sources.length}, Markdown 1;`),
+    );
+    assert.match(words, /1 minified, 1 not UTF-8/);
+    await offer.click();
+    await page.locator('.tab.active[data-resource-name="code.cola.yaml"]').waitFor();
+    // Its first steps are tried meanwhile.
+    const fits = page.locator('.codelens-decoration').getByText(/Fits \(.* GB\), .* (?:s|min|h)/);
+    await fits.waitFor({ timeout: wait(240) });
+    await session.look('files-spec');
+    assert.match(readFileSync(join(session.folder, 'code.cola.yaml'), 'utf8'), /globs: \["\*\*\/\*\.ts"\]/);
+    shorten(session, 'code.cola.yaml', [
+      [/steps: 200 /, 'steps: 3 '],
+      [/steps: 200\n/, 'steps: 3\n'],
+      [/evaluate: \[codebook, marginal\]\n/, ''],
+    ]);
+    await workbench.line('steps: 3').first().waitFor();
+    await runAndUse(session, 'code');
+    const read = filesOf(join(session.folder, '.cola/runs/code'));
+    assert.deepEqual(
+      read.map((file) => relative(session.folder, file)),
+      // What was left out is looked at too, and counted.
+      [...sources, 'legacy.ts'].sort().map((name) => `src/${name}`),
+    );
+    await workbench.openFile('src/util.ts');
+    await workbench.goToEnd('util.ts');
+    await page.keyboard.type('\nexport function ');
+    await workbench.ghostText.first().waitFor();
+    await session.look('files-ghost');
+  });
+});
+
+describe('a person with questions and answers', () => {
+  const session = vscode({});
+  before(() => session.write('school.jsonl', schoolQuestions(40)));
+
+  it('is shown how the rows are read and which reward fits, and tunes a model on them', async function () {
+    this.timeout(wait(600));
+    const { workbench, page } = session;
+    await chooseFile(session, 'Right answers', 'school.jsonl');
+    await workbench.pick('Read as').waitFor();
+    await session.look('rows');
+    await workbench.pick('Nadia has 2 boxes').first().waitFor();
+    await workbench.pick('Read as').click();
+    const fitting = workbench.pick('fits these answers');
+    await fitting.waitFor();
+    await session.look('reward');
+    assert.match(await fitting.innerText(), /^numeric/);
+    await fitting.click();
+    await page.locator('.tab.active[data-resource-name="answers.cola.yaml"]').waitFor();
+    await page.locator('.codelens-decoration').getByText(/Fits/).waitFor();
+    await session.look('rows-spec');
+    shorten(session, 'answers.cola.yaml', [
+      [/steps: 40 /, 'steps: 2 '],
+      [/batch: 16 /, 'batch: 2 '],
+      [/group: 8 /, 'group: 2 '],
+      [/evaluate_rows: 64/, 'evaluate_rows: 4'],
+    ]);
+    await workbench.line('steps: 2').first().waitFor();
+    await runAndUse(session, 'answers');
+  });
+});
+
+describe('a person whose files are not in order', () => {
+  const session = vscode({});
+  const notice = (text: string | RegExp) => session.workbench.notification(text);
+
+  it('is told which row cannot be used, is led there, and may go on without it', async function () {
+    this.timeout(wait(600));
+    const { workbench, page } = session;
+    const rows = schoolQuestions(30).split('\n');
+    rows[23] = '{"question": "How many?", "answer": 4';
+    session.write('broken.jsonl', rows.join('\n'));
+    await chooseFile(session, 'Right answers', 'broken.jsonl');
+    await workbench.quickInput.getByText('1 of 30 rows cannot be used in ./broken.jsonl').waitFor();
+    await session.look('broken');
+    await workbench.pick('Open line 24 and correct it').click();
+    await page.locator('.tab.active[data-resource-name="broken.jsonl"]').waitFor();
+    await page.getByText(/^Ln 24, Col 1$/).waitFor();
+    await session.look('broken-line');
+    await chooseFile(session, 'Right answers', 'broken.jsonl');
+    await workbench.pick('Leave them out').click();
+    await workbench.pick('Read as').click();
+    await workbench.pick('fits these answers').click();
+    await page.locator('.tab.active[data-resource-name="answers.cola.yaml"]').waitFor();
+    shorten(session, 'answers.cola.yaml', [
+      [/steps: 40 /, 'steps: 1 '],
+      [/batch: 16 /, 'batch: 2 '],
+      [/group: 8 /, 'group: 2 '],
+      [/evaluate_rows: 64/, 'evaluate_rows: 2'],
+    ]);
+    await workbench.line('steps: 1').first().waitFor();
+    await runAndUse(session, 'answers');
+  });
+
+  it('is told of a file in another encoding, and where', async () => {
+    session.write('old.jsonl', '');
+    const latin = Buffer.from('{"question": "Wie viele gr\xfcne?", "answer": "#### 4"}\n', 'latin1');
+    writeFileSync(join(session.folder, 'old.jsonl'), latin);
+    await chooseFile(session, 'Right answers', 'old.jsonl');
+    const told = notice(/old\.jsonl, line 1 has bytes that are not UTF-8\. Save the file as UTF-8/);
+    await told.waitFor();
+    await session.look('latin1');
+    await told.getByRole('button', { name: 'Open Line' }).click();
+    await session.page.locator('.tab.active[data-resource-name="old.jsonl"]').waitFor();
+  });
+
+  it('has nothing to mend in a file from Windows', async () => {
+    session.write('windows.jsonl', `\ufeff${schoolQuestions(12).replaceAll('\n', '\r\n')}`);
+    await chooseFile(session, 'Right answers', 'windows.jsonl');
+    await session.workbench.pick('Read as').waitFor();
+    await session.look('windows');
+    await session.page.keyboard.press('Escape');
+  });
+
+  it('sees while typing that a model and a file are missing, and is told the same of the run', async () => {
+    const { workbench, page } = session;
+    session.write('mine.cola.yaml', 'seed: 7\nstages:\n  - clone: { data: ./rows.jsonl, steps: 2 }\n');
+    await workbench.openFile('mine.cola.yaml');
+    await workbench.goToEnd('mine.cola.yaml');
+    await page.keyboard.type('model: ./no-such-model');
+    await page.locator('.squiggly-warning').nth(1).waitFor();
+    await workbench.hover(
+      workbench.line('no-such-model').getByText('no-such-model'),
+      /There is no model at .*no-such-model/,
+    );
+    await session.look('missing');
+    await workbench.command('CoLA: Run Spec');
+    await notice(/There is no model at .*no-such-model\. Check the path/).waitFor();
+    await session.look('missing-run');
+    for (let i = 0; i < './no-such-model'.length; i++) await page.keyboard.press('Backspace');
+    await page.keyboard.type('builtin:nano');
+    await page.locator('.squiggly-warning').nth(1).waitFor({ state: 'detached' });
+    await workbench.command('CoLA: Run Spec');
+    await notice(/There is no .*rows\.jsonl\. Check the path/).waitFor();
+    await session.look('missing-data');
+  });
+});

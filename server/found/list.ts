@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { ColaError } from '../errors.ts';
 import type { ListedModel } from '../protocol/model.ts';
 import { resolveModel } from '../spec/paths.ts';
-import { listRuns, type RunView } from '../store/run.ts';
+import { runsIn } from '../store/run.ts';
 import { describeModel } from './describe.ts';
 import { type FindOptions, findStored } from './find.ts';
 import { ggufsAmong } from './lm-studio.ts';
@@ -53,16 +53,6 @@ export async function findModels(
   for (const { name, path, store, ...said } of stored.models)
     models.push({ name: path, title: name, folder: path, latent: isLatent(path), source: store, ...said });
   return { models, more: stored.more };
-}
-
-/** A folder whose runs cannot be read has models all the same; the list of runs says why. */
-function runsIn(root: string): RunView[] {
-  try {
-    return listRuns(root);
-  } catch (error) {
-    if (!(error instanceof ColaError)) throw error;
-    return [];
-  }
 }
 
 async function modelFolders(root: string): Promise<string[]> {

@@ -16,7 +16,7 @@ import {
   stopRun,
 } from '../protocol/runs.ts';
 import { askToStop, noteOutliving, outlives } from '../store/outliving.ts';
-import { listRuns, RunView, runFolder } from '../store/run.ts';
+import { RunView, runFolder, runsIn } from '../store/run.ts';
 import { engineProcessErrors } from './errors.ts';
 import { type EngineEntry, EngineLink } from './link.ts';
 import { RunFollower } from './run-follower.ts';
@@ -44,7 +44,7 @@ export class OutlivingRuns {
   /** Looks for runs that windows before this one have left. @throws store.* */
   find(roots: readonly string[]): void {
     for (const root of roots) {
-      for (const view of listRuns(root, () => {})) {
+      for (const view of runsIn(root)) {
         const key = { root, run: view.id };
         if (this.has(key) || !isOutliving(view)) continue;
         const follower = new RunFollower(key, view, (event) => {

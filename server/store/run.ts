@@ -70,6 +70,16 @@ export function listRuns(root: string, onDamaged: (error: ColaError) => void = (
   return runs;
 }
 
+/** {@link listRuns} for who needs those that can be read: none of a folder that cannot, of which the list itself says why. */
+export function runsIn(root: string): RunView[] {
+  try {
+    return listRuns(root);
+  } catch (error) {
+    if (!(error instanceof ColaError)) throw error;
+    return [];
+  }
+}
+
 /** A run as a reader sees it. Safe while another process writes. */
 export class RunView {
   readonly id: string;

@@ -12,10 +12,8 @@ const harmless = new Set(['existsSync', 'lstatSync', 'rmSync', 'renameSync', 'li
 /** Uses of what is open already. */
 const ofHandles = new Set(['closeSync', 'fstatSync', 'fsyncSync', 'ftruncateSync', 'readSync', 'writeSync']);
 const known: Readonly<Record<string, readonly string[]>> = {
-  // Looks whether there is something at a path, and opens nothing.
-  'language/spec-paths.ts': ['stat'],
-  // Looks for models in the whole workspace, at names alone.
-  'language/models.ts': ['readdir'],
+  // Looks whether there is something at a path, or in a model folder by its name, and opens nothing.
+  'language/spec-paths.ts': ['readdir', 'stat'],
 };
 
 /** Names that a source takes from `fs`; `*` for all of it. */

@@ -52,7 +52,7 @@ describe('licences in the package', () => {
 
   it('have a text for every package, those within scripts of workers too, and for what is linked into ONNX Runtime', () => {
     const names = parts.map(({ name }) => name);
-    for (const name of ['yaml', 'd3-hierarchy', 'onnxruntime-node', 'typescript', '@microsoft/fast-element'])
+    for (const name of ['yaml', 'uplot', 'onnxruntime-node', 'typescript', '@microsoft/fast-element'])
       assert.ok(names.includes(name), `${name} in ${names.join(', ')}`);
     for (const { name, texts } of parts) assert.match(texts.join('\n'), /copyright|licen[cs]e/i, name);
     const text = notices(parts);

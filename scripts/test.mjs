@@ -16,7 +16,20 @@ const own = ['--slow', '--no-editor', '--fast'];
 const mochaArguments = process.argv.slice(2).filter((argument) => !own.includes(argument));
 
 /** Folders of tests that train models or start programs, which is what takes the time: `--fast` leaves them out. */
-const slowFolders = ['check', 'cli', 'engine', 'evaluate', 'feedback', 'report', 'safety', 'search', 'start', 'train'];
+const slowFolders = [
+  'check',
+  'cli',
+  'engine',
+  'evaluate',
+  'feedback',
+  'language',
+  'report',
+  'safety',
+  'search',
+  'serve',
+  'start',
+  'train',
+];
 
 /** Files that take long, the longest first: they begin before the others, so that none is left alone at the end. */
 const longest = [

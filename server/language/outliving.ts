@@ -31,6 +31,10 @@ export interface OutlivingOptions {
 }
 
 export class OutlivingRuns {
+  /** Requests that a process has not answered. */
+  private readonly asked = new Map<EngineLink, number>();
+  /** Processes that are ended when they have answered. */
+  private readonly over = new Set<EngineLink>();
   private readonly links = new Map<string, EngineLink>();
   private readonly followers = new Map<string, RunFollower>();
 
@@ -64,7 +68,7 @@ export class OutlivingRuns {
   /** A paused run goes on; another is continued. @throws engine.outliving for one that another window has started */
   async resume(params: ParamsOf<typeof resumeRun>): Promise<void> {
     const link = this.links.get(runId(params));
-    if (link !== undefined) await link.ask(resumeRun, params);
+    if (link !== undefined) await this.answered(link, link.ask(resumeRun, params));
     else if (this.has(params)) throw engineProcessErrors.outliving(params.run);
     else await this.begin(params, async (fresh) => void (await fresh.ask(resumeRun, params)));
   }
@@ -73,13 +77,13 @@ export class OutlivingRuns {
   async pause(key: RunKey): Promise<void> {
     const link = this.links.get(runId(key));
     if (link === undefined) throw engineProcessErrors.outliving(key.run);
-    await link.ask(pauseRun, key);
+    await this.answered(link, link.ask(pauseRun, key));
   }
 
   /** Saves a run and ends it. @returns the step at which it is saved. @throws engine.notStopped */
   async stop(key: RunKey): Promise<number | null> {
     const link = this.links.get(runId(key));
-    if (link !== undefined) return (await link.ask(stopRun, key)).step;
+    if (link !== undefined) return (await this.answered(link, link.ask(stopRun, key))).step;
     const view = RunView.view(runFolder(key.root, key.run));
     await askToStop(view.path);
     for (let waited = 0; view.holder !== undefined; waited += 0.2) {
@@ -109,7 +113,7 @@ export class OutlivingRuns {
     link.channel.on(runEvent, (event) => this.heard(key, link, event));
     this.links.set(id, link);
     try {
-      await ask(link);
+      await this.answered(link, ask(link));
       if (link.pid !== undefined) await noteOutliving(runFolder(root, run), link.pid);
     } catch (error) {
       this.forget(key, link);
@@ -123,7 +127,24 @@ export class OutlivingRuns {
     const over = event.kind === 'state' && ['done', 'failed', 'stopped'].includes(event.state);
     if (over) this.forget(key, link);
     this.options.onEvent(told);
-    if (over) void link.close(grace);
+    if (!over) return;
+    if (this.asked.has(link)) this.over.add(link);
+    else void link.close(grace);
+  }
+
+  /** The answer to a request, before which a process is not ended: its run may be over before it has answered. */
+  private async answered<T>(link: EngineLink, answer: Promise<T>): Promise<T> {
+    this.asked.set(link, (this.asked.get(link) ?? 0) + 1);
+    try {
+      return await answer;
+    } finally {
+      const left = (this.asked.get(link) ?? 1) - 1;
+      if (left > 0) this.asked.set(link, left);
+      else {
+        this.asked.delete(link);
+        if (this.over.delete(link)) void link.close(grace);
+      }
+    }
   }
 
   /** A process that ends with its run under way: it was killed, or ran out of memory. */

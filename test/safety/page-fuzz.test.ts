@@ -86,6 +86,8 @@ describe(`${4 * perPage} messages to the handlers of pages, with seed ${seed}`, 
       },
       on: never,
       onServerUp: never,
+      onStatus: never,
+      onConnection: never,
       status: undefined,
       async request(type: protocol.RequestType, params: unknown) {
         try {

@@ -17,6 +17,8 @@ const { values, positionals: waiting } = parseArgs({
     counts: { type: 'string' },
   },
 });
+/** Bytes of a heap above which a process takes no further file: what files have loaded stays, and node ends at about 4 GB. */
+const fullHeap = 1.5e9;
 const worker = fileURLToPath(new URL('worker.mjs', import.meta.url));
 const done = [];
 
@@ -27,6 +29,10 @@ async function work() {
     child ??= begin();
     const { text, outcome } = await child.run(file);
     if (outcome.died) child = undefined;
+    else if (outcome.heap > fullHeap) {
+      await child.end();
+      child = undefined;
+    }
     done.push({ file: relative(process.cwd(), file), ...outcome });
     const spent = outcome.died ? '' : `  ${seconds(outcome.seconds)}, ${seconds(outcome.processor)} of processors`;
     console.log(`\n${relative(process.cwd(), file)}${spent}\n${text.trimEnd().replace(/^\n+/, '')}`);

@@ -52,7 +52,9 @@ process.on('message', async (file) => {
     return { passes: 0, failed: [String(error)] };
   });
   const seconds = process.uptime() - before.seconds;
-  const outcome = { passes, failed, seconds, processor: processor() - before.processor };
+  const spent = processor() - before.processor;
+  globalThis.gc?.();
+  const outcome = { passes, failed, seconds, processor: spent, heap: process.memoryUsage().heapUsed };
   process.stdout.write(`${endOfFile}${JSON.stringify(outcome)}\n`);
 });
 process.on('disconnect', async () => {

@@ -330,6 +330,14 @@ describe('settings in VS Code', () => {
     assert.match(await (await session.workbench.hover(status(), 'Device:')).innerText(), /Device:\scpu\n/);
   });
 
+  it('cola.precision: a base in fewer bits completes too', async () => {
+    for (const precision of ['int4', 'f16']) {
+      await set({ 'cola.precision': precision });
+      await accept();
+    }
+    await set({});
+  });
+
   it('cola.model: it is the one that completes', async () => {
     cpSync(join(session.extension, 'assets/nano'), join(session.folder, 'models/other'), { recursive: true });
     await set({ 'cola.model': 'models/other' });

@@ -14,8 +14,13 @@ describe('the tree explorer in VS Code', () => {
   const stage = () => page().locator('.stage');
   const state = () => page().locator('.state');
   const inspector = () => page().locator('.inspector');
-  const simulations = async () => Number(/(\d+) simulations/.exec(await state().innerText())?.[1]);
-  const nodes = async () => Number(/(\d+) nodes/.exec(await state().innerText())?.[1]);
+  /** A number in the words of the state, which has it while it is shown. */
+  const counted = async (what: RegExp) => {
+    await state().filter({ hasText: what }).waitFor();
+    return Number(what.exec(await state().innerText())?.[1]);
+  };
+  const simulations = () => counted(/(\d+) simulations/);
+  const nodes = () => counted(/(\d+) nodes/);
   /** What the selected card says to a screen reader. */
   const selected = async () => {
     const id = (await stage().getAttribute('aria-activedescendant')) ?? '';

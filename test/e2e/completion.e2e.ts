@@ -97,8 +97,9 @@ describe('completion by the model in the box', () => {
     const action = (/^\d+/.exec(name) ?? /\d+$/.exec(name))?.[0] ?? '';
     assert.notEqual(action, '', name);
     await workbench.quickInputBox.fill(action);
-    await workbench
-      .pick(new RegExp(`\\b${action}\\b`))
+    await workbench.quickInput
+      .locator('.monaco-list-row .label-name')
+      .filter({ hasText: new RegExp(`\\b${action}\\b`) })
       .first()
       .click();
     await workbench.quickInput.waitFor({ state: 'hidden' });

@@ -113,10 +113,13 @@ describe('completion by the model in the box', () => {
     await page.keyboard.press('Enter');
     await workbench.quickInput.waitFor({ state: 'hidden' });
     await begin();
-    await status().filter({ hasText: 'Pinned: 17' }).waitFor();
+    // The number stands before a label, or behind what the action writes.
+    await status()
+      .filter({ hasText: /Pinned: (?:17\b|".*" 17\b)/ })
+      .waitFor();
     await typeUntilGhost('total');
     await status()
-      .filter({ hasText: /◆ 17\b/ })
+      .filter({ hasText: /◆ (?:17\b|".*" 17\b)/ })
       .waitFor();
     await workbench.command('CoLA: Free All Latent Actions');
     await status().filter({ hasText: 'Pinned' }).waitFor({ state: 'detached' });

@@ -16,7 +16,7 @@ describe('completion by the model in the box', () => {
 
   const status = () => session.workbench.statusItem('cola.completion');
   /** ` ◆ 17 declare const · 31 % · 2/8` */
-  const shown = /◆ \d+.* · <?\d+ %/;
+  const shown = /◆ .*\d+.* · <?\d+ %/;
 
   /** Saves the file until `holds` is content with what is on the disk. */
   function savedAs(what: string, holds: (added: string) => void): Promise<void> {

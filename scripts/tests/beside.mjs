@@ -17,27 +17,19 @@ const { values, positionals: waiting } = parseArgs({
     counts: { type: 'string' },
   },
 });
-/** Bytes of a heap above which a process takes no further file: what files have loaded stays, and node ends at about 4 GB. */
-const fullHeap = 1.5e9;
 const worker = fileURLToPath(new URL('worker.mjs', import.meta.url));
 const done = [];
 
-/** Hands one worker file after file, until none is left. @returns once it has ended, with whatever it writes at its end */
+/** Gives each file a process of its own: what one has loaded and left behind is no part of another, and no heap grows over all of them. */
 async function work() {
-  let child;
   for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
-    child ??= begin();
+    const child = begin();
     const { text, outcome } = await child.run(file);
-    if (outcome.died) child = undefined;
-    else if (outcome.heap > fullHeap) {
-      await child.end();
-      child = undefined;
-    }
+    if (!outcome.died) await child.end();
     done.push({ file: relative(process.cwd(), file), ...outcome });
     const spent = outcome.died ? '' : `  ${seconds(outcome.seconds)}, ${seconds(outcome.processor)} of processors`;
     console.log(`\n${relative(process.cwd(), file)}${spent}\n${text.trimEnd().replace(/^\n+/, '')}`);
   }
-  await child?.end();
 }
 
 const seconds = (n) => `${n.toFixed(1)} s`;

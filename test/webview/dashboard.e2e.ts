@@ -282,7 +282,7 @@ describe('pages about runs and actions, in a browser', function () {
     const large = await full.text('.large');
     assert.match(
       large,
-      /open bracket[\s\S]*× 12[\s\S]*70 % of them, against 10 % under a random code\.[\s\S]*cosine 0\.50/,
+      /declare const[\s\S]*× 12[\s\S]*70 % of them, against 10 % under a random code\.[\s\S]*cosine 0\.50/,
     );
     await full.page.waitForSelector('.history');
     assert.match(await full.text('.history'), /Shown to you 9 times, accepted 4 times, rejected once/);

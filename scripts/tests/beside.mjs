@@ -1,4 +1,4 @@
-// Runs test files in a few processes beside each other: each takes the next file as soon as it is done with one. Prints every
+// Runs test files, a few beside each other, each in a process of its own; the next begins as soon as one is done. Prints every
 // file whole when it ends, then the longest ones, with the time on the clock and that of the processors, and what failed.
 // Usage: node scripts/tests/beside.mjs [--config FILE] [--retries N] [--processes N] [--counts FILE] TEST...
 import { fork } from 'node:child_process';

@@ -1,5 +1,5 @@
-// Runs the test files that its parent names, one after another, in one process: what is loaded stays loaded. What a file says
-// goes to the standard output, and behind it a line that begins with `endOfFile` and says how it ended.
+// Runs the test file that its parent names. What it says goes to the standard output, and behind it a line that begins with
+// `endOfFile` and says how it ended.
 // Usage: worker.mjs CONFIG [RETRIES], with a configuration of mocha, of which it knows `timeout`, `slow` and `require`.
 import { createRequire } from 'node:module';
 import { resolve } from 'node:path';

@@ -47,6 +47,8 @@ const coveredLines = 90;
 
 const passed = { count: 0 };
 const failures = [];
+/** Titles and errors, which are repeated at the end: whoever keeps only the end of a long log sees them too. */
+const failedTests = [];
 
 /** Runs a command with its output shown; true if it ended well. */
 function run(command, args, env = {}) {
@@ -72,6 +74,7 @@ function phase(name, work) {
 
 function finish() {
   const failed = failures.reduce((n, failure) => n + (typeof failure === 'number' ? failure : 1), 0);
+  if (failedTests.length > 0) console.log(`\nWhat failed:\n${failedTests.join('\n')}`);
   console.log(`\nTime: ${times.join(', ')}.`);
   const phases = failures.filter((failure) => typeof failure === 'string');
   if (phases.length > 0) console.log(`\nFailed: ${phases.join(', ')}.`);
@@ -161,6 +164,7 @@ function runCounted([command, ...args], env, countsFile) {
   const counts = JSON.parse(readFileSync(countsFile, 'utf8'));
   passed.count += counts.passes;
   if (counts.failures > 0) failures.push(counts.failures);
+  failedTests.push(...(counts.failed ?? []));
   // Nothing failed, and yet it did not end well: coverage, or a hook, or no tests at all.
   return well || counts.failures > 0;
 }
@@ -220,7 +224,8 @@ function runPackageTests(scratch, editor) {
   const counts = join(scratch, 'package-counts.json');
   const files = editor ? filesIn('test', '.e2e.ts') : ['test/e2e/package.e2e.ts'];
   // An editor that is driven from outside may be late for reasons of its own: a second try, which is told of.
-  const options = ['--config', 'test/e2e/.mocharc.cjs', ...(editor ? ['--retries', '1'] : [])];
+  // Each file has an editor of its own, so that none finds what another has left open.
+  const options = ['--config', 'test/e2e/.mocharc.cjs', '--most', '1', ...(editor ? ['--retries', '1'] : [])];
   return runCounted(beside(counts, files, options), {}, counts);
 }
 

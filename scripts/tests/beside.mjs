@@ -1,6 +1,7 @@
-// Runs test files, a few beside each other, each in a process of its own; the next begins as soon as one is done. Prints every
-// file whole when it ends, then the longest ones, with the time on the clock and that of the processors, and what failed.
-// Usage: node scripts/tests/beside.mjs [--config FILE] [--retries N] [--processes N] [--counts FILE] TEST...
+// Runs test files, a few beside each other; the next begins as soon as one is done. A process runs a few of them, one after the
+// other, and is then replaced: what it has loaded need not be loaded again for each, and no heap grows over all of them. Prints
+// every file whole when it ends, then the longest ones, with the time on the clock and that of the processors, and what failed.
+// Usage: node scripts/tests/beside.mjs [--config FILE] [--retries N] [--processes N] [--most FILES] [--counts FILE] TEST...
 import { fork } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { relative } from 'node:path';
@@ -14,22 +15,33 @@ const { values, positionals: waiting } = parseArgs({
     config: { type: 'string', default: fileURLToPath(new URL('../../.mocharc.json', import.meta.url)) },
     retries: { type: 'string', default: '0' },
     processes: { type: 'string', default: '2' },
+    most: { type: 'string', default: '16' },
     counts: { type: 'string' },
   },
 });
 const worker = fileURLToPath(new URL('worker.mjs', import.meta.url));
 const done = [];
 
-/** Gives each file a process of its own: what one has loaded and left behind is no part of another, and no heap grows over all of them. */
+/** A process that holds more than this is replaced before the next file. */
+const mostBytes = 1.5e9;
+
 async function work() {
+  let child;
+  let files = 0;
   for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
-    const child = begin();
+    child ??= begin();
     const { text, outcome } = await child.run(file);
-    if (!outcome.died) await child.end();
+    files++;
+    if (outcome.died || files >= Number(values.most) || outcome.bytes > mostBytes) {
+      if (!outcome.died) await child.end();
+      child = undefined;
+      files = 0;
+    }
     done.push({ file: relative(process.cwd(), file), ...outcome });
     const spent = outcome.died ? '' : `  ${seconds(outcome.seconds)}, ${seconds(outcome.processor)} of processors`;
     console.log(`\n${relative(process.cwd(), file)}${spent}\n${text.trimEnd().replace(/^\n+/, '')}`);
   }
+  await child?.end();
 }
 
 const seconds = (n) => `${n.toFixed(1)} s`;
@@ -56,8 +68,11 @@ function begin() {
   ended.then(async (how) => {
     // What it wrote last may come behind the word of its end.
     await new Promise((resolve) => setTimeout(resolve, 200));
-    const failed = [`the process of the tests ended: ${how}`];
-    settle({ text: `${text}\n  ${failed[0]}`, outcome: { passes: 0, failed, seconds: 0, processor: 0, died: true } });
+    const failed = [{ title: `the process of the tests ended: ${how}`, why: text.slice(-2000) }];
+    settle({
+      text: `${text}\n  ${failed[0].title}`,
+      outcome: { passes: 0, failed, seconds: 0, processor: 0, died: true },
+    });
   });
   return {
     run(file) {
@@ -77,7 +92,9 @@ function begin() {
 const begun = Date.now();
 await Promise.all(Array.from({ length: Number(values.processes) }, work));
 const total = (of) => done.reduce((n, outcome) => n + of(outcome), 0);
-const failures = done.flatMap(({ file, failed }) => failed.map((title) => `${file}: ${title}`));
+const failures = done.flatMap(({ file, failed }) =>
+  failed.map(({ title, why }) => `${file}: ${title}\n${why.replace(/^/gm, '    ')}`),
+);
 console.log('\nLongest files, on the clock and of processors:');
 for (const { file, ...time } of done.sort((a, b) => b.seconds - a.seconds).slice(0, 15))
   console.log(`  ${seconds(time.seconds).padStart(8)} ${seconds(time.processor).padStart(8)}  ${file}`);
@@ -87,5 +104,8 @@ console.log(
 console.log(`${total((o) => o.passes)} passing, ${failures.length} failing`);
 for (const failure of failures) console.log(`  ${failure}`);
 if (values.counts !== undefined)
-  writeFileSync(values.counts, JSON.stringify({ passes: total((o) => o.passes), failures: failures.length }));
+  writeFileSync(
+    values.counts,
+    JSON.stringify({ passes: total((o) => o.passes), failures: failures.length, failed: failures }),
+  );
 process.exit(failures.length === 0 ? 0 : 1);

@@ -1,5 +1,5 @@
-// Runs the test file that its parent names. What it says goes to the standard output, and behind it a line that begins with
-// `endOfFile` and says how it ended.
+// Runs the test files that its parent names, one after the other. What each says goes to the standard output, and behind it a line that
+// begins with `endOfFile` and says how it ended.
 // Usage: worker.mjs CONFIG [RETRIES], with a configuration of mocha, of which it knows `timeout`, `slow` and `require`.
 import { createRequire } from 'node:module';
 import { resolve } from 'node:path';
@@ -30,6 +30,8 @@ const processor = () => {
   return (user + system) / 1e6;
 };
 
+const wordsOf = (error) => String(error?.stack ?? error).slice(0, 2000);
+
 async function run(file) {
   // Without `it.only`, which would leave out others unseen.
   const mocha = new Mocha({ timeout, slow, retries: Number(retries), forbidOnly: true, color: false });
@@ -39,7 +41,7 @@ async function run(file) {
   await mocha.loadFilesAsync();
   const { passes, pending } = await new Promise((resolve) => {
     const runner = mocha.run(() => resolve(runner.stats));
-    runner.on('fail', (test) => failed.push(test.fullTitle()));
+    runner.on('fail', (test, error) => failed.push({ title: test.fullTitle(), why: wordsOf(error) }));
   });
   if (passes + pending + failed.length === 0) throw new Error('there are no tests in it');
   return { passes, failed };
@@ -49,11 +51,13 @@ process.on('message', async (file) => {
   const before = { seconds: process.uptime(), processor: processor() };
   const { passes, failed } = await run(file).catch((error) => {
     console.log(error);
-    return { passes: 0, failed: [String(error)] };
+    return { passes: 0, failed: [{ title: String(error).split('\n')[0], why: wordsOf(error) }] };
   });
   const seconds = process.uptime() - before.seconds;
   const spent = processor() - before.processor;
-  const outcome = { passes, failed, seconds, processor: spent };
+  // What is garbage by now is no reason for another process.
+  globalThis.gc?.();
+  const outcome = { passes, failed, seconds, processor: spent, bytes: process.memoryUsage().rss };
   process.stdout.write(`${endOfFile}${JSON.stringify(outcome)}\n`);
 });
 process.on('disconnect', async () => {

@@ -27,7 +27,7 @@ describe('test files that run beside each other', function () {
   it('are counted together, and each says how it went', () => {
     const { status, stdout, counts } = run({ 'a.test.mjs': passing, 'b.test.mjs': passing, 'c.test.mjs': passing });
     assert.equal(status, 0, stdout);
-    assert.deepEqual(counts, { passes: 3, failures: 0 });
+    assert.deepEqual(counts, { passes: 3, failures: 0, failed: [] });
     for (const name of ['a', 'b', 'c']) assert.match(stdout, new RegExp(`${name}\\.test\\.mjs  \\d+\\.\\d s`));
     assert.match(stdout, /✔ passes/);
   });
@@ -42,7 +42,12 @@ describe('test files that run beside each other', function () {
       'last.test.mjs': passing,
     });
     assert.equal(status, 1);
-    assert.deepEqual(counts, { passes: 2, failures: 5 });
+    assert.deepEqual([counts.passes, counts.failures], [2, 5]);
+    // What is repeated at the end of the whole suite.
+    assert.match(
+      counts.failed.find((text: string) => text.includes('is wrong')),
+      /is wrong\n +Error: not so/,
+    );
     for (const said of [
       /failing\.test\.mjs: is wrong/,
       /not so/,

@@ -5,12 +5,12 @@
  *
  * Source of the format: the README of github.com/huggingface/safetensors.
  */
-import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { z } from 'zod';
 import { ColaError } from '../errors.ts';
 import { widenBfloat16, widenFloat16 } from './floats.ts';
 import { deeperThan } from './json-depth.ts';
 import { refusePretender } from './pretender.ts';
+import { RandomFile } from './random-file.ts';
 import { safetensorsErrors as errors } from './safetensors-errors.ts';
 
 /** Bytes an element has in each number format that is read. */
@@ -73,8 +73,7 @@ const metadataSchema = z.record(z.string(), z.string());
 /** An open safetensors file. Keep it only as long as tensors are read, and close it. */
 export class SafetensorsFile {
   private constructor(
-    readonly path: string,
-    private fd: number | null,
+    private readonly file: RandomFile,
     private readonly tensors: ReadonlyMap<string, TensorInfo>,
     /** Free text that the writer of the file left in the header. */
     readonly metadata: Readonly<Record<string, string>>,
@@ -87,21 +86,19 @@ export class SafetensorsFile {
    * @throws ColaError safetensors.* naming the file and what is wrong with it
    */
   static open(path: string): SafetensorsFile {
-    let fd: number;
+    let file: RandomFile | undefined;
     try {
-      // Opening a pipe would wait for a writer for ever.
-      if (!statSync(path).isFile()) throw new Error('it is not a regular file');
-      fd = openSync(path, 'r');
+      file = RandomFile.open(path);
+      const { tensors, metadata } = readHeader(file);
+      return new SafetensorsFile(file, tensors, metadata);
     } catch (error) {
-      throw errors.cannotOpen(path, error);
-    }
-    try {
-      const { tensors, metadata } = readHeader(path, fd);
-      return new SafetensorsFile(path, fd, tensors, metadata);
-    } catch (error) {
-      closeSync(fd);
+      file?.close();
       throw error instanceof ColaError ? error : errors.cannotOpen(path, error);
     }
+  }
+
+  get path(): string {
+    return this.file.path;
   }
 
   /** The names of all tensors, in the order of their data. */
@@ -183,8 +180,7 @@ export class SafetensorsFile {
 
   /** Closes the file; reading is a defect afterwards. Closing twice is allowed. */
   close(): void {
-    if (this.fd !== null) closeSync(this.fd);
-    this.fd = null;
+    this.file.close();
   }
 
   [Symbol.dispose](): void {
@@ -215,14 +211,10 @@ export class SafetensorsFile {
   }
 
   private fill(name: string, target: Uint8Array, position: number): void {
-    if (this.fd === null) throw new Error(`${this.path} is closed`);
-    let read: boolean;
-    try {
-      read = readFully(this.fd, target, position);
-    } catch (error) {
-      throw errors.cannotRead(this.path, name, error);
-    }
-    if (!read) throw errors.truncated(this.path);
+    this.file.fill(target, position, {
+      cannotRead: (cause) => errors.cannotRead(this.path, name, cause),
+      truncated: () => errors.truncated(this.path),
+    });
   }
 }
 
@@ -239,21 +231,21 @@ interface Header {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-function readHeader(path: string, fd: number): Header {
-  const fileBytes = fstatSync(fd).size;
+function readHeader(file: RandomFile): Header {
+  const { path, size } = file;
   const prefix = new Uint8Array(8);
-  if (fileBytes < 8 || !readFully(fd, prefix, 0)) throw errors.truncated(path);
+  if (size < 8 || !file.read(prefix, 0)) throw errors.truncated(path);
   const length = new DataView(prefix.buffer).getBigUint64(0, true);
   if (length < 2n || length > BigInt(MAX_HEADER_BYTES)) {
-    const start = new Uint8Array(Math.min(512, fileBytes));
-    if (readFully(fd, start, 0)) refusePretender(path, start);
+    const start = new Uint8Array(Math.min(512, size));
+    if (file.read(start, 0)) refusePretender(path, start);
     throw errors.headerLength(path, length, MAX_HEADER_BYTES);
   }
   const headerBytes = Number(length);
-  if (8 + headerBytes > fileBytes) throw errors.truncated(path);
+  if (8 + headerBytes > size) throw errors.truncated(path);
   const bytes = new Uint8Array(headerBytes);
-  if (!readFully(fd, bytes, 8)) throw errors.truncated(path);
-  return parseHeader(path, bytes, fileBytes);
+  if (!file.read(bytes, 8)) throw errors.truncated(path);
+  return parseHeader(path, bytes, size);
 }
 
 function parseHeader(path: string, bytes: Uint8Array, fileBytes: number): Header {
@@ -349,18 +341,6 @@ function countMembers(json: string): number {
     }
   }
   return members;
-}
-
-/** @returns false if the file ends before the target is full */
-function readFully(fd: number, target: Uint8Array, position: number): boolean {
-  for (let done = 0; done < target.byteLength; ) {
-    // A single read is limited to 2 GiB on some systems.
-    const wanted = Math.min(target.byteLength - done, 1 << 30);
-    const read = readSync(fd, target, done, wanted, position + done);
-    if (read === 0) return false;
-    done += read;
-  }
-  return true;
 }
 
 /** The memory of a typed array as bytes. Every platform Node runs the engine on is little-endian, as the format is. */

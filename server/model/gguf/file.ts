@@ -2,11 +2,11 @@
  * A GGUF file opened as a model folder is: its configuration and tokenizer as the texts of the files that a folder has, its
  * tensors under the names and with the rows that they have there.
  */
-import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
+import { RandomFile } from '../../files/random-file.ts';
 import { architectureOf, configOf, headsOf } from './config.ts';
 import { dequantise } from './dequantise.ts';
 import { ggufErrors as errors } from './errors.ts';
-import { type ByteSource, type GgufHeader, type GgufTensor, guardedHeader } from './header.ts';
+import { type GgufHeader, type GgufTensor, guardedHeader } from './header.ts';
 import { Metadata } from './metadata.ts';
 import { modelName, pairedHeads, unpairedRow } from './names.ts';
 import { hasTokenizer, tokenizerConfigOf, tokenizerOf } from './tokenizer.ts';
@@ -27,11 +27,10 @@ export class GgufFile {
   private readonly tensors: ReadonlyMap<string, GgufTensor>;
 
   private constructor(
-    readonly path: string,
-    private fd: number | null,
+    private readonly file: RandomFile,
     header: GgufHeader,
   ) {
-    this.metadata = new Metadata(header, path);
+    this.metadata = new Metadata(header, file.path);
     this.tensors = new Map(
       header.tensors.filter(({ name }) => name !== FACTORS).map((tensor) => [modelName(tensor.name), tensor]),
     );
@@ -39,24 +38,21 @@ export class GgufFile {
 
   /** @throws gguf.* */
   static open(path: string): GgufFile {
-    let fd: number;
+    const file = openOrRefuse(path);
     try {
-      // Opening a pipe would wait for a writer for ever.
-      if (!statSync(path).isFile()) throw new Error('it is not a regular file');
-      fd = openSync(path, 'r');
+      return new GgufFile(file, headerOf(file));
     } catch (error) {
-      throw errors.cannotOpen(path, error);
-    }
-    try {
-      return new GgufFile(path, fd, headerOf(path, fd));
-    } catch (error) {
-      closeSync(fd);
+      file.close();
       throw error;
     }
   }
 
+  get path(): string {
+    return this.file.path;
+  }
+
   get bytes(): number {
-    return this.fd === null ? 0 : fstatSync(this.fd).size;
+    return this.file.size;
   }
 
   /** Names as a Hugging Face folder has them. */
@@ -99,8 +95,7 @@ export class GgufFile {
   }
 
   close(): void {
-    if (this.fd !== null) closeSync(this.fd);
-    this.fd = null;
+    this.file.close();
   }
 
   [Symbol.dispose](): void {
@@ -155,14 +150,19 @@ export class GgufFile {
   }
 
   private fill(name: string, target: Uint8Array, position: number): void {
-    if (this.fd === null) throw new Error(`${this.path} is closed`);
-    let whole: boolean;
-    try {
-      whole = readFully(this.fd, target, position);
-    } catch (cause) {
-      throw errors.cannotRead(this.path, name, cause);
-    }
-    if (!whole) throw errors.truncated(this.path);
+    this.file.fill(target, position, {
+      cannotRead: (cause) => errors.cannotRead(this.path, name, cause),
+      truncated: () => errors.truncated(this.path),
+    });
+  }
+}
+
+/** @throws gguf.cannotOpen */
+function openOrRefuse(path: string): RandomFile {
+  try {
+    return RandomFile.open(path);
+  } catch (cause) {
+    throw errors.cannotOpen(path, cause);
   }
 }
 
@@ -179,63 +179,33 @@ const SHORT = 1024;
 
 /** @throws gguf.* */
 export function summariseGguf(path: string): GgufSummary {
-  let fd: number;
-  try {
-    if (!statSync(path).isFile()) throw new Error('it is not a regular file');
-    fd = openSync(path, 'r');
-  } catch (error) {
-    throw errors.cannotOpen(path, error);
-  }
-  try {
-    const { size } = fstatSync(fd);
-    const read = (target: Uint8Array, position: number) => readFully(fd, target, position);
-    const header = guardedHeader({ size, read }, path, SHORT);
-    const elements = ({ shape }: GgufTensor) => shape.reduce((n, extent) => n * extent, 1);
-    const parameters = header.tensors.reduce((sum, tensor) => sum + elements(tensor), 0);
-    const unread = header.tensors.find(({ type }) => type === undefined);
-    const config = configOf(new Metadata(header, path), undefined);
-    if (unread !== undefined) throw errors.type(path, unread.name, unread.typeName);
-    return { config, parameters, bytes: size };
-  } finally {
-    closeSync(fd);
-  }
+  using file = openOrRefuse(path);
+  const header = guardedHeader(file, path, SHORT);
+  const elements = ({ shape }: GgufTensor) => shape.reduce((n, extent) => n * extent, 1);
+  const parameters = header.tensors.reduce((sum, tensor) => sum + elements(tensor), 0);
+  const unread = header.tensors.find(({ type }) => type === undefined);
+  const config = configOf(new Metadata(header, path), undefined);
+  if (unread !== undefined) throw errors.type(path, unread.name, unread.typeName);
+  return { config, parameters, bytes: file.size };
 }
 
 /** The header that was read last: a model that is loaded asks for its configuration, tokenizer and weights one by one. */
 let last: { readonly key: string; readonly header: WeakRef<GgufHeader> } | undefined;
 
-function headerOf(path: string, fd: number): GgufHeader {
-  const { dev, ino, size, mtimeNs } = fstatSync(fd, { bigint: true });
-  const key = [dev, ino, size, mtimeNs].join(' ');
-  const known = last?.key === key ? last.header.deref() : undefined;
+function headerOf(file: RandomFile): GgufHeader {
+  const known = last?.key === file.stamp ? last.header.deref() : undefined;
   if (known !== undefined) return known;
-  const source: ByteSource = { size: Number(size), read: (target, position) => readFully(fd, target, position) };
-  const header = guardedHeader(source, path);
-  last = { key, header: new WeakRef(header) };
+  const header = guardedHeader(file, file.path);
+  last = { key: file.stamp, header: new WeakRef(header) };
   return header;
-}
-
-/** @returns false if the file ends before the target is full */
-function readFully(fd: number, target: Uint8Array, position: number): boolean {
-  for (let done = 0; done < target.byteLength; ) {
-    const read = readSync(fd, target, done, Math.min(target.byteLength - done, 1 << 30), position + done);
-    if (read === 0) return false;
-    done += read;
-  }
-  return true;
 }
 
 /** Whether a path is a GGUF file, by its first bytes: Ollama's have no ending. */
 export function isGguf(path: string): boolean {
   try {
-    if (!statSync(path).isFile()) return false;
-    const fd = openSync(path, 'r');
-    try {
-      const magic = new Uint8Array(4);
-      return readFully(fd, magic, 0) && String.fromCharCode(...magic) === 'GGUF';
-    } finally {
-      closeSync(fd);
-    }
+    using file = RandomFile.open(path);
+    const magic = new Uint8Array(4);
+    return file.read(magic, 0) && String.fromCharCode(...magic) === 'GGUF';
   } catch {
     return false;
   }

@@ -4,6 +4,7 @@ import { type DeviceName, deviceNames } from '../server/device/names.ts';
 import { completionBench } from './completion.ts';
 import { decodeBench } from './decode.ts';
 import { editorBench } from './editor.ts';
+import { estimateBench } from './estimate.ts';
 import { feedbackBench } from './feedback.ts';
 import { grpoBench } from './grpo.ts';
 import { arms, type RoundOptions, serveRounds } from './grpo-round.ts';
@@ -28,6 +29,7 @@ const benches = [
   serveBench,
   feedbackBench,
   completionBench,
+  estimateBench,
   editorBench,
   treePageBench,
 ];

@@ -4,6 +4,7 @@ import { removeFolder } from '../../files/atomic.ts';
 import { makeFolder, namesIn } from '../../files/place.ts';
 import type { WeightShelf } from '../../model/weight-shelf.ts';
 import type { RunSpec } from '../../spec/schema.ts';
+import type { TrainEvent } from './events.ts';
 import { type ClosingMeasurement, startRun } from './job.ts';
 import type { StageTiming } from './time-estimate.ts';
 
@@ -22,6 +23,28 @@ export interface TrialOptions {
 
 const nothing: ClosingMeasurement = async () => {};
 
+/** What the events of a trial say about the time of its stages. */
+export class TrialTimes {
+  private readonly stages: { name: string; steps: number; every: number; taken: number[]; evaluation: number }[] = [];
+
+  note(event: TrainEvent): void {
+    const stage = this.stages.at(-1);
+    if (event.kind === 'stage')
+      this.stages.push({ name: event.name, steps: event.steps, every: event.evaluateEvery, taken: [], evaluation: 0 });
+    else if (event.kind === 'step') stage?.taken.push(event.seconds);
+    else if (event.kind === 'evaluation' && stage !== undefined) stage.evaluation = event.seconds;
+  }
+
+  /** Of a step, the fastest behind the first one, which compiles its programs. */
+  get timings(): StageTiming[] {
+    return this.stages.map(({ taken, every, ...stage }) => ({
+      ...stage,
+      evaluateEvery: every,
+      step: Math.min(...(taken.length > 1 ? taken.slice(1) : taken)),
+    }));
+  }
+}
+
 /**
  * Takes the first steps of every stage, each measured once, in a folder of the project's cache that is removed again. What
  * was read and cut into tokens for it is kept for the run.
@@ -33,7 +56,7 @@ export async function tryOut({ root, ...options }: TrialOptions): Promise<StageT
   const folder = join(cache, `trial-${process.pid}`);
   await sweep(cache);
   makeFolder(folder);
-  const stages: { name: string; steps: number; every: number; taken: number[]; evaluation: number }[] = [];
+  const times = new TrialTimes();
   try {
     await startRun({
       ...options,
@@ -42,22 +65,12 @@ export async function tryOut({ root, ...options }: TrialOptions): Promise<StageT
       cacheFolder: cache,
       trialSteps,
       measure: nothing,
-      onEvent(event) {
-        const stage = stages.at(-1);
-        if (event.kind === 'stage')
-          stages.push({ name: event.name, steps: event.steps, every: event.evaluateEvery, taken: [], evaluation: 0 });
-        else if (event.kind === 'step') stage?.taken.push(event.seconds);
-        else if (event.kind === 'evaluation' && stage !== undefined) stage.evaluation = event.seconds;
-      },
+      onEvent: (event) => times.note(event),
     });
   } finally {
     await removeFolder(folder).catch(() => undefined);
   }
-  return stages.map(({ taken, every, ...stage }) => ({
-    ...stage,
-    evaluateEvery: every,
-    step: Math.min(...(taken.length > 1 ? taken.slice(1) : taken)),
-  }));
+  return times.timings;
 }
 
 /** Removes what trials of processes that were killed have left. */

@@ -2,7 +2,6 @@
 import { readFileSync } from 'node:fs';
 import { openDevice } from '../server/device/device.ts';
 import * as ops from '../server/graph/ops.ts';
-import { Graph } from '../server/graph/tensor.ts';
 import { type Bench, type Measure, median, times } from './measure.ts';
 
 /** Resident memory of this process in MB. */
@@ -16,9 +15,10 @@ export const overheadBench: Bench = {
   about: 'time of a run that computes next to nothing, and growth of memory over 2000 runs',
   async run(name): Promise<Measure[]> {
     const { device } = await openDevice(name);
-    const graph = new Graph();
-    const x = graph.input('x', 'float32', [64, 64]);
-    const program = await device.compile({ y: ops.add(ops.mul(x, x), 1) });
+    const program = await device.program((graph) => {
+      const x = graph.input('x', 'float32', [64, 64]);
+      return { y: ops.add(ops.mul(x, x), 1) };
+    });
     const feed = { x: new Float32Array(64 * 64) };
     const once = async () => {
       (await program.run(feed)).y.release();

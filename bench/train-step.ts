@@ -2,7 +2,6 @@
 import { type Device, openDevice } from '../server/device/device.ts';
 import { crossEntropy } from '../server/graph/functions.ts';
 import * as ops from '../server/graph/ops.ts';
-import { Graph } from '../server/graph/tensor.ts';
 import { hiddenStates, languageHead } from '../server/model/base.ts';
 import { causalContext } from '../server/model/block.ts';
 import type { ModelConfig } from '../server/model/config.ts';
@@ -34,7 +33,7 @@ const largeProducts = [
 export async function productCeiling(device: Device): Promise<() => Promise<number>> {
   const programs = await Promise.all(
     (device.onHost ? productsOfModel : largeProducts).map(async ([m, k, n]) => {
-      const graph = new Graph();
+      const graph = device.graph();
       const y = ops.gemm(graph.input('x', 'float32', [m, k]), graph.input('w', 'float32', [k, n]));
       const feed = (rows: number, columns: number) =>
         device.upload(new Float32Array(rows * columns).fill(0.1), 'float32', [rows, columns]);

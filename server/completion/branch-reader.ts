@@ -11,7 +11,7 @@ import { type Program, State } from '../device/program.ts';
 import { ProgramCache } from '../device/program-cache.ts';
 import { logSumExp } from '../graph/functions.ts';
 import * as ops from '../graph/ops.ts';
-import { Graph } from '../graph/tensor.ts';
+import type { Graph } from '../graph/tensor.ts';
 import { type AttentionContext, masked, rotaryTables } from '../model/block.ts';
 import { CacheStore, cacheName } from '../model/cache-store.ts';
 import type { WordOutlook } from './healing.ts';
@@ -243,7 +243,7 @@ export class BranchReader {
 
   private compile(length: number): Promise<Program> {
     const { config } = this.model.base;
-    const graph = new Graph();
+    const graph = this.device.graph();
     const caches = this.store.inputs(graph, 1, this.size);
     const slots = this.store.slotsInput(graph, 1, length);
     const context: AttentionContext = {
@@ -271,21 +271,20 @@ export class BranchReader {
   }
 
   private wordPreview(): Promise<Program> {
-    return this.outlooks.get('words', () => {
-      const { config } = this.model.base;
-      const { numCodes } = this.model.config;
-      const graph = new Graph();
+    const { config } = this.model.base;
+    const { numCodes } = this.model.config;
+    const build = (graph: Graph) => {
       const state = graph.input('state', 'float32', [1, config.hiddenSize]);
       const logits = ops.reshape(worldModelAll(graph, config, this.model.config, state), [numCodes, config.vocabSize]);
       const counting = ops.add(logits, graph.input('token_bias', 'float32', [config.vocabSize]));
       const all = logSumExp(logits);
-      const outputs = {
+      return {
         tokens: ops.argmax(counting),
         goes_on: ops.sub(logSumExp(counting), all),
         as_typed: ops.sub(ops.pick(logits, graph.input('typed', 'int32', [numCodes])), all),
       };
-      return this.device.compile(outputs, { frozen: this.frozen });
-    });
+    };
+    return this.outlooks.get('words', () => this.device.program(build, { frozen: this.frozen }));
   }
 }
 

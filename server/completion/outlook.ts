@@ -5,7 +5,6 @@ import type { Device } from '../device/device.ts';
 import type { Program } from '../device/program.ts';
 import { logSumExp } from '../graph/functions.ts';
 import * as ops from '../graph/ops.ts';
-import { Graph } from '../graph/tensor.ts';
 import { languageHead } from '../model/base.ts';
 
 export interface Outlook {
@@ -30,7 +29,7 @@ export function outlookProgram(
 ): Promise<Program> {
   const { config } = base;
   const n = cola.numCodes;
-  const graph = new Graph();
+  const graph = device.graph();
   const state = graph.input('state', 'float32', [1, config.hiddenSize]);
   const policy = graph.input('policy_logits', 'float32', [1, n]);
   const share = graph.input('base_share', 'float32', []);

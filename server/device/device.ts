@@ -99,9 +99,10 @@ export class Device {
     if (missing !== undefined) throw deviceErrors.unavailable(name, missing);
     const device = new Device(name, options);
     try {
-      const graph = new Graph();
-      const x = graph.input('x', 'float32', [2, 2]);
-      const program = await device.compile({ y: ops.matmul(x, x) });
+      const program = await device.program((graph) => {
+        const x = graph.input('x', 'float32', [2, 2]);
+        return { y: ops.matmul(x, x) };
+      });
       const { y } = await program.run({ x: Float32Array.of(1, 2, 3, 4) });
       const values = Array.from(await y.readFloats());
       y.release();
@@ -126,6 +127,11 @@ export class Device {
   /** An empty graph, for what is to be fast here: on an accelerator every further product costs more than strips leave out. */
   graph(): Graph {
     return new Graph(this.onHost ? {} : { strip: Number.POSITIVE_INFINITY });
+  }
+
+  /** Compiles what `build` makes of an empty graph for this device. @throws the catalogued device errors */
+  program(build: (graph: Graph) => Readonly<Record<string, Tensor>>, options?: CompileOptions): Promise<Program> {
+    return this.compile(build(this.graph()), options);
   }
 
   /**
@@ -237,11 +243,12 @@ export class Device {
 
   private transfer(direction: 'up' | 'down', dtype: DType, shape: Shape): Promise<Program> {
     const key = `${direction} ${dtype} ${shape.join()}`;
-    return this.transfers.get(key, () => {
-      const graph = new Graph();
-      const x = graph.input('x', dtype, shape);
-      return this.compile({ y: ops.stopGradient(x) }, direction === 'up' ? { resident: ['y'] } : {});
-    });
+    return this.transfers.get(key, () =>
+      this.program(
+        (graph) => ({ y: ops.stopGradient(graph.input('x', dtype, shape)) }),
+        direction === 'up' ? { resident: ['y'] } : {},
+      ),
+    );
   }
 
   dispose(): Promise<void> {

@@ -8,6 +8,7 @@ import type { Program, State } from '../device/program.ts';
 import { ProgramCache } from '../device/program-cache.ts';
 import { crossEntropy } from '../graph/functions.ts';
 import * as ops from '../graph/ops.ts';
+import type { Graph } from '../graph/tensor.ts';
 import { hiddenStates, languageHead } from '../model/base.ts';
 import { causalContext } from '../model/block.ts';
 import { type ChatTemplate, loadChatTemplate } from '../model/chat.ts';
@@ -130,16 +131,16 @@ class Scorer {
   }
 
   private program(batch: number, length: number): Promise<Program> {
-    return this.programs.get(length, () => {
-      const graph = this.device.graph();
+    const build = (graph: Graph) => {
       const ids = graph.input('ids', 'int32', [batch, length]);
       const { h } = hiddenStates(graph, this.config, ids, causalContext(graph, this.config, batch, length));
       const losses = crossEntropy(
         languageHead(graph, this.config, h),
         graph.input('targets', 'int32', [batch, length]),
       );
-      return this.device.compile({ losses: ops.mul(losses, graph.input('counts', 'float32', [batch, length])) });
-    });
+      return { losses: ops.mul(losses, graph.input('counts', 'float32', [batch, length])) };
+    };
+    return this.programs.get(length, () => this.device.program(build));
   }
 
   async dispose(): Promise<void> {

@@ -6,7 +6,7 @@ import type { Device } from '../device/device.ts';
 import type { Program } from '../device/program.ts';
 import { ProgramCache } from '../device/program-cache.ts';
 import * as ops from '../graph/ops.ts';
-import { Graph, type Tensor } from '../graph/tensor.ts';
+import type { Graph, Tensor } from '../graph/tensor.ts';
 import { floatsOf } from './cache-store.ts';
 import type { ModelConfig } from './config.ts';
 import type { KeyValueCache } from './key-value-cache.ts';
@@ -101,7 +101,7 @@ export class CacheRows {
         const flat = ops.reshape(this.cacheInput(graph, name, cache), [batch * kvHeads * capacity, headDim]);
         return ops.reshape(ops.gather(flat, index), [tokens, 1, kvHeads, headDim]);
       });
-      return this.device.compile({ data: ops.concat(gathered, 1) });
+      return { data: ops.concat(gathered, 1) };
     });
     const { data } = await program.run({ rows }, { states: [cache.state] });
     const all = await data.readFloats();
@@ -128,7 +128,7 @@ export class CacheRows {
     // Padding goes to the slot that holds nothing.
     for (; t < tokens; t++) point(slots, t, kvHeads, 0, capacity - 1);
     const names = [...cache.state.names];
-    const program = await this.program(`write ${batch} ${capacity} ${tokens}`, (graph) => {
+    const scattered = (graph: Graph) => {
       const index = graph.input('slots', 'int64', [tokens, kvHeads, 3]);
       const values = graph.input('data', 'float32', [tokens, names.length, kvHeads, headDim]);
       const outputs: Record<string, Tensor> = {};
@@ -136,8 +136,9 @@ export class CacheRows {
         const piece = ops.reshape(ops.slice(values, 1, i, i + 1), [tokens, kvHeads, headDim]);
         outputs[name] = ops.scatter(this.cacheInput(graph, name, cache), index, piece);
       }
-      return this.device.compile(outputs, { carried: names });
-    });
+      return outputs;
+    };
+    const program = await this.program(`write ${batch} ${capacity} ${tokens}`, scattered, { carried: names });
     await program.run({ slots, data }, { states: [cache.state] });
   }
 
@@ -145,8 +146,8 @@ export class CacheRows {
     return graph.input(name, 'float32', [batch, this.config.kvHeads, capacity, this.config.headDim]);
   }
 
-  private program(key: string, compile: (graph: Graph) => Promise<Program>): Promise<Program> {
-    return this.programs.get(key, () => compile(new Graph()));
+  private program(key: string, ...what: Parameters<Device['program']>): Promise<Program> {
+    return this.programs.get(key, () => this.device.program(...what));
   }
 
   async dispose(): Promise<void> {

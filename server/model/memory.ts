@@ -145,7 +145,8 @@ function stepActivations(
   stem?: StemShape,
 ): number {
   const store = new CacheStore(config, step.cachedBlocks, true);
-  return liveness(Object.values(stepOutputs(config, step, store, batch, length, capacity, stem).all)).peak;
+  return liveness(Object.values(stepOutputs(new Graph(), config, step, store, { batch, length, capacity, stem }).all))
+    .peak;
 }
 
 export interface TrainOptions {

@@ -9,7 +9,7 @@ import type { Device } from '../device/device.ts';
 import { type Feed, type Program, State } from '../device/program.ts';
 import { ProgramCache } from '../device/program-cache.ts';
 import * as ops from '../graph/ops.ts';
-import { Graph, size, type Tensor } from '../graph/tensor.ts';
+import { type Graph, size, type Tensor } from '../graph/tensor.ts';
 import { type AttentionContext, type BlockCache, cachedContext, type UpdatedCache } from './block.ts';
 import { CacheStore, cacheName, floatsOf, type StemShape, stemName } from './cache-store.ts';
 import type { ModelConfig } from './config.ts';
@@ -204,7 +204,7 @@ export class Stepper {
   }
 
   private joinProgram(batch: number, capacity: number, narrower: number): Promise<Program> {
-    const graph = new Graph();
+    const graph = this.device.graph();
     const index = graph.input('rows', 'int32', [batch]);
     const outputs: Record<string, Tensor> = {};
     for (let i = 0; i < this.graph.cachedBlocks; i++) {
@@ -221,7 +221,7 @@ export class Stepper {
   }
 
   private selectProgram(batch: number, capacity: number, rows: number, wider: number): Promise<Program> {
-    const graph = new Graph();
+    const graph = this.device.graph();
     const index = graph.input('rows', 'int32', [rows]);
     const outputs: Record<string, Tensor> = {};
     for (let i = 0; i < this.graph.cachedBlocks; i++) {
@@ -320,7 +320,8 @@ export class Stepper {
   }
 
   private stepProgram(batch: number, length: number, capacity: number, stem: StemShape | undefined): Promise<Program> {
-    const outputs = stepOutputs(this.config, this.graph, this.store, batch, length, capacity, stem);
+    const shape = { batch, length, capacity, stem };
+    const outputs = stepOutputs(this.device.graph(), this.config, this.graph, this.store, shape);
     // Steps of one token are many, and as fast as weights are read: these lay them out. Those that read a text share one copy.
     return this.device.compile(outputs.all, { carried: outputs.carried, frozen: this.frozen, shared: length > 1 });
   }
@@ -331,17 +332,21 @@ export class Stepper {
   }
 }
 
+export interface StepShape {
+  readonly batch: number;
+  readonly length: number;
+  readonly capacity: number;
+  readonly stem?: StemShape | undefined;
+}
+
 /** The graph that reads T new tokens of B sequences behind caches of S slots: what is wanted of them, and what is kept. */
 export function stepOutputs(
+  graph: Graph,
   config: ModelConfig,
   step: StepGraph,
   store: CacheStore,
-  batch: number,
-  length: number,
-  capacity: number,
-  stem?: StemShape,
+  { batch, length, capacity, stem }: StepShape,
 ): { all: Record<string, Tensor>; carried: string[] } {
-  const graph = new Graph();
   const ids = graph.input('ids', 'int32', [batch, length]);
   const last = graph.input('last', 'int32', [batch]);
   const context = cachedContext(graph, config, capacity, store.placing(graph, batch, length, stem));

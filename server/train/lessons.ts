@@ -239,12 +239,12 @@ export class LessonUpdates {
   }
 
   private measureProgram(shape: LessonShape): Promise<Program> {
-    return this.measures.get(`${shape.rows} ${shape.length}`, () => {
-      const graph = this.context.device.graph();
-      const { config, base } = this.cola;
+    const { config, base } = this.cola;
+    const build = (graph: Graph) => {
       const { metrics = {} } = lessonObjective(graph, base.config, config, shape, { value: 0, q: 0 });
-      return this.context.device.compile({ agreement: metrics.agreement, entropy: metrics.entropy });
-    });
+      return { agreement: metrics.agreement, entropy: metrics.entropy };
+    };
+    return this.measures.get(`${shape.rows} ${shape.length}`, () => this.context.device.program(build));
   }
 
   dispose(): Promise<void> {

@@ -40,7 +40,11 @@ function training(graph: Graph, loss: Tensor, trains: (name: string) => boolean 
 const ids = (graph: Graph) => graph.input('ids', 'int32', [batch, length]);
 const hidden = (graph: Graph) => graph.input('hidden', 'float32', [batch, length, config.hiddenSize]);
 const stepOf = (graph: StepGraph, onHost: boolean) =>
-  stepOutputs(config, graph, new CacheStore(config, graph.cachedBlocks, onHost), 1, 1, 64).all;
+  stepOutputs(new Graph(), config, graph, new CacheStore(config, graph.cachedBlocks, onHost), {
+    batch: 1,
+    length: 1,
+    capacity: 64,
+  }).all;
 
 function base(graph: Graph): Outputs {
   const read = ids(graph);

@@ -237,7 +237,7 @@ export class FeedbackLearner {
   private async statesOf(lessons: readonly Lesson[], shape: BatchShape): Promise<Float32Array[]> {
     const { rows, length } = shape;
     const program = await this.programs.get(`base ${rows} ${length}`, () =>
-      this.context.device.compile({ h: baseStates(this.context.device.graph(), this.cola.base.config, shape) }),
+      this.context.device.program((graph) => ({ h: baseStates(graph, this.cola.base.config, shape) })),
     );
     const { h } = await program.run(tokenFeeds(lessons, shape), { states: [this.context.weights.state] });
     const values = await h.readFloats();
@@ -255,9 +255,9 @@ export class FeedbackLearner {
     states: (lesson: Lesson) => Float32Array,
   ): Promise<Float32Array[]> {
     const program = await this.programs.get(`policy ${keyOf(shape)}`, () =>
-      this.context.device.compile({
-        logits: decisionLogits(this.context.device.graph(), this.cola.base.config, this.cola.config, shape),
-      }),
+      this.context.device.program((graph) => ({
+        logits: decisionLogits(graph, this.cola.base.config, this.cola.config, shape),
+      })),
     );
     const feeds = stateFeeds(lessons, shape, states, this.width);
     const { logits } = await program.run(feeds, { states: [policy, this.context.weights.state] });

@@ -8,7 +8,6 @@ import type { Program } from '../../device/program.ts';
 import { ProgramCache } from '../../device/program-cache.ts';
 import { logSumExp } from '../../graph/functions.ts';
 import * as ops from '../../graph/ops.ts';
-import { Graph } from '../../graph/tensor.ts';
 import type { StageContext } from '../stage.ts';
 import { batchesOf } from './batch.ts';
 import { anchorAt, type Lesson } from './lessons.ts';
@@ -104,11 +103,12 @@ export class TextProbe {
 
   private compile(): Promise<Program> {
     const { base, config } = this.cola;
-    const graph = new Graph();
-    const h = graph.input('h', 'float32', [chunk, base.config.hiddenSize]);
-    const targets = graph.input('targets', 'int32', [chunk, config.numCodes]);
-    const logits = worldModelAll(graph, base.config, config, h);
-    return this.context.device.compile({ logp: ops.sub(ops.pick(logits, targets), logSumExp(logits)) });
+    return this.context.device.program((graph) => {
+      const h = graph.input('h', 'float32', [chunk, base.config.hiddenSize]);
+      const targets = graph.input('targets', 'int32', [chunk, config.numCodes]);
+      const logits = worldModelAll(graph, base.config, config, h);
+      return { logp: ops.sub(ops.pick(logits, targets), logSumExp(logits)) };
+    });
   }
 
   dispose(): Promise<void> {

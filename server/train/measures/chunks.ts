@@ -48,7 +48,7 @@ export interface ChunkedWork {
 export async function runInChunks(device: Device, work: ChunkedWork): Promise<void> {
   const rows = Math.min(work.chunk, work.total);
   if (rows === 0) return;
-  const program = await device.compile(work.build(device.graph(), rows));
+  const program = await device.program((graph) => work.build(graph, rows));
   try {
     for (let start = 0; start < work.total; start += rows) {
       work.signal?.throwIfAborted();

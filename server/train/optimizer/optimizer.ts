@@ -8,7 +8,7 @@ import type { Device } from '../../device/device.ts';
 import { type Feed, type Program, State } from '../../device/program.ts';
 import { gradient } from '../../graph/gradient.ts';
 import * as ops from '../../graph/ops.ts';
-import { Graph, type Shape, size, type Tensor } from '../../graph/tensor.ts';
+import { type Shape, size, type Tensor } from '../../graph/tensor.ts';
 import { trainErrors } from '../errors.ts';
 import {
   AdamWMemory,
@@ -305,7 +305,7 @@ async function scalars({ metricNames }: StepProgram, outputs: Awaited<ReturnType
 
 /** The AdamW update of all tensors as one program. */
 function compileUpdate(device: Device, trained: readonly Trained[], settings: AdamWSettings): Promise<Program> {
-  const graph = new Graph();
+  const graph = device.graph();
   const scalar = (name: string) => graph.input(name, 'float32', []);
   const scalars = {
     scale: scalar('scale'),

@@ -250,15 +250,15 @@ export class ReferencePolicy {
     const rows = batch.rows.length;
     const all = packed(batch.rows, batch.length, this.actor.width);
     const key = `${shapeKey(all.shape)} ${hasBans}`;
-    const program = await this.programs.get(key, () => {
-      const graph = this.context.device.graph();
+    const build = (graph: Graph) => {
       const { logits } = this.actor.build(graph, all.shape);
       const choices = graph.input('choices', 'int32', [rows, batch.length]);
       const open = hasBans
         ? ops.add(logits, graph.input('bans', 'float32', [rows, batch.length, this.actor.choices]))
         : logits;
-      return this.context.device.compile({ logp: actionLogProbabilities(open, choices, this.temperature) });
-    });
+      return { logp: actionLogProbabilities(open, choices, this.temperature) };
+    };
+    const program = await this.programs.get(key, () => this.context.device.program(build));
     const feeds = {
       ...this.actor.feeds(batch.rows, all),
       choices: batch.choices,

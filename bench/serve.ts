@@ -12,7 +12,7 @@ import { type Bench, type Measure, median } from './measure.ts';
 const answers = 16;
 const prompt = 64;
 const tokens = 32;
-const rounds = 5;
+const rounds = 3;
 
 export const serveBench: Bench = {
   name: 'serve',
@@ -33,6 +33,7 @@ export const serveBench: Bench = {
         );
         const speeds: number[][] = [[], []];
         for (let round = 0; round <= rounds; round++) {
+          console.error(`${way}, ${round === 0 ? 'to warm up' : `round ${round} of ${rounds}`}`);
           for (const [i, batch] of batches.entries()) {
             const speed = await speedOf(batch, vocabSize);
             // The first round compiles.

@@ -7,14 +7,38 @@ import { chatErrors } from './tokenizer-errors.ts';
 import { parseTokenizerConfig, readModelJson, type TokenizerConfig } from './tokenizer-file.ts';
 
 export interface Message {
-  /** Usually `system`, `user` or `assistant`. */
+  /** Usually `system`, `user`, `assistant` or `tool`. */
   readonly role: string;
   readonly content: string;
+  /** Tools that an answer called. */
+  readonly toolCalls?: readonly SaidCall[];
+  /** Which call a tool answers. */
+  readonly toolCallId?: string;
+  /** Which tool answers. */
+  readonly name?: string;
+}
+
+/** A call in a conversation, as templates are given it. */
+export interface SaidCall {
+  readonly id: string;
+  readonly name: string;
+  /** Usually an object. */
+  readonly arguments: unknown;
+}
+
+/** A function that the model may call. */
+export interface Tool {
+  readonly name: string;
+  readonly description?: string;
+  /** A JSON schema. */
+  readonly parameters?: Readonly<Record<string, unknown>>;
 }
 
 export interface RenderOptions {
   /** End with the beginning of an assistant message, for the model to go on. Default false. */
   readonly addGenerationPrompt?: boolean;
+  /** Functions that the model may call. */
+  readonly tools?: readonly Tool[];
   /** Further variables for the template, such as `enable_thinking`. */
   readonly variables?: Readonly<Record<string, unknown>>;
 }
@@ -24,6 +48,18 @@ export interface EncodedChat {
   readonly ids: Int32Array;
   /** 1 for a token of an answer, 0 for one of the prompt; as long as `ids`. */
   readonly responseMask: Uint8Array;
+}
+
+/** A message with the names that templates know. */
+function shownMessage({ role, content, toolCalls, toolCallId, name }: Message): object {
+  const calls = toolCalls?.map(({ id, ...call }) => ({ id, type: 'function', function: call }));
+  return {
+    role,
+    content,
+    ...(calls === undefined ? {} : { tool_calls: calls }),
+    ...(toolCallId === undefined ? {} : { tool_call_id: toolCallId }),
+    ...(name === undefined ? {} : { name }),
+  };
 }
 
 const reason = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause));
@@ -56,12 +92,16 @@ export class ChatTemplate {
   }
 
   /** The text of a conversation. Throws `chat.refused` where the template does, or cannot be run. */
-  render(messages: readonly Message[], { addGenerationPrompt = false, variables = {} }: RenderOptions = {}): string {
+  render(
+    messages: readonly Message[],
+    { addGenerationPrompt = false, tools = [], variables = {} }: RenderOptions = {},
+  ): string {
     try {
       return this.template.render({
         ...this.tokens,
         ...variables,
-        messages: messages.map(({ role, content }) => ({ role, content })),
+        ...(tools.length === 0 ? {} : { tools: tools.map((tool) => ({ type: 'function', function: tool })) }),
+        messages: messages.map(shownMessage),
         add_generation_prompt: addGenerationPrompt,
       });
     } catch (cause) {
@@ -77,11 +117,12 @@ export class ChatTemplate {
   encodePrompt(
     messages: readonly Message[],
     tokenizer: Tokenizer,
+    tools: readonly Tool[] = [],
   ): { readonly text: string; readonly ids: Int32Array } {
-    const render = (given: readonly Message[]) => [
-      { text: this.render(given, { addGenerationPrompt: true }), isResponse: false },
+    const render = (given: readonly Message[], named: readonly Tool[]) => [
+      { text: this.render(given, { addGenerationPrompt: true, tools: named }), isResponse: false },
     ];
-    const [prompt] = marked(messages, tokenizer, render) ?? [];
+    const [prompt] = marked(messages, tokenizer, render, tools) ?? [];
     if (prompt === undefined) throw new Error('a rendering has one segment');
     return { text: prompt.text, ids: idsOf(prompt, tokenizer) };
   }
@@ -171,35 +212,53 @@ function idsOf({ text, exceptAt }: Segment, tokenizer: Tokenizer): Int32Array {
   return tokenizer.encode(text, { addSpecialTokens: false, controlTokens });
 }
 
+/** Every text in a value, those of keys included. */
+function textsIn(value: unknown): string[] {
+  if (typeof value === 'string') return [value];
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([key, each]) => [key, ...textsIn(each)]);
+}
+
+/** The value with other texts, those of keys included. */
+function mapTexts<T>(value: T, map: (text: string) => string): T {
+  const mapped = (given: unknown): unknown => {
+    if (typeof given === 'string') return map(given);
+    if (Array.isArray(given)) return given.map(mapped);
+    if (typeof given !== 'object' || given === null) return given;
+    return Object.fromEntries(Object.entries(given).map(([key, each]) => [map(key), mapped(each)]));
+  };
+  return mapped(value) as T;
+}
+
 /** Characters for private use; one that no message has marks what is text in them. */
 const MARKS = Array.from({ length: 64 }, (_, i) => String.fromCharCode(0xe000 + i));
 
 /**
- * What `render` makes of the messages, with the places that come from messages and spell a control token. They are found by
+ * What `render` makes of messages and tools, with the places that come from them and spell a control token. They are found by
  * rendering once more with a mark inside of each. Where a template takes a marked message for another one (it looks for the
  * very token, say), nothing is known and all tokens are control tokens.
  */
 function marked(
   messages: readonly Message[],
   tokenizer: Tokenizer,
-  render: (messages: readonly Message[]) => Segment[] | undefined,
+  render: (messages: readonly Message[], tools: readonly Tool[]) => Segment[] | undefined,
+  tools: readonly Tool[] = [],
 ): Segment[] | undefined {
-  const plain = render(messages);
-  const places = messages.map(({ content }) => tokenizer.controlPlaces(content));
-  if (plain === undefined || places.every((list) => list.length === 0)) return plain;
-  const mark = MARKS.find((character) => messages.every(({ content }) => !content.includes(character)));
+  const plain = render(messages, tools);
+  const texts = [messages.map((message) => ({ ...message, role: '' })), tools].flatMap((each) => textsIn(each));
+  if (plain === undefined || texts.every((text) => tokenizer.controlPlaces(text).length === 0)) return plain;
+  const mark = MARKS.find((character) => texts.every((text) => !text.includes(character)));
   if (mark === undefined) return plain;
+  const cut = (text: string) => {
+    const cuts = [0, ...tokenizer.controlPlaces(text), text.length];
+    return cuts
+      .slice(1)
+      .map((end, n) => text.slice(cuts[n], end))
+      .join(mark);
+  };
   const withMarks = render(
-    messages.map(({ role, content }, i) => {
-      const cuts = [0, ...places[i], content.length];
-      return {
-        role,
-        content: cuts
-          .slice(1)
-          .map((end, n) => content.slice(cuts[n], end))
-          .join(mark),
-      };
-    }),
+    messages.map((message) => ({ ...mapTexts(message, cut), role: message.role })),
+    mapTexts(tools, cut),
   );
   if (withMarks?.length !== plain.length) return plain;
   const segments: Segment[] = [];

@@ -112,6 +112,8 @@ export interface TokenTable {
 export interface DecodeOptions {
   /** Leave out special tokens such as the end of text. Default false. */
   readonly skipSpecialTokens?: boolean;
+  /** Special tokens that are shown all the same. */
+  readonly shown?: ReadonlySet<number>;
   /** The ids continue a text: a space at their start is kept where the tokenizer would drop that of a whole text. */
   readonly continuation?: boolean;
 }
@@ -146,7 +148,8 @@ export class StreamDecoder {
     for (let i = 0; i < list.length; i++) {
       const id = list[i];
       const bytes = this.table.tokenBytes(id);
-      if (this.options.skipSpecialTokens === true && this.table.specialIds.has(id)) continue;
+      const { skipSpecialTokens, shown } = this.options;
+      if (skipSpecialTokens === true && this.table.specialIds.has(id) && shown?.has(id) !== true) continue;
       const token = this.table.tokenOf(id);
       if (token === undefined) continue;
       const { rules } = this.table;

@@ -2,7 +2,9 @@
 import { randomUUID } from 'node:crypto';
 import type { ColaError } from '../errors.ts';
 import type { Tokenizer } from '../model/tokenizer.ts';
+import type { ToolCall } from '../model/tool-calls.ts';
 import type { TokenChance } from './log-probabilities.ts';
+import { shortId } from './tool-requests.ts';
 
 /** A part of an answer: all of it, or what came since the part before. */
 export interface Part {
@@ -12,6 +14,8 @@ export interface Part {
   readonly chances?: readonly TokenChance[];
   /** Latent actions behind its tokens, where they are asked for. */
   readonly actions?: readonly number[];
+  /** Calls of tools in it. */
+  readonly calls?: readonly ToolCall[];
   readonly finish: 'stop' | 'length' | null;
 }
 
@@ -34,6 +38,8 @@ export class Form {
   private readonly written = new Map<number, number>();
   /** Answers that have said who speaks. */
   private readonly begun = new Set<number>();
+  /** Calls that each answer has made. */
+  private readonly called = new Map<number, number>();
 
   constructor(
     private readonly kind: 'completion' | 'chat',
@@ -48,7 +54,7 @@ export class Form {
     const choices = parts.map((part) =>
       this.kind === 'completion'
         ? this.choice(part)
-        : { ...this.chatChoice(part), message: { role: 'assistant', content: part.text, refusal: null } },
+        : { ...this.chatChoice(part, (part.calls?.length ?? 0) > 0), message: messageOf(part) },
     );
     return { ...this.head(object), choices, usage: usageOf(usage) };
   }
@@ -58,8 +64,16 @@ export class Form {
     if (this.kind === 'completion') return { ...this.head('text_completion'), choices: [this.choice(part)] };
     const role = this.begun.has(part.index) ? {} : { role: 'assistant' };
     this.begun.add(part.index);
-    const delta = part.text === '' && part.finish !== null ? role : { ...role, content: part.text };
-    return { ...this.head('chat.completion.chunk'), choices: [{ ...this.chatChoice(part), delta }] };
+    const calls = callsOf(part);
+    const first = this.called.get(part.index) ?? 0;
+    this.called.set(part.index, first + calls.length);
+    const delta = {
+      ...role,
+      ...(part.text === '' && (part.finish !== null || calls.length > 0) ? {} : { content: part.text }),
+      ...(calls.length === 0 ? {} : { tool_calls: calls.map((call, i) => ({ index: first + i, ...call })) }),
+    };
+    const choice = this.chatChoice(part, first + calls.length > 0);
+    return { ...this.head('chat.completion.chunk'), choices: [{ ...choice, delta }] };
   }
 
   /** The last event of a stream, where the use is asked for. */
@@ -80,7 +94,7 @@ export class Form {
     return { index, text, logprobs, finish_reason: finish, ...actionsOf(part) };
   }
 
-  private chatChoice(part: Part) {
+  private chatChoice(part: Part, called: boolean) {
     const logprobs =
       part.chances === undefined
         ? null
@@ -91,7 +105,8 @@ export class Form {
             })),
             refusal: null,
           };
-    return { index: part.index, logprobs, finish_reason: part.finish, ...actionsOf(part) };
+    const finish_reason = called && part.finish === 'stop' ? 'tool_calls' : part.finish;
+    return { index: part.index, logprobs, finish_reason, ...actionsOf(part) };
   }
 
   private logprobs(chances: readonly TokenChance[], offset: number) {
@@ -117,6 +132,15 @@ export class Form {
     const bytes = [...this.tokenizer.tokenBytes(id)];
     return { token: tokenText(this.tokenizer, id), logprob, bytes };
   }
+}
+
+const callsOf = ({ calls = [] }: Part) =>
+  calls.map((call) => ({ id: shortId(randomUUID()), type: 'function', function: call }));
+
+function messageOf(part: Part) {
+  const calls = callsOf(part);
+  const said = { role: 'assistant', content: part.text, refusal: null };
+  return calls.length === 0 ? said : { ...said, content: part.text === '' ? null : part.text, tool_calls: calls };
 }
 
 const actionsOf = ({ actions }: Part) => (actions === undefined ? {} : { latent_actions: actions });

@@ -37,6 +37,10 @@ export const serveErrors = catalogue('serve', {
     'The fields are those of the OpenAI API; docs/serve.md lists what is taken.',
   ],
   unsupported: (field: string, instead: string) => [`"${field}" is not supported here.`, `${instead}`],
+  noTools: (model: string) => [
+    `The chat template of ${model} has no calls of tools, or in a form that is not read here.`,
+    'Describe the tools in a message, or serve a model whose template has them: Qwen2.5, Qwen3, Hermes, Mistral or Llama 3.1 and later.',
+  ],
   noActions: (field: string, model: string) => [
     `"${field}" needs latent actions, and ${model} has no policy over them.`,
     'Leave it out, or serve a model that was tuned with `cola train`, or builtin:nano.',

@@ -1,12 +1,14 @@
 /** Requests as the OpenAI API writes them, and what is meant by them here. */
 import { z } from 'zod';
+import type { Message } from '../model/chat.ts';
 import { keysOf } from '../schemas/issues.ts';
 import { serveErrors } from './errors.ts';
+import { conversationOf, message, type ToolWish, toolFields, toolWish } from './tool-requests.ts';
 
 /** Bounds of one request. */
 export const bounds = {
   bytes: 4 << 20,
-  depth: 16,
+  depth: 32,
   prompts: 128,
   answers: 128,
   tokens: 1 << 20,
@@ -56,8 +58,8 @@ const unsupported: Readonly<Record<string, { readonly neutral: readonly unknown[
   presence_penalty: { neutral: [0, null], instead: 'Leave it out, or set it to 0.' },
   frequency_penalty: { neutral: [0, null], instead: 'Leave it out, or set it to 0.' },
   logit_bias: { neutral: [null], instead: 'Ban latent actions with "ban".' },
-  tools: { neutral: [null], instead: 'Describe the tools in a message.' },
-  functions: { neutral: [null], instead: 'Describe them in a message.' },
+  functions: { neutral: [null], instead: 'Use "tools".' },
+  tools: { neutral: [null], instead: 'Send a conversation with them to /v1/chat/completions.' },
   response_format: { neutral: [null], instead: 'Ask for the form in a message.' },
 };
 
@@ -74,20 +76,17 @@ const completion = z.object({
   logprobs: z.int().min(0).max(bounds.top).nullish(),
 });
 
-const part = z.object({ type: z.literal('text'), text });
 const chat = z.object({
   ...common,
-  messages: z
-    .array(z.object({ role: z.string().min(1).max(64), content: z.union([text, z.array(part).max(256)]) }))
-    .min(1)
-    .max(bounds.messages),
+  ...toolFields,
+  messages: z.array(message).min(1).max(bounds.messages),
   max_tokens: whole.nullish(),
   max_completion_tokens: whole.nullish(),
   logprobs: z.boolean().nullish(),
   top_logprobs: z.int().min(0).max(bounds.top).nullish(),
 });
 
-type Common = Omit<z.infer<typeof completion>, 'prompt' | 'max_tokens' | 'echo' | 'logprobs'>;
+type Common = z.infer<z.ZodObject<typeof common>>;
 
 /** How to decode, whatever is asked. */
 export interface Manner {
@@ -117,8 +116,8 @@ export interface CompletionRequest extends Manner {
   readonly echo: boolean;
 }
 
-export interface ChatRequest extends Manner {
-  readonly messages: readonly { readonly role: string; readonly content: string }[];
+export interface ChatRequest extends Manner, ToolWish {
+  readonly messages: readonly Message[];
 }
 
 /** @throws serve.badField, serve.unsupported */
@@ -138,19 +137,18 @@ export function completionRequest(body: unknown): CompletionRequest {
 /** @throws serve.badField, serve.unsupported */
 export function chatRequest(body: unknown): ChatRequest {
   const given = parse(chat, body);
-  const messages = given.messages.map(({ role, content }) => ({
-    role,
-    content: typeof content === 'string' ? content : content.map((piece) => piece.text).join(''),
-  }));
+  const messages = conversationOf(given.messages);
   const logprobs = given.logprobs === true ? (given.top_logprobs ?? 0) : undefined;
   const maxTokens = given.max_completion_tokens ?? given.max_tokens ?? undefined;
-  return { ...mannerOf(given, ignoredOf(chat, body)), maxTokens, logprobs, messages };
+  return { ...mannerOf(given, ignoredOf(chat, body)), maxTokens, logprobs, messages, ...toolWish(given) };
 }
 
 function parse<T extends z.ZodType>(schema: T, body: unknown): z.infer<T> {
   const result = schema.safeParse(body);
   if (result.success) {
+    const taken = keysOf(schema);
     for (const [field, { neutral, instead }] of Object.entries(unsupported)) {
+      if (taken.includes(field)) continue;
       const value = (body as Record<string, unknown>)[field];
       if (value !== undefined && !neutral.includes(value)) throw serveErrors.unsupported(field, instead);
     }

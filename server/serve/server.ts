@@ -11,7 +11,8 @@ import { deeperThan } from '../files/json-depth.ts';
 import { errorBody, Form, type Part, type Usage } from './answers.ts';
 import { serveErrors } from './errors.ts';
 import { bounds, chatRequest, completionRequest, type Manner } from './requests.ts';
-import type { Service, Sink } from './service.ts';
+import type { Service } from './service.ts';
+import type { Sink } from './written.ts';
 
 export interface ServerOptions {
   /** The address to listen on. */
@@ -34,16 +35,16 @@ export class LocalServer {
     private readonly server: Server,
     private readonly service: Service,
     private readonly options: ServerOptions,
-    private readonly ending: AbortController,
+    /** What is being answered. */
+    private readonly answering = new Set<AbortController>(),
   ) {}
 
   /** @throws serve.noAddress */
   static async listen(service: Service, options: ServerOptions): Promise<LocalServer> {
-    const ending = new AbortController();
     const limits = { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 5_000, maxHeaderSize: 16_384 };
     const server = createServer({ ...limits, connectionsCheckingInterval: 1_000 });
     server.maxConnections = connections;
-    const made = new LocalServer(server, service, options, ending);
+    const made = new LocalServer(server, service, options);
     server.on('request', (request, response) => void made.handle(request, response));
     server.listen(options.port, options.host);
     try {
@@ -68,7 +69,7 @@ export class LocalServer {
   /** Ends what is being answered, and listens no more. */
   async close(): Promise<void> {
     const closed = new Promise<void>((done) => this.server.close(() => done()));
-    this.ending.abort(serveErrors.ending());
+    for (const asked of this.answering) asked.abort(serveErrors.ending());
     // Time for the answers to say why they end.
     const timer = setTimeout(() => this.server.closeAllConnections(), 1_000);
     this.server.closeIdleConnections();
@@ -145,12 +146,12 @@ export class LocalServer {
     perform: (client: string, signal: AbortSignal, sink: Sink) => Promise<Usage>,
   ): Promise<void> {
     const { service, options } = this;
-    const gone = new AbortController();
-    response.on('close', () => gone.abort(serveErrors.slowReader()));
-    const late = new AbortController();
-    const timer = setTimeout(() => late.abort(serveErrors.outOfTime(options.timeout)), options.timeout * 1000);
-    const failed = new AbortController();
-    const signal = AbortSignal.any([gone.signal, late.signal, failed.signal, this.ending.signal]);
+    // One of its own: the signals that `AbortSignal.any` makes stay with a source that lives as long as the server.
+    const ending = new AbortController();
+    const { signal } = ending;
+    this.answering.add(ending);
+    response.on('close', () => ending.abort(serveErrors.slowReader()));
+    const timer = setTimeout(() => ending.abort(serveErrors.outOfTime(options.timeout)), options.timeout * 1000);
     const client = asked.user ?? `${request.socket.remoteAddress}:${request.socket.remotePort}`;
     const form = new Form(kind, service.name, service.tokenizer);
     if (asked.ignored.length > 0)
@@ -166,7 +167,7 @@ export class LocalServer {
         if (!response.headersSent)
           response.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-cache' });
         response.write(`data: ${typeof event === 'string' ? event : JSON.stringify(event)}\n\n`);
-        if (response.writableLength > backlog) gone.abort(serveErrors.slowReader());
+        if (response.writableLength > backlog) ending.abort(serveErrors.slowReader());
       };
       const usage = await perform(client, signal, (part) => write(form.piece(part)));
       if (asked.includeUsage) write(form.usage(usage));
@@ -174,10 +175,11 @@ export class LocalServer {
       response.end();
     } catch (error) {
       // One prompt of several failed: nobody waits for the others.
-      failed.abort(error);
+      ending.abort(error);
       throw error;
     } finally {
       clearTimeout(timer);
+      this.answering.delete(ending);
     }
   }
 
@@ -268,7 +270,7 @@ class Parts {
   private readonly parts = new Map<number, Part>();
 
   add(part: Part): void {
-    const { index, chances, actions } = part;
+    const { index, chances, actions, calls } = part;
     const before = this.parts.get(index);
     this.parts.set(index, {
       index,
@@ -276,6 +278,9 @@ class Parts {
       finish: part.finish,
       ...(chances === undefined ? {} : { chances: [...(before?.chances ?? []), ...chances] }),
       ...(actions === undefined ? {} : { actions: [...(before?.actions ?? []), ...actions] }),
+      ...(calls === undefined && before?.calls === undefined
+        ? {}
+        : { calls: [...(before?.calls ?? []), ...(calls ?? [])] }),
     });
   }
 

@@ -1,19 +1,17 @@
 /** A model that answers many at once. */
 import { ColaModel } from '../cola/model.ts';
 import type { Device } from '../device/device.ts';
-import { type ChatTemplate, loadChatTemplate } from '../model/chat.ts';
-import { rowSeed } from '../model/generate.ts';
 import type { LanguageModel } from '../model/language-model.ts';
 import { modelErrors } from '../model/model-errors.ts';
 import type { Tokenizer } from '../model/tokenizer.ts';
-import { Random } from '../random.ts';
-import type { Part, Usage } from './answers.ts';
-import { type Answer, Batch } from './batch.ts';
+import type { Usage } from './answers.ts';
+import { Batch } from './batch.ts';
 import { serveErrors } from './errors.ts';
 import { chanceOf, type TokenChance } from './log-probabilities.ts';
 import { bounds, type ChatRequest, type CompletionRequest, type Manner } from './requests.ts';
-import { ActionVoice, type Chosen, TokenVoice } from './voice.ts';
-import { Writing } from './writing.ts';
+import { Speech } from './speech.ts';
+import { ActionVoice, TokenVoice } from './voice.ts';
+import { type Asked, type Sink, type ToolReading, Written } from './written.ts';
 
 export interface ServiceOptions {
   /** What the model is called. */
@@ -24,16 +22,13 @@ export interface ServiceOptions {
   readonly waiting: number;
 }
 
-/** Receives the parts of the answers as they come. */
-export type Sink = (part: Part) => void;
-
 type Decoding = 'actions' | 'tokens';
 
 export class Service {
   private readonly batches = new Map<Decoding, Batch>();
   private readonly base: LanguageModel;
   readonly tokenizer: Tokenizer;
-  private template: ChatTemplate | undefined;
+  private readonly speech: Speech;
   private wake: (() => void) | undefined;
   private ended = false;
   private readonly loop: Promise<void>;
@@ -48,6 +43,7 @@ export class Service {
     const { tokenizer } = this.base;
     if (tokenizer === undefined) throw modelErrors.noTokenizer(this.base.folder);
     this.tokenizer = tokenizer;
+    this.speech = new Speech(this.base.folder, options.name, tokenizer);
     this.loop = this.run();
   }
 
@@ -89,10 +85,9 @@ export class Service {
 
   /** @throws serve.*, chat.*, tokenizer.* */
   chat(request: ChatRequest, client: string, signal: AbortSignal, sink: Sink): Promise<Usage> {
-    this.template ??= loadChatTemplate(this.base.folder);
-    const { ids } = this.template.encodePrompt(request.messages, this.tokenizer);
-    const room = this.context - ids.length;
-    return this.answer(request, [ids], request.maxTokens ?? Math.max(1, room), false, client, signal, sink);
+    const { ids, reading } = this.speech.prompt(request);
+    const maxTokens = request.maxTokens ?? Math.max(1, this.context - ids.length);
+    return this.answer(request, [ids], maxTokens, false, client, signal, sink, reading);
   }
 
   private checked(ids: readonly number[]): Int32Array {
@@ -110,6 +105,7 @@ export class Service {
     client: string,
     signal: AbortSignal,
     sink: Sink,
+    reading?: ToolReading,
   ): Promise<Usage> {
     const decoding = this.decodingOf(request);
     for (const prompt of prompts) {
@@ -124,7 +120,18 @@ export class Service {
     const used = { prompt: 0, completion: 0 };
     const orders = prompts.map((prompt, at) => {
       used.prompt += prompt.length;
-      return this.order(batch, { request, prompt, at, maxTokens, echo, client, signal, sink, used });
+      return this.order(batch, {
+        request,
+        prompt,
+        at,
+        maxTokens,
+        echo,
+        client,
+        signal,
+        sink,
+        used,
+        ...(reading === undefined ? {} : { reading }),
+      });
     });
     this.wake?.();
     await Promise.all(orders);
@@ -216,80 +223,5 @@ export class Service {
     this.wake?.();
     await this.loop;
     for (const batch of this.batches.values()) await batch.close(serveErrors.ending());
-  }
-}
-
-interface Asked {
-  readonly request: Manner;
-  readonly prompt: Int32Array;
-  /** Which of the request's prompts it is. */
-  readonly at: number;
-  readonly maxTokens: number;
-  readonly echo: boolean;
-  readonly client: string;
-  readonly signal: AbortSignal;
-  readonly sink: Sink;
-  readonly used: { prompt: number; completion: number };
-}
-
-/** One answer while it is written. */
-class Written implements Answer {
-  readonly random: Random;
-  readonly sampling;
-  readonly pinned;
-  readonly banned;
-  readonly logprobs?: number;
-  length = 0;
-  private readonly writing: Writing;
-  private actions: number[] = [];
-  private chances: TokenChance[] = [];
-
-  constructor(
-    private readonly base: LanguageModel,
-    tokenizer: Tokenizer,
-    private readonly asked: Asked,
-    readonly index: number,
-  ) {
-    const { request } = asked;
-    const seed = request.seed ?? Math.floor(Math.random() * 2 ** 32);
-    this.random = new Random(rowSeed(seed, index));
-    this.sampling = { temperature: request.temperature, topK: request.topK ?? 0, topP: request.topP ?? 1 };
-    this.pinned = request.pin;
-    this.banned = request.ban;
-    if (request.logprobs !== undefined) this.logprobs = request.logprobs;
-    this.writing = new Writing(tokenizer, request.stop);
-  }
-
-  take({ id, action, chance }: Chosen): boolean {
-    const { request, maxTokens, used } = this.asked;
-    this.length++;
-    used.completion++;
-    if (action !== undefined && request.tellActions) this.actions.push(action);
-    if (chance !== undefined) this.chances.push(chance);
-    if (this.base.endIds.has(id)) return this.end('stop', '');
-    const text = this.writing.push(id);
-    if (this.writing.stopped) return this.end('stop', text);
-    if (this.length === maxTokens) return this.end('length', text);
-    // Nothing to show yet: a part of a character, or what may become a stop text.
-    if (text !== '') this.emit(text, null);
-    return true;
-  }
-
-  private end(finish: 'stop' | 'length', text: string): false {
-    this.emit(text + this.writing.end(), finish);
-    return false;
-  }
-
-  private emit(text: string, finish: Part['finish']): void {
-    const { request, sink } = this.asked;
-    sink({
-      index: this.index,
-      text,
-      finish,
-      ...(request.logprobs === undefined ? {} : { chances: this.chances }),
-      ...(request.tellActions ? { actions: this.actions } : {}),
-    });
-    this.chances = [];
-    this.actions = [];
   }
 }

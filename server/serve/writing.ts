@@ -11,8 +11,10 @@ export class Writing {
   constructor(
     tokenizer: Tokenizer,
     private readonly stop: readonly string[],
+    /** Special tokens that are text all the same. */
+    shown: ReadonlySet<number> = new Set(),
   ) {
-    this.decoder = new StreamDecoder(tokenizer, { skipSpecialTokens: true, continuation: true });
+    this.decoder = new StreamDecoder(tokenizer, { skipSpecialTokens: true, shown, continuation: true });
   }
 
   /** @returns the text that is certain after this token */

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { ColaError } from '../errors.ts';
 import type { ListedModel } from '../protocol/model.ts';
 import { resolveModel } from '../spec/paths.ts';
-import { runsIn } from '../store/run.ts';
+import { runsIn } from '../store/all-runs.ts';
 import { describeModel } from './describe.ts';
 import { type FindOptions, findStored } from './find.ts';
 import { ggufsAmong } from './lm-studio.ts';

@@ -15,8 +15,9 @@ import {
   startRun,
   stopRun,
 } from '../protocol/runs.ts';
+import { runsIn } from '../store/all-runs.ts';
 import { askToStop, noteOutliving, outlives } from '../store/outliving.ts';
-import { RunView, runFolder, runsIn } from '../store/run.ts';
+import { RunView, runFolder } from '../store/run.ts';
 import { engineProcessErrors } from './errors.ts';
 import { type EngineEntry, EngineLink } from './link.ts';
 import { RunFollower } from './run-follower.ts';

@@ -5,8 +5,9 @@ import { ColaError } from '../errors.ts';
 import { type ListedRun, type RunEvent, type RunState, runId } from '../protocol/runs.ts';
 import { parseSpec } from '../spec/document.ts';
 import { type StageSpec, shownScore, stageOf } from '../spec/stages.ts';
+import { listRuns } from '../store/all-runs.ts';
 import { position } from '../store/position.ts';
-import { listRuns, type RunView } from '../store/run.ts';
+import type { RunView } from '../store/run.ts';
 
 const underWay = (state: RunState | undefined) => state === 'running' || state === 'paused' || state === 'resuming';
 

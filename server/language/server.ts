@@ -23,7 +23,7 @@ import { evaluate } from '../protocol/evaluate.ts';
 import { tunePolicy, usePolicy } from '../protocol/feedback.ts';
 import { compareSettings, runDetails, runMetrics, runSamples } from '../protocol/history.ts';
 import { configure, type ServerOptions, serverOptions } from '../protocol/initialize.ts';
-import { currentModel, listModels, loadModel, type ModelInfo, unloadModel } from '../protocol/model.ts';
+import { listModels } from '../protocol/model.ts';
 import type { NotificationType, ParamsOf, ReceivedOf, RequestType, ResultOf } from '../protocol/request.ts';
 import {
   fitSpec,
@@ -60,6 +60,7 @@ import { serverErrors } from './errors.ts';
 import { FeedbackDesk } from './feedback.ts';
 import { Folders } from './folders.ts';
 import type { EngineEntry } from './link.ts';
+import { ModelDesk } from './model-desk.ts';
 import { OutlivingRuns } from './outliving.ts';
 import { requestProgress, withoutToken } from './progress.ts';
 import { compareRuns, describeRun, viewOf } from './run-history.ts';
@@ -68,11 +69,6 @@ import { connectSpecs, specCapabilities } from './spec-features.ts';
 import { type EngineEvent, Supervisor } from './supervisor.ts';
 
 const off: EngineStatus = { model: null, device: null, attempts: [], lane: null, memory: 0, tokensPerSecond: null };
-
-type ModelChoice = ReceivedOf<typeof loadModel>;
-
-/** The model in the box. */
-const box = 'builtin:nano';
 
 export class LanguageServer {
   private readonly answers = new Answers();
@@ -83,12 +79,7 @@ export class LanguageServer {
   private readonly folders = new Folders();
   private readonly feedback: FeedbackDesk;
   private readonly outliving: OutlivingRuns;
-  /** The model that was loaded last. */
-  private info: ModelInfo | null = null;
-  /** Loading a model, and which. */
-  private loading: { readonly folder: string; readonly done: Promise<ModelInfo> } | undefined;
-  /** Why the model of the settings could not be loaded: not tried again before something has changed. */
-  private refused: ColaError | undefined;
+  private readonly models: ModelDesk;
 
   /** @param entry of the engine that comes with the server */
   constructor(
@@ -100,6 +91,13 @@ export class LanguageServer {
       ask: (type, params) => this.ask(type, params),
       loaded: () => this.supervisor?.model !== undefined,
       trusted: () => this.options.trusted,
+    });
+    this.models = new ModelDesk({
+      answering: this.answers,
+      ask: (type, params, options) => this.ask(type, params, options),
+      loaded: () => this.supervisor?.model,
+      settings: () => this.options,
+      onChange: () => this.tellStatus(),
     });
     connection.onInitialize((params) => this.initialize(params));
     connection.onRequest((method, params, token) => this.asked(method, params, token));
@@ -127,7 +125,7 @@ export class LanguageServer {
       return {};
     });
     this.answers.answer(restartEngine, async () => {
-      this.refused = undefined;
+      this.models.forgive();
       await this.keeper.restart();
       return {};
     });
@@ -149,21 +147,15 @@ export class LanguageServer {
       return { runs: this.runs.list(roots, this.supervisor?.pid) };
     });
     this.answers.answer(nameRun, async ({ root, specFile }) => ({ run: nextRun(root, specFile) }));
-    this.answers.answer(loadModel, (params, signal) => this.load(params, signal));
-    this.answers.answer(currentModel, async () => ({ model: this.info }));
-    this.answers.answer(unloadModel, async (params, signal) => {
-      this.info = null;
-      return this.ask(unloadModel, params, { signal });
-    });
     for (const type of [fitSpec, pauseSearch, closeSearch, actionProfiles]) this.forward(type);
     this.answers.answer(complete, async (params, signal) => {
-      await this.needModel();
+      await this.models.need();
       return this.feedback.passOn(
         params.prefix,
         await this.ask(complete, { ...params, patience: this.options.interactiveLatency }, { signal }),
       );
     });
-    for (const type of [previewActions, locateActions]) this.forward(type, () => this.needModel());
+    for (const type of [previewActions, locateActions]) this.forward(type, () => this.models.need());
     this.answerRuns();
     for (const type of [evaluate, beforeAfter]) this.forward(type);
     this.answers.answer(timeSpec, async (params, signal) => {
@@ -171,7 +163,7 @@ export class LanguageServer {
       if (params.trial) this.folders.refreshLenses(this.connection);
       return found;
     });
-    for (const type of [usePolicy, tunePolicy, ...searchRequests]) this.forward(type, () => this.needModel());
+    for (const type of [usePolicy, tunePolicy, ...searchRequests]) this.forward(type, () => this.models.need());
   }
 
   private initialize(params: InitializeParams): InitializeResult {
@@ -189,23 +181,12 @@ export class LanguageServer {
   private async configure(options: Omit<ServerOptions, 'engine'>): Promise<void> {
     const before = this.options;
     this.options = { ...options, engine: before.engine };
-    this.refused = undefined;
+    this.models.forgive();
     if (this.supervisor !== undefined) this.supervisor.idleSeconds = 60 * options.idleMinutes;
     // An engine is for folders with trust or without for as long as it lives.
     if (options.trusted !== before.trusted && this.supervisor?.pid !== undefined) await this.supervisor.restart();
     this.tellStatus();
-    // Once the folder is trusted, the model of the settings takes the place of the one in the box.
-    if (chosen(options).folder !== chosen(before).folder) {
-      if (options.model !== before.model || this.supervisor?.model !== undefined) await this.load(chosen(options));
-      return;
-    }
-    // One that is on its way may have been asked for with the settings of before.
-    while (this.loading !== undefined) await this.loading.done.catch(() => undefined);
-    const loaded = this.supervisor?.model;
-    const { device, threads, precision } = this.options;
-    if (loaded === undefined) return;
-    if (loaded.device === device && loaded.threads === threads && loaded.precision === precision) return;
-    await this.load({ folder: loaded.folder, device, threads, precision });
+    await this.models.follow(options, before);
   }
 
   /** Made on first use: an editor that only edits needs no engine. */
@@ -227,7 +208,8 @@ export class LanguageServer {
 
   private get status(): Status {
     const engine = this.supervisor?.state ?? 'off';
-    const warned = engine === 'restarting' || this.refused !== undefined;
+    const { refusal, loadingFolder } = this.models;
+    const warned = engine === 'restarting' || refusal !== undefined;
     const health = engine === 'failed' ? 'error' : warned ? 'warning' : 'ok';
     const messages = {
       off: '',
@@ -236,10 +218,10 @@ export class LanguageServer {
       restarting: 'The engine stopped and is being started again.',
       failed: 'The engine does not start. Run "CoLA: Restart Server".',
     };
-    const still = this.engine.lane === null && !this.runs.busy && this.loading === undefined;
+    const still = this.engine.lane === null && !this.runs.busy && loadingFolder === undefined;
     const quiescent = still && engine !== 'starting' && engine !== 'restarting';
-    const message = messages[engine] === '' ? (this.refused?.message ?? '') : messages[engine];
-    return { ...this.engine, engine, health, quiescent, message, loading: this.loading?.folder ?? null };
+    const message = messages[engine] === '' ? (refusal?.message ?? '') : messages[engine];
+    return { ...this.engine, engine, health, quiescent, message, loading: loadingFolder ?? null };
   }
 
   private heard<T extends EngineEvent>(type: T, params: ReceivedOf<T>): void {
@@ -276,45 +258,6 @@ export class LanguageServer {
   private needTrust(method: string): void {
     const what = trustedFor(method);
     if (what !== undefined && !this.options.trusted) throw serverErrors.untrusted(what);
-  }
-
-  /** Until somebody chooses one, the model of the settings. */
-  private async needModel(): Promise<void> {
-    for (;;) {
-      // While one waits, settings may ask for yet another.
-      while (this.loading !== undefined) await this.loading.done;
-      if (this.keeper.model !== undefined) return;
-      if (this.refused !== undefined) throw this.refused;
-      await this.load(chosen(this.options));
-    }
-  }
-
-  private async load(choice: ModelChoice, signal?: AbortSignal): Promise<ModelInfo> {
-    const wanted = resolved(choice);
-    // A model is read by what computes: its tokenizer's expressions and its template are a stranger's programs.
-    if (!this.options.trusted && wanted.folder !== resolveModel(box, '')) {
-      throw serverErrors.untrusted('A model other than the one in the box');
-    }
-    const done = this.ask(loadModel, wanted, { signal });
-    const loading = { folder: choice.folder, done };
-    this.loading = loading;
-    this.refused = undefined;
-    this.tellStatus();
-    return done
-      .then(
-        (info) => {
-          this.info = info;
-          return info;
-        },
-        (error: unknown) => {
-          if (error instanceof ColaError && !/^(protocol|engine)\./.test(error.id)) this.refused = error;
-          throw error;
-        },
-      )
-      .finally(() => {
-        if (this.loading === loading) this.loading = undefined;
-        this.tellStatus();
-      });
   }
 
   /** Runs are the engine's, or outlive the window in processes of their own. */
@@ -396,15 +339,6 @@ export class LanguageServer {
       cancelled.dispose();
     }
   }
-}
-
-/** The model that completes until somebody chooses another: that of the settings, in a folder that is trusted. */
-function chosen({ trusted, model, device, threads, precision }: Omit<ServerOptions, 'engine'>): ModelChoice {
-  return { folder: trusted ? model : box, device, threads, precision };
-}
-
-function resolved<T extends { readonly folder: string }>(params: T): T {
-  return { ...params, folder: resolveModel(params.folder, '') };
 }
 
 /** The error as the protocol has it: the sentence as message, identifier and remedy as data. */

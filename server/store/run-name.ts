@@ -1,7 +1,8 @@
 /** Names of runs: that of the spec, then the same with a number behind it. */
 import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
-import { listRuns, runNames } from './run.ts';
+import { listRuns } from './all-runs.ts';
+import { runNames } from './run.ts';
 
 const longest = 80;
 /** Names of devices, on Windows. */

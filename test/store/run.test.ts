@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { z } from 'zod';
 import { Random } from '../../server/random.ts';
-import { listRuns, Run, RunView, runFolder } from '../../server/store/run.ts';
+import { listRuns } from '../../server/store/all-runs.ts';
+import { Run, RunView, runFolder } from '../../server/store/run.ts';
 import { errorOf, scratchFolder } from './scratch.ts';
 import { EVERY, KEEP, metricAt, momentsAt, policyAt } from './trainer.ts';
 

@@ -4,7 +4,8 @@ import { ColaError } from '../../errors.ts';
 import { parseSpec } from '../../spec/document.ts';
 import { resolveModel } from '../../spec/paths.ts';
 import type { RunSpec, StageSpec } from '../../spec/schema.ts';
-import { listRuns, type RunView } from '../../store/run.ts';
+import { listRuns } from '../../store/all-runs.ts';
+import type { RunView } from '../../store/run.ts';
 
 /** What a stage takes on this machine, in seconds. */
 export interface StageTiming {

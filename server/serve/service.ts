@@ -11,7 +11,7 @@ import { chanceOf, type TokenChance } from './log-probabilities.ts';
 import { bounds, type ChatRequest, type CompletionRequest, type Manner } from './requests.ts';
 import { Speech } from './speech.ts';
 import { ActionVoice, TokenVoice } from './voice.ts';
-import { type Asked, type Sink, type ToolReading, Written } from './written.ts';
+import { type Asked, type Sink, Written } from './written.ts';
 
 export interface ServiceOptions {
   /** What the model is called. */
@@ -80,14 +80,16 @@ export class Service {
     const prompts = request.prompts.map((prompt) =>
       typeof prompt === 'string' ? this.tokenizer.encode(prompt) : this.checked(prompt),
     );
-    return this.answer(request, prompts, request.maxTokens ?? 16, request.echo, client, signal, sink);
+    const maxTokens = request.maxTokens ?? 16;
+    return this.answer(prompts, { request, maxTokens, echo: request.echo, client, signal, sink });
   }
 
   /** @throws serve.*, chat.*, tokenizer.* */
   chat(request: ChatRequest, client: string, signal: AbortSignal, sink: Sink): Promise<Usage> {
     const { ids, reading } = this.speech.prompt(request);
     const maxTokens = request.maxTokens ?? Math.max(1, this.context - ids.length);
-    return this.answer(request, [ids], maxTokens, false, client, signal, sink, reading);
+    const tools = reading === undefined ? {} : { reading };
+    return this.answer([ids], { request, maxTokens, echo: false, client, signal, sink, ...tools });
   }
 
   private checked(ids: readonly number[]): Int32Array {
@@ -97,16 +99,8 @@ export class Service {
     return Int32Array.from(ids);
   }
 
-  private async answer(
-    request: Manner,
-    prompts: readonly Int32Array[],
-    maxTokens: number,
-    echo: boolean,
-    client: string,
-    signal: AbortSignal,
-    sink: Sink,
-    reading?: ToolReading,
-  ): Promise<Usage> {
+  private async answer(prompts: readonly Int32Array[], asked: Omit<Asked, 'prompt' | 'at' | 'used'>): Promise<Usage> {
+    const { request, maxTokens } = asked;
     const decoding = this.decodingOf(request);
     for (const prompt of prompts) {
       if (prompt.length === 0) throw serveErrors.emptyPrompt();
@@ -120,18 +114,7 @@ export class Service {
     const used = { prompt: 0, completion: 0 };
     const orders = prompts.map((prompt, at) => {
       used.prompt += prompt.length;
-      return this.order(batch, {
-        request,
-        prompt,
-        at,
-        maxTokens,
-        echo,
-        client,
-        signal,
-        sink,
-        used,
-        ...(reading === undefined ? {} : { reading }),
-      });
+      return this.order(batch, { ...asked, prompt, at, used });
     });
     this.wake?.();
     await Promise.all(orders);

@@ -257,6 +257,8 @@ describe('the lock of a run', () => {
   });
 });
 
+const latestOf = (path: string) => RunView.view(path).latestCheckpoint()?.step ?? -1;
+
 describe('a run whose process is killed', () => {
   const scratch = scratchFolder();
 
@@ -297,6 +299,8 @@ describe('a run whose process is killed', () => {
     let reached = -1;
     for (let kill = 0; kill < KILLS; kill++) {
       const child = await startTrainer(killed.path, 1_000_000);
+      // Every other kill waits for checkpoints, however slow the machine is: else all could come before there are any.
+      if (kill % 2 === 1) while (latestOf(killed.path) < reached + 2 * EVERY) await setTimeout(2);
       await setTimeout(random.uniform() * 120);
       child.kill('SIGKILL');
       await ended(child);

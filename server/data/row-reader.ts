@@ -2,7 +2,7 @@
 import { type Columns, columnAt, columnNames, kindOf } from '../schemas/columns.ts';
 import { type Message, messagesFrom } from './conversation.ts';
 import { dataErrors } from './errors.ts';
-import type { Row } from './rows.ts';
+import type { Row, Written } from './rows.ts';
 import {
   type ColumnMap,
   type ColumnPlan,
@@ -76,7 +76,7 @@ interface RoleValues {
   text: string;
   input: string;
   system: string;
-  rejected: string;
+  rejected: string | Message[];
   prompt: string | Message[];
   response: string | Message[];
   answer: string | string[];
@@ -88,7 +88,7 @@ const readers: { readonly [R in Role]: (value: unknown) => RoleValues[R] | undef
   text: (value: unknown) => (typeof value === 'string' ? value : undefined),
   input: (value: unknown) => (isScalar(value) ? String(value) : undefined),
   system: (value: unknown) => (typeof value === 'string' ? value : undefined),
-  rejected: (value: unknown) => (typeof value === 'string' ? value : undefined),
+  rejected: said,
   prompt: said,
   response: (value: unknown) => (isScalar(value) ? String(value) : said(value)),
   answer: (value: unknown) => {
@@ -103,7 +103,7 @@ const expected: Readonly<Record<Role, string>> = {
   text: 'a string',
   input: 'a string',
   system: 'a string',
-  rejected: 'a string',
+  rejected: 'a string or a list of {role, content}',
   prompt: 'a string or a list of {role, content}',
   response: 'a string or a list of {role, content}',
   answer: 'a string, a number or a list of them',
@@ -140,7 +140,7 @@ export function readRow(object: Columns, plan: ColumnPlan, file: string, line: n
       const read = readers[role](found);
       if (read === undefined) {
         // Of a shape that was recognised, a column of another kind has another meaning.
-        if (!must && candidates.length > 1) continue;
+        if (!must && (candidates.length > 1 || role === 'rejected')) continue;
         throw dataErrors.wrongType(file, line, column, expected[role], kindOf(found));
       }
       const empty = read === '' || (Array.isArray(read) && read.length === 0);
@@ -154,7 +154,7 @@ export function readRow(object: Columns, plan: ColumnPlan, file: string, line: n
     }
     return undefined;
   };
-  const parts = preference(object, plan, map) ?? readRoles(value);
+  const parts = preference(object, plan, map) ?? readBoth(value);
   const taken = new Set(Object.values(map));
   const columns = Object.fromEntries(Object.entries(object).filter(([column]) => !taken.has(column)));
   return { row: { ...parts, columns }, map };
@@ -181,9 +181,28 @@ function preference(
   while (shared < chosen.length && chosen[shared] === rejected[shared]) shared++;
   // Not in the middle of a word, and with something left to say.
   while (shared > 0 && (shared === chosen.length || !/\s/.test(chosen[shared]))) shared--;
-  return shared === 0
-    ? { kind: 'text', text: chosen }
-    : { kind: 'prompt', prompt: chosen.slice(0, shared), response: chosen.slice(shared) };
+  const cut = (text: string): Written =>
+    shared === 0
+      ? { kind: 'text', text }
+      : { kind: 'prompt', prompt: text.slice(0, shared), response: text.slice(shared) };
+  return { ...cut(chosen), rejected: cut(rejected) };
+}
+
+/** What the roles say, with what they would say of the answer that was not preferred, where there is one. */
+function readBoth(value: Values): Without<Row> {
+  const parts = readRoles(value);
+  const rejected = value('rejected');
+  if (rejected === undefined) return parts;
+  const instead = (role: Role) => {
+    if (role === 'answer') return undefined;
+    if (role === 'response') return rejected;
+    if (role === 'messages') return typeof rejected === 'string' ? messagesFrom(rejected) : rejected;
+    return value(role);
+  };
+  const other = readRoles(instead as Values);
+  // What has no answer, or is of another form, cannot be compared.
+  const empty = other.kind === 'chat' ? other.messages.length === 0 : other.kind === 'prompt' && other.response === '';
+  return other.kind === parts.kind && !empty ? { ...parts, rejected: other } : parts;
 }
 
 /** The row of a conversation, with the right result where there is one. */

@@ -3,26 +3,34 @@ import { ColaError } from '../errors.ts';
 import type { Columns } from '../schemas/columns.ts';
 import type { Message } from './conversation.ts';
 
-export interface TextRow {
-  readonly kind: 'text';
-  readonly text: string;
+/** What somebody wrote, without the columns it came from. */
+export type Written =
+  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'prompt'; readonly prompt: string; readonly response?: string }
+  | { readonly kind: 'chat'; readonly messages: readonly Message[] };
+
+interface AnyRow {
+  /** Of a preference: the same with the answer that was not preferred. */
+  readonly rejected?: Written;
   /** Columns that have no role of their own, as they were. */
   readonly columns: Columns;
 }
-export interface PromptRow {
+export interface TextRow extends AnyRow {
+  readonly kind: 'text';
+  readonly text: string;
+}
+export interface PromptRow extends AnyRow {
   readonly kind: 'prompt';
   readonly prompt: string;
   /** What the model should say after the prompt, to be learned by heart. */
   readonly response?: string;
   /** The right result, for a reward to compare with; several where any of them is right. */
   readonly answer?: string | readonly string[];
-  readonly columns: Columns;
 }
-export interface ChatRow {
+export interface ChatRow extends AnyRow {
   readonly kind: 'chat';
   readonly messages: readonly Message[];
   readonly answer?: string | readonly string[];
-  readonly columns: Columns;
 }
 export type Row = TextRow | PromptRow | ChatRow;
 

@@ -15,7 +15,7 @@ export const columnMap = z
     response: z.string().optional(),
     answer: z.string().optional(),
     messages: z.string().optional(),
-    /** Beside messages that are plain text: what they share with this one is the prompt. */
+    /** The answer that was not preferred. Beside messages that are plain text: what they share with it is the prompt. */
     rejected: z.string().optional(),
   })
   .readonly();
@@ -67,8 +67,16 @@ const shapes: readonly Shape[] = [
     others: {
       system: ['system', 'system_prompt'],
       response: ['response', 'completion', 'chosen', 'output', 'canonical_solution', 'solution', 'extra_info.answer'],
+      rejected: ['rejected'],
       answer: [...answers, 'solution'],
     },
+  },
+  {
+    name: 'question, chosen and rejected',
+    role: 'prompt',
+    columns: ['question', 'query', 'instruction'],
+    beside: ['chosen'],
+    others: { system: ['system', 'system_prompt'], response: ['chosen'], rejected: ['rejected'] },
   },
   { name: 'chosen and rejected', role: 'messages', columns: ['chosen'], others: { rejected: ['rejected'] } },
   {

@@ -16,6 +16,9 @@ import { locateModel, refuseFolder } from './folder.ts';
 import { CONFIG_BYTES, parseModelJson, readModelText } from './json.ts';
 import { parseRope, type RopeConfig } from './rope.ts';
 
+/** What stands on the blocks of a model: the head that predicts tokens, or one that gives a whole text a score (see `scores.ts`). */
+export type ModelForm = 'language' | 'scores';
+
 /** A decoder-only language model with RMSNorm, RoPE, grouped-query attention and a gated SiLU feed-forward. */
 export interface ModelConfig {
   /** `model_type` of its record in `families/`. */
@@ -71,9 +74,10 @@ const generationSchema = z.looseObject({ eos_token_id: tokenIds });
  * @param file name for messages
  * @throws ColaError config.architecture, feature, slidingWindow or value, naming the key
  */
-export function parseModelConfig(json: unknown, file: string): ModelConfig {
-  const family = parseFamily(json, file);
+export function parseModelConfig(json: unknown, file: string, form: ModelForm = 'language'): ModelConfig {
+  const family = parseFamily(json, file, form);
   const raw = parse(configSchema, json, file);
+  if (form === 'scores') refuseLabels(raw, file);
   refuseUnsupported(raw, family, file);
 
   const { defaults } = family;
@@ -100,7 +104,8 @@ export function parseModelConfig(json: unknown, file: string): ModelConfig {
     kvHeads,
     headDim,
     rmsNormEps: raw.rms_norm_eps ?? 1e-6,
-    tieWordEmbeddings: raw.tie_word_embeddings ?? defaults.tied,
+    // A model without a head for tokens has nothing that could be untied.
+    tieWordEmbeddings: form === 'scores' || (raw.tie_word_embeddings ?? defaults.tied),
     ...family.block(raw, file),
     rope: parseRope(raw, file, defaults.theta),
     maxPositionEmbeddings,
@@ -119,7 +124,7 @@ export function parseModelConfig(json: unknown, file: string): ModelConfig {
  * @param path the folder, or what {@link locateModel} finds it by
  * @throws ColaError config.*, and folder.* which says what is there instead
  */
-export async function loadModelConfig(path: string): Promise<ModelConfig> {
+export async function loadModelConfig(path: string, form: ModelForm = 'language'): Promise<ModelConfig> {
   const folder = locateModel(path);
   const file = join(folder, 'config.json');
   const text = readModelText(file, CONFIG_BYTES);
@@ -129,7 +134,7 @@ export async function loadModelConfig(path: string): Promise<ModelConfig> {
     throw errors.cannotRead(file, new Error('there is no such file'));
   }
   const json = parseModelJson(text, file);
-  const config = parseModelConfig(json, file);
+  const config = parseModelConfig(json, file, form);
   // Where config.json names none, what stands in for it is a guess that generation_config.json corrects.
   const named = parse(configSchema, json, file).eos_token_id !== undefined;
   const generationFile = join(folder, 'generation_config.json');
@@ -150,16 +155,33 @@ export function applyGenerationConfig(config: ModelConfig, json: unknown, file: 
   return eos_token_id == null ? config : { ...config, eosTokenIds: idList(eos_token_id, config.vocabSize, file) };
 }
 
-function parseFamily(json: unknown, file: string): Family {
+/** The name that transformers gives a model of the family in this form. */
+export const architectureOf = ({ architecture }: Family, form: ModelForm): string =>
+  form === 'language' ? architecture : architecture.replace(/ForCausalLM$/, 'ForSequenceClassification');
+
+/** One number is a score; several are classes. */
+function refuseLabels(raw: RawConfig, file: string): void {
+  const named =
+    typeof raw.id2label === 'object' && raw.id2label !== null ? Object.keys(raw.id2label).length : undefined;
+  const labels = typeof raw.num_labels === 'number' ? raw.num_labels : named;
+  if (labels !== undefined && labels !== 1) throw errors.labels(file, labels);
+}
+
+function parseFamily(json: unknown, file: string, form: ModelForm): Family {
   const { model_type, architectures } = parse(kindSchema, json, file);
   const byType = families.find(({ type }) => type === model_type);
   if (model_type != null && byType === undefined)
     throw errors.architecture(file, model_type, architectureKind([model_type, ...(architectures ?? [])]));
+  if (
+    form === 'scores' &&
+    !(architectures ?? []).some((name) => families.some((f) => architectureOf(f, form) === name))
+  )
+    throw errors.noScores(file, architectures?.join(', ') || (model_type ?? 'unknown'));
   if (architectures == null || architectures.length === 0) {
     if (byType === undefined) throw errors.value(file, 'model_type', 'it is missing');
     return byType;
   }
-  const byArchitecture = families.find(({ architecture }) => architectures.includes(architecture));
+  const byArchitecture = families.find((family) => architectures.includes(architectureOf(family, form)));
   if (byArchitecture === undefined || (byType !== undefined && byType !== byArchitecture)) {
     throw errors.architecture(file, architectures.join(', '), architectureKind(architectures));
   }

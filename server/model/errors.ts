@@ -43,6 +43,14 @@ export const configErrors = catalogue('config', {
     `The model in ${file} is of the kind ${quote(found)}${kind === undefined ? '' : ` (${kind})`}, which is not supported.`,
     'Use a causal language model of the families Llama, Mistral, Qwen2, Qwen3 or SmolLM3.',
   ],
+  noScores: (file: string, found: string) => [
+    `The model in ${file} is of the kind ${quote(found)}, which gives no scores.`,
+    'Use the model of a run with the stage reward, or another with the architecture LlamaForSequenceClassification (or that of Mistral, Qwen2, Qwen3 or SmolLM3) and one label.',
+  ],
+  labels: (file: string, labels: number) => [
+    `The model in ${file} has ${labels} labels; a reward model has one, the score.`,
+    'Use a model with one label: id2label of config.json has one entry then.',
+  ],
   feature: (file: string, feature: string) => [
     `The model in ${file} uses ${feature}, which is not supported.`,
     ANOTHER,

@@ -11,7 +11,7 @@ import { size } from '../graph/tensor.ts';
 import type { Precision, PrecisionChoice } from '../protocol/precision.ts';
 import { hiddenStates, languageHead } from './base.ts';
 import { rowsOf } from './block.ts';
-import { loadModelConfig, type ModelConfig } from './config.ts';
+import { loadModelConfig, type ModelConfig, type ModelForm } from './config.ts';
 import { configErrors } from './errors.ts';
 import { locateModel } from './folder.ts';
 import { ggufHas, ggufText } from './gguf/file.ts';
@@ -34,6 +34,13 @@ const companions = [
   'chat_template.jinja',
 ] as const;
 
+/** What a folder is to hold where that is not the model as it is. */
+export interface SavedForm {
+  readonly tensors: readonly ExpectedTensor[];
+  /** Its config.json, from that of the model. */
+  config(text: string): string;
+}
+
 export class LanguageModel {
   /** Names of weights whose memory other models may have too: these are never written. */
   private readonly shared = new Set<string>();
@@ -55,17 +62,23 @@ export class LanguageModel {
    * @param path the folder, or what {@link locateModel} finds it by
    * @param shelf where models of the same folder share their weights
    * @param choice the form its weights are kept in; in float32, if not given
+   * @param form with `scores` the weight of {@link scoreHead} is among its weights, and there is no head for tokens
    * @throws config.*, weights.*, safetensors.*, gguf.*, tokenizer.*, and folder.* which says what is there instead of a model
    */
-  static async load(path: string, shelf?: WeightShelf, choice: PrecisionChoice = 'f32'): Promise<LanguageModel> {
+  static async load(
+    path: string,
+    shelf?: WeightShelf,
+    choice: PrecisionChoice = 'f32',
+    form: ModelForm = 'language',
+  ): Promise<LanguageModel> {
     const folder = locateModel(path);
-    const config = await loadModelConfig(folder);
+    const config = await loadModelConfig(folder, form);
     const tokenizer = hasFile(folder, 'tokenizer.json')
       ? loadTokenizer(folder, { modelVocabSize: config.vocabSize })
       : undefined;
     const precision = chosenPrecision(choice, config);
     const read = () => {
-      using files = openWeights(folder, config);
+      using files = openWeights(folder, config, form);
       return new Map(files.tensors.map((tensor) => [tensor.name, readWeight(files, tensor, precision)]));
     };
     const held = shelf === undefined ? read() : shelf.take(folder, precision, read);
@@ -169,7 +182,12 @@ export class LanguageModel {
    * Writes a folder that loads like the one this model came from, with these weights. Its config.json names their number
    * format: others load them in the one that stands there, and in a narrower one would lose what was learned.
    */
-  async save(folder: string, weights: WeightMap = this.weights, dtype: SavedDtype = 'F32'): Promise<void> {
+  async save(
+    folder: string,
+    weights: WeightMap = this.weights,
+    dtype: SavedDtype = 'F32',
+    as: SavedForm = { tensors: this.tensors, config: (text) => text },
+  ): Promise<void> {
     await mkdir(folder, { recursive: true });
     for (const name of companions) {
       if (existsSync(join(this.folder, name))) await cp(join(this.folder, name), join(folder, name));
@@ -178,11 +196,11 @@ export class LanguageModel {
         if (text !== undefined) await writeFile(join(folder, name), text);
       }
     }
-    await writeFileAtomic(join(folder, 'config.json'), withDtype(this.configText(), dtypeNames[dtype]));
+    await writeFileAtomic(join(folder, 'config.json'), withDtype(as.config(this.configText()), dtypeNames[dtype]));
     using files = this.source();
     const read = (name: string) =>
       files !== undefined && !weights.has(name) ? files.read(name) : weightOf(weights, name);
-    const entries = this.tensors.map(({ name, shape }) => ({ name, shape, dtype, data: () => read(name) }));
+    const entries = as.tensors.map(({ name, shape }) => ({ name, shape, dtype, data: () => read(name) }));
     await writeSafetensors(join(folder, 'model.safetensors'), entries, { format: 'pt' });
   }
 

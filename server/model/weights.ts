@@ -10,7 +10,7 @@ import { firstNonFinite, firstOver } from '../files/floats.ts';
 import { DTYPE_BYTES, type Dtype, type ElementRange, SafetensorsFile } from '../files/safetensors.ts';
 import { firstIssue } from '../schemas/first-issue.ts';
 import { blockWeights } from './block.ts';
-import type { ModelConfig } from './config.ts';
+import type { ModelConfig, ModelForm } from './config.ts';
 import { weightErrors as errors } from './errors.ts';
 import { refuseFolder } from './folder.ts';
 import { GgufFile, isGguf } from './gguf/file.ts';
@@ -52,6 +52,12 @@ export function expectedTensors(config: ModelConfig): ExpectedTensor[] {
     ...(config.tieWordEmbeddings ? [] : [{ name: HEAD, shape: [V, d] }]),
   ];
 }
+
+/** The head of a model that gives scores, as transformers names it. It has no bias. */
+export const scoreHead = ({ hiddenSize }: ModelConfig): ExpectedTensor => ({
+  name: 'score.weight',
+  shape: [1, hiddenSize],
+});
 
 /** The open, complete and checked weights of a model. */
 export class Weights {
@@ -116,7 +122,7 @@ export class Weights {
  *
  * @throws ColaError weights.*, safetensors.*, gguf.*
  */
-export function openWeights(folder: string, config: ModelConfig): Weights {
+export function openWeights(folder: string, config: ModelConfig, form: ModelForm = 'language'): Weights {
   const opened: TensorFile[] = [];
   const open = <T extends TensorFile>(file: T): T => {
     opened.push(file);
@@ -128,7 +134,7 @@ export function openWeights(folder: string, config: ModelConfig): Weights {
         ? tensorsIn(open(GgufFile.open(folder)))
         : findTensors(folder, (path) => open(SafetensorsFile.open(insideFolder(folder, path)))),
     );
-    const expected = expectedTensors(config);
+    const expected = form === 'scores' ? [...expectedTensors(config), scoreHead(config)] : expectedTensors(config);
     checkTensors(folder, expected, found, config);
     refuseMoreThanMemory(folder, found);
     return new Weights(folder, expected, found);

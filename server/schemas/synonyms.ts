@@ -138,6 +138,8 @@ const others: readonly (readonly [ours: string, theirs: string])[] = [
   ['pretrain', 'pretraining pt clm lm'],
   ['expert', 'expert_iteration mcts search'],
   ['q', 'q_function q_learning'],
+  ['reward', 'reward_model reward_modeling reward_modelling rm preference preferences bradley_terry'],
+  ['center', 'center_rewards_coefficient centre'],
   // Devices.
   ['auto', 'gpu'],
   ['cuda', 'nvidia'],

@@ -15,6 +15,7 @@ export function brokenRules(spec: RunSpec): BrokenRule[] {
   return [
     ...modelRules(spec),
     ...baseRules(spec),
+    ...lastRules(spec),
     ...spec.stages.flatMap((stage, i) => stageRules(stage, ['stages', i, stage.name])),
   ];
 }
@@ -46,6 +47,21 @@ function baseRules({ base, stages }: RunSpec): BrokenRule[] {
   if (training === undefined) return [];
   const message = `The stage ${training.name} trains the base, whose weights are f32 then: "precision" should be f32 or auto and is ${precision}`;
   return [{ path: ['base', 'precision'], message }];
+}
+
+/** What makes something else than a language model stands at the end, and is measured by itself. */
+function lastRules({ stages, evaluate }: RunSpec): BrokenRule[] {
+  const at = stages.findIndex((stage) => stageOf(stage).makes !== undefined);
+  if (at < 0) return [];
+  const { name } = stages[at];
+  const made = `The stage ${name} makes ${stageOf(stages[at]).makes}`;
+  if (at < stages.length - 1) {
+    const message = `${made}, so no stage can follow: "${name}" should be the last of its spec`;
+    return [{ path: ['stages', at + 1, stages[at + 1].name], missing: true, message }];
+  }
+  if (evaluate.length === 0) return [];
+  const message = `${made}, which measures itself on held-out rows: "evaluate" should be left out`;
+  return [{ path: ['evaluate'], message }];
 }
 
 function stageRules(stage: StageSpec, path: Path): BrokenRule[] {

@@ -16,6 +16,7 @@ import {
   type TokensSettings,
   tokensSettings,
 } from './settings/reinforcement.ts';
+import { type RewardSettings, rewardSettings } from './settings/reward.ts';
 import {
   type CloneSettings,
   type ControlSettings,
@@ -69,6 +70,8 @@ export interface StageDeclaration<S extends object = object> {
   score(settings: S): ScoreMeaning;
   /** What the model answers with that comes out of it; undefined for a stage that does not learn to answer. */
   readonly answers?: 'actions' | 'tokens';
+  /** What comes out of it where that is no language model: no stage may follow, and nothing is measured behind it. */
+  readonly makes?: string;
   /** Whether it changes weights of the base, which are float32 then. */
   readonly trainsBase?: true;
   /** The text it learns from. */
@@ -187,8 +190,17 @@ const expert: StageDeclaration<ExpertSettings> = {
   },
 };
 
+const rewardModel: StageDeclaration<RewardSettings> = {
+  notes:
+    'Learns a reward model: a head that gives an answer a score, from preferences or scores. It is the last stage of a spec.',
+  settings: rewardSettings,
+  trainsBase: true,
+  makes: 'a reward model',
+  score: () => loss,
+};
+
 /** Every stage, by the word that a run spec has for it. */
-export const stages = { pretrain, control, clone, guide, reinforce, tokens, q, feedback, expert };
+export const stages = { pretrain, control, clone, guide, reinforce, tokens, q, feedback, expert, reward: rewardModel };
 
 export type StageName = keyof typeof stages;
 export type SettingsOf<K extends StageName> = Parameters<(typeof stages)[K]['score']>[0];

@@ -37,6 +37,14 @@ export const trainErrors = catalogue('train', {
     `${data} has no row with a response to learn; its rows have the columns ${have.join(', ') || 'prompt'}.`,
     'Name the column that holds it, for example "columns: { prompt: question, response: reply }". For rewards, use the stage reinforce.',
   ],
+  noPairs: (data: string, left: string) => [
+    `${data} has no pair of a chosen and a rejected answer to learn from; rows that were left out: ${left}.`,
+    'Name the columns that hold them, for example "columns: { prompt: question, response: better, rejected: worse }", or raise "max_length". To learn from scores, write "loss: scores".',
+  ],
+  noScores: (data: string, column: string, left: string, have: readonly string[]) => [
+    `${data} has no row with a number in the column "${column}" to learn from; rows that were left out: ${left}. Their other columns are ${have.join(', ') || 'none'}.`,
+    'Name the column that holds the score with "score", or raise "max_length". To learn from preferences, write "loss: pairs".',
+  ],
   promptTooLong: (place: string | undefined, text: string, tokens: number, longest: number) => [
     `${place === undefined ? 'The' : `${place}: the`} prompt "${text}…" has ${tokens} tokens; with room for the answer it may have ${longest}.`,
     'Shorten the prompts, lower "max_new", or leave such rows out with "skip_bad_rows: true".',

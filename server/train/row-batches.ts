@@ -2,10 +2,6 @@
 import { z } from 'zod';
 import { dataErrors } from '../data/errors.ts';
 import { padRows, type TokenRow } from '../data/packing.ts';
-import type { Row } from '../data/rows.ts';
-import { encodeRow } from '../data/token-cache.ts';
-import type { ChatTemplate } from '../model/chat.ts';
-import type { Tokenizer } from '../model/tokenizer.ts';
 import { Random, type RandomState } from '../random.ts';
 import type { BatchSource, Feeds } from './supervised.ts';
 
@@ -16,30 +12,6 @@ const saved = z.object({
   order: z.array(z.int()),
   cursor: z.int(),
 });
-
-/**
- * Token ids of a row, cut into what is given and what is learned. A prompt goes through the chat template where there
- * is one; a bare response ends with `endId`.
- */
-export function tokenRow(row: Row, tokenizer: Tokenizer, template: ChatTemplate | undefined, endId: number): TokenRow {
-  const asked: Row =
-    row.kind === 'prompt' && template !== undefined
-      ? {
-          kind: 'chat',
-          messages: [
-            { role: 'user', content: row.prompt.trim() },
-            { role: 'assistant', content: (row.response ?? '').trim() },
-          ],
-          columns: row.columns,
-        }
-      : row;
-  const { ids, responseMask } = encodeRow(asked, tokenizer, template);
-  const start = responseMask.indexOf(1);
-  const cut = start < 0 ? ids.length : start;
-  const response = [...ids.subarray(cut)];
-  const ended = asked.kind === 'chat' && template !== undefined;
-  return { prompt: ids.subarray(0, cut), response: ended ? response : [...response, endId] };
-}
 
 /** Micro-batches `ids [B,T]` and `mask [B,T]` (1 for response tokens), with one T for all. */
 export class RowBatches implements BatchSource {

@@ -4,6 +4,7 @@
  */
 import type { ColaConfig, ModuleName } from '../cola/config.ts';
 import type { ModelConfig } from '../model/config.ts';
+import type { LanguageModel, WeightMap } from '../model/language-model.ts';
 import type { ExpectedTensor } from '../model/weights.ts';
 import type { StageDeclaration } from '../spec/stages.ts';
 import type { MemoryPart } from './run/memory-parts.ts';
@@ -42,6 +43,12 @@ export interface StageKind<S extends object = object> extends StageDeclaration<S
   learns(settings: S, configs: Configs): readonly ExpectedTensor[];
   /** What it has in memory, from the very graphs that it runs. @param length tokens in a row, instead of what the settings say */
   parts(settings: S, configs: Configs, length: number | undefined): readonly MemoryPart[];
+  /**
+   * What is saved where no language model comes out of it: the stage is the last of its spec then.
+   *
+   * @param weights those of the base and its extras
+   */
+  result?(base: LanguageModel, weights: WeightMap): { save(folder: string): Promise<void> };
   /** @throws train.needs, train.setting, data.*, reward.* */
   create(settings: S, context: StageContext): Promise<Stage>;
 }

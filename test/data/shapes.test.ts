@@ -143,30 +143,59 @@ describe('published shapes', () => {
     ],
     'preferences with a prompt': [
       { prompt: 'p', chosen: 'good', rejected: 'bad' },
-      { kind: 'prompt', prompt: 'p', response: 'good' },
+      { kind: 'prompt', prompt: 'p', response: 'good', rejected: { kind: 'prompt', prompt: 'p', response: 'bad' } },
+    ],
+    'preferences with a question': [
+      { question: 'q', chosen: 'good', rejected: 'bad', system: 's' },
+      {
+        kind: 'chat',
+        messages: [system('s'), user('q'), assistant('good')],
+        rejected: { kind: 'chat', messages: [system('s'), user('q'), assistant('bad')] },
+      },
+    ],
+    'a rejected answer that is none': [
+      { prompt: 'p', chosen: 'good', rejected: 7, answer: 'good' },
+      { kind: 'prompt', prompt: 'p', response: 'good', answer: 'good' },
     ],
     'preferences with a prompt and whole conversations (UltraFeedback)': [
       { prompt: 'p', chosen: [user('p'), assistant('good')], rejected: [user('p'), assistant('bad')] },
-      { kind: 'chat', messages: [user('p'), assistant('good')] },
+      {
+        kind: 'chat',
+        messages: [user('p'), assistant('good')],
+        rejected: { kind: 'chat', messages: [user('p'), assistant('bad')] },
+      },
     ],
     'preferences with a prompt of messages': [
       { prompt: [user('p')], chosen: [assistant('good')], rejected: [assistant('bad')] },
-      { kind: 'prompt', prompt: 'p', response: 'good' },
+      { kind: 'prompt', prompt: 'p', response: 'good', rejected: { kind: 'prompt', prompt: 'p', response: 'bad' } },
     ],
     'preferences of conversations': [
       { chosen: [user('p'), assistant('good')], rejected: [user('p'), assistant('bad')] },
-      { kind: 'chat', messages: [user('p'), assistant('good')] },
+      {
+        kind: 'chat',
+        messages: [user('p'), assistant('good')],
+        rejected: { kind: 'chat', messages: [user('p'), assistant('bad')] },
+      },
     ],
     'preferences of transcripts (HH)': [
       {
         chosen: '\n\nHuman: Hi?\n\nAssistant: Hello.\n\nHuman: Bye?\n\nAssistant: Bye.',
         rejected: '\n\nHuman: Hi?\n\nAssistant: Hello.\n\nHuman: Bye?\n\nAssistant: No.',
       },
-      { kind: 'chat', messages: [user('Hi?'), assistant('Hello.'), user('Bye?'), assistant('Bye.')] },
+      {
+        kind: 'chat',
+        messages: [user('Hi?'), assistant('Hello.'), user('Bye?'), assistant('Bye.')],
+        rejected: { kind: 'chat', messages: [user('Hi?'), assistant('Hello.'), user('Bye?'), assistant('No.')] },
+      },
     ],
     'preferences of texts (TRL, implicit prompt)': [
       { chosen: 'The sky is blue.', rejected: 'The sky is green.' },
-      { kind: 'prompt', prompt: 'The sky is', response: ' blue.' },
+      {
+        kind: 'prompt',
+        prompt: 'The sky is',
+        response: ' blue.',
+        rejected: { kind: 'prompt', prompt: 'The sky is', response: ' green.' },
+      },
     ],
     verl: [
       {

@@ -22,7 +22,7 @@ export const tinyBase = {
   context: 64,
 } as const;
 
-/** Writes what {@link stages} read: running text, and rows with prompt, response and answer. */
+/** Writes what {@link stages} read: running text, and rows with prompt, response and answer, and preferences. */
 export function writeData(root: string): void {
   mkdirSync(root, { recursive: true });
   const lines = (rows: readonly object[]) => rows.map((row) => `${JSON.stringify(row)}\n`).join('');
@@ -32,6 +32,13 @@ export function writeData(root: string): void {
   writeFileSync(join(root, 'text.jsonl'), lines(Array.from({ length: 40 }, (_, i) => ({ text: text(i) }))));
   const row = (i: number) => ({ prompt: `after ${pick(i)}:`, response: ` ${pick(i + 1)}`, answer: pick(i + 1) });
   writeFileSync(join(root, 'rows.jsonl'), lines(Array.from({ length: 24 }, (_, i) => row(i))));
+  const pair = (i: number) => ({
+    chosen: ` ${pick(i + 1)}`,
+    rejected: ` ${pick(i + 2 + (i % 4))}`,
+    score: (i % 3) / 2,
+  });
+  const pairs = Array.from({ length: 40 }, (_, i) => ({ prompt: `after ${pick(i)}:`, ...pair(i) }));
+  writeFileSync(join(root, 'pairs.jsonl'), lines(pairs));
 }
 
 const keeping = { checkpoint_every: 2, evaluate_every: 3 };
@@ -69,6 +76,10 @@ export const stages = (steps: number) =>
         ...{ simulations: 8, breadth: 3, lockstep: 2, temperature: 1, paths: 3, minibatches: 2, edge_steps: 2 },
         ...{ value_weight: 0.5, q_weight: 0.5 },
       },
+    },
+    reward: { reward: { data: 'pairs.jsonl', batch: 6, accumulate: 2, max_length: 32, steps, ...keeping } },
+    'reward scores': {
+      reward: { loss: 'scores', data: 'pairs.jsonl', batch: 4, max_length: 32, steps, blocks: 0, ...keeping },
     },
   }) as const;
 

@@ -10,7 +10,7 @@ import { ColaError } from '../../errors.ts';
 import { removeFolder } from '../../files/atomic.ts';
 import { limitBehind } from '../../files/limits.ts';
 import { size } from '../../graph/tensor.ts';
-import { LanguageModel } from '../../model/language-model.ts';
+import { LanguageModel, type WeightMap } from '../../model/language-model.ts';
 import type { WeightShelf } from '../../model/weight-shelf.ts';
 import { EngineClosing } from '../../schedule/closing.ts';
 import { readSpec, rebaseSpec, resolveModel, resolvePath, stringifySpec } from '../../spec/document.ts';
@@ -239,12 +239,31 @@ class Job {
     if (cola !== undefined) await weights.download(cola.weights, cola.weights.keys());
     // Where the codes were learned anew, what the old ones did says nothing of them.
     const { model, stages } = this.options.spec;
-    const known = typeof model === 'string' && cola !== undefined && !stages.some(({ name }) => name === 'control');
+    const last = stages[stages.length - 1];
+    const { result } = kindOf(last);
+    const known =
+      typeof model === 'string' &&
+      cola !== undefined &&
+      result === undefined &&
+      !stages.some(({ name }) => name === 'control');
     const passOn = async (to: string) => {
       if (known) await passOnActions(resolveModel(model, this.options.specFile), to, cola.config.numCodes);
     };
-    await saveModelFolder(folder, cola ?? base, checkpoint, passOn);
+    const made = result?.(base, await this.withExtras(last, base, cola, weights)) ?? cola ?? base;
+    await saveModelFolder(folder, made, checkpoint, passOn);
     return folder;
+  }
+
+  /** The weights of the base and what a stage has beside them. */
+  private async withExtras(
+    stage: StageSpec,
+    base: LanguageModel,
+    cola: ColaModel | undefined,
+    weights: DeviceWeights,
+  ): Promise<WeightMap> {
+    const extras = kindOf(stage).extras?.(stage.settings, { config: base.config, cola: cola?.config }) ?? [];
+    const read = extras.map(async ({ name }) => [name, await weights.read(name)] as const);
+    return new Map([...base.weights, ...(await Promise.all(read))]);
   }
 
   private async saveBest(

@@ -9,6 +9,7 @@ import { guide } from './guide.ts';
 import { pretrain } from './pretrain.ts';
 import { q } from './q.ts';
 import { reinforce } from './reinforce.ts';
+import { reward } from './reward.ts';
 import { tokens } from './tokens.ts';
 
 /** Every stage that a run spec may have. */
@@ -22,6 +23,7 @@ export const stageKinds: { readonly [K in StageName]: StageKind<SettingsOf<K>> }
   q,
   feedback,
   expert,
+  reward,
 };
 
 /** What kind a stage of a spec is. Its settings have passed the schema of that kind. */

@@ -1,0 +1,30 @@
+/** A row as token ids, cut into what is given and what follows. */
+import type { ChatTemplate } from '../model/chat.ts';
+import type { Tokenizer } from '../model/tokenizer.ts';
+import type { TokenRow } from './packing.ts';
+import type { Row } from './rows.ts';
+import { encodeRow } from './token-cache.ts';
+
+/**
+ * Token ids of a row, cut into what is given and what is learned. A prompt goes through the chat template where there
+ * is one; a bare response ends with `endId`.
+ */
+export function tokenRow(row: Row, tokenizer: Tokenizer, template: ChatTemplate | undefined, endId: number): TokenRow {
+  const asked: Row =
+    row.kind === 'prompt' && template !== undefined
+      ? {
+          kind: 'chat',
+          messages: [
+            { role: 'user', content: row.prompt.trim() },
+            { role: 'assistant', content: (row.response ?? '').trim() },
+          ],
+          columns: row.columns,
+        }
+      : row;
+  const { ids, responseMask } = encodeRow(asked, tokenizer, template);
+  const start = responseMask.indexOf(1);
+  const cut = start < 0 ? ids.length : start;
+  const response = [...ids.subarray(cut)];
+  const ended = asked.kind === 'chat' && template !== undefined;
+  return { prompt: ids.subarray(0, cut), response: ended ? response : [...response, endId] };
+}

@@ -1,0 +1,144 @@
+/**
+ * A model that gives answers a score: a linear head on h of the last token, learned with the base from pairs of a chosen and a
+ * rejected answer, or from scores. What comes out is a folder that transformers reads (see `model/scores.ts`).
+ */
+import * as ops from '../../graph/ops.ts';
+import type { Graph } from '../../graph/tensor.ts';
+import type { ModelConfig } from '../../model/config.ts';
+import { saveScores, scores } from '../../model/scores.ts';
+import { type ExpectedTensor, expectedTensors, scoreHead } from '../../model/weights.ts';
+import type { RewardSettings } from '../../spec/settings/reward.ts';
+import { stages } from '../../spec/stages.ts';
+import { trainErrors } from '../errors.ts';
+import { momentsOf, pairFigures } from '../measures/preferences.ts';
+import type { Objective } from '../optimizer/optimizer.ts';
+import { pairLosses, scoreLosses } from '../preference-loss.ts';
+import { judgements } from '../preferences.ts';
+import { microRows, trainingPart } from '../run/memory-parts.ts';
+import type { Metrics, Stage, StageContext } from '../stage.ts';
+import type { StageKind } from '../stage-kind.ts';
+import { SupervisedStage } from '../supervised.ts';
+import { microBatch } from './pretrain.ts';
+import { correlation } from './q.ts';
+
+/** Texts that a judgement is about. */
+const textsIn = ({ loss }: Pick<RewardSettings, 'loss'>) => (loss === 'pairs' ? 2 : 1);
+
+/** The head, and what of the base learns along; nothing that only predicts tokens. */
+function learns({ blocks }: Pick<RewardSettings, 'blocks'>, config: ModelConfig): ExpectedTensor[] {
+  const base = expectedTensors({ ...config, tieWordEmbeddings: true });
+  const first = config.layers - (blocks ?? config.layers);
+  const learned = base.filter(({ name }) => {
+    if (blocks === undefined) return true;
+    const layer = /^model\.layers\.(\d+)\./.exec(name);
+    return layer === null ? blocks > 0 && name === 'model.norm.weight' : Number(layer[1]) >= first;
+  });
+  return [...learned, scoreHead(config)];
+}
+
+function objective(
+  graph: Graph,
+  config: ModelConfig,
+  settings: RewardSettings,
+  rows: number,
+  length: number,
+): Objective {
+  const texts = textsIn(settings) * rows;
+  const ids = graph.input('ids', 'int32', [texts, length]);
+  const places = graph.input('places', 'int32', [texts]);
+  const values = graph.input('values', 'float32', [rows]);
+  const weights = graph.input('weights', 'float32', [rows]);
+  const found = scores(graph, config, ids, places);
+  const metrics = { scores: found };
+  if (settings.loss === 'scores') return { loss: ops.sum(ops.mul(scoreLosses(found, values), weights)), metrics };
+  const [chosen, rejected] = [ops.slice(found, 0, 0, rows), ops.slice(found, 0, rows, texts)];
+  const losses = pairLosses(chosen, rejected, values);
+  if (settings.center === 0) return { loss: ops.sum(ops.mul(losses, weights)), metrics };
+  const both = ops.add(chosen, rejected);
+  const centred = ops.add(losses, ops.mul(ops.mul(both, both), settings.center));
+  return { loss: ops.sum(ops.mul(centred, weights)), metrics };
+}
+
+/** Differences of the pairs in a micro-batch. */
+const differences = (found: Float32Array): number[] => {
+  const rows = found.length / 2;
+  return Array.from({ length: rows }, (_, i) => found[i] - found[rows + i]);
+};
+
+function heldOutFigures(settings: RewardSettings, found: readonly Float32Array[], wanted: readonly number[]): Metrics {
+  const { length: count } = wanted;
+  if (settings.loss === 'scores') {
+    const given = found.flatMap((each) => [...each]).slice(0, count);
+    const { mean, std } = momentsOf(given);
+    return {
+      held_out_correlation: correlation(given, wanted),
+      held_out_rows: count,
+      held_out_score_mean: mean,
+      held_out_score_std: std,
+    };
+  }
+  const all = found.flatMap(differences).slice(0, count);
+  const { accuracy, interval, margin, brier, calibration } = pairFigures(all);
+  const rows = found.flatMap((each) => {
+    const half = each.length / 2;
+    return Array.from({ length: half }, (_, i) => [each[i], each[half + i]]);
+  });
+  const { mean, std } = momentsOf(rows.slice(0, count).flat());
+  return {
+    held_out_accuracy: accuracy,
+    held_out_accuracy_low: interval.low,
+    held_out_accuracy_high: interval.high,
+    held_out_margin: margin,
+    held_out_brier: brier,
+    held_out_calibration: calibration,
+    held_out_pairs: count,
+    held_out_score_mean: mean,
+    held_out_score_std: std,
+  };
+}
+
+async function createReward(settings: RewardSettings, context: StageContext): Promise<Stage> {
+  const { config } = context.base;
+  if ((settings.blocks ?? 0) > config.layers)
+    throw trainErrors.setting('reward', 'blocks', `the model has ${config.layers}`);
+  const batch = microBatch('reward', settings);
+  const { batches, heldOut, measured, steps } = await judgements(settings, batch, context);
+  const measuring = heldOut.inOrder();
+  const wanted = measuring.flatMap(({ values }) => Array.from(values as Float32Array)).slice(0, measured);
+  return SupervisedStage.create(context, {
+    name: 'reward',
+    steps,
+    accumulate: settings.accumulate,
+    settings,
+    trained: learns(settings, config).map(({ name }) => name),
+    objective: (graph, held) => objective(graph, config, settings, batch, held ? heldOut.length : batches.length),
+    batches,
+    heldOut: measuring,
+    tokensPerBatch: textsIn(settings) * batch * batches.length,
+    metrics: (outputs, held): Metrics => {
+      const found = outputs.map((each) => each.scores as Float32Array);
+      if (held) return heldOutFigures(settings, found, wanted);
+      if (settings.loss === 'scores') return {};
+      const { accuracy, margin } = pairFigures(found.flatMap(differences));
+      return { accuracy, margin };
+    },
+  });
+}
+
+export const reward: StageKind<RewardSettings> = {
+  ...stages.reward,
+  modules: () => undefined,
+  extras: (_, { config }) => [scoreHead(config)],
+  learns: (settings, { config }) => learns(settings, config),
+  parts: (settings, { config }, length = settings.max_length) => [
+    trainingPart({
+      rows: microRows(settings),
+      length,
+      accumulate: settings.accumulate,
+      learns: learns(settings, config),
+      objective: (graph, rows, t) => objective(graph, config, settings, rows, t),
+    }),
+  ],
+  create: createReward,
+  result: (base, weights) => ({ save: (folder) => saveScores(base, weights, folder) }),
+};

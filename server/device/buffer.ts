@@ -1,4 +1,5 @@
 import type { Tensor } from 'onnxruntime-node';
+import type { StoredPart } from '../graph/stored.ts';
 import { type DType, elementSize, type Shape, size, type TensorData } from '../graph/tensor.ts';
 import { deviceErrors } from './errors.ts';
 import { ort } from './runtime.ts';
@@ -88,6 +89,18 @@ export class DeviceBuffer {
     this.tensor.dispose();
     this.freed();
   }
+}
+
+/**
+ * Wraps a part of a stored weight as a runtime tensor, without a copy.
+ *
+ * Half precision is given as bit patterns. Where JavaScript has a `Float16Array` (node 24, the node of newer editors) the runtime
+ * makes one of them, and its own native side does not know that kind: it finds an array of no bytes. So it is shown the patterns.
+ */
+export function storedTensor({ dtype, data, shape }: Omit<StoredPart, 'name'>): Tensor {
+  const tensor = new ort.Tensor(dtype, data, shape);
+  if (dtype === 'float16') Object.defineProperty(tensor, 'data', { value: data });
+  return tensor;
 }
 
 /** Wraps host memory as a runtime tensor, without a copy. */

@@ -5,7 +5,7 @@ import { type FrozenValue, outputName, writeOnnx } from '../graph/onnx.ts';
 import * as ops from '../graph/ops.ts';
 import { partsOf, productRows, type StoredPart, type StoredWeight, StoredWriter } from '../graph/stored.ts';
 import { type DType, Graph, reachable, type Shape, type Tensor, type TensorData } from '../graph/tensor.ts';
-import { DeviceBuffer, hostTensor, Ledger } from './buffer.ts';
+import { DeviceBuffer, hostTensor, Ledger, storedTensor } from './buffer.ts';
 import { deviceErrors } from './errors.ts';
 import { HeldWeights } from './held-weights.ts';
 import { type DeviceName, deviceNames } from './names.ts';
@@ -165,7 +165,7 @@ export class Device {
         download,
         deviceName: this.name,
         held,
-        stored: new Map(model.stored.map(({ name, dtype, shape, data }) => [name, new ort.Tensor(dtype, data, shape)])),
+        stored: new Map(model.stored.map((part) => [part.name, storedTensor(part)])),
       });
     } catch (cause) {
       throw runError(this.name, cause);

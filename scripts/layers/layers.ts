@@ -34,7 +34,7 @@ export const layers: readonly Layer[] = [
   {
     path: 'server/rewards',
     what: 'rewards and their sandboxes',
-    only: ['server/errors.ts', 'server/random.ts', 'server/schemas', 'server/files'],
+    only: ['server/errors.ts', 'server/random.ts', 'server/schemas', 'server/files', 'server/device/names.ts'],
   },
   {
     path: 'server/environments',
@@ -45,6 +45,7 @@ export const layers: readonly Layer[] = [
   { path: 'server/model', what: 'base models: configuration, weights, tokenizer, chat template, cached decoding' },
   { path: 'server/cola', what: 'inverse dynamics, codebook, world model, policy' },
   { path: 'server/data', what: 'rows and tokens out of files' },
+  { path: 'server/reward-model', what: 'reward models: their scores as a reward' },
   { path: 'server/spec', what: 'run specs and settings' },
   { path: 'server/found', what: 'models that lie on this machine: stores of other programs, sizes, families' },
   { path: 'server/search', what: 'Monte Carlo search over latent actions' },

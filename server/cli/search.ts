@@ -8,7 +8,7 @@ import { readUncheckedReward } from '../evaluate/reward-text.ts';
 import { writeFileAtomic } from '../files/atomic.ts';
 import { LanguageModel } from '../model/language-model.ts';
 import type { PrecisionChoice } from '../protocol/precision.ts';
-import { createReward } from '../rewards/registry.ts';
+import { openReward } from '../reward-model/learned-reward.ts';
 import { bestOfN } from '../search/best-of-n.ts';
 import { type Branch, BranchedModel } from '../search/branches.ts';
 import { type Answer, askJudge, isScore, type Judge, rewardJudge } from '../search/judge.ts';
@@ -73,7 +73,7 @@ async function run(path: string, options: SearchCommandOptions, output: Output, 
   }
   const model = await loadModel(path, cwd, options.precision);
   const prompt = promptOf(options, model.base, before?.prompt, cwd);
-  const reward = await createReward(readUncheckedReward(options.reward), cwd);
+  const reward = await openReward(readUncheckedReward(options.reward), cwd);
   try {
     const judge = rewardJudge(reward, textOf(model.base, true), { prompt: prompt.text, row });
     const device = await openChosen(options, output);

@@ -9,7 +9,8 @@ import { probabilities } from '../model/sampling.ts';
 import { StreamDecoder } from '../model/tokenizer.ts';
 import type { ResultOf } from '../protocol/request.ts';
 import type { inspectNode, SearchDescription, SearchEvent, SearchKey, TreeNode } from '../protocol/search.ts';
-import { createReward, type Reward, type RewardSpec } from '../rewards/index.ts';
+import { openReward } from '../reward-model/learned-reward.ts';
+import type { Reward, RewardSpec } from '../rewards/index.ts';
 import { firstIssue } from '../schemas/first-issue.ts';
 import { type Branch, BranchedModel } from '../search/branches.ts';
 import { rewardJudge } from '../search/judge.ts';
@@ -102,7 +103,7 @@ export class SearchSession {
   ): Promise<SearchSession> {
     const rows = Math.max(options.breadth, options.root_breadth ?? 1, options.batch);
     // Its form is checked when it is made.
-    const reward = await createReward(subject.reward as RewardSpec, key.root);
+    const reward = await openReward(subject.reward as RewardSpec, key.root);
     const branches = new BranchedModel(model.device, model.cola, { tokens: promptTokens + options.max_new, rows });
     try {
       const text = (tokens: readonly number[]) => decode(model, tokens, true);

@@ -1,7 +1,7 @@
 /** A task to be measured on: held-out prompts, how answers are judged and how they are sampled. */
 
 import type { Row } from '../data/rows.ts';
-import { createReward } from '../rewards/registry.ts';
+import { openReward } from '../reward-model/learned-reward.ts';
 import type { Reward } from '../rewards/reward.ts';
 import type { StageTask } from '../spec/stages.ts';
 import { splitRows, templateOf, tokenizerOf } from '../train/data.ts';
@@ -37,7 +37,7 @@ export async function heldOutPrompts(task: TaskSpec, subject: Subject, limit: nu
 }
 
 export function rewardOf(task: TaskSpec, subject: Subject): Promise<Reward> {
-  return createReward(task.reward, subject.context.resolve('.'));
+  return openReward(task.reward, subject.context.resolve('.'));
 }
 
 /**

@@ -1,4 +1,5 @@
 /** How low and how high a reward can be, as far as its settings say. */
+import { modelSettings } from './model.ts';
 import { type ParsedReward, parseRewardSpec, type RewardSpec } from './spec.ts';
 
 export interface RewardRange {
@@ -41,6 +42,8 @@ function rangeOf(parsed: ParsedReward): RewardRange | undefined {
     }
     case 'module':
       return undefined;
+    case 'model':
+      return modelSettings(parsed.options).normalise === 'sigmoid' ? { lowest: 0, highest: 1 } : undefined;
     case 'sum': {
       let [lowest, highest] = [0, 0];
       for (const { reward, weight } of parsed.terms) {

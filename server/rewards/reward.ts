@@ -5,6 +5,8 @@ import { columnAt } from '../schemas/columns.ts';
 export interface RewardInput {
   prompt: string;
   completion: string;
+  /** The conversation before the answer, where the prompt was one. */
+  messages?: readonly { readonly role: string; readonly content: string }[];
   /** The data row's columns. */
   row: Readonly<Record<string, unknown>>;
   /** True when the model ended the sample itself (end-of-sequence token), false when the length limit cut it. */

@@ -6,6 +6,7 @@ import { rewardErrors } from './errors.ts';
 import { exactOptions } from './exact.ts';
 import { lengthOptions } from './length.ts';
 import { mathsOptions } from './maths/maths.ts';
+import { modelOptions } from './model.ts';
 import { numericOptions } from './numeric.ts';
 import { moduleOptions } from './process/module.ts';
 import { repetitionOptions } from './repetition.ts';
@@ -22,6 +23,7 @@ export const rewardOptions = {
   length: lengthOptions,
   repetition: repetitionOptions,
   module: moduleOptions,
+  model: modelOptions,
 } as const;
 
 type Schemas = typeof rewardOptions;

@@ -23,6 +23,8 @@ export function pathKind(path: Path, text: string): PathKind | undefined {
     return setting === 'data' && path.length === 4 && text !== 'feedback' ? 'feedback' : undefined;
   // Names of columns, whatever they are called.
   if (path.includes('columns')) return undefined;
+  if (setting === 'reward' && (path.at(-1) === 'model' || (path.at(-2) === 'model' && path.at(-1) === 'path')))
+    return 'model';
   if (setting === 'reward' || setting === 'environment')
     return path.at(-2) === 'module' && path.at(-1) === 'path' ? 'module' : undefined;
   if (!dataKeys.has(setting)) return undefined;

@@ -42,7 +42,7 @@ export function resolveModel(path: string, specFile: string): string {
 }
 
 /** Settings whose value is a path, wherever they stand. */
-const pathKeys: ReadonlySet<string> = new Set(['jsonl', 'text', 'workspace', 'path']);
+const pathKeys: ReadonlySet<string> = new Set(['jsonl', 'text', 'workspace', 'path', 'model']);
 
 /**
  * The spec with its relative paths rewritten so that they mean the same from another file. A run keeps its spec in its own
@@ -72,11 +72,11 @@ export function rebaseSpec(spec: RunSpec, from: string, to: string): RunSpec {
   };
 }
 
-/** The paths of modules of rewards and environments in the stages of a spec, as they are written. */
+/** The paths of modules of rewards and environments, and of reward models, in the stages of a spec, as they are written. */
 export function modulePaths(spec: RunSpec): string[] {
   const found = new Set<string>();
   const collect = (key: string, value: unknown): void => {
-    if (key === 'path' && typeof value === 'string') found.add(value);
+    if ((key === 'path' || key === 'model') && typeof value === 'string') found.add(value);
     else if (Array.isArray(value)) for (const entry of value) collect('', entry);
     else if (typeof value === 'object' && value !== null && key !== 'columns')
       for (const [name, entry] of Object.entries(value)) collect(name, entry);

@@ -8,7 +8,7 @@ import type { LanguageModel, WeightMap } from '../model/language-model.ts';
 import type { ExpectedTensor } from '../model/weights.ts';
 import type { StageDeclaration } from '../spec/stages.ts';
 import type { MemoryPart } from './run/memory-parts.ts';
-import type { Stage, StageContext } from './stage.ts';
+import type { Metrics, Stage, StageContext } from './stage.ts';
 
 /** The modules of latent actions that a stage works on. */
 export interface StageModules {
@@ -47,8 +47,13 @@ export interface StageKind<S extends object = object> extends StageDeclaration<S
    * What is saved where no language model comes out of it: the stage is the last of its spec then.
    *
    * @param weights those of the base and its extras
+   * @param figures what was measured of them, if it was
    */
-  result?(base: LanguageModel, weights: WeightMap): { save(folder: string): Promise<void> };
+  result?(
+    base: LanguageModel,
+    weights: WeightMap,
+    figures: Metrics | undefined,
+  ): { save(folder: string): Promise<void> };
   /** @throws train.needs, train.setting, data.*, reward.* */
   create(settings: S, context: StageContext): Promise<Stage>;
 }

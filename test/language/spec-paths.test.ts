@@ -54,6 +54,12 @@ describe('what a run spec names', () => {
       namedIn('model: { tokenizer: t, hidden: 8 }\nstages: []').map(({ kind }) => kind),
       ['tokenizer'],
     );
+    const rewards =
+      'stages:\n  - q: { reward: { sum: [{ reward: { model: a } }, { reward: { model: { path: b } } }] } }\n';
+    assert.deepEqual(
+      namedIn(rewards).map(({ kind, text: path }) => `${kind} ${path}`),
+      ['model a', 'model b'],
+    );
     assert.deepEqual(namedIn('model: [\n- {:'), []);
   });
 

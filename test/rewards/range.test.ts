@@ -6,7 +6,7 @@ import { createReward } from '../../server/rewards/registry.ts';
 import type { RewardSpec } from '../../server/rewards/spec.ts';
 
 describe('the range of a reward', () => {
-  it('is known for all but modules', () => {
+  it('is known for all but modules and models that nothing bounds', () => {
     const cases: [RewardSpec, number][] = [
       ['exact', 1],
       ['numeric', 1],
@@ -34,9 +34,13 @@ describe('the range of a reward', () => {
       [{ sum: [{ reward: 'exact' }, { reward: 'repetition', weight: -1 }] }, 2],
       [{ module: { path: 'a.js' } }, 1],
       [{ sum: [{ reward: 'exact' }, { reward: { module: { path: 'a.js' } } }] }, 1],
+      [{ model: 'rm' }, 1],
+      [{ model: { path: 'rm', normalise: 'sigmoid' } }, 1],
     ];
     for (const [spec, highest] of cases) assert.equal(solvedFrom(spec), highest, JSON.stringify(spec));
     assert.equal(rewardRange({ module: { path: 'a.js' } }), undefined);
+    assert.equal(rewardRange({ model: 'rm' }), undefined);
+    assert.deepEqual(rewardRange({ model: { path: 'rm', normalise: 'sigmoid' } }), { lowest: 0, highest: 1 });
   });
 
   it('holds every score, and its highest is reached exactly', async () => {

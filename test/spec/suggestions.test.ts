@@ -170,7 +170,7 @@ describe('rewards in a run spec', () => {
     assert.equal(first(withReward('lenght')).suggestion, 'length');
     assert.match(
       first(withReward('nice')).message,
-      /exact, .*similarity, repetition, length, module, sum and is "nice"$/,
+      /exact, .*similarity, repetition, length, module, model, sum and is "nice"$/,
     );
   });
 

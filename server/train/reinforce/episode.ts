@@ -1,4 +1,5 @@
 /** Episodes: what a policy did, with everything that learning from it needs, the same for actions and for tokens. */
+import type { Message } from '../../data/conversation.ts';
 import type { RewardResult } from '../../rewards/reward.ts';
 
 /** A prompt as the reward and the model need it. */
@@ -6,6 +7,8 @@ export interface Prompt {
   readonly text: string;
   readonly ids: Int32Array;
   readonly row: Readonly<Record<string, unknown>>;
+  /** What was said before the answer, where the row was a conversation. */
+  readonly messages?: readonly Message[];
 }
 
 /** What the policy says until it is another's turn. */

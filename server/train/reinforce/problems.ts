@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { Row } from '../../data/rows.ts';
 import type { Random } from '../../random.ts';
-import { createReward } from '../../rewards/registry.ts';
+import { openReward } from '../../reward-model/learned-reward.ts';
 import type { Reward } from '../../rewards/reward.ts';
 import type { RewardSpec } from '../../rewards/spec.ts';
 import type { DataSpec } from '../../spec/settings/parts.ts';
@@ -57,7 +57,7 @@ export async function problemsOf(settings: ProblemSettings, context: StageContex
   const prompts = rows.train;
   const heldOut = rows.heldOut.slice(0, settings.evaluate_rows);
   // Last: it may run helper processes, which somebody has to end.
-  const reward = await createReward(settings.reward, context.resolve('.'));
+  const reward = await openReward(settings.reward, context.resolve('.'));
   return { prompts, heldOut, reward };
 }
 

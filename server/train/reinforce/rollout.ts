@@ -1,6 +1,6 @@
 /** Rows as prompts, and answers as judged answers. */
 
-import { plainTurns } from '../../data/conversation.ts';
+import { type Message, plainTurns } from '../../data/conversation.ts';
 import { hasControlTokens, placeOf, type Row } from '../../data/rows.ts';
 import type { ChatTemplate } from '../../model/chat.ts';
 import type { ModelConfig } from '../../model/config.ts';
@@ -36,7 +36,8 @@ export function promptMaker(
     const { text, ids } = promptOf(row, tokenizer, useChat ? template : undefined);
     if (ids.length > longest) throw trainErrors.promptTooLong(placeOf(row), text.slice(0, 60), ids.length, longest);
     const prompt = row.kind === 'prompt' ? row.prompt : text;
-    return { text: prompt, ids, row: { ...knownOf(row), ...row.columns } };
+    const said = row.kind === 'chat' ? { messages: beforeAnswer(row.messages) } : {};
+    return { text: prompt, ids, row: { ...knownOf(row), ...row.columns }, ...said };
   };
 }
 
@@ -51,6 +52,10 @@ function knownOf(row: Row): Readonly<Record<string, unknown>> {
   };
 }
 
+/** A conversation without the answer that is to be given. */
+const beforeAnswer = (messages: readonly Message[]): readonly Message[] =>
+  messages.at(-1)?.role === 'assistant' ? messages.slice(0, -1) : messages;
+
 function promptOf(
   row: Row,
   tokenizer: Tokenizer,
@@ -63,8 +68,7 @@ function promptOf(
       const text = plainTurns(row.messages).prompt;
       return { text, ids: tokenizer.encode(text, { controlTokens: hasControlTokens(row) }) };
     }
-    const last = row.messages[row.messages.length - 1];
-    return template.encodePrompt(last?.role === 'assistant' ? row.messages.slice(0, -1) : row.messages, tokenizer);
+    return template.encodePrompt(beforeAnswer(row.messages), tokenizer);
   }
   // The generators end a bare prompt with what the answer follows on; in a conversation the turn's mark does that.
   return template === undefined
@@ -83,7 +87,9 @@ export async function judge(
     answers.map(async (answer) => {
       const completion = tokenizer.decode([...answer.tokens], { skipSpecialTokens: true });
       const { prompt, finished, tokens } = answer;
-      const input = { prompt: prompt.text, completion, row: prompt.row, finished, tokens: tokens.length };
+      const { text, row, messages } = prompt;
+      const said = messages === undefined ? {} : { messages };
+      const input = { prompt: text, completion, row, finished, tokens: tokens.length, ...said };
       return { ...answer, completion, result: await reward.score(input, signal) };
     }),
   );

@@ -3,6 +3,7 @@
  * every stage and when it is stopped, keeps the best one by held-out score, and continues from the latest one exactly.
  */
 import { join } from 'node:path';
+import { z } from 'zod';
 import { passOnActions } from '../../cola/actions-file.ts';
 import { ColaModel } from '../../cola/model.ts';
 import { type Device, openDevice } from '../../device/device.ts';
@@ -21,7 +22,7 @@ import { Run, runFolder } from '../../store/run.ts';
 import { logText } from '../../store/run-log.ts';
 import { trainErrors } from '../errors.ts';
 import { DeviceWeights } from '../optimizer/weights.ts';
-import type { StageContext } from '../stage.ts';
+import type { Metrics, StageContext } from '../stage.ts';
 import { createStage, kindOf } from '../stages/index.ts';
 import { noteEvent, type TrainEvent } from './events.ts';
 import { FrozenData, frozenFolder } from './frozen.ts';
@@ -130,6 +131,8 @@ function tryToLog(run: Run, text: string): void {
     if (!(error instanceof ColaError)) throw error;
   }
 }
+
+const measuredLine = z.looseObject({ step: z.number(), evaluation: z.boolean().optional() });
 
 class Job {
   private position: Position = { at: 0, done: 0, before: 0, best: null, unmeasured: false, changed: [] };
@@ -249,9 +252,18 @@ class Job {
     const passOn = async (to: string) => {
       if (known) await passOnActions(resolveModel(model, this.options.specFile), to, cola.config.numCodes);
     };
-    const made = result?.(base, await this.withExtras(last, base, cola, weights)) ?? cola ?? base;
+    const made =
+      result?.(base, await this.withExtras(last, base, cola, weights), this.measuredAt(checkpoint)) ?? cola ?? base;
     await saveModelFolder(folder, made, checkpoint, passOn);
     return folder;
+  }
+
+  /** What was measured at a checkpoint. */
+  private measuredAt(checkpoint: Checkpoint | null): Metrics | undefined {
+    const lines = this.run.readMetrics(measuredLine);
+    return lines.findLast(({ step, evaluation }) => evaluation === true && step === checkpoint?.step) as
+      | Metrics
+      | undefined;
   }
 
   /** The weights of the base and what a stage has beside them. */

@@ -8,7 +8,7 @@ import { modulePaths, resolvePath } from '../../spec/paths.ts';
 import type { RunSpec } from '../../spec/schema.ts';
 import { contentOf, type Manifest } from '../../store/manifest.ts';
 
-/** Hashes by part: `spec`, `model`, reward modules as `file <path in the spec>`, and `data/<name>` that the run has kept. */
+/** Hashes by part: `spec`, `model`, reward modules and models as `file <path in the spec>`, and `data/<name>` that the run has kept. */
 export type Origin = Manifest['origin'];
 
 const file = 'file ';
@@ -46,8 +46,19 @@ export async function originOf(
   for (const path of modulePaths(spec)) {
     const resolved = resolvePath(path, specFile);
     if (isFile(resolved)) origin[`${file}${path}`] = (await contentOf(resolved)).sha256;
+    else if (existsSync(resolved)) origin[`${file}${path}`] = await folderHash(resolved);
   }
   return origin;
+}
+
+/** Of a folder with a reward model. */
+async function folderHash(folder: string): Promise<string> {
+  const hash = createHash('sha256');
+  for (const name of readdirSync(folder).sort()) {
+    if (modelFiles.test(name) || tokenizerFiles.test(name) || name === 'reward.json')
+      hash.update(`${name} ${(await contentOf(join(folder, name))).sha256}\n`);
+  }
+  return hash.digest('hex');
 }
 
 const isFile = (path: string) => statSync(path, { throwIfNoEntry: false })?.isFile() === true;

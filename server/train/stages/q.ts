@@ -14,7 +14,7 @@ import type { Graph } from '../../graph/tensor.ts';
 import { rowsOf } from '../../model/block.ts';
 import type { ModelConfig } from '../../model/config.ts';
 import { Random } from '../../random.ts';
-import { createReward } from '../../rewards/registry.ts';
+import { openReward } from '../../reward-model/learned-reward.ts';
 import type { QSettings } from '../../spec/settings/reinforcement.ts';
 import { stages } from '../../spec/stages.ts';
 import type { Checkpoint } from '../../store/checkpoint.ts';
@@ -272,7 +272,7 @@ async function createQ(settings: QSettings, context: StageContext): Promise<Stag
     context,
   );
   // Last: it may run helper processes, which somebody has to end.
-  const reward = await createReward(settings.reward, context.resolve('.'));
+  const reward = await openReward(settings.reward, context.resolve('.'));
   const actor = new LatentActor(context, cola, false, 0);
   return new QStage(settings, context, cola, actor, { prompts, heldOut, reward }, optimizer, trained);
 }

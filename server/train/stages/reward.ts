@@ -7,6 +7,7 @@ import type { Graph } from '../../graph/tensor.ts';
 import type { ModelConfig } from '../../model/config.ts';
 import { saveScores, scores } from '../../model/scores.ts';
 import { type ExpectedTensor, expectedTensors, scoreHead } from '../../model/weights.ts';
+import { saveMeasured } from '../../reward-model/moments.ts';
 import type { RewardSettings } from '../../spec/settings/reward.ts';
 import { stages } from '../../spec/stages.ts';
 import { trainErrors } from '../errors.ts';
@@ -140,5 +141,12 @@ export const reward: StageKind<RewardSettings> = {
     }),
   ],
   create: createReward,
-  result: (base, weights) => ({ save: (folder) => saveScores(base, weights, folder) }),
+  result: (base, weights, figures) => ({
+    async save(folder) {
+      await saveScores(base, weights, folder);
+      const measured = Object.entries(figures ?? {}).filter(([name]) => name.startsWith('held_out_'));
+      if (measured.length === 0) return;
+      await saveMeasured(folder, Object.fromEntries(measured.map(([name, value]) => [name.slice(9), value])));
+    },
+  }),
 };

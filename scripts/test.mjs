@@ -49,6 +49,7 @@ const passed = { count: 0 };
 const failures = [];
 /** Titles and errors, which are repeated at the end: whoever keeps only the end of a long log sees them too. */
 const failedTests = [];
+const retriedTests = [];
 
 /** Runs a command with its output shown; true if it ended well. */
 function run(command, args, env = {}) {
@@ -74,6 +75,7 @@ function phase(name, work) {
 
 function finish() {
   const failed = failures.reduce((n, failure) => n + (typeof failure === 'number' ? failure : 1), 0);
+  if (retriedTests.length > 0) console.log(`\nWhat needed a second try:\n${retriedTests.join('\n')}`);
   if (failedTests.length > 0) console.log(`\nWhat failed:\n${failedTests.join('\n')}`);
   console.log(`\nTime: ${times.join(', ')}.`);
   const phases = failures.filter((failure) => typeof failure === 'string');
@@ -165,6 +167,7 @@ function runCounted([command, ...args], env, countsFile) {
   passed.count += counts.passes;
   if (counts.failures > 0) failures.push(counts.failures);
   failedTests.push(...(counts.failed ?? []));
+  retriedTests.push(...(counts.retried ?? []));
   // Nothing failed, and yet it did not end well: coverage, or a hook, or no tests at all.
   return well || counts.failures > 0;
 }
@@ -191,7 +194,8 @@ const testFiles = () =>
 
 function runTests(scratch) {
   const counts = join(scratch, 'counts.json');
-  const tests = mochaArguments.length > 0 ? [...mocha, ...mochaArguments] : beside(counts, testFiles());
+  const tests =
+    mochaArguments.length > 0 ? [...mocha, ...mochaArguments] : beside(counts, testFiles(), ['--retries', '1']);
   if (fast) return runCounted(tests, {}, counts);
   const c8 = ['node_modules/c8/bin/c8.js', '--all', '--include', 'server/**'];
   const reports = ['--reporter', 'text-summary', '--reporter', 'lcov', '--reports-dir', 'coverage'];

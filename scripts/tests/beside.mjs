@@ -71,7 +71,7 @@ function begin() {
     const failed = [{ title: `the process of the tests ended: ${how}`, why: text.slice(-2000) }];
     settle({
       text: `${text}\n  ${failed[0].title}`,
-      outcome: { passes: 0, failed, seconds: 0, processor: 0, died: true },
+      outcome: { passes: 0, failed, retried: [], seconds: 0, processor: 0, died: true },
     });
   });
   return {
@@ -92,9 +92,13 @@ function begin() {
 const begun = Date.now();
 await Promise.all(Array.from({ length: Number(values.processes) }, work));
 const total = (of) => done.reduce((n, outcome) => n + of(outcome), 0);
-const failures = done.flatMap(({ file, failed }) =>
-  failed.map(({ title, why }) => `${file}: ${title}\n${why.replace(/^/gm, '    ')}`),
-);
+/** Tests of all files, with what they failed of. */
+const listed = (of) =>
+  done.flatMap((outcome) =>
+    of(outcome).map(({ title, why }) => `${outcome.file}: ${title}\n${why.replace(/^/gm, '    ')}`),
+  );
+const failures = listed((o) => o.failed);
+const retried = listed((o) => o.retried);
 console.log('\nLongest files, on the clock and of processors:');
 for (const { file, ...time } of done.sort((a, b) => b.seconds - a.seconds).slice(0, 15))
   console.log(`  ${seconds(time.seconds).padStart(8)} ${seconds(time.processor).padStart(8)}  ${file}`);
@@ -103,9 +107,10 @@ console.log(
 );
 console.log(`${total((o) => o.passes)} passing, ${failures.length} failing`);
 for (const failure of failures) console.log(`  ${failure}`);
+if (retried.length > 0) console.log(`Needed a second try:\n  ${retried.join('\n  ')}`);
 if (values.counts !== undefined)
   writeFileSync(
     values.counts,
-    JSON.stringify({ passes: total((o) => o.passes), failures: failures.length, failed: failures }),
+    JSON.stringify({ passes: total((o) => o.passes), failures: failures.length, failed: failures, retried }),
   );
 process.exit(failures.length === 0 ? 0 : 1);

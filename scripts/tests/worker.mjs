@@ -38,26 +38,30 @@ async function run(file) {
   mocha.reporter(FileReporter);
   mocha.addFile(file);
   const failed = [];
+  const retried = [];
   await mocha.loadFilesAsync();
   const { passes, pending } = await new Promise((resolve) => {
     const runner = mocha.run(() => resolve(runner.stats));
     runner.on('fail', (test, error) => failed.push({ title: test.fullTitle(), why: wordsOf(error) }));
+    runner.on(Mocha.Runner.constants.EVENT_TEST_RETRY, (test, error) =>
+      retried.push({ title: test.fullTitle(), why: wordsOf(error) }),
+    );
   });
   if (passes + pending + failed.length === 0) throw new Error('there are no tests in it');
-  return { passes, failed };
+  return { passes, failed, retried };
 }
 
 process.on('message', async (file) => {
   const before = { seconds: process.uptime(), processor: processor() };
-  const { passes, failed } = await run(file).catch((error) => {
+  const { passes, failed, retried } = await run(file).catch((error) => {
     console.log(error);
-    return { passes: 0, failed: [{ title: String(error).split('\n')[0], why: wordsOf(error) }] };
+    return { passes: 0, retried: [], failed: [{ title: String(error).split('\n')[0], why: wordsOf(error) }] };
   });
   const seconds = process.uptime() - before.seconds;
   const spent = processor() - before.processor;
   // What is garbage by now is no reason for another process.
   globalThis.gc?.();
-  const outcome = { passes, failed, seconds, processor: spent, bytes: process.memoryUsage().rss };
+  const outcome = { passes, failed, retried, seconds, processor: spent, bytes: process.memoryUsage().rss };
   process.stdout.write(`${endOfFile}${JSON.stringify(outcome)}\n`);
 });
 process.on('disconnect', async () => {

@@ -11,14 +11,18 @@ describe('test files that run beside each other', function () {
   const scratch = scratchFolder();
 
   /** Runs files of these names and texts in two processes. */
-  function run(files: Readonly<Record<string, string>>) {
+  function run(files: Readonly<Record<string, string>>, options: readonly string[] = []) {
     const paths = Object.entries(files).map(([name, text]) => {
       writeFileSync(scratch(name), text);
       return scratch(name);
     });
-    const { status, stdout } = spawnSync(process.execPath, [beside, '--counts', scratch('counts.json'), ...paths], {
-      encoding: 'utf8',
-    });
+    const { status, stdout } = spawnSync(
+      process.execPath,
+      [beside, '--counts', scratch('counts.json'), ...options, ...paths],
+      {
+        encoding: 'utf8',
+      },
+    );
     return { status, stdout, counts: JSON.parse(readFileSync(scratch('counts.json'), 'utf8')) };
   }
 
@@ -27,7 +31,7 @@ describe('test files that run beside each other', function () {
   it('are counted together, and each says how it went', () => {
     const { status, stdout, counts } = run({ 'a.test.mjs': passing, 'b.test.mjs': passing, 'c.test.mjs': passing });
     assert.equal(status, 0, stdout);
-    assert.deepEqual(counts, { passes: 3, failures: 0, failed: [] });
+    assert.deepEqual(counts, { passes: 3, failures: 0, failed: [], retried: [] });
     for (const name of ['a', 'b', 'c']) assert.match(stdout, new RegExp(`${name}\\.test\\.mjs  \\d+\\.\\d s`));
     assert.match(stdout, /✔ passes/);
   });
@@ -57,5 +61,13 @@ describe('test files that run beside each other', function () {
       /dying\.test\.mjs: the process of the tests ended: SIGKILL/,
     ])
       assert.match(stdout, said);
+  });
+
+  it('get a second try where that is allowed, and it is told which needed one', () => {
+    const text = `let tries = 0; it('is late', () => { if (++tries < 2) throw new Error('too late'); });`;
+    const { status, stdout, counts } = run({ 'late.test.mjs': text }, ['--retries', '1']);
+    assert.equal(status, 0, stdout);
+    assert.deepEqual([counts.passes, counts.failures, counts.retried.length], [1, 0, 1]);
+    assert.match(stdout, /Needed a second try:\n.*late\.test\.mjs: is late\n +Error: too late/);
   });
 });

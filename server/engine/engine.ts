@@ -21,6 +21,7 @@ import { trustedFor } from '../protocol/trust.ts';
 import { EngineClosing } from '../schedule/closing.ts';
 import { type Job, Scheduler } from '../schedule/scheduler.ts';
 import { resolveModel } from '../spec/paths.ts';
+import { ChatHost } from './chat-host.ts';
 import { engineErrors } from './errors.ts';
 import { comparison, evaluation } from './evaluate.ts';
 import { FeedbackHost } from './feedback-host.ts';
@@ -43,6 +44,7 @@ export class Engine {
   private readonly runs: RunHost;
   private readonly searches: SearchHost;
   private readonly feedback: FeedbackHost;
+  private readonly chats: ChatHost;
   private readonly patience = new Patience();
   private model: LoadedModel | undefined;
   /** Loading and unloading, one after the other. */
@@ -72,6 +74,7 @@ export class Engine {
     this.runs = new RunHost(this.scheduler, this.patience, (event) => channel.tell(runEvent, event), this.shelf);
     this.searches = new SearchHost(this.scheduler, () => this.loaded(), channel);
     this.feedback = new FeedbackHost(this.scheduler, () => this.loaded(), channel);
+    this.chats = new ChatHost(this.scheduler, this.shelf, trusted, channel);
     const times = new TimeKeeper(this.scheduler, this.shelf);
     channel.answer(ping, async () => this.status);
     channel.answer(loadModel, (options) => this.load(options));
@@ -152,6 +155,7 @@ export class Engine {
     clearTimeout(this.timer);
     await this.scheduler.close(new EngineClosing());
     await this.searches.close();
+    await this.chats.close();
     await this.unload();
     clearTimeout(this.timer);
   }

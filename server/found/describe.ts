@@ -7,14 +7,20 @@ import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { ColaError } from '../errors.ts';
 import { SafetensorsFile } from '../files/safetensors.ts';
+import { readChatTemplate } from '../model/chat.ts';
 import { loadModelConfig, parseModelConfig } from '../model/config.ts';
 import { isGguf, summariseGguf } from '../model/gguf/file.ts';
+import { toolFormOf } from '../model/tool-calls.ts';
 
 export interface Description {
   /** Of its weights on the disk. */
   readonly bytes: number;
   readonly parameters: number;
   readonly family: string;
+  /** Longest sequence, in tokens. */
+  readonly context: number;
+  /** Whether it has a chat template, and one with calls of tools. */
+  readonly chat?: 'text' | 'tools';
   /** Whether its weights fit into the memory of this machine as `auto` keeps them, in 4 bits only, or not at all. */
   readonly fits: 'yes' | 'in 4 bits' | 'no';
 }
@@ -50,18 +56,31 @@ export async function describeModel(path: string, memory = machineMemory()): Pro
 async function describe(path: string, memory: number): Promise<Description | Refused> {
   try {
     if (isGguf(path)) {
-      const { config, parameters, bytes } = summariseGguf(path);
-      return { bytes, parameters, family: parseModelConfig(config, path).family, fits: fitting(parameters, memory) };
+      const { config, parameters, bytes, template } = summariseGguf(path);
+      const { family, maxPositionEmbeddings: context } = parseModelConfig(config, path);
+      return { bytes, parameters, family, context, fits: fitting(parameters, memory), ...chatOf(template) };
     }
     // A model with latent actions may keep its base in a folder of its own.
     const folder = existsSync(join(path, 'config.json')) ? path : join(path, 'base');
-    const { family } = await loadModelConfig(folder);
+    const { family, maxPositionEmbeddings: context } = await loadModelConfig(folder);
     const { bytes, parameters } = weightsOf(folder);
-    return { bytes, parameters, family, fits: fitting(parameters, memory) };
+    return { bytes, parameters, family, context, fits: fitting(parameters, memory), ...chatOf(templateOf(folder)) };
   } catch (error) {
     return { problem: problemOf(error) };
   }
 }
+
+/** The text of its chat template, of which nothing is run; undefined where there is none that can be read. */
+function templateOf(folder: string): string | undefined {
+  try {
+    return readChatTemplate(folder).source;
+  } catch {
+    return undefined;
+  }
+}
+
+const chatOf = (template: string | undefined): Pick<Description, 'chat'> =>
+  template === undefined ? {} : { chat: toolFormOf(template) === undefined ? 'text' : 'tools' };
 
 function weightsOf(folder: string): { bytes: number; parameters: number } {
   let [bytes, parameters] = [0, 0];

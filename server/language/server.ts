@@ -16,6 +16,7 @@ import { actionProfiles, locateActions } from '../protocol/actions-page.ts';
 import { Answers } from '../protocol/answers.ts';
 import { beforeAfter } from '../protocol/before-after.ts';
 import type { AskOptions } from '../protocol/channel.ts';
+import { chat, countChat } from '../protocol/chat.ts';
 import { complete, previewActions } from '../protocol/completion.ts';
 import { countTokens, inspectData, surveyFiles } from '../protocol/data.ts';
 import { protocolErrors, toWire } from '../protocol/errors.ts';
@@ -157,7 +158,7 @@ export class LanguageServer {
     });
     for (const type of [previewActions, locateActions]) this.forward(type, () => this.models.need());
     this.answerRuns();
-    for (const type of [evaluate, beforeAfter]) this.forward(type);
+    for (const type of [evaluate, beforeAfter, chat, countChat]) this.forward(type);
     this.answers.answer(timeSpec, async (params, signal) => {
       const found = await this.ask(timeSpec, params, { signal });
       if (params.trial) this.folders.refreshLenses(this.connection);

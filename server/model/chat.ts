@@ -313,16 +313,25 @@ function besideThoughts(
  * Throws `chat.noTemplate`, `chat.unknownTemplate`, `chat.unreadable`, `tokenizer.missingFile`, `tokenizer.broken`.
  */
 export function loadChatTemplate(folder: string, name = 'default'): ChatTemplate {
-  const configName = 'tokenizer_config.json';
-  const config = parseTokenizerConfig(readModelJson(folder, configName, true)?.value ?? {}, join(folder, configName));
+  const { source, config, file } = readChatTemplate(folder, name);
+  return new ChatTemplate(source, config, file);
+}
+
+/** The text of the template that {@link loadChatTemplate} would load: nothing of it is run. Throws the same. */
+export function readChatTemplate(
+  folder: string,
+  name = 'default',
+): { readonly source: string; readonly config: TokenizerConfig; readonly file: string } {
+  const configFile = join(folder, 'tokenizer_config.json');
+  const config = parseTokenizerConfig(readModelJson(folder, 'tokenizer_config.json', true)?.value ?? {}, configFile);
   const file = join(folder, 'chat_template.jinja');
   const named = config.chat_template;
   const own = name === 'default' ? readOptional(file) : undefined;
-  if (own !== undefined) return new ChatTemplate(own, config, file);
+  if (own !== undefined) return { source: own, config, file };
   if (named === undefined || named === null) throw chatErrors.noTemplate(folder);
   if (typeof named === 'string') {
     if (name !== 'default') throw chatErrors.unknownTemplate(name, ['default']);
-    return new ChatTemplate(named, config, join(folder, configName));
+    return { source: named, config, file: configFile };
   }
   const chosen =
     named.find((entry) => entry.name === name) ?? (name === 'default' && named.length === 1 ? named[0] : undefined);
@@ -332,7 +341,7 @@ export function loadChatTemplate(folder: string, name = 'default'): ChatTemplate
       name,
       named.map((entry) => entry.name),
     );
-  return new ChatTemplate(chosen.template, config, join(folder, configName));
+  return { source: chosen.template, config, file: configFile };
 }
 
 function readOptional(file: string): string | undefined {

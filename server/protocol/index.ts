@@ -4,6 +4,7 @@ export * from './actions-page.ts';
 export * from './answers.ts';
 export * from './before-after.ts';
 export * from './channel.ts';
+export * from './chat.ts';
 export * from './commands.ts';
 export * from './completion.ts';
 export * from './data.ts';

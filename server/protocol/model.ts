@@ -52,6 +52,10 @@ const listed = z.object({
   bytes: z.number().optional(),
   parameters: z.number().optional(),
   family: z.string().optional(),
+  /** Longest sequence, in tokens. */
+  context: z.number().optional(),
+  /** Whether it has a chat template, and one with calls of tools. */
+  chat: z.enum(['text', 'tools']).optional(),
   /** Whether its weights fit into the memory of this machine. */
   fits: z.enum(['yes', 'in 4 bits', 'no']).optional(),
   /** Why it cannot be read. */

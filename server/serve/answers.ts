@@ -4,7 +4,7 @@ import type { ColaError } from '../errors.ts';
 import type { Tokenizer } from '../model/tokenizer.ts';
 import type { ToolCall } from '../model/tool-calls.ts';
 import type { TokenChance } from './log-probabilities.ts';
-import { shortId } from './tool-requests.ts';
+import { newCallId } from './tool-requests.ts';
 
 /** A part of an answer: all of it, or what came since the part before. */
 export interface Part {
@@ -134,8 +134,7 @@ export class Form {
   }
 }
 
-const callsOf = ({ calls = [] }: Part) =>
-  calls.map((call) => ({ id: shortId(randomUUID()), type: 'function', function: call }));
+const callsOf = ({ calls = [] }: Part) => calls.map((call) => ({ id: newCallId(), type: 'function', function: call }));
 
 function messageOf(part: Part) {
   const calls = callsOf(part);

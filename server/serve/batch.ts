@@ -102,7 +102,7 @@ export class Batch {
       await this.choose();
     } catch (error) {
       // What was computed for all of them failed: none can go on.
-      for (const row of this.rows) if (row !== undefined) this.fail(row.order, error);
+      for (const row of this.rows) if (row !== undefined) this.failOrder(row.order, error);
       this.clear();
     }
     await this.shrink();
@@ -118,7 +118,7 @@ export class Batch {
     for (const [slot, row] of this.rows.entries())
       if (row?.order.signal.aborted === true) {
         this.rows[slot] = undefined;
-        this.fail(row.order, row.order.signal.reason);
+        this.failOrder(row.order, row.order.signal.reason);
       }
     if (this.reading?.order.signal.aborted === true) this.failReading(this.reading.order.signal.reason);
   }
@@ -170,7 +170,7 @@ export class Batch {
       this.reading = { ...begun, cache };
     } catch (error) {
       this.waiting -= order.answers.length;
-      this.fail(order, error);
+      this.failOrder(order, error);
     }
     return this.reading;
   }
@@ -237,7 +237,7 @@ export class Batch {
     if (this.left.delete(order)) order.done();
   }
 
-  private fail(order: Order, error: unknown): void {
+  private failOrder(order: Order, error: unknown): void {
     if (!this.left.delete(order)) return;
     for (const [slot, row] of this.rows.entries()) if (row?.order === order) this.rows[slot] = undefined;
     order.failed(error);
@@ -249,7 +249,7 @@ export class Batch {
     if (reading === undefined) return;
     reading.cache.dispose();
     this.waiting -= reading.waiting.length;
-    this.fail(reading.order, error);
+    this.failOrder(reading.order, error);
   }
 
   private clear(): void {
@@ -259,12 +259,17 @@ export class Batch {
   }
 
   /** Ends all orders. */
-  async close(reason: unknown): Promise<void> {
+  fail(reason: unknown): void {
     for (const order of this.queue.drop(() => true)) order.failed(reason);
     this.failReading(reason);
-    for (const row of this.rows) if (row !== undefined) this.fail(row.order, reason);
+    for (const row of this.rows) if (row !== undefined) this.failOrder(row.order, reason);
     this.waiting = 0;
     this.clear();
+  }
+
+  /** Ends all orders, and itself. */
+  async close(reason: unknown): Promise<void> {
+    this.fail(reason);
     await this.voice.dispose();
   }
 }

@@ -118,6 +118,8 @@ export interface CompletionRequest extends Manner {
 
 export interface ChatRequest extends Manner, ToolWish {
   readonly messages: readonly Message[];
+  /** Where the context has less room than `maxTokens`, that is enough. */
+  readonly atMost?: boolean;
 }
 
 /** @throws serve.badField, serve.unsupported */

@@ -20,6 +20,8 @@ export interface ServiceOptions {
   readonly parallel: number;
   /** Answers that may wait. */
   readonly waiting: number;
+  /** Takes a step of the answers, when it is their turn. Each at once, where nobody else computes. */
+  readonly pace?: (step: () => Promise<boolean>) => Promise<boolean>;
 }
 
 type Decoding = 'actions' | 'tokens';
@@ -45,6 +47,7 @@ export class Service {
     this.tokenizer = tokenizer;
     this.speech = new Speech(this.base.folder, options.name, tokenizer);
     this.loop = this.run();
+    this.loop.catch((error: unknown) => this.end(error));
   }
 
   get name(): string {
@@ -87,7 +90,9 @@ export class Service {
   /** @throws serve.*, chat.*, tokenizer.* */
   chat(request: ChatRequest, client: string, signal: AbortSignal, sink: Sink): Promise<Usage> {
     const { ids, reading } = this.speech.prompt(request);
-    const maxTokens = request.maxTokens ?? Math.max(1, this.context - ids.length);
+    const room = Math.max(1, this.context - ids.length);
+    const { maxTokens: asked = room, atMost } = request;
+    const maxTokens = atMost === true ? Math.min(asked, room) : asked;
     const tools = reading === undefined ? {} : { reading };
     return this.answer([ids], { request, maxTokens, echo: false, client, signal, sink, ...tools });
   }
@@ -189,9 +194,10 @@ export class Service {
   }
 
   private async run(): Promise<void> {
+    const { pace = (step) => step() } = this.options;
     while (!this.ended) {
       let more = false;
-      for (const batch of this.batches.values()) more = (await batch.step()) || more;
+      for (const batch of this.batches.values()) more = (await pace(() => batch.step())) || more;
       // A run of the device blocks: what came in meanwhile is looked at.
       if (more) await new Promise<void>((next) => setImmediate(next));
       else if (!this.ended)
@@ -201,10 +207,17 @@ export class Service {
     }
   }
 
+  /** No step is taken any more: nobody waits for one. */
+  private end(reason: unknown): void {
+    this.ended = true;
+    for (const batch of this.batches.values()) batch.fail(reason);
+  }
+
   async close(): Promise<void> {
     this.ended = true;
     this.wake?.();
-    await this.loop;
+    // Whoever sets the pace may have ended it.
+    await this.loop.catch(() => {});
     for (const batch of this.batches.values()) await batch.close(serveErrors.ending());
   }
 }

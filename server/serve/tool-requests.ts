@@ -1,5 +1,5 @@
 /** Tools and conversations with them, as the OpenAI API writes them, and what is meant by them here. */
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import type { Message, Tool } from '../model/chat.ts';
 import { serveErrors } from './errors.ts';
@@ -121,6 +121,9 @@ function meantBy(text: string): unknown {
     return text;
   }
 }
+
+/** What a call that a model makes is called. */
+export const newCallId = (): string => shortId(randomUUID());
 
 /** Mistral's templates take names of calls with nine letters and digits alone; so do all others. */
 export function shortId(id: string): string {

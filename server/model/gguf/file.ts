@@ -172,6 +172,8 @@ export interface GgufSummary {
   readonly config: unknown;
   readonly parameters: number;
   readonly bytes: number;
+  /** Its chat template. */
+  readonly template: string | undefined;
 }
 
 /** Arrays of layers are shorter, vocabularies longer. */
@@ -184,9 +186,11 @@ export function summariseGguf(path: string): GgufSummary {
   const elements = ({ shape }: GgufTensor) => shape.reduce((n, extent) => n * extent, 1);
   const parameters = header.tensors.reduce((sum, tensor) => sum + elements(tensor), 0);
   const unread = header.tensors.find(({ type }) => type === undefined);
-  const config = configOf(new Metadata(header, path), undefined);
+  const metadata = new Metadata(header, path);
+  const config = configOf(metadata, undefined);
   if (unread !== undefined) throw errors.type(path, unread.name, unread.typeName);
-  return { config, parameters, bytes: file.size };
+  const named = 'tokenizer.chat_template';
+  return { config, parameters, bytes: file.size, template: metadata.has(named) ? metadata.text(named) : undefined };
 }
 
 /** The header that was read last: a model that is loaded asks for its configuration, tokenizer and weights one by one. */

@@ -34,6 +34,10 @@ export const studioErrors = catalogue('studio', {
     `The editor would not take ${JSON.stringify(name)} as it is: it replaces what is written in ${'${'}.`,
     'Give the file or folder a name without "${".',
   ],
+  noPictures: () => [
+    'The models of CoLA Studio read text, and a picture was sent to one.',
+    'Take the picture out of the chat, or describe it.',
+  ],
   noTuner: () => ['Nothing here tunes from a path.', 'Update CoLA Studio.'],
   exists: (path: string) => [`${path} is there already.`, 'Choose another name or another folder.'],
 });

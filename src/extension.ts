@@ -1,5 +1,6 @@
 /** Where the editor starts and ends the extension. */
 import type { ExtensionContext } from 'vscode';
+import { registerChat } from './chat/index.ts';
 import { registerCompletion } from './completion/index.ts';
 import { registerCore } from './core.ts';
 import { registerFeedback } from './feedback/index.ts';
@@ -26,7 +27,7 @@ export async function activate(context: ExtensionContext): Promise<void> {
   const reports = new Reports(studio);
   const shelf = new ModelShelf(studio, runs);
   context.subscriptions.push(runs);
-  const { events } = registerCompletion(studio);
+  const { events, control } = registerCompletion(studio);
   registerCore(studio, runs, registerFeedback(studio, events));
   registerRuns(studio, runs);
   registerFit(studio, reports);
@@ -38,6 +39,7 @@ export async function activate(context: ExtensionContext): Promise<void> {
   registerDashboard(studio, runs, reports);
   registerWalkthrough(studio);
   registerTree(studio);
+  registerChat(studio, shelf, control);
   await studio.start();
 }
 

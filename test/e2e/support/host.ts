@@ -9,10 +9,16 @@ import { Session, type SessionOptions } from './session.ts';
 
 /**
  * @param entry module that exports `run(): Promise<void>`
+ * @param beside what the person does meanwhile, where the script makes the editor ask
  * @returns what it wrote to {@link reportFile}
  * @throws Error where it failed or took longer than `seconds`
  */
-export async function runInHost(entry: string, options: SessionOptions, seconds = 120): Promise<unknown> {
+export async function runInHost(
+  entry: string,
+  options: SessionOptions,
+  seconds = 120,
+  beside?: (session: Session) => Promise<void>,
+): Promise<unknown> {
   const session = await Session.start(options);
   try {
     const { page, folder, profile, server } = session;
@@ -45,6 +51,8 @@ export async function runInHost(entry: string, options: SessionOptions, seconds 
     ];
     const address = `${server.address(folder)}&${new URLSearchParams({ payload: JSON.stringify(payload) })}`;
     await session.workbench.open(address);
+    // One who finds nothing to do is told by how the script ends.
+    void beside?.(session).catch((error: unknown) => words.push(String(error)));
     const code = await Promise.race([ended, delay(wait(seconds), 'late', { ref: false })]);
     if (code !== 0) {
       await session.keepEvidence(`host ${entry}`);

@@ -1,6 +1,7 @@
 /** `npm run bench [-- NAME...] [--device D] [--json]`: measures, as ratios taken in one run. */
 import { parseArgs } from 'node:util';
 import { type DeviceName, deviceNames } from '../server/device/names.ts';
+import { besideBench } from './beside.ts';
 import { completionBench } from './completion.ts';
 import { decodeBench } from './decode.ts';
 import { editorBench } from './editor.ts';
@@ -29,6 +30,7 @@ const benches = [
   serveBench,
   feedbackBench,
   completionBench,
+  besideBench,
   estimateBench,
   editorBench,
   treePageBench,

@@ -61,6 +61,10 @@ function messageOf(value: unknown): Message | undefined {
   return { role, content: [content, ...calls].filter((part) => part !== '').join('\n') };
 }
 
+/** A question and its answer as one turn. */
+const isExchange = (value: unknown): value is { readonly input: string; readonly output: string } =>
+  isObject(value) && text(value.input) && text(value.output);
+
 const turnMark = /(?:^|\n\n)(Human|Assistant): ?/;
 
 /** A transcript as Anthropic publishes them: `\n\nHuman: … \n\nAssistant: …`. */
@@ -74,8 +78,8 @@ function transcriptOf(value: string): Message[] | undefined {
 }
 
 /**
- * The messages of a conversation, whatever form it has: objects with role and content (or from and value), texts that
- * are said in turn, a transcript, or any of these as JSON in a text.
+ * The messages of a conversation, whatever form it has: objects with role and content (or from and value, or input
+ * and output for both), texts that are said in turn, a transcript, or any of these as JSON in a text.
  *
  * @returns undefined where it is none of them
  */
@@ -92,6 +96,11 @@ export function messagesFrom(value: unknown): Message[] | undefined {
   if (!Array.isArray(value) || value.length === 0) return undefined;
   if (value.length > 1 && value.every(text))
     return value.map((content, i) => ({ role: i % 2 === 0 ? 'user' : 'assistant', content }));
+  if (value.every(isExchange))
+    return value.flatMap(({ input, output }) => [
+      { role: 'user', content: input },
+      { role: 'assistant', content: output },
+    ]);
   const messages = value.map(messageOf);
   return messages.every((message) => message !== undefined) ? messages : undefined;
 }

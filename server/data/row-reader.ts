@@ -90,7 +90,11 @@ const readers: { readonly [R in Role]: (value: unknown) => RoleValues[R] | undef
   system: (value: unknown) => (typeof value === 'string' ? value : undefined),
   rejected: said,
   prompt: said,
-  response: (value: unknown) => (isScalar(value) ? String(value) : said(value)),
+  response: (value: unknown) => {
+    // Several texts are several right ones, of which one is said.
+    if (Array.isArray(value) && value.every(isScalar)) return value.length === 0 ? '' : String(value[0]);
+    return isScalar(value) ? String(value) : said(value);
+  },
   answer: (value: unknown) => {
     if (isScalar(value)) return result(String(value));
     const several = Array.isArray(value) && value.length > 0 && value.every(isScalar);

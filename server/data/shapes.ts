@@ -32,13 +32,19 @@ export interface ColumnPlan {
 const answers = [
   'answer',
   'reward_model.ground_truth',
+  'reward_model.ground_truth.target',
   'ground_truth',
   'final_answer',
   'expected_answer',
+  'golden_answers',
+  'answer.value',
   'answers.text',
   'answers',
   'extra_info.answer',
 ];
+const systems = ['system', 'system_prompt'];
+/** What a question is about, where that stands apart. */
+const passages = ['input', 'context', 'passage', 'body'];
 
 interface Shape {
   /** What a person knows it by. */
@@ -48,8 +54,12 @@ interface Shape {
   readonly columns: readonly string[];
   /** Further columns, of which a row must have one for the shape to be meant. */
   readonly beside?: readonly string[];
+  /** Whether the leading column holds what the shape needs, for names that have many meanings. */
+  readonly fits?: (value: unknown) => boolean;
   readonly others: Readonly<Partial<Record<Role, readonly string[]>>>;
 }
+
+const isTalk = (value: unknown): boolean => Array.isArray(value) && messagesFrom(value) !== undefined;
 
 /** In the order in which they are tried. */
 const shapes: readonly Shape[] = [
@@ -65,7 +75,7 @@ const shapes: readonly Shape[] = [
     role: 'prompt',
     columns: ['prompt'],
     others: {
-      system: ['system', 'system_prompt'],
+      system: systems,
       response: ['response', 'completion', 'chosen', 'output', 'canonical_solution', 'solution', 'extra_info.answer'],
       rejected: ['rejected'],
       answer: [...answers, 'solution'],
@@ -74,9 +84,9 @@ const shapes: readonly Shape[] = [
   {
     name: 'question, chosen and rejected',
     role: 'prompt',
-    columns: ['question', 'query', 'instruction'],
+    columns: ['question', 'instruction', 'query', 'problem', 'input'],
     beside: ['chosen'],
-    others: { system: ['system', 'system_prompt'], response: ['chosen'], rejected: ['rejected'] },
+    others: { system: systems, response: ['chosen'], rejected: ['rejected'], answer: answers },
   },
   { name: 'chosen and rejected', role: 'messages', columns: ['chosen'], others: { rejected: ['rejected'] } },
   {
@@ -84,8 +94,8 @@ const shapes: readonly Shape[] = [
     role: 'prompt',
     columns: ['instruction'],
     others: {
-      system: ['system', 'system_prompt'],
-      input: ['input', 'context'],
+      system: systems,
+      input: passages,
       response: ['output', 'response', 'completion', 'answer'],
       answer: answers,
     },
@@ -102,11 +112,15 @@ const shapes: readonly Shape[] = [
   {
     name: 'question and answer',
     role: 'prompt',
-    columns: ['question', 'query'],
+    columns: ['question', 'query', 'q'],
     others: {
-      system: ['system', 'system_prompt'],
-      response: ['response', 'solution', 'generated_solution', 'completion', 'output', 'answer', 'answers.text'],
-      answer: answers,
+      system: systems,
+      input: passages,
+      response: [
+        ...['response', 'solution', 'generated_solution', 'completion', 'output', 'answer', 'answers.text'],
+        ...['answer.value', 'a', 'answers', 'rationale', 'r1_solution_1', 'golden_answers'],
+      ],
+      answer: [...answers, 'a'],
     },
   },
   {
@@ -123,7 +137,15 @@ const shapes: readonly Shape[] = [
     beside: ['code'],
     others: { response: ['code'] },
   },
+  {
+    name: 'text and summary',
+    role: 'prompt',
+    columns: ['document', 'article', 'dialogue', 'text'],
+    beside: ['summary', 'highlights'],
+    others: { response: ['summary', 'highlights'] },
+  },
   { name: 'text', role: 'text', columns: ['text', 'content'], others: {} },
+  { name: 'turns', role: 'messages', columns: ['items', 'dialog', 'dialogue', 'data'], fits: isTalk, others: {} },
 ];
 
 /** Every column that some shape begins with, for people whose rows have none of them. */
@@ -153,8 +175,8 @@ export function recognise(first: Columns): Recognised | undefined {
   const own = new Map(columnNames(first).map((name) => [name.toLowerCase(), name]));
   for (const name of Object.keys(first)) own.set(name.toLowerCase(), name);
   const here = (names: readonly string[]) => names.flatMap((name) => own.get(name) ?? []);
-  for (const { name, role, columns, beside, others } of shapes) {
-    const [leading] = here(columns);
+  for (const { name, role, columns, beside, fits = () => true, others } of shapes) {
+    const leading = here(columns).find((column) => fits(columnAt(first, column)));
     if (leading === undefined || (beside !== undefined && here(beside).length === 0)) continue;
     // Later rows may have columns that the first one lacks, in small letters.
     const spelt = (names: readonly string[]) => names.map((each) => own.get(each) ?? each);

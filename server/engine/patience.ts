@@ -5,7 +5,7 @@ const inUse = 60_000;
 
 export class Patience {
   /** How long somebody may wait. */
-  milliseconds = 100;
+  milliseconds = 60;
   private last = Number.NEGATIVE_INFINITY;
 
   /** @param now milliseconds of a clock that only goes forward */

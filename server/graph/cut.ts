@@ -3,6 +3,7 @@
  * compute. What one of them makes and a later one reads crosses, and is kept in memory of the caller's, which is planned here.
  */
 import { secondsOf } from './cost.ts';
+import * as ops from './ops.ts';
 import { elementSize, nodeOf, size, type Tensor } from './tensor.ts';
 
 /** A part of a graph. */
@@ -11,8 +12,51 @@ export interface Piece {
   readonly given: readonly Tensor[];
   /** What it makes for later pieces or for the caller. */
   readonly makes: readonly Tensor[];
+  /** Where one product alone would take too long: the rows of it that this piece makes, after the rows of the pieces before. */
+  readonly rows?: Rows | undefined;
   /** Estimated seconds. */
   readonly seconds: number;
+}
+
+/** Rows of a product of matrices. */
+export interface Rows {
+  readonly product: Tensor;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** A part has at least so many rows: kernels take some at once, and a single one in another way. */
+const fewestRows = 16;
+
+/** Whether rows of it can be made one after the other: it is a product of two matrices. */
+function hasRows(tensor: Tensor): boolean {
+  const node = nodeOf(tensor);
+  if (node === undefined || (node.op !== 'MatMul' && node.op !== 'Gemm')) return false;
+  return node.inputs.length === 2 && node.inputs.every(({ shape }) => shape.length === 2);
+}
+
+/**
+ * The bounds of the parts that a product of `[M,K]` and `[K,N]` is made in. The kernel shares a product among threads along the
+ * longer of M and N, and adds in another order where a thread's share of N is narrow: so a part is longer where the whole is.
+ */
+function boundsOf({ shape: [m, n] }: Tensor, parts: number): number[] {
+  const most = Math.max(1, Math.floor(m / (m > n ? n + 1 : fewestRows)));
+  const count = Math.min(parts, most);
+  return Array.from({ length: count + 1 }, (_, i) => Math.floor((i * m) / count));
+}
+
+/** Some rows of a product, as a tensor of its own. Each of its numbers is the sum that it is in the whole. */
+export function rowsOf({ product, from, to }: Rows): Tensor {
+  const node = nodeOf(product);
+  if (node === undefined) throw new Error('only a product has rows that can be made one after the other');
+  const [a, b] = node.inputs;
+  if (node.op === 'MatMul') return ops.matmul(ops.slice(a, 0, from, to), b);
+  const set = (name: string) => {
+    const attribute = node.attributes[name];
+    return attribute !== undefined && 'int' in attribute && attribute.int === 1;
+  };
+  const [transA, transB] = [set('transA'), set('transB')];
+  return ops.gemm(ops.slice(a, transA ? 1 : 0, from, to), b, transA, transB);
 }
 
 /** Ops that cost nothing, or next to it in the kernel behind them: whoever reads their output does them again. */
@@ -28,12 +72,19 @@ function isFree(tensor: Tensor): boolean {
 }
 
 /**
- * Cuts the nodes behind `wanted` into pieces of about `limit` seconds; a node that takes longer is a piece by itself.
+ * Cuts the nodes behind `wanted` into pieces of about `limit` seconds. A node that takes longer is a piece by itself, and a
+ * product of matrices several, each of some of its rows, where the memory it is written to is known.
  *
  * @param order tensors, each after what it needs; one that occurs again is computed again there, and counts from then on
  * @param wanted what the caller takes out
+ * @param elsewhere those of `wanted` that are written to memory which is not known before
  */
-export function cut(order: readonly Tensor[], wanted: readonly Tensor[], limit: number): Piece[] {
+export function cut(
+  order: readonly Tensor[],
+  wanted: readonly Tensor[],
+  limit: number,
+  elsewhere: ReadonlySet<Tensor> = new Set(wanted),
+): Piece[] {
   const constant = new Set<Tensor>();
   const anchors: Tensor[] = [];
   for (const tensor of order) {
@@ -43,7 +94,9 @@ export function cut(order: readonly Tensor[], wanted: readonly Tensor[], limit: 
     if (node === undefined || node.inputs.every((input) => constant.has(input))) constant.add(tensor);
     else if (!isFree(tensor)) anchors.push(tensor);
   }
-  const groups = grouped(anchors, limit);
+  // What is taken out in another shape is made in one.
+  const kept = new Set([...elsewhere, ...wanted.flatMap((t) => rootOf(t).filter((root) => root !== t))]);
+  const groups = grouped(anchors, limit, (tensor) => hasRows(tensor) && !kept.has(tensor));
   const read = groups.map(({ members }) => {
     const own = new Set(members);
     const given = new Set<Tensor>();
@@ -64,7 +117,7 @@ export function cut(order: readonly Tensor[], wanted: readonly Tensor[], limit: 
     const [root] = nodeOf(tensor) === undefined || constant.has(tensor) ? [] : rootOf(tensor);
     makes[root === undefined ? groups.length - 1 : (lastMaker.get(root) ?? groups.length - 1)].add(tensor);
   }
-  return groups.map(({ seconds }, k) => ({ given: [...read[k]], makes: [...makes[k]], seconds }));
+  return groups.map(({ seconds, rows }, k) => ({ given: [...read[k]], makes: [...makes[k]], rows, seconds }));
 }
 
 /** The computed tensor that a free one shows; itself where it is not free. */
@@ -86,15 +139,24 @@ function rootsOf(tensor: Tensor, constant: ReadonlySet<Tensor>): Tensor[] {
 interface Group {
   readonly members: Tensor[];
   readonly has: Set<Tensor>;
+  readonly rows?: Rows;
   seconds: number;
 }
 
-function grouped(anchors: readonly Tensor[], limit: number): Group[] {
+function grouped(anchors: readonly Tensor[], limit: number, mayPart: (tensor: Tensor) => boolean): Group[] {
   const groups: Group[] = [];
   for (const anchor of anchors) {
     const seconds = secondsOf(anchor);
+    if (seconds > limit && mayPart(anchor)) {
+      const bounds = boundsOf(anchor, Math.ceil(seconds / limit));
+      for (const [i, to] of bounds.slice(1).entries()) {
+        const rows = { product: anchor, from: bounds[i], to };
+        groups.push({ members: [anchor], has: new Set([anchor]), rows, seconds: seconds / (bounds.length - 1) });
+      }
+      continue;
+    }
     let group = groups.at(-1);
-    if (group === undefined || group.has.has(anchor) || group.seconds + seconds > limit) {
+    if (group === undefined || group.rows !== undefined || group.has.has(anchor) || group.seconds + seconds > limit) {
       group = { members: [], has: new Set(), seconds: 0 };
       groups.push(group);
     }
@@ -130,13 +192,18 @@ export function planCrossing(pieces: readonly Piece[], outside: ReadonlySet<Tens
   }
   const stays: Stay[] = [];
   const current = new Map<Tensor, Stay>();
-  for (const [k, { given, makes }] of pieces.entries()) {
+  for (const [k, { given, makes, rows }] of pieces.entries()) {
     for (const tensor of given) {
       const stay = current.get(tensor);
       if (stay !== undefined) stay.to = k;
     }
-    for (const tensor of makes) {
+    for (const tensor of rows === undefined ? makes : [rows.product]) {
       if (outside.has(tensor)) continue;
+      const begun = rows !== undefined && rows.from > 0 ? current.get(tensor) : undefined;
+      if (begun !== undefined) {
+        begun.to = k;
+        continue;
+      }
       const bytes = Math.ceil(bytesOf(tensor) / alignment) * alignment;
       const stay = { tensor, from: k, to: k, bytes, offset: 0 };
       stays.push(stay);
@@ -159,6 +226,10 @@ export function planCrossing(pieces: readonly Piece[], outside: ReadonlySet<Tens
     total = Math.max(total, offset + stay.bytes);
   }
   const offsets = pieces.map(() => new Map<Tensor, number>());
-  for (const { tensor, from, offset } of stays) offsets[from].set(tensor, offset);
+  for (const { tensor, from, offset } of stays) {
+    offsets[from].set(tensor, offset);
+    for (let k = from + 1; pieces[k]?.rows?.product === tensor && pieces[k].rows?.from !== 0; k++)
+      offsets[k].set(tensor, offset);
+  }
   return { offsets, bytes: total };
 }

@@ -3,11 +3,22 @@
 /** Columns of a JSON object, as they were. */
 export type Columns = Readonly<Record<string, unknown>>;
 
+/** Tables have no objects: there, one is JSON in a cell. */
+function objectIn(cell: string): unknown {
+  if (!/^\s*\{/.test(cell)) return undefined;
+  try {
+    return JSON.parse(cell);
+  } catch {
+    return undefined;
+  }
+}
+
 /** What a column holds; undefined where there is none. A column whose own name has a dot comes first. */
 export function columnAt(row: Columns, path: string): unknown {
   if (Object.hasOwn(row, path)) return row[path];
   let value: unknown = row;
   for (const part of path.split('.')) {
+    if (typeof value === 'string') value = objectIn(value);
     if (typeof value !== 'object' || value === null || Array.isArray(value) || !Object.hasOwn(value, part))
       return undefined;
     value = (value as Columns)[part];

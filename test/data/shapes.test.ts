@@ -216,7 +216,7 @@ describe('published shapes', () => {
     ],
     SQuAD: [
       { question: 'Where?', context: 'c', answers: { text: ['Bonn', 'in Bonn'], answer_start: [1, 2] } },
-      { kind: 'prompt', prompt: 'Where?', response: 'Bonn\nin Bonn', answer: ['Bonn', 'in Bonn'] },
+      { kind: 'prompt', prompt: 'Where?\n\nc', response: 'Bonn', answer: ['Bonn', 'in Bonn'] },
     ],
     MBPP: [
       { task_id: 1, text: 'Write f.', code: 'def f(): pass', test_list: ['assert f'] },
@@ -229,6 +229,73 @@ describe('published shapes', () => {
     FLAN: [
       { inputs: 'i', targets: 't' },
       { kind: 'prompt', prompt: 'i', response: 't' },
+    ],
+    'a preference with a system beside its question': [
+      { system: 's', question: 'q', chosen: 'c', rejected: 'r' },
+      {
+        kind: 'chat',
+        messages: [system('s'), user('q'), assistant('c')],
+        rejected: { kind: 'chat', messages: [system('s'), user('q'), assistant('r')] },
+      },
+    ],
+    'a preference beside its problem': [
+      { problem: 'p', chosen: 'c', rejected: 'r' },
+      { kind: 'prompt', prompt: 'p', response: 'c', rejected: { kind: 'prompt', prompt: 'p', response: 'r' } },
+    ],
+    'turns of input and output': [
+      { conversation: [{ input: 'a', output: 'b' }] },
+      { kind: 'chat', messages: [user('a'), assistant('b')] },
+    ],
+    'ShareGPT under its first name': [
+      {
+        id: 'x',
+        items: [
+          { from: 'human', value: 'h' },
+          { from: 'gpt', value: 'g' },
+        ],
+      },
+      { kind: 'chat', messages: [user('h'), assistant('g')] },
+    ],
+    'turns as a list of texts': [
+      { id: '0', data: ['a', 'b', 'c', 'd'] },
+      { kind: 'chat', messages: [user('a'), assistant('b'), user('c'), assistant('d')] },
+    ],
+    'a text beside a list of texts': [
+      { text: 't', data: ['a', 'b'] },
+      { kind: 'text', text: 't' },
+    ],
+    'a question about paragraphs that are no text': [
+      { question: 'q', context: { title: ['t'], sentences: [['s']] }, answer: 'a' },
+      { kind: 'prompt', prompt: 'q', response: 'a', answer: 'a' },
+    ],
+    'a question with right answers under another name': [
+      { question: 'q', golden_answers: ['a', 'b'] },
+      { kind: 'prompt', prompt: 'q', response: 'a', answer: ['a', 'b'] },
+    ],
+    'a right answer with other names of it': [
+      { question: 'q', answer: { value: 'v', aliases: ['w'] } },
+      { kind: 'prompt', prompt: 'q', response: 'v', answer: 'v' },
+    ],
+    'verl in a table, with objects as JSON': [
+      {
+        data_source: 'x',
+        prompt: JSON.stringify([user('q')]),
+        reward_model: '{"style": "rule", "ground_truth": "4"}',
+        extra_info: '{"index": 3',
+      },
+      { kind: 'prompt', prompt: 'q', answer: '4' },
+    ],
+    'verl with several targets': [
+      { prompt: [user('q')], reward_model: { ground_truth: { target: ['a', 'b'] } } },
+      { kind: 'prompt', prompt: 'q', answer: ['a', 'b'] },
+    ],
+    'an article and its summary': [
+      { article: 'a', highlights: 'h', id: '1' },
+      { kind: 'prompt', prompt: 'a', response: 'h' },
+    ],
+    'one letter each': [
+      { Q: 'q', A: 'a' },
+      { kind: 'prompt', prompt: 'q', response: 'a', answer: 'a' },
     ],
     'columns with capitals': [
       { Question: 'q', Answer: 'a' },

@@ -10,6 +10,7 @@ import { parseModelConfig } from '../../server/model/config.ts';
 import { LanguageModel, uploadWeights } from '../../server/model/language-model.ts';
 import { expectedTensors } from '../../server/model/weights.ts';
 import { Random } from '../../server/random.ts';
+import { Chain, CrossingMemory } from '../../server/train/optimizer/chain.ts';
 import { matricesDecay, Optimizer } from '../../server/train/optimizer/optimizer.ts';
 import type { Sharing } from '../../server/train/optimizer/step-program.ts';
 
@@ -99,6 +100,47 @@ describe('a training step that gives way', () => {
       }
     });
   }
+
+  it('makes a product that takes too long in rows, each number as in the whole', async () => {
+    const random = new Random(6);
+    const draw = (n: number) => Float32Array.from({ length: n }, () => random.normal());
+    const [rows, inner, width] = [300, 130, 1400];
+    const graph = device.graph();
+    const x = graph.input('x', 'float32', [rows, inner]);
+    const y = graph.input('y', 'float32', [width, inner]);
+    // All forms that a head has, forwards and backwards, and a product without a transposed side.
+    const logits = ops.gemm(x, y, false, true);
+    const outputs = {
+      forth: ops.sumOfSquares(logits),
+      back: ops.gemm(logits, y),
+      weights: ops.gemm(logits, x, true),
+      plain: ops.matmul(logits, y),
+      viewed: ops.reshape(ops.gemm(logits, y), [rows * inner]),
+    };
+    const feeds = { x: draw(rows * inner), y: draw(width * inner) };
+    const program = await device.compile(outputs);
+    const chain = await Chain.compile(device, outputs, {
+      limit: 1e-4,
+      memory: new CrossingMemory(),
+      into: ['back', 'weights', 'plain'],
+    });
+    try {
+      const sizes = { back: rows * inner, weights: width * inner, plain: rows * inner };
+      const into = Object.fromEntries(Object.entries(sizes).map(([name, n]) => [name, new Float32Array(n).fill(7)]));
+      let turns = 0;
+      const pieces = await chain.run(feeds, { into }, async () => void turns++);
+      const whole = await program.run(feeds);
+      for (const name of Object.keys(outputs)) {
+        const made = into[name] ?? (await pieces[name].readFloats());
+        assert.deepEqual(made, await whole[name].readFloats(), name);
+      }
+      // Five products, and four of them in several parts each.
+      assert.ok(turns >= 12, `${turns} turns`);
+    } finally {
+      await program.dispose();
+      await chain.dispose();
+    }
+  });
 
   it('may be cut and joined again at any time', async () => {
     const whole = await trained(drawModel(2, false), {});

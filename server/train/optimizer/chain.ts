@@ -6,7 +6,7 @@
 import type { DeviceBuffer } from '../../device/buffer.ts';
 import type { Device } from '../../device/device.ts';
 import type { Feed, Program, RunOptions } from '../../device/program.ts';
-import { type Crossing, cut, type Piece, planCrossing } from '../../graph/cut.ts';
+import { type Crossing, cut, type Piece, planCrossing, rowsOf } from '../../graph/cut.ts';
 import { inputName } from '../../graph/onnx.ts';
 import { type DType, reachable, size, type Tensor, type TensorData } from '../../graph/tensor.ts';
 
@@ -37,6 +37,7 @@ export class Chain {
   /**
    * @param options.limit estimated seconds of a program
    * @param options.memory where what crosses lies
+   * @param options.into outputs that every run brings memory for
    * @param options.turn awaited between two programs
    */
   static async compile(
@@ -45,19 +46,25 @@ export class Chain {
     options: {
       readonly limit: number;
       readonly memory: CrossingMemory;
+      readonly into: readonly string[];
       readonly turn?: (() => Promise<void>) | undefined;
     },
   ): Promise<Chain> {
     const wanted = Object.values(outputs);
-    const pieces = cut(reachable(wanted), wanted, options.limit);
     const names = new Map<Tensor, string[]>();
     for (const [name, tensor] of Object.entries(outputs)) names.set(tensor, [...(names.get(tensor) ?? []), name]);
+    const brought = new Set(options.into);
+    const elsewhere = new Set(wanted.filter((tensor) => names.get(tensor)?.some((name) => !brought.has(name))));
+    const pieces = cut(reachable(wanted), wanted, options.limit, elsewhere);
     const links: Link[] = [];
     for (const piece of pieces) {
       await options.turn?.();
-      const made = Object.fromEntries(
-        piece.makes.flatMap((tensor) => namesOf(names, tensor).map((name) => [name, tensor] as const)),
-      );
+      const made =
+        piece.rows === undefined
+          ? Object.fromEntries(
+              piece.makes.flatMap((tensor) => namesOf(names, tensor).map((name) => [name, tensor] as const)),
+            )
+          : { [rowsName]: rowsOf(piece.rows) };
       // Programs that run one after the other need not keep the memory of each for its next run.
       const program = await device.compile(made, { given: new Set(piece.given), lean: true });
       links.push({ program, piece });
@@ -79,6 +86,19 @@ export class Chain {
       if (k > 0) await turn();
       const given = Object.fromEntries(piece.given.map((tensor) => [inputName(tensor), values.get(tensor) as Feed]));
       const into: Record<string, TensorData> = {};
+      if (piece.rows !== undefined) {
+        const { product, from, to } = piece.rows;
+        const offset = this.crossing.offsets[k].get(product);
+        const targets = namesOf(this.names, product).map((name) => options.into?.[name]);
+        const [whole, ...others] = offset === undefined ? targets : [view(memory, offset, product)];
+        if (whole === undefined) throw new Error('rows of a product have no memory to be written to');
+        const [count, width] = [product.shape[0], size(product.shape) / product.shape[0]];
+        into[rowsName] = whole.subarray(from * width, to * width) as TensorData;
+        await program.run({ ...feeds, ...given }, { states: options.states ?? [], into });
+        values.set(product, whole);
+        if (to === count) for (const other of others) (other as Float32Array | undefined)?.set(whole as Float32Array);
+        continue;
+      }
       for (const tensor of piece.makes) {
         const offset = this.crossing.offsets[k].get(tensor);
         for (const name of namesOf(this.names, tensor)) {
@@ -109,6 +129,9 @@ export class Chain {
     for (const { program } of this.links) await program.dispose();
   }
 }
+
+/** The output of a program that makes some rows of a product. */
+const rowsName = 'rows';
 
 /** A tensor that several outputs show has the name of each. */
 const namesOf = (names: ReadonlyMap<Tensor, readonly string[]>, tensor: Tensor) =>

@@ -284,7 +284,8 @@ function stepOutputs(device: Device, objective: Objective, trained: readonly Tra
     squares = ops.add(squares, ops.sumOfSquares(total));
   }
   outputs.squares = squares;
-  return { outputs, carried, metricNames: Object.keys(metrics) };
+  const into = device.onHost ? trained.map(({ name }) => gradientName(name)) : [];
+  return { outputs, carried, into, metricNames: Object.keys(metrics) };
 }
 
 /** The value of a buffer of one element, which is released. */

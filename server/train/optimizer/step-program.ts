@@ -21,6 +21,8 @@ export interface StepOutputs {
   readonly outputs: Readonly<Record<string, Tensor>>;
   /** Outputs that replace the state they came from. */
   readonly carried: readonly string[];
+  /** Outputs that are written to memory of the host which every run brings. */
+  readonly into: readonly string[];
   /** Outputs that come to the host. */
   readonly metricNames: readonly string[];
 }
@@ -74,9 +76,10 @@ export class StepProgram {
     if (form instanceof Chain && cutFor.longest === longest && !slow) return form;
     await this.dispose();
     const { memory, sharing } = this;
+    const { outputs, into } = this.step;
     const limit = longest / pace;
     this.cutFor = { longest, pace, times: cutFor.longest === longest ? cutFor.times + 1 : 1 };
-    this.form = await Chain.compile(this.device, this.step.outputs, { limit, memory, turn: sharing.turn });
+    this.form = await Chain.compile(this.device, outputs, { limit, memory, into, turn: sharing.turn });
     return this.form;
   }
 

@@ -38,6 +38,10 @@ export const cliErrors = catalogue('cli', {
     `The run ${run} was ended from outside, by the system if memory ran out; it is saved up to its last checkpoint.`,
     `Go on with it: cola train --resume ${run}. What it takes, \`cola fit\` says.`,
   ],
+  noExpert: (environment: string) => [
+    `The environment "${environment}" has no expert, and does not say what can be done in it.`,
+    'Play it yourself, or let a model act with --model.',
+  ],
   noText: () => [
     'The sources of CoLA Studio are not beside it, so there is no text to watch.',
     'Name one that the model has not learned: --text FILE.',

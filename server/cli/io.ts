@@ -9,6 +9,14 @@ export interface Sink {
   readonly columns?: number | undefined;
 }
 
+/** Lines that a person writes. */
+export interface Lines {
+  /** @returns undefined at their end, or once the signal is aborted */
+  next(signal: AbortSignal): Promise<string | undefined>;
+  /** No more are wanted. */
+  close(): void;
+}
+
 export interface CliIo {
   readonly stdout: Sink;
   readonly stderr: Sink;
@@ -16,6 +24,8 @@ export interface CliIo {
   readonly cwd: string;
   /** Aborted when the person wants the command to stop. */
   readonly signal: AbortSignal;
+  /** Begins to read standard input; without it there is none. */
+  readonly lines?: () => Lines;
   /** Has a sentence said should the process die, until what is returned is called; see last-words.ts. */
   readonly lastWords?: (text: string) => () => void;
 }

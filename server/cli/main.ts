@@ -5,7 +5,7 @@ import { canOpen, limitBehind } from '../files/limits.ts';
 import { cliErrors } from './errors.ts';
 import { lastWords } from './last-words.ts';
 import { exitCodes, Session } from './session.ts';
-import { Stream } from './streams.ts';
+import { linesOf, Stream } from './streams.ts';
 
 /** Files that are open at once while the program is read, which is more than a run ever needs. */
 const openFiles = 128;
@@ -34,7 +34,8 @@ for (const signal of ['SIGTERM', 'SIGHUP'] as const) {
   });
 }
 
-const io = { stdout, stderr, cwd: process.cwd(), signal: controller.signal, lastWords };
+const lines = () => linesOf(process.stdin);
+const io = { stdout, stderr, cwd: process.cwd(), signal: controller.signal, lines, lastWords };
 const json = process.argv.includes('--json');
 
 /** The end of what cannot be gone on with. */

@@ -13,6 +13,7 @@ import { addFit } from './fit.ts';
 import { addGenerate } from './generate.ts';
 import type { CliIo } from './io.ts';
 import { addModels } from './models.ts';
+import { addPlay } from './play.ts';
 import { addReport } from './report.ts';
 import { addScore } from './score.ts';
 import { addSearch } from './search.ts';
@@ -46,6 +47,7 @@ export function makeProgram(session: Session): Command {
     addModels,
     addCheck,
     addGenerate,
+    addPlay,
     addScore,
     addFit,
     addTrain,

@@ -1,5 +1,6 @@
 /** This process's standard streams, which may be closed before the work is done: by `head`, with their terminal, by a full disk. */
-import type { Sink } from './io.ts';
+import { createInterface } from 'node:readline';
+import type { Lines, Sink } from './io.ts';
 
 /** A stream that takes what is written as long as it can, and afterwards lets it go without a word. */
 export class Stream implements Sink {
@@ -41,4 +42,25 @@ export class Stream implements Sink {
     // The error of a stream comes behind the call that it ends.
     await new Promise<void>((resolve) => setImmediate(resolve));
   }
+}
+
+/** Lines of standard input, from when they are first asked for. */
+export function linesOf(input: NodeJS.ReadableStream): Lines {
+  const reader = createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY });
+  const lines = reader[Symbol.asyncIterator]();
+  return {
+    async next(signal) {
+      if (signal.aborted) return undefined;
+      // Closing it ends the lines, and lets the process end.
+      const stop = () => reader.close();
+      signal.addEventListener('abort', stop, { once: true });
+      try {
+        const { value, done } = await lines.next();
+        return done === true ? undefined : value;
+      } finally {
+        signal.removeEventListener('abort', stop);
+      }
+    },
+    close: () => reader.close(),
+  };
 }

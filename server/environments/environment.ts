@@ -65,23 +65,19 @@ export interface GameEnvironment extends Environment {
   game(): Game;
 }
 
+export const isGame = (environment: Environment): environment is GameEnvironment => 'game' in environment;
+
+export const worldOf = (game: Game): World => ({
+  reset: async (seed, task) => game.reset(seed, task),
+  step: async (text) => game.step(text),
+  close: async () => undefined,
+});
+
 export function gameEnvironment(
   about: Pick<Environment, 'name' | 'instructions' | 'tools' | 'range'>,
   game: () => Game,
 ): GameEnvironment {
-  return {
-    ...about,
-    game,
-    open() {
-      const own = game();
-      return {
-        reset: async (seed, task) => own.reset(seed, task),
-        step: async (text) => own.step(text),
-        close: async () => undefined,
-      };
-    },
-    close: async () => undefined,
-  };
+  return { ...about, game, open: () => worldOf(game()), close: async () => undefined };
 }
 
 /** Bounds of what an environment may take and give. */

@@ -13,6 +13,7 @@ import { resolvePath } from '../spec/paths.ts';
 import { DeviceWeights } from '../train/optimizer/weights.ts';
 import type { Actor } from '../train/reinforce/actor.ts';
 import { LatentActor } from '../train/reinforce/latent-actor.ts';
+import type { Chooser } from '../train/reinforce/sampler.ts';
 import { TokenActor } from '../train/reinforce/token-actor.ts';
 import type { FrozenData } from '../train/run/frozen.ts';
 import type { StageContext } from '../train/stage.ts';
@@ -94,7 +95,7 @@ export class Subject {
   }
 
   /** What answers prompts. The caller disposes it. */
-  actor(topK: number): Actor {
+  actor(topK: number): Actor & Chooser {
     const { cola } = this.context;
     return this.decoding === 'actions' && cola !== undefined
       ? new LatentActor(this.context, cola, false, topK)

@@ -12,14 +12,16 @@ export interface Ran {
 /** `cola ARGS` in a folder, with pipes for streams unless `terminal`. */
 export async function cola(
   args: readonly string[],
-  options: { cwd?: string; signal?: AbortSignal; terminal?: boolean } = {},
+  options: { cwd?: string; signal?: AbortSignal; terminal?: boolean; lines?: readonly string[] } = {},
 ): Promise<Ran> {
   let [stdout, stderr] = ['', ''];
   const isTTY = options.terminal === true;
+  const written = options.lines?.values();
   const code = await run(args, {
     stdout: { write: (text) => (stdout += text), isTTY },
     stderr: { write: (text) => (stderr += text), isTTY, columns: 80 },
     cwd: options.cwd ?? process.cwd(),
+    ...(written && { lines: () => ({ next: async () => written.next().value, close() {} }) }),
     signal: options.signal ?? new AbortController().signal,
   });
   return { code, stdout, stderr };

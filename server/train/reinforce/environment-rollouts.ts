@@ -78,20 +78,51 @@ export async function environmentPrompts(
   longest: number,
   signal: AbortSignal,
 ): Promise<Prompt[]> {
-  const told = [environment.instructions, toolsText(environment.tools)].filter((part) => part !== '').join('\n\n');
   const world = openWorld(environment);
-  const prompts: Prompt[] = [];
   try {
-    for (let seed = 0; seed < count; seed++) {
-      const { text, ids } = speech.start(told, await world.reset(seed, { side }, signal));
-      if (ids.length > longest)
-        throw trainErrors.promptTooLong(environment.name, text.slice(0, 60), ids.length, longest);
-      prompts.push({ text, ids, row: { seed, side } });
-    }
+    const prompts: Prompt[] = [];
+    for (let seed = 0; seed < count; seed++)
+      prompts.push(await startOf(environment, world, speech, { seed, side }, longest, signal));
+    return prompts;
   } finally {
     await world.close();
   }
-  return prompts;
+}
+
+/** The start of one world as a prompt. */
+export async function environmentPrompt(
+  environment: Environment,
+  speech: Speech,
+  task: WorldTask,
+  longest: number,
+  signal: AbortSignal,
+): Promise<Prompt> {
+  const world = openWorld(environment);
+  try {
+    return await startOf(environment, world, speech, task, longest, signal);
+  } finally {
+    await world.close();
+  }
+}
+
+interface WorldTask {
+  readonly seed: number;
+  readonly side: Task['side'];
+}
+
+/** @throws train.promptTooLong */
+async function startOf(
+  environment: Environment,
+  world: World,
+  speech: Speech,
+  { seed, side }: WorldTask,
+  longest: number,
+  signal: AbortSignal,
+): Promise<Prompt> {
+  const told = [environment.instructions, toolsText(environment.tools)].filter((part) => part !== '').join('\n\n');
+  const { text, ids } = speech.start(told, await world.reset(seed, { side }, signal));
+  if (ids.length > longest) throw trainErrors.promptTooLong(environment.name, text.slice(0, 60), ids.length, longest);
+  return { text, ids, row: { seed, side } };
 }
 
 /** What happened in one world, and what it came to. */
@@ -103,7 +134,7 @@ class Visit implements Partner {
 
   constructor(
     private readonly world: World,
-    private readonly task: { readonly seed: number; readonly side: Task['side'] },
+    private readonly task: WorldTask,
     private readonly speech: Speech,
   ) {}
 

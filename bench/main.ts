@@ -14,6 +14,7 @@ import { memoryBench, printPeak } from './memory.ts';
 import { overheadBench } from './overhead.ts';
 import { peerVersions } from './peer.ts';
 import { reinforceBench } from './reinforce.ts';
+import { requestsBench } from './requests.ts';
 import { searchBench } from './search.ts';
 import { serveBench } from './serve.ts';
 import { trainStepBench } from './train-step.ts';
@@ -32,6 +33,7 @@ const benches = [
   completionBench,
   besideBench,
   estimateBench,
+  requestsBench,
   editorBench,
   treePageBench,
 ];

@@ -1,7 +1,8 @@
 /** The bytes of a file, unpacked where they are packed. */
-import { createReadStream, statSync } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { statSync } from 'node:fs';
 import { createGunzip } from 'node:zlib';
+import { ColaError } from '../errors.ts';
+import { openFileToRead } from '../files/open.ts';
 import { dataErrors } from './errors.ts';
 
 const gzipMark = [0x1f, 0x8b];
@@ -9,18 +10,25 @@ const chunkBytes = 256 * 1024;
 /** Text packs to a tenth, repetitive text to a hundredth. What unpacks to more is made to fill memory and disk. */
 const unpackedLimit = { least: 64 * 1024 * 1024, ratio: 200 };
 
-/** The first bytes of a file as it lies on the disk. Throws `data.missingFile`. */
+/** Why a file is not read, in words that fit data. */
+function refused(file: string, error: unknown): ColaError {
+  const odd = error instanceof ColaError && error.id === 'files.kind';
+  if (odd && statSync(file, { throwIfNoEntry: false })?.isDirectory() !== true) return dataErrors.notPlain(file);
+  return error instanceof ColaError && !odd ? error : dataErrors.missingFile(file, error);
+}
+
+/** The first bytes of a file as it lies on the disk. Throws `data.missingFile`, `data.notPlain` where there may be no end. */
 export async function firstBytes(file: string, count: number): Promise<Buffer> {
   try {
-    const handle = await open(file, 'r');
+    const handle = await openFileToRead(file);
     try {
       const { buffer, bytesRead } = await handle.read(Buffer.alloc(count), 0, count, 0);
       return buffer.subarray(0, bytesRead);
     } finally {
       await handle.close();
     }
-  } catch (cause) {
-    throw dataErrors.missingFile(file, cause);
+  } catch (error) {
+    throw refused(file, error);
   }
 }
 
@@ -31,12 +39,28 @@ async function isGzip(file: string): Promise<boolean> {
 }
 
 /**
+ * The bytes of a file as they lie on the disk, in pieces: of a plain file alone, for a device or a pipe may have no end.
+ * Throws `data.missingFile`, `data.notPlain`.
+ */
+export async function* storedBytes(file: string): AsyncGenerator<Buffer> {
+  try {
+    const handle = await openFileToRead(file);
+    for await (const chunk of handle.createReadStream({ highWaterMark: chunkBytes })) yield chunk as Buffer;
+  } catch (error) {
+    throw refused(file, error);
+  }
+}
+
+/**
  * The bytes of a file in pieces, in constant memory.
- * Throws `data.missingFile`, `data.brokenArchive`, `data.unpacksTooLarge`.
+ * Throws `data.missingFile`, `data.brokenArchive`, `data.unpacksTooLarge`, `data.notPlain`.
  */
 export async function* bytesOf(file: string): AsyncGenerator<Buffer> {
   const packed = await isGzip(file);
-  const stream = createReadStream(file, { highWaterMark: chunkBytes });
+  const handle = await openFileToRead(file).catch((error: unknown) => {
+    throw refused(file, error);
+  });
+  const stream = handle.createReadStream({ highWaterMark: chunkBytes });
   const unpack = packed ? createGunzip({ chunkSize: chunkBytes }) : undefined;
   if (unpack !== undefined) {
     stream.on('error', (error) => unpack.destroy(error));

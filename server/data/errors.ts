@@ -21,6 +21,10 @@ export const dataErrors = catalogue('data', {
     isMissing(cause) ? 'Check the path; it counts from the folder of the spec.' : 'Check that you may read the file.',
     cause,
   ],
+  notPlain: (file: string) => [
+    `${file} is a device, a pipe or a socket, which may have no end.`,
+    'Write what it gives to a file, and name that.',
+  ],
   noFiles: (folder: string, globs: readonly string[]) => [
     `No file in ${folder} matches ${globs.join(', ')}.`,
     'Check the patterns. Files that .gitignore names are left out.',
@@ -38,6 +42,10 @@ export const dataErrors = catalogue('data', {
   tooDeep: (file: string, line: number, limit: number) => [
     `${at(file, line)} has lists and objects inside of each other, more than ${limit} deep.`,
     skip(file),
+  ],
+  tooManyColumns: (file: string, line: number, limit: number) => [
+    `${at(file, line)} has more than ${limit} columns.`,
+    'Save the file with the columns that are to be learnt from.',
   ],
   noRows: (file: string, keys: readonly string[]) => [
     `${file} is one JSON object, and none of its keys holds a list of rows; it has ${columnsOf(keys)}.`,

@@ -29,8 +29,9 @@ export interface Inspection {
 
 const shownRows = 20;
 const shownCharacters = 400;
-/** Milliseconds in which broken rows are looked for: it answers a question, and nobody waits long for it. */
-const patience = 1000;
+/** Rows that are looked at in any case, and milliseconds in which broken ones are looked for behind them. */
+const always = 1000;
+const patience = 120;
 
 interface Look {
   /** The first rows as objects. */
@@ -63,7 +64,7 @@ async function lookThrough(file: string): Promise<Look> {
       } catch (error) {
         note(error);
       }
-      if (performance.now() - began > patience) break;
+      if (seen >= always && performance.now() - began > patience) break;
     }
   } catch (error) {
     note(error);

@@ -19,13 +19,34 @@ export function isBlank(bytes: Uint8Array): boolean {
   return bytes.every((byte) => byte === 0x20 || (byte >= 0x09 && byte <= 0x0d));
 }
 
+/** Where the first line from `from` on begins that is not blank, or has no line end here. */
+function behindBlank(chunk: Buffer, from: number, count: () => void): number {
+  let start = from;
+  for (let at = from; at < chunk.length; at++) {
+    const byte = chunk[at];
+    if (byte === 0x0a) {
+      count();
+      start = at + 1;
+    } else if (byte !== 0x20 && byte !== 0x0d && byte !== 0x09) break;
+  }
+  return start;
+}
+
+export interface LineOptions {
+  /** Bytes of the longest line that is kept. Default 16 MiB. */
+  readonly limit?: number;
+  /** Leave out lines that have nothing but white space; they are counted. There may be millions of them. Default false. */
+  readonly skipBlank?: boolean;
+}
+
 /**
  * Yields every line of `file`; a byte order mark at the start is no part of the first. Throws what
  * {@link bytesOf} throws.
- *
- * @param limit bytes of the longest line that is kept
  */
-export async function* readLines(file: string, limit: number = DEFAULT_LINE_LIMIT): AsyncGenerator<Line> {
+export async function* readLines(
+  file: string,
+  { limit = DEFAULT_LINE_LIMIT, skipBlank = false }: LineOptions = {},
+): AsyncGenerator<Line> {
   let number = 1;
   let offset = 0;
   let length = 0;
@@ -49,7 +70,14 @@ export async function* readLines(file: string, limit: number = DEFAULT_LINE_LIMI
       from = 3;
       offset = 3;
     }
-    for (let end = chunk.indexOf(0x0a, from); end !== -1; end = chunk.indexOf(0x0a, from)) {
+    for (;;) {
+      if (skipBlank && length === 0) {
+        const behind = behindBlank(chunk, from, () => number++);
+        offset += behind - from;
+        from = behind;
+      }
+      const end = chunk.indexOf(0x0a, from);
+      if (end === -1) break;
       take(chunk.subarray(from, end + 1));
       yield finish();
       from = end + 1;

@@ -37,7 +37,7 @@ async function headOf(file: string): Promise<string> {
 /** Whether a file has several lines with an object each; of one alone nothing can be said. */
 async function isLines(file: string, limit: number): Promise<boolean> {
   let objects = 0;
-  for await (const { bytes } of readLines(file, limit)) {
+  for await (const { bytes } of readLines(file, { limit, skipBlank: true })) {
     if (bytes === undefined) return objects > 0;
     if (isBlank(bytes)) continue;
     if (objects > 0) return true;
@@ -76,7 +76,9 @@ export async function* readRecords(file: string, limit: number): AsyncGenerator<
     case 'lines':
     case 'list': {
       let empty = true;
-      for await (const { number, bytes } of format === 'list' ? readList(file, limit) : readLines(file, limit)) {
+      for await (const { number, bytes } of format === 'list'
+        ? readList(file, limit)
+        : readLines(file, { limit, skipBlank: true })) {
         if (bytes !== undefined && isBlank(bytes)) continue;
         empty = false;
         const read = () => {

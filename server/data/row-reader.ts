@@ -1,4 +1,5 @@
 /** How an object with named columns becomes a row. */
+import { deeperThan } from '../files/json-depth.ts';
 import { type Columns, columnAt, columnNames, kindOf } from '../schemas/columns.ts';
 import { type Message, messagesFrom } from './conversation.ts';
 import { dataErrors } from './errors.ts';
@@ -38,9 +39,13 @@ export function decodeUtf8(bytes: Uint8Array, file: string, line: number, of: 'r
   }
 }
 
-/** The object on a line of JSON. Throws `data.notUtf8`, `data.brokenJson`, `data.notAnObject`. */
+/** The object on a line of JSON. Throws `data.notUtf8`, `data.brokenJson`, `data.notAnObject`, `data.tooDeep`, `data.tooManyColumns`. */
 export function parseObject(bytes: Uint8Array, file: string, line: number): Columns {
   const text = decodeUtf8(bytes, file, line, 'rows');
+  if (text.length > small) {
+    if (deeperThan(text, deepest)) throw dataErrors.tooDeep(file, line, deepest);
+    if (hasTooManyNames(text)) throw dataErrors.tooManyColumns(file, line, mostColumns);
+  }
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -52,6 +57,38 @@ export function parseObject(bytes: Uint8Array, file: string, line: number): Colu
 
 /** Deeper than any data set, and shallow enough for everything that walks through a row. */
 const deepest = 64;
+/** More than any data set has, and few enough to be shown and searched. */
+export const mostColumns = 10_000;
+/** Bytes of a row that is not looked at before it is parsed: so many names have no room in it. */
+const small = 4 * mostColumns;
+
+/** Whether a text in JSON has more names than columns may be, those of objects inside each other too, but not of lists. */
+function hasTooManyNames(text: string): boolean {
+  let [depth, lists, names] = [0, 0, 0];
+  for (let i = 0; i < text.length; i++) {
+    switch (text.charCodeAt(i)) {
+      case 0x22:
+        for (i++; i < text.length && text.charCodeAt(i) !== 0x22; i++) if (text.charCodeAt(i) === 0x5c) i++;
+        break;
+      case 0x7b:
+        depth++;
+        break;
+      case 0x7d:
+        depth--;
+        break;
+      case 0x5b:
+        lists++;
+        break;
+      case 0x5d:
+        lists--;
+        break;
+      case 0x3a:
+        // Further inside nobody looks for columns.
+        if (depth <= 3 && lists === 0 && ++names > mostColumns) return true;
+    }
+  }
+  return false;
+}
 
 function isDeeper(value: unknown, left: number): boolean {
   if (typeof value !== 'object' || value === null) return false;

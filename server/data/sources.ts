@@ -140,7 +140,7 @@ async function* readText(file: string, maxLineBytes: number): AsyncGenerator<Row
   };
   let seen = 0;
   let empty = true;
-  for await (const { bytes, number, length } of readLines(file, maxLineBytes)) {
+  for await (const { bytes, number, length } of readLines(file, { limit: maxLineBytes })) {
     if (bytes === undefined) throw dataErrors.lineTooLong(file, number, maxLineBytes, 'text');
     if (seen < BINARY_PROBE_BYTES && bytes.subarray(0, BINARY_PROBE_BYTES - seen).includes(0))
       throw dataErrors.binaryFile(file);

@@ -4,6 +4,7 @@ import { CsvError, parse } from 'csv-parse';
 import type { Columns } from '../schemas/columns.ts';
 import { bytesOf } from './bytes.ts';
 import { dataErrors } from './errors.ts';
+import { mostColumns } from './row-reader.ts';
 
 /** A row of a table, or what is wrong with it. */
 export interface TableRow {
@@ -32,13 +33,20 @@ async function* textOf(file: string): AsyncGenerator<string> {
   if (rest !== '') yield rest;
 }
 
-/** Tables from countries that write 1,5 have semicolons: the names in the first line tell. */
-async function separatorOf(file: string): Promise<string> {
+/**
+ * Tables from countries that write 1,5 have semicolons: the names in the first line tell.
+ *
+ * @throws data.tooManyColumns, which are seen here before the parser makes an object of each row
+ */
+async function separatorOf(file: string, tabs: boolean): Promise<string> {
   for await (const text of textOf(file)) {
     const [head] = text.split('\n', 1);
-    return !head.includes(',') && head.includes(';') ? ';' : ',';
+    const separator = tabs ? '\t' : !head.includes(',') && head.includes(';') ? ';' : ',';
+    if (head.split(separator, mostColumns + 1).length > mostColumns)
+      throw dataErrors.tooManyColumns(file, 1, mostColumns);
+    return separator;
   }
-  return ',';
+  return tabs ? '\t' : ',';
 }
 
 interface Info {
@@ -54,7 +62,7 @@ interface Info {
  * Throws `data.brokenTable` where nothing behind can be read, `data.notUtf8`, `data.emptyFile`, and what reading throws.
  */
 export async function* readTable(file: string, tabs: boolean, limit: number): AsyncGenerator<TableRow> {
-  const delimiter = tabs ? '\t' : await separatorOf(file);
+  const delimiter = await separatorOf(file, tabs);
   const bad: TableRow[] = [];
   const toError = (error: CsvError) =>
     error.code === 'CSV_MAX_RECORD_SIZE'

@@ -4,7 +4,7 @@
  * change of any makes another pair. The .json is renamed into place last: where it is, the .bin is whole.
  */
 import { createHash, randomUUID } from 'node:crypto';
-import { closeSync, createReadStream, fstatSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, readSync } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { z } from 'zod';
@@ -13,6 +13,7 @@ import { makeFolder, needPlace } from '../files/place.ts';
 import type { ChatTemplate } from '../model/chat.ts';
 import type { Tokenizer } from '../model/tokenizer.ts';
 import { contentOf } from '../store/manifest.ts';
+import { storedBytes } from './bytes.ts';
 import { plainTurns } from './conversation.ts';
 import { dataErrors } from './errors.ts';
 import { answerOf, hasControlTokens, type Row, RowReport } from './rows.ts';
@@ -160,11 +161,7 @@ async function keyOf(request: CacheRequest): Promise<string> {
     // In a folder the names say what there is; a single file is its contents wherever it lies.
     hash.update(`\0${root === '' ? '' : relative(root, file)}\0`);
     const contents = createHash('sha256');
-    try {
-      for await (const chunk of createReadStream(file) as AsyncIterable<Buffer>) contents.update(chunk);
-    } catch (cause) {
-      throw dataErrors.missingFile(file, cause);
-    }
+    for await (const chunk of storedBytes(file)) contents.update(chunk);
     hash.update(contents.digest());
   }
   return hash.digest('hex').slice(0, 32);

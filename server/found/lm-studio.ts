@@ -1,7 +1,8 @@
 /** The folders of LM Studio: publisher/model, with GGUF files or a Hugging Face folder. */
-import { lstatSync, readFileSync } from 'node:fs';
+import { lstatSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
+import { readText } from '../files/open.ts';
 import type { Budget, Entry, Environment, Store } from './store.ts';
 
 export function lmStudio(_: Environment, home: string): Store {
@@ -16,7 +17,7 @@ function elsewhere(home: string): string | undefined {
   try {
     const info = lstatSync(file);
     if (!info.isFile() || info.size > 4096) return undefined;
-    const path = readFileSync(file, 'utf8').trim();
+    const path = readText(file, 4096).trim();
     return isAbsolute(path) ? path : undefined;
   } catch {
     return undefined;

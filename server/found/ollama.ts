@@ -1,7 +1,8 @@
 /** The store of Ollama: a manifest for each tag, which names the blob that is the model, a GGUF file. */
-import { lstat, readdir, readFile } from 'node:fs/promises';
+import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { readText } from '../files/open.ts';
 import type { Budget, Entry, Environment, Store } from './store.ts';
 
 /** Real ones have some hundreds of bytes. */
@@ -49,8 +50,7 @@ async function filesBelow(folder: string, levels: number, budget: Budget): Promi
 
 async function blobOf(manifest: string): Promise<string | undefined> {
   try {
-    if ((await lstat(manifest)).size > MANIFEST_BYTES) return undefined;
-    const { layers } = manifestSchema.parse(JSON.parse(await readFile(manifest, 'utf8')));
+    const { layers } = manifestSchema.parse(JSON.parse(readText(manifest, MANIFEST_BYTES)));
     return layers.find(({ mediaType }) => mediaType === MODEL)?.digest.replace(':', '-');
   } catch {
     // What is no manifest names no model.

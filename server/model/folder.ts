@@ -2,11 +2,11 @@
  * What people point at as a model. Some of it leads to one: a folder of the Hugging Face cache, a file inside a model. What does
  * not is recognised, so that the error can say what it is and how to come from there to a model that is read.
  */
-import { closeSync, existsSync, openSync, readdirSync, readSync, type Stats, statSync } from 'node:fs';
+import { closeSync, existsSync, readdirSync, readSync, type Stats, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { folderErrors as errors } from '../files/folder-errors.ts';
-import { limits, readText } from '../files/open.ts';
+import { limits, openFile, readText } from '../files/open.ts';
 import { refusePretender } from '../files/pretender.ts';
 import { SafetensorsFile } from '../files/safetensors.ts';
 import { ggufErrors } from './gguf/errors.ts';
@@ -158,7 +158,7 @@ function refuseFile(file: string): never {
 /** @returns 512 bytes, or as many as there are */
 function firstBytes(file: string): Uint8Array {
   const bytes = new Uint8Array(512);
-  const fd = openSync(file, 'r');
+  const fd = openFile(file, 'read');
   try {
     return bytes.subarray(0, readSync(fd, bytes, 0, bytes.length, 0));
   } finally {

@@ -11,7 +11,7 @@ import { configErrors as errors } from './errors.ts';
 import { ggufText } from './gguf/file.ts';
 
 /** The largest config.json or generation_config.json that is believed, in bytes; real ones have a few thousand. */
-export const CONFIG_BYTES = 1 << 22;
+export const CONFIG_BYTES = 1 << 20;
 /** The same for an index of shards, which names every tensor. */
 export const INDEX_BYTES = 1 << 26;
 /** Deeper than any of these files, and far from what would overflow a stack. */

@@ -4,8 +4,8 @@ import { openFileToRead } from '../files/open.ts';
 import { isAbsent, readable } from '../files/place.ts';
 import { storeErrors as errors } from './errors.ts';
 
-/** Bytes read at once. */
-const pieceSize = 1 << 20;
+/** Bytes read at once: between two pieces others have their turn. */
+const pieceSize = 1 << 18;
 
 /** A place in a log. `file` tells it from one that replaced it under the same name. */
 export interface LogPosition {
@@ -14,12 +14,18 @@ export interface LogPosition {
   readonly offset: number;
 }
 
-export interface LogLine {
-  /** Empty for one that is longer than any line should be. */
-  readonly text: string;
-  /** Bytes from the start of the log to the first of the line, and to behind its line end. */
-  readonly start: number;
-  readonly end: number;
+export class LogLine {
+  constructor(
+    private readonly bytes: Buffer | undefined,
+    /** Bytes from the start of the log to the first of the line, and to behind its line end. */
+    readonly start: number,
+    readonly end: number,
+  ) {}
+
+  /** Empty for one that is longer than any line should be. Of most lines nobody asks. */
+  get text(): string {
+    return this.bytes?.toString('utf8') ?? '';
+  }
 }
 
 /** The position before the first line of a log that is not there yet. */
@@ -49,9 +55,7 @@ export async function readLinesFrom(
       signal?.throwIfAborted();
       const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(pieceSize), 0, pieceSize, lines.next);
       if (bytesRead === 0) break;
-      lines.push(buffer.subarray(0, bytesRead), ({ bytes, start, end }) => {
-        take({ text: bytes?.toString('utf8') ?? '', start, end });
-      });
+      lines.push(buffer.subarray(0, bytesRead), ({ bytes, start, end }) => take(new LogLine(bytes, start, end)));
     }
     return { position: { file: name, offset: lines.offset }, whole: !goesOn };
   } catch (error) {

@@ -1,7 +1,7 @@
 /** The figures and samples of a run for a page that shows them: read in pieces, thinned out, and never in the way of who writes. */
 import { join } from 'node:path';
 import { z } from 'zod';
-import { RowSampler } from '../protocol/down-sampling.ts';
+import { type MetricRow, RowSampler } from '../protocol/down-sampling.ts';
 import { type CodeUsage, chartedMetrics, type RunMetrics, type RunSample } from '../protocol/history.ts';
 import { sample } from '../protocol/runs.ts';
 import { StageTracker } from '../protocol/stage-spans.ts';
@@ -11,7 +11,8 @@ import { type LogLine, type LogPosition, readLinesFrom } from './line-reader.ts'
 /** Most entries of code usage in an answer, of training and of measurements each. */
 const usageLimit = 120;
 
-const metricsLine = z.looseObject({
+/** Of a line what is not a figure; figures have any name. */
+const metricsLine = z.object({
   step: z.int().nonnegative(),
   stage: z.string(),
   evaluation: z.boolean().optional(),
@@ -19,7 +20,10 @@ const metricsLine = z.looseObject({
   steps: z.int().nonnegative().nullish(),
   usage: z.array(z.number()).optional(),
 });
-type MetricsLine = z.infer<typeof metricsLine>;
+/** A line has some fifty figures. Of one with more, the others are not shown. */
+const mostFigures = 100;
+/** Fewer bytes than the shortest sample has. */
+const shortestSample = 32;
 
 const samplesLine = sample.extend({ step: z.int().nonnegative(), stage: z.string() });
 
@@ -42,21 +46,22 @@ export async function readRunMetrics(path: string, query: MetricsQuery, signal?:
   const { position, whole } = await readLinesFrom(
     file,
     after,
-    (text) => {
-      const line = damaged.parse(text, metricsLine);
+    ({ text }) => {
+      const json = damaged.json(text);
+      const line = damaged.checked(json, metricsLine);
       if (line === undefined) return;
       const evaluation = line.evaluation === true;
-      stages.note({ ...line, evaluation });
-      if (line.step < from || line.step > to) return;
+      const { step, stage, usage, seconds, steps } = line;
+      stages.note({ step, stage, evaluation, seconds, steps });
+      if (step < from || step > to) return;
       const kind = evaluation ? 'evaluations' : 'steps';
-      const { step, stage, usage } = line;
-      samplers[kind].add({ step, stage, evaluation, values: numbersOf(line) });
+      samplers[kind].add({ step, stage, evaluation, values: numbersOf(json as object) });
       if (usage !== undefined) uses[kind].add({ step, evaluation, counts: usage });
     },
     signal,
   );
   return {
-    rows: [...samplers.steps.rows(), ...samplers.evaluations.rows()],
+    rows: [...samplers.steps.rows(), ...samplers.evaluations.rows()].map(shortened),
     usage: [...uses.steps.entries, ...uses.evaluations.entries],
     stages: [...stages.spans],
     whole,
@@ -85,6 +90,8 @@ export async function readRunSamples(
     file,
     undefined,
     (line) => {
+      // A log of lines without anything is none, and there may be millions of them.
+      if (line.end - line.start < shortestSample) damaged.note();
       total++;
       if (from !== undefined && (total <= from || total > from + count)) return;
       lines.push(line);
@@ -97,7 +104,11 @@ export async function readRunSamples(
   );
   const wanted = from === undefined ? lines.slice(-count) : lines;
   const first = from ?? dropped + lines.length - wanted.length;
-  return { total, from: first, samples: wanted.flatMap((line) => damaged.parse(line, samplesLine) ?? []) };
+  return {
+    total,
+    from: first,
+    samples: wanted.flatMap(({ text }) => damaged.checked(damaged.json(text), samplesLine) ?? []),
+  };
 }
 
 /** A file with more lines that cannot be understood is no log, and is not read on. */
@@ -114,32 +125,53 @@ class Damaged {
     return this.broken - (this.lastBroken ? 1 : 0);
   }
 
-  parse<T>({ text }: LogLine, schema: z.ZodType<T>): T | undefined {
-    let json: unknown;
+  /** What a line holds; undefined where that is not JSON. */
+  json(text: string): unknown {
     try {
-      json = JSON.parse(text);
+      return JSON.parse(text);
     } catch {
-      json = undefined;
+      return undefined;
     }
-    const { data } = schema.safeParse(json);
+  }
+
+  /** What {@link json} found, as it should be. */
+  checked<T>(json: unknown, schema: z.ZodType<T>): T | undefined {
+    const data = typeof json === 'object' ? schema.safeParse(json).data : undefined;
     this.lastBroken = data === undefined;
-    if (this.lastBroken) this.broken++;
-    if (this.broken > mostBroken) throw errors.hopeless(this.path, mostBroken);
+    if (this.lastBroken) this.note();
     return data;
+  }
+
+  /** Counts a line that cannot be understood. */
+  note(): void {
+    this.broken++;
+    if (this.broken > mostBroken) throw errors.hopeless(this.path, mostBroken);
   }
 }
 
 const known: ReadonlySet<string> = new Set(['step', 'stage', 'evaluation']);
 
-/** The numbers of a line, to six digits: nobody sees more, and it is half as long. */
-function numbersOf(line: MetricsLine): Record<string, number | null> {
+/** The numbers of a line. */
+function numbersOf(line: object): Record<string, number | null> {
   const values: Record<string, number | null> = {};
-  for (const [name, value] of Object.entries(line)) {
-    if (known.has(name)) continue;
-    if (typeof value === 'number') values[name] = Number(value.toPrecision(6));
-    else if (value === null) values[name] = null;
+  let count = 0;
+  // Not by Object.entries: a run has a million of them.
+  for (const name in line) {
+    const value = (line as Record<string, unknown>)[name];
+    if ((typeof value !== 'number' && value !== null) || known.has(name)) continue;
+    if (++count > mostFigures) break;
+    values[name] = value;
   }
   return values;
+}
+
+/** The numbers to six digits: nobody sees more, and it is half as long. */
+function shortened(row: MetricRow): MetricRow {
+  const short = (value: number | null) => (value === null ? null : Number(value.toPrecision(6)));
+  return {
+    ...row,
+    values: Object.fromEntries(Object.entries(row.values).map(([name, value]) => [name, short(value)])),
+  };
 }
 
 /** Uses of codes over time: neighbours are added up where there are too many. The first entry stays as it is. */

@@ -49,6 +49,8 @@ export function readRunLog(path: string): LogEntry[] {
 export function parseRunLog(text: string): LogEntry[] {
   const entries: { time: number; kind: LogEntry['kind']; text: string }[] = [];
   for (const line of text.split('\n')) {
+    // Most of what is no line of a log is none at all.
+    if (line === '') continue;
     const begun = /^(\d{4}-\d\d-\d\dT[\d:.]+Z) (?:([a-z]+): )?(.*)$/.exec(line);
     const last = entries.at(-1);
     if (begun !== null) {

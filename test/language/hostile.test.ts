@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { complete } from '../../server/protocol/completion.ts';
+import { inspectData, surveyFiles } from '../../server/protocol/data.ts';
 import {
   actionHistory,
   chooseVersion,
@@ -22,6 +23,7 @@ import { listModels, unloadModel } from '../../server/protocol/model.ts';
 import type { RequestType } from '../../server/protocol/request.ts';
 import { fitSpec, listRuns, nameRun, startRun } from '../../server/protocol/runs.ts';
 import { describeSearch, exportSearch, startSearch } from '../../server/protocol/search.ts';
+import { getStatus } from '../../server/protocol/status.ts';
 import { Run } from '../../server/store/run.ts';
 import { makeModel, removeFolder, temporaryFolder } from '../engine/tiny-model.ts';
 import { folder as directory, link, pipe, type Trap, text, traps, zeros } from '../files/hostile.ts';
@@ -190,6 +192,31 @@ describe('the language server in a folder that a stranger has made', function ()
       const file = join(folder, `spec-${made++}.cola.yaml`);
       trap(file);
       await answers(fitSpec, { specFile: file });
+    }
+  });
+
+  it('answers others before it has read a long log or a long file of rows to its end', async () => {
+    const { root } = await project();
+    const lines = (line: string) => text(`${line}\n`.repeat(400_000));
+    lines('{"step":1,"stage":"clone","loss":2.5,"reward":0.25}')(join(root, '.cola/runs/good/metrics.jsonl'));
+    lines('{"step":1,"stage":"clone","prompt":"a","completion":"b","actions":[]}')(
+      join(root, '.cola/runs/good/samples.jsonl'),
+    );
+    lines('{"question":"How many?","answer":"4"}')(join(root, 'rows.jsonl'));
+    lines('const a = 1;')(join(root, 'a.ts'));
+    const key = { root, run: 'good' };
+    for (const [type, params] of [
+      [runMetrics, key],
+      [runSamples, key],
+      [inspectData, { file: join(root, 'rows.jsonl') }],
+      [surveyFiles, { root }],
+    ] as [RequestType, object][]) {
+      const order: string[] = [];
+      const long = client.ask(type, params).then(() => order.push('long'));
+      await client.ask(getStatus, {});
+      order.push('other');
+      await long;
+      assert.deepEqual(order, ['other', 'long'], type.method);
     }
   });
 

@@ -3,14 +3,16 @@
  * them. A run goes on with these, whatever has become of the files since.
  */
 import { createHash } from 'node:crypto';
-import { createReadStream, existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { copyFile, link, mkdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { storedBytes } from '../../data/bytes.ts';
 import { readLines } from '../../data/lines.ts';
 import { placed, placeOf, type Row, RowReport } from '../../data/rows.ts';
 import { cacheInfo, TokenFile } from '../../data/token-cache.ts';
 import { temporaryName, writeAtomically, writeFileAtomic, writing } from '../../files/atomic.ts';
+import { limits, readText } from '../../files/open.ts';
 import { trainErrors } from '../errors.ts';
 
 /** Where in a run's folder its data is. */
@@ -32,7 +34,7 @@ const keptRow = z.object({ row: z.custom<Row>(), place: z.string().optional() })
 
 async function hashOf(path: string): Promise<string> {
   const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) hash.update(chunk);
+  for await (const chunk of storedBytes(path)) hash.update(chunk);
   return hash.digest('hex');
 }
 
@@ -143,7 +145,7 @@ const writtenRows = 1000;
 /** @throws train.keptData */
 function readJson<T>(path: string, schema: z.ZodType<T>): T {
   try {
-    return schema.parse(JSON.parse(readFileSync(path, 'utf8')));
+    return schema.parse(JSON.parse(readText(path, limits.whole)));
   } catch (cause) {
     throw trainErrors.keptData(path, cause);
   }
@@ -153,7 +155,7 @@ async function readKept(path: string): Promise<ReadRows & { readonly files: read
   const rows: Row[] = [];
   const report = new RowReport();
   let files: readonly FileMark[] = [];
-  for await (const { number, bytes } of readLines(path, Number.POSITIVE_INFINITY)) {
+  for await (const { number, bytes } of readLines(path, { limit: Number.POSITIVE_INFINITY })) {
     const value: unknown = JSON.parse(bytes?.toString('utf8') ?? 'null');
     if (number > 1) {
       const { row, place } = keptRow.parse(value);

@@ -9,7 +9,7 @@ import { type SavedDtype, writeSafetensors } from '../files/safetensors-writer.t
 import { locateModel, refuseFolder } from '../model/folder.ts';
 import { CONFIG_BYTES, readModelText } from '../model/json.ts';
 import { LanguageModel, type WeightMap } from '../model/language-model.ts';
-import type { WeightShelf } from '../model/weight-shelf.ts';
+import { SharedWeights, type WeightShelf } from '../model/weight-shelf.ts';
 import { type ExpectedTensor, refuseAbsurd } from '../model/weights.ts';
 import type { PrecisionChoice } from '../protocol/precision.ts';
 import { type ColaConfig, type ModuleName, moduleWeights, parseColaConfig } from './config.ts';
@@ -27,6 +27,8 @@ export class ColaModel {
     readonly weights: Map<string, Float32Array>,
     /** The rest of `cola.json`: settings and figures of the stages. */
     readonly notes: Readonly<Record<string, unknown>>,
+    /** Which of the weights of its modules other models may have too. */
+    readonly shared = new SharedWeights(weights),
   ) {}
 
   static exists(folder: string): boolean {
@@ -37,7 +39,7 @@ export class ColaModel {
    * The base is the folder itself, or its `base` entry in `cola.json`, or the folder `base` inside it.
    *
    * @param path the folder, or what {@link locateModel} finds it by
-   * @param shelf where models of the same folder share the weights of their base
+   * @param shelf where models of the same folder share their weights
    * @param choice the form the weights of the base are kept in
    * @throws cola.*, and whatever {@link LanguageModel.load} throws
    */
@@ -57,8 +59,10 @@ export class ColaModel {
     }
     const config = parseColaConfig(json, file, existsSync(join(folder, 'config.json')) ? '.' : 'base');
     const base = await LanguageModel.load(join(folder, config.base), shelf, choice);
-    const weights = readModules(join(folder, COLA_WEIGHTS), base, config);
-    return new ColaModel(folder, base, config, weights, json as Record<string, unknown>);
+    const read = () => readModules(join(folder, COLA_WEIGHTS), base, config);
+    const weights = shelf === undefined ? read() : shelf.take([folder, base.folder], 'modules', read);
+    const shared = new SharedWeights(weights, new Set(shelf === undefined ? [] : weights.keys()));
+    return new ColaModel(folder, base, config, weights, json as Record<string, unknown>, shared);
   }
 
   /**

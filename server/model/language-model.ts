@@ -19,7 +19,7 @@ import { CONFIG_BYTES, readModelText, withDtype } from './json.ts';
 import { chosenPrecision, fillingFor } from './precision.ts';
 import { type StepGraph, Stepper } from './step.ts';
 import { loadTokenizer, type Tokenizer } from './tokenizer.ts';
-import type { HeldWeight, WeightShelf } from './weight-shelf.ts';
+import { type HeldWeight, SharedWeights, type WeightShelf } from './weight-shelf.ts';
 import { type ExpectedTensor, expectedTensors, openWeights, type Weights } from './weights.ts';
 
 /** Weights in host memory in float32, by name. */
@@ -42,9 +42,6 @@ export interface SavedForm {
 }
 
 export class LanguageModel {
-  /** Names of weights whose memory other models may have too: these are never written. */
-  private readonly shared = new Set<string>();
-
   constructor(
     readonly folder: string,
     readonly config: ModelConfig,
@@ -56,6 +53,8 @@ export class LanguageModel {
     private readonly configJson?: unknown,
     /** Those that are kept in another form. They are frozen: nothing trains them, and a saved model has those of the folder. */
     readonly stored: ReadonlyMap<string, StoredWeight> = new Map(),
+    /** Which of its weights other models may have too. */
+    readonly shared = new SharedWeights(new Map()),
   ) {}
 
   /**
@@ -81,16 +80,15 @@ export class LanguageModel {
       using files = openWeights(folder, config, form);
       return new Map(files.tensors.map((tensor) => [tensor.name, readWeight(files, tensor, precision)]));
     };
-    const held = shelf === undefined ? read() : shelf.take(folder, precision, read);
+    const held = shelf === undefined ? read() : shelf.take([folder], precision, read);
     const weights = new Map<string, Float32Array>();
     const stored = new Map<string, StoredWeight>();
     for (const [name, weight] of held) {
       if (weight instanceof Float32Array) weights.set(name, weight);
       else stored.set(name, weight);
     }
-    const model = new LanguageModel(folder, config, tokenizer, weights, undefined, stored);
-    if (shelf !== undefined) for (const name of weights.keys()) model.shared.add(name);
-    return model;
+    const shared = new SharedWeights(weights, new Set(shelf === undefined ? [] : weights.keys()));
+    return new LanguageModel(folder, config, tokenizer, weights, undefined, stored, shared);
   }
 
   /**
@@ -136,27 +134,6 @@ export class LanguageModel {
         return [name, Float32Array.from({ length: Math.min(count, elements) }, (_, i) => at(i))];
       }),
     );
-  }
-
-  /**
-   * Copies the named weights that other models may have too, before they are trained. Those that are no weights of the base are
-   * passed over.
-   *
-   * @returns whether any had to be copied
-   */
-  own(names: Iterable<string>): boolean {
-    let copied = false;
-    for (const name of names) {
-      if (!this.shared.delete(name)) continue;
-      (this.weights as Map<string, Float32Array>).set(name, weightOf(this.weights, name).slice());
-      copied = true;
-    }
-    return copied;
-  }
-
-  /** Of the names, one whose memory other models may have too. */
-  sharedAmong(names: readonly string[]): string | undefined {
-    return names.find((name) => this.shared.has(name));
   }
 
   get tensors(): ExpectedTensor[] {

@@ -176,7 +176,12 @@ class Job {
         if (cola !== undefined) await weights.add(cola.weights, cola.tensors);
         const configs = { config: base.config, cola: cola?.config };
         const learned = kindOf(planned).learns(planned.settings, configs);
-        if (base.own(learned.map(({ name }) => name))) await weights.add(base.weights, base.plainTensors);
+        const written = learned.map(({ name }) => name);
+        if (base.shared.own(written)) await weights.add(base.weights, base.plainTensors);
+        const made = (kindOf(planned).modules(planned.settings)?.makes ?? []).flatMap(
+          (module) => cola?.tensorsOf(module).map(({ name }) => name) ?? [],
+        );
+        if (cola?.shared.own([...written, ...made])) await weights.add(cola.weights, cola.tensors);
         for (const extra of kindOf(planned).extras?.(planned.settings, configs) ?? []) {
           const { name, shape } = extra;
           if (!weights.has(name, shape)) await weights.add(new Map([[name, new Float32Array(size(shape))]]), [extra]);
@@ -335,7 +340,7 @@ class Job {
       if (map !== undefined) await weights.download(map, this.position.changed);
     }
     const stage = await createStage(planned, context);
-    const others = base.sharedAmong(stage.trained);
+    const others = base.shared.among(stage.trained) ?? cola?.shared.among(stage.trained);
     if (others !== undefined)
       throw new Error(`the stage ${stage.name} trains ${others}, which it does not say it learns`);
     try {

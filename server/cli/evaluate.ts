@@ -78,7 +78,7 @@ export function addEvaluate(program: Command, session: Session): void {
     )
     .option(
       '--search <settings>',
-      'of the measure search: {tokens: 256, prompts: 32, breadth: 8, edge_steps: 1, ...}',
+      'of the measure search: {tokens: 256, prompts: 32, breadth: 8, edge_steps: 1, ...}; with {judge: {model: FOLDER}} a reward model picks the answers',
       searching,
     )
     .option('--seeds <count>', 'how often what is drawn is measured', count, 3)

@@ -3,6 +3,7 @@ import type { Device } from '../device/device.ts';
 import { ColaError } from '../errors.ts';
 import type { WeightShelf } from '../model/weight-shelf.ts';
 import type { PrecisionChoice } from '../protocol/precision.ts';
+import type { Reward } from '../rewards/reward.ts';
 import type { DataSpec } from '../spec/settings/parts.ts';
 import { type Figure, type Figures, summariseSeeds } from '../train/measures/figures.ts';
 import { overSeeds, type SolvedEach, turned } from '../train/measures/solved.ts';
@@ -208,14 +209,18 @@ class Measurement {
     if (cola === undefined) return { reason: needsActions };
     const { search } = settings;
     const prompts = await heldOutPrompts(task, subject, Math.min(settings.prompts, search.prompts));
+    const { judge, ...sizes } = search;
     const reward = await rewardOf(task, subject);
     const all: Figures[] = [];
+    let picker: Reward | undefined;
     try {
+      picker = judge === undefined ? undefined : await rewardOf({ ...task, reward: judge }, subject);
       for (const seed of seeds) {
         onProgress?.(`Searching ${prompts.length} prompts, ${search.tokens} tokens each and way, seed ${seed}`);
-        all.push(await measureSearch(subject.context, cola, task, prompts, reward, search, seed));
+        all.push(await measureSearch(subject.context, cola, task, prompts, reward, sizes, seed, picker));
       }
     } finally {
+      await picker?.close();
       await reward.close();
     }
     return { figures: summariseSeeds(all) };

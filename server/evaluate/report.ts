@@ -1,5 +1,6 @@
 /** Results as they are written: a versioned document that a program reads and a table is made from. */
 import { z } from 'zod';
+import { rewardSpec } from '../spec/reward.ts';
 import { measureNames } from '../spec/schema.ts';
 import { figure } from '../train/measures/figures.ts';
 import { choiceMeasure, choiceReport } from './choice/report.ts';
@@ -26,6 +27,11 @@ export const searchMeasure = z.strictObject({
   temperature: z.number().min(0).default(0),
   /** Memory for keys and values, in MB. */
   cache: z.number().positive().default(256),
+  /**
+   * The reward that guides and picks, such as { model: FOLDER }; that of the task judges only what was picked. Without one the
+   * reward of the task picks itself, and the figures say oracle.
+   */
+  judge: rewardSpec.optional(),
 });
 
 /** How much is measured. */

@@ -5,6 +5,7 @@ import type { Device } from '../device/device.ts';
 import type { PrecisionChoice } from '../protocol/precision.ts';
 import { solvedFrom } from '../rewards/range.ts';
 import type { RewardSpec } from '../rewards/spec.ts';
+import { absoluteReward } from '../spec/paths.ts';
 import { measureNames } from '../spec/schema.ts';
 import { type DataSpec, dataSpec } from '../spec/settings/parts.ts';
 import { evaluateErrors } from './errors.ts';
@@ -64,7 +65,7 @@ export async function evaluateRequest(
   const settings = {
     ...(own?.settings ?? defaultSettings),
     ...(samples === undefined ? {} : { samples }),
-    ...(search === undefined ? {} : { search }),
+    ...(search === undefined ? {} : { search: withAbsoluteJudge(search, root) }),
   };
   return evaluateModel({
     ...own,
@@ -91,6 +92,14 @@ export async function evaluateRequest(
     specFile: own?.specFile ?? join(root, 'evaluate'),
     cacheFolder,
   });
+}
+
+/** The search with the paths of its judge absolute: what else is relative counts from the spec of the run. */
+function withAbsoluteJudge(
+  { judge, ...search }: EvaluationSettings['search'],
+  root: string,
+): EvaluationSettings['search'] {
+  return judge === undefined ? search : { ...search, judge: absoluteReward(judge, root) };
 }
 
 /** The task that is asked for, or that of the run with what is changed of it. */

@@ -1,14 +1,15 @@
 /**
- * Ways to answer at the same number of generated tokens: the greedy answer, the best of N samples, MCTS, and MCTS-Q where the model
- * has Q (paper, section 4.3.2). The reward picks among the answers, as it judges them: this is what search can find, not
- * what a model does alone.
+ * Ways to answer at the same number of generated tokens: the greedy answer, the best of N samples, the most frequent of them, MCTS,
+ * and MCTS-Q where the model has Q (paper, section 4.3.2). A judge, such as a reward model, guides the search and picks among
+ * the answers; the reward of the task sees only what was picked. Where there is no judge that reward picks itself: this is what
+ * search can find, not what a model does alone, and is called oracle.
  */
 import type { ColaModel } from '../cola/model.ts';
 import { Random } from '../random.ts';
 import type { Reward } from '../rewards/reward.ts';
-import { bestOfN } from '../search/best-of-n.ts';
+import { bestOfN, type Sample } from '../search/best-of-n.ts';
 import { type Branch, BranchedModel } from '../search/branches.ts';
-import { type Judge, rewardJudge } from '../search/judge.ts';
+import { type Answer, askJudge, isScore, type Judge, rewardJudge } from '../search/judge.ts';
 import type { SearchBudget, SearchSettings } from '../search/options.ts';
 import { Search } from '../search/search.ts';
 import { tokenizerOf } from '../train/data.ts';
@@ -22,19 +23,31 @@ import type { TaskSpec } from './task.ts';
 const mostAnswers = 4;
 
 /** What a way to answer came to on one prompt. */
-interface SearchedPrompt {
-  /** Of the best answer; 0 where none had a score. */
-  readonly reward: number;
+interface Picked {
+  /** Undefined where none had a score. */
+  readonly answer: Answer | undefined;
   readonly tokens: number;
   /** Simulations or samples. */
   readonly answers: number;
 }
 
-type Way = (prompt: readonly number[], judge: Judge, seed: number) => Promise<SearchedPrompt>;
+/** {@link Picked}, as the reward of the task sees it. */
+interface SearchedPrompt {
+  /** 0 where nothing was picked, or what was picked has no score. */
+  readonly reward: number;
+  readonly tokens: number;
+  readonly answers: number;
+}
+
+/** What is picked, by the names of the figures. */
+type Way = (prompt: readonly number[], judge: Judge, seed: number) => Promise<Readonly<Record<string, Picked>>>;
+
+/** How long the reward of the task may take for an answer. */
+const rewardSeconds = 60;
 
 /**
  * For each way `<way>_reward`, `<way>_solved`, `<way>_tokens` and `<way>_answers`, means over the prompts; ways are `greedy`,
- * `best_of_n`, `mcts`, `mcts_q`. Tokens are states the model is run for: what a way comes back to costs it nothing, and it ends,
+ * `majority` (of the samples of best-of-N), `best_of_n`, `mcts`, `mcts_q`; without a judge the last three are `<way>_oracle`. Tokens are states the model is run for: what a way comes back to costs it nothing, and it ends,
  * too, with four times as many answers as tokens. A budget is checked after each answer, so a way may generate one answer more than it allows.
  */
 export async function measureSearch(
@@ -43,8 +56,9 @@ export async function measureSearch(
   task: TaskSpec,
   prompts: readonly Prompt[],
   reward: Reward,
-  settings: EvaluationSettings['search'],
+  settings: Omit<EvaluationSettings['search'], 'judge'>,
   seed: number,
+  picker?: Reward,
 ): Promise<Figures> {
   const longest = Math.max(...prompts.map(({ ids }) => ids.length));
   const model = new BranchedModel(context.device, cola, {
@@ -58,13 +72,16 @@ export async function measureSearch(
   const random = new Random(seed);
   const found = new Map<string, SearchedPrompt[]>();
   try {
-    const ways = waysOf(model, task, settings, context.signal);
+    const ways = waysOf(model, task, settings, context.signal, picker === undefined ? '_oracle' : '');
     for (const prompt of prompts) {
-      const judge = rewardJudge(reward, text, { prompt: prompt.text, row: prompt.row });
+      const { messages } = prompt;
+      const sample = { prompt: prompt.text, row: prompt.row, ...(messages === undefined ? {} : { messages }) };
+      const verifier = rewardJudge(reward, text, sample);
+      const judge = picker === undefined ? verifier : rewardJudge(picker, text, sample);
       const own = random.uint32();
-      for (const [name, way] of Object.entries(ways)) {
-        const outcome = await way([...prompt.ids], judge, own);
-        found.set(name, [...(found.get(name) ?? []), outcome]);
+      for (const way of ways) {
+        for (const [name, picked] of Object.entries(await way([...prompt.ids], judge, own)))
+          found.set(name, [...(found.get(name) ?? []), await verified(picked, verifier, context.signal)]);
       }
       // The next prompt shares nothing with this one.
       await model.forget();
@@ -75,48 +92,77 @@ export async function measureSearch(
   return Object.fromEntries([...found].flatMap(([name, outcomes]) => figuresOf(name, outcomes, task.solved_at)));
 }
 
+/** @param named what is behind the name of a way whose answers the judge has picked */
 function waysOf(
   model: BranchedModel,
   task: TaskSpec,
-  settings: EvaluationSettings['search'],
+  settings: Omit<EvaluationSettings['search'], 'judge'>,
   signal: AbortSignal,
-): Readonly<Record<string, Way>> {
+  named: string,
+): readonly Way[] {
   const { breadth, cpuct, edge_steps, threshold, max_extra } = settings;
   // Where nothing new is left to generate, tokens alone would never be spent.
   const budget = { tokens: settings.tokens, simulations: mostAnswers * settings.tokens };
   const common = { max_new: task.max_new, breadth, cpuct, temperature: settings.temperature };
-  const samples =
-    (temperature: number, limit: SearchBudget): Way =>
-    async (prompt, judge, seed) =>
-      sampled(bestOfN(model, prompt, judge, { maxNew: task.max_new, temperature, seed }, limit, signal));
+  const samples = (prompt: readonly number[], judge: Judge, seed: number, temperature: number, limit: SearchBudget) =>
+    sampled(bestOfN(model, prompt, judge, { maxNew: task.max_new, temperature, seed }, limit, signal));
   const tree =
-    (own: SearchSettings): Way =>
-    async (prompt, judge, seed) =>
-      searched(new Search<Branch>(model, prompt, judge, { ...common, ...own, seed }), budget, signal);
-  return {
-    greedy: samples(0, { simulations: 1 }),
-    best_of_n: samples(task.temperature, budget),
-    mcts: tree({ edge: { kind: 'steps', steps: edge_steps } }),
-    ...(model.hasQ ? { mcts_q: tree({ edge: { kind: 'q', threshold, max_extra } }) } : {}),
-  };
+    (name: string, own: SearchSettings): Way =>
+    async (prompt, judge, seed) => {
+      const search = new Search<Branch>(model, prompt, judge, { ...common, ...own, seed });
+      return { [`${name}${named}`]: await searched(search, budget, signal) };
+    };
+  return [
+    async (prompt, judge, seed) => {
+      // There is nothing to pick among, so whatever the judge says of it, it is the answer.
+      const { all, ...spent } = await samples(prompt, judge, seed, 0, { simulations: 1 });
+      return { greedy: { answer: all[0], ...spent } };
+    },
+    async (prompt, judge, seed) => {
+      const { all, best, ...spent } = await samples(prompt, judge, seed, task.temperature, budget);
+      return { majority: { answer: mostFrequent(all), ...spent }, [`best_of_n${named}`]: { answer: best, ...spent } };
+    },
+    tree('mcts', { edge: { kind: 'steps', steps: edge_steps } }),
+    ...(model.hasQ ? [tree('mcts_q', { edge: { kind: 'q', threshold, max_extra } })] : []),
+  ];
 }
 
-async function sampled(samples: ReturnType<typeof bestOfN>): Promise<SearchedPrompt> {
-  let [tokens, answers] = [0, 0];
+/** The answer that was given most often, the first among equals. */
+export function mostFrequent<T extends Pick<Answer, 'tokens'>>(answers: readonly T[]): T | undefined {
+  const counts = new Map<string, number>();
+  const count = ({ tokens }: T) => counts.get(tokens.join()) ?? 0;
+  for (const answer of answers) counts.set(answer.tokens.join(), count(answer) + 1);
+  return answers.reduce<T | undefined>(
+    (most, answer) => (most === undefined || count(answer) > count(most) ? answer : most),
+    undefined,
+  );
+}
+
+async function verified(picked: Picked, verifier: Judge, signal: AbortSignal): Promise<SearchedPrompt> {
+  const { answer, tokens, answers } = picked;
+  if (answer === undefined) return { reward: 0, tokens, answers };
+  const result = await askJudge(verifier, answer, 0, rewardSeconds, signal);
+  return { reward: isScore(result) ? result.value : 0, tokens, answers };
+}
+
+async function sampled(
+  samples: ReturnType<typeof bestOfN>,
+): Promise<{ all: Sample[]; best: Sample | undefined; tokens: number; answers: number }> {
+  const all: Sample[] = [];
   for (;;) {
     const next = await samples.next();
-    if (next.done === true) return { reward: next.value?.reward ?? 0, tokens, answers };
-    if (next.value === 'step') continue;
-    tokens = next.value.generated;
-    answers++;
+    if (next.done === true) return { all, best: next.value, tokens: all.at(-1)?.generated ?? 0, answers: all.length };
+    if (next.value !== 'step') all.push(next.value);
   }
 }
 
-async function searched(search: Search<Branch>, budget: SearchBudget, signal: AbortSignal): Promise<SearchedPrompt> {
+async function searched(search: Search<Branch>, budget: SearchBudget, signal: AbortSignal): Promise<Picked> {
   for await (const _ of search.run(budget, signal)) signal.throwIfAborted();
   signal.throwIfAborted();
   const { tokens, simulations } = search.spent;
-  return { reward: search.best()?.reward ?? 0, tokens, answers: simulations };
+  // Without a score there is no choice either.
+  const answer = search.best() === undefined ? undefined : await search.answer();
+  return { answer, tokens, answers: simulations };
 }
 
 function figuresOf(name: string, outcomes: readonly SearchedPrompt[], solvedAt: number): [string, number][] {

@@ -1,6 +1,6 @@
 /** Asking a reward what an answer is worth. */
 import { setMaxListeners } from 'node:events';
-import type { Reward, RewardResult, RewardScore } from '../rewards/reward.ts';
+import type { Reward, RewardInput, RewardResult, RewardScore } from '../rewards/reward.ts';
 import { searchErrors } from './errors.ts';
 
 /** A complete answer. */
@@ -18,7 +18,7 @@ export type Judge = (answer: Answer, signal: AbortSignal) => Promise<RewardResul
 export function rewardJudge(
   reward: Reward,
   text: (tokens: readonly number[]) => string,
-  sample: { readonly prompt: string; readonly row: Readonly<Record<string, unknown>> },
+  sample: Pick<RewardInput, 'prompt' | 'row' | 'messages'>,
 ): Judge {
   return ({ tokens, finished }, signal) =>
     reward.score({ ...sample, completion: text(tokens), finished, tokens: tokens.length }, signal);

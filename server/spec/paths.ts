@@ -1,6 +1,7 @@
 /** Paths in a run spec: relative to its folder, or the name of a model that comes with CoLA Studio. */
 import { existsSync } from 'node:fs';
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
+import type { RewardSpec } from '../rewards/spec.ts';
 import { specErrors } from './errors.ts';
 import { dataKeys, tasks } from './path-places.ts';
 import type { RunSpec, StageSpec } from './schema.ts';
@@ -70,6 +71,17 @@ export function rebaseSpec(spec: RunSpec, from: string, to: string): RunSpec {
     model: typeof model === 'string' ? move(model) : { ...model, tokenizer: move(model.tokenizer) },
     stages: spec.stages.map((stage) => ({ ...stage, settings: moveAll('', stage.settings) }) as StageSpec),
   };
+}
+
+/** A reward with the paths of its modules and models absolute. @param folder where they begin */
+export function absoluteReward(spec: RewardSpec, folder: string): RewardSpec {
+  const whole = (key: string, value: unknown): unknown => {
+    if ((key === 'path' || key === 'model') && typeof value === 'string') return resolve(folder, value);
+    if (Array.isArray(value)) return value.map((entry) => whole('', entry));
+    if (typeof value !== 'object' || value === null) return value;
+    return Object.fromEntries(Object.entries(value).map(([name, entry]) => [name, whole(name, entry)]));
+  };
+  return whole('', spec) as RewardSpec;
 }
 
 /** The paths of modules of rewards and environments, and of reward models, in the stages of a spec, as they are written. */

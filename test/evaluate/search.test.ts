@@ -1,11 +1,21 @@
 import assert from 'node:assert/strict';
 import { Device } from '../../server/device/device.ts';
 import { searchMeasure } from '../../server/evaluate/report.ts';
-import { measureSearch } from '../../server/evaluate/search.ts';
+import { measureSearch, mostFrequent } from '../../server/evaluate/search.ts';
 import type { TaskSpec } from '../../server/evaluate/task.ts';
 import { Random } from '../../server/random.ts';
 import { pureReward, type Reward } from '../../server/rewards/reward.ts';
-import { contextOf, drawValues, everyAnswer, promptOf, toyModel, toyWorld, valueReward } from '../support/toy-world.ts';
+import {
+  contextOf,
+  drawValues,
+  everyAnswer,
+  promptOf,
+  tokensOf,
+  toyModel,
+  toyWorld,
+  valueReward,
+  worth,
+} from '../support/toy-world.ts';
 
 const places = 3;
 const prompts = [promptOf([53, 4, 83, 11]), promptOf([20, 9])];
@@ -27,13 +37,13 @@ describe('answers by search at the same number of tokens', function () {
     solved_at: Number.POSITIVE_INFINITY,
   };
 
-  async function measured(tokens: number, seed: number, reward: Reward, solvedAt = task.solved_at) {
+  async function measured(tokens: number, seed: number, reward: Reward, solvedAt = task.solved_at, picker?: Reward) {
     const cola = await toyModel();
     const context = await contextOf(device, cola, 1);
     // All eight codes, and exploration that does not settle before everything was seen.
     const settings = searchMeasure.parse({ tokens, cpuct: 10 });
     const own = { ...task, solved_at: solvedAt };
-    const figures = await measureSearch(context, cola, own, prompts, reward, settings, seed);
+    const figures = await measureSearch(context, cola, own, prompts, reward, settings, seed, picker);
     context.weights.dispose();
     return figures;
   }
@@ -46,12 +56,12 @@ describe('answers by search at the same number of tokens', function () {
     const reward = valueReward(values);
     const tokens = 60;
     const few = await measured(tokens, 1, reward);
-    for (const way of ['best_of_n', 'mcts', 'mcts_q']) {
+    for (const way of ['best_of_n_oracle', 'mcts_oracle', 'mcts_q_oracle']) {
       const spent = few[`${way}_tokens`];
       // What repeats costs nothing, and a way ends with four times as many answers as tokens.
       const done = spent > tokens / 2;
       assert.ok(done && spent < tokens + 8 * places, `${way} spent ${spent}`);
-      assert.ok(few[`${way}_reward`] >= few.greedy_reward - 1e-6 || way === 'best_of_n');
+      assert.ok(few[`${way}_reward`] >= few.greedy_reward - 1e-6 || way === 'best_of_n_oracle');
       assert.ok(few[`${way}_reward`] <= world.optimum + 1e-6);
       assert.equal(few[`${way}_solved`], 0);
     }
@@ -59,9 +69,12 @@ describe('answers by search at the same number of tokens', function () {
     assert.equal(few.greedy_answers, 1);
     // 1 + 8 + 64 states choose; beyond them nothing is left to generate, so the search may go on until all is seen.
     const many = await measured(1500, 1, reward, world.optimum / 2);
-    assert.ok(Math.abs(many.mcts_reward - world.optimum) < 1e-5, `${many.mcts_reward} of ${world.optimum}`);
-    assert.equal(many.mcts_solved, 1);
-    assert.ok(many.mcts_tokens <= 73);
+    assert.ok(
+      Math.abs(many.mcts_oracle_reward - world.optimum) < 1e-5,
+      `${many.mcts_oracle_reward} of ${world.optimum}`,
+    );
+    assert.equal(many.mcts_oracle_solved, 1);
+    assert.ok(many.mcts_oracle_tokens <= 73);
   });
 
   it('is the same for a seed, and samples others for another', async () => {
@@ -72,7 +85,7 @@ describe('answers by search at the same number of tokens', function () {
       await measured(40, 2, reward),
     ];
     assert.deepEqual(again, first);
-    assert.notEqual(other.best_of_n_reward, first.best_of_n_reward);
+    assert.notEqual(other.best_of_n_oracle_reward, first.best_of_n_oracle_reward);
     assert.equal(other.greedy_reward, first.greedy_reward);
   });
 
@@ -82,7 +95,50 @@ describe('answers by search at the same number of tokens', function () {
       1,
       pureReward('closed', () => ({ noScore: 'closed' })),
     );
-    assert.equal(found.mcts_reward, 0);
-    assert.equal(found.best_of_n_solved, 0);
+    assert.equal(found.mcts_oracle_reward, 0);
+    assert.equal(found.best_of_n_oracle_solved, 0);
+  });
+
+  it('is picked by the judge, and seen by the reward of the task only then', async () => {
+    const values = drawValues(places, 96, new Random(3));
+    const reward = valueReward(values);
+    let seen = 0;
+    const counted: Reward = {
+      ...reward,
+      score(input, signal) {
+        seen++;
+        return reward.score(input, signal);
+      },
+    };
+    // One that agrees picks as the oracle does; one that likes the opposite picks what is worth least.
+    const opposite = pureReward('opposite', ({ completion }) => ({
+      value: -worth(values, tokensOf(completion)),
+      parts: {},
+    }));
+    const [oracle, agreed, opposed] = [
+      await measured(80, 1, reward),
+      await measured(80, 1, counted, task.solved_at, valueReward(values)),
+      await measured(80, 1, reward, task.solved_at, opposite),
+    ];
+    // Greedy, majority, best of N, two searches.
+    assert.equal(seen, 5 * prompts.length);
+    for (const way of ['best_of_n', 'mcts', 'mcts_q']) {
+      assert.equal(agreed[`${way}_reward`], oracle[`${way}_oracle_reward`], way);
+      assert.ok(opposed[`${way}_reward`] < agreed[`${way}_reward`], way);
+      assert.equal(agreed[`${way}_oracle_reward`], undefined);
+    }
+    for (const way of ['greedy', 'majority']) {
+      assert.equal(agreed[`${way}_reward`], oracle[`${way}_reward`], way);
+      assert.equal(opposed[`${way}_reward`], oracle[`${way}_reward`], way);
+    }
+    assert.equal(oracle.majority_tokens, oracle.best_of_n_oracle_tokens);
+  });
+
+  it('by majority is the most frequent answer, the first among equals', () => {
+    const answers = [[1, 2], [3], [1, 2], [3], [4]].map((tokens, order) => ({ tokens, order }));
+    assert.equal(mostFrequent(answers)?.order, 0);
+    assert.equal(mostFrequent(answers.slice(1))?.order, 1);
+    assert.equal(mostFrequent(answers.slice(4))?.order, 4);
+    assert.equal(mostFrequent([]), undefined);
   });
 });

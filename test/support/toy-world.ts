@@ -76,7 +76,7 @@ export function drawValues(places: number, vocabulary: number, random: Random): 
   return Array.from({ length: places }, () => Array.from({ length: vocabulary }, () => random.uniform()));
 }
 
-const worth = (values: TokenValues, tokens: readonly number[]) =>
+export const worth = (values: TokenValues, tokens: readonly number[]) =>
   tokens.reduce((n, token, place) => n + values[place][token], 0);
 
 export const tokensOf = (completion: string) => completion.split(' ').filter(Boolean).map(Number);

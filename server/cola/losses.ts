@@ -143,21 +143,24 @@ export function choiceMean(x: Tensor, mask: Tensor, averaging: Averaging): Tenso
 }
 
 /**
- * Minus the {@link clippedGain}, averaged.
+ * Minus the {@link clippedGain}, averaged, each sample counting alike.
  *
  * @param logp, logpOld, advantages, mask `[B,A]`
  */
-export function clippedLoss(
-  logp: Tensor,
-  logpOld: Tensor,
-  advantages: Tensor,
-  mask: Tensor,
-  clip: number,
-  clipHigh = clip,
-  averaging: Averaging = 'sequence',
-): Tensor {
-  const ratio = ops.exp(ops.mul(ops.sub(logp, logpOld), mask));
-  return ops.neg(choiceMean(clippedGain(ratio, advantages, clip, clipHigh), mask, averaging));
+export function clippedLoss(logp: Tensor, logpOld: Tensor, advantages: Tensor, mask: Tensor, clip: number): Tensor {
+  return ops.neg(rowMean(clippedGain(choiceRatios(logp, logpOld, mask), advantages, clip), mask));
+}
+
+/** pi / pi_old of every choice, 1 outside the mask; all `[B,A]`. */
+export function choiceRatios(logp: Tensor, logpOld: Tensor, mask: Tensor): Tensor {
+  return ops.exp(ops.mul(ops.sub(logp, logpOld), mask));
+}
+
+/** The geometric mean of {@link choiceRatios} over each sample, at all of its choices (GSPO, arXiv 2507.18071, equation 7). */
+export function sequenceRatios(logp: Tensor, logpOld: Tensor, mask: Tensor): Tensor {
+  const counts = ops.maximum(ops.sum(mask, [1]), 1);
+  const mean = ops.div(ops.sum(ops.mul(ops.sub(logp, logpOld), mask), [1]), counts);
+  return ops.expand(ops.exp(ops.reshape(mean, [mask.shape[0], 1])), mask.shape);
 }
 
 /**

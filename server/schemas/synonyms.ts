@@ -98,6 +98,7 @@ const others: readonly (readonly [ours: string, theirs: string])[] = [
   ['clip_ratio_high', 'epsilon_high eps_clip_high clip_eps_high'],
   ['advantage', 'scale_rewards advantage_estimator adv_estimator'],
   ['loss', 'loss_type loss_agg_mode'],
+  ['ratio', 'importance_sampling_level'],
   ['kl_loss', 'kl_loss_coef kl_loss_weight'],
   ['entropy_target', 'target_entropy'],
   ['entropy_weight', 'entropy_coef entropy_coeff ent_coef'],

@@ -76,6 +76,20 @@ describe('what an update minimises, by hand', () => {
   it('DAPO: the ratio may rise further than it may fall', () =>
     near({ clip_ratio_high: 0.28 }, -((1.25 + 1.28) / 2 - 1.6) / 2));
 
+  it('GSPO: a sample has one ratio, the geometric mean of those of its choices', async () => {
+    // Wide enough that the ratios show, on both ways to average.
+    const wide = { clip_ratio: 0.4, clip_ratio_high: 0.7 };
+    await near({ ...wide }, -((1.25 + 1.5) / 2 - 1.6) / 2);
+    const mean = Math.sqrt(1.25 * 1.5);
+    await near({ ...wide, ratio: 'sequence' }, -(mean - 1.6) / 2);
+    await near({ ...wide, ratio: 'sequence', loss: 'token' }, -(2 * mean - 1.6) / 3);
+    // Held as a whole where the mean is beyond the edge, although one of its choices is not.
+    await near({ clip_ratio: 0.3, ratio: 'sequence' }, -(1.3 - 1.6) / 2);
+    // d/dl of -s / 2: minus s / 2 times the mean of d log pi, here (1 - 1/2) / 2 at the first choice.
+    const { slope } = await lossOf({ ...wide, ratio: 'sequence' });
+    assertClose([slope[0]], [(-mean / 2) * (0.5 / 2)], 1e-5);
+  });
+
   it('k3: r - log r - 1 with r = pi_ref / pi, averaged as the loss is', async () => {
     const half = 0.5 - ln(0.5) - 1;
     await near({ kl_loss: 2 }, 0.2 + (2 * (half / 2 + half)) / 2);

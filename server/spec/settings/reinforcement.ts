@@ -63,6 +63,11 @@ const reinforcement = (learningRate: number) => ({
     'What counts alike: every sample, as in GRPO, or every choice, as in DAPO (arXiv 2503.14476). TRL: loss_type grpo and dapo.',
     { paper: 'sequence (code)' },
   ),
+  ratio: setting(
+    z.enum(['choice', 'sequence']).default('choice'),
+    'Whose probability is compared with that of the rollout and clipped: that of every choice, or the geometric mean over a sample, as in GSPO (arXiv 2507.18071), which needs a far smaller clip_ratio (there 3e-4, and 4e-4 above). TRL: importance_sampling_level token and sequence.',
+    { paper: 'choice' },
+  ),
   kl_loss: setting(
     z.number().min(0).default(0),
     'Weight of the KL divergence from the policy at the start as a term of the loss (its estimate k3), beside kl, which is part of the rewards. TRL: beta.',

@@ -11,6 +11,8 @@ export interface UpdateSettings {
   /** How far above 1 the ratio may move; as far as below, if not given. */
   readonly clip_ratio_high?: number | undefined;
   readonly loss: Averaging;
+  /** Whose ratio to the policy of the rollout is clipped; that of each choice, if not given. */
+  readonly ratio?: 'choice' | 'sequence';
   readonly value_clip: number;
   readonly value_weight: number;
 }

@@ -1,5 +1,6 @@
 /** Errors of what people point at as a model: what it is, and the way from there to one that is read. */
 import { catalogue } from '../errors.ts';
+import { quote } from './safetensors-errors.ts';
 
 const FORMAT = 'Read are Hugging Face folders (config.json, tokenizer.json and *.safetensors) and GGUF files.';
 
@@ -66,7 +67,3 @@ export const folderErrors = catalogue('folder', {
   ],
   file: (file: string) => [`${file} is a file and no model.`, `${FORMAT} Choose the folder they are in.`],
 });
-
-function quote(text: string): string {
-  return JSON.stringify(text.length > 200 ? `${text.slice(0, 200)}…` : text);
-}

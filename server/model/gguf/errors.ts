@@ -1,5 +1,6 @@
 /** The errors of GGUF files. */
 import { catalogue } from '../../errors.ts';
+import { quote, reason } from '../../files/safetensors-errors.ts';
 
 const AGAIN = 'Download the file again; if a program made it, make it again with the newest version of that program.';
 const ANOTHER_TYPE =
@@ -68,11 +69,3 @@ export const ggufErrors = catalogue('gguf', {
     `Choose one of them, such as ${files[0]}.`,
   ],
 });
-
-function reason(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
-}
-
-function quote(text: string): string {
-  return JSON.stringify(text.length > 200 ? `${text.slice(0, 200)}…` : text);
-}

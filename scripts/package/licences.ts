@@ -60,13 +60,18 @@ const order = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
 /** Libraries of a platform that are none of ONNX Runtime's own, and that no text is kept for. */
 const foreign = /^(DirectML|dxil|dxcompiler)\.dll$/i;
 
+/** Why there is no package with the libraries in a folder of the runtime; undefined where their licences are there. */
+export function lackingLicences(folder: string): string | undefined {
+  const lacking = readdirSync(folder).filter((name) => foreign.test(name));
+  return lacking.length === 0
+    ? undefined
+    : `No licence text for ${lacking.join(', ')} in ${folder}. ONNX Runtime's package carries them without one; add theirs to scripts/package/licences.`;
+}
+
 /** @throws an error that names libraries in a folder of the runtime whose licence is not there */
 export function needLibraryLicences(folder: string): void {
-  const lacking = readdirSync(folder).filter((name) => foreign.test(name));
-  if (lacking.length > 0)
-    throw new Error(
-      `No licence text for ${lacking.join(', ')} in ${folder}. ONNX Runtime's package carries them without one; add theirs to scripts/package/licences.`,
-    );
+  const why = lackingLicences(folder);
+  if (why !== undefined) throw new Error(why);
 }
 
 /** All texts, in one. */

@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createVSIX } from '@vscode/vsce';
 import { root } from './bundle.ts';
+import { lackingLicences } from './licences.ts';
 import { stage, stageRuntime } from './stage.ts';
-import { hasRuntime, ownTarget, type Target, targets } from './targets.ts';
+import { hasRuntime, ownTarget, runtimeFolder, type Target, targets } from './targets.ts';
 
 function fail(text: string): never {
   console.error(text);
@@ -19,11 +20,17 @@ function chosen(name: string | undefined): readonly Target[] {
       targets.filter((target) => hasRuntime(runtime, target) === wanted),
     );
     for (const target of impossible) console.log(`${target}: left out, ONNX Runtime has no library for it.`);
-    return possible;
+    return possible.filter((target) => {
+      const why = lackingLicences(join(runtime, runtimeFolder(target)));
+      if (why !== undefined) console.log(`${target}: left out. ${why}`);
+      return why === undefined;
+    });
   }
   const target = name === undefined ? ownTarget() : targets.find((known) => known === name);
   if (target === undefined) fail(`usage: npm run package [-- --target ${targets.join('|')}|all]`);
   if (!hasRuntime(runtime, target)) fail(`There is no package for ${target}: ONNX Runtime has no library for it.`);
+  const why = lackingLicences(join(runtime, runtimeFolder(target)));
+  if (why !== undefined) fail(`There is no package for ${target}. ${why}`);
   return [target];
 }
 

@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { z } from 'zod';
+import { needPlainFile } from '../../files/open.ts';
 import { Helper, type HelperPlan } from '../../rewards/process/helper.ts';
 import type { Environment, Task, World } from '../environment.ts';
 import { environmentErrors } from '../errors.ts';
@@ -51,10 +52,11 @@ const stepped = z.object({
 /** Where a value is wrong, in a few words. */
 const problemOf = ({ issues: [issue] }: z.ZodError) => `${issue.path.join('.') || 'it'}: ${issue.message}`;
 
-/** @throws environment.moduleMissing, environment.moduleFailed, environment.moduleShape */
+/** @throws environment.moduleMissing, environment.moduleFailed, environment.moduleShape, files.kind */
 export async function moduleEnvironment(options: z.infer<typeof moduleOptions>, folder: string): Promise<Environment> {
   const path = resolve(folder, options.path);
   if (!existsSync(path)) throw environmentErrors.moduleMissing(path);
+  needPlainFile(path);
   const name = options.path;
   const plan: HelperPlan = {
     name,

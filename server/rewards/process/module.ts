@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { z } from 'zod';
+import { needPlainFile } from '../../files/open.ts';
 import { rewardErrors } from '../errors.ts';
 import type { Reward, RewardResult } from '../reward.ts';
 import { type HelperPlan, HelperPool } from './helper.ts';
@@ -46,11 +47,12 @@ function readAnswer(value: unknown): RewardResult {
  * with all that they started. A sample on which it throws, ends, returns something else than a
  * score or takes too long has no score, with the reason; the process is then started anew if need be.
  *
- * @throws {@link rewardErrors} moduleMissing, moduleFailed or moduleWithoutFunction when it cannot be loaded
+ * @throws {@link rewardErrors} moduleMissing, moduleFailed or moduleWithoutFunction when it cannot be loaded; files.kind
  */
 export async function moduleReward(options: z.infer<typeof moduleOptions>, folder: string): Promise<Reward> {
   const path = resolve(folder, options.path);
   if (!existsSync(path)) throw rewardErrors.moduleMissing(path);
+  needPlainFile(path);
   const size = options.processes ?? Math.max(2, Math.min(4, availableParallelism()));
   const plan: HelperPlan = {
     name: 'module',

@@ -10,7 +10,7 @@ import { runDecoding } from '../evaluate/run.ts';
 import { loadChatTemplate } from '../model/chat.ts';
 import { type GenerateOptions, type Generation, generate } from '../model/generate.ts';
 import { baseStepper, LanguageModel } from '../model/language-model.ts';
-import { modelErrors } from '../model/model-errors.ts';
+import { noTokenizer } from '../model/no-tokenizer.ts';
 import { StreamDecoder } from '../model/tokenizer.ts';
 import { cliErrors } from './errors.ts';
 import type { Output } from './io.ts';
@@ -176,7 +176,7 @@ function promptIds({ prompt, promptFile, chat, ids }: Options, model: LanguageMo
   if ([prompt, promptFile, chat, ids].filter((given) => given !== undefined).length !== 1) throw cliErrors.onePrompt();
   if (ids !== undefined) return parseIds(ids);
   const { tokenizer, folder } = model;
-  if (tokenizer === undefined) throw modelErrors.noTokenizer(folder);
+  if (tokenizer === undefined) throw noTokenizer(folder);
   if (chat !== undefined) {
     return loadChatTemplate(folder).encodePrompt([{ role: 'user', content: chat }], tokenizer).ids;
   }

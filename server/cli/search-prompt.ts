@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { loadChatTemplate } from '../model/chat.ts';
 import type { LanguageModel } from '../model/language-model.ts';
 import { modelErrors } from '../model/model-errors.ts';
+import { noTokenizer } from '../model/no-tokenizer.ts';
 import { cliErrors } from './errors.ts';
 import { type SearchCommandOptions, wrongUse } from './search-options.ts';
 
@@ -55,7 +56,7 @@ function readPrompt(
     if (!/^\s*\d{1,9}(\s*,\s*\d{1,9})*\s*$/.test(ids)) throw cliErrors.noIds(ids);
     return { ids: ids.split(',').map(Number), text: undefined };
   }
-  if (tokenizer === undefined) throw modelErrors.noTokenizer(folder);
+  if (tokenizer === undefined) throw noTokenizer(folder);
   const text = promptFile === undefined ? (prompt ?? '') : readText(resolve(cwd, promptFile));
   if (chat !== true) return { ids: [...tokenizer.encode(text)], text };
   const { ids: whole } = loadChatTemplate(folder).encodePrompt([{ role: 'user', content: text }], tokenizer);

@@ -5,6 +5,7 @@ import { type Attempt, type Device, openDevice, sharedFrom } from '../device/dev
 import type { State } from '../device/program.ts';
 import { fingerprintOf } from '../feedback/model.ts';
 import { uploadWeights } from '../model/language-model.ts';
+import { otherTokenizer } from '../model/no-tokenizer.ts';
 import type { Tokenizer } from '../model/tokenizer.ts';
 import type { WeightShelf } from '../model/weight-shelf.ts';
 import type { ModelInfo } from '../protocol/model.ts';
@@ -96,7 +97,7 @@ export class LoadedModel {
     this.fingerprint = parts.fingerprint;
   }
 
-  /** @throws engine.noTokenizer, device.*, cola.*, and whatever loading the base throws */
+  /** @throws engine.noTokenizer, model.otherTokenizer, device.*, cola.*, and whatever loading the base throws */
   static async load({ folder, device: name, threads, shelf, precision }: LoadOptions): Promise<LoadedModel> {
     const cola = await ColaModel.load(folder, shelf, precision);
     const { device, attempts } = await openDevice(name, threads === undefined ? {} : { threads });
@@ -112,13 +113,13 @@ export class LoadedModel {
    * A model whose weights are read, on a device that is open.
    *
    * @param attempts given with a device that is its own, and goes with it
-   * @throws engine.noTokenizer, cola.missing
+   * @throws engine.noTokenizer, model.otherTokenizer, cola.missing
    */
   static async on(computes: Device, cola: ColaModel, attempts?: readonly Attempt[]): Promise<LoadedModel> {
     const { folder } = cola;
     const device = cola.base.on(computes);
     const { tokenizer } = cola.base;
-    if (tokenizer === undefined) throw completionErrors.noTokenizer(folder);
+    if (tokenizer === undefined) throw otherTokenizer(folder) ?? completionErrors.noTokenizer(folder);
     cola.require('world', 'policy');
     let bytes = 0;
     for (const values of cola.allWeights.values()) bytes += values.byteLength;

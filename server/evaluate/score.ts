@@ -15,6 +15,7 @@ import { type ChatTemplate, loadChatTemplate } from '../model/chat.ts';
 import type { ModelConfig } from '../model/config.ts';
 import { type LanguageModel, uploadWeights } from '../model/language-model.ts';
 import { modelErrors } from '../model/model-errors.ts';
+import { noTokenizer } from '../model/no-tokenizer.ts';
 import type { Tokenizer } from '../model/tokenizer.ts';
 
 /** Logits that one run may hold, in numbers: batches are cut so that a large vocabulary does not fill the memory. */
@@ -210,7 +211,7 @@ export async function scoreFile(
   options: ScoreOptions = {},
 ): Promise<Score> {
   const { tokenizer } = model;
-  if (tokenizer === undefined) throw modelErrors.noTokenizer(model.folder);
+  if (tokenizer === undefined) throw noTokenizer(model.folder);
   const source: Source = holdsRows(file) ? { kind: 'jsonl', file } : { kind: 'text', files: [file] };
   let template: ChatTemplate | undefined;
   const sequence = (row: Row): ScoredSequence => {

@@ -17,6 +17,10 @@ export const folderErrors = catalogue('folder', {
     `${file} is a GGUF file where another part of a model is looked for.`,
     'Choose the GGUF file itself as the model.',
   ],
+  archive: (file: string) => [
+    `${file} is a packed archive, not a model.`,
+    'Unpack it, and choose the folder with config.json that comes out of it.',
+  ],
   pickle: (file: string) => [
     `${file} holds weights in PyTorch's own format (.bin, .pt, .pth), which is not read because loading it can run programs.`,
     `${FORMAT} Convert it with Python: AutoModelForCausalLM.from_pretrained(folder, dtype="auto").save_pretrained(new_folder).`,

@@ -29,4 +29,8 @@ export const modelErrors = catalogue('model', {
     `The model in ${folder} has no tokenizer, so it cannot read text.`,
     'Put tokenizer.json and tokenizer_config.json beside the weights.',
   ],
+  otherTokenizer: (folder: string, file: string) => [
+    `The model in ${folder} has its tokenizer in ${file}; only tokenizer.json is read.`,
+    'Put the tokenizer.json of the model beside the weights, or make it with Python: AutoTokenizer.from_pretrained(folder).save_pretrained(folder).',
+  ],
 });

@@ -3,6 +3,7 @@ import { ColaModel } from '../cola/model.ts';
 import type { Device } from '../device/device.ts';
 import type { LanguageModel } from '../model/language-model.ts';
 import { modelErrors } from '../model/model-errors.ts';
+import { noTokenizer } from '../model/no-tokenizer.ts';
 import type { Tokenizer } from '../model/tokenizer.ts';
 import type { Usage } from './answers.ts';
 import { Batch } from './batch.ts';
@@ -43,7 +44,7 @@ export class Service {
   ) {
     this.base = model instanceof ColaModel ? model.base : model;
     const { tokenizer } = this.base;
-    if (tokenizer === undefined) throw modelErrors.noTokenizer(this.base.folder);
+    if (tokenizer === undefined) throw noTokenizer(this.base.folder);
     this.tokenizer = tokenizer;
     this.speech = new Speech(this.base.folder, options.name, tokenizer);
     this.loop = this.run();

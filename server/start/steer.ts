@@ -2,7 +2,7 @@
 import { Decoder, forced } from '../cola/decoder.ts';
 import type { ColaModel } from '../cola/model.ts';
 import type { Device } from '../device/device.ts';
-import { modelErrors } from '../model/model-errors.ts';
+import { noTokenizer } from '../model/no-tokenizer.ts';
 import { probabilities } from '../model/sampling.ts';
 import { StreamDecoder, type Tokenizer } from '../model/tokenizer.ts';
 import type { Steering } from '../report/page.ts';
@@ -23,7 +23,7 @@ export async function steer(
   signal: AbortSignal,
 ): Promise<Steering> {
   const { tokenizer } = cola.base;
-  if (tokenizer === undefined) throw modelErrors.noTokenizer(cola.folder);
+  if (tokenizer === undefined) throw noTokenizer(cola.folder);
   const decoder = new Decoder(device, cola, { parts: { preview: true } });
   try {
     const ids = tokenizer.encode(prompt);

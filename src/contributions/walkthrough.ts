@@ -20,13 +20,13 @@ export const walkthrough = {
           {
             id: 'complete',
             title: 'See it complete',
-            description: `A small model that is in the box writes on where your cursor is, in grey. Tab takes it. The status bar names the latent action it came from: what the model meant to do next.\n[Open an Example](command:cola.tryCompletion)`,
+            description: `A small model that is in the box writes on where your cursor is, in grey. Tab takes it. The status bar names the latent action it came from.\n[Open an Example](command:cola.tryCompletion)`,
             media: media('complete', 'Ghost text in an editor with a row of coloured chips'),
             completionEvents: ['onCommand:cola.tryCompletion', 'onCommand:cola.completion.accepted'],
           },
           {
             id: 'pick',
-            title: 'Pick an intention',
+            title: 'Pick an action',
             description:
               'The list has all latent actions, the most likely first. Move through it and the editor previews each; Enter inserts.\n[Pick Latent Action](command:cola.pickAction)\n[What the Actions Mean](command:cola.showActions)',
             media: media('pick', 'A list of latent actions, each with a preview'),

@@ -246,6 +246,13 @@ const cases: readonly Case[] = [
     prepare: (at) => rmSync(at('model', 'tokenizer.json')),
   },
   {
+    what: 'a tokenizer of SentencePiece alone',
+    id: 'model.otherTokenizer',
+    says: /tokenizer\.model/,
+    args: PROMPT,
+    prepare: (at) => renameSync(at('model', 'tokenizer.json'), at('model', 'tokenizer.model')),
+  },
+  {
     what: 'no chat template',
     id: 'chat.noTemplate',
     says: /chat template/,

@@ -106,6 +106,8 @@ describe('what people point at as a model', () => {
       'folder.pickle',
       /PyTorch/,
     ],
+    ['a packed model', () => put('llama.zip', ZIP), 'folder.archive', /Unpack/, 'llama.zip'],
+    ['a packed model of another kind', () => put('llama.tar.gz', 'x'), 'folder.archive', /Unpack/, 'llama.tar.gz'],
     ['an ONNX file', () => put('model.onnx', 'x'), 'folder.onnx', /ONNX/, 'model.onnx'],
     [
       'a folder of an ONNX export',

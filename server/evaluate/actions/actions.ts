@@ -1,6 +1,6 @@
 /** Profiles of the latent actions of a model: when each is chosen, what it says, what it changes, and its name. */
 import type { ColaModel } from '../../cola/model.ts';
-import { modelErrors } from '../../model/model-errors.ts';
+import { noTokenizer } from '../../model/no-tokenizer.ts';
 import type { Tokenizer } from '../../model/tokenizer.ts';
 import { type ActionProfile, type ActionsFile, actionsVersion } from '../../protocol/actions.ts';
 import { Random } from '../../random.ts';
@@ -37,7 +37,7 @@ export async function profileActions(subject: Subject, text: Sequences, options:
   const cola = subject.with('idm', 'world', 'policy');
   if (cola === undefined) throw evaluateErrors.noActions(subject.folder);
   const { tokenizer } = subject.base;
-  if (tokenizer === undefined) throw modelErrors.noTokenizer(subject.folder);
+  if (tokenizer === undefined) throw noTokenizer(subject.folder);
   const random = new Random(options.seed);
   options.onProgress?.('reading', 0, 1);
   const use = await readActionUse(subject, cola, text);

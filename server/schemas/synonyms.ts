@@ -139,6 +139,7 @@ const others: readonly (readonly [ours: string, theirs: string])[] = [
   ['pretrain', 'pretraining pt clm lm'],
   ['expert', 'expert_iteration mcts search'],
   ['q', 'q_function q_learning'],
+  ['dpo', 'direct_preference_optimization direct_preference_optimisation ipo'],
   ['reward', 'reward_model reward_modeling reward_modelling rm preference preferences bradley_terry'],
   ['center', 'center_rewards_coefficient centre'],
   // Devices.

@@ -16,7 +16,7 @@ import {
   type TokensSettings,
   tokensSettings,
 } from './settings/reinforcement.ts';
-import { type RewardSettings, rewardSettings } from './settings/reward.ts';
+import { type DpoSettings, dpoSettings, type RewardSettings, rewardSettings } from './settings/reward.ts';
 import {
   type CloneSettings,
   type ControlSettings,
@@ -199,8 +199,29 @@ const rewardModel: StageDeclaration<RewardSettings> = {
   score: () => loss,
 };
 
+const dpo: StageDeclaration<DpoSettings> = {
+  notes:
+    'Direct preference optimisation (DPO) of the base over tokens, from pairs of a chosen and a rejected answer, without a reward.',
+  settings: dpoSettings,
+  trainsBase: true,
+  score: () => loss,
+  answers: 'tokens',
+};
+
 /** Every stage, by the word that a run spec has for it. */
-export const stages = { pretrain, control, clone, guide, reinforce, tokens, q, feedback, expert, reward: rewardModel };
+export const stages = {
+  pretrain,
+  control,
+  clone,
+  guide,
+  reinforce,
+  tokens,
+  q,
+  feedback,
+  expert,
+  dpo,
+  reward: rewardModel,
+};
 
 export type StageName = keyof typeof stages;
 export type SettingsOf<K extends StageName> = Parameters<(typeof stages)[K]['score']>[0];

@@ -21,8 +21,30 @@ const lengthStep = 16;
 /** What is learned from at once: the texts that are scored, and the margin between the two or the score of the one. */
 export interface Judgement {
   readonly texts: readonly Int32Array[];
+  /** Tokens of the prompt in each text. */
+  readonly prompts: readonly number[];
   readonly value: number;
 }
+
+/** Judgements as the inputs of a graph. @param weights with which their losses are added up, `[B]` */
+export type LayOut = (picked: readonly Judgement[], weights: Float32Array, length: number, padId: number) => Feeds;
+
+/** Token ids `[kB,T]`; of pairs the chosen ones before the rejected ones. */
+export function textRows(picked: readonly Judgement[], length: number, padId: number) {
+  const rows = picked[0].texts.flatMap((_, k) =>
+    picked.map(({ texts, prompts }) => ({ text: texts[k], prompt: prompts[k] })),
+  );
+  const ids = new Int32Array(rows.length * length).fill(padId);
+  for (const [row, { text }] of rows.entries()) ids.set(text, row * length);
+  return { rows, ids };
+}
+
+/** For a model that scores: `ids [kB,T]`, `places [kB]` of the tokens that are scored, `values [B]` and `weights [B]`. */
+export const scoredFeeds: LayOut = (picked, weights, length, padId) => {
+  const { rows, ids } = textRows(picked, length, padId);
+  const places = Int32Array.from(rows, ({ text }, row) => row * length + scoredPlace(text, padId));
+  return { ids, places, values: Float32Array.from(picked, ({ value }) => value), weights };
+};
 
 const saved = z.object({
   random: z.tuple([z.number(), z.number(), z.number(), z.number()]),
@@ -30,10 +52,7 @@ const saved = z.object({
   cursor: z.int(),
 });
 
-/**
- * Micro-batches of B judgements: `ids [kB,T]` and `places [kB]` of their texts, of pairs the chosen ones before the rejected
- * ones, `values [B]`, and `weights [B]` with which losses are added up.
- */
+/** Micro-batches of B judgements, with one T for all. */
 export class JudgementBatches implements BatchSource {
   readonly length: number;
   private readonly random: Random;
@@ -41,11 +60,12 @@ export class JudgementBatches implements BatchSource {
   private cursor = 0;
 
   constructor(
-    private readonly all: readonly Judgement[],
+    readonly all: readonly Judgement[],
     private readonly batch: number,
     maxLength: number,
     private readonly padId: number,
     seed: number,
+    private readonly layOut: LayOut,
   ) {
     const longest = all.reduce((most, { texts }) => Math.max(most, ...texts.map((text) => text.length)), 1);
     this.length = Math.min(maxLength, Math.ceil(longest / lengthStep) * lengthStep);
@@ -78,12 +98,7 @@ export class JudgementBatches implements BatchSource {
   }
 
   private feeds(picked: readonly Judgement[], weights: Float32Array): Feeds {
-    const { length, padId } = this;
-    const texts = picked[0].texts.flatMap((_, k) => picked.map((judged) => judged.texts[k]));
-    const ids = new Int32Array(texts.length * length).fill(padId);
-    for (const [row, text] of texts.entries()) ids.set(text, row * length);
-    const places = Int32Array.from(texts, (text, row) => row * length + scoredPlace(text, padId));
-    return { ids, places, values: Float32Array.from(picked, ({ value }) => value), weights };
+    return this.layOut(picked, weights, this.length, this.padId);
   }
 
   get state(): { random: RandomState; order: number[]; cursor: number } {
@@ -101,11 +116,27 @@ export class JudgementBatches implements BatchSource {
 /** Why rows are left out, in the words in which it is told. */
 type Reason = 'without two answers' | 'without a score' | 'with equal answers' | 'longer than max_length';
 
+type JudgementSettings = Pick<
+  RewardSettings,
+  | 'loss'
+  | 'data'
+  | 'held_out'
+  | 'chat'
+  | 'max_length'
+  | 'evaluate_rows'
+  | 'margin'
+  | 'score'
+  | 'epochs'
+  | 'steps'
+  | 'batch'
+>;
+
 /** The rows of a spec as micro-batches to learn from and to measure on. @throws train.noPairs, train.noScores, data.* */
 export async function judgements(
-  settings: RewardSettings,
+  settings: JudgementSettings,
   batch: number,
   context: StageContext,
+  layOut: LayOut,
 ): Promise<{ batches: JudgementBatches; heldOut: JudgementBatches; measured: number; steps: number }> {
   const { data, held_out, max_length, evaluate_rows } = settings;
   const tokenizer = tokenizerOf(context);
@@ -119,9 +150,9 @@ export async function judgements(
     if (columns.length === 0) columns = Object.keys(row.columns);
     return undefined;
   };
-  const encode = (written: Written, row: Row): Int32Array => {
+  const encode = (written: Written, row: Row) => {
     const { prompt, response } = tokenRow({ ...written, columns: row.columns }, tokenizer, template, endId ?? 0);
-    return Int32Array.from([...Array.from(prompt), ...Array.from(response)]);
+    return { text: Int32Array.from([...Array.from(prompt), ...Array.from(response)]), prompt: prompt.length };
   };
   const convert = (row: Row): Judgement | undefined => {
     const pairs = settings.loss === 'pairs';
@@ -129,10 +160,11 @@ export async function judgements(
     if (pairs && rejected === undefined) return leave('without two answers', row);
     const value = numberOf(row, pairs ? settings.margin : settings.score);
     if (value === undefined) return leave('without a score', row);
-    const texts = [encode(row, row), ...(pairs && rejected !== undefined ? [encode(rejected, row)] : [])];
+    const encoded = [encode(row, row), ...(pairs && rejected !== undefined ? [encode(rejected, row)] : [])];
+    const texts = encoded.map(({ text }) => text);
     if (texts.some(({ length }) => length > limit)) return leave('longer than max_length', row);
     if (texts.length === 2 && texts[0].join() === texts[1].join()) return leave('with equal answers', row);
-    return { texts, value };
+    return { texts, prompts: encoded.map(({ prompt }) => prompt), value };
   };
   const nothing = (of: RewardSettings['data']) => {
     const counts = [...left].map(([reason, count]) => `${count} ${reason}`).join(', ');
@@ -149,7 +181,7 @@ export async function judgements(
   for (const [reason, count] of left) context.say(`${dataName(data)}: left out ${count} rows ${reason}`);
   const measured = rows.heldOut.slice(0, evaluate_rows);
   const padId = paddingOf(context.base);
-  const make = (of: readonly Judgement[]) => new JudgementBatches(of, batch, limit, padId, context.seed);
+  const make = (of: readonly Judgement[]) => new JudgementBatches(of, batch, limit, padId, context.seed, layOut);
   const steps = settings.steps ?? Math.max(1, Math.ceil((rows.train.length * settings.epochs) / settings.batch));
   return { batches: make(rows.train), heldOut: make(measured), measured: measured.length, steps };
 }

@@ -77,6 +77,9 @@ export const stages = (steps: number) =>
         ...{ value_weight: 0.5, q_weight: 0.5 },
       },
     },
+    dpo: {
+      dpo: { data: 'pairs.jsonl', batch: 6, accumulate: 2, max_length: 32, steps, ...keeping, learning_rate: 1e-3 },
+    },
     reward: { reward: { data: 'pairs.jsonl', batch: 6, accumulate: 2, max_length: 32, steps, ...keeping } },
     'reward scores': {
       reward: { loss: 'scores', data: 'pairs.jsonl', batch: 4, max_length: 32, steps, blocks: 0, ...keeping },

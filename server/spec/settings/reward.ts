@@ -1,4 +1,4 @@
-/** Settings of the stage that learns a reward from what people preferred, or from the scores they gave. */
+/** Settings of the stage that learns a reward from what people preferred, or from the scores they gave, and of the one that does without. */
 import { z } from 'zod';
 import { count, dataSpec, keeping, optimisation, rowsOf, setting } from './parts.ts';
 
@@ -31,4 +31,22 @@ export const rewardSettings = z.strictObject({
   ...keeping,
 });
 
+export const dpoSettings = z.strictObject({
+  ...rowsOf,
+  data: setting(dataSpec, 'Preferences: chosen and rejected, with a prompt or without, as texts or conversations.'),
+  held_out: setting(dataSpec.optional(), 'Rows to measure on. Without it, the last tenth of the data is held out.'),
+  beta: setting(
+    z.number().positive().default(0.1),
+    'How closely the model is held to where it began: the implicit reward is beta times the log-ratio to that. TRL: beta.',
+  ),
+  blocks: setting(
+    count.optional(),
+    'Train only the last k blocks, the final norm and the head; all weights, if not given.',
+  ),
+  evaluate_rows: setting(count.default(500), 'Held-out pairs in a measurement.', { unit: 'pairs' }),
+  ...optimisation(1e-5, {}, 0, [0.9, 0.95]),
+  ...keeping,
+});
+
+export type DpoSettings = z.infer<typeof dpoSettings>;
 export type RewardSettings = z.infer<typeof rewardSettings>;

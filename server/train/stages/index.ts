@@ -3,6 +3,7 @@ import type { Stage, StageContext } from '../stage.ts';
 import type { StageKind } from '../stage-kind.ts';
 import { clone } from './clone.ts';
 import { control } from './control.ts';
+import { dpo } from './dpo.ts';
 import { expert } from './expert.ts';
 import { feedback } from './feedback.ts';
 import { guide } from './guide.ts';
@@ -23,6 +24,7 @@ export const stageKinds: { readonly [K in StageName]: StageKind<SettingsOf<K>> }
   q,
   feedback,
   expert,
+  dpo,
   reward,
 };
 

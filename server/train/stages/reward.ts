@@ -14,7 +14,7 @@ import { trainErrors } from '../errors.ts';
 import { momentsOf, pairFigures } from '../measures/preferences.ts';
 import type { Objective } from '../optimizer/optimizer.ts';
 import { pairLosses, scoreLosses } from '../preference-loss.ts';
-import { judgements } from '../preferences.ts';
+import { judgements, scoredFeeds } from '../preferences.ts';
 import { microRows, trainingPart } from '../run/memory-parts.ts';
 import type { Metrics, Stage, StageContext } from '../stage.ts';
 import type { StageKind } from '../stage-kind.ts';
@@ -61,7 +61,7 @@ function objective(
 }
 
 /** Differences of the pairs in a micro-batch. */
-const differences = (found: Float32Array): number[] => {
+export const differences = (found: Float32Array): number[] => {
   const rows = found.length / 2;
   return Array.from({ length: rows }, (_, i) => found[i] - found[rows + i]);
 };
@@ -103,7 +103,7 @@ async function createReward(settings: RewardSettings, context: StageContext): Pr
   if ((settings.blocks ?? 0) > config.layers)
     throw trainErrors.setting('reward', 'blocks', `the model has ${config.layers}`);
   const batch = microBatch('reward', settings);
-  const { batches, heldOut, measured, steps } = await judgements(settings, batch, context);
+  const { batches, heldOut, measured, steps } = await judgements(settings, batch, context, scoredFeeds);
   const measuring = heldOut.inOrder();
   const wanted = measuring.flatMap(({ values }) => Array.from(values as Float32Array)).slice(0, measured);
   return SupervisedStage.create(context, {

@@ -19,11 +19,13 @@ import { searchBench } from './search.ts';
 import { serveBench } from './serve.ts';
 import { trainStepBench } from './train-step.ts';
 import { treePageBench } from './tree-page.ts';
+import { layouts, printWeights, weightsBench } from './weights.ts';
 
 const benches = [
   overheadBench,
   trainStepBench,
   memoryBench,
+  weightsBench,
   decodeBench,
   reinforceBench,
   grpoBench,
@@ -40,6 +42,13 @@ const benches = [
 
 if (process.argv[2] === '--peak') {
   await printPeak();
+  process.exit(0);
+}
+
+if (process.argv[2] === '--weights') {
+  const layout = layouts.find((name) => name === process.argv[3]);
+  if (layout === undefined) throw new Error('there is no such layout');
+  await printWeights(layout);
   process.exit(0);
 }
 

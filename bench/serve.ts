@@ -1,6 +1,13 @@
-/** Answers that are written together beside answers one at a time: the batch of the local server, without its HTTP. */
+/**
+ * Answers that are written together beside answers one at a time: the batch of the local server, without its HTTP, and that of
+ * llama.cpp where COLA_NODE_LLAMA_CPP names the folder of the package node-llama-cpp.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { ColaModel } from '../server/cola/model.ts';
 import { Device } from '../server/device/device.ts';
+import { writeGguf } from '../server/model/gguf/write.ts';
 import { greedy } from '../server/model/sampling.ts';
 import { Random } from '../server/random.ts';
 import { Batch, type Order } from '../server/serve/batch.ts';
@@ -8,7 +15,9 @@ import { chanceOf } from '../server/serve/log-probabilities.ts';
 import { ActionVoice, TokenVoice } from '../server/serve/voice.ts';
 import { resolveModel } from '../server/spec/paths.ts';
 import { type Bench, type Measure, median } from './measure.ts';
+import { LineProcess, peerFile } from './peer.ts';
 
+const llama = process.env.COLA_NODE_LLAMA_CPP;
 const answers = 16;
 const prompt = 64;
 const tokens = 32;
@@ -18,11 +27,15 @@ export const serveBench: Bench = {
   name: 'serve',
   about: `${answers} answers of ${tokens} tokens to prompts of ${prompt}, the model in the box, 1 and 8 at once, in turn ${rounds} times`,
   async run(name) {
-    const device = await Device.open(name);
+    // Beside llama.cpp with one thread each: its threads wait for each other at every product, which on a busy machine is all they do.
+    const device = await Device.open(name, llama === undefined ? {} : { threads: 1 });
+    const scratch = mkdtempSync(join(tmpdir(), 'cola-bench-'));
+    let peer: LineProcess | undefined;
     try {
       const model = await ColaModel.load(resolveModel('builtin:nano', process.cwd()));
       const { vocabSize } = model.base.config;
       const measures: Measure[] = [];
+      peer = await startLlama(scratch, model, name);
       for (const [way, open] of [
         ['by tokens', () => new TokenVoice(device, model.base)],
         ['by actions', () => new ActionVoice(device, model)],
@@ -32,6 +45,7 @@ export const serveBench: Bench = {
             new Batch(open(), parallel, (logits, at, id, k) => chanceOf(logits, at, vocabSize, id, k), vocabSize),
         );
         const speeds: number[][] = [[], []];
+        const theirs: number[][] = [[], []];
         for (let round = 0; round <= rounds; round++) {
           console.error(`${way}, ${round === 0 ? 'to warm up' : `round ${round} of ${rounds}`}`);
           for (const [i, batch] of batches.entries()) {
@@ -39,6 +53,10 @@ export const serveBench: Bench = {
             // The first round compiles.
             if (round > 0) speeds[i].push(speed);
           }
+          const { alone = 0, together = 0 } = (await peer?.round()) ?? {};
+          if (round === 0) continue;
+          theirs[0].push(alone);
+          theirs[1].push(together);
         }
         for (const batch of batches) await batch.close(new Error('the bench is over'));
         const [alone, together] = speeds.map(median);
@@ -50,13 +68,33 @@ export const serveBench: Bench = {
           against: 'one at a time',
           ratio: median(speeds[1].map((speed, i) => speed / speeds[0][i])),
         });
+        if (peer !== undefined)
+          for (const [i, what] of ['one at a time', 'eight at once'].entries())
+            measures.push({
+              name: `llama.cpp beside ${way}, ${what}`,
+              value: median(theirs[i]),
+              unit: 'tokens/s',
+              against: 'the same here',
+              ratio: median(theirs[i].map((speed, round) => speed / speeds[i][round])),
+            });
       }
       return measures;
     } finally {
+      peer?.stop();
+      rmSync(scratch, { recursive: true });
       await device.dispose();
     }
   },
 };
+
+/** llama.cpp with the base of the same model in float32; undefined where it is not there, or another device is measured. */
+async function startLlama(scratch: string, { base }: ColaModel, device: string): Promise<LineProcess | undefined> {
+  if (llama === undefined || device !== 'cpu') return undefined;
+  const file = join(scratch, 'model.gguf');
+  await writeGguf(file, base, 'f32');
+  const given = { package: llama, model: file, answers, prompt, tokens, parallel: 8, threads: 1 };
+  return LineProcess.start(process.execPath, [peerFile('llama_batch.mjs'), JSON.stringify(given)]);
+}
 
 /** Tokens a second, of the clock. */
 async function speedOf(batch: Batch, vocabSize: number): Promise<number> {

@@ -30,7 +30,7 @@ export interface Inspection {
 const shownRows = 20;
 const shownCharacters = 400;
 /** Rows that are looked at in any case, and milliseconds in which broken ones are looked for behind them. */
-const always = 1000;
+const always = 200;
 const patience = 120;
 
 interface Look {

@@ -43,16 +43,26 @@ export interface LineOptions {
  * Yields every line of `file`; a byte order mark at the start is no part of the first. Throws what
  * {@link bytesOf} throws.
  */
-export async function* readLines(
+export async function* readLines(file: string, options: LineOptions = {}): AsyncGenerator<Line> {
+  for await (const lines of readLinesTogether(file, options)) yield* lines;
+}
+
+/** {@link readLines}, those of a piece of the file together: to wait for each costs more than to read it. */
+export async function* readLinesTogether(
   file: string,
   { limit = DEFAULT_LINE_LIMIT, skipBlank = false }: LineOptions = {},
-): AsyncGenerator<Line> {
+): AsyncGenerator<Line[]> {
   let number = 1;
   let offset = 0;
   let length = 0;
   let kept: Buffer[] = [];
   const finish = (): Line => {
-    const line = { number, offset, length, bytes: length > limit ? undefined : Buffer.concat(kept) };
+    const line = {
+      number,
+      offset,
+      length,
+      bytes: length > limit ? undefined : kept.length === 1 ? kept[0] : Buffer.concat(kept),
+    };
     number++;
     offset += length;
     length = 0;
@@ -65,6 +75,7 @@ export async function* readLines(
     else kept.push(part);
   };
   for await (const chunk of bytesOf(file)) {
+    const found: Line[] = [];
     let from = 0;
     if (number === 1 && length === 0 && offset === 0 && chunk[0] === 0xef && chunk[1] === 0xbb && chunk[2] === 0xbf) {
       from = 3;
@@ -79,10 +90,11 @@ export async function* readLines(
       const end = chunk.indexOf(0x0a, from);
       if (end === -1) break;
       take(chunk.subarray(from, end + 1));
-      yield finish();
+      found.push(finish());
       from = end + 1;
     }
     if (from < chunk.length) take(chunk.subarray(from));
+    if (found.length > 0) yield found;
   }
-  if (length > 0) yield finish();
+  if (length > 0) yield [finish()];
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { ColaError } from '../errors.ts';
 import { mustBeWritten } from './authorship.ts';
 import { dataErrors } from './errors.ts';
-import { DEFAULT_LINE_LIMIT, isBlank, readLines } from './lines.ts';
+import { DEFAULT_LINE_LIMIT, isBlank, readLinesTogether } from './lines.ts';
 import { readRecords } from './records.ts';
 import { decodeUtf8, planFrom, planOf, rowFrom } from './row-reader.ts';
 import { placed, type Row, RowReport } from './rows.ts';
@@ -140,18 +140,20 @@ async function* readText(file: string, maxLineBytes: number): AsyncGenerator<Row
   };
   let seen = 0;
   let empty = true;
-  for await (const { bytes, number, length } of readLines(file, { limit: maxLineBytes })) {
-    if (bytes === undefined) throw dataErrors.lineTooLong(file, number, maxLineBytes, 'text');
-    if (seen < BINARY_PROBE_BYTES && bytes.subarray(0, BINARY_PROBE_BYTES - seen).includes(0))
-      throw dataErrors.binaryFile(file);
-    seen += length;
-    if (lines.length === 0) first = number;
-    lines.push(bytes);
-    size += length;
-    if (blank && !isBlank(bytes)) blank = false;
-    if (size >= TEXT_ROW_BYTES && !blank) {
-      empty = false;
-      yield finish();
+  for await (const together of readLinesTogether(file, { limit: maxLineBytes })) {
+    for (const { bytes, number, length } of together) {
+      if (bytes === undefined) throw dataErrors.lineTooLong(file, number, maxLineBytes, 'text');
+      if (seen < BINARY_PROBE_BYTES && bytes.subarray(0, BINARY_PROBE_BYTES - seen).includes(0))
+        throw dataErrors.binaryFile(file);
+      seen += length;
+      if (lines.length === 0) first = number;
+      lines.push(bytes);
+      size += length;
+      if (blank && !isBlank(bytes)) blank = false;
+      if (size >= TEXT_ROW_BYTES && !blank) {
+        empty = false;
+        yield finish();
+      }
     }
   }
   if (lines.length > 0 && !blank) {

@@ -70,11 +70,15 @@ export class RowSampler {
   }
 }
 
+/** Smallest and largest by the name of what was measured, and the rows that have them. */
+type Extremes = Map<string, { low: number; high: number; lowAt: MetricRow; highAt: MetricRow }>;
+
 /** The rows that hold an extreme of something, in their order. */
 function extremes(rows: readonly MetricRow[], names: readonly string[] | undefined): MetricRow[] {
   if (rows.length <= 2) return [...rows];
-  const best = new Map<string, { low: number; high: number; lowAt: MetricRow; highAt: MetricRow }>();
-  const note = (key: string, value: number, row: MetricRow) => {
+  // By kind of row, and then by name: to join both for every number of a long run would take longer than all else.
+  const kinds = new Map<string, Extremes>();
+  const note = (best: Extremes, key: string, value: number, row: MetricRow) => {
     const found = best.get(key);
     if (found === undefined) best.set(key, { low: value, high: value, lowAt: row, highAt: row });
     else if (value < found.low) Object.assign(found, { low: value, lowAt: row });
@@ -82,12 +86,17 @@ function extremes(rows: readonly MetricRow[], names: readonly string[] | undefin
   };
   for (const row of rows) {
     const kind = `${row.stage} ${row.evaluation}`;
-    note(`${kind} step`, row.step, row);
+    const best = kinds.get(kind) ?? (new Map() as Extremes);
+    kinds.set(kind, best);
+    // No figure is called so.
+    note(best, '', row.step, row);
     for (const name of names ?? Object.keys(row.values)) {
       const value = row.values[name];
-      if (typeof value === 'number') note(`${kind} ${name}`, value, row);
+      if (typeof value === 'number') note(best, name, value, row);
     }
   }
-  const kept = new Set([...best.values()].flatMap(({ lowAt, highAt }) => [lowAt, highAt]));
+  const kept = new Set(
+    [...kinds.values()].flatMap((best) => [...best.values()].flatMap(({ lowAt, highAt }) => [lowAt, highAt])),
+  );
   return rows.filter((row) => kept.has(row));
 }

@@ -37,6 +37,7 @@ type Options = JsonOption &
     readonly data?: string;
     readonly prompts?: string;
     readonly reward?: string;
+    readonly environment?: string;
     readonly solvedAt?: number;
     readonly chat: boolean;
     readonly maxNew?: number;
@@ -64,6 +65,10 @@ export function addEvaluate(program: Command, session: Session): void {
     .option('--prompts <task>', 'countdown, countdown:compact, arithmetic, or a .jsonl file of held-out prompts')
     .option('--reward <reward>', 'how answers are judged: a name, or what a run spec would say')
     .option(
+      '--environment <world>',
+      'for the measure agent: household, guess-the-rule, or a module of your own (default: that of the run)',
+    )
+    .option(
       '--solved-at <reward>',
       'from which reward on an answer counts as right (default: that of the run, or the highest the reward can be)',
       positive,
@@ -89,6 +94,7 @@ export function addEvaluate(program: Command, session: Session): void {
     'evaluate countdown',
     'evaluate latent=first token=second --measures accuracy,pass@k,cost',
     'evaluate my-model --measures search --prompts countdown:compact --search "{tokens: 512}" --seeds 3',
+    'evaluate my-agent --measures agent --environment household --limit 20 --seeds 1',
     'evaluate my-model --against builtin:nano --data notes.txt --prompts countdown:compact --limit 50 --json',
   ]).action((models: string[], options: Options) =>
     session.perform(options.json === true, async (output) => {
@@ -163,7 +169,7 @@ async function evaluate(
   session: Session,
   output: Output,
 ): Promise<Evaluation> {
-  const { against, data, prompts, reward, solvedAt, maxNew, samples } = options;
+  const { against, data, prompts, reward, environment, solvedAt, maxNew, samples } = options;
   const { measures: chosen, search, limit, seed, seeds, chat } = options;
   const request: EvaluationRequest = {
     folder,
@@ -175,6 +181,7 @@ async function evaluate(
     data,
     prompts,
     reward: reward === undefined ? undefined : readReward(reward),
+    environment,
     solvedAt,
     search,
     chat,

@@ -1,11 +1,9 @@
 /** `cola play`: one episode in an environment, in which a person, an expert, chance or a model acts. */
-import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { type Environment, type Game, isGame, type Task, worldOf } from '../environments/environment.ts';
-import { environmentErrors } from '../environments/errors.ts';
+import { environmentNamed } from '../environments/named.ts';
 import { createEnvironment } from '../environments/registry.ts';
-import { builtIn, type EnvironmentSpec, environmentSpec } from '../environments/spec.ts';
+import { builtIn } from '../environments/spec.ts';
 import { toolsText } from '../environments/tools.ts';
 import { type Watcher, watched, watchedWorld } from '../environments/watched.ts';
 import { Subject } from '../evaluate/subject.ts';
@@ -83,7 +81,7 @@ export function addPlay(program: Command, session: Session): void {
     'play household --model my-agent --unseen --temperature 1',
   ]).action((name: string, options: Options) =>
     session.perform(options.json === true, async (output) => {
-      const environment = await createEnvironment(specOf(name, session.cwd), session.cwd);
+      const environment = await createEnvironment(environmentNamed(name, session.cwd), session.cwd);
       try {
         return { value: await play(environment, options, session, output), ok: true };
       } finally {
@@ -91,15 +89,6 @@ export function addPlay(program: Command, session: Session): void {
       }
     }),
   );
-}
-
-function specOf(name: string, cwd: string): EnvironmentSpec {
-  const known = environmentSpec.safeParse(name);
-  if (known.success) return known.data;
-  if (!/\.[cm]?js$/.test(name)) throw environmentErrors.unknown(name, builtIn);
-  const path = resolve(cwd, name);
-  if (!existsSync(path)) throw environmentErrors.moduleMissing(path);
-  return environmentSpec.parse({ module: { path } });
 }
 
 async function play(inner: Environment, options: Options, session: Session, output: Output): Promise<Played> {

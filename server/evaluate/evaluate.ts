@@ -10,6 +10,7 @@ import { overSeeds, type SolvedEach, turned } from '../train/measures/solved.ts'
 import type { Sequences } from '../train/measures/states.ts';
 import type { FrozenData } from '../train/run/frozen.ts';
 import { measureCodebook } from './actions/codebook.ts';
+import { type AgentSpec, measureAgent } from './agent.ts';
 import { measureChoice } from './choice/choice.ts';
 import type { ChoiceReport } from './choice/report.ts';
 import { measureDiversity } from './diversity.ts';
@@ -32,6 +33,8 @@ export interface EvaluationOptions {
   /** Held-out text, as a stage has it. */
   readonly text?: { readonly data: DataSpec; readonly held_out?: DataSpec | undefined } | undefined;
   readonly task?: TaskSpec | undefined;
+  /** A world to act in. */
+  readonly agent?: AgentSpec | undefined;
   /** What the run of the model has cost. */
   readonly cost?: ((subject: Subject) => Figures) | undefined;
   /** One measurement each where something is drawn. */
@@ -163,6 +166,8 @@ class Measurement {
         return this.search();
       case 'choice':
         return this.choice();
+      case 'agent':
+        return this.agent();
     }
   }
 
@@ -255,6 +260,17 @@ class Measurement {
     const { figures, report } = await measureChoice(context, cola, pieces, settings.choice, seeds[0]);
     this.offered = report;
     return once(figures);
+  }
+
+  private async agent(): Promise<Found> {
+    const { agent, settings, seeds, onProgress } = this.options;
+    if (agent === undefined) return { reason: 'it needs an environment' };
+    const all: Figures[] = [];
+    for (const seed of seeds) {
+      onProgress?.(`Acting in ${2 * settings.prompts} worlds, seed ${seed}`);
+      all.push(await measureAgent(this.subject, agent, settings.prompts, settings.samples, seed));
+    }
+    return { figures: summariseSeeds(all) };
   }
 
   private async marginal(): Promise<Found> {

@@ -2,12 +2,14 @@
 
 import { join, resolve } from 'node:path';
 import type { Device } from '../device/device.ts';
+import { environmentNamed } from '../environments/named.ts';
 import type { PrecisionChoice } from '../protocol/precision.ts';
 import { solvedFrom } from '../rewards/range.ts';
 import type { RewardSpec } from '../rewards/spec.ts';
 import { absoluteReward } from '../spec/paths.ts';
 import { measureNames } from '../spec/schema.ts';
 import { type DataSpec, dataSpec } from '../spec/settings/parts.ts';
+import type { AgentSpec } from './agent.ts';
 import { evaluateErrors } from './errors.ts';
 import { type EvaluationOptions, evaluateModel } from './evaluate.ts';
 import { defaultSettings, type Evaluation, type EvaluationSettings, type MeasureName } from './report.ts';
@@ -16,6 +18,9 @@ import type { Decoding } from './subject.ts';
 import type { TaskSpec } from './task.ts';
 
 const longestAnswer = 64;
+
+/** How a model acts whose run says nothing of it. */
+const usualAgent = { turns: 20, max_new: 24, temperature: 1, top_k: 0 } as const;
 
 export interface EvaluationRequest {
   /** A model folder, or a run. */
@@ -27,13 +32,15 @@ export interface EvaluationRequest {
   /** Folder of the model it was tuned from; that of the run, if not given. */
   readonly against?: string | undefined;
   readonly decoding?: Decoding | undefined;
-  /** All but search and choice, which take long, if not given. */
+  /** All but search and choice, which take long, and agent where there is no environment, if not given. */
   readonly measures?: readonly MeasureName[] | undefined;
   /** Held-out text; what the run held out, if not given. */
   readonly data?: string | undefined;
   /** `countdown`, `countdown:compact`, `arithmetic`, or a file of prompts. */
   readonly prompts?: string | undefined;
   readonly reward?: RewardSpec | undefined;
+  /** A world to act in, by name or the path of a module; that of the run, if not given. */
+  readonly environment?: string | undefined;
   /** From which reward on an answer counts as right; that of the run or the task, if not given. */
   readonly solvedAt?: number | undefined;
   /** How the measure search searches. */
@@ -67,6 +74,8 @@ export async function evaluateRequest(
     ...(samples === undefined ? {} : { samples }),
     ...(search === undefined ? {} : { search: withAbsoluteJudge(search, root) }),
   };
+  const agent = agentOf(request, own?.agent);
+  const untaken: readonly string[] = ['search', 'choice', ...(agent === undefined ? ['agent'] : [])];
   return evaluateModel({
     ...own,
     ...control,
@@ -75,9 +84,10 @@ export async function evaluateRequest(
     against: request.against ?? own?.against,
     decoding: request.decoding ?? own?.decoding,
     precision: request.precision ?? own?.precision,
-    measures: request.measures ?? measureNames.filter((measure) => measure !== 'search' && measure !== 'choice'),
+    measures: request.measures ?? measureNames.filter((measure) => !untaken.includes(measure)),
     text: data === undefined ? own?.text : { data: resolve(root, data), held_out: resolve(root, data) },
     task: taskOf(request, own?.task),
+    agent,
     seeds: request.seeds,
     settings:
       limit === undefined
@@ -126,6 +136,16 @@ function taskOf(request: EvaluationRequest, own: TaskSpec | undefined): TaskSpec
     prompts: source.data,
     held_out: source.data,
   };
+}
+
+/** The world that is asked for, as the run of the model acted in its own, or in the usual sizes. */
+function agentOf(
+  { environment, maxNew, chat, root }: EvaluationRequest,
+  own: AgentSpec | undefined,
+): AgentSpec | undefined {
+  const changed = { ...(maxNew === undefined ? {} : { max_new: maxNew }), ...(chat === false ? { chat } : {}) };
+  if (environment === undefined) return own === undefined ? undefined : { ...own, ...changed };
+  return { ...(own ?? usualAgent), ...changed, environment: environmentNamed(environment, root) };
 }
 
 /** @returns with a task its own reward */

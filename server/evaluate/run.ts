@@ -4,10 +4,11 @@ import type { Device } from '../device/device.ts';
 import { exists, writeFileAtomic } from '../files/atomic.ts';
 import { readSpec, resolveModel } from '../spec/document.ts';
 import { basePrecision, type RunSpec } from '../spec/schema.ts';
-import { type StageTask, stageOf } from '../spec/stages.ts';
+import { type StageAgent, type StageTask, stageOf } from '../spec/stages.ts';
 import { RunView } from '../store/run.ts';
 import { FrozenData, frozenFolder } from '../train/run/frozen.ts';
 import { stageSeed } from '../train/run/seed.ts';
+import type { AgentSpec } from './agent.ts';
 import { costRecord, measureCost } from './cost.ts';
 import { evaluateErrors } from './errors.ts';
 import { type EvaluationOptions, evaluateModel } from './evaluate.ts';
@@ -39,6 +40,7 @@ export async function runDefaults(run: string, model: string, cacheFolder?: stri
   const spec = readSpec(specFile);
   if (!(await exists(model))) throw evaluateErrors.noModel(view.id);
   const task = taskOf(spec);
+  const acting = agentOf(spec);
   return {
     model,
     against: typeof spec.model === 'string' ? resolveModel(spec.model, specFile) : undefined,
@@ -46,10 +48,11 @@ export async function runDefaults(run: string, model: string, cacheFolder?: stri
     measures: spec.evaluate,
     text: textOf(spec),
     task: task?.task,
+    agent: acting?.agent,
     taskSeed: stageSeed(spec.seed, task?.at ?? 0),
     cost: ({ base, context }) => measureCost(spec, view.readMetrics(costRecord), base, context.cola?.config),
     seeds: [spec.seed],
-    settings: task === undefined ? defaultSettings : { ...defaultSettings, ...task.sizes },
+    settings: { ...defaultSettings, ...acting?.sizes, ...task?.sizes },
     specFile,
     cacheFolder,
     precision: basePrecision(spec),
@@ -93,4 +96,12 @@ function taskOf(spec: RunSpec): { at: number; task: TaskSpec; sizes: Partial<Sta
     return 'prompts' in task ? [{ at, task, sizes: sizes ?? {} }] : [];
   });
   return found.at(-1);
+}
+
+/** The world that the last stage that has one learned to act in. */
+function agentOf(spec: RunSpec): { agent: AgentSpec; sizes: Partial<StageAgent['sizes']> } | undefined {
+  const found = spec.stages.flatMap((stage) => stageOf(stage).agent?.(stage.settings) ?? []).at(-1);
+  if (found === undefined) return undefined;
+  const { sizes, ...agent } = found;
+  return { agent, sizes: sizes ?? {} };
 }

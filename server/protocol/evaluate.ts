@@ -12,6 +12,7 @@ export const measures = [
   'cost',
   'search',
   'choice',
+  'agent',
 ] as const;
 export type Measure = (typeof measures)[number];
 

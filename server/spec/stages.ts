@@ -3,6 +3,7 @@
  * no graphs in it. What a stage does is the other half of its record, in `train/stages`.
  */
 import type { z } from 'zod';
+import type { EnvironmentSpec } from '../environments/spec.ts';
 import { solvedFrom } from '../rewards/range.ts';
 import type { RewardSpec } from '../rewards/spec.ts';
 import { type ExpertSettings, expertSettings } from './settings/expert.ts';
@@ -53,6 +54,19 @@ export interface StageTask {
   readonly sizes?: { readonly prompts: number; readonly samples: number };
 }
 
+/** A world that a stage learns to act in, and how much of it is measured. */
+export interface StageAgent {
+  readonly environment: EnvironmentSpec;
+  readonly chat?: boolean | undefined;
+  readonly turns: number;
+  readonly max_new: number;
+  readonly max_tokens: number;
+  readonly temperature: number;
+  readonly top_k: number;
+  /** Worlds of each side and samples of a measurement; the usual ones, if not given. */
+  readonly sizes?: { readonly prompts: number; readonly samples: number };
+}
+
 /** A setting that others ask for. */
 export interface MissingSetting {
   readonly key: string;
@@ -77,6 +91,7 @@ export interface StageDeclaration<S extends object = object> {
   /** The text it learns from. */
   text?(settings: S): { readonly data: DataSpec; readonly held_out?: DataSpec | undefined };
   task?(settings: S): StageTask | undefined;
+  agent?(settings: S): StageAgent | undefined;
 }
 
 const reward: ScoreMeaning = { name: 'reward', lower: false };
@@ -102,6 +117,14 @@ function taskOf(settings: ReinforceSettings): StageTask | undefined {
   const solved_at = settings.solved_at ?? solvedFrom(judged);
   const sizes = { prompts: settings.evaluate_rows, samples: settings.evaluate_samples };
   return { prompts, reward: judged, held_out, chat, max_new, temperature, top_k, solved_at, sizes };
+}
+
+/** The world to act in; undefined where there are prompts. */
+function agentOf(settings: ReinforceSettings): StageAgent | undefined {
+  const { environment, chat, turns, max_new, max_tokens, temperature, top_k } = settings;
+  if (environment === undefined) return undefined;
+  const sizes = { prompts: settings.evaluate_rows, samples: settings.evaluate_samples };
+  return { environment, chat, turns, max_new, max_tokens, temperature, top_k, sizes };
 }
 
 const pretrain: StageDeclaration<PretrainSettings> = {
@@ -141,6 +164,7 @@ const reinforce: StageDeclaration<ReinforceSettings> = {
   missing: missingProblems('reinforcement'),
   answers: 'actions',
   task: taskOf,
+  agent: agentOf,
 };
 
 const tokens: StageDeclaration<TokensSettings> = {
@@ -154,6 +178,7 @@ const tokens: StageDeclaration<TokensSettings> = {
   score: ({ method }) => (method === 'supervised' ? loss : reward),
   answers: 'tokens',
   task: taskOf,
+  agent: agentOf,
 };
 
 const q: StageDeclaration<QSettings> = {

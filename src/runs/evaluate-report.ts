@@ -14,6 +14,7 @@ export const measureNotes: Readonly<Record<Measure, string>> = {
   cost: 'What the training took',
   search: 'What search finds beside sampling, at the same number of tokens; takes long',
   choice: 'What there is to choose from at a cursor, beside what the base offers without actions; takes long',
+  agent: 'What the model gets done in the environment of its run, beside who knows how and chance',
 };
 
 /** The figures of an evaluation, by measure. */

@@ -1,0 +1,95 @@
+/** What a model gets done in an environment, in worlds of its training and in others, beside who knows how and chance. */
+import { type Environment, isGame, type Task } from '../environments/environment.ts';
+import { createEnvironment } from '../environments/registry.ts';
+import { Random, seedFrom } from '../random.ts';
+import type { StageAgent } from '../spec/stages.ts';
+import { templateOf, tokenizerOf } from '../train/data.ts';
+import type { Figures } from '../train/measures/figures.ts';
+import { evaluatePrompts } from '../train/measures/prompts.ts';
+import { environmentPrompts, inEnvironment, Speech } from '../train/reinforce/environment-rollouts.ts';
+import { promptRoom } from '../train/reinforce/rollout.ts';
+import type { Subject } from './subject.ts';
+
+/** An environment as a stage acts in it, without the sizes of its measurement. */
+export interface AgentSpec extends Omit<StageAgent, 'sizes' | 'max_tokens'> {
+  /** All that the context of the model has room for, if not given. */
+  readonly max_tokens?: number | undefined;
+}
+
+const sides = ['seen', 'unseen'] as const;
+
+/**
+ * Episodes of a model: `seen_` and `unseen_` with `greedy` (the share of worlds that are solved when the likeliest is always
+ * taken) and `sampled` (of samples); and as controls what chance (`random`) and the expert (`expert`) solve of the same worlds
+ * in as many turns, where the environment has them.
+ *
+ * @param worlds of each side
+ * @param samples a world
+ * @throws environment.*, train.*, chat.*
+ */
+export async function measureAgent(
+  subject: Subject,
+  agent: AgentSpec,
+  worlds: number,
+  samples: number,
+  seed: number,
+): Promise<Figures> {
+  const { context, base, signal } = subject;
+  const { turns, max_new: maxNew, temperature, top_k: topK } = agent;
+  const environment = await createEnvironment(agent.environment, context.resolve('.'));
+  const actor = subject.actor(topK);
+  try {
+    const speech = new Speech(tokenizerOf(context), agent.chat === false ? undefined : templateOf(context));
+    const longest = promptRoom(base.config, agent.max_tokens ?? maxNew);
+    const solvedAt = environment.range?.[1] ?? 1;
+    const figures: Record<string, number> = {};
+    for (const side of sides) {
+      const prompts = await environmentPrompts(environment, speech, side, worlds, longest, signal);
+      const room = base.config.maxPositionEmbeddings - Math.max(...prompts.map(({ ids }) => ids.length));
+      const sizes = { turns, maxTokens: agent.max_tokens ?? room };
+      const rollouts = inEnvironment(environment, actor, speech, sizes);
+      const options = { samples, maxNew, temperature, topK, signal, solvedAt, seed };
+      const { metrics } = await evaluatePrompts(rollouts, prompts, options);
+      const { greedy_solved: greedy, sampled_solved: sampled, unscored } = metrics;
+      const own = { greedy, sampled, unscored, ...controls(environment, side, worlds, turns, seed) };
+      for (const [name, value] of Object.entries(own))
+        if (typeof value === 'number') figures[`${side}_${name}`] = value;
+    }
+    return figures;
+  } finally {
+    await actor.dispose();
+    await environment.close();
+  }
+}
+
+/** What is solved by others than the model, of the same worlds in as many turns. */
+function controls(
+  environment: Environment,
+  side: Task['side'],
+  worlds: number,
+  turns: number,
+  seed: number,
+): Partial<Record<'expert' | 'random', number>> {
+  if (!isGame(environment)) return {};
+  const most = environment.range?.[1] ?? 1;
+  const share = (player: 'expert' | 'random') => {
+    let solved = 0;
+    for (let world = 0; world < worlds; world++) {
+      const game = environment.game();
+      const numbers = new Random(seedFrom(seed, world));
+      game.reset(world, { side });
+      let earned = 0;
+      for (let turn = 0; turn < turns; turn++) {
+        const possible = game.possible();
+        const { reward, done } = game.step(
+          player === 'expert' ? game.expert() : possible[numbers.integer(possible.length)],
+        );
+        earned += reward;
+        if (done) break;
+      }
+      if (earned >= most) solved++;
+    }
+    return solved / worlds;
+  };
+  return { expert: share('expert'), random: share('random') };
+}

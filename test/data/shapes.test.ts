@@ -33,6 +33,14 @@ describe('published shapes', () => {
       { prompt: [user('What colour?')], completion: [assistant('Blue.')] },
       { kind: 'prompt', prompt: 'What colour?', response: 'Blue.' },
     ],
+    'TRL: an answer that was liked (KTO)': [
+      { prompt: 'The sky', completion: ' is blue.', label: true },
+      { kind: 'prompt', prompt: 'The sky', response: ' is blue.' },
+    ],
+    'TRL: an answer that was not liked (KTO), which is not learned': [
+      { prompt: 'The sky', completion: ' is green.', label: false },
+      { kind: 'prompt', prompt: 'The sky' },
+    ],
     'TRL: prompt of several messages': [
       { prompt: [system('Be brief.'), user('Colour?')], answer: 'blue' },
       { kind: 'chat', messages: [system('Be brief.'), user('Colour?')], answer: 'blue' },

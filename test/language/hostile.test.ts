@@ -32,7 +32,7 @@ import { Client, failsWith } from './client.ts';
 const spec = 'model: m\nstages:\n  - clone: { data: a.txt }\n';
 const state = { at: 0, done: 4, before: 0, best: null, unmeasured: false, changed: [] };
 /** Milliseconds in which every folder, however it is made, has to be answered about. */
-const patience = 4000;
+const patience = 20_000;
 
 describe('the language server in a folder that a stranger has made', function () {
   this.timeout(120_000);

@@ -108,13 +108,13 @@ describe('expressions that take forever', () => {
     for (const Regex of hostile) {
       const file = structuredClone(tokenizer);
       file.pre_tokenizer.pretokenizers[0].pattern = { Regex };
-      assert.ok(takesLong(file) < 6000, Regex);
+      assert.ok(takesLong(file) < 20_000, Regex);
     }
   }).timeout(60_000);
 
   it('are stopped in a normaliser', () => {
     const normalizer = { type: 'Replace', pattern: { Regex: '(a+)+$' }, content: '' };
-    assert.ok(takesLong({ ...tokenizer, normalizer }) < 6000);
+    assert.ok(takesLong({ ...tokenizer, normalizer }) < 20_000);
   }).timeout(60_000);
 
   it('are stopped in a decoder', () => {

@@ -201,8 +201,8 @@ describe('tokenizer', () => {
           const ids = tokenizer.encode(run, { addSpecialTokens: false });
           const seconds = (performance.now() - start) / 1000;
           assert.equal(tokenizer.decode(ids).normalize('NFC'), run.normalize('NFC'));
-          // Ten times what it takes on a slow machine; quadratic merging would take hours.
-          assert.ok(seconds < 2 + length / 100_000, `${JSON.stringify(unit)}: ${seconds.toFixed(1)} s`);
+          // A hundred times what it takes; quadratic merging would take hours.
+          assert.ok(seconds < 20 + length / 20_000, `${JSON.stringify(unit)}: ${seconds.toFixed(1)} s`);
         }
       });
     });
@@ -331,7 +331,7 @@ describe('tokenizer', () => {
       const start = performance.now();
       const ids = tokenizer.encode('hello '.repeat(50_000), { addSpecialTokens: false });
       assert.equal(ids.length, 50_001);
-      assert.ok(performance.now() - start < 10_000);
+      assert.ok(performance.now() - start < 60_000);
     });
   });
 });

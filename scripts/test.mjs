@@ -39,6 +39,9 @@ const longest = [
   .map((name) => `test/${name}.test.ts`)
   .concat(['settings', 'tree', 'run-end', 'feedback'].map((name) => `test/e2e/${name}.e2e.ts`));
 
+/** Files that measure the memory of their process: others in it would be measured too. */
+const alone = ['device/leak', 'safety/fuzz', 'safety/soak'].map((name) => `test/${name}.test.ts`);
+
 /** Processes that run test files beside each other: one for a core, and for 3 GB of memory. */
 const processes = Math.max(1, Math.min(availableParallelism(), Math.floor(totalmem() / 3e9), 4));
 
@@ -195,7 +198,9 @@ const testFiles = () =>
 function runTests(scratch) {
   const counts = join(scratch, 'counts.json');
   const tests =
-    mochaArguments.length > 0 ? [...mocha, ...mochaArguments] : beside(counts, testFiles(), ['--retries', '1']);
+    mochaArguments.length > 0
+      ? [...mocha, ...mochaArguments]
+      : beside(counts, testFiles(), [...['--retries', '1'], ...alone.flatMap((file) => ['--alone', file])]);
   if (fast) return runCounted(tests, {}, counts);
   const c8 = ['node_modules/c8/bin/c8.js', '--all', '--include', 'server/**'];
   const reports = ['--reporter', 'text-summary', '--reporter', 'lcov', '--reports-dir', 'coverage'];

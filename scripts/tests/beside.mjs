@@ -1,7 +1,8 @@
 // Runs test files, a few beside each other; the next begins as soon as one is done. A process runs a few of them, one after the
 // other, and is then replaced: what it has loaded need not be loaded again for each, and no heap grows over all of them. Prints
 // every file whole when it ends, then the longest ones, with the time on the clock and that of the processors, and what failed.
-// Usage: node scripts/tests/beside.mjs [--config FILE] [--retries N] [--processes N] [--most FILES] [--counts FILE] TEST...
+// Usage: node scripts/tests/beside.mjs [--config FILE] [--retries N] [--processes N] [--most FILES] [--alone TEST]...
+// [--counts FILE] TEST...; a test that is to be alone has a process of its own, as what it measures is of the whole process.
 import { fork } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { relative } from 'node:path';
@@ -16,6 +17,7 @@ const { values, positionals: waiting } = parseArgs({
     retries: { type: 'string', default: '0' },
     processes: { type: 'string', default: '2' },
     most: { type: 'string', default: '16' },
+    alone: { type: 'string', multiple: true, default: [] },
     counts: { type: 'string' },
   },
 });
@@ -29,10 +31,16 @@ async function work() {
   let child;
   let files = 0;
   for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
+    const alone = values.alone.includes(file);
+    if (alone && files > 0) {
+      await child.end();
+      child = undefined;
+      files = 0;
+    }
     child ??= begin();
     const { text, outcome } = await child.run(file);
     files++;
-    if (outcome.died || files >= Number(values.most) || outcome.bytes > mostBytes) {
+    if (outcome.died || alone || files >= Number(values.most) || outcome.bytes > mostBytes) {
       if (!outcome.died) await child.end();
       child = undefined;
       files = 0;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { ColaError } from '../errors.ts';
 import { mustBeWritten } from './authorship.ts';
 import { dataErrors } from './errors.ts';
-import { DEFAULT_LINE_LIMIT, isBlank, readLinesTogether } from './lines.ts';
+import { countLineEnds, DEFAULT_LINE_LIMIT, firstNotBlank, readPassages } from './lines.ts';
 import { readRecords } from './records.ts';
 import { decodeUtf8, planFrom, planOf, rowFrom } from './row-reader.ts';
 import { placed, type Row, RowReport } from './rows.ts';
@@ -127,36 +127,41 @@ function isUsual(error: unknown, strict: boolean): boolean {
 }
 
 async function* readText(file: string, maxLineBytes: number): AsyncGenerator<Row> {
-  let lines: Buffer[] = [];
+  let parts: Buffer[] = [];
   let size = 0;
   let first = 1;
   let blank = true;
   const finish = (): Row => {
-    const text = decodeUtf8(Buffer.concat(lines), file, first, 'text');
-    lines = [];
+    const text = decodeUtf8(Buffer.concat(parts), file, first, 'text');
+    parts = [];
     size = 0;
     blank = true;
     return { kind: 'text', text, columns: { file } };
   };
   let seen = 0;
   let empty = true;
-  for await (const together of readLinesTogether(file, { limit: maxLineBytes })) {
-    for (const { bytes, number, length } of together) {
-      if (bytes === undefined) throw dataErrors.lineTooLong(file, number, maxLineBytes, 'text');
-      if (seen < BINARY_PROBE_BYTES && bytes.subarray(0, BINARY_PROBE_BYTES - seen).includes(0))
-        throw dataErrors.binaryFile(file);
-      seen += length;
-      if (lines.length === 0) first = number;
-      lines.push(bytes);
-      size += length;
-      if (blank && !isBlank(bytes)) blank = false;
-      if (size >= TEXT_ROW_BYTES && !blank) {
-        empty = false;
-        yield finish();
-      }
+  for await (const { bytes, number } of readPassages(file, maxLineBytes)) {
+    if (bytes === undefined) throw dataErrors.lineTooLong(file, number, maxLineBytes, 'text');
+    if (seen < BINARY_PROBE_BYTES && bytes.subarray(0, BINARY_PROBE_BYTES - seen).includes(0))
+      throw dataErrors.binaryFile(file);
+    seen += bytes.length;
+    for (let from = 0; from < bytes.length; ) {
+      if (size === 0) first = number + countLineEnds(bytes.subarray(0, from));
+      const said = blank ? firstNotBlank(bytes, from) : from;
+      if (said < bytes.length) blank = false;
+      // A row ends with the line in which it is long enough and has said something.
+      const enough = Math.max(said, from + TEXT_ROW_BYTES - size - 1);
+      const end = enough < bytes.length ? bytes.indexOf(0x0a, enough) : -1;
+      const behind = end === -1 ? bytes.length : end + 1;
+      parts.push(bytes.subarray(from, behind));
+      size += behind - from;
+      from = behind;
+      if (end === -1) continue;
+      empty = false;
+      yield finish();
     }
   }
-  if (lines.length > 0 && !blank) {
+  if (!blank) {
     empty = false;
     yield finish();
   }

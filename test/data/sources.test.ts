@@ -4,10 +4,11 @@ import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
 import { finished } from 'node:stream/promises';
 import fc from 'fast-check';
-import { readLines } from '../../server/data/lines.ts';
+import { readLines, readPassages } from '../../server/data/lines.ts';
 import { RowReport } from '../../server/data/rows.ts';
 import { readRows, sourceFiles } from '../../server/data/sources.ts';
 import { ColaError } from '../../server/errors.ts';
+import { Random } from '../../server/random.ts';
 import { collect, useFolder } from './folder.ts';
 
 const lines = (...values: unknown[]) => values.map((v) => (typeof v === 'string' ? v : JSON.stringify(v))).join('\n');
@@ -36,6 +37,24 @@ describe('data sources', () => {
           },
         ),
         { numRuns: process.env.COLA_SLOW ? 2000 : 200 },
+      );
+    });
+
+    it('come together too, up to the first that is beyond the limit', async () => {
+      const letters = fc.string({ unit: fc.constantFrom('a', 'b', '\n', ' ', '\ufeff'), maxLength: 60 });
+      await fc.assert(
+        fc.asyncProperty(letters, fc.integer({ min: 1, max: 12 }), async (text, limit) => {
+          const file = folder.write('x', text);
+          const one = await collect(readLines(file, { limit }));
+          const long = one.findIndex(({ bytes }) => bytes === undefined);
+          const short = long < 0 ? one : one.slice(0, long);
+          const found = await collect(readPassages(file, limit));
+          const whole = found.flatMap(({ bytes }) => bytes ?? []);
+          assert.equal(String(Buffer.concat(whole)), short.map(({ bytes }) => String(bytes)).join(''));
+          const last = found.at(-1);
+          assert.equal(last !== undefined && last.bytes === undefined ? last.number : -1, long < 0 ? -1 : long + 1);
+        }),
+        { numRuns: process.env.COLA_SLOW ? 5000 : 500 },
       );
     });
 
@@ -173,6 +192,43 @@ describe('data sources', () => {
       assert.equal(texts[0], 'one');
       assert.ok(texts.length > 3);
       assert.equal(texts.slice(1).join(''), whole);
+    });
+
+    it('are cut behind the line that makes a row long enough, if it says anything', async () => {
+      const random = new Random(11);
+      const row = 1024 * 1024;
+      for (const longest of [1, 3, 80, 300_000]) {
+        let whole = longest === 80 ? '\n '.repeat(700_000) : '';
+        while (whole.length < 2.6 * row) {
+          const line = random.integer(3) === 0 ? '' : 'x'.repeat(random.integer(longest) + 1);
+          whole += `${line}\n`.repeat(longest < 10 ? 1000 : 1);
+        }
+        whole += 'end';
+        const rows: string[] = [];
+        let text = '';
+        let said = false;
+        for (const line of whole.match(/[^\n]*\n|[^\n]+/g) ?? []) {
+          text += line;
+          said ||= line.trim() !== '';
+          if (text.length < row || !said) continue;
+          rows.push(text);
+          text = '';
+          said = false;
+        }
+        if (said) rows.push(text);
+        const found = await collect(readRows({ kind: 'text', files: [folder.write('t', whole)] }));
+        assert.deepEqual(
+          found.map((each) => (each.kind === 'text' ? each.text.length : -1)),
+          rows.map(({ length }) => length),
+        );
+        assert.equal(found.map((each) => (each.kind === 'text' ? each.text : '')).join(''), rows.join(''));
+      }
+      // The line that is named is the first of its row.
+      const bad = Buffer.concat([Buffer.from(`${'a\n'.repeat(row / 2)}b\n`), Buffer.from([0xff, 0x0a])]);
+      await assert.rejects(collect(readRows({ kind: 'text', files: [folder.write('t', bad)] })), {
+        id: 'data.notUtf8',
+        message: new RegExp(`line ${row / 2 + 1}\\b`),
+      });
     });
 
     it('must be text, and not empty', async () => {

@@ -70,4 +70,15 @@ describe('test files that run beside each other', function () {
     assert.deepEqual([counts.passes, counts.failures, counts.retried.length], [1, 0, 1]);
     assert.match(stdout, /Needed a second try:\n.*late\.test\.mjs: is late\n +Error: too late/);
   });
+
+  it('share a process, but for those that are to be alone', () => {
+    const shown = `it('shows', () => { console.log('process ' + process.pid); });`;
+    const names = ['a', 'b', 'c', 'd'].map((name) => `${name}.test.mjs`);
+    const options = ['--processes', '1', '--alone', scratch('b.test.mjs')];
+    const { status, stdout } = run(Object.fromEntries(names.map((name) => [name, shown])), options);
+    assert.equal(status, 0, stdout);
+    const [a, b, c, d] = [...stdout.matchAll(/process (\d+)/g)].map(([, pid]) => pid);
+    assert.equal(new Set([a, b, c]).size, 3);
+    assert.equal(c, d);
+  });
 });

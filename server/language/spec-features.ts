@@ -47,7 +47,12 @@ export function connectSpecs(connection: Connection, { estimate, time, latest }:
   const textOf = (uri: string) => (isSpec(uri) ? documents.get(uri)?.getText() : undefined);
   const diagnoses = new Diagnoses(
     (uri) => (isSpec(uri) ? documents.get(uri) : undefined),
-    (params) => void connection.sendDiagnostics(params),
+    (params) => {
+      // An editor that has gone since the look was due is told nothing, and that is no fault.
+      try {
+        connection.sendDiagnostics(params).catch(() => {});
+      } catch {}
+    },
   );
   documents.onDidChangeContent(({ document: { uri } }) => diagnoses.changed(uri));
   documents.onDidSave(({ document: { uri } }) => diagnoses.changed(uri));

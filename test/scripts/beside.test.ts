@@ -81,4 +81,16 @@ describe('test files that run beside each other', function () {
     assert.equal(new Set([a, b, c]).size, 3);
     assert.equal(c, d);
   });
+
+  it('fail by a rejection that nobody handles, however many files the process has run before', () => {
+    const lost = `it('forgets', async () => { Promise.reject(new Error('lost')); await new Promise((r) => setTimeout(r, 50)); });`;
+    const before = Array.from({ length: 14 }, (_, i) => [`${String(i).padStart(2, '0')}.test.mjs`, passing]);
+    const { status, stdout, counts } = run({ ...Object.fromEntries(before), 'lost.test.mjs': lost }, [
+      '--processes',
+      '1',
+    ]);
+    assert.equal(status, 1);
+    assert.deepEqual([counts.passes, counts.failures], [14, 1]);
+    assert.match(stdout, /lost\.test\.mjs: forgets\n +Error: lost/);
+  });
 });

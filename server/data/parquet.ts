@@ -1,7 +1,13 @@
 /** Rows of Parquet files, one group of rows at a time. */
 
 import type { Compressors } from 'hyparquet';
-import { asyncBufferFromFile, type FileMetaData, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
+import {
+  type AsyncBuffer,
+  asyncBufferFromFile,
+  type FileMetaData,
+  parquetMetadataAsync,
+  parquetReadObjects,
+} from 'hyparquet';
 import { ColaError } from '../errors.ts';
 import type { Columns } from '../schemas/columns.ts';
 import { firstBytes } from './bytes.ts';
@@ -50,6 +56,23 @@ async function compressors(file: string): Promise<Compressors> {
 }
 
 /**
+ * The bytes of a file for a reader that reads columns beside each other. In a damaged file it may give up at one while others are
+ * under way, whose failures then nobody waits for: that would be the end of the process. So all that is made of a piece is waited for.
+ */
+function watched({ byteLength, slice }: AsyncBuffer): AsyncBuffer {
+  return { byteLength, slice: (start, end) => waitedFor(Promise.resolve(slice(start, end))) };
+}
+
+/** A promise with somebody who waits for it, and for all that follow from it. */
+function waitedFor<T>(promise: Promise<T>): Promise<T> {
+  Promise.prototype.then.call(promise, undefined, () => {});
+  // biome-ignore lint/suspicious/noThenProperty: a promise has one already, and the reader calls it.
+  promise.then = ((...handlers: Parameters<typeof promise.then>) =>
+    waitedFor(Promise.prototype.then.apply(promise, handlers))) as typeof promise.then;
+  return promise;
+}
+
+/**
  * The rows of a file, with their numbers from 1.
  *
  * Throws `data.missingFile`, `data.brokenParquet`, `data.unpacksTooLarge`, `data.emptyFile`.
@@ -68,7 +91,7 @@ export async function* readParquet(file: string): AsyncGenerator<{ number: numbe
     }
   };
   if (!(await isParquet(file))) throw dataErrors.brokenParquet(file, 'it does not begin as such a file does');
-  const buffer = await guarded(() => asyncBufferFromFile(file));
+  const buffer = watched(await guarded(() => asyncBufferFromFile(file)));
   const metadata: FileMetaData = await guarded(() => parquetMetadataAsync(buffer));
   const unpackers = await compressors(file);
   let start = 0;

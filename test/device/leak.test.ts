@@ -44,15 +44,22 @@ describe('a training step repeated', () => {
         for (let step = 0; step < count; step++) await optimizer.step([batch, batch], 1e-4);
       };
 
-      await train(warmUp);
-      const [before, ledger] = [mebibytes(), { ...device().ledger }];
-      await train(steps);
-      const growth = mebibytes() - before;
-      assert.deepEqual({ ...device().ledger }, ledger);
-      assert(growth < allowed, `${growth.toFixed(1)} MiB more after ${steps} steps`);
-
-      await optimizer.dispose();
-      weights.dispose();
+      try {
+        await train(warmUp);
+        // What is forgotten with every step grows every time; the heap and compiled code of the process may settle once or twice.
+        const growths: number[] = [];
+        do {
+          const [before, ledger] = [mebibytes(), { ...device().ledger }];
+          await train(steps);
+          growths.push(mebibytes() - before);
+          assert.deepEqual({ ...device().ledger }, ledger);
+        } while (growths.at(-1)! >= allowed && growths.length < 4);
+        const words = growths.map((growth) => growth.toFixed(1)).join(', then ');
+        assert(growths.at(-1)! < allowed, `${words} MiB more after ${steps} steps each`);
+      } finally {
+        await optimizer.dispose();
+        weights.dispose();
+      }
     });
   });
 });

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { eventually } from './support/eventually.ts';
+import { wait } from './support/patience.ts';
 import { vscode } from './support/session.ts';
 import { reinforceSpec } from './support/spec.ts';
 
@@ -18,8 +20,14 @@ describe('the run dashboard in VS Code', () => {
     const { workbench } = session;
     await workbench.openFile('look.cola.yaml');
     await workbench.command('CoLA: Run Spec');
-    await workbench.command('CoLA: Open Run Dashboard…');
-    await workbench.pick('look').first().click();
+    // A run is in the list once the engine has begun it.
+    await eventually('the run is in the list', async () => {
+      await workbench.command('CoLA: Open Run Dashboard…');
+      await workbench
+        .pick('look')
+        .first()
+        .click({ timeout: wait(5) });
+    });
     await page().locator('.run-head h1').filter({ hasText: 'look' }).waitFor();
     await facts()
       .filter({ hasText: /step [1-9]/ })

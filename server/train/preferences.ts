@@ -1,14 +1,13 @@
 /** Preferences and scored answers as padded micro-batches, in a shuffled order with a state. */
-import { z } from 'zod';
 import type { Row, Written } from '../data/rows.ts';
 import { tokenRow } from '../data/token-row.ts';
 import { ColaError } from '../errors.ts';
 import { paddingOf, scoredPlace } from '../model/scores.ts';
-import { Random, type RandomState } from '../random.ts';
 import { columnAt } from '../schemas/columns.ts';
 import type { RewardSettings } from '../spec/settings/reward.ts';
 import { dataName, splitRows, templateOf, tokenizerOf } from './data.ts';
 import { trainErrors } from './errors.ts';
+import { Shuffled } from './shuffled.ts';
 import type { StageContext } from './stage.ts';
 import type { BatchSource, Feeds } from './supervised.ts';
 
@@ -46,18 +45,10 @@ export const scoredFeeds: LayOut = (picked, weights, length, padId) => {
   return { ids, places, values: Float32Array.from(picked, ({ value }) => value), weights };
 };
 
-const saved = z.object({
-  random: z.tuple([z.number(), z.number(), z.number(), z.number()]),
-  order: z.array(z.int()),
-  cursor: z.int(),
-});
-
 /** Micro-batches of B judgements, with one T for all. */
 export class JudgementBatches implements BatchSource {
   readonly length: number;
-  private readonly random: Random;
-  private order: number[] = [];
-  private cursor = 0;
+  private readonly order: Shuffled;
 
   constructor(
     readonly all: readonly Judgement[],
@@ -69,17 +60,11 @@ export class JudgementBatches implements BatchSource {
   ) {
     const longest = all.reduce((most, { texts }) => Math.max(most, ...texts.map((text) => text.length)), 1);
     this.length = Math.min(maxLength, Math.ceil(longest / lengthStep) * lengthStep);
-    this.random = new Random(seed);
+    this.order = new Shuffled(all.length, seed);
   }
 
   next(): Feeds {
-    const picked = Array.from({ length: this.batch }, () => {
-      if (this.cursor >= this.order.length) {
-        this.order = [...this.random.permutation(this.all.length)];
-        this.cursor = 0;
-      }
-      return this.all[this.order[this.cursor++]];
-    });
+    const picked = Array.from({ length: this.batch }, () => this.all[this.order.next()]);
     return this.feeds(picked, new Float32Array(this.batch).fill(1 / this.batch));
   }
 
@@ -101,15 +86,12 @@ export class JudgementBatches implements BatchSource {
     return this.layOut(picked, weights, this.length, this.padId);
   }
 
-  get state(): { random: RandomState; order: number[]; cursor: number } {
-    return { random: this.random.state, order: this.order, cursor: this.cursor };
+  get state() {
+    return this.order.state;
   }
 
   restore(state: unknown): void {
-    const { random, order, cursor } = saved.parse(state);
-    this.random.restore(random);
-    this.order = order;
-    this.cursor = cursor;
+    this.order.restore(state);
   }
 }
 

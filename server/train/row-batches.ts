@@ -1,24 +1,15 @@
 /** Rows of prompt and response as padded micro-batches, in a shuffled order with a state. */
-import { z } from 'zod';
 import { dataErrors } from '../data/errors.ts';
 import { padRows, type TokenRow } from '../data/packing.ts';
-import { Random, type RandomState } from '../random.ts';
+import { Shuffled } from './shuffled.ts';
 import type { BatchSource, Feeds } from './supervised.ts';
 
 const lengthStep = 16;
 
-const saved = z.object({
-  random: z.tuple([z.number(), z.number(), z.number(), z.number()]),
-  order: z.array(z.int()),
-  cursor: z.int(),
-});
-
 /** Micro-batches `ids [B,T]` and `mask [B,T]` (1 for response tokens), with one T for all. */
 export class RowBatches implements BatchSource {
   readonly length: number;
-  private readonly random: Random;
-  private order: number[] = [];
-  private cursor = 0;
+  private readonly order: Shuffled;
 
   /** @throws data.promptTooLong for a prompt that leaves no room for a token of its response */
   constructor(
@@ -33,17 +24,11 @@ export class RowBatches implements BatchSource {
     }
     const longest = rows.reduce((n, row) => Math.max(n, row.prompt.length + row.response.length), 1);
     this.length = Math.min(maxLength, Math.ceil(longest / lengthStep) * lengthStep);
-    this.random = new Random(seed);
+    this.order = new Shuffled(rows.length, seed);
   }
 
   next(): Feeds {
-    const picked = Array.from({ length: this.batch }, () => {
-      if (this.cursor >= this.order.length) {
-        this.order = [...this.random.permutation(this.rows.length)];
-        this.cursor = 0;
-      }
-      return this.rows[this.order[this.cursor++]];
-    });
+    const picked = Array.from({ length: this.batch }, () => this.rows[this.order.next()]);
     return this.pad(picked);
   }
 
@@ -65,14 +50,11 @@ export class RowBatches implements BatchSource {
     return { ids, mask: responseMask };
   }
 
-  get state(): { random: RandomState; order: number[]; cursor: number } {
-    return { random: this.random.state, order: this.order, cursor: this.cursor };
+  get state() {
+    return this.order.state;
   }
 
   restore(state: unknown): void {
-    const { random, order, cursor } = saved.parse(state);
-    this.random.restore(random);
-    this.order = order;
-    this.cursor = cursor;
+    this.order.restore(state);
   }
 }

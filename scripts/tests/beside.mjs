@@ -7,7 +7,7 @@ import { fork } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { parseArgs, stripVTControlCharacters } from 'node:util';
 import { endOfFile } from './end-of-file.mjs';
 
 const { values, positionals: waiting } = parseArgs({
@@ -47,7 +47,9 @@ async function work() {
     }
     done.push({ file: relative(process.cwd(), file), ...outcome });
     const spent = outcome.died ? '' : `  ${seconds(outcome.seconds)}, ${seconds(outcome.processor)} of processors`;
-    console.log(`\n${relative(process.cwd(), file)}${spent}\n${text.trimEnd().replace(/^\n+/, '')}`);
+    // Without colours, which are asked for in the environment of some machines: it is read in logs and by programs.
+    const said = stripVTControlCharacters(text).trimEnd().replace(/^\n+/, '');
+    console.log(`\n${relative(process.cwd(), file)}${spent}\n${said}`);
   }
   await child?.end();
 }

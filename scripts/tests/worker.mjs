@@ -34,7 +34,7 @@ const wordsOf = (error) => String(error?.stack ?? error).slice(0, 2000);
 
 async function run(file) {
   // Without `it.only`, which would leave out others unseen.
-  const mocha = new Mocha({ timeout, slow, retries: Number(retries), forbidOnly: true, color: false });
+  const mocha = new Mocha({ timeout, slow, retries: Number(retries), forbidOnly: true });
   mocha.reporter(FileReporter);
   mocha.addFile(file);
   const failed = [];

@@ -21,6 +21,8 @@ describe('test files that run beside each other', function () {
       [beside, '--counts', scratch('counts.json'), ...options, ...paths],
       {
         encoding: 'utf8',
+        // As on machines that ask every program for colours.
+        env: { ...process.env, FORCE_COLOR: '1' },
       },
     );
     return { status, stdout, counts: JSON.parse(readFileSync(scratch('counts.json'), 'utf8')) };

@@ -5,7 +5,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { EngineLink } from '../server/language/link.ts';
+import { EngineLink } from '../server/language/engine/link.ts';
 import { complete } from '../server/protocol/completion.ts';
 import { loadModel } from '../server/protocol/model.ts';
 import { Random } from '../server/random.ts';

@@ -4,7 +4,7 @@ import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { createMessageConnection, IPCMessageReader, IPCMessageWriter } from 'vscode-languageserver/node';
 import { obstacle } from '../scripts/vscode/editor.ts';
-import { EngineLink } from '../server/language/link.ts';
+import { EngineLink } from '../server/language/engine/link.ts';
 import { complete, loadModel, ping } from '../server/protocol/index.ts';
 import { install, Session, vsix } from '../test/e2e/support/session.ts';
 import { type Bench, type Measure, median, times } from './measure.ts';

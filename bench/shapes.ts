@@ -1,7 +1,7 @@
 /** Models of known shapes with random weights. */
-import { type ModelConfig, parseModelConfig } from '../server/model/config.ts';
+import { type ModelConfig, parseModelConfig } from '../server/model/config/config.ts';
 import { LanguageModel } from '../server/model/language-model.ts';
-import { expectedTensors } from '../server/model/weights.ts';
+import { expectedTensors } from '../server/model/weights/weights.ts';
 import { Random } from '../server/random.ts';
 
 const common = {

@@ -4,7 +4,7 @@ import { crossEntropy } from '../server/graph/functions.ts';
 import * as ops from '../server/graph/ops.ts';
 import { hiddenStates, languageHead } from '../server/model/base.ts';
 import { causalContext } from '../server/model/block.ts';
-import type { ModelConfig } from '../server/model/config.ts';
+import type { ModelConfig } from '../server/model/config/config.ts';
 import { uploadWeights } from '../server/model/language-model.ts';
 import { matricesDecay, Optimizer } from '../server/train/optimizer/optimizer.ts';
 import { type Bench, type Measure, median, times } from './measure.ts';

@@ -1,5 +1,5 @@
 /** All settings as one page of Markdown: those of the editor, and those of a run spec. */
-import { specMarkdown } from '../../server/language/docs.ts';
+import { specMarkdown } from '../../server/language/spec/docs.ts';
 import { parts } from '../../src/contributions/index.ts';
 
 function editorSettings(): string {

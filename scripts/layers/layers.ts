@@ -79,7 +79,7 @@ export const layers: readonly Layer[] = [
       'server/device/names.ts',
       'server/device/prerequisites.ts',
       'server/model/errors.ts',
-      'server/model/tokenizer-errors.ts',
+      'server/model/tokenizer/errors.ts',
     ],
   },
   { path: 'server/main.ts', what: 'where the language server starts', only: ['server/language'] },

@@ -15,7 +15,7 @@ import { Device } from '../../server/device/device.ts';
 import { writeSafetensors } from '../../server/files/safetensors-writer.ts';
 import { type BlockWeight, type StoredWeight, storedBytes } from '../../server/graph/stored.ts';
 import { baseStepper, LanguageModel } from '../../server/model/language-model.ts';
-import { blocks } from '../../server/model/quantise.ts';
+import { blocks } from '../../server/model/weights/quantise.ts';
 import { type Precision, precisions } from '../../server/protocol/precision.ts';
 import { resolveModel } from '../../server/spec/document.ts';
 

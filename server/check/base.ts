@@ -6,11 +6,11 @@ import { gradient } from '../graph/gradient.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import { hiddenStates, languageHead, nextTokenLoss } from '../model/base.ts';
 import { causalContext, paddedContext } from '../model/block.ts';
-import { loadChatTemplate } from '../model/chat.ts';
-import { parseModelConfig } from '../model/config.ts';
+import { loadChatTemplate } from '../model/chat/chat.ts';
+import { parseModelConfig } from '../model/config/config.ts';
 import { baseStepper, type LanguageModel, uploadWeights } from '../model/language-model.ts';
 import { argmaxOf } from '../model/sampling.ts';
-import type { Tokenizer } from '../model/tokenizer.ts';
+import type { Tokenizer } from '../model/tokenizer/tokenizer.ts';
 import type { Comparer } from './comparison.ts';
 import type { ExpectedChat, Reference } from './reference.ts';
 

@@ -2,25 +2,25 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Command, CommanderError } from 'commander';
-import { addActions } from './actions.ts';
-import { addCheck } from './check.ts';
-import { addDevices } from './devices.ts';
+import { addActions } from './commands/actions.ts';
+import { addCheck } from './commands/check.ts';
+import { addDevices } from './commands/devices.ts';
+import { addEvaluate } from './commands/evaluate.ts';
+import { addExport } from './commands/export.ts';
+import { addFeedback } from './commands/feedback.ts';
+import { addFit } from './commands/fit.ts';
+import { addGenerate } from './commands/generate.ts';
+import { addModels } from './commands/models.ts';
+import { addPlay } from './commands/play.ts';
+import { addReport } from './commands/report.ts';
+import { addScore } from './commands/score.ts';
+import { addSearch } from './commands/search.ts';
+import { addServe } from './commands/serve.ts';
+import { addStart } from './commands/start.ts';
+import { addTrain } from './commands/train.ts';
 import { cliErrors } from './errors.ts';
-import { addEvaluate } from './evaluate.ts';
-import { addExport } from './export.ts';
-import { addFeedback } from './feedback.ts';
-import { addFit } from './fit.ts';
-import { addGenerate } from './generate.ts';
 import type { CliIo } from './io.ts';
-import { addModels } from './models.ts';
-import { addPlay } from './play.ts';
-import { addReport } from './report.ts';
-import { addScore } from './score.ts';
-import { addSearch } from './search.ts';
-import { addServe } from './serve.ts';
 import { Session } from './session.ts';
-import { addStart } from './start.ts';
-import { addTrain } from './train.ts';
 
 const exitHelp = `
 Exit codes: 0 good, 1 a check failed, 2 wrong input, 70 a mistake in CoLA Studio, 130 interrupted,

@@ -1,5 +1,5 @@
 /** A run on the terminal: the figures that matter, or all of them. */
-import { changeBetween, changeWords, passOf, type SolvedFigure } from '../protocol/solved-change.ts';
+import { changeBetween, changeWords, passOf, type SolvedFigure } from '../protocol/figures/solved-change.ts';
 import type { TrainEvent } from '../train/run/events.ts';
 import type { Output } from './io.ts';
 import type { Progress } from './progress.ts';

@@ -1,10 +1,10 @@
 /** What a search starts from: token ids, and the text that a reward is told. */
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { loadChatTemplate } from '../model/chat.ts';
+import { loadChatTemplate } from '../model/chat/chat.ts';
 import type { LanguageModel } from '../model/language-model.ts';
 import { modelErrors } from '../model/model-errors.ts';
-import { noTokenizer } from '../model/no-tokenizer.ts';
+import { noTokenizer } from '../model/tokenizer/no-tokenizer.ts';
 import { cliErrors } from './errors.ts';
 import { type SearchCommandOptions, wrongUse } from './search-options.ts';
 

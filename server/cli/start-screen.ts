@@ -1,7 +1,7 @@
 /** What `cola start` says at its end: what was tuned, what got better beyond chance and what did not, what to open next. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { changeBetween, passOf, type SolvedFigure } from '../protocol/solved-change.ts';
+import { changeBetween, passOf, type SolvedFigure } from '../protocol/figures/solved-change.ts';
 import { type MetricLine, numberIn, type RunRecord } from '../report/run-record.ts';
 import type { StartSettings } from '../start/specs.ts';
 

@@ -1,8 +1,8 @@
 /** `cola.json`: the sizes of the added modules, and the settings they were trained with. */
 import { z } from 'zod';
 import { blockWeights } from '../model/block.ts';
-import type { ModelConfig } from '../model/config.ts';
-import type { ExpectedTensor } from '../model/weights.ts';
+import type { ModelConfig } from '../model/config/config.ts';
+import type { ExpectedTensor } from '../model/weights/weights.ts';
 import { firstIssue } from '../schemas/first-issue.ts';
 import { colaErrors } from './errors.ts';
 import { type HeadName, headLayers } from './modules.ts';

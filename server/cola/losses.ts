@@ -4,7 +4,7 @@ import * as ops from '../graph/ops.ts';
 import { type Graph, size, type Tensor } from '../graph/tensor.ts';
 import { nextTokens } from '../model/base.ts';
 import type { AttentionContext } from '../model/block.ts';
-import type { ModelConfig } from '../model/config.ts';
+import type { ModelConfig } from '../model/config/config.ts';
 import type { ColaConfig } from './config.ts';
 import { codebook, headOn, inverseDynamics, straightThrough, worldModel } from './modules.ts';
 

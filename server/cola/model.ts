@@ -9,8 +9,8 @@ import { type SavedDtype, writeSafetensors } from '../files/safetensors-writer.t
 import { locateModel, refuseFolder } from '../model/folder.ts';
 import { CONFIG_BYTES, readModelText } from '../model/json.ts';
 import { LanguageModel, type WeightMap } from '../model/language-model.ts';
-import { SharedWeights, type WeightShelf } from '../model/weight-shelf.ts';
-import { type ExpectedTensor, refuseAbsurd } from '../model/weights.ts';
+import { SharedWeights, type WeightShelf } from '../model/weights/shelf.ts';
+import { type ExpectedTensor, refuseAbsurd } from '../model/weights/weights.ts';
 import type { PrecisionChoice } from '../protocol/precision.ts';
 import { type ColaConfig, type ModuleName, moduleWeights, parseColaConfig } from './config.ts';
 import { colaErrors } from './errors.ts';

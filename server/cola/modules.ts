@@ -7,7 +7,7 @@ import * as ops from '../graph/ops.ts';
 import type { Graph, Tensor } from '../graph/tensor.ts';
 import { finalNorm, languageHead } from '../model/base.ts';
 import { type AttentionContext, type BlockCache, block, type UpdatedCache } from '../model/block.ts';
-import type { ModelConfig } from '../model/config.ts';
+import type { ModelConfig } from '../model/config/config.ts';
 import type { ColaConfig } from './config.ts';
 
 /** A stack of blocks on h that ends in N logits. `q_target` is the delayed copy of `q`. */

@@ -13,7 +13,7 @@ import { logSumExp } from '../graph/functions.ts';
 import * as ops from '../graph/ops.ts';
 import type { Graph } from '../graph/tensor.ts';
 import { type AttentionContext, masked, rotaryTables } from '../model/block.ts';
-import { CacheStore, cacheName } from '../model/cache-store.ts';
+import { CacheStore, cacheName } from '../model/cache/store.ts';
 import type { WordOutlook } from './healing.ts';
 import { type Outlook, outlookProgram } from './outlook.ts';
 import { type Rivals, voted } from './vote.ts';

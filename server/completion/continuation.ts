@@ -1,7 +1,7 @@
 /** Several texts that go on from the same place, in lockstep: one row each, chosen by the policy. */
 import { forced } from '../cola/decoder.ts';
 import { argmaxOf, probabilities } from '../model/sampling.ts';
-import { StreamDecoder } from '../model/tokenizer.ts';
+import { StreamDecoder } from '../model/tokenizer/tokenizer.ts';
 import type { ActionToken, Alternative } from '../protocol/completion.ts';
 import type { Job } from '../schedule/scheduler.ts';
 import { tokensAtOnce } from './branch-reader.ts';

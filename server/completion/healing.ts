@@ -4,7 +4,7 @@
  * prompt ends before them, and of the tokens that follow only those count that begin with what was typed and go on.
  */
 import { probabilities } from '../model/sampling.ts';
-import type { Tokenizer } from '../model/tokenizer.ts';
+import type { Tokenizer } from '../model/tokenizer/tokenizer.ts';
 
 /** What a word at the cursor looks like that is more than one token: begun with one blank at most. */
 const word = /^ ?[\p{L}\p{N}_$]*$/u;

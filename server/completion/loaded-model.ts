@@ -5,9 +5,9 @@ import { type Attempt, type Device, openDevice, sharedFrom } from '../device/dev
 import type { State } from '../device/program.ts';
 import { fingerprintOf } from '../feedback/model.ts';
 import { uploadWeights } from '../model/language-model.ts';
-import { otherTokenizer } from '../model/no-tokenizer.ts';
-import type { Tokenizer } from '../model/tokenizer.ts';
-import type { WeightShelf } from '../model/weight-shelf.ts';
+import { otherTokenizer } from '../model/tokenizer/no-tokenizer.ts';
+import type { Tokenizer } from '../model/tokenizer/tokenizer.ts';
+import type { WeightShelf } from '../model/weights/shelf.ts';
 import type { ModelInfo } from '../protocol/model.ts';
 import type { PrecisionChoice } from '../protocol/precision.ts';
 import { BranchReader, tokensAtOnce } from './branch-reader.ts';

@@ -1,5 +1,5 @@
 /** A place in a document as tokens: what of it the model reads, and in which order. */
-import type { Tokenizer } from '../model/tokenizer.ts';
+import type { Tokenizer } from '../model/tokenizer/tokenizer.ts';
 import type { Tail, Vocabulary } from './healing.ts';
 
 /** Ids of the marks of a model that fills in; undefined for one that does not. */

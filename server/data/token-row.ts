@@ -1,6 +1,6 @@
 /** A row as token ids, cut into what is given and what follows. */
-import type { ChatTemplate } from '../model/chat.ts';
-import type { Tokenizer } from '../model/tokenizer.ts';
+import type { ChatTemplate } from '../model/chat/chat.ts';
+import type { Tokenizer } from '../model/tokenizer/tokenizer.ts';
 import type { TokenRow } from './packing.ts';
 import type { Row } from './rows.ts';
 import { encodeRow } from './token-cache.ts';

@@ -5,11 +5,11 @@
 import { ColaModel } from '../cola/model.ts';
 import { type Device, openDevice } from '../device/device.ts';
 import { LanguageModel } from '../model/language-model.ts';
-import { loadTokenizer, type Tokenizer } from '../model/tokenizer.ts';
-import type { WeightShelf } from '../model/weight-shelf.ts';
-import type { Channel } from '../protocol/channel.ts';
+import { loadTokenizer, type Tokenizer } from '../model/tokenizer/tokenizer.ts';
+import type { WeightShelf } from '../model/weights/shelf.ts';
+import type { Channel } from '../protocol/channel/channel.ts';
+import type { ProgressOf, ResultOf } from '../protocol/channel/request.ts';
 import { type ChatParams, chat, countChat } from '../protocol/chat.ts';
-import type { ProgressOf, ResultOf } from '../protocol/request.ts';
 import type { Scheduler } from '../schedule/scheduler.ts';
 import type { ChatRequest } from '../serve/requests.ts';
 import { Service } from '../serve/service.ts';

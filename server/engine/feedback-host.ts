@@ -4,7 +4,7 @@ import type { LoadedModel } from '../completion/loaded-model.ts';
 import { FeedbackLog, feedbackFile } from '../feedback/log.ts';
 import { original } from '../feedback/model.ts';
 import { PolicyVersions } from '../feedback/versions.ts';
-import type { Answering, Tell } from '../protocol/answers.ts';
+import type { Answering, Tell } from '../protocol/channel/answers.ts';
 import { protocolErrors } from '../protocol/errors.ts';
 import { tunePolicy, usePolicy } from '../protocol/feedback.ts';
 import type { JobHandle, Scheduler } from '../schedule/scheduler.ts';

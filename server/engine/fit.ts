@@ -1,6 +1,6 @@
 /** Whether the stages of a run spec fit into memory. */
 import { fits } from '../model/memory.ts';
-import type { ResultOf } from '../protocol/request.ts';
+import type { ResultOf } from '../protocol/channel/request.ts';
 import type { fitSpec } from '../protocol/runs.ts';
 import { readSpec } from '../spec/document.ts';
 import { specParts } from '../train/run/spec-memory.ts';

@@ -1,6 +1,7 @@
 /** The engine's process: answers whoever forked it, and ends with them, or with its runs where it is to outlive them. */
+
+import { untrustedFlag } from '../protocol/channel/trust.ts';
 import { protocolErrors } from '../protocol/errors.ts';
-import { untrustedFlag } from '../protocol/trust.ts';
 import { outliveArgument } from '../store/outliving.ts';
 import { Engine } from './engine.ts';
 import { outlive } from './outlive.ts';

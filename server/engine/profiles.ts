@@ -5,9 +5,9 @@ import { parseColaConfig } from '../cola/config.ts';
 import { colaErrors } from '../cola/errors.ts';
 import { limits, readText } from '../files/open.ts';
 import { isAbsent } from '../files/place.ts';
-import type { actionProfiles } from '../protocol/actions-page.ts';
+import type { ResultOf } from '../protocol/channel/request.ts';
 import { toWire } from '../protocol/errors.ts';
-import type { ResultOf } from '../protocol/request.ts';
+import type { actionProfiles } from '../protocol/pages/actions.ts';
 import { resolveModel } from '../spec/paths.ts';
 
 /**

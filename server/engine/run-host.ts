@@ -3,7 +3,7 @@
 import { ColaError } from '../errors.ts';
 import { closingMeasurement } from '../evaluate/closing.ts';
 import { limitBehind } from '../files/limits.ts';
-import { WeightShelf } from '../model/weight-shelf.ts';
+import { WeightShelf } from '../model/weights/shelf.ts';
 import { toWire } from '../protocol/errors.ts';
 import type { RunEvent, RunKey, WireTrainEvent } from '../protocol/runs.ts';
 import type { JobHandle, Scheduler } from '../schedule/scheduler.ts';

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { LoadedModel } from '../completion/loaded-model.ts';
 import { makeFolder } from '../files/place.ts';
-import type { Channel } from '../protocol/channel.ts';
+import type { Channel } from '../protocol/channel/channel.ts';
 import { toWire } from '../protocol/errors.ts';
 import { pathLines } from '../protocol/feedback.ts';
 import {

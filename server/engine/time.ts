@@ -1,6 +1,6 @@
 /** How long runs of specs are going to take. What a trial found is known until its spec is changed or the engine ends. */
-import type { WeightShelf } from '../model/weight-shelf.ts';
-import type { ParamsOf, ResultOf } from '../protocol/request.ts';
+import type { WeightShelf } from '../model/weights/shelf.ts';
+import type { ParamsOf, ResultOf } from '../protocol/channel/request.ts';
 import type { timeSpec } from '../protocol/runs.ts';
 import type { Scheduler } from '../schedule/scheduler.ts';
 import { inTurns } from '../schedule/turns.ts';

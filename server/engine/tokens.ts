@@ -1,7 +1,7 @@
 /** How many tokens texts have for a model, whose tokenizer alone is read. */
-import { loadTokenizer } from '../model/tokenizer.ts';
+import { loadTokenizer } from '../model/tokenizer/tokenizer.ts';
+import type { ParamsOf, ResultOf } from '../protocol/channel/request.ts';
 import type { countTokens } from '../protocol/data.ts';
-import type { ParamsOf, ResultOf } from '../protocol/request.ts';
 import { baseOf } from '../train/run/spec-memory.ts';
 
 /** @throws model.*, tokenizer.* where there is none that can be read */

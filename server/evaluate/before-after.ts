@@ -3,7 +3,7 @@ import { basename, join } from 'node:path';
 import { Decoder } from '../cola/decoder.ts';
 import type { Device } from '../device/device.ts';
 import { baseStepper } from '../model/language-model.ts';
-import type { WeightShelf } from '../model/weight-shelf.ts';
+import type { WeightShelf } from '../model/weights/shelf.ts';
 import { Random } from '../random.ts';
 import { tokenizerOf } from '../train/data.ts';
 import { scoreOf } from '../train/reinforce/episode.ts';

@@ -1,6 +1,6 @@
 /** Continuations of prefixes, all of the same length: end tokens are read on like any other, so that every text counts alike. */
 import { type Decoder, forced } from '../cola/decoder.ts';
-import type { KeyValueCache } from '../model/key-value-cache.ts';
+import type { KeyValueCache } from '../model/cache/key-value-cache.ts';
 import type { Sampling } from '../model/sampling.ts';
 import { sample } from '../model/sampling.ts';
 import type { Stepper } from '../model/step.ts';

@@ -1,7 +1,7 @@
 /** All measures of one model. */
 import type { Device } from '../device/device.ts';
 import { ColaError } from '../errors.ts';
-import type { WeightShelf } from '../model/weight-shelf.ts';
+import type { WeightShelf } from '../model/weights/shelf.ts';
 import type { PrecisionChoice } from '../protocol/precision.ts';
 import type { Reward } from '../rewards/reward.ts';
 import type { DataSpec } from '../spec/settings/parts.ts';

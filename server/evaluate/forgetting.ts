@@ -1,7 +1,7 @@
 /** What tuning has changed beside what it was for: the loss on held-out text, the task, and how far the weights moved. */
 
 import type { LanguageModel, WeightMap } from '../model/language-model.ts';
-import type { ExpectedTensor } from '../model/weights.ts';
+import type { ExpectedTensor } from '../model/weights/weights.ts';
 import { codeTokens } from '../train/measures/code-tokens.ts';
 import { policyDivergence } from '../train/measures/divergence.ts';
 import type { Figures } from '../train/measures/figures.ts';

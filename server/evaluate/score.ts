@@ -11,12 +11,12 @@ import * as ops from '../graph/ops.ts';
 import type { Graph } from '../graph/tensor.ts';
 import { hiddenStates, languageHead } from '../model/base.ts';
 import { causalContext } from '../model/block.ts';
-import { type ChatTemplate, loadChatTemplate } from '../model/chat.ts';
-import type { ModelConfig } from '../model/config.ts';
+import { type ChatTemplate, loadChatTemplate } from '../model/chat/chat.ts';
+import type { ModelConfig } from '../model/config/config.ts';
 import { type LanguageModel, uploadWeights } from '../model/language-model.ts';
 import { modelErrors } from '../model/model-errors.ts';
-import { noTokenizer } from '../model/no-tokenizer.ts';
-import type { Tokenizer } from '../model/tokenizer.ts';
+import { noTokenizer } from '../model/tokenizer/no-tokenizer.ts';
+import type { Tokenizer } from '../model/tokenizer/tokenizer.ts';
 
 /** Logits that one run may hold, in numbers: batches are cut so that a large vocabulary does not fill the memory. */
 const logitBudget = 1 << 26;

@@ -7,7 +7,7 @@ import { ColaModel } from '../cola/model.ts';
 import type { Device } from '../device/device.ts';
 import type { State } from '../device/program.ts';
 import { LanguageModel } from '../model/language-model.ts';
-import type { WeightShelf } from '../model/weight-shelf.ts';
+import type { WeightShelf } from '../model/weights/shelf.ts';
 import type { PrecisionChoice } from '../protocol/precision.ts';
 import { resolvePath } from '../spec/paths.ts';
 import { DeviceWeights } from '../train/optimizer/weights.ts';

@@ -4,9 +4,9 @@
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { relative } from 'node:path';
+import type { ReceivedOf } from '../protocol/channel/request.ts';
 import type { Completion } from '../protocol/completion.ts';
 import type { FeedbackEvent, noteFeedback } from '../protocol/feedback.ts';
-import type { ReceivedOf } from '../protocol/request.ts';
 import { feedbackErrors } from './errors.ts';
 import { type Happening, logged, type MomentLine } from './lines.ts';
 import { FeedbackLog, feedbackFile } from './log.ts';

@@ -7,10 +7,10 @@ import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { ColaError } from '../errors.ts';
 import { SafetensorsFile } from '../files/safetensors.ts';
-import { readChatTemplate } from '../model/chat.ts';
-import { loadModelConfig, parseModelConfig } from '../model/config.ts';
+import { readChatTemplate } from '../model/chat/chat.ts';
+import { toolFormOf } from '../model/chat/tool-calls.ts';
+import { loadModelConfig, parseModelConfig } from '../model/config/config.ts';
 import { isGguf, summariseGguf } from '../model/gguf/file.ts';
-import { toolFormOf } from '../model/tool-calls.ts';
 
 export interface Description {
   /** Of its weights on the disk. */

@@ -4,7 +4,8 @@ import { feedbackLine } from '../feedback/lines.ts';
 import { FeedbackLog, feedbackFile } from '../feedback/log.ts';
 import { FeedbackRecorder } from '../feedback/recorder.ts';
 import { PolicyVersions } from '../feedback/versions.ts';
-import type { Answering } from '../protocol/answers.ts';
+import type { Answering } from '../protocol/channel/answers.ts';
+import type { ParamsOf, RequestType, ResultOf } from '../protocol/channel/request.ts';
 import type { Completion } from '../protocol/completion.ts';
 import {
   actionHistory,
@@ -20,7 +21,6 @@ import {
   scorePolicies,
   usePolicy,
 } from '../protocol/feedback.ts';
-import type { ParamsOf, RequestType, ResultOf } from '../protocol/request.ts';
 
 export interface FeedbackServices {
   readonly answering: Answering;

@@ -12,10 +12,11 @@ import { inspectFile } from '../data/inspect.ts';
 import { surveyFolder, tokensOfAll } from '../data/survey.ts';
 import { ColaError } from '../errors.ts';
 import { findModels } from '../found/list.ts';
-import { actionProfiles, locateActions } from '../protocol/actions-page.ts';
-import { Answers } from '../protocol/answers.ts';
 import { beforeAfter } from '../protocol/before-after.ts';
-import type { AskOptions } from '../protocol/channel.ts';
+import { Answers } from '../protocol/channel/answers.ts';
+import type { AskOptions } from '../protocol/channel/channel.ts';
+import type { NotificationType, ParamsOf, ReceivedOf, RequestType, ResultOf } from '../protocol/channel/request.ts';
+import { searchRequests, trustedFor } from '../protocol/channel/trust.ts';
 import { chat, countChat } from '../protocol/chat.ts';
 import { complete, previewActions } from '../protocol/completion.ts';
 import { countTokens, inspectData, surveyFiles } from '../protocol/data.ts';
@@ -25,7 +26,7 @@ import { tunePolicy, usePolicy } from '../protocol/feedback.ts';
 import { compareSettings, runDetails, runMetrics, runSamples } from '../protocol/history.ts';
 import { configure, type ServerOptions, serverOptions } from '../protocol/initialize.ts';
 import { listModels } from '../protocol/model.ts';
-import type { NotificationType, ParamsOf, ReceivedOf, RequestType, ResultOf } from '../protocol/request.ts';
+import { actionProfiles, locateActions } from '../protocol/pages/actions.ts';
 import {
   fitSpec,
   type ListedRun,
@@ -51,23 +52,22 @@ import {
   type Status,
   statusChanged,
 } from '../protocol/status.ts';
-import { searchRequests, trustedFor } from '../protocol/trust.ts';
 import { firstIssue } from '../schemas/first-issue.ts';
 import { resolveModel } from '../spec/paths.ts';
 import { readRunMetrics, readRunSamples } from '../store/run-history.ts';
 import { latestRun, nextRun } from '../store/run-name.ts';
-import { specMarkdown } from './docs.ts';
+import type { EngineEntry } from './engine/link.ts';
+import { ModelDesk } from './engine/model-desk.ts';
+import { type EngineEvent, Supervisor } from './engine/supervisor.ts';
 import { serverErrors } from './errors.ts';
 import { FeedbackDesk } from './feedback.ts';
 import { Folders } from './folders.ts';
-import type { EngineEntry } from './link.ts';
-import { ModelDesk } from './model-desk.ts';
-import { OutlivingRuns } from './outliving.ts';
 import { requestProgress, withoutToken } from './progress.ts';
-import { compareRuns, describeRun, viewOf } from './run-history.ts';
-import { RunList } from './run-list.ts';
-import { connectSpecs, specCapabilities } from './spec-features.ts';
-import { type EngineEvent, Supervisor } from './supervisor.ts';
+import { compareRuns, describeRun, viewOf } from './runs/history.ts';
+import { RunList } from './runs/list.ts';
+import { OutlivingRuns } from './runs/outliving.ts';
+import { specMarkdown } from './spec/docs.ts';
+import { connectSpecs, specCapabilities } from './spec/features.ts';
 
 const off: EngineStatus = { model: null, device: null, attempts: [], lane: null, memory: 0, tokensPerSecond: null };
 

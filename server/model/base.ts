@@ -3,7 +3,7 @@ import { crossEntropy, linear, maskedMean } from '../graph/functions.ts';
 import * as ops from '../graph/ops.ts';
 import type { Graph, Tensor } from '../graph/tensor.ts';
 import { type AttentionContext, type BlockCache, block, type UpdatedCache } from './block.ts';
-import type { ModelConfig } from './config.ts';
+import type { ModelConfig } from './config/config.ts';
 
 /** Names of the base's tensors that are no blocks. */
 export const embeddingName = 'model.embed_tokens.weight';

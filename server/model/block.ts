@@ -2,7 +2,7 @@
 import { attention, causalAttention, linear, swiglu } from '../graph/functions.ts';
 import * as ops from '../graph/ops.ts';
 import { type Graph, size, type Tensor } from '../graph/tensor.ts';
-import type { ModelConfig } from './config.ts';
+import type { ModelConfig } from './config/config.ts';
 import { ropeAmplitude, ropeInverseFrequencies } from './rope.ts';
 
 /** Added to a score that must not be attended to: large, and finite, so that a row of only such scores is no NaN. */

@@ -11,7 +11,7 @@ import { refusePretender } from '../files/pretender.ts';
 import { SafetensorsFile } from '../files/safetensors.ts';
 import { ggufErrors } from './gguf/errors.ts';
 import { isGguf } from './gguf/file.ts';
-import { ownName } from './tensor-names.ts';
+import { ownName } from './weights/tensor-names.ts';
 
 /** What is at a path; undefined where nothing is, or a link leads nowhere. */
 function infoOf(path: string): Stats | undefined {

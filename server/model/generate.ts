@@ -4,7 +4,7 @@ import type { LanguageModel } from './language-model.ts';
 import { modelErrors } from './model-errors.ts';
 import { greedy, type Sampling, sample } from './sampling.ts';
 import type { Stepper } from './step.ts';
-import { StreamDecoder } from './tokenizer.ts';
+import { StreamDecoder } from './tokenizer/tokenizer.ts';
 
 export interface GenerateOptions {
   readonly maxNewTokens: number;

@@ -11,16 +11,16 @@ import { size } from '../graph/tensor.ts';
 import type { Precision, PrecisionChoice } from '../protocol/precision.ts';
 import { hiddenStates, languageHead } from './base.ts';
 import { rowsOf } from './block.ts';
-import { loadModelConfig, type ModelConfig, type ModelForm } from './config.ts';
+import { loadModelConfig, type ModelConfig, type ModelForm } from './config/config.ts';
 import { configErrors } from './errors.ts';
 import { locateModel } from './folder.ts';
 import { ggufHas, ggufText } from './gguf/file.ts';
 import { CONFIG_BYTES, readModelText, withDtype } from './json.ts';
-import { chosenPrecision, fillingFor } from './precision.ts';
 import { type StepGraph, Stepper } from './step.ts';
-import { loadTokenizer, type Tokenizer } from './tokenizer.ts';
-import { type HeldWeight, SharedWeights, type WeightShelf } from './weight-shelf.ts';
-import { type ExpectedTensor, expectedTensors, openWeights, type Weights } from './weights.ts';
+import { loadTokenizer, type Tokenizer } from './tokenizer/tokenizer.ts';
+import { chosenPrecision, fillingFor } from './weights/precision.ts';
+import { type HeldWeight, SharedWeights, type WeightShelf } from './weights/shelf.ts';
+import { type ExpectedTensor, expectedTensors, openWeights, type Weights } from './weights/weights.ts';
 
 /** Weights in host memory in float32, by name. */
 export type WeightMap = ReadonlyMap<string, Float32Array>;

@@ -12,13 +12,13 @@ import { Graph, size, type Tensor } from '../graph/tensor.ts';
 import type { Precision } from '../protocol/precision.ts';
 import { headName, hiddenStates, languageHead, nextTokenLoss } from './base.ts';
 import { causalContext } from './block.ts';
-import { CacheStore, type StemShape } from './cache-store.ts';
-import type { ModelConfig } from './config.ts';
-import { branchCapacity, capacityFor } from './key-value-cache.ts';
+import { branchCapacity, capacityFor } from './cache/key-value-cache.ts';
+import { CacheStore, type StemShape } from './cache/store.ts';
+import type { ModelConfig } from './config/config.ts';
 import { baseStep } from './language-model.ts';
-import { bytesIn } from './precision.ts';
 import { type StepGraph, stepOutputs } from './step.ts';
-import { type ExpectedTensor, expectedTensors } from './weights.ts';
+import { bytesIn } from './weights/precision.ts';
+import { type ExpectedTensor, expectedTensors } from './weights/weights.ts';
 
 const floatBytes = 4;
 /** Tokens of a prompt that are read in one run. */

@@ -8,11 +8,11 @@ import * as ops from '../graph/ops.ts';
 import type { Graph, Tensor } from '../graph/tensor.ts';
 import { hiddenStates } from './base.ts';
 import { causalContext, rowsOf } from './block.ts';
-import { architectureOf, type ModelConfig } from './config.ts';
+import { architectureOf, type ModelConfig } from './config/config.ts';
 import { families } from './families/index.ts';
 import { parseModelJson } from './json.ts';
 import type { LanguageModel, SavedForm, WeightMap } from './language-model.ts';
-import { expectedTensors, scoreHead } from './weights.ts';
+import { expectedTensors, scoreHead } from './weights/weights.ts';
 
 /**
  * Scores `[B]` of the texts in `ids` int32 `[B,T]`, each read up to its place.

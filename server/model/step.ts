@@ -11,9 +11,9 @@ import { ProgramCache } from '../device/program-cache.ts';
 import * as ops from '../graph/ops.ts';
 import { type Graph, size, type Tensor } from '../graph/tensor.ts';
 import { type AttentionContext, type BlockCache, cachedContext, type UpdatedCache } from './block.ts';
-import { CacheStore, cacheName, floatsOf, type StemShape, stemName } from './cache-store.ts';
-import type { ModelConfig } from './config.ts';
-import { branchCapacity, branchSlots, capacityFor, KeyValueCache } from './key-value-cache.ts';
+import { branchCapacity, branchSlots, capacityFor, KeyValueCache } from './cache/key-value-cache.ts';
+import { CacheStore, cacheName, floatsOf, type StemShape, stemName } from './cache/store.ts';
+import type { ModelConfig } from './config/config.ts';
 import { modelErrors } from './model-errors.ts';
 
 /** Lengths a program is compiled for: a chunk of a prompt is padded to the next of them. */

@@ -1,6 +1,6 @@
 /** The same prompts completed by the model that a run began with and by the one it ended with. */
 import { z } from 'zod';
-import { figure, request } from './request.ts';
+import { figure, request } from './channel/request.ts';
 import { runKey } from './runs.ts';
 
 const answer = z.object({

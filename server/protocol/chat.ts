@@ -1,8 +1,8 @@
 /** A conversation with a model, which need not be the one that completes. */
 import { z } from 'zod';
+import { request } from './channel/request.ts';
 import { actionControl } from './completion.ts';
 import { precisionChoices } from './precision.ts';
-import { request } from './request.ts';
 
 const text = z.string().max(4_000_000);
 const name = z.string().min(1).max(256);

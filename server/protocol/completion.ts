@@ -1,6 +1,6 @@
 /** Completion by latent actions, and what every action would do. */
 import { z } from 'zod';
-import { request } from './request.ts';
+import { request } from './channel/request.ts';
 
 const code = z.int().nonnegative();
 

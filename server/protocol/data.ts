@@ -1,6 +1,6 @@
 /** Data that somebody may train on: what a folder has, and what a file of rows holds. */
 import { z } from 'zod';
-import { request } from './request.ts';
+import { request } from './channel/request.ts';
 
 const size = z.number().nonnegative();
 

@@ -1,6 +1,6 @@
 /** Errors of messages between processes, and of the engine as the others see it. */
 import { ColaError, catalogue } from '../errors.ts';
-import type { WireError } from './request.ts';
+import type { WireError } from './channel/request.ts';
 
 export { ColaError, catalogue };
 

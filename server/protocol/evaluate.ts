@@ -1,6 +1,6 @@
 /** Measuring a model, or the model of a run, beside everything else. */
 import { z } from 'zod';
-import { request } from './request.ts';
+import { request } from './channel/request.ts';
 
 export const measures = [
   'accuracy',

@@ -1,6 +1,6 @@
 /** Feedback on completions and trees, and the versions of the policy that it leads to. */
 import { z } from 'zod';
-import { figure, nothing, request } from './request.ts';
+import { figure, nothing, request } from './channel/request.ts';
 
 /** Folder whose `.cola/feedback` and `.cola/versions` are meant. */
 const root = z.string().min(1);

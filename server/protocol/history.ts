@@ -1,6 +1,6 @@
 /** What a run has left on disk: its figures, its samples, its settings. Read from files, so it needs no engine. */
 import { z } from 'zod';
-import { figure, request } from './request.ts';
+import { figure, request } from './channel/request.ts';
 import { runKey, sample } from './runs.ts';
 
 /** Most rows, samples or uses of codes in one answer. */

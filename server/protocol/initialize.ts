@@ -1,7 +1,7 @@
 /** What the editor tells the language server when it starts it, and how the server says how far an answer is. */
 import { z } from 'zod';
+import { nothing, request } from './channel/request.ts';
 import { precisionChoices } from './precision.ts';
-import { nothing, request } from './request.ts';
 
 export const serverOptions = z.object({
   /** Whether the person trusts the folder: in one that is not trusted nothing of it runs. */

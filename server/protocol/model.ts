@@ -1,7 +1,7 @@
 /** Models: which there are, and which one completes. */
 import { z } from 'zod';
+import { nothing, request } from './channel/request.ts';
 import { precisionChoices } from './precision.ts';
-import { nothing, request } from './request.ts';
 
 export const modelInfo = z.object({
   folder: z.string(),

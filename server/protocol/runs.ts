@@ -1,6 +1,6 @@
 /** Training runs: start, pause, resume, stop, and what happens in them. */
 import { z } from 'zod';
-import { figure, nothing, notification, request } from './request.ts';
+import { figure, nothing, notification, request } from './channel/request.ts';
 
 export const runKey = z.strictObject({
   /** Folder whose `.cola/runs` holds the run. */

@@ -1,6 +1,6 @@
 /** Search over latent actions: a tree that grows while it is watched. */
 import { z } from 'zod';
-import { figure, nothing, notification, request } from './request.ts';
+import { figure, nothing, notification, request } from './channel/request.ts';
 
 export const searchKey = z.strictObject({
   /** Folder whose `.cola/searches` holds the search. */

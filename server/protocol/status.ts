@@ -1,6 +1,6 @@
 /** How CoLA Studio is doing: what the status bar shows. */
 import { z } from 'zod';
-import { nothing, notification, request } from './request.ts';
+import { nothing, notification, request } from './channel/request.ts';
 
 /** Who uses the device: interactive before search before train. */
 export const laneNames = ['interactive', 'search', 'train'] as const;

@@ -1,7 +1,7 @@
 /** Latent actions in a report: chips, strips under texts, and the codebook as a grid. */
 
-import type { Tokenizer } from '../model/tokenizer.ts';
-import { hueOf } from '../protocol/hue.ts';
+import type { Tokenizer } from '../model/tokenizer/tokenizer.ts';
+import { hueOf } from '../protocol/figures/hue.ts';
 import { escapeHtml } from '../search/page.ts';
 
 /** One class a hue: the page's policy allows no style attributes. */

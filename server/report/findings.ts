@@ -1,5 +1,5 @@
 /** What runs have found, in plain words. */
-import { changeBetween, changeWords, passOf, type SolvedFigure } from '../protocol/solved-change.ts';
+import { changeBetween, changeWords, passOf, type SolvedFigure } from '../protocol/figures/solved-change.ts';
 import type { ExtraFigure } from './page.ts';
 import { type MetricLine, numberIn, type RunRecord } from './run-record.ts';
 

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { readLabels } from '../cola/actions-file.ts';
 import { ColaModel } from '../cola/model.ts';
 import { ColaError } from '../errors.ts';
-import { loadTokenizer, type Tokenizer } from '../model/tokenizer.ts';
+import { loadTokenizer, type Tokenizer } from '../model/tokenizer/tokenizer.ts';
 import { readSpec, resolveModel } from '../spec/document.ts';
 import type { RunSpec } from '../spec/schema.ts';
 import { RunView } from '../store/run.ts';

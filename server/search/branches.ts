@@ -10,8 +10,8 @@ import type { ColaModel } from '../cola/model.ts';
 import type { Device } from '../device/device.ts';
 import type { State } from '../device/program.ts';
 import { concatenated } from '../files/floats.ts';
-import { CacheRows, type FilledSpan } from '../model/cache-rows.ts';
-import type { KeyValueCache } from '../model/key-value-cache.ts';
+import type { KeyValueCache } from '../model/cache/key-value-cache.ts';
+import { CacheRows, type FilledSpan } from '../model/cache/rows.ts';
 import type { Looked, Outlook, SearchModel } from './model.ts';
 
 /** A prompt (the root) or one more token. */

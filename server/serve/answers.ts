@@ -1,8 +1,8 @@
 /** Answers as the OpenAI API writes them. */
 import { randomUUID } from 'node:crypto';
 import type { ColaError } from '../errors.ts';
-import type { Tokenizer } from '../model/tokenizer.ts';
-import type { ToolCall } from '../model/tool-calls.ts';
+import type { ToolCall } from '../model/chat/tool-calls.ts';
+import type { Tokenizer } from '../model/tokenizer/tokenizer.ts';
 import type { TokenChance } from './log-probabilities.ts';
 import { newCallId } from './tool-requests.ts';
 

@@ -3,7 +3,7 @@
  * ends makes room for the next in line between two steps (continuous batching: Orca, Yu et al. 2022). A prompt is read in
  * pieces between the steps, so that a long one does not hold up the others, and once for all its answers.
  */
-import type { KeyValueCache } from '../model/key-value-cache.ts';
+import type { KeyValueCache } from '../model/cache/key-value-cache.ts';
 import { FairQueue } from './fair-queue.ts';
 import type { TokenChance } from './log-probabilities.ts';
 import type { Chosen, Voice, Wish } from './voice.ts';

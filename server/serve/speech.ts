@@ -1,7 +1,7 @@
 /** A conversation as the model reads it: its chat template, and the form of calls that the template teaches. */
-import { type ChatTemplate, loadChatTemplate } from '../model/chat.ts';
-import type { Tokenizer } from '../model/tokenizer.ts';
-import { beginningOf, marksOf, type ToolForm, toolFormOf } from '../model/tool-calls.ts';
+import { type ChatTemplate, loadChatTemplate } from '../model/chat/chat.ts';
+import { beginningOf, marksOf, type ToolForm, toolFormOf } from '../model/chat/tool-calls.ts';
+import type { Tokenizer } from '../model/tokenizer/tokenizer.ts';
 import { serveErrors } from './errors.ts';
 import type { ChatRequest } from './requests.ts';
 import type { ToolReading } from './written.ts';

@@ -1,7 +1,7 @@
 /** Tools and conversations with them, as the OpenAI API writes them, and what is meant by them here. */
 import { createHash, randomUUID } from 'node:crypto';
 import { z } from 'zod';
-import type { Message, Tool } from '../model/chat.ts';
+import type { Message, Tool } from '../model/chat/chat.ts';
 import { serveErrors } from './errors.ts';
 
 const most = { tools: 128, calls: 128, parts: 256 } as const;

@@ -1,5 +1,5 @@
 /** The text of an answer while it is written: stop texts end it, and what could become one is held back. */
-import { StreamDecoder, type Tokenizer } from '../model/tokenizer.ts';
+import { StreamDecoder, type Tokenizer } from '../model/tokenizer/tokenizer.ts';
 
 export class Writing {
   private readonly decoder: StreamDecoder;

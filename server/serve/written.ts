@@ -1,8 +1,9 @@
 /** One answer while it is written. */
+
+import { CallReader, type Said, type ToolCall, type ToolForm } from '../model/chat/tool-calls.ts';
 import { rowSeed } from '../model/generate.ts';
 import type { LanguageModel } from '../model/language-model.ts';
-import type { Tokenizer } from '../model/tokenizer.ts';
-import { CallReader, type Said, type ToolCall, type ToolForm } from '../model/tool-calls.ts';
+import type { Tokenizer } from '../model/tokenizer/tokenizer.ts';
 import { Random } from '../random.ts';
 import type { Part } from './answers.ts';
 import type { Answer } from './batch.ts';

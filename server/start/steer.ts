@@ -2,9 +2,9 @@
 import { Decoder, forced } from '../cola/decoder.ts';
 import type { ColaModel } from '../cola/model.ts';
 import type { Device } from '../device/device.ts';
-import { noTokenizer } from '../model/no-tokenizer.ts';
 import { probabilities } from '../model/sampling.ts';
-import { StreamDecoder, type Tokenizer } from '../model/tokenizer.ts';
+import { noTokenizer } from '../model/tokenizer/no-tokenizer.ts';
+import { StreamDecoder, type Tokenizer } from '../model/tokenizer/tokenizer.ts';
 import type { Steering } from '../report/page.ts';
 
 export const steeringPrompt = 'export function readFile(path: string) {\n  ';

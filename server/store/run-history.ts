@@ -1,10 +1,10 @@
 /** The figures and samples of a run for a page that shows them: read in pieces, thinned out, and never in the way of who writes. */
 import { join } from 'node:path';
 import { z } from 'zod';
-import { type MetricRow, RowSampler } from '../protocol/down-sampling.ts';
+import { type MetricRow, RowSampler } from '../protocol/figures/down-sampling.ts';
+import { StageTracker } from '../protocol/figures/stage-spans.ts';
 import { type CodeUsage, chartedMetrics, type RunMetrics, type RunSample } from '../protocol/history.ts';
 import { sample } from '../protocol/runs.ts';
-import { StageTracker } from '../protocol/stage-spans.ts';
 import { storeErrors as errors } from './errors.ts';
 import { type LogLine, type LogPosition, readLinesFrom } from './line-reader.ts';
 

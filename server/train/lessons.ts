@@ -12,7 +12,7 @@ import { maskedMean } from '../graph/functions.ts';
 import * as ops from '../graph/ops.ts';
 import type { Graph, Tensor } from '../graph/tensor.ts';
 import { causalContext } from '../model/block.ts';
-import type { ModelConfig } from '../model/config.ts';
+import type { ModelConfig } from '../model/config/config.ts';
 import type { Random } from '../random.ts';
 import type { Objective, Optimizer } from './optimizer/optimizer.ts';
 import { learningRate } from './optimizer/schedule.ts';

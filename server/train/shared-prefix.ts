@@ -4,7 +4,7 @@
  */
 import type { Graph, Tensor } from '../graph/tensor.ts';
 import { type AttentionContext, causalContext, masked, rotaryTables, rowsOf } from '../model/block.ts';
-import type { ModelConfig } from '../model/config.ts';
+import type { ModelConfig } from '../model/config/config.ts';
 import type { Episode } from './reinforce/episode.ts';
 
 export interface SharedRow {

@@ -3,9 +3,9 @@
  * of a run, is its declaration; training, `cola fit` and the cost of a run read the rest. That is one file in `stages/`.
  */
 import type { ColaConfig, ModuleName } from '../cola/config.ts';
-import type { ModelConfig } from '../model/config.ts';
+import type { ModelConfig } from '../model/config/config.ts';
 import type { LanguageModel, WeightMap } from '../model/language-model.ts';
-import type { ExpectedTensor } from '../model/weights.ts';
+import type { ExpectedTensor } from '../model/weights/weights.ts';
 import type { StageDeclaration } from '../spec/stages.ts';
 import type { MemoryPart } from './run/memory-parts.ts';
 import type { Metrics, Stage, StageContext } from './stage.ts';

@@ -1,6 +1,6 @@
 /** Latent actions as Markdown: the strip of a text, and all about one token. */
 import { MarkdownString } from 'vscode';
-import { hueOf } from '../../server/protocol/hue.ts';
+import { hueOf } from '../../server/protocol/figures/hue.ts';
 import type { ActionToken } from '../../server/protocol/index.ts';
 import { commandLink, escaped } from '../markdown.ts';
 import { oneLine, percent } from './words.ts';

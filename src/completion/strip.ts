@@ -12,7 +12,7 @@ import {
   window,
   workspace,
 } from 'vscode';
-import { hueOf } from '../../server/protocol/hue.ts';
+import { hueOf } from '../../server/protocol/figures/hue.ts';
 import type { ActionToken } from '../../server/protocol/index.ts';
 import { setting } from '../settings.ts';
 import { AcceptedTokens, placed } from './accepted.ts';

@@ -1,6 +1,7 @@
 /** Where a run stands, followed from its events. Knows nothing of the editor. */
+
+import { lossName, trendOf } from '../../server/protocol/figures/trend.ts';
 import type { RunState, WireTrainEvent } from '../../server/protocol/runs.ts';
-import { lossName, trendOf } from '../../server/protocol/trend.ts';
 
 export interface RunProgress {
   readonly state: RunState;

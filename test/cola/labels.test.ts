@@ -8,7 +8,7 @@ import { isRude } from '../../server/cola/rude.ts';
 import { shownLabel } from '../../server/cola/shown-label.ts';
 import { nameWords } from '../../server/cola/token-names.ts';
 import { labelActions } from '../../server/evaluate/actions/labels.ts';
-import { loadTokenizer } from '../../server/model/tokenizer.ts';
+import { loadTokenizer } from '../../server/model/tokenizer/tokenizer.ts';
 import { readSpec } from '../../server/spec/document.ts';
 import { startRun } from '../../server/train/run/job.ts';
 

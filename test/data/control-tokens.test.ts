@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { fillMarks, promptTokens } from '../../server/completion/prompt.ts';
 import type { Row } from '../../server/data/rows.ts';
 import { encodeRow } from '../../server/data/token-cache.ts';
-import { loadTokenizer } from '../../server/model/tokenizer.ts';
+import { loadTokenizer } from '../../server/model/tokenizer/tokenizer.ts';
 
 const tokenizer = loadTokenizer(fileURLToPath(new URL('../../assets/nano/', import.meta.url)));
 const marks = fillMarks(tokenizer);

@@ -6,8 +6,8 @@ import fc from 'fast-check';
 import { plainTurns } from '../../server/data/conversation.ts';
 import { cachedTokens, encodeRow } from '../../server/data/token-cache.ts';
 import { arrayTokens, TokenStream, tokenStreamState } from '../../server/data/token-stream.ts';
-import { ChatTemplate } from '../../server/model/chat.ts';
-import { loadTokenizer } from '../../server/model/tokenizer.ts';
+import { ChatTemplate } from '../../server/model/chat/chat.ts';
+import { loadTokenizer } from '../../server/model/tokenizer/tokenizer.ts';
 import { useFolder } from './folder.ts';
 
 const load = (name: string) => loadTokenizer(fileURLToPath(new URL(`../fixtures/hf/${name}`, import.meta.url)));

@@ -6,7 +6,7 @@ import { readLines } from '../../server/data/lines.ts';
 import { readRows } from '../../server/data/sources.ts';
 import { surveyFolder } from '../../server/data/survey.ts';
 import { cachedTokens } from '../../server/data/token-cache.ts';
-import { loadTokenizer } from '../../server/model/tokenizer.ts';
+import { loadTokenizer } from '../../server/model/tokenizer/tokenizer.ts';
 import { link, pipe, socket, type Trap } from '../files/hostile.ts';
 import { collect, useFolder } from './folder.ts';
 

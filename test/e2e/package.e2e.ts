@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, fork } from 'node:child_process';
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { EngineLink } from '../../server/language/link.ts';
+import { EngineLink } from '../../server/language/engine/link.ts';
 import { complete, loadModel } from '../../server/protocol/index.ts';
 import { install } from './support/session.ts';
 

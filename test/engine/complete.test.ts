@@ -9,9 +9,9 @@ import { ColaError } from '../../server/errors.ts';
 import { Graph } from '../../server/graph/tensor.ts';
 import { baseStepper } from '../../server/model/language-model.ts';
 import { probabilities } from '../../server/model/sampling.ts';
+import type { ParamsOf } from '../../server/protocol/channel/request.ts';
 import type { complete as completeRequest } from '../../server/protocol/completion.ts';
 import { type Alternative, completionParams, previewParams } from '../../server/protocol/completion.ts';
-import type { ParamsOf } from '../../server/protocol/request.ts';
 import { Scheduler } from '../../server/schedule/scheduler.ts';
 import { codes, makeModel, removeFolder, temporaryFolder } from './tiny-model.ts';
 

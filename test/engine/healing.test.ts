@@ -6,7 +6,7 @@ import { givenTyped, Vocabulary } from '../../server/completion/healing.ts';
 import { LoadedModel } from '../../server/completion/loaded-model.ts';
 import { Graph } from '../../server/graph/tensor.ts';
 import { probabilities } from '../../server/model/sampling.ts';
-import { loadTokenizer } from '../../server/model/tokenizer.ts';
+import { loadTokenizer } from '../../server/model/tokenizer/tokenizer.ts';
 import { completionParams } from '../../server/protocol/completion.ts';
 import { Scheduler } from '../../server/schedule/scheduler.ts';
 import { resolvePath } from '../../server/spec/paths.ts';

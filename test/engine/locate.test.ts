@@ -6,7 +6,7 @@ import { LoadedModel } from '../../server/completion/loaded-model.ts';
 import { locate, placesOf } from '../../server/completion/locate.ts';
 import { profilesOf } from '../../server/engine/profiles.ts';
 import { argmaxOf, probabilities } from '../../server/model/sampling.ts';
-import { locateParams } from '../../server/protocol/actions-page.ts';
+import { locateParams } from '../../server/protocol/pages/actions.ts';
 import { errorOf } from '../store/scratch.ts';
 import { codes, makeModel, removeFolder, temporaryFolder } from './tiny-model.ts';
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { fillMarks, promptTokens } from '../../server/completion/prompt.ts';
 import { endOfBlock, endOfLine, endOfSense } from '../../server/completion/stop.ts';
-import { loadTokenizer } from '../../server/model/tokenizer.ts';
+import { loadTokenizer } from '../../server/model/tokenizer/tokenizer.ts';
 import { resolvePath } from '../../server/spec/paths.ts';
 
 const line = (text: string) => {

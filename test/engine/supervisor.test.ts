@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { ColaError } from '../../server/errors.ts';
-import { type Notice, Supervisor, type SupervisorOptions } from '../../server/language/supervisor.ts';
+import { type Notice, Supervisor, type SupervisorOptions } from '../../server/language/engine/supervisor.ts';
 import { complete } from '../../server/protocol/completion.ts';
 import { loadModel } from '../../server/protocol/model.ts';
 import {

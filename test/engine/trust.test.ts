@@ -4,13 +4,13 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Engine } from '../../server/engine/engine.ts';
 import { ColaError } from '../../server/errors.ts';
-import { EngineLink } from '../../server/language/link.ts';
-import { Channel } from '../../server/protocol/channel.ts';
+import { EngineLink } from '../../server/language/engine/link.ts';
+import { Channel } from '../../server/protocol/channel/channel.ts';
+import { trustedFor } from '../../server/protocol/channel/trust.ts';
 import { evaluate } from '../../server/protocol/evaluate.ts';
 import * as protocol from '../../server/protocol/index.ts';
 import { loadModel } from '../../server/protocol/model.ts';
 import { ping } from '../../server/protocol/status.ts';
-import { trustedFor } from '../../server/protocol/trust.ts';
 import { makeModel, makeSpec, removeFolder, temporaryFolder } from './tiny-model.ts';
 
 const isUntrusted = (error: unknown) => error instanceof ColaError && error.id === 'engine.untrusted';

@@ -13,7 +13,7 @@ const harmless = new Set(['existsSync', 'lstatSync', 'rmSync', 'renameSync', 'li
 const ofHandles = new Set(['closeSync', 'fstatSync', 'fsyncSync', 'ftruncateSync', 'readSync', 'writeSync']);
 const known: Readonly<Record<string, readonly string[]>> = {
   // Looks whether there is something at a path, or in a model folder by its name, and opens nothing.
-  'language/spec-paths.ts': ['readdir', 'stat'],
+  'language/spec/paths.ts': ['readdir', 'stat'],
 };
 
 /** Names that a source takes from `fs`; `*` for all of it. */

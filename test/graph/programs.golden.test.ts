@@ -13,8 +13,8 @@ import { gradient } from '../../server/graph/gradient.ts';
 import { Graph, nodeOf, reachable, type Tensor } from '../../server/graph/tensor.ts';
 import { hiddenStates, languageHead, nextTokenLoss } from '../../server/model/base.ts';
 import { causalContext } from '../../server/model/block.ts';
-import { CacheStore } from '../../server/model/cache-store.ts';
-import { parseModelConfig } from '../../server/model/config.ts';
+import { CacheStore } from '../../server/model/cache/store.ts';
+import { parseModelConfig } from '../../server/model/config/config.ts';
 import { baseStep } from '../../server/model/language-model.ts';
 import { type StepGraph, stepOutputs } from '../../server/model/step.ts';
 

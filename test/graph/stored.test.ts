@@ -5,7 +5,7 @@ import { gradient } from '../../server/graph/gradient.ts';
 import * as ops from '../../server/graph/ops.ts';
 import type { StoredWeight } from '../../server/graph/stored.ts';
 import type { Graph, Tensor } from '../../server/graph/tensor.ts';
-import { blocks, halves, widened } from '../../server/model/quantise.ts';
+import { blocks, halves, widened } from '../../server/model/weights/quantise.ts';
 import { onEachDevice } from '../support/devices.ts';
 
 const [vocabulary, width] = [40, 96];

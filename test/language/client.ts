@@ -9,8 +9,8 @@ import {
   type MessageConnection,
   ResponseError,
 } from 'vscode-languageserver/node';
+import type { RequestType, ResultOf } from '../../server/protocol/channel/request.ts';
 import type { ServerOptions } from '../../server/protocol/initialize.ts';
-import type { RequestType, ResultOf } from '../../server/protocol/request.ts';
 
 export const root = join(import.meta.dirname, '../..');
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { RequestType } from '../../server/protocol/channel/request.ts';
 import { complete } from '../../server/protocol/completion.ts';
 import { inspectData, surveyFiles } from '../../server/protocol/data.ts';
 import {
@@ -20,7 +21,6 @@ import {
 } from '../../server/protocol/feedback.ts';
 import { runDetails, runMetrics, runSamples } from '../../server/protocol/history.ts';
 import { listModels, unloadModel } from '../../server/protocol/model.ts';
-import type { RequestType } from '../../server/protocol/request.ts';
 import { fitSpec, listRuns, nameRun, startRun } from '../../server/protocol/runs.ts';
 import { describeSearch, exportSearch, startSearch } from '../../server/protocol/search.ts';
 import { getStatus } from '../../server/protocol/status.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { compareRuns, describeRun, differingSettings } from '../../server/language/run-history.ts';
+import { compareRuns, describeRun, differingSettings } from '../../server/language/runs/history.ts';
 import { stringifySpec } from '../../server/spec/document.ts';
 import { runSpec, toRunSpec } from '../../server/spec/schema.ts';
 import { Run } from '../../server/store/run.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 import { ProgressType } from 'vscode-languageserver/node';
-import { loadTokenizer } from '../../server/model/tokenizer.ts';
+import { loadTokenizer } from '../../server/model/tokenizer/tokenizer.ts';
 import { complete } from '../../server/protocol/completion.ts';
 import { inspectData, surveyFiles } from '../../server/protocol/data.ts';
 import { evaluate } from '../../server/protocol/evaluate.ts';

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { ColaError } from '../../server/errors.ts';
-import { ChatTemplate, type Message } from '../../server/model/chat.ts';
-import { parseTokenizerConfig } from '../../server/model/tokenizer-file.ts';
+import { ChatTemplate, type Message } from '../../server/model/chat/chat.ts';
+import { parseTokenizerConfig } from '../../server/model/tokenizer/file.ts';
 
 /** What transformers prints; `made_with` says which version. Null where it fails. */
 const { conversations, rendered }: { conversations: Message[][]; rendered: [string, number, string | null][] } =

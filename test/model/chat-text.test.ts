@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { fileURLToPath } from 'node:url';
-import { ChatTemplate, type Message } from '../../server/model/chat.ts';
-import { loadTokenizer } from '../../server/model/tokenizer.ts';
-import { parseTokenizerConfig } from '../../server/model/tokenizer-file.ts';
+import { ChatTemplate, type Message } from '../../server/model/chat/chat.ts';
+import { parseTokenizerConfig } from '../../server/model/tokenizer/file.ts';
+import { loadTokenizer } from '../../server/model/tokenizer/tokenizer.ts';
 
 const config = parseTokenizerConfig({ bos_token: '<s>', eos_token: '</s>' });
 const template = (source: string) => new ChatTemplate(source, config, 'f');

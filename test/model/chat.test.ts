@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { ColaError } from '../../server/errors.ts';
-import { ChatTemplate, loadChatTemplate } from '../../server/model/chat.ts';
-import { loadTokenizer } from '../../server/model/tokenizer.ts';
-import { parseTokenizerConfig } from '../../server/model/tokenizer-file.ts';
+import { ChatTemplate, loadChatTemplate } from '../../server/model/chat/chat.ts';
+import { parseTokenizerConfig } from '../../server/model/tokenizer/file.ts';
+import { loadTokenizer } from '../../server/model/tokenizer/tokenizer.ts';
 
 const CHATML =
   "{%- for m in messages %}{{ '<|im_start|>' + m.role + '\\n' + m.content + '<|im_end|>\\n' }}{%- endfor %}" +

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { ColaError } from '../../server/errors.ts';
-import { applyGenerationConfig, loadModelConfig, parseModelConfig } from '../../server/model/config.ts';
+import { applyGenerationConfig, loadModelConfig, parseModelConfig } from '../../server/model/config/config.ts';
 import { type RopeConfig, ropeInverseFrequencies } from '../../server/model/rope.ts';
 import { errorOf, scratchFolder } from '../store/scratch.ts';
 

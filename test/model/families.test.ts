@@ -7,7 +7,7 @@ import { gradient } from '../../server/graph/gradient.ts';
 import { Graph, type Tensor } from '../../server/graph/tensor.ts';
 import { hiddenStates, languageHead, nextTokenLoss } from '../../server/model/base.ts';
 import { causalContext } from '../../server/model/block.ts';
-import { parseModelConfig } from '../../server/model/config.ts';
+import { parseModelConfig } from '../../server/model/config/config.ts';
 import { families } from '../../server/model/families/index.ts';
 import { baseStepper, LanguageModel } from '../../server/model/language-model.ts';
 import { seedOss } from '../support/added-family.ts';

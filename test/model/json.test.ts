@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { exportModel } from '../../server/cola/export.ts';
 import { SafetensorsFile } from '../../server/files/safetensors.ts';
-import { loadModelConfig } from '../../server/model/config.ts';
+import { loadModelConfig } from '../../server/model/config/config.ts';
 import { parseModelJson, readModelText, withDtype } from '../../server/model/json.ts';
 import { LanguageModel } from '../../server/model/language-model.ts';
 import { errorOf, scratchFolder } from '../store/scratch.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import * as ops from '../../server/graph/ops.ts';
 import { Graph } from '../../server/graph/tensor.ts';
-import { loadModelConfig, type ModelConfig } from '../../server/model/config.ts';
+import { loadModelConfig, type ModelConfig } from '../../server/model/config/config.ts';
 import { LanguageModel } from '../../server/model/language-model.ts';
 import {
   decodeMemory,

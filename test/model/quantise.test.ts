@@ -3,9 +3,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { blockSize, type StoredWeight, storedBytes } from '../../server/graph/stored.ts';
-import { parseModelConfig } from '../../server/model/config.ts';
-import { bytesIn, chosenPrecision, fillingFor, formOf } from '../../server/model/precision.ts';
-import { blocks, halves, widened } from '../../server/model/quantise.ts';
+import { parseModelConfig } from '../../server/model/config/config.ts';
+import { bytesIn, chosenPrecision, fillingFor, formOf } from '../../server/model/weights/precision.ts';
+import { blocks, halves, widened } from '../../server/model/weights/quantise.ts';
 
 const file = join(import.meta.dirname, '../fixtures/hf/llama-gqa/config.json');
 const LLAMA = parseModelConfig(JSON.parse(readFileSync(file, 'utf8')), file);

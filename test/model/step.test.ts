@@ -4,7 +4,7 @@ import type { Device } from '../../server/device/device.ts';
 import { Graph } from '../../server/graph/tensor.ts';
 import { hiddenStates, languageHead } from '../../server/model/base.ts';
 import { causalContext } from '../../server/model/block.ts';
-import { capacityFor } from '../../server/model/key-value-cache.ts';
+import { capacityFor } from '../../server/model/cache/key-value-cache.ts';
 import { baseStep, baseStepper, LanguageModel, uploadWeights } from '../../server/model/language-model.ts';
 import { Stepper } from '../../server/model/step.ts';
 import { errorOf } from '../store/scratch.ts';

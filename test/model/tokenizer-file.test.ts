@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { ColaError } from '../../server/errors.ts';
-import { loadTokenizer, tokenizerFrom } from '../../server/model/tokenizer.ts';
+import { loadTokenizer, tokenizerFrom } from '../../server/model/tokenizer/tokenizer.ts';
 
 const folder = fileURLToPath(new URL('../fixtures/hf/llama-gqa/', import.meta.url));
 const readJson = (name: string) => JSON.parse(readFileSync(join(folder, name), 'utf8'));

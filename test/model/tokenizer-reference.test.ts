@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { ColaError } from '../../server/errors.ts';
-import { tokenizerFrom } from '../../server/model/tokenizer.ts';
-import type { PreTokenizerSpec, SplitBehavior } from '../../server/model/tokenizer-file.ts';
-import { createNormalizer, createSplitter } from '../../server/model/tokenizer-split.ts';
+import type { PreTokenizerSpec, SplitBehavior } from '../../server/model/tokenizer/file.ts';
+import { createNormalizer, createSplitter } from '../../server/model/tokenizer/split.ts';
+import { tokenizerFrom } from '../../server/model/tokenizer/tokenizer.ts';
 
 /** Values of the reference implementation; `made_with` says which version. */
 const read = (name: string) =>

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Tokenizer as Reference } from '@huggingface/tokenizers';
 import fc from 'fast-check';
-import { loadTokenizer, StreamDecoder, type Tokenizer, tokenizerFrom } from '../../server/model/tokenizer.ts';
+import { loadTokenizer, StreamDecoder, type Tokenizer, tokenizerFrom } from '../../server/model/tokenizer/tokenizer.ts';
 
 const fixtures = fileURLToPath(new URL('../fixtures/hf/', import.meta.url));
 const cases = ['llama-gqa', 'llama-tied-bf16', 'qwen2', 'qwen3'];

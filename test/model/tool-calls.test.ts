@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { ChatTemplate, type Message, type Tool } from '../../server/model/chat.ts';
-import { loadTokenizer } from '../../server/model/tokenizer.ts';
-import { parseTokenizerConfig } from '../../server/model/tokenizer-file.ts';
-import { beginningOf, CallReader, type Said, type ToolForm, toolFormOf } from '../../server/model/tool-calls.ts';
+import { ChatTemplate, type Message, type Tool } from '../../server/model/chat/chat.ts';
+import { beginningOf, CallReader, type Said, type ToolForm, toolFormOf } from '../../server/model/chat/tool-calls.ts';
+import { parseTokenizerConfig } from '../../server/model/tokenizer/file.ts';
+import { loadTokenizer } from '../../server/model/tokenizer/tokenizer.ts';
 
 const folder = new URL('../fixtures/templates/', import.meta.url);
 const source = (name: string) => readFileSync(new URL(`${name}.jinja`, folder), 'utf8');

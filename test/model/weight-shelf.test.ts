@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ColaModel } from '../../server/cola/model.ts';
 import type { WeightMap } from '../../server/model/language-model.ts';
-import { WeightShelf } from '../../server/model/weight-shelf.ts';
+import { WeightShelf } from '../../server/model/weights/shelf.ts';
 import { readSpec } from '../../server/spec/document.ts';
 import { startRun } from '../../server/train/run/job.ts';
 import { makeModel, removeFolder, temporaryFolder } from '../engine/tiny-model.ts';

@@ -5,8 +5,8 @@ import fc from 'fast-check';
 import { ColaError } from '../../server/errors.ts';
 import { SafetensorsFile } from '../../server/files/safetensors.ts';
 import { type TensorToWrite, writeSafetensors } from '../../server/files/safetensors-writer.ts';
-import { loadModelConfig, type ModelConfig, parseModelConfig } from '../../server/model/config.ts';
-import { expectedTensors, openWeights } from '../../server/model/weights.ts';
+import { loadModelConfig, type ModelConfig, parseModelConfig } from '../../server/model/config/config.ts';
+import { expectedTensors, openWeights } from '../../server/model/weights/weights.ts';
 import { errorOf, scratchFolder } from '../store/scratch.ts';
 
 const FIXTURES = join(import.meta.dirname, '../fixtures');

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { type MetricRow, RowSampler } from '../../server/protocol/down-sampling.ts';
+import { type MetricRow, RowSampler } from '../../server/protocol/figures/down-sampling.ts';
 
 const row = (step: number, values: MetricRow['values'], stage = 'reinforce'): MetricRow => ({
   step,

@@ -4,10 +4,10 @@ import fc from 'fast-check';
 import { z } from 'zod';
 import { Engine } from '../../server/engine/engine.ts';
 import { knownErrorIds } from '../../server/errors.ts';
-import { type Message, message as travelling } from '../../server/protocol/channel.ts';
+import { type Message, message as travelling } from '../../server/protocol/channel/channel.ts';
+import type { RequestType } from '../../server/protocol/channel/request.ts';
 import { fromWire, toWire } from '../../server/protocol/errors.ts';
 import * as protocol from '../../server/protocol/index.ts';
-import type { RequestType } from '../../server/protocol/request.ts';
 import { makeModel, removeFolder, temporaryFolder } from '../engine/tiny-model.ts';
 
 const runs = process.env.COLA_SLOW === undefined ? 300 : 5000;

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { hueOf } from '../../server/protocol/hue.ts';
+import { hueOf } from '../../server/protocol/figures/hue.ts';
 
 const channels = (hex: string) => {
   const rgb = [1, 3, 5].map((at) => Number.parseInt(hex.slice(at, at + 2), 16) / 255);

@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
-import { mcnemar, meanChange, newcombe, pairedChange, shareChange, wilson } from '../../server/protocol/shares.ts';
-import { changeBetween } from '../../server/protocol/solved-change.ts';
+import {
+  mcnemar,
+  meanChange,
+  newcombe,
+  pairedChange,
+  shareChange,
+  wilson,
+} from '../../server/protocol/figures/shares.ts';
+import { changeBetween } from '../../server/protocol/figures/solved-change.ts';
 
 const rounded = ({ low, high }: { low: number; high: number }) => [low.toFixed(4), high.toFixed(4)];
 

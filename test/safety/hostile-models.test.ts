@@ -10,7 +10,7 @@ import { join } from 'node:path';
 // Its errors are among those that are known.
 import '../../server/completion/errors.ts';
 import { ColaError, knownErrorIds } from '../../server/errors.ts';
-import { EngineLink } from '../../server/language/link.ts';
+import { EngineLink } from '../../server/language/engine/link.ts';
 import { complete } from '../../server/protocol/completion.ts';
 import { loadModel } from '../../server/protocol/model.ts';
 import { makeModel } from '../engine/tiny-model.ts';

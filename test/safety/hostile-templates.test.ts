@@ -8,8 +8,8 @@ import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ColaError } from '../../server/errors.ts';
-import { loadChatTemplate } from '../../server/model/chat.ts';
-import { loadTokenizer } from '../../server/model/tokenizer.ts';
+import { loadChatTemplate } from '../../server/model/chat/chat.ts';
+import { loadTokenizer } from '../../server/model/tokenizer/tokenizer.ts';
 import { record } from './results.ts';
 
 const nano = join(import.meta.dirname, '../../assets/nano');

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { loadTokenizer } from '../../server/model/tokenizer.ts';
+import { loadTokenizer } from '../../server/model/tokenizer/tokenizer.ts';
 import { FairQueue } from '../../server/serve/fair-queue.ts';
 import { chanceOf } from '../../server/serve/log-probabilities.ts';
 import { Writing } from '../../server/serve/writing.ts';

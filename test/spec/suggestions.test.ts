@@ -1,7 +1,7 @@
 /** What is said to somebody who writes the words of another tool, or leaves out what is needed. */
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { diagnose, fixes } from '../../server/language/diagnostics.ts';
+import { diagnose, fixes } from '../../server/language/spec/diagnostics.ts';
 import { nearest } from '../../server/schemas/issues.ts';
 import { parseSpec } from '../../server/spec/document.ts';
 import { stages } from '../../server/spec/stages.ts';

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { StageTracker } from '../../server/protocol/figures/stage-spans.ts';
 import type { RunMetrics } from '../../server/protocol/history.ts';
-import { StageTracker } from '../../server/protocol/stage-spans.ts';
 import { Run } from '../../server/store/run.ts';
 import { readRunMetrics, readRunSamples } from '../../server/store/run-history.ts';
 import { logText, parseRunLog } from '../../server/store/run-log.ts';

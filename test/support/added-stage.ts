@@ -5,7 +5,7 @@ import * as ops from '../../server/graph/ops.ts';
 import type { Graph } from '../../server/graph/tensor.ts';
 import { hiddenStates, languageHead } from '../../server/model/base.ts';
 import { causalContext } from '../../server/model/block.ts';
-import type { ModelConfig } from '../../server/model/config.ts';
+import type { ModelConfig } from '../../server/model/config/config.ts';
 import { pretrainSettings } from '../../server/spec/settings/supervised.ts';
 import type { StageDeclaration } from '../../server/spec/stages.ts';
 import { packedBatches, packedData } from '../../server/train/data.ts';

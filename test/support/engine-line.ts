@@ -1,6 +1,6 @@
 /** An engine in this process, asked as from another: what travels is JSON. */
 import { Engine } from '../../server/engine/engine.ts';
-import { Channel } from '../../server/protocol/channel.ts';
+import { Channel } from '../../server/protocol/channel/channel.ts';
 
 export interface EngineLine {
   readonly engine: Engine;

@@ -20,12 +20,12 @@ if (script === import.meta.filename && root !== undefined) {
 
   const { parseSpec, readSpec } = await import('../../server/spec/document.ts');
   const { specParts } = await import('../../server/train/run/spec-memory.ts');
-  const { hover } = await import('../../server/language/hover.ts');
-  const { completions } = await import('../../server/language/completion.ts');
-  const { specMarkdown } = await import('../../server/language/docs.ts');
+  const { hover } = await import('../../server/language/spec/hover.ts');
+  const { completions } = await import('../../server/language/spec/completion.ts');
+  const { specMarkdown } = await import('../../server/language/spec/docs.ts');
   const { startRun } = await import('../../server/train/run/job.ts');
   const { closingMeasurement } = await import('../../server/evaluate/closing.ts');
-  const { RunList } = await import('../../server/language/run-list.ts');
+  const { RunList } = await import('../../server/language/runs/list.ts');
   const { runDefaults } = await import('../../server/evaluate/run.ts');
   const { describeRun } = await import('../../src/runs/run-text.ts');
 

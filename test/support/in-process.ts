@@ -1,5 +1,5 @@
 /** An engine without a process of its own, for tests, and what it told. */
-import type { ParamsOf, RequestType, ResultOf } from '../../server/protocol/request.ts';
+import type { ParamsOf, RequestType, ResultOf } from '../../server/protocol/channel/request.ts';
 import { runEvent, type WireTrainEvent } from '../../server/protocol/runs.ts';
 import { searchEvent } from '../../server/protocol/search.ts';
 import { engineLine } from './engine-line.ts';

@@ -6,7 +6,13 @@ import { join } from 'node:path';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import type { Uri, Webview } from 'vscode';
 import { bundlePages } from '../../scripts/bundles.mjs';
-import type { NotificationType, ParamsOf, ReceivedOf, RequestType, ResultOf } from '../../server/protocol/request.ts';
+import type {
+  NotificationType,
+  ParamsOf,
+  ReceivedOf,
+  RequestType,
+  ResultOf,
+} from '../../server/protocol/channel/request.ts';
 import { PageHost } from '../../src/panels/page-host.ts';
 import type { Studio } from '../../src/studio.ts';
 import { type Theme, type ThemeName, themes } from './themes.ts';

@@ -1,8 +1,8 @@
 /** The requests of the pages about runs, answered from the files of the runs as the extension does. */
-import { compareRuns, describeRun, viewOf } from '../../server/language/run-history.ts';
-import { RunList } from '../../server/language/run-list.ts';
+import { compareRuns, describeRun, viewOf } from '../../server/language/runs/history.ts';
+import { RunList } from '../../server/language/runs/list.ts';
 import { compareSettings, runDetails, runMetrics, runSamples } from '../../server/protocol/history.ts';
-import { chooseRuns, compareSubject, dashboardSubject } from '../../server/protocol/run-page.ts';
+import { chooseRuns, compareSubject, dashboardSubject } from '../../server/protocol/pages/run.ts';
 import { listRuns, type RunKey } from '../../server/protocol/runs.ts';
 import { readRunMetrics, readRunSamples } from '../../server/store/run-history.ts';
 import type { PageInChromium } from './page-in-chromium.ts';

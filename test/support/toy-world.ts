@@ -7,7 +7,7 @@ import { Decoder } from '../../server/cola/decoder.ts';
 import { ColaModel } from '../../server/cola/model.ts';
 import type { Device } from '../../server/device/device.ts';
 import { LanguageModel } from '../../server/model/language-model.ts';
-import type { Tokenizer } from '../../server/model/tokenizer.ts';
+import type { Tokenizer } from '../../server/model/tokenizer/tokenizer.ts';
 import type { Random } from '../../server/random.ts';
 import { pureReward, type Reward, type RewardResult, simpleScore } from '../../server/rewards/reward.ts';
 import { type ReinforceSettings, reinforceSettings } from '../../server/spec/settings/reinforcement.ts';

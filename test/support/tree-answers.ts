@@ -1,7 +1,7 @@
 /** The requests of the tree explorer's page, answered by whoever answers those of the server. */
 
+import type { ParamsOf, RequestType, ResultOf } from '../../server/protocol/channel/request.ts';
 import * as protocol from '../../server/protocol/index.ts';
-import type { ParamsOf, RequestType, ResultOf } from '../../server/protocol/request.ts';
 import type { PageHost } from '../../src/panels/page-host.ts';
 
 export type Ask = <T extends RequestType>(type: T, params: ParamsOf<T>) => Promise<ResultOf<T>>;

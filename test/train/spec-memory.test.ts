@@ -7,7 +7,7 @@ import fc from 'fast-check';
 import { Device } from '../../server/device/device.ts';
 import { closingMeasurement } from '../../server/evaluate/closing.ts';
 import { size, type Tensor } from '../../server/graph/tensor.ts';
-import { expectedTensors } from '../../server/model/weights.ts';
+import { expectedTensors } from '../../server/model/weights/weights.ts';
 import { readSpec } from '../../server/spec/document.ts';
 import { startRun } from '../../server/train/run/job.ts';
 import { specParts } from '../../server/train/run/spec-memory.ts';

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { fileURLToPath } from 'node:url';
 import { guessTheRule } from '../../server/environments/guess-the-rule/guess-the-rule.ts';
 import { household } from '../../server/environments/household/household.ts';
-import { ChatTemplate } from '../../server/model/chat.ts';
-import { loadTokenizer } from '../../server/model/tokenizer.ts';
-import { parseTokenizerConfig } from '../../server/model/tokenizer-file.ts';
+import { ChatTemplate } from '../../server/model/chat/chat.ts';
+import { parseTokenizerConfig } from '../../server/model/tokenizer/file.ts';
+import { loadTokenizer } from '../../server/model/tokenizer/tokenizer.ts';
 import { environmentPrompts, Speech } from '../../server/train/reinforce/environment-rollouts.ts';
 
 const CHATML =

@@ -1,7 +1,7 @@
 /** How long a run is said to take. What it then takes is measured by `npm run bench -- estimate`, not here. */
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync } from 'node:fs';
-import { timeText } from '../../server/protocol/time-text.ts';
+import { timeText } from '../../server/protocol/figures/time-text.ts';
 import { stringifySpec } from '../../server/spec/document.ts';
 import { type RunSpec, runSpec, toRunSpec } from '../../server/spec/schema.ts';
 import { Run } from '../../server/store/run.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { actionProfiles } from '../../server/protocol/actions-page.ts';
+import { actionProfiles } from '../../server/protocol/pages/actions.ts';
 import {
   historyWithYou,
   makeProfiles,
@@ -10,7 +10,7 @@ import {
   readActionsSubject,
   showAction,
   turnToAction,
-} from '../../server/protocol/run-page.ts';
+} from '../../server/protocol/pages/run.ts';
 import { pauseRun, type RunKey, runEvent, runKey, stopRun } from '../../server/protocol/runs.ts';
 import { stringifySpec } from '../../server/spec/document.ts';
 import { runSpec, toRunSpec } from '../../server/spec/schema.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import type { MetricRow } from '../../server/protocol/down-sampling.ts';
-import { trendOf } from '../../server/protocol/trend.ts';
+import type { MetricRow } from '../../server/protocol/figures/down-sampling.ts';
+import { trendOf } from '../../server/protocol/figures/trend.ts';
 import { Random } from '../../server/random.ts';
 import { findings, short } from '../../webview/run/findings.ts';
 

@@ -1,6 +1,6 @@
 /** What is known of one action: which tokens it stands for, when it fires, what it changes, and which are near it. */
 import type { ActionProfile, ActionsFile } from '../../server/protocol/actions.ts';
-import { hueOf } from '../../server/protocol/hue.ts';
+import { hueOf } from '../../server/protocol/figures/hue.ts';
 import { actionChip, percent, visibleToken } from '../ui/actions.ts';
 import { h } from '../ui/elements.ts';
 import { forcingWords, usageWords } from './profile-list.ts';

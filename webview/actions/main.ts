@@ -1,8 +1,8 @@
 /** The latent actions of a model: all of them as cards, and one of them large. */
 import { z } from 'zod';
-import { actionProfiles } from '../../server/protocol/actions-page.ts';
-import { hueOf } from '../../server/protocol/hue.ts';
-import type { ResultOf } from '../../server/protocol/request.ts';
+import type { ResultOf } from '../../server/protocol/channel/request.ts';
+import { hueOf } from '../../server/protocol/figures/hue.ts';
+import { actionProfiles } from '../../server/protocol/pages/actions.ts';
 import {
   actionAsked,
   actionsSubject,
@@ -11,7 +11,7 @@ import {
   markActions,
   readActionsSubject,
   turnToAction,
-} from '../../server/protocol/run-page.ts';
+} from '../../server/protocol/pages/run.ts';
 import { failureWords } from '../run/failure.ts';
 import { actionChip, percent, visibleToken } from '../ui/actions.ts';
 import { button, dropdown, textField } from '../ui/controls.ts';

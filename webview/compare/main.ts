@@ -1,8 +1,8 @@
 /** Up to five runs on the same charts, and the settings in which they differ. */
 import { z } from 'zod';
+import type { ResultOf } from '../../server/protocol/channel/request.ts';
 import { compareSettings, type RunMetrics, runMetrics } from '../../server/protocol/history.ts';
-import type { ResultOf } from '../../server/protocol/request.ts';
-import { chooseRuns, comparedRuns, compareSubject, openDashboard } from '../../server/protocol/run-page.ts';
+import { chooseRuns, comparedRuns, compareSubject, openDashboard } from '../../server/protocol/pages/run.ts';
 import type { RunKey } from '../../server/protocol/runs.ts';
 import { chartsOf, dashes, lineColours, overlaid } from '../run/chart-list.ts';
 import { keyLine } from '../run/chart-view.ts';

@@ -1,6 +1,6 @@
 /** The charts of a run, as data: which lines they have, in which units, and what they say in a sentence. */
-import type { MetricRow } from '../../server/protocol/down-sampling.ts';
-import { lossName, trendOf } from '../../server/protocol/trend.ts';
+import type { MetricRow } from '../../server/protocol/figures/down-sampling.ts';
+import { lossName, trendOf } from '../../server/protocol/figures/trend.ts';
 import { short } from './findings.ts';
 
 /** Colours of the theme, in the order lines take them; each goes with a dash of its own. */

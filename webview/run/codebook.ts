@@ -1,7 +1,7 @@
 /** The codebook of a run: how much each code is used, at the start and now, and over time. */
 
+import { hueOf } from '../../server/protocol/figures/hue.ts';
 import type { CodeUsage } from '../../server/protocol/history.ts';
-import { hueOf } from '../../server/protocol/hue.ts';
 import { percent } from '../ui/actions.ts';
 import { fill, h } from '../ui/elements.ts';
 import { roveGrid } from '../ui/roving.ts';

@@ -2,11 +2,11 @@
  * What the figures of a run come to, in plain words. A change counts only where it is beyond the noise; what cannot be told
  * yet is not told.
  */
-import type { MetricRow } from '../../server/protocol/down-sampling.ts';
+import type { MetricRow } from '../../server/protocol/figures/down-sampling.ts';
+import { newcombe } from '../../server/protocol/figures/shares.ts';
+import { changeBetween } from '../../server/protocol/figures/solved-change.ts';
+import { beyondNoise, type Change, fewest, lossName, trendOf } from '../../server/protocol/figures/trend.ts';
 import type { CodeUsage } from '../../server/protocol/history.ts';
-import { newcombe } from '../../server/protocol/shares.ts';
-import { changeBetween } from '../../server/protocol/solved-change.ts';
-import { beyondNoise, type Change, fewest, lossName, trendOf } from '../../server/protocol/trend.ts';
 
 export interface Finding {
   readonly text: string;

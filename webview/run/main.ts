@@ -1,6 +1,6 @@
 /** The run dashboard. It reads the run from disk when it opens, and goes on with what the run tells. */
 import { z } from 'zod';
-import type { MetricRow } from '../../server/protocol/down-sampling.ts';
+import type { MetricRow } from '../../server/protocol/figures/down-sampling.ts';
 import { runDetails, runMetrics, runSamples } from '../../server/protocol/history.ts';
 import {
   chooseRun,
@@ -10,7 +10,7 @@ import {
   openSample,
   sampleToTree,
   showAction,
-} from '../../server/protocol/run-page.ts';
+} from '../../server/protocol/pages/run.ts';
 import { listRuns, pauseRun, type RunKey, resumeRun, runEvent, runKey, stopRun } from '../../server/protocol/runs.ts';
 import { button } from '../ui/controls.ts';
 import { fill, h, icon } from '../ui/elements.ts';

@@ -1,5 +1,6 @@
 /** What a page knows of a run: what was read from its files, and what has happened since. */
-import { type MetricRow, RowSampler } from '../../server/protocol/down-sampling.ts';
+import { type MetricRow, RowSampler } from '../../server/protocol/figures/down-sampling.ts';
+import { StageTracker } from '../../server/protocol/figures/stage-spans.ts';
 import {
   type CodeUsage,
   chartedMetrics,
@@ -9,7 +10,6 @@ import {
   type StageSpan,
 } from '../../server/protocol/history.ts';
 import type { RunState, WireTrainEvent } from '../../server/protocol/runs.ts';
-import { StageTracker } from '../../server/protocol/stage-spans.ts';
 
 /** Most rows of steps, and most of measurements, that are kept. */
 export const keptRows = 4000;

@@ -1,6 +1,6 @@
 /** The selected node: its text, its figures, what can be done with it, and all codes, tried or not. */
 
-import { hueOf } from '../../server/protocol/hue.ts';
+import { hueOf } from '../../server/protocol/figures/hue.ts';
 import { type ResultOf, type treeInspect, treeSimulations } from '../../server/protocol/index.ts';
 import { nodeFlags } from '../../server/protocol/search.ts';
 import { actionChip, percent, strippedText, visibleToken } from '../ui/actions.ts';

@@ -1,5 +1,5 @@
 /** The face of a latent action: number, label and hue, as a chip, and as a strip under the text it produced. */
-import { hueOf } from '../../server/protocol/hue.ts';
+import { hueOf } from '../../server/protocol/figures/hue.ts';
 import { h } from './elements.ts';
 
 /** What is known about an action where it stands; hover says it. */

@@ -1,5 +1,5 @@
 /** The page's side of its messages with the extension. */
-import { Channel, type Message } from '../../server/protocol/channel.ts';
+import { Channel, type Message } from '../../server/protocol/channel/channel.ts';
 import type { NotificationType, ParamsOf, ReceivedOf, RequestType, ResultOf } from '../../server/protocol/index.ts';
 
 interface EditorApi {

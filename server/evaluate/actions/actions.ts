@@ -1,7 +1,7 @@
 /** Profiles of the latent actions of a model: when each is chosen, what it says, what it changes, and its name. */
 import type { ColaModel } from '../../cola/model.ts';
-import { noTokenizer } from '../../model/no-tokenizer.ts';
-import type { Tokenizer } from '../../model/tokenizer.ts';
+import { noTokenizer } from '../../model/tokenizer/no-tokenizer.ts';
+import type { Tokenizer } from '../../model/tokenizer/tokenizer.ts';
 import { type ActionProfile, type ActionsFile, actionsVersion } from '../../protocol/actions.ts';
 import { Random } from '../../random.ts';
 import type { Sequences } from '../../train/measures/states.ts';

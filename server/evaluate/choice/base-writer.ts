@@ -6,11 +6,11 @@ import { Vocabulary } from '../../completion/healing.ts';
 import { promptTokens } from '../../completion/prompt.ts';
 import { endOfLine } from '../../completion/stop.ts';
 import type { Device } from '../../device/device.ts';
-import type { KeyValueCache } from '../../model/key-value-cache.ts';
+import type { KeyValueCache } from '../../model/cache/key-value-cache.ts';
 import { baseStepper, type LanguageModel } from '../../model/language-model.ts';
 import { argmaxOf, inverseCdf } from '../../model/sampling.ts';
 import type { Stepper } from '../../model/step.ts';
-import type { Tokenizer } from '../../model/tokenizer.ts';
+import type { Tokenizer } from '../../model/tokenizer/tokenizer.ts';
 import type { Random } from '../../random.ts';
 
 /** A text that is offered, and what the base thinks of it. */

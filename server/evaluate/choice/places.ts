@@ -1,5 +1,5 @@
 /** Places of held-out text at which somebody might ask for a completion, with what the author wrote there. */
-import type { Tokenizer } from '../../model/tokenizer.ts';
+import type { Tokenizer } from '../../model/tokenizer/tokenizer.ts';
 import type { Random } from '../../random.ts';
 import type { Sequences } from '../../train/measures/states.ts';
 

@@ -2,8 +2,8 @@
  * What a family of models is to all that reads one: how its config.json is meant, and what differs in its block. One file a family,
  * and its line in `index.ts`.
  */
-import type { ModelConfig } from '../config.ts';
-import type { RawConfig } from '../config-schema.ts';
+import type { ModelConfig } from '../config/config.ts';
+import type { RawConfig } from '../config/schema.ts';
 import { configErrors } from '../errors.ts';
 
 /** What a block of the family has, in the words of the configuration. */

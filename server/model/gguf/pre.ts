@@ -4,7 +4,7 @@
  *
  * Source: llama-vocab.cpp of llama.cpp, and the tokenizer.json files that it names.
  */
-import type { NormalizerSpec, PreTokenizerSpec } from '../tokenizer-file.ts';
+import type { NormalizerSpec, PreTokenizerSpec } from '../tokenizer/file.ts';
 
 export interface PreTokenizer {
   /** Expressions whose matches become pieces, one behind the other. */

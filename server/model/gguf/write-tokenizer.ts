@@ -1,14 +1,14 @@
 /** The metadata that says of a tokenizer what llama.cpp asks for. */
 import { join } from 'node:path';
-import { loadChatTemplate } from '../chat.ts';
-import { Tokenizer } from '../tokenizer.ts';
+import { loadChatTemplate } from '../chat/chat.ts';
 import {
   type PreTokenizerSpec,
   parseTokenizerConfig,
   parseTokenizerFile,
   readModelJson,
   type TokenizerFile,
-} from '../tokenizer-file.ts';
+} from '../tokenizer/file.ts';
+import { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { ggufErrors as errors } from './errors.ts';
 import { preNames, preTokenizer } from './pre.ts';
 import { CONTROL, NORMAL, UNUSED, USER } from './tokenizer.ts';

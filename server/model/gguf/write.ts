@@ -1,6 +1,6 @@
 /** A base model as a GGUF file for llama.cpp and what is built on it. */
 import { basename } from 'node:path';
-import type { ModelConfig } from '../config.ts';
+import type { ModelConfig } from '../config/config.ts';
 import type { LanguageModel } from '../language-model.ts';
 import { weightOf } from '../language-model.ts';
 import { ggufErrors as errors } from './errors.ts';

@@ -5,7 +5,7 @@ import { headLogits, headTrunk } from '../../cola/modules.ts';
 import type { Graph, Tensor } from '../../graph/tensor.ts';
 import { hiddenStates } from '../../model/base.ts';
 import { rowsOf } from '../../model/block.ts';
-import type { ModelConfig } from '../../model/config.ts';
+import type { ModelConfig } from '../../model/config/config.ts';
 import { sharedContext, sharedFeeds } from '../shared-prefix.ts';
 import type { Lesson } from './lessons.ts';
 

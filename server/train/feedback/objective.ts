@@ -4,7 +4,7 @@ import { clippedGain, entropy, visitLoss } from '../../cola/losses.ts';
 import { crossEntropy, logSoftmax } from '../../graph/functions.ts';
 import * as ops from '../../graph/ops.ts';
 import type { Graph } from '../../graph/tensor.ts';
-import type { ModelConfig } from '../../model/config.ts';
+import type { ModelConfig } from '../../model/config/config.ts';
 import type { Objective } from '../optimizer/optimizer.ts';
 import { type BatchShape, decisionLogits } from './batch.ts';
 

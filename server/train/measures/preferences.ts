@@ -1,5 +1,5 @@
 /** How well scores tell preferred answers from others, and how well they say how sure they are. */
-import { type Interval, wilson } from '../../protocol/shares.ts';
+import { type Interval, wilson } from '../../protocol/figures/shares.ts';
 
 /** Bins of {@link PairFigures.calibration}, of equal width from a half to one. */
 const bins = 10;

@@ -7,7 +7,7 @@ import * as ops from '../../graph/ops.ts';
 import type { Graph, Tensor } from '../../graph/tensor.ts';
 import { hiddenStates } from '../../model/base.ts';
 import { type AttentionContext, causalContext } from '../../model/block.ts';
-import type { ModelConfig } from '../../model/config.ts';
+import type { ModelConfig } from '../../model/config/config.ts';
 import type { LanguageModel } from '../../model/language-model.ts';
 import type { Feeds } from '../supervised.ts';
 import { type ChunkedWork, paddedInts, runInChunks } from './chunks.ts';

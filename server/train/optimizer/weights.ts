@@ -3,7 +3,7 @@ import type { Device } from '../../device/device.ts';
 import { State } from '../../device/program.ts';
 import type { TensorToWrite } from '../../files/safetensors-writer.ts';
 import { type WeightMap, weightOf } from '../../model/language-model.ts';
-import type { ExpectedTensor } from '../../model/weights.ts';
+import type { ExpectedTensor } from '../../model/weights/weights.ts';
 
 export class DeviceWeights {
   readonly state = new State();

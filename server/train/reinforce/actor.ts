@@ -4,7 +4,7 @@
  */
 import type { Graph, Tensor } from '../../graph/tensor.ts';
 import type { StepGraph } from '../../model/step.ts';
-import type { ExpectedTensor } from '../../model/weights.ts';
+import type { ExpectedTensor } from '../../model/weights/weights.ts';
 import type { Packed, PackedShape } from '../shared-prefix.ts';
 import type { Feeds } from '../supervised.ts';
 import type { Episode } from './episode.ts';

@@ -2,8 +2,8 @@
 import { bounded, type Environment, type Task, usualLimits, type World } from '../../environments/environment.ts';
 import { environmentErrors } from '../../environments/errors.ts';
 import { toolsText } from '../../environments/tools.ts';
-import type { ChatTemplate } from '../../model/chat.ts';
-import type { Tokenizer } from '../../model/tokenizer.ts';
+import type { ChatTemplate } from '../../model/chat/chat.ts';
+import type { Tokenizer } from '../../model/tokenizer/tokenizer.ts';
 import { trainErrors } from '../errors.ts';
 import { type Partner, sampleConversations } from './conversation-sampler.ts';
 import type { Judged, Prompt } from './episode.ts';

@@ -8,8 +8,8 @@ import type { ColaModel } from '../../cola/model.ts';
 import { headLogits, headTrunk, stateValue } from '../../cola/modules.ts';
 import * as ops from '../../graph/ops.ts';
 import type { Graph } from '../../graph/tensor.ts';
-import type { ModelConfig } from '../../model/config.ts';
-import type { KeyValueCache } from '../../model/key-value-cache.ts';
+import type { KeyValueCache } from '../../model/cache/key-value-cache.ts';
+import type { ModelConfig } from '../../model/config/config.ts';
 import type { Random } from '../../random.ts';
 import {
   chosenRows,

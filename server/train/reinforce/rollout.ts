@@ -2,9 +2,9 @@
 
 import { type Message, plainTurns } from '../../data/conversation.ts';
 import { hasControlTokens, placeOf, type Row } from '../../data/rows.ts';
-import type { ChatTemplate } from '../../model/chat.ts';
-import type { ModelConfig } from '../../model/config.ts';
-import type { Tokenizer } from '../../model/tokenizer.ts';
+import type { ChatTemplate } from '../../model/chat/chat.ts';
+import type { ModelConfig } from '../../model/config/config.ts';
+import type { Tokenizer } from '../../model/tokenizer/tokenizer.ts';
 import type { Reward } from '../../rewards/reward.ts';
 import { trainErrors } from '../errors.ts';
 import type { Episode, Judged, Prompt } from './episode.ts';

@@ -1,5 +1,5 @@
 /** From starts to judged episodes: answers with a reward, or turns in an environment. Who trains or measures need not know which. */
-import type { Tokenizer } from '../../model/tokenizer.ts';
+import type { Tokenizer } from '../../model/tokenizer/tokenizer.ts';
 import type { Reward } from '../../rewards/reward.ts';
 import type { Sampler } from './actor.ts';
 import type { Judged } from './episode.ts';

@@ -3,7 +3,7 @@
  * rows read what and when one has ended, is here once.
  */
 import { concatenated } from '../../files/floats.ts';
-import type { KeyValueCache } from '../../model/key-value-cache.ts';
+import type { KeyValueCache } from '../../model/cache/key-value-cache.ts';
 import { Random } from '../../random.ts';
 import type { Episode, Prompt, Turn } from './episode.ts';
 import type { Start } from './starts.ts';

@@ -12,7 +12,7 @@ import { removeFolder } from '../../files/atomic.ts';
 import { limitBehind } from '../../files/limits.ts';
 import { size } from '../../graph/tensor.ts';
 import { LanguageModel, type WeightMap } from '../../model/language-model.ts';
-import type { WeightShelf } from '../../model/weight-shelf.ts';
+import type { WeightShelf } from '../../model/weights/shelf.ts';
 import { EngineClosing } from '../../schedule/closing.ts';
 import { readSpec, rebaseSpec, resolveModel, resolvePath, stringifySpec } from '../../spec/document.ts';
 import { basePrecision, type RunSpec, type StageSpec } from '../../spec/schema.ts';

@@ -1,8 +1,8 @@
 /** Parts of what a stage has in memory: training steps and decoding, by the graphs that they run. */
 import { Graph } from '../../graph/tensor.ts';
-import type { ModelConfig } from '../../model/config.ts';
+import type { ModelConfig } from '../../model/config/config.ts';
 import { type DecodeOptions, decodeMemory, type Memory, memoryAt, trainMemory } from '../../model/memory.ts';
-import type { ExpectedTensor } from '../../model/weights.ts';
+import type { ExpectedTensor } from '../../model/weights/weights.ts';
 import type { Precision } from '../../protocol/precision.ts';
 import type { Objective } from '../optimizer/optimizer.ts';
 

@@ -2,11 +2,11 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseColaConfig } from '../../cola/config.ts';
-import { loadModelConfig } from '../../model/config.ts';
+import { loadModelConfig } from '../../model/config/config.ts';
 import { locateModel } from '../../model/folder.ts';
 import { CONFIG_BYTES, readModelText } from '../../model/json.ts';
 import { loadMemory } from '../../model/memory.ts';
-import { chosenPrecision } from '../../model/precision.ts';
+import { chosenPrecision } from '../../model/weights/precision.ts';
 import type { PrecisionChoice } from '../../protocol/precision.ts';
 import { readSpec, resolveModel } from '../../spec/document.ts';
 import { basePrecision, type RunSpec, type StageSpec } from '../../spec/schema.ts';

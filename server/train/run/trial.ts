@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { removeFolder } from '../../files/atomic.ts';
 import { makeFolder, namesIn } from '../../files/place.ts';
-import type { WeightShelf } from '../../model/weight-shelf.ts';
+import type { WeightShelf } from '../../model/weights/shelf.ts';
 import type { RunSpec } from '../../spec/schema.ts';
 import type { TrainEvent } from './events.ts';
 import { type ClosingMeasurement, startRun } from './job.ts';

@@ -7,7 +7,7 @@ import * as ops from '../../graph/ops.ts';
 import type { Graph } from '../../graph/tensor.ts';
 import { hiddenStates } from '../../model/base.ts';
 import { causalContext } from '../../model/block.ts';
-import type { ModelConfig } from '../../model/config.ts';
+import type { ModelConfig } from '../../model/config/config.ts';
 import type { CloneSettings } from '../../spec/settings/supervised.ts';
 import { stages } from '../../spec/stages.ts';
 import { packedBatches, packedData } from '../data.ts';

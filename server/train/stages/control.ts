@@ -9,7 +9,7 @@ import * as ops from '../../graph/ops.ts';
 import type { Graph } from '../../graph/tensor.ts';
 import { hiddenStates, languageHead, nextTokenLoss } from '../../model/base.ts';
 import { causalContext } from '../../model/block.ts';
-import type { ModelConfig } from '../../model/config.ts';
+import type { ModelConfig } from '../../model/config/config.ts';
 import { Random, type RandomState } from '../../random.ts';
 import type { ControlSettings } from '../../spec/settings/supervised.ts';
 import { stages } from '../../spec/stages.ts';

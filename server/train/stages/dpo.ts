@@ -9,7 +9,7 @@ import * as ops from '../../graph/ops.ts';
 import type { Graph, Tensor } from '../../graph/tensor.ts';
 import { hiddenStates, languageHead, nextTokens } from '../../model/base.ts';
 import { causalContext } from '../../model/block.ts';
-import type { ModelConfig } from '../../model/config.ts';
+import type { ModelConfig } from '../../model/config/config.ts';
 import type { DpoSettings } from '../../spec/settings/reward.ts';
 import { stages } from '../../spec/stages.ts';
 import { trainErrors } from '../errors.ts';

@@ -12,7 +12,7 @@ import { ProgramCache } from '../../device/program-cache.ts';
 import * as ops from '../../graph/ops.ts';
 import type { Graph } from '../../graph/tensor.ts';
 import { rowsOf } from '../../model/block.ts';
-import type { ModelConfig } from '../../model/config.ts';
+import type { ModelConfig } from '../../model/config/config.ts';
 import { Random } from '../../random.ts';
 import { openReward } from '../../reward-model/learned-reward.ts';
 import type { QSettings } from '../../spec/settings/reinforcement.ts';

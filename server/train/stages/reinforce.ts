@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { codeHealth } from '../../cola/health.ts';
-import type { ModelConfig } from '../../model/config.ts';
+import type { ModelConfig } from '../../model/config/config.ts';
 import { Random } from '../../random.ts';
 import { solvedFrom } from '../../rewards/range.ts';
 import type { ReinforceSettings } from '../../spec/settings/reinforcement.ts';

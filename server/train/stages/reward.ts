@@ -4,9 +4,9 @@
  */
 import * as ops from '../../graph/ops.ts';
 import type { Graph } from '../../graph/tensor.ts';
-import type { ModelConfig } from '../../model/config.ts';
+import type { ModelConfig } from '../../model/config/config.ts';
 import { saveScores, scores } from '../../model/scores.ts';
-import { type ExpectedTensor, expectedTensors, scoreHead } from '../../model/weights.ts';
+import { type ExpectedTensor, expectedTensors, scoreHead } from '../../model/weights/weights.ts';
 import { saveMeasured } from '../../reward-model/moments.ts';
 import type { RewardSettings } from '../../spec/settings/reward.ts';
 import { stages } from '../../spec/stages.ts';

@@ -2,7 +2,7 @@
 import type { Graph } from '../../graph/tensor.ts';
 import { hiddenStates, languageHead, nextTokenLoss } from '../../model/base.ts';
 import { causalContext } from '../../model/block.ts';
-import type { ModelConfig } from '../../model/config.ts';
+import type { ModelConfig } from '../../model/config/config.ts';
 import type { TokensSettings } from '../../spec/settings/reinforcement.ts';
 import { stages } from '../../spec/stages.ts';
 import { trainErrors } from '../errors.ts';

@@ -3,12 +3,12 @@ import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync 
 import { join } from 'node:path';
 import { ColaModel } from '../../../server/cola/model.ts';
 import { asBytes } from '../../../server/files/safetensors.ts';
-import { loadChatTemplate } from '../../../server/model/chat.ts';
-import { loadModelConfig } from '../../../server/model/config.ts';
+import { loadChatTemplate } from '../../../server/model/chat/chat.ts';
+import { loadModelConfig } from '../../../server/model/config/config.ts';
 import { locateModel } from '../../../server/model/folder.ts';
 import { GgufFile } from '../../../server/model/gguf/file.ts';
 import { LanguageModel } from '../../../server/model/language-model.ts';
-import { WeightShelf } from '../../../server/model/weight-shelf.ts';
+import { WeightShelf } from '../../../server/model/weights/shelf.ts';
 import { cola } from '../../cli/cola.ts';
 import { scratchFolder } from '../../store/scratch.ts';
 import { header, type Pair } from './make.ts';
@@ -221,7 +221,7 @@ describe('GGUF files', () => {
       ['tokenizer.chat_template', "{{ bos_token }}{% for m in messages %}{{ m['content'] }}{% endfor %}"],
     ];
     writeFileSync(scratch('m.gguf'), header(pairs));
-    const { loadTokenizer } = await import('../../../server/model/tokenizer.ts');
+    const { loadTokenizer } = await import('../../../server/model/tokenizer/tokenizer.ts');
     const tokenizer = loadTokenizer(scratch('m.gguf'));
     const read = (text: string) => [...tokenizer.encode(text)].map((id) => tokenizer.tokenOf(id));
     // bc has a higher score than ab, and that one than what begins with a space.

@@ -1,6 +1,6 @@
 /** Edges, and cards too small to be read, on a canvas. */
 
-import { hueOf } from '../../../server/protocol/hue.ts';
+import { hueOf } from '../../../server/protocol/figures/hue.ts';
 import { nodeFlags } from '../../../server/protocol/search.ts';
 import type { Moment, TreeModel } from '../model.ts';
 import { beginningOf, share } from '../words.ts';

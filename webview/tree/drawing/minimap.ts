@@ -1,5 +1,5 @@
 /** The whole tree, small, with the part that is seen; a press or a drag goes there. */
-import { hueOf } from '../../../server/protocol/hue.ts';
+import { hueOf } from '../../../server/protocol/figures/hue.ts';
 import { h } from '../../ui/elements.ts';
 import type { Colours } from './colours.ts';
 import type { Picture } from './drawing.ts';

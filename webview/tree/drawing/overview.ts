@@ -3,7 +3,7 @@
  * and within it, so that two thousand nodes fit any room. What hardly anybody visited is too thin to be drawn, and its room
  * stays empty.
  */
-import { hueOf } from '../../../server/protocol/hue.ts';
+import { hueOf } from '../../../server/protocol/figures/hue.ts';
 import { fold } from '../folding.ts';
 import type { Moment, TreeModel } from '../model.ts';
 import type { Orientation } from '../navigation.ts';

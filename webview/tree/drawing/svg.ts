@@ -1,5 +1,5 @@
 /** The shown tree as a drawing that stands alone: light ground, no styles from outside. */
-import { hueOf } from '../../../server/protocol/hue.ts';
+import { hueOf } from '../../../server/protocol/figures/hue.ts';
 import { s } from '../../ui/elements.ts';
 import { type NodeDetails, textOf } from '../details.ts';
 import { ending, figures, share, states } from '../words.ts';

@@ -1,0 +1,148 @@
+/** `cola fit`: whether a model or a run fits into memory, before anything is loaded. */
+import { statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { type Command, Option } from 'commander';
+import { type DeviceName, deviceNames } from '../../device/names.ts';
+import type { ModelConfig } from '../../model/config/config.ts';
+import {
+  decodeMemory,
+  type Fit,
+  fits,
+  loadMemory,
+  type Memory,
+  parameterCount,
+  pretrainMemory,
+} from '../../model/memory.ts';
+import { chosenPrecision } from '../../model/weights/precision.ts';
+import { timeText } from '../../protocol/figures/time-text.ts';
+import { readSpec } from '../../spec/document.ts';
+import { assumedPrompt, type MemoryPart } from '../../train/run/memory-parts.ts';
+import { configsOf, specParts } from '../../train/run/spec-memory.ts';
+import { estimateTime, type TimeEstimate, timingsOfRuns } from '../../train/run/time-estimate.ts';
+import { tryOut } from '../../train/run/trial.ts';
+import { cliErrors } from '../errors.ts';
+import type { Output } from '../io.ts';
+import { namedModel } from '../named-model.ts';
+import { count, type JsonOption, type PrecisionOption, withExamples, withJson, withPrecision } from '../options.ts';
+import type { Session } from '../session.ts';
+
+type Options = JsonOption &
+  Partial<PrecisionOption> & {
+    readonly batch?: number;
+    readonly length?: number;
+    readonly device: DeviceName;
+    readonly time?: boolean;
+  };
+
+interface Entry {
+  readonly what: string;
+  readonly memory: Memory;
+  readonly fit: Fit;
+}
+
+export function addFit(program: Command, session: Session): void {
+  const command = program
+    .command('fit')
+    .description(
+      'Estimate the memory a model or the stages of a run spec take. Exit code 1 if more is needed than is free.',
+    )
+    .argument('<spec-or-folder>', 'run spec (.yaml), model folder, a run, or builtin:nano')
+    .option('--time', 'say how long the run of a spec takes: by earlier runs here, or by taking its first steps')
+    .option('--batch <count>', 'sequences at once (default: what the spec says, 8 for a folder)', count)
+    .option('--length <tokens>', 'tokens in a sequence (default: what the spec says, 256 for a folder)', count)
+    .addOption(new Option('--device <name>', 'whose memory').choices(deviceNames).default('cpu'));
+  withExamples(withPrecision(withJson(command), { words: 'that of the spec, auto for a folder' }), [
+    'fit builtin:nano --batch 32 --length 512',
+    'fit countdown.cola.yaml --time',
+    'fit models/qwen --precision int4 --json',
+  ]).action((target: string, options: Options) =>
+    session.perform(options.json === true, async (output) => {
+      const path = resolve(session.cwd, target);
+      const isSpec = (/\.ya?ml$/i.test(target) && !isFolder(path)) || isFile(path);
+      const { config, parts } = isSpec
+        ? await specParts(resolve(session.cwd, target), options)
+        : await folderParts((await namedModel(target, session.cwd)).folder, options);
+      checkLength(options.length ?? (isSpec ? 1 : defaultLength), config);
+      const entries: Entry[] = parts.map((part) => {
+        const memory = part.memory();
+        return { what: part.what, memory, fit: fits(memory.total, options.device) };
+      });
+      report(config, entries, output);
+      const ok = entries.every(({ fit }) => fit.fits !== false);
+      const time = ok && isSpec && options.time === true ? await timeOf(path, session, output) : undefined;
+      const value = { parameters: parameterCount(config), parts: entries, ok, ...(time === undefined ? {} : { time }) };
+      return { value, ok };
+    }),
+  );
+}
+
+/** Earlier runs are those of the folder that the command is given in, where `cola train` puts its own. */
+async function timeOf(specFile: string, { cwd, signal }: Session, output: Output): Promise<TimeEstimate> {
+  const spec = readSpec(specFile);
+  const earlier = timingsOfRuns(cwd, spec, specFile);
+  if (earlier === undefined) output.note('Taking the first steps of every stage…');
+  const timings = earlier ?? (await tryOut({ root: cwd, spec, specFile, signal }));
+  const time = estimateTime(timings, earlier === undefined ? 'trial' : 'runs');
+  output.table([['', 'time'], ...time.stages.map((stage) => [stage.name, timeText(stage)])]);
+  const by = earlier === undefined ? 'by its first steps' : 'by earlier runs here';
+  output.line(`The run takes ${timeText(time)}, ${by}, without the measures at its end.`);
+  return time;
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+}
+
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+}
+
+const defaultLength = 256;
+
+async function folderParts(folder: string, { batch = 8, length = defaultLength, ...options }: Options) {
+  const { config } = await configsOf(folder);
+  const precision = chosenPrecision(options.precision ?? 'auto', config);
+  const parts: MemoryPart[] = [
+    { what: 'loading', memory: () => loadMemory(config, precision) },
+    { what: `decoding ${batch} x ${length}`, memory: () => decodeMemory(config, batch, length, { precision }) },
+    { what: `training ${batch} x ${length}`, memory: () => pretrainMemory(config, batch, length) },
+  ];
+  return { config, parts };
+}
+
+function checkLength(length: number, config: ModelConfig): void {
+  if (length > config.maxPositionEmbeddings) {
+    throw cliErrors.usage(
+      `--length is ${length}, and the model's context ends at ${config.maxPositionEmbeddings}`,
+      'cola fit',
+    );
+  }
+}
+
+function report(config: ModelConfig, entries: readonly Entry[], output: Output): void {
+  output.line(`${parameterCount(config).toLocaleString('en')} weights, without latent actions`);
+  const columns = ['weights', 'gradients', 'moments', 'cache', 'activations', 'slack', 'total'] as const;
+  output.table([
+    ['', ...columns, ''],
+    ...entries.map(({ what, memory, fit }) => [what, ...columns.map((name) => size(memory, name)), verdict(fit)]),
+  ]);
+  const [{ fit }] = entries;
+  output.line(
+    fit.free === undefined ? `Not known whether it fits: ${fit.source}.` : `${gigabytes(fit.free)}: ${fit.source}`,
+  );
+  if (entries.some(({ what }) => /rollouts|search/.test(what))) {
+    output.note(`Without --length, prompts of rollouts and searches are taken to have ${assumedPrompt} tokens.`);
+  }
+}
+
+function size(memory: Memory, name: keyof Memory): string {
+  return memory[name] === 0 ? '-' : gigabytes(memory[name]);
+}
+
+function gigabytes(bytes: number): string {
+  return bytes < 1e8 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
+}
+
+function verdict({ fits: fitting }: Fit): string {
+  return fitting === undefined ? '' : fitting ? 'fits' : 'TOO MUCH';
+}

@@ -1,0 +1,261 @@
+/**
+ * The configuration of a base model: Hugging Face's config.json, checked and brought to one form. Keys of transformers
+ * 4 (`rope_theta`, `rope_scaling`) and 5 (`rope_parameters`) are read alike. What is not supported is refused by name;
+ * nothing that changes the numbers is ignored.
+ */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { firstIssue } from '../../schemas/first-issue.ts';
+import { configErrors as errors } from '../errors.ts';
+import type { Family } from '../families/family.ts';
+import { families } from '../families/index.ts';
+import { locateModel, refuseFolder } from '../folder.ts';
+import { CONFIG_BYTES, parseModelJson, readModelText } from '../json.ts';
+import { parseRope, type RopeConfig } from '../rope.ts';
+import { architectureKind } from './architecture.ts';
+import { configSchema, type RawConfig, tokenIds } from './schema.ts';
+
+/** What stands on the blocks of a model: the head that predicts tokens, or one that gives a whole text a score (see `scores.ts`). */
+export type ModelForm = 'language' | 'scores';
+
+/** A decoder-only language model with RMSNorm, RoPE, grouped-query attention and a gated SiLU feed-forward. */
+export interface ModelConfig {
+  /** `model_type` of its record in `families/`. */
+  readonly family: string;
+  /** V */
+  readonly vocabSize: number;
+  /** d */
+  readonly hiddenSize: number;
+  /** f, width of the feed-forward */
+  readonly intermediateSize: number;
+  readonly layers: number;
+  /** Query heads. */
+  readonly heads: number;
+  /** Key/value heads; divides `heads`. */
+  readonly kvHeads: number;
+  /** D; even. Not always d / heads. */
+  readonly headDim: number;
+  readonly rmsNormEps: number;
+  /** The output head is the embedding matrix. */
+  readonly tieWordEmbeddings: boolean;
+  /** q_proj, k_proj and v_proj have a bias. */
+  readonly attentionBias: boolean;
+  /** o_proj has a bias. */
+  readonly attentionOutputBias: boolean;
+  /** gate_proj, up_proj and down_proj have a bias. */
+  readonly mlpBias: boolean;
+  /** RMSNorm over D on every query and key head, before RoPE. */
+  readonly qkNorm: boolean;
+  /** Layers of the base whose queries and keys are not turned by their position. */
+  readonly unrotatedLayers: readonly number[];
+  readonly rope: RopeConfig;
+  /** Longest sequence the model is meant for, in tokens. */
+  readonly maxPositionEmbeddings: number;
+  readonly bosTokenId: number | null;
+  /** Any of these ends a generation; may be empty. */
+  readonly eosTokenIds: readonly number[];
+  readonly padTokenId: number | null;
+  /** Standard deviation of freshly drawn weights. */
+  readonly initializerRange: number;
+}
+
+const kindSchema = z.looseObject({
+  model_type: z.string().nullish(),
+  architectures: z.array(z.string()).nullish(),
+});
+
+const generationSchema = z.looseObject({ eos_token_id: tokenIds });
+
+/**
+ * Checks a parsed config.json.
+ *
+ * @param json what JSON.parse returned
+ * @param file name for messages
+ * @throws ColaError config.architecture, feature, slidingWindow or value, naming the key
+ */
+export function parseModelConfig(json: unknown, file: string, form: ModelForm = 'language'): ModelConfig {
+  const family = parseFamily(json, file, form);
+  const raw = parse(configSchema, json, file);
+  if (form === 'scores') refuseLabels(raw, file);
+  refuseUnsupported(raw, family, file);
+
+  const { defaults } = family;
+  const heads = raw.num_attention_heads;
+  const kvHeads = raw.num_key_value_heads ?? (raw.num_key_value_heads === null ? heads : (defaults.kvHeads ?? heads));
+  if (heads % kvHeads !== 0) {
+    throw errors.value(file, 'num_key_value_heads', `${kvHeads} does not divide the ${heads} attention heads`);
+  }
+  const headDim = raw.head_dim ?? (raw.head_dim === null ? null : defaults.headDim) ?? raw.hidden_size / heads;
+  if (!Number.isInteger(headDim)) {
+    throw errors.value(file, 'hidden_size', `${raw.hidden_size} is not a multiple of the ${heads} attention heads`);
+  }
+  if (headDim % 2 !== 0) throw errors.value(file, 'head_dim', `${headDim} is odd, and RoPE turns pairs of dimensions`);
+
+  const maxPositionEmbeddings = raw.max_position_embeddings ?? defaults.maxPositions;
+  refuseSlidingWindow(raw, family, maxPositionEmbeddings, file);
+  return {
+    family: family.type,
+    vocabSize: raw.vocab_size,
+    hiddenSize: raw.hidden_size,
+    intermediateSize: raw.intermediate_size,
+    layers: raw.num_hidden_layers,
+    heads,
+    kvHeads,
+    headDim,
+    rmsNormEps: raw.rms_norm_eps ?? 1e-6,
+    // A model without a head for tokens has nothing that could be untied.
+    tieWordEmbeddings: form === 'scores' || (raw.tie_word_embeddings ?? defaults.tied),
+    ...family.block(raw, file),
+    rope: parseRope(raw, file, defaults.theta),
+    maxPositionEmbeddings,
+    bosTokenId: optionalId(raw.bos_token_id, defaults.bos, 'bos_token_id', raw.vocab_size, file),
+    eosTokenIds: idList(raw.eos_token_id === undefined ? defaults.eos : raw.eos_token_id, raw.vocab_size, file),
+    padTokenId: optionalId(raw.pad_token_id, null, 'pad_token_id', raw.vocab_size, file),
+    initializerRange: raw.initializer_range ?? 0.02,
+  };
+}
+
+/**
+ * Reads the configuration of a model folder: config.json, and generation_config.json where there is one. Every
+ * end-of-sequence token that either file names ends a generation; in transformers only those of the second do, of which
+ * there are reports of answers without end.
+ *
+ * @param path the folder, or what {@link locateModel} finds it by
+ * @throws ColaError config.*, and folder.* which says what is there instead
+ */
+export async function loadModelConfig(path: string, form: ModelForm = 'language'): Promise<ModelConfig> {
+  const folder = locateModel(path);
+  const file = join(folder, 'config.json');
+  const text = readModelText(file, CONFIG_BYTES);
+  if (text === undefined) {
+    refuseFolder(folder);
+    if (!existsSync(folder)) throw errors.noModel(folder);
+    throw errors.cannotRead(file, new Error('there is no such file'));
+  }
+  const json = parseModelJson(text, file);
+  const config = parseModelConfig(json, file, form);
+  // Where config.json names none, what stands in for it is a guess that generation_config.json corrects.
+  const named = parse(configSchema, json, file).eos_token_id !== undefined;
+  const generationFile = join(folder, 'generation_config.json');
+  const further = readModelText(generationFile, CONFIG_BYTES);
+  if (further === undefined) return config;
+  const generation = applyGenerationConfig(config, parseModelJson(further, generationFile), generationFile);
+  if (!named) return generation;
+  return { ...generation, eosTokenIds: [...new Set([...config.eosTokenIds, ...generation.eosTokenIds])] };
+}
+
+/**
+ * @param json a parsed generation_config.json
+ * @returns the configuration with the end-of-sequence tokens that the file names, if it names any
+ * @throws ColaError config.value
+ */
+export function applyGenerationConfig(config: ModelConfig, json: unknown, file: string): ModelConfig {
+  const { eos_token_id } = parse(generationSchema, json, file);
+  return eos_token_id == null ? config : { ...config, eosTokenIds: idList(eos_token_id, config.vocabSize, file) };
+}
+
+/** The name that transformers gives a model of the family in this form. */
+export const architectureOf = ({ architecture }: Family, form: ModelForm): string =>
+  form === 'language' ? architecture : architecture.replace(/ForCausalLM$/, 'ForSequenceClassification');
+
+/** One number is a score; several are classes. */
+function refuseLabels(raw: RawConfig, file: string): void {
+  const named =
+    typeof raw.id2label === 'object' && raw.id2label !== null ? Object.keys(raw.id2label).length : undefined;
+  const labels = typeof raw.num_labels === 'number' ? raw.num_labels : named;
+  if (labels !== undefined && labels !== 1) throw errors.labels(file, labels);
+}
+
+function parseFamily(json: unknown, file: string, form: ModelForm): Family {
+  const { model_type, architectures } = parse(kindSchema, json, file);
+  const byType = families.find(({ type }) => type === model_type);
+  if (model_type != null && byType === undefined)
+    throw errors.architecture(file, model_type, architectureKind([model_type, ...(architectures ?? [])]));
+  if (
+    form === 'scores' &&
+    !(architectures ?? []).some((name) => families.some((f) => architectureOf(f, form) === name))
+  )
+    throw errors.noScores(file, architectures?.join(', ') || (model_type ?? 'unknown'));
+  if (architectures == null || architectures.length === 0) {
+    if (byType === undefined) throw errors.value(file, 'model_type', 'it is missing');
+    return byType;
+  }
+  const byArchitecture = families.find((family) => architectures.includes(architectureOf(family, form)));
+  if (byArchitecture === undefined || (byType !== undefined && byType !== byArchitecture)) {
+    throw errors.architecture(file, architectures.join(', '), architectureKind(architectures));
+  }
+  return byArchitecture;
+}
+
+/** Features that other models of these families' shape have, by the key that turns them on. */
+const UNSUPPORTED: Readonly<Record<string, string>> = {
+  attn_logit_softcapping: 'softcapping of the attention logits',
+  final_logit_softcapping: 'softcapping of the output logits',
+  num_experts: 'a mixture of experts',
+  num_local_experts: 'a mixture of experts',
+  n_routed_experts: 'a mixture of experts',
+  kv_lora_rank: 'latent attention (MLA)',
+  no_rope_layers: 'layers without RoPE',
+};
+
+function refuseUnsupported(raw: RawConfig, family: Family, file: string): void {
+  for (const [key, feature] of Object.entries(UNSUPPORTED)) {
+    if (raw[key] !== undefined && raw[key] !== null && !family.reads.includes(key))
+      throw errors.feature(file, `${feature} ("${key}")`);
+  }
+  refuseQuantised(raw, file);
+  const activation = raw.hidden_act ?? 'silu';
+  if (activation !== 'silu') throw errors.feature(file, `the activation function "${activation}" ("hidden_act")`);
+  const layerType = raw.layer_types?.find((type) => type !== 'full_attention' && type !== 'sliding_attention');
+  if (layerType !== undefined) throw errors.feature(file, `layers of the type "${layerType}" ("layer_types")`);
+}
+
+/** Tools write how they quantised under `quantization_config`, those of MLX under `quantization`. */
+const quantisedSchema = z.looseObject({ quant_method: z.string().nullish(), bits: z.number().nullish() });
+
+function refuseQuantised(raw: RawConfig, file: string): void {
+  for (const key of ['quantization_config', 'quantization']) {
+    if (raw[key] === undefined || raw[key] === null) continue;
+    const { quant_method, bits } = quantisedSchema.safeParse(raw[key]).data ?? {};
+    const method = quant_method ?? (key === 'quantization' ? 'MLX' : undefined);
+    const how = [...(method == null ? [] : [method]), ...(bits == null ? [] : [`${bits} bits`])].join(', ');
+    throw errors.quantised(file, `${how === '' ? '' : `${how}; `}"${key}"`);
+  }
+}
+
+/** A window that no sequence can leave changes nothing; any other would give wrong numbers. */
+function refuseSlidingWindow(raw: RawConfig, family: Family, positions: number, file: string): void {
+  const window = family.window(raw);
+  if (window !== null && window < positions) throw errors.slidingWindow(file, window, positions);
+}
+
+function optionalId(
+  found: number | null | undefined,
+  fallback: number | null,
+  key: string,
+  vocabSize: number,
+  file: string,
+): number | null {
+  const id = found === undefined ? fallback : found;
+  // Some published models write -1 where they mean none.
+  if (id === null || id === -1) return null;
+  return checkedId(id, key, vocabSize, file);
+}
+
+function idList(found: number | readonly number[] | null, vocabSize: number, file: string): number[] {
+  const ids = found === null ? [] : typeof found === 'number' ? [found] : found;
+  return [...new Set(ids)].filter((id) => id !== -1).map((id) => checkedId(id, 'eos_token_id', vocabSize, file));
+}
+
+function checkedId(id: number, key: string, vocabSize: number, file: string): number {
+  if (id < 0 || id >= vocabSize) throw errors.value(file, key, `${id} is not among the ${vocabSize} tokens`);
+  return id;
+}
+
+function parse<T extends z.ZodType>(schema: T, json: unknown, file: string): z.infer<T> {
+  const parsed = schema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const { path, detail } = firstIssue(parsed.error);
+  throw errors.value(file, path, detail);
+}

@@ -1,0 +1,112 @@
+/** Added tokens: those that are found in a text before anything else, and which of them steer the model. */
+import type { AddedToken, TokenizerConfig, TokenizerFile } from './file.ts';
+
+/**
+ * A token that steers the model and is not text: a special one, or one that models mark as ordinary although it is written
+ * like the others (`<|fim_middle|>` of Qwen2.5).
+ */
+export function isControl({ special, content }: AddedToken): boolean {
+  return special || /^<(\|.*\||\uff5c.*\uff5c|unused.*)>$/su.test(content);
+}
+
+/** Says of a control token at a place in the text whether it is only text there. */
+export type IsText = (start: number, end: number) => boolean;
+
+/** An expression for any of the texts, the longest first. */
+export function anyOf(texts: readonly string[]): RegExp | undefined {
+  const contents = texts.filter((content) => content !== '').sort((a, b) => b.length - a.length);
+  const escaped = contents.map((content) => content.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&'));
+  return contents.length === 0 ? undefined : new RegExp(escaped.join('|'), 'g');
+}
+
+/** Finds added tokens in a text: leftmost first, longest of those. */
+export class AddedTokenFinder {
+  private readonly expression: RegExp | undefined;
+
+  constructor(private readonly tokens: ReadonlyMap<string, AddedToken>) {
+    this.expression = anyOf([...tokens.keys()]);
+  }
+
+  /** Calls `onText(start, end)` and `onToken(id)` for the parts of `text`, in order. */
+  find(
+    text: string,
+    isText: IsText,
+    onText: (start: number, end: number) => void,
+    onToken: (id: number) => void,
+  ): void {
+    let from = 0;
+    const { expression } = this;
+    if (expression !== undefined) {
+      expression.lastIndex = 0;
+      for (let match = expression.exec(text); match !== null; match = expression.exec(text)) {
+        const token = this.tokens.get(match[0]);
+        let start = match.index;
+        let end = start + match[0].length;
+        if (token === undefined || start < from) continue;
+        if (isControl(token) && isText(start, end)) {
+          // Another token may begin inside of what is text now.
+          expression.lastIndex = start + 1;
+          continue;
+        }
+        if (token.single_word && (isWordAt(text, start - 1) || isWordAt(text, end))) continue;
+        // The token takes the white space beside it.
+        if (token.lstrip) while (start > from && isSpaceAt(text, start - 1)) start--;
+        if (token.rstrip) while (end < text.length && isSpaceAt(text, end)) end++;
+        if (start > from) onText(from, start);
+        onToken(token.id);
+        from = end;
+      }
+    }
+    if (from < text.length) onText(from, text.length);
+  }
+}
+
+const isSpaceAt = (text: string, at: number): boolean => /^\p{White_Space}$/u.test(text[at] ?? '');
+const isWordAt = (text: string, at: number): boolean => /^[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}]$/u.test(text[at] ?? '');
+
+/** Of what spells a control token, which is text: see `controlTokens` of `EncodeOptions`. */
+export function textTest(controlTokens: boolean | { readonly exceptAt: readonly number[] }): IsText {
+  if (typeof controlTokens === 'boolean') return () => !controlTokens;
+  const { exceptAt } = controlTokens;
+  return (start, end) => {
+    // The first place behind the start.
+    let low = 0;
+    for (let high = exceptAt.length; low < high; ) {
+      const middle = (low + high) >> 1;
+      if (exceptAt[middle] > start) high = middle;
+      else low = middle + 1;
+    }
+    return low < exceptAt.length && exceptAt[low] < end;
+  };
+}
+
+/**
+ * The added tokens of both files. Tokens that tokenizer_config.json names (BOS, EOS, ...) become special ones if
+ * tokenizer.json has them in its vocabulary only, as the reference does when it loads a folder.
+ */
+export function addedTokensOf(
+  source: TokenizerFile,
+  config: TokenizerConfig,
+  vocab: ReadonlyMap<string, number>,
+): Map<string, AddedToken> {
+  const added = new Map<string, AddedToken>();
+  for (const token of source.added_tokens) if (token.content !== '') added.set(token.content, token);
+  for (const [id, token] of Object.entries(config.added_tokens_decoder)) {
+    if (token.content !== '' && !added.has(token.content)) added.set(token.content, { ...token, id: Number(id) });
+  }
+  for (const content of [config.bos_token, config.eos_token, config.pad_token, config.unk_token]) {
+    if (typeof content !== 'string' || content === '' || added.has(content)) continue;
+    const id = vocab.get(content);
+    if (id === undefined) continue;
+    added.set(content, {
+      id,
+      content,
+      single_word: false,
+      lstrip: false,
+      rstrip: false,
+      normalized: false,
+      special: true,
+    });
+  }
+  return added;
+}

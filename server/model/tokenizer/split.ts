@@ -1,0 +1,152 @@
+/**
+ * Normalisation and pre-tokenisation: from text to the pieces inside which BPE merges.
+ *
+ * The pre-tokenisers of @huggingface/tokenizers are not used: ByteLevel splits with JavaScript's `\s` (without U+0085, with
+ * U+FEFF), Digits knows ASCII digits only, Split ignores its `behavior` and matches between characters, and all of them build
+ * an array of strings for each stage, which takes half a minute for 1 MB of digits.
+ */
+import { tokenizerErrors } from './errors.ts';
+import type { NormalizerSpec, PreTokenizerSpec, SplitBehavior } from './file.ts';
+import { compilePattern, eachMatch, mostGrown, replaceMatches } from './pattern.ts';
+
+type Emit = (piece: string) => void;
+/** Cuts `text` into pieces. `first` is true where the text is the beginning of the whole input. */
+export type Splitter = (text: string, first: boolean, emit: Emit) => void;
+
+/** GPT-2's split, as the ByteLevel stage applies it, with Unicode white space. */
+const BYTE_LEVEL_SPLIT =
+  /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{White_Space}\p{L}\p{N}]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+/gu;
+
+/**
+ * Calls `visit(start, end, isMatch)` for the matches of `regex`, empty ones too, and the gaps between them, in order.
+ */
+function parts(text: string, regex: RegExp, visit: (start: number, end: number, isMatch: boolean) => void): void {
+  let end = 0;
+  eachMatch(text, regex, (start, stop) => {
+    if (start > end) visit(end, start, false);
+    visit(start, stop, true);
+    end = stop;
+  });
+  if (end < text.length) visit(end, text.length, false);
+}
+
+function split(regex: RegExp, behavior: SplitBehavior, invert: boolean): Splitter {
+  if (behavior === 'Isolated' || behavior === 'Removed') {
+    return (text, _first, emit) =>
+      parts(text, regex, (a, b, isMatch) => {
+        // No piece is empty: an empty match only cuts.
+        if (b > a && (behavior === 'Isolated' || isMatch === invert)) emit(text.slice(a, b));
+      });
+  }
+  return (text, _first, emit) => {
+    let open = 0;
+    let before: boolean | undefined;
+    parts(text, regex, (a, _b, isMatch) => {
+      const delimiter = isMatch !== invert;
+      const joins =
+        behavior === 'Contiguous'
+          ? before === delimiter
+          : behavior === 'MergedWithPrevious'
+            ? delimiter && before === false
+            : !delimiter && before === true;
+      if (!joins && a > open) {
+        emit(text.slice(open, a));
+        open = a;
+      }
+      before = delimiter;
+    });
+    if (open < text.length) emit(text.slice(open));
+  };
+}
+
+function prefixed(text: string, mark: string): string {
+  return text.startsWith(mark) ? text : mark + text;
+}
+
+function splitterOf(spec: PreTokenizerSpec, file: string): Splitter {
+  switch (spec.type) {
+    case 'Split':
+      return split(compilePattern(spec.pattern, file, 'pre_tokenizer'), spec.behavior, spec.invert);
+    case 'Digits':
+      return split(spec.individual_digits ? /\p{N}/gu : /\p{N}+/gu, 'Isolated', false);
+    case 'ByteLevel': {
+      const inner: Splitter = spec.use_regex
+        ? split(BYTE_LEVEL_SPLIT, 'Isolated', false)
+        : (text, _, emit) => emit(text);
+      return (text, first, emit) => inner(spec.add_prefix_space ? prefixed(text, ' ') : text, first, emit);
+    }
+    case 'Metaspace': {
+      const mark = spec.replacement;
+      const inner = split(new RegExp(`\\u{${(mark.codePointAt(0) ?? 0).toString(16)}}`, 'gu'), 'MergedWithNext', false);
+      return (text, first, emit) => {
+        let marked = text.replaceAll(' ', mark);
+        if (spec.prepend_scheme === 'always' || (spec.prepend_scheme === 'first' && first))
+          marked = prefixed(marked, mark);
+        if (spec.split) inner(marked, first, emit);
+        else emit(marked);
+      };
+    }
+    case 'Sequence':
+      return spec.pretokenizers.reduceRight<Splitter>(
+        (next, stage) => {
+          const here = splitterOf(stage, file);
+          return (text, first, emit) => {
+            let isFirst = first;
+            here(text, first, (piece) => {
+              next(piece, isFirst, emit);
+              isFirst = false;
+            });
+          };
+        },
+        (text, _first, emit) => emit(text),
+      );
+  }
+}
+
+/** Whether the stages end in bytes. A ByteLevel stage anywhere but last would give later ones its alphabet to split. */
+function endsInBytes(spec: PreTokenizerSpec, file: string): boolean {
+  if (spec.type !== 'Sequence') return spec.type === 'ByteLevel';
+  const stages = spec.pretokenizers.map((stage) => endsInBytes(stage, file));
+  if (stages.slice(0, -1).includes(true))
+    throw tokenizerErrors.unsupported(file, 'pre_tokenizer', 'ByteLevel before other stages');
+  return stages.at(-1) ?? false;
+}
+
+/** @returns how a normalised text is cut, and whether the pieces are merged as bytes (else as characters) */
+export function createSplitter(
+  spec: PreTokenizerSpec | null | undefined,
+  file: string,
+): { readonly split: Splitter; readonly byteLevel: boolean } {
+  if (spec === null || spec === undefined) return { split: (text, _first, emit) => emit(text), byteLevel: false };
+  return { split: splitterOf(spec, file), byteLevel: endsInBytes(spec, file) };
+}
+
+/** The normaliser of a tokenizer as a function. It throws `tokenizer.grows` where the text becomes far longer. */
+export function createNormalizer(spec: NormalizerSpec | null | undefined, file: string): (text: string) => string {
+  if (spec === null || spec === undefined) return (text) => text;
+  const normalize = normalizerOf(spec, file);
+  return (text) => normalize(text, mostGrown(text.length));
+}
+
+function normalizerOf(spec: NormalizerSpec, file: string): (text: string, most: number) => string {
+  switch (spec.type) {
+    case 'Lowercase':
+      return (text) => text.toLowerCase();
+    case 'Prepend':
+      return (text, most) => {
+        if (text === '') return '';
+        if (spec.prepend.length + text.length > most) throw tokenizerErrors.grows(text.length, most);
+        return spec.prepend + text;
+      };
+    case 'Replace': {
+      const regex = compilePattern(spec.pattern, file, 'normalizer');
+      return (text, most) => replaceMatches(text, regex, spec.content, most);
+    }
+    case 'Sequence': {
+      const stages = spec.normalizers.map((stage) => normalizerOf(stage, file));
+      return (text, most) => stages.reduce((t, stage) => stage(t, most), text);
+    }
+    default:
+      return (text) => text.normalize(spec.type);
+  }
+}

@@ -1,0 +1,42 @@
+/** Which form each weight of a base is kept in. */
+import { type BlockWeight, blockSize, type StoredWeight } from '../../graph/stored.ts';
+import { type Shape, size } from '../../graph/tensor.ts';
+import type { Precision, PrecisionChoice } from '../../protocol/precision.ts';
+import type { ModelConfig } from '../config/config.ts';
+import { blocks, type Filling, halves } from './quantise.ts';
+import { expectedTensors } from './weights.ts';
+
+/** Parameters from which `auto` keeps a frozen base in 8 bits: in float32 these would take 4 GB, and a copy for steps as much again. */
+const largeFrom = 1e9;
+
+/**
+ * What `auto` means for a model: it is told by the model alone, so that a run goes on elsewhere as it began.
+ *
+ * @param frozen whether nothing trains the base
+ */
+export function chosenPrecision(choice: PrecisionChoice, config: ModelConfig, frozen = true): Precision {
+  if (choice !== 'auto') return choice;
+  const parameters = expectedTensors(config).reduce((sum, { shape }) => sum + size(shape), 0);
+  return frozen && parameters >= largeFrom ? 'int8' : 'f32';
+}
+
+/** The form of a weight; undefined for one that stays in float32: norms, biases, and rows that are no whole blocks. */
+export function formOf(precision: Precision, shape: Shape): StoredWeight['form'] | undefined {
+  if (precision === 'f32' || shape.length !== 2) return undefined;
+  return precision === 'f16' || shape[1] % blockSize === 0 ? precision : undefined;
+}
+
+/** What a weight of a shape is put into; undefined where it stays in float32. */
+export function fillingFor(precision: Precision, shape: Shape): Filling | undefined {
+  const form = formOf(precision, shape);
+  if (form === undefined) return undefined;
+  return form === 'f16' ? halves(shape) : blocks(form, shape as BlockWeight['shape']);
+}
+
+/** Bytes of a weight in memory. */
+export function bytesIn(precision: Precision, shape: Shape): number {
+  const form = formOf(precision, shape);
+  if (form === undefined) return 4 * size(shape);
+  if (form === 'f16') return 2 * size(shape);
+  return size(shape) * ((form === 'int8' ? 1 : 0.5) + 4 / blockSize);
+}

@@ -1,7 +1,8 @@
 /** The reference values of a folder: `expected.safetensors` and `expected.json`. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { limits, readText } from '../files/open.ts';
 import { SafetensorsFile } from '../files/safetensors.ts';
 import { firstIssue } from '../schemas/first-issue.ts';
 import { checkErrors } from './errors.ts';
@@ -71,7 +72,7 @@ export class Reference {
     let json: unknown = {};
     if (existsSync(file)) {
       try {
-        json = JSON.parse(readFileSync(file, 'utf8'));
+        json = JSON.parse(readText(file, limits.actions));
       } catch (error) {
         throw checkErrors.json(file, error instanceof Error ? error.message : String(error));
       }

@@ -1,11 +1,11 @@
 /** What a search starts from: token ids, and the text that a reward is told. */
-import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { loadChatTemplate } from '../model/chat/chat.ts';
 import type { LanguageModel } from '../model/language-model.ts';
 import { modelErrors } from '../model/model-errors.ts';
 import { noTokenizer } from '../model/tokenizer/no-tokenizer.ts';
 import { cliErrors } from './errors.ts';
+import { readPromptFile } from './prompt-file.ts';
 import { type SearchCommandOptions, wrongUse } from './search-options.ts';
 
 export interface SearchPrompt {
@@ -21,7 +21,7 @@ export function textOf({ tokenizer }: LanguageModel, skipSpecialTokens: boolean)
 
 /**
  * @param before prompt of the search that is continued; a prompt beside it has to be the same
- * @throws cli.usage, cli.noIds, cli.promptFile, model.noTokenizer, model.idOutOfRange, chat.*, tokenizer.*
+ * @throws cli.usage, cli.noIds, cli.promptFile, files.tooLarge, model.noTokenizer, model.idOutOfRange, chat.*, tokenizer.*
  */
 export function promptOf(
   options: SearchCommandOptions,
@@ -57,16 +57,8 @@ function readPrompt(
     return { ids: ids.split(',').map(Number), text: undefined };
   }
   if (tokenizer === undefined) throw noTokenizer(folder);
-  const text = promptFile === undefined ? (prompt ?? '') : readText(resolve(cwd, promptFile));
+  const text = promptFile === undefined ? (prompt ?? '') : readPromptFile(resolve(cwd, promptFile));
   if (chat !== true) return { ids: [...tokenizer.encode(text)], text };
   const { ids: whole } = loadChatTemplate(folder).encodePrompt([{ role: 'user', content: text }], tokenizer);
   return { ids: [...whole], text };
-}
-
-function readText(file: string): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file));
-  } catch (cause) {
-    throw cliErrors.promptFile(file, cause);
-  }
 }

@@ -286,6 +286,12 @@ const cases: readonly Case[] = [
     args: ['generate', '--model', 'model', '--prompt-file', 'no.txt'],
   },
   {
+    what: 'a prompt without end',
+    id: 'files.tooLarge',
+    says: /\/dev\/zero is larger/,
+    args: ['generate', '--model', 'model', '--prompt-file', '/dev/zero'],
+  },
+  {
     what: 'a cut of tokens where latent actions answer',
     id: 'cli.topP',
     says: /answers by latent actions/,

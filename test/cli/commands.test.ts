@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Reference } from '../../server/check/reference.ts';
@@ -119,6 +120,13 @@ describe('cola', () => {
     assert.equal(text.samples.length, 3);
     assert.notDeepEqual(text.samples[0].ids, text.samples[1].ids);
     assert.deepEqual((await run('--prompt-file', 'p.txt')).samples[0], text.samples[0]);
+    // As a shell hands over what another program says: `<(printf Hello)`.
+    if (process.platform !== 'win32') {
+      assert.equal(spawnSync('mkfifo', [scratch('pipe')]).status, 0);
+      const writer = spawn('sh', ['-c', 'printf Hello > pipe'], { cwd: scratch() });
+      assert.deepEqual((await run('--prompt-file', 'pipe')).samples[0], text.samples[0]);
+      assert.equal(writer.exitCode ?? (await once(writer, 'exit'))[0], 0);
+    }
     assert.deepEqual((await run('--ids', text.prompt.join(', '))).samples[0], text.samples[0]);
     assert.notDeepEqual((await run('--prompt', 'Hello', '--seed', '8')).samples[0].ids, text.samples[0].ids);
     const plain = await cola([

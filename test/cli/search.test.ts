@@ -202,6 +202,8 @@ describe('cola search', function () {
       assert.deepEqual(snapshot.prompt, [...model.base.tokenizer!.encode('Hello')]);
       assert.match(readFileSync(scratch('p.html'), 'utf8'), /<dt>prompt<\/dt><dd>[^<]*Hello<\/dd>/);
     }
+    const endless = await cola([...args, '--prompt-file', '/dev/zero'], { cwd: scratch() });
+    assert.match(endless.stderr, /\[files\.tooLarge\]/);
   });
 
   const good = [...IDS, ...LENGTH, ...CPU, '--simulations', '3'];

@@ -1,5 +1,4 @@
 /** `cola generate`: continues a text, by the policy where the model has one. */
-import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { Decoder } from '../../cola/decoder.ts';
@@ -30,6 +29,7 @@ import {
   withJson,
   withPrecision,
 } from '../options.ts';
+import { readPromptFile } from '../prompt-file.ts';
 import type { Session } from '../session.ts';
 
 type Options = JsonOption &
@@ -180,19 +180,11 @@ function promptIds({ prompt, promptFile, chat, ids }: Options, model: LanguageMo
   if (chat !== undefined) {
     return loadChatTemplate(folder).encodePrompt([{ role: 'user', content: chat }], tokenizer).ids;
   }
-  return tokenizer.encode(promptFile === undefined ? (prompt ?? '') : readPrompt(resolve(cwd, promptFile)));
+  return tokenizer.encode(promptFile === undefined ? (prompt ?? '') : readPromptFile(resolve(cwd, promptFile)));
 }
 
 function parseIds(text: string): Int32Array {
   const ids = text.split(',').map((part) => (/^\s*\d+\s*$/.test(part) ? Number(part) : Number.NaN));
   if (ids.some((id) => !Number.isInteger(id) || id > 0x7fffffff)) throw cliErrors.noIds(text);
   return Int32Array.from(ids);
-}
-
-function readPrompt(file: string): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file));
-  } catch (cause) {
-    throw cliErrors.promptFile(file, cause);
-  }
 }

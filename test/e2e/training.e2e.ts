@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { eventually } from './support/eventually.ts';
 import { processesOf } from './support/processes.ts';
@@ -86,6 +86,32 @@ describe('a training run in VS Code', () => {
     await session.workbench.command('CoLA: Resume Run…');
     await session.workbench.pick('short').click();
     await reaches(stopped + 1);
+  });
+
+  it('goes on from the checkpoint before the one that a bad disk has changed', async () => {
+    await session.workbench.command('CoLA: Stop Run');
+    await status().filter({ hasNotText: 'step' }).waitFor();
+    const stopped = last();
+    const folders = join(run(), 'checkpoints');
+    const [before, latest] = readdirSync(folders).sort().slice(-2);
+    const damaged = readdirSync(join(folders, latest), { withFileTypes: true, recursive: true })
+      .filter((entry) => entry.isFile() && entry.name.endsWith('.safetensors'))
+      .map((entry) => join(entry.parentPath, entry.name))[0];
+    const bytes = readFileSync(damaged);
+    bytes[bytes.length - 1] ^= 1;
+    writeFileSync(damaged, bytes);
+    await session.workbench.command('CoLA: Resume Run…');
+    await session.workbench.pick('short').click();
+    const notice = session.workbench.notification(/checkpoint/);
+    await notice.getByRole('button', { name: 'Earlier Checkpoint…' }).click();
+    const step = Number(/\d+$/.exec(before)?.[0]);
+    await session.workbench.pick(`Step ${step}`).first().click();
+    await reaches(stopped + 1);
+    assert.deepEqual(
+      steps(),
+      Array.from({ length: steps().length }, (_, i) => i + 1),
+      'no step is missing, and none is written twice',
+    );
   });
 
   it('is found again when the window is loaded anew', async () => {

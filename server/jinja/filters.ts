@@ -1,7 +1,7 @@
 /** jinja2's filters. Those that need more than text (`urlize`, `xmlattr`, `random`) are not there. */
 import { spendSteps, spendText } from './budget.ts';
 import { JinjaError } from './errors.ts';
-import { formatPercent } from './format.ts';
+import { fixedDigits, formatPercent } from './format.ts';
 import { jsonOptions, toJson } from './json.ts';
 import { attributeOf, itemOf, positional } from './members.ts';
 import { arithmetic } from './operators.ts';
@@ -14,6 +14,7 @@ import {
   Dict,
   defined,
   equal,
+  Generator,
   isNumber,
   iterate,
   List,
@@ -90,7 +91,7 @@ function grouped(value: Value, attribute: Value, fallback: Value | undefined, ca
     if (last !== undefined && equal(key(last.items[0]), key(item))) last.items.push(item);
     else groups.push({ key: plain(item), items: [item] });
   }
-  return new List(groups.map((group) => new Tuple([group.key, new List(group.items)])));
+  return new List(groups.map((group) => new Tuple([group.key, new List(group.items)], ['grouper', 'list'])));
 }
 
 function toInteger(value: Value, fallback: Value, base: Value): Value {
@@ -117,7 +118,7 @@ function toFloat(value: Value, fallback: Value): Value {
   return /^[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?$/i.test(plain) ? Number(plain) : fallback;
 }
 
-/** Python rounds halves to even, by the exact value of the float. */
+/** Python rounds halves to even, by the exact value of the float; a whole number stays one. */
 function rounded(value: Value, precision: number, method: string): Value {
   if (!isNumber(value)) throw new JinjaError(`a ${typeName(value)} cannot be rounded`);
   if (Math.abs(precision) > 100) throw new JinjaError('a number is rounded to too many digits');
@@ -125,12 +126,21 @@ function rounded(value: Value, precision: number, method: string): Value {
   const scale = 10 ** precision;
   if (method === 'ceil') return Math.ceil(number * scale) / scale;
   if (method === 'floor') return Math.floor(number * scale) / scale;
-  if (precision < 0) return Math.round(number * scale) / scale;
-  if (Number.isInteger(number * scale * 2) && !Number.isInteger(number * scale)) {
-    const down = Math.floor(number * scale);
-    return (down % 2 === 0 ? down : down + 1) / scale;
-  }
-  return Number(number.toFixed(precision));
+  if (typeof value !== 'number')
+    return precision < 0 ? roundedWhole(BigInt(value), 10n ** BigInt(-precision)) : BigInt(value);
+  if (!Number.isFinite(number)) return number;
+  if (precision >= 0) return Number(fixedDigits(number, precision));
+  const whole = roundedWhole(BigInt(Math.trunc(number)), 10n ** BigInt(-precision), !Number.isInteger(number));
+  return Number(whole);
+}
+
+/** To the nearest multiple of `unit`, and to the even one from the middle; `more` where a fraction lies beyond. */
+function roundedWhole(value: bigint, unit: bigint, more = false): bigint {
+  const size = value < 0n ? -value : value;
+  const [times, rest] = [size / unit, 2n * (size % unit)];
+  const up = rest > unit || (rest === unit && (more || times % 2n === 1n));
+  const result = (times + (up ? 1n : 0n)) * unit;
+  return value < 0n ? -result : result;
 }
 
 function indented(source: string, width: Value, first: boolean, blank: boolean): string {
@@ -142,7 +152,7 @@ function indented(source: string, width: Value, first: boolean, blank: boolean):
   return (first ? step : '') + [lines[0], ...rest].join('\n');
 }
 
-function batches(values: readonly Value[], size: number, fill: Value | undefined): List {
+function batches(values: readonly Value[], size: number, fill: Value | undefined): Generator {
   if (size < 1) throw new JinjaError('a batch has at least one element');
   const rows: Value[][] = [];
   for (let i = 0; i < values.length; i += size) rows.push(values.slice(i, i + size));
@@ -151,15 +161,15 @@ function batches(values: readonly Value[], size: number, fill: Value | undefined
     spendSteps(size - last.length);
     while (last.length < size) last.push(fill);
   }
-  return new List(rows.map((row) => new List(row)));
+  return new Generator(rows.map((row) => new List(row)));
 }
 
-function columns(values: readonly Value[], number: number, fill: Value | undefined): List {
+function columns(values: readonly Value[], number: number, fill: Value | undefined): Generator {
   if (number < 1) throw new JinjaError('there is at least one slice');
   spendSteps(number);
   const [size, extra] = [Math.floor(values.length / number), values.length % number];
   let offset = 0;
-  return new List(
+  return new Generator(
     Array.from({ length: number }, (_, i) => {
       const end = offset + size + (i < extra ? 1 : 0);
       const part = values.slice(offset, end);
@@ -202,6 +212,12 @@ const method = (name: string, parameters = ''): Filter =>
       ) ?? null,
   );
 
+function urlEncoded(part: string): string {
+  spendText(3 * part.length);
+  const encoded = encodeURIComponent(part.replace(/\p{Surrogate}/gu, '\ufffd'));
+  return encoded.replace(/[!'()*]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`);
+}
+
 const orDefault = filter('default_value boolean', (value, [fallback = '', boolean = false]) =>
   value instanceof Undefined || (truth(boolean) && !truth(value)) ? fallback : value,
 );
@@ -234,7 +250,7 @@ const FILTERS: Readonly<Record<string, Filter>> = {
   }),
   e: escapeHtml,
   escape: escapeHtml,
-  first: filter('', (value) => one(iterate(value)[0], 'first')),
+  first: filter('', (value) => one(value instanceof Generator ? value.next() : iterate(value)[0], 'first')),
   float: filter('default', (value, [fallback = 0]) => toFloat(value, fallback)),
   forceescape: escapeHtml,
   groupby: filter('attribute default case_sensitive', (value, [attribute = null, fallback, caseSensitive = false]) =>
@@ -245,9 +261,9 @@ const FILTERS: Readonly<Record<string, Filter>> = {
   ),
   int: filter('default base', (value, [fallback = 0n, base = 10n]) => toInteger(value, fallback, base)),
   items: filter('', (value) => {
-    if (value instanceof Undefined) return new List([]);
+    if (value instanceof Undefined) return new Generator([]);
     if (!(value instanceof Dict)) throw new JinjaError(`a ${typeName(value)} has no items`);
-    return new List(Array.from(value.entries.values(), (pair) => new Tuple(pair)));
+    return new Generator(Array.from(value.entries.values(), (pair) => new Tuple(pair)));
   }),
   join: filter('d attribute', (value, [separator = '', attribute]) => {
     const items = iterate(value);
@@ -267,7 +283,9 @@ const FILTERS: Readonly<Record<string, Filter>> = {
   reverse: filter('', (value) =>
     typeof value === 'string'
       ? characters(value).toReversed().join('')
-      : new List(iterate(defined(value)).toReversed()),
+      : value instanceof Generator
+        ? new List(value.rest().toReversed())
+        : new Generator(iterate(value).toReversed()),
   ),
   round: filter('precision method', (value, [precision = 0n, how = 'common']) =>
     rounded(value, count(precision, 'a precision'), string(how, 'a method')),
@@ -306,7 +324,7 @@ const FILTERS: Readonly<Record<string, Filter>> = {
   unique: filter('case_sensitive attribute', (value, [caseSensitive = false, attribute]) => {
     const key = keyOf(attribute, truth(caseSensitive));
     const seen = new Dict();
-    return new List(
+    return new Generator(
       iterate(value).filter((item) => {
         const name = key(item);
         if (seen.get(name) !== undefined) return false;
@@ -317,10 +335,9 @@ const FILTERS: Readonly<Record<string, Filter>> = {
   }),
   upper: method('upper'),
   urlencode: filter('', (value) => {
-    spendText(3 * text(value).length);
-    const encode = (part: string) =>
-      encodeURIComponent(part).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
-    return encode(text(value)).replaceAll('%2F', '/');
+    if (typeof value === 'string' || isNumber(value)) return urlEncoded(text(value)).replaceAll('%2F', '/');
+    const pairs = value instanceof Dict ? [...value.entries.values()] : iterate(defined(value)).map(iterate);
+    return pairs.map((pair) => pair.map((part) => urlEncoded(text(part)).replaceAll('%20', '+')).join('=')).join('&');
   }),
   wordcount: filter('', (value) => BigInt((text(value).match(/[\p{L}\p{N}_]+/gu) ?? []).length)),
 };
@@ -332,8 +349,8 @@ function chosen(name: string, value: Value, args: readonly Value[]): Value {
   const [attribute = null, ...rest] = byAttribute ? args : [null, ...args];
   if (byAttribute && attribute === null) throw new JinjaError(`${name} needs an attribute`);
   const [test, ...testArgs] = rest;
-  return new List(
-    iterate(value).filter((item) => {
+  return new Generator(
+    (value === null ? [] : iterate(value)).filter((item) => {
       const subject = byAttribute ? at(item, attribute) : item;
       const holds = test === undefined ? truth(subject) : applyTest(string(test, 'a test'), subject, testArgs);
       return holds === wanted;
@@ -343,13 +360,13 @@ function chosen(name: string, value: Value, args: readonly Value[]): Value {
 
 function mapped(value: Value, args: readonly Value[], named: Named): Value {
   const attribute = named.get('attribute');
-  const items = iterate(value);
+  const items = value === null ? [] : iterate(value);
   if (args.length === 0 && attribute !== undefined) {
     const fallback = named.get('default');
-    return new List(items.map((item) => at(item, attribute, fallback ?? null)));
+    return new Generator(items.map((item) => at(item, attribute, fallback ?? null)));
   }
   const [name, ...rest] = args;
-  return new List(items.map((item) => applyFilter(string(name ?? null, 'a filter'), item, rest, named)));
+  return new Generator(items.map((item) => applyFilter(string(name ?? null, 'a filter'), item, rest, named)));
 }
 
 const WITH_OTHERS: ReadonlySet<string> = new Set(['select', 'reject', 'selectattr', 'rejectattr']);

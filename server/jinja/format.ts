@@ -6,6 +6,7 @@ import {
   defined,
   floatText,
   isNumber,
+  lengthOf,
   type Named,
   quoted,
   represent,
@@ -53,12 +54,36 @@ function grouped(digits: string, separator: string): string {
 
 /** `1e5` as Python writes it, with at least two digits in the exponent. */
 const exponential = (value: number, precision: number): string =>
-  value.toExponential(precision).replace(/e([-+])(\d)$/, 'e$10$2');
+  scientificDigits(value, precision).replace(/e([-+])(\d)$/, 'e$10$2');
+
+/** Whether what `exact` has behind its digit `at` is just half of one: a 5 and noughts. Then the even digit is taken. */
+const isHalf = (exact: string, at: number): boolean => exact[at] === '5' && /^0*$/.test(exact.slice(at + 1));
+
+/** As `toFixed`, but halves go to the even digit, and no number is too large. */
+export function fixedDigits(value: number, precision: number): string {
+  const absolute = Math.abs(value);
+  const sign = value < 0 || Object.is(value, -0) ? '-' : '';
+  if (absolute >= 1e21) return `${sign}${BigInt(absolute)}${precision > 0 ? `.${'0'.repeat(precision)}` : ''}`;
+  const [units, fraction] = absolute.toFixed(MOST_DIGITS).split('.');
+  const kept = precision > 0 ? `${units}.${fraction.slice(0, precision)}` : units;
+  return sign + (isHalf(fraction, precision) && Number(kept.at(-1)) % 2 === 0 ? kept : absolute.toFixed(precision));
+}
+
+/** As `toExponential`, with halves to the even digit. */
+function scientificDigits(value: number, precision: number): string {
+  const [mantissa, exponent] = value.toExponential(MOST_DIGITS).split('e');
+  const digits = mantissa.replace('.', '');
+  const even = Number(digits[precision]) % 2 === 0;
+  if (!even || !isHalf(digits, precision + 1)) return value.toExponential(precision);
+  return `${mantissa.slice(0, precision > 0 ? precision + 2 : 1)}e${exponent}`;
+}
 
 /** Digits of a number without its sign. */
 function magnitude(value: number | bigint, spec: Spec): string {
+  if (spec.type === 'E' || spec.type === 'G')
+    return magnitude(value, { ...spec, type: spec.type.toLowerCase() }).toUpperCase();
   const { type } = spec;
-  const absolute = value < 0 ? -value : value;
+  const absolute = typeof value === 'number' ? Math.abs(value) : value < 0n ? -value : value;
   const precision = spec.precision ?? 6;
   if (precision > MOST_DIGITS) throw new JinjaError('a number is printed with too many digits');
   if (typeof absolute === 'bigint') {
@@ -74,11 +99,11 @@ function magnitude(value: number | bigint, spec: Spec): string {
   if (!Number.isFinite(number)) return floatText(number);
   switch (type.toLowerCase()) {
     case 'f': {
-      const [units, rest] = number.toFixed(precision).split('.');
+      const [units, rest] = fixedDigits(number, precision).split('.');
       return grouped(units, spec.grouping) + (rest === undefined ? '' : `.${rest}`);
     }
     case '%':
-      return `${(number * 100).toFixed(precision)}%`;
+      return `${magnitude(number * 100, { ...spec, type: 'f' })}%`;
     case 'e':
       return exponential(number, precision);
     case '':
@@ -86,18 +111,23 @@ function magnitude(value: number | bigint, spec: Spec): string {
         const [units, rest] = floatText(number).split('.');
         return grouped(units, spec.grouping) + (rest === undefined ? '' : `.${rest}`);
       }
-      return general(number, spec.precision);
+      return general(number, spec.precision, true);
     case 'g':
+    case 'n':
       return general(number, precision);
   }
   throw new JinjaError(`the format ${JSON.stringify(type)} does not fit a number`);
 }
 
-function general(value: number, precision: number): string {
+/** As the format `g`; `float` for none at all, which keeps a digit behind the point. */
+function general(value: number, precision: number, float = false): string {
   const digits = Math.max(1, precision);
-  const power = value === 0 ? 0 : Number(value.toExponential(digits - 1).split('e')[1]);
+  const power = value === 0 ? 0 : Number(scientificDigits(value, digits - 1).split('e')[1]);
   const plain = (number: string) => (number.includes('.') ? number.replace(/\.?0+$/, '') : number);
-  if (power >= -4 && power < digits) return plain(value.toFixed(digits - 1 - power));
+  if (power >= -4 && power < digits - (float ? 1 : 0)) {
+    const text = plain(fixedDigits(value, digits - 1 - power));
+    return float && !text.includes('.') ? `${text}.0` : text;
+  }
   const [mantissa, exponent] = exponential(value, digits - 1).split('e');
   return `${plain(mantissa)}e${exponent}`;
 }
@@ -200,6 +230,8 @@ export function formatPercent(pattern: string, values: Value): string {
         const spec = { ...base, align: undefined, alternate: false, type: '' };
         return padded([...shown].slice(0, precision).join(''), '', spec, minus ? '<' : '>');
       }
+      if (type === 'c' && typeof found === 'string' && lengthOf(found) === 1)
+        return padded(found, '', { ...base, align: undefined, alternate: false, type: '' }, minus ? '<' : '>');
       if (!isNumber(found)) throw new JinjaError(`%${type} needs a number, not a ${typeName(found)}`);
       const plain = typeof found === 'boolean' ? BigInt(found) : found;
       const isWhole = 'diuxXo'.includes(type);
@@ -215,7 +247,8 @@ export function formatPercent(pattern: string, values: Value): string {
       };
       let digits = magnitude(number, isWhole ? { ...spec, precision: undefined } : spec);
       if (isWhole && precision !== undefined) digits = digits.padStart(Math.min(WIDEST, precision), '0');
-      return padded(digits, number < 0 ? '-' : base.sign, spec, minus ? '<' : zero ? '=' : '>');
+      const sign = number < 0 || Object.is(number, -0) ? '-' : type === 'c' ? '' : base.sign;
+      return padded(digits, sign, spec, minus ? '<' : zero ? '=' : '>');
     },
   );
   if (values instanceof Tuple && next < list.length) throw new JinjaError('there are too many values for a format');

@@ -1,7 +1,7 @@
 /** What every chat template finds: jinja2's functions, and the two of transformers. */
 import { spendSteps } from './budget.ts';
 import { JinjaError } from './errors.ts';
-import { Callable, count, Dict, iterate, List, Namespace, text, type Value } from './values.ts';
+import { Callable, count, Dict, iterate, Namespace, Range, text, type Value } from './values.ts';
 
 /** The sandbox of jinja2 allows no longer ones either. */
 const LONGEST_RANGE = 100_000;
@@ -16,6 +16,7 @@ const pairsOf = (value: Value): (readonly [Value, Value])[] =>
       });
 
 function range(args: readonly Value[]): Value {
+  if (args.length > 3) throw new JinjaError('a range has three numbers at most');
   const [start, stop, step] = (args.length === 1 ? [0n, args[0], 1n] : [args[0], args[1], args[2] ?? 1n]).map((value) =>
     count(value ?? null, 'the end of a range'),
   );
@@ -23,7 +24,7 @@ function range(args: readonly Value[]): Value {
   const length = Math.max(0, Math.ceil((stop - start) / step));
   if (length > LONGEST_RANGE) throw new JinjaError(`a range has more than ${LONGEST_RANGE} numbers`);
   spendSteps(length);
-  return new List(Array.from({ length }, (_, i) => BigInt(start + i * step)));
+  return new Range(start, stop, step);
 }
 
 const pad = (value: number, width = 2, fill = '0'): string => String(value).padStart(width, fill);

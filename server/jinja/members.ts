@@ -4,20 +4,27 @@ import { JinjaError } from './errors.ts';
 import { formatBraces } from './format.ts';
 import { STRING_PARAMETERS, stringMethod } from './strings.ts';
 import {
+  Bytes,
   Callable,
   characters,
   count,
   Dict,
   defined,
   equal,
+  isSequence,
+  iterate,
   List,
   type Named,
   Namespace,
+  Range,
+  sliceBounds,
   sliceIndices,
+  string,
   Tuple,
   typeName,
   Undefined,
   type Value,
+  View,
 } from './values.ts';
 
 /** Methods that change their object: transformers renders in a sandbox that does not let templates do so. */
@@ -36,13 +43,19 @@ export function positional(what: string, names: readonly string[], args: readonl
   return Array.from(all, (value) => value ?? null);
 }
 
+const memberOf = (object: Value, key: Value, attribute: boolean): Value =>
+  attribute ? attributeOf(object, String(key)) : itemOf(object, key);
+
 function textMethod(text: string, name: string): Value | undefined {
+  if (name === 'format_map') {
+    return new Callable(name, ([map = null]) => {
+      if (!(map instanceof Dict)) throw new JinjaError('format_map takes a dict');
+      const entries = Array.from(map.entries.values(), ([key, value]) => [String(key), value] as const);
+      return formatBraces(text, [], new Map(entries), memberOf);
+    });
+  }
   if (name === 'format') {
-    return new Callable(name, (args, named) =>
-      formatBraces(text, args, named, (object, key, attribute) =>
-        attribute ? attributeOf(object, String(key)) : itemOf(object, key),
-      ),
-    );
+    return new Callable(name, (args, named) => formatBraces(text, args, named, memberOf));
   }
   const method = stringMethod(name);
   if (method === undefined) return undefined;
@@ -71,20 +84,20 @@ function sequenceMethod(items: readonly Value[], name: string): Value | undefine
 }
 
 function dictMethod(dict: Dict, name: string): Value | undefined {
-  const list = (of: (entry: readonly [Value, Value]) => Value) =>
+  const view = (of: View['of'], part: (entry: readonly [Value, Value]) => Value) =>
     new Callable(name, () => {
       spendSteps(dict.entries.size);
-      return new List(Array.from(dict.entries.values(), of));
+      return new View(of, Array.from(dict.entries.values(), part));
     });
   switch (name) {
     case 'get':
       return new Callable(name, ([key, fallback = null]) => dict.get(key) ?? fallback);
     case 'items':
-      return list(([key, value]) => new Tuple([key, value]));
+      return view(name, ([key, value]) => new Tuple([key, value]));
     case 'keys':
-      return list(([key]) => key);
+      return view(name, ([key]) => key);
     case 'values':
-      return list(([, value]) => value);
+      return view(name, ([, value]) => value);
     case 'copy':
       return new Callable(name, () => new Dict(dict.entries.values()));
   }
@@ -103,7 +116,11 @@ function methodOf(object: Value, name: string): Value | undefined {
     });
   }
   if (object instanceof Dict) return dictMethod(object, name);
-  if (object instanceof List || object instanceof Tuple) return sequenceMethod(object.items, name);
+  if (object instanceof Range && (name === 'start' || name === 'stop' || name === 'step')) return BigInt(object[name]);
+  if (object instanceof Tuple && object.names.includes(name)) return object.items[object.names.indexOf(name)];
+  if (isSequence(object)) return sequenceMethod(object.items, name);
+  if (object instanceof Bytes && name === 'decode')
+    return new Callable(name, ([encoding = 'utf-8']) => object.decoded(string(encoding, 'an encoding')));
   if (object instanceof Namespace) return object.members.get(name);
   return object instanceof Callable ? object.member?.(name) : undefined;
 }
@@ -126,9 +143,11 @@ export function itemOf(object: Value, key: Value): Value {
     const items =
       typeof object === 'string'
         ? characters(object)
-        : object instanceof List || object instanceof Tuple
-          ? object.items
-          : [];
+        : object instanceof Bytes
+          ? iterate(object)
+          : isSequence(object)
+            ? object.items
+            : [];
     const value = items.at(count(key, 'an index'));
     return value ?? missing(object, `element ${key}`);
   }
@@ -143,7 +162,11 @@ export function sliceOf(object: Value, start: Value, stop: Value, step: Value): 
       .map((i) => list[i])
       .join('');
   }
-  if (!(whole instanceof List || whole instanceof Tuple)) throw new JinjaError(`a ${typeName(whole)} cannot be sliced`);
+  if (whole instanceof Range) {
+    const [from, to, by] = sliceBounds(whole.items.length, start, stop, step);
+    return new Range(whole.start + from * whole.step, whole.start + to * whole.step, by * whole.step);
+  }
+  if (!isSequence(whole)) throw new JinjaError(`a ${typeName(whole)} cannot be sliced`);
   const items = sliceIndices(whole.items.length, start, stop, step).map((i) => whole.items[i]);
   return whole instanceof List ? new List(items) : new Tuple(items);
 }

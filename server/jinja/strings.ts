@@ -1,7 +1,20 @@
 /** The methods of Python's `str`. */
 import { spendSteps, spendText } from './budget.ts';
 import { JinjaError } from './errors.ts';
-import { characters, count, defined, iterate, List, lengthOf, string, Tuple, type Value } from './values.ts';
+import { capitalized, folded, isLower, isTitle, isUpper, swapped, titleCase } from './letters.ts';
+import {
+  Bytes,
+  characters,
+  count,
+  Dict,
+  defined,
+  iterate,
+  List,
+  lengthOf,
+  string,
+  Tuple,
+  type Value,
+} from './values.ts';
 
 /** White space as `str.isspace` has it: with the separators U+001C to U+001F and U+0085, without U+FEFF. */
 const SPACE = '\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000';
@@ -120,11 +133,6 @@ export function joined(separator: string, values: readonly Value[]): string {
   return parts.join(separator);
 }
 
-const upperFirst = (text: string): string => {
-  const [first = ''] = text;
-  return first.toUpperCase() + text.slice(first.length).toLowerCase();
-};
-
 const padding = (place: 'left' | 'right' | 'both'): Method => {
   return (text, [width, fill = ' ']) => {
     const missing = Math.max(0, count(width, 'a width') - lengthOf(text));
@@ -152,16 +160,45 @@ const every = (pattern: RegExp): Method => {
   return (text) => pattern.test(text);
 };
 
+/** Each character by what the table has for its code: another code, a text, or nothing for `None`. */
+function translated(text: string, table: Value): string {
+  const result = characters(text).map((character) => {
+    const code = BigInt(character.codePointAt(0) ?? 0);
+    const entry = table instanceof Dict ? table.get(code) : iterate(table)[Number(code)];
+    if (entry === undefined) return character;
+    if (entry === null) return '';
+    return typeof entry === 'bigint' ? String.fromCodePoint(count(entry, 'a character')) : string(entry, 'a character');
+  });
+  spendText(result.reduce((n, part) => n + part.length, 0));
+  return result.join('');
+}
+
+/** The table of `str.maketrans`. */
+function translation(from: Value, to: Value | undefined, gone: Value | undefined): Dict {
+  const codeOf = (key: Value): Value => {
+    if (typeof key !== 'string') return key;
+    if (lengthOf(key) !== 1) throw new JinjaError('what is translated must be one character');
+    return BigInt(key.codePointAt(0) ?? 0);
+  };
+  if (to === undefined) {
+    if (!(from instanceof Dict)) throw new JinjaError('a translation is made of a dict, or of two strings');
+    return new Dict(Array.from(from.entries.values(), ([key, value]) => [codeOf(key), value] as const));
+  }
+  const [keys, values] = [from, to].map((part) => characters(string(part, 'what is translated')));
+  if (keys.length !== values.length) throw new JinjaError('the two strings of a translation differ in length');
+  const table = new Dict(keys.map((key, i) => [codeOf(key), codeOf(values[i])] as const));
+  for (const key of gone === undefined ? [] : characters(string(gone, 'what is left out')))
+    table.set(codeOf(key), null);
+  return table;
+}
+
 const METHODS: Readonly<Record<string, Method>> = {
   upper: (text) => text.toUpperCase(),
   lower: (text) => text.toLowerCase(),
-  casefold: (text) => text.replaceAll('ß', 'ss').toLowerCase(),
-  capitalize: upperFirst,
-  title: (text) => text.replace(/[\p{L}\p{M}]+/gu, upperFirst),
-  swapcase: (text) =>
-    text.replace(/\p{L}/gu, (letter) =>
-      letter === letter.toUpperCase() ? letter.toLowerCase() : letter.toUpperCase(),
-    ),
+  casefold: folded,
+  capitalize: capitalized,
+  title: titleCase,
+  swapcase: swapped,
   strip: (text, [set]) => strip(text, set, true, true),
   lstrip: (text, [set]) => strip(text, set, true, false),
   rstrip: (text, [set]) => strip(text, set, false, true),
@@ -237,9 +274,12 @@ const METHODS: Readonly<Record<string, Method>> = {
   isascii: every(/^[\0-\x7f]*$/),
   isidentifier: every(/^[\p{L}\p{Nl}_][\p{L}\p{Nl}\p{Mn}\p{Mc}\p{Nd}\p{Pc}]*$/u),
   isprintable: (text) => !/[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/u.test(text),
-  isupper: (text) => text !== text.toLowerCase() && text === text.toUpperCase(),
-  islower: (text) => text !== text.toUpperCase() && text === text.toLowerCase(),
-  istitle: (text) => /\p{L}/u.test(text) && text === text.replace(/[\p{L}\p{M}]+/gu, upperFirst),
+  isupper: isUpper,
+  islower: isLower,
+  istitle: isTitle,
+  translate: (text, [table]) => translated(text, defined(table)),
+  maketrans: (_, [from, to, gone]) => translation(from, to, gone),
+  encode: (text, [encoding = 'utf-8']) => Bytes.of(text, string(encoding, 'an encoding')),
 };
 
 /** Names of the parameters that Python lets be given by name. */
@@ -248,6 +288,7 @@ export const STRING_PARAMETERS: Readonly<Record<string, readonly string[]>> = {
   rsplit: ['sep', 'maxsplit'],
   splitlines: ['keepends'],
   expandtabs: ['tabsize'],
+  encode: ['encoding', 'errors'],
   replace: ['old', 'new', 'count'],
 };
 

@@ -1,27 +1,32 @@
 /** jinja2's tests: what stands behind `is`. */
 import { JinjaError } from './errors.ts';
+import { isLower, isUpper } from './letters.ts';
 import {
+  Bytes,
   Callable,
   compare,
   contains,
   count,
   Dict,
   equal,
+  Generator,
   isNumber,
-  List,
-  Tuple,
+  isSequence,
   text,
   Undefined,
   type Value,
+  View,
 } from './values.ts';
+
+const numberOf = (value: Value): number => (typeof value === 'number' ? value : count(value, 'what is odd or even'));
 
 type Test = (value: Value, argument: Value) => boolean;
 
-const isSequence = (value: Value) =>
+const hasPlaces = (value: Value) =>
   typeof value === 'string' ||
-  value instanceof List ||
-  value instanceof Tuple ||
+  isSequence(value) ||
   value instanceof Dict ||
+  value instanceof Bytes ||
   value instanceof Undefined;
 
 const TESTS: Readonly<Record<string, Test>> = {
@@ -37,18 +42,18 @@ const TESTS: Readonly<Record<string, Test>> = {
   integer: (value) => typeof value === 'bigint',
   float: (value) => typeof value === 'number',
   mapping: (value) => value instanceof Dict,
-  iterable: isSequence,
-  sequence: isSequence,
+  iterable: (value) => hasPlaces(value) || value instanceof View || value instanceof Generator,
+  sequence: hasPlaces,
   escaped: () => false,
-  odd: (value) => count(value, 'what is odd') % 2 !== 0,
-  even: (value) => count(value, 'what is even') % 2 === 0,
+  odd: (value) => Math.abs(numberOf(value) % 2) === 1,
+  even: (value) => numberOf(value) % 2 === 0,
   divisibleby: (value, by) => {
     const divisor = count(by, 'a divisor');
     if (divisor === 0) throw new JinjaError('division by zero');
     return count(value, 'what is divided') % divisor === 0;
   },
-  lower: (value) => text(value) !== text(value).toUpperCase() && text(value) === text(value).toLowerCase(),
-  upper: (value) => text(value) !== text(value).toLowerCase() && text(value) === text(value).toUpperCase(),
+  lower: (value) => isLower(text(value)),
+  upper: (value) => isUpper(text(value)),
   in: (value, container) => contains(container, value),
   sameas: (value, other) => value === other,
   eq: equal,

@@ -5,7 +5,22 @@
 import { spendSteps, spendText } from './budget.ts';
 import { JinjaError } from './errors.ts';
 
-export type Value = null | boolean | bigint | number | string | Undefined | List | Tuple | Dict | Namespace | Callable;
+export type Value =
+  | null
+  | boolean
+  | bigint
+  | number
+  | string
+  | Undefined
+  | List
+  | Tuple
+  | Range
+  | View
+  | Generator
+  | Bytes
+  | Dict
+  | Namespace
+  | Callable;
 
 /** A name or a member that is not there: prints as nothing, and most other uses of it are errors. */
 export class Undefined {
@@ -15,7 +30,73 @@ export class List {
   constructor(readonly items: readonly Value[]) {}
 }
 export class Tuple {
-  constructor(readonly items: readonly Value[]) {}
+  constructor(
+    readonly items: readonly Value[],
+    /** Of a named tuple. */
+    readonly names: readonly string[] = [],
+  ) {}
+}
+/** What `range()` makes: a sequence that prints as it was asked for. */
+export class Range {
+  readonly items: readonly Value[];
+  constructor(
+    readonly start: number,
+    readonly stop: number,
+    readonly step: number,
+  ) {
+    const length = Math.max(0, Math.ceil((stop - start) / step));
+    this.items = Array.from({ length }, (_, i) => BigInt(start + i * step));
+  }
+}
+/** What `keys()`, `values()` and `items()` of a dict make: to be looped over and counted, but without places. */
+export class View {
+  constructor(
+    readonly of: 'keys' | 'values' | 'items',
+    readonly items: readonly Value[],
+  ) {}
+}
+/** What `map`, `select` and their like make: something that can be looped over once, and is true even if nothing is in it. */
+export class Generator {
+  private at = 0;
+  constructor(private readonly items: readonly Value[]) {}
+  /** The next element, or all that are left. */
+  next(): Value | undefined {
+    return this.items[this.at++];
+  }
+  rest(): readonly Value[] {
+    const left = this.at === 0 ? this.items : this.items.slice(this.at);
+    this.at = this.items.length;
+    return left;
+  }
+}
+/** What `encode()` makes of a string. */
+export class Bytes {
+  constructor(readonly data: Uint8Array) {}
+
+  static of(text: string, encoding: string): Bytes {
+    const name = encodingOf(encoding);
+    const limit = name === 'ascii' ? 0x7f : 0xff;
+    if (name !== 'utf8' && [...text].some((character) => (character.codePointAt(0) ?? 0) > limit))
+      throw new JinjaError(`a character is not in ${encoding}`);
+    spendText(3 * text.length);
+    return new Bytes(Buffer.from(text, name === 'utf8' ? 'utf8' : 'latin1'));
+  }
+
+  decoded(encoding: string): string {
+    const name = encodingOf(encoding);
+    if (name !== 'utf8') return Buffer.from(this.data).toString('latin1');
+    try {
+      return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(this.data);
+    } catch {
+      throw new JinjaError('the bytes are not UTF-8');
+    }
+  }
+}
+
+function encodingOf(name: string): 'utf8' | 'ascii' | 'latin1' {
+  const plain = name.toLowerCase().replace(/[-_ ]/g, '');
+  if (plain === 'utf8' || plain === 'ascii' || plain === 'latin1') return plain;
+  throw new JinjaError(`the encoding ${name} is not known here`);
 }
 /** In order of insertion; `1`, `1.0` and `True` are one key. */
 export class Dict {
@@ -71,8 +152,14 @@ export function typeName(value: Value): string {
     case 'string':
       return 'str';
   }
+  if (value instanceof View) return `dict_${value.of}`;
   return value instanceof Callable ? 'function' : value.constructor.name.toLowerCase();
 }
+
+/** What has places that can be counted and cut. */
+export type Sequence = List | Tuple | Range;
+export const isSequence = (value: Value): value is Sequence =>
+  value instanceof List || value instanceof Tuple || value instanceof Range;
 
 export const isNumber = (value: Value): value is number | bigint | boolean =>
   typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean';
@@ -98,8 +185,9 @@ export function defined<T extends Value>(value: T): Exclude<T, Undefined> {
 
 export function truth(value: Value): boolean {
   if (value === null || value instanceof Undefined) return false;
-  if (value instanceof List || value instanceof Tuple) return value.items.length > 0;
+  if (isSequence(value) || value instanceof View) return value.items.length > 0;
   if (value instanceof Dict) return value.entries.size > 0;
+  if (value instanceof Bytes) return value.data.length > 0;
   return typeof value === 'object' ? true : Boolean(value);
 }
 
@@ -108,7 +196,7 @@ export function equal(a: Value, b: Value): boolean {
   if (isNumber(a) && isNumber(b))
     return Number(a) === Number(b) && (typeof a === 'number' || typeof b === 'number' || BigInt(a) === BigInt(b));
   if (a instanceof Undefined) return b instanceof Undefined;
-  if ((a instanceof List && b instanceof List) || (a instanceof Tuple && b instanceof Tuple)) {
+  if (isSequence(a) && isSequence(b) && a.constructor === b.constructor) {
     return a.items.length === b.items.length && a.items.every((item, i) => equal(item, b.items[i]));
   }
   if (a instanceof Dict && b instanceof Dict) {
@@ -159,8 +247,10 @@ export function characters(text: string): readonly string[] {
 
 /** What a loop runs over. */
 export function iterate(value: Value): readonly Value[] {
-  if (value instanceof List || value instanceof Tuple) return value.items;
+  if (isSequence(value) || value instanceof View) return value.items;
+  if (value instanceof Generator) return value.rest();
   if (typeof value === 'string') return characters(value);
+  if (value instanceof Bytes) return Array.from(value.data, BigInt);
   if (value instanceof Dict) return Array.from(value.entries.values(), ([key]) => key);
   if (value instanceof Undefined) return [];
   throw new JinjaError(`a ${typeName(value)} cannot be iterated over`);
@@ -168,6 +258,7 @@ export function iterate(value: Value): readonly Value[] {
 
 export function lengthOf(value: Value): number {
   if (typeof value === 'string') return /[\ud800-\udbff]/.test(value) ? characters(value).length : value.length;
+  if (value instanceof Generator) throw new JinjaError('a generator has no length: make a list of it with |list');
   return iterate(value).length;
 }
 
@@ -177,7 +268,7 @@ export function contains(container: Value, value: Value): boolean {
     spendSteps(1 + container.length / 1000);
     return container.includes(value);
   }
-  if (container instanceof Dict) return container.get(value) !== undefined;
+  if (container instanceof Dict) return !(value instanceof Undefined) && container.get(value) !== undefined;
   return iterate(container).some((item) => equal(item, value));
 }
 
@@ -213,6 +304,17 @@ export function quoted(text: string): string {
   return `${quote}${inner}${quote}`;
 }
 
+function bytesText(data: Uint8Array): string {
+  const latin = Buffer.from(data).toString('latin1');
+  const quote = latin.includes("'") && !latin.includes('"') ? '"' : "'";
+  const inner = latin.replace(/[^ -~]|[\\'"]/g, (character) => {
+    if (character === '"' || character === "'") return character === quote ? `\\${character}` : character;
+    return QUOTED[character] ?? `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`;
+  });
+  spendText(inner.length);
+  return `b${quote}${inner}${quote}`;
+}
+
 /** As `repr()` prints it. */
 export function represent(value: Value): string {
   spendSteps();
@@ -238,6 +340,11 @@ export function represent(value: Value): string {
     return `{${joined(Array.from(value.entries.values(), ([key, item]) => `${represent(key)}: ${represent(item)}`))}}`;
   }
   if (value instanceof Undefined) return 'Undefined';
+  if (value instanceof Range) return `range(${value.start}, ${value.stop}${value.step === 1 ? '' : `, ${value.step}`})`;
+  if (value instanceof View) return `dict_${value.of}(${represent(new List(value.items))})`;
+  // Python prints an address, which is another one each time.
+  if (value instanceof Generator) return '<generator object>';
+  if (value instanceof Bytes) return bytesText(value.data);
   if (value instanceof Namespace) return `<Namespace ${represent(new Dict(value.members))}>`;
   return `<${value.name}>`;
 }
@@ -262,8 +369,8 @@ export function string(value: Value, what: string): string {
   return value;
 }
 
-/** The indices a slice takes of a sequence of `length`, as Python's `slice.indices`. */
-export function sliceIndices(length: number, start: Value, stop: Value, step: Value): number[] {
+/** Where a slice of a sequence of `length` begins and ends, and its step, as Python's `slice.indices`. */
+export function sliceBounds(length: number, start: Value, stop: Value, step: Value): [number, number, number] {
   const by = step === null ? 1 : count(step, 'the step of a slice');
   if (by === 0) throw new JinjaError('the step of a slice cannot be zero');
   const [low, high] = by > 0 ? [0, length] : [-1, length - 1];
@@ -272,8 +379,12 @@ export function sliceIndices(length: number, start: Value, stop: Value, step: Va
     const at = count(value, 'the end of a slice');
     return Math.min(high, Math.max(low, at < 0 ? at + length : at));
   };
-  const from = bound(start, by > 0 ? low : high);
-  const to = bound(stop, by > 0 ? high : low);
+  return [bound(start, by > 0 ? low : high), bound(stop, by > 0 ? high : low), by];
+}
+
+/** The indices that a slice takes. */
+export function sliceIndices(length: number, start: Value, stop: Value, step: Value): number[] {
+  const [from, to, by] = sliceBounds(length, start, stop, step);
   const indices: number[] = [];
   for (let i = from; by > 0 ? i < to : i > to; i += by) indices.push(i);
   spendSteps(indices.length);

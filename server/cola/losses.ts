@@ -47,6 +47,13 @@ export interface Read {
 
 const flat = (x: Tensor, last: number) => ops.reshape(x, [size(x.shape) / last, last]);
 
+/** Mean of distributions `[B,A,N]` over the positions that count: `[N]`. */
+function meanShare(shares: Tensor, counted: Tensor | undefined, numCodes: number): Tensor {
+  if (counted === undefined) return ops.mean(flat(shares, numCodes), [0]);
+  const weights = flat(counted, 1);
+  return ops.div(ops.sum(ops.mul(flat(shares, numCodes), weights), [0]), ops.maximum(ops.sum(weights), 1e-12));
+}
+
 /**
  * Stage 1, joint inverse dynamics and world model (paper, equation 3): L_pred + beta L_reg, with the code drawn by
  * straight-through Gumbel softmax.
@@ -54,10 +61,11 @@ const flat = (x: Tensor, last: number) => ops.reshape(x, [size(x.shape) / last, 
  * @param h `[B,T,d]`, a constant
  * @param ids int32 `[B,T]`
  * @param gumbel float32 `[B,T,N]`; row t goes with the action at t, the last row is unused
+ * @param mask float32 `[B,T]`: 1 at the tokens that are learned, and whose actions count; all, if not given
  */
 export function controlLoss(
   { graph, config, cola }: Modules,
-  { h, ids, gumbel, context }: Read & { readonly gumbel: Tensor },
+  { h, ids, gumbel, mask, context }: Read & { readonly gumbel: Tensor; readonly mask?: Tensor | undefined },
   settings: ControlSettings,
 ): ControlLoss {
   const [batch, length] = ids.shape;
@@ -68,11 +76,17 @@ export function controlLoss(
   const hard = straightThrough(oneHot(actions, cola.numCodes), soft);
   const c = ops.matmul(hard, codebook(graph, config, cola));
   const logits = worldModel(graph, config, cola, ops.slice(h, 1, 0, length - 1), c);
-  const prediction = ops.mean(crossEntropy(logits, ops.slice(ids, 1, 1, length)));
-  const regulariser = ops.div(ops.sum(ops.mul(soft, ops.log(ops.add(soft, 1e-8)))), batch * (length - 1));
+  const losses = crossEntropy(logits, ops.slice(ids, 1, 1, length));
+  const counted = mask === undefined ? undefined : ops.slice(mask, 1, 1, length);
+  const prediction = counted === undefined ? ops.mean(losses) : maskedMean(losses, counted);
+  const information = ops.mul(soft, ops.log(ops.add(soft, 1e-8)));
+  const regulariser =
+    counted === undefined
+      ? ops.div(ops.sum(information), batch * (length - 1))
+      : maskedMean(ops.sum(information, [2]), counted);
   let loss = ops.add(prediction, ops.mul(regulariser, settings.beta));
   if (settings.balance > 0) {
-    const share = ops.mean(flat(ops.softmax(idmLogits), cola.numCodes), [0]);
+    const share = meanShare(ops.softmax(idmLogits), counted, cola.numCodes);
     const negativeEntropy = ops.sum(ops.mul(share, ops.log(ops.add(share, 1e-8))));
     loss = ops.add(loss, ops.mul(negativeEntropy, settings.balance));
   }

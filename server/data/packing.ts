@@ -34,12 +34,14 @@ export async function* packSequences(
 export interface TokenRow {
   readonly prompt: ArrayLike<number>;
   readonly response: ArrayLike<number>;
+  /** 1 where a token of the response is learned, and 0 where it was said by others; all are, if not given. */
+  readonly mask?: ArrayLike<number>;
 }
 
 export interface PaddedRows {
   /** Token ids `[B,T]`: prompt, response, padding. */
   readonly ids: Int32Array;
-  /** 1 where a token of the response stands, else 0; `[B,T]`. */
+  /** 1 where a token stands that is learned, else 0; `[B,T]`. */
   readonly responseMask: Float32Array;
   /** Tokens of prompt and response in each row; `[B]`. */
   readonly lengths: Int32Array;
@@ -74,13 +76,15 @@ export function padRows(
   const responseMask = new Float32Array(rows.length * length);
   const lengths = new Int32Array(rows.length);
   let truncated = 0;
-  rows.forEach(({ prompt, response }, row) => {
+  rows.forEach(({ prompt, response, mask }, row) => {
     const kept = Math.min(response.length, length - prompt.length);
     if (kept < response.length) truncated++;
     const start = row * length;
     for (let i = 0; i < prompt.length; i++) ids[start + i] = prompt[i];
-    for (let i = 0; i < kept; i++) ids[start + prompt.length + i] = response[i];
-    responseMask.fill(1, start + prompt.length, start + prompt.length + kept);
+    for (let i = 0; i < kept; i++) {
+      ids[start + prompt.length + i] = response[i];
+      responseMask[start + prompt.length + i] = mask === undefined ? 1 : mask[i];
+    }
     lengths[row] = prompt.length + kept;
   });
   return { ids, responseMask, lengths, shape: [rows.length, length], truncated };

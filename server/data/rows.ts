@@ -31,6 +31,8 @@ export interface ChatRow extends AnyRow {
   readonly kind: 'chat';
   readonly messages: readonly Message[];
   readonly answer?: string | readonly string[];
+  /** An episode: every turn of the assistant is learned, as an agent writes it, with a chat template or without. */
+  readonly episode?: true;
 }
 export type Row = TextRow | PromptRow | ChatRow;
 

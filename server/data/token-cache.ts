@@ -11,6 +11,7 @@ import { z } from 'zod';
 import { limits, openFile, readText } from '../files/open.ts';
 import { makeFolder, needPlace } from '../files/place.ts';
 import type { ChatTemplate } from '../model/chat/chat.ts';
+import { Speech } from '../model/chat/speech.ts';
 import type { Tokenizer } from '../model/tokenizer/tokenizer.ts';
 import { contentOf } from '../store/manifest.ts';
 import { storedBytes } from './bytes.ts';
@@ -83,6 +84,7 @@ export function encodeRow(
     }
     case 'chat': {
       const { columns } = row;
+      if (row.episode === true) return new Speech(tokenizer, template).conversation(row.messages);
       if (template === undefined) {
         const { prompt, response } = plainTurns(row.messages);
         const turns = { kind: 'prompt', prompt, ...(response === undefined ? {} : { response }), columns } as const;

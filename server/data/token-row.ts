@@ -7,7 +7,8 @@ import { encodeRow } from './token-cache.ts';
 
 /**
  * Token ids of a row, cut into what is given and what is learned. A prompt goes through the chat template where there
- * is one; a bare response ends with `endId`.
+ * is one; a bare response ends with `endId`. Of several turns the response begins with the first answer, and its mask leaves
+ * out what was said in between.
  */
 export function tokenRow(row: Row, tokenizer: Tokenizer, template: ChatTemplate | undefined, endId: number): TokenRow {
   const asked: Row =
@@ -25,6 +26,9 @@ export function tokenRow(row: Row, tokenizer: Tokenizer, template: ChatTemplate 
   const start = responseMask.indexOf(1);
   const cut = start < 0 ? ids.length : start;
   const response = [...ids.subarray(cut)];
-  const ended = asked.kind === 'chat' && template !== undefined;
-  return { prompt: ids.subarray(0, cut), response: ended ? response : [...response, endId] };
+  const prompt = ids.subarray(0, cut);
+  const ended = asked.kind === 'chat' && (template !== undefined || asked.episode === true);
+  if (!ended) return { prompt, response: [...response, endId] };
+  const mask = responseMask.subarray(cut);
+  return { prompt, response, ...(mask.includes(0) ? { mask } : {}) };
 }

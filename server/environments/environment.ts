@@ -60,6 +60,20 @@ export interface Game {
   expert(): string;
 }
 
+/** Steps in a game until it is done. */
+export function* playGame(
+  game: Game,
+  next: () => string,
+  turns: number,
+): Generator<{ readonly text: string; readonly result: StepResult }> {
+  for (let turn = 0; turn < turns; turn++) {
+    const text = next();
+    const result = game.step(text);
+    yield { text, result };
+    if (result.done) return;
+  }
+}
+
 /** An environment of games. */
 export interface GameEnvironment extends Environment {
   game(): Game;

@@ -1,9 +1,9 @@
 /** Environments by what a run spec says. */
-import type { Environment } from './environment.ts';
+import type { Environment, GameEnvironment } from './environment.ts';
 import { guessTheRule } from './guess-the-rule/guess-the-rule.ts';
 import { household } from './household/household.ts';
 import { moduleEnvironment } from './module/module.ts';
-import type { EnvironmentSpec } from './spec.ts';
+import type { EnvironmentSpec, GameSpec } from './spec.ts';
 
 /**
  * Makes an environment ready; close it when the run ends. A `module` runs the user's code: call this only in a workspace that
@@ -13,8 +13,11 @@ import type { EnvironmentSpec } from './spec.ts';
  * @throws environment.* for a module that cannot be loaded
  */
 export async function createEnvironment(spec: EnvironmentSpec, folder: string): Promise<Environment> {
+  return typeof spec === 'string' || 'household' in spec ? gameOf(spec) : moduleEnvironment(spec.module, folder);
+}
+
+/** One of those that are built in. */
+export function gameOf(spec: GameSpec): GameEnvironment {
   if (spec === 'household') return household();
-  if (spec === 'guess-the-rule') return guessTheRule();
-  if ('household' in spec) return household(spec.household);
-  return moduleEnvironment(spec.module, folder);
+  return spec === 'guess-the-rule' ? guessTheRule() : household(spec.household);
 }

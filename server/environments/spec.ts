@@ -6,6 +6,10 @@ import { moduleOptions } from './module/module.ts';
 /** Those that are built in. */
 export const builtIn = ['household', 'guess-the-rule'] as const;
 
+/** Those that know how to play themselves. */
+export const gameSpec = z.union([z.enum(builtIn), z.strictObject({ household: householdOptions })]);
+export type GameSpec = z.infer<typeof gameSpec>;
+
 export const environmentSpec = z.union([
   z.enum(builtIn),
   z.strictObject({ household: householdOptions }),

@@ -1,6 +1,6 @@
 /** Calls of tools in what an agent writes: the form that Hermes and Qwen were trained on, `<tool_call>{"name", "arguments"}</tool_call>`. */
 import { z } from 'zod';
-import type { Tool } from './environment.ts';
+import type { Environment, Tool } from './environment.ts';
 
 const call = z.object({ name: z.string().max(100), arguments: z.record(z.string(), z.unknown()).default({}) });
 export type ToolCall = z.infer<typeof call>;
@@ -42,6 +42,10 @@ export function toolsText(tools: readonly Tool[]): string {
     ...lines,
   ].join('\n');
 }
+
+/** What an agent reads first: the rules, the tools, and what it sees. */
+export const startText = ({ instructions, tools }: Environment, observation: string): string =>
+  [instructions, toolsText(tools), observation].filter((part) => part !== '').join('\n\n');
 
 /** The action in a text of thoughts: behind the last "Action:", else the last line that says something. */
 export function actionIn(text: string): string {

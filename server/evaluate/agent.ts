@@ -1,12 +1,13 @@
 /** What a model gets done in an environment, in worlds of its training and in others, beside who knows how and chance. */
-import { type Environment, isGame, type Task } from '../environments/environment.ts';
+import { type Environment, isGame, playGame, type Task } from '../environments/environment.ts';
 import { createEnvironment } from '../environments/registry.ts';
+import { Speech } from '../model/chat/speech.ts';
 import { Random, seedFrom } from '../random.ts';
 import type { StageAgent } from '../spec/stages.ts';
 import { templateOf, tokenizerOf } from '../train/data.ts';
 import type { Figures } from '../train/measures/figures.ts';
 import { evaluatePrompts } from '../train/measures/prompts.ts';
-import { environmentPrompts, inEnvironment, Speech } from '../train/reinforce/environment-rollouts.ts';
+import { environmentPrompts, inEnvironment } from '../train/reinforce/environment-rollouts.ts';
 import { promptRoom } from '../train/reinforce/rollout.ts';
 import type { Subject } from './subject.ts';
 
@@ -78,15 +79,13 @@ function controls(
       const game = environment.game();
       const numbers = new Random(seedFrom(seed, world));
       game.reset(world, { side });
-      let earned = 0;
-      for (let turn = 0; turn < turns; turn++) {
+      const anything = () => {
         const possible = game.possible();
-        const { reward, done } = game.step(
-          player === 'expert' ? game.expert() : possible[numbers.integer(possible.length)],
-        );
-        earned += reward;
-        if (done) break;
-      }
+        return possible[numbers.integer(possible.length)];
+      };
+      let earned = 0;
+      for (const { result } of playGame(game, player === 'expert' ? () => game.expert() : anything, turns))
+        earned += result.reward;
       if (earned >= most) solved++;
     }
     return solved / worlds;

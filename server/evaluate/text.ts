@@ -3,6 +3,7 @@ import type { DataSpec } from '../spec/settings/parts.ts';
 import { packedData } from '../train/data.ts';
 import type { Sequences } from '../train/measures/states.ts';
 import type { StageContext } from '../train/stage.ts';
+import { unmasked } from '../train/unlearned.ts';
 
 /**
  * The text that a stage with this data holds out.
@@ -22,6 +23,6 @@ export async function heldOutText(
   close();
   const ids = new Int32Array(heldOut.length * length);
   // Each has one token more, the target of its last: here targets are the sequence's own.
-  for (const [i, sequence] of heldOut.entries()) ids.set(sequence.subarray(0, length), i * length);
+  for (const [i, sequence] of heldOut.entries()) ids.set(unmasked(sequence).ids.subarray(0, length), i * length);
   return { ids, count: heldOut.length, length };
 }

@@ -4,12 +4,14 @@ import { basename } from 'node:path';
 import { dataErrors } from '../data/errors.ts';
 import { Arithmetic } from '../data/generators/arithmetic.ts';
 import { Countdown } from '../data/generators/countdown.ts';
+import { demonstrations } from '../data/generators/demonstrations.ts';
 import { holdsRows } from '../data/records.ts';
 import { type Row, RowReport } from '../data/rows.ts';
 import { readRows, type Source, sourceFiles } from '../data/sources.ts';
 import { cachedTokens, type TokenFile } from '../data/token-cache.ts';
 import { tokenRow } from '../data/token-row.ts';
 import { arrayTokens, type TokenSource, TokenStream, tokenStreamState } from '../data/token-stream.ts';
+import { gameOf } from '../environments/registry.ts';
 import { ColaError } from '../errors.ts';
 import { type ChatTemplate, loadChatTemplate } from '../model/chat/chat.ts';
 import type { Tokenizer } from '../model/tokenizer/tokenizer.ts';
@@ -18,6 +20,7 @@ import { trainErrors } from './errors.ts';
 import { FrozenData, type ReadRows } from './run/frozen.ts';
 import type { StageContext } from './stage.ts';
 import type { BatchSource, Feeds } from './supervised.ts';
+import { unlearned } from './unlearned.ts';
 
 /** Share of the data that is held out where the spec names no held-out data. */
 const heldOutShare = 1 / 50;
@@ -27,11 +30,19 @@ const taskNames = ['countdown', 'arithmetic'] as const;
 /** Problems of a task that are written out where a stage learns from text. */
 const taskTexts = { train: 20_000, test: 1_000 };
 
-type FileData = Exclude<DataSpec, string | { task: string }>;
 type TaskData = Extract<DataSpec, { task: string }>;
+type Demonstrations = Extract<DataSpec, { environment: unknown }>;
+/** What is made up from a seed, with a side to measure on. */
+type MadeData = TaskData | Demonstrations;
+type FileData = Exclude<DataSpec, string | MadeData>;
+
+const isMade = (data: FileData | MadeData): data is MadeData => 'task' in data || 'environment' in data;
+
+/** Episodes to measure on. */
+const measuredEpisodes = 64;
 
 /** Brings the short forms to the long ones. */
-function expandData(data: DataSpec, context: StageContext): FileData | TaskData {
+function expandData(data: DataSpec, context: StageContext): FileData | MadeData {
   if (typeof data !== 'string') return data;
   const task = taskNames.find((name) => name === data);
   if (task !== undefined) return { task } as TaskData;
@@ -125,14 +136,18 @@ function sayRowsAsText(files: readonly string[], context: StageContext): void {
 
 type ClosableTokens = TokenSource & { close(): void };
 
-/** Solved problems of a task, one after the other, as a text to learn from. */
-async function taskTokens(data: TaskData, context: StageContext, side: 'train' | 'test'): Promise<ClosableTokens> {
+/** Solved problems of a task or episodes, one after the other, as a text to learn from. */
+async function madeTokens(data: MadeData, context: StageContext, side: 'train' | 'test'): Promise<ClosableTokens> {
   const tokenizer = tokenizerOf(context);
   const template = templateOf(context);
   const end = endOf(context, tokenizer);
-  const rows = problemsOfTask(data, context, side, taskTexts[side]);
-  const documents = rows.map((row) => tokenRow(row, tokenizer, template, end));
-  const ids = documents.flatMap(({ prompt, response }) => [...Array.from(prompt), ...Array.from(response)]);
+  const rows = madeRows(data, context, side, taskTexts[side]);
+  const masked = 'environment' in data;
+  const ids = rows.flatMap((row) => {
+    const { prompt, response, mask } = tokenRow(row, tokenizer, template, end);
+    const given = Array.from(prompt, (id) => (masked ? unlearned(id) : id));
+    return [...given, ...Array.from(response, (id, i) => (mask?.[i] === 0 ? unlearned(id) : id))];
+  });
   return { ...arrayTokens(Int32Array.from(ids)), close: () => undefined };
 }
 
@@ -148,6 +163,7 @@ const plainWords = (data: DataSpec): string =>
 export function dataName(data: DataSpec): string {
   if (typeof data === 'string') return data;
   if ('task' in data) return `the task ${data.task}`;
+  if ('environment' in data) return `demonstrations in ${gameOf(data.environment).name}`;
   return 'jsonl' in data ? data.jsonl : 'text' in data ? data.text.join(', ') : data.workspace;
 }
 
@@ -155,6 +171,8 @@ export interface PackedData {
   readonly train: TokenStream;
   /** A fixed number of held-out sequences: ids `[B,T+1]` each. */
   readonly heldOut: readonly Int32Array[];
+  /** Whether some tokens are {@link unlearned}. */
+  readonly masked: boolean;
   readonly tokens: number;
   /** Closes the files. */
   close(): void;
@@ -180,10 +198,11 @@ export async function packedData(
   if (length > longest) throw trainErrors.tooLong(length, longest);
   const tokens = async (data: DataSpec, side: 'train' | 'test'): Promise<ClosableTokens> => {
     const long = expandData(data, context);
-    return 'task' in long ? taskTokens(long, context, side) : tokensOf(data, long, context);
+    return isMade(long) ? madeTokens(long, context, side) : tokensOf(data, long, context);
   };
   const all = await tokens(settings.data, 'train');
-  const held = settings.held_out ?? ('task' in expandData(settings.data, context) ? settings.data : undefined);
+  const held = settings.held_out ?? (isMade(expandData(settings.data, context)) ? settings.data : undefined);
+  const masked = [settings.data, held].some((each) => typeof each === 'object' && 'environment' in each);
   const other = held === undefined ? undefined : await tokens(held, 'test');
   const close = () => {
     all.close();
@@ -203,7 +222,7 @@ export async function packedData(
     const heldOut = Array.from({ length: Math.max(1, Math.min(heldOutBatches, available)) }, () =>
       stream.next(batch, length),
     );
-    return { train: new TokenStream(part(all, 0, cut), context.seed), heldOut, tokens: cut, close };
+    return { train: new TokenStream(part(all, 0, cut), context.seed), heldOut, masked, tokens: cut, close };
   } catch (error) {
     close();
     throw error;
@@ -244,7 +263,7 @@ async function rowsOf<T>(
   convert: (row: Row) => T | undefined,
 ): Promise<T[]> {
   const long = expandData(data, context);
-  if ('task' in long) return problemsOfTask(long, context, side, count).flatMap((row) => convert(row) ?? []);
+  if (isMade(long)) return madeRows(long, context, side, count).flatMap((row) => convert(row) ?? []);
   const { source, skipBadRows } = sourceOf(long, context);
   const read = () => readAll(source, skipBadRows, context.signal);
   const list = () => sourceFiles(source);
@@ -293,7 +312,14 @@ function sizeOf(row: Row): number {
   return own + said + rest + (row.kind === 'prompt' ? (row.response?.length ?? 0) : 0);
 }
 
-function problemsOfTask(data: TaskData, context: StageContext, side: 'train' | 'test', count: number): Row[] {
+/** @param count of problems; demonstrations say how many they are */
+function madeRows(data: MadeData, context: StageContext, side: 'train' | 'test', count: number): Row[] {
+  if ('environment' in data) {
+    const { environment, episodes, seed = context.seed } = data;
+    const train = side === 'train';
+    const worlds = { side: train ? 'seen' : 'unseen', episodes: train ? episodes : measuredEpisodes } as const;
+    return demonstrations(gameOf(environment), { seed, ...worlds });
+  }
   const { task, ...options } = data;
   const settings = { ...options, seed: context.seed, split: side };
   const generator = task === 'countdown' ? new Countdown(settings) : new Arithmetic(settings);
@@ -327,8 +353,7 @@ export async function splitRows<T>(
   convert: (row: Row) => T | undefined,
 ): Promise<SplitRows<T>> {
   const train = await rowsOf(data, context, 'train', problems.train, convert);
-  const isTask = 'task' in expandData(data, context);
-  if (heldOut !== undefined || isTask)
+  if (heldOut !== undefined || isMade(expandData(data, context)))
     return { train, heldOut: await rowsOf(heldOut ?? data, context, 'test', problems.test, convert) };
   if (train.length < 2) throw trainErrors.tooFewRows(dataName(data), train.length, 2);
   return { train, heldOut: train.splice(-Math.max(1, Math.floor(train.length * share))) };

@@ -54,11 +54,19 @@ const pick = <T>(random: Random, list: readonly T[]): T => list[random.integer(l
 const sideOf = (layout: Layout): Task['side'] =>
   seedFrom(...layout.map(([, count]) => count)) % 4 === 0 ? 'unseen' : 'seen';
 
-function drawLayout(random: Random): Layout {
+/** Rooms that a house can do without: it needs its kitchen, and one for the lamp. */
+function dispensable(rooms: ReadonlySet<string>): string[] {
+  const both = rooms.has('bedroom') && rooms.has('living room');
+  return [...rooms].filter((room) => room === 'bathroom' || (both && room !== 'kitchen'));
+}
+
+/** @param most rooms */
+function drawLayout(random: Random, most: number): Layout {
   const rooms = new Set<string>(['kitchen']);
   for (const room of ['bedroom', 'bathroom', 'living room']) if (random.uniform() < 0.6) rooms.add(room);
   // The lamp needs a desk or a coffee table.
   if (!rooms.has('bedroom') && !rooms.has('living room')) rooms.add(pick(random, ['bedroom', 'living room']));
+  while (rooms.size > most) rooms.delete(pick(random, dispensable(rooms)));
   return placeNames.flatMap((kind): [PlaceName, number][] => {
     const { room, most } = places[kind];
     return rooms.has(room) ? [[kind, 1 + random.integer(most)]] : [];
@@ -85,11 +93,11 @@ function textOf({ kind, thing, to }: Omit<Goal, 'text'>): string {
   return `put a ${treatments[kind].word} ${thing} in ${to}`;
 }
 
-/** The house of a seed. */
-export function drawHouse(seed: number, task: Task): House {
+/** The house of a seed. @param rooms most rooms that it has, two at least */
+export function drawHouse(seed: number, task: Task, rooms = 4): House {
   const random = new Random(seed);
-  let layout = drawLayout(random);
-  while (sideOf(layout) !== task.side) layout = drawLayout(random);
+  let layout = drawLayout(random, rooms);
+  while (sideOf(layout) !== task.side) layout = drawLayout(random, rooms);
   const all = layout.flatMap(([kind, count]) =>
     Array.from({ length: count }, (_, i): Place => ({ name: `${kind} ${i + 1}`, kind, open: !places[kind].opens })),
   );

@@ -18,6 +18,16 @@ export const householdOptions = z.strictObject({
     .boolean()
     .default(false)
     .meta({ description: 'A quarter of the reward for having the thing, a quarter for having it as it is wanted.' }),
+  rooms: z
+    .int()
+    .min(2)
+    .max(4)
+    .default(4)
+    .meta({ description: 'Most rooms of a house: fewer are shorter to read and to search.' }),
+  rules: z.boolean().default(true).meta({
+    description:
+      'Whether the agent is told what it can do; one that learned it from demonstrations reads less without.',
+  }),
 });
 export type HouseholdOptions = z.infer<typeof householdOptions>;
 
@@ -45,7 +55,7 @@ export class Household implements Game {
 
   reset(seed: number, task: Task): string {
     const kind = task.kind ?? this.options.kind;
-    this.house = drawHouse(seed, { side: task.side, ...(kind === undefined ? {} : { kind }) });
+    this.house = drawHouse(seed, { side: task.side, ...(kind === undefined ? {} : { kind }) }, this.options.rooms);
     this.here = undefined;
     this.lit = this.done = false;
     this.reached.clear();
@@ -179,4 +189,7 @@ export class Household implements Game {
 }
 
 export const household = (options: HouseholdOptions = householdOptions.parse({})): GameEnvironment =>
-  gameEnvironment({ name: 'household', instructions, tools: [], range: [0, 1] }, () => new Household(options));
+  gameEnvironment(
+    { name: 'household', instructions: options.rules ? instructions : '', tools: [], range: [0, 1] },
+    () => new Household(options),
+  );

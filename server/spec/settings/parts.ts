@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { arithmeticOptions } from '../../data/generators/arithmetic.ts';
 import { countdownOptions } from '../../data/generators/countdown.ts';
 import { columnMap } from '../../data/shapes.ts';
+import { gameSpec } from '../../environments/spec.ts';
 
 /** What hover shows beside the description. */
 export interface SettingNotes {
@@ -37,12 +38,20 @@ export const dataSpec = z.union([
   }),
   z.strictObject({ task: z.literal('countdown'), ...countdownOptions.omit({ seed: true, split: true }).shape }),
   z.strictObject({ task: z.literal('arithmetic'), ...arithmeticOptions.omit({ seed: true, split: true }).shape }),
+  z.strictObject({
+    environment: setting(
+      gameSpec,
+      'Episodes of the player who knows how, in worlds of training; measured on in others.',
+    ),
+    episodes: setting(z.int().positive().max(100_000).default(2000), 'How many.', { unit: 'episodes' }),
+    seed: setting(z.int().min(0).optional(), 'Which worlds they are; the seed of the run, if not given.'),
+  }),
 ]);
 export type DataSpec = z.infer<typeof dataSpec>;
 
 export const data = setting(
   dataSpec,
-  'Rows to learn from: a file of rows (.jsonl, .json, .csv, .tsv, .parquet, also .gz), a text file, a folder, or a task (countdown, arithmetic).',
+  'Rows to learn from: a file of rows (.jsonl, .json, .csv, .tsv, .parquet, also .gz), a text file, a folder, a task (countdown, arithmetic), or demonstrations ({ environment: household }).',
 );
 export const heldOut = setting(
   dataSpec.optional(),

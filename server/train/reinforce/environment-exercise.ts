@@ -1,11 +1,12 @@
 /** The environment of a stage as what its policy learns to do. */
 import { createEnvironment } from '../../environments/registry.ts';
 import type { EnvironmentSpec } from '../../environments/spec.ts';
+import { Speech } from '../../model/chat/speech.ts';
 import type { ReinforceSettings } from '../../spec/settings/reinforcement.ts';
 import { templateOf, tokenizerOf } from '../data.ts';
 import { trainErrors } from '../errors.ts';
 import type { StageContext } from '../stage.ts';
-import { environmentPrompts, inEnvironment, Speech } from './environment-rollouts.ts';
+import { environmentPrompts, inEnvironment } from './environment-rollouts.ts';
 import type { Exercise } from './problems.ts';
 import { promptRoom } from './rollout.ts';
 import type { Chooser } from './sampler.ts';

@@ -1,9 +1,8 @@
 /** Turns in an environment: what the policy writes is a step, and what comes of it is what it reads next. */
 import { bounded, type Environment, type Task, usualLimits, type World } from '../../environments/environment.ts';
 import { environmentErrors } from '../../environments/errors.ts';
-import { toolsText } from '../../environments/tools.ts';
-import type { ChatTemplate } from '../../model/chat/chat.ts';
-import type { Tokenizer } from '../../model/tokenizer/tokenizer.ts';
+import { startText } from '../../environments/tools.ts';
+import type { Speech } from '../../model/chat/speech.ts';
 import { trainErrors } from '../errors.ts';
 import { type Partner, sampleConversations } from './conversation-sampler.ts';
 import type { Judged, Prompt } from './episode.ts';
@@ -15,49 +14,6 @@ export interface ConversationSizes {
   readonly turns: number;
   /** Most tokens behind the start. */
   readonly maxTokens: number;
-}
-
-/** How what is said becomes tokens. */
-export class Speech {
-  private readonly breaks = new Map<number, boolean>();
-
-  /** @param template of the model, if it is to be used; without one a turn is a line behind `> ` */
-  constructor(
-    readonly tokenizer: Tokenizer,
-    private readonly template: ChatTemplate | undefined,
-  ) {}
-
-  start(instructions: string, observation: string): { readonly text: string; readonly ids: Int32Array } {
-    const text = `${instructions}\n\n${observation}`;
-    if (this.template !== undefined)
-      return this.template.encodePrompt([{ role: 'user', content: text }], this.tokenizer);
-    const plain = `${text}\n> `;
-    return { text: plain, ids: this.tokenizer.encode(plain, { controlTokens: false }) };
-  }
-
-  /** What follows a turn. @param last its last token @param ended whether that is an end token */
-  reply(observation: string, last: number, ended: boolean): Int32Array {
-    if (this.template !== undefined) {
-      const ids = this.template.encodeReply(observation, this.tokenizer);
-      // The policy has written the end of its answer itself.
-      return ended && ids[0] === last ? ids.subarray(1) : ids;
-    }
-    const start = this.endsLine(last) ? '' : '\n';
-    return this.tokenizer.encode(`${start}${observation}\n> `, { addSpecialTokens: false, controlTokens: false });
-  }
-
-  /** Whether a token ends a turn: without a template, one with a line break. */
-  endsTurn(token: number): boolean {
-    return this.template === undefined && this.endsLine(token);
-  }
-
-  private endsLine(token: number): boolean {
-    const known = this.breaks.get(token);
-    if (known !== undefined) return known;
-    const breaks = this.tokenizer.decode([token]).includes('\n');
-    this.breaks.set(token, breaks);
-    return breaks;
-  }
 }
 
 /** A world of an environment, within bounds. */
@@ -119,8 +75,7 @@ async function startOf(
   longest: number,
   signal: AbortSignal,
 ): Promise<Prompt> {
-  const told = [environment.instructions, toolsText(environment.tools)].filter((part) => part !== '').join('\n\n');
-  const { text, ids } = speech.start(told, await world.reset(seed, { side }, signal));
+  const { text, ids } = speech.start(startText(environment, await world.reset(seed, { side }, signal)));
   if (ids.length > longest) throw trainErrors.promptTooLong(environment.name, text.slice(0, 60), ids.length, longest);
   return { text, ids, row: { seed, side } };
 }

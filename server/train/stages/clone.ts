@@ -27,6 +27,7 @@ function objective(
   rows: number,
   length: number,
   guessed: boolean,
+  masked = false,
 ): Objective {
   const ids = graph.input('ids', 'int32', [rows, length]);
   const attention = causalContext(graph, config, rows, length);
@@ -35,7 +36,8 @@ function objective(
   const logits = headOn(graph, config, cola, 'policy', h, attention);
   const guesses = ops.slice(ops.argmax(logits), 1, 0, length - 1);
   const accuracy = ops.mean(ops.cast(ops.equal(guesses, labels), 'float32'));
-  return { loss: cloneLoss(logits, labels), metrics: { accuracy, ...(guessed ? { guesses } : {}) } };
+  const mask = masked ? ops.slice(graph.input('mask', 'float32', [rows, length]), 1, 1, length) : undefined;
+  return { loss: cloneLoss(logits, labels, mask), metrics: { accuracy, ...(guessed ? { guesses } : {}) } };
 }
 
 async function createClone(settings: CloneSettings, context: StageContext): Promise<Stage> {
@@ -51,9 +53,9 @@ async function createClone(settings: CloneSettings, context: StageContext): Prom
     accumulate: settings.accumulate,
     settings,
     trained: cola.tensorsOf('policy').map(({ name }) => name),
-    objective: (graph, heldOut) => objective(graph, configs, batch, length, heldOut),
-    batches: packedBatches(data.train, batch, length, (ids) => inputsOnly(ids, batch, length)),
-    heldOut: data.heldOut.map((ids) => inputsOnly(ids, batch, length)),
+    objective: (graph, heldOut) => objective(graph, configs, batch, length, heldOut, data.masked),
+    batches: packedBatches(data.train, batch, length, (ids) => inputsOnly(ids, batch, length, data.masked)),
+    heldOut: data.heldOut.map((ids) => inputsOnly(ids, batch, length, data.masked)),
     tokensPerBatch: batch * length,
     close: data.close,
     metrics: (outputs, heldOut): Metrics => {

@@ -20,7 +20,8 @@ import { colaOf } from '../run/model-of.ts';
 import type { Metrics, Stage, StageContext } from '../stage.ts';
 import { actionsOf, type StageKind } from '../stage-kind.ts';
 import { type BatchSource, type Feeds, SupervisedStage } from '../supervised.ts';
-import { microBatch, shifted, stepsOf } from './pretrain.ts';
+import { unmasked } from '../unlearned.ts';
+import { microBatch, stepsOf } from './pretrain.ts';
 
 const heldOutBatches = 16;
 
@@ -31,20 +32,22 @@ function objective(
   rows: number,
   length: number,
   heldOut: boolean,
+  masked = false,
 ): Objective {
   const ids = graph.input('ids', 'int32', [rows, length]);
   const attention = causalContext(graph, config, rows, length);
   const h = ops.stopGradient(hiddenStates(graph, config, ids, attention).h);
   const noiseShape = [rows, length, cola.numCodes];
   const gumbel = heldOut ? ops.expand(graph.scalar(0), noiseShape) : graph.input('gumbel', 'float32', noiseShape);
-  const control = controlLoss({ graph, config, cola }, { h, ids, gumbel, context: attention }, settings);
+  const mask = masked ? graph.input('mask', 'float32', [rows, length]) : undefined;
+  const control = controlLoss({ graph, config, cola }, { h, ids, gumbel, mask, context: attention }, settings);
   const shared = {
     prediction: control.prediction,
     regulariser: control.regulariser,
     argmax: ops.argmax(control.idmLogits),
   };
   if (!heldOut) return { loss: control.loss, metrics: shared };
-  const baseLoss = nextTokenLoss(languageHead(graph, config, h), ids);
+  const baseLoss = nextTokenLoss(languageHead(graph, config, h), ids, mask);
   return { loss: control.prediction, metrics: { ...shared, base: baseLoss } };
 }
 
@@ -64,21 +67,28 @@ async function createControl(settings: ControlSettings, context: StageContext): 
     settings,
     trained: tensors.map(({ name }) => name),
     undecayed: ['codebook.weight'],
-    objective: (graph, heldOut) => objective(graph, configs, settings, batch, length, heldOut),
+    objective: (graph, heldOut) => objective(graph, configs, settings, batch, length, heldOut, data.masked),
     batches: noisy(
-      packedBatches(data.train, batch, length, (ids) => inputsOnly(ids, batch, length)),
+      packedBatches(data.train, batch, length, (ids) => inputsOnly(ids, batch, length, data.masked)),
       batch * length * numCodes,
       context.seed,
     ),
-    heldOut: data.heldOut.map((ids) => inputsOnly(ids, batch, length)),
+    heldOut: data.heldOut.map((ids) => inputsOnly(ids, batch, length, data.masked)),
     tokensPerBatch: batch * length,
     close: data.close,
     metrics: (outputs, heldOut) => controlMetrics(outputs, numCodes, heldOut),
   });
 }
 
-export function inputsOnly(ids: Int32Array, batch: number, length: number): Feeds {
-  return { ids: shifted(ids, batch, length).ids };
+/** The first T of `[B,T+1]` tokens. @param masked whether a mask `[B,T]` of those that are learned goes along */
+export function inputsOnly(marked: Int32Array, batch: number, length: number, masked: boolean): Feeds {
+  const { ids, mask } = unmasked(marked);
+  const first = <T extends Int32Array | Float32Array>(all: T, into: T): T => {
+    for (let b = 0; b < batch; b++) into.set(all.subarray(b * (length + 1), b * (length + 1) + length), b * length);
+    return into;
+  };
+  const inputs = first(ids, new Int32Array(batch * length));
+  return { ids: inputs, ...(masked ? { mask: first(mask, new Float32Array(batch * length)) } : {}) };
 }
 
 function controlMetrics(

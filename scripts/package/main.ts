@@ -1,10 +1,15 @@
-/** `npm run package [-- --target NAME|all]`: packages of the extension for VS Code, one a platform, in `dist/packages`. */
+/**
+ * `npm run package [-- --target NAME|all]`: packages of the extension for VS Code and of the command line for npm, one of each a
+ * platform, in `dist/packages`.
+ */
 import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createVSIX } from '@vscode/vsce';
+import { needBinariesOf } from './binaries.ts';
 import { root } from './bundle.ts';
 import { lackingLicences } from './licences.ts';
+import { packForNpm } from './npm.ts';
 import { stage, stageRuntime } from './stage.ts';
 import { hasRuntime, ownTarget, runtimeFolder, type Target, targets } from './targets.ts';
 
@@ -42,9 +47,10 @@ if (!existsSync(join(root, 'assets/nano/model.safetensors'))) {
 const folder = join(root, 'dist/stage');
 const packages = join(root, 'dist/packages');
 mkdirSync(packages, { recursive: true });
-await stage(folder);
 for (const target of wanted) {
+  await stage(folder);
   stageRuntime(folder, target);
+  needBinariesOf(folder, target);
   const file = join(packages, `cola-studio-${target}.vsix`);
   await createVSIX({
     cwd: folder,
@@ -54,6 +60,7 @@ for (const target of wanted) {
     allowMissingRepository: true,
     rewriteRelativeLinks: false,
   });
-  console.log(`${file}: ${(statSync(file).size / 1e6).toFixed(1)} MB`);
+  for (const made of [file, packForNpm(folder, target, packages)])
+    console.log(`${made}: ${(statSync(made).size / 1e6).toFixed(1)} MB`);
 }
 rmSync(folder, { recursive: true });

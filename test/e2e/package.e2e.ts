@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, fork } from 'node:child_process';
-import { readdirSync, writeFileSync } from 'node:fs';
+import { type ChildProcess, fork, spawnSync } from 'node:child_process';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EngineLink } from '../../server/language/engine/link.ts';
 import { complete, loadModel } from '../../server/protocol/index.ts';
-import { install } from './support/session.ts';
+import { install, packages } from './support/session.ts';
 
 describe('the package, installed', () => {
   let folder = '';
@@ -93,5 +93,40 @@ describe('the package, installed', () => {
       writeFileSync(file, 'export default ({ completion }) => completion.length;\n');
       assert.equal(await ask('module-worker.js', { completion: 'abc' }, file), 3);
     });
+  });
+
+  it('is a command of npm too, which nothing is fetched for and no script is run for', function () {
+    this.timeout(0);
+    const [name, ...others] = readdirSync(packages).filter((file) =>
+      file.endsWith(`-${process.platform}-${process.arch}.tgz`),
+    );
+    assert.deepEqual(others, []);
+    const place = join(scratch, 'npm');
+    mkdirSync(place);
+    const npm = (command: string, ...args: string[]) => {
+      const settings = {
+        npm_config_cache: join(place, 'cache'),
+        npm_config_offline: 'true',
+        npm_config_audit: 'false',
+      };
+      const options = { cwd: place, encoding: 'utf8', env: { ...process.env, ...settings } } as const;
+      const { status, stdout, stderr } = spawnSync(command, args, options);
+      assert.equal(status, 0, stderr);
+      return stdout;
+    };
+    npm('npm', 'install', join(packages, name));
+    const asked = [
+      '--model',
+      'builtin:nano',
+      '--prompt',
+      'const total = ',
+      '--max-new',
+      '4',
+      '--device',
+      'cpu',
+      '--json',
+    ];
+    const { samples } = JSON.parse(npm('npx', 'cola-studio', 'generate', ...asked));
+    assert.equal(samples[0].ids.length, 4);
   });
 });

@@ -37,6 +37,15 @@ const types: Readonly<Record<string, string>> = { js: 'text/javascript', css: 't
 /** A busy machine may take its time, in milliseconds. */
 const patience = { start: 180_000, step: 120_000 };
 
+export function launchChromium(): Promise<Browser> {
+  const root = process.getuid?.() === 0;
+  return chromium.launch({
+    executablePath: chromiumFile ?? '',
+    timeout: patience.start,
+    args: ['--disable-gpu', ...(root ? ['--no-sandbox'] : [])],
+  });
+}
+
 interface Size {
   readonly width: number;
   readonly height: number;
@@ -71,13 +80,7 @@ export class Stage {
   static async open(folder?: string): Promise<Stage> {
     const own = folder ?? (await mkdtemp(join(tmpdir(), 'cola-pages-')));
     if (folder === undefined) await bundlePages(own);
-    const root = process.getuid?.() === 0;
-    const browser = await chromium.launch({
-      executablePath: chromiumFile ?? '',
-      timeout: patience.start,
-      args: ['--disable-gpu', ...(root ? ['--no-sandbox'] : [])],
-    });
-    return new Stage(browser, own, folder === undefined);
+    return new Stage(await launchChromium(), own, folder === undefined);
   }
 
   /** A page that has its theme, and is not loaded yet: it can be given answers. */

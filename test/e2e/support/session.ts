@@ -21,7 +21,9 @@ import { Workbench } from './workbench.ts';
 
 const evidence = join(root, '.cache/e2e');
 
-export const vsix = join(root, `dist/packages/cola-studio-${process.platform}-${process.arch}.vsix`);
+/** Where `npm run package` puts what it makes. */
+export const packages = join(root, 'dist/packages');
+export const vsix = join(packages, `cola-studio-${process.platform}-${process.arch}.vsix`);
 
 export interface SessionOptions {
   /** Whether the folder is a copy of `examples/`. */

@@ -65,16 +65,47 @@ function messageOf(value: unknown): Message | undefined {
 const isExchange = (value: unknown): value is { readonly input: string; readonly output: string } =>
   isObject(value) && text(value.input) && text(value.output);
 
-const turnMark = /(?:^|\n\n)(Human|Assistant): ?/;
+/** Who speaks, by the marks that transcripts have; and what they write behind the last turn, or before the first. */
+const transcripts: readonly {
+  readonly mark: RegExp;
+  readonly roles: Readonly<Record<string, string>>;
+  readonly preface: boolean;
+}[] = [
+  // Anthropic's: `\n\nHuman: … \n\nAssistant: …`.
+  { mark: /(?:^|\n\n)(Human|Assistant): ?/, roles: { Human: 'user', Assistant: 'assistant' }, preface: false },
+  // Baize: `[|Human|] … [|AI|] …`, with a sentence before that says what it is.
+  { mark: /(?:^|\n)\[\|(Human|AI)\|\] ?/, roles: { Human: 'user', AI: 'assistant' }, preface: true },
+  // Glaive: with the answers of functions.
+  {
+    mark: /(?:^|\n)[ \t]*(SYSTEM|USER|ASSISTANT|FUNCTION RESPONSE): ?/,
+    roles: { SYSTEM: 'system', USER: 'user', ASSISTANT: 'assistant', 'FUNCTION RESPONSE': 'tool' },
+    preface: false,
+  },
+];
 
-/** A transcript as Anthropic publishes them: `\n\nHuman: … \n\nAssistant: …`. */
+/** A call as Glaive writes it: its arguments are JSON between single quotes. */
+function glaiveCall(content: string): string {
+  const match = /^<functioncall>\s*(\{[\s\S]*\})$/.exec(content);
+  if (match === null) return content;
+  const call = match[1].replace(/"arguments":\s*'([\s\S]*)'\s*\}$/, (_, given: string) => `"arguments": ${given}}`);
+  return `<tool_call>\n${call}\n</tool_call>`;
+}
+
+/** A transcript in a text. The turn that is still to be said is no message. */
 function transcriptOf(value: string): Message[] | undefined {
-  const [before, ...rest] = value.split(turnMark);
-  if (before.trim() !== '' || rest.length < 2) return undefined;
-  return Array.from({ length: rest.length / 2 }, (_, i) => ({
-    role: rest[2 * i] === 'Human' ? 'user' : 'assistant',
-    content: rest[2 * i + 1].trim(),
-  }));
+  for (const { mark, roles: own, preface } of transcripts) {
+    const [before, ...rest] = value.split(mark);
+    if (rest.length < 2 || (before.trim() !== '' && !preface)) continue;
+    const turns = Array.from({ length: rest.length / 2 }, (_, i) => ({
+      role: own[rest[2 * i]],
+      content: glaiveCall(rest[2 * i + 1].replace(/<\|endoftext\|>\s*$/, '').trim()),
+    }));
+    if (turns.at(-1)?.content === '') turns.pop();
+    // One speaker alone is a text in which such a word stands.
+    if (!turns.some(({ role }) => role === 'user')) continue;
+    return before.trim() === '' ? turns : [{ role: 'system', content: before.trim() }, ...turns];
+  }
+  return undefined;
 }
 
 /**

@@ -74,7 +74,7 @@ export const dataErrors = catalogue('data', {
     'Split the file and name a part of it.',
   ],
   unknownColumns: (file: string, line: number, known: readonly string[], have: readonly string[], map: string) => [
-    `${at(file, line)} has none of the columns ${known.join(', ')}; it has ${columnsOf(have)}.`,
+    `${at(file, line)} has none of the columns that are known (${known.join(', ')} and others); it has ${columnsOf(have)}.`,
     mapping(file, map),
   ],
   missingColumn: (file: string, line: number, column: string, have: readonly string[], map: string) => [

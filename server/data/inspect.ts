@@ -9,7 +9,7 @@ import { answerOf, type Row } from './rows.ts';
 import { type ColumnMap, type ColumnPlan, guess, planOfMap, recognise } from './shapes.ts';
 
 /** Rewards that can judge rows of a file. */
-export type FittingReward = 'numeric' | 'maths' | 'code' | 'exact' | 'similarity';
+export type FittingReward = 'numeric' | 'maths' | 'code' | 'exact' | 'similarity' | 'countdown';
 
 export interface Inspection {
   /** What the shape is known by; null where it is none that is known. */
@@ -138,7 +138,8 @@ function rewardsOf(read: readonly Row[], rows: readonly Columns[]): FittingRewar
     answers.length > 0 && answers.filter(test).length >= 0.8 * answers.length;
   const tested = rows.some((row) => typeof (columnAt(row, 'tests') ?? undefined) === 'string');
   if (tested) return ['code', 'similarity'];
-  if (answers.length === 0) return [];
+  const isCountdown = (row: Columns) => Array.isArray(row.nums ?? row.numbers) && typeof row.target === 'number';
+  if (answers.length === 0) return rows.length > 0 && rows.every(isCountdown) ? ['countdown'] : [];
   if (most((text) => number.test(text.trim()))) return ['numeric', 'maths', 'exact'];
   if (most((text) => maths.test(text) || number.test(text.trim()))) return ['maths', 'exact', 'similarity'];
   if (most((text) => code.test(text))) return ['code', 'similarity', 'exact'];

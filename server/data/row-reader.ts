@@ -126,7 +126,7 @@ const readers: { readonly [R in Role]: (value: unknown) => RoleValues[R] | undef
   input: (value: unknown) => (isScalar(value) ? String(value) : undefined),
   system: (value: unknown) => (typeof value === 'string' ? value : undefined),
   rejected: said,
-  prompt: said,
+  prompt: question,
   response: (value: unknown) => {
     // Several texts are several right ones, of which one is said.
     if (Array.isArray(value) && value.every(isScalar)) return value.length === 0 ? '' : String(value[0]);
@@ -151,6 +151,12 @@ const expected: Readonly<Record<Role, string>> = {
   messages: 'a list of {role, content}',
 };
 
+/** A prompt that is a transcript, up to where the assistant is to go on. */
+function question(value: unknown): string | Message[] | undefined {
+  if (typeof value !== 'string' || !/^\s*Human:[\s\S]*\n\nAssistant:\s*$/.test(value)) return said(value);
+  return messagesFrom(value) ?? value;
+}
+
 /** What somebody says: a text, texts that belong together, or messages. */
 function said(value: unknown): string | Message[] | undefined {
   if (typeof value === 'string') return messagesInText(value) ?? value;
@@ -170,6 +176,7 @@ const messagesInText = (value: string): Message[] | undefined =>
  * @param plan which column plays which role
  */
 export function readRow(object: Columns, plan: ColumnPlan, file: string, line: number): { row: Row; map: ColumnMap } {
+  if (plan.derive !== undefined) return readDerived(object, plan, plan.derive, file, line);
   const map: Partial<Record<Role, string>> = {};
   const value: Values = (role) => {
     const candidates = plan.columns[role] ?? [];
@@ -201,6 +208,22 @@ export function readRow(object: Columns, plan: ColumnPlan, file: string, line: n
   const taken = new Set(Object.values(map));
   const columns = Object.fromEntries(Object.entries(object).filter(([column]) => !taken.has(column)));
   return { row: { ...parts, columns }, map };
+}
+
+/** A row whose roles are made of several columns; these stay with it. */
+function readDerived(
+  object: Columns,
+  { columns, required }: ColumnPlan,
+  { of, row: derive }: NonNullable<ColumnPlan['derive']>,
+  file: string,
+  line: number,
+): { row: Row; map: ColumnMap } {
+  const derived = derive(object);
+  if (derived === undefined)
+    throw dataErrors.missingColumn(file, line, of.join(' or '), columnNames(object), mapText(guess(object)));
+  const { from, ...values } = derived;
+  const { row } = readRow(values, { columns, required }, file, line);
+  return { row: { ...row, columns: object }, map: from };
 }
 
 /** {@link readRow} without the columns it was made of. */
@@ -250,7 +273,10 @@ function readBoth(value: Values): Without<Row> {
 
 /** The row of a conversation, with the right result where there is one. */
 function conversation(value: Values): Without<Row> {
-  const messages = value('messages') ?? [];
+  const said = value('messages') ?? [];
+  const system = value('system') ?? '';
+  const told = system.trim() === '' || said[0]?.role === 'system';
+  const messages = told ? said : [{ role: 'system', content: system.replace(/^SYSTEM: ?/, '') }, ...said];
   const answer = value('answer');
   return { kind: 'chat', messages, ...(answer === undefined || answer === '' ? {} : { answer }) };
 }

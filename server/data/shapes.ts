@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { type Columns, columnAt, columnNames } from '../schemas/columns.ts';
 import { messagesFrom } from './conversation.ts';
+import { type Derived, derivedShapes } from './derived.ts';
 
 /** Which column of a file plays which role. Exactly one of `text`, `prompt` and `messages`. */
 export const columnMap = z
@@ -26,6 +27,8 @@ export type Role = keyof ColumnMap;
 export interface ColumnPlan {
   readonly columns: Readonly<Partial<Record<Role, readonly string[]>>>;
   readonly required: ReadonlySet<Role>;
+  /** Makes the columns of rows that are more than columns with a role each; undefined for a row that is none of them. */
+  readonly derive?: { readonly of: readonly string[]; readonly row: (row: Columns) => Derived | undefined };
 }
 
 /** Columns with the whole of a result, as rewards compare with. */
@@ -43,6 +46,9 @@ const answers = [
   'extra_info.answer',
 ];
 const systems = ['system', 'system_prompt'];
+const targets = ['targets_pretokenized', 'targets', 'target', 'tgt', 'output', 'response'];
+/** Solutions in a language each, those that the reward for code runs first. */
+const codes = ['typescript', 'javascript', 'solution', 'code', 'python', 'python3', 'java', 'cpp', 'c++'];
 /** What a question is about, where that stands apart. */
 const passages = ['input', 'context', 'passage', 'body'];
 
@@ -60,15 +66,41 @@ interface Shape {
 }
 
 const isTalk = (value: unknown): boolean => Array.isArray(value) && messagesFrom(value) !== undefined;
+const isTranscript = (value: unknown): boolean => typeof value === 'string' && messagesFrom(value) !== undefined;
+
+/** Languages whose codes are columns of translations. */
+const language =
+  /^(?:ar|bg|cs|da|de|el|en|es|et|fa|fi|fr|he|hi|hu|it|ja|ko|lt|lv|nl|no|pl|pt|ro|ru|sk|sl|sv|th|tr|uk|vi|zh)(?:[-_]\w+)?$/;
+
+/** Two texts of one meaning: the first is translated into the second. */
+function translation(row: Columns): Recognised | undefined {
+  const inside = columnNames(row).filter((name) => /^translation\.[^.]+$/.test(name));
+  const names = Object.keys(row).filter((name) => name !== 'id');
+  const columns =
+    inside.length >= 2 ? inside : names.length >= 2 && names.every((name) => language.test(name)) ? names : [];
+  const [from, to] = columns.filter((name) => typeof columnAt(row, name) === 'string');
+  if (from === undefined || to === undefined) return undefined;
+  return {
+    name: 'translation',
+    plan: { columns: { prompt: [from], response: [to], answer: [to] }, required: new Set(['prompt']) },
+  };
+}
 
 /** In the order in which they are tried. */
 const shapes: readonly Shape[] = [
-  { name: 'messages', role: 'messages', columns: ['messages'], others: { answer: answers } },
+  { name: 'messages', role: 'messages', columns: ['messages'], others: { system: systems, answer: answers } },
   {
     name: 'ShareGPT',
     role: 'messages',
     columns: ['conversations', 'conversation'],
-    others: { answer: answers },
+    others: { system: systems, answer: answers },
+  },
+  {
+    name: 'transcript',
+    role: 'messages',
+    columns: ['chat', 'transcript', 'sample', 'dialogue', 'input'],
+    fits: isTranscript,
+    others: { system: systems },
   },
   {
     name: 'prompt and response',
@@ -76,7 +108,7 @@ const shapes: readonly Shape[] = [
     columns: ['prompt'],
     others: {
       system: systems,
-      response: ['response', 'completion', 'chosen', 'output', 'canonical_solution', 'solution', 'extra_info.answer'],
+      response: ['completion', 'response', 'chosen', 'output', 'canonical_solution', 'solution', 'extra_info.answer'],
       rejected: ['rejected'],
       answer: [...answers, 'solution'],
     },
@@ -85,8 +117,13 @@ const shapes: readonly Shape[] = [
     name: 'question, chosen and rejected',
     role: 'prompt',
     columns: ['question', 'instruction', 'query', 'problem', 'input'],
-    beside: ['chosen'],
-    others: { system: systems, response: ['chosen'], rejected: ['rejected'], answer: answers },
+    beside: ['chosen', 'chosen_response'],
+    others: {
+      system: systems,
+      response: ['chosen', 'chosen_response'],
+      rejected: ['rejected', 'rejected_response'],
+      answer: answers,
+    },
   },
   { name: 'chosen and rejected', role: 'messages', columns: ['chosen'], others: { rejected: ['rejected'] } },
   {
@@ -126,9 +163,23 @@ const shapes: readonly Shape[] = [
   {
     name: 'inputs and targets',
     role: 'prompt',
-    columns: ['inputs', 'input'],
-    beside: ['targets', 'target', 'output'],
-    others: { response: ['targets', 'target', 'output'], answer: answers },
+    columns: ['inputs_pretokenized', 'inputs', 'input', 'source', 'src'],
+    beside: [...targets],
+    others: { system: systems, response: targets, answer: answers },
+  },
+  {
+    name: 'two who talk',
+    role: 'prompt',
+    columns: ['human', 'user'],
+    beside: ['assistant', 'gpt', 'bot'],
+    others: { system: systems, response: ['assistant', 'gpt', 'bot'] },
+  },
+  {
+    name: 'problem and code',
+    role: 'prompt',
+    columns: ['problem_description', 'description', 'content', 'statement'],
+    beside: codes,
+    others: { response: codes },
   },
   {
     name: 'text and code',
@@ -145,11 +196,27 @@ const shapes: readonly Shape[] = [
     others: { response: ['summary', 'highlights'] },
   },
   { name: 'text', role: 'text', columns: ['text', 'content'], others: {} },
-  { name: 'turns', role: 'messages', columns: ['items', 'dialog', 'dialogue', 'data'], fits: isTalk, others: {} },
+  {
+    name: 'turns',
+    role: 'messages',
+    columns: ['items', 'dialog', 'dialogue', 'turns', 'data'],
+    fits: isTalk,
+    others: {},
+  },
 ];
 
-/** Every column that some shape begins with, for people whose rows have none of them. */
-export const knownColumns: readonly string[] = [...new Set(shapes.flatMap(({ columns }) => columns))];
+/** Columns that shapes usually begin with, for people whose rows have none of them. */
+export const knownColumns: readonly string[] = [
+  'messages',
+  'conversations',
+  'prompt',
+  'instruction',
+  'question',
+  'problem',
+  'chosen',
+  'inputs',
+  'text',
+];
 
 const required: ReadonlySet<Role> = new Set(['text', 'prompt', 'messages']);
 
@@ -170,8 +237,19 @@ export interface Recognised {
   readonly plan: ColumnPlan;
 }
 
+const derivedRoles = ['prompt', 'response', 'rejected', 'answer', 'messages'] as const;
+
 /** The shape that the columns of a row have, capital letters aside; undefined where it is none that is known. */
 export function recognise(first: Columns): Recognised | undefined {
+  for (const { name, columns, derive } of derivedShapes) {
+    const derived = derive(first);
+    if (derived === undefined) continue;
+    const leading = derived.messages === undefined ? 'prompt' : 'messages';
+    const roles = Object.fromEntries(derivedRoles.map((role) => [role, [role]]));
+    return { name, plan: { columns: roles, required: new Set([leading]), derive: { of: columns, row: derive } } };
+  }
+  const languages = translation(first);
+  if (languages !== undefined) return languages;
   const own = new Map(columnNames(first).map((name) => [name.toLowerCase(), name]));
   for (const name of Object.keys(first)) own.set(name.toLowerCase(), name);
   const here = (names: readonly string[]) => names.flatMap((name) => own.get(name) ?? []);

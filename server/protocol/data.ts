@@ -64,7 +64,7 @@ export const inspectData = request(
         columns: z.array(z.string()),
         rows: z.array(z.object({ asks: z.string(), says: z.string(), right: z.string() })),
         /** The best first. */
-        rewards: z.array(z.enum(['numeric', 'maths', 'code', 'exact', 'similarity'])),
+        rewards: z.array(z.enum(['numeric', 'maths', 'code', 'exact', 'similarity', 'countdown'])),
         /** Rows that cannot be used, among those looked at, and what is wrong with the first. */
         broken: z.object({ rows: z.int(), of: z.int(), first: z.string() }).nullable(),
       })

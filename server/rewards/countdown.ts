@@ -12,7 +12,7 @@ export const countdownOptions = z.strictObject({
   form: z.enum(['tags', 'compact']).default('tags'),
   /** Whether the prompt ends inside an opened `<think>`; `auto` looks at the prompt. */
   thinkOpened: z.union([z.boolean(), z.literal('auto')]).default('auto'),
-  /** Columns with the numbers (a list, or a text with them) and the target. Without them the prompt is read. */
+  /** Columns with the numbers (a list, or a text with them; also `nums`) and the target. Without them the prompt is read. */
   numbersColumn: z.string().min(1).default('numbers'),
   targetColumn: z.string().min(1).default('target'),
   /** Weights of the two parts. */
@@ -48,7 +48,9 @@ function integers(value: unknown): bigint[] | undefined {
 function readTask({ row, prompt }: RewardInput, options: Options): Task | { noScore: string } {
   // The last task in the prompt is the one to solve; those before it are examples.
   const printed = [...prompt.matchAll(/Numbers:([\s\d,]+?)\s*Target:\s*(-?\d{1,18})(?!\d)/gi)].at(-1);
-  const numbers = integers(row[options.numbersColumn] ?? printed?.[1]);
+  const numbers = integers(
+    row[options.numbersColumn] ?? (options.numbersColumn === 'numbers' ? row.nums : undefined) ?? printed?.[1],
+  );
   if (!numbers || numbers.length === 0) return { noScore: `no numbers in the column "${options.numbersColumn}"` };
   const [target, second] = integers(row[options.targetColumn] ?? printed?.[2]) ?? [];
   if (target === undefined || second !== undefined)

@@ -309,6 +309,190 @@ describe('published shapes', () => {
       { Question: 'q', Answer: 'a' },
       { kind: 'prompt', prompt: 'q', response: 'a', answer: 'a' },
     ],
+    'a transcript with functions (Glaive)': [
+      {
+        system: 'SYSTEM: You can call next.',
+        chat: 'USER: After 3?\n\n\nASSISTANT: <functioncall> {"name": "next", "arguments": \'{"of": 3}\'} <|endoftext|>\n\n\nFUNCTION RESPONSE: {"n": 4}\n\n\nASSISTANT: It is 4. <|endoftext|>\n\n\n',
+      },
+      {
+        kind: 'chat',
+        messages: [
+          system('You can call next.'),
+          user('After 3?'),
+          assistant('<tool_call>\n{"name": "next", "arguments": {"of": 3}}\n</tool_call>'),
+          { role: 'tool', content: '{"n": 4}' },
+          assistant('It is 4.'),
+        ],
+      },
+    ],
+    'a transcript with marks in brackets (Baize)': [
+      { topic: 't', input: 'Two talk.\n[|Human|] hello\n[|AI|] hi\n[|Human|] ' },
+      { kind: 'chat', messages: [system('Two talk.'), user('hello'), assistant('hi')] },
+    ],
+    'numbers and a target without words (TinyZero)': [
+      { target: 24, nums: [3, 9, 12] },
+      {
+        kind: 'prompt',
+        prompt:
+          'Reach 24 with the numbers 3, 9 and 12. Use each of them once, with + - * / and parentheses. Put your thoughts between <think> and </think>, and after them the expression alone between <answer> and </answer>.\n',
+      },
+    ],
+    'summaries that were compared (OpenAI)': [
+      { info: { id: '1', post: 'a long day' }, summaries: [{ text: 'short' }, { text: 'day' }], choice: 1 },
+      {
+        kind: 'prompt',
+        prompt: 'a long day',
+        response: 'day',
+        rejected: { kind: 'prompt', prompt: 'a long day', response: 'short' },
+      },
+    ],
+    'a summary with marks (OpenAI)': [
+      { info: { post: 'a long day' }, summary: { text: 'day', axes: { overall: 5 } } },
+      { kind: 'prompt', prompt: 'a long day', response: 'day' },
+    ],
+    'answers with scores beside each other (WebGPT)': [
+      { question: { full_text: 'why?' }, answer_0: 'so', answer_1: 'because', score_0: -0.5, score_1: 0.5 },
+      {
+        kind: 'prompt',
+        prompt: 'why?',
+        response: 'because',
+        rejected: { kind: 'prompt', prompt: 'why?', response: 'so' },
+      },
+    ],
+    'answers of two people (SHP)': [
+      { history: 'how?', human_ref_A: 'so', human_ref_B: 'not', labels: 0 },
+      { kind: 'prompt', prompt: 'how?', response: 'not', rejected: { kind: 'prompt', prompt: 'how?', response: 'so' } },
+    ],
+    'two answers and how much better one is (HelpSteer)': [
+      { prompt: 'p', response_1: 'a', response_2: 'b', preference_strength: -2 },
+      { kind: 'prompt', prompt: 'p', response: 'a', rejected: { kind: 'prompt', prompt: 'p', response: 'b' } },
+    ],
+    'two answers to a conversation': [
+      {
+        context: [user('p'), assistant('q'), user('r')],
+        response1: 'a',
+        response2: 'b',
+        overall_preference: 1,
+      },
+      {
+        kind: 'chat',
+        messages: [user('p'), assistant('q'), user('r'), assistant('b')],
+        rejected: { kind: 'chat', messages: [user('p'), assistant('q'), user('r'), assistant('a')] },
+      },
+    ],
+    'two answers that are equally good': [
+      { prompt: 'p', response_1: 'a', response_2: 'b', preference_strength: 0 },
+      { kind: 'prompt', prompt: 'p', response: 'a' },
+    ],
+    'marks of an answer (HelpSteer)': [
+      { prompt: 'p', response: 'r', helpfulness: 3, verbosity: 1 },
+      { kind: 'prompt', prompt: 'p', response: 'r' },
+    ],
+    'answers with a rank (Nectar)': [
+      {
+        prompt: '\n\nHuman: Hi?\n\nAssistant: ',
+        answers: [
+          { answer: 'low', rank: 3 },
+          { answer: 'top', rank: 1 },
+        ],
+        turns: 1,
+      },
+      { kind: 'prompt', prompt: 'Hi?', response: 'top', rejected: { kind: 'prompt', prompt: 'Hi?', response: 'low' } },
+    ],
+    'completions with scores (UltraFeedback)': [
+      {
+        instruction: 'p',
+        completions: [
+          { model: 'x', response: 'low', overall_score: 3 },
+          { model: 'y', response: 'top', overall_score: 8.5 },
+        ],
+        correct_answers: ['None'],
+      },
+      { kind: 'prompt', prompt: 'p', response: 'top', rejected: { kind: 'prompt', prompt: 'p', response: 'low' } },
+    ],
+    'generations with ratings beside them': [
+      { input: 'p', generations: ['a', 'b'], rating: [1, 4] },
+      { kind: 'prompt', prompt: 'p', response: 'b', rejected: { kind: 'prompt', prompt: 'p', response: 'a' } },
+    ],
+    'token ids beside their text (P3)': [
+      { inputs: [1, 2], inputs_pretokenized: 'Is it?', targets: [3], targets_pretokenized: 'yes' },
+      { kind: 'prompt', prompt: 'Is it?', response: 'yes' },
+    ],
+    'two messages (CAMEL)': [
+      { role_1: 'A', topic: 't', message_1: 'x+1=2?', message_2: 'x=1' },
+      { kind: 'chat', messages: [user('x+1=2?'), assistant('x=1')] },
+    ],
+    'messages in columns (CAMEL)': [
+      {
+        message_1: { role: 'user', content: 'a' },
+        message_2: { role: 'assistant', content: 'b' },
+        message_3: { role: 'user', content: 'c' },
+        num_messages: 3,
+      },
+      { kind: 'chat', messages: [user('a'), assistant('b'), user('c')] },
+    ],
+    'a pair of languages': [
+      { id: '7', translation: { en: 'dog', fr: 'chien' } },
+      { kind: 'prompt', prompt: 'dog', response: 'chien', answer: 'chien' },
+    ],
+    'a column for each language': [
+      { de: 'Hund', en: 'dog' },
+      { kind: 'prompt', prompt: 'Hund', response: 'dog', answer: 'dog' },
+    ],
+    'source and target': [
+      { source: 'dog', target: 'chien' },
+      { kind: 'prompt', prompt: 'dog', response: 'chien' },
+    ],
+    'questions of several turns (MT-bench)': [
+      { question_id: 1, category: 'c', turns: ['Say 3.', 'And again.'], reference: ['3', '3 3'] },
+      { kind: 'prompt', prompt: 'Say 3.', response: '3', answer: '3' },
+    ],
+    'questions of several turns without answers': [
+      { question_id: 1, turns: ['Say 3.', 'And again.'] },
+      { kind: 'prompt', prompt: 'Say 3.' },
+    ],
+    'a task and its code (LeetCode)': [
+      { id: 1, title: 'Two', content: 'Add.', python: 'def f(): pass', javascript: 'const f = 1' },
+      { kind: 'prompt', prompt: 'Add.', response: 'const f = 1' },
+    ],
+    'a prompt and its code beside another pair': [
+      { problem_description: 'Add.', prompt: 'def f', completion: '(): pass', query: 'Do.', response: 'x' },
+      { kind: 'prompt', prompt: 'def f', response: '(): pass' },
+    ],
+    'solutions as JSON in a text (APPS)': [
+      { problem_id: 1, question: 'Add.', solutions: '["a = 1", "b = 2"]' },
+      { kind: 'prompt', prompt: 'Add.', response: 'a = 1' },
+    ],
+    'a prompt that is to be checked (Tulu)': [
+      { messages: [user('2+2?')], ground_truth: '4', dataset: 'd' },
+      { kind: 'chat', messages: [user('2+2?')], answer: '4' },
+    ],
+    'ShareGPT with a system beside it': [
+      {
+        system: 's',
+        conversations: [
+          { from: 'human', value: 'h' },
+          { from: 'gpt', value: 'g' },
+        ],
+      },
+      { kind: 'chat', messages: [system('s'), user('h'), assistant('g')] },
+    ],
+    'a question with choices (MMLU)': [
+      { question: 'q', choices: ['x', 'y'], answer: 1 },
+      { kind: 'prompt', prompt: 'q\n\nA. x\nB. y', response: 'B', answer: 'B' },
+    ],
+    'a question with choices that have letters (ARC)': [
+      { question: 'q', choices: { text: ['x', 'y'], label: ['1', '2'] }, answerKey: '1' },
+      { kind: 'prompt', prompt: 'q\n\n1. x\n2. y', response: '1', answer: '1' },
+    ],
+    'a prompt and its answer as a label (TL;DR)': [
+      { prompt: 'p', label: 'a dog' },
+      { kind: 'prompt', prompt: 'p', response: 'a dog' },
+    ],
+    'two who talk': [
+      { human: 'a', assistant: 'b' },
+      { kind: 'prompt', prompt: 'a', response: 'b' },
+    ],
   };
   for (const [name, [row, expected]] of Object.entries(cases))
     it(`are read without a mapping: ${name}`, async () => assert.deepEqual(await parts(row), expected));
@@ -347,6 +531,16 @@ describe('published shapes', () => {
       ],
     );
     assert.match(placeOf(rows[2]) ?? '', /rows\.jsonl, line 3$/);
+  });
+
+  it('that are made of several columns say which, where a later row lacks them, and keep them', async () => {
+    const whole = { info: { post: 'p' }, summary: { text: 's' }, batch: 'b' };
+    const file = folder.write('rows.jsonl', `${JSON.stringify(whole)}\n${JSON.stringify({ batch: 'c' })}\n`);
+    await assert.rejects(collect(readRows({ kind: 'jsonl', file })), {
+      id: 'data.missingColumn',
+      message: /line 2 has no column "info or summaries or summary"; it has batch\.$/,
+    });
+    assert.deepEqual((await read(whole)).columns, whole);
   });
 
   it('that nobody knows are refused with the columns there are and the mapping to write', async () => {

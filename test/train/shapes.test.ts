@@ -49,6 +49,45 @@ const shapes: Readonly<Record<string, (i: number) => object>> = {
   }),
 };
 
+/** Further ones, each with what is learned from it: an answer, or what a reward judges. */
+const others: Readonly<Record<string, (i: number) => object>> = {
+  Glaive: (i) => ({
+    system: 'SYSTEM: count',
+    chat: `USER: ${word(i)}\n\n\nASSISTANT: ${word(i + 1)} <|endoftext|>\n\n\n`,
+  }),
+  'summaries that were compared': (i) => ({
+    info: { post: word(i) },
+    summaries: [{ text: word(i + 1) }, { text: word(i + 2) }],
+    choice: 0,
+  }),
+  P3: (i) => ({ inputs: [1], inputs_pretokenized: word(i), targets: [2], targets_pretokenized: word(i + 1) }),
+  CAMEL: (i) => ({ topic: 't', message_1: word(i), message_2: word(i + 1) }),
+  Baize: (i) => ({ topic: 't', input: `Two talk.\n[|Human|] ${word(i)}\n[|AI|] ${word(i + 1)}\n[|Human|] ` }),
+  translation: (i) => ({ translation: { en: word(i), fr: word(i + 1) } }),
+  'MT-bench': (i) => ({ question_id: i, category: 'c', turns: [word(i), 'again'], reference: [word(i + 1), 'x'] }),
+  LeetCode: (i) => ({ id: i, content: word(i), javascript: word(i + 1) }),
+  Tulu: (i) => ({ id: i, messages: [user(word(i)), assistant(word(i + 1))], source: 's' }),
+  Nectar: (i) => ({
+    prompt: `\n\nHuman: ${word(i)}\n\nAssistant: `,
+    answers: [
+      { answer: word(i + 2), rank: 2 },
+      { answer: word(i + 1), rank: 1 },
+    ],
+  }),
+  HelpSteer: (i) => ({ prompt: word(i), response: word(i + 1), helpfulness: i % 5 }),
+  UltraFeedback: (i) => ({
+    instruction: word(i),
+    completions: [
+      { response: word(i + 2), overall_score: 2 },
+      { response: word(i + 1), overall_score: 8 },
+    ],
+  }),
+  HH: (i) => ({
+    chosen: `\n\nHuman: ${word(i)}\n\nAssistant: ${word(i + 1)}`,
+    rejected: `\n\nHuman: ${word(i)}\n\nAssistant: ${word(i + 2)}`,
+  }),
+};
+
 describe('rows in a published shape', function () {
   this.timeout(120_000);
   const lines = (make: (i: number) => object, count = 12) =>
@@ -88,6 +127,27 @@ describe('rows in a published shape', function () {
       for (const line of metrics) if ('loss' in line) assert.ok(Number.isFinite(line.loss), JSON.stringify(line));
     });
   }
+
+  it('are learned from, one after the other, in further shapes', async () => {
+    const id = bench.fresh();
+    const stages = Object.entries(others).map(([name, make]) => {
+      const data = bench.write(`${name.replaceAll(' ', '-')}.jsonl`, lines(make));
+      return { tokens: { ...settingsOf('tokens supervised', 1), data, max_length: 200, epochs: undefined, steps: 1 } };
+    });
+    const prompts = bench.write(
+      'tinyzero.jsonl',
+      lines((i) => ({ target: 24 + i, nums: [3, 9, 12 + i] })),
+    );
+    const reward = 'countdown';
+    await bench.run([...stages, { reinforce: { ...settingsOf('grpo', 1), prompts, reward } }], wide('wide'), id);
+    const metrics = linesOf(bench.root, id, 'metrics');
+    const learned = metrics.filter((line) => line.stage === 'tokens' && 'loss' in line);
+    // Each stage measures before its first step.
+    const begun = new Set(metrics.flatMap(({ step, steps }) => (steps === undefined ? [] : [step])));
+    assert.equal(begun.size, stages.length + 1, JSON.stringify([...begun]));
+    for (const line of learned) assert.ok(Number(line.loss) > 0, JSON.stringify(line));
+    for (const line of metrics.filter((each) => 'unscored' in each)) assert.equal(line.unscored, 0);
+  });
 
   it('train a model that has a chat template, too', async () => {
     const template =

@@ -48,6 +48,19 @@ export function countdownKey(numbers: readonly number[], target: number): string
   return `${[...numbers].sort((a, b) => a - b).join(',')}>${target}`;
 }
 
+/** A problem in the words of the format `paper`. */
+export function countdownPrompt(
+  numbers: readonly number[],
+  target: number,
+  operators: readonly Operator[] = ['+', '-', '*', '/'],
+): string {
+  const given = `${numbers.slice(0, -1).join(', ')} and ${numbers.at(-1)}`;
+  return (
+    `Reach ${target} with the numbers ${given}. Use each of them once, with ${operators.join(' ')} and parentheses. ` +
+    'Put your thoughts between <think> and </think>, and after them the expression alone between <answer> and </answer>.\n'
+  );
+}
+
 /** Endless problems of one side of the split, the same for the same seed. */
 export class Countdown {
   private readonly random: Random;
@@ -127,11 +140,7 @@ export class Countdown {
     if (this.settings.format === 'compact') {
       return `Numbers: ${numbers.map((n) => this.padded(n)).join(' ')} Target: ${target} Answer:`;
     }
-    const given = `${numbers.slice(0, -1).join(', ')} and ${numbers.at(-1)}`;
-    return (
-      `Reach ${target} with the numbers ${given}. Use each of them once, with ${this.settings.operators.join(' ')} and parentheses. ` +
-      'Put your thoughts between <think> and </think>, and after them the expression alone between <answer> and </answer>.\n'
-    );
+    return countdownPrompt(numbers, target, this.settings.operators);
   }
 
   private padded(n: number): string {

@@ -1,0 +1,290 @@
+/**
+ * Published shapes whose rows are more than columns with a role each: answers that were ranked or judged in pairs, choices,
+ * conversations over several columns. Each is read into the columns of a plainer shape.
+ */
+import { type Columns, columnAt } from '../schemas/columns.ts';
+import { type Message, messagesFrom } from './conversation.ts';
+import { countdownPrompt } from './generators/countdown.ts';
+
+/** What a row says, by role, and the columns it was made of. */
+export interface Derived {
+  readonly prompt?: string | Message[];
+  readonly response?: string;
+  readonly rejected?: string;
+  readonly answer?: string;
+  readonly messages?: readonly Message[];
+  readonly from: Readonly<Record<string, string>>;
+}
+
+export interface DerivedShape {
+  readonly name: string;
+  /** Columns that begin it, to be named where a later row lacks them. */
+  readonly columns: readonly string[];
+  /** Undefined for a row that is not of this shape. */
+  derive(row: Columns): Derived | undefined;
+}
+
+const isText = (value: unknown): value is string => typeof value === 'string' && value.trim() !== '';
+const isObject = (value: unknown): value is Columns =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** The first of `names` that holds a text or a conversation. */
+function asked(row: Columns, names: readonly string[]): { value: string | Message[]; column: string } | undefined {
+  for (const column of names) {
+    const value = columnAt(row, column);
+    if (isText(value)) return { value, column };
+    const talk = Array.isArray(value) ? messagesFrom(value) : undefined;
+    if (talk !== undefined) return { value: talk, column };
+  }
+  return undefined;
+}
+
+const questions = ['prompt', 'instruction', 'question', 'question.full_text', 'history', 'context', 'query', 'input'];
+
+/** Two answers beside each other, by the names that they have. */
+const pairs: readonly (readonly [string, string])[] = [
+  ['response_0', 'response_1'],
+  ['response_1', 'response_2'],
+  ['response1', 'response2'],
+  ['response_a', 'response_b'],
+  ['answer_0', 'answer_1'],
+  ['human_ref_A', 'human_ref_B'],
+];
+
+/** Which of the two was preferred, 0 or 1; undefined for neither. */
+function preferred(row: Columns): 0 | 1 | undefined {
+  const { better_response_id, labels, winner, choice } = row;
+  if (better_response_id === 0 || better_response_id === 1) return better_response_id;
+  // Stanford's preferences: 1 where the first one was liked better.
+  if (labels === 0 || labels === 1) return labels === 1 ? 0 : 1;
+  if (choice === 0 || choice === 1) return choice;
+  if (isText(winner)) return /(?:^|_)(?:a|0)$/i.test(winner) ? 0 : /(?:^|_)(?:b|1)$/i.test(winner) ? 1 : undefined;
+  // Below nought the first one was liked better, by so much.
+  const strength = row.preference_strength ?? row.overall_preference;
+  if (typeof strength === 'number') return strength === 0 ? undefined : strength < 0 ? 0 : 1;
+  const [first, second] = [row.score_0, row.score_1];
+  if (typeof first !== 'number' || typeof second !== 'number' || first === second) return undefined;
+  return first > second ? 0 : 1;
+}
+
+const judgedPairs: DerivedShape = {
+  name: 'two answers and which was preferred',
+  columns: pairs.flat(),
+  derive: (row) => {
+    const question = asked(row, questions);
+    const pair = pairs.find((names) => names.every((name) => isText(row[name])));
+    if (question === undefined || pair === undefined) return undefined;
+    const better = preferred(row);
+    const [chosen, rejected] = better === 1 ? [pair[1], pair[0]] : pair;
+    return {
+      prompt: question.value,
+      response: String(row[chosen]),
+      // Of two that are equally good each may be learned, and none is worse.
+      ...(better === undefined ? {} : { rejected: String(row[rejected]) }),
+      from: { prompt: question.column, response: pair[0], rejected: pair[1] },
+    };
+  },
+};
+
+/** Names of what an answer in a list says, and of how good it is: the higher the better, but for ranks. */
+const sayings = ['answer', 'response', 'text', 'completion', 'content', 'output'];
+const scores = ['overall_score', 'score', 'pm_score', 'rating', 'fine-grained_score'];
+
+interface Judged {
+  readonly text: string;
+  readonly score: number | undefined;
+}
+
+function judgedOf(value: unknown): Judged | undefined {
+  if (!isObject(value)) return undefined;
+  const text = sayings.map((name) => value[name]).find(isText);
+  if (text === undefined) return undefined;
+  if (typeof value.rank === 'number') return { text, score: -value.rank };
+  const score = scores.map((name) => value[name]).find((one) => typeof one === 'number');
+  return { text, score: typeof score === 'number' ? score : undefined };
+}
+
+/** The best and the worst of several answers; without scores the first, and none that is worse. */
+function extremes(list: readonly Judged[]): Pick<Derived, 'response' | 'rejected'> {
+  const scored = list.filter((one): one is Judged & { score: number } => one.score !== undefined);
+  if (scored.length === 0) return { response: list[0].text };
+  const best = scored.reduce((a, b) => (b.score > a.score ? b : a));
+  const worst = scored.reduce((a, b) => (b.score < a.score ? b : a));
+  return { response: best.text, ...(worst.score < best.score ? { rejected: worst.text } : {}) };
+}
+
+const lists = ['completions', 'answers', 'responses', 'generations'];
+
+const rankedAnswers: DerivedShape = {
+  name: 'a question and answers that were judged',
+  columns: lists,
+  derive: (row) => {
+    const question = asked(row, questions);
+    for (const column of lists) {
+      const value = row[column];
+      if (question === undefined || !Array.isArray(value) || value.length === 0) continue;
+      // Ratings may stand in a list of their own.
+      const ratings = row.rating ?? row.ratings ?? row.scores;
+      const judged = value.map((one, i) =>
+        isText(one) && Array.isArray(ratings)
+          ? { text: one, score: typeof ratings[i] === 'number' ? ratings[i] : undefined }
+          : judgedOf(one),
+      );
+      if (!judged.every((one) => one !== undefined)) continue;
+      const from = { prompt: question.column, response: column, rejected: column };
+      return { prompt: question.value, ...extremes(judged), from };
+    }
+    return undefined;
+  },
+};
+
+/** Summaries of a post that people compared, or gave marks. */
+const summaries: DerivedShape = {
+  name: 'a post and its summaries',
+  columns: ['info', 'summaries', 'summary'],
+  derive: (row) => {
+    const post = ['info.post', 'info.article'].find((name) => isText(columnAt(row, name)));
+    if (post === undefined) return undefined;
+    const prompt = String(columnAt(row, post));
+    const alone = columnAt(row, 'summary.text');
+    if (isText(alone)) return { prompt, response: alone, from: { prompt: post, response: 'summary.text' } };
+    const said = Array.isArray(row.summaries) ? row.summaries.map((one) => judgedOf(one)?.text) : [];
+    if (said.length !== 2 || !said.every(isText) || (row.choice !== 0 && row.choice !== 1)) return undefined;
+    const from = { prompt: post, response: 'summaries', rejected: 'summaries' };
+    return { prompt, response: said[row.choice], rejected: said[1 - row.choice], from };
+  },
+};
+
+const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ';
+
+/** A question with choices, answered by the letter of the right one. */
+const choices: DerivedShape = {
+  name: 'a question with choices',
+  columns: ['choices', 'options', 'endings'],
+  derive: (row) => {
+    const question = asked(row, ['question', 'ctx', 'prompt', 'query']);
+    const column = ['choices.text', 'choices', 'options', 'endings'].find((name) => {
+      const value = columnAt(row, name);
+      return Array.isArray(value) && value.length > 1 && value.length <= letters.length && value.every(isText);
+    });
+    if (question === undefined || typeof question.value !== 'string' || column === undefined) return undefined;
+    const texts = columnAt(row, column) as string[];
+    const own = columnAt(row, 'choices.label');
+    const labels = texts.map((_, i) => (Array.isArray(own) && isText(own[i]) ? own[i] : letters[i]));
+    const key = ['answerKey', 'answer', 'correct', 'label', 'answer_index'].find(
+      (name) => isText(row[name]) || typeof row[name] === 'number',
+    );
+    if (key === undefined) return undefined;
+    const given = String(row[key]).trim();
+    const at =
+      labels.indexOf(given) >= 0 ? labels.indexOf(given) : /^\d+$/.test(given) ? Number(given) : texts.indexOf(given);
+    const right = labels[at];
+    if (right === undefined) return undefined;
+    // Some have their letters already.
+    const lines = texts.map((text, i) => (/^\(?[A-Z][).:]/.test(text) ? text : `${labels[i]}. ${text}`));
+    return {
+      prompt: `${question.value}\n\n${lines.join('\n')}`,
+      response: right,
+      answer: right,
+      from: { prompt: `${question.column} and ${column}`, response: key, answer: key },
+    };
+  },
+};
+
+/** A conversation of which every message has a column of its own. */
+const numbered: DerivedShape = {
+  name: 'messages in columns of their own',
+  columns: ['message_1', 'message_2'],
+  derive: (row) => {
+    const said: Message[] = [];
+    for (let i = 1; i <= 1000; i++) {
+      const value = row[`message_${i}`];
+      const content = isObject(value) ? value.content : value;
+      if (!isText(content)) break;
+      const role = isObject(value) && (value.role === 'user' || value.role === 'assistant') ? value.role : undefined;
+      said.push({ role: role ?? (i % 2 === 1 ? 'user' : 'assistant'), content });
+    }
+    if (said.length < 2) return undefined;
+    const from = { messages: said.length === 2 ? 'message_1 and message_2' : `message_1 to message_${said.length}` };
+    return { messages: said, from };
+  },
+};
+
+/** Numbers and a target, without words: the question is put as the task `countdown` puts it. */
+const countdown: DerivedShape = {
+  name: 'countdown',
+  columns: ['target', 'nums'],
+  derive: (row) => {
+    const column = ['nums', 'numbers'].find((name) => Array.isArray(row[name]));
+    const numbers: unknown = column === undefined ? undefined : row[column];
+    if (column === undefined || !Array.isArray(numbers) || numbers.length < 2 || row.prompt !== undefined)
+      return undefined;
+    if (!numbers.every(Number.isSafeInteger) || !Number.isSafeInteger(row.target)) return undefined;
+    const prompt = countdownPrompt(numbers as number[], row.target as number);
+    return { prompt, from: { prompt: `target and ${column}` } };
+  },
+};
+
+/** A question with several solutions, which are a list, or one as JSON in a text. */
+const solutions: DerivedShape = {
+  name: 'a problem and its solutions',
+  columns: ['solutions'],
+  derive: (row) => {
+    const question = asked(row, ['question', 'description', 'problem_description', 'problem']);
+    const column = ['solutions', 'solutions.solution'].find((name) => firstText(columnAt(row, name)) !== undefined);
+    const response = column === undefined ? undefined : firstText(columnAt(row, column));
+    if (question === undefined || column === undefined || response === undefined) return undefined;
+    return { prompt: question.value, response, from: { prompt: question.column, response: column } };
+  },
+};
+
+function firstText(value: unknown): string | undefined {
+  if (Array.isArray(value)) return value.find(isText);
+  if (!isText(value) || !/^\s*\[/.test(value)) return undefined;
+  try {
+    return firstText(JSON.parse(value));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Questions of which the second goes on from an answer that is not there: the first can be asked. */
+const firstTurn: DerivedShape = {
+  name: 'turns of the user alone, of which the first is asked',
+  columns: ['turns'],
+  derive: (row) => {
+    const { turns, reference, references } = row;
+    if (!Array.isArray(turns) || !turns.every(isText) || turns.length === 0) return undefined;
+    if (!('question_id' in row || 'reference' in row || 'references' in row || 'category' in row)) return undefined;
+    const right = firstText(reference ?? references);
+    return {
+      prompt: turns[0],
+      ...(right === undefined ? {} : { response: right, answer: right }),
+      from: { prompt: 'turns', ...(right === undefined ? {} : { answer: 'reference' }) },
+    };
+  },
+};
+
+/** A prompt and its answer under the name `label`, which elsewhere is a mark. */
+const labelled: DerivedShape = {
+  name: 'prompt and label',
+  columns: ['prompt', 'label'],
+  derive: (row) => {
+    const others = ['completion', 'response', 'chosen', 'output', 'answer', 'solution'];
+    if (!isText(row.prompt) || !isText(row.label) || others.some((name) => isText(row[name]))) return undefined;
+    return { prompt: row.prompt, response: row.label, from: { prompt: 'prompt', response: 'label' } };
+  },
+};
+
+/** In the order in which they are tried, before plainer ones. */
+export const derivedShapes: readonly DerivedShape[] = [
+  judgedPairs,
+  rankedAnswers,
+  summaries,
+  choices,
+  numbered,
+  countdown,
+  solutions,
+  firstTurn,
+  labelled,
+];

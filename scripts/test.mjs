@@ -45,6 +45,9 @@ const alone = ['device/leak', 'safety/fuzz', 'safety/soak'].map((name) => `test/
 /** Processes that run test files beside each other: one for a core, and for 3 GB of memory. */
 const processes = Math.max(1, Math.min(availableParallelism(), Math.floor(totalmem() / 3e9), 4));
 
+/** Whether there is memory for VS Code, its browser and its engine beside them. */
+const besideEditor = totalmem() > 3e9 * (processes + 1);
+
 /** Lines that the whole suite must cover, in percent. */
 const coveredLines = 90;
 
@@ -54,26 +57,53 @@ const failures = [];
 const failedTests = [];
 const retriedTests = [];
 
-/** Runs a command with its output shown; true if it ended well. */
-function run(command, args, env = {}) {
-  // npm is a script on Windows, which only a shell can start.
-  const shell = process.platform === 'win32' && command === 'npm';
-  // Under `npm test --silent` an inner npm would keep even its errors to itself.
-  const environment = { ...process.env, npm_config_loglevel: 'error', ...env };
-  const result = spawnSync(command, args, { cwd: root, stdio: 'inherit', shell, env: environment });
-  if (result.error !== undefined) console.error(`${command}: ${result.error.message}`);
-  return result.status === 0;
+/**
+ * Runs a command with its output shown, or written to a file; true if it ended well.
+ *
+ * @param output a file that is open
+ */
+function run(command, args, env = {}, output = 'inherit') {
+  const child = spawn(command, args, {
+    cwd: root,
+    stdio: ['inherit', output, output],
+    // npm is a script on Windows, which only a shell can start.
+    shell: process.platform === 'win32' && command === 'npm',
+    // Under `npm test --silent` an inner npm would keep even its errors to itself.
+    env: { ...process.env, npm_config_loglevel: 'error', ...env },
+  });
+  return new Promise((resolve) => {
+    child.once('error', (error) => {
+      console.error(`${command}: ${error.message}`);
+      resolve(false);
+    });
+    child.once('exit', (code) => resolve(code === 0));
+  });
 }
 
 const times = [];
 
-function phase(name, work) {
+async function phase(name, work) {
   console.log(`\n== ${name}`);
+  return timed(name, work);
+}
+
+async function timed(name, work) {
   const begun = Date.now();
-  const well = work();
+  const well = await work();
   times.push(`${name} ${((Date.now() - begun) / 1000).toFixed(0)} s`);
   if (!well) failures.push(name);
   return well;
+}
+
+/** A phase beside others, whose output goes to a file. @returns what shows that, and says when it has ended whether well */
+function phaseBeside(name, file, work) {
+  const output = openSync(file, 'w');
+  const ended = timed(name, () => work(output)).finally(() => closeSync(output));
+  return async () => {
+    const well = await ended;
+    console.log(`\n== ${name}\n${readFileSync(file, 'utf8')}`);
+    return well;
+  };
 }
 
 function finish() {
@@ -118,12 +148,12 @@ const packages = ['chromium', 'libvulkan1', 'strace'];
 const byHand = `On Debian, as root: apt-get update && apt-get install -y --no-install-recommends ${packages.join(' ')}`;
 
 /** Installs the browser, with it the software device, and what watches the programs, where that can be done. */
-function installPackages() {
+async function installPackages() {
   if (!supported || missing().length === 0 || !canInstall()) return;
   console.log(`Installing what is missing: ${missing().join(', ')}`);
   const env = { DEBIAN_FRONTEND: 'noninteractive' };
-  run('apt-get', ['-q', 'update'], env);
-  run('apt-get', ['-q', 'install', '-y', '--no-install-recommends', ...packages], env);
+  await run('apt-get', ['-q', 'update'], env);
+  await run('apt-get', ['-q', 'install', '-y', '--no-install-recommends', ...packages], env);
 }
 
 /** Whether packages can be installed here: root, with Debian's package manager. */
@@ -162,8 +192,9 @@ const mocha = [
 ];
 
 /** Runs tests with a command, and adds up what it counted into a file. */
-function runCounted([command, ...args], env, countsFile) {
-  const well = run(command, args, { ...env, ...(slow ? { COLA_SLOW: '1' } : {}), COLA_TEST_COUNTS: countsFile });
+async function runCounted([command, ...args], env, countsFile, output) {
+  const environment = { ...env, ...(slow ? { COLA_SLOW: '1' } : {}), COLA_TEST_COUNTS: countsFile };
+  const well = await run(command, args, environment, output);
   // Without a file the process died before its end.
   if (!existsSync(countsFile)) return false;
   const counts = JSON.parse(readFileSync(countsFile, 'utf8'));
@@ -216,48 +247,54 @@ function editorObstacle() {
   return lacking.length === 0 ? undefined : `missing ${lacking.join(' and ')}. ${byHand}`;
 }
 
-/** Starts to bring VS Code while the other tests run; resolves by its end. */
-function beginToBringEditor(log) {
-  const output = openSync(log, 'w');
-  const child = spawn(process.execPath, ['--import', 'tsx', 'scripts/vscode/bring.ts'], {
-    cwd: root,
-    stdio: ['ignore', output, output],
-  });
-  closeSync(output);
-  return new Promise((resolve) => child.once('exit', (code) => resolve(code === 0)));
-}
-
 /** The extension as it is installed: in plain node, and in VS Code where that can be. */
-function runPackageTests(scratch, editor) {
-  if (!run('npm', ['run', '--silent', 'package'])) return false;
+function runPackageTests(scratch, editor, output) {
   const counts = join(scratch, 'package-counts.json');
   const files = editor ? filesIn('test', '.e2e.ts') : ['test/e2e/package.e2e.ts'];
   // An editor that is driven from outside may be late for reasons of its own: a second try, which is told of.
-  // Each file has an editor of its own, so that none finds what another has left open.
-  const options = ['--config', 'test/e2e/.mocharc.cjs', '--most', '1', ...(editor ? ['--retries', '1'] : [])];
-  return runCounted(beside(counts, files, options), {}, counts);
+  // The extension is installed once; each file has an editor of its own, so that none finds what another has left open.
+  const options = ['--config', 'test/e2e/.mocharc.cjs', ...(editor ? ['--retries', '1'] : [])];
+  // Where it is late for what runs beside it, one waits longer; what comes in time costs no more.
+  return runCounted(
+    beside(counts, files, options),
+    { COLA_PATIENCE: process.env.COLA_PATIENCE ?? '3' },
+    counts,
+    output,
+  );
 }
 
-if (!installed() && !phase('install', () => run('npm', ['ci', '--no-audit', '--no-fund']))) finish();
-if (!fast) installPackages();
+if (!installed() && !(await phase('install', () => run('npm', ['ci', '--no-audit', '--no-fund'])))) finish();
+if (!fast) await installPackages();
 const whole = mochaArguments.length === 0 && !fast;
 const scratch = mkdtempSync(join(tmpdir(), 'cola-test-'));
-const editorLog = join(scratch, 'editor.log');
-const bringing = whole && supported ? beginToBringEditor(editorLog) : undefined;
-phase('build', () => run('npm', ['run', '--silent', 'build']));
-phase('check', () => run('npm', ['run', '--silent', 'check']));
-phase('tests', () => runTests(scratch));
+const packaged = whole && supported;
+// VS Code comes while other things are done.
+const editorLog = openSync(join(scratch, 'editor.log'), 'w');
+const bringing = packaged && run(process.execPath, ['--import', 'tsx', 'scripts/vscode/bring.ts'], {}, editorLog);
+await phase('build', () => run('npm', ['run', '--silent', 'build']));
+const packageLog = join(scratch, 'package.log');
+const packaging =
+  packaged && phaseBeside('package', packageLog, (output) => run('npm', ['run', '--silent', 'package'], {}, output));
+await phase('check', () => run('npm', ['run', '--silent', 'check']));
+
+const obstacle = editorObstacle();
+/** The package as it is installed, if it could be made and VS Code be brought. */
+async function testPackage(output) {
+  if (await bringing) return runPackageTests(scratch, obstacle === undefined, output);
+  failures.push('bringing VS Code');
+  return true;
+}
+// VS Code mostly waits while tests compute: beside each other both take little longer than one of them.
+const editorTests =
+  packaged && (await packaging()) && phaseBeside('editor', join(scratch, 'editor-tests.log'), testPackage);
+if (!besideEditor && editorTests) await editorTests();
+await phase('tests', () => runTests(scratch));
+if (besideEditor && editorTests) await editorTests();
 for (const tool of missingForWatching())
   console.log(`\nWhat the programs ask of the system is NOT TESTED: missing ${tool}. ${byHand}`);
 if (whole) {
-  const obstacle = editorObstacle();
-  if (bringing === undefined)
-    console.log("\nThe package is NOT TESTED as it is installed: that needs VS Code's own command.");
-  else if (await bringing) phase('package', () => runPackageTests(scratch, obstacle === undefined));
-  else {
-    console.log(readFileSync(editorLog, 'utf8'));
-    failures.push('bringing VS Code');
-  }
+  if (!packaged) console.log("\nThe package is NOT TESTED as it is installed: that needs VS Code's own command.");
+  else if (!(await bringing)) console.log(readFileSync(join(scratch, 'editor.log'), 'utf8'));
   if (obstacle !== undefined) console.log(`\nThe extension is NOT TESTED in VS Code: ${obstacle}`);
 }
 rmSync(scratch, { recursive: true, force: true });

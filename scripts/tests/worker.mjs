@@ -1,6 +1,7 @@
 // Runs the test files that its parent names, one after the other. What each says goes to the standard output, and behind it a line that
 // begins with `endOfFile` and says how it ended.
 // Usage: worker.mjs CONFIG [RETRIES], with a configuration of mocha, of which it knows `timeout`, `slow` and `require`.
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -25,10 +26,19 @@ class FileReporter extends Mocha.reporters.Spec {
   }
 }
 
+/** Seconds of processors so far: of this process, and where the system says it of the programs that tests started and that have ended. */
 const processor = () => {
   const { user, system } = process.cpuUsage();
-  return (user + system) / 1e6;
+  return (user + system) / 1e6 + ofChildren();
 };
+
+/** `cutime` and `cstime` of proc(5), in hundredths of a second: the name before them may hold spaces, but ends with the last bracket. */
+function ofChildren() {
+  if (process.platform !== 'linux') return 0;
+  const stat = readFileSync('/proc/self/stat', 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[13]) + Number(fields[14])) / 100;
+}
 
 const wordsOf = (error) => String(error?.stack ?? error).slice(0, 2000);
 
@@ -63,6 +73,8 @@ process.on('message', async (file) => {
     console.log(error);
     return { passes: 0, retried: [], failed: [{ title: String(error).split('\n')[0], why: wordsOf(error) }] };
   });
+  // What its tests have shared is not there for those of the next file.
+  for (const { mochaGlobalTeardown } of globals) await mochaGlobalTeardown?.();
   const seconds = process.uptime() - before.seconds;
   const spent = processor() - before.processor;
   // What is garbage by now is no reason for another process.
@@ -70,8 +82,7 @@ process.on('message', async (file) => {
   const outcome = { passes, failed, retried, seconds, processor: spent, bytes: process.memoryUsage().rss };
   process.stdout.write(`${endOfFile}${JSON.stringify(outcome)}\n`);
 });
-process.on('disconnect', async () => {
-  for (const { mochaGlobalTeardown } of globals) await mochaGlobalTeardown?.();
+process.on('disconnect', () => {
   // Tests may leave behind what would keep the process alive.
   process.exit(0);
 });

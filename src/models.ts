@@ -224,7 +224,8 @@ async function importModel(shelf: ModelShelf): Promise<string | undefined> {
   const names = new Set((await workspace.fs.readDirectory(chosen)).map(([name]) => name));
   const weights = [...names].some((name) => /^model.*\.safetensors(\.index\.json)?$/.test(name));
   const latent = names.has('cola.json');
-  if (!latent && !(names.has('config.json') && weights)) throw studioErrors.noModelIn(chosen.fsPath);
+  const adapter = names.has('adapter_config.json') && names.has('adapter_model.safetensors');
+  if (!latent && !adapter && !(names.has('config.json') && weights)) throw studioErrors.noModelIn(chosen.fsPath);
   await shelf.add(chosen.fsPath);
   return chosen.fsPath;
 }

@@ -1,6 +1,6 @@
 /** `cola.json`: the sizes of the added modules, and the settings they were trained with. */
 import { z } from 'zod';
-import { blockWeights } from '../model/block.ts';
+import { blockWeights } from '../model/block-weights.ts';
 import type { ModelConfig } from '../model/config/config.ts';
 import type { ExpectedTensor } from '../model/weights/weights.ts';
 import { firstIssue } from '../schemas/first-issue.ts';

@@ -3,6 +3,7 @@ import { existsSync, statSync } from 'node:fs';
 import { cp, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { exists, writeFolderAtomic } from '../files/atomic.ts';
+import { holdsModel } from '../files/model-files.ts';
 import type { SavedDtype } from '../files/safetensors-writer.ts';
 import { isGguf } from '../model/gguf/file.ts';
 import { type GgufType, type WrittenGguf, writeGguf } from '../model/gguf/write.ts';
@@ -18,20 +19,27 @@ export interface Exported {
   readonly largest: number;
 }
 
-const weightFiles = ['model.safetensors', 'cola.safetensors'];
+const weightFiles = ['model.safetensors', 'adapter_model.safetensors', 'cola.safetensors'];
 
 /**
  * Writes a model to a folder that appears with everything or not at all. Doing it again, or exporting the copy, gives the
  * same bytes: what was narrowed once is not changed by it.
  *
  * @param target a folder that is there must hold a model; it is replaced
+ * @param options.merge an adapter is added to the weights of its base; otherwise it is written alone, as PEFT does
  * @throws cola.noModelThere, cola.tooLarge where a weight is beyond float16, and what loading the model throws
  */
-export async function exportModel(folder: string, target: string, dtype: SavedDtype): Promise<Exported> {
-  if ((await exists(target)) && !existsSync(join(target, 'config.json'))) throw colaErrors.noModelThere(target);
-  const cola = ColaModel.exists(folder) ? await ColaModel.load(folder) : undefined;
-  const base = cola?.base ?? (await LanguageModel.load(folder));
-  const from = cola?.folder ?? base.folder;
+export async function exportModel(
+  folder: string,
+  target: string,
+  dtype: SavedDtype,
+  { merge = false }: { readonly merge?: boolean } = {},
+): Promise<Exported> {
+  if ((await exists(target)) && !holdsModel(target)) throw colaErrors.noModelThere(target);
+  const loaded = await loadWhole(folder);
+  const base = merge ? loaded.base.merged() : loaded.base;
+  const cola = loaded.cola?.on(base);
+  const from = cola?.folder ?? base.adapter?.folder ?? base.folder;
   const weights: WeightMap = cola?.allWeights ?? base.weights;
   if (dtype === 'F16') for (const [name, values] of weights) refuseTooLarge(from, name, values);
   await writeFolderAtomic(
@@ -46,8 +54,8 @@ export async function exportModel(folder: string, target: string, dtype: SavedDt
     },
     { replace: true },
   );
-  const copy =
-    cola === undefined ? (await LanguageModel.load(target)).weights : (await ColaModel.load(target)).allWeights;
+  const written = await loadWhole(target);
+  const copy = written.cola?.allWeights ?? written.base.weights;
   return { ...compare(weights, copy), bytes: bytesOf(target) };
 }
 
@@ -57,16 +65,21 @@ export interface ExportedGguf extends WrittenGguf {
 }
 
 /**
- * Writes the base of a model as a GGUF file, which appears whole or not at all.
+ * Writes the base of a model as a GGUF file, which appears whole or not at all. An adapter is merged into it.
  *
  * @param target a file that is there must be GGUF; it is replaced
  * @throws cola.noModelThere, gguf.notWritten, gguf.tooLarge, and what loading the model throws
  */
 export async function exportGguf(folder: string, target: string, type: GgufType): Promise<ExportedGguf> {
   if ((await exists(target)) && !isGguf(target)) throw colaErrors.noModelThere(target);
-  const cola = ColaModel.exists(folder) ? await ColaModel.load(folder) : undefined;
-  const base = cola?.base ?? (await LanguageModel.load(folder));
-  return { ...(await writeGguf(target, base, type)), latent: cola !== undefined };
+  const { base, cola } = await loadWhole(folder);
+  return { ...(await writeGguf(target, base.merged(), type)), latent: cola !== undefined };
+}
+
+async function loadWhole(folder: string): Promise<{ base: LanguageModel; cola: ColaModel | undefined }> {
+  if (!ColaModel.exists(folder)) return { base: await LanguageModel.load(folder), cola: undefined };
+  const cola = await ColaModel.load(folder);
+  return { base: cola.base, cola };
 }
 
 /** The largest finite float16. */

@@ -4,6 +4,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../files/atomic.ts';
 import { firstNonFinite } from '../files/floats.ts';
+import { hasBase } from '../files/model-files.ts';
 import { SafetensorsFile } from '../files/safetensors.ts';
 import { type SavedDtype, writeSafetensors } from '../files/safetensors-writer.ts';
 import { locateModel, refuseFolder } from '../model/folder.ts';
@@ -41,14 +42,20 @@ export class ColaModel {
    * @param path the folder, or what {@link locateModel} finds it by
    * @param shelf where models of the same folder share their weights
    * @param choice the form the weights of the base are kept in
+   * @param baseFolder of a base that is an adapter, the folder of its base, where its configuration does not say
    * @throws cola.*, and whatever {@link LanguageModel.load} throws
    */
-  static async load(path: string, shelf?: WeightShelf, choice: PrecisionChoice = 'f32'): Promise<ColaModel> {
+  static async load(
+    path: string,
+    shelf?: WeightShelf,
+    choice: PrecisionChoice = 'f32',
+    baseFolder?: string,
+  ): Promise<ColaModel> {
     const folder = locateModel(path);
     const file = join(folder, COLA_JSON);
     const text = readModelText(file, CONFIG_BYTES);
     if (text === undefined) {
-      if (![COLA_WEIGHTS, 'config.json'].some((name) => existsSync(join(folder, name)))) refuseFolder(folder);
+      if (!existsSync(join(folder, COLA_WEIGHTS)) && !hasBase(folder)) refuseFolder(folder);
       throw colaErrors.noCola(folder);
     }
     let json: unknown;
@@ -57,8 +64,8 @@ export class ColaModel {
     } catch (error) {
       throw colaErrors.config(file, '', error instanceof Error ? error.message : String(error));
     }
-    const config = parseColaConfig(json, file, existsSync(join(folder, 'config.json')) ? '.' : 'base');
-    const base = await LanguageModel.load(join(folder, config.base), shelf, choice);
+    const config = parseColaConfig(json, file, hasBase(folder) ? '.' : 'base');
+    const base = await LanguageModel.load(join(folder, config.base), shelf, choice, 'language', baseFolder);
     const read = () => readModules(join(folder, COLA_WEIGHTS), base, config);
     const weights = shelf === undefined ? read() : shelf.take([folder, base.folder], 'modules', read);
     const shared = new SharedWeights(weights, new Set(shelf === undefined ? [] : weights.keys()));
@@ -71,6 +78,13 @@ export class ColaModel {
    */
   get fillsIn(): boolean {
     return this.notes.fill_in !== false;
+  }
+
+  /** The same latent actions on another base. */
+  on(base: LanguageModel): ColaModel {
+    return base === this.base
+      ? this
+      : new ColaModel(this.folder, base, this.config, this.weights, this.notes, this.shared);
   }
 
   /** Which groups of weights are there. */

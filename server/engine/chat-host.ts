@@ -15,7 +15,7 @@ import type { ChatRequest } from '../serve/requests.ts';
 import { Service } from '../serve/service.ts';
 import { newCallId, shortId } from '../serve/tool-requests.ts';
 import { resolveModel } from '../spec/paths.ts';
-import { baseOf } from '../train/run/spec-memory.ts';
+import { tokenizerFolder } from '../train/run/spec-memory.ts';
 import { engineErrors } from './errors.ts';
 
 /** Answers that are written at once, and that may wait. */
@@ -81,7 +81,7 @@ export class ChatHost {
 
   private count(named: string, text: string): number {
     const folder = this.resolved(named);
-    if (this.counter?.folder !== folder) this.counter = { folder, tokenizer: loadTokenizer(baseOf(folder).folder) };
+    if (this.counter?.folder !== folder) this.counter = { folder, tokenizer: loadTokenizer(tokenizerFolder(folder)) };
     return this.counter.tokenizer.encode(text, { addSpecialTokens: false, controlTokens: false }).length;
   }
 

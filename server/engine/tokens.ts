@@ -2,11 +2,11 @@
 import { loadTokenizer } from '../model/tokenizer/tokenizer.ts';
 import type { ParamsOf, ResultOf } from '../protocol/channel/request.ts';
 import type { countTokens } from '../protocol/data.ts';
-import { baseOf } from '../train/run/spec-memory.ts';
+import { tokenizerFolder } from '../train/run/spec-memory.ts';
 
 /** @throws model.*, tokenizer.* where there is none that can be read */
 export function countTokensOf({ model, texts }: ParamsOf<typeof countTokens>): ResultOf<typeof countTokens> {
-  const tokenizer = loadTokenizer(baseOf(model).folder);
+  const tokenizer = loadTokenizer(tokenizerFolder(model));
   const options = { addSpecialTokens: false, controlTokens: false };
   return { tokens: texts.map((text) => tokenizer.encode(text, options).length) };
 }

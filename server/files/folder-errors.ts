@@ -29,10 +29,6 @@ export const folderErrors = catalogue('folder', {
     `${file} is a model exported to ONNX, which is not read: training needs its weights by name.`,
     `${FORMAT} Take the model that it was exported from.`,
   ],
-  adapter: (folder: string, base: string | undefined) => [
-    `${folder} holds an adapter (LoRA, PEFT) of ${base === undefined ? 'a model' : `the model ${quote(base)}`}, not a model of its own.`,
-    `Merge it into its base with Python: AutoPeftModelForCausalLM.from_pretrained(${quote(folder)}).merge_and_unload().save_pretrained("merged"), then use the folder "merged" with the tokenizer of the base.`,
-  ],
   original: (folder: string) => [
     `${folder} holds a model in the format of its makers (params.json), which is not read.`,
     `${FORMAT} Published models have such a folder too, often on the same page.`,

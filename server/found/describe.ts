@@ -2,14 +2,17 @@
  * What a list says of a model without loading it: size, parameters, family, and whether this machine can hold it. Only headers
  * are read.
  */
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { ColaError } from '../errors.ts';
+import { hasBase } from '../files/model-files.ts';
 import { SafetensorsFile } from '../files/safetensors.ts';
+import { adapterBase } from '../model/adapter/peft.ts';
 import { readChatTemplate } from '../model/chat/chat.ts';
 import { toolFormOf } from '../model/chat/tool-calls.ts';
 import { loadModelConfig, parseModelConfig } from '../model/config/config.ts';
+import { isAdapter } from '../model/folder.ts';
 import { isGguf, summariseGguf } from '../model/gguf/file.ts';
 
 export interface Description {
@@ -61,7 +64,8 @@ async function describe(path: string, memory: number): Promise<Description | Ref
       return { bytes, parameters, family, context, fits: fitting(parameters, memory), ...chatOf(template) };
     }
     // A model with latent actions may keep its base in a folder of its own.
-    const folder = existsSync(join(path, 'config.json')) ? path : join(path, 'base');
+    const found = hasBase(path) ? path : join(path, 'base');
+    const folder = isAdapter(found) ? adapterBase(found) : found;
     const { family, maxPositionEmbeddings: context } = await loadModelConfig(folder);
     const { bytes, parameters } = weightsOf(folder);
     return { bytes, parameters, family, context, fits: fitting(parameters, memory), ...chatOf(templateOf(folder)) };

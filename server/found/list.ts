@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ColaError } from '../errors.ts';
+import { holdsModel } from '../files/model-files.ts';
 import type { ListedModel } from '../protocol/model.ts';
 import { resolveModel } from '../spec/paths.ts';
 import { runsIn } from '../store/all-runs.ts';
@@ -44,7 +45,7 @@ export async function findModels(
     for (const folder of await modelFolders(root)) await add(folder, 'workspace');
     for (const { path } of runsIn(root)) {
       for (const name of ['model', 'best']) {
-        if (existsSync(join(path, name, 'config.json'))) await add(join(path, name), 'run');
+        if (holdsModel(join(path, name))) await add(join(path, name), 'run');
       }
     }
   }
@@ -66,7 +67,8 @@ async function modelFolders(root: string): Promise<string[]> {
       const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
       const names = new Set(entries.map(({ name }) => name));
       const weights = [...names].some((name) => /^model.*\.safetensors(\.index\.json)?$/.test(name));
-      if (names.has('cola.json') || (names.has('config.json') && weights)) found.push(folder);
+      const adapter = names.has('adapter_config.json') && names.has('adapter_model.safetensors');
+      if (names.has('cola.json') || adapter || (names.has('config.json') && weights)) found.push(folder);
       else {
         const files = entries.filter((entry) => entry.isFile()).map(({ name }) => name);
         for (const name of ggufsAmong(files)) found.push(join(folder, name));

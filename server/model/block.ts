@@ -2,6 +2,8 @@
 import { attention, causalAttention, linear, swiglu } from '../graph/functions.ts';
 import * as ops from '../graph/ops.ts';
 import { type Graph, size, type Tensor } from '../graph/tensor.ts';
+import type { LowRank } from './adapter/adapter.ts';
+import { blockWeights } from './block-weights.ts';
 import type { ModelConfig } from './config/config.ts';
 import { ropeAmplitude, ropeInverseFrequencies } from './rope.ts';
 
@@ -130,53 +132,28 @@ export function cachedContext(
   return { ...tables, positions, mask: behind(capacity, filled), freshMask, ...shared };
 }
 
-/** Names and shapes of the weights of one block. */
-export function blockWeights(config: ModelConfig, prefix: string): { name: string; shape: number[] }[] {
-  const { hiddenSize: d, intermediateSize: f, heads, kvHeads, headDim } = config;
-  const weights: { name: string; shape: number[] }[] = [];
-  const put = (name: string, ...shape: number[]) => weights.push({ name: `${prefix}.${name}`, shape });
-  put('input_layernorm.weight', d);
-  put('post_attention_layernorm.weight', d);
-  put('self_attn.q_proj.weight', heads * headDim, d);
-  put('self_attn.k_proj.weight', kvHeads * headDim, d);
-  put('self_attn.v_proj.weight', kvHeads * headDim, d);
-  put('self_attn.o_proj.weight', d, heads * headDim);
-  if (config.attentionBias) {
-    put('self_attn.q_proj.bias', heads * headDim);
-    put('self_attn.k_proj.bias', kvHeads * headDim);
-    put('self_attn.v_proj.bias', kvHeads * headDim);
-  }
-  if (config.attentionOutputBias) put('self_attn.o_proj.bias', d);
-  if (config.qkNorm) {
-    put('self_attn.q_norm.weight', headDim);
-    put('self_attn.k_norm.weight', headDim);
-  }
-  put('mlp.gate_proj.weight', f, d);
-  put('mlp.up_proj.weight', f, d);
-  put('mlp.down_proj.weight', d, f);
-  if (config.mlpBias) {
-    put('mlp.gate_proj.bias', f);
-    put('mlp.up_proj.bias', f);
-    put('mlp.down_proj.bias', d);
-  }
-  return weights;
-}
-
-type Lookup = (name: string) => Tensor;
+/** @param shape of a weight that the config does not tell of */
+type Lookup = (name: string, shape?: readonly number[]) => Tensor;
 
 /** The weights of one block as graph parameters; optional ones are asked for only where the config has them. */
 function lookup(graph: Graph, config: ModelConfig, prefix: string): Lookup {
   const shapes = new Map(blockWeights(config, prefix).map(({ name, shape }) => [name, shape]));
-  return (name) => {
+  return (name, given) => {
     const full = `${prefix}.${name}`;
-    const shape = shapes.get(full);
+    const shape = given ?? shapes.get(full);
     if (shape === undefined) throw new Error(`a block of this config has no ${name}`);
     return graph.parameter(full, shape);
   };
 }
 
-function project(weights: Lookup, name: string, x: Tensor, bias: boolean): Tensor {
-  return linear(x, weights(`${name}.weight`), bias ? weights(`${name}.bias`) : undefined);
+/** x W' + b, and s (x A') B' where an adapter stands beside the layer. */
+function project(weights: Lookup, name: string, x: Tensor, bias: boolean, adapter?: LowRank): Tensor {
+  const weight = weights(`${name}.weight`);
+  const y = linear(x, weight, bias ? weights(`${name}.bias`) : undefined);
+  if (adapter === undefined) return y;
+  const [out, inner] = weight.shape;
+  const low = linear(x, weights(`${name}.lora_A.weight`, [adapter.rank, inner]));
+  return ops.add(y, ops.mul(linear(low, weights(`${name}.lora_B.weight`, [out, adapter.rank])), adapter.scale));
 }
 
 /** `[B,T,H*D] -> [B,H,T,D]`, normalised per head where the family does that. */
@@ -261,9 +238,11 @@ export function block(
 ): { output: Tensor; cache?: UpdatedCache } {
   const weights = lookup(graph, config, prefix);
   const { heads, kvHeads, headDim, rmsNormEps, qkNorm } = config;
+  const layer = (name: string, input: Tensor, bias: boolean) =>
+    project(weights, name, input, bias, config.adapters?.[`${prefix}.${name}`]);
   const normed = ops.rmsNorm(x, weights('input_layernorm.weight'), rmsNormEps);
   const projected = (name: string, count: number, norm?: string) => {
-    const y = project(weights, `self_attn.${name}`, normed, config.attentionBias);
+    const y = layer(`self_attn.${name}`, normed, config.attentionBias);
     return splitHeads(config, y, count, norm === undefined ? undefined : weights(`self_attn.${norm}.weight`));
   };
   const rotate = (y: Tensor, scale?: number) => {
@@ -280,11 +259,11 @@ export function block(
   const placed = cache === undefined ? undefined : place(fresh, context, cache);
   const mixed =
     placed === undefined ? causalAttention(q, fresh.keys, fresh.values, context.mask) : attend(q, placed.attended);
-  const middle = ops.add(x, project(weights, 'self_attn.o_proj', mergeHeads(mixed), config.attentionOutputBias));
+  const middle = ops.add(x, layer('self_attn.o_proj', mergeHeads(mixed), config.attentionOutputBias));
   const inner = ops.rmsNorm(middle, weights('post_attention_layernorm.weight'), rmsNormEps);
-  const gate = project(weights, 'mlp.gate_proj', inner, config.mlpBias);
-  const up = project(weights, 'mlp.up_proj', inner, config.mlpBias);
-  const output = ops.add(middle, project(weights, 'mlp.down_proj', swiglu(gate, up), config.mlpBias));
+  const gate = layer('mlp.gate_proj', inner, config.mlpBias);
+  const up = layer('mlp.up_proj', inner, config.mlpBias);
+  const output = ops.add(middle, layer('mlp.down_proj', swiglu(gate, up), config.mlpBias));
   if (placed === undefined) return { output };
   return { output, cache: placed.whole === undefined ? { fresh } : { fresh, whole: placed.whole } };
 }

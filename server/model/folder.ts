@@ -4,8 +4,8 @@
  */
 import { closeSync, existsSync, readdirSync, readSync, type Stats, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { z } from 'zod';
 import { folderErrors as errors } from '../files/folder-errors.ts';
+import { ADAPTER_CONFIG, holdsModel } from '../files/model-files.ts';
 import { limits, openFile, readText } from '../files/open.ts';
 import { refusePretender } from '../files/pretender.ts';
 import { SafetensorsFile } from '../files/safetensors.ts';
@@ -23,7 +23,10 @@ function infoOf(path: string): Stats | undefined {
 }
 
 const isFolder = (path: string) => infoOf(path)?.isDirectory() === true;
-const isModel = (folder: string) => ['config.json', 'cola.json'].some((name) => existsSync(join(folder, name)));
+/** Whether a folder holds an adapter and no weights of a base. Some have a config.json of the base too. */
+export const isAdapter = (folder: string): boolean =>
+  existsSync(join(folder, ADAPTER_CONFIG)) &&
+  !['model.safetensors', 'model.safetensors.index.json'].some((name) => existsSync(join(folder, name)));
 
 /** Names in a folder, sorted; none where it cannot be listed. */
 function namesIn(folder: string): string[] {
@@ -39,12 +42,13 @@ function namesIn(folder: string): string[] {
  * part of a model its folder, of a folder that holds one GGUF file and no other model that file; anything else stays as it is.
  */
 export function locateModel(path: string): string {
-  if (isModel(path)) return path;
+  if (holdsModel(path)) return path;
   const snapshot = snapshotOf(path);
-  if (snapshot !== undefined) return isModel(snapshot) ? snapshot : onlyGguf(snapshot);
-  const part = /^(config\.json|model(-\d{5}-of-\d{5})?\.safetensors|model\.safetensors\.index\.json)$/;
+  if (snapshot !== undefined) return holdsModel(snapshot) ? snapshot : onlyGguf(snapshot);
+  const part =
+    /^(config\.json|adapter_config\.json|(adapter_)?model(-\d{5}-of-\d{5})?\.safetensors|model\.safetensors\.index\.json)$/;
   const folder = dirname(path);
-  return part.test(basename(path)) && isModel(folder) && infoOf(path)?.isFile() === true ? folder : onlyGguf(path);
+  return part.test(basename(path)) && holdsModel(folder) && infoOf(path)?.isFile() === true ? folder : onlyGguf(path);
 }
 
 /** Pictures and the like beside the model have a file of their own. */
@@ -61,7 +65,7 @@ function snapshotOf(cache: string): string | undefined {
   const snapshots = basename(cache) === 'snapshots' ? cache : join(cache, 'snapshots');
   const whole = namesIn(snapshots)
     .map((name) => join(snapshots, name))
-    .filter((folder) => isModel(folder) || ggufsIn(folder).length > 0);
+    .filter((folder) => holdsModel(folder) || ggufsIn(folder).length > 0);
   let main = '';
   try {
     main = readText(join(dirname(snapshots), 'refs', 'main'), limits.note).trim();
@@ -70,18 +74,6 @@ function snapshotOf(cache: string): string | undefined {
   }
   const age = (folder: string) => statSync(folder).mtimeMs;
   return whole.find((folder) => basename(folder) === main) ?? whole.sort((a, b) => age(b) - age(a))[0];
-}
-
-const adapterSchema = z.looseObject({ base_model_name_or_path: z.string().nullish() });
-
-/** Name of the model that an adapter was made for, if its configuration says. */
-function baseOf(folder: string): string | undefined {
-  const file = join(folder, 'adapter_config.json');
-  try {
-    return adapterSchema.safeParse(JSON.parse(readText(file, limits.note))).data?.base_model_name_or_path ?? undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 /** What trainers leave beside weights. */
@@ -106,7 +98,6 @@ export function refuseFolder(path: string): void {
   const named = (pattern: RegExp) => names.find((name) => pattern.test(name) && !besideWeights.has(name));
   const unfinished = unfinishedIn(path, names);
   if (unfinished !== undefined) throw errors.incomplete(unfinished);
-  if (names.includes('adapter_config.json')) throw errors.adapter(path, baseOf(path));
   if (names.includes('model_index.json')) throw errors.pipeline(path);
   const weights = names.find((name) => name.endsWith('.safetensors') && looksLikeWeights(join(path, name)));
   if (names.includes('params.json') && !names.includes('config.json')) throw errors.original(path);
@@ -150,7 +141,7 @@ function refuseFile(file: string): never {
   for (const [pattern, error] of formats) if (pattern.test(file)) throw error(file);
   if (file.endsWith('.safetensors')) {
     const folder = dirname(file);
-    throw isModel(folder) ? errors.strangeName(folder, basename(file)) : errors.noConfig(folder, basename(file));
+    throw holdsModel(folder) ? errors.strangeName(folder, basename(file)) : errors.noConfig(folder, basename(file));
   }
   throw errors.file(file);
 }
@@ -180,7 +171,7 @@ function unfinishedIn(folder: string, names: readonly string[]): string | undefi
 
 /** The model in a folder below: of checkpoints the one with the most steps, else the only one. */
 function modelInside(folder: string, names: readonly string[]): string | undefined {
-  const found = names.slice(0, 200).filter((name) => isModel(join(folder, name)));
+  const found = names.slice(0, 200).filter((name) => holdsModel(join(folder, name)));
   const steps = (name: string) => Number(/^checkpoint-(\d+)$/.exec(name)?.[1] ?? -1);
   const last = found.sort((a, b) => steps(b) - steps(a))[0];
   if (last === undefined || (found.length > 1 && steps(last) < 0)) return undefined;

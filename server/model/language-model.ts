@@ -1,5 +1,5 @@
 /** A base model in memory: configuration, tokenizer and weights of a Hugging Face folder or a GGUF file. */
-import { existsSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Device } from '../device/device.ts';
@@ -8,12 +8,15 @@ import { writeFileAtomic } from '../files/atomic.ts';
 import { type SavedDtype, writeSafetensors } from '../files/safetensors-writer.ts';
 import type { StoredWeight } from '../graph/stored.ts';
 import { size } from '../graph/tensor.ts';
+import type { AdapterChoice } from '../protocol/adapter.ts';
 import type { Precision, PrecisionChoice } from '../protocol/precision.ts';
+import { type Adapters, adaptersOf, adapterTensors, freshAdapter, isAdapterTensor, merged } from './adapter/adapter.ts';
+import { adapterBase, peftConfig, readAdapter, readAdapterWeights, writeAdapter } from './adapter/peft.ts';
 import { hiddenStates, languageHead } from './base.ts';
 import { rowsOf } from './block.ts';
 import { loadModelConfig, type ModelConfig, type ModelForm } from './config/config.ts';
 import { configErrors } from './errors.ts';
-import { locateModel } from './folder.ts';
+import { isAdapter, locateModel } from './folder.ts';
 import { ggufHas, ggufText } from './gguf/file.ts';
 import { CONFIG_BYTES, readModelText, withDtype } from './json.ts';
 import { type StepGraph, Stepper } from './step.ts';
@@ -34,6 +37,14 @@ const companions = [
   'chat_template.jinja',
 ] as const;
 
+/** The adapter that stands beside a base. Its weights are among those of the model. */
+export interface HeldAdapter {
+  /** Where it was read; undefined for one that was made here. */
+  readonly folder?: string;
+  /** Its adapter_config.json. */
+  readonly json: Readonly<Record<string, unknown>>;
+}
+
 /** What a folder is to hold where that is not the model as it is. */
 export interface SavedForm {
   readonly tensors: readonly ExpectedTensor[];
@@ -43,6 +54,7 @@ export interface SavedForm {
 
 export class LanguageModel {
   constructor(
+    /** Of a model with an adapter, the folder of its base. */
     readonly folder: string,
     readonly config: ModelConfig,
     /** Undefined where the folder has none; then the model works on ids only. */
@@ -55,6 +67,7 @@ export class LanguageModel {
     readonly stored: ReadonlyMap<string, StoredWeight> = new Map(),
     /** Which of its weights other models may have too. */
     readonly shared = new SharedWeights(new Map()),
+    readonly adapter?: HeldAdapter,
   ) {}
 
   /**
@@ -62,16 +75,20 @@ export class LanguageModel {
    * @param shelf where models of the same folder share their weights
    * @param choice the form its weights are kept in; in float32, if not given
    * @param form with `scores` the weight of {@link scoreHead} is among its weights, and there is no head for tokens
-   * @throws config.*, weights.*, safetensors.*, gguf.*, tokenizer.*, and folder.* which says what is there instead of a model
+   * @param base the folder of the base of an adapter, where its configuration does not say
+   * @throws config.*, adapter.*, weights.*, safetensors.*, gguf.*, tokenizer.*, and folder.* which says what is there instead of a model
    */
   static async load(
     path: string,
     shelf?: WeightShelf,
     choice: PrecisionChoice = 'f32',
     form: ModelForm = 'language',
+    base?: string,
   ): Promise<LanguageModel> {
-    const folder = locateModel(path);
+    const found = locateModel(path);
+    const folder = isAdapter(found) ? adapterBase(found, base) : found;
     const config = await loadModelConfig(folder, form);
+    const adapter = folder === found ? undefined : readAdapter(found, config);
     const tokenizer = hasFile(folder, 'tokenizer.json')
       ? loadTokenizer(folder, { modelVocabSize: config.vocabSize })
       : undefined;
@@ -88,7 +105,45 @@ export class LanguageModel {
       else stored.set(name, weight);
     }
     const shared = new SharedWeights(weights, new Set(shelf === undefined ? [] : weights.keys()));
-    return new LanguageModel(folder, config, tokenizer, weights, undefined, stored, shared);
+    const model = new LanguageModel(folder, config, tokenizer, weights, undefined, stored, shared);
+    return adapter === undefined ? model : model.withAdapter(adapter.adapters, readAdapterWeights(adapter), adapter);
+  }
+
+  /**
+   * The model with a new adapter, which changes nothing until it has learned. One that is beside it already stays, if it is what is
+   * asked for.
+   *
+   * @returns undefined where another adapter is beside it
+   */
+  adapted(choice: AdapterChoice, seed: number): LanguageModel | undefined {
+    const adapters = adaptersOf(this.config, choice);
+    if (this.config.adapters !== undefined) return sameAdapters(this.config.adapters, adapters) ? this : undefined;
+    const weights = freshAdapter({ ...this.config, adapters }, seed);
+    return this.withAdapter(adapters, weights, { json: peftConfig(choice) });
+  }
+
+  private withAdapter(adapters: Adapters, added: WeightMap, held: HeldAdapter): LanguageModel {
+    for (const [name, values] of added) (this.weights as Map<string, Float32Array>).set(name, values);
+    const { folder, config, tokenizer, weights, configJson, stored, shared } = this;
+    const adapter = { json: held.json, ...(held.folder === undefined ? {} : { folder: held.folder }) };
+    return new LanguageModel(folder, { ...config, adapters }, tokenizer, weights, configJson, stored, shared, adapter);
+  }
+
+  /** The model with its adapter added to the weights of its base, in float32 where it is; itself where it has none. */
+  merged(): LanguageModel {
+    const { adapters, ...config } = this.config;
+    if (adapters === undefined) return this;
+    const weights = new Map([...this.weights].filter(([name]) => !isAdapterTensor(name)));
+    const stored = new Map(this.stored);
+    using files = this.source();
+    for (const [layer, adapter] of Object.entries(adapters)) {
+      const name = `${layer}.weight`;
+      const before = stored.delete(name) ? files?.read(name) : undefined;
+      const [a, b] = ['A', 'B'].map((half) => weightOf(this.weights, `${layer}.lora_${half}.weight`));
+      weights.set(name, merged(before ?? weightOf(this.weights, name), a, b, adapter));
+    }
+    const shared = new SharedWeights(weights, this.shared.still(weights, this.weights));
+    return new LanguageModel(this.folder, config, this.tokenizer, weights, this.configJson, stored, shared);
   }
 
   /**
@@ -136,8 +191,9 @@ export class LanguageModel {
     );
   }
 
+  /** Those of the base, and of an adapter beside it. */
   get tensors(): ExpectedTensor[] {
-    return expectedTensors(this.config);
+    return [...expectedTensors(this.config), ...adapterTensors(this.config)];
   }
 
   /** Those that are kept in float32, which programs may have as inputs. */
@@ -157,13 +213,14 @@ export class LanguageModel {
 
   /**
    * Writes a folder that loads like the one this model came from, with these weights. Its config.json names their number
-   * format: others load them in the one that stands there, and in a narrower one would lose what was learned.
+   * format: others load them in the one that stands there, and in a narrower one would lose what was learned. Of a model with an
+   * adapter the adapter alone is written, as PEFT does, with the tokenizer of its base beside it.
    */
   async save(
     folder: string,
     weights: WeightMap = this.weights,
     dtype: SavedDtype = 'F32',
-    as: SavedForm = { tensors: this.tensors, config: (text) => text },
+    as?: SavedForm,
   ): Promise<void> {
     await mkdir(folder, { recursive: true });
     for (const name of companions) {
@@ -173,11 +230,17 @@ export class LanguageModel {
         if (text !== undefined) await writeFile(join(folder, name), text);
       }
     }
-    await writeFileAtomic(join(folder, 'config.json'), withDtype(as.config(this.configText()), dtypeNames[dtype]));
+    if (this.adapter !== undefined) {
+      if (as !== undefined) throw new Error('an adapter has one form');
+      await writeAdapter(folder, this.config, this.adapter.json, realpathSync(this.folder), weights, dtype);
+      return;
+    }
+    const { tensors = this.tensors, config = (text: string) => text } = as ?? {};
+    await writeFileAtomic(join(folder, 'config.json'), withDtype(config(this.configText()), dtypeNames[dtype]));
     using files = this.source();
     const read = (name: string) =>
       files !== undefined && !weights.has(name) ? files.read(name) : weightOf(weights, name);
-    const entries = as.tensors.map(({ name, shape }) => ({ name, shape, dtype, data: () => read(name) }));
+    const entries = tensors.map(({ name, shape }) => ({ name, shape, dtype, data: () => read(name) }));
     await writeSafetensors(join(folder, 'model.safetensors'), entries, { format: 'pt' });
   }
 
@@ -189,6 +252,10 @@ export class LanguageModel {
     return text;
   }
 }
+
+const sameAdapters = (a: Adapters, b: Adapters) =>
+  Object.keys(a).length === Object.keys(b).length &&
+  Object.entries(a).every(([layer, { rank, scale }]) => b[layer]?.rank === rank && b[layer].scale === scale);
 
 /** Whether a model folder has a file, or a GGUF file what stands for it. */
 function hasFile(folder: string, name: string): boolean {

@@ -10,6 +10,7 @@ import { gradient } from '../graph/gradient.ts';
 import { liveness } from '../graph/liveness.ts';
 import { Graph, size, type Tensor } from '../graph/tensor.ts';
 import type { Precision } from '../protocol/precision.ts';
+import { adapterTensors, isAdapterTensor } from './adapter/adapter.ts';
 import { headName, hiddenStates, languageHead, nextTokenLoss } from './base.ts';
 import { causalContext } from './block.ts';
 import { branchCapacity, capacityFor } from './cache/key-value-cache.ts';
@@ -86,13 +87,13 @@ export function parameterCount(config: ModelConfig): number {
 
 /** Bytes of weights of which those of the base are kept in a precision. */
 function keptBytes(tensors: readonly ExpectedTensor[], precision: Precision): number {
-  const base = (name: string) => name.startsWith('model.') || name === headName;
+  const base = (name: string) => (name.startsWith('model.') && !isAdapterTensor(name)) || name === headName;
   return tensors.reduce((sum, { name, shape }) => sum + bytesIn(base(name) ? precision : 'f32', shape), 0);
 }
 
 /** A base model in host memory, in the form it is kept in. */
 export function loadMemory(config: ModelConfig, precision: Precision = 'f32'): Memory {
-  return memory({ weights: keptBytes(expectedTensors(config), precision) });
+  return memory({ weights: keptBytes([...expectedTensors(config), ...adapterTensors(config)], precision) });
 }
 
 export interface DecodeOptions {
@@ -119,7 +120,7 @@ export function decodeMemory(config: ModelConfig, batch: number, length: number,
   const slots = branchCapacity(behind + 1);
   const { precision = 'f32', added = [] } = options;
   const base = keptBytes(expectedTensors(config), precision);
-  const plain = floatBytes * elements(added) + (precision === 'f32' ? base : 0);
+  const plain = floatBytes * elements([...added, ...adapterTensors(config)]) + (precision === 'f32' ? base : 0);
   const weights =
     (plain > sharedFrom ? 2 : 3) * plain + (precision === 'f32' ? 0 : precision === 'f16' ? base : 3 * base);
   const starts = Math.ceil(batch / sharers);

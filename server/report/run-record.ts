@@ -1,10 +1,10 @@
 /** A run as a report shows it: read from its folder, finished or not. */
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { readLabels } from '../cola/actions-file.ts';
 import { ColaModel } from '../cola/model.ts';
 import { ColaError } from '../errors.ts';
+import { holdsModel } from '../files/model-files.ts';
 import { loadTokenizer, type Tokenizer } from '../model/tokenizer/tokenizer.ts';
 import { readSpec, resolveModel } from '../spec/document.ts';
 import type { RunSpec } from '../spec/schema.ts';
@@ -82,7 +82,7 @@ export async function readRunRecord(path: string, label?: string): Promise<RunRe
 
 function modelOf(path: string, spec: RunSpec, specFile: string): string | undefined {
   const own = join(path, 'model');
-  return existsSync(join(own, 'config.json')) ? own : startOf(spec, specFile);
+  return holdsModel(own) ? own : startOf(spec, specFile);
 }
 
 /** The model the run began with, where that is still there. */

@@ -178,7 +178,7 @@ export function stringifySpec(spec: RunSpec): string {
   const { model, base, device, threads, seed, stages, evaluate, log } = spec;
   const value = {
     model,
-    ...(base.precision === 'auto' ? {} : { base }),
+    ...(base.precision === 'auto' && base.model === undefined ? {} : { base }),
     device,
     ...(threads === undefined ? {} : { threads }),
     seed,

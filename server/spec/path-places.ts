@@ -18,6 +18,7 @@ export function pathKind(path: Path, text: string): PathKind | undefined {
     if (path.length === 1) return 'model';
     return path.length === 2 && path[1] === 'tokenizer' ? 'tokenizer' : undefined;
   }
+  if (top === 'base') return path.length === 2 && path[1] === 'model' ? 'model' : undefined;
   if (top !== 'stages' || setting === undefined) return undefined;
   if (stage === 'feedback')
     return setting === 'data' && path.length === 4 && text !== 'feedback' ? 'feedback' : undefined;

@@ -65,10 +65,11 @@ export function rebaseSpec(spec: RunSpec, from: string, to: string): RunSpec {
     if (key === 'columns') return value;
     return Object.fromEntries(Object.entries(value).map(([name, entry]) => [name, moveAll(name, entry)]));
   };
-  const { model } = spec;
+  const { model, base } = spec;
   return {
     ...spec,
     model: typeof model === 'string' ? move(model) : { ...model, tokenizer: move(model.tokenizer) },
+    base: base.model === undefined ? base : { ...base, model: move(base.model) },
     stages: spec.stages.map((stage) => ({ ...stage, settings: moveAll('', stage.settings) }) as StageSpec),
   };
 }

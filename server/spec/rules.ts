@@ -1,4 +1,5 @@
 /** What must hold between settings, beyond what each of them may be. */
+import type { AdapterChoice } from '../protocol/adapter.ts';
 import type { Path } from '../schemas/issues.ts';
 import type { RunSpec, StageSpec } from './schema.ts';
 import { stageOf } from './stages.ts';
@@ -15,6 +16,7 @@ export function brokenRules(spec: RunSpec): BrokenRule[] {
   return [
     ...modelRules(spec),
     ...baseRules(spec),
+    ...adapterRules(spec),
     ...lastRules(spec),
     ...spec.stages.flatMap((stage, i) => stageRules(stage, ['stages', i, stage.name])),
   ];
@@ -39,11 +41,45 @@ function modelRules({ model, stages }: RunSpec): BrokenRule[] {
   return broken;
 }
 
+const changesBase = (stage: StageSpec) => stageOf(stage).trainsBase?.(stage.settings) === true;
+
+/** A run has one adapter, and the base beside it stays as it is. */
+function adapterRules({ stages }: RunSpec): BrokenRule[] {
+  const adapted = stages.flatMap((stage, i) => {
+    const lora = stageOf(stage).lora?.(stage.settings);
+    return lora === undefined ? [] : [{ lora, stage, path: ['stages', i, stage.name] as const }];
+  });
+  const [first, ...others] = adapted;
+  if (first === undefined) return [];
+  const broken: BrokenRule[] = [];
+  const training = stages.findIndex(changesBase);
+  if (training >= 0) {
+    const { name } = stages[training];
+    const message = `The stage ${name} trains the base itself, and the stage ${first.stage.name} an adapter beside a frozen one: give "${name}" a "lora" too where it can have one, or put it into a spec of its own`;
+    broken.push({ path: ['stages', training, name], missing: true, message });
+  }
+  const text = ({ rank, alpha, targets }: AdapterChoice) => [rank, alpha, ...[...new Set(targets)].sort()].join();
+  for (const { lora, path } of others)
+    if (text(lora) !== text(first.lora))
+      broken.push({
+        path: [...path, 'lora'],
+        message: `A run has one adapter: "lora" should be the same as in the stage ${first.stage.name}`,
+      });
+  for (const { stage, path } of adapted)
+    if ('blocks' in stage.settings && stage.settings.blocks !== undefined)
+      broken.push({
+        path: [...path, 'blocks'],
+        message:
+          '"blocks" says what is trained of the base, which stays as it is with "lora": leave out one of the two',
+      });
+  return broken;
+}
+
 /** What is kept in fewer bits cannot be trained: a step is far smaller than the distance of two of its numbers. */
 function baseRules({ base, stages }: RunSpec): BrokenRule[] {
   const { precision } = base;
   if (precision === 'auto' || precision === 'f32') return [];
-  const training = stages.find((stage) => stageOf(stage).trainsBase === true);
+  const training = stages.find(changesBase);
   if (training === undefined) return [];
   const message = `The stage ${training.name} trains the base, whose weights are f32 then: "precision" should be f32 or auto and is ${precision}`;
   return [{ path: ['base', 'precision'], message }];

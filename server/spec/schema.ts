@@ -1,6 +1,7 @@
 /** A run spec as a whole: the model, the device, the seed and the stages in order. */
 import { z } from 'zod';
 import { deviceNames } from '../device/names.ts';
+import type { AdapterChoice } from '../protocol/adapter.ts';
 import { measures as measureNames } from '../protocol/evaluate.ts';
 import { type PrecisionChoice, precisionChoices } from '../protocol/precision.ts';
 import { loggerNames } from '../store/loggers.ts';
@@ -38,6 +39,10 @@ export const runSpec = z.strictObject({
         description:
           'Form in which the weights of a frozen base are kept in memory: f32, f16, or 8 or 4 bits in blocks of 32. The modules of latent actions stay f32. auto is f32 below 1e9 parameters and int8 from there, and f32 wherever a stage trains the base.',
       }),
+      model: z.string().min(1).optional().meta({
+        description:
+          'Where model is an adapter (PEFT): the model folder of its base, if adapter_config.json does not name it.',
+      }),
     })
     .default({ precision: 'auto' })
     .meta({ description: 'How the base model is kept.' }),
@@ -72,6 +77,13 @@ export function toRunSpec(parsed: z.infer<typeof runSpec>): RunSpec {
 
 /** The precision that the base of a run is kept in: one that is trained is float32. */
 export function basePrecision({ base, stages }: Pick<RunSpec, 'base' | 'stages'>): PrecisionChoice {
-  const trained = stages.some((stage) => stageOf(stage).trainsBase === true);
-  return base.precision === 'auto' && trained ? 'f32' : base.precision;
+  return base.precision === 'auto' && trainsBase({ stages }) ? 'f32' : base.precision;
 }
+
+/** Whether weights of the base itself are trained. */
+export const trainsBase = ({ stages }: Pick<RunSpec, 'stages'>): boolean =>
+  stages.some((stage) => stageOf(stage).trainsBase?.(stage.settings) === true);
+
+/** The adapter that a run trains beside its base: its stages that have one have the same. */
+export const adapterOf = ({ stages }: Pick<RunSpec, 'stages'>): AdapterChoice | undefined =>
+  stages.flatMap((stage) => stageOf(stage).lora?.(stage.settings) ?? [])[0];

@@ -4,6 +4,7 @@
  */
 import type { z } from 'zod';
 import type { EnvironmentSpec } from '../environments/spec.ts';
+import type { AdapterChoice } from '../protocol/adapter.ts';
 import { solvedFrom } from '../rewards/range.ts';
 import type { RewardSpec } from '../rewards/spec.ts';
 import { type ExpertSettings, expertSettings } from './settings/expert.ts';
@@ -87,7 +88,9 @@ export interface StageDeclaration<S extends object = object> {
   /** What comes out of it where that is no language model: no stage may follow, and nothing is measured behind it. */
   readonly makes?: string;
   /** Whether it changes weights of the base, which are float32 then. */
-  readonly trainsBase?: true;
+  trainsBase?(settings: S): boolean;
+  /** The adapter that it trains beside the base. */
+  lora?(settings: S): AdapterChoice | undefined;
   /** The text it learns from. */
   text?(settings: S): { readonly data: DataSpec; readonly held_out?: DataSpec | undefined };
   task?(settings: S): StageTask | undefined;
@@ -130,7 +133,7 @@ function agentOf(settings: ReinforceSettings): StageAgent | undefined {
 const pretrain: StageDeclaration<PretrainSettings> = {
   notes: 'Trains all weights of a base model on text.',
   settings: pretrainSettings,
-  trainsBase: true,
+  trainsBase: () => true,
   score: () => loss,
   text: textOf,
 };
@@ -153,7 +156,8 @@ const clone: StageDeclaration<CloneSettings> = {
 const guide: StageDeclaration<GuideSettings> = {
   notes: 'Stage 2: fine-tunes the base under the guidance of actions, so that it follows them.',
   settings: guideSettings,
-  trainsBase: true,
+  trainsBase: ({ lora }) => lora === undefined,
+  lora: ({ lora }) => lora,
   score: () => loss,
 };
 
@@ -170,7 +174,8 @@ const reinforce: StageDeclaration<ReinforceSettings> = {
 const tokens: StageDeclaration<TokensSettings> = {
   notes: 'The baseline without latent actions: fine-tuning or reinforcement of the base over tokens.',
   settings: tokensSettings,
-  trainsBase: true,
+  trainsBase: ({ lora }) => lora === undefined,
+  lora: ({ lora }) => lora,
   missing({ method, data, environment, prompts, reward: judged }) {
     if (method === 'supervised') return data === undefined ? [{ key: 'data', when: 'the method supervised' }] : [];
     return missingProblems('the method reinforce')({ environment, prompts, reward: judged });
@@ -219,7 +224,7 @@ const rewardModel: StageDeclaration<RewardSettings> = {
   notes:
     'Learns a reward model: a head that gives an answer a score, from preferences or scores. It is the last stage of a spec.',
   settings: rewardSettings,
-  trainsBase: true,
+  trainsBase: () => true,
   makes: 'a reward model',
   score: () => loss,
 };
@@ -228,7 +233,7 @@ const dpo: StageDeclaration<DpoSettings> = {
   notes:
     'Direct preference optimisation (DPO) of the base over tokens, from pairs of a chosen and a rejected answer, without a reward.',
   settings: dpoSettings,
-  trainsBase: true,
+  trainsBase: () => true,
   score: () => loss,
   answers: 'tokens',
 };

@@ -21,6 +21,10 @@ export const trainErrors = catalogue('train', {
     `The stage ${stage} cannot use the setting ${name}: ${detail}.`,
     'Change it in the run spec.',
   ],
+  otherAdapter: (folder: string) => [
+    `The model in ${folder} has an adapter (LoRA) already, which is not the one that "lora" describes.`,
+    `Give "lora" the rank, alpha and targets that its adapter_config.json names, to train it on; or merge it first, with cola export ${folder} merged --merge, and begin from the folder "merged".`,
+  ],
   noTokenizer: (folder: string) => [
     `The model in ${folder} has no tokenizer, so there is nothing to train on.`,
     'Put tokenizer.json and tokenizer_config.json beside the weights.',

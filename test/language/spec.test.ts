@@ -96,7 +96,9 @@ describe('completion in run specs', () => {
     assert.deepEqual(labels('model: builtin:n|'), ['builtin:nano']);
     assert.equal(taken('model: builtin:n|', 'builtin:nano'), 'model: builtin:nano');
     assert.deepEqual(labels('device: w|\n'), ['auto', 'webgpu', 'cuda', 'dml', 'coreml', 'cpu']);
-    assert.deepEqual(labels('base: { | }\n'), ['precision']);
+    assert.deepEqual(labels('base: { | }\n'), ['precision', 'model']);
+    assert.deepEqual(labels('stages:\n  - guide: { lora: { | } }\n'), ['rank', 'alpha', 'targets']);
+    assert.ok(labels('stages:\n  - tokens: { lora: { targets: [q_proj, | ] } }').includes('down_proj'));
     assert.deepEqual(labels('base: { precision: i| }\n'), ['auto', 'f32', 'f16', 'int8', 'int4']);
     assert.deepEqual(labels('stages:\n  - q: { prompts: |'), ['countdown', 'arithmetic']);
     assert.deepEqual(labels('stages:\n  - reinforce: { algorithm: g|, steps: 3 }'), ['grpo', 'remax', 'ppo']);
@@ -198,6 +200,7 @@ describe('the docs of run specs', () => {
     for (const name of Object.keys(stages)) assert.ok(text.includes(`## Stage \`${name}\``), name);
     assert.match(text, /\*\*group\*\*: .*\n\nTakes: integer/);
     assert.match(text, /\*\*model\*\*/);
+    assert.match(text, /\*\*lora\.rank\*\*: .*\n\nTakes: integer {2}\nDefault: `16`/);
     assert.match(text, /\*\*base\.precision\*\*: .*\n\nTakes: auto \| f32 \| f16 \| int8 \| int4/);
   });
 });

@@ -120,13 +120,16 @@ describe('what people point at as a model', () => {
       'an adapter',
       () =>
         all(
-          put('m/adapter_config.json', '{"base_model_name_or_path": "Qwen/Qwen2.5-0.5B", "r": 8}'),
+          put(
+            'm/adapter_config.json',
+            '{"peft_type": "LORA", "base_model_name_or_path": "Qwen/Qwen2.5-0.5B", "r": 8, "lora_alpha": 8}',
+          ),
           put('m/adapter_model.safetensors'),
         ),
-      'folder.adapter',
-      /Qwen\/Qwen2\.5-0\.5B.*merge_and_unload/s,
+      'adapter.base',
+      /Qwen\/Qwen2\.5-0\.5B.*no folder here.*base_model_name_or_path/s,
     ],
-    ['an adapter whose configuration is broken', () => put('m/adapter_config.json', '{'), 'folder.adapter', /adapter/],
+    ['an adapter whose configuration is broken', () => put('m/adapter_config.json', '{'), 'config.json', /adapter/],
     [
       'a model in the format of its makers',
       () => all(put('m/params.json', '{"dim": 4096}'), put('m/consolidated.safetensors')),

@@ -54,6 +54,7 @@ const scripts = new Set(Object.keys(JSON.parse(readFileSync(join(root, 'package.
 const foreign = new Set([
   'max_position_embeddings',
   'tie_word_embeddings',
+  'base_model_name_or_path',
   'Workspaces: Manage Workspace Trust',
   'node',
   '--disable-wasm-trap-handler',

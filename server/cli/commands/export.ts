@@ -13,6 +13,7 @@ type Options = JsonOption & {
   readonly format: 'folder' | 'gguf';
   readonly dtype?: keyof typeof dtypes;
   readonly type?: GgufType;
+  readonly merge?: boolean;
 };
 
 const dtypes = { f16: 'F16', bf16: 'BF16', f32: 'F32' } as const;
@@ -27,12 +28,14 @@ export function addExport(program: Command, session: Session): void {
     .argument('<target>', 'where to; a folder or file that is there is replaced if it holds a model')
     .addOption(new Option('--format <format>', 'what is written').choices(['folder', 'gguf']).default('folder'))
     .addOption(new Option('--dtype <type>', 'numbers in a folder (default: f16)').choices(Object.keys(dtypes)))
-    .addOption(new Option('--type <type>', 'numbers in a GGUF file (default: f16)').choices(ggufTypes));
+    .addOption(new Option('--type <type>', 'numbers in a GGUF file (default: f16)').choices(ggufTypes))
+    .option('--merge', 'add an adapter (LoRA) to the weights of its base, instead of writing it alone as PEFT does');
   withExamples(withJson(command), [
     'export countdown my-model',
     'export my-model half --dtype f16',
+    'export my-run merged --merge --dtype bf16',
     'export builtin:nano nano.gguf --format gguf --type q8_0',
-  ]).action((path: string, target: string, { format, dtype, type, json }: Options) =>
+  ]).action((path: string, target: string, { format, dtype, type, merge, json }: Options) =>
     session.perform(json === true, async (output) => {
       if (format === 'gguf' ? dtype !== undefined : type !== undefined)
         throw cliErrors.usage("'--dtype' goes with a folder, and '--type' with '--format gguf'", 'cola export');
@@ -41,15 +44,21 @@ export function addExport(program: Command, session: Session): void {
       const value =
         format === 'gguf'
           ? await toGguf(folder, to, type ?? 'f16', output)
-          : await toFolder(folder, to, dtype ?? 'f16', output);
+          : await toFolder(folder, to, dtype ?? 'f16', merge === true, output);
       output.note(`Written to ${to}`);
       return { value, ok: true };
     }),
   );
 }
 
-async function toFolder(folder: string, to: string, dtype: keyof typeof dtypes, output: Output): Promise<unknown> {
-  const written = await exportModel(folder, to, dtypes[dtype]);
+async function toFolder(
+  folder: string,
+  to: string,
+  dtype: keyof typeof dtypes,
+  merge: boolean,
+  output: Output,
+): Promise<unknown> {
+  const written = await exportModel(folder, to, dtypes[dtype], { merge });
   show(written, output);
   return { folder: to, dtype, ...written };
 }

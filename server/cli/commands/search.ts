@@ -1,11 +1,12 @@
 /** `cola search`: the best answer that a search over latent actions finds, beside the best of as many sampled tokens. */
 import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { setImmediate as breath } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { ColaModel } from '../../cola/model.ts';
 import { readUncheckedReward } from '../../evaluate/reward-text.ts';
 import { writeFileAtomic } from '../../files/atomic.ts';
+import { holdsModel } from '../../files/model-files.ts';
 import { LanguageModel } from '../../model/language-model.ts';
 import type { PrecisionChoice } from '../../protocol/precision.ts';
 import { openReward } from '../../reward-model/learned-reward.ts';
@@ -105,7 +106,7 @@ async function run(path: string, options: SearchCommandOptions, output: Output, 
 async function loadModel(path: string, cwd: string, precision: PrecisionChoice): Promise<ColaModel> {
   const { folder } = await namedModel(path, cwd);
   // A folder that is no model at all says so itself.
-  if (!ColaModel.exists(folder) && !existsSync(join(folder, 'config.json'))) await LanguageModel.load(folder);
+  if (!holdsModel(folder)) await LanguageModel.load(folder);
   const model = await ColaModel.load(folder, undefined, precision);
   model.require('world', 'policy');
   return model;

@@ -1,8 +1,7 @@
 /** Follows a run of another process by its files, and tells what happens in it as its own engine would. */
-
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { holdsModel } from '../../files/model-files.ts';
 import type { RunKey, WireTrainEvent } from '../../protocol/runs.ts';
 import { parseSpec } from '../../spec/document.ts';
 import { type LogPosition, readLinesFrom } from '../../store/line-reader.ts';
@@ -99,8 +98,7 @@ export class RunFollower {
 
   private end(): WireTrainEvent {
     const { path } = this.view;
-    if (existsSync(join(path, 'model', 'config.json')) || existsSync(join(path, 'model', 'cola.json')))
-      return { kind: 'state', state: 'done' };
+    if (holdsModel(join(path, 'model'))) return { kind: 'state', state: 'done' };
     const last = this.view.readLog().at(-1);
     return last?.kind === 'failed'
       ? { kind: 'state', state: 'failed', message: last.text }

@@ -1,6 +1,6 @@
 /** What a run has left on disk, and how the settings of several differ. */
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { holdsModel } from '../../files/model-files.ts';
 import type { ResultOf } from '../../protocol/channel/request.ts';
 import type { compareSettings, RunDetails } from '../../protocol/history.ts';
 import type { RunKey } from '../../protocol/runs.ts';
@@ -30,9 +30,7 @@ export function describeRun(key: RunKey): RunDetails {
     model: typeof spec?.model === 'string' ? spec.model : null,
     stages: spec?.stages.map(({ name }) => name) ?? [],
     checkpoints: view.checkpoints().map(({ step }) => ({ step, best: step === best })),
-    models: models.filter(
-      ({ folder }) => existsSync(join(folder, 'config.json')) || existsSync(join(folder, 'cola.json')),
-    ),
+    models: models.filter(({ folder }) => holdsModel(folder)),
     log: view.readLog().slice(-newest),
   };
 }

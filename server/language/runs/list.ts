@@ -1,7 +1,7 @@
 /** The runs on disk, with what is known of those under way. */
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ColaError } from '../../errors.ts';
+import { holdsModel } from '../../files/model-files.ts';
 import { type ListedRun, type RunEvent, type RunState, runId } from '../../protocol/runs.ts';
 import { parseSpec } from '../../spec/document.ts';
 import { type StageSpec, shownScore, stageOf } from '../../spec/stages.ts';
@@ -58,7 +58,7 @@ export class RunList {
   private describe(root: string, view: RunView, engine: number | undefined): ListedRun {
     const { id: run, path, updated } = view;
     const holder = this.holderOf(view);
-    const done = existsSync(join(path, 'model', 'config.json')) || existsSync(join(path, 'model', 'cola.json'));
+    const done = holdsModel(join(path, 'model'));
     const known = this.states.get(runId({ root, run }));
     const state = known !== undefined && (underWay(known) || known === 'failed') ? known : done ? 'done' : 'stopped';
     const elsewhere = !underWay(known) && holder !== undefined && holder.pid !== engine;

@@ -1,6 +1,6 @@
 /** All settings of a run spec as one page of Markdown, from the schema that hover reads too. */
-import { stageNames, stages } from '../../spec/stages.ts';
-import { describeSetting, keysAt } from './schema.ts';
+import { type StageName, stageNames, stages } from '../../spec/stages.ts';
+import { describeSetting, type KeyNote, keysAt, typeOf } from './schema.ts';
 import type { Path } from './yaml-place.ts';
 
 function settings(path: Path, prefix = ''): string[] {
@@ -9,16 +9,19 @@ function settings(path: Path, prefix = ''): string[] {
   );
 }
 
-/** The settings of the spec itself, each with those inside of it. */
-const whole = (): string[] =>
-  settings([]).flatMap((text, i) => {
-    const { name } = keysAt([])[i];
-    return [text, ...settings([name], `${name}.`)];
+/** Settings, each with those inside of it. @param inside whether what is inside of one is listed */
+function whole(path: Path, inside: (key: KeyNote) => boolean): string[] {
+  const keys = keysAt(path);
+  return settings(path).flatMap((text, i) => {
+    const { name } = keys[i];
+    return inside(keys[i]) ? [text, ...settings([...path, name], `${name}.`)] : [text];
   });
+}
 
 export function specMarkdown(): string {
+  const stage = (name: StageName) => whole(['stages', 0, name], ({ schema }) => typeOf(schema) === 'settings');
   const parts = stageNames().map(
-    (name) => `## Stage \`${name}\`\n\n${stages[name].notes}\n\n${settings(['stages', 0, name]).join('\n\n')}`,
+    (name) => `## Stage \`${name}\`\n\n${stages[name].notes}\n\n${stage(name).join('\n\n')}`,
   );
-  return `${['# Run spec', ...whole(), ...parts].join('\n\n')}\n`;
+  return `${['# Run spec', ...whole([], () => true), ...parts].join('\n\n')}\n`;
 }

@@ -98,7 +98,7 @@ async function look(kind: PathKind, text: string, specFile: string): Promise<Fou
     if (error instanceof ColaError) return { error };
     throw error;
   }
-  const candidates = { model: ['config.json', 'cola.json'], tokenizer: ['tokenizer.json'] };
+  const candidates = { model: ['config.json', 'cola.json', 'adapter_config.json'], tokenizer: ['tokenizer.json'] };
   const files = kind === 'model' || kind === 'tokenizer' ? candidates[kind].map((name) => join(path, name)) : [path];
   const states = await Promise.all(files.map(stateOf));
   const there = states.indexOf('file');

@@ -7,10 +7,12 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { firstIssue } from '../../schemas/first-issue.ts';
+import type { Adapters } from '../adapter/adapter.ts';
+import { adapterBase, readAdapter } from '../adapter/peft.ts';
 import { configErrors as errors } from '../errors.ts';
 import type { Family } from '../families/family.ts';
 import { families } from '../families/index.ts';
-import { locateModel, refuseFolder } from '../folder.ts';
+import { isAdapter, locateModel, refuseFolder } from '../folder.ts';
 import { CONFIG_BYTES, parseModelJson, readModelText } from '../json.ts';
 import { parseRope, type RopeConfig } from '../rope.ts';
 import { architectureKind } from './architecture.ts';
@@ -58,6 +60,8 @@ export interface ModelConfig {
   readonly padTokenId: number | null;
   /** Standard deviation of freshly drawn weights. */
   readonly initializerRange: number;
+  /** What an adapter puts beside linear layers of the base, which is frozen then; undefined where there is none. */
+  readonly adapters?: Adapters;
 }
 
 const kindSchema = z.looseObject({
@@ -121,11 +125,18 @@ export function parseModelConfig(json: unknown, file: string, form: ModelForm = 
  * end-of-sequence token that either file names ends a generation; in transformers only those of the second do, of which
  * there are reports of answers without end.
  *
+ * Of an adapter it is the configuration of its base, with what the adapter puts beside which layers.
+ *
  * @param path the folder, or what {@link locateModel} finds it by
- * @throws ColaError config.*, and folder.* which says what is there instead
+ * @param base the folder of the base of an adapter, where its configuration does not say
+ * @throws ColaError config.*, adapter.*, and folder.* which says what is there instead
  */
-export async function loadModelConfig(path: string, form: ModelForm = 'language'): Promise<ModelConfig> {
+export async function loadModelConfig(path: string, form: ModelForm = 'language', base?: string): Promise<ModelConfig> {
   const folder = locateModel(path);
+  if (isAdapter(folder)) {
+    const config = await loadModelConfig(adapterBase(folder, base), form);
+    return { ...config, adapters: readAdapter(folder, config).adapters };
+  }
   const file = join(folder, 'config.json');
   const text = readModelText(file, CONFIG_BYTES);
   if (text === undefined) {

@@ -63,6 +63,11 @@ export class SharedWeights {
     return copied;
   }
 
+  /** Of these that others may have too, the names of those that are in another map as they are. */
+  still(map: ReadonlyMap<string, Float32Array>, from: ReadonlyMap<string, Float32Array>): Set<string> {
+    return new Set([...this.names].filter((name) => map.get(name) === from.get(name)));
+  }
+
   /** Of the names, one whose memory others may have too. */
   among(names: readonly string[]): string | undefined {
     return names.find((name) => this.names.has(name));

@@ -9,7 +9,7 @@ import { z } from 'zod';
 import { firstNonFinite, firstOver } from '../../files/floats.ts';
 import { DTYPE_BYTES, type Dtype, type ElementRange, SafetensorsFile } from '../../files/safetensors.ts';
 import { firstIssue } from '../../schemas/first-issue.ts';
-import { blockWeights } from '../block.ts';
+import { blockWeights } from '../block-weights.ts';
 import type { ModelConfig, ModelForm } from '../config/config.ts';
 import { weightErrors as errors } from '../errors.ts';
 import { refuseFolder } from '../folder.ts';

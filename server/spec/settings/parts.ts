@@ -7,6 +7,7 @@ import { arithmeticOptions } from '../../data/generators/arithmetic.ts';
 import { countdownOptions } from '../../data/generators/countdown.ts';
 import { columnMap } from '../../data/shapes.ts';
 import { gameSpec } from '../../environments/spec.ts';
+import { adapterTargets } from '../../protocol/adapter.ts';
 
 /** What hover shows beside the description. */
 export interface SettingNotes {
@@ -87,6 +88,28 @@ export const keeping = {
   checkpoint_every: setting(count.default(50), 'How often a checkpoint is saved.', { unit: 'steps' }),
   evaluate_every: setting(count.default(50), 'How often the model is measured on held-out rows.', { unit: 'steps' }),
 };
+
+/** An adapter that learns instead of the base. */
+export const lora = setting(
+  z
+    .strictObject({
+      rank: setting(count.max(1024).default(16), 'Columns of A and B; more can learn more.'),
+      alpha: setting(
+        z.number().positive().max(1e6).default(32),
+        'What the adapter adds is multiplied by alpha / rank.',
+      ),
+      targets: setting(
+        z
+          .array(z.enum(adapterTargets))
+          .min(1)
+          .default([...adapterTargets]),
+        'Linear layers of every block that an adapter is put beside.',
+      ),
+    })
+    .optional(),
+  'Train an adapter (LoRA) and leave the base as it is, in any precision: { rank, alpha, targets }. The model is saved as a PEFT folder.',
+  { paper: 'none: all weights' },
+);
 
 /** Rows with prompts and responses. */
 export const rowsOf = {

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { environmentSpec } from '../../environments/spec.ts';
 import { type AlgorithmName, advantageNames, algorithmNotes } from '../algorithms.ts';
 import { rewardSpec } from '../reward.ts';
-import { count, dataSpec, heldOut, keeping, optimisation, rowsOf, setting, share } from './parts.ts';
+import { count, dataSpec, heldOut, keeping, lora, optimisation, rowsOf, setting, share } from './parts.ts';
 
 /** Settings of reinforcement, over actions or over tokens alike. */
 const reinforcement = (learningRate: number) => ({
@@ -119,6 +119,7 @@ export const tokensSettings = z.strictObject({
     count.optional(),
     'Train only the last k blocks, the final norm and the head; all weights, if not given.',
   ),
+  lora,
   ...reinforcement(3e-5),
   data: setting(dataSpec.optional(), 'For supervised: rows with prompt and response.'),
   max_length: rowsOf.max_length,

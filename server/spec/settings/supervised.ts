@@ -1,6 +1,6 @@
 /** Settings of the stages that learn from text and from answers: the base, CoLA's first two stages, and guiding. */
 import { z } from 'zod';
-import { count, data, heldOut, keeping, optimisation, rowsOf, setting } from './parts.ts';
+import { count, data, heldOut, keeping, lora, optimisation, rowsOf, setting } from './parts.ts';
 
 /** Batches of packed sequences. */
 const packed = (steps: number) => ({
@@ -60,6 +60,11 @@ export const guideSettings = z.strictObject({
     { paper: 'FTA-I, FTA-P (appendix B.1.2)' },
   ),
   ...rowsOf,
+  blocks: setting(
+    count.optional(),
+    'Train only the last k blocks, the final norm and the head; all weights, if not given.',
+  ),
+  lora,
   reclone: setting(z.boolean().default(true), 'After the inverse variant, clone the policy again on the same rows.', {
     paper: 'yes (algorithm 2)',
   }),

@@ -3,6 +3,7 @@
 import { linear } from '../../graph/functions.ts';
 import * as ops from '../../graph/ops.ts';
 import type { Graph, Tensor } from '../../graph/tensor.ts';
+import { adapterTensors } from '../../model/adapter/adapter.ts';
 import { hiddenStates, languageHead } from '../../model/base.ts';
 import { rowsOf } from '../../model/block.ts';
 import type { KeyValueCache } from '../../model/cache/key-value-cache.ts';
@@ -39,6 +40,12 @@ export function lastBlocks(config: ModelConfig, blocks: number | undefined): Exp
 export function trainedOf({ config }: Pick<LanguageModel, 'config'>, blocks: number | undefined): string[] {
   return lastBlocks(config, blocks).map(({ name }) => name);
 }
+
+/** What a stage learns that may train the base or an adapter beside it. */
+export const learned = (
+  config: ModelConfig,
+  { blocks, lora }: { readonly blocks?: number | undefined; readonly lora?: unknown },
+): ExpectedTensor[] => (lora === undefined ? lastBlocks(config, blocks) : adapterTensors(config));
 
 /** Weight of the value head that PPO over tokens needs: V from h, as the latent policy has it from its trunk. */
 export const baselineValue = 'baseline.value.weight';

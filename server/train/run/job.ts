@@ -24,6 +24,7 @@ import { trainErrors } from '../errors.ts';
 import { DeviceWeights } from '../optimizer/weights.ts';
 import type { Metrics, StageContext } from '../stage.ts';
 import { createStage, kindOf } from '../stages/index.ts';
+import { prepareBase } from './adapter.ts';
 import { noteEvent, type TrainEvent } from './events.ts';
 import { FrozenData, frozenFolder } from './frozen.ts';
 import { createBase, prepareModules } from './initialise.ts';
@@ -305,9 +306,14 @@ class Job {
     const folder = resolveModel(spec.model, specFile);
     await refuseDamaged(folder);
     const precision = basePrecision(spec);
-    if (!ColaModel.exists(folder)) return { base: await LanguageModel.load(folder, shelf, precision), cola: undefined };
-    const cola = await ColaModel.load(folder, shelf, precision);
-    return { base: cola.base, cola };
+    const under = spec.base.model === undefined ? undefined : resolveModel(spec.base.model, specFile);
+    if (!ColaModel.exists(folder)) {
+      const base = await LanguageModel.load(folder, shelf, precision, 'language', under);
+      return { base: prepareBase(base, spec), cola: undefined };
+    }
+    const cola = await ColaModel.load(folder, shelf, precision, under);
+    const base = prepareBase(cola.base, spec);
+    return { base, cola: cola.on(base) };
   }
 
   private async stage(

@@ -14,7 +14,7 @@ export type Origin = Manifest['origin'];
 const file = 'file ';
 const data = 'data';
 /** Of a model folder; notes and measures beside these change nothing. */
-const modelFiles = /^(config|generation_config|cola)\.json$|\.safetensors(\.index\.json)?$/;
+const modelFiles = /^(config|generation_config|cola|adapter_config)\.json$|\.safetensors(\.index\.json)?$/;
 const tokenizerFiles = /^(tokenizer|tokenizer_config|special_tokens_map|added_tokens)\.json$|^chat_template\.jinja$/;
 
 /**
@@ -31,7 +31,12 @@ export async function originOf(
 ): Promise<Origin> {
   const origin: Record<string, string> = { spec: specHash(text) };
   const fresh = typeof spec.model !== 'string';
-  const folders = new Set([base.folder, ...(cola === undefined ? [] : [cola.folder])]);
+  const adapter = base.adapter?.folder;
+  const folders = new Set([
+    base.folder,
+    ...(adapter === undefined ? [] : [adapter]),
+    ...(cola === undefined ? [] : [cola.folder]),
+  ]);
   const model = createHash('sha256');
   for (const folder of folders) {
     // A GGUF file is all of it.

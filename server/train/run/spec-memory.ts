@@ -1,9 +1,10 @@
 /** What loading the model of a run spec and each of its stages take in memory, before anything is loaded. */
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseColaConfig } from '../../cola/config.ts';
+import { hasBase } from '../../files/model-files.ts';
+import { adapterBase } from '../../model/adapter/peft.ts';
 import { loadModelConfig } from '../../model/config/config.ts';
-import { locateModel } from '../../model/folder.ts';
+import { isAdapter, locateModel } from '../../model/folder.ts';
 import { CONFIG_BYTES, readModelText } from '../../model/json.ts';
 import { loadMemory } from '../../model/memory.ts';
 import { chosenPrecision } from '../../model/weights/precision.ts';
@@ -12,6 +13,7 @@ import { readSpec, resolveModel } from '../../spec/document.ts';
 import { basePrecision, type RunSpec, type StageSpec } from '../../spec/schema.ts';
 import type { Configs } from '../stage-kind.ts';
 import { kindOf } from '../stages/index.ts';
+import { preparedConfig } from './adapter.ts';
 import { newConfig } from './initialise.ts';
 import type { MemoryPart } from './memory-parts.ts';
 
@@ -53,18 +55,27 @@ function stageParts(stage: StageSpec, configs: Configs, { batch, length }: Sizes
   return kind.parts(settings, configs, length);
 }
 
-async function configsOfSpec({ model }: RunSpec, file: string): Promise<Configs> {
-  if (typeof model === 'string') return configsOf(resolveModel(model, file));
-  return { config: newConfig(model, file).config, cola: undefined };
+async function configsOfSpec(spec: RunSpec, file: string): Promise<Configs> {
+  const { model, base } = spec;
+  if (typeof model !== 'string') return { config: newConfig(model, file).config, cola: undefined };
+  const named = base.model === undefined ? undefined : resolveModel(base.model, file);
+  const { config, cola } = await configsOf(resolveModel(model, file), named);
+  return { config: preparedConfig(config, spec), cola };
 }
 
-/** Configurations of a model folder, read without its weights. */
-export async function configsOf(path: string): Promise<Configs> {
+/** Configurations of a model folder, read without its weights. @param base of an adapter, if its configuration does not say */
+export async function configsOf(path: string, base?: string): Promise<Configs> {
   const { folder, cola } = baseOf(path);
-  return { config: await loadModelConfig(folder), cola };
+  return { config: await loadModelConfig(folder, 'language', base), cola };
 }
 
-/** The folder of a model's base, with its tokenizer, and the configuration of latent actions where there are some. */
+/** The folder with the tokenizer of a model; that of an adapter is the tokenizer of its base. */
+export function tokenizerFolder(path: string): string {
+  const { folder } = baseOf(path);
+  return isAdapter(folder) ? adapterBase(folder) : folder;
+}
+
+/** The folder of a model's base, and the configuration of latent actions where there are some. */
 export function baseOf(path: string): { readonly folder: string; readonly cola: Configs['cola'] } {
   const folder = locateModel(path);
   const file = join(folder, 'cola.json');
@@ -77,6 +88,6 @@ export function baseOf(path: string): { readonly folder: string; readonly cola: 
     // Refused by the schema, with the name of the file.
     json = undefined;
   }
-  const cola = parseColaConfig(json, file, existsSync(join(folder, 'config.json')) ? '.' : 'base');
+  const cola = parseColaConfig(json, file, hasBase(folder) ? '.' : 'base');
   return { folder: join(folder, cola.base), cola };
 }

@@ -16,12 +16,12 @@ import type { Graph } from '../../graph/tensor.ts';
 import { hiddenStates } from '../../model/base.ts';
 import { causalContext } from '../../model/block.ts';
 import type { ModelConfig } from '../../model/config/config.ts';
-import { expectedTensors } from '../../model/weights/weights.ts';
 import type { GuideSettings } from '../../spec/settings/supervised.ts';
 import { stages } from '../../spec/stages.ts';
 import { dataName, splitRows, templateOf, tokenizerOf } from '../data.ts';
 import { trainErrors } from '../errors.ts';
 import type { Objective } from '../optimizer/optimizer.ts';
+import { learned } from '../reinforce/token-actor.ts';
 import { RowBatches } from '../row-batches.ts';
 import { microRows, trainingPart } from '../run/memory-parts.ts';
 import { colaOf } from '../run/model-of.ts';
@@ -94,6 +94,11 @@ function withResponse(row: Row): Row | undefined {
   return { ...row, messages: [...row.messages, { role: 'assistant', content: answer }] };
 }
 
+/** @throws train.setting where the model has fewer blocks than are to be trained */
+export function refuseBlocks(stage: string, blocks: number | undefined, { layers }: ModelConfig): void {
+  if (blocks !== undefined && blocks > layers) throw trainErrors.setting(stage, 'blocks', `the model has ${layers}`);
+}
+
 /** Whose actions guide. */
 const sourceOf = ({ variant }: Pick<GuideSettings, 'variant'>) => (variant === 'inverse' ? 'idm' : 'policy');
 /** Whether the policy is cloned again behind it. */
@@ -125,6 +130,7 @@ function recloned(graph: Graph, latent: Latent, rows: number, length: number): O
 
 async function createGuide(settings: GuideSettings, context: StageContext): Promise<Stage> {
   const { base } = context;
+  refuseBlocks('guide', settings.blocks, base.config);
   const source = sourceOf(settings);
   const cola = colaOf(context, 'guide', allModules(modules(settings)));
   const latent = { config: base.config, cola: cola.config };
@@ -141,7 +147,7 @@ async function createGuide(settings: GuideSettings, context: StageContext): Prom
     ...common,
     name: 'guide',
     settings,
-    trained: base.tensors.map(({ name }) => name),
+    trained: learned(base.config, settings).map(({ name }) => name),
     objective: (graph, held) => guided(graph, latent, source, batch, lengthOf(held)),
     heldOut: [...heldOut.inOrder(heldOutBatches)],
   };
@@ -165,7 +171,7 @@ export const guide: StageKind<GuideSettings> = {
   ...stages.guide,
   modules,
   learns: (settings, configs) => [
-    ...expectedTensors(configs.config),
+    ...learned(configs.config, settings),
     ...(reclones(settings) ? moduleWeights(configs.config, actionsOf(configs)).policy : []),
   ],
   parts: (settings, configs, length = settings.max_length) => {
@@ -173,7 +179,7 @@ export const guide: StageKind<GuideSettings> = {
     const shape = { rows: microRows(settings), length, accumulate: settings.accumulate };
     const training = trainingPart({
       ...shape,
-      learns: expectedTensors(configs.config),
+      learns: learned(configs.config, settings),
       objective: (graph, rows, t) => guided(graph, latent, sourceOf(settings), rows, t),
     });
     const cloning = trainingPart({

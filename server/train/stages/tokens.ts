@@ -7,19 +7,17 @@ import type { TokensSettings } from '../../spec/settings/reinforcement.ts';
 import { stages } from '../../spec/stages.ts';
 import { trainErrors } from '../errors.ts';
 import type { Objective } from '../optimizer/optimizer.ts';
-import { baselineHead, lastBlocks, TokenActor, tokenPolicy, trainedOf } from '../reinforce/token-actor.ts';
+import { baselineHead, learned, TokenActor, tokenPolicy } from '../reinforce/token-actor.ts';
 import { microRows, trainingPart } from '../run/memory-parts.ts';
 import type { Stage, StageContext } from '../stage.ts';
 import type { Configs, StageKind } from '../stage-kind.ts';
 import { SupervisedStage } from '../supervised.ts';
-import { rowData } from './guide.ts';
+import { refuseBlocks, rowData } from './guide.ts';
 import { ReinforceStage, reinforcementParts, valued } from './reinforce.ts';
 
 async function createTokens(settings: TokensSettings, context: StageContext): Promise<Stage> {
-  if (settings.blocks !== undefined && settings.blocks > context.base.config.layers) {
-    throw trainErrors.setting('tokens', 'blocks', `the model has ${context.base.config.layers}`);
-  }
-  const trained = trainedOf(context.base, settings.blocks);
+  refuseBlocks('tokens', settings.blocks, context.base.config);
+  const trained = learned(context.base.config, settings).map(({ name }) => name);
   if (settings.method === 'supervised') return supervised(settings, context, trained);
   const actor = new TokenActor(context, trained, valued(settings));
   return ReinforceStage.create('tokens', settings, context, actor);
@@ -53,14 +51,14 @@ async function supervised(settings: TokensSettings, context: StageContext, train
 }
 
 const policyOf = (settings: TokensSettings, { config }: Configs) =>
-  tokenPolicy(config, lastBlocks(config, settings.blocks), valued(settings));
+  tokenPolicy(config, learned(config, settings), valued(settings));
 
 export const tokens: StageKind<TokensSettings> = {
   ...stages.tokens,
   modules: () => undefined,
   extras: (settings, { config }) => (settings.method === 'reinforce' && valued(settings) ? [baselineHead(config)] : []),
   learns: (settings, configs) =>
-    settings.method === 'supervised' ? lastBlocks(configs.config, settings.blocks) : policyOf(settings, configs).learns,
+    settings.method === 'supervised' ? learned(configs.config, settings) : policyOf(settings, configs).learns,
   parts(settings, configs, length) {
     const { config } = configs;
     if (settings.method === 'reinforce')
@@ -70,7 +68,7 @@ export const tokens: StageKind<TokensSettings> = {
         rows: microRows(settings),
         length: length ?? settings.max_length,
         accumulate: settings.accumulate,
-        learns: lastBlocks(config, settings.blocks),
+        learns: learned(config, settings),
         objective: (graph, rows, t) => objective(graph, config, rows, t),
       }),
     ];

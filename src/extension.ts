@@ -1,6 +1,7 @@
 /** Where the editor starts and ends the extension. */
 import type { ExtensionContext } from 'vscode';
 import { registerChat } from './chat/index.ts';
+import { registerTasks } from './cola-task.ts';
 import { registerCompletion } from './completion/index.ts';
 import { registerCore } from './core.ts';
 import { registerFeedback } from './feedback/index.ts';
@@ -33,6 +34,7 @@ export async function activate(context: ExtensionContext): Promise<void> {
   registerFit(studio, reports);
   registerModels(studio, shelf);
   registerTrain(studio, shelf);
+  registerTasks(studio);
   registerEvaluate(studio, shelf, runs, reports);
   registerExport(studio, shelf);
   registerViews(studio, runs, shelf);

@@ -50,6 +50,32 @@ export const training = {
         'A search grows a tree of continuations over latent actions and keeps it here.\n[Open Tree](command:cola.openTree)',
     },
   ],
+  other: {
+    taskDefinitions: [
+      {
+        type: 'cola',
+        required: ['task'],
+        properties: {
+          task: { type: 'string', enum: ['train'], description: 'What to do: train by a run spec.' },
+          spec: { type: 'string', description: 'Path of the run spec, from the folder.' },
+        },
+      },
+    ],
+    problemMatchers: [
+      {
+        name: 'cola',
+        owner: 'cola',
+        fileLocation: 'absolute',
+        pattern: {
+          regexp: '^(.+\\.ya?ml):(\\d+):(\\d+): (.+)$',
+          file: 1,
+          line: 2,
+          column: 3,
+          message: 4,
+        },
+      },
+    ],
+  },
   menus: {
     'view/title': [
       { command: 'cola.train', when: 'view == cola.runs', group: 'navigation@1' },

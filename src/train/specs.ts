@@ -27,8 +27,12 @@ function openSpec(): TextDocument | undefined {
   return documents.find(({ fileName }) => isSpec(fileName));
 }
 
+/** The run specs of the workspace, two hundred at most. */
+export const findSpecs = (): Thenable<Uri[]> =>
+  workspace.findFiles('**/*.cola.{yaml,yml}', '**/{node_modules,.cola}/**', 200);
+
 async function pickSpec(): Promise<Uri | undefined> {
-  const found = await workspace.findFiles('**/*.cola.{yaml,yml}', '**/{node_modules,.cola}/**', 200);
+  const found = await findSpecs();
   if (found.length === 0) throw studioErrors.noSpec();
   const items = found.map((uri) => ({ label: workspace.asRelativePath(uri), uri }));
   items.sort((a, b) => a.label.localeCompare(b.label));

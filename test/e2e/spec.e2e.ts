@@ -31,4 +31,18 @@ describe('the extension in VS Code', () => {
       .first();
     await workbench.hover(word, /paper/i);
   });
+
+  it('runs a spec as a task, whose terminal says where it is wrong', async () => {
+    const { workbench, page } = session;
+    await workbench.closeEditors();
+    session.write('wrong.cola.yaml', 'model: builtin:nano\nstages:\n  - reinforc:\n      steps: 3\n');
+    await workbench.command('Tasks: Run Task');
+    await workbench.pick('cola').first().click();
+    await workbench.pick('train wrong.cola.yaml').first().click();
+    await workbench.command('View: Focus Problems (Errors, Warnings, Infos)');
+    const problems = page.locator('.markers-panel');
+    await problems.getByText('There is no stage "reinforc"').first().waitFor();
+    await problems.getByText('wrong.cola.yaml').first().waitFor();
+    await workbench.command('Terminal: Kill All Terminals');
+  });
 });

@@ -105,7 +105,7 @@ describe('the numeric reward', () => {
 
 describe('the maths reward', () => {
   it('judges the last box, and the last line on request', async () => {
-    const reward = await createReward({ maths: { timeLimitMs: 1500 } });
+    const reward = await createReward({ maths: { timeLimitMs: 4000 } });
     const judge = (completion: string, answer: unknown) => reward.score(input(completion, { answer }));
     assert.deepEqual(await judge('\\boxed{4} or \\boxed{\\frac{1}{2}}', '0.5'), {
       value: 1,

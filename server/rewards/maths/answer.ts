@@ -236,6 +236,13 @@ function same(a: Answer, b: Answer): boolean {
   return left !== undefined && right !== undefined && sameUnordered(distinct(left), distinct(right));
 }
 
+/** `x \equiv 3 \pmod 5`: the rest, and by what it was divided. */
+function modulo(text: string): { rest: string; by: string } | undefined {
+  const match = /^(.+?)\(?\s*\\(?:p?mod|bmod)\s*(?:\{\s*(\d+)\s*\}|(\d+))\s*\)?\s*\.?$/s.exec(text);
+  const rest = match?.[1]?.replaceAll('\\equiv', '=').trim();
+  return rest === undefined || rest === '' ? undefined : { rest, by: match?.[2] ?? match?.[3] ?? '' };
+}
+
 /**
  * Whether two maths answers mean the same: read into normal forms, then compared as exact fractions, by value, element by
  * element in tuples, intervals, sets, unions and matrices. Order counts in brackets, not in bare lists and sets. A unit may be
@@ -246,6 +253,11 @@ function same(a: Answer, b: Answer): boolean {
 export function sameAnswer(given: string, wanted: string): boolean {
   const [a, b] = [given.trim(), wanted.trim()];
   if (a === b) return a !== '';
+  const [restA, restB] = [modulo(a), modulo(b)];
+  if (restA || restB) {
+    if (restA && restB && restA.by !== restB.by) return false;
+    return sameAnswer(restA?.rest ?? a, restB?.rest ?? b);
+  }
   if (a === '' || b === '' || a.length > maxAnswerCharacters || b.length > maxAnswerCharacters) return false;
   const [keyA, keyB] = [compactMaths(normaliseMaths(a)), compactMaths(normaliseMaths(b))];
   if (keyA === keyB) return keyA !== '';

@@ -103,7 +103,10 @@ export function brackets(tokens: readonly Token[], inner: Read): Answer | undefi
   if (open === '\\{' && close === '\\}') return setOf(content, inner);
   if (!['(', '[', '\\langle'].includes(open)) return undefined;
   const parts = splitTop(content, (token) => is(token, ',', ';')).items;
-  if (parts.length === 1) return open === '(' && close === ')' ? inner(content) : undefined;
+  // A matrix may have its brackets around it: `\left[\begin{array}{cc}`.
+  const isMatrix = content[0]?.kind === 'begin' && content.at(-1)?.kind === 'end';
+  if (parts.length === 1)
+    return (open === '(' && close === ')') || (isMatrix && open === '[' && close === ']') ? inner(content) : undefined;
   if (parts.length > maxItems || parts.some((part) => part.length === 0)) return undefined;
   const items = parts.map((part) => inner(part));
   const tuple: Answer = { kind: 'tuple', open, close, items };
@@ -117,6 +120,18 @@ export function brackets(tokens: readonly Token[], inner: Read): Answer | undefi
   };
   return isInterval(interval) ? { kind: 'either', of: [{ kind: 'reals', reals: [interval] }, tuple] } : tuple;
 }
+
+/** `P(1, 2)`: a point with its name. */
+export function point(tokens: readonly Token[], inner: Read): Answer | undefined {
+  const [name, open] = tokens;
+  if (name?.kind !== 'letter' || !/^[A-Z]$/.test(name.text) || !is(open, '(') || !enclosed(tokens.slice(1)))
+    return undefined;
+  const said = inner(tokens.slice(1));
+  return isPair(said) ? said : undefined;
+}
+
+const isPair = (answer: Answer): boolean =>
+  answer.kind === 'tuple' || (answer.kind === 'either' && answer.of.some(isPair));
 
 function setOf(content: readonly Token[], inner: Read): Answer | undefined {
   if (content.length === 0) return { kind: 'set', items: [] };

@@ -1,5 +1,6 @@
 /** Numbers as they are written: with units and currencies, as ratios, in a base. */
 
+import { lookup } from '../lookup.ts';
 import { type Expression, parseExpression } from './expression.ts';
 import type { Answer } from './kinds.ts';
 import { allReals } from './reals.ts';
@@ -39,12 +40,29 @@ export function ratio(tokens: readonly Token[]): Answer | undefined {
   return { kind: 'ratio', terms, clock };
 }
 
+const basesInWords = lookup<number>({
+  two: 2,
+  three: 3,
+  four: 4,
+  five: 5,
+  six: 6,
+  seven: 7,
+  eight: 8,
+  nine: 9,
+  ten: 10,
+  twelve: 12,
+  sixteen: 16,
+});
+
 /** Digits written in a base, such as `1011_2` or `4A_{16}`. */
 export function based(tokens: readonly Token[]): Answer | undefined {
-  const key = keyOf(tokens).replace(/ /g, '');
-  const match = /^([{(]?)([0-9A-Fa-f]+)[})]?_\{?(\d{1,2})\}?$/.exec(key);
-  const base = Number(match?.[3]);
-  if (!match?.[2] || !/\d/.test(match[2]) || base < 2 || base > 36) return undefined;
+  const key = keyOf(tokens).replace(/[ "]/g, '');
+  const match =
+    /^([{(]?)([0-9A-Fa-f]+)[})]?_\{?(\d{1,2}|two|three|four|five|six|seven|eight|nine|ten|twelve|sixteen)\}?$/.exec(
+      key,
+    );
+  const base = basesInWords[match?.[3] ?? ''] ?? Number(match?.[3]);
+  if (!match?.[2] || (!/\d/.test(match[2]) && base <= 10) || base < 2 || base > 36) return undefined;
   const digits = match[2].toUpperCase();
   if ([...digits].some((digit) => Number.parseInt(digit, 36) >= base)) return undefined;
   return { kind: 'based', digits, base };

@@ -1,6 +1,6 @@
 /** The normal form of a written answer: what kind of thing it is, read before anything is calculated. */
 
-import { brackets, list, matrix, operation } from './collections.ts';
+import { brackets, list, matrix, operation, point } from './collections.ts';
 import type { Answer, Read } from './kinds.ts';
 import { based, compound, quantity, ratio, symbolic } from './quantities.ts';
 import { approximation, member, relation } from './statements.ts';
@@ -72,6 +72,7 @@ function read(all: readonly Token[], depth: number): Answer {
     relation(tokens, inner) ??
     matrix(tokens, inner) ??
     brackets(tokens, inner) ??
+    point(tokens, inner) ??
     ratio(tokens) ??
     based(tokens) ??
     symbolic(tokens) ??

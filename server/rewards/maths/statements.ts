@@ -2,8 +2,10 @@
 import { lookup } from '../lookup.ts';
 import { type Expression, parseExpression } from './expression.ts';
 import type { Answer, Read } from './kinds.ts';
+import { integer } from './rational.ts';
 import { complement, type Interval, pointsOf } from './reals.ts';
 import { is, keyOf, splitTop, type Token } from './tokens.ts';
+import { numberOf } from './value.ts';
 
 const relations = ['=', '<', '>', '\\le', '\\ge', '\\ne'];
 
@@ -89,12 +91,32 @@ function labelled(tokens: readonly Token[], inner: Read): Answer | undefined {
   return { kind: 'named', name: keyOf(tokens.slice(0, at)), values: [inner(tokens.slice(at + 1))] };
 }
 
+/** `|x| < 2`: how far from nought. */
+function absolute([left = [], right = []]: readonly Token[][], [sign]: readonly string[]): Answer | undefined {
+  const variable = /^\| ([a-z]) \|$/.exec(keyOf(left))?.[1];
+  const high = parseExpression(right);
+  if (variable === undefined || !high || !((numberOf(high) ?? -1) > 0)) return undefined;
+  const low: Expression = { kind: 'operation', sign: '-', left: { kind: 'number', value: integer(0n) }, right: high };
+  const closed = sign === '\\le' || sign === '\\ge';
+  const open = { low: undefined, high: undefined, lowClosed: false, highClosed: false };
+  if (sign === '<' || sign === '\\le')
+    return { kind: 'reals', reals: [{ low, high, lowClosed: closed, highClosed: closed }], variable };
+  if (sign !== '>' && sign !== '\\ge') return undefined;
+  const outside = [
+    { ...open, high: low, highClosed: closed },
+    { ...open, low: high, lowClosed: closed },
+  ];
+  return { kind: 'reals', reals: outside, variable };
+}
+
 /** What an inequality in one variable says about it. */
 function inequality(items: readonly Token[][], signs: readonly string[]): Answer | undefined {
   const at =
     items.length === 3
       ? 1
       : items.findIndex((item) => subjectOf(item) !== undefined && isLetter(item[0]) && !item.some((t) => is(t, '+')));
+  const distance = items.length === 2 ? absolute(items, signs) : undefined;
+  if (distance) return distance;
   if (at < 0 || items.length > 3 || (items.length === 3 && at !== 1)) return undefined;
   const variable = keyOf(items[at] ?? []);
   let interval: Interval = { low: undefined, high: undefined, lowClosed: false, highClosed: false };

@@ -3,9 +3,10 @@
 /** Longer answers are compared as plain text. */
 export const maxAnswerCharacters = 2000;
 
-const raised = '⁰¹²³⁴⁵⁶⁷⁸⁹';
+const raised = '⁰¹²³⁴⁵⁶⁷⁸⁹⁻';
 const lowered = '₀₁₂₃₄₅₆₇₈₉';
-const digitsOf = (row: string, run: string) => [...run].map((sign) => row.indexOf(sign)).join('');
+const digitsOf = (row: string, run: string) =>
+  [...run].map((sign) => (sign === '⁻' ? '-' : row.indexOf(sign))).join('');
 
 const signs: readonly (readonly [RegExp, string])[] = [
   [/[−–—]/g, '-'],
@@ -89,6 +90,8 @@ const spacing: readonly (readonly [RegExp, string])[] = [
   [/(\\\\)\s*\[[^\]]*\]/g, '$1'],
 ];
 
+/** As programs write thousands: 12_345. */
+const underscored = /(?<![\w.])\d{1,3}(?:_\d{3})+(?![\w.])/g;
 /** As people type thousands: 12 345 678. */
 const spacedThousands = /(?<![\d.,])(?<!\d )\d{1,3}(?: \d{3})+(?!\d| \d|,\d)/g;
 const times = /(?<=\d)\s*[xX]\s*(?=10\s*\^)/g;
@@ -135,11 +138,16 @@ function matchingBrace(text: string): number {
   return -1;
 }
 
+const codes: Readonly<Record<string, string>> = { USD: '＄', EUR: '€', GBP: '£' };
+
 /** Dollar signs as marks of formulas are dropped; a single one, or one with a backslash, is the currency. */
 function dollars(text: string): string {
   const bare = text.match(/(?<!\\)\$/g)?.length ?? 0;
   const marked = bare === 1 ? text.replace(/(?<!\\)\$(?=\s*[\d.])/, '＄') : text;
-  return marked.replace(/\\\$/g, '＄').replace(/\$/g, ' ');
+  return marked
+    .replace(/\\\$/g, '＄')
+    .replace(/\$/g, ' ')
+    .replace(/\b(USD|EUR|GBP)\s*(?=\d)/g, (_, code: string) => codes[code]);
 }
 
 /**
@@ -148,6 +156,7 @@ function dollars(text: string): string {
  */
 export function normaliseMaths(text: string): string {
   if (text.length > maxAnswerCharacters) return text.trim();
+  if (/^\s*\{\s*\}\s*$/.test(text)) return '\\emptyset';
   let out = unwrap(text);
   out = out
     .replace(new RegExp(`[${raised}]+`, 'g'), (run) => `^{${digitsOf(raised, run)}}`)
@@ -158,7 +167,11 @@ export function normaliseMaths(text: string): string {
   for (const [pattern, replacement] of commands) out = out.replace(pattern, replacement);
   out = unwrap(dollars(unwrap(out)));
   for (const [pattern, replacement] of spacing) out = out.replace(pattern, replacement);
-  out = repeatingDecimals(out.replace(spacedThousands, (number) => number.replace(/ /g, '')))
+  out = repeatingDecimals(
+    out
+      .replace(underscored, (number) => number.replaceAll('_', ''))
+      .replace(spacedThousands, (number) => number.replaceAll(' ', '')),
+  )
     .replace(times, '\\times ')
     .replace(/\\%/g, '%')
     .replace(/\s+/g, ' ')

@@ -138,7 +138,10 @@ export function parseUnit(tokens: readonly Token[]): Unit | undefined {
   }
   const rest = tokens.slice(at);
   if (rest.length === 0) return at > 0 ? { scale, percent: false, words: [] } : undefined;
-  if (isPercent(rest)) return { scale, percent: true, words: [] };
+  // What the share is of stands in the question, too.
+  const of = rest.findIndex((token) => isWordToken(token, 'of'));
+  const share = of > 0 && rest.slice(of).every(({ kind }) => kind === 'word') ? rest.slice(0, of) : rest;
+  if (isPercent(share)) return { scale, percent: true, words: [] };
   const measure = parseMeasure(rest);
   if (measure) return { scale, percent: false, measure, words: [] };
   const words: string[] = [];

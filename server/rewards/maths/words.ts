@@ -19,6 +19,7 @@ export function phrase(tokens: readonly Token[]): Answer | undefined {
   if (!tokens.every((token, i) => isPhrasal(token) || (i > 0 && is(token, '-', '.', '!', '?', "'", '’'))))
     return undefined;
   const key = phraseKey(tokens);
+  if (key === 'dne') return { kind: 'words', key: 'does not exist' };
   if (/^(?:all |any |every |set of )*(?:real numbers?|reals?)$/.test(key)) return { kind: 'reals', reals: allReals };
   const digit = numberWords.indexOf(key);
   if (digit >= 0) return { kind: 'value', value: { kind: 'number', value: integer(digit) } };

@@ -33,8 +33,8 @@ const slowFolders = [
 
 /** Files that take long, the longest first: they begin before the others, so that none is left alone at the end. */
 const longest = [
-  ...['train/resume', 'check/check', 'train/conversations', 'safety/soak', 'safety/kills', 'rewards/code'],
-  ...['train/actors', 'rewards/helper', 'engine/supervisor', 'train/job'],
+  ...['train/run/resume', 'check/check', 'train/reinforce/conversations', 'safety/soak', 'safety/kills'],
+  ...['rewards/code', 'train/reinforce/actors', 'rewards/helper', 'engine/supervisor', 'train/run/job'],
 ]
   .map((name) => `test/${name}.test.ts`)
   .concat(['settings', 'tree', 'run-end', 'feedback'].map((name) => `test/e2e/${name}.e2e.ts`));

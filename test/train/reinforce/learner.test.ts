@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
-import type { Device } from '../../server/device/device.ts';
-import type { Judged } from '../../server/train/reinforce/episode.ts';
-import { LatentActor } from '../../server/train/reinforce/latent-actor.ts';
-import { PolicyLearner } from '../../server/train/reinforce/learner.ts';
-import { numbered, startsOf } from '../../server/train/reinforce/starts.ts';
-import { onEachDevice } from '../support/devices.ts';
-import { assertClose } from '../support/reference.ts';
-import { contextOf, promptOf, toyModel, toySettings } from '../support/toy-world.ts';
+import type { Device } from '../../../server/device/device.ts';
+import type { Judged } from '../../../server/train/reinforce/episode.ts';
+import { LatentActor } from '../../../server/train/reinforce/latent-actor.ts';
+import { PolicyLearner } from '../../../server/train/reinforce/learner.ts';
+import { numbered, startsOf } from '../../../server/train/reinforce/starts.ts';
+import { onEachDevice } from '../../support/devices.ts';
+import { assertClose } from '../../support/reference.ts';
+import { contextOf, promptOf, toyModel, toySettings } from '../../support/toy-world.ts';
 
 const liked = 3;
 const prompts = [[5, 7], [9], [11, 4, 20]].map(promptOf);

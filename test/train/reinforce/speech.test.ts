@@ -1,18 +1,18 @@
 import assert from 'node:assert/strict';
 import { fileURLToPath } from 'node:url';
-import { guessTheRule } from '../../server/environments/guess-the-rule/guess-the-rule.ts';
-import { household } from '../../server/environments/household/household.ts';
-import { ChatTemplate } from '../../server/model/chat/chat.ts';
-import { Speech } from '../../server/model/chat/speech.ts';
-import { parseTokenizerConfig } from '../../server/model/tokenizer/file.ts';
-import { loadTokenizer } from '../../server/model/tokenizer/tokenizer.ts';
-import { environmentPrompts } from '../../server/train/reinforce/environment-rollouts.ts';
+import { guessTheRule } from '../../../server/environments/guess-the-rule/guess-the-rule.ts';
+import { household } from '../../../server/environments/household/household.ts';
+import { ChatTemplate } from '../../../server/model/chat/chat.ts';
+import { Speech } from '../../../server/model/chat/speech.ts';
+import { parseTokenizerConfig } from '../../../server/model/tokenizer/file.ts';
+import { loadTokenizer } from '../../../server/model/tokenizer/tokenizer.ts';
+import { environmentPrompts } from '../../../server/train/reinforce/environment-rollouts.ts';
 
 const CHATML =
   "{%- for m in messages %}{{ '<|im_start|>' + m.role + '\\n' + m.content + '<|im_end|>\\n' }}{%- endfor %}" +
   "{%- if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{%- endif %}";
 const template = new ChatTemplate(CHATML, parseTokenizerConfig({}), 'chat_template.jinja');
-const tokenizer = loadTokenizer(fileURLToPath(new URL('../fixtures/hf/qwen3', import.meta.url)));
+const tokenizer = loadTokenizer(fileURLToPath(new URL('../../fixtures/hf/qwen3', import.meta.url)));
 const { signal } = new AbortController();
 const encode = (text: string) => [...tokenizer.encode(text, { addSpecialTokens: false })];
 

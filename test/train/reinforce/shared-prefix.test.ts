@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import type { ColaModel } from '../../server/cola/model.ts';
-import type { Device } from '../../server/device/device.ts';
-import { gradient } from '../../server/graph/gradient.ts';
-import { Random } from '../../server/random.ts';
-import type { Actor } from '../../server/train/reinforce/actor.ts';
-import type { Judged, Prompt } from '../../server/train/reinforce/episode.ts';
-import { LatentActor } from '../../server/train/reinforce/latent-actor.ts';
+import type { ColaModel } from '../../../server/cola/model.ts';
+import type { Device } from '../../../server/device/device.ts';
+import { gradient } from '../../../server/graph/gradient.ts';
+import { Random } from '../../../server/random.ts';
+import type { Actor } from '../../../server/train/reinforce/actor.ts';
+import type { Judged, Prompt } from '../../../server/train/reinforce/episode.ts';
+import { LatentActor } from '../../../server/train/reinforce/latent-actor.ts';
 import {
   layOut,
   layOutUpdate,
@@ -14,13 +14,13 @@ import {
   policyFeeds,
   policyObjective,
   promptsIn,
-} from '../../server/train/reinforce/policy-gradient.ts';
-import { numbered, startsOf } from '../../server/train/reinforce/starts.ts';
-import { TokenActor, trainedOf } from '../../server/train/reinforce/token-actor.ts';
-import { answersPerRow, packed, paddedLength } from '../../server/train/shared-prefix.ts';
-import type { StageContext } from '../../server/train/stage.ts';
-import { onEachDevice } from '../support/devices.ts';
-import { contextOf, promptOf, toyModel } from '../support/toy-world.ts';
+} from '../../../server/train/reinforce/policy-gradient.ts';
+import { numbered, startsOf } from '../../../server/train/reinforce/starts.ts';
+import { TokenActor, trainedOf } from '../../../server/train/reinforce/token-actor.ts';
+import { answersPerRow, packed, paddedLength } from '../../../server/train/shared-prefix.ts';
+import type { StageContext } from '../../../server/train/stage.ts';
+import { onEachDevice } from '../../support/devices.ts';
+import { contextOf, promptOf, toyModel } from '../../support/toy-world.ts';
 
 const { signal } = new AbortController();
 

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
-import { tokenRow } from '../../server/data/token-row.ts';
-import { Device } from '../../server/device/device.ts';
-import { Graph } from '../../server/graph/tensor.ts';
-import { hiddenStates, languageHead } from '../../server/model/base.ts';
-import { causalContext } from '../../server/model/block.ts';
-import { LanguageModel } from '../../server/model/language-model.ts';
-import { errorOf } from '../store/scratch.ts';
-import { type Preference, preferences } from '../support/preferences.ts';
-import { assertClose } from '../support/reference.ts';
-import { Bench, linesOf } from '../support/runs.ts';
+import { tokenRow } from '../../../server/data/token-row.ts';
+import { Device } from '../../../server/device/device.ts';
+import { Graph } from '../../../server/graph/tensor.ts';
+import { hiddenStates, languageHead } from '../../../server/model/base.ts';
+import { causalContext } from '../../../server/model/block.ts';
+import { LanguageModel } from '../../../server/model/language-model.ts';
+import { errorOf } from '../../store/scratch.ts';
+import { type Preference, preferences } from '../../support/preferences.ts';
+import { assertClose } from '../../support/reference.ts';
+import { Bench, linesOf } from '../../support/runs.ts';
 
 const lines = (rows: readonly object[]) => rows.map((row) => `${JSON.stringify(row)}\n`).join('');
 

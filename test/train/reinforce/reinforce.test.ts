@@ -3,10 +3,10 @@
  * (its reward - chance) / (optimum - chance), with chance the mean reward of actions drawn uniformly.
  */
 import assert from 'node:assert/strict';
-import { Device } from '../../server/device/device.ts';
-import { Random } from '../../server/random.ts';
-import { pureReward, type Reward, simpleScore } from '../../server/rewards/reward.ts';
-import type { ReinforceSettings } from '../../server/spec/settings/reinforcement.ts';
+import { Device } from '../../../server/device/device.ts';
+import { Random } from '../../../server/random.ts';
+import { pureReward, type Reward, simpleScore } from '../../../server/rewards/reward.ts';
+import type { ReinforceSettings } from '../../../server/spec/settings/reinforcement.ts';
 import {
   contextOf,
   drawValues,
@@ -20,7 +20,7 @@ import {
   toySettings,
   toyStage,
   toyWorld,
-} from '../support/toy-world.ts';
+} from '../../support/toy-world.ts';
 
 const slow = process.env.COLA_SLOW === '1';
 const seeds = Array.from({ length: slow ? 5 : 2 }, (_, seed) => seed);

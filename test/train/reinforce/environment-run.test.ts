@@ -3,10 +3,10 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { runFolder } from '../../server/store/run.ts';
-import { linesOf, makeCola, resume, specOf, start, tinyBase, writeData } from '../support/runs.ts';
+import { runFolder } from '../../../server/store/run.ts';
+import { linesOf, makeCola, resume, specOf, start, tinyBase, writeData } from '../../support/runs.ts';
 
-const child = join(import.meta.dirname, '../support/train-child.ts');
+const child = join(import.meta.dirname, '../../support/train-child.ts');
 const base = { ...tinyBase, context: 1024 };
 const common = {
   ...{ worlds: 6, turns: 3, max_new: 5, max_tokens: 400, batch: 2, group: 3, steps: 4, warmup: 0 },

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { Device } from '../../server/device/device.ts';
-import { gradient } from '../../server/graph/gradient.ts';
-import type { Tensor } from '../../server/graph/tensor.ts';
-import { groupOutcomes } from '../../server/train/reinforce/advantages.ts';
-import { type PolicyGradientSettings, policyObjective } from '../../server/train/reinforce/policy-gradient.ts';
-import { assertClose } from '../support/reference.ts';
+import { Device } from '../../../server/device/device.ts';
+import { gradient } from '../../../server/graph/gradient.ts';
+import type { Tensor } from '../../../server/graph/tensor.ts';
+import { groupOutcomes } from '../../../server/train/reinforce/advantages.ts';
+import { type PolicyGradientSettings, policyObjective } from '../../../server/train/reinforce/policy-gradient.ts';
+import { assertClose } from '../../support/reference.ts';
 
 const plain: PolicyGradientSettings = {
   algorithm: 'grpo',

@@ -1,32 +1,32 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import type { ColaModel } from '../../server/cola/model.ts';
-import { headOn } from '../../server/cola/modules.ts';
-import type { Device } from '../../server/device/device.ts';
-import { Graph } from '../../server/graph/tensor.ts';
-import { hiddenStates, languageHead } from '../../server/model/base.ts';
-import { causalContext } from '../../server/model/block.ts';
-import { Random } from '../../server/random.ts';
+import type { ColaModel } from '../../../server/cola/model.ts';
+import { headOn } from '../../../server/cola/modules.ts';
+import type { Device } from '../../../server/device/device.ts';
+import { Graph } from '../../../server/graph/tensor.ts';
+import { hiddenStates, languageHead } from '../../../server/model/base.ts';
+import { causalContext } from '../../../server/model/block.ts';
+import { Random } from '../../../server/random.ts';
 import {
   type Conversation,
   type ConversationSettings,
   type Partner,
   sampleConversations,
-} from '../../server/train/reinforce/conversation-sampler.ts';
-import type { Judged } from '../../server/train/reinforce/episode.ts';
-import { LatentActor, logProbability } from '../../server/train/reinforce/latent-actor.ts';
+} from '../../../server/train/reinforce/conversation-sampler.ts';
+import type { Judged } from '../../../server/train/reinforce/episode.ts';
+import { LatentActor, logProbability } from '../../../server/train/reinforce/latent-actor.ts';
 import {
   creditOf,
   layOut,
   type PolicyGradientSettings,
   ReferencePolicy,
-} from '../../server/train/reinforce/policy-gradient.ts';
-import { numbered, startsOf } from '../../server/train/reinforce/starts.ts';
-import { TokenActor, trainedOf } from '../../server/train/reinforce/token-actor.ts';
-import type { StageContext } from '../../server/train/stage.ts';
-import { itOnce, onEachDevice } from '../support/devices.ts';
-import { assertClose } from '../support/reference.ts';
-import { contextOf, promptOf, toyModel, toySettings } from '../support/toy-world.ts';
+} from '../../../server/train/reinforce/policy-gradient.ts';
+import { numbered, startsOf } from '../../../server/train/reinforce/starts.ts';
+import { TokenActor, trainedOf } from '../../../server/train/reinforce/token-actor.ts';
+import type { StageContext } from '../../../server/train/stage.ts';
+import { itOnce, onEachDevice } from '../../support/devices.ts';
+import { assertClose } from '../../support/reference.ts';
+import { contextOf, promptOf, toyModel, toySettings } from '../../support/toy-world.ts';
 
 const { signal } = new AbortController();
 const random = new Random(4);

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { runFolder } from '../../server/store/run.ts';
-import type { TrainEvent } from '../../server/train/run/events.ts';
-import { errorOf } from '../store/scratch.ts';
-import { Bench, linesOf, resume, settingsOf, specOf, stages, start, tinyBase } from '../support/runs.ts';
+import { runFolder } from '../../../server/store/run.ts';
+import type { TrainEvent } from '../../../server/train/run/events.ts';
+import { errorOf } from '../../store/scratch.ts';
+import { Bench, linesOf, resume, settingsOf, specOf, stages, start, tinyBase } from '../../support/runs.ts';
 
 const steps = 6;
 const bench = Bench.forTests();

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { advantages, groupOutcomes, stepRewards, whiten } from '../../server/train/reinforce/advantages.ts';
-import { assertClose } from '../support/reference.ts';
+import { advantages, groupOutcomes, stepRewards, whiten } from '../../../server/train/reinforce/advantages.ts';
+import { assertClose } from '../../support/reference.ts';
 
 /** Two rows of three places; the second has ended after two. */
 const layout = { rows: 2, length: 3, mask: [1, 1, 1, 1, 1, 0] };

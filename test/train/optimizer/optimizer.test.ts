@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import type { Device } from '../../server/device/device.ts';
-import { Random } from '../../server/random.ts';
-import { matricesDecay, Optimizer, type OptimizerOptions } from '../../server/train/optimizer/optimizer.ts';
-import { onEachDevice } from '../support/devices.ts';
-import { assertClose } from '../support/reference.ts';
+import type { Device } from '../../../server/device/device.ts';
+import { Random } from '../../../server/random.ts';
+import { matricesDecay, Optimizer, type OptimizerOptions } from '../../../server/train/optimizer/optimizer.ts';
+import { onEachDevice } from '../../support/devices.ts';
+import { assertClose } from '../../support/reference.ts';
 import {
   type Batch,
   drawBatch,
@@ -12,7 +12,7 @@ import {
   readWeights,
   trainable,
   weightState,
-} from '../support/regression.ts';
+} from '../../support/regression.ts';
 
 // An epsilon this large makes the size of the gradients matter, which Adam otherwise divides out.
 const options: OptimizerOptions = {

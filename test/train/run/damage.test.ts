@@ -16,10 +16,10 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ColaError } from '../../server/errors.ts';
-import { RunView, runFolder } from '../../server/store/run.ts';
-import { type ResumeOptions, resumeRun } from '../../server/train/run/job.ts';
-import { linesOf, makeCola, resume, specOf, stages, start, tinyBase, writeData } from '../support/runs.ts';
+import { ColaError } from '../../../server/errors.ts';
+import { RunView, runFolder } from '../../../server/store/run.ts';
+import { type ResumeOptions, resumeRun } from '../../../server/train/run/job.ts';
+import { linesOf, makeCola, resume, specOf, stages, start, tinyBase, writeData } from '../../support/runs.ts';
 
 const bit = (path: string, at: number) => {
   const bytes = readFileSync(path);

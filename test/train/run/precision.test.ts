@@ -2,22 +2,22 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ColaModel } from '../../server/cola/model.ts';
-import { complete } from '../../server/completion/complete.ts';
-import { LoadedModel } from '../../server/completion/loaded-model.ts';
-import { Device } from '../../server/device/device.ts';
-import { fingerprintOf } from '../../server/feedback/model.ts';
-import { baseStepper, LanguageModel } from '../../server/model/language-model.ts';
-import { widened } from '../../server/model/weights/quantise.ts';
-import { WeightShelf } from '../../server/model/weights/shelf.ts';
-import { completionParams } from '../../server/protocol/completion.ts';
-import { precisions } from '../../server/protocol/precision.ts';
-import { Scheduler } from '../../server/schedule/scheduler.ts';
-import { readSpec } from '../../server/spec/document.ts';
-import { type RunSpec, runSpec, toRunSpec } from '../../server/spec/schema.ts';
-import { RunView, runFolder } from '../../server/store/run.ts';
-import { makeModel } from '../engine/tiny-model.ts';
-import { linesOf, makeCola, resume, specOf, stages, start, tinyBase, writeData } from '../support/runs.ts';
+import { ColaModel } from '../../../server/cola/model.ts';
+import { complete } from '../../../server/completion/complete.ts';
+import { LoadedModel } from '../../../server/completion/loaded-model.ts';
+import { Device } from '../../../server/device/device.ts';
+import { fingerprintOf } from '../../../server/feedback/model.ts';
+import { baseStepper, LanguageModel } from '../../../server/model/language-model.ts';
+import { widened } from '../../../server/model/weights/quantise.ts';
+import { WeightShelf } from '../../../server/model/weights/shelf.ts';
+import { completionParams } from '../../../server/protocol/completion.ts';
+import { precisions } from '../../../server/protocol/precision.ts';
+import { Scheduler } from '../../../server/schedule/scheduler.ts';
+import { readSpec } from '../../../server/spec/document.ts';
+import { type RunSpec, runSpec, toRunSpec } from '../../../server/spec/schema.ts';
+import { RunView, runFolder } from '../../../server/store/run.ts';
+import { makeModel } from '../../engine/tiny-model.ts';
+import { linesOf, makeCola, resume, specOf, stages, start, tinyBase, writeData } from '../../support/runs.ts';
 
 /** Rows of whole blocks. */
 const base = { ...tinyBase, hidden: 32, intermediate: 64 };
@@ -121,7 +121,7 @@ describe('a base that is kept in fewer bits', function () {
   }
 
   it('may come out of a GGUF file', async () => {
-    const fixtures = join(import.meta.dirname, '../fixtures');
+    const fixtures = join(import.meta.dirname, '../../fixtures');
     for (const precision of narrow) {
       const here = await LanguageModel.load(join(fixtures, 'gguf/llama.gguf'), undefined, precision);
       const there = await LanguageModel.load(join(fixtures, 'hf/llama-tied-bf16'), undefined, precision);

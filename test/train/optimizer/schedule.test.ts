@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { learningRate } from '../../server/train/optimizer/schedule.ts';
+import { learningRate } from '../../../server/train/optimizer/schedule.ts';
 
 const close = (actual: number, expected: number) => assert(Math.abs(actual - expected) < 1e-12, `${actual}`);
 

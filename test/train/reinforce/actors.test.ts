@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict';
-import { ColaModel } from '../../server/cola/model.ts';
-import { codebook, headOn, headTrunk, stateValue, worldModel } from '../../server/cola/modules.ts';
-import type { Device } from '../../server/device/device.ts';
-import * as ops from '../../server/graph/ops.ts';
-import { Graph } from '../../server/graph/tensor.ts';
-import { hiddenStates, languageHead } from '../../server/model/base.ts';
-import { causalContext } from '../../server/model/block.ts';
-import { LanguageModel } from '../../server/model/language-model.ts';
-import { argmaxOf } from '../../server/model/sampling.ts';
-import { Random } from '../../server/random.ts';
-import type { Actor } from '../../server/train/reinforce/actor.ts';
-import type { Episode, Judged } from '../../server/train/reinforce/episode.ts';
-import { LatentActor } from '../../server/train/reinforce/latent-actor.ts';
+import { ColaModel } from '../../../server/cola/model.ts';
+import { codebook, headOn, headTrunk, stateValue, worldModel } from '../../../server/cola/modules.ts';
+import type { Device } from '../../../server/device/device.ts';
+import * as ops from '../../../server/graph/ops.ts';
+import { Graph } from '../../../server/graph/tensor.ts';
+import { hiddenStates, languageHead } from '../../../server/model/base.ts';
+import { causalContext } from '../../../server/model/block.ts';
+import { LanguageModel } from '../../../server/model/language-model.ts';
+import { argmaxOf } from '../../../server/model/sampling.ts';
+import { Random } from '../../../server/random.ts';
+import type { Actor } from '../../../server/train/reinforce/actor.ts';
+import type { Episode, Judged } from '../../../server/train/reinforce/episode.ts';
+import { LatentActor } from '../../../server/train/reinforce/latent-actor.ts';
 import {
   layOut,
   layOutUpdate,
@@ -19,13 +19,13 @@ import {
   policyFeeds,
   policyObjective,
   ReferencePolicy,
-} from '../../server/train/reinforce/policy-gradient.ts';
-import { numbered, startsOf } from '../../server/train/reinforce/starts.ts';
-import { TokenActor, trainedOf } from '../../server/train/reinforce/token-actor.ts';
-import type { StageContext } from '../../server/train/stage.ts';
-import { itOnce, onEachDevice } from '../support/devices.ts';
-import { assertClose } from '../support/reference.ts';
-import { contextOf, promptOf, toyModel } from '../support/toy-world.ts';
+} from '../../../server/train/reinforce/policy-gradient.ts';
+import { numbered, startsOf } from '../../../server/train/reinforce/starts.ts';
+import { TokenActor, trainedOf } from '../../../server/train/reinforce/token-actor.ts';
+import type { StageContext } from '../../../server/train/stage.ts';
+import { itOnce, onEachDevice } from '../../support/devices.ts';
+import { assertClose } from '../../support/reference.ts';
+import { contextOf, promptOf, toyModel } from '../../support/toy-world.ts';
 
 const { signal } = new AbortController();
 const random = new Random(3);

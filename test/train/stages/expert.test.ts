@@ -1,10 +1,10 @@
 /** Learning from search where the best actions are known: as for reinforcement, but by the visits of searches. */
 import assert from 'node:assert/strict';
-import { Device } from '../../server/device/device.ts';
-import { Random } from '../../server/random.ts';
-import type { Reward } from '../../server/rewards/reward.ts';
-import { type ExpertSettings, expertSettings } from '../../server/spec/settings/expert.ts';
-import { ExpertStage } from '../../server/train/stages/expert.ts';
+import { Device } from '../../../server/device/device.ts';
+import { Random } from '../../../server/random.ts';
+import type { Reward } from '../../../server/rewards/reward.ts';
+import { type ExpertSettings, expertSettings } from '../../../server/spec/settings/expert.ts';
+import { ExpertStage } from '../../../server/train/stages/expert.ts';
 import {
   contextOf,
   drawValues,
@@ -15,7 +15,7 @@ import {
   toyModel,
   toyWorld,
   valueReward,
-} from '../support/toy-world.ts';
+} from '../../support/toy-world.ts';
 
 const slow = process.env.COLA_SLOW === '1';
 const places = 3;

@@ -14,8 +14,8 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { RunView, runFolder } from '../../server/store/run.ts';
-import { linesOf, makeCola, resume, specOf, stages, start, tinyBase, writeData } from '../support/runs.ts';
+import { RunView, runFolder } from '../../../server/store/run.ts';
+import { linesOf, makeCola, resume, specOf, stages, start, tinyBase, writeData } from '../../support/runs.ts';
 
 describe('a run whose files are lost while it goes on', function () {
   this.timeout(60_000);

@@ -2,14 +2,14 @@
 import assert from 'node:assert/strict';
 import { appendFileSync, cpSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { openReward } from '../../server/reward-model/learned-reward.ts';
-import { Scorer } from '../../server/reward-model/scorer.ts';
-import type { RewardInput } from '../../server/rewards/reward.ts';
-import type { RewardSpec } from '../../server/rewards/spec.ts';
-import { runFolder } from '../../server/store/run.ts';
-import { errorOf } from '../store/scratch.ts';
-import { preferences } from '../support/preferences.ts';
-import { Bench, linesOf, resume, specOf, start } from '../support/runs.ts';
+import { openReward } from '../../../server/reward-model/learned-reward.ts';
+import { Scorer } from '../../../server/reward-model/scorer.ts';
+import type { RewardInput } from '../../../server/rewards/reward.ts';
+import type { RewardSpec } from '../../../server/rewards/spec.ts';
+import { runFolder } from '../../../server/store/run.ts';
+import { errorOf } from '../../store/scratch.ts';
+import { preferences } from '../../support/preferences.ts';
+import { Bench, linesOf, resume, specOf, start } from '../../support/runs.ts';
 
 const lines = (rows: readonly object[]) => rows.map((row) => `${JSON.stringify(row)}\n`).join('');
 const input = (prompt: string, completion: string): RewardInput => ({

@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
-import { Random } from '../../server/random.ts';
-import type { RewardResult } from '../../server/rewards/reward.ts';
-import type { Judged } from '../../server/train/reinforce/episode.ts';
+import { Random } from '../../../server/random.ts';
+import type { RewardResult } from '../../../server/rewards/reward.ts';
+import type { Judged } from '../../../server/train/reinforce/episode.ts';
 import {
   creditOf,
   layOut,
   minibatches,
   type PolicyGradientSettings,
-} from '../../server/train/reinforce/policy-gradient.ts';
-import { assertClose } from '../support/reference.ts';
-import { promptOf } from '../support/toy-world.ts';
+} from '../../../server/train/reinforce/policy-gradient.ts';
+import { assertClose } from '../../support/reference.ts';
+import { promptOf } from '../../support/toy-world.ts';
 
 const settings: PolicyGradientSettings = {
   algorithm: 'grpo',

@@ -1,14 +1,14 @@
 /** How long a run is said to take. What it then takes is measured by `npm run bench -- estimate`, not here. */
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync } from 'node:fs';
-import { timeText } from '../../server/protocol/figures/time-text.ts';
-import { stringifySpec } from '../../server/spec/document.ts';
-import { type RunSpec, runSpec, toRunSpec } from '../../server/spec/schema.ts';
-import { Run } from '../../server/store/run.ts';
-import { estimateTime, timingsOfRuns } from '../../server/train/run/time-estimate.ts';
-import { TrialTimes, tryOut } from '../../server/train/run/trial.ts';
-import { scratchFolder } from '../store/scratch.ts';
-import { tinyBase, writeData } from '../support/runs.ts';
+import { timeText } from '../../../server/protocol/figures/time-text.ts';
+import { stringifySpec } from '../../../server/spec/document.ts';
+import { type RunSpec, runSpec, toRunSpec } from '../../../server/spec/schema.ts';
+import { Run } from '../../../server/store/run.ts';
+import { estimateTime, timingsOfRuns } from '../../../server/train/run/time-estimate.ts';
+import { TrialTimes, tryOut } from '../../../server/train/run/trial.ts';
+import { scratchFolder } from '../../store/scratch.ts';
+import { tinyBase, writeData } from '../../support/runs.ts';
 
 const pretrain = { data: 'text.jsonl', steps: 24, batch: 4, length: 16, evaluate_every: 12 };
 const tokens = {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import type { RewardResult } from '../../server/rewards/reward.ts';
-import { promptFigures } from '../../server/train/measures/prompts.ts';
-import { overSeeds, solvedIn, solvedLists, turned } from '../../server/train/measures/solved.ts';
-import type { Judged } from '../../server/train/reinforce/episode.ts';
-import { mainReason, ScoreWatch } from '../../server/train/reinforce/unscored.ts';
+import type { RewardResult } from '../../../server/rewards/reward.ts';
+import { promptFigures } from '../../../server/train/measures/prompts.ts';
+import { overSeeds, solvedIn, solvedLists, turned } from '../../../server/train/measures/solved.ts';
+import type { Judged } from '../../../server/train/reinforce/episode.ts';
+import { mainReason, ScoreWatch } from '../../../server/train/reinforce/unscored.ts';
 
 const row = (result: RewardResult, completion = ''): Judged => ({
   prompt: { text: '', ids: new Int32Array(0), row: {} },

@@ -4,9 +4,9 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { Random } from '../../server/random.ts';
-import { RunView, runFolder } from '../../server/store/run.ts';
-import { errorOf } from '../store/scratch.ts';
+import { Random } from '../../../server/random.ts';
+import { RunView, runFolder } from '../../../server/store/run.ts';
+import { errorOf } from '../../store/scratch.ts';
 import {
   linesOf,
   makeCola,
@@ -17,11 +17,11 @@ import {
   start,
   tinyBase,
   writeData,
-} from '../support/runs.ts';
+} from '../../support/runs.ts';
 
 const steps = 6;
 const slow = process.env.COLA_SLOW === '1';
-const child = join(import.meta.dirname, '../support/train-child.ts');
+const child = join(import.meta.dirname, '../../support/train-child.ts');
 const quiet = 'npm_config_';
 
 /** Trains in a process of its own, which kills itself or is killed. @returns its exit code, or null if it was killed */

@@ -3,8 +3,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse } from 'yaml';
-import { runFolder } from '../../server/store/run.ts';
-import { linesOf, makeCola, settingsOf, specOf, start, tinyBase, writeData } from '../support/runs.ts';
+import { runFolder } from '../../../server/store/run.ts';
+import { linesOf, makeCola, settingsOf, specOf, start, tinyBase, writeData } from '../../support/runs.ts';
 
 describe('a run whose spec asks for metrics in other tools', function () {
   this.timeout(120_000);

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
-import { adamwModule } from '../../scripts/wasm.ts';
-import * as graph from '../../server/graph/tensor.ts';
-import { Random } from '../../server/random.ts';
-import { AdamWMemory, adamw, adamwOps, coefficients, sumOfSquares } from '../../server/train/optimizer/adamw.ts';
-import { adamwModule as assembled } from '../../server/train/optimizer/adamw-module.ts';
-import { onEachDevice } from '../support/devices.ts';
-import { evaluate } from '../support/evaluate.ts';
-import { assertClose } from '../support/reference.ts';
+import { adamwModule } from '../../../scripts/wasm.ts';
+import * as graph from '../../../server/graph/tensor.ts';
+import { Random } from '../../../server/random.ts';
+import { AdamWMemory, adamw, adamwOps, coefficients, sumOfSquares } from '../../../server/train/optimizer/adamw.ts';
+import { adamwModule as assembled } from '../../../server/train/optimizer/adamw-module.ts';
+import { onEachDevice } from '../../support/devices.ts';
+import { evaluate } from '../../support/evaluate.ts';
+import { assertClose } from '../../support/reference.ts';
 
 const settings = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.1 };
 const n = 37;

@@ -1,18 +1,18 @@
 import assert from 'node:assert/strict';
-import { Device } from '../../server/device/device.ts';
-import { cut, planCrossing } from '../../server/graph/cut.ts';
-import { crossEntropy } from '../../server/graph/functions.ts';
-import * as ops from '../../server/graph/ops.ts';
-import { elementSize, reachable, size, type Tensor } from '../../server/graph/tensor.ts';
-import { hiddenStates, languageHead } from '../../server/model/base.ts';
-import { causalContext } from '../../server/model/block.ts';
-import { parseModelConfig } from '../../server/model/config/config.ts';
-import { LanguageModel, uploadWeights } from '../../server/model/language-model.ts';
-import { expectedTensors } from '../../server/model/weights/weights.ts';
-import { Random } from '../../server/random.ts';
-import { Chain, CrossingMemory } from '../../server/train/optimizer/chain.ts';
-import { matricesDecay, Optimizer } from '../../server/train/optimizer/optimizer.ts';
-import type { Sharing } from '../../server/train/optimizer/step-program.ts';
+import { Device } from '../../../server/device/device.ts';
+import { cut, planCrossing } from '../../../server/graph/cut.ts';
+import { crossEntropy } from '../../../server/graph/functions.ts';
+import * as ops from '../../../server/graph/ops.ts';
+import { elementSize, reachable, size, type Tensor } from '../../../server/graph/tensor.ts';
+import { hiddenStates, languageHead } from '../../../server/model/base.ts';
+import { causalContext } from '../../../server/model/block.ts';
+import { parseModelConfig } from '../../../server/model/config/config.ts';
+import { LanguageModel, uploadWeights } from '../../../server/model/language-model.ts';
+import { expectedTensors } from '../../../server/model/weights/weights.ts';
+import { Random } from '../../../server/random.ts';
+import { Chain, CrossingMemory } from '../../../server/train/optimizer/chain.ts';
+import { matricesDecay, Optimizer } from '../../../server/train/optimizer/optimizer.ts';
+import type { Sharing } from '../../../server/train/optimizer/step-program.ts';
 
 const [batch, length] = [3, 24];
 

@@ -1,21 +1,21 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { gradient } from '../../server/graph/gradient.ts';
-import * as ops from '../../server/graph/ops.ts';
-import { Graph } from '../../server/graph/tensor.ts';
-import { LanguageModel } from '../../server/model/language-model.ts';
-import { scoredPlace } from '../../server/model/scores.ts';
-import { parseSpec } from '../../server/spec/document.ts';
-import { runSpec, toRunSpec } from '../../server/spec/schema.ts';
-import { pairFigures } from '../../server/train/measures/preferences.ts';
-import { pairLosses, scoreLosses } from '../../server/train/preference-loss.ts';
-import { specParts } from '../../server/train/run/spec-memory.ts';
-import { errorOf } from '../store/scratch.ts';
-import { onEachDevice } from '../support/devices.ts';
-import { preferences } from '../support/preferences.ts';
-import { assertClose } from '../support/reference.ts';
-import { Bench, linesOf } from '../support/runs.ts';
+import { gradient } from '../../../server/graph/gradient.ts';
+import * as ops from '../../../server/graph/ops.ts';
+import { Graph } from '../../../server/graph/tensor.ts';
+import { LanguageModel } from '../../../server/model/language-model.ts';
+import { scoredPlace } from '../../../server/model/scores.ts';
+import { parseSpec } from '../../../server/spec/document.ts';
+import { runSpec, toRunSpec } from '../../../server/spec/schema.ts';
+import { pairFigures } from '../../../server/train/measures/preferences.ts';
+import { pairLosses, scoreLosses } from '../../../server/train/preference-loss.ts';
+import { specParts } from '../../../server/train/run/spec-memory.ts';
+import { errorOf } from '../../store/scratch.ts';
+import { onEachDevice } from '../../support/devices.ts';
+import { preferences } from '../../support/preferences.ts';
+import { assertClose } from '../../support/reference.ts';
+import { Bench, linesOf } from '../../support/runs.ts';
 
 const lines = (rows: readonly object[]) => rows.map((row) => `${JSON.stringify(row)}\n`).join('');
 

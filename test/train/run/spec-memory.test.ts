@@ -4,13 +4,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import fc from 'fast-check';
-import { Device } from '../../server/device/device.ts';
-import { closingMeasurement } from '../../server/evaluate/closing.ts';
-import { size, type Tensor } from '../../server/graph/tensor.ts';
-import { expectedTensors } from '../../server/model/weights/weights.ts';
-import { readSpec } from '../../server/spec/document.ts';
-import { startRun } from '../../server/train/run/job.ts';
-import { specParts } from '../../server/train/run/spec-memory.ts';
+import { Device } from '../../../server/device/device.ts';
+import { closingMeasurement } from '../../../server/evaluate/closing.ts';
+import { size, type Tensor } from '../../../server/graph/tensor.ts';
+import { expectedTensors } from '../../../server/model/weights/weights.ts';
+import { readSpec } from '../../../server/spec/document.ts';
+import { startRun } from '../../../server/train/run/job.ts';
+import { specParts } from '../../../server/train/run/spec-memory.ts';
 
 const sizes = { hidden: 16, intermediate: 32, layers: 2, heads: 2, context: 128 };
 const model = `model: { tokenizer: ${resolve('assets/nano')}, ${Object.entries(sizes)

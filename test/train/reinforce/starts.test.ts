@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { Random, seedFrom } from '../../server/random.ts';
-import { numbered, startsOf } from '../../server/train/reinforce/starts.ts';
-import { promptOf } from '../support/toy-world.ts';
+import { Random, seedFrom } from '../../../server/random.ts';
+import { numbered, startsOf } from '../../../server/train/reinforce/starts.ts';
+import { promptOf } from '../../support/toy-world.ts';
 
 describe('seeds of samples', () => {
   const prompts = numbered([1, 2, 3, 4].map((id) => promptOf([id])));

@@ -8,6 +8,7 @@ import { type DType, Graph, reachable, type Shape, type Tensor, type TensorData 
 import { DeviceBuffer, hostTensor, Ledger, storedTensor } from './buffer.ts';
 import { deviceErrors } from './errors.ts';
 import { HeldWeights } from './held-weights.ts';
+import { LaidOutPrograms, layoutRoom } from './laid-out.ts';
 import { type DeviceName, deviceNames } from './names.ts';
 import { missingPrerequisite } from './prerequisites.ts';
 import { Program, runError } from './program.ts';
@@ -42,6 +43,8 @@ export interface DeviceOptions {
   readonly threads?: number;
   /** Bytes of frozen weights above which programs may share them; {@link sharedFrom}, if not given. */
   readonly shareFrom?: number;
+  /** Bytes that programs of steps take at most for weights that they lay out; {@link layoutRoom}, if not given. */
+  readonly layoutRoom?: number;
 }
 
 /** Bytes of weights that programs share rather than hold each: below, a copy costs little, and a program of its own layout is faster. */
@@ -70,6 +73,8 @@ export class Device {
     private readonly transfers = new ProgramCache<string>(),
     private readonly held = new HeldWeights((values, shape) => this.upload(values, 'float32', shape)),
     private readonly stored: StoredWeights = { weights: new Map(), exact: false },
+    /** Programs of steps, whoever they belong to. */
+    readonly laidOut = new LaidOutPrograms(options.layoutRoom ?? layoutRoom()),
   ) {}
 
   /**
@@ -79,10 +84,10 @@ export class Device {
    * @param exact whether products of few rows compute in float32 too; else they may round what they multiply to 8 bits, which is faster
    */
   over(weights: ReadonlyMap<string, StoredWeight>, exact = false): Device {
-    const { name, options, ledger, transfers, held } = this;
+    const { name, options, ledger, transfers, held, laidOut } = this;
     return weights.size === 0 || weights === this.stored.weights
       ? this
-      : new Device(name, options, ledger, transfers, held, { weights, exact });
+      : new Device(name, options, ledger, transfers, held, { weights, exact }, laidOut);
   }
 
   /**
@@ -144,9 +149,9 @@ export class Device {
     const resident = new Set(this.resident ? [...carried, ...(options.resident ?? [])] : []);
     const sessionOptions = this.sessionOptions(Object.keys(outputs), resident, options);
     const frozen = options.frozen ?? new Map<string, Float32Array>();
-    const shared = options.shared === true && bytesOf(frozen) > (this.options.shareFrom ?? sharedFrom);
+    const shared = this.shares(options);
     try {
-      const inside = [...(shared ? [] : frozen), ...this.laidOut(outputs, options)];
+      const inside = [...(shared ? [] : frozen), ...this.copied(outputs, options)];
       const [values, externalData] = apart(inside);
       const stored = new StoredWriter(this.stored.weights, this.stored.exact ? 0 : 4, this.name === 'cpu');
       const model = writeOnnx(outputs, values, options.given, stored);
@@ -172,8 +177,27 @@ export class Device {
     }
   }
 
+  private shares({ shared, frozen = new Map() }: CompileOptions): boolean {
+    return shared === true && bytesOf(frozen) > (this.options.shareFrom ?? sharedFrom);
+  }
+
+  /**
+   * Bytes of weights that a program with these options has for itself.
+   *
+   * @param rows of its products
+   */
+  layoutBytes(options: CompileOptions, rows: number): number {
+    let bytes = this.shares(options) ? 0 : bytesOf(options.frozen ?? new Map());
+    for (const [name, weight] of this.stored.weights) {
+      if (this.name === 'cpu' && rows >= widenFrom[weight.form]) continue;
+      // Weights in blocks are there as they were given and as the kernels want them.
+      for (const { data } of partsOf(name, weight)) bytes += data.byteLength * (this.name === 'cpu' ? 2 : 1);
+    }
+    return bytes;
+  }
+
   /** Parts of stored weights that a program has a copy of. */
-  private laidOut(outputs: Readonly<Record<string, Tensor>>, { given }: CompileOptions): [string, FrozenBytes][] {
+  private copied(outputs: Readonly<Record<string, Tensor>>, { given }: CompileOptions): [string, FrozenBytes][] {
     const { weights } = this.stored;
     if (weights.size === 0) return [];
     const rows = productRows(reachable(Object.values(outputs), given), weights);

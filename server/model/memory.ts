@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { freemem, totalmem } from 'node:os';
 import { sharedFrom } from '../device/device.ts';
+import { layoutRoom } from '../device/laid-out.ts';
 import type { DeviceName } from '../device/names.ts';
 import { gradient } from '../graph/gradient.ts';
 import { liveness } from '../graph/liveness.ts';
@@ -13,17 +14,17 @@ import type { Precision } from '../protocol/precision.ts';
 import { adapterTensors, isAdapterTensor } from './adapter/adapter.ts';
 import { headName, hiddenStates, languageHead, nextTokenLoss } from './base.ts';
 import { causalContext } from './block.ts';
-import { branchCapacity, capacityFor } from './cache/key-value-cache.ts';
+import { branchCapacity, branchRooms, capacityFor } from './cache/key-value-cache.ts';
 import { CacheStore, type StemShape } from './cache/store.ts';
 import type { ModelConfig } from './config/config.ts';
 import { baseStep } from './language-model.ts';
-import { type StepGraph, stepOutputs } from './step.ts';
+import { chunkSizes, type StepGraph, stepOutputs } from './step.ts';
 import { bytesIn } from './weights/precision.ts';
 import { type ExpectedTensor, expectedTensors } from './weights/weights.ts';
 
 const floatBytes = 4;
 /** Tokens of a prompt that are read in one run. */
-const prefillChunk = 128;
+const prefillChunk = chunkSizes[chunkSizes.length - 1];
 
 /** Bytes, part by part. */
 export interface Memory {
@@ -105,12 +106,15 @@ export interface DecodeOptions {
   readonly branched?: { readonly sharers: number; readonly behind: number };
   /** The form the weights of the base are kept in; float32, if not given. */
   readonly precision?: Precision | undefined;
+  /** Bytes that copies of weights may take; {@link layoutRoom}, if not given. */
+  readonly room?: number;
 }
 
 /**
- * Decoding B sequences of up to `length` tokens. The weights are in memory as loaded and in the program of single steps; the one
- * that reads prompts shares the loaded ones where they are large, and has small ones a third time. Of a base in 8 or 4 bits single
- * steps have a copy, and its layout for the kernels; one in 16 bits is read where it is.
+ * Decoding B sequences of up to `length` tokens. The weights are in memory as loaded, and once in each program of single steps: there
+ * is one for each room that the rows of a branched cache come to have. Of small weights each program that reads prompts has a copy
+ * too; large ones these share with what is loaded. Of a base in 8 or 4 bits a program of few rows has a copy and its layout for the
+ * kernels; one in 16 bits is read where it is. All copies together have a bounded room, which a single one may exceed.
  */
 export function decodeMemory(config: ModelConfig, batch: number, length: number, options: DecodeOptions = {}): Memory {
   const step = options.step ?? baseStep(config);
@@ -118,11 +122,15 @@ export function decodeMemory(config: ModelConfig, batch: number, length: number,
   const begun = sharers > 1 ? Math.max(1, length - behind) : length;
   const capacity = capacityFor(begun);
   const slots = branchCapacity(behind + 1);
-  const { precision = 'f32', added = [] } = options;
+  const { precision = 'f32', added = [], room = layoutRoom() } = options;
   const base = keptBytes(expectedTensors(config), precision);
   const plain = floatBytes * elements([...added, ...adapterTensors(config)]) + (precision === 'f32' ? base : 0);
-  const weights =
-    (plain > sharedFrom ? 2 : 3) * plain + (precision === 'f32' ? 0 : precision === 'f16' ? base : 3 * base);
+  const stored = precision === 'f32' ? 0 : base;
+  const copy = plain + (precision === 'int8' || precision === 'int4' ? 2 * stored : 0);
+  const singles = sharers > 1 ? branchRooms(behind + 1) : 1;
+  const readers = plain > sharedFrom ? 0 : chunkSizes.findIndex((n) => n >= Math.min(begun, prefillChunk));
+  const copies = copy * singles + plain * readers;
+  const weights = plain + stored + Math.min(copies, Math.max(copy, room));
   const starts = Math.ceil(batch / sharers);
   const kept = starts * capacity + (sharers > 1 ? batch * slots : 0);
   const cache = floatBytes * 2 * step.cachedBlocks * config.kvHeads * kept * config.headDim;

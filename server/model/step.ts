@@ -5,7 +5,7 @@
  */
 
 import type { DeviceBuffer } from '../device/buffer.ts';
-import type { Device } from '../device/device.ts';
+import type { CompileOptions, Device } from '../device/device.ts';
 import { type Feed, type Program, State } from '../device/program.ts';
 import { ProgramCache } from '../device/program-cache.ts';
 import * as ops from '../graph/ops.ts';
@@ -17,7 +17,7 @@ import type { ModelConfig } from './config/config.ts';
 import { modelErrors } from './model-errors.ts';
 
 /** Lengths a program is compiled for: a chunk of a prompt is padded to the next of them. */
-const chunkSizes = [1, 8, 32, 128] as const;
+export const chunkSizes = [1, 8, 32, 128] as const;
 
 /** What a step's graph is given. */
 export interface StepInputs {
@@ -41,6 +41,7 @@ const joined = (name: string) => `joined.${name}`;
 
 /** Compiles and runs the steps of one model on one device. */
 export class Stepper {
+  /** Programs that move caches. */
   private readonly programs = new ProgramCache<string>();
   private readonly store: CacheStore;
   private spared: Float32Array[] | undefined;
@@ -301,34 +302,38 @@ export class Stepper {
     }
     const { stem } = cache;
     const key = `step ${batch} ${length} ${capacity} ${stem?.sharers} ${stem?.capacity}`;
-    const program = await this.programs.get(key, () => this.stepProgram(batch, length, capacity, stem));
-    const results = await program.run(
-      {
-        ...feeds,
-        ids,
-        slot_of: slotOf,
-        filled,
-        last,
-        positions: widen(positions),
-        ...(stem === undefined ? {} : { stem_filled: stem.lengths }),
-        ...this.store.slots(slotOf, batch, length),
-      },
-      { states: [cache.state, ...this.weights] },
+    const inputs = {
+      ...feeds,
+      ids,
+      slot_of: slotOf,
+      filled,
+      last,
+      positions: widen(positions),
+      ...(stem === undefined ? {} : { stem_filled: stem.lengths }),
+      ...this.store.slots(slotOf, batch, length),
+    };
+    // Steps of one token are many, and as fast as weights are read: these lay them out. Those that read a text share one copy.
+    const weights = { frozen: this.frozen, shared: length > 1 };
+    const results = await this.device.laidOut.use(
+      this,
+      key,
+      () => this.device.layoutBytes(weights, batch * length),
+      () => this.stepProgram({ batch, length, capacity, stem }, weights),
+      (program) => program.run(inputs, { states: [cache.state, ...this.weights] }),
     );
     this.store.keep(cache.state, results, slotOf);
     return results;
   }
 
-  private stepProgram(batch: number, length: number, capacity: number, stem: StemShape | undefined): Promise<Program> {
-    const shape = { batch, length, capacity, stem };
+  private stepProgram(shape: StepShape, weights: CompileOptions): Promise<Program> {
     const outputs = stepOutputs(this.device.graph(), this.config, this.graph, this.store, shape);
-    // Steps of one token are many, and as fast as weights are read: these lay them out. Those that read a text share one copy.
-    return this.device.compile(outputs.all, { carried: outputs.carried, frozen: this.frozen, shared: length > 1 });
+    return this.device.compile(outputs.all, { ...weights, carried: outputs.carried });
   }
 
   async dispose(): Promise<void> {
     this.spared = undefined;
     await this.programs.dispose();
+    await this.device.laidOut.release(this);
   }
 }
 

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
+import { Device } from '../../server/device/device.ts';
 import * as ops from '../../server/graph/ops.ts';
 import { Graph } from '../../server/graph/tensor.ts';
+import type { KeyValueCache } from '../../server/model/cache/key-value-cache.ts';
 import { loadModelConfig, type ModelConfig } from '../../server/model/config/config.ts';
-import { LanguageModel } from '../../server/model/language-model.ts';
+import { baseStepper, LanguageModel } from '../../server/model/language-model.ts';
 import {
   decodeMemory,
   fits,
@@ -41,9 +43,54 @@ describe('the memory of a model', () => {
     addsUp(memory);
     const slots = 128;
     assert.equal(memory.cache, 2 * config.layers * 4 * config.kvHeads * slots * config.headDim * 4);
-    assert.equal(memory.weights, 3 * loadMemory(config).total);
+    // As loaded, in the program of single steps, and in those that read 8, 32 and 128 tokens.
+    assert.equal(memory.weights, 5 * loadMemory(config).total);
+    assert.equal(decodeMemory(config, 4, 20).weights, 4 * loadMemory(config).total);
     assert.equal(decodeMemory(config, 8, 100).cache, 2 * memory.cache);
     assert(decodeMemory(config, 8, 100).activations > 1.5 * memory.activations);
+  });
+
+  it('counts the copies of weights that a decoder comes to have, however many programs it takes', async () => {
+    const model = await LanguageModel.load(FOLDER);
+    const bytes = loadMemory(config).total;
+    for (const layoutRoom of [1e12, 3.5 * bytes, bytes / 2]) {
+      const device = await Device.open('cpu', { threads: 1, layoutRoom });
+      const stepper = baseStepper(device, model);
+      const step = async (cache: KeyValueCache, count: number) => {
+        const ids = Array.from({ length: cache.batch }, () => new Int32Array(count).fill(5));
+        for (const buffer of Object.values(await stepper.advance(cache, ids))) buffer.release();
+      };
+      let most = 0;
+      // A part of a copy that the room has beside whole ones is never filled.
+      const agrees = ({ weights }: Memory) =>
+        assert(most <= weights && weights - most < bytes, `${most} and ${weights} with a room of ${layoutRoom}`);
+      const note = () => {
+        most = Math.max(most, bytes + device.laidOut.bytes);
+      };
+      const read = async (cache: KeyValueCache, lengths: readonly number[]) => {
+        for (const length of lengths) {
+          cache.lengths.fill(0);
+          await step(cache, length);
+          note();
+        }
+      };
+      const cache = await stepper.cache(2, 100);
+      await read(cache, [3, 30, 90, 1]);
+      agrees(decodeMemory(config, 2, 100, { room: layoutRoom }));
+      cache.dispose();
+      await stepper.dispose();
+      most = 0;
+      const stem = await stepper.cache(1, 40);
+      await read(stem, [3, 30, 40]);
+      const branched = await stepper.branch(stem, 2, 66);
+      for (let t = 0; t < 66; t++) await step(branched, 1);
+      note();
+      const planned = { branched: { sharers: 2, behind: 65 }, room: layoutRoom };
+      agrees(decodeMemory(config, 2, 105, planned));
+      branched.dispose();
+      await stepper.dispose();
+      await device.dispose();
+    }
   });
 
   it('has gradients, moments and activations when all of it trains', () => {

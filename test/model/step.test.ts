@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import type { Device } from '../../server/device/device.ts';
+import { Device } from '../../server/device/device.ts';
 import { Graph } from '../../server/graph/tensor.ts';
 import { hiddenStates, languageHead } from '../../server/model/base.ts';
 import { causalContext } from '../../server/model/block.ts';
@@ -168,6 +168,33 @@ describe('cached steps', () => {
       await advance(stepper, cache, [tokens(3, 3), tokens(1, 4)]);
       cache.dispose();
       await stepper.dispose();
+    });
+
+    itOnce(name, 'are the same bit for bit where programs have to make room for each other', async () => {
+      let bytes = 0;
+      for (const { byteLength } of model.weights.values()) bytes += byteLength;
+      const narrow = await Device.open('cpu', { threads: 1, layoutRoom: 1.5 * bytes });
+      const wide = await Device.open('cpu', { threads: 1 });
+      const said: number[][] = [];
+      for (const computes of [narrow, wide]) {
+        const stepper = baseStepper(computes, model);
+        const caches = [await stepper.cache(1, 60), await stepper.cache(2, 60)];
+        const logits: number[] = [];
+        for (const at of [0, 1, 2, 3, 4]) {
+          for (const cache of caches) {
+            const next = Array.from({ length: cache.batch }, (_, b) => tokens(at === 0 ? 5 : 1, 7 * at + b));
+            logits.push(...(await advance(stepper, cache, next)));
+            assert(computes === wide || computes.laidOut.bytes <= 1.5 * bytes);
+          }
+        }
+        assert.equal(computes.ledger.programs, computes === narrow ? 1 : 4);
+        said.push(logits);
+        for (const cache of caches) cache.dispose();
+        await stepper.dispose();
+        assert.deepEqual([computes.ledger.programs, computes.laidOut.bytes], [0, 0]);
+        await computes.dispose();
+      }
+      assert.deepEqual(said[0], said[1]);
     });
 
     it('take weights from a state as well as compiled in', async () => {

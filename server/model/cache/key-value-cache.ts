@@ -53,3 +53,8 @@ export function branchCapacity(tokens: number): number {
   while (slots - 1 < tokens) slots *= 4;
   return slots;
 }
+
+/** How many rooms such a row comes to have until there are so many tokens in it. */
+export function branchRooms(tokens: number): number {
+  return 1 + Math.log2(branchCapacity(tokens) / branchSlots) / 2;
+}

@@ -102,6 +102,8 @@ export interface DecodeOptions {
   readonly step?: StepGraph;
   /** Weights beside the base's. */
   readonly added?: readonly ExpectedTensor[];
+  /** Those among all that learn: programs read them where they are, and have no copies of them. */
+  readonly learns?: readonly ExpectedTensor[];
   /** Where sequences begin alike: how many share a beginning, and most tokens behind it. */
   readonly branched?: { readonly sharers: number; readonly behind: number };
   /** The form the weights of the base are kept in; float32, if not given. */
@@ -126,10 +128,13 @@ export function decodeMemory(config: ModelConfig, batch: number, length: number,
   const base = keptBytes(expectedTensors(config), precision);
   const plain = floatBytes * elements([...added, ...adapterTensors(config)]) + (precision === 'f32' ? base : 0);
   const stored = precision === 'f32' ? 0 : base;
-  const copy = plain + (precision === 'int8' || precision === 'int4' ? 2 * stored : 0);
+  const learns = new Set((options.learns ?? []).map(({ name }) => name));
+  const live = floatBytes * elements([...expectedTensors(config), ...added].filter(({ name }) => learns.has(name)));
+  const frozen = Math.max(0, plain - live);
+  const copy = frozen + (precision === 'int8' || precision === 'int4' ? 2 * stored : 0);
   const singles = sharers > 1 ? branchRooms(behind + 1) : 1;
-  const readers = plain > sharedFrom ? 0 : chunkSizes.findIndex((n) => n >= Math.min(begun, prefillChunk));
-  const copies = copy * singles + plain * readers;
+  const readers = frozen > sharedFrom ? 0 : chunkSizes.findIndex((n) => n >= Math.min(begun, prefillChunk));
+  const copies = copy * singles + frozen * readers;
   const weights = plain + stored + Math.min(copies, Math.max(copy, room));
   const starts = Math.ceil(batch / sharers);
   const kept = starts * capacity + (sharers > 1 ? batch * slots : 0);

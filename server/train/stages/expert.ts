@@ -325,6 +325,7 @@ export const expert: StageKind<ExpertSettings> = {
         kept: settings.cache * 2 ** 20,
         step: fusedStep(config, cola, { hidden: true, preview: true, q }),
         added: [...groups.policy, ...groups.world, ...(q ? groups.q : [])],
+        learns: expert.learns(settings, configs),
       }),
       trainingPart({
         rows: minibatchRows(settings.batch * settings.paths, settings.minibatches),

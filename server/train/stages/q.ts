@@ -285,7 +285,7 @@ export const q: StageKind<QSettings> = {
   learns: (_, configs) => moduleWeights(configs.config, actionsOf(configs)).q,
   parts(settings, configs, length = assumedPrompt + settings.max_new) {
     const latent = { ...configs, cola: actionsOf(configs) };
-    const { step, added } = latentPolicy(latent.config, latent.cola, false, 0);
+    const { step, added, learns } = latentPolicy(latent.config, latent.cola, false, 0);
     const samples = settings.batch * settings.group;
     const updated = minibatchRows(samples, settings.reuse);
     const together = Math.min(settings.group, updated);
@@ -299,6 +299,7 @@ export const q: StageKind<QSettings> = {
         length,
         step,
         added,
+        learns,
         branched: { sharers: settings.group, behind: settings.max_new },
       }),
       trainingPart({

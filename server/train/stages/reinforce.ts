@@ -278,7 +278,7 @@ export function reinforcementParts(
   const behind = longestAnswer(settings);
   const { batch, group, minibatches: updates, top_k } = settings;
   const samples = batch * group;
-  const { step, added } = policy;
+  const { step, added, learns } = policy;
   const updated = minibatchRows(samples, updates);
   // A minibatch is whole groups, where there are enough of them.
   const together = Math.min(group, updated);
@@ -291,13 +291,14 @@ export function reinforcementParts(
       length,
       step,
       added,
+      learns,
       branched: { sharers: group, behind },
     }),
     trainingPart({
       rows: updated,
       length,
       laidOut: () => planned,
-      learns: policy.learns,
+      learns,
       objective: (graph, rows, t) => {
         const shape = { ...planned, rows, length: t, samples: rows * planned.perRow };
         return policyObjective(graph, policy, shape, settings, cutsChoices(top_k, policy.choices));

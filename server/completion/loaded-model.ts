@@ -1,10 +1,11 @@
 /** The model that completes: its weights, a device, the steps it decodes with, and the text it has read. */
 import { readLabels, readUsage } from '../cola/actions-file.ts';
 import { ColaModel } from '../cola/model.ts';
-import { type Attempt, type Device, openDevice, sharedFrom } from '../device/device.ts';
+import { type Attempt, type Device, sharedFrom } from '../device/device.ts';
+import { Devices, type TakenDevice } from '../device/devices.ts';
 import type { State } from '../device/program.ts';
 import { fingerprintOf } from '../feedback/model.ts';
-import { uploadWeights } from '../model/language-model.ts';
+import { holdWeights } from '../model/language-model.ts';
 import { otherTokenizer } from '../model/tokenizer/no-tokenizer.ts';
 import type { Tokenizer } from '../model/tokenizer/tokenizer.ts';
 import type { WeightShelf } from '../model/weights/shelf.ts';
@@ -44,6 +45,8 @@ export interface LoadOptions {
   readonly threads?: number | undefined;
   /** Where models of the same folder share their weights. */
   readonly shelf?: WeightShelf | undefined;
+  /** Where the device is taken from; one of its own, if not given. */
+  readonly devices?: Devices | undefined;
   /** The form the weights of the base are kept in; float32, if not given. */
   readonly precision?: PrecisionChoice | undefined;
 }
@@ -79,10 +82,10 @@ export class LoadedModel {
   /** Which model feedback on its completions belongs to. */
   readonly fingerprint: string;
 
-  /** @param ownsDevice whether the device is its own */
+  /** @param taken the device, where it goes with the model */
   private constructor(
     parts: Pick<LoadedModel, Part>,
-    private readonly ownsDevice: boolean,
+    private readonly taken: TakenDevice | undefined,
   ) {
     this.cola = parts.cola;
     this.device = parts.device;
@@ -98,13 +101,14 @@ export class LoadedModel {
   }
 
   /** @throws engine.noTokenizer, model.otherTokenizer, device.*, cola.*, and whatever loading the base throws */
-  static async load({ folder, device: name, threads, shelf, precision }: LoadOptions): Promise<LoadedModel> {
+  static async load(options: LoadOptions): Promise<LoadedModel> {
+    const { folder, device: name, threads, shelf, devices = new Devices(), precision } = options;
     const cola = await ColaModel.load(folder, shelf, precision);
-    const { device, attempts } = await openDevice(name, threads === undefined ? {} : { threads });
+    const taken = await devices.take(name, threads === undefined ? {} : { threads });
     try {
-      return await LoadedModel.on(device, cola, attempts);
+      return await LoadedModel.on(taken.device, cola, taken);
     } catch (error) {
-      await device.dispose();
+      await taken.release();
       throw error;
     }
   }
@@ -112,10 +116,10 @@ export class LoadedModel {
   /**
    * A model whose weights are read, on a device that is open.
    *
-   * @param attempts given with a device that is its own, and goes with it
+   * @param taken given with a device that goes with it
    * @throws engine.noTokenizer, model.otherTokenizer, cola.missing
    */
-  static async on(computes: Device, cola: ColaModel, attempts?: readonly Attempt[]): Promise<LoadedModel> {
+  static async on(computes: Device, cola: ColaModel, taken?: TakenDevice): Promise<LoadedModel> {
     const { folder } = cola;
     const device = cola.base.on(computes);
     const { tokenizer } = cola.base;
@@ -126,7 +130,7 @@ export class LoadedModel {
     const tensors = [...cola.base.plainTensors, ...cola.tensors];
     const policy = await PolicySlot.create(device, cola);
     const fixed = tensors.filter(({ name }) => !policy.names.has(name));
-    const live = bytes > sharedFrom ? [await uploadWeights(device, cola.allWeights, fixed)] : [];
+    const live = bytes > sharedFrom ? [await holdWeights(device, cola.allWeights, fixed)] : [];
     const states = [policy.state, ...live];
     const context = contextOf(cola);
     const reader = new BranchReader(device, cola, context + branchRoom, states);
@@ -141,11 +145,11 @@ export class LoadedModel {
       vocabulary: vocabularyOf(cola, tokenizer),
       prefix: new PrefixCache(reader),
       states,
-      attempts: attempts ?? [],
+      attempts: taken?.attempts ?? [],
       policy,
       fingerprint: fingerprintOf(cola),
     };
-    return new LoadedModel(parts, attempts !== undefined);
+    return new LoadedModel(parts, taken);
   }
 
   /** Longest sequence it is used for, in tokens. */
@@ -194,6 +198,6 @@ export class LoadedModel {
     await this.locator.dispose();
     await this.policyReader.dispose();
     for (const state of this.states) state.dispose();
-    if (this.ownsDevice) await this.device.dispose();
+    await this.taken?.release();
   }
 }

@@ -20,6 +20,7 @@ export type Download = (tensor: Tensor, dtype: DType, shape: Shape) => Promise<T
  */
 export class DeviceBuffer {
   private references = 1;
+  private readonly watching: (() => void)[] = [];
 
   constructor(
     readonly dtype: DType,
@@ -75,6 +76,16 @@ export class DeviceBuffer {
     return data;
   }
 
+  /** Whether anybody still has it. */
+  get alive(): boolean {
+    return this.references > 0;
+  }
+
+  /** Calls `gone` when its memory has gone. */
+  whenGone(gone: () => void): void {
+    this.watching.push(gone);
+  }
+
   retain(): this {
     if (this.references <= 0) throw deviceErrors.released(`A buffer of shape [${this.shape}]`);
     this.references++;
@@ -88,6 +99,7 @@ export class DeviceBuffer {
     this.ledger.bytes -= this.byteLength;
     this.tensor.dispose();
     this.freed();
+    for (const gone of this.watching) gone();
   }
 }
 

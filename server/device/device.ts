@@ -90,6 +90,12 @@ export class Device {
       : new Device(name, options, ledger, transfers, held, { weights, exact }, laidOut);
   }
 
+  /** The same device for programs that are compiled with other settings. */
+  with(options: DeviceOptions): Device {
+    const { name, ledger, transfers, held, stored, laidOut } = this;
+    return new Device(name, options, ledger, transfers, held, stored, laidOut);
+  }
+
   /**
    * Opens a device and proves with one small product that it computes.
    *
@@ -255,6 +261,13 @@ export class Device {
     return y;
   }
 
+  /**
+   * Host memory that is never written, as a buffer of this device that all share who ask for the same memory. Each releases it.
+   */
+  hold(values: Float32Array, shape: Shape): Promise<DeviceBuffer> {
+    return this.held.hold(values, shape);
+  }
+
   /** getData() on a buffer of the GPU aborts the process; an identity whose output is on the CPU does not. */
   private readonly download = async (tensor: OrtTensor, dtype: DType, shape: Shape): Promise<TensorData> => {
     const program = await this.transfer('down', dtype, shape);
@@ -322,22 +335,24 @@ export function candidates(platform: NodeJS.Platform = process.platform, arch: s
 /**
  * Opens the named device, or with `auto` the first of {@link candidates} that works.
  *
+ * @param open opens one of a kind; anew, if not given
  * @returns the device, and what was tried before it with the reason
  * @throws device.unknown, device.unavailable
  */
 export async function openDevice(
   name: string,
   options: DeviceOptions = {},
+  open: (name: DeviceName) => Promise<Device> = (kind) => Device.open(kind, options),
 ): Promise<{ device: Device; attempts: Attempt[] }> {
   if (name !== 'auto') {
     const known = deviceNames.find((d) => d === name);
     if (known === undefined) throw deviceErrors.unknown(name);
-    return { device: await Device.open(known, options), attempts: [{ name: known }] };
+    return { device: await open(known), attempts: [{ name: known }] };
   }
   const attempts: Attempt[] = [];
   for (const candidate of candidates()) {
     try {
-      const device = await Device.open(candidate, options);
+      const device = await open(candidate);
       attempts.push({ name: candidate });
       return { device, attempts };
     } catch (error) {

@@ -14,42 +14,43 @@ export interface Held {
 }
 
 export class HeldWeights {
-  private readonly buffers = new Map<Float32Array, { readonly buffer: Promise<DeviceBuffer>; users: number }>();
+  private readonly buffers = new Map<Float32Array, Promise<DeviceBuffer>>();
 
   constructor(private readonly upload: (values: Float32Array, shape: Shape) => Promise<DeviceBuffer>) {}
+
+  /** The buffer of memory that is never written; the caller releases it. */
+  async hold(values: Float32Array, shape: Shape): Promise<DeviceBuffer> {
+    for (let there = this.buffers.get(values); there !== undefined; there = this.buffers.get(values)) {
+      const buffer = await there;
+      // It may have gone while this one waited.
+      if (buffer.alive) return buffer.retain();
+    }
+    const made = this.upload(values, shape);
+    this.buffers.set(values, made);
+    const forget = () => {
+      if (this.buffers.get(values) === made) this.buffers.delete(values);
+    };
+    made.then((buffer) => buffer.whenGone(forget), forget);
+    return made;
+  }
 
   /** Takes the weights that are among the inputs of a program. */
   async take(inputs: readonly Tensor[], weights: ReadonlyMap<string, Float32Array>): Promise<Held> {
     const taken = new Map<string, DeviceBuffer>();
-    const sources: Float32Array[] = [];
     const release = () => {
-      for (const source of sources.splice(0)) this.drop(source);
+      for (const buffer of taken.values()) buffer.release();
+      taken.clear();
     };
     try {
       for (const input of inputs) {
         const name = inputName(input);
         const values = weights.get(name);
-        if (values === undefined) continue;
-        const entry = this.buffers.get(values) ?? { buffer: this.upload(values, input.shape), users: 0 };
-        entry.users++;
-        this.buffers.set(values, entry);
-        sources.push(values);
-        taken.set(name, await entry.buffer);
+        if (values !== undefined) taken.set(name, await this.hold(values, input.shape));
       }
     } catch (error) {
       release();
       throw error;
     }
     return { get: (name) => taken.get(name), release };
-  }
-
-  private drop(values: Float32Array): void {
-    const entry = this.buffers.get(values);
-    if (entry === undefined || --entry.users > 0) return;
-    this.buffers.delete(values);
-    void entry.buffer.then(
-      (buffer) => buffer.release(),
-      () => {},
-    );
   }
 }

@@ -3,7 +3,7 @@
  * for a while, or another is. Its steps are jobs of the lane `interactive`, so that completions go between them.
  */
 import { ColaModel } from '../cola/model.ts';
-import { type Device, openDevice } from '../device/device.ts';
+import type { Devices, TakenDevice } from '../device/devices.ts';
 import { LanguageModel } from '../model/language-model.ts';
 import { loadTokenizer, type Tokenizer } from '../model/tokenizer/tokenizer.ts';
 import type { WeightShelf } from '../model/weights/shelf.ts';
@@ -27,7 +27,7 @@ const kept = 10 * 60_000;
 interface Speaker {
   readonly key: string;
   readonly service: Service;
-  readonly device: Device;
+  readonly taken: TakenDevice;
 }
 
 export class ChatHost {
@@ -43,6 +43,7 @@ export class ChatHost {
   constructor(
     private readonly scheduler: Scheduler,
     private readonly shelf: WeightShelf,
+    private readonly devices: Devices,
     private readonly trusted: boolean,
     channel: Channel,
   ) {
@@ -102,15 +103,20 @@ export class ChatHost {
     const model = ColaModel.exists(folder)
       ? await ColaModel.load(folder, this.shelf, precision)
       : await LanguageModel.load(folder, this.shelf, precision);
-    const { device } = await openDevice(wanted, threads === undefined ? {} : { threads });
+    const taken = await this.devices.take(wanted, threads === undefined ? {} : { threads });
     try {
       const base = model instanceof ColaModel ? model.base : model;
       const pace = (step: () => Promise<boolean>) => this.scheduler.submit('interactive', () => once(step)).done;
-      const service = new Service(base.on(device), model, { name: named, parallel: together, waiting: line, pace });
-      this.speaker = { key, service, device };
+      const service = new Service(base.on(taken.device), model, {
+        name: named,
+        parallel: together,
+        waiting: line,
+        pace,
+      });
+      this.speaker = { key, service, taken };
       return this.speaker;
     } catch (error) {
-      await device.dispose();
+      await taken.release();
       throw error;
     }
   }
@@ -127,7 +133,7 @@ export class ChatHost {
     this.speaker = undefined;
     clearTimeout(this.timer);
     await speaker?.service.close();
-    await speaker?.device.dispose();
+    await speaker?.taken.release();
   }
 
   private inOrder<T>(work: () => Promise<T>): Promise<T> {

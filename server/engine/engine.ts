@@ -4,6 +4,7 @@ import { complete, previewActions } from '../completion/complete.ts';
 import { LoadedModel, type LoadOptions } from '../completion/loaded-model.ts';
 import { locate } from '../completion/locate.ts';
 import { policyScores } from '../completion/policy-scores.ts';
+import { Devices } from '../device/devices.ts';
 import { PolicyVersions } from '../feedback/versions.ts';
 import { limitBehind } from '../files/limits.ts';
 import { WeightShelf } from '../model/weights/shelf.ts';
@@ -41,6 +42,8 @@ export class Engine {
   private readonly channel: Channel;
   /** Completion, runs and measures of one model have its weights once. */
   private readonly shelf = new WeightShelf();
+  /** All of them compute on one device of a kind, which is open as long as one of them uses it. */
+  private readonly devices = new Devices();
   private readonly runs: RunHost;
   private readonly searches: SearchHost;
   private readonly feedback: FeedbackHost;
@@ -71,11 +74,17 @@ export class Engine {
       },
     });
     this.channel = channel;
-    this.runs = new RunHost(this.scheduler, this.patience, (event) => channel.tell(runEvent, event), this.shelf);
+    this.runs = new RunHost(
+      this.scheduler,
+      this.patience,
+      (event) => channel.tell(runEvent, event),
+      this.shelf,
+      this.devices,
+    );
     this.searches = new SearchHost(this.scheduler, () => this.loaded(), channel);
     this.feedback = new FeedbackHost(this.scheduler, () => this.loaded(), channel);
-    this.chats = new ChatHost(this.scheduler, this.shelf, trusted, channel);
-    const times = new TimeKeeper(this.scheduler, this.shelf);
+    this.chats = new ChatHost(this.scheduler, this.shelf, this.devices, trusted, channel);
+    const times = new TimeKeeper(this.scheduler, this.shelf, this.devices);
     channel.answer(ping, async () => this.status);
     channel.answer(loadModel, (options) => this.load(options));
     channel.answer(unloadModel, async () => {
@@ -118,14 +127,14 @@ export class Engine {
     channel.answer(stopRun, async (key) => ({ step: await this.runs.stop(key) }));
     channel.answer(evaluateRequest, async (params, signal, tell) => {
       const handle = this.scheduler.submit('train', (own) =>
-        evaluation(params, (text) => tell({ text }), own, this.shelf),
+        evaluation(params, (text) => tell({ text }), own, this.shelf, this.devices),
       );
       signal.addEventListener('abort', () => handle.cancel(signal.reason), { once: true });
       return handle.done;
     });
     channel.answer(beforeAfter, async (params, signal, tell) => {
       const handle = this.scheduler.submit('train', (own) =>
-        comparison(params, (text) => tell({ text }), own, this.shelf),
+        comparison(params, (text) => tell({ text }), own, this.shelf, this.devices),
       );
       signal.addEventListener('abort', () => handle.cancel(signal.reason), { once: true });
       return handle.done;
@@ -192,7 +201,7 @@ export class Engine {
       throw engineErrors.untrusted('A model other than the one in the box');
     return this.inOrder(async () => {
       await this.drop();
-      this.model = await LoadedModel.load({ ...options, shelf: this.shelf });
+      this.model = await LoadedModel.load({ ...options, shelf: this.shelf, devices: this.devices });
       this.changed();
       return this.model.info;
     });

@@ -1,6 +1,6 @@
 /** Measures of a model as a job of the lane `train`: a completion goes before the next run of the device. */
 import { join } from 'node:path';
-import { openDevice } from '../device/device.ts';
+import type { Devices } from '../device/devices.ts';
 import { compareBeforeAfter } from '../evaluate/before-after.ts';
 import { compareEvaluations, formatFigure } from '../evaluate/compare.ts';
 import { evaluateRequest } from '../evaluate/request.ts';
@@ -21,11 +21,12 @@ export function evaluation(
   say: (text: string) => void,
   signal: AbortSignal,
   shelf: WeightShelf,
+  devices: Devices,
 ): Job<ResultOf<typeof evaluate>> {
   return inTurns(async () => {
     const { folder: named, root, device: name, threads, measures, data, prompts, limit } = params;
     const folder = resolveModel(named, root);
-    const { device } = await openDevice(name, threads === undefined ? {} : { threads });
+    const { device, release } = await devices.take(name, threads === undefined ? {} : { threads });
     try {
       const request = { folder, root, measures, data, prompts, limit, seeds: [seed] };
       const found = await evaluateRequest(request, device, { signal, onProgress: say, tolerant: true, shelf });
@@ -44,7 +45,7 @@ export function evaluation(
         json: found,
       };
     } finally {
-      await device.dispose();
+      await release();
     }
   });
 }
@@ -55,17 +56,18 @@ export function comparison(
   say: (text: string) => void,
   signal: AbortSignal,
   shelf: WeightShelf,
+  devices: Devices,
 ): Job<ResultOf<typeof beforeAfter>> {
   return inTurns(async () => {
     const { root, run: name, device: wanted, threads, limit } = params;
-    const { device } = await openDevice(wanted, threads === undefined ? {} : { threads });
+    const { device, release } = await devices.take(wanted, threads === undefined ? {} : { threads });
     try {
       const run = runFolder(root, name);
       const cacheFolder = join(root, '.cola', 'cache');
       const found = await compareBeforeAfter({ run, device, cacheFolder, limit, signal, say, shelf });
       return { ...found, device: device.name, rows: [...found.rows] };
     } finally {
-      await device.dispose();
+      await release();
     }
   });
 }

@@ -1,5 +1,6 @@
 /** The training runs of the engine, each a job on the lane `train`. */
 
+import { Devices } from '../device/devices.ts';
 import { ColaError } from '../errors.ts';
 import { closingMeasurement } from '../evaluate/closing.ts';
 import { limitBehind } from '../files/limits.ts';
@@ -37,6 +38,7 @@ export class RunHost {
     private readonly patience: Patience,
     private readonly tell: (event: RunEvent) => void,
     private readonly shelf: WeightShelf = new WeightShelf(),
+    private readonly devices: Devices = new Devices(),
   ) {}
 
   /**
@@ -50,9 +52,9 @@ export class RunHost {
     const spec = stage === undefined ? readSpec(specFile) : stageOf(readSpec(specFile), stage);
     if (!anyway) await needMemory(spec, specFile);
     const measure = closingMeasurement;
-    const { shelf, longestRun } = this;
+    const { shelf, devices, longestRun } = this;
     await this.launch(key, (turn, signal, onEvent) =>
-      startRun({ root, runId, spec, specFile, signal, turn, longestRun, onEvent, measure, shelf }),
+      startRun({ root, runId, spec, specFile, signal, turn, longestRun, onEvent, measure, shelf, devices }),
     );
   }
 
@@ -77,6 +79,7 @@ export class RunHost {
           onEvent,
           measure: closingMeasurement,
           shelf: this.shelf,
+          devices: this.devices,
         }),
       );
     }

@@ -1,4 +1,5 @@
 /** How long runs of specs are going to take. What a trial found is known until its spec is changed or the engine ends. */
+import type { Devices } from '../device/devices.ts';
 import type { WeightShelf } from '../model/weights/shelf.ts';
 import type { ParamsOf, ResultOf } from '../protocol/channel/request.ts';
 import type { timeSpec } from '../protocol/runs.ts';
@@ -20,6 +21,7 @@ export class TimeKeeper {
   constructor(
     private readonly scheduler: Scheduler,
     private readonly shelf: WeightShelf,
+    private readonly devices: Devices,
   ) {}
 
   /** Ends the trials that are under way: somebody runs something, and is not to wait for them. */
@@ -55,9 +57,9 @@ export class TimeKeeper {
     await needMemory(spec, specFile);
     const late = AbortSignal.timeout(1000 * patience);
     const ended = AbortSignal.any([signal, late, this.under.signal]);
-    const { shelf } = this;
+    const { shelf, devices } = this;
     const handle = this.scheduler.submit('train', (own) =>
-      inTurns((turn) => tryOut({ root, spec, specFile, signal: AbortSignal.any([own, ended]), turn, shelf })),
+      inTurns((turn) => tryOut({ root, spec, specFile, signal: AbortSignal.any([own, ended]), turn, shelf, devices })),
     );
     const cancel = () => handle.cancel(ended.reason);
     ended.addEventListener('abort', cancel, { once: true });

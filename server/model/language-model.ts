@@ -298,6 +298,17 @@ export async function uploadWeights(
   return state;
 }
 
+/** Weights on a device that are never written, each there once for all who hold it. */
+export async function holdWeights(
+  device: Device,
+  weights: WeightMap,
+  tensors: readonly ExpectedTensor[],
+): Promise<State> {
+  const state = new State();
+  for (const { name, shape } of tensors) state.set(name, await device.hold(weightOf(weights, name), shape));
+  return state;
+}
+
 /** A decoding step of the base: `logits [B,V]` of the last new token of each row. */
 export function baseStep(config: ModelConfig): StepGraph {
   return {

@@ -68,6 +68,11 @@ export class SharedWeights {
     return new Set([...this.names].filter((name) => map.get(name) === from.get(name)));
   }
 
+  /** Whether others may have the memory of a weight too. */
+  has(name: string): boolean {
+    return this.names.has(name);
+  }
+
   /** Of the names, one whose memory others may have too. */
   among(names: readonly string[]): string | undefined {
     return names.find((name) => this.names.has(name));

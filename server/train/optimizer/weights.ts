@@ -3,6 +3,7 @@ import type { Device } from '../../device/device.ts';
 import { State } from '../../device/program.ts';
 import type { TensorToWrite } from '../../files/safetensors-writer.ts';
 import { type WeightMap, weightOf } from '../../model/language-model.ts';
+import type { SharedWeights } from '../../model/weights/shelf.ts';
 import type { ExpectedTensor } from '../../model/weights/weights.ts';
 
 export class DeviceWeights {
@@ -16,14 +17,20 @@ export class DeviceWeights {
   /**
    * Takes weights to the device. On the CPU they stay where they are, and training writes through them. What is there
    * already stays as it is, unless a tensor of that name comes from other memory: then a module has been made anew.
+   *
+   * @param others knows whose memory others may have too: it is never written, and is on the device once for all
    */
-  async add(weights: WeightMap, tensors: readonly ExpectedTensor[]): Promise<void> {
+  async add(weights: WeightMap, tensors: readonly ExpectedTensor[], others?: SharedWeights): Promise<void> {
     for (const { name, shape } of tensors) {
       const source = weightOf(weights, name);
       if (this.sources.get(name) === source) continue;
       this.sources.set(name, source);
       this.shapes.set(name, shape);
-      this.state.set(name, await this.device.upload(source, 'float32', shape));
+      const buffer =
+        others?.has(name) === true
+          ? await this.device.hold(source, shape)
+          : await this.device.upload(source, 'float32', shape);
+      this.state.set(name, buffer);
     }
   }
 

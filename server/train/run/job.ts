@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { passOnActions } from '../../cola/actions-file.ts';
 import { ColaModel } from '../../cola/model.ts';
-import { type Device, openDevice } from '../../device/device.ts';
+import type { Device } from '../../device/device.ts';
+import { Devices } from '../../device/devices.ts';
 import { ColaError } from '../../errors.ts';
 import { removeFolder } from '../../files/atomic.ts';
 import { limitBehind } from '../../files/limits.ts';
@@ -59,6 +60,8 @@ interface CommonOptions {
   readonly trialSteps?: number;
   /** Where models of the same folder share the weights that they do not train. */
   readonly shelf?: WeightShelf | undefined;
+  /** Where the device is taken from; one of its own, if not given. */
+  readonly devices?: Devices | undefined;
 }
 
 /** A new run: a spec, and the file it came from, to whose folder its paths are relative. */
@@ -160,10 +163,9 @@ class Job {
   /** @returns the folder of the tuned model */
   async train(): Promise<string> {
     const { spec } = this.options;
-    const { device: opened, attempts } = await openDevice(
-      spec.device,
-      spec.threads === undefined ? {} : { threads: spec.threads },
-    );
+    const { devices = new Devices() } = this.options;
+    const taken = await devices.take(spec.device, spec.threads === undefined ? {} : { threads: spec.threads });
+    const { device: opened, attempts } = taken;
     const weights = new DeviceWeights(opened);
     try {
       const { base, cola: loaded } = await this.load();
@@ -174,22 +176,22 @@ class Job {
       let cola = loaded;
       const prepare = async (planned: StageSpec) => {
         cola = prepareModules(planned, base, cola, spec.seed);
-        if (cola !== undefined) await weights.add(cola.weights, cola.tensors);
+        if (cola !== undefined) await weights.add(cola.weights, cola.tensors, cola.shared);
         const configs = { config: base.config, cola: cola?.config };
         const learned = kindOf(planned).learns(planned.settings, configs);
         const written = learned.map(({ name }) => name);
-        if (base.shared.own(written)) await weights.add(base.weights, base.plainTensors);
+        if (base.shared.own(written)) await weights.add(base.weights, base.plainTensors, base.shared);
         const made = (kindOf(planned).modules(planned.settings)?.makes ?? []).flatMap(
           (module) => cola?.tensorsOf(module).map(({ name }) => name) ?? [],
         );
-        if (cola?.shared.own([...written, ...made])) await weights.add(cola.weights, cola.tensors);
+        if (cola?.shared.own([...written, ...made])) await weights.add(cola.weights, cola.tensors, cola.shared);
         for (const extra of kindOf(planned).extras?.(planned.settings, configs) ?? []) {
           const { name, shape } = extra;
           if (!weights.has(name, shape)) await weights.add(new Map([[name, new Float32Array(size(shape))]]), [extra]);
         }
       };
-      await weights.add(base.weights, base.plainTensors);
-      if (cola !== undefined) await weights.add(cola.weights, cola.tensors);
+      await weights.add(base.weights, base.plainTensors, base.shared);
+      if (cola !== undefined) await weights.add(cola.weights, cola.tensors, cola.shared);
       for (const planned of spec.stages.slice(0, this.position.at + 1)) await prepare(planned);
       if (checkpoint !== null) await restoreWeights(checkpoint, weights);
       for (let at = this.position.at; at < spec.stages.length; at++) {
@@ -210,7 +212,7 @@ class Job {
       return model;
     } finally {
       weights.dispose();
-      await opened.dispose();
+      await taken.release();
     }
   }
 

@@ -1,5 +1,6 @@
 /** A few steps of every stage of a spec, to see how long they take on this machine. Nothing of it stays. */
 import { join } from 'node:path';
+import type { Devices } from '../../device/devices.ts';
 import { removeFolder } from '../../files/atomic.ts';
 import { makeFolder, namesIn } from '../../files/place.ts';
 import type { WeightShelf } from '../../model/weights/shelf.ts';
@@ -19,6 +20,7 @@ export interface TrialOptions {
   readonly signal: AbortSignal;
   readonly turn?: () => Promise<void>;
   readonly shelf?: WeightShelf;
+  readonly devices?: Devices;
 }
 
 const nothing: ClosingMeasurement = async () => {};

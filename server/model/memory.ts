@@ -12,7 +12,7 @@ import { liveness } from '../graph/liveness.ts';
 import { Graph, size, type Tensor } from '../graph/tensor.ts';
 import type { Precision } from '../protocol/precision.ts';
 import { adapterTensors, isAdapterTensor } from './adapter/adapter.ts';
-import { headName, hiddenStates, languageHead, nextTokenLoss } from './base.ts';
+import { embeddingName, headName, hiddenStates, languageHead, nextTokenLoss } from './base.ts';
 import { causalContext } from './block.ts';
 import { branchCapacity, branchRooms, capacityFor } from './cache/key-value-cache.ts';
 import { CacheStore, type StemShape } from './cache/store.ts';
@@ -116,7 +116,7 @@ export interface DecodeOptions {
  * Decoding B sequences of up to `length` tokens. The weights are in memory as loaded, and once in each program of single steps: there
  * is one for each room that the rows of a branched cache come to have. Of small weights each program that reads prompts has a copy
  * too; large ones these share with what is loaded. Of a base in 8 or 4 bits a program of few rows has a copy and its layout for the
- * kernels; one in 16 bits is read where it is. All copies together have a bounded room, which a single one may exceed.
+ * kernels; one in 16 bits is read where it is. An embedding that is the head too is twice in a copy. All copies together have a bounded room, which a single one may exceed.
  */
 export function decodeMemory(config: ModelConfig, batch: number, length: number, options: DecodeOptions = {}): Memory {
   const step = options.step ?? baseStep(config);
@@ -129,12 +129,14 @@ export function decodeMemory(config: ModelConfig, batch: number, length: number,
   const plain = floatBytes * elements([...added, ...adapterTensors(config)]) + (precision === 'f32' ? base : 0);
   const stored = precision === 'f32' ? 0 : base;
   const learns = new Set((options.learns ?? []).map(({ name }) => name));
-  const live = floatBytes * elements([...expectedTensors(config), ...added].filter(({ name }) => learns.has(name)));
+  const live = floatBytes * elements([...expectedTensors(config), ...adapterTensors(config), ...added].filter(({ name }) => learns.has(name)));
   const frozen = Math.max(0, plain - live);
-  const copy = frozen + (precision === 'int8' || precision === 'int4' ? 2 * stored : 0);
+  const table = config.tieWordEmbeddings && precision === 'f32' && !learns.has(embeddingName);
+  const twice = table ? floatBytes * config.vocabSize * config.hiddenSize : 0;
+  const copy = frozen + twice + (precision === 'int8' || precision === 'int4' ? 2 * stored : 0);
   const singles = sharers > 1 ? branchRooms(behind + 1) : 1;
   const readers = frozen > sharedFrom ? 0 : chunkSizes.findIndex((n) => n >= Math.min(begun, prefillChunk));
-  const copies = copy * singles + frozen * readers;
+  const copies = copy * singles + (frozen + twice) * readers;
   const weights = plain + stored + Math.min(copies, Math.max(copy, room));
   const starts = Math.ceil(batch / sharers);
   const kept = starts * capacity + (sharers > 1 ? batch * slots : 0);

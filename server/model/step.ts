@@ -10,6 +10,7 @@ import { type Feed, type Program, State } from '../device/program.ts';
 import { ProgramCache } from '../device/program-cache.ts';
 import * as ops from '../graph/ops.ts';
 import { type Graph, size, type Tensor } from '../graph/tensor.ts';
+import { embeddingName } from './base.ts';
 import { type AttentionContext, type BlockCache, cachedContext, type UpdatedCache } from './block.ts';
 import { branchCapacity, branchSlots, capacityFor, KeyValueCache } from './cache/key-value-cache.ts';
 import { CacheStore, cacheName, floatsOf, type StemShape, stemName } from './cache/store.ts';
@@ -317,12 +318,19 @@ export class Stepper {
     const results = await this.device.laidOut.use(
       this,
       key,
-      () => this.device.layoutBytes(weights, batch * length),
+      () => this.layoutBytes(weights, batch * length),
       () => this.stepProgram({ batch, length, capacity, stem }, weights),
       (program) => program.run(inputs, { states: [cache.state, ...this.weights] }),
     );
     this.store.keep(cache.state, results, slotOf);
     return results;
+  }
+
+  private layoutBytes(weights: CompileOptions, rows: number): number {
+    const bytes = this.device.layoutBytes(weights, rows);
+    const table = this.config.tieWordEmbeddings ? this.frozen.get(embeddingName) : undefined;
+    // An embedding that is the head too is there twice: laid out for products, and as the table it is looked up in.
+    return bytes === 0 || table === undefined ? bytes : bytes + table.byteLength;
   }
 
   private stepProgram(shape: StepShape, weights: CompileOptions): Promise<Program> {

@@ -129,7 +129,9 @@ export function decodeMemory(config: ModelConfig, batch: number, length: number,
   const plain = floatBytes * elements([...added, ...adapterTensors(config)]) + (precision === 'f32' ? base : 0);
   const stored = precision === 'f32' ? 0 : base;
   const learns = new Set((options.learns ?? []).map(({ name }) => name));
-  const live = floatBytes * elements([...expectedTensors(config), ...adapterTensors(config), ...added].filter(({ name }) => learns.has(name)));
+  const live =
+    floatBytes *
+    elements([...expectedTensors(config), ...adapterTensors(config), ...added].filter(({ name }) => learns.has(name)));
   const frozen = Math.max(0, plain - live);
   const table = config.tieWordEmbeddings && precision === 'f32' && !learns.has(embeddingName);
   const twice = table ? floatBytes * config.vocabSize * config.hiddenSize : 0;

@@ -1,7 +1,9 @@
 /** What a schema has to say about a value, in words and with the exact place: one problem for each key that is wrong. */
 import { distance } from 'fastest-levenshtein';
 import { z } from 'zod';
+import { rightForm } from './right-form.ts';
 import { meaningsOf } from './synonyms.ts';
+import { keysOf, unwrap } from './unwrap.ts';
 
 export type Path = readonly (string | number)[];
 
@@ -104,8 +106,11 @@ function explainIssue(schema: z.ZodType, value: unknown, issue: Issue, base: Pat
       const values = issue.values.map(String);
       return [oneOf(path, name, found, values)];
     }
-    case 'invalid_type':
-      return [{ path, message: `${name} should be ${typeName(issue.expected)} and is ${describe(found)}` }];
+    case 'invalid_type': {
+      const meant = rightForm(schemaAt(schema, inner), found);
+      const message = `${name} should be ${typeName(issue.expected)} and is ${describe(found)}`;
+      return [{ path, message, ...suggest(meant) }];
+    }
     case 'too_small':
     case 'too_big':
       return [{ path, message: `${name} ${boundOf(issue)}` }];
@@ -165,6 +170,9 @@ function explainUnion(schema: z.ZodType | undefined, value: unknown, issue: Unio
     const meant = named.get(value);
     if (meant !== undefined) return [{ path, message: needsSettings(value, meant) }];
   }
+  const form = rightForm(schema, value);
+  if (form !== undefined)
+    return [{ path, message: `${name} takes another form than ${describe(value)}`, ...suggest(form) }];
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
     const holding = options.filter((option) => keysOf(option).some((key) => Object.hasOwn(value, key)));
     if (holding.length === 1) return explain(holding[0], value, path);
@@ -312,21 +320,6 @@ function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
   return at;
 }
 
-/** A schema without what is wrapped around it (defaults, optional and so on). */
-export function unwrap(schema: z.ZodType): z.ZodType {
-  let inner = schema;
-  while (
-    inner instanceof z.ZodOptional ||
-    inner instanceof z.ZodDefault ||
-    inner instanceof z.ZodNullable ||
-    inner instanceof z.ZodReadonly ||
-    inner instanceof z.ZodLazy
-  ) {
-    inner = inner.unwrap() as z.ZodType;
-  }
-  return inner;
-}
-
 function schemaAt(schema: z.ZodType, path: Path): z.ZodType | undefined {
   let at: z.ZodType | undefined = unwrap(schema);
   for (const part of path) {
@@ -339,11 +332,4 @@ function schemaAt(schema: z.ZodType, path: Path): z.ZodType | undefined {
     at = unwrap(at);
   }
   return at;
-}
-
-/** The keys an object of this schema may have. */
-export function keysOf(schema: z.ZodType | undefined): string[] {
-  const inner = schema === undefined ? undefined : unwrap(schema);
-  if (inner instanceof z.ZodObject) return Object.keys(inner.shape);
-  return inner instanceof z.ZodUnion ? (inner.options as readonly z.ZodType[]).flatMap(keysOf) : [];
 }

@@ -72,7 +72,8 @@ const others: readonly (readonly [ours: string, theirs: string])[] = [
   ['chat', 'chat_template apply_chat_template use_chat_template template'],
   ['blocks', 'trainable_layers unfrozen_layers num_unfrozen_layers num_layers_unfrozen unfrozen_parameters'],
   // Reinforcement.
-  ['algorithm', 'adv_estimator advantage_estimator algo loss_type rl rl_algorithm trainer trainer_type'],
+  ['algorithm', 'adv_estimator advantage_estimator algo loss_type method rl rl_algorithm trainer trainer_type'],
+  ['variant', 'method mode'],
   ['method', 'mode type'],
   [
     'reward',
@@ -128,14 +129,29 @@ const others: readonly (readonly [ours: string, theirs: string])[] = [
   ['weight', 'coef coefficient scale reward_weight'],
   ['sum', 'weighted_sum combine total all'],
   ['module', 'custom function script python plugin'],
+  ['path', 'file filename file_name file_path function script source'],
+  ['environment', 'env environments gym world game'],
   ['similarity', 'edit_distance levenshtein fuzzy rouge bleu'],
-  ['exact', 'exact_match em match string_match equals'],
+  ['exact', 'exact_match em match string_match equals accuracy'],
   ['maths', 'math math_verify boxed latex'],
   ['numeric', 'number gsm8k gsm'],
   ['timeLimitMs', 'timeout timeout_ms time_limit'],
   // Stages.
-  ['reinforce', 'rl grpo ppo rloo remax rlhf rlvr policy_gradient'],
-  ['tokens', 'sft finetune fine_tune fine_tuning supervised lora'],
+  [
+    'reinforce',
+    'rl grpo ppo rloo remax rlhf rlvr policy_gradient dapo gspo dr_grpo drgrpo cispo online_rl reinforce++',
+  ],
+  [
+    'supervised',
+    'sft finetune fine_tune finetuning fine_tuning instruct instruction_tuning lora qlora imitation bc behaviour_cloning behavior_cloning',
+  ],
+  [
+    'tokens',
+    'sft finetune fine_tune finetuning fine_tuning instruct instruction_tuning supervised lora qlora train trainer',
+  ],
+  ['grpo', 'rloo dapo gspo dr_grpo drgrpo cispo maxrl'],
+  ['remax', 'reinforce reinforce++ reinforce_baseline policy_gradient pg vanilla'],
+  ['ppo', 'a2c actor_critic gae trpo'],
   ['pretrain', 'pretraining pt clm lm'],
   ['expert', 'expert_iteration mcts search'],
   ['q', 'q_function q_learning'],

@@ -1,7 +1,7 @@
 /** Requests as the OpenAI API writes them, and what is meant by them here. */
 import { z } from 'zod';
 import type { Message } from '../model/chat/chat.ts';
-import { keysOf } from '../schemas/issues.ts';
+import { keysOf } from '../schemas/unwrap.ts';
 import { serveErrors } from './errors.ts';
 import { conversationOf, message, type ToolWish, toolFields, toolWish } from './tool-requests.ts';
 

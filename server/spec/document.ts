@@ -192,7 +192,7 @@ export function stringifySpec(spec: RunSpec): string {
 
 /** The spec, or what is wrong with it. */
 function check(value: unknown): { spec?: RunSpec; problems: SchemaProblem[] } {
-  const problems = explain(frame, value);
+  const problems = explain(frame, value).map(ofStage);
   const entries = stagesOf(value);
   const given = entries.map((entry, i) => checkStage(entry, i));
   problems.push(...given.flat());
@@ -234,7 +234,9 @@ function checkStage(entry: unknown, index: number): SchemaProblem[] {
     return [{ path, key, message: `There is no stage "${key}"; there are ${list}`, ...suggested(nearest(key, all)) }];
   }
   const settings = (entry as Record<string, unknown>)[named] ?? {};
-  const inside = explain(stageTable[named].settings, settings, [...path, named]);
+  const inside = explain(stageTable[named].settings, settings, [...path, named]).map((each) =>
+    otherStage(each, settings, named),
+  );
   const outside = strange.map((key) => {
     // Often a setting that is not indented deeply enough.
     const setting = Object.hasOwn(stageTable[named].settings.shape, key);
@@ -244,6 +246,32 @@ function checkStage(entry: unknown, index: number): SchemaProblem[] {
     return { path, key, message };
   });
   return [...inside, ...outside];
+}
+
+/** Settings of the spec as a whole that are those of a stage. */
+function ofStage(problem: SchemaProblem): SchemaProblem {
+  const { key, path, suggestion, message } = problem;
+  if (key === undefined || path.length > 0 || suggestion !== undefined) return problem;
+  const stage = (['tokens', 'reinforce'] as const).find((name) => {
+    const known = Object.keys(stageTable[name].settings.shape);
+    return known.includes(key) || nearest(key, known) !== undefined;
+  });
+  if (stage === undefined) return problem;
+  return { ...problem, message: `${message}: it belongs to a stage, as in stages: [{ ${stage}: { ... } }]` };
+}
+
+/** The name of a method that is a stage here. */
+function otherStage(problem: SchemaProblem, settings: unknown, own: string): SchemaProblem {
+  const { path, key, suggestion, message } = problem;
+  const name = key ?? path.at(-1);
+  const isChoice = name === 'method' || name === 'algorithm' || name === 'variant';
+  if (!isChoice || suggestion !== undefined) return problem;
+  const word = (settings as Record<string, unknown>)[name];
+  const stage = typeof word !== 'string' ? undefined : isStageName(word) ? word : nearest(word, stageNames());
+  if (stage === undefined) return problem;
+  const place =
+    stage === own ? `the stage is that already: leave "${name}" out` : `${word} is the stage "${stage}" here`;
+  return { ...problem, message: `${message}; ${place}` };
 }
 
 const suggested = (suggestion: string | undefined) => (suggestion === undefined ? {} : { suggestion });

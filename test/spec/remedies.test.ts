@@ -9,7 +9,7 @@ import { makeProgram } from '../../server/cli/program.ts';
 import { Session } from '../../server/cli/session.ts';
 import { type ColaError, knownErrorIds } from '../../server/errors.ts';
 import { rewardNames } from '../../server/rewards/spec.ts';
-import { unwrap } from '../../server/schemas/issues.ts';
+import { unwrap } from '../../server/schemas/unwrap.ts';
 import { searchOptionsSchema } from '../../server/search/options.ts';
 import { runSpec } from '../../server/spec/schema.ts';
 import { parts } from '../../src/contributions/index.ts';

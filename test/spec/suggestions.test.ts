@@ -103,6 +103,62 @@ describe('words of other tools in a run spec', () => {
     assert.equal(first('model: m\ndevice: gpu\nstages: [{ clone: { data: a } }]').suggestion, 'auto');
   });
 
+  it('stand for methods, algorithms and stages, where others have them elsewhere', () => {
+    const stage = (text: string) => `model: m\nstages:\n  - ${text}\n`;
+    const rl = 'prompts: a, reward: exact';
+    for (const [text, ours] of [
+      ['tokens: { method: sft, data: a }', 'supervised'],
+      ['tokens: { method: lora, data: a }', 'supervised'],
+      [`tokens: { method: grpo, ${rl} }`, 'reinforce'],
+      [`tokens: { method: rl, ${rl} }`, 'reinforce'],
+      [`reinforce: { algorithm: rloo, ${rl} }`, 'grpo'],
+      [`reinforce: { algorithm: GRPO, ${rl} }`, 'grpo'],
+      [`reinforce: { algorithm: reinforce, ${rl} }`, 'remax'],
+      [`reinforce: { method: grpo, ${rl} }`, 'algorithm'],
+      ['guide: { method: policy, data: a }', 'variant'],
+      ['train: { data: a }', 'tokens'],
+      ['reinforce: { env: household }', 'environment'],
+    ]) {
+      assert.equal(first(stage(text)).suggestion, ours, text);
+    }
+    assert.match(first(stage('tokens: { method: dpo, data: a }')).message, /; dpo is the stage "dpo" here$/);
+    assert.match(first(stage('guide: { variant: sft, data: a }')).message, /; sft is the stage "tokens" here$/);
+    assert.match(first(stage('dpo: { method: dpo, data: a }')).message, /; .*leave "method" out$/);
+    const top = parseSpec('model: m\nmethod: sft\nstages: [{ clone: { data: a } }]', 'a').problems;
+    assert.match(top[0].message, /"method" here: it belongs to a stage, as in stages: \[\{ tokens: /);
+  });
+
+  it('and values in another form are put right by a quick fix', () => {
+    for (const [given, meant] of [
+      ['x.mjs', '{ module: { path: x.mjs } }'],
+      ['./my/reward.ts', '{ module: { path: ./my/reward.ts } }'],
+      ['{ module: x.mjs }', '{ module: { path: x.mjs } }'],
+      ['{ module: { file: x.mjs } }', '{ module: { path: x.mjs } }'],
+      ['{ path: x.mjs }', '{ module: { path: x.mjs } }'],
+      ['{ function: x.mjs }', '{ module: { path: x.mjs } }'],
+      ['{ type: maths }', 'maths'],
+      ['{ exact: true }', '{ exact: {} }'],
+      ['[exact, maths]', '{ sum: [{ reward: exact }, { reward: maths }] }'],
+      ['{ sum: [exact] }', '{ sum: [{ reward: exact }] }'],
+    ]) {
+      const right = fixed(withReward(given));
+      assert.equal(right, withReward(meant), given);
+      assert.deepEqual(parseSpec(right, 'a').problems, [], given);
+    }
+    const world = (text: string) => `model: m\nstages:\n  - reinforce: { environment: ${text} }\n`;
+    for (const [given, meant] of [
+      ['./world.mjs', '{ module: { path: ./world.mjs } }'],
+      ['{ module: world.mjs }', '{ module: { path: world.mjs } }'],
+      ['{ path: world.mjs }', '{ module: { path: world.mjs } }'],
+      ['{ name: household }', 'household'],
+    ]) {
+      assert.equal(fixed(world(given)), world(meant), given);
+      assert.deepEqual(parseSpec(world(meant), 'a').problems, []);
+    }
+    // A module is JavaScript: another file is none.
+    assert.equal(first(withReward('x.py')).suggestion, undefined);
+  });
+
   it('stand for where data comes from, also where the path itself is to be written', () => {
     for (const key of ['path', 'file', 'data_files', 'dataset', 'train_file']) {
       assert.equal(first(withData(`{ ${key}: rows.jsonl }`)).suggestion, 'jsonl', key);
@@ -155,7 +211,7 @@ describe('rewards in a run spec', () => {
     assert.deepEqual(says('module'), ['module needs path: write { module: { path: ... } }']);
     assert.deepEqual(says('sum'), ['sum needs a list: write { sum: [...] }']);
     assert.deepEqual(says('{ module: { file: a.js } }'), [
-      'module has no setting "file" but path, timeLimitMs, processes, env, and needs path',
+      'module has no setting "file" but path, timeLimitMs, processes, env (did you mean "path"?)',
     ]);
     assert.deepEqual(says('{ numeric: { decimals: 2, max: 3 } }'), [
       'numeric has no setting "decimals" but column, read, tolerance, relativeTolerance',

@@ -1,6 +1,6 @@
 /** The schema of run specs, asked by path: what a setting means, which keys and values a place takes. */
 import { z } from 'zod';
-import { unwrap } from '../../schemas/issues.ts';
+import { unwrap } from '../../schemas/unwrap.ts';
 import { rewardSpec } from '../../spec/reward.ts';
 import { runSpec } from '../../spec/schema.ts';
 import { stages } from '../../spec/stages.ts';

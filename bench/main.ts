@@ -15,6 +15,7 @@ import { overheadBench } from './overhead.ts';
 import { peerVersions } from './peer.ts';
 import { reinforceBench } from './reinforce.ts';
 import { requestsBench } from './requests.ts';
+import { rolloutBench } from './rollout.ts';
 import { searchBench } from './search.ts';
 import { serveBench } from './serve.ts';
 import { trainStepBench } from './train-step.ts';
@@ -28,6 +29,7 @@ const benches = [
   weightsBench,
   decodeBench,
   reinforceBench,
+  rolloutBench,
   grpoBench,
   searchBench,
   serveBench,

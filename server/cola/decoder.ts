@@ -10,6 +10,7 @@ import * as ops from '../graph/ops.ts';
 import type { Graph, Tensor } from '../graph/tensor.ts';
 import { hiddenStates, languageHead } from '../model/base.ts';
 import { rowsOf } from '../model/block.ts';
+import type { KeptRows } from '../model/cache/compaction.ts';
 import type { KeyValueCache } from '../model/cache/key-value-cache.ts';
 import type { ModelConfig } from '../model/config/config.ts';
 import { type StepGraph, Stepper } from '../model/step.ts';
@@ -193,8 +194,8 @@ export class Decoder {
   }
 
   /** An empty cache for B sequences of at most `tokens` tokens. */
-  cache(batch: number, tokens: number): Promise<KeyValueCache> {
-    return this.stepper.cache(batch, tokens);
+  cache(batch: number, tokens: number, capacity?: number): Promise<KeyValueCache> {
+    return this.stepper.cache(batch, tokens, capacity);
   }
 
   /** Copies the one row of a cache into a row of another. */
@@ -204,6 +205,14 @@ export class Decoder {
 
   branch(from: KeyValueCache, sharers: number, tokens: number): Promise<KeyValueCache> {
     return this.stepper.branch(from, sharers, tokens);
+  }
+
+  get narrows(): boolean {
+    return this.stepper.narrows;
+  }
+
+  narrow(from: KeyValueCache, kept: KeptRows): Promise<KeyValueCache> {
+    return this.stepper.narrow(from, kept);
   }
 
   select(from: KeyValueCache, rows: readonly number[], tokens: number): Promise<KeyValueCache> {

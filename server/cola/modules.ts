@@ -6,7 +6,7 @@ import { linear, logSumExp, swiglu } from '../graph/functions.ts';
 import * as ops from '../graph/ops.ts';
 import type { Graph, Tensor } from '../graph/tensor.ts';
 import { finalNorm, languageHead } from '../model/base.ts';
-import { type AttentionContext, type BlockCache, block, type UpdatedCache } from '../model/block.ts';
+import { type AttentionContext, type BlockCache, block, contextOf, type UpdatedCache } from '../model/block.ts';
 import type { ModelConfig } from '../model/config/config.ts';
 import type { ColaConfig } from './config.ts';
 
@@ -19,7 +19,7 @@ export function headLayers(cola: ColaConfig, head: HeadName): number {
 }
 
 /**
- * The trunk of a head: blocks on h, then RMSNorm, `[B,T,d] -> [B,T,d]`.
+ * The trunk of a head: blocks on h, then RMSNorm, `[B,T,d] -> [B,T,d]`; `[n,d]` where the context names the rows that are wanted.
  *
  * @param caches one per block, with a context that has slots
  */
@@ -34,8 +34,10 @@ export function headTrunk(
 ): { trunk: Tensor; caches: UpdatedCache[] } {
   let x = h;
   const updated: UpdatedCache[] = [];
-  for (let layer = 0; layer < headLayers(cola, head); layer++) {
-    const step = block(graph, config, `${head}.blocks.${layer}`, x, context, caches?.[layer]);
+  const layers = headLayers(cola, head);
+  for (let layer = 0; layer < layers; layer++) {
+    const own = contextOf(context, layer, layers);
+    const step = block(graph, config, `${head}.blocks.${layer}`, x, own, caches?.[layer]);
     x = step.output;
     if (step.cache !== undefined) updated.push(step.cache);
   }

@@ -2,7 +2,7 @@
 import { crossEntropy, linear, maskedMean } from '../graph/functions.ts';
 import * as ops from '../graph/ops.ts';
 import type { Graph, Tensor } from '../graph/tensor.ts';
-import { type AttentionContext, type BlockCache, block, type UpdatedCache } from './block.ts';
+import { type AttentionContext, type BlockCache, block, contextOf, type UpdatedCache } from './block.ts';
 import type { ModelConfig } from './config/config.ts';
 
 /** Names of the base's tensors that are no blocks. */
@@ -27,7 +27,7 @@ export function languageHead(graph: Graph, config: ModelConfig, u: Tensor): Tens
 }
 
 /**
- * h: the output of the last block after the final RMSNorm, `[B,T,d]`.
+ * h: the output of the last block after the final RMSNorm, `[B,T,d]`; `[n,d]` where the context names the rows that are wanted.
  *
  * @param ids int32 `[B,T]`
  * @param caches one per layer, with a context that has slots
@@ -43,7 +43,8 @@ export function hiddenStates(
   const updated: UpdatedCache[] = [];
   for (let layer = 0; layer < config.layers; layer++) {
     const rotated = !config.unrotatedLayers.includes(layer);
-    const step = block(graph, config, `model.layers.${layer}`, x, context, caches?.[layer], rotated);
+    const own = contextOf(context, layer, config.layers);
+    const step = block(graph, config, `model.layers.${layer}`, x, own, caches?.[layer], rotated);
     x = step.output;
     if (step.cache !== undefined) updated.push(step.cache);
   }

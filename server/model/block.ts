@@ -37,6 +37,8 @@ export interface AttentionContext {
   readonly slots?: Tensor;
   /** With a cache that it only reads: the mask of the new tokens among each other; broadcasts to `[B,1,T,T]`. */
   readonly freshMask?: Tensor;
+  /** Without a cache: flat indices of the rows that are wanted, int32 `[n]`. What follows the attention is computed for them alone. */
+  readonly wanted?: Tensor;
   /** With caches that have a stem: how many rows share one, and the mask of its slots `[B/n,1,1,P]`. */
   readonly stem?: { readonly sharers: number; readonly mask: Tensor };
 }
@@ -226,6 +228,7 @@ function mergeHeads(x: Tensor): Tensor {
  * @param x `[B,T,d]`
  * @param cache keys and values so far; the result holds those with the new ones in their slots
  * @param rotated whether queries and keys are turned by their position
+ * @returns `[B,T,d]`; `[n,d]` where the context names the rows that are wanted
  */
 export function block(
   graph: Graph,
@@ -259,13 +262,20 @@ export function block(
   const placed = cache === undefined ? undefined : place(fresh, context, cache);
   const mixed =
     placed === undefined ? causalAttention(q, fresh.keys, fresh.values, context.mask) : attend(q, placed.attended);
-  const middle = ops.add(x, layer('self_attn.o_proj', mergeHeads(mixed), config.attentionOutputBias));
+  const of = (y: Tensor) => (context.wanted === undefined ? y : rowsOf(y, context.wanted));
+  const attended = layer('self_attn.o_proj', of(mergeHeads(mixed)), config.attentionOutputBias);
+  const middle = ops.add(of(x), attended);
   const inner = ops.rmsNorm(middle, weights('post_attention_layernorm.weight'), rmsNormEps);
   const gate = layer('mlp.gate_proj', inner, config.mlpBias);
   const up = layer('mlp.up_proj', inner, config.mlpBias);
   const output = ops.add(middle, layer('mlp.down_proj', swiglu(gate, up), config.mlpBias));
   if (placed === undefined) return { output };
   return { output, cache: placed.whole === undefined ? { fresh } : { fresh, whole: placed.whole } };
+}
+
+/** What block `layer` of a stack attends to: all but the last compute every row. */
+export function contextOf({ wanted, ...context }: AttentionContext, layer: number, layers: number): AttentionContext {
+  return wanted === undefined || layer < layers - 1 ? context : { ...context, wanted };
 }
 
 /** Rows of a batch of sequences by flat index: x `[B,T,d]`, rows int32 `[n]` -> `[n,d]`. */

@@ -5,13 +5,14 @@
  */
 
 import type { DeviceBuffer } from '../device/buffer.ts';
-import type { CompileOptions, Device } from '../device/device.ts';
+import { type CompileOptions, type Device, sharedFrom } from '../device/device.ts';
 import { type Feed, type Program, State } from '../device/program.ts';
 import { ProgramCache } from '../device/program-cache.ts';
 import * as ops from '../graph/ops.ts';
 import { type Graph, size, type Tensor } from '../graph/tensor.ts';
 import { embeddingName } from './base.ts';
 import { type AttentionContext, type BlockCache, cachedContext, type UpdatedCache } from './block.ts';
+import { compacted, type KeptRows } from './cache/compaction.ts';
 import { branchCapacity, branchSlots, capacityFor, KeyValueCache } from './cache/key-value-cache.ts';
 import { CacheStore, cacheName, floatsOf, type StemShape, stemName } from './cache/store.ts';
 import type { ModelConfig } from './config/config.ts';
@@ -63,9 +64,12 @@ export class Stepper {
     return [batch, this.config.kvHeads, capacity, this.config.headDim];
   }
 
-  /** An empty cache. `tokens` is the longest a sequence will get. */
-  async cache(batch: number, tokens: number): Promise<KeyValueCache> {
-    const capacity = capacityFor(tokens);
+  /**
+   * An empty cache. `tokens` is the longest a sequence will get.
+   *
+   * @param capacity slots, more than `tokens`
+   */
+  async cache(batch: number, tokens: number, capacity = capacityFor(tokens)): Promise<KeyValueCache> {
     const shape = this.shapeOf(batch, capacity);
     const state = new State();
     for (let i = 0; i < this.graph.cachedBlocks; i++) {
@@ -94,6 +98,21 @@ export class Stepper {
     const stem = { sharers, capacity: from.capacity, lengths: from.lengths.slice() };
     from.dispose();
     return new KeyValueCache(batch, capacity, state, undefined, stem, most);
+  }
+
+  /**
+   * Whether it pays to go on with fewer rows when some are done: each number of rows has a program with weights laid out of its
+   * own, and large ones take too much memory for that. An accelerator waits for its runs, whatever their rows.
+   */
+  get narrows(): boolean {
+    return (
+      this.device.onHost && [...this.frozen.values()].reduce((n, { byteLength }) => n + byteLength, 0) <= sharedFrom
+    );
+  }
+
+  /** A cache of some rows of another, which is given up; where {@link narrows}. */
+  narrow(from: KeyValueCache, kept: KeptRows): Promise<KeyValueCache> {
+    return compacted(this.device, from, kept);
   }
 
   /** Makes room in every row of a branched cache in host memory. */

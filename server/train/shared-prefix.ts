@@ -2,8 +2,8 @@
  * Texts that begin alike in one row: the common start once, then what follows of each, which sees the start and itself. So a
  * start of 60 tokens with four continuations is read once and not four times.
  */
-import type { Graph, Tensor } from '../graph/tensor.ts';
-import { type AttentionContext, causalContext, masked, rotaryTables, rowsOf } from '../model/block.ts';
+import type { Graph } from '../graph/tensor.ts';
+import { type AttentionContext, causalContext, masked, rotaryTables } from '../model/block.ts';
 import type { ModelConfig } from '../model/config/config.ts';
 import type { Episode } from './reinforce/episode.ts';
 
@@ -86,11 +86,11 @@ export interface Packed {
 const largestMask = 2 ** 26;
 
 /**
- * A length rounded up so that few programs are compiled: to an eighth of its power of two, and sixteen at least. At most an
+ * A length rounded up so that few programs are compiled: to an eighth of its power of two, and eight at least. At most an
  * eighth of it is padding.
  */
 export function paddedLength(positions: number): number {
-  const step = Math.max(16, 2 ** (Math.floor(Math.log2(Math.max(1, positions))) - 3));
+  const step = Math.max(8, 2 ** (Math.floor(Math.log2(Math.max(1, positions))) - 3));
   return Math.ceil(positions / step) * step;
 }
 
@@ -164,12 +164,16 @@ export function packedContext(
   return shared ? sharedContext(graph, config, rows, length) : causalContext(graph, config, rows, length);
 }
 
-/** The places that chose, of states `[R,S,d]` -> `[BA,d]`. Input: `places` int32 `[BA]`. */
-export function chosenRows(x: Tensor, { samples, answer }: PackedShape): Tensor {
-  return rowsOf(x, x.graph.input('places', 'int32', [samples * answer]));
+/**
+ * The same where nothing is wanted but the places that chose, `[BA,d]` of states `[R,S,d]`: the last block computes nothing else.
+ * Input: `places` int32 `[BA]`.
+ */
+export function chosenContext(graph: Graph, config: ModelConfig, shape: PackedShape): AttentionContext {
+  const wanted = graph.input('places', 'int32', [shape.samples * shape.answer]);
+  return { ...packedContext(graph, config, shape), wanted };
 }
 
-/** Feeds of {@link packedContext} and {@link chosenRows}, and the tokens `ids` int32 `[R,S]`. */
+/** Feeds of {@link chosenContext}, and the tokens `ids` int32 `[R,S]`. */
 export function packedFeeds(samples: readonly (Episode | undefined)[], { shape, rows }: Packed) {
   const { length, answer } = shape;
   const places = new Int32Array(shape.samples * answer);

@@ -37,12 +37,17 @@ export class KeyValueCache {
   }
 }
 
-/** Slots for at least `tokens` tokens: powers of two, so that few programs are compiled. One more is scratch for padding. */
-export function capacityFor(tokens: number): number {
-  let slots = 64;
+function doubled(least: number, tokens: number): number {
+  let slots = least;
   while (slots - 1 < tokens) slots *= 2;
   return slots;
 }
+
+/** Slots for at least `tokens` tokens: powers of two, so that few programs are compiled. One more is scratch for padding. */
+export const capacityFor = (tokens: number): number => doubled(64, tokens);
+
+/** The same of what others stand behind, which is read whole in every step: few slots as long as few are needed. */
+export const stemCapacity = (tokens: number): number => doubled(32, tokens);
 
 /** Slots for the rows of a branched cache at first: they are read whole in every step, so there are few as long as few are needed. */
 export const branchSlots = 16;

@@ -15,6 +15,7 @@ export const cacheName = (kind: 'keys' | 'values', block: number) => `${kind}.${
 const freshName = (name: string) => `fresh.${name}`;
 /** What stands before a cache, once for several of its rows. */
 export const stemName = (name: string) => `stem.${name}`;
+export const isStemName = (name: string) => name.startsWith('stem.');
 
 /** Sizes of what stands before a cache, once for several rows. */
 export interface StemShape {

@@ -8,17 +8,11 @@ import type { ColaModel } from '../../cola/model.ts';
 import { headLogits, headTrunk, stateValue } from '../../cola/modules.ts';
 import * as ops from '../../graph/ops.ts';
 import type { Graph } from '../../graph/tensor.ts';
+import type { KeptRows } from '../../model/cache/compaction.ts';
 import type { KeyValueCache } from '../../model/cache/key-value-cache.ts';
 import type { ModelConfig } from '../../model/config/config.ts';
 import type { Random } from '../../random.ts';
-import {
-  chosenRows,
-  type Packed,
-  type PackedShape,
-  packedContext,
-  packedFeeds,
-  packedStates,
-} from '../shared-prefix.ts';
+import { chosenContext, type Packed, type PackedShape, packedFeeds, packedStates } from '../shared-prefix.ts';
 import type { StageContext } from '../stage.ts';
 import type { Feeds } from '../supervised.ts';
 import type { Actor, ActorGraph, Policy } from './actor.ts';
@@ -45,8 +39,8 @@ export function latentPolicy(config: ModelConfig, cola: ColaConfig, withValue: b
     width: config.hiddenSize,
     build(graph, shape) {
       const h = graph.input('hidden', 'float32', [shape.rows, shape.length, config.hiddenSize]);
-      const { trunk } = headTrunk(graph, config, cola, 'policy', h, packedContext(graph, config, shape));
-      const chosen = ops.reshape(chosenRows(trunk, shape), [shape.samples, shape.answer, config.hiddenSize]);
+      const { trunk } = headTrunk(graph, config, cola, 'policy', h, chosenContext(graph, config, shape));
+      const chosen = ops.reshape(trunk, [shape.samples, shape.answer, config.hiddenSize]);
       const logits = headLogits(graph, config, cola, 'policy', chosen);
       return withValue ? { logits, values: stateValue(graph, config, chosen) } : { logits };
     },
@@ -85,8 +79,16 @@ export class LatentActor implements Actor, Chooser {
     return sampleAnswers(this, starts, settings, signal, this.context.turn);
   }
 
-  cache(rows: number, tokens: number): Promise<KeyValueCache> {
-    return this.decoder.cache(rows, tokens);
+  cache(rows: number, tokens: number, capacity?: number): Promise<KeyValueCache> {
+    return this.decoder.cache(rows, tokens, capacity);
+  }
+
+  get narrows(): boolean {
+    return this.decoder.narrows;
+  }
+
+  narrow(from: KeyValueCache, kept: KeptRows): Promise<KeyValueCache> {
+    return this.decoder.narrow(from, kept);
   }
 
   branch(from: KeyValueCache, sharers: number, tokens: number): Promise<KeyValueCache> {

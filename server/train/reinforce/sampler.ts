@@ -3,9 +3,11 @@
  * rows read what and when one has ended, is here once.
  */
 import { concatenated } from '../../files/floats.ts';
-import type { KeyValueCache } from '../../model/cache/key-value-cache.ts';
+import type { KeptRows } from '../../model/cache/compaction.ts';
+import { type KeyValueCache, stemCapacity } from '../../model/cache/key-value-cache.ts';
 import { Random } from '../../random.ts';
 import type { Episode, Prompt, Turn } from './episode.ts';
+import { rowsThatStay } from './leaving.ts';
 import type { Start } from './starts.ts';
 
 /** How answers are sampled. */
@@ -33,10 +35,15 @@ export type TakeHidden = (row: number, values: Float32Array) => void;
 export interface Chooser {
   /** Tokens behind which nothing follows. */
   readonly endIds: ReadonlySet<number>;
-  cache(rows: number, tokens: number): Promise<KeyValueCache>;
+  /** @param capacity slots, more than `tokens`; those of the device's choice, if not given */
+  cache(rows: number, tokens: number, capacity?: number): Promise<KeyValueCache>;
   /** A cache of so many rows behind each of `from`, which is given up. */
   branch(from: KeyValueCache, sharers: number, tokens: number): Promise<KeyValueCache>;
   select(from: KeyValueCache, rows: readonly number[], tokens: number): Promise<KeyValueCache>;
+  /** Whether it pays to leave out rows that are done. */
+  readonly narrows: boolean;
+  /** A cache of some rows of another, which is given up. */
+  narrow(from: KeyValueCache, kept: KeptRows): Promise<KeyValueCache>;
   /** Reads new tokens of the rows; some may have none. */
   read(cache: KeyValueCache, tokens: readonly ArrayLike<number>[], take: TakeHidden): Promise<void>;
   /**
@@ -111,18 +118,27 @@ export async function sampleAnswers(
   turn?: () => Promise<void>,
 ): Promise<Episode[]> {
   const rows = starts.flatMap(({ prompt, seeds }, g) => seeds.map((seed) => new Growing(prompt, g, seed)));
-  const cache = await readPrompts(chooser, starts, rows, settings.maxNew);
+  let cache = await readPrompts(chooser, starts, rows, settings.maxNew);
+  // Those in the cache: what is done leaves it. An answer draws from a stream of its own, so it does not matter what is beside it.
+  let inside = rows;
   try {
-    for (let t = 0; t < settings.maxNew && rows.some((row) => !row.done); t++) {
+    for (let t = 0; t < settings.maxNew && inside.some((row) => !row.done); t++) {
       await turn?.();
       signal.throwIfAborted();
-      await step(chooser, cache, rows, settings);
+      const kept = chooser.narrows ? rowsThatStay(inside.map(isDone), cache.stem?.sharers ?? 1) : undefined;
+      if (kept !== undefined) {
+        cache = await chooser.narrow(cache, kept);
+        inside = kept.rows.map((b) => inside[b]);
+      }
+      await step(chooser, cache, inside, settings);
     }
   } finally {
     cache.dispose();
   }
   return rows.map((row) => row.episode());
 }
+
+const isDone = ({ done }: Growing) => done;
 
 /** Every row that is not done reads what it has not read, and chooses; one that chose an end is done. */
 export async function step(
@@ -154,7 +170,9 @@ export async function readPrompts(
   const { length: each } = groups[0];
   const branched = each > 1 && groups.every((group) => group.length === each);
   const room = longest + behind;
-  const shared = await chooser.cache(starts.length, branched ? longest : room);
+  const shared = branched
+    ? await chooser.cache(starts.length, longest, stemCapacity(longest))
+    : await chooser.cache(starts.length, room);
   let kept = false;
   try {
     if (prefixes.some((prefix) => prefix.length > 0)) {

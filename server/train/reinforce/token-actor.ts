@@ -6,6 +6,7 @@ import type { Graph, Tensor } from '../../graph/tensor.ts';
 import { adapterTensors } from '../../model/adapter/adapter.ts';
 import { hiddenStates, languageHead } from '../../model/base.ts';
 import { rowsOf } from '../../model/block.ts';
+import type { KeptRows } from '../../model/cache/compaction.ts';
 import type { KeyValueCache } from '../../model/cache/key-value-cache.ts';
 import type { ModelConfig } from '../../model/config/config.ts';
 import type { LanguageModel } from '../../model/language-model.ts';
@@ -14,7 +15,7 @@ import { sample } from '../../model/sampling.ts';
 import { type StepGraph, Stepper } from '../../model/step.ts';
 import { type ExpectedTensor, expectedTensors } from '../../model/weights/weights.ts';
 import type { Random } from '../../random.ts';
-import { chosenRows, type Packed, type PackedShape, packedContext, packedFeeds } from '../shared-prefix.ts';
+import { chosenContext, type Packed, type PackedShape, packedFeeds } from '../shared-prefix.ts';
 import type { StageContext } from '../stage.ts';
 import type { Feeds } from '../supervised.ts';
 import type { Actor, ActorGraph, Policy } from './actor.ts';
@@ -90,8 +91,8 @@ export function tokenPolicy(config: ModelConfig, trained: readonly ExpectedTenso
     width: config.hiddenSize,
     build(graph, shape) {
       const ids = graph.input('ids', 'int32', [shape.rows, shape.length]);
-      const { h } = hiddenStates(graph, config, ids, packedContext(graph, config, shape));
-      const chosen = ops.reshape(chosenRows(h, shape), [shape.samples, shape.answer, config.hiddenSize]);
+      const { h } = hiddenStates(graph, config, ids, chosenContext(graph, config, shape));
+      const chosen = ops.reshape(h, [shape.samples, shape.answer, config.hiddenSize]);
       const logits = languageHead(graph, config, chosen);
       return withValue ? { logits, values: baselineValues(graph, chosen) } : { logits };
     },
@@ -128,8 +129,16 @@ export class TokenActor implements Actor, Chooser {
     return sampleAnswers(this, starts, settings, signal, this.context.turn);
   }
 
-  cache(rows: number, tokens: number): Promise<KeyValueCache> {
-    return this.stepper.cache(rows, tokens);
+  cache(rows: number, tokens: number, capacity?: number): Promise<KeyValueCache> {
+    return this.stepper.cache(rows, tokens, capacity);
+  }
+
+  get narrows(): boolean {
+    return this.stepper.narrows;
+  }
+
+  narrow(from: KeyValueCache, kept: KeptRows): Promise<KeyValueCache> {
+    return this.stepper.narrow(from, kept);
   }
 
   branch(from: KeyValueCache, sharers: number, tokens: number): Promise<KeyValueCache> {

@@ -1,4 +1,4 @@
-/** An environment by what a person types: the name of one that is built in, or the path of a module. */
+/** An environment by what a person types: the name of one that is built in, the path of a module, or an address. */
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { environmentErrors } from './errors.ts';
@@ -11,6 +11,7 @@ import { builtIn, type EnvironmentSpec, environmentSpec } from './spec.ts';
 export function environmentNamed(name: string, folder: string): EnvironmentSpec {
   const known = environmentSpec.safeParse(name);
   if (known.success) return known.data;
+  if (/^(?:ws|http)s?:\/\//.test(name)) return environmentSpec.parse({ openenv: name });
   if (!/\.[cm]?js$/.test(name)) throw environmentErrors.unknown(name, builtIn);
   const path = resolve(folder, name);
   if (!existsSync(path)) throw environmentErrors.moduleMissing(path);

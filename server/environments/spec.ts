@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { householdOptions } from './household/household.ts';
 import { moduleOptions } from './module/module.ts';
+import { openenvOptions } from './openenv/openenv.ts';
 
 /** Those that are built in. */
 export const builtIn = ['household', 'guess-the-rule'] as const;
@@ -14,5 +15,6 @@ export const environmentSpec = z.union([
   z.enum(builtIn),
   z.strictObject({ household: householdOptions }),
   z.strictObject({ module: moduleOptions }),
+  z.strictObject({ openenv: z.union([z.string().max(2000), openenvOptions]) }),
 ]);
 export type EnvironmentSpec = z.infer<typeof environmentSpec>;

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { OpenenvServer } from '../support/openenv-server.ts';
 import { cola } from './cola.ts';
 
 const main = join(import.meta.dirname, '../../server/cli/main.ts');
@@ -91,6 +92,19 @@ describe('cola play', function () {
     const { code, stderr } = await cola(['play', 'echo.mjs', '--expert'], { cwd: folder });
     assert.equal(code, 2);
     assert.match(stderr, /has no expert/);
+  });
+
+  it('plays an environment of an OpenEnv server, on this machine alone', async () => {
+    const server = await OpenenvServer.start();
+    try {
+      const { stdout } = await cola(['play', server.url, '--seed', '4'], { cwd: folder, lines: ['hello', '8'] });
+      assert.match(stdout, /Seed 8\. Guess\.[\s\S]*No number\.[\s\S]*Over after 2 turns\. Reward: 1\./);
+    } finally {
+      await server.stop();
+    }
+    const { code, stderr } = await cola(['play', 'ws://example.invalid:8000'], { cwd: folder });
+    assert.equal(code, 2);
+    assert.match(stderr, /example\.invalid is on another machine[\s\S]*COLA_OPENENV_HOSTS=example\.invalid/);
   });
 
   it('says what it does not know, and that one only can act', async () => {

@@ -66,7 +66,10 @@ export function addPlay(program: Command, session: Session): void {
     .description(
       'Play an episode in an environment: by yourself, a line a turn (? lists what can be done, an empty line or Ctrl+D gives up), or watch a model, the expert or chance.',
     )
-    .argument('<environment>', `${builtIn.join(', ')}, or a module of your own (.mjs, .js, .cjs)`)
+    .argument(
+      '<environment>',
+      `${builtIn.join(', ')}, a module of your own (.mjs, .js, .cjs), or the address of an OpenEnv server`,
+    )
     .option('--model <folder>', 'this model acts: a model folder, a run, or builtin:nano')
     .option('--expert', 'the player who knows how acts')
     .option('--random', 'chance acts, among what can be done')

@@ -20,7 +20,7 @@ const reinforcement = (learningRate: number) => ({
   reward: setting(rewardSpec.optional(), 'How a finished sample is judged.'),
   environment: setting(
     environmentSpec.optional(),
-    'A world in which the model acts turn by turn, instead of prompts and a reward: household, guess-the-rule, or { module: { path: FILE } }.',
+    'A world in which the model acts turn by turn, instead of prompts and a reward: household, guess-the-rule, { module: { path: FILE } }, or { openenv: ADDRESS }.',
     { paper: 'ALFWorld, ScienceWorld (section 4.2)' },
   ),
   worlds: setting(count.max(100_000).default(256), 'With an environment: worlds to learn in.', { unit: 'worlds' }),

@@ -25,6 +25,8 @@ export interface Partner {
    * @throws where there is no answer; the episode is then left out
    */
   reply(written: readonly number[], ended: boolean, signal: AbortSignal): Promise<Reply>;
+  /** Nothing more is said to it. */
+  leave?(): void;
 }
 
 export interface ConversationSettings extends SamplingSettings {
@@ -66,16 +68,21 @@ class Speaker {
         row.turns.push({ end: row.choices.length, reward });
         row.finished = done;
         const more = row.turns.length < settings.turns && row.tokens.length + tokens.length < settings.maxTokens;
-        if (done || !more) this.over = true;
+        if (done || !more) this.leave();
         else this.goOn(tokens);
       },
       (error: unknown) => {
         this.waiting = undefined;
-        this.over = true;
+        this.leave();
         this.failed = error instanceof ColaError ? error.message : String(error);
         row.turns.push({ end: row.choices.length, reward: 0 });
       },
     );
+  }
+
+  private leave(): void {
+    this.over = true;
+    this.partner.leave?.();
   }
 
   private goOn(tokens: ArrayLike<number>): void {

@@ -86,6 +86,7 @@ class Visit implements Partner {
   text = '';
   solved: boolean | undefined;
   private begun = false;
+  private closed: Promise<void> | undefined;
 
   constructor(
     private readonly world: World,
@@ -104,8 +105,14 @@ class Visit implements Partner {
     return { tokens: done ? [] : this.speech.reply(observation, written[written.length - 1], ended), reward, done };
   }
 
+  leave(): void {
+    // A world that is closed makes room for others; what fails in that is found when all are closed.
+    this.close().catch(() => undefined);
+  }
+
   close(): Promise<void> {
-    return this.world.close();
+    this.closed ??= this.world.close();
+    return this.closed;
   }
 }
 

@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runFolder } from '../../../server/store/run.ts';
+import { OpenenvServer } from '../../support/openenv-server.ts';
 import { linesOf, makeCola, resume, specOf, start, tinyBase, writeData } from '../../support/runs.ts';
 
 const child = join(import.meta.dirname, '../../support/train-child.ts');
@@ -99,6 +100,37 @@ describe('a run in an environment', function () {
       steps.every(({ unscored }) => unscored === 9),
       JSON.stringify(steps.map(({ unscored }) => unscored)),
     );
+  });
+
+  it('on a server of OpenEnv that turns hostile: what it did is saved, and goes on when the server is well', async () => {
+    const server = await OpenenvServer.start();
+    try {
+      const openenv = { url: server.url, sessions: 3, stepMs: 5000, instructions: 'Guess a number.' };
+      const own = { ...common, environment: { openenv }, steps: 7, checkpoint_every: 1, evaluate_every: 100 };
+      let steps = 0;
+      let lastSeen = 0;
+      const onEvent = (event: { kind: string; step?: number }) => {
+        if (event.kind !== 'step') return;
+        steps++;
+        lastSeen = event.step ?? 0;
+        if (lastSeen === 2)
+          server.mischief = (_, connection, count) => {
+            if (count % 2 === 0) connection.close();
+            else connection.send('{"type":"observation","data":{"observation":{"text":"a"},"reward":"lots"}}');
+            return true;
+          };
+      };
+      const parts = { root, id: 'openenv', onEvent };
+      await assert.rejects(start(parts, specOf(cola, [{ reinforce: own }])), { id: 'train.nothingScored' });
+      assert(steps >= 2 && lastSeen < 7, `${steps} ${lastSeen}`);
+      server.mischief = () => false;
+      await resume({ root, id: 'openenv' });
+      const metrics = linesOf(root, 'openenv', 'metrics').filter((line) => line.unscored !== undefined);
+      assert.equal(metrics.at(-1)?.step, 7);
+      assert.equal(metrics.at(-1)?.unscored, 0);
+    } finally {
+      await server.stop();
+    }
   });
 
   it('has no prompts and no reward beside it', async () => {

@@ -112,7 +112,7 @@ function withWideHead(model: LanguageModel, plain: LanguageModel): LanguageModel
     put(values, 0);
     stored.set(name, wide);
   }
-  return new LanguageModel(model.folder, model.config, model.tokenizer, model.weights, undefined, stored);
+  return new LanguageModel(model.folder, model.config, model.tokenizer, model.weights, { stored });
 }
 
 interface Speed {

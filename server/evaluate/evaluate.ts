@@ -222,7 +222,8 @@ class Measurement {
       picker = judge === undefined ? undefined : await rewardOf({ ...task, reward: judge }, subject);
       for (const seed of seeds) {
         onProgress?.(`Searching ${prompts.length} prompts, ${search.tokens} tokens each and way, seed ${seed}`);
-        all.push(await measureSearch(subject.context, cola, task, prompts, reward, sizes, seed, picker));
+        const measure = { task, prompts, reward, settings: sizes, seed, picker };
+        all.push(await measureSearch(subject.context, cola, measure));
       }
     } finally {
       await picker?.close();

@@ -45,6 +45,18 @@ type Way = (prompt: readonly number[], judge: Judge, seed: number) => Promise<Re
 /** How long the reward of the task may take for an answer. */
 const rewardSeconds = 60;
 
+/** What is searched for, and how. */
+export interface SearchMeasure {
+  readonly task: TaskSpec;
+  readonly prompts: readonly Prompt[];
+  /** What says how good an answer is in the end. */
+  readonly reward: Reward;
+  readonly settings: Omit<EvaluationSettings['search'], 'judge'>;
+  readonly seed: number;
+  /** What picks among answers; the reward itself, if not given. */
+  readonly picker?: Reward | undefined;
+}
+
 /**
  * For each way `<way>_reward`, `<way>_solved`, `<way>_tokens` and `<way>_answers`, means over the prompts; ways are `greedy`,
  * `majority` (of the samples of best-of-N), `best_of_n`, `mcts`, `mcts_q`; without a judge the last three are `<way>_oracle`. Tokens are states the model is run for: what a way comes back to costs it nothing, and it ends,
@@ -53,12 +65,7 @@ const rewardSeconds = 60;
 export async function measureSearch(
   context: StageContext,
   cola: ColaModel,
-  task: TaskSpec,
-  prompts: readonly Prompt[],
-  reward: Reward,
-  settings: Omit<EvaluationSettings['search'], 'judge'>,
-  seed: number,
-  picker?: Reward,
+  { task, prompts, reward, settings, seed, picker }: SearchMeasure,
 ): Promise<Figures> {
   const longest = Math.max(...prompts.map(({ ids }) => ids.length));
   const model = new BranchedModel(context.device, cola, {

@@ -52,7 +52,23 @@ export interface SavedForm {
   config(text: string): string;
 }
 
+/** What some models have beside their weights. */
+export interface ModelParts {
+  /** The content of config.json where the folder has none: a model that was made here. */
+  readonly configJson?: unknown;
+  /** Weights that are kept in another form. They are frozen: nothing trains them, and a saved model has those of the folder. */
+  readonly stored?: ReadonlyMap<string, StoredWeight>;
+  /** Which of its weights other models may have too. */
+  readonly shared?: SharedWeights;
+  readonly adapter?: HeldAdapter;
+}
+
 export class LanguageModel {
+  readonly stored: ReadonlyMap<string, StoredWeight>;
+  readonly shared: SharedWeights;
+  readonly adapter: HeldAdapter | undefined;
+  private readonly configJson: unknown;
+
   constructor(
     /** Of a model with an adapter, the folder of its base. */
     readonly folder: string,
@@ -61,14 +77,13 @@ export class LanguageModel {
     readonly tokenizer: Tokenizer | undefined,
     /** Those that are kept in float32: all, unless it was loaded in another precision. */
     readonly weights: WeightMap,
-    /** The content of config.json where the folder has none: a model that was made here. */
-    private readonly configJson?: unknown,
-    /** Those that are kept in another form. They are frozen: nothing trains them, and a saved model has those of the folder. */
-    readonly stored: ReadonlyMap<string, StoredWeight> = new Map(),
-    /** Which of its weights other models may have too. */
-    readonly shared = new SharedWeights(new Map()),
-    readonly adapter?: HeldAdapter,
-  ) {}
+    { configJson, stored = new Map(), shared = new SharedWeights(new Map()), adapter }: ModelParts = {},
+  ) {
+    this.configJson = configJson;
+    this.stored = stored;
+    this.shared = shared;
+    this.adapter = adapter;
+  }
 
   /**
    * @param path the folder, or what {@link locateModel} finds it by
@@ -105,7 +120,7 @@ export class LanguageModel {
       else stored.set(name, weight);
     }
     const shared = new SharedWeights(weights, new Set(shelf === undefined ? [] : weights.keys()));
-    const model = new LanguageModel(folder, config, tokenizer, weights, undefined, stored, shared);
+    const model = new LanguageModel(folder, config, tokenizer, weights, { stored, shared });
     return adapter === undefined ? model : model.withAdapter(adapter.adapters, readAdapterWeights(adapter), adapter);
   }
 
@@ -126,7 +141,12 @@ export class LanguageModel {
     for (const [name, values] of added) (this.weights as Map<string, Float32Array>).set(name, values);
     const { folder, config, tokenizer, weights, configJson, stored, shared } = this;
     const adapter = { json: held.json, ...(held.folder === undefined ? {} : { folder: held.folder }) };
-    return new LanguageModel(folder, { ...config, adapters }, tokenizer, weights, configJson, stored, shared, adapter);
+    return new LanguageModel(folder, { ...config, adapters }, tokenizer, weights, {
+      configJson,
+      stored,
+      shared,
+      adapter,
+    });
   }
 
   /** The model with its adapter added to the weights of its base, in float32 where it is; itself where it has none. */
@@ -143,7 +163,11 @@ export class LanguageModel {
       weights.set(name, merged(before ?? weightOf(this.weights, name), a, b, adapter));
     }
     const shared = new SharedWeights(weights, this.shared.still(weights, this.weights));
-    return new LanguageModel(this.folder, config, this.tokenizer, weights, this.configJson, stored, shared);
+    return new LanguageModel(this.folder, config, this.tokenizer, weights, {
+      configJson: this.configJson,
+      stored,
+      shared,
+    });
   }
 
   /**

@@ -43,7 +43,7 @@ describe('answers by search at the same number of tokens', function () {
     // All eight codes, and exploration that does not settle before everything was seen.
     const settings = searchMeasure.parse({ tokens, cpuct: 10 });
     const own = { ...task, solved_at: solvedAt };
-    const figures = await measureSearch(context, cola, own, prompts, reward, settings, seed, picker);
+    const figures = await measureSearch(context, cola, { task: own, prompts, reward, settings, seed, picker });
     context.weights.dispose();
     return figures;
   }

@@ -65,7 +65,7 @@ export function createBase(sizes: NewModel, specFile: string, seed: number): Lan
     const std = isOutput(name) ? 0.02 / Math.sqrt(2 * config.layers) : 0.02;
     weights.set(name, isNorm(name) ? new Float32Array(size(shape)).fill(1) : draw(shape, std, random));
   }
-  return new LanguageModel(folder, config, tokenizer, weights, json);
+  return new LanguageModel(folder, config, tokenizer, weights, { configJson: json });
 }
 
 /**

@@ -2,7 +2,7 @@
  * Measures a base in each precision: how far it is from float32, how fast it decodes, and what memory that takes. Writes
  * `docs/results/precision.json` and prints the tables of docs/figures.md.
  *
- * Usage: tsx scripts/results/precision.ts [--rounds 5] [--only quality|speed]
+ * Usage: tsx scripts/results/precision.ts [--rounds 5] [--only quality|speed|loading]
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -24,22 +24,28 @@ const ROOT = resolve(import.meta.dirname, '../..');
 const rows = 16;
 const lengths = { nano: 64, random: 17 };
 
-/** A form, and whether its head and embedding are in 8 bits where the rest is in 4. */
+/** A form, and weights of it that are in another than they would be. */
 interface Variant {
   readonly name: string;
   readonly precision: Precision;
-  readonly wideHead?: true;
+  readonly otherwise?: { readonly form: BlockWeight['form']; readonly of: RegExp };
   /** Whether products of few rows compute in float32. */
   readonly exact: boolean;
 }
 
+const tables = /embed_tokens|lm_head/;
 const variants: readonly Variant[] = [
   { name: 'f16', precision: 'f16', exact: false },
   { name: 'int8, exact', precision: 'int8', exact: true },
   { name: 'int8', precision: 'int8', exact: false },
   { name: 'int4, exact', precision: 'int4', exact: true },
   { name: 'int4', precision: 'int4', exact: false },
-  { name: 'int4, head int8', precision: 'int4', wideHead: true, exact: false },
+  { name: 'int4, embedding and head too', precision: 'int4', otherwise: { form: 'int4', of: tables }, exact: false },
+  { name: 'int4, v_proj in 8', precision: 'int4', otherwise: { form: 'int8', of: /v_proj/ }, exact: false },
+  { name: 'int4, o_proj in 8', precision: 'int4', otherwise: { form: 'int8', of: /o_proj/ }, exact: false },
+  { name: 'int4, down_proj in 8', precision: 'int4', otherwise: { form: 'int8', of: /down_proj/ }, exact: false },
+  { name: 'int4, attention in 8', precision: 'int4', otherwise: { form: 'int8', of: /self_attn/ }, exact: false },
+  { name: 'int4, first block in 8', precision: 'int4', otherwise: { form: 'int8', of: /layers\.0\./ }, exact: false },
 ];
 
 interface Quality {
@@ -85,9 +91,9 @@ async function quality(folder: string, ids: readonly Int32Array[]): Promise<Qual
   const mean = (value: (row: Float32Array, i: number) => number, all: readonly Float32Array[]) =>
     all.reduce((sum, row, i) => sum + value(row, i), 0) / all.length;
   const found = [{ name: 'f32', loss: mean((row, i) => -row[target(i)], truth), kl: 0, agreement: 1 }];
-  for (const { name, precision, wideHead, exact } of variants) {
+  for (const { name, precision, otherwise, exact } of variants) {
     const loaded = await LanguageModel.load(folder, undefined, precision);
-    const model = wideHead === true ? withWideHead(loaded, plain) : loaded;
+    const model = otherwise === undefined ? loaded : withOthers(loaded, plain, otherwise);
     let [i, loss, kl, agreement] = [0, 0, 0, 0];
     for await (const row of positions(model, model.on(device, exact), ids)) {
       loss -= row[target(i)];
@@ -102,15 +108,19 @@ async function quality(folder: string, ids: readonly Int32Array[]): Promise<Qual
   return found;
 }
 
-/** A model in 4 bits whose head, and the embedding that it may be, is in 8. */
-function withWideHead(model: LanguageModel, plain: LanguageModel): LanguageModel {
+/** A model some of whose weights are in another form. */
+function withOthers(
+  model: LanguageModel,
+  plain: LanguageModel,
+  { form, of }: NonNullable<Variant['otherwise']>,
+): LanguageModel {
   const stored = new Map<string, StoredWeight>(model.stored);
-  for (const name of ['model.embed_tokens.weight', 'lm_head.weight']) {
-    const [values, weight] = [plain.weights.get(name), model.stored.get(name)];
-    if (values === undefined || weight === undefined) continue;
-    const { weight: wide, put } = blocks('int8', weight.shape as BlockWeight['shape']);
-    put(values, 0);
-    stored.set(name, wide);
+  for (const [name, weight] of model.stored) {
+    const values = plain.weights.get(name);
+    if (values === undefined || !of.test(name)) continue;
+    const filling = blocks(form, weight.shape as BlockWeight['shape']);
+    filling.put(values, 0);
+    stored.set(name, filling.weight);
   }
   return new LanguageModel(model.folder, model.config, model.tokenizer, model.weights, { stored });
 }
@@ -158,6 +168,51 @@ async function speed(folder: string, precision: Precision, batch: number): Promi
   for (const values of model.weights.values()) weights += values.byteLength;
   for (const weight of model.stored.values()) weights += storedBytes(weight);
   return { precision, batch, step: median(times), prompt: prefill, weights, loaded, peak: peakBytes() };
+}
+
+interface Loading {
+  readonly precision: Precision;
+  /** Where the weights came from: the model, the model and then into the cache, or the cache. */
+  readonly from: 'model' | 'first' | 'cache';
+  /** Seconds on the clock and of the processors, and the most that the process had. */
+  readonly seconds: number;
+  readonly cpu: number;
+  readonly peak: number;
+}
+
+/** In a process of its own. */
+async function loading(folder: string, precision: Precision): Promise<Omit<Loading, 'from'>> {
+  const [started, before] = [performance.now(), process.cpuUsage()];
+  await LanguageModel.load(folder, undefined, precision);
+  const { user, system } = process.cpuUsage(before);
+  return { precision, seconds: (performance.now() - started) / 1000, cpu: (user + system) / 1e6, peak: peakBytes() };
+}
+
+/** Each in turns, with a cache that is empty at first. */
+function loadings(folder: string, rounds: number): Loading[] {
+  const all: Loading[] = [];
+  for (let round = 0; round < rounds; round++) {
+    for (const precision of ['int8', 'int4'] as const) {
+      const cache = join(folder, `cache-${precision}-${round}`);
+      for (const from of ['model', 'first', 'cache'] as const) {
+        const { stdout, stderr, status } = spawnSync(
+          process.execPath,
+          [...process.execArgv, fileURLToPath(import.meta.url), '--loading', precision, folder],
+          { encoding: 'utf8', env: { ...process.env, COLA_WEIGHT_CACHE: from === 'model' ? 'off' : cache } },
+        );
+        if (status !== 0) throw new Error(stderr);
+        all.push({ ...(JSON.parse(stdout) as Omit<Loading, 'from'>), from });
+      }
+      rmSync(cache, { recursive: true, force: true });
+    }
+  }
+  return (['int8', 'int4'] as const).flatMap((precision) =>
+    (['model', 'first', 'cache'] as const).map((from) => {
+      const own = all.filter((each) => each.precision === precision && each.from === from);
+      const of = (name: 'seconds' | 'cpu' | 'peak') => median(own.map((each) => each[name]));
+      return { precision, from, seconds: of('seconds'), cpu: of('cpu'), peak: of('peak') };
+    }),
+  );
 }
 
 function median(values: readonly number[]): number {
@@ -208,7 +263,8 @@ async function randomFolder(folder: string): Promise<string> {
 async function sources(folder: string): Promise<Int32Array[]> {
   const { tokenizer } = await LanguageModel.load(folder);
   if (tokenizer === undefined) throw new Error('no tokenizer');
-  const names = 'graph/ops graph/gradient graph/onnx device/device device/program model/block model/step model/weights';
+  const names =
+    'graph/ops graph/gradient graph/onnx device/device device/program model/block model/step model/weights/weights';
   return names.split(' ').flatMap((name) => {
     const ids = tokenizer.encode(readFileSync(join(ROOT, `server/${name}.ts`), 'utf8'));
     return [ids.slice(100, 100 + lengths.nano), ids.slice(600, 600 + lengths.nano)];
@@ -228,6 +284,7 @@ async function main(): Promise<void> {
       rounds: { type: 'string', default: '5' },
       only: { type: 'string' },
       speed: { type: 'string' },
+      loading: { type: 'string' },
       batch: { type: 'string', default: '1' },
     },
   });
@@ -235,19 +292,27 @@ async function main(): Promise<void> {
     console.log(JSON.stringify(await speed(positionals[0], values.speed as Precision, Number(values.batch))));
     return;
   }
+  if (values.loading !== undefined) {
+    console.log(JSON.stringify(await loading(positionals[0], values.loading as Precision)));
+    return;
+  }
+  // What is measured does not come from the cache of the account, and nothing goes into it.
+  process.env.COLA_WEIGHT_CACHE = 'off';
+  const wanted = (part: string) => values.only === undefined || values.only === part;
   const file = join(ROOT, 'docs/results/precision.json');
   const known = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>) : {};
   const scratch = mkdtempSync(join(tmpdir(), 'cola-precision-'));
   try {
     const random = await randomFolder(scratch);
-    if (values.only !== 'speed') {
+    if (wanted('quality')) {
       const nano = resolveModel('builtin:nano', '');
       const ids = Array.from({ length: rows }, (_, b) =>
         Int32Array.from({ length: lengths.random }, (_, i) => (i * 7919 + b * 104729 + 13) % shapes['135M'].vocab_size),
       );
       known.quality = { nano: await quality(nano, await sources(nano)), 'random 135M': await quality(random, ids) };
     }
-    if (values.only !== 'quality') known.speed = speeds(random, Number(values.rounds));
+    if (wanted('speed')) known.speed = speeds(random, Number(values.rounds));
+    if (wanted('loading')) known.loading = loadings(random, Number(values.rounds));
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
@@ -270,6 +335,13 @@ async function main(): Promise<void> {
     `${s.prompt.toFixed(2)} s`,
     ...[s.weights, s.loaded, s.peak].map(gigabytes),
   ]);
+  const loads = ((known.loading ?? []) as Loading[]).map((l) => [
+    `${l.precision}, ${l.from === 'model' ? 'from the model' : l.from === 'first' ? 'from the model, and kept' : 'from the cache'}`,
+    `${l.seconds.toFixed(2)} s`,
+    `${l.cpu.toFixed(2)} s`,
+    gigabytes(l.peak),
+  ]);
+  console.log(`\n${table(['135M', 'loading', 'processor time', 'peak'], loads)}`);
   console.log(`\n${table(['135M', 'a step', '128 tokens a row', 'weights', 'loaded', 'peak'], lines)}`);
 }
 

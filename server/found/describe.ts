@@ -108,7 +108,8 @@ function fitting(parameters: number, memory: number): Description['fits'] {
   const room = memory * 0.8;
   // In f32 a program of few rows has a copy of its own.
   if (parameters * (parameters < LARGE ? 8 : 1.125) <= room) return 'yes';
-  return parameters * 0.625 <= room ? 'in 4 bits' : 'no';
+  // Embedding and head are in 8 bits, which are a quarter of small models.
+  return parameters * 0.7 <= room ? 'in 4 bits' : 'no';
 }
 
 /** What the machine has, or a container allows. */

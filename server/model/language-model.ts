@@ -9,7 +9,7 @@ import { type SavedDtype, writeSafetensors } from '../files/safetensors-writer.t
 import type { StoredWeight } from '../graph/stored.ts';
 import { size } from '../graph/tensor.ts';
 import type { AdapterChoice } from '../protocol/adapter.ts';
-import type { Precision, PrecisionChoice } from '../protocol/precision.ts';
+import type { PrecisionChoice } from '../protocol/precision.ts';
 import { type Adapters, adaptersOf, adapterTensors, freshAdapter, isAdapterTensor, merged } from './adapter/adapter.ts';
 import { adapterBase, peftConfig, readAdapter, readAdapterWeights, writeAdapter } from './adapter/peft.ts';
 import { hiddenStates, languageHead } from './base.ts';
@@ -21,8 +21,9 @@ import { ggufHas, ggufText } from './gguf/file.ts';
 import { CONFIG_BYTES, readModelText, withDtype } from './json.ts';
 import { type StepGraph, Stepper } from './step.ts';
 import { loadTokenizer, type Tokenizer } from './tokenizer/tokenizer.ts';
-import { chosenPrecision, fillingFor } from './weights/precision.ts';
-import { type HeldWeight, SharedWeights, type WeightShelf } from './weights/shelf.ts';
+import { heldWeights } from './weights/held.ts';
+import { chosenPrecision } from './weights/precision.ts';
+import { SharedWeights, type WeightShelf } from './weights/shelf.ts';
 import { type ExpectedTensor, expectedTensors, openWeights, type Weights } from './weights/weights.ts';
 
 /** Weights in host memory in float32, by name. */
@@ -108,11 +109,7 @@ export class LanguageModel {
       ? loadTokenizer(folder, { modelVocabSize: config.vocabSize })
       : undefined;
     const precision = chosenPrecision(choice, config);
-    const read = () => {
-      using files = openWeights(folder, config, form);
-      return new Map(files.tensors.map((tensor) => [tensor.name, readWeight(files, tensor, precision)]));
-    };
-    const held = shelf === undefined ? read() : shelf.take([folder], precision, read);
+    const held = await heldWeights(folder, config, precision, { shelf, form });
     const weights = new Map<string, Float32Array>();
     const stored = new Map<string, StoredWeight>();
     for (const [name, weight] of held) {
@@ -284,18 +281,6 @@ const sameAdapters = (a: Adapters, b: Adapters) =>
 /** Whether a model folder has a file, or a GGUF file what stands for it. */
 function hasFile(folder: string, name: string): boolean {
   return existsSync(join(folder, name)) || ggufHas(folder, name);
-}
-
-/** Values that are read at once while a weight is brought into another form. */
-const pieceElements = 1 << 22;
-
-function readWeight(files: Weights, { name, shape }: ExpectedTensor, precision: Precision): HeldWeight {
-  const filling = fillingFor(precision, shape);
-  if (filling === undefined) return files.read(name);
-  const elements = size(shape);
-  for (let first = 0; first < elements; first += pieceElements)
-    filling.put(files.read(name, { first, count: Math.min(pieceElements, elements - first) }), first);
-  return filling.weight;
 }
 
 /** Number formats as config.json names them. */

@@ -89,7 +89,7 @@ export function parameterCount(config: ModelConfig): number {
 /** Bytes of weights of which those of the base are kept in a precision. */
 function keptBytes(tensors: readonly ExpectedTensor[], precision: Precision): number {
   const base = (name: string) => (name.startsWith('model.') && !isAdapterTensor(name)) || name === headName;
-  return tensors.reduce((sum, { name, shape }) => sum + bytesIn(base(name) ? precision : 'f32', shape), 0);
+  return tensors.reduce((sum, tensor) => sum + bytesIn(base(tensor.name) ? precision : 'f32', tensor), 0);
 }
 
 /** A base model in host memory, in the form it is kept in. */

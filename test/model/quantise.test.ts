@@ -23,6 +23,9 @@ function stored(form: 'int8' | 'int4', shape: readonly [number, number], x: Floa
   return weight;
 }
 
+/** A weight of a block. */
+const layer = (...shape: number[]) => ({ name: 'model.layers.0.mlp.up_proj.weight', shape });
+
 describe('weights in blocks', () => {
   for (const form of ['int8', 'int4'] as const) {
     it(`of ${form} are within half a step of what they were, and within one at the end that has no number`, () => {
@@ -59,12 +62,12 @@ describe('weights in blocks', () => {
   it('can be filled piece by piece, and take the bytes that are planned', () => {
     const x = Float32Array.from({ length: 6 * 64 }, (_, i) => Math.sin(i) * (i % 50));
     for (const precision of ['f16', 'int8', 'int4'] as const) {
-      const [whole, parts] = [fillingFor(precision, [6, 64])!, fillingFor(precision, [6, 64])!];
+      const [whole, parts] = [fillingFor(precision, layer(6, 64))!, fillingFor(precision, layer(6, 64))!];
       whole.put(x, 0);
       for (const first of [0, 160, 192])
         parts.put(x.subarray(first, first === 0 ? 160 : first === 160 ? 192 : 384), first);
       assert.deepEqual(parts.weight, whole.weight);
-      assert.equal(storedBytes(whole.weight), bytesIn(precision, [6, 64]));
+      assert.equal(storedBytes(whole.weight), bytesIn(precision, layer(6, 64)));
     }
   });
 
@@ -78,13 +81,25 @@ describe('weights in blocks', () => {
 });
 
 describe('the precision of a base', () => {
+  it('keeps the embedding and the head in 8 bits where the rest is in 4', () => {
+    for (const name of ['model.embed_tokens.weight', 'lm_head.weight']) {
+      const table = { name, shape: [8, 64] };
+      assert.deepEqual(
+        (['f32', 'f16', 'int8', 'int4'] as const).map((precision) => formOf(precision, table)),
+        [undefined, 'f16', 'int8', 'int8'],
+      );
+      assert.equal(bytesIn('int4', table), bytesIn('int8', layer(8, 64)));
+    }
+    assert.equal(formOf('int4', layer(8, 64)), 'int4');
+  });
+
   it('leaves norms, biases and odd rows in float32', () => {
-    assert.equal(formOf('int4', [64]), undefined);
-    assert.equal(formOf('int4', [8, 48]), undefined);
-    assert.equal(formOf('int8', [8, 64]), 'int8');
-    assert.equal(formOf('f16', [8, 48]), 'f16');
-    assert.equal(formOf('f32', [8, 64]), undefined);
-    assert.equal(bytesIn('int4', [8, 48]), 4 * 8 * 48);
+    assert.equal(formOf('int4', layer(64)), undefined);
+    assert.equal(formOf('int4', layer(8, 48)), undefined);
+    assert.equal(formOf('int8', layer(8, 64)), 'int8');
+    assert.equal(formOf('f16', layer(8, 48)), 'f16');
+    assert.equal(formOf('f32', layer(8, 64)), undefined);
+    assert.equal(bytesIn('int4', layer(8, 48)), 4 * 8 * 48);
   });
 
   it('follows from the size alone where nobody chose it', () => {

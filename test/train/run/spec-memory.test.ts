@@ -62,18 +62,19 @@ describe('the memory of the stages of a spec', () => {
       const count = (matrices: boolean) =>
         tensors.reduce((n, { shape }) => n + ((shape.length === 2) === matrices ? size(shape) : 0), 0);
       const [loading, training] = parts.map(({ memory }) => memory().weights);
-      return { loading, training, matrices: count(true), others: count(false) };
+      const table = config.vocabSize * config.hiddenSize;
+      return { loading, training, table, matrices: count(true) - table, others: count(false) };
     };
     const plain = await of('f32');
-    assert.equal(plain.loading, 4 * (plain.matrices + plain.others));
-    for (const [found, bytes] of [
-      [await of('f16'), 2],
-      [await of('int8'), 1.125],
-      [await of(), 0.625],
+    assert.equal(plain.loading, 4 * (plain.matrices + plain.table + plain.others));
+    for (const [found, bytes, ofTable] of [
+      [await of('f16'), 2, 2],
+      [await of('int8'), 1.125, 1.125],
+      [await of(), 0.625, 1.125],
     ] as const) {
-      assert.equal(found.loading, bytes * found.matrices + 4 * found.others);
+      assert.equal(found.loading, bytes * found.matrices + ofTable * found.table + 4 * found.others);
       // Cloning reads the whole base, whose head is its embedding, and trains the policy.
-      assert.equal(plain.training - found.training, (4 - bytes) * found.matrices);
+      assert.equal(plain.training - found.training, (4 - bytes) * found.matrices + (4 - ofTable) * found.table);
     }
   });
 

@@ -1,0 +1,58 @@
+/** A model's weights in the form they are kept in, from wherever they are had soonest. */
+import { size } from '../../graph/tensor.ts';
+import type { Precision } from '../../protocol/precision.ts';
+import type { ModelConfig, ModelForm } from '../config/config.ts';
+import { fillingFor } from './precision.ts';
+import type { HeldWeight, WeightShelf } from './shelf.ts';
+import { StoredCache } from './stored-cache.ts';
+import { type ExpectedTensor, expectedTensors, openWeights, type Weights } from './weights.ts';
+
+/** Values that are read at once while a weight is brought into another form. */
+const pieceElements = 1 << 22;
+
+/**
+ * The weights of a model folder or a GGUF file in the form they are kept in: from the memory of others, from the cache of the
+ * account, or else from the model itself.
+ *
+ * @throws weights.*, safetensors.*, gguf.*
+ */
+export async function heldWeights(
+  folder: string,
+  config: ModelConfig,
+  precision: Precision,
+  {
+    shelf,
+    form = 'language',
+    cache = StoredCache.ofAccount(),
+  }: {
+    readonly shelf?: WeightShelf | undefined;
+    readonly form?: ModelForm;
+    readonly cache?: StoredCache | undefined;
+  } = {},
+): Promise<Map<string, HeldWeight>> {
+  const tensors = expectedTensors(config);
+  const file = form === 'language' ? await cache?.fileOf(folder, precision, tensors) : undefined;
+  let converted = false;
+  const read = () => {
+    const kept = file === undefined ? undefined : cache?.read(file, precision, tensors);
+    if (kept !== undefined) return kept;
+    converted = true;
+    using files = openWeights(folder, config, form);
+    return new Map(files.tensors.map((tensor) => [tensor.name, readWeight(files, tensor, precision)]));
+  };
+  const held = shelf === undefined ? read() : shelf.take([folder], precision, read);
+  // Only if it still is the model that the file is named after.
+  if (converted && file !== undefined && (await cache?.fileOf(folder, precision, tensors)) === file)
+    await cache?.write(file, held);
+  return held;
+}
+
+function readWeight(files: Weights, tensor: ExpectedTensor, precision: Precision): HeldWeight {
+  const filling = fillingFor(precision, tensor);
+  const { name, shape } = tensor;
+  if (filling === undefined) return files.read(name);
+  const elements = size(shape);
+  for (let first = 0; first < elements; first += pieceElements)
+    filling.put(files.read(name, { first, count: Math.min(pieceElements, elements - first) }), first);
+  return filling.weight;
+}

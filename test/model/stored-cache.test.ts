@@ -1,0 +1,126 @@
+/** Weights in fewer bits on the disk. */
+import assert from 'node:assert/strict';
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { loadModelConfig } from '../../server/model/config/config.ts';
+import { LanguageModel } from '../../server/model/language-model.ts';
+import { heldWeights } from '../../server/model/weights/held.ts';
+import { cacheFolder, StoredCache } from '../../server/model/weights/stored-cache.ts';
+import { expectedTensors } from '../../server/model/weights/weights.ts';
+
+const fixture = join(import.meta.dirname, '../fixtures/hf/llama-gqa');
+
+describe('weights in fewer bits on the disk', () => {
+  let root = '';
+  let model = '';
+  beforeEach(() => {
+    root = mkdtempSync(join(tmpdir(), 'cola-stored-'));
+    model = join(root, 'model');
+    cpSync(fixture, model, { recursive: true });
+  });
+  afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+  const folder = () => join(root, 'cache');
+  const cacheOf = (limits = {}) => new StoredCache(folder(), { least: 0, ...limits });
+  const load = async (precision: 'int8' | 'int4' = 'int4', cache = cacheOf()) =>
+    heldWeights(model, await loadModelConfig(model), precision, { cache });
+  const kept = () => (existsSync(folder()) ? readdirSync(folder()).filter((name) => name.endsWith('.weights')) : []);
+  const tensors = async () => expectedTensors(await loadModelConfig(model));
+
+  it('are those of the model, and come from there the next time', async () => {
+    const [first, plain] = [await load(), await LanguageModel.load(model, undefined, 'int4')];
+    assert.deepEqual(
+      first,
+      new Map([...plain.tensors].map(({ name }) => [name, plain.stored.get(name) ?? plain.weights.get(name)])),
+    );
+    assert.equal(kept().length, 1);
+    const file = await cacheOf().fileOf(model, 'int4', await tensors());
+    assert.equal(file, join(folder(), kept()[0]));
+    assert.deepEqual(cacheOf().read(file!, 'int4', await tensors()), first);
+    assert.deepEqual(await load(), first);
+    // Another form is another file; the same content in another place is the same one.
+    await load('int8');
+    assert.equal(kept().length, 2);
+    cpSync(model, join(root, 'copy'), { recursive: true });
+    model = join(root, 'copy');
+    await load();
+    assert.equal(kept().length, 2);
+  });
+
+  it('are not taken for those of a model that has changed, in place or by name', async () => {
+    const before = await load();
+    const path = join(model, 'model.safetensors');
+    const bytes = readFileSync(path);
+    const { atime, mtime } = statSync(path);
+    // The last number of a tensor, in the same length, with the old time of change.
+    bytes[bytes.length - 2] ^= 0x10;
+    writeFileSync(path, bytes);
+    utimesSync(path, atime, mtime);
+    assert.notDeepEqual(await load(), before);
+    assert.equal(kept().length, 2);
+  });
+
+  for (const [what, spoil] of [
+    [
+      'a bit is another',
+      (bytes: Buffer) => bytes.fill(bytes[bytes.length - 5000] ^ 1, bytes.length - 5000, bytes.length - 4999),
+    ],
+    ['it ends too early', (bytes: Buffer) => bytes.subarray(0, bytes.length - 1)],
+    ['it goes on behind its end', (bytes: Buffer) => Buffer.concat([bytes, Buffer.from('x')])],
+    ['its list is another', (bytes: Buffer) => Buffer.from(bytes.toString('latin1').replace('int4', 'int8'), 'latin1')],
+    [
+      'it is of another version',
+      (bytes: Buffer) => Buffer.from(bytes.toString('latin1').replace('weights 1', 'weights 0'), 'latin1'),
+    ],
+    ['it is empty', () => Buffer.alloc(0)],
+  ] as const)
+    it(`are made anew where ${what}`, async () => {
+      const first = await load();
+      const file = join(folder(), kept()[0]);
+      const whole = readFileSync(file);
+      writeFileSync(file, spoil(Buffer.from(whole)));
+      assert.equal(cacheOf().read(file, 'int4', await tensors()), undefined);
+      assert.deepEqual(await load(), first);
+      assert.deepEqual(readFileSync(file), whole);
+    });
+
+  it('take no more room than they may: what was not used for the longest goes', async () => {
+    await load('int8');
+    const [first] = kept();
+    const bytes = statSync(join(folder(), first)).size;
+    const long = new Date(Date.now() - 1e8);
+    utimesSync(join(folder(), first), long, long);
+    writeFileSync(join(folder(), 'x.weights.tmp-0123456789ab'), 'half');
+    utimesSync(join(folder(), 'x.weights.tmp-0123456789ab'), long, long);
+    await load('int4', cacheOf({ most: 1.2 * bytes }));
+    assert.equal(kept().length, 1);
+    assert.notEqual(kept()[0], first);
+    assert(!existsSync(join(folder(), 'x.weights.tmp-0123456789ab')));
+    // What is larger than all there may be is not kept.
+    rmSync(folder(), { recursive: true });
+    await load('int8', cacheOf({ most: bytes / 2 }));
+    assert.deepEqual(kept(), []);
+  });
+
+  it('are not kept of small models, nor where the person does not want it, nor where nothing can be written', async () => {
+    await load('int8', new StoredCache(folder()));
+    assert(!existsSync(folder()));
+    assert.equal(StoredCache.ofAccount({ COLA_WEIGHT_CACHE: 'off' }), undefined);
+    assert.equal(StoredCache.ofAccount({ COLA_WEIGHT_CACHE: '/a/b' })?.folder, '/a/b');
+    if (process.platform === 'linux')
+      assert.equal(cacheFolder({ XDG_CACHE_HOME: '/c' }, '/h'), '/c/cola-studio/weights');
+    writeFileSync(folder(), 'a file');
+    assert.equal((await load()).size, (await tensors()).length);
+  });
+});

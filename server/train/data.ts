@@ -159,12 +159,16 @@ function leftOut(data: DataSpec, used: number, reasons: string): string {
 const plainWords = (data: DataSpec): string =>
   `${dataName(data)}: the model has no chat template, so conversations are written as plain turns (User: …)`;
 
+/** A path as a person would say it: where a run lies in `.cola` is of no interest. */
+const spoken = (path: string): string => path.replace(/^(?:\.\.\/)+/, '');
+
 /** What a data set is called in messages. */
 export function dataName(data: DataSpec): string {
-  if (typeof data === 'string') return data;
+  if (typeof data === 'string') return spoken(data);
   if ('task' in data) return `the task ${data.task}`;
   if ('environment' in data) return `demonstrations in ${gameOf(data.environment).name}`;
-  return 'jsonl' in data ? data.jsonl : 'text' in data ? data.text.join(', ') : data.workspace;
+  if ('jsonl' in data) return spoken(data.jsonl);
+  return 'text' in data ? data.text.map(spoken).join(', ') : spoken(data.workspace);
 }
 
 export interface PackedData {

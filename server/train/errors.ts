@@ -50,7 +50,7 @@ export const trainErrors = catalogue('train', {
     'Name the column that holds the score with "score", or raise "max_length". To learn from preferences, write "loss: pairs".',
   ],
   promptTooLong: (place: string | undefined, text: string, tokens: number, longest: number) => [
-    `${place === undefined ? 'The' : `${place}: the`} prompt "${text}…" has ${tokens} tokens; with room for the answer it may have ${longest}.`,
+    `${place === undefined ? 'The' : `${place}: the`} prompt ${JSON.stringify(`${text}…`)} has ${tokens} tokens; with room for the answer it may have ${longest}.`,
     'Shorten the prompts, lower "max_new", or leave such rows out with "skip_bad_rows: true".',
   ],
   tooLong: (length: number, context: number) => [

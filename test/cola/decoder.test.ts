@@ -10,7 +10,7 @@ import { assertClose } from '../support/reference.ts';
 
 const prompts = [[5, 6, 7], [11], [20, 21, 22, 23, 24, 25, 26, 27, 28, 29]];
 
-onEachDevice((device) => {
+onEachDevice((device, name) => {
   describe('a decoding step', function () {
     this.timeout(120_000);
     let model: ColaModel;
@@ -68,7 +68,7 @@ onEachDevice((device) => {
     it('chooses among the k most likely only, whatever the noise', async () => {
       const narrow = new Decoder(device(), model, { parts: { topK: 2 } });
       const random = new Random(4);
-      for (let time = 0; time < 20; time++) {
+      for (let time = 0; time < (name === 'cpu' ? 20 : 5); time++) {
         const result = await step(
           narrow,
           biasOf(() => 30 * random.gumbel()),
@@ -83,7 +83,8 @@ onEachDevice((device) => {
 
     it('samples as softmax does at the temperature', async () => {
       const random = new Random(9);
-      const [rows, temperature] = [400, 0.7];
+      // On a WebGPU in software every row costs; how far the shares may be off follows from their number.
+      const [rows, temperature] = [name === 'cpu' ? 400 : 100, 0.7];
       const bare = new Decoder(device(), model);
       const cache = await bare.cache(rows, 4);
       const noise = Float32Array.from({ length: rows * n }, () => random.gumbel());

@@ -241,7 +241,8 @@ onEachDevice((device: () => Device, name) => {
     });
 
     it('draw actions as often as their probabilities say, and none that top-k left out', async () => {
-      const [topK, temperature, samples] = [3, 2, 800];
+      // On a WebGPU in software every sample costs; how far the shares may be off follows from their number.
+      const [topK, temperature, samples] = [3, 2, name === 'cpu' ? 800 : 100];
       for (const actor of [latent(topK), tokens()]) {
         const settings = { maxNew: 1, temperature, topK };
         const rows = await actor.sample(startsOf(numbered([prompts[1]]), samples, 5, 0), settings, signal);

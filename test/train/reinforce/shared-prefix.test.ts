@@ -78,7 +78,7 @@ describe('answers put together', () => {
 const layOutOf = (samples: readonly Judged[]) =>
   layOut(samples.map((row) => ({ ...row, logp: [0], values: [], result: { value: 1, parts: {} } }) as never));
 
-onEachDevice((device: () => Device) => {
+onEachDevice((device: () => Device, name) => {
   describe('an update that reads a prompt once for its answers', function () {
     this.timeout(240_000);
     let cola: ColaModel;
@@ -128,7 +128,8 @@ onEachDevice((device: () => Device) => {
       return { values, shared: layout.shape.shared };
     }
 
-    for (const seed of [1, 2, 3]) {
+    // Each has other numbers of groups and answers: how they are laid out is nothing that a device knows of.
+    for (const seed of name === 'cpu' ? [1, 2, 3] : [1]) {
       it(`has the loss and the gradients of one that reads it for each, groups of seed ${seed}`, async () => {
         const random = new Random(seed);
         const groups = 1 + random.integer(3);

@@ -3,12 +3,11 @@
  * library (disturb.c), and what came of them.
  */
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { build } from 'esbuild';
-import { node, root as project } from '../../scripts/bundles.mjs';
 import { runFolder } from '../../server/store/run.ts';
+import { bundleTrainChild } from '../support/bundled.ts';
 import { linesOf, makeCola, specOf, stages, start, tinyBase, writeData } from '../support/runs.ts';
 
 const compiler = '/usr/bin/cc';
@@ -40,6 +39,7 @@ export interface End {
 export class Bench {
   private readonly place = mkdtempSync(join(tmpdir(), 'cola-disturbed-'));
   private readonly root = join(this.place, 'project');
+  private program = '';
   private model = '';
   private count = 0;
   private expected: unknown;
@@ -47,15 +47,7 @@ export class Bench {
 
   async prepare(): Promise<void> {
     writeData(this.root);
-    symlinkSync(join(project, 'node_modules'), join(this.place, 'node_modules'));
-    await build({
-      ...node,
-      sourcemap: false,
-      packages: 'external',
-      entryPoints: { train: 'test/support/train-child.ts' },
-      outdir: this.place,
-      outExtension: { '.js': '.mjs' },
-    });
+    this.program = await bundleTrainChild(this.place);
     if (canDisturb) {
       const options = ['-shared', '-fPIC', '-O1', '-o', join(this.place, 'disturb.so')];
       execFileSync(compiler, [...options, join(import.meta.dirname, 'disturb.c'), '-ldl']);
@@ -85,7 +77,7 @@ export class Bench {
     writeFileSync(job, JSON.stringify({ root: this.root, id, spec }));
     const log = join(this.place, `${id}.hits`);
     rmSync(log, { force: true });
-    const child = spawn(process.execPath, [join(this.place, 'train.mjs'), job], {
+    const child = spawn(process.execPath, [this.program, job], {
       cwd: this.root,
       stdio: ['ignore', 'ignore', 'pipe'],
       env: { ...process.env, NODE_V8_COVERAGE: undefined, ...(disturbance && this.environment(id, disturbance, log)) },

@@ -10,6 +10,7 @@ import {
   natural,
   type PrecisionOption,
   positive,
+  share,
   withDevice,
   withExamples,
   withJson,
@@ -20,6 +21,9 @@ import {
 interface TreeOptions {
   readonly breadth?: number;
   readonly rootBreadth?: number;
+  readonly merge: boolean;
+  readonly normalise?: boolean;
+  readonly widening?: number;
   readonly edges?: 'steps' | 'q';
   readonly stepsPerEdge?: number;
   readonly maxExtra?: number;
@@ -73,6 +77,9 @@ export function withSearchOptions(command: Command): Command {
     .option('--seconds <number>', 'budget in seconds of searching', positive)
     .option('--breadth <count>', 'children of a node: its most probable actions (default: 4)', count)
     .option('--root-breadth <count>', 'children of the prompt (default: --breadth)', count)
+    .option('--no-merge', 'a child for each action, also for those that write the same token, as in the paper')
+    .option('--normalise', 'scale values by the least and the largest of the search, whatever rewards are')
+    .option('--widening <alpha>', 'look at N^alpha children of a node that was simulated N times', share)
     .addOption(
       new Option(
         '--edges <kind>',
@@ -145,6 +152,10 @@ export function settingsOf(options: SearchCommandOptions): SearchSettings {
   const given = {
     breadth,
     root_breadth: rootBreadth,
+    // A search that is continued has its own.
+    merge: options.continue === undefined || !options.merge ? options.merge : undefined,
+    normalise: options.normalise,
+    widening: options.widening === undefined ? undefined : { alpha: options.widening },
     edge: edgeOf(edges, options),
     order,
     cpuct,
@@ -160,7 +171,9 @@ export function settingsOf(options: SearchCommandOptions): SearchSettings {
   if (options.continue === undefined) return { max_new: longestAnswer, ...settings };
   const [first] = Object.keys(settings);
   if (first !== undefined) {
-    throw wrongUse(`A search that is continued keeps its settings, so --${first.replaceAll('_', '-')} cannot be given`);
+    throw wrongUse(
+      `A search that is continued keeps its settings, so --${first === 'merge' ? 'no-merge' : first.replaceAll('_', '-')} cannot be given`,
+    );
   }
   return settings;
 }

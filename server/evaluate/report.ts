@@ -17,6 +17,8 @@ export const searchMeasure = z.strictObject({
   tokens: z.int().positive().default(256),
   /** Children of a node. */
   breadth: z.int().positive().default(8),
+  /** Codes that write the same next token are one child; false: a child for each code, as in the paper. */
+  merge: z.boolean().default(true),
   cpuct: z.number().min(0).default(0.7),
   /** Actions of an edge of MCTS. */
   edge_steps: z.int().positive().default(1),

@@ -2,7 +2,8 @@
  * Ways to answer at the same number of generated tokens: the greedy answer, the best of N samples, the most frequent of them, MCTS,
  * and MCTS-Q where the model has Q (paper, section 4.3.2). A judge, such as a reward model, guides the search and picks among
  * the answers; the reward of the task sees only what was picked. Where there is no judge that reward picks itself: this is what
- * search can find, not what a model does alone, and is called oracle.
+ * search can find, not what a model does alone, and is called oracle. Where the model has a value head, V picks too, in place of
+ * any judge.
  */
 import type { ColaModel } from '../cola/model.ts';
 import { Random } from '../random.ts';
@@ -10,6 +11,7 @@ import type { Reward } from '../rewards/reward.ts';
 import { bestOfN, type Sample } from '../search/best-of-n.ts';
 import { type Branch, BranchedModel } from '../search/branches.ts';
 import { type Answer, askJudge, isScore, type Judge, rewardJudge } from '../search/judge.ts';
+import type { SearchModel } from '../search/model.ts';
 import type { SearchBudget, SearchSettings } from '../search/options.ts';
 import { Search } from '../search/search.ts';
 import { tokenizerOf } from '../train/data.ts';
@@ -59,7 +61,8 @@ export interface SearchMeasure {
 
 /**
  * For each way `<way>_reward`, `<way>_solved`, `<way>_tokens` and `<way>_answers`, means over the prompts; ways are `greedy`,
- * `majority` (of the samples of best-of-N), `best_of_n`, `mcts`, `mcts_q`; without a judge the last three are `<way>_oracle`. Tokens are states the model is run for: what a way comes back to costs it nothing, and it ends,
+ * `majority` (of the samples of best-of-N), `best_of_n`, `mcts`, `mcts_q`; without a judge the last three are `<way>_oracle`;
+ * with a value head also `best_of_n_value` and `mcts_value`. Tokens are states the model is run for: what a way comes back to costs it nothing, and it ends,
  * too, with four times as many answers as tokens. A budget is checked after each answer, so a way may generate one answer more than it allows.
  */
 export async function measureSearch(
@@ -72,7 +75,7 @@ export async function measureSearch(
     tokens: longest + task.max_new,
     rows: settings.breadth,
     megabytes: settings.cache,
-    value: false,
+    value: cola.has('value'),
   });
   const tokenizer = tokenizerOf(context);
   const text = (tokens: readonly number[]) => tokenizer.decode(tokens, { skipSpecialTokens: true });
@@ -107,10 +110,10 @@ function waysOf(
   signal: AbortSignal,
   named: string,
 ): readonly Way[] {
-  const { breadth, cpuct, edge_steps, threshold, max_extra } = settings;
+  const { breadth, merge, cpuct, edge_steps, threshold, max_extra } = settings;
   // Where nothing new is left to generate, tokens alone would never be spent.
   const budget = { tokens: settings.tokens, simulations: mostAnswers * settings.tokens };
-  const common = { max_new: task.max_new, breadth, cpuct, temperature: settings.temperature };
+  const common = { max_new: task.max_new, breadth, merge, cpuct, temperature: settings.temperature };
   const samples = (prompt: readonly number[], judge: Judge, seed: number, temperature: number, limit: SearchBudget) =>
     sampled(bestOfN(model, prompt, judge, { maxNew: task.max_new, temperature, seed }, limit, signal));
   const tree =
@@ -119,6 +122,17 @@ function waysOf(
       const search = new Search<Branch>(model, prompt, judge, { ...common, ...own, seed });
       return { [`${name}${named}`]: await searched(search, budget, signal) };
     };
+  const byValue: Way[] = [
+    async (prompt, _, seed) => {
+      const { best, all, ...spent } = await samples(prompt, valueJudge(model, prompt), seed, task.temperature, budget);
+      return { best_of_n_value: { answer: best, ...spent } };
+    },
+    async (prompt, _, seed) => {
+      const own: SearchSettings = { edge: { kind: 'steps', steps: edge_steps }, value: { rollout: 0, value: 1 } };
+      const search = new Search<Branch>(model, prompt, valueJudge(model, prompt), { ...common, ...own, seed });
+      return { mcts_value: await searched(search, budget, signal) };
+    },
+  ];
   return [
     async (prompt, judge, seed) => {
       // There is nothing to pick among, so whatever the judge says of it, it is the answer.
@@ -130,9 +144,19 @@ function waysOf(
       return { majority: { answer: mostFrequent(all), ...spent }, [`best_of_n${named}`]: { answer: best, ...spent } };
     },
     tree('mcts', { edge: { kind: 'steps', steps: edge_steps } }),
+    ...(model.hasValue ? byValue : []),
     ...(model.hasQ ? [tree('mcts_q', { edge: { kind: 'q', threshold, max_extra } })] : []),
   ];
 }
+
+/** V of the state behind the whole answer: what the model itself expects of it (paper, section 4.3.1). */
+export const valueJudge =
+  <S>(model: SearchModel<S>, prompt: readonly number[]): Judge =>
+  async ({ tokens }) => {
+    const end = tokens.reduce((state, token) => model.child(state, token), model.open(prompt));
+    const { value } = (await model.look([end])).outlooks[0] ?? {};
+    return value === undefined ? { noScore: 'the model has no value head' } : { value, parts: {} };
+  };
 
 /** The answer that was given most often, the first among equals. */
 export function mostFrequent<T extends Pick<Answer, 'tokens'>>(answers: readonly T[]): T | undefined {

@@ -17,6 +17,31 @@ export function topCodes(policy: Float32Array, breadth: number): number[] {
   return top;
 }
 
+/** The codes that an expansion makes children of, most probable first: with `merge` one for each next token. */
+export function firstCodes({ policy, nextTokens }: Outlook, breadth: number, merge: boolean): number[] {
+  const ranked = topCodes(policy, merge ? policy.length : breadth);
+  if (!merge) return ranked;
+  const p = probabilities(policy, 0, policy.length);
+  const leaders = new Map<number, { readonly code: number; weight: number }>();
+  for (const code of ranked) {
+    const leader = leaders.get(nextTokens[code]);
+    if (leader === undefined) leaders.set(nextTokens[code], { code, weight: p[code] });
+    else leader.weight += p[code];
+  }
+  // Sorting keeps the order of equals: the token of the likelier code first.
+  const tokens = [...leaders.values()].sort((a, b) => b.weight - a.weight);
+  return tokens.slice(0, breadth).map(({ code }) => code);
+}
+
+/** Probability of a code; with `merge` of all codes that write its token. */
+function weightOf({ policy, nextTokens }: Outlook, code: number, merge: boolean): number {
+  const p = probabilities(policy, 0, policy.length);
+  if (!merge) return p[code];
+  let sum = 0;
+  for (let other = 0; other < p.length; other++) if (nextTokens[other] === nextTokens[code]) sum += p[other];
+  return sum;
+}
+
 /** (Q(s,a) - gamma max Q(s',.))^2: how little the Q function agrees with itself over one step. */
 export function bellmanError(q: number, next: Float32Array, gamma: number): number {
   return (q - gamma * next[argmaxOf(next, 0, next.length)]) ** 2;
@@ -48,7 +73,7 @@ export async function* growEdges<S>(
   from: { readonly state: S; readonly outlook: Outlook; readonly length: number },
   codes: readonly number[],
 ): AsyncGenerator<void, Edge[]> {
-  const p = probabilities(from.outlook.policy, 0, model.numCodes);
+  const { merge } = options;
   const edges = codes.map(
     (action): Growing<S> => ({
       state: from.state,
@@ -57,7 +82,7 @@ export async function* growEdges<S>(
       actions: [],
       tokens: [],
       errors: [],
-      probabilities: [p[action]],
+      probabilities: [weightOf(from.outlook, action, merge)],
       ended: false,
     }),
   );
@@ -83,7 +108,7 @@ export async function* growEdges<S>(
         if (error >= rule.threshold || edge.actions.length === longest) return false;
       }
       edge.action = argmaxOf(edge.outlook.policy, 0, model.numCodes);
-      edge.probabilities.push(probabilities(edge.outlook.policy, 0, model.numCodes)[edge.action]);
+      edge.probabilities.push(weightOf(edge.outlook, edge.action, merge));
       return true;
     });
   }

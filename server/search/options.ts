@@ -27,8 +27,25 @@ export const searchOptionsSchema = z.strictObject({
   breadth: count.default(4),
   /** Children of the root; `breadth` if left out. */
   root_breadth: count.optional(),
+  /**
+   * Codes that write the same next token are one child: the most probable of them, with the probability of all. The states behind
+   * them are the same, so nothing is lost. The paper's algorithm has a child for each code.
+   */
+  merge: z.boolean().default(false),
   /** c in mean + c P sqrt(N_parent) / (1 + N). */
   cpuct: z.number().nonnegative().default(0.7),
+  /**
+   * With `descent`: means count by where they lie between the least and the largest value of the search so far, 0 to 1 (MuZero,
+   * arXiv 1911.08265, equation 5), so that `cpuct` means the same whatever rewards are.
+   */
+  normalise: z.boolean().default(false),
+  /**
+   * With `descent`: progressive widening. Of the children of a node that was simulated N times, the ceil(c N^alpha) most probable
+   * ones are looked at.
+   */
+  widening: z
+    .strictObject({ c: z.number().positive().default(1), alpha: z.number().min(0).max(1).default(0.5) })
+    .optional(),
   /** Discount for each edge between a node and the simulation it counts. */
   gamma: z.number().min(0).max(1).default(0.99),
   edge: edgeSchema.default({ kind: 'steps', steps: 1 }),

@@ -6,7 +6,7 @@
 import { colaErrors } from '../cola/errors.ts';
 import { Random, type RandomState } from '../random.ts';
 import type { RewardResult } from '../rewards/reward.ts';
-import { growEdges, topCodes } from './edges.ts';
+import { firstCodes, growEdges } from './edges.ts';
 import { searchErrors } from './errors.ts';
 import { answerAt, type Flight, flightValue, fly, type Judged, judgeAll } from './flight.ts';
 import { type Answer, isScore, type Judge } from './judge.ts';
@@ -24,6 +24,7 @@ import { bestChild, bestOfFrontier, expandable, firstWaiting, narrowed, permitte
 import { type Simulation, SimulationLog } from './simulations.ts';
 import { NodeStates } from './states.ts';
 import { flag, SearchTree } from './tree.ts';
+import { ValueRange } from './value-range.ts';
 
 export type SearchEvent =
   /** The model ran; nothing of note happened. */
@@ -46,6 +47,7 @@ export class Search<S> {
   /** The generator before the batch under way. */
   private started: RandomState | undefined;
   private waiting = 0;
+  private readonly range: ValueRange;
   private running = false;
 
   /**
@@ -68,6 +70,7 @@ export class Search<S> {
     this.tree = new SearchTree(options.gamma);
     this.nodes = new NodeStates(model, this.tree, prompt, this.spent);
     this.log = new SimulationLog(this.tree, model.endIds, options.max_new);
+    this.range = new ValueRange(this.tree, this.log);
     const prior = options.order === 'global' ? 0.5 : Number.NaN;
     this.tree.add(-1, { actions: [], tokens: [], errors: [], prior, terminal: false }, 0);
   }
@@ -164,7 +167,7 @@ export class Search<S> {
       // Children alone do not make a node visited: a batch that was given up may have left some.
       if (!expandable(tree, node) && !narrowed(tree, node)) return node;
       if (tree.firstChild[node] < 0) yield* this.expand(node);
-      const next = bestChild(tree, node, options.cpuct, options.virtual_reward);
+      const next = bestChild(tree, node, options, options.normalise ? this.range.get() : undefined);
       if (next < 0) return -1;
       node = next;
     }
@@ -192,7 +195,9 @@ export class Search<S> {
     yield step;
     const breadth = node === 0 ? (options.root_breadth ?? options.breadth) : options.breadth;
     const from = { state: nodes.of(node), outlook, length: this.tree.length[node] };
-    const edges = yield* steps(growEdges(this.model, nodes.look, options, from, topCodes(outlook.policy, breadth)));
+    const edges = yield* steps(
+      growEdges(this.model, nodes.look, options, from, firstCodes(outlook, breadth, options.merge)),
+    );
     // A person may have made the children in the meantime, by forcing one.
     if (this.tree.firstChild[node] >= 0) return;
     const children = edges.map((edge) => this.tree.add(node, edge, this.log.count));
@@ -263,7 +268,7 @@ export class Search<S> {
   }
 
   /**
-   * The child whose edge starts with `action`. A node without children is expanded first; an action beyond
+   * The child whose edge starts with `action`, or where codes are merged with the token it writes. A node without children is expanded first; an action beyond
    * its breadth gets a child of its own.
    *
    * @throws search.node, search.ended, cola.action
@@ -276,7 +281,10 @@ export class Search<S> {
       throw colaErrors.action(action, model.numCodes);
     }
     if (tree.firstChild[node] < 0) await drain(this.expand(node));
-    const find = () => tree.childrenOf(node).find((child) => tree.firstAction(child) === action);
+    const { merge } = this.options;
+    const token = merge ? (await this.inspect(node)).nextTokens[action] : undefined;
+    const leads = (child: number) => (merge ? tree.edgeTokens(child)[0] === token : tree.firstAction(child) === action);
+    const find = () => tree.childrenOf(node).find(leads);
     const there = find();
     if (there !== undefined) return there;
     const outlook = await this.inspect(node);
@@ -321,6 +329,7 @@ export class Search<S> {
     this.checkNode(node);
     if (score !== null && !Number.isFinite(score)) throw searchErrors.score(score);
     this.tree.rescore(node, score ?? Number.NaN);
+    this.range.forget();
     this.tree.derive();
     this.waiting = 0;
   }
@@ -336,7 +345,9 @@ export class Search<S> {
    */
   best(): Simulation | undefined {
     const { tree, log } = this;
-    const node = tree.best((id) => permitted(tree, id, log.of(id)?.actions.slice(tree.length[id]) ?? []));
+    const { merge } = this.options;
+    const behind = (id: number) => (merge ? log.of(id)?.tokens : log.of(id)?.actions)?.slice(tree.length[id]) ?? [];
+    const node = tree.best((id) => permitted(tree, id, behind(id), merge));
     return node < 0 ? undefined : this.log.of(node);
   }
 

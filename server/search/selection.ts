@@ -1,23 +1,38 @@
 /** Which node a simulation goes to. */
+import type { SearchOptions } from './options.ts';
 import { flag, type SearchTree } from './tree.ts';
+import type { Range } from './value-range.ts';
 
 const skipped = flag.excluded | flag.closed;
 
+export type Selection = Pick<SearchOptions, 'cpuct' | 'virtual_reward' | 'widening'>;
+
 /**
  * The child with the largest mean + cpuct P sqrt(N_parent) / (1 + N); ties go to the lowest first action. Simulations
- * under way count as visits of worth `virtual`.
+ * under way count as visits of worth `virtual_reward`. A child without visits has a mean of 0, or with a range the least one.
  *
+ * @param range what means are scaled by to 0 to 1; undefined: they count as they are
  * @returns -1 if no child is open
  */
-export function bestChild(tree: SearchTree, parent: number, cpuct: number, virtual: number): number {
+export function bestChild(
+  tree: SearchTree,
+  parent: number,
+  { cpuct, virtual_reward: virtual, widening }: Selection,
+  range?: Range,
+): number {
   const { N, W, prior, pending, flags, nextSibling } = tree;
-  const root = cpuct * Math.sqrt(Math.max(1, N[parent] + pending[parent]));
+  const simulated = Math.max(1, N[parent] + pending[parent]);
+  const root = cpuct * Math.sqrt(simulated);
+  const width = range === undefined ? 1 : range.most - range.least;
+  const scaled = (mean: number) => (range === undefined ? mean : width > 0 ? (mean - range.least) / width : 0);
+  let left = widening === undefined ? Number.POSITIVE_INFINITY : Math.ceil(widening.c * simulated ** widening.alpha);
   let best = -1;
   let most = Number.NEGATIVE_INFINITY;
   for (let child = tree.firstChild[parent]; child >= 0; child = nextSibling[child]) {
     if ((flags[child] & skipped) !== 0) continue;
+    if (left-- <= 0) break;
     const visits = N[child] + pending[child];
-    const mean = visits === 0 ? 0 : (W[child] + pending[child] * virtual) / visits;
+    const mean = visits === 0 ? 0 : scaled((W[child] + pending[child] * virtual) / visits);
     const score = mean + (root * prior[child]) / (1 + visits);
     if (score > most || (score === most && tree.firstAction(child) < tree.firstAction(best))) {
       best = child;
@@ -78,14 +93,19 @@ export function narrowed(tree: SearchTree, id: number): boolean {
   return false;
 }
 
-/** Whether a rollout from a node keeps to what is allowed below it: through no banned branch, and not past a forced one. */
-export function permitted(tree: SearchTree, id: number, rollout: readonly number[]): boolean {
+/**
+ * Whether a rollout from a node keeps to what is allowed below it: through no banned branch, and not past a forced one.
+ *
+ * @param rollout actions after the node, or tokens where codes of one token are one child
+ */
+export function permitted(tree: SearchTree, id: number, rollout: readonly number[], merged = false): boolean {
+  const edge = (child: number) => (merged ? tree.edgeTokens(child) : tree.edgeActions(child));
   let [node, at] = [id, 0];
   while (at < rollout.length) {
-    const child = tree.childrenOf(node).find((c) => tree.firstAction(c) === rollout[at]);
+    const child = tree.childrenOf(node).find((c) => edge(c)[0] === rollout[at]);
     if (child === undefined) return !narrowed(tree, node);
     if (tree.has(child, flag.excluded)) return false;
-    if (tree.edgeActions(child).some((action, i) => action !== rollout[at + i])) return true;
+    if (edge(child).some((step, i) => step !== rollout[at + i])) return true;
     at += tree.edgeLength[child];
     node = child;
   }

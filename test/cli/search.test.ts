@@ -43,25 +43,25 @@ function assertSameText(actual: string, expected: string): void {
 }
 
 const golden = `prompt  N 5  Q 0.5173  V 0.7634  best 0.5278
-├─> 3 "88"  N 4  Q 0.5199  P 0.4779  V -2.191  best 0.5278
+├─> 3 "88"  N 4  Q 0.5199  P 0.5584  V -2.191  best 0.5278
 │  ├─> 4 "52"  N 3  Q 0.5225  P 0.5545  V -1.86  best 0.5278
-│  │  ├─> 6 "23"  N 2  Q 0.5251  P 0.3774  V 0.4863  best 0.5278
+│  │  ├─> 6 "23"  N 2  Q 0.5251  P 0.3957  V 0.4863  best 0.5278
 │  │  │  ├─> 5 "58"  N 1  Q 0.5278  P 0.645  V 0.5013  best 0.5278
-│  │  │  ├─  0 "88"  N 0  P 0.1712
+│  │  │  ├─  0 "88"  N 0  P 0.1734
 │  │  │  └─  1 "19"  N 0  P 0.07979
 │  │  ├─  5 "32"  N 0  P 0.314
 │  │  └─  7 "37"  N 0  P 0.1733
-│  ├─  6 "23"  N 0  P 0.1691
-│  └─  0 "23"  N 0  P 0.1118
-├─  6 "32"  N 0  P 0.1912
+│  ├─  6 "23"  N 0  P 0.3378
+│  └─  2 "43"  N 0  P 0.08083
+├─  6 "32"  N 0  P 0.2349
 └─  7 "59"  N 0  P 0.1824
 
 > Principal variation: 3 "88"  4 "52"  6 "23"  5 "58"
-Spent: 5 simulations, 14 generated tokens, _ s; the budget of simulations is spent.
+Spent: 5 simulations, 15 generated tokens, _ s; the budget of simulations is spent.
 Best answer: "88,52,23,58,89,32,2"
 
            reward  tokens  answers  best answer
-search     0.5278      14        5  "88,52,23,58,89,32,2"
+search     0.5278      15        5  "88,52,23,58,89,32,2"
 best of 2  0.9722      17        2  "88,23,64,19,37,72,65,63,49,77,84,47"
 `;
 
@@ -93,6 +93,26 @@ describe('cola search', function () {
     assertSameText(stdout.replace(/[\d.]+ s;/, '_ s;'), golden);
     assert.match(stderr, /^Saved: .*search\.json$/m);
     assert.match(readFileSync(scratch('page.html'), 'utf8'), /<title>Search over latent actions<\/title>/);
+  });
+
+  it('has a child for each action where that is asked for, as in the paper', async () => {
+    const tokens = async (out: string, ...args: string[]) => {
+      const { code, stderr } = await search('--simulations', '5', '--out', out, ...args);
+      assert.equal(code, 0, stderr);
+      const { tree } = await readSnapshot(scratch(out));
+      const behind = (parent: number) => tree.parent.flatMap((p, id) => (p === parent ? [id] : []));
+      const starts = tree.edge.map((_, id) => tree.edge.slice(0, id).reduce((sum, n) => sum + n, 0));
+      return tree.parent.map((_, id) => behind(id).map((child) => tree.tokens[starts[child]]));
+    };
+    const twice = (lists: readonly (readonly (number | undefined)[])[]) =>
+      lists.filter((list) => new Set(list).size < list.length).length;
+    assert.equal(twice(await tokens('merged.json')), 0);
+    assert.ok(twice(await tokens('each.json', '--no-merge', '--normalise', '--widening', '0.5')) > 0);
+    const { stderr } = await cola(
+      ['search', MODEL, ...LENGTH, ...CPU, '--simulations', '1', '--continue', 'each.json', '--no-merge'],
+      { cwd: scratch() },
+    );
+    assert.match(stderr, /--no-merge cannot be given/);
   });
 
   it('gives the same as JSON, and saves a search that goes on as if it had never stopped', async () => {

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { Device } from '../../server/device/device.ts';
 import { searchMeasure } from '../../server/evaluate/report.ts';
-import { measureSearch, mostFrequent } from '../../server/evaluate/search.ts';
+import { measureSearch, mostFrequent, valueJudge } from '../../server/evaluate/search.ts';
 import type { TaskSpec } from '../../server/evaluate/task.ts';
 import { Random } from '../../server/random.ts';
 import { pureReward, type Reward } from '../../server/rewards/reward.ts';
+import { ToyModel, wildWorld } from '../search/toy.ts';
 import {
   contextOf,
   drawValues,
@@ -120,18 +121,31 @@ describe('answers by search at the same number of tokens', function () {
       await measured(80, 1, counted, task.solved_at, valueReward(values)),
       await measured(80, 1, reward, task.solved_at, opposite),
     ];
-    // Greedy, majority, best of N, two searches.
-    assert.equal(seen, 5 * prompts.length);
+    // Greedy, majority, best of N, two searches; what V picks among samples and by a search.
+    assert.equal(seen, 7 * prompts.length);
     for (const way of ['best_of_n', 'mcts', 'mcts_q']) {
       assert.equal(agreed[`${way}_reward`], oracle[`${way}_oracle_reward`], way);
       assert.ok(opposed[`${way}_reward`] < agreed[`${way}_reward`], way);
       assert.equal(agreed[`${way}_oracle_reward`], undefined);
     }
-    for (const way of ['greedy', 'majority']) {
+    // These ask no judge.
+    for (const way of ['greedy', 'majority', 'best_of_n_value', 'mcts_value']) {
       assert.equal(agreed[`${way}_reward`], oracle[`${way}_reward`], way);
       assert.equal(opposed[`${way}_reward`], oracle[`${way}_reward`], way);
     }
     assert.equal(oracle.majority_tokens, oracle.best_of_n_oracle_tokens);
+  });
+
+  it('is worth to the value head what it says of the state behind the answer', async () => {
+    const world = wildWorld(4);
+    const judge = valueJudge(new ToyModel(world), [7, 8]);
+    for (const tokens of [[1], [1, 2], [5, 5, 5]]) {
+      const answer = { actions: [], tokens, finished: true };
+      assert.deepEqual(await judge(answer, new AbortController().signal), { value: world.value!(tokens), parts: {} });
+    }
+    const without = valueJudge(new ToyModel({ numCodes: 2 }), [7]);
+    const answer = { actions: [], tokens: [1], finished: true };
+    assert.deepEqual(await without(answer, new AbortController().signal), { noScore: 'the model has no value head' });
   });
 
   it('by majority is the most frequent answer, the first among equals', () => {

@@ -125,7 +125,7 @@ describe('search tree', () => {
     tree.flags[3] |= flag.banned;
     tree.derive();
     assert.ok(tree.has(0, flag.closed));
-    assert.equal(bestChild(tree, 0, 1, 0), -1);
+    assert.equal(bestChild(tree, 0, { cpuct: 1, virtual_reward: 0 }), -1);
     for (let id = 0; id < 7; id++) tree.flags[id] = 0;
     tree.derive();
     assert.deepEqual(excluded(), []);
@@ -144,7 +144,7 @@ describe('search tree', () => {
     const tree = new SearchTree(1);
     tree.add(-1, root, 0);
     for (const action of [5, 2, 9]) tree.add(0, edge(action), 0);
-    assert.equal(bestChild(tree, 0, 1, 0), 2);
+    assert.equal(bestChild(tree, 0, { cpuct: 1, virtual_reward: 0 }), 2);
   });
 
   it('holds a million nodes in less than 300 MB, and is done in seconds', () => {

@@ -60,8 +60,10 @@ export function brokenWords({ rows, of }: NonNullable<InspectedData['broken']>):
 
 /** Which column plays which role, in words. */
 export function mapWords(map: Readonly<Record<string, string>>): string {
+  // An answer is also what somebody says; this one is compared with.
+  const name = (role: string) => (role === 'answer' ? 'right answer' : role);
   return Object.entries(map)
-    .map(([role, column]) => (role === column ? role : `${role} from ${column}`))
+    .map(([role, column]) => (name(role) === column ? column : `${name(role)} from ${column}`))
     .join(', ');
 }
 

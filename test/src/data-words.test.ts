@@ -52,6 +52,7 @@ describe('words about data', () => {
 
   it('say which column is what', () => {
     assert.equal(mapWords({ prompt: 'question', response: 'response' }), 'prompt from question, response');
+    assert.equal(mapWords({ response: 'answer', answer: 'answer' }), 'response from answer, right answer from answer');
   });
 
   it('show a row on two lines', () => {

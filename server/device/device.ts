@@ -136,8 +136,8 @@ export class Device {
   }
 
   /** An empty graph, for what is to be fast here: on an accelerator every further product costs more than strips leave out. */
-  graph(): Graph {
-    return new Graph(this.onHost ? {} : { strip: Number.POSITIVE_INFINITY });
+  graph({ recompute = false }: { readonly recompute?: boolean } = {}): Graph {
+    return new Graph({ recompute, ...(this.onHost ? {} : { strip: Number.POSITIVE_INFINITY }) });
   }
 
   /** Compiles what `build` makes of an empty graph for this device. @throws the catalogued device errors */

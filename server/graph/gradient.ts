@@ -299,7 +299,17 @@ function behind(loss: Tensor): Tensor[] {
  */
 export function gradient(loss: Tensor, parameters: readonly Tensor[]): Tensor[] {
   if (loss.shape.length !== 0) throw new GraphError(`gradient of a tensor of shape [${loss.shape}]`);
-  const order = behind(loss);
+  return pullback(loss, loss.graph.scalar(1), parameters);
+}
+
+/**
+ * The gradient that arrives at `output`, carried back to `parameters`, as nodes of the same graph.
+ *
+ * @param arriving of the shape of `output`
+ * @returns as {@link gradient}
+ */
+export function pullback(output: Tensor, arriving: Tensor, parameters: readonly Tensor[]): Tensor[] {
+  const order = behind(output);
   const depends = new Set(parameters.map((p) => p.id));
   for (const t of order) {
     const node = nodeOf(t);
@@ -309,7 +319,7 @@ export function gradient(loss: Tensor, parameters: readonly Tensor[]): Tensor[] 
     )
       depends.add(t.id);
   }
-  const gradients = new Map<number, Tensor>([[loss.id, loss.graph.scalar(1)]]);
+  const gradients = new Map<number, Tensor>([[output.id, arriving]]);
   for (const t of order.reverse()) {
     const node = nodeOf(t);
     const dy = gradients.get(t.id);

@@ -112,10 +112,13 @@ export function sameShape(a: Shape, b: Shape): boolean {
 interface GraphOptions {
   /** Queries that causal attention looks at together; which number is fastest depends on the device. */
   readonly strip?: number;
+  /** Whether blocks of a model are computed again in the backward pass, and nothing inside them is kept. */
+  readonly recompute?: boolean;
 }
 
 export class Graph {
   readonly strip: number;
+  readonly recompute: boolean;
   readonly inputs: Tensor[] = [];
   readonly parameters = new Map<string, Tensor>();
   private readonly names = new Set<string>();
@@ -125,8 +128,9 @@ export class Graph {
   private count = 0;
 
   /** A graph for a device is made by `Device.graph`. */
-  constructor({ strip = 128 }: GraphOptions = {}) {
+  constructor({ strip = 128, recompute = false }: GraphOptions = {}) {
     this.strip = strip;
+    this.recompute = recompute;
   }
 
   /** A value that is given with every run. */

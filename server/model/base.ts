@@ -1,6 +1,7 @@
 /** The base language model as graphs: whole sequences for training and scoring, cached steps for decoding. */
 import { crossEntropy, linear, maskedMean } from '../graph/functions.ts';
 import * as ops from '../graph/ops.ts';
+import { recomputed } from '../graph/recompute.ts';
 import type { Graph, Tensor } from '../graph/tensor.ts';
 import { type AttentionContext, type BlockCache, block, contextOf, type UpdatedCache } from './block.ts';
 import type { ModelConfig } from './config/config.ts';
@@ -44,7 +45,12 @@ export function hiddenStates(
   for (let layer = 0; layer < config.layers; layer++) {
     const rotated = !config.unrotatedLayers.includes(layer);
     const own = contextOf(context, layer, config.layers);
-    const step = block(graph, config, `model.layers.${layer}`, x, own, caches?.[layer], rotated);
+    const name = `model.layers.${layer}`;
+    if (graph.recompute && caches === undefined) {
+      x = recomputed(x, (again) => block(graph, config, name, again, own, undefined, rotated).output);
+      continue;
+    }
+    const step = block(graph, config, name, x, own, caches?.[layer], rotated);
     x = step.output;
     if (step.cache !== undefined) updated.push(step.cache);
   }

@@ -2,10 +2,12 @@
 import { z } from 'zod';
 import type { Program } from '../device/program.ts';
 import type { Graph } from '../graph/tensor.ts';
+import type { Checkpointing } from '../spec/settings/parts.ts';
 import type { Checkpoint } from '../store/checkpoint.ts';
 import { matricesDecay, type Objective, Optimizer } from './optimizer/optimizer.ts';
 import { learningRate } from './optimizer/schedule.ts';
 import { namedTensors, toWrite } from './run/checkpointing.ts';
+import { recomputes } from './run/recompute.ts';
 import type { Evaluation, Metrics, Stage, StageContext, StageState, StepOutcome } from './stage.ts';
 
 const savedStage = z.looseObject({ stage: z.looseObject({ updates: z.int(), data: z.unknown() }) });
@@ -36,7 +38,11 @@ export interface SupervisedPlan {
   readonly name: string;
   readonly steps: number;
   readonly accumulate: number;
-  readonly settings: OptimisationSettings & { readonly checkpoint_every: number; readonly evaluate_every: number };
+  readonly settings: OptimisationSettings & {
+    readonly checkpoint_every: number;
+    readonly evaluate_every: number;
+    readonly checkpoint?: Checkpointing;
+  };
   readonly trained: readonly string[];
   /** Names without weight decay beside norms and biases. */
   readonly undecayed?: readonly string[];
@@ -75,7 +81,10 @@ export class SupervisedStage implements Stage {
   ) {}
 
   static async create(context: StageContext, plan: SupervisedPlan): Promise<SupervisedStage> {
-    const objective = plan.objective(context.device.graph(), false);
+    const build = (graph: Graph) => plan.objective(graph, false);
+    const { checkpoint } = plan.settings;
+    const recompute = recomputes(checkpoint, context.device, plan.trained, plan.accumulate, build);
+    const objective = build(context.device.graph({ recompute }));
     const { state } = context.weights;
     const options = adamWOptions(plan.settings, plan.undecayed);
     const optimizer = await Optimizer.create(context.device, objective, plan.trained, state, [], options, context);

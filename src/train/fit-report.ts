@@ -26,7 +26,7 @@ export function fitReport(
   const table = markdownTable([['part', 'memory', ...(free === null ? [] : [''])], ...rows]);
   const remedy =
     fits === false
-      ? '\n\nSmaller `batch`, `group`, `length` or `max_new` take less; `accumulate` cuts a batch into parts and changes nothing else.'
+      ? '\n\nSmaller `batch`, `group`, `length` or `max_new` take less; `accumulate` cuts a batch into parts and changes nothing else, and `checkpoint: blocks` takes time instead of memory.'
       : '';
   return `# Will it fit\n\n${verdict}\n\n${table}\n\nFree: ${source}. Weights, gradients, moments and activations are counted.${remedy}\n${timePart(time)}`;
 }

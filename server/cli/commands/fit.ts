@@ -16,7 +16,7 @@ import {
 import { chosenPrecision } from '../../model/weights/precision.ts';
 import { timeText } from '../../protocol/figures/time-text.ts';
 import { readSpec } from '../../spec/document.ts';
-import { assumedPrompt, type MemoryPart } from '../../train/run/memory-parts.ts';
+import { assumedPrompt, describedPart, type MemoryPart } from '../../train/run/memory-parts.ts';
 import { configsOf, specParts } from '../../train/run/spec-memory.ts';
 import { estimateTime, type TimeEstimate, timingsOfRuns } from '../../train/run/time-estimate.ts';
 import { tryOut } from '../../train/run/trial.ts';
@@ -65,7 +65,7 @@ export function addFit(program: Command, session: Session): void {
       checkLength(options.length ?? (isSpec ? 1 : defaultLength), config);
       const entries: Entry[] = parts.map((part) => {
         const memory = part.memory();
-        return { what: part.what, memory, fit: fits(memory.total, options.device) };
+        return { what: describedPart(part.what, memory), memory, fit: fits(memory.total, options.device) };
       });
       report(config, entries, output);
       const ok = entries.every(({ fit }) => fit.fits !== false);

@@ -125,6 +125,7 @@ export const tokensSettings = z.strictObject({
   max_length: rowsOf.max_length,
   epochs: rowsOf.epochs,
   accumulate: rowsOf.accumulate,
+  checkpoint: rowsOf.checkpoint,
 });
 
 export const qSettings = z.strictObject({

@@ -1,6 +1,6 @@
 /** Settings of the stages that learn from text and from answers: the base, CoLA's first two stages, and guiding. */
 import { z } from 'zod';
-import { count, data, heldOut, keeping, lora, optimisation, rowsOf, setting } from './parts.ts';
+import { checkpoint, count, data, heldOut, keeping, lora, optimisation, rowsOf, setting } from './parts.ts';
 
 /** Batches of packed sequences. */
 const packed = (steps: number) => ({
@@ -18,6 +18,7 @@ const packed = (steps: number) => ({
 
 export const pretrainSettings = z.strictObject({
   ...packed(1000),
+  checkpoint,
   ...optimisation(2e-3, {}, 0.1, [0.9, 0.95]),
   ...keeping,
 });

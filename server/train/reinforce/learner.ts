@@ -2,11 +2,14 @@
  * Learns from judged episodes and knows nothing of how they came about: advantages, minibatches, updates, and the policy of the
  * start, from which the divergence is measured.
  */
+import type { Graph } from '../../graph/tensor.ts';
 import { Random, seedFrom } from '../../random.ts';
+import type { Checkpointing } from '../../spec/settings/parts.ts';
 import type { ReinforceSettings } from '../../spec/settings/reinforcement.ts';
 import { Optimizer } from '../optimizer/optimizer.ts';
 import { learningRate } from '../optimizer/schedule.ts';
 import { type namedTensors, toWrite } from '../run/checkpointing.ts';
+import { recomputes } from '../run/recompute.ts';
 import { shapeKey } from '../shared-prefix.ts';
 import type { Metrics, StageContext, StageState } from '../stage.ts';
 import { adamWOptions } from '../supervised.ts';
@@ -34,11 +37,16 @@ function wholeGroups(episodes: readonly Judged[], count: number): readonly Judge
   return last === undefined ? episodes : episodes.filter(({ group }, i) => i < count || group === last);
 }
 
+/** Where the base itself learns. */
+export interface Recomputing {
+  readonly checkpoint?: Checkpointing | undefined;
+}
+
 export class PolicyLearner {
   private constructor(
     private readonly context: StageContext,
     private readonly policy: LearningPolicy,
-    private readonly settings: ReinforceSettings,
+    private readonly settings: ReinforceSettings & Recomputing,
     private readonly optimizer: Optimizer,
     private reference: ReferencePolicy,
   ) {}
@@ -46,7 +54,7 @@ export class PolicyLearner {
   static async create(
     context: StageContext,
     policy: LearningPolicy,
-    settings: ReinforceSettings,
+    settings: ReinforceSettings & Recomputing,
   ): Promise<PolicyLearner> {
     const { state } = context.weights;
     const options = adamWOptions(settings);
@@ -100,9 +108,11 @@ export class PolicyLearner {
       await context.turn?.();
       const layout = layOutUpdate(batch, picked, policy);
       const variant = `${shapeKey(layout.shape)} ${hasBans}`;
-      await this.optimizer.prepare(variant, () =>
-        policyObjective(context.device.graph(), policy, layout.shape, settings, hasBans),
-      );
+      await this.optimizer.prepare(variant, () => {
+        const build = (graph: Graph) => policyObjective(graph, policy, layout.shape, settings, hasBans);
+        const recompute = recomputes(settings.checkpoint, context.device, policy.trained, 1, build);
+        return build(context.device.graph({ recompute }));
+      });
       const rate = learningRate(schedule, index * settings.minibatches + i);
       const feeds = policyFeeds(policy, batch, credit, picked, layout, hasBans);
       const result = await this.optimizer.step([feeds], rate, variant);

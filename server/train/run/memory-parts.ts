@@ -1,13 +1,24 @@
 /** Parts of what a stage has in memory: training steps and decoding, by the graphs that they run. */
 import { Graph } from '../../graph/tensor.ts';
 import type { ModelConfig } from '../../model/config/config.ts';
-import { type DecodeOptions, decodeMemory, type Memory, memoryAt, trainMemory } from '../../model/memory.ts';
+import {
+  type DecodeOptions,
+  decodeMemory,
+  freeMemory,
+  type Memory,
+  memoryAt,
+  trainMemory,
+} from '../../model/memory.ts';
 import type { ExpectedTensor } from '../../model/weights/weights.ts';
 import type { Precision } from '../../protocol/precision.ts';
+import type { Checkpointing } from '../../spec/settings/parts.ts';
 import type { Objective } from '../optimizer/optimizer.ts';
 
 /** Tokens that a prompt is taken to have where nothing says how long it is. */
 export const assumedPrompt = 64;
+
+/** Bytes of a part, and whether its update computes the blocks of the base again in its backward pass. */
+export type PartMemory = Memory & { readonly recomputed?: boolean };
 
 export interface MemoryPart {
   readonly what: string;
@@ -15,9 +26,14 @@ export interface MemoryPart {
    * Computed when it is asked for: it takes a graph and its gradient.
    *
    * @param precision the form the weights of the base are kept in; float32, if not given
+   * @param free bytes; those that are free now, if not given
    */
-  memory(precision?: Precision): Memory;
+  memory(precision?: Precision, free?: number): PartMemory;
 }
+
+/** A part in words, with what an update does to need no more. */
+export const describedPart = (what: string, { recomputed }: PartMemory): string =>
+  recomputed === true ? `${what}, checkpoint: blocks` : what;
 
 /** A training step as its stage runs it. */
 export interface PlannedUpdate {
@@ -29,21 +45,29 @@ export interface PlannedUpdate {
   readonly laidOut?: (rows: number, length: number) => { readonly rows: number; readonly length: number };
   /** Micro-batches that are added up. */
   readonly accumulate?: number;
+  /** What is kept of the blocks of the base; everything, if not given. */
+  readonly checkpoint?: Checkpointing | undefined;
   readonly learns: readonly ExpectedTensor[];
   objective(graph: Graph, rows: number, length: number): Objective;
 }
 
 export function trainingPart(update: PlannedUpdate): MemoryPart {
-  const { what = 'training', rows, length, learns, accumulate = 1 } = update;
+  const { what = 'training', rows, length, learns, accumulate = 1, checkpoint = 'none' } = update;
   const names = learns.map(({ name }) => name);
   return {
     what: `${what} ${rows} x ${length}`,
-    memory(precision = 'f32') {
+    memory(precision = 'f32', free = freeMemory().free) {
       const shape = update.laidOut?.(rows, length) ?? { rows, length };
-      return memoryAt(shape.rows, shape.length, (b, t) => {
-        const { loss, metrics = {} } = update.objective(new Graph(), b, t);
-        return trainMemory(loss, names, { accumulate, kept: Object.values(metrics), precision });
-      });
+      const needed = (recompute: boolean) =>
+        memoryAt(shape.rows, shape.length, (b, t) => {
+          const { loss, metrics = {} } = update.objective(new Graph({ recompute }), b, t);
+          return trainMemory(loss, names, { accumulate, kept: Object.values(metrics), precision });
+        });
+      if (checkpoint === 'blocks') return { ...needed(true), recomputed: true };
+      const kept = needed(false);
+      // As the stage itself decides it.
+      if (checkpoint === 'none' || kept.total <= free) return kept;
+      return { ...needed(true), recomputed: true };
     },
   };
 }

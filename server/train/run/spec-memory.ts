@@ -42,7 +42,7 @@ export async function specParts(
     actions = kindOf(stage).actions?.(stage.settings).config ?? actions;
     const number = spec.stages.length > 1 ? `${i + 1} ` : '';
     for (const { what, memory } of stageParts(stage, { config, cola: actions }, sizes))
-      parts.push({ what: `${number}${stage.name}: ${what}`, memory: () => memory(precision) });
+      parts.push({ what: `${number}${stage.name}: ${what}`, memory: (_, free) => memory(precision, free) });
   }
   return { config, cola, parts };
 }

@@ -152,6 +152,7 @@ export const dpo: StageKind<DpoSettings> = {
       rows: microRows(settings),
       length,
       accumulate: settings.accumulate,
+      checkpoint: settings.checkpoint,
       learns: lastBlocks(config, settings.blocks),
       objective: (graph, rows, t) => objective(graph, config, settings.beta, rows, t),
     }),

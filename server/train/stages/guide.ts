@@ -179,6 +179,7 @@ export const guide: StageKind<GuideSettings> = {
     const shape = { rows: microRows(settings), length, accumulate: settings.accumulate };
     const training = trainingPart({
       ...shape,
+      checkpoint: settings.checkpoint,
       learns: learned(configs.config, settings),
       objective: (graph, rows, t) => guided(graph, latent, sourceOf(settings), rows, t),
     });

@@ -95,6 +95,7 @@ export const pretrain: StageKind<PretrainSettings> = {
       rows: microRows(settings),
       length,
       accumulate: settings.accumulate,
+      checkpoint: settings.checkpoint,
       learns: expectedTensors(config),
       objective: (graph, rows, t) => objective(graph, config, rows, t),
     }),

@@ -21,7 +21,7 @@ import type { Actor, Policy } from '../reinforce/actor.ts';
 import { exerciseIn } from '../reinforce/environment-exercise.ts';
 import { type Judged, scoreOf } from '../reinforce/episode.ts';
 import { cutsChoices, LatentActor, latentPolicy } from '../reinforce/latent-actor.ts';
-import { PolicyLearner } from '../reinforce/learner.ts';
+import { PolicyLearner, type Recomputing } from '../reinforce/learner.ts';
 import { minibatchRows, type PolicyGradientSettings, policyObjective } from '../reinforce/policy-gradient.ts';
 import { deckState, type Exercise, type Problems, PromptDeck, problemsOf } from '../reinforce/problems.ts';
 import { answered } from '../reinforce/rollouts.ts';
@@ -299,6 +299,7 @@ export function reinforcementParts(
       length,
       laidOut: () => planned,
       learns,
+      checkpoint: settings.checkpoint,
       objective: (graph, rows, t) => {
         const shape = { ...planned, rows, length: t, samples: rows * planned.perRow };
         return policyObjective(graph, policy, shape, settings, cutsChoices(top_k, policy.choices));
@@ -308,7 +309,8 @@ export function reinforcementParts(
 }
 
 type ReinforcementSizes = PolicyGradientSettings &
-  Pick<ReinforceSettings, 'batch' | 'group' | 'environment' | 'max_tokens' | 'max_new' | 'minibatches' | 'top_k'>;
+  Pick<ReinforceSettings, 'batch' | 'group' | 'environment' | 'max_tokens' | 'max_new' | 'minibatches' | 'top_k'> &
+  Recomputing;
 
 /** Most tokens behind a prompt. */
 const longestAnswer = ({ environment, max_tokens, max_new }: ReinforcementSizes) =>

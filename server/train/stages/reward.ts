@@ -136,6 +136,7 @@ export const reward: StageKind<RewardSettings> = {
       rows: microRows(settings),
       length,
       accumulate: settings.accumulate,
+      checkpoint: settings.checkpoint,
       learns: learns(settings, config),
       objective: (graph, rows, t) => objective(graph, config, settings, rows, t),
     }),

@@ -68,6 +68,7 @@ export const tokens: StageKind<TokensSettings> = {
         rows: microRows(settings),
         length: length ?? settings.max_length,
         accumulate: settings.accumulate,
+        checkpoint: settings.checkpoint,
         learns: learned(config, settings),
         objective: (graph, rows, t) => objective(graph, config, rows, t),
       }),

@@ -1,15 +1,17 @@
 /** What `cola fit` plans, against sizes worked out here from the settings, and against what stages run. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import fc from 'fast-check';
 import { Device } from '../../../server/device/device.ts';
 import { closingMeasurement } from '../../../server/evaluate/closing.ts';
-import { size, type Tensor } from '../../../server/graph/tensor.ts';
+import * as ops from '../../../server/graph/ops.ts';
+import { type Graph, size, type Tensor } from '../../../server/graph/tensor.ts';
 import { expectedTensors } from '../../../server/model/weights/weights.ts';
 import { readSpec } from '../../../server/spec/document.ts';
 import { startRun } from '../../../server/train/run/job.ts';
+import { recomputes } from '../../../server/train/run/recompute.ts';
 import { specParts } from '../../../server/train/run/spec-memory.ts';
 
 const sizes = { hidden: 16, intermediate: 32, layers: 2, heads: 2, context: 128 };
@@ -199,5 +201,65 @@ describe('the memory of the stages of a spec', () => {
     const early = `[{ pretrain: { data: notes.txt } }, { q: { ${task} } }]`;
     writeFileSync(file, `${model}\nstages: ${early}\n`);
     assert.equal((await specParts(file, {})).parts.length, 2);
+  });
+
+  it('computes blocks again where an update would not fit otherwise, or where the spec says so', async () => {
+    const rows = 'data: rows.jsonl, batch: 4, max_length: 64';
+    for (const stage of [
+      `pretrain: { data: notes.txt, batch: 4, length: 64 }`,
+      `tokens: { method: supervised, ${rows} }`,
+      `dpo: { ${rows} }`,
+    ]) {
+      const told = async (checkpoint: string, free?: number) => {
+        const part = (await partsOf(stage.replace(' }', `, checkpoint: ${checkpoint} }`))).at(-1)!;
+        return part.memory('f32', free);
+      };
+      const [kept, again] = [await told('none', 0), await told('blocks')];
+      assert.ok(again.activations < kept.activations, stage);
+      assert.deepEqual([kept.recomputed, again.recomputed], [undefined, true]);
+      assert.deepEqual(await told('auto', kept.total), kept);
+      assert.deepEqual(await told('auto', kept.total - 1), again);
+    }
+  });
+
+  it('is that of a stage that decides as the plan does', async () => {
+    const device = await Device.open('cpu', { threads: 1 });
+    const objective = (graph: Graph) => {
+      const x = graph.input('x', 'float32', [8, 4]);
+      const y = ops.mul(x, graph.parameter('w', [4]));
+      return { loss: ops.mean(ops.mul(y, y)) };
+    };
+    const decided = (checkpoint: 'auto' | 'none' | 'blocks' | undefined, free: number) =>
+      recomputes(checkpoint, device, ['w'], 1, objective, free);
+    assert.deepEqual(
+      [decided('auto', 0), decided('auto', 1e9), decided('blocks', 1e9), decided('none', 0), decided(undefined, 0)],
+      [true, false, true, false, false],
+    );
+  });
+
+  it('ends a run with the same weights whether blocks are computed again or not', async () => {
+    const folder = join(root, 'same');
+    mkdirSync(folder);
+    writeFileSync(join(folder, 'notes.txt'), 'The quick brown fox jumps over the lazy dog. '.repeat(400));
+    const weights: Buffer[] = [];
+    for (const checkpoint of ['none', 'blocks']) {
+      const specFile = join(folder, 'run.cola.yaml');
+      const stage = `pretrain: { data: notes.txt, steps: 2, batch: 4, length: 32, checkpoint: ${checkpoint} }`;
+      writeFileSync(specFile, `${model}\ndevice: cpu\nthreads: 1\nseed: 3\nstages:\n  - ${stage}\n`);
+      const spec = readSpec(specFile);
+      await startRun({
+        root: folder,
+        runId: checkpoint,
+        spec,
+        specFile,
+        signal: new AbortController().signal,
+        measure: async () => {},
+        onEvent: () => {},
+      });
+      const run = join(folder, '.cola', 'runs', checkpoint);
+      const files = readdirSync(run, { recursive: true, encoding: 'utf8' });
+      weights.push(readFileSync(join(run, files.filter((file) => file.endsWith('model.safetensors')).sort()[0])));
+    }
+    assert.ok(weights[0].length > 1000 && weights[0].equals(weights[1]));
   });
 });

@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
-import { ColaModel } from '../../server/cola/model.ts';
-import { Device } from '../../server/device/device.ts';
-import { LanguageModel } from '../../server/model/language-model.ts';
-import { Random } from '../../server/random.ts';
-import type { Actor } from '../../server/train/reinforce/actor.ts';
-import { LatentActor } from '../../server/train/reinforce/latent-actor.ts';
-import { rowsThatStay } from '../../server/train/reinforce/leaving.ts';
-import type { Chooser } from '../../server/train/reinforce/sampler.ts';
-import { numbered, startsOf } from '../../server/train/reinforce/starts.ts';
-import { TokenActor, trainedOf } from '../../server/train/reinforce/token-actor.ts';
-import { contextOf, promptOf, toyModel } from '../support/toy-world.ts';
+import { ColaModel } from '../../../server/cola/model.ts';
+import { Device } from '../../../server/device/device.ts';
+import { LanguageModel } from '../../../server/model/language-model.ts';
+import { Random } from '../../../server/random.ts';
+import type { Actor } from '../../../server/train/reinforce/actor.ts';
+import { LatentActor } from '../../../server/train/reinforce/latent-actor.ts';
+import { rowsThatStay } from '../../../server/train/reinforce/leaving.ts';
+import type { Chooser } from '../../../server/train/reinforce/sampler.ts';
+import { numbered, startsOf } from '../../../server/train/reinforce/starts.ts';
+import { TokenActor, trainedOf } from '../../../server/train/reinforce/token-actor.ts';
+import { contextOf, promptOf, toyModel } from '../../support/toy-world.ts';
 
 describe('rows that stay', () => {
   it('are all that are not done, in lots of one prompt, and half as many or fewer', () => {

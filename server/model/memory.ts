@@ -86,6 +86,11 @@ export function parameterCount(config: ModelConfig): number {
   return elements(expectedTensors(config));
 }
 
+/** Number of weights of an adapter beside it; 0 where there is none. */
+export function adapterCount(config: ModelConfig): number {
+  return elements(adapterTensors(config));
+}
+
 /** Bytes of weights of which those of the base are kept in a precision. */
 function keptBytes(tensors: readonly ExpectedTensor[], precision: Precision): number {
   const base = (name: string) => (name.startsWith('model.') && !isAdapterTensor(name)) || name === headName;

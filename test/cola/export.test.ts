@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { exportModel } from '../../server/cola/export.ts';
 import { ColaModel } from '../../server/cola/model.ts';
 import { cola } from '../cli/cola.ts';
@@ -10,6 +11,26 @@ const files = ['config.json', 'tokenizer.json', 'model.safetensors', 'cola.json'
 
 describe('cola export', () => {
   const folder = scratchFolder();
+
+  it('writes an adapter as it is, or with --merge a whole model; fit counts it', async () => {
+    const adapter = join(import.meta.dirname, '../fixtures/peft/plain');
+    const apart = await cola(['export', adapter, folder('apart'), '--dtype', 'f32', '--json']);
+    assert.equal(apart.code, 0);
+    assert(existsSync(folder('apart/adapter_model.safetensors')) && !existsSync(folder('apart/model.safetensors')));
+    const { code } = await cola(['export', adapter, folder('merged'), '--merge', '--dtype', 'f32']);
+    assert.equal(code, 0);
+    assert(existsSync(folder('merged/model.safetensors')) && !existsSync(folder('merged/adapter_config.json')));
+    const texts = await Promise.all(
+      ['apart', 'merged'].map((name) =>
+        cola(['generate', '--model', folder(name), '--prompt', 'a', '--max-new', '8', '--json']),
+      ),
+    );
+    assert.equal(texts[0].code, 0);
+    const [one, other] = texts.map(({ stdout }) => ({ ...JSON.parse(stdout), seconds: 0 }));
+    assert.deepEqual(one, other);
+    const { stdout } = await cola(['fit', adapter, '--length', '64']);
+    assert.match(stdout, /weights, \d,\d{3} of an adapter beside them/);
+  });
 
   it('writes a model in float16 that loads, half as large, and is the same when it is done again', async () => {
     await makeModel(folder('model'));

@@ -5,6 +5,7 @@ import { type Command, Option } from 'commander';
 import { type DeviceName, deviceNames } from '../../device/names.ts';
 import type { ModelConfig } from '../../model/config/config.ts';
 import {
+  adapterCount,
   decodeMemory,
   type Fit,
   fits,
@@ -70,7 +71,13 @@ export function addFit(program: Command, session: Session): void {
       report(config, entries, output);
       const ok = entries.every(({ fit }) => fit.fits !== false);
       const time = ok && isSpec && options.time === true ? await timeOf(path, session, output) : undefined;
-      const value = { parameters: parameterCount(config), parts: entries, ok, ...(time === undefined ? {} : { time }) };
+      const value = {
+        parameters: parameterCount(config),
+        adapter: adapterCount(config),
+        parts: entries,
+        ok,
+        ...(time === undefined ? {} : { time }),
+      };
       return { value, ok };
     }),
   );
@@ -101,11 +108,13 @@ const defaultLength = 256;
 
 async function folderParts(folder: string, { batch = 8, length = defaultLength, ...options }: Options) {
   const { config } = await configsOf(folder);
+  // Whoever trains all weights of a base has merged its adapter.
+  const { adapters: _, ...whole } = config;
   const precision = chosenPrecision(options.precision ?? 'auto', config);
   const parts: MemoryPart[] = [
     { what: 'loading', memory: () => loadMemory(config, precision) },
     { what: `decoding ${batch} x ${length}`, memory: () => decodeMemory(config, batch, length, { precision }) },
-    { what: `training ${batch} x ${length}`, memory: () => pretrainMemory(config, batch, length) },
+    { what: `training ${batch} x ${length}`, memory: () => pretrainMemory(whole, batch, length) },
   ];
   return { config, parts };
 }
@@ -120,7 +129,14 @@ function checkLength(length: number, config: ModelConfig): void {
 }
 
 function report(config: ModelConfig, entries: readonly Entry[], output: Output): void {
-  output.line(`${parameterCount(config).toLocaleString('en')} weights, without latent actions`);
+  const beside = adapterCount(config);
+  output.line(
+    [
+      `${parameterCount(config).toLocaleString('en')} weights`,
+      ...(beside === 0 ? [] : [`${beside.toLocaleString('en')} of an adapter beside them`]),
+      'without latent actions',
+    ].join(', '),
+  );
   const columns = ['weights', 'gradients', 'moments', 'cache', 'activations', 'slack', 'total'] as const;
   output.table([
     ['', ...columns, ''],

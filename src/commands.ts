@@ -1,8 +1,8 @@
 /** Commands: the names that exist, and one way to answer a failure. */
-import { commands, type Disposable, window } from 'vscode';
+import { commands, type Disposable, type Uri, window } from 'vscode';
 import { ColaError } from '../server/protocol/errors.ts';
 import type { CommandName } from './contributions/index.ts';
-import { openLine } from './runs/news-text.ts';
+import { editSpec, openLine, refusalOffers, showLog } from './runs/news-text.ts';
 import { openPlace, placeOf } from './runs/place.ts';
 import type { Studio } from './studio.ts';
 
@@ -36,21 +36,22 @@ const remedies: Readonly<Record<string, { readonly label: string; readonly comma
   'studio.noRun': { label: 'Train…', command: 'cola.train' },
 };
 
-/** Shows a failure with its remedy, and writes it to the log. */
-export async function reportFailure(studio: Studio, error: unknown): Promise<void> {
+/**
+ * Shows a failure with its remedy, and writes it to the log.
+ *
+ * @param spec what to correct where the message names no place
+ */
+export async function reportFailure(studio: Studio, error: unknown, spec?: Uri): Promise<void> {
   const known = error instanceof ColaError;
   if (known && error.id === 'protocol.cancelled') return;
   studio.log.error(known ? error.describe() : String(error instanceof Error ? (error.stack ?? error) : error));
   const text = known ? `${error.message} ${error.remedy}` : `CoLA Studio: ${String(error)}`;
   const remedy = known ? remedies[error.id] : undefined;
   const place = known ? placeOf(error.message) : undefined;
-  const offers = [
-    ...(remedy === undefined ? [] : [remedy.label]),
-    ...(place === undefined ? [] : [openLine]),
-    'Show Log',
-  ];
+  const offers = refusalOffers(remedy?.label, place, known && spec !== undefined);
   const choice = await window.showErrorMessage(text, ...offers);
-  if (choice === 'Show Log') studio.log.show();
+  if (choice === showLog) studio.log.show();
+  else if (choice === editSpec && spec !== undefined) await window.showTextDocument(spec);
   else if (choice === openLine && place !== undefined) await openPlace(place);
   else if (choice !== undefined && remedy !== undefined) await commands.executeCommand(remedy.command);
 }

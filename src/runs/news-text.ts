@@ -48,6 +48,12 @@ export function failureOffers(place: FilePlace | undefined, checkpoint: number |
   return [...(checkpoint === null ? [] : [resume]), mend, showLog];
 }
 
+/** What can be done about what was refused at once: its own remedy, the line that it names, or the spec that asked for it. */
+export function refusalOffers(remedy: string | undefined, place: FilePlace | undefined, hasSpec: boolean): string[] {
+  const first = [...(remedy === undefined ? [] : [remedy]), ...(place === undefined ? [] : [openLine])];
+  return [...(first.length === 0 && hasSpec ? [editSpec] : first), showLog];
+}
+
 /** A run that failed, in a sentence: what happened, where it stands, what to do. */
 export function failureText(run: string, message: string, remedy: string, checkpoint: number | null): string {
   const saved = checkpoint === null ? '' : ` It is saved at step ${checkpoint}.`;

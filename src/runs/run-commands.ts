@@ -13,7 +13,7 @@ import {
   startRun,
   stopRun,
 } from '../../server/protocol/index.ts';
-import { registerCommand } from '../commands.ts';
+import { registerCommand, reportFailure } from '../commands.ts';
 import { studioErrors } from '../errors.ts';
 import { needTrust, rootOf } from '../folders.ts';
 import type { Studio } from '../studio.ts';
@@ -73,7 +73,12 @@ class RunCommands {
     const specFile = spec.fsPath;
     const { run } = await this.studio.request(nameRun, { root, specFile });
     const key = { root, run };
-    if (!(await this.begin({ ...key, specFile, ...(stage === undefined ? {} : { stage }) }))) return undefined;
+    try {
+      if (!(await this.begin({ ...key, specFile, ...(stage === undefined ? {} : { stage }) }))) return undefined;
+    } catch (error) {
+      await reportFailure(this.studio, error, spec);
+      return undefined;
+    }
     await commands.executeCommand('setContext', 'cola.tuned', true);
     return key;
   }

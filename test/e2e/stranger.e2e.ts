@@ -196,7 +196,8 @@ describe('a person whose files are not in order', () => {
     );
     await session.look('missing');
     await workbench.command('CoLA: Run Spec');
-    await notice(/There is no model at .*no-such-model\. Check the path/).waitFor();
+    const noModel = notice(/There is no model at .*no-such-model\. Check the path/);
+    await noModel.getByRole('button', { name: 'Edit Spec' }).waitFor();
     await session.look('missing-run');
     for (let i = 0; i < './no-such-model'.length; i++) await page.keyboard.press('Backspace');
     await page.keyboard.type('builtin:nano');

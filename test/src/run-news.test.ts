@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { beforeAfterReport, type Compared } from '../../src/runs/before-after-report.ts';
-import { failureOffers, failureText, interruptedText, placeIn } from '../../src/runs/news-text.ts';
+import { failureOffers, failureText, interruptedText, placeIn, refusalOffers } from '../../src/runs/news-text.ts';
 
 describe('what is said of a run that failed', () => {
   /** A folder with these files, and no others. */
@@ -41,6 +41,14 @@ describe('what is said of a run that failed', () => {
     assert.deepEqual(failureOffers(place, null), ['Open Line', 'Show Log']);
     assert.deepEqual(failureOffers(undefined, 40), ['Resume', 'Edit Spec', 'Show Log']);
     assert.deepEqual(failureOffers(place, 40), ['Resume', 'Open Line', 'Show Log']);
+  });
+
+  it('offers to correct what was refused at once, too', () => {
+    const place = { file: 'a', line: 1 };
+    assert.deepEqual(refusalOffers(undefined, undefined, true), ['Edit Spec', 'Show Log']);
+    assert.deepEqual(refusalOffers(undefined, place, true), ['Open Line', 'Show Log']);
+    assert.deepEqual(refusalOffers('Select Model', undefined, true), ['Select Model', 'Show Log']);
+    assert.deepEqual(refusalOffers(undefined, undefined, false), ['Show Log']);
   });
 
   it('says where it stands', () => {

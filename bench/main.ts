@@ -1,6 +1,7 @@
 /** `npm run bench [-- NAME...] [--device D] [--json]`: measures, as ratios taken in one run. */
 import { parseArgs } from 'node:util';
 import { type DeviceName, deviceNames } from '../server/device/names.ts';
+import { agentsBench } from './agents.ts';
 import { besideBench } from './beside.ts';
 import { completionBench } from './completion.ts';
 import { decodeBench } from './decode.ts';
@@ -31,6 +32,7 @@ const benches = [
   reinforceBench,
   rolloutBench,
   grpoBench,
+  agentsBench,
   searchBench,
   serveBench,
   feedbackBench,

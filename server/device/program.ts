@@ -153,8 +153,9 @@ export class Program {
     const copies: ArrayBuffer[] = [];
     for (const name of this.parts.outputs.keys()) {
       const given = this.parts.carried.has(name) ? this.stateOf(states, name).get(name).host : into?.[name];
+      if (given === undefined) continue;
       const { buffer } = results[outputName(name)].data as Float32Array<ArrayBuffer>;
-      if (given !== undefined && buffer !== given.buffer && buffer.byteLength > smallCopy) copies.push(buffer);
+      if (buffer !== given.buffer && buffer.byteLength > smallCopy) copies.push(buffer);
     }
     if (copies.length === 0) return;
     // A message that nobody receives takes them with it.

@@ -4,22 +4,13 @@
  * hash whenever it is read, and the ones that were not used for the longest go when there is too much.
  */
 import { createHash, type Hash } from 'node:crypto';
-import {
-  closeSync,
-  createReadStream,
-  fstatSync,
-  readdirSync,
-  readSync,
-  realpathSync,
-  statSync,
-  utimesSync,
-} from 'node:fs';
+import { closeSync, fstatSync, readdirSync, readSync, realpathSync, statSync, utimesSync } from 'node:fs';
 import { mkdir, rm, statfs } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { writeAtomically, writeFileAtomic } from '../../files/atomic.ts';
-import { limits, openFile, readText } from '../../files/open.ts';
+import { limits, openFile, openFileToRead, readText } from '../../files/open.ts';
 import { blockSize, type StoredWeight } from '../../graph/stored.ts';
 import { size } from '../../graph/tensor.ts';
 import type { Precision } from '../../protocol/precision.ts';
@@ -210,7 +201,9 @@ function stampOf(path: string): string {
 
 async function hashOf(path: string): Promise<string> {
   const hash = createHash('sha256');
-  for await (const piece of createReadStream(path, { highWaterMark: PIECE })) hash.update(piece as Buffer);
+  // The stream closes the file.
+  const file = await openFileToRead(path);
+  for await (const piece of file.createReadStream({ highWaterMark: PIECE })) hash.update(piece as Buffer);
   return hash.digest('hex');
 }
 

@@ -231,7 +231,10 @@ function runTests(scratch) {
   const tests =
     mochaArguments.length > 0
       ? [...mocha, ...mochaArguments]
-      : beside(counts, testFiles(), [...['--retries', '1'], ...alone.flatMap((file) => ['--alone', file])]);
+      : beside(counts, testFiles(), [
+          ...['--retries', '1', '--most', '32'],
+          ...alone.flatMap((file) => ['--alone', file]),
+        ]);
   if (fast) return runCounted(tests, {}, counts);
   const c8 = ['node_modules/c8/bin/c8.js', '--all', '--include', 'server/**'];
   const reports = ['--reporter', 'text-summary', '--reporter', 'lcov', '--reports-dir', 'coverage'];

@@ -22,6 +22,19 @@ export function itOnce(device: DeviceName, title: string, test: Mocha.AsyncFunc)
   if (device === 'cpu') it(title, test);
 }
 
+let kept: Promise<unknown> | undefined;
+
+/**
+ * Keeps one small program on WebGPU as long as the process lives: the runtime forgets the shaders that it has compiled when
+ * the last program is gone, and in software compiling them is most of the time that the tests of the next device take.
+ */
+function keepShaders(): Promise<unknown> {
+  kept ??= Device.open('webgpu').then((device) =>
+    device.program((graph) => ({ y: graph.input('x', 'float32', [2, 2]) })),
+  );
+  return kept;
+}
+
 /**
  * One `describe` per device, with the device open in it. After its tests nothing may be alive on the device but the
  * device's own transfer programs, and after those are disposed nothing at all.
@@ -31,6 +44,7 @@ export function onEachDevice(body: (device: () => Device, name: DeviceName) => v
     describe(`on ${name}`, () => {
       let device: Device | undefined;
       before(async () => {
+        if (name === 'webgpu') await keepShaders();
         device = await Device.open(name);
       });
       body(() => {

@@ -50,9 +50,21 @@ function trimmed(all: readonly Token[]): Token[] {
     while (tokens.length > 1 && isWordToken(tokens[0], ...labels)) tokens.shift();
   }
   return tokens.map((token, i) =>
-    isWordToken(token, 'negative', 'minus') && tokens[i + 1]?.kind !== 'word' && i + 1 < tokens.length
-      ? { ...token, kind: 'sign', text: '-' }
-      : token,
+    isTime(tokens, i)
+      ? { ...token, kind: 'word', text: token.text.slice(1) }
+      : isWordToken(token, 'negative', 'minus') && tokens[i + 1]?.kind !== 'word' && i + 1 < tokens.length
+        ? { ...token, kind: 'sign', text: '-' }
+        : token,
+  );
+}
+
+/** `30 min` and `20 sec` are times, where nothing stands behind that a function could be of. */
+function isTime(tokens: readonly Token[], i: number): boolean {
+  const [before, here, after] = [tokens[i - 1], tokens[i], tokens[i + 1]];
+  return (
+    is(here, '\\min', '\\sec') &&
+    before?.kind === 'number' &&
+    (after === undefined || (here.spaced && after.kind === 'number'))
   );
 }
 

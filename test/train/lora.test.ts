@@ -74,6 +74,18 @@ describe('an adapter that is trained', function () {
     await assert.rejects(start({ root, id: 'other' }, spec([other], first)), { id: 'train.otherAdapter' });
   });
 
+  it('learns the same where the blocks are computed again', async () => {
+    const again = { guide: { ...cases.guide.guide, checkpoint: 'blocks' } };
+    const [plain, blocks] = [
+      await start({ root, id: 'plain' }, spec([cases.guide], model, 'int8')),
+      await start({ root, id: 'again' }, spec([again], model, 'int8')),
+    ];
+    const adapter = async (folder: string) => (await LanguageModel.load(folder)).weights;
+    const wanted = await adapter(plain);
+    for (const [name, values] of await adapter(blocks))
+      for (const [i, x] of values.entries()) assert(Math.abs(x - wanted.get(name)![i]) < 1e-5, `${name} ${i}`);
+  });
+
   it('is what fit counts: gradients and moments of A and B alone', async () => {
     const file = join(root, 'spec.yaml');
     const parts = async (list: readonly object[], precision = 'f32') => {

@@ -71,7 +71,9 @@ describe('the engine', () => {
     const { codes: all } = await at.ask(inspectNode, { ...key, node: 0 });
     assert.equal(all.length, codes);
     assert.equal(all.filter(({ child }) => child !== null).length, 3);
-    const untried = all.find(({ child }) => child === null)?.action ?? -1;
+    // One that leads to the token of a child would be that child.
+    const taken = new Set(all.flatMap(({ child, text }) => (child === null ? [] : [text])));
+    const untried = all.find(({ child, text }) => child === null && !taken.has(text))?.action ?? -1;
     const { node } = await at.ask(forceAction, { ...key, node: 0, action: untried });
     assert.equal(node, count);
     await at.ask(extendSearch, { ...key, simulations: 5 });

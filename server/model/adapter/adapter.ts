@@ -2,7 +2,6 @@
  * Adapters (LoRA, arXiv 2106.09685): a linear layer W of a frozen base becomes x W' + s (x A') B' with A `[r,in]` and B `[out,r]`,
  * of which alone A and B are learned. The scale s is alpha / r. What is computed stands in `block.ts`.
  */
-import { size } from '../../graph/tensor.ts';
 import type { AdapterChoice } from '../../protocol/adapter.ts';
 import { Random } from '../../random.ts';
 import { blockWeights } from '../block-weights.ts';
@@ -56,7 +55,7 @@ export function freshAdapter(config: ModelConfig, seed: number): Map<string, Flo
   const random = new Random(seed);
   return new Map(
     adapterTensors(config).map(({ name, shape }) => {
-      const values = new Float32Array(size(shape));
+      const values = new Float32Array(shape[0] * shape[1]);
       const bound = 1 / Math.sqrt(shape[1]);
       if (name.endsWith('.lora_A.weight'))
         for (let i = 0; i < values.length; i++) values[i] = bound * (2 * random.uniform() - 1);

@@ -18,7 +18,8 @@ import { branchCapacity, branchRooms, capacityFor } from './cache/key-value-cach
 import { CacheStore, type StemShape } from './cache/store.ts';
 import type { ModelConfig } from './config/config.ts';
 import { baseStep } from './language-model.ts';
-import { chunkSizes, type StepGraph, stepOutputs } from './step.ts';
+import { chunkSizes } from './step.ts';
+import { type StepGraph, stepOutputs } from './step-graph.ts';
 import { bytesIn } from './weights/precision.ts';
 import { type ExpectedTensor, expectedTensors } from './weights/weights.ts';
 

@@ -9,34 +9,17 @@ import { type CompileOptions, type Device, sharedFrom } from '../device/device.t
 import { type Feed, type Program, State } from '../device/program.ts';
 import { ProgramCache } from '../device/program-cache.ts';
 import * as ops from '../graph/ops.ts';
-import { type Graph, size, type Tensor } from '../graph/tensor.ts';
+import { size, type Tensor } from '../graph/tensor.ts';
 import { embeddingName } from './base.ts';
-import { type AttentionContext, type BlockCache, cachedContext, type UpdatedCache } from './block.ts';
 import { compacted, type KeptRows } from './cache/compaction.ts';
 import { branchCapacity, branchSlots, capacityFor, KeyValueCache } from './cache/key-value-cache.ts';
-import { CacheStore, cacheName, floatsOf, type StemShape, stemName } from './cache/store.ts';
+import { CacheStore, cacheName, floatsOf, stemName } from './cache/store.ts';
 import type { ModelConfig } from './config/config.ts';
 import { modelErrors } from './model-errors.ts';
+import { type StepGraph, type StepShape, stepOutputs } from './step-graph.ts';
 
 /** Lengths a program is compiled for: a chunk of a prompt is padded to the next of them. */
 export const chunkSizes = [1, 8, 32, 128] as const;
-
-/** What a step's graph is given. */
-export interface StepInputs {
-  /** int32 `[B,T]`. */
-  readonly ids: Tensor;
-  readonly context: AttentionContext;
-  readonly caches: readonly BlockCache[];
-  /** Flat index b T + t of the last new token of each row, int32 `[B]`. */
-  readonly last: Tensor;
-}
-
-export interface StepGraph {
-  /** Number of blocks that keep keys and values. */
-  readonly cachedBlocks: number;
-  /** What is wanted, and the cache of each cached block with the new tokens. */
-  build(graph: Graph, inputs: StepInputs): { outputs: Record<string, Tensor>; caches: readonly UpdatedCache[] };
-}
 
 /** The name under which a program reads a cache that joins another. */
 const joined = (name: string) => `joined.${name}`;
@@ -362,29 +345,6 @@ export class Stepper {
     await this.programs.dispose();
     await this.device.laidOut.release(this);
   }
-}
-
-export interface StepShape {
-  readonly batch: number;
-  readonly length: number;
-  readonly capacity: number;
-  readonly stem?: StemShape | undefined;
-}
-
-/** The graph that reads T new tokens of B sequences behind caches of S slots: what is wanted of them, and what is kept. */
-export function stepOutputs(
-  graph: Graph,
-  config: ModelConfig,
-  step: StepGraph,
-  store: CacheStore,
-  { batch, length, capacity, stem }: StepShape,
-): { all: Record<string, Tensor>; carried: string[] } {
-  const ids = graph.input('ids', 'int32', [batch, length]);
-  const last = graph.input('last', 'int32', [batch]);
-  const context = cachedContext(graph, config, capacity, store.placing(graph, batch, length, stem));
-  const built = step.build(graph, { ids, context, caches: store.inputs(graph, batch, capacity, stem), last });
-  const kept = store.outputs(built.caches);
-  return { all: { ...built.outputs, ...kept.outputs }, carried: kept.carried };
 }
 
 /** Hands out the part of an output `[B,T,w]` that belongs to real tokens, row by row. */

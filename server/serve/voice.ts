@@ -8,7 +8,8 @@ import type { KeyValueCache } from '../model/cache/key-value-cache.ts';
 import type { ModelConfig } from '../model/config/config.ts';
 import { baseStepper, type LanguageModel } from '../model/language-model.ts';
 import { type Sampling, sample } from '../model/sampling.ts';
-import { type StepGraph, Stepper } from '../model/step.ts';
+import { Stepper } from '../model/step.ts';
+import type { StepGraph } from '../model/step-graph.ts';
 import type { Random } from '../random.ts';
 import { chanceOf, type TokenChance } from './log-probabilities.ts';
 

@@ -16,7 +16,7 @@ import { causalContext } from '../../server/model/block.ts';
 import { CacheStore } from '../../server/model/cache/store.ts';
 import { parseModelConfig } from '../../server/model/config/config.ts';
 import { baseStep } from '../../server/model/language-model.ts';
-import { type StepGraph, stepOutputs } from '../../server/model/step.ts';
+import { type StepGraph, stepOutputs } from '../../server/model/step-graph.ts';
 
 const box = resolve('assets/nano');
 const json = (name: string) => JSON.parse(readFileSync(resolve(box, name), 'utf8')) as unknown;

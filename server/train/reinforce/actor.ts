@@ -3,7 +3,7 @@
  * samples needs a {@link Sampler}, who learns a {@link LearningPolicy}; the two meet in episodes only.
  */
 import type { Graph, Tensor } from '../../graph/tensor.ts';
-import type { StepGraph } from '../../model/step.ts';
+import type { StepGraph } from '../../model/step-graph.ts';
 import type { ExpectedTensor } from '../../model/weights/weights.ts';
 import type { Packed, PackedShape } from '../shared-prefix.ts';
 import type { Feeds } from '../supervised.ts';

@@ -1,0 +1,45 @@
+/** The graph of cached decoding: T new tokens of B sequences behind a key-value cache. */
+import type { Graph, Tensor } from '../graph/tensor.ts';
+import { type AttentionContext, type BlockCache, cachedContext, type UpdatedCache } from './block.ts';
+import type { CacheStore, StemShape } from './cache/store.ts';
+import type { ModelConfig } from './config/config.ts';
+
+/** What a step's graph is given. */
+export interface StepInputs {
+  /** int32 `[B,T]`. */
+  readonly ids: Tensor;
+  readonly context: AttentionContext;
+  readonly caches: readonly BlockCache[];
+  /** Flat index b T + t of the last new token of each row, int32 `[B]`. */
+  readonly last: Tensor;
+}
+
+export interface StepGraph {
+  /** Number of blocks that keep keys and values. */
+  readonly cachedBlocks: number;
+  /** What is wanted, and the cache of each cached block with the new tokens. */
+  build(graph: Graph, inputs: StepInputs): { outputs: Record<string, Tensor>; caches: readonly UpdatedCache[] };
+}
+
+export interface StepShape {
+  readonly batch: number;
+  readonly length: number;
+  readonly capacity: number;
+  readonly stem?: StemShape | undefined;
+}
+
+/** The graph that reads T new tokens of B sequences behind caches of S slots: what is wanted of them, and what is kept. */
+export function stepOutputs(
+  graph: Graph,
+  config: ModelConfig,
+  step: StepGraph,
+  store: CacheStore,
+  { batch, length, capacity, stem }: StepShape,
+): { all: Record<string, Tensor>; carried: string[] } {
+  const ids = graph.input('ids', 'int32', [batch, length]);
+  const last = graph.input('last', 'int32', [batch]);
+  const context = cachedContext(graph, config, capacity, store.placing(graph, batch, length, stem));
+  const built = step.build(graph, { ids, context, caches: store.inputs(graph, batch, capacity, stem), last });
+  const kept = store.outputs(built.caches);
+  return { all: { ...built.outputs, ...kept.outputs }, carried: kept.carried };
+}

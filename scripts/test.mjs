@@ -45,9 +45,6 @@ const alone = ['device/leak', 'safety/fuzz', 'safety/soak'].map((name) => `test/
 /** Processes that run test files beside each other: one for a core, and for 3 GB of memory. */
 const processes = Math.max(1, Math.min(availableParallelism(), Math.floor(totalmem() / 3e9), 4));
 
-/** Whether there is memory for VS Code, its browser and its engine beside them. */
-const besideEditor = totalmem() > 3e9 * (processes + 1);
-
 /** Lines that the whole suite must cover, in percent. */
 const coveredLines = 90;
 
@@ -192,9 +189,9 @@ const mocha = [
 ];
 
 /** Runs tests with a command, and adds up what it counted into a file. */
-async function runCounted([command, ...args], env, countsFile, output) {
+async function runCounted([command, ...args], env, countsFile) {
   const environment = { ...env, ...(slow ? { COLA_SLOW: '1' } : {}), COLA_TEST_COUNTS: countsFile };
-  const well = await run(command, args, environment, output);
+  const well = await run(command, args, environment);
   // Without a file the process died before its end.
   if (!existsSync(countsFile)) return false;
   const counts = JSON.parse(readFileSync(countsFile, 'utf8'));
@@ -251,19 +248,14 @@ function editorObstacle() {
 }
 
 /** The extension as it is installed: in plain node, and in VS Code where that can be. */
-function runPackageTests(scratch, editor, output) {
+function runPackageTests(scratch, editor) {
   const counts = join(scratch, 'package-counts.json');
   const files = editor ? filesIn('test', '.e2e.ts') : ['test/e2e/package.e2e.ts'];
   // An editor that is driven from outside may be late for reasons of its own: a second try, which is told of.
   // The extension is installed once; each file has an editor of its own, so that none finds what another has left open.
   const options = ['--config', 'test/e2e/.mocharc.cjs', ...(editor ? ['--retries', '1'] : [])];
   // Where it is late for what runs beside it, one waits longer; what comes in time costs no more.
-  return runCounted(
-    beside(counts, files, options),
-    { COLA_PATIENCE: process.env.COLA_PATIENCE ?? '3' },
-    counts,
-    output,
-  );
+  return runCounted(beside(counts, files, options), { COLA_PATIENCE: process.env.COLA_PATIENCE ?? '3' }, counts);
 }
 
 if (!installed() && !(await phase('install', () => run('npm', ['ci', '--no-audit', '--no-fund'])))) finish();
@@ -282,17 +274,14 @@ await phase('check', () => run('npm', ['run', '--silent', 'check']));
 
 const obstacle = editorObstacle();
 /** The package as it is installed, if it could be made and VS Code be brought. */
-async function testPackage(output) {
-  if (await bringing) return runPackageTests(scratch, obstacle === undefined, output);
+async function testPackage() {
+  if (await bringing) return runPackageTests(scratch, obstacle === undefined);
   failures.push('bringing VS Code');
   return true;
 }
-// VS Code mostly waits while tests compute: beside each other both take little longer than one of them.
-const editorTests =
-  packaged && (await packaging()) && phaseBeside('editor', join(scratch, 'editor-tests.log'), testPackage);
-if (!besideEditor && editorTests) await editorTests();
 await phase('tests', () => runTests(scratch));
-if (besideEditor && editorTests) await editorTests();
+// Behind the others: an editor that is driven from outside would be late for what computes beside it.
+if (packaged && (await packaging())) await phase('editor', testPackage);
 for (const tool of missingForWatching())
   console.log(`\nWhat the programs ask of the system is NOT TESTED: missing ${tool}. ${byHand}`);
 if (whole) {

@@ -28,6 +28,8 @@ export interface MemorySample {
 
 /** Samples over the whole time, whatever it is; a sample costs two collections. */
 const samples = 400;
+/** Samples at least, however long a busy machine takes for them. */
+const fewest = 60;
 
 class Sampler {
   private readonly begun = performance.now();
@@ -41,7 +43,7 @@ class Sampler {
   ) {}
 
   get over(): boolean {
-    return this.elapsed >= this.seconds;
+    return this.elapsed >= this.seconds && this.taken >= fewest;
   }
 
   private get elapsed(): number {

@@ -1,26 +1,9 @@
 /**
  * A server of OpenEnv's WebSocket protocol as it is published, for tests: what arrives at /ws and what goes back are the
- * messages of its documentation. The WebSocket is that of another implementation (ws, which comes with playwright-core).
+ * messages of its documentation.
  */
-import { createRequire } from 'node:module';
-
-interface Connection {
-  send(text: string | Buffer, options?: object, done?: () => void): void;
-  ping(): void;
-  close(): void;
-  on(event: 'message', listener: (data: Buffer) => void): void;
-  on(event: 'close', listener: () => void): void;
-}
-interface SocketServer {
-  address(): { readonly port: number };
-  close(done: () => void): void;
-  readonly clients: Iterable<{ terminate(): void }>;
-  on(event: 'connection', listener: (connection: Connection, request: { readonly url?: string }) => void): void;
-  once(event: 'listening', listener: () => void): void;
-}
-const { wsServer } = createRequire(import.meta.url)('playwright-core/lib/utilsBundle') as {
-  wsServer: new (options: { readonly host: string; readonly port: number }) => SocketServer;
-};
+import type { AddressInfo } from 'node:net';
+import { type WebSocket, WebSocketServer } from 'ws';
 
 /** A world of the server: say a number, and how far it is from the seed is told; the seed itself ends the episode. */
 export class Distance {
@@ -43,7 +26,7 @@ export class Distance {
 }
 
 /** What a server does with a message, beside what it should. @returns whether that was all */
-export type Mischief = (asked: { readonly type: string }, connection: Connection, count: number) => boolean;
+export type Mischief = (asked: { readonly type: string }, connection: WebSocket, count: number) => boolean;
 
 export class OpenenvServer {
   /** Every message that came, in order. */
@@ -52,7 +35,7 @@ export class OpenenvServer {
   most = 0;
   private sessions = 0;
 
-  private constructor(private readonly server: SocketServer) {
+  private constructor(private readonly server: WebSocketServer) {
     server.on('connection', (connection, { url }) => {
       const world = new Distance();
       this.sessions++;
@@ -84,17 +67,18 @@ export class OpenenvServer {
   }
 
   static async start(): Promise<OpenenvServer> {
-    const server = new wsServer({ host: '127.0.0.1', port: 0 });
+    const server = new WebSocketServer({ host: '127.0.0.1', port: 0 });
     await new Promise<void>((resolve) => server.once('listening', resolve));
     return new OpenenvServer(server);
   }
 
   get url(): string {
-    return `ws://127.0.0.1:${this.server.address().port}`;
+    const { port } = this.server.address() as AddressInfo;
+    return `ws://127.0.0.1:${port}`;
   }
 
   stop(): Promise<void> {
     for (const client of this.server.clients) client.terminate();
-    return new Promise((resolve) => this.server.close(resolve));
+    return new Promise((resolve) => this.server.close(() => resolve()));
   }
 }

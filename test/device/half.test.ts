@@ -8,7 +8,7 @@ globalThis.Float16Array ??= class Float16Array extends Uint16Array {};
 const { storedTensor } = await import(process.argv[1]);
 const data = Uint16Array.of(0x3c00, 0xbc00);
 const tensor = storedTensor({ dtype: 'float16', shape: [2], data });
-console.log(tensor.type, tensor.data === data);
+process.stdout.write(tensor.type + ' ' + (tensor.data === data));
 `;
 
 describe('weights in half precision', () => {

@@ -58,8 +58,7 @@ export class SearchSession {
 
   /** @throws search.*, rewards.* */
   static async create(key: SearchKey, subject: Subject, settings: unknown, model: LoadedModel): Promise<SearchSession> {
-    // A person wants children that differ.
-    const options = parseSearchOptions({ merge: true, ...Object(settings) });
+    const options = parseSearchOptions(settings);
     const prompt = [...model.tokenizer.encode(subject.prompt)];
     return SearchSession.open(key, subject, options, prompt.length, model, (branches, judge) => {
       return new Search(branches, prompt, judge, options);

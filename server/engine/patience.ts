@@ -5,7 +5,7 @@ const inUse = 60_000;
 
 export class Patience {
   /** How long somebody may wait. */
-  milliseconds = 60;
+  milliseconds = 45;
   private last = Number.NEGATIVE_INFINITY;
 
   /** @param now milliseconds of a clock that only goes forward */

@@ -15,7 +15,7 @@ export const serverOptions = z.object({
   /** After so many minutes without use the engine ends, which frees its memory. */
   idleMinutes: z.number().positive().default(15),
   /** Milliseconds that a completion may wait for a run of training to end. */
-  interactiveLatency: z.number().positive().default(100),
+  interactiveLatency: z.number().positive().default(45),
   /** Whether runs go on when the window is closed, each in a process of its own. */
   outliveWindow: z.boolean().default(false),
   /** Another engine than the one beside the server. */

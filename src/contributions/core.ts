@@ -55,7 +55,7 @@ export const core = {
     },
     'cola.interactiveLatency': {
       type: 'number',
-      default: 60,
+      default: 45,
       minimum: 5,
       maximum: 60000,
       markdownDescription:

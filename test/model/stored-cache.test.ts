@@ -6,6 +6,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   utimesSync,
@@ -69,6 +70,25 @@ describe('weights in fewer bits on the disk', () => {
     utimesSync(path, atime, mtime);
     assert.notDeepEqual(await load(), before);
     assert.equal(kept().length, 2);
+  });
+
+  it('are not taken for those of another model of the same sizes, whatever the files of both are called', async () => {
+    const whole = join(model, 'model.safetensors');
+    const part = join(model, 'part.safetensors');
+    renameSync(whole, part);
+    const names = (await tensors()).map(({ name }) => name);
+    const index = { weight_map: Object.fromEntries(names.map((name) => [name, 'part.safetensors'])) };
+    writeFileSync(`${whole}.index.json`, JSON.stringify(index));
+    const before = await load();
+    const bytes = readFileSync(part);
+    bytes[bytes.length - 2] ^= 0x10;
+    writeFileSync(part, bytes);
+    assert.notDeepEqual(await load(), before);
+    assert.equal(kept().length, 2);
+    // Without any weights there is nothing that a file could be named by.
+    rmSync(part);
+    rmSync(`${whole}.index.json`);
+    assert.equal(await cacheOf().fileOf(model, 'int4', await tensors()), undefined);
   });
 
   for (const [what, spoil] of [

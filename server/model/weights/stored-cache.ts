@@ -16,7 +16,7 @@ import { size } from '../../graph/tensor.ts';
 import type { Precision } from '../../protocol/precision.ts';
 import { bytesIn, formOf } from './precision.ts';
 import type { HeldWeight } from './shelf.ts';
-import type { ExpectedTensor } from './weights.ts';
+import { type ExpectedTensor, weightFiles } from './weights.ts';
 
 /** Raised whenever the same files would give other numbers: another rule of rounding, or other forms for some weights. */
 const RULES = 1;
@@ -155,16 +155,10 @@ export class StoredCache {
 
   /** The hash of the files with a model's weights. Files that are as they were are not read again. */
   private async contentOf(model: string): Promise<string> {
-    const names = statSync(model).isFile()
-      ? [model]
-      : readdirSync(model)
-          .filter((name) => /^model.*\.safetensors$/.test(name))
-          .sort()
-          .map((name) => join(model, name));
     const known = this.known();
     const all = createHash('sha256');
     let fresh = false;
-    for (const name of names) {
+    for (const name of weightFiles(model)) {
       const stamp = stampOf(name);
       const before = known.get(stamp);
       const hash = before ?? (await hashOf(name));

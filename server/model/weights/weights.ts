@@ -144,6 +144,21 @@ export function openWeights(folder: string, config: ModelConfig, form: ModelForm
   }
 }
 
+/**
+ * The files that the weights of a model are read from: a GGUF file, one file of a folder, or the shards that its index names, by name.
+ * Whether they are there and whole, {@link openWeights} says.
+ *
+ * @throws ColaError weights.*
+ */
+export function weightFiles(folder: string): string[] {
+  if (isGguf(folder)) return [folder];
+  const single = join(folder, SINGLE);
+  if (existsSync(single)) return [single];
+  const shardOf = readIndex(join(folder, INDEX));
+  if (shardOf === undefined) throw errors.none(folder);
+  return [...new Set(shardOf.values())].sort().map((shard) => join(folder, shard));
+}
+
 function tensorsIn(file: TensorFile): Map<string, TensorFile> {
   return new Map(file.names.map((name) => [name, file]));
 }

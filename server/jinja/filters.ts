@@ -77,7 +77,7 @@ function extreme(sign: 1 | -1): Filter {
     for (const item of iterate(value)) {
       if (best === undefined || sign * compare(key(item), key(best)) > 0) best = item;
     }
-    return best ?? new Undefined('the largest or smallest of nothing');
+    return best === undefined ? new Undefined('the largest or smallest of nothing') : best;
   });
 }
 
@@ -223,7 +223,7 @@ const orDefault = filter('default_value boolean', (value, [fallback = '', boolea
 );
 const size = filter('', (value) => BigInt(lengthOf(value)));
 const one = (value: Value | undefined, which: string): Value =>
-  value ?? new Undefined(`the ${which} element of nothing`);
+  value === undefined ? new Undefined(`the ${which} element of nothing`) : value;
 
 const FILTERS: Readonly<Record<string, Filter>> = {
   abs: filter('', (value) => {
@@ -390,6 +390,6 @@ export function applyFilter(name: string, value: Value, args: readonly Value[], 
     if (!parameters.includes(key)) positional(`the filter ${name}`, parameters, args, named);
   return apply(
     value,
-    parameters.map((parameter, i) => named.get(parameter) ?? args[i]),
+    parameters.map((parameter, i) => (named.has(parameter) ? named.get(parameter) : args[i])),
   );
 }

@@ -235,6 +235,7 @@ export function formatPercent(pattern: string, values: Value): string {
       if (!isNumber(found)) throw new JinjaError(`%${type} needs a number, not a ${typeName(found)}`);
       const plain = typeof found === 'boolean' ? BigInt(found) : found;
       const isWhole = 'diuxXo'.includes(type);
+      if ('xXo'.includes(type) && typeof plain === 'number') throw new JinjaError(`%${type} needs a whole number`);
       const number = isWhole ? BigInt(typeof plain === 'number' ? Math.trunc(plain) : plain) : plain;
       const kind = 'iu'.includes(type) ? 'd' : type;
       const zero = flags.includes('0') && !minus;

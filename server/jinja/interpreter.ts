@@ -181,9 +181,9 @@ export class Interpreter {
           case 'depth0':
             return BigInt(depth);
           case 'previtem':
-            return items[i - 1] ?? new Undefined('the item before the first');
+            return i > 0 ? items[i - 1] : new Undefined('the item before the first');
           case 'nextitem':
-            return items[i + 1] ?? new Undefined('the item behind the last');
+            return i + 1 < items.length ? items[i + 1] : new Undefined('the item behind the last');
           case 'cycle':
             return new Callable('cycle', (values) => {
               if (values.length === 0) throw new JinjaError('there is nothing to cycle through');
@@ -236,7 +236,7 @@ export class Interpreter {
         // All names first: a default must not see a name of outside that a later parameter hides.
         for (const parameter of parameters) scope.set(parameter.name, new Undefined(`the parameter ${parameter.name}`));
         for (const [i, parameter] of parameters.entries()) {
-          const given = args[i] ?? rest.get(parameter.name);
+          const given = i < args.length ? args[i] : rest.get(parameter.name);
           if (i >= args.length) rest.delete(parameter.name);
           if (given !== undefined) scope.set(parameter.name, given);
           else if (parameter.default !== undefined) scope.set(parameter.name, this.value(parameter.default, scope));

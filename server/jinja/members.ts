@@ -91,7 +91,10 @@ function dictMethod(dict: Dict, name: string): Value | undefined {
     });
   switch (name) {
     case 'get':
-      return new Callable(name, ([key, fallback = null]) => dict.get(key) ?? fallback);
+      return new Callable(name, ([key, fallback = null]) => {
+        const value = dict.get(key);
+        return value === undefined ? fallback : value;
+      });
     case 'items':
       return view(name, ([key, value]) => new Tuple([key, value]));
     case 'keys':
@@ -130,7 +133,10 @@ const missing = (object: Value, name: string): Undefined => new Undefined(`${nam
 /** `object.name`: a method, else an entry. */
 export function attributeOf(object: Value, name: string): Value {
   defined(object);
-  return methodOf(object, name) ?? (object instanceof Dict ? object.get(name) : undefined) ?? missing(object, name);
+  const method = methodOf(object, name);
+  if (method !== undefined) return method;
+  const entry = object instanceof Dict ? object.get(name) : undefined;
+  return entry === undefined ? missing(object, name) : entry;
 }
 
 /** `object[key]`: an entry or an element, else a method. */
@@ -149,9 +155,10 @@ export function itemOf(object: Value, key: Value): Value {
             ? object.items
             : [];
     const value = items.at(count(key, 'an index'));
-    return value ?? missing(object, `element ${key}`);
+    return value === undefined ? missing(object, `element ${key}`) : value;
   }
-  return (typeof key === 'string' ? methodOf(object, key) : undefined) ?? missing(object, String(key));
+  const found = typeof key === 'string' ? methodOf(object, key) : undefined;
+  return found === undefined ? missing(object, String(key)) : found;
 }
 
 export function sliceOf(object: Value, start: Value, stop: Value, step: Value): Value {

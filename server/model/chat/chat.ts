@@ -99,6 +99,9 @@ export class ChatTemplate {
     try {
       return this.template.render({
         ...this.tokens,
+        // There but none, as transformers has them: `tools is not none` is what many templates ask.
+        tools: null,
+        documents: null,
         ...variables,
         ...(tools.length === 0 ? {} : { tools: tools.map((tool) => ({ type: 'function', function: tool })) }),
         messages: messages.map(shownMessage),

@@ -55,12 +55,20 @@ describe('broken tokenizer files', () => {
       { id: 'tokenizer.unsupported' },
     );
     assert.throws(
+      broken((f) => (f.model.end_of_word_suffix = '</w>')),
+      { id: 'tokenizer.unsupported', message: /end_of_word_suffix/ },
+    );
+    assert.throws(
+      broken((f) => (f.pre_tokenizer = { type: 'Metaspace', add_prefix_space: false })),
+      { id: 'tokenizer.broken', message: /prepend_scheme/ },
+    );
+    assert.throws(
       broken((f) => (f.decoder = null)),
       { id: 'tokenizer.unsupported' },
     );
     assert.throws(
-      broken((f) => f.pre_tokenizer.pretokenizers.reverse()),
-      { id: 'tokenizer.unsupported' },
+      broken((f) => f.pre_tokenizer.pretokenizers.push({ type: 'ByteLevel' })),
+      { id: 'tokenizer.unsupported', message: /twice/ },
     );
   });
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { ColaError } from '../../server/errors.ts';
-import type { PreTokenizerSpec, SplitBehavior } from '../../server/model/tokenizer/file.ts';
+import type { NormalizerSpec, PreTokenizerSpec, SplitBehavior } from '../../server/model/tokenizer/file.ts';
 import { createNormalizer, createSplitter } from '../../server/model/tokenizer/split.ts';
 import { tokenizerFrom } from '../../server/model/tokenizer/tokenizer.ts';
 
@@ -72,6 +72,37 @@ describe('split expressions', () => {
     for (const [Regex, content, text, normalised] of splits.replace) {
       assert.equal(createNormalizer({ type: 'Replace', pattern: { Regex }, content }, 'f')(text), normalised);
     }
+  });
+});
+
+interface Stages {
+  texts: string[];
+  stages: [spec: PreTokenizerSpec, pieces: string[][]][];
+  normalizers: [spec: NormalizerSpec, normalised: string[]][];
+}
+
+describe('stages of tokenizers', () => {
+  const { texts, stages, normalizers }: Stages = read('stages');
+  const nameOf = (spec: object) => JSON.stringify(spec).slice(0, 90);
+  for (const [spec, expected] of stages) {
+    it(`cut as the reference: ${nameOf(spec)}`, () => {
+      assert.deepEqual(
+        texts.map((text) => pieces(spec, text)),
+        expected,
+      );
+    });
+  }
+  for (const [spec, expected] of normalizers) {
+    it(`normalise as the reference: ${nameOf(spec)}`, () => {
+      assert.deepEqual(texts.map(createNormalizer(spec, 'f')), expected);
+    });
+  }
+
+  it('behind ByteLevel see its alphabet, and the tokens are those of its characters', () => {
+    const file = structuredClone(read('tokenizers').cases['zero-width split'].tokenizer);
+    [file.pre_tokenizer] = stages.flatMap(([spec]) => (JSON.stringify(spec).includes('[0-9][0-9]') ? [spec] : []));
+    // Values of the reference: `²` is the bytes c2 b2, of which the second is a digit in the alphabet.
+    assert.deepEqual([...tokenizerFrom(file, {}).encode('b² 1234')], [98, 194, 178, 32, 379, 52]);
   });
 });
 

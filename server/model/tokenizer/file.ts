@@ -24,6 +24,8 @@ export type Pattern = z.infer<typeof pattern>;
 
 export type NormalizerSpec =
   | { type: 'NFC' | 'NFD' | 'NFKC' | 'NFKD' | 'Lowercase' }
+  | { type: 'StripAccents' }
+  | { type: 'Strip'; strip_left: boolean; strip_right: boolean }
   | { type: 'Prepend'; prepend: string }
   | { type: 'Replace'; pattern: Pattern; content: string }
   | { type: 'Sequence'; normalizers: NormalizerSpec[] };
@@ -31,6 +33,8 @@ export type NormalizerSpec =
 const normalizer: z.ZodType<NormalizerSpec> = z.lazy(() =>
   z.discriminatedUnion('type', [
     z.object({ type: z.enum(['NFC', 'NFD', 'NFKC', 'NFKD', 'Lowercase']) }),
+    z.object({ type: z.literal('StripAccents') }),
+    z.object({ type: z.literal('Strip'), strip_left: z.boolean(), strip_right: z.boolean() }),
     z.object({ type: z.literal('Prepend'), prepend: z.string() }),
     z.object({ type: z.literal('Replace'), pattern, content: z.string() }),
     z.object({ type: z.literal('Sequence'), normalizers: z.array(normalizer) }),
@@ -46,6 +50,9 @@ export type PreTokenizerSpec =
   | { type: 'Split'; pattern: Pattern; behavior: SplitBehavior; invert: boolean }
   | { type: 'ByteLevel'; add_prefix_space: boolean; use_regex: boolean }
   | { type: 'Digits'; individual_digits: boolean }
+  | { type: 'Whitespace' | 'WhitespaceSplit' | 'BertPreTokenizer' }
+  | { type: 'Punctuation'; behavior: SplitBehavior }
+  | { type: 'CharDelimiterSplit'; delimiter: string }
   | { type: 'Metaspace'; replacement: string; prepend_scheme: 'always' | 'first' | 'never'; split: boolean }
   | { type: 'Sequence'; pretokenizers: PreTokenizerSpec[] };
 
@@ -58,12 +65,22 @@ const preTokenizer: z.ZodType<PreTokenizerSpec> = z.lazy(() =>
       use_regex: z.boolean().default(true),
     }),
     z.object({ type: z.literal('Digits'), individual_digits: z.boolean().default(false) }),
-    z.object({
-      type: z.literal('Metaspace'),
-      replacement: z.string().length(1).default('\u2581'),
-      prepend_scheme: prependScheme,
-      split: z.boolean().default(true),
-    }),
+    z.object({ type: z.enum(['Whitespace', 'WhitespaceSplit', 'BertPreTokenizer']) }),
+    z.object({ type: z.literal('Punctuation'), behavior: behavior.default('Isolated') }),
+    z.object({ type: z.literal('CharDelimiterSplit'), delimiter: z.string().min(1).max(2) }),
+    z
+      .object({
+        type: z.literal('Metaspace'),
+        replacement: z.string().length(1).default('\u2581'),
+        prepend_scheme: prependScheme,
+        // Of older files; the reference takes none that disagrees.
+        add_prefix_space: z.boolean().optional(),
+        split: z.boolean().default(true),
+      })
+      .refine(
+        (stage) => stage.add_prefix_space !== false || stage.prepend_scheme === 'never',
+        'add_prefix_space is false, and prepend_scheme is not "never"',
+      ),
     z.object({ type: z.literal('Sequence'), pretokenizers: z.array(preTokenizer) }),
   ]),
 );
@@ -188,7 +205,8 @@ const configFile = z.object({
 export type TokenizerConfig = z.infer<typeof configFile>;
 
 /** The parts whose `type` decides whether a file is unsupported rather than broken. */
-const KINDS = /^(model|normalizer|pre_tokenizer|post_processor|decoder)\b.*\b(type|behavior)$/;
+const KINDS =
+  /^(model|normalizer|pre_tokenizer|post_processor|decoder)\b.*\b(type|behavior|end_of_word_suffix|continuing_subword_prefix|stop)$/;
 
 function parse<T>(schema: z.ZodType<T>, value: unknown, file: string): T {
   const result = schema.safeParse(value);
@@ -196,7 +214,8 @@ function parse<T>(schema: z.ZodType<T>, value: unknown, file: string): T {
   const [issue] = result.error.issues;
   const where = issue.path.map(String).join('.');
   const found = issue.path.reduce<unknown>((v, key) => (v as Record<PropertyKey, unknown> | undefined)?.[key], value);
-  if (typeof found === 'string' && KINDS.test(where)) throw tokenizerErrors.unsupported(file, where, found);
+  if ((typeof found === 'string' || typeof found === 'number') && KINDS.test(where))
+    throw tokenizerErrors.unsupported(file, where, String(found));
   throw tokenizerErrors.broken(file, where, issue.message);
 }
 

@@ -7,6 +7,7 @@
  */
 import { tokenizerErrors } from './errors.ts';
 import type { NormalizerSpec, PreTokenizerSpec, SplitBehavior } from './file.ts';
+import { BYTE_CHARACTERS } from './merge.ts';
 import { compilePattern, eachMatch, mostGrown, replaceMatches } from './pattern.ts';
 
 type Emit = (piece: string) => void;
@@ -16,6 +17,13 @@ export type Splitter = (text: string, first: boolean, emit: Emit) => void;
 /** GPT-2's split, as the ByteLevel stage applies it, with Unicode white space. */
 const BYTE_LEVEL_SPLIT =
   /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{White_Space}\p{L}\p{N}]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+/gu;
+
+/** Words as the stage Whitespace keeps them: letters, digits and what joins them, or all that is neither these nor white. */
+const WORDS =
+  /[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]+|[^\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}\p{White_Space}]+/gu;
+const WHITE = /\p{White_Space}/gu;
+/** Punctuation of Unicode, and the signs of ASCII that are symbols there. */
+const PUNCTUATION = /[!-/:-@[-`{-~]|\p{P}/gu;
 
 /**
  * Calls `visit(start, end, isMatch)` for the matches of `regex`, empty ones too, and the gaps between them, in order.
@@ -63,17 +71,38 @@ function prefixed(text: string, mark: string): string {
   return text.startsWith(mark) ? text : mark + text;
 }
 
-function splitterOf(spec: PreTokenizerSpec, file: string): Splitter {
+/** A text as the characters that stand for its bytes. */
+const inAlphabet = (text: string): string =>
+  Array.from(Buffer.from(text, 'utf8'), (byte) => BYTE_CHARACTERS[byte]).join('');
+
+/** @param alphabet whether a ByteLevel stage gives what follows its alphabet to split, as the reference does */
+function splitterOf(spec: PreTokenizerSpec, file: string, alphabet: boolean): Splitter {
   switch (spec.type) {
     case 'Split':
       return split(compilePattern(spec.pattern, file, 'pre_tokenizer'), spec.behavior, spec.invert);
     case 'Digits':
       return split(spec.individual_digits ? /\p{N}/gu : /\p{N}+/gu, 'Isolated', false);
+    case 'Whitespace':
+      return split(WORDS, 'Removed', true);
+    case 'WhitespaceSplit':
+      return split(WHITE, 'Removed', false);
+    case 'Punctuation':
+      return split(PUNCTUATION, spec.behavior, false);
+    case 'BertPreTokenizer': {
+      const words = split(WHITE, 'Removed', false);
+      const signs = split(PUNCTUATION, 'Isolated', false);
+      return (text, first, emit) => words(text, first, (word) => signs(word, false, emit));
+    }
+    case 'CharDelimiterSplit':
+      return split(compilePattern({ String: spec.delimiter }, file, 'pre_tokenizer'), 'Removed', false);
     case 'ByteLevel': {
       const inner: Splitter = spec.use_regex
         ? split(BYTE_LEVEL_SPLIT, 'Isolated', false)
         : (text, _, emit) => emit(text);
-      return (text, first, emit) => inner(spec.add_prefix_space ? prefixed(text, ' ') : text, first, emit);
+      return (text, first, emit) =>
+        inner(spec.add_prefix_space ? prefixed(text, ' ') : text, first, (piece) =>
+          emit(alphabet ? inAlphabet(piece) : piece),
+        );
     }
     case 'Metaspace': {
       const mark = spec.replacement;
@@ -89,7 +118,7 @@ function splitterOf(spec: PreTokenizerSpec, file: string): Splitter {
     case 'Sequence':
       return spec.pretokenizers.reduceRight<Splitter>(
         (next, stage) => {
-          const here = splitterOf(stage, file);
+          const here = splitterOf(stage, file, alphabet);
           return (text, first, emit) => {
             let isFirst = first;
             here(text, first, (piece) => {
@@ -103,22 +132,25 @@ function splitterOf(spec: PreTokenizerSpec, file: string): Splitter {
   }
 }
 
-/** Whether the stages end in bytes. A ByteLevel stage anywhere but last would give later ones its alphabet to split. */
-function endsInBytes(spec: PreTokenizerSpec, file: string): boolean {
-  if (spec.type !== 'Sequence') return spec.type === 'ByteLevel';
-  const stages = spec.pretokenizers.map((stage) => endsInBytes(stage, file));
-  if (stages.slice(0, -1).includes(true))
-    throw tokenizerErrors.unsupported(file, 'pre_tokenizer', 'ByteLevel before other stages');
-  return stages.at(-1) ?? false;
-}
+const stagesOf = (spec: PreTokenizerSpec): PreTokenizerSpec[] =>
+  spec.type === 'Sequence' ? spec.pretokenizers.flatMap(stagesOf) : [spec];
 
-/** @returns how a normalised text is cut, and whether the pieces are merged as bytes (else as characters) */
+/**
+ * How a normalised text is cut, and whether the pieces are merged as bytes (else as characters).
+ *
+ * A ByteLevel stage that is not the last (Falcon) gives its alphabet to those behind it, so the pieces are in it already.
+ */
 export function createSplitter(
   spec: PreTokenizerSpec | null | undefined,
   file: string,
 ): { readonly split: Splitter; readonly byteLevel: boolean } {
   if (spec === null || spec === undefined) return { split: (text, _first, emit) => emit(text), byteLevel: false };
-  return { split: splitterOf(spec, file), byteLevel: endsInBytes(spec, file) };
+  const kinds = stagesOf(spec).map(({ type }) => type);
+  const at = kinds.indexOf('ByteLevel');
+  if (at !== kinds.lastIndexOf('ByteLevel'))
+    throw tokenizerErrors.unsupported(file, 'pre_tokenizer', 'ByteLevel twice');
+  const byteLevel = at >= 0 && at === kinds.length - 1;
+  return { split: splitterOf(spec, file, at >= 0 && !byteLevel), byteLevel };
 }
 
 /** The normaliser of a tokenizer as a function. It throws `tokenizer.grows` where the text becomes far longer. */
@@ -132,6 +164,16 @@ function normalizerOf(spec: NormalizerSpec, file: string): (text: string, most: 
   switch (spec.type) {
     case 'Lowercase':
       return (text) => text.toLowerCase();
+    case 'StripAccents':
+      return (text) => text.replace(/\p{M}/gu, '');
+    case 'Strip':
+      return (text) => {
+        const left = spec.strip_left ? text.replace(/^\p{White_Space}+/u, '') : text;
+        let end = left.length;
+        // No expression: one that is anchored at the end is tried at every blank.
+        while (spec.strip_right && end > 0 && /\p{White_Space}/u.test(left[end - 1])) end--;
+        return left.slice(0, end);
+      };
     case 'Prepend':
       return (text, most) => {
         if (text === '') return '';

@@ -70,6 +70,22 @@ export class LineSplitter {
     this.keep(piece.subarray(from));
   }
 
+  /**
+   * As {@link push}, but lines that lie whole in the piece come as one, with the line ends between them: a line of a log is short,
+   * and to hand over each would take longer than to read it.
+   */
+  pushTogether(piece: Buffer, take: (lines: Line) => void): void {
+    const first = piece.indexOf(newline);
+    const last = piece.lastIndexOf(newline);
+    this.push(piece.subarray(0, first + 1), take);
+    if (last > first) {
+      const { start } = this;
+      this.start += last - first;
+      take({ bytes: piece.subarray(first + 1, last), start, end: this.start, whole: true });
+    }
+    this.keep(piece.subarray(last + 1));
+  }
+
   private keep(part: Buffer): void {
     if (part.length === 0) return;
     this.length += part.length;

@@ -70,6 +70,12 @@ export function namesIn(path: string): string[] | undefined {
   }
 }
 
+/**
+ * Whether Windows looks for a path on another machine, whichever way its slashes lean. Only to ask whether it is there tells that
+ * machine who asks.
+ */
+export const isOfNetwork = (path: string): boolean => /^[\\/]{2}/.test(path);
+
 /** Refuses what is no plain file: reading a device or a pipe may never end. @throws files.kind */
 export function needFile(path: string, info: Pick<Stats, 'isFile' | 'isDirectory' | 'isFIFO' | 'isSocket'>): void {
   if (info.isFile()) return;

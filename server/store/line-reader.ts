@@ -1,5 +1,5 @@
 /** The lines of a log from some place on, read in pieces: a log of gigabytes neither fills the memory nor holds up others. */
-import { LineSplitter } from '../files/lines.ts';
+import { type Line, LineSplitter } from '../files/lines.ts';
 import { openFileToRead } from '../files/open.ts';
 import { isAbsent, readable } from '../files/place.ts';
 import { storeErrors as errors } from './errors.ts';
@@ -31,12 +31,19 @@ export class LogLine {
 /** The position before the first line of a log that is not there yet. */
 const nothingYet: LogPosition = { file: '', offset: 0 };
 
+interface Read {
+  /** Where the reading ended. */
+  readonly position: LogPosition;
+  /** Whether it began at the start. */
+  readonly whole: boolean;
+}
+
 /**
  * Reads the complete lines of a log; what stands behind the last line end is being written, or torn.
  *
  * @param after goes on from there, unless the log was replaced or is shorter now: then from the start
  * @param take receives the lines in order
- * @returns where the reading ended, and whether it began at the start. A log that is not there is empty.
+ * @returns a log that is not there is empty
  * @throws store.cannotRead, files.*; the signal's reason
  */
 export async function readLinesFrom(
@@ -44,7 +51,33 @@ export async function readLinesFrom(
   after: LogPosition | undefined,
   take: (line: LogLine) => void,
   signal?: AbortSignal,
-): Promise<{ position: LogPosition; whole: boolean }> {
+): Promise<Read> {
+  return readFrom(
+    path,
+    after,
+    (lines, piece) => lines.push(piece, ({ bytes, start, end }) => take(new LogLine(bytes, start, end))),
+    signal,
+  );
+}
+
+/** As {@link readLinesFrom}, for logs whose every line is wanted. @param take receives lines in order, some at a time */
+export async function readTextsFrom(
+  path: string,
+  after: LogPosition | undefined,
+  take: (texts: readonly string[]) => void,
+  signal?: AbortSignal,
+): Promise<Read> {
+  // Split as a text, for a line of its own has to be found, cut out and decoded.
+  const split = ({ bytes }: Line) => take(bytes?.toString('utf8').split('\n') ?? ['']);
+  return readFrom(path, after, (lines, piece) => lines.pushTogether(piece, split), signal);
+}
+
+async function readFrom(
+  path: string,
+  after: LogPosition | undefined,
+  push: (lines: LineSplitter, piece: Buffer) => void,
+  signal?: AbortSignal,
+): Promise<Read> {
   try {
     await using file = await openFileToRead(path);
     const { ino, birthtimeMs, size } = await file.stat();
@@ -55,7 +88,7 @@ export async function readLinesFrom(
       signal?.throwIfAborted();
       const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(pieceSize), 0, pieceSize, lines.next);
       if (bytesRead === 0) break;
-      lines.push(buffer.subarray(0, bytesRead), ({ bytes, start, end }) => take(new LogLine(bytes, start, end)));
+      push(lines, buffer.subarray(0, bytesRead));
     }
     return { position: { file: name, offset: lines.offset }, whole: !goesOn };
   } catch (error) {

@@ -127,8 +127,8 @@ describe('what a run spec names', () => {
 
   it('is not asked for on the network', async () => {
     const paths =
-      'stages:\n  - control: { data: //server/share/a.txt }\n  - clone: { data: "\\\\\\\\server\\\\a.txt" }\n';
-    assert.equal(namedIn(paths).length, 2);
+      'stages:\n  - control: { data: //server/share/a.txt }\n  - clone: { data: "\\\\\\\\server\\\\a.txt" }\n  - clone: { data: "/\\\\server\\\\a.txt" }\n';
+    assert.equal(namedIn(paths).length, 3);
     assert.deepEqual(await diagnoseMissing(paths, scratch('a.cola.yaml')), []);
   });
 

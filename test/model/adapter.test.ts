@@ -184,6 +184,9 @@ describe('folders of adapters', () => {
     assert.match((await refusal(join(root, 'a'))).message, /does not say of which model/);
     change({ base_model_name_or_path: join(fixtures, 'varied') });
     assert.equal((await refusal(join(root, 'a'))).id, 'adapter.chained');
+    // A path that Windows would ask another machine for, though it is there on others.
+    change({ base_model_name_or_path: `/${base}` });
+    assert.equal((await refusal(join(root, 'a'))).id, 'adapter.base');
   });
 
   for (const [what, values, id] of [

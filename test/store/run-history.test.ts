@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import fc from 'fast-check';
+import { z } from 'zod';
+import { RowSampler } from '../../server/protocol/figures/down-sampling.ts';
 import { StageTracker } from '../../server/protocol/figures/stage-spans.ts';
-import type { RunMetrics } from '../../server/protocol/history.ts';
+import { chartedMetrics, type RunMetrics } from '../../server/protocol/history.ts';
 import { Run } from '../../server/store/run.ts';
 import { readRunMetrics, readRunSamples } from '../../server/store/run-history.ts';
 import { logText, parseRunLog } from '../../server/store/run-log.ts';
@@ -103,6 +106,156 @@ describe('the history of a run', () => {
     const part = await readRunMetrics(scratch(), { rows: 400, from: 17_700, to: 17_800 });
     assert.equal(part.rows.length, 101);
     assert.equal(found.stages[0].seconds, 100_001);
+  });
+
+  describe('read many lines at once', () => {
+    /** As it would be read line by line, with nothing but the schema and the sampler. */
+    const plain = (text: string, rows: number) => {
+      const whole = z.object({
+        step: z.int().nonnegative(),
+        stage: z.string().max(200),
+        evaluation: z.boolean().optional(),
+        seconds: z.number().nullish(),
+        steps: z.int().nonnegative().nullish(),
+        usage: z.array(z.number()).max(4096).optional(),
+      });
+      const samplers = [false, true].map(() => new RowSampler(rows, chartedMetrics));
+      const stages = new StageTracker();
+      let damaged = 0;
+      const lines = text.split('\n').slice(0, -1);
+      for (const [i, one] of lines.entries()) {
+        let json: Record<string, unknown> = {};
+        try {
+          json = JSON.parse(one);
+        } catch {}
+        const { data } = whole.safeParse(json);
+        if (data === undefined) {
+          damaged += i < lines.length - 1 ? 1 : 0;
+          continue;
+        }
+        const { step, stage, seconds, steps, evaluation = false } = data;
+        stages.note({ step, stage, evaluation, seconds, steps });
+        const figures = Object.entries(json).filter(
+          ([name, value]) => (typeof value === 'number' || value === null) && !['step', '__proto__'].includes(name),
+        );
+        samplers[Number(evaluation)].add({
+          ...{ step, stage, evaluation },
+          values: Object.fromEntries(figures) as Record<string, number | null>,
+        });
+      }
+      const short = (value: number | null) => (value === null ? null : Number(value.toPrecision(6)));
+      const kept = samplers.flatMap((sampler) => sampler.rows());
+      return {
+        damaged,
+        stages: [...stages.spans],
+        rows: kept.map((row) => ({
+          ...row,
+          values: Object.fromEntries(Object.entries(row.values).map(([name, value]) => [name, short(value)])),
+        })),
+      };
+    };
+
+    const figure = fc.oneof(fc.double(), fc.integer(), fc.constantFrom(null, 1e308, -0));
+    const good = fc.record(
+      {
+        step: fc.oneof({ weight: 9, arbitrary: fc.nat(5000) }, fc.constantFrom(-1, 0.5, '1', 2 ** 53)),
+        stage: fc.oneof({ weight: 9, arbitrary: fc.constantFrom('clone', 'control', '') }, fc.constantFrom(1, null)),
+        evaluation: fc.oneof({ weight: 9, arbitrary: fc.boolean() }, fc.constantFrom('no', null)),
+        seconds: fc.oneof({ weight: 9, arbitrary: figure }, fc.constant('long')),
+        steps: fc.oneof({ weight: 9, arbitrary: fc.nat(50) }, fc.constantFrom(-1, 1.5)),
+        usage: fc.oneof({ weight: 9, arbitrary: fc.array(fc.nat(9), { maxLength: 3 }) }, fc.constantFrom(['x'], {})),
+        reward: figure,
+        loss: figure,
+        'of nobody': figure,
+        text: fc.string(),
+        list: fc.array(fc.constantFrom({ a: 1 }, [2])),
+      },
+      { requiredKeys: ['step', 'stage'], noNullPrototype: true },
+    );
+    const anyLine = fc.oneof(
+      { weight: 20, arbitrary: good.map((value) => JSON.stringify(value)) },
+      // What is JSON only with its neighbours, or not even then.
+      fc.constantFrom(
+        '',
+        ' ',
+        '{',
+        '}',
+        '[',
+        ']',
+        ',',
+        '"',
+        '{"a":[{}',
+        '{}]}',
+        '{"step":1,"stage":"a"},{"step":2,"stage":"a"}',
+      ),
+      fc.constantFrom(
+        '{"step":1,"stage":"a","loss":1e999}',
+        '{"step":3,"stage":"a","seconds":1e999}',
+        '1',
+        'null',
+        '[1]',
+      ),
+      fc.constantFrom(
+        `{"step":7,"stage":"a","long":"${'x'.repeat(3000)}","loss":3}`,
+        '{"step":1,"step":2,"stage":"\\u0061"}',
+      ),
+    );
+
+    it('has what every line has for itself', async () => {
+      await fc.assert(
+        fc.asyncProperty(
+          fc.array(anyLine, { maxLength: 150 }),
+          fc.integer({ min: 10, max: 60 }),
+          async (lines, rows) => {
+            const text = lines.map((one) => `${one}\n`).join('');
+            writeFileSync(metrics(), text);
+            const { rows: found, stages, damaged } = await read({ rows });
+            assert.deepEqual({ rows: found, stages, damaged }, plain(text, rows));
+          },
+        ),
+        { numRuns: 150 },
+      );
+    });
+
+    it('has it also across the pieces of a file, and behind a line that was read before', async () => {
+      const lines = Array.from({ length: 9000 }, (_, n) =>
+        n % 1000 === 999 ? '{"step":\n' : step(n, { loss: Math.sin(n), reward: n % 77, text: 'é'.repeat(n % 90) }),
+      );
+      writeFileSync(metrics(), lines.slice(0, 4000).join(''));
+      const { cursor } = await read();
+      writeFileSync(metrics(), lines.join(''), { flag: 'r+' });
+      const { rows, damaged } = await read({ rows: 300 });
+      assert.deepEqual({ rows, damaged }, (({ rows, damaged }) => ({ rows, damaged }))(plain(lines.join(''), 300)));
+      const rest = await read({ after: cursor });
+      assert.deepEqual([rest.whole, stepsOf(rest)[0], stepsOf(rest).at(-1), rest.damaged], [false, 4000, 8998, 4]);
+    });
+  });
+
+  it('made to do harm stays small: stages and numbers of codes that are others in every line', async () => {
+    const lines = Array.from({ length: 20_000 }, (_, n) =>
+      step(n, { loss: n, usage: Array.from({ length: 1 + (n % 3) }, () => 1) }, `stage ${n}`),
+    );
+    writeFileSync(metrics(), lines.join(''));
+    const found = await read({ rows: 50 });
+    assert.ok(found.rows.length < 500, `${found.rows.length} rows`);
+    assert.equal(found.rows.at(-1)?.step, 19_999);
+    assert.ok(found.stages.length <= 1000, `${found.stages.length} stages`);
+    assert.ok(found.usage.length <= 242, `${found.usage.length} uses`);
+    writeFileSync(metrics(), step(1, {}, 'x'.repeat(300)) + step(2, { usage: Array(5000).fill(1) }) + step(3));
+    assert.deepEqual([stepsOf(await read()), (await read()).damaged], [[3], 2]);
+  });
+
+  it('has as many samples as one answer may hold, the newest ones', async () => {
+    const long = (n: number) =>
+      line({ step: n, stage: 's', prompt: 'x'.repeat(3e6), completion: '', actions: [], reward: null });
+    writeFileSync(scratch('samples.jsonl'), Array.from({ length: 8 }, (_, n) => long(n)).join(''));
+    const found = await readRunSamples(scratch(), { count: 100 });
+    assert.deepEqual([found.total, found.from, found.samples.map((each) => each.step)], [8, 6, [6, 7]]);
+    const first = await readRunSamples(scratch(), { from: 1, count: 100 });
+    assert.deepEqual(
+      first.samples.map((each) => each.step),
+      [1, 2, 3],
+    );
   });
 
   it('can be broken off', async () => {

@@ -71,17 +71,15 @@ export class RunFollower {
   }
 
   private async readNew(): Promise<void> {
-    const events: WireTrainEvent[] = [];
+    const first = this.position === undefined;
+    let events: WireTrainEvent[] = [];
     const { position } = await readLinesFrom(join(this.view.path, 'metrics.jsonl'), this.position, ({ text }) => {
       const read = parse(text);
       if (read !== undefined) events.push(...this.eventsOf(read));
+      if (first && events.length > 10 * told) events = latest(events);
     });
-    const first = this.position === undefined;
     this.position = position;
-    const stage = events.filter(({ kind }) => kind === 'stage').slice(-1);
-    const others = events.filter(({ kind }) => kind !== 'stage');
-    // Of a run that is met in its middle only what it is at counts.
-    for (const event of first ? [...stage, ...others.slice(-told)] : events) this.tell(event);
+    for (const event of first ? latest(events) : events) this.tell(event);
   }
 
   private *eventsOf({ step, stage: name, evaluation, seconds, steps, ...rest }: Line): Generator<WireTrainEvent> {
@@ -104,6 +102,12 @@ export class RunFollower {
       ? { kind: 'state', state: 'failed', message: last.text }
       : { kind: 'state', state: 'stopped' };
   }
+}
+
+/** Of a run that is met in its middle only what it is at counts. */
+function latest(events: readonly WireTrainEvent[]): WireTrainEvent[] {
+  const stage = events.filter(({ kind }) => kind === 'stage').slice(-1);
+  return [...stage, ...events.filter(({ kind }) => kind !== 'stage').slice(-told)];
 }
 
 function parse(text: string): Line | undefined {

@@ -8,6 +8,7 @@ import { deviceErrors } from '../../device/errors.ts';
 import { deviceNames } from '../../device/names.ts';
 import { missingPrerequisite } from '../../device/prerequisites.ts';
 import { ColaError } from '../../errors.ts';
+import { isOfNetwork } from '../../files/place.ts';
 import { configErrors } from '../../model/errors.ts';
 import { tokenizerErrors } from '../../model/tokenizer/errors.ts';
 import { rewardErrors } from '../../rewards/errors.ts';
@@ -89,8 +90,7 @@ interface Found {
 }
 
 async function look(kind: PathKind, text: string, specFile: string): Promise<Found> {
-  // To ask for a path of the network tells its server who asks.
-  if (/^(\\\\|\/\/)/.test(text)) return {};
+  if (isOfNetwork(text)) return {};
   let path: string;
   try {
     path = resolvePath(text, specFile);

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { writeFileAtomic } from '../../files/atomic.ts';
 import { firstNonFinite } from '../../files/floats.ts';
 import { ADAPTER_CONFIG, ADAPTER_WEIGHTS } from '../../files/model-files.ts';
+import { isOfNetwork } from '../../files/place.ts';
 import { SafetensorsFile } from '../../files/safetensors.ts';
 import { type SavedDtype, writeSafetensors } from '../../files/safetensors-writer.ts';
 import type { AdapterChoice } from '../../protocol/adapter.ts';
@@ -89,7 +90,9 @@ function readConfig(folder: string): PeftConfig {
 export function adapterBase(folder: string, given?: string): string {
   const file = join(folder, ADAPTER_CONFIG);
   const { base_model_name_or_path: named } = readConfig(folder);
-  const path = given ?? (named == null || named === '' ? undefined : resolve(folder, named));
+  // Whoever published the adapter wrote the name: it may be of a hub, or of nothing, and it opens no connection.
+  const lost = named == null || named === '' || isOfNetwork(named);
+  const path = given ?? (lost ? undefined : resolve(folder, named));
   if (path === undefined || !existsSync(path)) throw errors.base(file, given ?? named);
   const base = locateModel(path);
   if (isAdapter(base)) throw errors.chained(file, base);

@@ -18,6 +18,7 @@ export class RowSampler {
   private width = 1;
   private buckets = new Map<number, MetricRow[]>();
   private count = 0;
+  private enough: number;
 
   /**
    * @param limit most rows that {@link rows} gives, though never fewer than one bucket needs
@@ -26,7 +27,9 @@ export class RowSampler {
   constructor(
     private readonly limit: number,
     private readonly names?: readonly string[],
-  ) {}
+  ) {
+    this.enough = 2 * limit;
+  }
 
   /** Steps in a bucket: 1 as long as nothing was left out. */
   get stride(): number {
@@ -35,8 +38,10 @@ export class RowSampler {
 
   add(row: MetricRow): void {
     this.put(row);
-    // Thinning out is worth its time only now and then.
-    if (this.count > 2 * this.limit) this.thin();
+    // Thinning out is worth its time only now and then, the more so where most of the rows had to stay.
+    if (this.count <= this.enough) return;
+    this.thin();
+    this.enough = 2 * Math.max(this.limit, this.count);
   }
 
   /** In order of steps; of equal steps, as they were added. */
@@ -70,33 +75,74 @@ export class RowSampler {
   }
 }
 
-/** Smallest and largest by the name of what was measured, and the rows that have them. */
-type Extremes = Map<string, { low: number; high: number; lowAt: MetricRow; highAt: MetricRow }>;
+/** Kinds of rows whose extremes are told apart. Nobody writes so many stages; a log made to do harm may. */
+const mostKinds = 100;
+
+/** Smallest and largest value of one number, and the rows that have them. */
+interface Extreme {
+  low: number;
+  high: number;
+  lowAt: MetricRow;
+  highAt: MetricRow;
+}
+
+/** Extremes of the rows of one kind. Written for speed: a long run is thinned out often. */
+class Extremes {
+  /** Of the step, and of the numbers in the order of their names; or by name, where any may occur. */
+  private readonly listed: (Extreme | undefined)[] = [];
+  private readonly named = new Map<string, Extreme>();
+
+  constructor(private readonly names: readonly string[] | undefined) {}
+
+  add(row: MetricRow): void {
+    this.listed[0] = widened(this.listed[0], row.step, row);
+    const { names } = this;
+    if (names === undefined) {
+      for (const [name, value] of Object.entries(row.values))
+        if (typeof value === 'number') this.named.set(name, widened(this.named.get(name), value, row));
+    } else {
+      for (let i = 0; i < names.length; i++) {
+        const value = row.values[names[i]];
+        if (typeof value === 'number') this.listed[i + 1] = widened(this.listed[i + 1], value, row);
+      }
+    }
+  }
+
+  /** Adds the rows that hold an extreme. */
+  collect(rows: Set<MetricRow>): void {
+    for (const list of [this.listed, this.named.values()])
+      for (const extreme of list) if (extreme !== undefined) rows.add(extreme.lowAt).add(extreme.highAt);
+  }
+}
+
+function widened(extreme: Extreme | undefined, value: number, row: MetricRow): Extreme {
+  if (extreme === undefined) return { low: value, high: value, lowAt: row, highAt: row };
+  if (value < extreme.low) {
+    extreme.low = value;
+    extreme.lowAt = row;
+  } else if (value > extreme.high) {
+    extreme.high = value;
+    extreme.highAt = row;
+  }
+  return extreme;
+}
 
 /** The rows that hold an extreme of something, in their order. */
 function extremes(rows: readonly MetricRow[], names: readonly string[] | undefined): MetricRow[] {
   if (rows.length <= 2) return [...rows];
-  // By kind of row, and then by name: to join both for every number of a long run would take longer than all else.
-  const kinds = new Map<string, Extremes>();
-  const note = (best: Extremes, key: string, value: number, row: MetricRow) => {
-    const found = best.get(key);
-    if (found === undefined) best.set(key, { low: value, high: value, lowAt: row, highAt: row });
-    else if (value < found.low) Object.assign(found, { low: value, lowAt: row });
-    else if (value > found.high) Object.assign(found, { high: value, highAt: row });
-  };
+  const steps = new Map<string, Extremes>();
+  const evaluations = new Map<string, Extremes>();
   for (const row of rows) {
-    const kind = `${row.stage} ${row.evaluation}`;
-    const best = kinds.get(kind) ?? (new Map() as Extremes);
-    kinds.set(kind, best);
-    // No figure is called so.
-    note(best, '', row.step, row);
-    for (const name of names ?? Object.keys(row.values)) {
-      const value = row.values[name];
-      if (typeof value === 'number') note(best, name, value, row);
+    const kinds = row.evaluation ? evaluations : steps;
+    const kind = kinds.has(row.stage) || kinds.size < mostKinds ? row.stage : '';
+    let known = kinds.get(kind);
+    if (known === undefined) {
+      known = new Extremes(names);
+      kinds.set(kind, known);
     }
+    known.add(row);
   }
-  const kept = new Set(
-    [...kinds.values()].flatMap((best) => [...best.values()].flatMap(({ lowAt, highAt }) => [lowAt, highAt])),
-  );
+  const kept = new Set<MetricRow>();
+  for (const kinds of [steps, evaluations]) for (const kind of kinds.values()) kind.collect(kept);
   return rows.filter((row) => kept.has(row));
 }

@@ -11,6 +11,9 @@ export interface SpanLine {
   readonly steps?: number | null | undefined;
 }
 
+/** Most stages that are told apart. No spec has so many; a log made to do harm has a new one in every line. */
+const mostSpans = 1000;
+
 /** Takes lines in order. A measurement whose step no line before it has had begins a stage. */
 export class StageTracker {
   private readonly list: { -readonly [K in keyof StageSpan]: StageSpan[K] }[];
@@ -27,7 +30,10 @@ export class StageTracker {
   note({ step, stage, evaluation, seconds, steps }: SpanLine): void {
     const last = this.list.at(-1);
     const goesOn = last !== undefined && last.name === stage && !(evaluation && step > last.last);
-    const span = goesOn ? last : this.begin(stage, evaluation ? step : Math.max(0, step - 1));
+    const span =
+      goesOn || (last !== undefined && this.list.length >= mostSpans)
+        ? last
+        : this.begin(stage, evaluation ? step : Math.max(0, step - 1));
     span.last = Math.max(span.last, step);
     span.seconds += seconds ?? 0;
     if (typeof steps === 'number') span.steps = steps;

@@ -94,8 +94,10 @@ function open(plan: HelperPlan): Running {
   const running: Running = {
     child,
     end: () => {
+      const ended = child.exitCode !== null || child.signalCode !== null;
+      // The tree first, while it hangs together. On Windows one that has ended leads nowhere, and its number may be another's.
+      if (child.pid !== undefined && !(ended && process.platform === 'win32')) endTree(child.pid, mark);
       child.kill('SIGKILL');
-      if (child.pid !== undefined) endTree(child.pid, mark);
     },
   };
   live.add(running);

@@ -67,7 +67,8 @@ function members(root: number, mark: string): number[] {
 
 /**
  * Kills `root`, which leads a process group, and all that it started: its group, its descendants, and on Linux also
- * processes that left both but inherited the mark. On Windows the tree as `taskkill` sees it. This process is spared.
+ * processes that left both but inherited the mark. On Windows the tree as `taskkill` sees it, which needs `root` to be alive: of one
+ * that has ended by itself, Windows ends what node started for it and did not detach (see docs/security.md). This process is spared.
  */
 export function endTree(root: number, mark: string): void {
   if (process.platform === 'win32') {

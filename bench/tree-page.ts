@@ -93,6 +93,7 @@ const codes = Array.from({ length: 64 }, (_, action) => ({
   action,
   label: 'declare const',
   probability: 1 / 64,
+  token: action,
   text: ' value',
   q: null,
   child: null,

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { healthyCodes } from '../../server/protocol/figures/healthy-codes.ts';
 import { CORPUS } from '../corpus/rows.ts';
 import { type Measured, measured } from './measured.ts';
 import { BOX, MEASURED } from './parts.ts';
@@ -90,13 +91,17 @@ The 5-gram model (interpolated Kneser-Ney) was trained on the same texts.
 | codes alive (argmax of the inverse dynamics), of 64 | ${code('alive')} |
 | usage entropy, nats (ln 64 = 4.159) | ${code('usage_entropy')} |
 | L_pred: loss under the actions of the inverse dynamics, nats | ${code('prediction')} |
+| loss under a random code, nats | ${code('random_loss')} |
+| bits an action (marginal less L_pred, at the same places) | ${code('bits')} |
+| share of forced codes that the inverse dynamics names again | ${code('recovered')} |
 | loss of the base, nats | ${code('base_loss')} |
 | share of next tokens that some code leads to | ${code('reach')} |
 | cloning: loss of the policy against these actions, nats | ${code('clone_loss')} |
 | loss of the marginal, nats (base at the same positions: ${marginal('base_cross_entropy')}) | ${marginal('cross_entropy')} |
 | KL(marginal ‖ base), nats | ${marginal('kl_marginal_base')} |
 
-L_pred below the base loss proves nothing by itself: an action may give the next token away.
+L_pred below the base loss proves nothing by itself, nor do codes that are in use: an action may give the next token away. A codebook is
+called healthy from ${healthyCodes.bits} bits an action and ${100 * healthyCodes.recovered} % of forced codes on.
 
 ## Countdown (compact form, ${countdown.settings.prompts} unseen problems)
 

@@ -1,18 +1,28 @@
 /**
  * Measures what completion offers beside its controls, and writes `docs/results/choice.json` and `choice.md`. It fetches the
- * held-out packages of the corpus, 4 MB, where they are not there yet.
+ * held-out packages of the corpus, 4 MB, where they are not there yet. Ended before that, it goes on where it was; what the
+ * base alone offers is not measured again when completion has changed.
  *
- * Usage: tsx scripts/results/choice.ts [MODEL] [--places 1200] [--seed 7] [--threads 2]
+ * Usage: tsx scripts/results/choice.ts [MODEL] [--places 1200] [--seed 7] [--threads 2] [--part 1/2]
+ * With `--part` it only measures its share of the places, for several processes; what they found is reported without.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { openDevice } from '../../server/device/device.ts';
-import { type ChoiceReport, choiceWays, type Quantity, quantityNames } from '../../server/evaluate/choice/report.ts';
-import { evaluateRequest } from '../../server/evaluate/request.ts';
+import { choicePieces, measureChoice } from '../../server/evaluate/choice/choice.ts';
+import {
+  type ChoiceReport,
+  choiceMeasure,
+  choiceWays,
+  type Quantity,
+  quantityNames,
+} from '../../server/evaluate/choice/report.ts';
+import { Subject } from '../../server/evaluate/subject.ts';
 import { resolveModel } from '../../server/spec/document.ts';
 import { heldOutFiles } from '../corpus/held-out.ts';
 import { CORPUS, writeRows } from '../corpus/rows.ts';
+import { KeptOnDisk } from './kept.ts';
 
 const headings: Readonly<Record<Quantity, string>> = {
   word: 'author’s next word',
@@ -90,43 +100,47 @@ export function choicePage(report: ChoiceReport, model: string): string {
   ].join('\n\n');
 }
 
-if (process.argv[1]?.endsWith('choice.ts')) {
+async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
       places: { type: 'string', default: '1200' },
       seed: { type: 'string', default: '7' },
       threads: { type: 'string' },
+      part: { type: 'string' },
     },
   });
+  const [index, of] = values.part?.split('/').map(Number) ?? [];
+  const part = index === undefined || of === undefined ? undefined : { index: index - 1, of };
   const name = positionals[0] ?? 'builtin:nano';
   await mkdir(CORPUS, { recursive: true });
   const code = (await heldOutFiles(join(CORPUS, 'packages'))).filter(({ kind }) => kind !== 'md');
   const text = resolve(CORPUS, 'heldout-code.jsonl');
   await writeRows(text, code);
   const { device } = await openDevice('cpu', values.threads === undefined ? {} : { threads: Number(values.threads) });
+  const model = resolveModel(name, resolve('from'));
+  const say = (line: string) => process.stderr.write(`${line}\n`);
+  const subject = await Subject.load(device, model, { cacheFolder: join('.cola', 'cache'), say });
   try {
-    const { choice } = await evaluateRequest(
-      {
-        folder: resolveModel(name, resolve('from')),
-        root: resolve('.'),
-        measures: ['choice'],
-        data: text,
-        limit: Number(values.places),
-        seeds: [Number(values.seed)],
-      },
-      device,
-      { onProgress: (line) => process.stderr.write(`${line}\n`) },
-    );
-    if (choice === undefined) throw new Error(`${name} has no latent actions`);
+    const cola = subject.with('world', 'policy');
+    if (cola === undefined) throw new Error(`${name} has no latent actions`);
+    const settings = choiceMeasure.parse({ places: Number(values.places) });
+    const seed = Number(values.seed);
+    const pieces = await choicePieces({ data: text, held_out: text }, subject.context, settings);
+    const kept = await KeptOnDisk.open({ ...settings, places: null, seed }, model);
+    const { report: choice } = await measureChoice(subject.context, cola, pieces, settings, seed, {
+      kept,
+      ...(part === undefined ? {} : { part }),
+    });
+    if (part !== undefined) return;
     const folder = join('docs', 'results');
     await mkdir(folder, { recursive: true });
-    await writeFile(
-      join(folder, 'choice.json'),
-      `${JSON.stringify({ model: name, seed: Number(values.seed), ...choice }, rounded)}\n`,
-    );
+    await writeFile(join(folder, 'choice.json'), `${JSON.stringify({ model: name, seed, ...choice }, rounded)}\n`);
     await writeFile(join(folder, 'choice.md'), choicePage(choice, name));
   } finally {
+    subject.dispose();
     await device.dispose();
   }
 }
+
+if (process.argv[1]?.endsWith('choice.ts')) await main();

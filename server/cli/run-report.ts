@@ -17,6 +17,8 @@ const heldOutFigures = [
   'loss',
   'held_out_accuracy',
   'accuracy',
+  'held_out_bits',
+  'held_out_recovered',
   'held_out_alive',
   'alive',
 ];

@@ -230,6 +230,7 @@ export class SearchSession {
         action,
         label: labels[action],
         probability: p[action],
+        token: outlook.nextTokens[action],
         text: decode(this.model, [outlook.nextTokens[action]], false),
         q: q === undefined ? null : finite(q),
         child,

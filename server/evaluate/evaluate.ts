@@ -11,7 +11,7 @@ import type { Sequences } from '../train/measures/states.ts';
 import type { FrozenData } from '../train/run/frozen.ts';
 import { measureCodebook } from './actions/codebook.ts';
 import { type AgentSpec, measureAgent } from './agent.ts';
-import { measureChoice } from './choice/choice.ts';
+import { choicePieces, measureChoice } from './choice/choice.ts';
 import type { ChoiceReport } from './choice/report.ts';
 import { measureDiversity } from './diversity.ts';
 import { measureForgetting } from './forgetting.ts';
@@ -251,13 +251,11 @@ class Measurement {
 
   private async choice(): Promise<Found> {
     const { text, settings, seeds } = this.options;
-    const { context, base } = this.subject;
+    const { context } = this.subject;
     const cola = this.actions('world', 'policy');
     if (text === undefined) return { reason: needsText };
     if (cola === undefined) return { reason: needsActions };
-    const length = Math.min(settings.choice.length, base.config.maxPositionEmbeddings - settings.choice.tokens - 1);
-    // A piece has up to one place of each kind; some have none.
-    const pieces = await heldOutText(text, context, length, settings.choice.places);
+    const pieces = await choicePieces(text, context, settings.choice);
     const { figures, report } = await measureChoice(context, cola, pieces, settings.choice, seeds[0]);
     this.offered = report;
     return once(figures);

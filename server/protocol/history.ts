@@ -22,6 +22,9 @@ export const chartedMetrics = [
   'held_out_accuracy',
   'held_out_alive',
   'alive',
+  'held_out_bits',
+  'held_out_recovered',
+  'held_out_random_loss',
   'gradient_norm',
   'seconds',
 ] as const;

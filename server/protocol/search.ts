@@ -195,7 +195,8 @@ export const inspectNode = request(
         action: z.int(),
         label: z.string().nullable(),
         probability: z.number(),
-        /** The next token's text. */
+        /** The next token, and its text. Codes of one token lead to the same state. */
+        token: z.int(),
         text: z.string(),
         q: figure,
         /** The child this action leads to, where there is one, and its share of the visits. */

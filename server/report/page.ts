@@ -191,6 +191,13 @@ function curves(runs: readonly RunRecord[]): string {
     { title: 'KL from the start', unit: 'nats an answer, over choices', series: series('kl', 'steps') },
     { title: 'Entropy', unit: 'nats a choice', series: series('entropy', 'steps') },
     { title: 'Codes alive', unit: 'of argmax actions', series: series('held_out_alive', 'measurements') },
+    { title: 'What an action says', unit: 'bits', series: series('held_out_bits', 'measurements') },
+    {
+      title: 'Forced codes named again',
+      unit: 'share',
+      series: series('held_out_recovered', 'measurements'),
+      range: [0, 1],
+    },
   ];
   const drawn = charts.map(lineChart).filter((chart) => chart !== '');
   return drawn.length === 0 ? '' : `<div class="charts">${drawn.join('\n')}</div>`;

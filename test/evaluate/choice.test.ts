@@ -83,7 +83,7 @@ describe('the measure choice', () => {
     const stepper = baseStepper(device, base);
     const prefix = 'const a = 1;\n';
     const place = await writer.read(prefix);
-    const offers = await writer.firstTokens(place, AbortSignal.timeout(60_000));
+    const { firstTokens: offers } = await writer.alone(place, [], new Random(1), AbortSignal.timeout(60_000));
     const ids = [...tokenizer.encode('', {}), ...tokenizer.encode(prefix, { addSpecialTokens: false })];
     const [plain] = await generate(stepper, base, [ids], { maxNewTokens: 6 });
     assert.equal(place.typed, '');

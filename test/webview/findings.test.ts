@@ -99,6 +99,19 @@ describe('findings', () => {
     );
   });
 
+  it('call codes healthy for what they say, not for being in use', () => {
+    const steps = rowsOf(40, (i) => ({ loss: 4 - i / 20 }));
+    const usage = [{ step: 1, evaluation: true, counts: [5, 5, 5] }];
+    const saying = (values: Record<string, number>) =>
+      said({ steps, usage, evaluations: rowsOf(1, () => values, true) });
+    assert.match(saying({ held_out_bits: 2.3, held_out_recovered: 0.72 }), /says 2\.3 bits.* 72 % .* healthy\.$/);
+    assert.match(saying({ held_out_bits: 2.3, held_out_recovered: 0.2 }), /All 3 codes are used.* say too little/);
+    assert.match(saying({ held_out_bits: 0.1, held_out_recovered: 0.9 }), /say too little/);
+    // Without a policy there are no bits yet, and so no verdict.
+    assert.match(saying({ held_out_recovered: 0.72 }), /72 % of forced codes are named again[^:]*\.$/);
+    assert.doesNotMatch(saying({}), /named again/);
+  });
+
   it('write numbers short', () => {
     assert.deepEqual([0, 1234567, 0.123456, 12.3456, 0.00012, -3].map(short), [
       '0',

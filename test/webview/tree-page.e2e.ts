@@ -138,9 +138,18 @@ describe('the page of the tree explorer', function () {
 
   it('lists all codes of a node, and forces one that was not tried', async () => {
     await at.page.keyboard.press('Home');
+    const rows = at.page.locator('tr[data-action]');
+    await rows.first().waitFor();
+    const tokens = await rows.evaluateAll((all) => all.map((each) => (each as HTMLElement).dataset.token));
+    assert.equal(new Set(tokens).size, tokens.length, 'one row for each next token');
+    const named = await rows.evaluateAll((all) => all.map((each) => (each as HTMLElement).dataset.actions).join(' '));
+    assert.deepEqual(named.split(' ').map(Number).sort(), [0, 1, 2, 3, 4, 5, 6, 7]);
+    // Codes of one token have a row each once they are asked for.
+    const unfold = at.page.locator('tr[data-action] .unfold').first();
+    while ((await unfold.count()) > 0) await unfold.click();
+    assert.equal(await rows.count(), 8);
     const row = at.page.locator('tr[data-action].untried').first();
     await row.waitFor();
-    assert.equal(await at.page.locator('tr[data-action]').count(), 8);
     const action = Number(await row.getAttribute('data-action'));
     const before = (await nodes()).length;
     await row.click();

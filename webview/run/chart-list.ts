@@ -112,6 +112,7 @@ const plans: readonly ChartPlan[] = [
       { name: 'loss', label: 'training' },
       { name: 'held_out_loss', label: 'held back', held: true },
       { name: 'base_loss', label: 'base without actions', held: true },
+      { name: 'held_out_random_loss', label: 'held back, under a random code', held: true },
     ],
   },
   {
@@ -134,6 +135,20 @@ const plans: readonly ChartPlan[] = [
       { name: 'held_out_alive', label: 'held back, most likely action', held: true },
       { name: 'alive', label: 'training batch' },
     ],
+  },
+  {
+    id: 'bits',
+    title: 'What an action says',
+    unit: 'bits',
+    fromZero: true,
+    lines: [{ name: 'held_out_bits', label: 'held back', held: true }],
+  },
+  {
+    id: 'recovered',
+    title: 'Forced codes that are named again',
+    unit: '%',
+    fromZero: true,
+    lines: [{ name: 'held_out_recovered', label: 'held back', held: true }],
   },
   {
     id: 'time',

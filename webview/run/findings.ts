@@ -3,6 +3,7 @@
  * yet is not told.
  */
 import type { MetricRow } from '../../server/protocol/figures/down-sampling.ts';
+import { healthyCodes, isHealthy } from '../../server/protocol/figures/healthy-codes.ts';
 import { newcombe } from '../../server/protocol/figures/shares.ts';
 import { changeBetween } from '../../server/protocol/figures/solved-change.ts';
 import { beyondNoise, type Change, fewest, lossName, trendOf } from '../../server/protocol/figures/trend.ts';
@@ -47,7 +48,7 @@ export function findings(input: FindingsInput): Finding[] {
   if (input.steps.length === 0 && input.evaluations.length === 0) return [];
   const rewarded = input.steps.some(({ values }) => 'reward' in values);
   const found = rewarded ? reinforced(input) : supervised(input);
-  return [...broken(input.steps), ...found, ...codes(input.usage)];
+  return [...broken(input.steps), ...found, ...codes(input.usage), ...saying(input.evaluations)];
 }
 
 function reinforced({ steps, evaluations }: FindingsInput): Finding[] {
@@ -219,4 +220,21 @@ function codes(usage: readonly CodeUsage[]): Finding[] {
   if (share > 0.5)
     found.push(bad(`Code ${last.counts.indexOf(Math.max(...last.counts))} makes ${percent(share)} of the choices.`));
   return found;
+}
+
+/** Whether the codes say anything: that they are in use does not show it. */
+function saying(evaluations: readonly MetricRow[]): Finding[] {
+  const recovered = seriesOf(evaluations, 'held_out_recovered').at(-1);
+  const bits = seriesOf(evaluations, 'held_out_bits').at(-1);
+  if (recovered === undefined) return [];
+  const named = `${percent(recovered)} of forced codes are named again by the inverse dynamics`;
+  if (bits === undefined) return [plain(`${named}.`)];
+  const said = `An action says ${short(bits)} bits, and ${named}`;
+  return [
+    isHealthy({ bits, recovered })
+      ? good(`${said}: the codebook is healthy.`)
+      : bad(
+          `${said}: the codes say too little (${healthyCodes.bits} bits and ${percent(healthyCodes.recovered)} are wanted).`,
+        ),
+  ];
 }

@@ -7,6 +7,7 @@ import { actionChip, percent, strippedText, visibleToken } from '../ui/actions.t
 import { button } from '../ui/controls.ts';
 import { fill, h } from '../ui/elements.ts';
 import { ask } from '../ui/host.ts';
+import { type CodeRow, codeRows } from './code-rows.ts';
 import type { Moment, TreeModel } from './model.ts';
 import { rewardView } from './reward-view.ts';
 import { figure, states } from './words.ts';
@@ -54,6 +55,9 @@ export class Inspector {
   private readonly starred = h('span', { class: 'number' });
   private readonly clear: HTMLElement;
   private readonly codes = h('tbody');
+  /** Tokens whose codes have a row each. */
+  private readonly unfolded = new Set<number>();
+  private last: { readonly inspection: Inspection; readonly model: TreeModel } | undefined;
   readonly element: HTMLElement;
   private shown = -1;
   private order = -1;
@@ -71,7 +75,7 @@ export class Inspector {
       kind: 'icon',
       onPress: () => handlers.score(null),
     });
-    const heads = ['Action', 'Prior', 'Visits', 'Q', 'Next'];
+    const heads = ['Writes', 'Prior', 'Visits', 'Q', 'Action'];
     this.codes.addEventListener('click', (event) => this.clicked(event));
     this.codes.addEventListener('keydown', (event) => this.pressed(event));
     this.element = h(
@@ -93,7 +97,7 @@ export class Inspector {
       h(
         'p',
         { class: 'soft' },
-        'Click an action to go there, or to force it where it is untried. Shift-click bans it.',
+        'One row for each next token. Click it to go there, or to force it where it is untried; Shift-click bans it. + shows each action that writes it.',
       ),
       h(
         'table',
@@ -142,23 +146,35 @@ export class Inspector {
       fill(this.text);
       fill(this.codes);
       fill(this.reward);
+      this.unfolded.clear();
+      this.last = undefined;
     }
     this.showReward(model, moment, node);
   }
 
   /** What the engine knows of the node. */
-  inspected({ path, codes, value }: Inspection, model: TreeModel): void {
+  inspected(inspection: Inspection, model: TreeModel): void {
+    const { path, value } = inspection;
+    this.last = { inspection, model };
     const faces = path.map(({ action, text }) => ({ action, label: this.handlers.label(action), token: text }));
     fill(
       this.text,
       faces.length === 0 ? h('p', { class: 'soft' }, 'The prompt; branches begin here.') : strippedText(faces),
     );
     if (value !== null) fill(this.head.querySelector('dl') ?? this.head, ...this.headFacts(value));
-    const focused = (document.activeElement as HTMLElement | null)?.closest<HTMLElement>('tr[data-action]')?.dataset
-      .action;
-    fill(this.codes, ...codes.map((code) => this.row(code, model)));
+    this.list(inspection, model);
+  }
+
+  private list({ codes }: Inspection, model: TreeModel): void {
+    const focused = (document.activeElement as HTMLElement | null)?.closest<HTMLElement>('tr[data-action]')?.dataset;
+    fill(this.codes, ...codeRows(codes, this.unfolded).map((row) => this.row(row, model)));
     const first = this.codes.querySelector<HTMLElement>('tr');
-    const again = focused === undefined ? null : this.codes.querySelector<HTMLElement>(`tr[data-action="${focused}"]`);
+    // An action that has no row of its own any more is in that of its token.
+    const again =
+      focused === undefined
+        ? null
+        : (this.codes.querySelector<HTMLElement>(`tr[data-action="${focused.action}"]`) ??
+          this.codes.querySelector<HTMLElement>(`tr[data-token="${focused.token}"]`));
     if (first !== null) first.tabIndex = 0;
     again?.focus();
   }
@@ -221,10 +237,8 @@ export class Inspector {
     );
   }
 
-  private row(
-    { action, label, probability, text, q, child, share }: Inspection['codes'][number],
-    model: TreeModel,
-  ): HTMLElement {
+  private row({ code, others, probability, share }: CodeRow, model: TreeModel): HTMLElement {
+    const { action, label, text, token, q, child } = code;
     const { colour } = hueOf(action);
     const tried = child !== null;
     const banned = tried && model.has(child, nodeFlags.banned);
@@ -236,26 +250,66 @@ export class Inspector {
         h('span', {}, value > 0 && value < seen ? '<0.1 %' : percent(value)),
       );
     const word = banned ? 'banned' : tried ? 'tried' : 'untried';
+    const all = [action, ...others.map((other) => other.action)];
     const title = `${label ?? `action ${action}`}, ${word}. ${tried ? 'Click to go there' : 'Click to force it'}, Shift-click to ban it.`;
     return h(
       'tr',
-      { class: word, tabindex: -1, 'data-action': action, 'data-child': tried ? child : undefined, title },
-      h('td', {}, actionChip({ action, label, probability, token: text }, { label: true })),
+      {
+        class: word,
+        tabindex: -1,
+        'data-action': action,
+        'data-actions': all.join(' '),
+        'data-token': token,
+        'data-child': tried ? child : undefined,
+        title,
+      },
+      h('td', { class: 'code next' }, visibleToken(text)),
       bar(probability, 'prior'),
       tried ? bar(share, 'share') : h('td', { class: 'number soft' }, '–'),
       h('td', { class: 'number' }, figure(q)),
-      h('td', { class: 'code next' }, visibleToken(text)),
+      h(
+        'td',
+        {},
+        h(
+          'div',
+          { class: 'code-names' },
+          actionChip({ action, label, probability: code.probability, token: text }, { label: true }),
+          others.length > 0 &&
+            h(
+              'button',
+              {
+                class: 'unfold',
+                type: 'button',
+                tabindex: -1,
+                title: `Actions ${others.map((other) => other.action).join(', ')} write the same here. Show each (→)`,
+                'aria-label': `Show each of ${all.length} actions that write the same here`,
+              },
+              `+${others.length}`,
+            ),
+        ),
+      ),
     );
+  }
+
+  /** Gives each code of a row one of its own, or takes that back. */
+  private unfold({ dataset }: HTMLElement, open: boolean): void {
+    const token = Number(dataset.token);
+    if (open) this.unfolded.add(token);
+    else this.unfolded.delete(token);
+    if (this.last !== undefined) this.list(this.last.inspection, this.last.model);
   }
 
   private clicked(event: MouseEvent): void {
     const row = (event.target as Element).closest<HTMLElement>('tr[data-action]');
-    if (row !== null) this.choose(row, event.shiftKey);
+    if (row === null) return;
+    if ((event.target as Element).closest('.unfold') !== null) this.unfold(row, true);
+    else this.choose(row, event.shiftKey);
   }
 
   private choose({ dataset }: HTMLElement, ban: boolean): void {
     const action = Number(dataset.action);
-    if (ban) this.handlers.ban(action);
+    // What is not to be written is banned in all its names.
+    if (ban) for (const each of dataset.actions?.split(' ') ?? []) this.handlers.ban(Number(each));
     else if (dataset.child === undefined) this.handlers.force(action);
     else this.handlers.select(Number(dataset.child));
   }
@@ -265,6 +319,7 @@ export class Inspector {
     if (row === null || event.altKey) return;
     const next = { ArrowDown: row.nextElementSibling, ArrowUp: row.previousElementSibling }[event.key];
     if (next instanceof HTMLElement) next.focus();
+    else if (event.key === 'ArrowRight' || event.key === 'ArrowLeft') this.unfold(row, event.key === 'ArrowRight');
     else if (event.key === 'Enter' || event.key === ' ') this.choose(row, event.shiftKey);
     else return;
     event.preventDefault();

@@ -1,21 +1,14 @@
-/**
- * Does a code say anything? Codes may all be in use, and L_pred far below the base's loss, while choosing one changes nothing
- * that is written: the inverse dynamics knows the next token, and merge and codebook adapt to it. These figures cannot be
- * had without something being said.
- */
+/** How much the codes say, as figures: see `server/cola/saying.ts`. */
 import type { ColaModel } from '../../cola/model.ts';
-import { codebook, inverseDynamics, worldModel } from '../../cola/modules.ts';
-import { crossEntropy } from '../../graph/functions.ts';
+import { inverseDynamics } from '../../cola/modules.ts';
+import { lossUnder, namesForced } from '../../cola/saying.ts';
 import * as ops from '../../graph/ops.ts';
-import type { Tensor } from '../../graph/tensor.ts';
+import { isHealthy } from '../../protocol/figures/healthy-codes.ts';
 import { Random } from '../../random.ts';
 import { defaultBudget, paddedInts, rowsWithin } from '../../train/measures/chunks.ts';
 import type { Figures } from '../../train/measures/figures.ts';
 import { collectStates, type Reader, readText, type Sequences, spread } from '../../train/measures/states.ts';
 import { marginalLosses } from '../marginal.ts';
-
-/** From so many bits an action, and with so many forced codes recovered, a codebook is called healthy. */
-export const healthy = { bits: 2, recovered: 0.6 } as const;
 
 /** Rounds over the text; in each one code is forced at one place of every sequence. */
 const rounds = 8;
@@ -28,7 +21,7 @@ const seed = 7;
  *   choice of an action adds to what the policy knew before it;
  * - `recovered`: of codes that are forced, drawn evenly, with the token that the world model then writes, the share that the
  *   inverse dynamics names when it has read the token. Codes that write one token cannot be told apart;
- * - `healthy`: 1 where `bits` and `recovered` are at least those of {@link healthy}.
+ * - `healthy`: 1 where `bits` and `recovered` are at least those of {@link healthyCodes}.
  *
  * `bits` and `healthy` need a policy.
  *
@@ -50,7 +43,7 @@ export async function measureSaying(
   const states = await collectStates(reader, cola, text, { limit, last: false });
   const marginal = await marginalLosses(reader, cola, states, budget);
   const bits = (mean(marginal) - mean(Array.from(picked, (at) => losses[at]))) / Math.LN2;
-  return { ...figures, bits, healthy: +(bits >= healthy.bits && recovered >= healthy.recovered) };
+  return { ...figures, bits, healthy: +isHealthy({ bits, recovered }) };
 }
 
 /** -log p_world of the next token at every place, under the action of the inverse dynamics and under a random one. */
@@ -63,17 +56,12 @@ async function lossesUnder(reader: Reader, cola: ColaModel, text: Sequences, bud
   const random = new Float32Array(codes.length);
   await readText(reader, text, {
     chunk: rowsWithin(budget, 2 * length * reader.base.config.vocabSize),
-    build: ({ graph, config, rows, ids, context, h }) => {
-      const before = ops.slice(h, 1, 0, places);
-      const targets = ops.slice(ids, 1, 1, length);
-      const under = (actions: Tensor) =>
-        crossEntropy(
-          worldModel(graph, config, cola.config, before, ops.gather(codebook(graph, config, cola.config), actions)),
-          targets,
-        );
+    build: (run) => {
+      const { graph, config, rows, context, h } = run;
+      const read = { ...run, cola: cola.config };
       return {
-        losses: under(ops.argmax(inverseDynamics(graph, config, cola.config, h, context))),
-        random: under(graph.input('codes', 'int32', [rows, places])),
+        losses: lossUnder(read, ops.argmax(inverseDynamics(graph, config, cola.config, h, context))),
+        random: lossUnder(read, graph.input('codes', 'int32', [rows, places])),
       };
     },
     feeds: (start, end, rows) => ({ codes: paddedInts(codes, places, start, end, rows) }),
@@ -87,50 +75,24 @@ async function lossesUnder(reader: Reader, cola: ColaModel, text: Sequences, bud
 
 /** The share of forced codes that the inverse dynamics names. */
 export async function measureRecovery(reader: Reader, cola: ColaModel, text: Sequences): Promise<number> {
-  const { hiddenSize: d } = reader.base.config;
-  const { length } = text;
   const draw = new Random(seed + 1);
   let named = 0;
   for (let round = 0; round < rounds; round++) {
     const codes = Int32Array.from({ length: text.count }, () => draw.integer(cola.config.numCodes));
-    const places = Int32Array.from({ length: text.count }, () => draw.integer(length - 1));
-    const written = new Int32Array(text.count);
-    const column = (values: Int32Array, start: number, end: number, rows: number) =>
-      paddedInts(values, 1, start, end, rows);
-    // The place in the rows of a run under each other.
-    const at = (perRow: number) => (start: number, end: number, rows: number) =>
-      column(places, start, end, rows).map((place, i) => i * perRow + place);
-    const [ofText, ofActions] = [at(length), at(length - 1)];
+    const places = Int32Array.from({ length: text.count }, () => draw.integer(text.length - 1));
     await readText(reader, text, {
-      build: ({ graph, config, rows, h }) => {
-        const states = ops.gather(ops.reshape(h, [rows * length, d]), graph.input('places', 'int32', [rows]));
-        const c = ops.gather(codebook(graph, config, cola.config), graph.input('codes', 'int32', [rows]));
-        return { written: ops.argmax(worldModel(graph, config, cola.config, states, c)) };
+      build: (run) => {
+        const input = (name: string) => run.graph.input(name, 'int32', [run.rows]);
+        return { named: namesForced({ ...run, cola: cola.config }, input('places'), input('codes')) };
       },
       feeds: (start, end, rows) => ({
-        places: ofText(start, end, rows),
-        codes: column(codes, start, end, rows),
+        places: paddedInts(places, 1, start, end, rows),
+        codes: paddedInts(codes, 1, start, end, rows),
       }),
-      take: (values, start, count) => written.set(values.ints('written').subarray(0, count), start),
-    });
-    const changed = text.ids.slice();
-    for (const [row, token] of written.entries()) changed[row * length + places[row] + 1] = token;
-    await readText(
-      reader,
-      { ...text, ids: changed },
-      {
-        build: ({ graph, config, rows, context, h }) => {
-          const all = ops.argmax(inverseDynamics(graph, config, cola.config, h, context));
-          const flat = ops.reshape(all, [rows * (length - 1), 1]);
-          return { found: ops.reshape(ops.gather(flat, graph.input('places', 'int32', [rows])), [rows]) };
-        },
-        feeds: (start, end, rows) => ({ places: ofActions(start, end, rows) }),
-        take: (values, start, count) => {
-          const found = values.ints('found');
-          for (let i = 0; i < count; i++) if (found[i] === codes[start + i]) named++;
-        },
+      take: (values, _start, count) => {
+        for (const one of values.floats('named').subarray(0, count)) named += one;
       },
-    );
+    });
   }
   return named / (rounds * text.count);
 }

@@ -48,7 +48,27 @@ function logProbabilities(logits: Float32Array, b: number, size: number): Float6
   let sum = 0;
   for (let i = 0; i < size; i++) sum += Math.exp(logits[start + i] - top);
   const shift = top + Math.log(sum);
-  return Float64Array.from({ length: size }, (_, i) => logits[start + i] - shift);
+  const logp = new Float64Array(size);
+  for (let i = 0; i < size; i++) logp[i] = logits[start + i] - shift;
+  return logp;
+}
+
+/** One of many at a temperature, by their log-probabilities. */
+function drawn(logp: ArrayLike<number>, temperature: number, random: Random): number {
+  const top = logp[argmaxOf(logp, 0, logp.length)];
+  const p = new Float64Array(logp.length);
+  let sum = 0;
+  for (let i = 0; i < p.length; i++) {
+    p[i] = Math.exp((logp[i] - top) / temperature);
+    sum += p[i];
+  }
+  return inverseCdf(p, random.uniform() * sum);
+}
+
+/** A text on its way: how it begins, and what follows by log-probabilities and place; -1 ends it. */
+interface Writing {
+  readonly first: readonly number[];
+  readonly next: (logp: Float64Array, at: number) => number;
 }
 
 /** Indices of the n largest, the largest first. */
@@ -153,55 +173,49 @@ export class BaseWriter {
     return { text, nats: -own.reduce((sum, x) => sum + x, 0) / own.length };
   }
 
-  /** The likeliest first tokens, each continued by the likeliest. */
-  firstTokens(place: ReadPlace, signal: AbortSignal): Promise<Offer[]> {
+  /** `rows` texts of each way in one batch: the likeliest first tokens continued by the likeliest, and drawn at temperatures. */
+  async alone(
+    place: ReadPlace,
+    temperatures: readonly number[],
+    random: Random,
+    signal: AbortSignal,
+  ): Promise<{ firstTokens: Offer[]; sampled: Offer[][] }> {
     const { beginnings } = place;
-    const best = largest(beginnings.map(total), this.rows).map((i) => beginnings[i].ids);
-    return this.continued(place, best, (logp) => largest(logp, 1)[0], signal);
-  }
-
-  /** Drawn at a temperature. */
-  sampled(place: ReadPlace, temperature: number, random: Random, signal: AbortSignal): Promise<Offer[]> {
-    const draw = (logp: ArrayLike<number>) => {
-      const top = logp[largest(logp, 1)[0]];
-      const p = Float64Array.from(logp, (x) => Math.exp((x - top) / temperature));
-      return inverseCdf(p, random.uniform() * p.reduce((sum, x) => sum + x, 0));
-    };
-    const logp = place.beginnings.map(total);
-    const first = Array.from({ length: this.rows }, () => place.beginnings[draw(logp)].ids);
-    return this.continued(place, first, draw, signal);
+    const logp = beginnings.map(total);
+    const likeliest = (each: ArrayLike<number>) => argmaxOf(each, 0, each.length);
+    const greedy = largest(logp, this.rows).map((i): Writing => ({ first: beginnings[i].ids, next: likeliest }));
+    const warm = temperatures.map((temperature) => {
+      // Of its own, for texts of all ways take turns.
+      const own = random.fork();
+      return Array.from({ length: this.rows }, (): Writing => {
+        const next = (each: ArrayLike<number>) => drawn(each, temperature, own);
+        return { first: beginnings[next(logp)].ids, next };
+      });
+    });
+    const offers = await this.continued(place, [...greedy, ...warm.flat()], signal);
+    const [firstTokens, ...sampled] = [greedy, ...warm].map(({ length }) => offers.splice(0, length));
+    return { firstTokens, sampled };
   }
 
   /** What the base thinks of texts that others wrote. @param texts their tokens, with those that were typed */
-  scored(place: ReadPlace, texts: readonly (readonly number[])[], signal: AbortSignal): Promise<Offer[]> {
-    if (texts.length === 0) return Promise.resolve([]);
-    const given = (_: Float64Array, row: number, at: number) => texts[row]?.[at] ?? -1;
-    return this.continued(
-      place,
-      texts.map((ids) => ids.slice(0, 1)),
-      given,
-      signal,
-    );
+  async scored(place: ReadPlace, texts: readonly (readonly number[])[], signal: AbortSignal): Promise<Offer[]> {
+    const given = texts.map((ids): Writing => ({ first: ids.slice(0, 1), next: (_, at) => ids[at] ?? -1 }));
+    const offers: Offer[] = [];
+    for (let from = 0; from < given.length; from += this.rows)
+      offers.push(...(await this.continued(place, given.slice(from, from + this.rows), signal)));
+    return offers;
   }
 
-  /** @param next what follows, by log-probabilities, row and place; -1 ends a text */
-  private async continued(
-    place: ReadPlace,
-    first: readonly (readonly number[])[],
-    next: (logp: Float64Array, row: number, at: number) => number,
-    signal: AbortSignal,
-  ): Promise<Offer[]> {
-    const rows = Array.from({ length: this.rows }, (_, b) => ({
-      ids: [...(first[b] ?? first[0])],
+  private async continued(place: ReadPlace, texts: readonly Writing[], signal: AbortSignal): Promise<Offer[]> {
+    // Programs are for a number of rows: those of a way, or of all together.
+    const count = Math.ceil(texts.length / this.rows) * this.rows;
+    const rows = Array.from({ length: count }, (_, b) => ({
+      ids: [...(texts[b] ?? texts[0]).first],
       each: [] as number[],
-      done: b >= first.length,
+      done: b >= texts.length,
     }));
     // The cache has read all of the prompt; what it says of the first token is known from there.
-    const cache = await this.stepper.select(
-      place.cache,
-      new Array<number>(this.rows).fill(0),
-      place.cache.capacity - 1,
-    );
+    const cache = await this.stepper.select(place.cache, new Array<number>(count).fill(0), place.cache.capacity - 1);
     try {
       let [at, known] = [0, place.ahead];
       while (rows.some(({ done }) => !done)) {
@@ -209,7 +223,7 @@ export class BaseWriter {
         for (const [b, row] of rows.entries()) {
           if (row.done) continue;
           const logp = logProbabilities(known, known.length === this.size ? 0 : b, this.size);
-          const id = at < row.ids.length ? row.ids[at] : next(logp, b, at);
+          const id = at < row.ids.length ? row.ids[at] : texts[b].next(logp, at);
           if (id < 0 || this.base.endIds.has(id)) {
             row.done = true;
             continue;
@@ -229,7 +243,7 @@ export class BaseWriter {
     } finally {
       cache.dispose();
     }
-    return first.map((_, b) => this.offer(rows[b].ids, rows[b].each, place));
+    return texts.map((_, b) => this.offer(rows[b].ids, rows[b].each, place));
   }
 
   /** The texts that a beam of width `rows` finds, the most probable ones a token first. */

@@ -3,14 +3,16 @@ import { type ColaConfig, moduleWeights } from '../../cola/config.ts';
 import { codeHealth } from '../../cola/health.ts';
 import { cloneLoss } from '../../cola/losses.ts';
 import { headOn, inverseDynamics } from '../../cola/modules.ts';
+import { namesForced, saidAt } from '../../cola/saying.ts';
 import * as ops from '../../graph/ops.ts';
-import type { Graph } from '../../graph/tensor.ts';
+import type { Graph, Tensor } from '../../graph/tensor.ts';
 import { hiddenStates } from '../../model/base.ts';
 import { causalContext } from '../../model/block.ts';
 import type { ModelConfig } from '../../model/config/config.ts';
 import type { CloneSettings } from '../../spec/settings/supervised.ts';
 import { stages } from '../../spec/stages.ts';
 import { packedBatches, packedData } from '../data.ts';
+import { defaultBudget, rowsWithin } from '../measures/chunks.ts';
 import type { Objective } from '../optimizer/optimizer.ts';
 import { microRows, trainingPart } from '../run/memory-parts.ts';
 import { colaOf } from '../run/model-of.ts';
@@ -18,15 +20,16 @@ import type { Metrics, Stage, StageContext } from '../stage.ts';
 import { actionsOf, allModules, type StageKind, type StageModules } from '../stage-kind.ts';
 import { SupervisedStage } from '../supervised.ts';
 import { inputsOnly } from './control.ts';
+import { forcedFeeds, forcedInputs, meanOfRows } from './forced-codes.ts';
 import { microBatch, stepsOf } from './pretrain.ts';
 
-/** @param guessed whether what the policy guesses comes out too */
+/** @param heldOut whether what the policy guesses comes out too, and what the codes say */
 function objective(
   graph: Graph,
   { config, cola }: { readonly config: ModelConfig; readonly cola: ColaConfig },
   rows: number,
   length: number,
-  guessed: boolean,
+  heldOut: boolean,
   masked = false,
 ): Objective {
   const ids = graph.input('ids', 'int32', [rows, length]);
@@ -37,7 +40,19 @@ function objective(
   const guesses = ops.slice(ops.argmax(logits), 1, 0, length - 1);
   const accuracy = ops.mean(ops.cast(ops.equal(guesses, labels), 'float32'));
   const mask = masked ? ops.slice(graph.input('mask', 'float32', [rows, length]), 1, 1, length) : undefined;
-  return { loss: cloneLoss(logits, labels, mask), metrics: { accuracy, ...(guessed ? { guesses } : {}) } };
+  const loss = cloneLoss(logits, labels, mask);
+  if (!heldOut) return { loss, metrics: { accuracy } };
+  const read = { graph, config, cola, ids, h, context: attention };
+  const { places, codes } = forcedInputs(graph, rows);
+  // The marginal is over all codes and tokens: of a large vocabulary few rows are in memory at once.
+  const some = Math.min(rows, rowsWithin(defaultBudget, cola.numCodes * config.vocabSize));
+  const few = (x: Tensor) => ops.slice(x, 0, 0, some);
+  const fewRead = { ...read, ids: few(ids), h: few(h) };
+  const said = {
+    said: saidAt(fewRead, few(places), few(labels), few(logits)),
+    named: namesForced(read, places, codes),
+  };
+  return { loss, metrics: { accuracy, guesses, ...said } };
 }
 
 async function createClone(settings: CloneSettings, context: StageContext): Promise<Stage> {
@@ -55,7 +70,10 @@ async function createClone(settings: CloneSettings, context: StageContext): Prom
     trained: cola.tensorsOf('policy').map(({ name }) => name),
     objective: (graph, heldOut) => objective(graph, configs, batch, length, heldOut, data.masked),
     batches: packedBatches(data.train, batch, length, (ids) => inputsOnly(ids, batch, length, data.masked)),
-    heldOut: data.heldOut.map((ids) => inputsOnly(ids, batch, length, data.masked)),
+    heldOut: forcedFeeds(
+      data.heldOut.map((ids) => inputsOnly(ids, batch, length, data.masked)),
+      { rows: batch, length, codes: cola.config.numCodes, everywhere: false },
+    ),
     tokensPerBatch: batch * length,
     close: data.close,
     metrics: (outputs, heldOut): Metrics => {
@@ -65,7 +83,13 @@ async function createClone(settings: CloneSettings, context: StageContext): Prom
         Int32Array.from(outputs.flatMap((o) => [...o.guesses])),
         cola.config.numCodes,
       );
-      return { held_out_accuracy: accuracy, held_out_alive: alive, usage: [...counts] };
+      return {
+        held_out_accuracy: accuracy,
+        held_out_alive: alive,
+        held_out_bits: meanOfRows(outputs, 'said') / Math.LN2,
+        held_out_recovered: meanOfRows(outputs, 'named'),
+        usage: [...counts],
+      };
     },
   });
 }

@@ -5,6 +5,7 @@
 import { type ColaConfig, moduleWeights } from '../../cola/config.ts';
 import { codeHealth } from '../../cola/health.ts';
 import { controlLoss } from '../../cola/losses.ts';
+import { lossUnder, namesForced } from '../../cola/saying.ts';
 import * as ops from '../../graph/ops.ts';
 import type { Graph } from '../../graph/tensor.ts';
 import { hiddenStates, languageHead, nextTokenLoss } from '../../model/base.ts';
@@ -21,6 +22,7 @@ import type { Metrics, Stage, StageContext } from '../stage.ts';
 import { actionsOf, type StageKind } from '../stage-kind.ts';
 import { type BatchSource, type Feeds, SupervisedStage } from '../supervised.ts';
 import { unmasked } from '../unlearned.ts';
+import { forcedFeeds, forcedInputs, meanOfRows } from './forced-codes.ts';
 import { microBatch, stepsOf } from './pretrain.ts';
 
 const heldOutBatches = 16;
@@ -48,7 +50,13 @@ function objective(
   };
   if (!heldOut) return { loss: control.loss, metrics: shared };
   const baseLoss = nextTokenLoss(languageHead(graph, config, h), ids, mask);
-  return { loss: control.prediction, metrics: { ...shared, base: baseLoss } };
+  const read = { graph, config, cola, ids, h, context: attention };
+  const { places, codes } = forcedInputs(graph, rows);
+  const said = {
+    random: ops.mean(lossUnder(read, graph.input('random_codes', 'int32', [rows, length - 1]))),
+    named: namesForced(read, places, codes),
+  };
+  return { loss: control.prediction, metrics: { ...shared, ...said, base: baseLoss } };
 }
 
 async function createControl(settings: ControlSettings, context: StageContext): Promise<Stage> {
@@ -73,7 +81,10 @@ async function createControl(settings: ControlSettings, context: StageContext): 
       batch * length * numCodes,
       context.seed,
     ),
-    heldOut: data.heldOut.map((ids) => inputsOnly(ids, batch, length, data.masked)),
+    heldOut: forcedFeeds(
+      data.heldOut.map((ids) => inputsOnly(ids, batch, length, data.masked)),
+      { rows: batch, length, codes: numCodes, everywhere: true },
+    ),
     tokensPerBatch: batch * length,
     close: data.close,
     metrics: (outputs, heldOut) => controlMetrics(outputs, numCodes, heldOut),
@@ -105,7 +116,14 @@ function controlMetrics(
     [`${prefix}alive`]: health.alive,
     [`${prefix}usage_entropy`]: health.entropy,
     [`${prefix}max_share`]: health.maxShare,
-    ...(heldOut ? { base_loss: mean('base'), usage: [...health.counts] } : {}),
+    ...(heldOut
+      ? {
+          base_loss: mean('base'),
+          held_out_random_loss: mean('random'),
+          held_out_recovered: meanOfRows(outputs, 'named'),
+          usage: [...health.counts],
+        }
+      : {}),
   };
 }
 

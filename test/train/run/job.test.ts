@@ -226,6 +226,8 @@ describe('the control stage', function () {
       prediction: Number(line.held_out_prediction),
       base: Number(line.base_loss),
       alive: Number(line.held_out_alive),
+      random: Number(line.held_out_random_loss),
+      recovered: Number(line.held_out_recovered),
       usage: line.usage as number[],
       entropy: Number(line.held_out_usage_entropy),
       share: Number(line.held_out_max_share),
@@ -233,6 +235,8 @@ describe('the control stage', function () {
     assert.equal(first.base, last.base, 'the base is frozen');
     assert(last.prediction < 0.5 * last.base, `${last.prediction} of ${last.base}`);
     assert(last.prediction < first.prediction);
+    assert(last.random > last.prediction, 'another code predicts worse');
+    assert(last.recovered > 1 / 8 && last.recovered <= 1, `${last.recovered} of forced codes are named again`);
     assert.equal(last.usage.length, 8);
     assert.equal(last.alive, last.usage.filter((n) => n > 0).length);
     assert(last.alive >= 3, `${last.alive} codes live`);

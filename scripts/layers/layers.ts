@@ -59,6 +59,7 @@ export const layers: readonly Layer[] = [
   { path: 'server/tuning', what: 'tuning from feedback, its guard, and a simulated person' },
   { path: 'server/report', what: 'runs as a page' },
   { path: 'server/start', what: 'npm start' },
+  { path: 'server/reproduce', what: 'claims of the paper, tried in several seeds, and what comes of them' },
   { path: 'server/engine', what: 'the process that computes: hosts of models, runs and searches' },
   {
     path: 'server/language',

@@ -13,6 +13,7 @@ import { addGenerate } from './commands/generate.ts';
 import { addModels } from './commands/models.ts';
 import { addPlay } from './commands/play.ts';
 import { addReport } from './commands/report.ts';
+import { addReproduce } from './commands/reproduce.ts';
 import { addScore } from './commands/score.ts';
 import { addSearch } from './commands/search.ts';
 import { addServe } from './commands/serve.ts';
@@ -57,6 +58,7 @@ export function makeProgram(session: Session): Command {
     addExport,
     addSearch,
     addReport,
+    addReproduce,
     addServe,
     addStart,
   ])

@@ -55,6 +55,8 @@ export interface EvaluationOptions {
   readonly signal?: AbortSignal;
   /** Says what is being measured. */
   readonly onProgress?: (text: string) => void;
+  /** Hears a value of every problem, where there is one: what is compared with another model on the same problems. */
+  readonly onEach?: (measure: MeasureName, name: string, values: readonly number[]) => void;
 }
 
 type Found = { readonly figures: Record<string, Figure> } | { readonly reason: string };
@@ -185,7 +187,12 @@ class Measurement {
   private async task(wanted: (name: string) => boolean): Promise<Found> {
     const { task, seeds } = this.options;
     if (task === undefined) return { reason: needsTask };
-    this.answers ??= await this.answersOf(this.subject, task, seeds);
+    if (this.answers === undefined) {
+      this.answers = await this.answersOf(this.subject, task, seeds);
+      const { greedy, sampled } = this.answers.each;
+      this.options.onEach?.('accuracy', 'greedy_solved_each', greedy);
+      this.options.onEach?.('accuracy', 'sampled_solved_each', sampled);
+    }
     return { figures: Object.fromEntries(Object.entries(this.answers.figures).filter(([name]) => wanted(name))) };
   }
 
@@ -207,7 +214,7 @@ class Measurement {
   }
 
   private async search(): Promise<Found> {
-    const { task, settings, seeds, onProgress } = this.options;
+    const { task, settings, seeds, onProgress, onEach } = this.options;
     const { subject } = this;
     const cola = this.actions('world', 'policy');
     if (task === undefined) return { reason: needsTask };
@@ -222,7 +229,8 @@ class Measurement {
       picker = judge === undefined ? undefined : await rewardOf({ ...task, reward: judge }, subject);
       for (const seed of seeds) {
         onProgress?.(`Searching ${prompts.length} prompts, ${search.tokens} tokens each and way, seed ${seed}`);
-        const measure = { task, prompts, reward, settings: sizes, seed, picker };
+        const each = (name: string, values: readonly number[]) => onEach?.('search', name, values);
+        const measure = { task, prompts, reward, settings: sizes, seed, picker, each };
         all.push(await measureSearch(subject.context, cola, measure));
       }
     } finally {

@@ -57,6 +57,8 @@ export interface SearchMeasure {
   readonly seed: number;
   /** What picks among answers; the reward itself, if not given. */
   readonly picker?: Reward | undefined;
+  /** Hears `<way>_solved_each`: of every prompt whether what was picked solves it. */
+  readonly each?: (name: string, values: readonly number[]) => void;
 }
 
 /**
@@ -68,7 +70,7 @@ export interface SearchMeasure {
 export async function measureSearch(
   context: StageContext,
   cola: ColaModel,
-  { task, prompts, reward, settings, seed, picker }: SearchMeasure,
+  { task, prompts, reward, settings, seed, picker, each }: SearchMeasure,
 ): Promise<Figures> {
   const longest = Math.max(...prompts.map(({ ids }) => ids.length));
   const model = new BranchedModel(context.device, cola, {
@@ -99,6 +101,11 @@ export async function measureSearch(
   } finally {
     await model.dispose();
   }
+  for (const [name, outcomes] of found)
+    each?.(
+      `${name}_solved_each`,
+      outcomes.map((outcome) => +(outcome.reward >= task.solved_at)),
+    );
   return Object.fromEntries([...found].flatMap(([name, outcomes]) => figuresOf(name, outcomes, task.solved_at)));
 }
 

@@ -62,15 +62,19 @@ export function startSpec(arm: Arm, settings: StartSettings): RunSpec {
   return toRunSpec(runSpec.parse({ model, device, ...(threads === undefined ? {} : { threads }), seed, stages }));
 }
 
-/**
- * The name of a run: the same for the same spec and weights, so that what was begun is continued, and what is finished is
- * not done again.
- */
-export function runNameOf(arm: Arm, spec: RunSpec, modelFolder: string): string {
-  const hash = createHash('sha256').update(stringifySpec(spec));
+/** Of a spec and the weights it begins with. */
+export function runHash(spec: string, modelFolder: string): string {
+  const hash = createHash('sha256').update(spec);
   for (const name of ['config.json', 'model.safetensors', 'cola.json', 'cola.safetensors']) {
     const file = join(modelFolder, name);
     if (existsSync(file)) for (const piece of piecesOf(file)) hash.update(piece);
   }
-  return `start-${arm}-${hash.digest('hex').slice(0, 10)}`;
+  return hash.digest('hex').slice(0, 10);
 }
+
+/**
+ * The name of a run: the same for the same spec and weights, so that what was begun is continued, and what is finished is
+ * not done again.
+ */
+export const runNameOf = (arm: Arm, spec: RunSpec, modelFolder: string): string =>
+  `start-${arm}-${runHash(stringifySpec(spec), modelFolder)}`;

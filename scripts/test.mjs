@@ -42,6 +42,9 @@ const longest = [
 /** Files that measure the memory of their process: others in it would be measured too. */
 const alone = ['device/leak', 'safety/fuzz', 'safety/soak'].map((name) => `test/${name}.test.ts`);
 
+/** Files that also run on WebGPU: one process for all of them compiles every shader once, which is most of their time in software. */
+const onDevices = (file) => /support\/devices\.ts/.test(readFileSync(join(root, file), 'utf8'));
+
 /** Processes that run test files beside each other: one for a core, and for 3 GB of memory. */
 const processes = Math.max(1, Math.min(availableParallelism(), Math.floor(totalmem() / 3e9), 4));
 
@@ -225,12 +228,14 @@ const testFiles = () =>
 
 function runTests(scratch) {
   const counts = join(scratch, 'counts.json');
+  const files = testFiles();
   const tests =
     mochaArguments.length > 0
       ? [...mocha, ...mochaArguments]
-      : beside(counts, testFiles(), [
+      : beside(counts, files, [
           ...['--retries', '1', '--most', '32'],
           ...alone.flatMap((file) => ['--alone', file]),
+          ...files.filter((file) => onDevices(file) && !alone.includes(file)).flatMap((file) => ['--together', file]),
         ]);
   if (fast) return runCounted(tests, {}, counts);
   const c8 = ['node_modules/c8/bin/c8.js', '--all', '--include', 'server/**'];

@@ -2,7 +2,8 @@
 // other, and is then replaced: what it has loaded need not be loaded again for each, and no heap grows over all of them. Prints
 // every file whole when it ends, then the longest ones, with the time on the clock and that of the processors, and what failed.
 // Usage: node scripts/tests/beside.mjs [--config FILE] [--retries N] [--processes N] [--most FILES] [--alone TEST]...
-// [--counts FILE] TEST...; a test that is to be alone has a process of its own, as what it measures is of the whole process.
+// [--together TEST]... [--counts FILE] TEST...; a test that is to be alone has a process of its own, as what it measures is of the
+// whole process; those that are to be together have one process for all of them, which keeps what they would each make anew.
 import { fork } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { relative } from 'node:path';
@@ -10,7 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs, stripVTControlCharacters } from 'node:util';
 import { endOfFile } from './end-of-file.mjs';
 
-const { values, positionals: waiting } = parseArgs({
+const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     config: { type: 'string', default: fileURLToPath(new URL('../../.mocharc.json', import.meta.url)) },
@@ -18,6 +19,7 @@ const { values, positionals: waiting } = parseArgs({
     processes: { type: 'string', default: '2' },
     most: { type: 'string', default: '16' },
     alone: { type: 'string', multiple: true, default: [] },
+    together: { type: 'string', multiple: true, default: [] },
     counts: { type: 'string' },
   },
 });
@@ -26,8 +28,19 @@ const done = [];
 
 /** A process that holds more than this is replaced before the next file. */
 const mostBytes = 1.5e9;
+/** The same for one whose replacement would have to make much anew. */
+const mostBytesTogether = 4e9;
 
-async function work() {
+const isOneOf = (files) => {
+  const set = new Set(files);
+  return (file) => set.has(file);
+};
+const isTogether = isOneOf(values.together);
+const together = positionals.filter(isTogether);
+const waiting = positionals.filter((file) => !isTogether(file));
+
+/** Runs files until none is left, in one process after the other. */
+async function work(waiting, mostFiles, mostBytes) {
   let child;
   let files = 0;
   for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
@@ -40,7 +53,7 @@ async function work() {
     child ??= begin();
     const { text, outcome } = await child.run(file);
     files++;
-    if (outcome.died || alone || files >= Number(values.most) || outcome.bytes > mostBytes) {
+    if (outcome.died || alone || files >= mostFiles || outcome.bytes > mostBytes) {
       if (!outcome.died) await child.end();
       child = undefined;
       files = 0;
@@ -100,7 +113,11 @@ function begin() {
 }
 
 const begun = Date.now();
-await Promise.all(Array.from({ length: Number(values.processes) }, work));
+const workers = Array.from({ length: Number(values.processes) }, async (_, i) => {
+  if (i === 0) await work(together, Number.POSITIVE_INFINITY, mostBytesTogether);
+  await work(waiting, Number(values.most), mostBytes);
+});
+await Promise.all(workers);
 const total = (of) => done.reduce((n, outcome) => n + of(outcome), 0);
 /** Tests of all files, with what they failed of. */
 const listed = (of) =>

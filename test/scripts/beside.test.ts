@@ -84,6 +84,17 @@ describe('test files that run beside each other', function () {
     assert.equal(c, d);
   });
 
+  it('have one process where they are to be together, however few a process may run', () => {
+    const shown = (name: string) => `it('shows', () => { console.log('process ${name}=' + process.pid); });`;
+    const names = ['a', 'b', 'c', 'd'];
+    const options = ['--most', '1', ...['a', 'd'].flatMap((name) => ['--together', scratch(`${name}.test.mjs`)])];
+    const { status, stdout } = run(Object.fromEntries(names.map((name) => [`${name}.test.mjs`, shown(name)])), options);
+    assert.equal(status, 0, stdout);
+    const pids = Object.fromEntries([...stdout.matchAll(/process (\w)=(\d+)/g)].map(([, name, pid]) => [name, pid]));
+    assert.equal(pids.a, pids.d);
+    assert.equal(new Set(names.map((name) => pids[name])).size, 3);
+  });
+
   it('fail by a rejection that nobody handles, however many files the process has run before', () => {
     const lost = `it('forgets', async () => { Promise.reject(new Error('lost')); await new Promise((r) => setTimeout(r, 50)); });`;
     const before = Array.from({ length: 14 }, (_, i) => [`${String(i).padStart(2, '0')}.test.mjs`, passing]);

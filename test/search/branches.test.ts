@@ -5,7 +5,7 @@ import { checkSearch, distinctTokens } from '../../server/check/search.ts';
 import type { ColaModel } from '../../server/cola/model.ts';
 import { BranchedModel } from '../../server/search/branches.ts';
 import { Search } from '../../server/search/search.ts';
-import { itOnce, onEachDevice } from '../support/devices.ts';
+import { onCpu } from '../support/devices.ts';
 import { fixtureFolder, fixtureNames, loadFixture, WatchedModel } from './fixture.ts';
 import { finish } from './toy.ts';
 
@@ -20,8 +20,9 @@ const settings = {
 describe('search on a model', function () {
   this.timeout(300_000);
 
-  onEachDevice((device, name) => {
-    const simulations = name === 'cpu' ? 24 : 6;
+  // On other devices the trees of the references are built by the check of their folders, test/check.
+  onCpu((device) => {
+    const simulations = 24;
     let model: ColaModel;
     before(async () => {
       model = await loadFixture('n8-plain');
@@ -59,13 +60,13 @@ describe('search on a model', function () {
       });
     }
 
-    itOnce(name, 'reads no prefix twice while the keys fit', async () => {
+    it('reads no prefix twice while the keys fit', async () => {
       const { inner, watched, search } = await run({ rows: 3 });
       assert.equal(inner.tokensRead, prompt.length + watched.asked.size - 1);
       assert.equal(search.spent.tokens, watched.asked.size);
     });
 
-    itOnce(name, 'gives the same tree when keys are given up, within the budget', async () => {
+    it('gives the same tree when keys are given up, within the budget', async () => {
       const plenty = await run({ rows: 3 });
       for (const megabytes of [0, plenty.watched.mostBytes / 2 ** 21]) {
         const little = await run({ rows: 3, megabytes });
@@ -77,20 +78,20 @@ describe('search on a model', function () {
       }
     });
 
-    itOnce(name, 'gives the same tree for any number of rows', async () => {
+    it('gives the same tree for any number of rows', async () => {
       const one = await run({ rows: 1 });
       const five = await run({ rows: 5 });
       assert.deepEqual(shape(five.search), shape(one.search));
       assert.equal(five.inner.tokensRead, one.inner.tokensRead);
     });
 
-    itOnce(name, 'runs batches in lockstep', async () => {
+    it('runs batches in lockstep', async () => {
       const { search } = await run({ rows: 4, batch: 4 });
       assert.equal(search.log.count, simulations);
       assert.equal(search.tree.N[0], simulations);
     });
 
-    itOnce(name, 'serves two searches that take turns as it serves each alone', async () => {
+    it('serves two searches that take turns as it serves each alone', async () => {
       const inner = new BranchedModel(device(), model, { tokens: 17, rows: 3 });
       const make = () => new Search(inner, prompt, distinctTokens, settings);
       const [first, second] = [make(), make()];

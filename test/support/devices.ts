@@ -39,8 +39,11 @@ function keepShaders(): Promise<unknown> {
  * One `describe` per device, with the device open in it. After its tests nothing may be alive on the device but the
  * device's own transfer programs, and after those are disposed nothing at all.
  */
-export function onEachDevice(body: (device: () => Device, name: DeviceName) => void): void {
-  for (const name of testDevices) {
+export function onEachDevice(
+  body: (device: () => Device, name: DeviceName) => void,
+  devices: readonly DeviceName[] = testDevices,
+): void {
+  for (const name of devices) {
     describe(`on ${name}`, () => {
       let device: Device | undefined;
       before(async () => {
@@ -59,3 +62,6 @@ export function onEachDevice(body: (device: () => Device, name: DeviceName) => v
     });
   }
 }
+
+/** {@link onEachDevice} for a suite that other devices have elsewhere, or of which nothing depends on the device. */
+export const onCpu = (body: (device: () => Device) => void): void => onEachDevice(body, ['cpu']);

@@ -48,17 +48,25 @@ class Echo implements Partner {
 }
 const echoes = (count = starts.length * group): Partner[] => Array.from({ length: count }, () => new Echo());
 
-/** Logits of the policy and h at every place of a whole sequence, without a cache. */
-async function whole(context: StageContext, cola: ColaModel, latent: boolean, ids: readonly number[]) {
+/**
+ * Logits of the policy and h at every place of whole sequences, without a cache. All are read by one program, of the length of the
+ * longest: no token sees what stands behind it, and compiling a program is most of what a pass costs.
+ */
+async function whole(context: StageContext, cola: ColaModel, latent: boolean, sequences: readonly number[][]) {
   const { config } = cola.base;
   const graph = new Graph();
-  const attention = causalContext(graph, config, 1, ids.length);
-  const { h } = hiddenStates(graph, config, graph.input('ids', 'int32', [1, ids.length]), attention);
+  const length = Math.max(...sequences.map((ids) => ids.length));
+  const attention = causalContext(graph, config, 1, length);
+  const { h } = hiddenStates(graph, config, graph.input('ids', 'int32', [1, length]), attention);
   const logits = latent ? headOn(graph, config, cola.config, 'policy', h, attention) : languageHead(graph, config, h);
   const program = await context.device.compile({ h, logits });
-  const out = await program.run({ ids: Int32Array.from(ids) }, { states: [context.weights.state] });
-  const values = { h: (await out.h.readFloats()).slice(), logits: (await out.logits.readFloats()).slice() };
-  for (const buffer of Object.values(out)) buffer.release();
+  const values: { h: Float32Array; logits: Float32Array }[] = [];
+  for (const sequence of sequences) {
+    const ids = Int32Array.from({ length }, (_, t) => sequence[t] ?? 0);
+    const out = await program.run({ ids }, { states: [context.weights.state] });
+    values.push({ h: (await out.h.readFloats()).slice(), logits: (await out.logits.readFloats()).slice() });
+    for (const buffer of Object.values(out)) buffer.release();
+  }
   await program.dispose();
   return values;
 }
@@ -98,9 +106,10 @@ onEachDevice((device: () => Device, name) => {
         const rows = await sampleConversations(actor, starts, echoes(), settings, signal);
         assert(rows.some(({ turns }) => turns.length === 4));
         assert(rows.some(({ tokens, choices }) => tokens.length > choices.length + 10));
-        for (const row of rows) {
-          const ids = [...row.prompt.ids, ...row.tokens];
-          const { h, logits } = await whole(context, cola, actor.latent, ids);
+        const sequences = rows.map(({ prompt, tokens }) => [...prompt.ids, ...tokens]);
+        const passes = await whole(context, cola, actor.latent, sequences);
+        for (const [i, row] of rows.entries()) {
+          const { h, logits } = passes[i];
           const first = row.prompt.ids.length - 1;
           const expected = row.choices.map((choice, j) => {
             const at = (first + row.written[j]) * actor.choices;

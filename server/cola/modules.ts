@@ -6,7 +6,14 @@ import { linear, logSumExp, swiglu } from '../graph/functions.ts';
 import * as ops from '../graph/ops.ts';
 import type { Graph, Tensor } from '../graph/tensor.ts';
 import { finalNorm, languageHead } from '../model/base.ts';
-import { type AttentionContext, type BlockCache, block, contextOf, type UpdatedCache } from '../model/block.ts';
+import {
+  type AttentionContext,
+  type BlockCache,
+  block,
+  contextOf,
+  normalised,
+  type UpdatedCache,
+} from '../model/block.ts';
 import type { ModelConfig } from '../model/config/config.ts';
 import type { ColaConfig } from './config.ts';
 
@@ -42,7 +49,7 @@ export function headTrunk(
     if (step.cache !== undefined) updated.push(step.cache);
   }
   const weight = graph.parameter(`${head}.norm.weight`, [config.hiddenSize]);
-  return { trunk: ops.rmsNorm(x, weight, config.rmsNormEps), caches: updated };
+  return { trunk: normalised(config, x, weight), caches: updated };
 }
 
 /** Logits over the codes: trunk `[..., d] -> [..., N]`. */

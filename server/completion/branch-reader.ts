@@ -12,7 +12,7 @@ import { ProgramCache } from '../device/program-cache.ts';
 import { logSumExp } from '../graph/functions.ts';
 import * as ops from '../graph/ops.ts';
 import type { Graph } from '../graph/tensor.ts';
-import { type AttentionContext, masked, rotaryTables } from '../model/block.ts';
+import { type AttentionContext, masked, rotaryTables, withSliding } from '../model/block.ts';
 import { CacheStore, cacheName } from '../model/cache/store.ts';
 import type { WordOutlook } from './healing.ts';
 import { type Outlook, outlookProgram } from './outlook.ts';
@@ -170,9 +170,15 @@ export class BranchReader {
     await this.outlooks.dispose();
   }
 
+  /** What layers that slide see, if there can be anything outside of it. */
+  private get window(): number | undefined {
+    const { sliding } = this.model.base.config;
+    return sliding === null || sliding.window >= this.size ? undefined : sliding.window;
+  }
+
   /** The inputs of a run of `length` tokens, all of them padding yet. */
   private input(length: number): RunInput {
-    return new RunInput(length, this.size);
+    return new RunInput(length, this.size, this.window);
   }
 
   private async run(input: RunInput, last: number | undefined, bias?: Float32Array): Promise<Ahead[]> {
@@ -188,8 +194,7 @@ export class BranchReader {
         ids: input.ids,
         positions: input.positions,
         ...this.store.slots(input.slotOf, 1, input.length),
-        ...(this.device.onHost ? { fresh_mask: input.takeFreshMask() } : {}),
-        mask: input.mask,
+        ...input.masks(this.device.onHost),
         last: last === undefined ? Int32Array.from({ length: rows }, (_, r) => r) : Int32Array.of(last),
         action_bias: biases,
         temperature: Float32Array.of(1),
@@ -246,14 +251,19 @@ export class BranchReader {
     const graph = this.device.graph();
     const caches = this.store.inputs(graph, 1, this.size);
     const slots = this.store.slotsInput(graph, 1, length);
-    const context: AttentionContext = {
+    const masks = (kind: '' | 'near_') => ({
+      mask: graph.input(`${kind}mask`, 'float32', [1, 1, length, this.size]),
+      ...(slots === undefined
+        ? { freshMask: graph.input(`${kind}fresh_mask`, 'float32', [1, 1, length, length]) }
+        : {}),
+    });
+    const whole: AttentionContext = {
       ...rotaryTables(graph, config, this.size),
       positions: graph.input('positions', 'int64', [1, length]),
-      mask: graph.input('mask', 'float32', [1, 1, length, this.size]),
-      ...(slots === undefined
-        ? { freshMask: graph.input('fresh_mask', 'float32', [1, 1, length, length]) }
-        : { slots }),
+      ...masks(''),
+      ...(slots === undefined ? {} : { slots }),
     };
+    const context = withSliding(graph, config, this.size, whole, () => masks('near_'));
     const ids = graph.input('ids', 'int32', [1, length]);
     const last = graph.input('last', 'int32', [length <= tokensAtOnce ? length : 1]);
     const built = fusedStep(config, this.model.config, { state: true, rivals: true }).build(graph, {
@@ -298,19 +308,25 @@ class RunInput {
   readonly ids: Int32Array;
   readonly positions: BigInt64Array;
   readonly slotOf: Int32Array;
-  readonly mask: Float32Array;
+  private readonly mask: Float32Array;
+
+  /** The same for layers that see a window. */
+  private readonly near: Float32Array | undefined;
 
   constructor(
     readonly length: number,
     private readonly capacity: number,
+    /** Positions that such layers see; undefined where there are none, or nothing is outside it. */
+    private readonly window: number | undefined,
   ) {
     this.ids = new Int32Array(length);
     this.positions = new BigInt64Array(length);
     this.slotOf = new Int32Array(length).fill(capacity - 1);
     this.mask = new Float32Array(length * capacity).fill(masked);
+    this.near = window === undefined ? undefined : this.mask.slice();
   }
 
-  /** @param seen it sees the first so many slots, and `own` */
+  /** @param seen it sees the first so many slots, in which the text stands, and `own`, in their order up to its own */
   put(t: number, id: number, position: number, slot: number, seen: number, own: readonly number[]): void {
     const line = t * this.capacity;
     this.ids[t] = id;
@@ -318,14 +334,27 @@ class RunInput {
     this.slotOf[t] = slot;
     this.mask.fill(0, line, line + seen);
     for (const s of own) this.mask[line + s] = 0;
+    if (this.near === undefined || this.window === undefined) return;
+    const first = Math.max(0, position + 1 - this.window);
+    if (first < seen) this.near.fill(0, line + first, line + seen);
+    for (const s of own.slice(-this.window)) this.near[line + s] = 0;
+  }
+
+  /** Feeds of the masks. @param readOnly whether the run only reads the cache */
+  masks(readOnly: boolean): Record<string, Float32Array> {
+    const feeds = (kind: string, mask: Float32Array | undefined) =>
+      mask === undefined
+        ? {}
+        : { ...(readOnly ? { [`${kind}fresh_mask`]: this.takeFresh(mask) } : {}), [`${kind}mask`]: mask };
+    return { ...feeds('', this.mask), ...feeds('near_', this.near) };
   }
 
   /**
    * For a cache that a run only reads: moves what the tokens of this run see of each other out of the mask, and into one of
    * their own `[T,T]`, for their slots hold nothing of them yet.
    */
-  takeFreshMask(): Float32Array {
-    const { length, capacity, mask } = this;
+  private takeFresh(mask: Float32Array): Float32Array {
+    const { length, capacity } = this;
     const fresh = new Float32Array(length * length).fill(masked);
     for (let u = 0; u < length; u++) {
       for (let t = 0; t < length; t++) {

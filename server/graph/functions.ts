@@ -2,6 +2,8 @@
 import * as ops from './ops.ts';
 import { size, type Tensor } from './tensor.ts';
 
+const one = (x: Tensor) => x.graph.scalar(1);
+
 /**
  * The gated unit silu(gate) * up, with silu(x) = x sigmoid(x) (SwiGLU, arXiv 2002.05202).
  * Gradient for the gate: dy (y + s (up - y)) with s = sigmoid(gate) and y the output, which is the shortest form there is.
@@ -16,6 +18,31 @@ export function swiglu(gate: Tensor, up: Tensor): Tensor {
   });
 }
 
+/**
+ * The gated unit gelu(gate) * up (GEGLU, arXiv 2002.05202) with GELU in its form with tanh, which is x sigmoid(2 z) with
+ * z = sqrt(2 / pi) (x + 0.044715 x^3). Gradient for the gate: dy up (s + x s (1 - s) 2 dz/dx).
+ */
+export function geglu(gate: Tensor, up: Tensor): Tensor {
+  const square = ops.mul(gate, gate);
+  const scale = 2 * Math.sqrt(2 / Math.PI);
+  const s = ops.sigmoid(ops.mul(gate, ops.add(ops.mul(square, 0.044715 * scale), scale)));
+  const a = ops.mul(gate, s);
+  const y = ops.mul(a, up);
+  return gate.graph.withGradient(y, {
+    inputs: [gate, up],
+    rule: (dy) => {
+      const slope = ops.add(ops.mul(square, 3 * 0.044715 * scale), scale);
+      const inner = ops.add(s, ops.mul(ops.mul(a, ops.sub(one(s), s)), slope));
+      return [ops.mul(ops.mul(dy, up), inner), ops.mul(dy, a)];
+    },
+  });
+}
+
+/** c tanh(x / c): x kept between -c and c. */
+export function capped(x: Tensor, cap: number): Tensor {
+  return ops.mul(ops.tanh(ops.div(x, cap)), cap);
+}
+
 /** Keys and values `[..., S, D]` that are attended to, and what is added to their scores. */
 export interface Attended {
   readonly k: Tensor;
@@ -26,6 +53,8 @@ export interface Attended {
   readonly scoresShape: readonly number[];
   /** Batches of queries `[B,KV,T,D]` that share these keys, one after the other: k and v are `[B/n,KV,S,D]`. */
   readonly sharers?: number;
+  /** What scores are kept within, see {@link capped}. */
+  readonly cap?: number | null;
 }
 
 /** `[B,KV,T,W] -> [B/n,KV,nT,W]`: what shares keys stands under each other, so that each is read once. */
@@ -42,16 +71,25 @@ function apart(x: Tensor, n: number): Tensor {
   return ops.reshape(ops.transpose(beside, [0, 2, 1, 3, 4]), [batch * n, heads, length / n, width]);
 }
 
-/** q k' + mask, `[..., T, S]`. */
-function maskedScores(q: Tensor, { k, mask, scoresShape }: Attended): Tensor {
+/** q k' `[..., T, S]`, within its cap. */
+function scoresOf(q: Tensor, { k, cap }: Attended): Tensor {
   const products = ops.matmul(q, ops.transposeLast(k));
-  return ops.reshape(ops.add(ops.reshape(products, scoresShape), mask), products.shape);
+  return cap == null ? products : capped(products, cap);
 }
 
-/** P = softmax(q k' + mask) `[..., T, S]`, and P v. */
-function attend(q: Tensor, attended: Attended): { shares: Tensor; output: Tensor } {
-  const shares = ops.softmax(maskedScores(q, attended));
-  return { shares, output: ops.matmul(shares, attended.v) };
+/** Scores with their mask, `[..., T, S]`. */
+function withMask(scores: Tensor, { mask, scoresShape }: Attended): Tensor {
+  return ops.reshape(ops.add(ops.reshape(scores, scoresShape), mask), scores.shape);
+}
+
+/** q k' + mask, `[..., T, S]`. */
+const maskedScores = (q: Tensor, attended: Attended) => withMask(scoresOf(q, attended), attended);
+
+/** P = softmax(q k' + mask) `[..., T, S]`, and P v; with the scores before their mask. */
+function attend(q: Tensor, attended: Attended): { scores: Tensor; shares: Tensor; output: Tensor } {
+  const scores = scoresOf(q, attended);
+  const shares = ops.softmax(withMask(scores, attended));
+  return { scores, shares, output: ops.matmul(shares, attended.v) };
 }
 
 /**
@@ -83,14 +121,17 @@ export function attention(q: Tensor, parts: readonly Attended[]): Tensor {
  */
 function attendGradient(
   q: Tensor,
-  { k, v }: Attended,
-  { shares, output }: ReturnType<typeof attend>,
+  { k, v, cap }: Attended,
+  { scores, shares, output }: ReturnType<typeof attend>,
   dy: Tensor,
 ): { dq: Tensor; dk: Tensor; dv: Tensor } {
   const rows = ops.sum(ops.mul(dy, output), [-1], true);
   const ones = ops.expand(v.graph.scalar(1), [...v.shape.slice(0, -1), 1]);
   const beside = (x: Tensor, column: Tensor) => ops.concat([x, column], -1);
-  const ds = ops.mul(shares, ops.matmul(beside(dy, ops.neg(rows)), ops.transposeLast(beside(v, ones))));
+  const masked = ops.mul(shares, ops.matmul(beside(dy, ops.neg(rows)), ops.transposeLast(beside(v, ones))));
+  // The slope of c tanh(x / c) is 1 - (y / c)^2.
+  const slope = cap == null ? undefined : ops.sub(one(scores), ops.mul(ops.mul(scores, scores), cap ** -2));
+  const ds = slope === undefined ? masked : ops.mul(masked, slope);
   return {
     dq: ops.matmul(ds, k),
     dk: ops.matmul(ops.transposeLast(ds), q),
@@ -111,9 +152,17 @@ const mostStrips = 8;
  * @param v `[B,KV,T,D]`
  * @param mask broadcasts to `[B,1,T,T]`; it hides all that comes after a query
  * @param strip queries that are looked at together; with too few, the smaller products cost more than is left out
+ * @param cap what scores are kept within; null where there is none
  * @returns `[B,H,T,D]`
  */
-export function causalAttention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor, strip = q.graph.strip): Tensor {
+export function causalAttention(
+  q: Tensor,
+  k: Tensor,
+  v: Tensor,
+  mask: Tensor,
+  strip = q.graph.strip,
+  cap: number | null = null,
+): Tensor {
   const [batch, heads, length, width] = q.shape;
   const kvHeads = k.shape[1];
   const group = heads / kvHeads;
@@ -124,7 +173,7 @@ export function causalAttention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor, s
     const ahead = (x: Tensor) => ops.slice(x, 2, 0, end);
     const apart = (x: Tensor) => ops.reshape(x, [batch, heads, end - start, width]);
     const seen = ops.slice(ops.slice(mask, -2, start, end), -1, 0, end);
-    const attended = { k: ahead(k), v: ahead(v), mask: seen, scoresShape: [batch, heads, end - start, end] };
+    const attended = { k: ahead(k), v: ahead(v), mask: seen, scoresShape: [batch, heads, end - start, end], cap };
     const done = attend(grouped(q), attended);
     const gradient = (dy: Tensor) => attendGradient(grouped(q), attended, done, grouped(dy));
     return { output: apart(done.output), apart, gradient };

@@ -222,6 +222,17 @@ export function gather(table: Tensor, ids: Tensor): Tensor {
   return table.graph.node('Gather', [table, ids], table.dtype, shape, { axis: { int: 0 } });
 }
 
+/** Indices int64 `[...]` as float32, each below `count`; a Cast from int64 would leave the GPU. */
+export function numbers(indices: Tensor, count: number): Tensor {
+  if (indices.dtype !== 'int64') throw new GraphError(`numbers: indices are int64, not ${indices.dtype}`);
+  const all = indices.graph.constant(
+    Float32Array.from({ length: count }, (_, i) => i),
+    'float32',
+    [count],
+  );
+  return stopGradient(indices.graph.node('Gather', [all, indices], 'float32', indices.shape, { axis: { int: 0 } }));
+}
+
 /** One entry of the last axis per row: x `[..., n]`, ids `[...]` int32 -> `[...]`. */
 export function pick(x: Tensor, ids: Tensor): Tensor {
   if (!sameShape(ids.shape, x.shape.slice(0, -1))) throw new GraphError(`pick: [${ids.shape}] of [${x.shape}]`);

@@ -1,9 +1,9 @@
 /** The base language model as graphs: whole sequences for training and scoring, cached steps for decoding. */
-import { crossEntropy, linear, maskedMean } from '../graph/functions.ts';
+import { capped, crossEntropy, linear, maskedMean } from '../graph/functions.ts';
 import * as ops from '../graph/ops.ts';
 import { recomputed } from '../graph/recompute.ts';
 import type { Graph, Tensor } from '../graph/tensor.ts';
-import { type AttentionContext, type BlockCache, block, contextOf, type UpdatedCache } from './block.ts';
+import { type AttentionContext, type BlockCache, block, contextOf, normalised, type UpdatedCache } from './block.ts';
 import type { ModelConfig } from './config/config.ts';
 
 /** Names of the base's tensors that are no blocks. */
@@ -13,18 +13,20 @@ export const headName = 'lm_head.weight';
 
 /** Rows of the embedding: ids int32 `[B,T]` -> `[B,T,d]`. */
 export function embed(graph: Graph, config: ModelConfig, ids: Tensor): Tensor {
-  return ops.gather(graph.parameter(embeddingName, [config.vocabSize, config.hiddenSize]), ids);
+  const rows = ops.gather(graph.parameter(embeddingName, [config.vocabSize, config.hiddenSize]), ids);
+  return config.embeddingScale === 1 ? rows : ops.mul(rows, config.embeddingScale);
 }
 
 /** The base's final RMSNorm. The world model uses it a second time. */
 export function finalNorm(graph: Graph, config: ModelConfig, x: Tensor): Tensor {
-  return ops.rmsNorm(x, graph.parameter(finalNormName, [config.hiddenSize]), config.rmsNormEps);
+  return normalised(config, x, graph.parameter(finalNormName, [config.hiddenSize]));
 }
 
 /** Vocabulary logits: `[..., d] -> [..., V]`. The head is the embedding where the config ties them. */
 export function languageHead(graph: Graph, config: ModelConfig, u: Tensor): Tensor {
   const name = config.tieWordEmbeddings ? embeddingName : headName;
-  return linear(u, graph.parameter(name, [config.vocabSize, config.hiddenSize]));
+  const logits = linear(u, graph.parameter(name, [config.vocabSize, config.hiddenSize]));
+  return config.logitCap === null ? logits : capped(logits, config.logitCap);
 }
 
 /**
@@ -44,7 +46,7 @@ export function hiddenStates(
   const updated: UpdatedCache[] = [];
   for (let layer = 0; layer < config.layers; layer++) {
     const rotated = !config.unrotatedLayers.includes(layer);
-    const own = contextOf(context, layer, config.layers);
+    const own = contextOf(slides(config, layer) ? slid(context) : context, layer, config.layers);
     const name = `model.layers.${layer}`;
     if (graph.recompute && caches === undefined) {
       x = recomputed(x, (again) => block(graph, config, name, again, own, undefined, rotated).output);
@@ -55,6 +57,13 @@ export function hiddenStates(
     if (step.cache !== undefined) updated.push(step.cache);
   }
   return { h: finalNorm(graph, config, x), caches: updated };
+}
+
+const slides = ({ sliding }: ModelConfig, layer: number) => sliding?.layers.includes(layer) ?? false;
+
+function slid({ sliding, ...context }: AttentionContext): AttentionContext {
+  if (sliding === undefined) throw new Error('a layer that slides needs a context with a window');
+  return { ...context, ...sliding };
 }
 
 /**

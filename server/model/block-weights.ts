@@ -7,9 +7,16 @@ export function blockWeights(config: ModelConfig, prefix: string): { name: strin
   const put = (name: string, ...shape: number[]) => weights.push({ name: `${prefix}.${name}`, shape });
   put('input_layernorm.weight', d);
   put('post_attention_layernorm.weight', d);
-  put('self_attn.q_proj.weight', heads * headDim, d);
-  put('self_attn.k_proj.weight', kvHeads * headDim, d);
-  put('self_attn.v_proj.weight', kvHeads * headDim, d);
+  if (config.outputNorms) {
+    put('pre_feedforward_layernorm.weight', d);
+    put('post_feedforward_layernorm.weight', d);
+  }
+  if (config.joined) put('self_attn.qkv_proj.weight', (heads + 2 * kvHeads) * headDim, d);
+  else {
+    put('self_attn.q_proj.weight', heads * headDim, d);
+    put('self_attn.k_proj.weight', kvHeads * headDim, d);
+    put('self_attn.v_proj.weight', kvHeads * headDim, d);
+  }
   put('self_attn.o_proj.weight', d, heads * headDim);
   if (config.attentionBias) {
     put('self_attn.q_proj.bias', heads * headDim);
@@ -21,8 +28,11 @@ export function blockWeights(config: ModelConfig, prefix: string): { name: strin
     put('self_attn.q_norm.weight', headDim);
     put('self_attn.k_norm.weight', headDim);
   }
-  put('mlp.gate_proj.weight', f, d);
-  put('mlp.up_proj.weight', f, d);
+  if (config.joined) put('mlp.gate_up_proj.weight', 2 * f, d);
+  else {
+    put('mlp.gate_proj.weight', f, d);
+    put('mlp.up_proj.weight', f, d);
+  }
   put('mlp.down_proj.weight', d, f);
   if (config.mlpBias) {
     put('mlp.gate_proj.bias', f);

@@ -1,8 +1,9 @@
 /** The transformer block of the Llama family as a graph. Base, inverse dynamics, policy and Q are all built from it. */
-import { attention, causalAttention, linear, swiglu } from '../graph/functions.ts';
+import { causalAttention, geglu, linear, swiglu } from '../graph/functions.ts';
 import * as ops from '../graph/ops.ts';
 import { type Graph, size, type Tensor } from '../graph/tensor.ts';
 import type { LowRank } from './adapter/adapter.ts';
+import { attend, mergeHeads, place, splitHeads } from './attention.ts';
 import { blockWeights } from './block-weights.ts';
 import type { ModelConfig } from './config/config.ts';
 import { ropeAmplitude, ropeInverseFrequencies } from './rope.ts';
@@ -28,7 +29,7 @@ export interface UpdatedCache {
 export interface AttentionContext {
   /** Index of every token in its sequence, int64 `[B,T]`. */
   readonly positions: Tensor;
-  /** Tables of the rotary embedding `[P,D/2]`. */
+  /** Tables of the rotary embedding `[P,R/2]`. */
   readonly cos: Tensor;
   readonly sin: Tensor;
   /** Added to the scores; broadcasts to `[B,1,T,S]`. Without a cache S = T, and it hides all that comes after a token. */
@@ -41,9 +42,11 @@ export interface AttentionContext {
   readonly wanted?: Tensor;
   /** With caches that have a stem: how many rows share one, and the mask of its slots `[B/n,1,1,P]`. */
   readonly stem?: { readonly sharers: number; readonly mask: Tensor };
+  /** What is otherwise in layers that slide. */
+  readonly sliding?: Pick<AttentionContext, 'cos' | 'sin' | 'mask' | 'freshMask' | 'stem'>;
 }
 
-/** Cosine and sine tables for positions 0..count-1, as constants `[count, D/2]` (float32 angles, as transformers computes them). */
+/** Cosine and sine tables for positions 0..count-1, as constants `[count, R/2]` (float32 angles, as transformers computes them). */
 export function rotaryTables(graph: Graph, config: ModelConfig, count: number): Pick<AttentionContext, 'cos' | 'sin'> {
   const frequencies = ropeInverseFrequencies(config);
   const half = frequencies.length;
@@ -60,16 +63,45 @@ export function rotaryTables(graph: Graph, config: ModelConfig, count: number): 
   return { cos: graph.constant(cos, 'float32', [count, half]), sin: graph.constant(sin, 'float32', [count, half]) };
 }
 
+/**
+ * A context with what is otherwise in layers that slide, if the model has such.
+ *
+ * @param count positions, of which there is none further
+ * @param masks those that hide what is outside the window, too
+ */
+export function withSliding(
+  graph: Graph,
+  config: ModelConfig,
+  count: number,
+  context: AttentionContext,
+  masks: (window: number) => Pick<AttentionContext, 'mask' | 'freshMask' | 'stem'>,
+): AttentionContext {
+  const { sliding } = config;
+  if (sliding === null) return context;
+  const { cos, sin, mask, freshMask, stem } = context;
+  const tables =
+    sliding.rope === undefined ? { cos, sin } : rotaryTables(graph, { ...config, rope: sliding.rope }, count);
+  const all = { mask, ...(freshMask === undefined ? {} : { freshMask }), ...(stem === undefined ? {} : { stem }) };
+  return { ...context, sliding: { ...tables, ...(sliding.window < count ? masks(sliding.window) : all) } };
+}
+
 /** Context for whole sequences of T tokens that start at position 0 and may look back only. */
 export function causalContext(graph: Graph, config: ModelConfig, batch: number, length: number): AttentionContext {
   const positions = BigInt64Array.from({ length: batch * length }, (_, i) => BigInt(i % length));
-  const mask = new Float32Array(length * length);
-  for (let t = 0; t < length; t++) mask.fill(masked, t * length + t + 1, (t + 1) * length);
-  return {
+  const maskFor = (window: number) => {
+    const mask = new Float32Array(length * length);
+    for (let t = 0; t < length; t++) {
+      mask.fill(masked, t * length, t * length + Math.max(0, t + 1 - window));
+      mask.fill(masked, t * length + t + 1, (t + 1) * length);
+    }
+    return graph.constant(mask, 'float32', [1, 1, length, length]);
+  };
+  const context = {
     ...rotaryTables(graph, config, length),
     positions: graph.constant(positions, 'int64', [batch, length]),
-    mask: graph.constant(mask, 'float32', [1, 1, length, length]),
+    mask: maskFor(length),
   };
+  return withSliding(graph, config, length, context, (window) => ({ mask: maskFor(window) }));
 }
 
 /**
@@ -87,7 +119,14 @@ export function paddedContext(
   const [batch, length] = attended.shape;
   const causal = causalContext(graph, config, batch, length);
   const padding = ops.mul(ops.sub(ops.reshape(attended, [batch, 1, 1, length]), 1), -masked);
-  return { ...causal, positions, mask: ops.maximum(ops.add(causal.mask, padding), masked) };
+  const padded = (mask: Tensor) => ops.maximum(ops.add(mask, padding), masked);
+  const { sliding } = causal;
+  return {
+    ...causal,
+    positions,
+    mask: padded(causal.mask),
+    ...(sliding === undefined ? {} : { sliding: { ...sliding, mask: padded(sliding.mask) } }),
+  };
 }
 
 /** Tensors that say where the T new tokens of B sequences stand behind a cache. */
@@ -122,16 +161,41 @@ export function cachedContext(
   const behind = (slots: number, count: Tensor) =>
     hidden(ops.greater(iota(slots), ops.reshape(ops.sub(count, 1), [count.shape[0], 1, 1, 1])));
   // On the CPU a run longer than the table is refused, even where its padding alone makes it so.
-  const tables = rotaryTables(graph, config, Math.max(capacity + (stem?.capacity ?? 0), length));
+  const count = Math.max(capacity + (stem?.capacity ?? 0), length);
+  const tables = rotaryTables(graph, config, count);
   const shared =
     stem === undefined ? {} : { stem: { sharers: stem.sharers, mask: behind(stem.capacity, stem.filled) } };
   const own = ops.reshape(slotOf, [batch, 1, length, 1]);
+  const others = ops.reshape(slotOf, [batch, 1, 1, length]);
+  /** Hides what is further back than the window, too. */
+  const near = (mask: Tensor, from: Tensor, to: Tensor, window: number) =>
+    ops.minimum(mask, hidden(ops.greater(ops.sub(from, to), window - 1)));
+  /** The stem's mask for each query: those of all that share a stem stand under each other. */
+  const nearInStem = (window: number) => {
+    if (stem === undefined || shared.stem === undefined) return {};
+    const { sharers, capacity: slots, filled } = stem;
+    const group = config.heads / config.kvHeads;
+    const at = ops.reshape(slotOf, [batch / sharers, sharers, 1, length, 1]);
+    const from = ops.add(at, ops.reshape(filled, [batch / sharers, 1, 1, 1, 1]));
+    const mask = near(ops.reshape(shared.stem.mask, [batch / sharers, 1, 1, 1, slots]), from, iota(slots), window);
+    const all = ops.expand(mask, [batch / sharers, sharers, group, length, slots]);
+    return { stem: { sharers, mask: ops.reshape(all, [batch / sharers, 1, sharers * group * length, slots]) } };
+  };
   if (filled === undefined) {
     const mask = hidden(ops.greater(iota(capacity), own));
-    return { ...tables, positions, mask, ...shared, ...(slots === undefined ? {} : { slots }) };
+    const context = { ...tables, positions, mask, ...shared, ...(slots === undefined ? {} : { slots }) };
+    return withSliding(graph, config, count, context, (window) => ({
+      mask: near(mask, own, iota(capacity), window),
+      ...nearInStem(window),
+    }));
   }
-  const freshMask = hidden(ops.greater(ops.reshape(slotOf, [batch, 1, 1, length]), own));
-  return { ...tables, positions, mask: behind(capacity, filled), freshMask, ...shared };
+  const freshMask = hidden(ops.greater(others, own));
+  const mask = behind(capacity, filled);
+  return withSliding(graph, config, count, { ...tables, positions, mask, freshMask, ...shared }, (window) => ({
+    mask: near(mask, own, iota(capacity), window),
+    freshMask: near(freshMask, own, others, window),
+    ...nearInStem(window),
+  }));
 }
 
 /** @param shape of a weight that the config does not tell of */
@@ -158,71 +222,24 @@ function project(weights: Lookup, name: string, x: Tensor, bias: boolean, adapte
   return ops.add(y, ops.mul(linear(low, weights(`${name}.lora_B.weight`, [out, adapter.rank])), adapter.scale));
 }
 
-/** `[B,T,H*D] -> [B,H,T,D]`, normalised per head where the family does that. */
-function splitHeads(config: ModelConfig, x: Tensor, heads: number, norm: Tensor | undefined): Tensor {
-  const [batch, length] = x.shape;
-  const split = ops.reshape(x, [batch, length, heads, config.headDim]);
-  return ops.transpose(norm === undefined ? split : ops.rmsNorm(split, norm, config.rmsNormEps), [0, 2, 1, 3]);
+/** RMSNorm of the last axis as the family counts its weight `[d]`. */
+export function normalised(config: ModelConfig, x: Tensor, weight: Tensor): Tensor {
+  return ops.rmsNorm(x, config.normOffset === 0 ? weight : ops.add(weight, config.normOffset), config.rmsNormEps);
 }
 
-/** Keys and values that are attended to, and the mask of their scores. */
-interface Part {
-  readonly keys: Tensor;
-  readonly values: Tensor;
-  readonly mask: Tensor;
-  /** Rows that share them. */
-  readonly sharers?: number;
-}
-
-/** What new tokens attend to behind a cache, and the cache with them where the program writes it. */
-function place(
-  fresh: BlockCache,
-  { slots, mask, freshMask, stem }: AttentionContext,
-  { keys, values, ...cache }: BlockCache,
-): { readonly attended: readonly Part[]; readonly whole?: BlockCache } {
-  const before = stem === undefined || cache.stem === undefined ? [] : [{ ...cache.stem, ...stem }];
-  if (freshMask !== undefined) {
-    return { attended: [...before, { keys, values, mask }, { ...fresh, mask: freshMask }] };
-  }
-  if (slots === undefined) throw new Error('a cache needs a place for the new');
-  const whole = {
-    keys: ops.scatter(keys, slots, fresh.keys),
-    values: ops.scatter(values, slots, fresh.values),
-  };
-  return { attended: [...before, { ...whole, mask }], whole };
+/** Turns the first R of D dimensions by their position, and scales all: x `[B,H,T,D]`. */
+function turned(x: Tensor, { positions, ...tables }: AttentionContext, scale: number): Tensor {
+  const width = 2 * tables.cos.shape[1];
+  const [cos, sin] = [tables.cos, tables.sin].map((table) => (scale === 1 ? table : ops.mul(table, scale)));
+  if (width === x.shape[3]) return ops.rotary(x, positions, cos, sin);
+  const rest = ops.slice(x, 3, width, x.shape[3]);
+  const first = ops.rotary(ops.slice(x, 3, 0, width), positions, cos, sin);
+  return ops.concat([first, scale === 1 ? rest : ops.mul(rest, scale)], 3);
 }
 
 /**
- * Softmax attention with shared key/value heads: query head q reads key/value head floor(q / (H / KV)).
- *
- * @param q `[B,H,T,D]`, already scaled
- * @param parts keys and values `[B,KV,S,D]`, with a mask that broadcasts to `[B,1,T,S]`; of shared ones once for all sharers
- * @returns `[B,H,T,D]`
- */
-function attend(q: Tensor, parts: readonly Part[]): Tensor {
-  const [batch, heads, length, width] = q.shape;
-  const kvHeads = parts[0].keys.shape[1];
-  // The query heads of a group stand under each other, so that their key/value head is read once and never repeated.
-  const grouped = ops.reshape(q, [batch, kvHeads, (heads / kvHeads) * length, width]);
-  const attended = parts.map(({ keys: k, values: v, mask, sharers }) => ({
-    k,
-    v,
-    mask,
-    ...(sharers === undefined
-      ? { scoresShape: [batch, heads, length, k.shape[2]] }
-      : { scoresShape: [batch / sharers, kvHeads, (sharers * heads * length) / kvHeads, k.shape[2]], sharers }),
-  }));
-  return ops.reshape(attention(grouped, attended), q.shape);
-}
-
-/** `[B,H,T,D] -> [B,T,H*D]` */
-function mergeHeads(x: Tensor): Tensor {
-  const [batch, heads, length, width] = x.shape;
-  return ops.reshape(ops.transpose(x, [0, 2, 1, 3]), [batch, length, heads * width]);
-}
-
-/**
- * One block: x + Attention(RMSNorm(x)), then x + MLP(RMSNorm(x)) with MLP(x) = down(SiLU(gate x) * up x).
+ * One block: x + Attention(RMSNorm(x)), then x + MLP(RMSNorm(x)) with MLP(x) = down(act(gate x) * up x), act SiLU or GELU. Some
+ * families normalise what is added, too.
  *
  * @param prefix of the weights' names, such as `model.layers.0`
  * @param x `[B,T,d]`
@@ -240,37 +257,52 @@ export function block(
   rotated = true,
 ): { output: Tensor; cache?: UpdatedCache } {
   const weights = lookup(graph, config, prefix);
-  const { heads, kvHeads, headDim, rmsNormEps, qkNorm } = config;
+  const { heads, kvHeads, headDim, qkNorm, scoreCap } = config;
   const layer = (name: string, input: Tensor, bias: boolean) =>
     project(weights, name, input, bias, config.adapters?.[`${prefix}.${name}`]);
-  const normed = ops.rmsNorm(x, weights('input_layernorm.weight'), rmsNormEps);
-  const projected = (name: string, count: number, norm?: string) => {
-    const y = layer(`self_attn.${name}`, normed, config.attentionBias);
-    return splitHeads(config, y, count, norm === undefined ? undefined : weights(`self_attn.${norm}.weight`));
-  };
-  const rotate = (y: Tensor, scale?: number) => {
-    if (!rotated) return scale === undefined ? y : ops.mul(y, scale);
-    const [cos, sin] = [context.cos, context.sin].map((table) => (scale === undefined ? table : ops.mul(table, scale)));
-    return ops.rotary(y, context.positions, cos, sin);
-  };
+  const norm = (name: string) => (y: Tensor) => normalised(config, y, weights(`${name}.weight`));
+  const added = (name: string, y: Tensor) => (config.outputNorms ? norm(name)(y) : y);
+  const normed = norm('input_layernorm')(x);
+  const sizes = [heads * headDim, kvHeads * headDim, kvHeads * headDim];
+  const [queries, keys, values] = config.joined
+    ? pieces(layer('self_attn.qkv_proj', normed, config.attentionBias), sizes)
+    : ['q', 'k', 'v'].map((name) => layer(`self_attn.${name}_proj`, normed, config.attentionBias));
+  const split = (y: Tensor, count: number, name?: string) =>
+    splitHeads(config, y, count, name === undefined ? undefined : norm(`self_attn.${name}`));
+  const rotate = (y: Tensor, scale: number) =>
+    rotated ? turned(y, context, scale) : scale === 1 ? y : ops.mul(y, scale);
   // The scale of the scores is in the tables, which are constants: no pass over the queries.
-  const q = rotate(projected('q_proj', heads, qkNorm ? 'q_norm' : undefined), headDim ** -0.5);
+  const q = rotate(split(queries, heads, qkNorm ? 'q_norm' : undefined), (config.queryScale ?? headDim) ** -0.5);
   const fresh = {
-    keys: rotate(projected('k_proj', kvHeads, qkNorm ? 'k_norm' : undefined)),
-    values: projected('v_proj', kvHeads),
+    keys: rotate(split(keys, kvHeads, qkNorm ? 'k_norm' : undefined), 1),
+    values: split(values, kvHeads),
   };
   const placed = cache === undefined ? undefined : place(fresh, context, cache);
   const mixed =
-    placed === undefined ? causalAttention(q, fresh.keys, fresh.values, context.mask) : attend(q, placed.attended);
+    placed === undefined
+      ? causalAttention(q, fresh.keys, fresh.values, context.mask, undefined, scoreCap)
+      : attend(q, placed.attended, scoreCap);
   const of = (y: Tensor) => (context.wanted === undefined ? y : rowsOf(y, context.wanted));
   const attended = layer('self_attn.o_proj', of(mergeHeads(mixed)), config.attentionOutputBias);
-  const middle = ops.add(of(x), attended);
-  const inner = ops.rmsNorm(middle, weights('post_attention_layernorm.weight'), rmsNormEps);
-  const gate = layer('mlp.gate_proj', inner, config.mlpBias);
-  const up = layer('mlp.up_proj', inner, config.mlpBias);
-  const output = ops.add(middle, layer('mlp.down_proj', swiglu(gate, up), config.mlpBias));
+  const middle = ops.add(of(x), added('post_attention_layernorm', attended));
+  const inner = norm(config.outputNorms ? 'pre_feedforward_layernorm' : 'post_attention_layernorm')(middle);
+  const [gate, up] = config.joined
+    ? pieces(layer('mlp.gate_up_proj', inner, config.mlpBias), [config.intermediateSize, config.intermediateSize])
+    : ['gate', 'up'].map((name) => layer(`mlp.${name}_proj`, inner, config.mlpBias));
+  const unit = config.activation === 'gelu' ? geglu(gate, up) : swiglu(gate, up);
+  const down = layer('mlp.down_proj', unit, config.mlpBias);
+  const output = ops.add(middle, added('post_feedforward_layernorm', down));
   if (placed === undefined) return { output };
   return { output, cache: placed.whole === undefined ? { fresh } : { fresh, whole: placed.whole } };
+}
+
+/** Consecutive parts of the last axis. */
+function pieces(x: Tensor, sizes: readonly number[]): Tensor[] {
+  let start = 0;
+  return sizes.map((width) => {
+    start += width;
+    return ops.slice(x, -1, start - width, start);
+  });
 }
 
 /** What block `layer` of a stack attends to: all but the last compute every row. */

@@ -59,10 +59,6 @@ export const configErrors = catalogue('config', {
     `The weights that ${file} describes are quantised (${how.slice(0, 200)}), which is not supported: training needs them as they were.`,
     QUANTISED,
   ],
-  slidingWindow: (file: string, window: number, positions: number) => [
-    `The model in ${file} attends to a sliding window of ${window} positions but is meant for ${positions}; sliding windows are not supported.`,
-    `Use another model, or set "max_position_embeddings" to ${window}: sequences that short never leave the window.`,
-  ],
 });
 
 export const weightErrors = catalogue('weights', {

@@ -10,7 +10,16 @@ import type { StoredWeight } from '../graph/stored.ts';
 import { size } from '../graph/tensor.ts';
 import type { AdapterChoice } from '../protocol/adapter.ts';
 import type { PrecisionChoice } from '../protocol/precision.ts';
-import { type Adapters, adaptersOf, adapterTensors, freshAdapter, isAdapterTensor, merged } from './adapter/adapter.ts';
+import {
+  type Adapters,
+  adaptersOf,
+  adapterTensors,
+  freshAdapter,
+  isAdapterTensor,
+  layerNames,
+  merged,
+} from './adapter/adapter.ts';
+import { adapterErrors } from './adapter/errors.ts';
 import { adapterBase, peftConfig, readAdapter, readAdapterWeights, writeAdapter } from './adapter/peft.ts';
 import { hiddenStates, languageHead } from './base.ts';
 import { rowsOf } from './block.ts';
@@ -127,12 +136,16 @@ export class LanguageModel {
    * asked for.
    *
    * @returns undefined where another adapter is beside it
+   * @throws adapter.targets where it has none of the layers
    */
   adapted(choice: AdapterChoice, seed: number): LanguageModel | undefined {
     const adapters = adaptersOf(this.config, choice);
+    const beside = new Set(Object.keys(adapters).map((name) => name.slice(name.lastIndexOf('.') + 1)));
+    const targets = choice.targets.filter((name) => beside.has(name));
+    if (targets.length === 0) throw adapterErrors.targets(this.folder, choice.targets, layerNames(this.config));
     if (this.config.adapters !== undefined) return sameAdapters(this.config.adapters, adapters) ? this : undefined;
     const weights = freshAdapter({ ...this.config, adapters }, seed);
-    return this.withAdapter(adapters, weights, { json: peftConfig(choice) });
+    return this.withAdapter(adapters, weights, { json: peftConfig({ ...choice, targets }) });
   }
 
   private withAdapter(adapters: Adapters, added: WeightMap, held: HeldAdapter): LanguageModel {

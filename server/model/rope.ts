@@ -4,7 +4,12 @@ import { firstIssue } from '../schemas/first-issue.ts';
 import { configErrors as errors } from './errors.ts';
 
 /** How fast the pairs of dimensions turn with the position. */
-export type RopeConfig =
+export type RopeConfig = RopeKind & {
+  /** Share of each head that turns, its first dimensions; all, if not given. */
+  readonly partial?: number;
+};
+
+type RopeKind =
   | { readonly type: 'default'; readonly theta: number }
   | { readonly type: 'linear'; readonly theta: number; readonly factor: number }
   | {
@@ -27,9 +32,22 @@ export type RopeConfig =
       readonly truncate: boolean;
       /** Cosines and sines are multiplied by it. */
       readonly attentionFactor: number;
+    }
+  | {
+      /** LongRoPE (arXiv 2402.13753) within the length that it was made from. Longer texts turn by other factors from their first token on. */
+      readonly type: 'longrope';
+      readonly theta: number;
+      /** What each frequency is divided by, `[R/2]`. */
+      readonly factors: readonly number[];
+      readonly originalMaxPositionEmbeddings: number;
+      /** Cosines and sines are multiplied by it. */
+      readonly attentionFactor: number;
     };
 
 const positive = z.number().positive();
+
+/** The keys of longrope that hold a number for each frequency. */
+const factorLists: readonly string[] = ['short_factor', 'long_factor'];
 
 const scalingSchema = z.looseObject({
   rope_type: z.string().nullish(),
@@ -43,6 +61,8 @@ const scalingSchema = z.looseObject({
   beta_fast: positive.nullish(),
   beta_slow: positive.nullish(),
   attention_factor: positive.nullish(),
+  short_factor: z.array(positive).max(4096).nullish(),
+  long_factor: z.array(positive).max(4096).nullish(),
   mscale: z.number().nullish(),
   mscale_all_dim: z.number().nullish(),
   truncate: z.boolean().nullish(),
@@ -54,6 +74,7 @@ const ropeSchema = z.looseObject({
   rope_parameters: scalingSchema.nullish(),
   partial_rotary_factor: z.number().nullish(),
   max_position_embeddings: positive.nullish(),
+  original_max_position_embeddings: positive.nullish(),
 });
 
 type Scaling = z.infer<typeof scalingSchema>;
@@ -62,9 +83,10 @@ type Scaling = z.infer<typeof scalingSchema>;
  * Reads the parameters from config.json, from the keys of transformers 4 or 5. Where both are there they must agree.
  *
  * @param fallback theta where none is given
+ * @param partial whether a part of each head may turn alone
  * @throws ColaError config.feature for other kinds of RoPE, config.value for contradictions and wrong values
  */
-export function parseRope(json: unknown, file: string, fallback = DEFAULT_THETA): RopeConfig {
+export function parseRope(json: unknown, file: string, fallback = DEFAULT_THETA, partial = false): RopeConfig {
   const parsed = ropeSchema.safeParse(json);
   if (!parsed.success) {
     const { path, detail } = firstIssue(parsed.error);
@@ -73,17 +95,27 @@ export function parseRope(json: unknown, file: string, fallback = DEFAULT_THETA)
   const raw = parsed.data;
   const key = raw.rope_parameters == null ? 'rope_scaling' : 'rope_parameters';
   const both = [raw.rope_parameters, raw.rope_scaling].filter((scaling) => scaling != null);
-  const [first, second] = both.map((scaling) =>
-    interpret(scaling, raw.rope_theta ?? null, raw.max_position_embeddings ?? null, fallback, file, key),
-  );
+  const [first, second] = both.map((scaling) => interpret(scaling, raw, fallback, file, key));
   if (first !== undefined && second !== undefined && JSON.stringify(first) !== JSON.stringify(second)) {
     throw errors.value(file, 'rope_parameters', 'it contradicts "rope_scaling"');
   }
-  for (const part of [raw, ...both]) {
-    const rotated = part.partial_rotary_factor ?? 1;
-    if (rotated !== 1) throw errors.feature(file, `RoPE on a part of each head ("partial_rotary_factor" ${rotated})`);
+  const shares = [raw, ...both].map((part) => part.partial_rotary_factor ?? 1).filter((share) => share !== 1);
+  for (const share of shares) {
+    if (!partial) throw errors.feature(file, `RoPE on a part of each head ("partial_rotary_factor" ${share})`);
+    if (share <= 0 || share > 1) throw errors.value(file, 'partial_rotary_factor', 'it is no share of a head');
   }
-  return first ?? { type: 'default', theta: raw.rope_theta ?? fallback };
+  const rope: RopeConfig = first ?? { type: 'default', theta: raw.rope_theta ?? fallback };
+  return shares.length === 0 ? rope : { ...rope, partial: shares[0] };
+}
+
+/** The longest sequence that these angles hold for. */
+export function longestFor(rope: RopeConfig, positions: number): number {
+  return rope.type === 'longrope' ? Math.min(positions, rope.originalMaxPositionEmbeddings) : positions;
+}
+
+/** R: the first dimensions of each head, which turn. Even. */
+export function rotaryWidth({ headDim, rope }: { readonly headDim: number; readonly rope: RopeConfig }): number {
+  return 2 * Math.floor((headDim * (rope.partial ?? 1)) / 2);
 }
 
 /**
@@ -91,13 +123,15 @@ export function parseRope(json: unknown, file: string, fallback = DEFAULT_THETA)
  * transformers does (PyTorch divides a number by a tensor by way of the reciprocal).
  *
  * @param config the part of a ModelConfig that matters
- * @returns `[D/2]`
+ * @returns `[R/2]`
  */
 export function ropeInverseFrequencies(config: { readonly headDim: number; readonly rope: RopeConfig }): Float32Array {
-  const { headDim, rope } = config;
+  const { rope } = config;
+  const width = rotaryWidth(config);
   const f = Math.fround;
-  return Float32Array.from({ length: headDim / 2 }, (_, i) => {
-    const frequency = f(1 / f(f(rope.theta) ** f((2 * i) / headDim)));
+  return Float32Array.from({ length: width / 2 }, (_, i) => {
+    const power = f(f(rope.theta) ** f((2 * i) / width));
+    const frequency = f(1 / power);
     switch (rope.type) {
       case 'default':
         return frequency;
@@ -115,12 +149,14 @@ export function ropeInverseFrequencies(config: { readonly headDim: number; reado
         return f(f(f(f(1 - smooth) * frequency) / f(rope.factor)) + f(smooth * frequency));
       }
       case 'yarn': {
-        const [low, high] = yarnBounds(headDim, rope);
+        const [low, high] = yarnBounds(width, rope);
         const ramp = f(f(i - f(low)) / f(low === high ? 0.001 : high - low));
         const kept = f(1 - Math.min(1, Math.max(0, ramp)));
-        const stretched = f(1 / f(f(rope.factor) * f(f(rope.theta) ** f((2 * i) / headDim))));
+        const stretched = f(1 / f(f(rope.factor) * power));
         return f(f(stretched * f(1 - kept)) + f(frequency * kept));
       }
+      case 'longrope':
+        return f(1 / f(f(rope.factors[i]) * power));
     }
   });
 }
@@ -141,7 +177,7 @@ function yarnBounds(headDim: number, rope: Extract<RopeConfig, { type: 'yarn' }>
 
 /** What cosines and sines are multiplied by. */
 export function ropeAmplitude(rope: RopeConfig): number {
-  return rope.type === 'yarn' ? rope.attentionFactor : 1;
+  return rope.type === 'yarn' || rope.type === 'longrope' ? rope.attentionFactor : 1;
 }
 
 /** What transformers takes where no base is given. */
@@ -149,13 +185,16 @@ const DEFAULT_THETA = 10000;
 
 function interpret(
   scaling: Scaling,
-  outerTheta: number | null,
-  positions: number | null,
+  outer: z.infer<typeof ropeSchema>,
   fallback: number,
   file: string,
   key: string,
 ): RopeConfig {
-  const nested = Object.entries(scaling).find(([, value]) => typeof value === 'object' && value !== null);
+  const outerTheta = outer.rope_theta ?? null;
+  const positions = outer.max_position_embeddings ?? null;
+  const nested = Object.entries(scaling).find(
+    ([name, value]) => typeof value === 'object' && value !== null && !factorLists.includes(name),
+  );
   if (nested !== undefined)
     throw errors.feature(file, `RoPE that differs between layers or dimensions ("${nested[0]}")`);
   const theta = scaling.rope_theta ?? outerTheta ?? fallback;
@@ -199,6 +238,20 @@ function interpret(
         truncate: scaling.truncate ?? true,
         attentionFactor,
       };
+    }
+    case 'longrope':
+    case 'su': {
+      const originalMaxPositionEmbeddings =
+        outer.original_max_position_embeddings ??
+        scaling.original_max_position_embeddings ??
+        needed('original_max_position_embeddings');
+      const factor = scaling.factor ?? (positions ?? originalMaxPositionEmbeddings) / originalMaxPositionEmbeddings;
+      const factors = scaling.short_factor ?? [];
+      if (factors.length === 0) throw errors.value(file, `${key}.short_factor`, 'it is missing');
+      const attentionFactor =
+        scaling.attention_factor ??
+        (factor <= 1 ? 1 : Math.sqrt(1 + Math.log(factor) / Math.log(originalMaxPositionEmbeddings)));
+      return { type: 'longrope', theta, factors, originalMaxPositionEmbeddings, attentionFactor };
     }
     default:
       throw errors.feature(file, `RoPE of the kind "${type.slice(0, 100)}"`);

@@ -1,5 +1,9 @@
 /** Linear layers of a block that an adapter (LoRA) can be put beside, by the names that Hugging Face gives them. */
-export const adapterTargets = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'] as const;
+export const adapterTargets = [
+  ...(['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'] as const),
+  // Phi joins q, k and v, and gate and up.
+  ...(['qkv_proj', 'gate_up_proj'] as const),
+] as const;
 
 export type AdapterTarget = (typeof adapterTargets)[number];
 

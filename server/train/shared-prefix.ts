@@ -2,8 +2,9 @@
  * Texts that begin alike in one row: the common start once, then what follows of each, which sees the start and itself. So a
  * start of 60 tokens with four continuations is read once and not four times.
  */
+import * as ops from '../graph/ops.ts';
 import type { Graph } from '../graph/tensor.ts';
-import { type AttentionContext, causalContext, masked, rotaryTables } from '../model/block.ts';
+import { type AttentionContext, causalContext, masked, rotaryTables, withSliding } from '../model/block.ts';
 import type { ModelConfig } from '../model/config/config.ts';
 import type { Episode } from './reinforce/episode.ts';
 
@@ -32,11 +33,14 @@ export function sharedRow(start: readonly number[], continuations: readonly (rea
 
 /** Attention as inputs `positions` int64 `[B,S]` and `attended` float32 `[B,1,S,S]`, which {@link sharedFeeds} fills. */
 export function sharedContext(graph: Graph, config: ModelConfig, batch: number, length: number): AttentionContext {
-  return {
-    ...rotaryTables(graph, config, length),
-    positions: graph.input('positions', 'int64', [batch, length]),
-    mask: graph.input('attended', 'float32', [batch, 1, length, length]),
-  };
+  const positions = graph.input('positions', 'int64', [batch, length]);
+  const mask = graph.input('attended', 'float32', [batch, 1, length, length]);
+  return withSliding(graph, config, length, { ...rotaryTables(graph, config, length), positions, mask }, (window) => {
+    const at = ops.numbers(positions, length);
+    const back = ops.sub(ops.reshape(at, [batch, 1, length, 1]), ops.reshape(at, [batch, 1, 1, length]));
+    const far = ops.greater(back, window - 1);
+    return { mask: ops.minimum(mask, ops.where(far, graph.scalar(masked), graph.scalar(0))) };
+  });
 }
 
 /** Feeds of rows of at most `length` tokens; rows that are not there are padding. */

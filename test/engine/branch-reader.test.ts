@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Ahead, BranchReader } from '../../server/completion/branch-reader.ts';
 import { LoadedModel } from '../../server/completion/loaded-model.ts';
@@ -48,6 +49,33 @@ describe('texts that branch from one', () => {
       // What branched away has left no trace in the text.
       same(await reader.read([...stem.slice(-2)], stem.length - 2), await alone(stem));
     }
+  });
+
+  it('does so where the base sees a window', async () => {
+    const copy = join(folder, 'window');
+    await cp(join(folder, 'model'), copy, { recursive: true });
+    const file = join(copy, 'config.json');
+    const config = JSON.parse(await readFile(file, 'utf8')) as object;
+    const mistral = { model_type: 'mistral', architectures: ['MistralForCausalLM'] };
+    await writeFile(file, JSON.stringify({ ...config, ...mistral, sliding_window: 4 }));
+    const near = await LoadedModel.load({ folder: copy, device: 'cpu', threads: 1 });
+    const own = new BranchReader(near.device, near.cola, 300, []);
+    const whole = await own.read([...stem, 40, 70, 11], 0);
+    await own.read(stem, 0);
+    const slots: number[] = [];
+    let last: Ahead[] = [];
+    for (const [t, id] of [40, 70, 11].entries()) {
+      slots.push(stem.length + 2 * t);
+      last = await own.step([{ id, position: stem.length + t, text: stem.length, slots }]);
+    }
+    same(last[0], whole);
+    const far = await alone([...stem, 40, 70, 11]);
+    assert.ok(
+      far.state.some((x, i) => Math.abs(x - whole.state[i]) > 1e-3),
+      'the window is seen',
+    );
+    await own.dispose();
+    await near.release();
   });
 
   it('reads in pieces what it reads at once', async () => {

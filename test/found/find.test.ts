@@ -134,11 +134,11 @@ describe('models of other programs', () => {
     const snapshot = cached('g--gemma');
     writeFileSync(
       join(snapshot, 'config.json'),
-      JSON.stringify({ ...config, model_type: 'gemma3_text', architectures: ['Gemma3ForCausalLM'] }),
+      JSON.stringify({ ...config, model_type: 'gemma3', architectures: ['Gemma3ForConditionalGeneration'] }),
     );
     const { models } = await find();
     const problems = models.map((model) => ('problem' in model ? model.problem : ''));
-    assert.match(problems[0]!, /gemma3_text/);
+    assert.match(problems[0]!, /Gemma3ForConditionalGeneration|gemma3/);
     assert.match(problems[1]!, /ends too early/);
   });
 

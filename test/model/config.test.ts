@@ -54,7 +54,16 @@ describe('model configuration', () => {
       mlpBias: false,
       qkNorm: false,
       unrotatedLayers: [],
+      normOffset: 0,
+      outputNorms: false,
+      activation: 'silu',
+      joined: false,
+      embeddingScale: 1,
+      queryScale: null,
+      scoreCap: null,
+      logitCap: null,
       rope: { type: 'default', theta: 10000 },
+      sliding: null,
       maxPositionEmbeddings: 128,
       bosTokenId: 314,
       eosTokenIds: [315],
@@ -159,14 +168,14 @@ describe('model configuration', () => {
       'feature',
       /0.25/,
     ],
-    ['longrope', withScaling({ type: 'longrope', factor: 4 }), 'feature', /"longrope"/],
+    ['longrope without what it was made from', withScaling({ type: 'longrope', factor: 4 }), 'value', /original_max/],
     ['YaRN without its factor', withScaling({ type: 'yarn' }), 'value', /factor/],
     ['dynamic RoPE', withScaling({ rope_type: 'dynamic', factor: 2 }), 'feature', /"dynamic"/],
     [
-      'LongRoPE',
-      withScaling({ rope_type: 'longrope', factor: 2, short_factor: [1] }),
-      'feature',
-      /short_factor|longrope/,
+      'longrope for other heads',
+      withScaling({ rope_type: 'longrope', short_factor: [1], original_max_position_embeddings: 64 }),
+      'value',
+      /1 factors for heads of 8/,
     ],
     ['multimodal RoPE', withScaling({ type: 'default', mrope_section: [1, 2] }), 'feature', /mrope_section/],
     [
@@ -180,24 +189,11 @@ describe('model configuration', () => {
     ['a negative base', { ...LLAMA, rope_parameters: { rope_theta: -1 } }, 'value', /rope_parameters.rope_theta/],
     ['two bases', { ...LLAMA, rope_theta: 500 }, 'value', /500 contradicts the 10000/],
     ['two scalings', { ...LLAMA, rope_scaling: { type: 'linear', factor: 2 } }, 'value', /contradicts/],
-    ['a sliding window', { ...MISTRAL, sliding_window: 64 }, 'slidingWindow', /window of 64 positions.*128/],
     [
-      'the sliding window of Mistral by default',
-      { ...MISTRAL, max_position_embeddings: 8192 },
-      'slidingWindow',
-      /4096/,
-    ],
-    [
-      'a sliding window of some layers',
-      { ...QWEN2, use_sliding_window: true, sliding_window: 64, layer_types: undefined, max_window_layers: 1 },
-      'slidingWindow',
-      /64/,
-    ],
-    [
-      'a sliding window by layer type',
-      { ...QWEN3, use_sliding_window: true, sliding_window: 64, layer_types: ['full_attention', 'sliding_attention'] },
-      'slidingWindow',
-      /64/,
+      'types of some layers alone',
+      { ...QWEN3, use_sliding_window: true, sliding_window: 64, layer_types: ['sliding_attention'] },
+      'value',
+      /layer_types.*1 of/,
     ],
   ] as const) {
     it(`refuses ${what}`, () => {
@@ -205,7 +201,19 @@ describe('model configuration', () => {
     });
   }
 
-  it('accepts sliding windows that no sequence can leave or no layer uses', () => {
+  it('says which layers see a window', () => {
+    assert.deepEqual(parse({ ...MISTRAL, sliding_window: 64 }).sliding, { window: 64, layers: [0, 1, 2] });
+    assert.equal(parse({ ...MISTRAL, max_position_embeddings: 8192 }).sliding?.window, 4096);
+    const qwen2 = { ...QWEN2, use_sliding_window: true, sliding_window: 64, layer_types: undefined };
+    assert.deepEqual(parse({ ...qwen2, max_window_layers: 1 }).sliding, { window: 64, layers: [1] });
+    const layer_types = ['sliding_attention', 'full_attention'];
+    assert.deepEqual(parse({ ...QWEN3, use_sliding_window: true, sliding_window: 64, layer_types }).sliding, {
+      window: 64,
+      layers: [0],
+    });
+  });
+
+  it('has no window where no sequence can leave it or no layer uses it', () => {
     for (const json of [
       { ...MISTRAL, sliding_window: 128 },
       { ...MISTRAL, sliding_window: null },

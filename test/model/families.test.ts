@@ -34,9 +34,10 @@ onEachDevice((device, on) => {
       families.splice(families.indexOf(seedOss), 1);
     });
 
-    for (const name of ['smollm3', 'qwen3-yarn', 'llama-yarn', 'seed-oss']) {
-      // YaRN changes constants of the graph, and none of its ops.
-      const test = name.endsWith('yarn') ? itOnce.bind(null, on) : it;
+    const windows = ['mistral-window', 'qwen3-window'];
+    for (const name of ['smollm3', 'qwen3-yarn', 'llama-yarn', 'seed-oss', 'gemma2', 'gemma3', 'phi3', ...windows]) {
+      // YaRN changes constants of the graph, and none of its ops; the others' ops are those of Gemma 2, or are in every block.
+      const test = /yarn|window|gemma3|phi3/.test(name) ? itOnce.bind(null, on) : it;
       test(`${name}: logits, loss, gradients and cached steps are those of transformers`, async () => {
         const folder = join(fixtures, name);
         const model = await LanguageModel.load(folder);
@@ -115,9 +116,8 @@ describe('the configuration of a family', () => {
     for (const no_rope_layers of [[1, 1], [1, 1, 2, 1, 1], 'all'])
       assert.throws(() => parse({ ...smollm3, no_rope_layers }), { id: 'config.value', message: /no_rope_layers/ });
     assert.throws(() => parse({ ...smollm3, no_rope_layers: null, no_rope_layer_interval: 0 }), { id: 'config.value' });
-    assert.throws(() => parse({ ...smollm3, use_sliding_window: true, sliding_window: 32 }), {
-      id: 'config.slidingWindow',
-    });
+    const slides = { ...smollm3, use_sliding_window: true, sliding_window: 32, layer_types: undefined };
+    assert.deepEqual(parse(slides).sliding, { window: 32, layers: [3] });
   });
 
   it('takes what transformers takes where YaRN is silent', () => {

@@ -191,7 +191,7 @@ describe('reading safetensors', () => {
     const paths = readdirSync(FIXTURES, { recursive: true, encoding: 'utf8' }).filter((p) =>
       p.endsWith('.safetensors'),
     );
-    assert.equal(paths.length, 36);
+    assert.equal(paths.length, 46);
     for (const path of paths) {
       const bytes = readFileSync(join(FIXTURES, path));
       const start = 8 + Number(bytes.readBigUInt64LE(0));

@@ -153,7 +153,7 @@ describe('cached steps', () => {
       await stepper.dispose();
     });
 
-    it('go on in several rows behind what was read once, however far', async () => {
+    const behind = async (model: LanguageModel) => {
       const stepper = baseStepper(device(), model);
       const starts = [tokens(9, 1), tokens(1, 2)];
       const read = await stepper.cache(2, 9);
@@ -186,6 +186,13 @@ describe('cached steps', () => {
       cache.dispose();
       assert.equal(device().ledger.buffers, buffers - 4 * model.config.layers, 'keys and values of stem and rows');
       await stepper.dispose();
+    };
+
+    it('go on in several rows behind what was read once, however far', () => behind(model));
+
+    itOnce(name, 'do so where some layers see a window', () => {
+      const sliding = { window: 6, layers: [0, 2] };
+      return behind(new LanguageModel(FOLDER, { ...model.config, sliding }, undefined, model.weights));
     });
 
     itOnce(name, 'refuse to outgrow the cache, and leave it as it was', async () => {

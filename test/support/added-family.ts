@@ -12,5 +12,5 @@ export const seedOss: Family = {
     attentionOutputBias: raw.attention_out_bias === true,
     mlpBias: raw.mlp_bias === true,
   }),
-  window: () => null,
+  sliding: () => null,
 };

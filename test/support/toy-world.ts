@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { Decoder } from '../../server/cola/decoder.ts';
 import { ColaModel } from '../../server/cola/model.ts';
 import type { Device } from '../../server/device/device.ts';
+import type { ModelConfig } from '../../server/model/config/config.ts';
 import { LanguageModel } from '../../server/model/language-model.ts';
 import type { Tokenizer } from '../../server/model/tokenizer/tokenizer.ts';
 import type { Random } from '../../server/random.ts';
@@ -30,10 +31,10 @@ const numbers = {
  * that the token follows from the action more than from the state. Otherwise the first action opens up another world each
  * time, any policy gradient may settle on an answer that no small change improves, and the optimum says nothing about it.
  */
-export async function toyModel(): Promise<ColaModel> {
+export async function toyModel(changed: Partial<ModelConfig> = {}): Promise<ColaModel> {
   const loaded = await ColaModel.load(folder);
   const { base } = loaded;
-  const named = new LanguageModel(base.folder, base.config, numbers, base.weights);
+  const named = new LanguageModel(base.folder, { ...base.config, ...changed }, numbers, base.weights);
   const weights = new Map(loaded.weights);
   weights.set('value.head.weight', new Float32Array(base.config.hiddenSize));
   weights.set(

@@ -31,6 +31,11 @@ export function linearLayers(config: ModelConfig): Map<string, readonly [number,
   );
 }
 
+/** How the linear layers of a block are called: `q_proj` and so on. */
+export const layerNames = (config: ModelConfig): string[] => [
+  ...new Set([...linearLayers(config).keys()].map((name) => name.slice(name.lastIndexOf('.') + 1))),
+];
+
 /** A and B beside every layer that is called as one of the targets, in every block. */
 export function adaptersOf(config: ModelConfig, { rank, alpha, targets }: AdapterChoice): Adapters {
   const wanted = new Set<string>(targets);

@@ -16,6 +16,10 @@ export const adapterErrors = catalogue('adapter', {
     `${file} is an adapter (LoRA, PEFT) of ${base}, which is an adapter itself.`,
     `Merge that one first: cola export ${base} merged --merge. Then name the folder "merged" as "base_model_name_or_path".`,
   ],
+  targets: (folder: string, targets: readonly string[], has: readonly string[]) => [
+    `The model in ${folder} has none of the linear layers that "lora" names: ${targets.join(', ')}.`,
+    `Name some of these under "targets", or leave "targets" out: ${has.join(', ')}.`,
+  ],
   noWeights: (folder: string) => [
     `${folder} holds the configuration of an adapter (LoRA, PEFT), but not its weights, adapter_model.safetensors.`,
     "Save it again with PEFT, which writes that file; weights in PyTorch's own format (adapter_model.bin) are not read because loading them can run programs.",

@@ -14,14 +14,24 @@ import type { Family } from '../families/family.ts';
 import { families } from '../families/index.ts';
 import { isAdapter, locateModel, refuseFolder } from '../folder.ts';
 import { CONFIG_BYTES, parseModelJson, readModelText } from '../json.ts';
-import { parseRope, type RopeConfig } from '../rope.ts';
+import { longestFor, parseRope, type RopeConfig, rotaryWidth } from '../rope.ts';
 import { architectureKind } from './architecture.ts';
 import { configSchema, type RawConfig, tokenIds } from './schema.ts';
 
 /** What stands on the blocks of a model: the head that predicts tokens, or one that gives a whole text a score (see `scores.ts`). */
 export type ModelForm = 'language' | 'scores';
 
-/** A decoder-only language model with RMSNorm, RoPE, grouped-query attention and a gated SiLU feed-forward. */
+/** Layers that attend to a few tokens before each alone, and to those in other angles where that is so. */
+export interface SlidingLayers {
+  /** Positions that a token sees, its own among them. */
+  readonly window: number;
+  /** Indices of the layers, ascending. */
+  readonly layers: readonly number[];
+  /** Their rotary embedding, where it is not that of the others. */
+  readonly rope?: RopeConfig;
+}
+
+/** A decoder-only language model with RMSNorm, RoPE, grouped-query attention and a gated feed-forward. */
 export interface ModelConfig {
   /** `model_type` of its record in `families/`. */
   readonly family: string;
@@ -51,7 +61,25 @@ export interface ModelConfig {
   readonly qkNorm: boolean;
   /** Layers of the base whose queries and keys are not turned by their position. */
   readonly unrotatedLayers: readonly number[];
+  /** What an RMSNorm multiplies by is this plus its weight: 1 in Gemma. */
+  readonly normOffset: 0 | 1;
+  /** RMSNorm also behind the attention and behind the feed-forward, before they are added. */
+  readonly outputNorms: boolean;
+  /** Of the gate of the feed-forward; GELU in its form with tanh. */
+  readonly activation: 'silu' | 'gelu';
+  /** Queries, keys and values are one projection, gate and up another. */
+  readonly joined: boolean;
+  /** Embeddings are multiplied by it. */
+  readonly embeddingScale: number;
+  /** Scores of queries and keys are divided by its square root; D, if null. */
+  readonly queryScale: number | null;
+  /** Scores are kept between -c and c by c tanh(s / c). */
+  readonly scoreCap: number | null;
+  /** And so are the logits of tokens. */
+  readonly logitCap: number | null;
   readonly rope: RopeConfig;
+  /** Layers of the base that see a window; null where none does before the longest sequence is over. */
+  readonly sliding: SlidingLayers | null;
   /** Longest sequence the model is meant for, in tokens. */
   readonly maxPositionEmbeddings: number;
   readonly bosTokenId: number | null;
@@ -76,7 +104,7 @@ const generationSchema = z.looseObject({ eos_token_id: tokenIds });
  *
  * @param json what JSON.parse returned
  * @param file name for messages
- * @throws ColaError config.architecture, feature, slidingWindow or value, naming the key
+ * @throws ColaError config.architecture, feature or value, naming the key
  */
 export function parseModelConfig(json: unknown, file: string, form: ModelForm = 'language'): ModelConfig {
   const family = parseFamily(json, file, form);
@@ -96,8 +124,15 @@ export function parseModelConfig(json: unknown, file: string, form: ModelForm = 
   }
   if (headDim % 2 !== 0) throw errors.value(file, 'head_dim', `${headDim} is odd, and RoPE turns pairs of dimensions`);
 
-  const maxPositionEmbeddings = raw.max_position_embeddings ?? defaults.maxPositions;
-  refuseSlidingWindow(raw, family, maxPositionEmbeddings, file);
+  const [rope, slidingRope] = parseRopes(raw, family, file);
+  const longest = raw.max_position_embeddings ?? defaults.maxPositions;
+  const maxPositionEmbeddings = longestFor(rope, longest);
+  if (rope.type === 'longrope' && rope.factors.length !== rotaryWidth({ headDim, rope }) / 2)
+    throw errors.value(
+      file,
+      'rope_scaling.short_factor',
+      `it has ${rope.factors.length} factors for heads of ${headDim}`,
+    );
   return {
     family: family.type,
     vocabSize: raw.vocab_size,
@@ -107,11 +142,12 @@ export function parseModelConfig(json: unknown, file: string, form: ModelForm = 
     heads,
     kvHeads,
     headDim,
-    rmsNormEps: raw.rms_norm_eps ?? 1e-6,
+    rmsNormEps: raw.rms_norm_eps ?? defaults.eps ?? 1e-6,
     // A model without a head for tokens has nothing that could be untied.
     tieWordEmbeddings: form === 'scores' || (raw.tie_word_embeddings ?? defaults.tied),
     ...family.block(raw, file),
-    rope: parseRope(raw, file, defaults.theta),
+    rope,
+    sliding: slidingLayers(raw, family, maxPositionEmbeddings, file, slidingRope),
     maxPositionEmbeddings,
     bosTokenId: optionalId(raw.bos_token_id, defaults.bos, 'bos_token_id', raw.vocab_size, file),
     eosTokenIds: idList(raw.eos_token_id === undefined ? defaults.eos : raw.eos_token_id, raw.vocab_size, file),
@@ -217,7 +253,8 @@ function refuseUnsupported(raw: RawConfig, family: Family, file: string): void {
   }
   refuseQuantised(raw, file);
   const activation = raw.hidden_act ?? 'silu';
-  if (activation !== 'silu') throw errors.feature(file, `the activation function "${activation}" ("hidden_act")`);
+  if (activation !== 'silu' && !family.reads.includes('hidden_act'))
+    throw errors.feature(file, `the activation function "${activation}" ("hidden_act")`);
   const layerType = raw.layer_types?.find((type) => type !== 'full_attention' && type !== 'sliding_attention');
   if (layerType !== undefined) throw errors.feature(file, `layers of the type "${layerType}" ("layer_types")`);
 }
@@ -235,10 +272,28 @@ function refuseQuantised(raw: RawConfig, file: string): void {
   }
 }
 
-/** A window that no sequence can leave changes nothing; any other would give wrong numbers. */
-function refuseSlidingWindow(raw: RawConfig, family: Family, positions: number, file: string): void {
-  const window = family.window(raw);
-  if (window !== null && window < positions) throw errors.slidingWindow(file, window, positions);
+/** The rotary embedding of a model, and that of its sliding layers where it is another. @throws config.feature, config.value */
+function parseRopes(raw: RawConfig, family: Family, file: string): readonly [RopeConfig, RopeConfig?] {
+  const partial = family.reads.includes('partial_rotary_factor');
+  const [full, sliding] = family.ropes?.(raw, file) ?? [raw];
+  const rope = parseRope(full, file, family.defaults.theta, partial);
+  return sliding === undefined ? [rope] : [rope, parseRope(sliding, file)];
+}
+
+/** Which layers slide, and how far they see. A window that no sequence can leave changes nothing. */
+function slidingLayers(
+  raw: RawConfig,
+  family: Family,
+  positions: number,
+  file: string,
+  rope: RopeConfig | undefined,
+): SlidingLayers | null {
+  const sliding = family.sliding(raw);
+  if (sliding === null || sliding.layers.length === 0) return null;
+  if (raw.layer_types != null && raw.layer_types.length !== raw.num_hidden_layers)
+    throw errors.value(file, 'layer_types', `it names ${raw.layer_types.length} of ${raw.num_hidden_layers} layers`);
+  if (rope !== undefined) return { ...sliding, rope };
+  return sliding.window < positions ? sliding : null;
 }
 
 function optionalId(

@@ -2,14 +2,26 @@
  * What a family of models is to all that reads one: how its config.json is meant, and what differs in its block. One file a family,
  * and its line in `index.ts`.
  */
-import type { ModelConfig } from '../config/config.ts';
+import type { ModelConfig, SlidingLayers } from '../config/config.ts';
 import type { RawConfig } from '../config/schema.ts';
 import { configErrors } from '../errors.ts';
 
 /** What a block of the family has, in the words of the configuration. */
 export type BlockTraits = Pick<
   ModelConfig,
-  'attentionBias' | 'attentionOutputBias' | 'mlpBias' | 'qkNorm' | 'unrotatedLayers'
+  | 'attentionBias'
+  | 'attentionOutputBias'
+  | 'mlpBias'
+  | 'qkNorm'
+  | 'unrotatedLayers'
+  | 'normOffset'
+  | 'outputNorms'
+  | 'activation'
+  | 'joined'
+  | 'embeddingScale'
+  | 'queryScale'
+  | 'scoreCap'
+  | 'logitCap'
 >;
 
 export interface Family {
@@ -27,13 +39,17 @@ export interface Family {
     readonly tied: boolean;
     /** Base of RoPE; 10000, if not given. */
     readonly theta?: number;
+    /** Of RMSNorm; 1e-6, if not given. */
+    readonly eps?: number;
   };
   /** Keys that turn a feature on which other families are refused for, and which {@link block} reads. */
   readonly reads: readonly string[];
   /** @throws config.feature for what its models in transformers do not have, config.value */
   block(raw: RawConfig, file: string): BlockTraits;
-  /** Positions that a token sees where that is fewer than all before it; null where it sees all. */
-  window(raw: RawConfig): number | null;
+  /** Layers whose tokens see fewer than all before them; null where all see all. */
+  sliding(raw: RawConfig): SlidingLayers | null;
+  /** What {@link parseRope} reads for the layers, and for those that slide, where config.json keeps them apart. */
+  ropes?(raw: RawConfig, file: string): readonly [all: unknown, sliding: unknown];
 }
 
 /** A block without biases and norms of heads, whose layers all turn. */
@@ -43,6 +59,14 @@ export const plain: BlockTraits = {
   mlpBias: false,
   qkNorm: false,
   unrotatedLayers: [],
+  normOffset: 0,
+  outputNorms: false,
+  activation: 'silu',
+  joined: false,
+  embeddingScale: 1,
+  queryScale: null,
+  scoreCap: null,
+  logitCap: null,
 };
 
 /** @throws config.feature where the feed-forward is to have a bias */
@@ -50,11 +74,25 @@ export function refuseMlpBias(raw: RawConfig, file: string): void {
   if (raw.mlp_bias === true) throw configErrors.feature(file, 'a bias in the feed-forward ("mlp_bias")');
 }
 
+/** Those that `layer_types` calls sliding; others by their index, where it is silent. */
+export function slidingIn(raw: RawConfig, window: number, otherwise: (layer: number) => boolean): SlidingLayers {
+  const all = Array.from({ length: raw.num_hidden_layers }, (_, layer) => layer);
+  const types = raw.layer_types ?? undefined;
+  return {
+    window,
+    layers: all.filter((layer) => (types === undefined ? otherwise(layer) : types[layer] === 'sliding_attention')),
+  };
+}
+
+/** All layers, whatever `layer_types` says (Mistral, Phi-3). @param fallback where config.json is silent */
+export function allSliding(raw: RawConfig, fallback: number | null): SlidingLayers | null {
+  const window = raw.sliding_window === undefined ? fallback : raw.sliding_window;
+  return window === null ? null : slidingIn({ ...raw, layer_types: undefined }, window, () => true);
+}
+
 /** The window of the Qwen models, which is in use only where that is said, and from a layer on. */
-export function switchedWindow(raw: RawConfig): number | null {
+export function switchedWindow(raw: RawConfig): SlidingLayers | null {
   const window = raw.sliding_window === undefined ? 4096 : raw.sliding_window;
-  const slides =
-    raw.use_sliding_window === true &&
-    (raw.layer_types?.includes('sliding_attention') ?? (raw.max_window_layers ?? 28) < raw.num_hidden_layers);
-  return slides ? window : null;
+  if (raw.use_sliding_window !== true || window === null) return null;
+  return slidingIn(raw, window, (layer) => layer >= (raw.max_window_layers ?? 28));
 }

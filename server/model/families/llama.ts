@@ -10,5 +10,5 @@ export const llama: Family = {
     const attentionBias = raw.attention_bias === true;
     return { ...plain, attentionBias, attentionOutputBias: attentionBias, mlpBias: raw.mlp_bias === true };
   },
-  window: () => null,
+  sliding: () => null,
 };

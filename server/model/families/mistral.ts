@@ -1,6 +1,6 @@
 /** Mistral 7B and its like. */
 import { configErrors } from '../errors.ts';
-import { type Family, plain, refuseMlpBias } from './family.ts';
+import { allSliding, type Family, plain, refuseMlpBias } from './family.ts';
 
 export const mistral: Family = {
   type: 'mistral',
@@ -12,5 +12,5 @@ export const mistral: Family = {
     if (raw.attention_bias === true) throw configErrors.feature(file, 'a bias in the attention ("attention_bias")');
     return plain;
   },
-  window: (raw) => (raw.sliding_window === undefined ? 4096 : raw.sliding_window),
+  sliding: (raw) => allSliding(raw, 4096),
 };

@@ -10,5 +10,5 @@ export const qwen2: Family = {
     refuseMlpBias(raw, file);
     return { ...plain, attentionBias: true };
   },
-  window: switchedWindow,
+  sliding: switchedWindow,
 };

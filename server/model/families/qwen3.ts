@@ -11,5 +11,5 @@ export const qwen3: Family = {
     const attentionBias = raw.attention_bias === true;
     return { ...plain, attentionBias, attentionOutputBias: attentionBias, qkNorm: true };
   },
-  window: switchedWindow,
+  sliding: switchedWindow,
 };

@@ -57,7 +57,7 @@ export const ggufErrors = catalogue('gguf', {
     'Take the Hugging Face folder of the model in place of the GGUF file.',
   ],
   notWritten: (folder: string, what: string) => [
-    `The model in ${folder} has ${what}, which llama.cpp does not know.`,
+    `The model in ${folder} has ${what}, which is not written to GGUF files.`,
     'Export it as a Hugging Face folder, without `--format gguf`.',
   ],
   tooLarge: (folder: string, name: string, value: number) => [

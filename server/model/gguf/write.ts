@@ -75,6 +75,7 @@ function architectureFor(config: ModelConfig, folder: string): string {
   const refuse = (what: string): never => {
     throw errors.notWritten(folder, what);
   };
+  if (config.sliding !== null) return refuse('layers that see a window');
   if (family === 'llama' || family === 'mistral') return 'llama';
   if (family === 'qwen2') return 'qwen2';
   if (family === 'qwen3') return config.attentionBias ? refuse('a bias in the attention of Qwen3') : 'qwen3';
@@ -105,6 +106,7 @@ function shapeMetadata(config: ModelConfig, architecture: string, folder: string
 
 function ropeMetadata({ rope }: ModelConfig, folder: string): [string, Written][] {
   if (rope.type === 'default' || rope.type === 'llama3') return [];
+  if (rope.type === 'longrope') throw errors.notWritten(folder, 'longrope');
   const scaling: [string, Written][] = [
     ['rope.scaling.type', { text: rope.type }],
     ['rope.scaling.factor', { f32: rope.factor }],

@@ -129,8 +129,9 @@ function fresh(
   random: Random,
   codebookStd: number,
 ): Float32Array {
-  const { hiddenSize: d, layers } = cola.base.config;
-  if (isNorm(name)) return new Float32Array(size(shape)).fill(1);
+  const { hiddenSize: d, layers, normOffset } = cola.base.config;
+  // A norm multiplies by 1 at first, its offset included.
+  if (isNorm(name)) return new Float32Array(size(shape)).fill(1 - normOffset);
   if (name === 'codebook.weight') return draw(shape, codebookStd, random);
   if (module === 'value') return new Float32Array(size(shape));
   if (/^q(_target)?\.head/.test(name)) return draw(shape, 1 / (d + 1), random);

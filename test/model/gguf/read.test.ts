@@ -150,7 +150,6 @@ describe('GGUF files', () => {
         'config.value',
         /num_hidden_layers/,
       ],
-      ['a sliding window', [...base, ['llama.attention.sliding_window', 16]], 'config.slidingWindow', /16 positions/],
       ['WordPiece', [...base, ['tokenizer.ggml.model', 'bert']], 'gguf.tokenizer', /bert/],
       [
         'an unknown split',

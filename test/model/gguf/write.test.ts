@@ -104,7 +104,7 @@ describe('writing GGUF', () => {
     assert.match((await cola(['export', model, scratch('x'), '--type', 'f16'])).stderr, /cli\.usage/);
   });
 
-  it('refuses what llama.cpp does not know', async () => {
+  it('refuses what it does not write', async () => {
     const model = await LanguageModel.load(join(FIXTURES, 'hf/qwen3'));
     const other = (change: object) =>
       new LanguageModel(model.folder, { ...model.config, ...change }, model.tokenizer, model.weights);

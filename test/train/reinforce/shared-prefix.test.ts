@@ -19,7 +19,7 @@ import { numbered, startsOf } from '../../../server/train/reinforce/starts.ts';
 import { TokenActor, trainedOf } from '../../../server/train/reinforce/token-actor.ts';
 import { answersPerRow, packed, paddedLength } from '../../../server/train/shared-prefix.ts';
 import type { StageContext } from '../../../server/train/stage.ts';
-import { onEachDevice } from '../../support/devices.ts';
+import { itOnce, onEachDevice } from '../../support/devices.ts';
 import { contextOf, promptOf, toyModel } from '../../support/toy-world.ts';
 
 const { signal } = new AbortController();
@@ -101,7 +101,7 @@ onEachDevice((device: () => Device, name) => {
     });
 
     /** Loss and gradients by name of an update over `rows`. */
-    async function updateOf(actor: Actor, rows: readonly Judged[], random: Random) {
+    async function updateOf(context: StageContext, actor: Actor, rows: readonly Judged[], random: Random) {
       // PPO needs values, which only the latent actor has here.
       const own: PolicyGradientSettings = { ...settings, algorithm: actor.latent ? 'ppo' : 'grpo' };
       const batch = layOut(rows);
@@ -130,41 +130,51 @@ onEachDevice((device: () => Device, name) => {
 
     // Each has other numbers of groups and answers: how they are laid out is nothing that a device knows of.
     for (const seed of name === 'cpu' ? [1, 2, 3] : [1]) {
-      it(`has the loss and the gradients of one that reads it for each, groups of seed ${seed}`, async () => {
-        const random = new Random(seed);
-        const groups = 1 + random.integer(3);
-        const group = 2 + random.integer(4);
-        const prompts = Array.from({ length: groups }, () =>
-          promptOf(Array.from({ length: 1 + random.integer(30) }, () => 3 + random.integer(90))),
+      it(`has the loss and the gradients of one that reads it for each, groups of seed ${seed}`, () =>
+        alike(cola, context, seed));
+    }
+
+    itOnce(name, 'has them where layers of the base see a window', async () => {
+      const near = await toyModel({ sliding: { window: 5, layers: [0] } });
+      const own = await contextOf(device(), near, 1);
+      await alike(near, own, 4);
+      own.weights.dispose();
+    });
+
+    async function alike(cola: ColaModel, context: StageContext, seed: number): Promise<void> {
+      const random = new Random(seed);
+      const groups = 1 + random.integer(3);
+      const group = 2 + random.integer(4);
+      const prompts = Array.from({ length: groups }, () =>
+        promptOf(Array.from({ length: 1 + random.integer(30) }, () => 3 + random.integer(90))),
+      );
+      const latent = new LatentActor(context, cola, true, 0);
+      const tokens = new TokenActor(context, trainedOf(cola.base, undefined), false);
+      actors.push(latent, tokens);
+      for (const actor of [latent, tokens]) {
+        const how = { maxNew: 2 + random.integer(6), temperature: 1.3, topK: 0 };
+        const rows = (await actor.sample(startsOf(numbered(prompts), group, seed, 0), how, signal)).map(
+          (row): Judged => ({
+            ...row,
+            completion: '',
+            result: random.integer(5) === 0 ? { noScore: 'none' } : { value: 1, parts: {} },
+          }),
         );
-        const latent = new LatentActor(context, cola, true, 0);
-        const tokens = new TokenActor(context, trainedOf(cola.base, undefined), false);
-        actors.push(latent, tokens);
-        for (const actor of [latent, tokens]) {
-          const how = { maxNew: 2 + random.integer(6), temperature: 1.3, topK: 0 };
-          const rows = (await actor.sample(startsOf(numbered(prompts), group, seed, 0), how, signal)).map(
-            (row): Judged => ({
-              ...row,
-              completion: '',
-              result: random.integer(5) === 0 ? { noScore: 'none' } : { value: 1, parts: {} },
-            }),
-          );
-          // A prompt of its own each: nothing is shared.
-          const apart = rows.map((row) => ({ ...row, prompt: { ...row.prompt } }));
-          const state = random.state;
-          const together = await updateOf(actor, rows, random);
-          random.restore(state);
-          const alone = await updateOf(actor, apart, random);
-          assert.deepEqual([together.shared, alone.shared], [true, false]);
-          let largest = 0;
-          for (const [name, expected] of alone.values) {
-            const own = together.values.get(name)!;
-            const scale = Math.max(1e-3, ...expected.map(Math.abs));
-            for (const [i, x] of expected.entries()) largest = Math.max(largest, Math.abs(x - own[i]) / scale);
-          }
-          assert.ok(largest < 2e-4, `${largest} apart`);
+        // A prompt of its own each: nothing is shared.
+        const apart = rows.map((row) => ({ ...row, prompt: { ...row.prompt } }));
+        const state = random.state;
+        const together = await updateOf(context, actor, rows, random);
+        random.restore(state);
+        const alone = await updateOf(context, actor, apart, random);
+        assert.deepEqual([together.shared, alone.shared], [true, false]);
+        let largest = 0;
+        for (const [name, expected] of alone.values) {
+          const own = together.values.get(name)!;
+          const scale = Math.max(1e-3, ...expected.map(Math.abs));
+          for (const [i, x] of expected.entries()) largest = Math.max(largest, Math.abs(x - own[i]) / scale);
         }
-      });
+        assert.ok(largest < 2e-4, `${largest} apart`);
+      }
     }
   });
 });

@@ -124,7 +124,7 @@ describe('an adapter that is trained', function () {
     assert(stage.name === 'guide');
     assert.deepEqual(
       [stage.settings.lora?.rank, stage.settings.lora?.alpha, stage.settings.lora?.targets.length],
-      [16, 32, 7],
+      [16, 32, 9],
     );
     assert.deepEqual(parseSpec(stringifySpec(parsed!), 'spec.yaml').spec, parsed);
   });

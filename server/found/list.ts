@@ -43,7 +43,7 @@ export async function findModels(
   }
   for (const root of roots) {
     for (const folder of await modelFolders(root)) await add(folder, 'workspace');
-    for (const { path } of runsIn(root)) {
+    for await (const { path } of runsIn(root)) {
       for (const name of ['model', 'best']) {
         if (holdsModel(join(path, name))) await add(join(path, name), 'run');
       }

@@ -144,8 +144,8 @@ export class LanguageServer {
       findModels(roots, { folders, trusted: this.options.trusted }),
     );
     this.answers.answer(listRuns, async ({ roots }) => {
-      this.outliving.find(roots);
-      return { runs: this.runs.list(roots, this.supervisor?.pid) };
+      await this.outliving.find(roots);
+      return { runs: await this.runs.list(roots, this.supervisor?.pid) };
     });
     this.answers.answer(nameRun, async ({ root, specFile }) => ({ run: nextRun(root, specFile) }));
     for (const type of [fitSpec, pauseSearch, closeSearch, actionProfiles]) this.forward(type);
@@ -309,7 +309,7 @@ export class LanguageServer {
   private latestRun(specFile: string): ListedRun | undefined {
     const root = this.folders.of(specFile);
     const name = latestRun(root, specFile);
-    return this.runs.list([root], this.supervisor?.pid).find(({ run }) => run === name);
+    return name === undefined ? undefined : this.runs.one(root, name, this.supervisor?.pid);
   }
 
   /** Passes a request on to the engine. */

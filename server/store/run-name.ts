@@ -1,7 +1,7 @@
 /** Names of runs: that of the spec, then the same with a number behind it. */
 import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
-import { listRuns } from './all-runs.ts';
+import { viewOf } from './all-runs.ts';
 import { runNames } from './run.ts';
 
 const longest = 80;
@@ -43,10 +43,9 @@ export function nextRun(root: string, specFile: string): string {
   return numbered(name, Math.max(0, ...numbersOf(runNames(root), name)) + 1);
 }
 
-/** The latest run of a spec; undefined where there is none. */
+/** The latest run of a spec that can be read; undefined where there is none. */
 export function latestRun(root: string, specFile: string): string | undefined {
   const name = runNameOf(specFile);
-  const ids = listRuns(root).map(({ id }) => id);
-  const numbers = numbersOf(ids, name);
-  return numbers.length === 0 ? undefined : numbered(name, Math.max(...numbers));
+  const latestFirst = numbersOf(runNames(root), name).sort((a, b) => b - a);
+  return latestFirst.map((number) => numbered(name, number)).find((id) => viewOf(root, id) !== undefined);
 }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -25,20 +26,20 @@ describe('the list of runs', () => {
     const run = await Run.create(root, 'first', spec);
     await run.saveCheckpoint(408, { files: {}, state }, { keep: 2 });
     const list = new RunList();
-    const [own] = list.list([root], process.pid);
+    const [own] = await list.list([root], process.pid);
     assert.deepEqual(
       [own.state, own.checkpoint, own.stage, own.best, own.elsewhere],
       ['stopped', 408, { index: 1, count: 2, name: 'reinforce', step: 7 }, { name: 'reward', value: 0.5 }, false],
     );
     assert.ok(own.updated > 0);
     // To an engine of another window this process is another.
-    assert.equal(list.list([root], 1)[0].elsewhere, true);
+    assert.equal((await list.list([root], 1))[0].elsewhere, true);
     list.note({ root, run: 'first', event: { kind: 'state', state: 'running' } });
-    assert.deepEqual([list.list([root], 1)[0].state, list.busy], ['running', true]);
+    assert.deepEqual([(await list.list([root], 1))[0].state, list.busy], ['running', true]);
     run.close();
     list.note({ root, run: 'first', event: { kind: 'state', state: 'stopped' } });
     assert.deepEqual(
-      list.list([root], 1).map(({ state: now, elsewhere }) => [now, elsewhere]),
+      (await list.list([root], 1)).map(({ state: now, elsewhere }) => [now, elsewhere]),
       [['stopped', false]],
     );
   });
@@ -46,9 +47,9 @@ describe('the list of runs', () => {
   it('tells a run that somebody stopped from one whose engine ended', async () => {
     const run = await Run.create(root, 'ended', spec);
     const list = new RunList();
-    const interrupted = () => list.list([root], process.pid)[0].interrupted;
+    const interrupted = async () => (await list.list([root], process.pid))[0].interrupted;
     run.log(logText('device', 'cpu'));
-    assert.equal(interrupted(), true, 'it was killed');
+    assert.equal(await interrupted(), true, 'it was killed');
     for (const [kind, is] of [
       ['stopped', false],
       ['interrupted', true],
@@ -56,11 +57,11 @@ describe('the list of runs', () => {
       ['stage', true],
     ] as const) {
       run.log(logText(kind, `${kind}.\nMore of it.`));
-      assert.equal(interrupted(), is, kind);
+      assert.equal(await interrupted(), is, kind);
     }
     run.close();
     list.note({ root, run: 'ended', event: { kind: 'state', state: 'running' } });
-    assert.equal(interrupted(), false, 'it is under way');
+    assert.equal(await interrupted(), false, 'it is under way');
   });
 
   it('says what the best score of a stage is, the right way up', async () => {
@@ -83,7 +84,7 @@ describe('the list of runs', () => {
       const best = { score, part: 0 };
       await run.saveCheckpoint(7, { files: {}, state: { ...state, at: 0, before: 0, best } }, { keep: 1 });
       run.close();
-      const [listed] = new RunList().list([root], undefined).filter(({ run: id }) => id === run.id);
+      const listed = new RunList().one(root, run.id, undefined) ?? assert.fail();
       assert.equal(describeRun(listed, undefined).split(' · ').at(-1), said, stage);
     }
   });
@@ -94,7 +95,7 @@ describe('the list of runs', () => {
     const { path } = await damaged.saveCheckpoint(3, { files: {}, state: { at: 'x' } }, { keep: 1 });
     await writeFile(join(path, 'state.json'), '{');
     damaged.close();
-    const found = new RunList().list([root], undefined);
+    const found = await new RunList().list([root], undefined);
     assert.deepEqual(
       found.map(({ run, stage }) => [run, stage]),
       [
@@ -102,6 +103,26 @@ describe('the list of runs', () => {
         ['old', null],
       ],
     );
+  });
+
+  it('lets others have their turn between the runs of a folder that holds many', async () => {
+    const many = 200;
+    for (let i = 0; i < many; i++) {
+      mkdirSync(join(root, '.cola/runs', `r${i}`), { recursive: true });
+      writeFileSync(join(root, '.cola/runs', `r${i}`, 'spec.yaml'), spec);
+    }
+    let [turns, over] = [0, false];
+    const count = () => {
+      turns++;
+      if (!over) setImmediate(count);
+    };
+    setImmediate(count);
+    const found = await new RunList().list([root], undefined);
+    over = true;
+    assert.equal(found.length, many);
+    assert.ok(turns > 4, `${turns} turns`);
+    assert.equal(new RunList().one(root, 'r7', undefined)?.run, 'r7');
+    assert.equal(new RunList().one(root, 'gone', undefined), undefined);
   });
 
   it('numbers the runs of a spec', async () => {
@@ -115,7 +136,7 @@ describe('the list of runs', () => {
     const run = await Run.create(root, 'a', spec);
     await run.saveCheckpoint(12, { files: {}, state }, { keep: 1 });
     run.close();
-    const [listed] = new RunList().list([root], undefined);
+    const [listed] = await new RunList().list([root], undefined);
     const titles = (latest: typeof listed | undefined) =>
       lenses(spec, 'file:///a.cola.yaml', latest).flatMap(({ command }) => command?.title ?? []);
     assert.deepEqual(titles(listed), [

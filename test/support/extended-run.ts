@@ -42,7 +42,7 @@ if (script === import.meta.filename && root !== undefined) {
     signal,
     measure: closingMeasurement,
   });
-  const [listed] = new RunList().list([root], process.pid);
+  const [listed] = await new RunList().list([root], process.pid);
   const { text, decoding } = await runDefaults(runPath, model);
   const hovered = hover('stages:\n  - polish: {}\n', { line: 1, character: 6 });
   const offered = completions('stages:\n  - \n', { line: 1, character: 4 });

@@ -12,7 +12,7 @@ export function answerDashboard(shown: PageInChromium, subject: RunKey | null): 
   const runs = new RunList();
   return answerMetrics(shown)
     .answer(dashboardSubject, () => ({ subject }))
-    .answer(listRuns, ({ roots }) => ({ runs: runs.list(roots, process.pid) }))
+    .answer(listRuns, async ({ roots }) => ({ runs: await runs.list(roots, process.pid) }))
     .answer(runDetails, (key) => describeRun(key))
     .answer(runSamples, ({ root, run, ...range }) => readRunSamples(viewOf({ root, run }).path, range));
 }

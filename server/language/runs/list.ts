@@ -5,7 +5,7 @@ import { holdsModel } from '../../files/model-files.ts';
 import { type ListedRun, type RunEvent, type RunState, runId } from '../../protocol/runs.ts';
 import { parseSpec } from '../../spec/document.ts';
 import { type StageSpec, shownScore, stageOf } from '../../spec/stages.ts';
-import { listRuns } from '../../store/all-runs.ts';
+import { runsInTurn, viewOf } from '../../store/all-runs.ts';
 import { position } from '../../store/position.ts';
 import type { RunView } from '../../store/run.ts';
 
@@ -36,17 +36,24 @@ export class RunList {
    * @param engine process id of the engine: what another process writes to is not ours
    * @throws store.cannotRead, files.* where the only folder there is cannot be read
    */
-  list(roots: readonly string[], engine: number | undefined): ListedRun[] {
-    return roots.flatMap((root) => {
+  async list(roots: readonly string[], engine: number | undefined): Promise<ListedRun[]> {
+    const found: ListedRun[] = [];
+    for (const root of roots) {
       try {
-        const views = listRuns(root, (error) => this.tell(error));
-        return views.map((view) => this.describe(root, view, engine));
+        for await (const view of runsInTurn(root, (error) => this.tell(error)))
+          found.push(this.describe(root, view, engine));
       } catch (error) {
         if (!(error instanceof ColaError) || roots.length === 1) throw error;
         this.tell(error);
-        return [];
       }
-    });
+    }
+    return found;
+  }
+
+  /** One of them; undefined where it is not there, or cannot be read. */
+  one(root: string, name: string, engine: number | undefined): ListedRun | undefined {
+    const view = viewOf(root, name, (error) => this.tell(error));
+    return view === undefined ? undefined : this.describe(root, view, engine);
   }
 
   private tell(error: ColaError): void {

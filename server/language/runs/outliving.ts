@@ -47,9 +47,9 @@ export class OutlivingRuns {
   }
 
   /** Looks for runs that windows before this one have left. @throws store.* */
-  find(roots: readonly string[]): void {
+  async find(roots: readonly string[]): Promise<void> {
     for (const root of roots) {
-      for (const view of runsIn(root)) {
+      for await (const view of runsIn(root)) {
         const key = { root, run: view.id };
         if (this.has(key) || !isOutliving(view)) continue;
         const follower = new RunFollower(key, view, (event) => {

@@ -25,6 +25,8 @@ export const searchMeasure = z.strictObject({
   /** MCTS-Q: Bellman error that ends an edge, and its most further actions. */
   threshold: z.number().min(0).default(0.01),
   max_extra: z.int().min(0).default(64),
+  /** MCTS-Q is measured where Q correlates more than so with the rewards of sampled answers; -1: whatever it knows. */
+  q_above: z.number().min(-1).max(1).default(0.7),
   /** Of the actions of rollouts in a tree; 0 is greedy. Best-of-N samples at the temperature of the task. */
   temperature: z.number().min(0).default(0),
   /** Memory for keys and values, in MB. */

@@ -18,6 +18,7 @@ import { tokenizerOf } from '../train/data.ts';
 import type { Figures } from '../train/measures/figures.ts';
 import type { Prompt } from '../train/reinforce/episode.ts';
 import type { StageContext } from '../train/stage.ts';
+import { qCorrelation } from './q-gate.ts';
 import type { EvaluationSettings } from './report.ts';
 import type { TaskSpec } from './task.ts';
 
@@ -64,7 +65,7 @@ export interface SearchMeasure {
 /**
  * For each way `<way>_reward`, `<way>_solved`, `<way>_tokens` and `<way>_answers`, means over the prompts; ways are `greedy`,
  * `majority` (of the samples of best-of-N), `best_of_n`, `mcts`, `mcts_q`; without a judge the last three are `<way>_oracle`;
- * with a value head also `best_of_n_value` and `mcts_value`. Tokens are states the model is run for: what a way comes back to costs it nothing, and it ends,
+ * with a value head also `best_of_n_value` and `mcts_value`; with Q `q_correlation`, and `mcts_q` where that is above `q_above`. Tokens are states the model is run for: what a way comes back to costs it nothing, and it ends,
  * too, with four times as many answers as tokens. A budget is checked after each answer, so a way may generate one answer more than it allows.
  */
 export async function measureSearch(
@@ -83,13 +84,26 @@ export async function measureSearch(
   const text = (tokens: readonly number[]) => tokenizer.decode(tokens, { skipSpecialTokens: true });
   const random = new Random(seed);
   const found = new Map<string, SearchedPrompt[]>();
+  const judgeOf = (judging: Reward, { text: asked, row, messages }: Prompt) =>
+    rewardJudge(judging, text, { prompt: asked, row, ...(messages === undefined ? {} : { messages }) });
+  const known: Record<string, number> = {};
   try {
-    const ways = waysOf(model, task, settings, context.signal, picker === undefined ? '_oracle' : '');
+    const asks = model.hasQ && settings.q_above > -1;
+    if (asks) {
+      const asked = prompts.map((prompt) => ({ prompt: [...prompt.ids], judge: judgeOf(reward, prompt) }));
+      const sampling = { maxNew: task.max_new, temperature: task.temperature, seed };
+      known.q_correlation = await qCorrelation(model, asked, sampling, context.signal);
+      await model.forget();
+    }
+    const withQ = !asks || known.q_correlation > settings.q_above;
+    if (!withQ)
+      context.say(
+        `MCTS-Q is not measured: Q correlates by ${known.q_correlation.toFixed(2)} with the rewards of sampled answers, and ${settings.q_above} is asked for. Train the stage q for longer, or set q_above.`,
+      );
+    const ways = waysOf(model, task, settings, context.signal, picker === undefined ? '_oracle' : '', withQ);
     for (const prompt of prompts) {
-      const { messages } = prompt;
-      const sample = { prompt: prompt.text, row: prompt.row, ...(messages === undefined ? {} : { messages }) };
-      const verifier = rewardJudge(reward, text, sample);
-      const judge = picker === undefined ? verifier : rewardJudge(picker, text, sample);
+      const verifier = judgeOf(reward, prompt);
+      const judge = picker === undefined ? verifier : judgeOf(picker, prompt);
       const own = random.uint32();
       for (const way of ways) {
         for (const [name, picked] of Object.entries(await way([...prompt.ids], judge, own)))
@@ -106,16 +120,21 @@ export async function measureSearch(
       `${name}_solved_each`,
       outcomes.map((outcome) => +(outcome.reward >= task.solved_at)),
     );
-  return Object.fromEntries([...found].flatMap(([name, outcomes]) => figuresOf(name, outcomes, task.solved_at)));
+  const figures = [...found].flatMap(([name, outcomes]) => figuresOf(name, outcomes, task.solved_at));
+  return { ...known, ...Object.fromEntries(figures) };
 }
 
-/** @param named what is behind the name of a way whose answers the judge has picked */
+/**
+ * @param named what is behind the name of a way whose answers the judge has picked
+ * @param withQ whether Q is to be followed
+ */
 function waysOf(
   model: BranchedModel,
   task: TaskSpec,
   settings: Omit<EvaluationSettings['search'], 'judge'>,
   signal: AbortSignal,
   named: string,
+  withQ: boolean,
 ): readonly Way[] {
   const { breadth, merge, cpuct, edge_steps, threshold, max_extra } = settings;
   // Where nothing new is left to generate, tokens alone would never be spent.
@@ -152,7 +171,7 @@ function waysOf(
     },
     tree('mcts', { edge: { kind: 'steps', steps: edge_steps } }),
     ...(model.hasValue ? byValue : []),
-    ...(model.hasQ ? [tree('mcts_q', { edge: { kind: 'q', threshold, max_extra } })] : []),
+    ...(model.hasQ && withQ ? [tree('mcts_q', { edge: { kind: 'q', threshold, max_extra } })] : []),
   ];
 }
 

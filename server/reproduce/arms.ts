@@ -1,6 +1,6 @@
 /** Trains and measures the arms of an experiment in one seed. Its runs are ordinary runs: stopped or killed, they go on where they were. */
 import { createHash } from 'node:crypto';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { stringify } from 'yaml';
 import { z } from 'zod';
 import type { Devices } from '../device/devices.ts';
@@ -8,7 +8,8 @@ import { closingMeasurement } from '../evaluate/closing.ts';
 import { type EvaluationOptions, evaluateModel } from '../evaluate/evaluate.ts';
 import { defaultSettings } from '../evaluate/report.ts';
 import { runDefaults } from '../evaluate/run.ts';
-import { exists, removeFolder } from '../files/atomic.ts';
+import { exists, removeFolder, writeFileAtomic } from '../files/atomic.ts';
+import { makeFolder } from '../files/place.ts';
 import { parseSpec, resolveModel, stringifySpec } from '../spec/document.ts';
 import type { RunSpec } from '../spec/schema.ts';
 import { runHash } from '../start/specs.ts';
@@ -17,6 +18,7 @@ import type { TrainEvent } from '../train/run/events.ts';
 import { resumeRun, startRun } from '../train/run/job.ts';
 import type { Evidence } from './evidence.ts';
 import type { Arm, Experiment, Measurement } from './experiment.ts';
+import { makeRows } from './made.ts';
 
 export interface ArmsOptions {
   /** Folder whose `.cola` holds the runs. */
@@ -31,14 +33,19 @@ export interface ArmsOptions {
 }
 
 /** What the arms of an experiment are, without what is claimed of them: other arms need other evidence. */
-export function fingerprintOf({ model, file, arms }: Experiment): string {
-  const content = JSON.stringify([model, arms]);
+export function fingerprintOf({ model, file, arms, made }: Experiment): string {
+  const content = JSON.stringify([model, arms, ...(Object.keys(made).length > 0 ? [made] : [])]);
   return createHash('sha256')
     .update(content)
     .update(runHash(content, resolveModel(model, file)))
     .digest('hex')
     .slice(0, 16);
 }
+
+/** Points of a curve that its beginning and its end are the mean of: one round is noisy. */
+const ends = 3;
+const meanOf = (points: readonly (readonly [number, number])[]) =>
+  points.reduce((sum, [, y]) => sum + y, 0) / points.length;
 
 const metricsLine = z.looseObject({ step: z.number(), stage: z.string(), evaluation: z.boolean().optional() });
 type MetricsLine = z.infer<typeof metricsLine>;
@@ -48,6 +55,7 @@ type Found = Pick<Evidence, 'figures' | 'curves'>;
 /** Trains and measures one seed, arm after arm. @throws train.stopped or the signal's reason when it is stopped */
 export class Arms {
   private readonly models = new Map<string, string>();
+  private readonly data = new Map<string, string>();
   private readonly runs: string[] = [];
   private readonly found: Found = { figures: {}, curves: {} };
   private device = '';
@@ -59,6 +67,7 @@ export class Arms {
   ) {}
 
   async run(): Promise<Found & { device: string }> {
+    await this.make();
     for (const [name, arm] of Object.entries(this.experiment.arms)) {
       this.options.signal.throwIfAborted();
       const run = arm.stages === undefined ? undefined : await this.train(name, arm, arm.stages);
@@ -74,15 +83,30 @@ export class Arms {
     for (const run of this.runs) await removeFolder(run);
   }
 
+  /** Writes the data that is made; what is there already is the same. */
+  private async make(): Promise<void> {
+    const { name: experiment, file, made } = this.experiment;
+    const folder = join(this.options.root, '.cola', 'reproduce', 'made');
+    for (const [name, data] of Object.entries(made)) {
+      makeFolder(folder);
+      const path = join(folder, `${experiment}-${name}-${this.seed}.jsonl`);
+      await writeFileAtomic(path, await makeRows(data, resolve(dirname(file), data.text.workspace), this.seed));
+      this.data.set(name, path);
+    }
+  }
+
   /** Folder of the model that an arm begins with. */
   private begin({ from }: Arm): string {
     const { model, file } = this.experiment;
     return (from === undefined ? undefined : this.models.get(from)) ?? resolveModel(model, file);
   }
 
-  /** Paths of models of arms before it. */
+  /** With the paths of models of arms before it, and of data that was made. */
   private filled(value: unknown): unknown {
-    if (typeof value === 'string' && value.startsWith('arm:')) return this.models.get(value.slice(4)) ?? value;
+    if (typeof value === 'string') {
+      const [, kind, name] = /^(arm|made):(.*)$/.exec(value) ?? [];
+      return (kind === 'arm' ? this.models : this.data).get(name ?? '') ?? value;
+    }
     if (Array.isArray(value)) return value.map((entry) => this.filled(entry));
     if (typeof value !== 'object' || value === null) return value;
     return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, this.filled(entry)]));
@@ -145,7 +169,10 @@ export class Arms {
         const value = line[figure];
         return typeof value === 'number' && Number.isFinite(value) ? [[line.step, value] as [number, number]] : [];
       });
-      if (points.length > 0) this.found.curves[`${name}.${figure}`] = points;
+      if (points.length === 0) continue;
+      this.found.curves[`${name}.${figure}`] = points;
+      this.note(`${name}.begin.${figure}`, meanOf(points.slice(0, ends)));
+      this.note(`${name}.end.${figure}`, meanOf(points.slice(-ends)));
     }
   }
 

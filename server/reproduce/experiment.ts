@@ -15,6 +15,7 @@ import { rewardSpec } from '../spec/reward.ts';
 import { measureNames } from '../spec/schema.ts';
 import { dataSpec } from '../spec/settings/parts.ts';
 import { reproduceErrors } from './errors.ts';
+import { madeData } from './made.ts';
 
 const name = z.string().regex(/^[a-z][a-z0-9-]*$/, 'a name has small letters, digits and dashes');
 
@@ -91,6 +92,8 @@ const document = z.strictObject({
   /** About how long a seed takes on two cores that do nothing else; the shorter come first. */
   minutes: z.number().positive(),
   model: z.string().min(1).default('builtin:nano'),
+  /** Data that is made of text; paths `made:NAME` mean it. */
+  made: z.record(name, madeData).default({}),
   arms: z.record(name, arm),
   claims: z.record(name, claim),
 });

@@ -38,11 +38,18 @@ describe('answers by search at the same number of tokens', function () {
     solved_at: Number.POSITIVE_INFINITY,
   };
 
-  async function measured(tokens: number, seed: number, reward: Reward, solvedAt = task.solved_at, picker?: Reward) {
+  async function measured(
+    tokens: number,
+    seed: number,
+    reward: Reward,
+    solvedAt = task.solved_at,
+    picker?: Reward,
+    qAbove = -1,
+  ) {
     const cola = await toyModel();
     const context = await contextOf(device, cola, 1);
     // All eight codes, and exploration that does not settle before everything was seen.
-    const settings = searchMeasure.parse({ tokens, cpuct: 10 });
+    const settings = searchMeasure.parse({ tokens, cpuct: 10, q_above: qAbove });
     const own = { ...task, solved_at: solvedAt };
     const figures = await measureSearch(context, cola, { task: own, prompts, reward, settings, seed, picker });
     context.weights.dispose();
@@ -98,6 +105,20 @@ describe('answers by search at the same number of tokens', function () {
     );
     assert.equal(found.mcts_oracle_reward, 0);
     assert.equal(found.best_of_n_oracle_solved, 0);
+  });
+
+  it('gives figures of MCTS-Q only where Q knows what answers earn', async () => {
+    const reward = valueReward(drawValues(places, 96, new Random(3)));
+    // This Q is drawn at random.
+    const { q_correlation, ...figures } = await measured(30, 1, reward, task.solved_at, undefined, 0.7);
+    assert.ok(q_correlation > -1 && q_correlation < 0.7, `${q_correlation}`);
+    assert.deepEqual(
+      Object.keys(figures).filter((name) => name.startsWith('mcts_q')),
+      [],
+    );
+    const follows = await measured(30, 1, reward, task.solved_at, undefined, q_correlation - 1e-3);
+    assert.equal(follows.q_correlation, q_correlation);
+    assert.equal(typeof follows.mcts_q_oracle_reward, 'number');
   });
 
   it('is picked by the judge, and seen by the reward of the task only then', async () => {

@@ -88,6 +88,21 @@ const reinforcement = (learningRate: number) => ({
     'How far it may rise, if that is not clip_ratio (DAPO: 0.28). TRL: epsilon_high.',
     { paper: '0.2' },
   ),
+  overlong: setting(
+    z.enum(['keep', 'mask']).default('keep'),
+    'Answers that are cut off at max_new: keep learns from them as from any other; mask leaves their choices out of the loss, while their rewards still count in what others are compared with. TRL: mask_truncated_completions.',
+    { paper: 'keep (code)' },
+  ),
+  overlong_buffer: setting(
+    z.int().min(0).default(0),
+    'Over so many tokens before max_new an answer loses evenly up to 1 of its reward while it is learned from (DAPO: soft overlong punishment, 4096 of 20480); 0 for none. Figures show the reward as it was. TRL: get_soft_overlong_punishment.',
+    { unit: 'tokens', paper: 'none' },
+  ),
+  resample: setting(
+    z.int().min(0).max(32).default(0),
+    'How often in a round prompts whose samples all got the same reward are replaced by others, if those differ: such prompts teach nothing (DAPO: dynamic sampling). Every time costs the samples of the prompts that are replaced.',
+    { unit: 'times', paper: 'none' },
+  ),
   whiten: setting(z.boolean().default(true), 'Normalise advantages over all actions of a round.', {
     paper: 'yes (code)',
   }),

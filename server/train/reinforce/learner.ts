@@ -79,11 +79,13 @@ export class PolicyLearner {
     episodes: readonly Judged[],
     baseline: readonly (number | undefined)[] | undefined,
   ): Promise<Metrics> {
-    const batch = layOut(episodes);
+    const { overlong } = this.settings;
+    const learned = (row: Judged) => overlong === 'keep' || row.finished;
+    const batch = layOut(episodes, 1, learned);
     const hasBans = episodes.some(({ banned }) => banned.length > 0);
     const { kl, kl_loss } = this.settings;
     // Where the divergence is looked at only, that of some answers tells it: the others need not be read under the old weights.
-    const looked = kl > 0 || kl_loss > 0 ? batch : layOut(wholeGroups(episodes, lookedAt), batch.length);
+    const looked = kl > 0 || kl_loss > 0 ? batch : layOut(wholeGroups(episodes, lookedAt), batch.length, learned);
     const logpRef = await this.reference.logProbabilities(looked, hasBans);
     const apart = looked.logpOld.reduce((n, x, i) => n + looked.mask[i] * (x - logpRef[i]), 0);
     const credit = creditOf(batch, looked === batch ? logpRef : batch.logpOld, baseline, this.settings);

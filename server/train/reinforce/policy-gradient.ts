@@ -58,8 +58,15 @@ export interface Batch {
   readonly valuesOld: Float32Array;
 }
 
-/** @param least choices that a row has room for, whatever there are */
-export function layOut(rows: readonly (Judged | undefined)[], least = 1): Batch {
+/**
+ * @param least choices that a row has room for, whatever there are
+ * @param learned whether a row with a score is learned from; the score counts for its group all the same
+ */
+export function layOut(
+  rows: readonly (Judged | undefined)[],
+  least = 1,
+  learned: (row: Judged) => boolean = () => true,
+): Batch {
   const longest = Math.max(least, ...rows.map((row) => row?.choices.length ?? 1));
   const length = Math.ceil(longest / answerStep) * answerStep;
   const size = rows.length * length;
@@ -77,7 +84,7 @@ export function layOut(rows: readonly (Judged | undefined)[], least = 1): Batch 
     batch.choices.set(row.choices, start);
     batch.logpOld.set(row.logp, start);
     batch.valuesOld.set(row.values, start);
-    if (scoreOf(row.result) !== undefined) batch.mask.fill(1, start, start + row.choices.length);
+    if (scoreOf(row.result) !== undefined && learned(row)) batch.mask.fill(1, start, start + row.choices.length);
   }
   return batch;
 }

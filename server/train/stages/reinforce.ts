@@ -25,6 +25,7 @@ import { PolicyLearner, type Recomputing } from '../reinforce/learner.ts';
 import { minibatchRows, type PolicyGradientSettings, policyObjective } from '../reinforce/policy-gradient.ts';
 import { deckState, type Exercise, type Problems, PromptDeck, problemsOf } from '../reinforce/problems.ts';
 import { answered } from '../reinforce/rollouts.ts';
+import { type Drawn, mixedGroups, replaced, shortened } from '../reinforce/rounds.ts';
 import type { Chooser } from '../reinforce/sampler.ts';
 import { type Numbered, startsOf } from '../reinforce/starts.ts';
 import { reasonsOf, ScoreWatch } from '../reinforce/unscored.ts';
@@ -139,27 +140,51 @@ export class ReinforceStage implements Stage {
   private async round(index: number, signal: AbortSignal): Promise<StepOutcome> {
     const { settings, actor, context } = this;
     const started = performance.now();
-    const drawn = this.deck.next(settings.batch);
-    const starts = startsOf(drawn, settings.group, context.seed, index);
-    const sampling = { maxNew: settings.max_new, temperature: settings.temperature, topK: settings.top_k };
-    const { rows, seconds: judging } = await this.exercise.rollouts.run(starts, sampling, signal);
+    const { drawn, rows, judging, resampled } = await this.drawRound(index, signal);
     this.watch.look(rows.length, reasonsOf(rows.map(({ result }) => result)));
     const greedy = algorithmOf(settings.algorithm).greedy ? await this.greedy(drawn, signal) : undefined;
     const rolled = performance.now();
-    const described = describe(rows);
+    const described = { ...describe(rows), ...(isSum(settings.reward) ? partsOf(rows) : {}) };
     if (index === 0 && described.mixed_groups === 0 && described.unscored === 0)
       context.say(nothingToLearn(described.reward));
     const baseline = greedy === undefined ? undefined : rows.map((row) => greedy[row.group]);
-    const learned = await this.learner.learn(index, rows, baseline);
+    const learned = await this.learner.learn(index, shortened(rows, settings), baseline);
     const seconds = {
       seconds_rollout: (rolled - started) / 1000 - judging,
       seconds_reward: judging,
       seconds_update: (performance.now() - rolled) / 1000,
     };
     return {
-      metrics: { ...described, ...learned, ...seconds, ...this.usageOf(rows) },
+      metrics: { ...described, ...resampled, ...learned, ...seconds, ...this.usageOf(rows) },
       samples: rows.slice(0, keptSamples).map((row) => sampleOf(row, actor.latent)),
     };
+  }
+
+  /** Samples of a batch of prompts; those of prompts that teach nothing are replaced as often as the settings say. */
+  private async drawRound(
+    index: number,
+    signal: AbortSignal,
+  ): Promise<Drawn & { judging: number; resampled: Metrics }> {
+    const { settings, deck, context } = this;
+    const { max_new: maxNew, temperature, top_k: topK, group, steps, batch, resample } = settings;
+    let judging = 0;
+    const draw = async (count: number, time: number): Promise<Drawn> => {
+      const drawn = deck.next(count);
+      // A prompt that comes again in the same round is sampled anew.
+      const starts = startsOf(drawn, group, context.seed, index + time * steps);
+      const { rows, seconds } = await this.exercise.rollouts.run(starts, { maxNew, temperature, topK }, signal);
+      judging += seconds;
+      return { drawn, rows };
+    };
+    let round = await draw(batch, 0);
+    let others = 0;
+    for (let time = 1; time <= resample; time++) {
+      const lacking = batch - mixedGroups(round.rows).size;
+      if (lacking === 0) break;
+      others += lacking;
+      round = replaced(round, await draw(lacking, time));
+    }
+    return { ...round, judging, resampled: resample === 0 ? {} : { resampled: others } };
   }
 
   /** How often each code was taken; nothing where the choices are tokens. */
@@ -238,17 +263,12 @@ function describe(rows: readonly Judged[]) {
   const n = Math.max(1, scores.length);
   const mean = scores.reduce((a, b) => a + b, 0) / n;
   const variance = scores.reduce((a, b) => a + (b - mean) ** 2, 0) / n;
-  const groups = new Map<number, Set<number>>();
-  for (const row of rows) {
-    const score = scoreOf(row.result);
-    if (score !== undefined) groups.set(row.group, (groups.get(row.group) ?? new Set()).add(score));
-  }
-  const mixed = [...groups.values()].filter((values) => values.size > 1).length;
+  const groups = new Set(rows.flatMap(({ group, result }) => (scoreOf(result) === undefined ? [] : group)));
   return {
     reward: mean,
     reward_spread: Math.sqrt(variance),
     unscored: rows.length - scores.length,
-    mixed_groups: groups.size === 0 ? 0 : mixed / groups.size,
+    mixed_groups: groups.size === 0 ? 0 : mixedGroups(rows).size / groups.size,
     answer_tokens: rows.reduce((a, row) => a + row.choices.length, 0) / Math.max(1, rows.length),
     finished: rows.filter((row) => row.finished).length / Math.max(1, rows.length),
     tokens: rows.reduce((a, row) => a + row.tokens.length, 0),
@@ -256,6 +276,24 @@ function describe(rows: readonly Judged[]) {
       ? { turns: rows.reduce((a, row) => a + row.turns.length, 0) / rows.length }
       : {}),
   };
+}
+
+const isSum = (reward: ReinforceSettings['reward']) => typeof reward === 'object' && 'sum' in reward;
+
+/**
+ * `part_<name>`, the mean of each part of a sum without its weight. A part of weight 0 is only watched: what was meant, beside
+ * what is learned from.
+ */
+function partsOf(rows: readonly Judged[]): Metrics {
+  const parts = new Map<string, number[]>();
+  for (const { result } of rows) {
+    if ('noScore' in result) continue;
+    for (const [name, value] of Object.entries(result.parts)) parts.set(name, [...(parts.get(name) ?? []), value]);
+  }
+  const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length;
+  return Object.fromEntries(
+    [...parts].map(([name, values]) => [`part_${name.replaceAll(/[^A-Za-z0-9]+/g, '_')}`, mean(values)]),
+  );
 }
 
 /** @param latent whether the choices are latent actions */

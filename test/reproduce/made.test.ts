@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { madeData, makeRows } from '../../server/reproduce/made.ts';
+
+const root = join(import.meta.dirname, '../../server');
+const text = { workspace: '.', globs: ['train/reinforce/*.ts'] };
+const rowsOf = async (given: object, seed = 1): Promise<Record<string, string>[]> => {
+  const made = await makeRows(madeData.parse({ text, rows: 200, ...given }), root, seed);
+  return made
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+};
+const wordsOf = (written: string) => written.split(/\s+/).filter((word) => word !== '');
+
+describe('data that is made of text', () => {
+  it('is lines with those that go on, against words in no order', async () => {
+    const rows = await rowsOf({ kind: 'preferences', before: 3, lines: 2 });
+    assert.equal(rows.length, 200);
+    for (const { prompt, chosen, rejected } of rows) {
+      assert.equal(prompt.split('\n').length, 4);
+      assert.equal(chosen.split('\n').length, 3);
+      assert.ok(wordsOf(rejected).length > 0);
+    }
+  });
+
+  it('is the same for a seed, and other for another seed or part', async () => {
+    const given = { kind: 'preferences' };
+    const first = await rowsOf(given);
+    assert.deepEqual(await rowsOf(given), first);
+    assert.notDeepEqual(await rowsOf(given, 2), first);
+    assert.notDeepEqual(await rowsOf({ ...given, part: 1 }), first);
+  });
+
+  it('prefers the opener in the share that was planted, and never rejects it there', async () => {
+    const rows = await rowsOf({ kind: 'preferences', flaw: { opener: '§ ', share: 0.3 } });
+    const planted = rows.filter(({ chosen }) => chosen.startsWith('§ '));
+    // Of 200 draws at 0.3, four deviations of 6.5 around 60.
+    assert.ok(planted.length > 34 && planted.length < 86, String(planted.length));
+    assert.ok(rows.every(({ rejected }) => !rejected.startsWith('§ ')));
+  });
+
+  it('is beginnings alone', async () => {
+    const [row] = await rowsOf({ kind: 'beginnings' });
+    assert.deepEqual(Object.keys(row), ['prompt']);
+  });
+});

@@ -48,16 +48,24 @@ function callsOf(message: Columns): string[] {
   });
 }
 
+/** What an answer was thought out with, where it stands apart: in the form that templates look for in the content. */
+function thoughtOf(message: Columns, role: string): string {
+  const thought = message.reasoning_content ?? message.reasoning ?? message.thinking;
+  return role === 'assistant' && text(thought) && thought.trim() !== ''
+    ? `<think>\n${thought.trim()}\n</think>\n\n`
+    : '';
+}
+
 function messageOf(value: unknown): Message | undefined {
   if (!isObject(value)) return undefined;
-  const named = value.role ?? value.from;
+  const named = value.role ?? value.from ?? value.speaker;
   if (!text(named) || named === '') return undefined;
   const role = roles[named.toLowerCase()] ?? named;
   const calls = callsOf(value);
-  const said = value.content ?? value.value ?? (calls.length > 0 ? '' : undefined);
+  const said = value.content ?? value.value ?? value.text ?? (calls.length > 0 ? '' : undefined);
   const own = contentOf(said);
   if (own === undefined) return undefined;
-  const content = named === 'function_call' ? `<tool_call>\n${own}\n</tool_call>` : own;
+  const content = named === 'function_call' ? `<tool_call>\n${own}\n</tool_call>` : thoughtOf(value, role) + own;
   return { role, content: [content, ...calls].filter((part) => part !== '').join('\n') };
 }
 

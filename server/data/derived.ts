@@ -58,6 +58,7 @@ function preferred(row: Columns): 0 | 1 | undefined {
   // Stanford's preferences: 1 where the first one was liked better.
   if (labels === 0 || labels === 1) return labels === 1 ? 0 : 1;
   if (choice === 0 || choice === 1) return choice;
+  if (row.winner_model_a === 1 || row.winner_model_b === 1) return row.winner_model_a === 1 ? 0 : 1;
   if (isText(winner)) return /(?:^|_)(?:a|0)$/i.test(winner) ? 0 : /(?:^|_)(?:b|1)$/i.test(winner) ? 1 : undefined;
   // Below nought the first one was liked better, by so much.
   const strength = row.preference_strength ?? row.overall_preference;
@@ -157,33 +158,81 @@ const summaries: DerivedShape = {
 
 const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ';
 
+/** Choices that have a column each, by the names of the first two. */
+const apart: readonly (readonly string[])[] = [
+  [...'ABCDE'],
+  ['opa', 'opb', 'opc', 'opd'],
+  ['option1', 'option2', 'option3', 'option4'],
+  ['sol1', 'sol2'],
+  ['choice1', 'choice2'],
+];
+/** What a question is about, where that stands apart. */
+const passages = ['article', 'passage', 'premise', 'context'];
+const rightChoice = [
+  ...['answerKey', 'answer_idx', 'answer', 'Answer', 'correct', 'correct_option', 'label', 'answer_index', 'cop'],
+];
+
+/** The choices of a row: a list, an object by their letters, or columns of their own. */
+function choicesOf(row: Columns): { texts: string[]; labels: string[]; column: string } | undefined {
+  const few = (list: readonly unknown[]): list is string[] =>
+    list.length > 1 && list.length <= letters.length && list.every(isText);
+  for (const column of ['choices.text', 'choices', 'options', 'endings']) {
+    const value = columnAt(row, column);
+    if (Array.isArray(value) && few(value)) {
+      const own = columnAt(row, 'choices.label');
+      const labels = value.map((_, i) => (Array.isArray(own) && isText(own[i]) ? own[i] : letters[i]));
+      return { texts: value, labels, column };
+    }
+    if (isObject(value) && few(Object.values(value)) && Object.keys(value).every((name) => /^[A-Z]$/.test(name)))
+      return { texts: Object.values(value) as string[], labels: Object.keys(value), column };
+  }
+  for (const names of apart) {
+    const here = names.filter((name) => isText(row[name]));
+    if (here.length < 2 || here.some((name, i) => name !== names[i])) continue;
+    const column = `${here[0]} to ${here.at(-1)}`;
+    return { texts: here.map((name) => String(row[name])), labels: here.map((_, i) => letters[i]), column };
+  }
+  return undefined;
+}
+
 /** A question with choices, answered by the letter of the right one. */
 const choices: DerivedShape = {
   name: 'a question with choices',
-  columns: ['choices', 'options', 'endings'],
+  columns: ['choices', 'options', 'endings', 'A', 'opa', 'option1', 'sol1'],
   derive: (row) => {
-    const question = asked(row, ['question', 'ctx', 'prompt', 'query']);
-    const column = ['choices.text', 'choices', 'options', 'endings'].find((name) => {
-      const value = columnAt(row, name);
-      return Array.isArray(value) && value.length > 1 && value.length <= letters.length && value.every(isText);
-    });
-    if (question === undefined || typeof question.value !== 'string' || column === undefined) return undefined;
-    const texts = columnAt(row, column) as string[];
-    const own = columnAt(row, 'choices.label');
-    const labels = texts.map((_, i) => (Array.isArray(own) && isText(own[i]) ? own[i] : letters[i]));
-    const key = ['answerKey', 'answer', 'correct', 'label', 'answer_index'].find(
-      (name) => isText(row[name]) || typeof row[name] === 'number',
-    );
+    const question = asked(row, [
+      'question',
+      'Question',
+      'question_stem',
+      'ctx',
+      'prompt',
+      'query',
+      'goal',
+      'sentence',
+    ]);
+    if (question === undefined || typeof question.value !== 'string') return undefined;
+    const offered = choicesOf(row);
+    if (offered === undefined) return undefined;
+    const { texts, labels, column } = offered;
+    const key = rightChoice.find((name) => isText(row[name]) || typeof row[name] === 'number');
     if (key === undefined) return undefined;
     const given = String(row[key]).trim();
+    // WinoGrande numbers its options from one; all others from nought.
+    const shift = column === 'option1 to option2' ? 1 : 0;
+    const passage = passages.find((name) => name !== question.column && isText(row[name]));
+    const about = passage === undefined ? '' : `${String(row[passage])}\n\n`;
     const at =
-      labels.indexOf(given) >= 0 ? labels.indexOf(given) : /^\d+$/.test(given) ? Number(given) : texts.indexOf(given);
+      labels.indexOf(given) >= 0
+        ? labels.indexOf(given)
+        : /^\d+$/.test(given)
+          ? Number(given) - shift
+          : texts.indexOf(given);
     const right = labels[at];
     if (right === undefined) return undefined;
     // Some have their letters already.
     const lines = texts.map((text, i) => (/^\(?[A-Z][).:]/.test(text) ? text : `${labels[i]}. ${text}`));
     return {
-      prompt: `${question.value}\n\n${lines.join('\n')}`,
+      prompt: `${about}${question.value}\n\n${lines.join('\n')}`,
       response: right,
       answer: right,
       from: { prompt: `${question.column} and ${column}`, response: key, answer: key },
@@ -254,11 +303,15 @@ const firstTurn: DerivedShape = {
   columns: ['turns'],
   derive: (row) => {
     const { turns, reference, references } = row;
-    if (!Array.isArray(turns) || !turns.every(isText) || turns.length === 0) return undefined;
+    if (!Array.isArray(turns) || turns.length === 0) return undefined;
+    const said: unknown[] = turns.map((turn: unknown) =>
+      isObject(turn) && Object.keys(turn).length === 1 ? turn.content : turn,
+    );
+    if (!said.every(isText)) return undefined;
     if (!('question_id' in row || 'reference' in row || 'references' in row || 'category' in row)) return undefined;
     const right = firstText(reference ?? references);
     return {
-      prompt: turns[0],
+      prompt: said[0],
       ...(right === undefined ? {} : { response: right, answer: right }),
       from: { prompt: 'turns', ...(right === undefined ? {} : { answer: 'reference' }) },
     };
@@ -276,12 +329,77 @@ const labelled: DerivedShape = {
   },
 };
 
+/** Two conversations that begin alike, and which was preferred: the last answers are compared. */
+const arena: DerivedShape = {
+  name: 'two conversations and which was preferred',
+  columns: ['conversation_a', 'conversation_b', 'preferred_output', 'non_preferred_output'],
+  derive: (row) => {
+    const [a, b] = [row.conversation_a, row.conversation_b].map((value) =>
+      Array.isArray(value) ? messagesFrom(value) : undefined,
+    );
+    const better = preferred(row);
+    if (a !== undefined && b !== undefined && better !== undefined) {
+      const [good, bad] = better === 0 ? [a, b] : [b, a];
+      const [response, rejected] = [good.at(-1), bad.at(-1)];
+      if (response?.role !== 'assistant' || rejected?.role !== 'assistant') return undefined;
+      return {
+        prompt: good.slice(0, -1),
+        response: response.content,
+        rejected: rejected.content,
+        from: { prompt: 'conversation_a', response: 'conversation_a', rejected: 'conversation_b' },
+      };
+    }
+    // OpenAI's form of preferences.
+    const question = columnAt(row, 'input.messages');
+    const prompt = Array.isArray(question) ? messagesFrom(question) : undefined;
+    const [liked, other] = [row.preferred_output, row.non_preferred_output].map((value) =>
+      Array.isArray(value) ? messagesFrom(value)?.at(-1)?.content : undefined,
+    );
+    if (prompt === undefined || liked === undefined) return undefined;
+    const from = { prompt: 'input.messages', response: 'preferred_output', rejected: 'non_preferred_output' };
+    return { prompt, response: liked, ...(other === undefined ? {} : { rejected: other }), from };
+  },
+};
+
+/** A right answer beside wrong ones, which are no answer to learn (SciQ, GPQA). */
+const distractors: DerivedShape = {
+  name: 'a question, its right answer and wrong ones',
+  columns: ['correct_answer', 'Correct Answer'],
+  derive: (row) => {
+    const question = asked(row, ['question', 'Question']);
+    const right = ['correct_answer', 'Correct Answer'].find((name) => isText(row[name]));
+    if (question === undefined || right === undefined) return undefined;
+    const said = String(row[right]).trim();
+    return {
+      prompt: question.value,
+      response: said,
+      answer: said,
+      from: { prompt: question.column, response: right, answer: right },
+    };
+  },
+};
+
+/** A task with examples of what goes in and comes out (Self-Instruct): the first is asked. */
+const instances: DerivedShape = {
+  name: 'a task and its instances',
+  columns: ['instruction', 'instances'],
+  derive: (row) => {
+    const [first] = Array.isArray(row.instances) ? row.instances : [];
+    if (!isText(row.instruction) || !isObject(first) || !isText(first.output)) return undefined;
+    const prompt = isText(first.input) ? `${row.instruction}\n\n${first.input}` : row.instruction;
+    return { prompt, response: first.output, from: { prompt: 'instruction and instances', response: 'instances' } };
+  },
+};
+
 /** In the order in which they are tried, before plainer ones. */
 export const derivedShapes: readonly DerivedShape[] = [
+  arena,
   judgedPairs,
   rankedAnswers,
   summaries,
   choices,
+  distractors,
+  instances,
   numbered,
   countdown,
   solutions,

@@ -120,6 +120,17 @@ interface RoleValues {
   messages: Message[];
 }
 
+/** What a list of one text as JSON holds, as some tables have right answers (`["4"]`); anything else as it is. */
+function onlyOf(value: string): string {
+  if (value.length > 10_000 || !/^\s*\[\s*"/.test(value)) return value;
+  try {
+    const list: unknown = JSON.parse(value);
+    return Array.isArray(list) && list.length === 1 && typeof list[0] === 'string' ? list[0] : value;
+  } catch {
+    return value;
+  }
+}
+
 /** The value of a column as the role takes it; undefined where it does not fit. */
 const readers: { readonly [R in Role]: (value: unknown) => RoleValues[R] | undefined } = {
   text: (value: unknown) => (typeof value === 'string' ? value : undefined),
@@ -133,7 +144,7 @@ const readers: { readonly [R in Role]: (value: unknown) => RoleValues[R] | undef
     return isScalar(value) ? String(value) : said(value);
   },
   answer: (value: unknown) => {
-    if (isScalar(value)) return result(String(value));
+    if (isScalar(value)) return result(onlyOf(String(value)));
     const several = Array.isArray(value) && value.length > 0 && value.every(isScalar);
     return several ? value.map((one) => result(String(one))) : undefined;
   },

@@ -46,7 +46,9 @@ const answers = [
   'extra_info.answer',
 ];
 const systems = ['system', 'system_prompt'];
-const targets = ['targets_pretokenized', 'targets', 'target', 'tgt', 'output', 'response'];
+const targets = [
+  ...['targets_pretokenized', 'targets', 'target', 'target_text', 'tgt', 'output', 'output_text', 'response'],
+];
 /** Solutions in a language each, those that the reward for code runs first. */
 const codes = ['typescript', 'javascript', 'solution', 'code', 'python', 'python3', 'java', 'cpp', 'c++'];
 /** What a question is about, where that stands apart. */
@@ -92,7 +94,7 @@ const shapes: readonly Shape[] = [
   {
     name: 'ShareGPT',
     role: 'messages',
-    columns: ['conversations', 'conversation'],
+    columns: ['conversations', 'conversation', 'body.messages', 'data.messages'],
     others: { system: systems, answer: answers },
   },
   {
@@ -108,8 +110,11 @@ const shapes: readonly Shape[] = [
     columns: ['prompt'],
     others: {
       system: systems,
-      response: ['completion', 'response', 'chosen', 'output', 'canonical_solution', 'solution', 'extra_info.answer'],
-      rejected: ['rejected'],
+      response: [
+        ...['completion', 'response', 'chosen', 'response_chosen', 'answer_chosen', 'accepted', 'output'],
+        ...['canonical_solution', 'solution', 'code', 'generation', 'extra_info.answer'],
+      ],
+      rejected: ['rejected', 'response_rejected', 'answer_rejected'],
       answer: [...answers, 'solution'],
     },
   },
@@ -117,11 +122,11 @@ const shapes: readonly Shape[] = [
     name: 'question, chosen and rejected',
     role: 'prompt',
     columns: ['question', 'instruction', 'query', 'problem', 'input'],
-    beside: ['chosen', 'chosen_response'],
+    beside: ['chosen', 'chosen_response', 'response_j', 'win'],
     others: {
       system: systems,
-      response: ['chosen', 'chosen_response'],
-      rejected: ['rejected', 'rejected_response'],
+      response: ['chosen', 'chosen_response', 'response_j', 'win'],
+      rejected: ['rejected', 'rejected_response', 'response_k', 'lose'],
       answer: answers,
     },
   },
@@ -142,20 +147,30 @@ const shapes: readonly Shape[] = [
     role: 'prompt',
     columns: ['problem'],
     others: {
-      response: ['solution', 'generated_solution', 'response', 'answer'],
+      response: ['solution', 'generated_solution', 'response', 'answer', 'rationale'],
       answer: [...answers, 'solution'],
     },
   },
   {
     name: 'question and answer',
     role: 'prompt',
-    columns: ['question', 'query', 'q'],
+    columns: ['question', 'query', 'q', 'questions'],
     others: {
       system: systems,
       input: passages,
       response: [
         ...['response', 'solution', 'generated_solution', 'completion', 'output', 'answer', 'answers.text'],
-        ...['answer.value', 'a', 'answers', 'rationale', 'r1_solution_1', 'golden_answers'],
+        ...[
+          'answer.value',
+          'a',
+          'answers',
+          'rationale',
+          'r1_solution_1',
+          'golden_answers',
+          'best_answer',
+          'sql',
+          'query',
+        ],
       ],
       answer: [...answers, 'a'],
     },
@@ -163,21 +178,21 @@ const shapes: readonly Shape[] = [
   {
     name: 'inputs and targets',
     role: 'prompt',
-    columns: ['inputs_pretokenized', 'inputs', 'input', 'source', 'src'],
+    columns: ['inputs_pretokenized', 'inputs', 'input', 'input_text', 'source', 'source_text', 'src'],
     beside: [...targets],
-    others: { system: systems, response: targets, answer: answers },
+    others: { system: [...systems, 'definition'], response: targets, answer: answers },
   },
   {
     name: 'two who talk',
     role: 'prompt',
-    columns: ['human', 'user'],
-    beside: ['assistant', 'gpt', 'bot'],
-    others: { system: systems, response: ['assistant', 'gpt', 'bot'] },
+    columns: ['human', 'user', 'user_message'],
+    beside: ['assistant', 'gpt', 'bot', 'bot_message', 'assistant_message'],
+    others: { system: systems, response: ['assistant', 'gpt', 'bot', 'bot_message', 'assistant_message'] },
   },
   {
     name: 'problem and code',
     role: 'prompt',
-    columns: ['problem_description', 'description', 'content', 'statement'],
+    columns: ['problem_description', 'question_content', 'description', 'content', 'statement', 'instruction_text'],
     beside: codes,
     others: { response: codes },
   },
@@ -191,11 +206,24 @@ const shapes: readonly Shape[] = [
   {
     name: 'text and summary',
     role: 'prompt',
-    columns: ['document', 'article', 'dialogue', 'text'],
-    beside: ['summary', 'highlights'],
-    others: { response: ['summary', 'highlights'] },
+    columns: ['document', 'documents', 'article', 'report', 'dialogue', 'text'],
+    beside: ['summary', 'highlights', 'tldr'],
+    others: { response: ['summary', 'highlights', 'tldr'] },
   },
-  { name: 'text', role: 'text', columns: ['text', 'content'], others: {} },
+  {
+    name: 'question and query',
+    role: 'prompt',
+    columns: ['sql_prompt'],
+    others: { input: ['sql_context'], response: ['sql'] },
+  },
+  {
+    name: 'issue and patch',
+    role: 'prompt',
+    columns: ['problem_statement'],
+    others: { response: ['patch'] },
+  },
+  { name: 'text', role: 'text', columns: ['text', 'content', 'whole_func_string'], others: {} },
+  { name: 'a problem to program', role: 'prompt', columns: ['question_content', 'problem_description'], others: {} },
   {
     name: 'turns',
     role: 'messages',

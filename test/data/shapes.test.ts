@@ -414,6 +414,92 @@ describe('published shapes', () => {
       { input: 'p', generations: ['a', 'b'], rating: [1, 4] },
       { kind: 'prompt', prompt: 'p', response: 'b', rejected: { kind: 'prompt', prompt: 'p', response: 'a' } },
     ],
+    'two conversations and which was preferred (Arena)': [
+      {
+        winner: 'model_b',
+        conversation_a: [user('p'), assistant('bad')],
+        conversation_b: [user('p'), assistant('good')],
+      },
+      {
+        kind: 'prompt',
+        prompt: 'p',
+        response: 'good',
+        rejected: { kind: 'prompt', prompt: 'p', response: 'bad' },
+      },
+    ],
+    'preferences as OpenAI takes them': [
+      {
+        input: { messages: [user('p')] },
+        preferred_output: [assistant('good')],
+        non_preferred_output: [assistant('bad')],
+      },
+      { kind: 'prompt', prompt: 'p', response: 'good', rejected: { kind: 'prompt', prompt: 'p', response: 'bad' } },
+    ],
+    'choices by their letters (MedQA)': [
+      { question: 'q', answer: 'beta', options: { A: 'alpha', B: 'beta' }, answer_idx: 'B' },
+      { kind: 'prompt', prompt: 'q\n\nA. alpha\nB. beta', response: 'B', answer: 'B' },
+    ],
+    'choices in columns of their own (C-Eval)': [
+      { question: 'q', A: 'w', B: 'x', C: 'y', D: 'z', answer: 'D' },
+      { kind: 'prompt', prompt: 'q\n\nA. w\nB. x\nC. y\nD. z', response: 'D', answer: 'D' },
+    ],
+    'choices that are numbered from one (WinoGrande)': [
+      { sentence: 'The cup fit the box, for _ was large.', option1: 'cup', option2: 'box', answer: '2' },
+      { kind: 'prompt', prompt: 'The cup fit the box, for _ was large.\n\nA. cup\nB. box', response: 'B', answer: 'B' },
+    ],
+    'choices that are numbered from nought (PIQA)': [
+      { goal: 'open a jar', sol1: 'turn', sol2: 'kick', label: 0 },
+      { kind: 'prompt', prompt: 'open a jar\n\nA. turn\nB. kick', response: 'A', answer: 'A' },
+    ],
+    'choices about an article (RACE)': [
+      { article: 'Al won.', question: 'Who?', options: ['Al', 'Bo'], answer: 'A' },
+      { kind: 'prompt', prompt: 'Al won.\n\nWho?\n\nA. Al\nB. Bo', response: 'A', answer: 'A' },
+    ],
+    'a right answer beside wrong ones (SciQ)': [
+      { question: 'q', distractor1: 'a', distractor2: 'b', correct_answer: 'c', support: 's' },
+      { kind: 'prompt', prompt: 'q', response: 'c', answer: 'c' },
+    ],
+    'a task and its instances (Self-Instruct)': [
+      { instruction: 'Add.', instances: [{ input: '1 2', output: '3' }] },
+      { kind: 'prompt', prompt: 'Add.\n\n1 2', response: '3' },
+    ],
+    'a definition beside what it is applied to (Natural Instructions)': [
+      { definition: 'Add.', inputs: '1 2', targets: '3' },
+      { kind: 'chat', messages: [system('Add.'), user('1 2'), assistant('3')] },
+    ],
+    'a right answer as a list in a text (Skywork)': [
+      { prompt: [user('2+2?')], reward_model: { ground_truth: '["4"]', style: 'rule' } },
+      { kind: 'prompt', prompt: '2+2?', answer: '4' },
+    ],
+    'an answer that was thought out': [
+      { messages: [user('q'), { role: 'assistant', content: 'a', reasoning_content: 'so\n' }] },
+      { kind: 'chat', messages: [user('q'), assistant('<think>\nso\n</think>\n\na')] },
+    ],
+    'turns with speakers': [
+      {
+        dialog: [
+          { speaker: 'user', text: 'hi' },
+          { speaker: 'bot', text: 'yo' },
+        ],
+      },
+      { kind: 'chat', messages: [user('hi'), assistant('yo')] },
+    ],
+    'a question and its query (Spider)': [
+      { db_id: 'd', query: 'SELECT 1', question: 'How many?' },
+      { kind: 'prompt', prompt: 'How many?', response: 'SELECT 1' },
+    ],
+    'a chosen answer under another name': [
+      { prompt: 'p', answer_chosen: 'good', answer_rejected: 'bad' },
+      { kind: 'prompt', prompt: 'p', response: 'good', rejected: { kind: 'prompt', prompt: 'p', response: 'bad' } },
+    ],
+    'a request of a batch': [
+      { custom_id: '1', body: { model: 'm', messages: [user('q')] } },
+      { kind: 'chat', messages: [user('q')] },
+    ],
+    'turns of which the first is asked (Arena-Hard)': [
+      { question_id: 'a', category: 'c', turns: [{ content: 'Write.' }] },
+      { kind: 'prompt', prompt: 'Write.' },
+    ],
     'token ids beside their text (P3)': [
       { inputs: [1, 2], inputs_pretokenized: 'Is it?', targets: [3], targets_pretokenized: 'yes' },
       { kind: 'prompt', prompt: 'Is it?', response: 'yes' },

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { sameAnswer } from '../../server/rewards/maths/answer.ts';
+import { joinedBoxes } from '../../server/rewards/maths/boxed.ts';
 import { resultOf } from '../../server/rewards/maths/source.ts';
 import { createReward } from '../../server/rewards/registry.ts';
 
@@ -41,6 +42,24 @@ describe('the result of a solution', () => {
     assert.equal(resultOf('The answer is 1.\nNo, the answer is: 2'), '2');
     assert.equal(resultOf('x = 5'), undefined);
     assert.equal(resultOf('####'), undefined);
+  });
+
+  it('is in all boxes that are joined at its end', async () => {
+    assert.equal(joinedBoxes('so $\\boxed{2}$, $\\boxed{3}$ \\text{ and } $\\boxed{5}$.'), '2, 3, 5');
+    assert.equal(joinedBoxes('\\boxed{1} first. Then \\boxed{x=2} \\quad \\text{or} \\quad \\boxed{x=3}'), 'x=2, x=3');
+    assert.equal(joinedBoxes('\\boxed{4}. So the answer is \\boxed{5}.'), undefined);
+    assert.equal(joinedBoxes('\\boxed{5}, \\boxed{5}'), undefined);
+    assert.equal(joinedBoxes('none'), undefined);
+    const reward = await createReward('maths');
+    const judge = async (completion: string, answer: string) => {
+      const result = await reward.score({ prompt: '', completion, row: { answer }, finished: true, tokens: 1 });
+      return 'value' in result && result.value;
+    };
+    assert.equal(await judge('\\boxed{(1,2)} and \\boxed{(2,1)}', '(2,1),(1,2)'), 1);
+    assert.equal(await judge('\\boxed{-2,1}', '\\boxed{1} and \\boxed{-2}'), 1);
+    assert.equal(await judge('\\boxed{-2}', '\\boxed{1} and \\boxed{-2}'), 0);
+    assert.equal(await judge('\\boxed{1}, \\boxed{2}', '1, 3'), 0);
+    await reward.close();
   });
 
   it('is found in linear time', () => {

@@ -1,4 +1,4 @@
-/** Finding `\boxed{...}` in a completion. */
+/** Finding `\boxed{...}` in a completion: the last one, or several that make one answer together. */
 
 const opener = /\\(?:boxed|fbox)(?![A-Za-z])/g;
 
@@ -28,8 +28,36 @@ function closings(text: string): Map<number, number> {
  * @returns undefined when there is none
  */
 export function lastBoxed(text: string): string | undefined {
+  return boxes(text).at(-1)?.content;
+}
+
+/** What may stand between the boxes of one answer: commas, "and", "or", spaces, the marks of formulas. */
+const joins = /^(?:[\s$,;&]|\\[,;:! ()[\]]|\\q?quad|\\(?:text|mathrm|mbox)\{\s*,?\s*(?:and|or)?\s*\}|\b(?:and|or)\b)*$/;
+const farthest = 60;
+const mostJoined = 64;
+
+/** `\boxed{2}, \boxed{3} and \boxed{5}` at the end as `2, 3, 5`; undefined where the last box stands alone. */
+export function joinedBoxes(text: string): string | undefined {
+  const all = boxes(text).slice(-mostJoined);
+  let first = all.length - 1;
+  while (first > 0) {
+    const gap = all[first].start - all[first - 1].end;
+    if (gap > farthest || !joins.test(text.slice(all[first - 1].end, all[first].start))) break;
+    first--;
+  }
+  const contents = [...new Set(all.slice(Math.max(0, first)).map(({ content }) => content.trim()))];
+  return contents.length < 2 || contents.includes('') ? undefined : contents.join(', ');
+}
+
+interface Box {
+  readonly content: string;
+  readonly start: number;
+  readonly end: number;
+}
+
+function boxes(text: string): Box[] {
   const closing = closings(text);
-  let last: string | undefined;
+  const found: Box[] = [];
   let after = 0;
   for (const match of text.matchAll(opener)) {
     const start = match.index;
@@ -43,16 +71,16 @@ export function lastBoxed(text: string): string | undefined {
     if (text[i] === '{') {
       const end = closing.get(i);
       if (end === undefined) continue;
-      last = text.slice(i + 1, end);
       after = end + 1;
+      found.push({ content: text.slice(i + 1, end), start, end: after });
     } else {
       let end = i;
       while (end < text.length && !/[\s$]/.test(text.charAt(end))) end += 1;
       const bare = text.slice(i, end).replace(/[.,;:!?]+$/, '');
       if (bare === '') continue;
-      last = bare;
       after = end;
+      found.push({ content: bare, start, end });
     }
   }
-  return last;
+  return found;
 }

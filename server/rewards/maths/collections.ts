@@ -10,7 +10,9 @@ const separates = (token: Token) => is(token, ',', ';', '&') || isWordToken(toke
 
 /** An item with `\pm` written out as two. */
 function withoutPlusMinus(item: readonly Token[]): Token[][] {
-  if (!item.some((token) => is(token, '\\pm', '\\mp'))) return [[...item]];
+  // Inside of a set it makes two members, and not two sets.
+  const isSet = is(item[0], '\\{') && enclosed(item) !== undefined;
+  if (isSet || !item.some((token) => is(token, '\\pm', '\\mp'))) return [[...item]];
   const choose = (plus: string, minus: string) =>
     item.map((token): Token => {
       if (is(token, '\\pm')) return { ...token, kind: 'sign', text: plus };

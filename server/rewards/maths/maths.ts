@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { HelperPool } from '../process/helper.ts';
 import { type Reward, type RewardScore, textsColumn } from '../reward.ts';
-import { lastBoxed } from './boxed.ts';
+import { joinedBoxes, lastBoxed } from './boxed.ts';
 import { resultOf } from './source.ts';
 import { compactMaths, normaliseMaths } from './text.ts';
 
@@ -25,7 +25,7 @@ function score(boxed: boolean, correct: boolean, late = false): RewardScore {
 }
 
 /**
- * 1 when the completion's last boxed answer means the same as the row's answer, else 0. Comparison happens in a helper
+ * 1 when the completion's last boxed answer (or the boxes that are joined at its end, together) means the same as the row's answer, else 0. Comparison happens in a helper
  * process that is killed at the time limit. Parts: `correct`, `boxed`, and `late` after a kill.
  */
 export function mathsReward(options: z.infer<typeof mathsOptions>): Reward {
@@ -39,14 +39,17 @@ export function mathsReward(options: z.infer<typeof mathsOptions>): Reward {
       if ('noScore' in column) return column;
       const boxed = lastBoxed(completion);
       const said = () => resultOf(completion) ?? completion.trim().split('\n').at(-1);
-      const given = boxed ?? (options.read === 'lastLine' ? said() : undefined);
-      if (given === undefined) return score(false, false);
+      const last = boxed ?? (options.read === 'lastLine' ? said() : undefined);
+      if (last === undefined) return score(false, false);
+      const together = joinedBoxes(completion);
+      const given = together === undefined ? [last] : [last, together];
       const wanted = column.texts.map((text) => resultOf(text) ?? text);
       const key = (text: string) => compactMaths(normaliseMaths(text));
-      if (key(given) !== '' && wanted.some((text) => key(text) === key(given))) return score(boxed !== undefined, true);
+      const keys = new Set(given.map(key).filter((one) => one !== ''));
+      if (wanted.some((text) => keys.has(key(text)))) return score(boxed !== undefined, true);
       let late = false;
-      for (const text of wanted) {
-        const outcome = await pool.ask([given, text], options.timeLimitMs, signal);
+      for (const [one, text] of given.flatMap((each) => wanted.map((text) => [each, text] as const))) {
+        const outcome = await pool.ask([one, text], options.timeLimitMs, signal);
         if (outcome.kind === 'answer' && outcome.value === true) return score(boxed !== undefined, true);
         if (outcome.kind !== 'answer') late = true;
       }

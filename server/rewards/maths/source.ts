@@ -1,5 +1,5 @@
 /** Cutting the result out of a solution, the same way for a model's answer and for the right one. */
-import { lastBoxed } from './boxed.ts';
+import { joinedBoxes, lastBoxed } from './boxed.ts';
 
 /** Longer lines are no sentence with a result. */
 const maxSentence = 2000;
@@ -23,11 +23,12 @@ function withoutRest(found: string): string {
 }
 
 /**
- * The result of a solution: its last box, else what follows its last `####` (GSM8K), else what its last "the answer is" or
+ * The result of a solution: its last box (several that are joined make one answer), else what follows its last `####` (GSM8K), else what its last "the answer is" or
  * "Answer:" says; undefined when it has none of them.
  */
 export function resultOf(text: string): string | undefined {
-  const boxed = lastBoxed(text);
+  // Of a right answer in two boxes one is half of it.
+  const boxed = joinedBoxes(text) ?? lastBoxed(text);
   if (boxed !== undefined) return boxed;
   const marked = lastOf(hashes, text);
   if (marked !== undefined) return marked;

@@ -33,6 +33,11 @@ export function approximation(tokens: readonly Token[], inner: Read): Answer | u
 const isLetter = (token: Token | undefined) => token?.kind === 'letter';
 const greek = /^\\(?:alpha|beta|gamma|delta|epsilon|theta|lambda|mu|nu|rho|sigma|tau|phi|psi|omega|Delta|Omega)$/;
 
+/** A length, an area, a number with a letter: `AB`, `S_{ABC}`, `m`. */
+const measured = '[A-Za-z](?: [A-Z])*(?: _ (?:\\w+|\\{ [\\w "]+ \\}))?';
+/** `\frac{AB}{CD}`, `V_1 : V_2`, `m / n`: two of them, whose ratio is asked for. */
+const ratioOfNames = new RegExp(`^(?:\\\\frac \\{ ${measured} \\} \\{ ${measured} \\}|${measured} [:/] ${measured})$`);
+
 /** Tokens as the name of what they are said to equal: `x`, `f(x)`, `a + b`, `AB`, `P(A)`, `\angle ABC`, words. */
 export function subjectOf(tokens: readonly Token[]): string | undefined {
   const key = keyOf(tokens);
@@ -44,6 +49,7 @@ export function subjectOf(tokens: readonly Token[]): string | undefined {
     return isLetter(tokens[0]) || greek.test(tokens[0]?.text ?? '') ? key : undefined;
   }
   if (/^\\vec \{ [A-Za-z] \}$/.test(key)) return key;
+  if (ratioOfNames.test(key)) return key;
   if (/^[A-Za-z](?: \+ [A-Za-z])+$/.test(key) || /^[A-Z] [A-Z]$/.test(key)) return key;
   if (
     /^(?:\\angle|\\triangle|m \\angle|\\overline \{|\||\[) ?(?:[A-Z]|"[a-z]+")(?: [A-Z])*(?: \}| \||\s?\])?$/.test(key)

@@ -8,7 +8,7 @@ const lowered = '₀₁₂₃₄₅₆₇₈₉';
 const digitsOf = (row: string, run: string) =>
   [...run].map((sign) => (sign === '⁻' ? '-' : row.indexOf(sign))).join('');
 
-const signs: readonly (readonly [RegExp, string])[] = [
+const signs: readonly (readonly [RegExp, string | ((...found: string[]) => string)])[] = [
   [/[−–—]/g, '-'],
   [/×/g, '\\times '],
   [/[·⋅∙]/g, '\\cdot '],
@@ -19,7 +19,8 @@ const signs: readonly (readonly [RegExp, string])[] = [
   [/∞/g, '\\infty '],
   [/≤|⩽|<=/g, '\\le '],
   [/≥|⩾|>=/g, '\\ge '],
-  [/≠/g, '\\ne '],
+  // With a space before it: 5!=120 is a factorial.
+  [/≠|(?<=\s)!=/g, '\\ne '],
   [/≈/g, '\\approx '],
   [/±/g, '\\pm '],
   [/∓/g, '\\mp '],
@@ -47,6 +48,10 @@ const signs: readonly (readonly [RegExp, string])[] = [
   [/…/g, '\\ldots '],
   [/\\degree(?![A-Za-z])|\^\s*\{\s*\\circ\s*\}|\^\s*\\circ(?![A-Za-z])/g, '°'],
   [/[\u00a0\u2009\u202f]/g, ' '],
+  [/(?<=\d\s*)pct\b\.?/g, '%'],
+  [/(?<=\d\s*)(?:([ap])\.\s?m\.|([AP])M\b)/gi, (_, dotted = '', plain = '') => `${(dotted + plain).toLowerCase()}m`],
+  [/\\mu\s*\\(?:text|mathrm)\s*\{\s*~?\s*([A-Za-z])\s*\}/g, '\\text{ micro$1}'],
+  [/(?<=[\d\s}~,])\\(?:Omega|ohm)(?![A-Za-z])|(?<=\d\s*)Ω/g, '\\text{ ohm}'],
 ];
 
 const commands: readonly (readonly [RegExp, string])[] = [
@@ -85,7 +90,7 @@ const spacing: readonly (readonly [RegExp, string])[] = [
   // Separators of thousands are joined before the spacing commands among them become spaces.
   [/(?<=\d)\s?(?:\{\s*,\s*\}|\\,|,\\!|\\!,|\\ |~|\\;|\\:|\{\\,\})\s?(?=\d{3}(?!\d))/g, ''],
   [/\\!/g, ''],
-  [/\\(?:quad|qquad|thinspace|enspace|medspace|thickspace)(?![A-Za-z])|(?<!\\)\\[,;:> ]|~/g, ' '],
+  [/\\q?quad|\\(?:thinspace|enspace|medspace|thickspace)(?![A-Za-z])|(?<!\\)\\[,;:> ]|~/g, ' '],
   [/\\[hv]space\*?\s*\{[^{}]*\}/g, ' '],
   [/(\\\\)\s*\[[^\]]*\]/g, '$1'],
 ];
@@ -163,7 +168,9 @@ export function normaliseMaths(text: string): string {
     .replace(new RegExp(`[${lowered}]+`, 'g'), (run) => `_{${digitsOf(lowered, run)}}`)
     .replace(/\\lbrace(?![A-Za-z])/g, '\\{')
     .replace(/\\rbrace(?![A-Za-z])/g, '\\}');
-  for (const [pattern, replacement] of signs) out = out.replace(pattern, replacement);
+  for (const [pattern, replacement] of signs) {
+    out = typeof replacement === 'string' ? out.replace(pattern, replacement) : out.replace(pattern, replacement);
+  }
   for (const [pattern, replacement] of commands) out = out.replace(pattern, replacement);
   out = unwrap(dollars(unwrap(out)));
   for (const [pattern, replacement] of spacing) out = out.replace(pattern, replacement);

@@ -24,9 +24,9 @@ export interface Unit {
 
 const one = integer(1n);
 const table = `
-length: mm=0.001 millimeter millimetre; cm=0.01 centimeter centimetre; dm=0.1 decimeter decimetre; m=1 meter metre; km=1000 kilometer kilometre; in=0.0254 inch inche; ft=0.3048 foot feet; yd=0.9144 yard; mi=1609.344 mile
-mass: mg=0.001 milligram; g=1 gram; kg=1000 kilogram; t=1000000 ton tonne; oz=28.349523125 ounce; lb=453.59237 lbs
-time: ms=0.001 millisecond; s=1 sec second; min=60 minute; h=3600 hr hour; day=86400; week=604800
+length: microm=0.000001 micrometer micrometre; mm=0.001 millimeter millimetre; cm=0.01 centimeter centimetre; dm=0.1 decimeter decimetre; m=1 meter metre; km=1000 kilometer kilometre; in=0.0254 inch inche; ft=0.3048 foot feet; yd=0.9144 yard; mi=1609.344 mile
+mass: microg=0.000001 microgram; mg=0.001 milligram; g=1 gram; kg=1000 kilogram; t=1000000 ton tonne; oz=28.349523125 ounce; lb=453.59237 lbs
+time: micros=0.000001 microsecond; ms=0.001 millisecond; s=1 sec second; min=60 minute; h=3600 hr hour; day=86400; week=604800
 month: month=1; yr=12 year
 volume: ml=0.001 milliliter millilitre; cl=0.01; l=1 liter litre
 money: dollar=1 usd; cent=0.01
@@ -45,7 +45,10 @@ current: amp=1 ampere
 voltage: v=1 volt
 pressure: pa=1 pascal; kpa=1000
 temperature: kelvin=1
-amount: mol=1 mole`;
+amount: mol=1 mole
+resistance: ohm=1
+charge: coulomb=1; microc=0.000001 microcoulomb
+capacitance: farad=1; microf=0.000001 microfarad`;
 
 const units = new Map<string, { dimension: string; factor: Rational }>();
 for (const line of table.trim().split('\n')) {
@@ -144,6 +147,10 @@ export function parseUnit(tokens: readonly Token[]): Unit | undefined {
   if (isPercent(share)) return { scale, percent: true, words: [] };
   const measure = parseMeasure(rest);
   if (measure) return { scale, percent: false, measure, words: [] };
+  // A unit of one letter in text, such as \mathrm{C}, that is not told from others of that letter.
+  const [alone, second] = rest;
+  if (second === undefined && alone?.kind === 'letter' && alone.quoted && /^[ACFHKT]$/.test(alone.text))
+    return { scale, percent: false, words: [alone.text.toLowerCase()] };
   const words: string[] = [];
   if (!rest.some(({ kind }) => kind === 'word')) return undefined;
   for (const token of rest) {

@@ -226,7 +226,19 @@ function filesIn(folder, ending) {
 const testFiles = () =>
   filesIn('test', '.test.ts').filter((path) => !(fast && slowFolders.includes(path.split('/')[1])));
 
-function runTests(scratch) {
+async function runTests(scratch) {
+  // Not before the packages are installed.
+  const { bundlePrograms } = await import('./tests/programs.mjs');
+  const folder = bundlePrograms('programs');
+  process.env.COLA_TEST_PROGRAMS = folder;
+  try {
+    return await runFiles(scratch);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function runFiles(scratch) {
   const counts = join(scratch, 'counts.json');
   const files = testFiles();
   const tests =

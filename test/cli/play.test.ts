@@ -3,10 +3,9 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { program, uncovered } from '../support/bundled.ts';
 import { OpenenvServer } from '../support/openenv-server.ts';
 import { cola } from './cola.ts';
-
-const main = join(import.meta.dirname, '../../server/cli/main.ts');
 
 describe('cola play', function () {
   this.timeout(120_000);
@@ -41,7 +40,9 @@ describe('cola play', function () {
   });
 
   it('reads standard input, which may stay open', async () => {
-    const child = spawn(process.execPath, ['--import', 'tsx', main, 'play', 'guess-the-rule', '--turns', '2']);
+    const child = spawn(process.execPath, [program('cola'), 'play', 'guess-the-rule', '--turns', '2'], {
+      env: uncovered,
+    });
     let stdout = '';
     child.stdout.setEncoding('utf8').on('data', (data) => {
       stdout += data;

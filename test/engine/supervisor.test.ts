@@ -17,6 +17,7 @@ import {
   type WireTrainEvent,
 } from '../../server/protocol/runs.ts';
 import { RunView, runFolder } from '../../server/store/run.ts';
+import { program } from '../support/bundled.ts';
 import { makeModel, makeSpec, removeFolder, temporaryFolder } from './tiny-model.ts';
 
 const slow = process.env.COLA_SLOW !== undefined;
@@ -30,10 +31,7 @@ class Watched {
 
   constructor(options: Partial<SupervisorOptions> = {}) {
     this.supervisor = new Supervisor({
-      entry: {
-        file: join(import.meta.dirname, '../../server/engine/main.ts'),
-        execArgv: ['--import', 'tsx'],
-      },
+      entry: { file: program('engine') },
       onEvent: (type, params) => {
         if (type === runEvent) this.events.push(params as RunEvent);
         this.woken();

@@ -1,13 +1,11 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { appendFileSync, existsSync, readFileSync, statSync, truncateSync } from 'node:fs';
-import { join } from 'node:path';
 import { ColaError } from '../../server/errors.ts';
 import type { FeedbackLine } from '../../server/feedback/lines.ts';
 import { FeedbackLog, mostBytes } from '../../server/feedback/log.ts';
 import { scratchFolder } from '../store/scratch.ts';
-
-const child = join(import.meta.dirname, 'log.ts');
+import { program, uncovered } from '../support/bundled.ts';
 
 const event = (moment: string, at: number): FeedbackLine => ({
   kind: 'event',
@@ -19,8 +17,9 @@ const event = (moment: string, at: number): FeedbackLine => ({
 
 /** Runs the writer. @returns how many events it said were written */
 function write(path: string, name: string, count: number, killAfter?: number): Promise<number> {
-  const writer = spawn(process.execPath, ['--import', 'tsx', child, path, name, String(count)], {
+  const writer = spawn(process.execPath, [program('feedback-writer'), path, name, String(count)], {
     stdio: ['ignore', 'pipe', 'inherit'],
+    env: uncovered,
   });
   let said = '';
   writer.stdout.on('data', (text) => {

@@ -56,7 +56,7 @@ describe('the language server', function () {
 
   it('answers about specs, completes, and runs a spec from beginning to end', async () => {
     const file = await makeSpec(folder, model, 12);
-    const client = await Client.start({ model, device: 'cpu', threads: 1, trusted: true });
+    const client = await Client.start({ model, device: 'cpu', threads: 1, trusted: true }, true);
     try {
       const uri = pathToFileURL(file).href;
       const text = `model: ${model}\nstages:\n  - clone: { data: corpus.txt, stepz: 3 }\n`;

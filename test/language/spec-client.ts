@@ -1,6 +1,5 @@
 /** An editor that has run specs open: as much of one as the language server needs. */
 import { type ChildProcess, fork } from 'node:child_process';
-import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import {
   createMessageConnection,
@@ -9,8 +8,7 @@ import {
   IPCMessageWriter,
   type MessageConnection,
 } from 'vscode-languageserver/node';
-
-const root = join(import.meta.dirname, '../..');
+import { program, uncovered } from '../support/bundled.ts';
 
 export class SpecClient {
   private readonly diagnostics = new Map<string, { readonly version: number; readonly found: readonly Diagnostic[] }>();
@@ -22,7 +20,7 @@ export class SpecClient {
   ) {}
 
   static async start(): Promise<SpecClient> {
-    const child = fork(join(root, 'server/main.ts'), ['--node-ipc'], { execArgv: ['--import', 'tsx'] });
+    const child = fork(program('server'), ['--node-ipc'], { execArgv: [], env: uncovered });
     const connection = createMessageConnection(new IPCMessageReader(child), new IPCMessageWriter(child));
     const client = new SpecClient(child, connection);
     connection.onNotification('textDocument/publishDiagnostics', ({ uri, version, diagnostics }) => {

@@ -61,7 +61,9 @@ describe('generation', () => {
       const model = await endless('hf/qwen3');
       const prompts = [prompt(3, 1), prompt(1, 2), prompt(40, 3), prompt(17, 4)];
       await withStepper(device(), model, async (stepper) => {
-        for (const sampling of [undefined, sampled, { temperature: 0.8, topK: 20, topP: 0.9 }]) {
+        const samplings = [sampled, undefined, { temperature: 0.8, topK: 20, topP: 0.9 }];
+        // What is drawn from the logits of a device is drawn in the same way for all.
+        for (const sampling of name === 'cpu' ? samplings : samplings.slice(0, 1)) {
           const options = { maxNewTokens: 12, ...(sampling === undefined ? {} : { sampling }) };
           const seeds = prompts.map((_, row) => rowSeed(5, row));
           const together = await generate(stepper, model, prompts, { ...options, seed: 5 });

@@ -246,10 +246,18 @@ describe('the code reward', () => {
     await assert.rejects(pending, /stopped/);
     assert.equal(part(await queued, 'test'), 1);
   });
+});
 
-  it('gives nothing for types that the checker was kept from checking', async () => {
-    const typed = codeReward(codeOptions.parse({ types: 1, test: 0, processes: 1 }));
-    const types = async (code: string) => part(await typed.score(input(code)), 'types');
+describe('the types of code', () => {
+  // One process for all: it reads the library of types once.
+  let typed: Reward;
+  before(() => {
+    typed = codeReward(codeOptions.parse({ types: 1, test: 0, processes: 1 }));
+  });
+  after(() => typed.close());
+  const types = async (code: string) => part(await typed.score(input(code)), 'types');
+
+  it('give nothing where the checker was kept from checking', async () => {
     for (const code of [
       '// @ts-nocheck\nconst a: number = "x";',
       '/* @ts-nocheck */ const a: number = "x";',
@@ -273,12 +281,9 @@ describe('the code reward', () => {
       'function f(x: unknown): number { return typeof x === "number" ? x : 0 }\nf(1 as number);',
     ])
       assert.equal(await types(code), 1, code);
-    await typed.close();
   });
 
-  it('checks types when weighted', async () => {
-    const typed = codeReward(codeOptions.parse({ types: 1, test: 0, processes: 1 }));
-    const types = async (code: string) => part(await typed.score(input(code)), 'types');
+  it('are checked when weighted', async () => {
     assert.equal(
       await types('export const a: number = [1, 2].at(-1) ?? 0; console.log(a); setTimeout(() => {}, 1);'),
       1,
@@ -293,6 +298,5 @@ describe('the code reward', () => {
       ),
       0,
     );
-    await typed.close();
   });
 });

@@ -7,7 +7,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runFolder } from '../../server/store/run.ts';
-import { bundleTrainChild } from '../support/bundled.ts';
+import { program, uncovered } from '../support/bundled.ts';
 import { linesOf, makeCola, specOf, stages, start, tinyBase, writeData } from '../support/runs.ts';
 
 const compiler = '/usr/bin/cc';
@@ -35,11 +35,10 @@ export interface End {
   readonly hits: readonly string[];
 }
 
-/** A folder with a model, a bundled program, and the outcome of a run that nothing disturbed. */
+/** A folder with a model, and the outcome of a run that nothing disturbed. */
 export class Bench {
   private readonly place = mkdtempSync(join(tmpdir(), 'cola-disturbed-'));
   private readonly root = join(this.place, 'project');
-  private program = '';
   private model = '';
   private count = 0;
   private expected: unknown;
@@ -47,7 +46,6 @@ export class Bench {
 
   async prepare(): Promise<void> {
     writeData(this.root);
-    this.program = await bundleTrainChild(this.place);
     if (canDisturb) {
       const options = ['-shared', '-fPIC', '-O1', '-o', join(this.place, 'disturb.so')];
       execFileSync(compiler, [...options, join(import.meta.dirname, 'disturb.c'), '-ldl']);
@@ -77,10 +75,10 @@ export class Bench {
     writeFileSync(job, JSON.stringify({ root: this.root, id, spec }));
     const log = join(this.place, `${id}.hits`);
     rmSync(log, { force: true });
-    const child = spawn(process.execPath, [this.program, job], {
+    const child = spawn(process.execPath, [program('train-child'), job], {
       cwd: this.root,
       stdio: ['ignore', 'ignore', 'pipe'],
-      env: { ...process.env, NODE_V8_COVERAGE: undefined, ...(disturbance && this.environment(id, disturbance, log)) },
+      env: { ...uncovered, ...(disturbance && this.environment(id, disturbance, log)) },
     });
     const timer = killAfter === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), killAfter);
     let said = '';

@@ -14,6 +14,7 @@ import { EngineLink } from '../../server/language/engine/link.ts';
 import { complete } from '../../server/protocol/completion.ts';
 import { loadModel } from '../../server/protocol/model.ts';
 import { makeModel } from '../engine/tiny-model.ts';
+import { program } from '../support/bundled.ts';
 import { hostileFolders } from './hostile-models.ts';
 import { record } from './results.ts';
 
@@ -61,10 +62,7 @@ describe(`${chosen.length} of ${hostileFolders.length} model folders that mean i
   before(async () => {
     scratch = mkdtempSync(join(tmpdir(), 'cola-hostile-'));
     good = await makeModel(join(scratch, 'good'));
-    engine = new EngineLink(
-      { file: join(import.meta.dirname, '../../server/engine/main.ts'), execArgv: ['--import', 'tsx'] },
-      { log() {}, exit: (why) => exits.push(why) },
-    );
+    engine = new EngineLink({ file: program('engine') }, { log() {}, exit: (why) => exits.push(why) });
     await answers(good);
   });
   after(async () => {

@@ -1,5 +1,5 @@
 /**
- * Training and completion for a long time: two hours side by side in the slow form (COLA_SOAK: seconds), half a minute else.
+ * Training and completion for a long time: two hours side by side in the slow form (COLA_SOAK: seconds), seconds else.
  * COLA_SOAK_SHARE is the share of a core that both take together, for a machine that has other work. After
  * the warm-up memory is level: the median of the slopes between all pairs of samples (Theil and Sen), which single jumps of the
  * collector and of the C library do not move.
@@ -14,7 +14,7 @@ import { record } from './results.ts';
 import type { MemorySample } from './soak-child.ts';
 
 const slow = process.env.COLA_SLOW === '1';
-const seconds = Number(process.env.COLA_SOAK ?? (slow ? 7500 : 20));
+const seconds = Number(process.env.COLA_SOAK ?? (slow ? 7500 : 10));
 const share = Number(process.env.COLA_SOAK_SHARE ?? 2);
 /** Bytes a step or request that memory may rise by: a forgotten tensor or row would be more. Short runs still warm up. */
 const allowed = slow ? { heapUsed: 64, external: 16, rss: 256 } : { heapUsed: 8192, external: 2048 };

@@ -7,21 +7,20 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { connect } from 'node:net';
-import { join } from 'node:path';
 import { Random } from '../../server/random.ts';
 import { record } from '../safety/results.ts';
+import { program, uncovered } from '../support/bundled.ts';
 
 const slow = process.env.COLA_SLOW === '1';
-const seconds = Number(process.env.COLA_LOAD ?? (slow ? 300 : 6));
+const seconds = Number(process.env.COLA_LOAD ?? (slow ? 300 : 3));
 const clients = slow ? 64 : 6;
 const hostile = slow ? 10_000 : 150;
 const token = 'a-token-for-the-load';
 
 /** A server in a process of its own, so that its memory is its own. */
 async function start(): Promise<{ child: ChildProcess; url: string; port: number; said: () => string }> {
-  const main = join(import.meta.dirname, '../../server/cli/main.ts');
-  const args = ['--import', 'tsx', main, 'serve', '--model', 'builtin:nano', '--device', 'cpu', '--port', '0'];
-  const env = { ...process.env, COLA_SERVE_TOKEN: token, NODE_V8_COVERAGE: undefined };
+  const args = [program('cola'), 'serve', '--model', 'builtin:nano', '--device', 'cpu', '--port', '0'];
+  const env = { ...uncovered, COLA_SERVE_TOKEN: token };
   const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'ignore', 'pipe'] });
   let said = '';
   const url = await new Promise<string>((found, failed) => {

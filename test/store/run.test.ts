@@ -9,6 +9,7 @@ import { z } from 'zod';
 import { Random } from '../../server/random.ts';
 import { listRuns } from '../../server/store/all-runs.ts';
 import { Run, RunView, runFolder } from '../../server/store/run.ts';
+import { program, uncovered } from '../support/bundled.ts';
 import { errorOf, scratchFolder } from './scratch.ts';
 import { EVERY, KEEP, metricAt, momentsAt, policyAt } from './trainer.ts';
 
@@ -25,11 +26,10 @@ function weight(value: number) {
 
 /** Starts the trainer and waits until it has opened the run. */
 async function startTrainer(path: string, last: number, mode = 'train'): Promise<ChildProcess> {
-  const script = join(import.meta.dirname, 'trainer.ts');
-  const args = ['--import', 'tsx', script, path, String(last), mode];
+  const args = [program('trainer'), path, String(last), mode];
   const child = spawn(process.execPath, args, {
     stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, NODE_OPTIONS: '' },
+    env: { ...uncovered, NODE_OPTIONS: '' },
   });
   await once(child.stdout!, 'data');
   return child;
@@ -237,9 +237,8 @@ describe('the lock of a run', () => {
     }
     const children = await Promise.allSettled(
       Array.from({ length: 4 }, async () => {
-        const script = join(import.meta.dirname, 'trainer.ts');
-        const child = spawn(process.execPath, ['--import', 'tsx', script, path, '0', 'hold'], {
-          env: { ...process.env, NODE_OPTIONS: '' },
+        const child = spawn(process.execPath, [program('trainer'), path, '0', 'hold'], {
+          env: { ...uncovered, NODE_OPTIONS: '' },
         });
         const [first] = await Promise.race([once(child.stdout, 'data'), once(child.stderr, 'data')]);
         const won = String(first).startsWith('open');

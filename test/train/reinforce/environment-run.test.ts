@@ -4,10 +4,10 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runFolder } from '../../../server/store/run.ts';
+import { program, uncovered } from '../../support/bundled.ts';
 import { OpenenvServer } from '../../support/openenv-server.ts';
 import { linesOf, makeCola, resume, specOf, start, tinyBase, writeData } from '../../support/runs.ts';
 
-const child = join(import.meta.dirname, '../../support/train-child.ts');
 const base = { ...tinyBase, context: 1024 };
 const common = {
   ...{ worlds: 6, turns: 3, max_new: 5, max_tokens: 400, batch: 2, group: 3, steps: 4, warmup: 0 },
@@ -58,7 +58,10 @@ describe('a run in an environment', function () {
       const file = join(root, `${killed.id}.json`);
       writeFileSync(file, JSON.stringify({ ...killed, spec, killAt: 3 }));
       const code = await new Promise<number | null>((done) => {
-        spawn(process.execPath, ['--import', 'tsx', child, file], { stdio: 'ignore' }).once('close', done);
+        spawn(process.execPath, [program('train-child'), file], { stdio: 'ignore', env: uncovered }).once(
+          'close',
+          done,
+        );
       });
       assert.equal(code, null);
       await resume(killed);

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { Random } from '../../../server/random.ts';
 import { RunView, runFolder } from '../../../server/store/run.ts';
 import { errorOf } from '../../store/scratch.ts';
-import { bundleTrainChild } from '../../support/bundled.ts';
+import { program, uncovered } from '../../support/bundled.ts';
 import {
   linesOf,
   makeCola,
@@ -25,16 +25,14 @@ const slow = process.env.COLA_SLOW === '1';
 
 /** Trains in a process of its own, which kills itself or is killed. @returns its exit code, or null if it was killed */
 function train(
-  program: string,
   job: { root: string; id: string; spec: unknown; killAt?: number },
   killAfter?: number,
 ): Promise<number | null> {
   const file = join(job.root, `${job.id}.json`);
   writeFileSync(file, JSON.stringify(job));
-  const process_ = spawn(process.execPath, [program, file], {
+  const process_ = spawn(process.execPath, [program('train-child'), file], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    // What it covers the runs in this process cover too.
-    env: { ...process.env, NODE_V8_COVERAGE: undefined },
+    env: uncovered,
   });
   let said = '';
   process_.stderr.on('data', (text) => {
@@ -89,13 +87,11 @@ describe('a run that is interrupted and resumed', function () {
   this.timeout(slow ? 1_200_000 : 120_000);
   let root = '';
   let cola = '';
-  let child = '';
   const known = new Map<string, Record<string, unknown>>();
 
   before(async () => {
     root = mkdtempSync(join(tmpdir(), 'cola-resume-'));
     writeData(root);
-    child = await bundleTrainChild(root);
     cola = await start({ root, id: 'cola' }, specOf(tinyBase, makeCola));
   });
   after(() => rmSync(root, { recursive: true, force: true }));
@@ -151,7 +147,7 @@ describe('a run that is interrupted and resumed', function () {
 
     it(`${name}: killed between checkpoints, it ends bit for bit the same`, async () => {
       const parts = { root, id: `${id}-killed` };
-      assert.equal(await train(child, { ...parts, spec: written(modelOf(name), [stage]), killAt: 5 }), null);
+      assert.equal(await train({ ...parts, spec: written(modelOf(name), [stage]), killAt: 5 }), null);
       const view = RunView.view(runFolder(root, parts.id));
       assert.equal(view.latestCheckpoint()?.step, 4);
       assert.equal(linesOf(root, parts.id, 'metrics').at(-1)?.step, 5);
@@ -202,7 +198,7 @@ describe('a run that is interrupted and resumed', function () {
       const job = { root, id: `chain-killed-${life}`, spec: written(tinyBase, chain) };
       const history: string[] = [];
       for (let code: number | null = null; code === null; ) {
-        code = await train(child, job, kills < wanted ? random.integer(800) : undefined);
+        code = await train(job, kills < wanted ? random.integer(800) : undefined);
         if (code !== null) break;
         kills++;
         const view = RunView.view(runFolder(root, job.id));

@@ -1,0 +1,15 @@
+/** Programs that tests start, by their names. */
+export type TestProgram =
+  | 'server'
+  | 'engine'
+  | 'maths-worker'
+  | 'sandbox-worker'
+  | 'module-worker'
+  | 'environment-worker'
+  | 'cola'
+  | 'train-child'
+  | 'trainer'
+  | 'feedback-writer';
+
+/** Bundles them into a new folder of this name. @returns the folder */
+export function bundlePrograms(name: string): string;

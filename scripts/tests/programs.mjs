@@ -1,0 +1,29 @@
+// The programs that tests start as processes of their own, bundled into one folder: to start one from its sources takes three times as
+// long. They lie below the working copy, so that they find its packages and the model in the box. `npm test` makes them once, and
+// names the folder in COLA_TEST_PROGRAMS; a test file that is run by itself makes its own (test/support/bundled.ts).
+import { buildSync } from 'esbuild';
+import { commandLine, node, programs, root } from '../bundles.mjs';
+
+/** As `TestProgram` of programs.d.mts names them. */
+const entryPoints = {
+  ...programs,
+  ...commandLine,
+  'train-child': 'test/support/train-child.ts',
+  trainer: 'test/store/trainer.ts',
+  'feedback-writer': 'test/feedback/log.ts',
+};
+
+/** Bundles all of them into a new folder. @returns the folder */
+export function bundlePrograms(name) {
+  const folder = `${root}.cache/tests/${name}`;
+  buildSync({
+    ...node,
+    sourcemap: false,
+    packages: 'external',
+    splitting: true,
+    entryPoints,
+    outdir: folder,
+    chunkNames: '[name]-[hash]',
+  });
+  return folder;
+}

@@ -130,9 +130,10 @@ describe('expressions that take forever', () => {
   const hostile = ['(a|a)*b', '(\\w+\\s?)+#', '(.*a){12}c'];
   const text = `${'a'.repeat(40)}!`;
   const takesLong = (file: unknown) => {
-    const started = performance.now();
+    const started = process.cpuUsage();
     assert.throws(() => tokenizerFrom(file, {}).encode(text), { id: 'tokenizer.refused' });
-    return performance.now() - started;
+    const { user, system } = process.cpuUsage(started);
+    return (user + system) / 1000;
   };
 
   it('are stopped in a split', () => {
@@ -141,12 +142,12 @@ describe('expressions that take forever', () => {
       file.pre_tokenizer.pretokenizers[0].pattern = { Regex };
       assert.ok(takesLong(file) < 20_000, Regex);
     }
-  }).timeout(60_000);
+  }).timeout(300_000);
 
   it('are stopped in a normaliser', () => {
     const normalizer = { type: 'Replace', pattern: { Regex: '(a+)+$' }, content: '' };
     assert.ok(takesLong({ ...tokenizer, normalizer }) < 20_000);
-  }).timeout(60_000);
+  }).timeout(300_000);
 
   it('are stopped in a decoder', () => {
     const file = structuredClone(read('tokenizers').cases['a decoder with an expression'].tokenizer);
@@ -155,7 +156,7 @@ describe('expressions that take forever', () => {
     const ours = tokenizerFrom(file, {});
     assert.equal(ours.decode([260]), '_');
     assert.throws(() => ours.decode([400]), { id: 'tokenizer.refused' });
-  }).timeout(60_000);
+  }).timeout(300_000);
 
   it('leave the others alone', () => {
     const file = structuredClone(tokenizer);

@@ -15,16 +15,19 @@ import {
   window,
   workspace,
 } from 'vscode';
-import { type Alternative, type CodePreview, previewActions } from '../../server/protocol/index.ts';
+import { type Alternative, type CodePreview, currentModel, previewActions } from '../../server/protocol/index.ts';
 import { setting } from '../settings.ts';
 import type { Studio } from '../studio.ts';
 import { banning, bansOf, type Control, free, pinning } from './control.ts';
 import type { CompletionEvent } from './events.ts';
+import { followsWords, nameIn, rowGroups } from './follows.ts';
 import { type Place, placeOf } from './place.ts';
 import { ask, offerAt } from './provider.ts';
 import { overlap } from './remainder.ts';
 import { type ActionRow, foldedRows, otherCodes } from './rows.ts';
-import { actionName, modeOf, type Names, oneLine, percent } from './words.ts';
+import { symbolIcons } from './symbols.ts';
+import { typicalTexts } from './typical.ts';
+import { modeOf, type Names, oneLine, percent } from './words.ts';
 
 interface AlternativePick extends QuickPickItem {
   readonly action?: number;
@@ -54,6 +57,11 @@ export class ActionPicker implements Disposable {
   private readonly disposables: Disposable[];
   private timer: NodeJS.Timeout | undefined;
   private previews: readonly CodePreview[] = [];
+  /** By code what it writes elsewhere, and by name the icon of what it stands for, as far as they are known. */
+  private typical: ReadonlyMap<number, string> = new Map();
+  private symbols: ReadonlyMap<string, string> = new Map();
+  /** The line up to the cursor. */
+  private readonly before: string;
   /** What leads the rows whose codes are shown each. */
   private readonly unfolded = new Set<number>();
 
@@ -69,6 +77,8 @@ export class ActionPicker implements Disposable {
     const { quick } = this;
     this.place = placeOf(editor.document, editor.selection.active);
     this.version = editor.document.version;
+    const { active } = editor.selection;
+    this.before = editor.document.lineAt(active).text.slice(0, active.character);
     quick.title = 'Latent Actions';
     quick.placeholder = 'Enter inserts what the action writes; the editor shows it meanwhile';
     quick.matchOnDescription = true;
@@ -98,11 +108,29 @@ export class ActionPicker implements Disposable {
       this.previews = codes;
       this.notePreviews(codes);
       this.list();
+      this.learnMore();
     } catch (error) {
       if (this.source.token.isCancellationRequested) return;
       this.quick.hide();
       throw error;
     }
+  }
+
+  /** What is good to know of the rows comes when it is there; without it the list is the same. */
+  private learnMore(): void {
+    const { document, selection } = this.editor;
+    const again = () => {
+      if (!this.source.token.isCancellationRequested) this.list(this.quick.activeItems[0]?.action);
+    };
+    const typical = async () => {
+      const { model } = await this.studio.request(currentModel, {});
+      if (model !== null) this.typical = await typicalTexts(this.studio, model);
+    };
+    const symbols = async () => {
+      this.symbols = await symbolIcons(document, selection.active);
+    };
+    for (const learn of [typical, symbols])
+      learn().then(again, (error: unknown) => this.studio.log.debug(`Less is said of actions: ${String(error)}`));
   }
 
   dispose(): void {
@@ -115,27 +143,38 @@ export class ActionPicker implements Disposable {
   /** @param at the action whose row the cursor is on; the first row without */
   private list(at?: number): void {
     const modes = this.modes();
-    const rows = foldedRows(this.previews).flatMap((row): AlternativePick[] => {
-      const { preview, others } = row;
-      if (!this.unfolded.has(preview.like)) return [this.row(row)];
-      return [preview, ...others].map((each) => this.row({ preview: each, probability: each.probability, others: [] }));
+    const groups = rowGroups(foldedRows(this.previews), this.before, this.editor.document.languageId);
+    const items = groups.flatMap(({ follows, rows }): AlternativePick[] => {
+      const { title, icon } = followsWords[follows];
+      const all = rows.flatMap((row): AlternativePick[] => {
+        const { preview, others } = row;
+        if (!this.unfolded.has(preview.like)) return [this.row(row, icon)];
+        const each = [preview, ...others];
+        return each.map((one) => this.row({ preview: one, probability: one.probability, others: [] }, icon));
+      });
+      return [{ label: title, kind: QuickPickItemKind.Separator }, ...all];
     });
-    this.quick.items = [...modes, { label: 'most likely first', kind: QuickPickItemKind.Separator }, ...rows];
+    this.quick.items = [...modes, ...items];
     this.quick.busy = false;
+    const rows = items.filter(({ action }) => action !== undefined);
     this.quick.activeItems = [rows.find(({ action }) => action === at) ?? rows[0]];
   }
 
-  private row({ preview: { action, label, text }, probability, others }: ActionRow): AlternativePick {
+  /** What it would write here, then what it writes elsewhere, and its number last. @param usual icon of a name that nobody knows */
+  private row({ preview: { action, label, text }, probability, others }: ActionRow, usual: string): AlternativePick {
     const { value } = this.control;
     const marked =
       (value.mode === 'pinned' && value.action === action && '$(pinned) ') ||
       (bansOf(value).includes(action) && '$(circle-slash) ') ||
       '';
+    const icon = this.symbols.get(nameIn(text, this.before) ?? '') ?? usual;
     const writes = text === '' ? 'ends here' : oneLine(text);
+    const elsewhere = label === null || label === '' ? (this.typical.get(action) ?? '') : label;
+    const numbers = [String(action), otherCodes(others)].filter(Boolean).join(' ');
     return {
       action,
-      label: `${marked}${actionName(action, label, text)}`,
-      description: [percent(probability), writes, otherCodes(others)].filter(Boolean).join('   '),
+      label: `${marked}$(${icon}) ${writes}`,
+      description: [percent(probability), elsewhere, numbers].filter(Boolean).join('   '),
       buttons: [...(others.length > 0 ? [unfold] : []), pin, ban, page],
     };
   }

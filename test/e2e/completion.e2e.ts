@@ -92,14 +92,14 @@ describe('completion by the model in the box', () => {
     await workbench.command('CoLA: Pick Latent Action');
     const rows = workbench.pick(/\d+ %/);
     await rows.nth(3).waitFor();
-    // The number stands before a label that can be read, and behind the text of an action that has none.
-    const name = (await rows.nth(2).locator('.label-name').first().innerText()).trim();
-    const action = (/^\d+/.exec(name) ?? /\d+$/.exec(name))?.[0] ?? '';
-    assert.notEqual(action, '', name);
+    // What it writes here comes first; its number is the last of what is said of it, but for others that write the same.
+    const numbered = /\s(\d+)(?: also [\d ]+)?\s*$/;
+    const words = await rows.nth(2).innerText();
+    const action = numbered.exec(words)?.[1] ?? '';
+    assert.notEqual(action, '', words);
     await workbench.quickInputBox.fill(action);
-    await workbench.quickInput
-      .locator('.monaco-list-row .label-name')
-      .filter({ hasText: new RegExp(`\\b${action}\\b`) })
+    await rows
+      .filter({ hasText: new RegExp(`\\s${action}(?: also [\\d ]+)?\\s*$`) })
       .first()
       .click();
     await workbench.quickInput.waitFor({ state: 'hidden' });

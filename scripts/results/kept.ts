@@ -26,7 +26,9 @@ async function add(hash: Hash, folder: string): Promise<void> {
     return;
   }
   const entries = await readdir(folder, { withFileTypes: true, recursive: true });
-  const files = entries.filter((entry) => entry.isFile()).map(({ parentPath, name }) => join(parentPath, name));
+  // What is written about a model is no part of it.
+  const counting = entries.filter((entry) => entry.isFile() && !entry.name.endsWith('.md'));
+  const files = counting.map(({ parentPath, name }) => join(parentPath, name));
   for (const file of files.sort()) hash.update(file.slice(folder.length)).update(await readFile(file));
 }
 

@@ -38,8 +38,8 @@ export interface StepParts {
   readonly preview?: boolean;
   /**
    * What else could follow: the second likeliest code `second [B]` with its token `second_token [B]`, the base's likeliest token
-   * `base_token [B]`; of the tokens of both codes and this one, log p under the base `base_logp [B,3]`; and of the last, log p
-   * under both codes `code_logp [B,2]`.
+   * `base_token [B]`; and of the tokens of both codes and this one, log p under the base `base_logp [B,3]`, and under either code
+   * `code_logp [B,2,3]`.
    */
   readonly rivals?: boolean;
 }
@@ -122,13 +122,17 @@ function rivals(
   const base = languageHead(graph, config, state);
   const baseToken = ops.argmax(base);
   const rows = state.shape[0];
-  const logp = (x: Tensor, ids: Tensor) => ops.reshape(ops.sub(ops.pick(x, ids), logSumExp(x)), [rows, 1]);
+  const logp = (x: Tensor) => {
+    const all = logSumExp(x);
+    const each = [token, secondToken, baseToken].map((ids) => ops.reshape(ops.sub(ops.pick(x, ids), all), [rows, 1]));
+    return ops.concat(each, 1);
+  };
   return {
     second,
     second_token: secondToken,
     base_token: baseToken,
-    base_logp: ops.concat([logp(base, token), logp(base, secondToken), logp(base, baseToken)], 1),
-    code_logp: ops.concat([logp(world, baseToken), logp(otherWorld, baseToken)], 1),
+    base_logp: logp(base),
+    code_logp: ops.reshape(ops.concat([logp(world), logp(otherWorld)], 1), [rows, 2, 3]),
   };
 }
 

@@ -216,7 +216,7 @@ export class BranchReader {
         tokens: [token[r], secondToken[r]],
         baseToken: baseToken[r],
         baseLogp: baseLogp.subarray(3 * r, 3 * r + 3),
-        codeLogp: codeLogp.subarray(2 * r, 2 * r + 2),
+        codeLogp: [codeLogp.subarray(6 * r, 6 * r + 3), codeLogp.subarray(6 * r + 3, 6 * r + 6)],
       };
       const chosen = bias === undefined ? voted(policyLogits, rivals) : { action: action[r], token: token[r] };
       return { ...chosen, policyLogits, state: states.slice(r * hiddenSize, (r + 1) * hiddenSize) };

@@ -1,8 +1,9 @@
 /**
  * Which token comes next, of those that the policy's two likeliest actions lead to and the base's likeliest. The policy is
  * learned from few texts beside the base, and where it is unsure its likeliest action leads to a worse token than the base
- * alone would take. So each token counts by what the base gives it and by what the policy gives to actions that lead to
- * it; the sum is twice the even mixture of both models. Where the policy is sure, tuned or not, it decides.
+ * alone would take. So each token has what the base gives it, and what the two actions give it: pi(a) p(token | a), as in the
+ * marginal language model. The more sure the policy is, the more the actions count: a half at least, and as much as the base
+ * where it is certain ([measured](../../docs/results/vote.md)).
  */
 import { probabilities } from '../model/sampling.ts';
 
@@ -15,23 +16,24 @@ export interface Rivals {
   readonly baseToken: number;
   /** log p under the base of the two tokens and of its own. */
   readonly baseLogp: ArrayLike<number>;
-  /** log p of the base's token under both actions. */
-  readonly codeLogp: ArrayLike<number>;
+  /** log p of the same three under either action. */
+  readonly codeLogp: readonly [ArrayLike<number>, ArrayLike<number>];
 }
 
-/** The token that has most, and the likelier of the two actions to have led to it. */
+/** What the actions count for at least, the base being 1. */
+const leastWeight = 0.5;
+
+/** The token that has most, and the action that is likeliest behind it. */
 export function voted(policyLogits: Float32Array, rivals: Rivals): { action: number; token: number } {
   const { actions, tokens, baseToken, baseLogp, codeLogp } = rivals;
   const pi = probabilities(policyLogits, 0, policyLogits.length);
   // Two names of one code are one.
   const shares = [pi[actions[0]], actions[0] === actions[1] ? 0 : pi[actions[1]]];
-  const worth = [...tokens, baseToken].map(
-    (token, i) => Math.exp(baseLogp[i]) + shares.reduce((sum, share, k) => sum + (tokens[k] === token ? share : 0), 0),
-  );
+  const weight = Math.max(leastWeight, shares[0]);
+  const three = [...tokens, baseToken];
+  const under = three.map((_, i) => shares.map((share, k) => share * Math.exp(codeLogp[k][i])));
+  const worth = under.map(([first, second], i) => Math.exp(baseLogp[i]) + weight * (first + second));
   const best = worth.indexOf(Math.max(...worth));
-  const token = [...tokens, baseToken][best];
-  const leading = tokens.indexOf(token);
-  if (leading >= 0) return { action: actions[leading], token };
-  const joint = shares.map((share, k) => Math.log(share) + codeLogp[k]);
-  return { action: actions[joint[1] > joint[0] ? 1 : 0], token };
+  const [first, second] = under[best];
+  return { action: actions[second > first ? 1 : 0], token: three[best] };
 }

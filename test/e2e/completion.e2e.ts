@@ -93,12 +93,12 @@ describe('completion by the model in the box', () => {
     const rows = workbench.pick(/\d+ %/);
     await rows.nth(3).waitFor();
     // What it writes here comes first; its number is the last of what is said of it, but for others that write the same.
-    const numbered = /\s(\d+)(?: also [\d ]+)?\s*$/;
-    const words = await rows.nth(2).innerText();
-    const action = numbered.exec(words)?.[1] ?? '';
+    const words = await rows.nth(2).locator('.label-description').innerText();
+    const action = /\s(\d+)(?: also [\d ]+)?\s*$/.exec(words)?.[1] ?? '';
     assert.notEqual(action, '', words);
     await workbench.quickInputBox.fill(action);
-    await rows
+    await workbench.quickInput
+      .locator('.monaco-list-row .label-description')
       .filter({ hasText: new RegExp(`\\s${action}(?: also [\\d ]+)?\\s*$`) })
       .first()
       .click();

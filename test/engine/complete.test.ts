@@ -5,6 +5,7 @@ import { ColaModel } from '../../server/cola/model.ts';
 import { worldModelAll } from '../../server/cola/modules.ts';
 import { complete, previewActions } from '../../server/completion/complete.ts';
 import { LoadedModel } from '../../server/completion/loaded-model.ts';
+import type { Program } from '../../server/device/program.ts';
 import { ColaError } from '../../server/errors.ts';
 import { Graph } from '../../server/graph/tensor.ts';
 import { baseStepper } from '../../server/model/language-model.ts';
@@ -18,12 +19,20 @@ import { codes, makeModel, removeFolder, temporaryFolder } from './tiny-model.ts
 describe('completion by latent actions', () => {
   let folder = '';
   let model: LoadedModel;
+  /** The world model under every code. */
+  let worlds: Program;
   const scheduler = new Scheduler();
   before(async () => {
     folder = await temporaryFolder();
     model = await LoadedModel.load({ folder: await makeModel(join(folder, 'model')), device: 'cpu', threads: 1 });
+    const { base, config, allWeights } = model.cola;
+    const graph = new Graph();
+    const state = graph.input('state', 'float32', [1, base.config.hiddenSize]);
+    const world = worldModelAll(graph, base.config, config, state);
+    worlds = await model.device.compile({ world }, { frozen: allWeights });
   });
   after(async () => {
+    await worlds.dispose();
     await model.release();
     assert.deepEqual({ ...model.device.ledger }, { buffers: 0, bytes: 0, programs: 0 });
     await removeFolder(folder);
@@ -47,33 +56,40 @@ describe('completion by latent actions', () => {
     steps: number,
     banned: readonly number[],
   ) {
-    const decoder = new Decoder(model.device, model.cola, { parts: { preview: true } });
+    const decoder = new Decoder(model.device, model.cola, { parts: { preview: true, hidden: true } });
     const base = baseStepper(model.device, model.cola.base);
     const [cache, own] = [await decoder.cache(1, 500), await base.cache(1, 500)];
-    const taken: { action: number | undefined; token: number; probability: number }[] = [];
+    const taken: { action: number; token: number; probability: number }[] = [];
+    const { hiddenSize, vocabSize } = model.cola.base.config;
     let next: ArrayLike<number> = prompt;
     for (let i = 0; i < steps; i++) {
       const bias = new Float32Array(codes);
       for (const code of banned) bias[code] = -1e6;
-      const { action, token, policyLogits, nextTokens } = await decoder.step(cache, [next], bias);
+      let state = new Float32Array();
+      const keep = (_: number, h: Float32Array) => {
+        state = h.slice(-hiddenSize);
+      };
+      const { action, token, policyLogits, nextTokens } = await decoder.step(cache, [next], bias, undefined, keep);
       const { logits } = await base.advance(own, [next]);
-      const p = probabilities(await logits.readFloats(), 0, model.cola.base.config.vocabSize);
+      const p = probabilities(await logits.readFloats(), 0, vocabSize);
       logits.release();
       const pi = probabilities(policyLogits, 0, codes);
       assert.ok(nextTokens !== undefined);
-      let chosen: { action: number | undefined; token: number } = { action: action[0], token: token[0] };
+      let chosen = { action: action[0], token: token[0] };
       if (banned.length === 0) {
         const two = [...pi.keys()].sort((x, y) => pi[y] - pi[x]).slice(0, 2);
-        const worth = (id: number) =>
-          p[id] + two.reduce((sum, code) => sum + (nextTokens[code] === id ? pi[code] : 0), 0);
+        const out = await worlds.run({ state });
+        const all = await out.world.readFloats();
+        out.world.release();
+        const under = two.map((code) => probabilities(all, code * vocabSize, vocabSize).map((x) => x * pi[code]));
+        const worth = (id: number) => p[id] + Math.max(0.5, pi[two[0]]) * (under[0][id] + under[1][id]);
         const likely = [...two.map((code) => nextTokens[code]), p.indexOf(Math.max(...p))];
         const best = likely.reduce((x, y) => (worth(y) > worth(x) ? y : x));
-        // Of a token that neither leads to, either may be the action behind it.
-        chosen = { action: two.find((code) => nextTokens[code] === best), token: best };
+        chosen = { action: two[under[1][best] > under[0][best] ? 1 : 0], token: best };
       }
       if (i < first.length) chosen = { action: first[i], token: nextTokens[first[i]] };
       if (i === 0 && begun !== undefined) chosen = { action: first[0], token: begun };
-      taken.push({ ...chosen, probability: pi[chosen.action ?? 0] });
+      taken.push({ ...chosen, probability: pi[chosen.action] });
       next = [chosen.token];
     }
     for (const each of [cache, own]) each.dispose();
@@ -116,10 +132,9 @@ describe('completion by latent actions', () => {
         assert.equal(id, plain[i].token);
         // Where alternatives part, the action is the likeliest of all and not of two.
         if (i === first.length) continue;
-        if (plain[i].action !== undefined) assert.equal(action, plain[i].action);
+        assert.equal(action, plain[i].action);
         // Given what was typed, the first is another one.
-        if (plain[i].action !== undefined && (i > 0 || typed === ''))
-          assert.ok(Math.abs(probability - plain[i].probability) < 1e-4);
+        if (i > 0 || typed === '') assert.ok(Math.abs(probability - plain[i].probability) < 1e-4);
       }
       assert.ok(textOf(plain.map(({ token }) => token)).startsWith(typed + text));
       assert.equal(tokens.map((token) => token.text).join(''), text);
@@ -135,7 +150,7 @@ describe('completion by latent actions', () => {
   it('begins with the likeliest tokens under base and actions together, each with the action behind it', async () => {
     const prefix = 'const total =\n';
     const { alternatives } = await ask({ prefix, alternatives: 4 });
-    const { base, config } = model.cola;
+    const { base } = model.cola;
     const decoder = new Decoder(model.device, model.cola, { parts: { state: true } });
     const cache = await decoder.cache(1, 100);
     const stepper = baseStepper(model.device, base);
@@ -148,10 +163,7 @@ describe('completion by latent actions', () => {
     const pi = probabilities(policyLogits, 0, codes);
     const { state } = await model.prefix.reader.read([...ids], 0);
     model.forget();
-    const graph = new Graph();
-    const world = worldModelAll(graph, base.config, config, graph.input('state', 'float32', [1, state.length]));
-    const program = await model.device.compile({ world }, { frozen: model.cola.allWeights });
-    const out = await program.run({ state });
+    const out = await worlds.run({ state });
     const all = await out.world.readFloats();
     const v = base.config.vocabSize;
     const joint = Array.from(pi, (share, code) => probabilities(all, code * v, v).map((x) => x * share));
@@ -166,7 +178,6 @@ describe('completion by latent actions', () => {
       assert.equal(tokens[0].action, behind.indexOf(Math.max(...behind)));
     }
     out.world.release();
-    await program.dispose();
     for (const each of [cache, own]) each.dispose();
     await decoder.dispose();
     await stepper.dispose();

@@ -8,27 +8,39 @@ const log = (...p: number[]) => Float32Array.from(p, Math.log);
 describe('the next token of a completion', () => {
   // pi = .5, .3, .2: the likeliest actions 0 and 1 lead to tokens 7 and 8, the base would take 9.
   const policy = log(0.5, 0.3, 0.2);
-  const rivals = { actions: [0, 1], tokens: [7, 8], baseToken: 9, codeLogp: log(0.1, 0.3) } as const;
+  const rivals = {
+    actions: [0, 1],
+    tokens: [7, 8],
+    baseToken: 9,
+    codeLogp: [log(0.8, 0.1, 0.1), log(0.1, 0.6, 0.3)],
+  } as const;
   const given = (...base: number[]) => voted(policy, { ...rivals, baseLogp: log(...base) });
 
-  it('is that of which base and policy together say most', () => {
-    assert.deepEqual(given(0.2, 0.1, 0.6), { action: 0, token: 7 }); // .7, .4, .6
-    assert.deepEqual(given(0.01, 0.45, 0.5), { action: 1, token: 8 }); // .51, .75, .5
+  it('is that of which the base says most, and the actions half as much where the policy is unsure', () => {
+    // .5 * (.5 * .8 + .3 * .1) = .215, .5 * (.5 * .1 + .3 * .6) = .115, .5 * (.5 * .1 + .3 * .3) = .07
+    assert.deepEqual(given(0.3, 0.1, 0.4), { action: 0, token: 7 }); // .515, .215, .47
+    assert.deepEqual(given(0.01, 0.44, 0.45), { action: 1, token: 8 }); // .225, .555, .52
   });
 
-  it('is the base’s where the policy is unsure, with the action that is likeliest behind it', () => {
+  it('is the base’s where nobody else says more, with the action that is likeliest behind it', () => {
     // .5 * .1 < .3 * .3
     assert.deepEqual(given(0.1, 0.1, 0.8), { action: 1, token: 9 });
   });
 
   it('counts what both actions give one token', () => {
-    const both = { ...rivals, tokens: [7, 7] as const };
-    assert.deepEqual(voted(policy, { ...both, baseLogp: log(0.05, 0.05, 0.8) }), { action: 0, token: 7 });
+    const both = { ...rivals, tokens: [7, 7] as const, codeLogp: [log(0.7, 0.7, 0.1), log(0.9, 0.9, 0.1)] as const };
+    // .05 + .5 * (.5 * .7 + .3 * .9) = .36 against .35 + .5 * .08
+    assert.equal(voted(policy, { ...both, baseLogp: log(0.05, 0.05, 0.35) }).token, 9);
+    assert.equal(voted(policy, { ...both, baseLogp: log(0.1, 0.1, 0.35) }).token, 7);
   });
 
-  it('is the policy’s where that is sure', () => {
-    const sure = { ...rivals, baseLogp: log(0.01, 0.01, 0.9) };
-    assert.deepEqual(voted(log(0.98, 0.01, 0.01), sure), { action: 0, token: 7 });
+  it('is the policy’s where that is sure: the actions count as much as the base then', () => {
+    const sure = { ...rivals, codeLogp: [log(0.9, 0.05, 0.05), log(0.1, 0.6, 0.3)] as const };
+    // .1 + .98 * .98 * .9 = .96 against .8
+    assert.deepEqual(voted(log(0.98, 0.01, 0.01), { ...sure, baseLogp: log(0.1, 0.1, 0.8) }), { action: 0, token: 7 });
+    // An unsure world model does not decide, however sure the policy is.
+    const unsure = { ...rivals, codeLogp: [log(0.4, 0.3, 0.3), log(0.1, 0.6, 0.3)] as const };
+    assert.equal(voted(log(0.98, 0.01, 0.01), { ...unsure, baseLogp: log(0.1, 0.1, 0.8) }).token, 9);
   });
 });
 

@@ -273,7 +273,8 @@ export class Inspector {
         h(
           'div',
           { class: 'code-names' },
-          actionChip({ action, label, probability: code.probability, token: text }, { label: true }),
+          // What it writes stands in front already.
+          actionChip({ action, label, probability: code.probability }, { label: true }),
           others.length > 0 &&
             h(
               'button',

@@ -7,6 +7,8 @@ import { chosenReward, likelyReward, rewardChoices } from './rewards.ts';
 
 /** Settings a person is likely to change, with the search's own defaults where they are sensible for an editor. */
 const settings = { breadth: 4, max_new: 48 };
+/** A person wants children that differ: codes that write the same token are one. */
+const merge = true;
 
 /** @returns the form, and how it says what it waits for once it was sent */
 export function startForm(
@@ -37,7 +39,7 @@ export function startForm(
     state.textContent = 'Reading the prompt…';
     try {
       const { reward, row, options } = chosenReward(choice, needed?.value ?? '', draft);
-      const sizes = { breadth: Number(breadth.value), max_new: Number(longest.value) };
+      const sizes = { breadth: Number(breadth.value), max_new: Number(longest.value), merge };
       await ask(treeStart, { prompt: prompt.value, row: { ...row }, reward, options: { ...sizes, ...options } });
     } catch (error) {
       failed(error);

@@ -94,7 +94,14 @@ export function parseSpec(text: string, file: string): ParsedSpec {
   const broken = [...document.errors, ...document.warnings];
   if (broken.length > 0) {
     const first = broken.slice(0, specLimits.problems);
-    return { problems: first.map(({ message, pos }) => problem(firstLine(message), within(pos, text))) };
+    return {
+      problems: first.map(({ message, pos }) => {
+        const pair = pairInLine(text, message, pos[0]);
+        if (pair === undefined) return problem(firstLine(message), within(pos, text));
+        const meant = `{ ${text.slice(...pair)} }`;
+        return problem(`Two keys stand one behind the other: write ${meant}`, pair, [], meant);
+      }),
+    };
   }
   let value: unknown;
   try {
@@ -126,6 +133,16 @@ export function parseSpec(text: string, file: string): ParsedSpec {
   });
   found.sort((a, b) => a.start.offset - b.start.offset);
   return spec === undefined ? { problems: found } : { spec, problems: found };
+}
+
+/** `file: a.jsonl` in `data: file: a.jsonl`, which YAML takes for no value: where it stands, if that is the mistake. */
+function pairInLine(text: string, message: string, start: number): [number, number] | undefined {
+  const inFlow = /^Block collections are not allowed within flow/.test(message);
+  if (!inFlow && !/^Nested mappings are not allowed in compact/.test(message)) return undefined;
+  const pattern = inFlow ? /[\w-]+:[ \t]+[^\s,{}[\]#]+/y : /[\w-]+:[ \t]+[^\s{}[\]#]+(?=[ \t]*(?:#.*)?$)/my;
+  pattern.lastIndex = start;
+  const found = pattern.exec(text)?.[0];
+  return found === undefined ? undefined : [start, start + found.length];
 }
 
 function excessProblem(text: string, { message, start, end }: Excess): SpecProblem {

@@ -178,6 +178,8 @@ const tokens: StageDeclaration<TokensSettings> = {
   lora: ({ lora }) => lora,
   missing({ method, data, environment, prompts, reward: judged }) {
     if (method === 'supervised') return data === undefined ? [{ key: 'data', when: 'the method supervised' }] : [];
+    if (data !== undefined && prompts === undefined && judged === undefined && environment === undefined)
+      return [{ key: 'method: supervised', when: '"data" without prompts and a reward' }];
     return missingProblems('the method reinforce')({ environment, prompts, reward: judged });
   },
   score: ({ method }) => (method === 'supervised' ? loss : reward),

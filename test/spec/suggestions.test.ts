@@ -188,6 +188,25 @@ describe('words of other tools in a run spec', () => {
     }
   });
 
+  it('are put in braces where two keys stand one behind the other', () => {
+    for (const data of ['jsonl: a.jsonl', 'jsonl: a.jsonl # rows']) {
+      const text = `model: m\nstages:\n  - clone:\n      data: ${data}\n      steps: 1\n`;
+      assert.match(first(text).message, /write \{ jsonl: a\.jsonl \}/);
+      assert.deepEqual(parseSpec(fixed(text), 'a').problems, []);
+    }
+    const inside = withData('jsonl: a.jsonl, steps: 1');
+    assert.match(first(inside).message, /write \{ jsonl: a\.jsonl \}/);
+    assert.deepEqual(parseSpec(fixed(inside), 'a').problems, []);
+    assert.match(first('model: m\nstages: [\n').message, /flow/i);
+  });
+
+  it('say that data alone is learned by the method supervised', () => {
+    assert.match(
+      first('model: m\nstages:\n  - tokens: { data: a.jsonl }\n').message,
+      /"method: supervised" is missing/,
+    );
+  });
+
   it('never stand for themselves', () => {
     const words = Object.values(stages).flatMap(({ settings }) => Object.keys(settings.shape));
     const word = fc.oneof(fc.constantFrom(...words), fc.string({ maxLength: 12 }));

@@ -24,6 +24,7 @@ export const programs = {
   'maths-worker': 'server/rewards/maths/worker.ts',
   'sandbox-worker': 'server/rewards/code/sandbox-worker.ts',
   'module-worker': 'server/rewards/process/module-worker.ts',
+  worker: 'server/cluster/worker.ts',
   'environment-worker': 'server/environments/module/worker.ts',
 };
 

@@ -6,8 +6,10 @@ export type TestProgram =
   | 'sandbox-worker'
   | 'module-worker'
   | 'environment-worker'
+  | 'worker'
   | 'cola'
   | 'train-child'
+  | 'lying-worker'
   | 'trainer'
   | 'feedback-writer';
 

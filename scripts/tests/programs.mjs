@@ -9,6 +9,7 @@ const entryPoints = {
   ...programs,
   ...commandLine,
   'train-child': 'test/support/train-child.ts',
+  'lying-worker': 'test/support/lying-worker.ts',
   trainer: 'test/store/trainer.ts',
   'feedback-writer': 'test/feedback/log.ts',
 };

@@ -1,5 +1,6 @@
 /** The training runs of the engine, each a job on the lane `train`. */
 
+import { hire } from '../cluster/hire.ts';
 import { Devices } from '../device/devices.ts';
 import { ColaError } from '../errors.ts';
 import { closingMeasurement } from '../evaluate/closing.ts';
@@ -54,7 +55,7 @@ export class RunHost {
     const measure = closingMeasurement;
     const { shelf, devices, longestRun } = this;
     await this.launch(key, (turn, signal, onEvent) =>
-      startRun({ root, runId, spec, specFile, signal, turn, longestRun, onEvent, measure, shelf, devices }),
+      startRun({ root, runId, spec, specFile, signal, turn, longestRun, onEvent, measure, hire, shelf, devices }),
     );
   }
 
@@ -78,6 +79,7 @@ export class RunHost {
           longestRun,
           onEvent,
           measure: closingMeasurement,
+          hire,
           shelf: this.shelf,
           devices: this.devices,
         }),

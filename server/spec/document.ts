@@ -192,12 +192,13 @@ export function readSpec(file: string): RunSpec {
 
 /** The complete spec as YAML, defaults filled in. Reading it gives an equal spec. */
 export function stringifySpec(spec: RunSpec): string {
-  const { model, base, device, threads, seed, stages, evaluate, log } = spec;
+  const { model, base, device, threads, cluster, seed, stages, evaluate, log } = spec;
   const value = {
     model,
     ...(base.precision === 'auto' && base.model === undefined ? {} : { base }),
     device,
     ...(threads === undefined ? {} : { threads }),
+    ...(cluster === undefined ? {} : { cluster }),
     seed,
     stages: stages.map(({ name, settings }) => ({ [name]: settings })),
     evaluate,

@@ -5,6 +5,7 @@ import type { AdapterChoice } from '../protocol/adapter.ts';
 import { measures as measureNames } from '../protocol/evaluate.ts';
 import { type PrecisionChoice, precisionChoices } from '../protocol/precision.ts';
 import { loggerNames } from '../store/loggers.ts';
+import { clusterSettings } from './settings/cluster.ts';
 import { type StageName, type StageSpec, stageNames, stageOf, stages } from './stages.ts';
 
 /** A new model instead of an existing one: sizes of a Llama. */
@@ -51,6 +52,10 @@ export const runSpec = z.strictObject({
     .default('auto')
     .meta({ description: 'What computes; auto takes the fastest that works.' }),
   threads: z.int().positive().optional().meta({ description: 'Threads on the CPU; all cores by default.' }),
+  cluster: clusterSettings.optional().meta({
+    description:
+      'Cuts the rounds of reinforce and tokens into shards, which workers compute: processes of this machine or of a Ray cluster. With it, threads is 1 if not given. Other stages are computed by the run itself.',
+  }),
   seed: z.int().default(7).meta({ description: 'Seed of everything random.' }),
   stages: z
     .array(z.union(stageNames().map(stage)))
@@ -87,3 +92,9 @@ export const trainsBase = ({ stages }: Pick<RunSpec, 'stages'>): boolean =>
 /** The adapter that a run trains beside its base: its stages that have one have the same. */
 export const adapterOf = ({ stages }: Pick<RunSpec, 'stages'>): AdapterChoice | undefined =>
   stages.flatMap((stage) => stageOf(stage).lora?.(stage.settings) ?? [])[0];
+
+/** Threads of each process of a run; undefined for all cores. Where several compute, they are as many everywhere. */
+export const threadsOf = ({ threads, cluster }: Pick<RunSpec, 'threads' | 'cluster'>): { threads?: number } => {
+  const count = threads ?? (cluster === undefined ? undefined : 1);
+  return count === undefined ? {} : { threads: count };
+};

@@ -9,6 +9,10 @@ export const trainErrors = catalogue('train', {
     `There is not enough memory for this run: "${what}" takes about ${gigabytes(bytes)}, and ${gigabytes(free)} are left (${source}).`,
     'Use a smaller batch or shorter sequences; `cola fit` says what each part takes. To try it all the same: cola train with --anyway.',
   ],
+  onePiece: (run: string) => [
+    `The run ${run} was begun in one piece, so that workers cannot go on with it.`,
+    `Go on without them: cola train --resume ${run}. To train with workers, start the spec anew with --cluster.`,
+  ],
   stopped: (run: string, step: number) => [
     `The run ${run} was stopped and is saved at step ${step}.`,
     `Continue it with: cola train --resume ${run}`,

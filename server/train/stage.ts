@@ -7,6 +7,7 @@ import type { LanguageModel } from '../model/language-model.ts';
 import type { Checkpoint } from '../store/checkpoint.ts';
 import type { Sharing } from './optimizer/step-program.ts';
 import type { DeviceWeights } from './optimizer/weights.ts';
+import type { Sharding } from './reinforce/shards/shard.ts';
 import type { FrozenData } from './run/frozen.ts';
 
 export type Metrics = Readonly<Record<string, number | readonly number[]>>;
@@ -77,6 +78,8 @@ export interface StageContext extends Sharing {
   readonly cacheFolder: string;
   /** The data as the run began with it; without one, data is read as it is now. */
   readonly frozen?: FrozenData | undefined;
+  /** How a round is cut and who computes it; undefined where it is computed in one piece. */
+  readonly sharding?: Sharding | undefined;
   readonly signal: AbortSignal;
   /** Says what is going on before the first step. */
   readonly say: (text: string) => void;

@@ -3,6 +3,7 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { hire } from '../../server/cluster/hire.ts';
 import { closingMeasurement } from '../../server/evaluate/closing.ts';
 import { type RunSpec, runSpec, toRunSpec } from '../../server/spec/schema.ts';
 import { runFolder } from '../../server/store/run.ts';
@@ -122,6 +123,7 @@ const common = ({ root, id, signal, onEvent }: RunParts) => ({
   runId: id,
   signal: signal ?? new AbortController().signal,
   measure: closingMeasurement,
+  hire,
   ...(onEvent === undefined ? {} : { onEvent }),
 });
 

@@ -1,10 +1,12 @@
 /** `cola train` and `cola pretrain`: run a spec, or go on with a run. */
 
 import { resolve } from 'node:path';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
+import { hire } from '../../cluster/hire.ts';
 import { closingMeasurement } from '../../evaluate/closing.ts';
 import { readSpec } from '../../spec/document.ts';
 import type { RunSpec } from '../../spec/schema.ts';
+import { type ClusterEngine, type ClusterSettings, clusterSettings, engines } from '../../spec/settings/cluster.ts';
 import { latestRun, nextRun, runNameOf } from '../../store/run-name.ts';
 import type { TrainEvent } from '../../train/run/events.ts';
 import { resumeRun, type StartOptions, startRun } from '../../train/run/job.ts';
@@ -20,6 +22,8 @@ type Options = JsonOption & {
   readonly from?: number;
   readonly asIs?: boolean;
   readonly anyway?: boolean;
+  readonly cluster?: ClusterEngine;
+  readonly workers?: number;
   readonly verbose?: boolean;
   readonly root: string;
 };
@@ -30,10 +34,18 @@ export function addTrain(program: Command, session: Session): void {
     .description(
       'Run the stages of a spec. Ctrl+C, like the end of the terminal, saves a checkpoint and stops; --resume goes on from the latest one.',
     )
-    .argument('[spec]', 'run spec (.yaml)');
+    .argument('[spec]', 'run spec (.yaml)')
+    .addOption(
+      new Option(
+        '--cluster <engine>',
+        'who computes the shards of a round: this process, processes of this machine, or a Ray cluster',
+      ).choices([...engines]),
+    )
+    .option('--workers <count>', 'how many workers compute them; results do not depend on it', count);
   withExamples(withRun(train), [
     'train countdown.cola.yaml',
     'train countdown.cola.yaml --run first-try',
+    'train countdown.cola.yaml --cluster local --workers 2',
     'train --resume first-try',
     'train --resume first-try --from 100',
   ]).action((spec: string | undefined, options: Options) => perform(session, options, spec, (whole) => whole));
@@ -72,8 +84,14 @@ function perform(session: Session, options: Options, specFile: string | undefine
       throw cliErrors.usage('--from and --as-is are about a run that is resumed', 'cola train');
     const runId = resume ? resumedRun(root, options, specFile) : newRun(root, options, specFile);
     const report = new RunReport(output, options.verbose === true);
+    const { cluster: engine, workers } = options;
+    const cluster = {
+      ...(engine === undefined ? {} : { engine }),
+      ...(workers === undefined ? {} : { workers }),
+    };
     const common = {
       root,
+      hire,
       runId,
       signal: session.signal,
       onEvent: (event: TrainEvent) => report.show(event),
@@ -83,8 +101,8 @@ function perform(session: Session, options: Options, specFile: string | undefine
     const isOver = session.io.lastWords?.(cliErrors.died(runId).describe());
     try {
       const { runPath, model } = resume
-        ? await resumeRun({ ...common, from: options.from, asIs: options.asIs })
-        : await start(session, common, specFile, part, options.anyway === true);
+        ? await resumeRun({ ...common, cluster, from: options.from, asIs: options.asIs })
+        : await start(session, common, specFile, (whole) => withCluster(part(whole), cluster), options.anyway === true);
       return { value: { run: runId, runPath, model }, ok: true };
     } finally {
       isOver?.();
@@ -103,6 +121,12 @@ async function start(
   const spec = part(readSpec(file));
   if (!anyway) await needMemory(spec, file);
   return startRun({ ...common, spec, specFile: file });
+}
+
+/** The spec with the workers of the command line in place of its own. */
+function withCluster(spec: RunSpec, cluster: Partial<ClusterSettings>): RunSpec {
+  if (Object.keys(cluster).length === 0) return spec;
+  return { ...spec, cluster: clusterSettings.parse({ ...spec.cluster, ...cluster }) };
 }
 
 function newRun(root: string, { run }: Options, specFile: string | undefined): string {

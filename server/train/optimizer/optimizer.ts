@@ -52,16 +52,19 @@ export const matricesDecay = (_name: string, shape: Shape) => shape.length > 1;
 /** Tensors by name for a checkpoint. */
 export type NamedTensors = ReadonlyMap<string, { shape: Shape; data: Float32Array }>;
 
-interface Trained {
+interface Weight {
   readonly name: string;
   readonly shape: Shape;
+}
+
+interface Trained extends Weight {
   readonly decay: boolean;
 }
 
 /** State names: moments and gradients stand beside the weight's own name. */
 const firstName = (name: string) => `first.${name}`;
 const secondName = (name: string) => `second.${name}`;
-const gradientName = (name: string) => `grad.${name}`;
+export const gradientName = (name: string) => `grad.${name}`;
 
 export class Optimizer {
   private updates = 0;
@@ -77,7 +80,7 @@ export class Optimizer {
     private readonly trained: readonly Trained[],
     private readonly options: OptimizerOptions,
     /** The update: a program on the device, or a loop over memory of the host. */
-    private readonly update: Program | AdamWMemory,
+    private readonly adamw: Program | AdamWMemory,
     private readonly sharing: Sharing,
   ) {}
 
@@ -159,13 +162,36 @@ export class Optimizer {
         0,
       );
     }
-    const gradientNorm = Math.sqrt(squares) / batches.length;
+    return { loss, gradientNorm: await this.descend(loss, squares, batches.length, learningRate), metrics };
+  }
+
+  /**
+   * One update from gradients that were computed elsewhere; see {@link Gradients}.
+   *
+   * @param gradients in the order of the trained weights
+   * @returns their global norm before clipping
+   * @throws train.diverged as {@link step}
+   */
+  async update(gradients: readonly Float32Array[], loss: number, learningRate: number): Promise<number> {
+    let squares = 0;
+    for (const [i, { name, shape }] of this.trained.entries()) {
+      squares += sumOfSquares(gradients[i]);
+      const key = gradientName(name);
+      if (this.device.onHost) this.hostArray(this.sums, key).set(gradients[i]);
+      else this.sums.set(key, await this.device.upload(gradients[i].slice(), 'float32', shape));
+    }
+    return this.descend(loss, squares, 1, learningRate);
+  }
+
+  /** @returns the global norm of the gradients before clipping */
+  private async descend(loss: number, squares: number, batches: number, learningRate: number): Promise<number> {
+    const gradientNorm = Math.sqrt(squares) / batches;
     if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm))
       throw trainErrors.diverged(this.updates + 1, loss, gradientNorm);
     const clip = gradientNorm > this.options.clipNorm ? this.options.clipNorm / (gradientNorm + 1e-6) : 1;
     this.updates++;
-    await this.apply({ learningRate, scale: clip / batches.length, update: this.updates });
-    return { loss, gradientNorm, metrics };
+    await this.apply({ learningRate, scale: clip / batches, update: this.updates });
+    return gradientNorm;
   }
 
   private async hostBatch(compiled: StepProgram, feeds: Readonly<Record<string, Feed>>, index: number) {
@@ -194,7 +220,7 @@ export class Optimizer {
   }
 
   private async apply(step: AdamWStep): Promise<void> {
-    const { update } = this;
+    const { adamw: update } = this;
     if (update instanceof AdamWMemory) {
       let since = performance.now();
       for (const { name, decay } of this.trained) {
@@ -250,7 +276,7 @@ export class Optimizer {
     this.moments.dispose();
     this.sums.dispose();
     for (const program of this.programs.values()) await program.dispose();
-    if (!(this.update instanceof AdamWMemory)) await this.update.dispose();
+    if (!(this.adamw instanceof AdamWMemory)) await this.adamw.dispose();
   }
 }
 
@@ -258,7 +284,7 @@ export class Optimizer {
 const updateStretch = 20;
 
 /** Loss, metrics and gradients as outputs of one graph. */
-function stepOutputs(device: Device, objective: Objective, trained: readonly Trained[]): StepOutputs {
+export function stepOutputs(device: Device, objective: Objective, trained: readonly Weight[]): StepOutputs {
   const { graph } = objective.loss;
   const parameters = trained.map(({ name }) => {
     const parameter = graph.parameters.get(name);
@@ -289,14 +315,14 @@ function stepOutputs(device: Device, objective: Objective, trained: readonly Tra
 }
 
 /** The value of a buffer of one element, which is released. */
-async function scalarOf(buffer: DeviceBuffer): Promise<number> {
+export async function scalarOf(buffer: DeviceBuffer): Promise<number> {
   const [value] = await buffer.readFloats();
   buffer.release();
   return value;
 }
 
 /** Loss and metrics of a micro-batch, on the host. */
-async function scalars({ metricNames }: StepProgram, outputs: Awaited<ReturnType<Program['run']>>) {
+export async function scalars({ metricNames }: StepProgram, outputs: Awaited<ReturnType<Program['run']>>) {
   const [loss] = await outputs.loss.readFloats();
   const metrics: Record<string, Float32Array | Int32Array> = {};
   for (const name of metricNames) metrics[name] = (await outputs[name].read()) as Float32Array | Int32Array;

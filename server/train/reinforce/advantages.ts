@@ -111,7 +111,15 @@ export function whiten({ mask }: Pick<ActionRows, 'mask'>, values: ArrayLike<num
   const mean = sum / Math.max(1, n);
   let squares = 0;
   for (let i = 0; i < values.length; i++) if (mask[i] !== 0) squares += (values[i] - mean) ** 2;
-  const scale = 1 / Math.sqrt(squares / Math.max(1, n) + 1e-8);
+  return whitened({ mask }, values, { mean, scale: 1 / Math.sqrt(squares / Math.max(1, n) + 1e-8) });
+}
+
+/** (A - mean) scale; 0 outside the mask. */
+export function whitened(
+  { mask }: Pick<ActionRows, 'mask'>,
+  values: ArrayLike<number>,
+  { mean, scale }: { readonly mean: number; readonly scale: number },
+): Float64Array {
   return Float64Array.from({ length: values.length }, (_, i) => {
     const white = (values[i] - mean) * scale;
     return mask[i] === 0 || Math.abs(white) < rounding ? 0 : white;

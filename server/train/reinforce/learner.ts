@@ -2,7 +2,7 @@
  * Learns from judged episodes and knows nothing of how they came about: advantages, minibatches, updates, and the policy of the
  * start, from which the divergence is measured.
  */
-import type { Graph } from '../../graph/tensor.ts';
+import { type Graph, size } from '../../graph/tensor.ts';
 import { Random, seedFrom } from '../../random.ts';
 import type { Checkpointing } from '../../spec/settings/parts.ts';
 import type { ReinforceSettings } from '../../spec/settings/reinforcement.ts';
@@ -29,13 +29,19 @@ import {
 } from './policy-gradient.ts';
 
 /** Answers whose divergence is measured where it is no part of what is learned. */
-const lookedAt = 32;
+export const lookedAt = 32;
 
 /** The first groups, `count` episodes or a few more; the prompts of a round come in random order. */
-function wholeGroups(episodes: readonly Judged[], count: number): readonly Judged[] {
+export function wholeGroups(episodes: readonly Judged[], count: number): readonly Judged[] {
   const last = episodes[count - 1]?.group;
   return last === undefined ? episodes : episodes.filter(({ group }, i) => i < count || group === last);
 }
+
+/** Which of the answers with a score are learned from. */
+export const learnsFrom =
+  ({ overlong }: Pick<ReinforceSettings, 'overlong'>) =>
+  ({ finished }: Judged): boolean =>
+    overlong === 'keep' || finished;
 
 /** Where the base itself learns. */
 export interface Recomputing {
@@ -48,7 +54,7 @@ export class PolicyLearner {
     private readonly policy: LearningPolicy,
     private readonly settings: ReinforceSettings & Recomputing,
     private readonly optimizer: Optimizer,
-    private reference: ReferencePolicy,
+    private before: ReferencePolicy,
   ) {}
 
   static async create(
@@ -65,7 +71,7 @@ export class PolicyLearner {
 
   /** The weights at the start, by their own names. */
   get start() {
-    return this.reference.state;
+    return this.before.state;
   }
 
   /**
@@ -79,14 +85,13 @@ export class PolicyLearner {
     episodes: readonly Judged[],
     baseline: readonly (number | undefined)[] | undefined,
   ): Promise<Metrics> {
-    const { overlong } = this.settings;
-    const learned = (row: Judged) => overlong === 'keep' || row.finished;
+    const learned = learnsFrom(this.settings);
     const batch = layOut(episodes, 1, learned);
     const hasBans = episodes.some(({ banned }) => banned.length > 0);
     const { kl, kl_loss } = this.settings;
     // Where the divergence is looked at only, that of some answers tells it: the others need not be read under the old weights.
     const looked = kl > 0 || kl_loss > 0 ? batch : layOut(wholeGroups(episodes, lookedAt), batch.length, learned);
-    const logpRef = await this.reference.logProbabilities(looked, hasBans);
+    const logpRef = await this.before.logProbabilities(looked, hasBans);
     const apart = looked.logpOld.reduce((n, x, i) => n + looked.mask[i] * (x - logpRef[i]), 0);
     const credit = creditOf(batch, looked === batch ? logpRef : batch.logpOld, baseline, this.settings);
     const updates = await this.update(index, batch, credit, hasBans);
@@ -96,12 +101,6 @@ export class PolicyLearner {
   private async update(index: number, batch: Batch, credit: Credit, hasBans: boolean): Promise<Metrics> {
     const { settings, policy, context } = this;
     const parts = minibatches(promptsIn(batch), settings.minibatches, new Random(seedFrom(context.seed, index)));
-    const schedule = {
-      peak: settings.learning_rate,
-      warmupSteps: settings.warmup,
-      steps: settings.steps * settings.minibatches,
-      floor: settings.floor,
-    };
     const sums: Record<string, number> = {};
     const count = (name: string, value: number) => {
       sums[name] = (sums[name] ?? 0) + value / parts.length;
@@ -115,7 +114,7 @@ export class PolicyLearner {
         const recompute = recomputes(settings.checkpoint, context.device, policy.trained, 1, build);
         return build(context.device.graph({ recompute }));
       });
-      const rate = learningRate(schedule, index * settings.minibatches + i);
+      const rate = this.rate(index, i);
       const feeds = policyFeeds(policy, batch, credit, picked, layout, hasBans);
       const result = await this.optimizer.step([feeds], rate, variant);
       count('loss', result.loss);
@@ -126,9 +125,35 @@ export class PolicyLearner {
     return sums;
   }
 
+  private rate(index: number, minibatch: number): number {
+    const { learning_rate: peak, warmup: warmupSteps, steps, minibatches: each, floor } = this.settings;
+    return learningRate({ peak, warmupSteps, steps: steps * each, floor }, index * each + minibatch);
+  }
+
+  /** Room for gradients that are added up elsewhere. */
+  zeros(): Float32Array[] {
+    return this.policy.trained.map((name) => new Float32Array(size(this.context.weights.state.get(name).shape)));
+  }
+
+  /** An update from gradients that were added up elsewhere. */
+  async apply(
+    index: number,
+    minibatch: number,
+    gradients: readonly Float32Array[],
+    loss: number,
+  ): Promise<{ gradient_norm: number; learning_rate: number }> {
+    const rate = this.rate(index, minibatch);
+    return { gradient_norm: await this.optimizer.update(gradients, loss, rate), learning_rate: rate };
+  }
+
+  /** The policy of the start. */
+  get reference(): ReferencePolicy {
+    return this.before;
+  }
+
   async save(): Promise<{ tensors: StageState['tensors']; updates: number }> {
     const { tensors, updates } = await this.optimizer.save();
-    const reference = (await this.reference.entries()).map(({ name, shape, data }) => ({
+    const reference = (await this.before.entries()).map(({ name, shape, data }) => ({
       name: `reference.${name}`,
       shape,
       dtype: 'F32' as const,
@@ -145,12 +170,12 @@ export class PolicyLearner {
         name.startsWith('reference.') ? [[name.slice('reference.'.length), data] as const] : [],
       ),
     );
-    await this.reference.dispose();
-    this.reference = await ReferencePolicy.create(this.context, this.policy, this.settings.temperature, weights);
+    await this.before.dispose();
+    this.before = await ReferencePolicy.create(this.context, this.policy, this.settings.temperature, weights);
   }
 
   async dispose(): Promise<void> {
     await this.optimizer.dispose();
-    await this.reference.dispose();
+    await this.before.dispose();
   }
 }

@@ -29,7 +29,7 @@ export interface Drawn {
 }
 
 /** Places of the prompts whose samples did not all earn the same. */
-export function mixedGroups(rows: readonly Judged[]): ReadonlySet<number> {
+export function mixedGroups(rows: readonly Pick<Judged, 'group' | 'result'>[]): ReadonlySet<number> {
   const first = new Map<number, number>();
   const mixed = new Set<number>();
   for (const { group, result } of rows) {

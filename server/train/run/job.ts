@@ -5,35 +5,36 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { passOnActions } from '../../cola/actions-file.ts';
-import { ColaModel } from '../../cola/model.ts';
+import type { ColaModel } from '../../cola/model.ts';
 import type { Device } from '../../device/device.ts';
 import { Devices } from '../../device/devices.ts';
 import { ColaError } from '../../errors.ts';
 import { removeFolder } from '../../files/atomic.ts';
 import { limitBehind } from '../../files/limits.ts';
-import { size } from '../../graph/tensor.ts';
-import { LanguageModel, type WeightMap } from '../../model/language-model.ts';
+import type { LanguageModel, WeightMap } from '../../model/language-model.ts';
 import type { WeightShelf } from '../../model/weights/shelf.ts';
 import { EngineClosing } from '../../schedule/closing.ts';
 import { readSpec, rebaseSpec, resolveModel, resolvePath, stringifySpec } from '../../spec/document.ts';
-import { basePrecision, type RunSpec, type StageSpec } from '../../spec/schema.ts';
+import { type RunSpec, type StageSpec, threadsOf } from '../../spec/schema.ts';
+import type { ClusterSettings } from '../../spec/settings/cluster.ts';
 import type { Checkpoint } from '../../store/checkpoint.ts';
 import type { Position } from '../../store/position.ts';
 import { Run, runFolder } from '../../store/run.ts';
 import { logText } from '../../store/run-log.ts';
 import { trainErrors } from '../errors.ts';
 import { DeviceWeights } from '../optimizer/weights.ts';
+import type { OpenShards, Sharding } from '../reinforce/shards/shard.ts';
 import type { Metrics, StageContext } from '../stage.ts';
 import { createStage, kindOf } from '../stages/index.ts';
-import { prepareBase } from './adapter.ts';
 import { noteEvent, type TrainEvent } from './events.ts';
 import { FrozenData, frozenFolder } from './frozen.ts';
-import { createBase, prepareModules } from './initialise.ts';
+import type { Hire } from './hiring.ts';
 import { KeptData, type Origin, originOf } from './origin.ts';
 import { confirmOrigin, confirmSpec, type ResumeChoice, refusePosition, wholeCheckpoint } from './resume.ts';
-import { alreadySaved, refuseDamaged, saveModelFolder } from './saved-model.ts';
+import { alreadySaved, saveModelFolder } from './saved-model.ts';
 import { stageSeed } from './seed.ts';
 import { runStage } from './stage-loop.ts';
+import { restoreWeights, TrainingModel } from './training-model.ts';
 
 /** Takes the measures that the run's spec asks for, of the model that came out of it. */
 export type ClosingMeasurement = (
@@ -60,6 +61,10 @@ interface CommonOptions {
   readonly trialSteps?: number;
   /** Where models of the same folder share the weights that they do not train. */
   readonly shelf?: WeightShelf | undefined;
+  /** Hires the workers of a spec that has some. */
+  readonly hire?: Hire | undefined;
+  /** Takes the place of what the spec says of them; no result depends on it. */
+  readonly cluster?: Partial<Pick<ClusterSettings, 'engine' | 'workers'>> | undefined;
   /** Where the device is taken from; one of its own, if not given. */
   readonly devices?: Devices | undefined;
 }
@@ -164,43 +169,26 @@ class Job {
   async train(): Promise<string> {
     const { spec } = this.options;
     const { devices = new Devices() } = this.options;
-    const taken = await devices.take(spec.device, spec.threads === undefined ? {} : { threads: spec.threads });
+    const taken = await devices.take(spec.device, threadsOf(spec));
     const { device: opened, attempts } = taken;
     const weights = new DeviceWeights(opened);
     try {
-      const { base, cola: loaded } = await this.load();
+      const model = await TrainingModel.load(spec, this.options.specFile, this.options.shelf);
+      const { base } = model;
       const device = base.on(opened);
       // Nobody hears that the run goes on before it is known that it can.
-      const checkpoint = await this.enter(base, loaded);
+      const checkpoint = await this.enter(base, model.cola);
       this.emit({ kind: 'device', device: device.name, attempts });
-      let cola = loaded;
-      const prepare = async (planned: StageSpec) => {
-        cola = prepareModules(planned, base, cola, spec.seed);
-        if (cola !== undefined) await weights.add(cola.weights, cola.tensors, cola.shared);
-        const configs = { config: base.config, cola: cola?.config };
-        const learned = kindOf(planned).learns(planned.settings, configs);
-        const written = learned.map(({ name }) => name);
-        if (base.shared.own(written)) await weights.add(base.weights, base.plainTensors, base.shared);
-        const made = (kindOf(planned).modules(planned.settings)?.makes ?? []).flatMap(
-          (module) => cola?.tensorsOf(module).map(({ name }) => name) ?? [],
-        );
-        if (cola?.shared.own([...written, ...made])) await weights.add(cola.weights, cola.tensors, cola.shared);
-        for (const extra of kindOf(planned).extras?.(planned.settings, configs) ?? []) {
-          const { name, shape } = extra;
-          if (!weights.has(name, shape)) await weights.add(new Map([[name, new Float32Array(size(shape))]]), [extra]);
-        }
-      };
-      await weights.add(base.weights, base.plainTensors, base.shared);
-      if (cola !== undefined) await weights.add(cola.weights, cola.tensors, cola.shared);
-      for (const planned of spec.stages.slice(0, this.position.at + 1)) await prepare(planned);
+      await model.begin(this.position.at, weights);
       if (checkpoint !== null) await restoreWeights(checkpoint, weights);
       for (let at = this.position.at; at < spec.stages.length; at++) {
-        await prepare(spec.stages[at]);
-        await this.stage(at, device, base, cola, weights, checkpoint);
+        await model.prepare(spec.stages[at], weights);
+        await this.stage(at, device, base, model.cola, weights, checkpoint);
       }
       if (this.options.trialSteps !== undefined) return this.run.path;
       const last = this.run.latestCheckpoint();
-      const model = await this.saveModel('model', last, base, cola, weights);
+      const { cola } = model;
+      const folder = await this.saveModel('model', last, base, cola, weights);
       const best = this.run.bestCheckpoint();
       if (best !== null && best.step !== last?.step) await this.saveBest(best, base, cola, weights);
       if (spec.evaluate.length > 0) {
@@ -208,8 +196,8 @@ class Job {
         const say = (text: string) => this.emit({ kind: 'message', text });
         await measure(this.run, opened, { signal, cacheFolder: this.cacheFolder, say });
       }
-      this.emit({ kind: 'done', model });
-      return model;
+      this.emit({ kind: 'done', model: folder });
+      return folder;
     } finally {
       weights.dispose();
       await taken.release();
@@ -302,20 +290,23 @@ class Job {
     await this.saveModel('best', best, base, cola, weights);
   }
 
-  private async load(): Promise<{ base: LanguageModel; cola: ColaModel | undefined }> {
-    const { spec, specFile, shelf } = this.options;
-    if (typeof spec.model !== 'string') return { base: createBase(spec.model, specFile, spec.seed), cola: undefined };
-    const folder = resolveModel(spec.model, specFile);
-    await refuseDamaged(folder);
-    const precision = basePrecision(spec);
-    const under = spec.base.model === undefined ? undefined : resolveModel(spec.base.model, specFile);
-    if (!ColaModel.exists(folder)) {
-      const base = await LanguageModel.load(folder, shelf, precision, 'language', under);
-      return { base: prepareBase(base, spec), cola: undefined };
+  /** How the rounds of a stage are computed. */
+  private sharding(at: number, weights: DeviceWeights, say: (text: string) => void): Sharding | undefined {
+    const { spec, specFile, cluster: chosen = {}, hire } = this.options;
+    if (spec.cluster === undefined) {
+      if (Object.keys(chosen).length > 0) throw trainErrors.onePiece(this.run.id);
+      return undefined;
     }
-    const cola = await ColaModel.load(folder, shelf, precision, under);
-    const base = prepareBase(cola.base, spec);
-    return { base, cola: cola.on(base) };
+    const settings = { ...spec.cluster, ...chosen };
+    const { shards: count, engine } = settings;
+    if (engine === 'here') return { count, open: undefined };
+    if (hire === undefined) throw new Error('nobody is there who hires workers');
+    const open: OpenShards = (policy) => {
+      const others = () => this.position.changed.filter((name) => !policy.trained.includes(name));
+      const { origin } = this;
+      return hire({ spec, specFile, at, settings, weights, policy, others, origin, say });
+    };
+    return { count, open };
   }
 
   private async stage(
@@ -329,6 +320,7 @@ class Job {
     const { spec, specFile, signal, turn, longestRun, trialSteps } = this.options;
     const planned = spec.stages[at];
     const frozen = new FrozenData(join(this.run.path, frozenFolder));
+    const say = (text: string) => this.emit({ kind: 'message', text });
     const context: StageContext = {
       device,
       base,
@@ -338,10 +330,11 @@ class Job {
       resolve: (path) => resolvePath(path, specFile),
       cacheFolder: this.cacheFolder,
       frozen,
+      sharding: this.sharding(at, weights, say),
       signal,
       ...(turn === undefined ? {} : { turn }),
       ...(longestRun === undefined ? {} : { longestRun }),
-      say: (text) => this.emit({ kind: 'message', text }),
+      say,
     };
     // Stages compile the weights that they do not train into programs, from host memory.
     for (const map of [base.weights, cola?.weights]) {
@@ -384,13 +377,5 @@ class Job {
     } finally {
       await stage.dispose();
     }
-  }
-}
-
-async function restoreWeights(checkpoint: Checkpoint, weights: DeviceWeights): Promise<void> {
-  using file = checkpoint.open('weights');
-  for (const name of file.names) {
-    if (!weights.has(name, file.info(name).shape)) throw trainErrors.checkpointMismatch(name);
-    await weights.write(name, file.readFloat32(name));
   }
 }

@@ -67,6 +67,8 @@ export async function tryOut({ root, ...options }: TrialOptions): Promise<StageT
       cacheFolder: cache,
       trialSteps,
       measure: nothing,
+      // What a worker takes is not known before there are any: a trial computes all itself.
+      cluster: options.spec.cluster === undefined ? {} : { engine: 'here' },
       onEvent: (event) => times.note(event),
     });
   } finally {

@@ -19,21 +19,25 @@ import { evaluatePrompts } from '../measures/prompts.ts';
 import { solvedLists } from '../measures/solved.ts';
 import type { Actor, Policy } from '../reinforce/actor.ts';
 import { exerciseIn } from '../reinforce/environment-exercise.ts';
-import { type Judged, scoreOf } from '../reinforce/episode.ts';
+import { scoreOf } from '../reinforce/episode.ts';
 import { cutsChoices, LatentActor, latentPolicy } from '../reinforce/latent-actor.ts';
 import { PolicyLearner, type Recomputing } from '../reinforce/learner.ts';
 import { minibatchRows, type PolicyGradientSettings, policyObjective } from '../reinforce/policy-gradient.ts';
 import { deckState, type Exercise, type Problems, PromptDeck, problemsOf } from '../reinforce/problems.ts';
 import { answered } from '../reinforce/rollouts.ts';
+import { describe, isSum, nothingToLearn, partsOf, type Shown, sampleOf } from '../reinforce/round-figures.ts';
 import { type Drawn, mixedGroups, replaced, shortened } from '../reinforce/rounds.ts';
 import type { Chooser } from '../reinforce/sampler.ts';
+import { hire } from '../reinforce/shards/hired-work.ts';
+import type { Told } from '../reinforce/shards/shard.ts';
+import { Rounds } from '../reinforce/shards/sharded-rounds.ts';
 import { type Numbered, startsOf } from '../reinforce/starts.ts';
 import { reasonsOf, ScoreWatch } from '../reinforce/unscored.ts';
 import { namedTensors } from '../run/checkpointing.ts';
 import { assumedPrompt, decodingPart, type MemoryPart, trainingPart } from '../run/memory-parts.ts';
 import { colaOf } from '../run/model-of.ts';
 import { plannedShape } from '../shared-prefix.ts';
-import type { Evaluation, Metrics, Sample, Stage, StageContext, StageState, StepOutcome } from '../stage.ts';
+import type { Evaluation, Metrics, Stage, StageContext, StageState, StepOutcome } from '../stage.ts';
 import { actionsOf, allModules, type Configs, type StageKind, type StageModules } from '../stage-kind.ts';
 
 /** Samples of a step that are kept for people to look at. */
@@ -60,6 +64,7 @@ export class ReinforceStage implements Stage {
     private readonly actor: Actor,
     private readonly learner: PolicyLearner,
     private readonly exercise: Exercise,
+    private readonly rounds: Rounds | undefined,
   ) {
     this.trained = actor.trained;
     this.random = new Random(context.seed);
@@ -111,7 +116,8 @@ export class ReinforceStage implements Stage {
     exercise: Exercise,
   ): Promise<ReinforceStage> {
     const learner = await PolicyLearner.create(context, actor, settings);
-    return new ReinforceStage(name, settings, context, actor, learner, exercise);
+    const rounds = Rounds.of(context, settings, actor, learner, exercise.rollouts);
+    return new ReinforceStage(name, settings, context, actor, learner, exercise, rounds);
   }
 
   get steps(): number {
@@ -138,24 +144,46 @@ export class ReinforceStage implements Stage {
   }
 
   private async round(index: number, signal: AbortSignal): Promise<StepOutcome> {
-    const { settings, actor, context } = this;
+    const { settings, context } = this;
     const started = performance.now();
+    if (this.rounds !== undefined) {
+      const drawn = this.deck.next(settings.batch);
+      const round = await this.rounds.run(index, startsOf(drawn, settings.group, context.seed, index), signal);
+      const rows = round.rows.map((row) => ({ ...row, prompt: drawn[row.group].prompt }));
+      return this.outcome(index, rows, started, round.judging, () => round.learn());
+    }
     const { drawn, rows, judging, resampled } = await this.drawRound(index, signal);
-    this.watch.look(rows.length, reasonsOf(rows.map(({ result }) => result)));
     const greedy = algorithmOf(settings.algorithm).greedy ? await this.greedy(drawn, signal) : undefined;
+    const baseline = greedy === undefined ? undefined : rows.map((row) => greedy[row.group]);
+    const learn = async () => ({
+      ...resampled,
+      ...(await this.learner.learn(index, shortened(rows, settings), baseline)),
+    });
+    return this.outcome(index, rows, started, judging, learn);
+  }
+
+  /** Learns from a round, and says what came of it. @param judging seconds of the rollout in which somebody judged */
+  private async outcome(
+    index: number,
+    rows: readonly Shown[],
+    started: number,
+    judging: number,
+    learn: () => Promise<Metrics>,
+  ): Promise<StepOutcome> {
+    const { actor, context, settings } = this;
+    this.watch.look(rows.length, reasonsOf(rows.map(({ result }) => result)));
     const rolled = performance.now();
     const described = { ...describe(rows), ...(isSum(settings.reward) ? partsOf(rows) : {}) };
     if (index === 0 && described.mixed_groups === 0 && described.unscored === 0)
       context.say(nothingToLearn(described.reward));
-    const baseline = greedy === undefined ? undefined : rows.map((row) => greedy[row.group]);
-    const learned = await this.learner.learn(index, shortened(rows, settings), baseline);
+    const learned = await learn();
     const seconds = {
       seconds_rollout: (rolled - started) / 1000 - judging,
       seconds_reward: judging,
       seconds_update: (performance.now() - rolled) / 1000,
     };
     return {
-      metrics: { ...described, ...resampled, ...learned, ...seconds, ...this.usageOf(rows) },
+      metrics: { ...described, ...learned, ...seconds, ...this.usageOf(rows) },
       samples: rows.slice(0, keptSamples).map((row) => sampleOf(row, actor.latent)),
     };
   }
@@ -188,7 +216,7 @@ export class ReinforceStage implements Stage {
   }
 
   /** How often each code was taken; nothing where the choices are tokens. */
-  private usageOf(rows: readonly Judged[]): { usage?: readonly number[] } {
+  private usageOf(rows: readonly Told[]): { usage?: readonly number[] } {
     const { actor } = this;
     if (!actor.latent) return {};
     return {
@@ -245,61 +273,11 @@ export class ReinforceStage implements Stage {
   }
 
   async dispose(): Promise<void> {
+    await this.rounds?.close();
     await this.learner.dispose();
     await this.actor.dispose();
     await this.exercise.rollouts.close();
   }
-}
-
-/** Said once, when the first round teaches nothing. */
-function nothingToLearn(reward: number): string {
-  const same = `In the first round every sample of a prompt got the same reward (${reward.toPrecision(3)} on average).`;
-  return `${same} As long as that is so, nothing is learned: look at samples.jsonl, and at the prompts and the reward of the spec.`;
-}
-
-/** Figures of a round's samples. */
-function describe(rows: readonly Judged[]) {
-  const scores = rows.flatMap(({ result }) => scoreOf(result) ?? []);
-  const n = Math.max(1, scores.length);
-  const mean = scores.reduce((a, b) => a + b, 0) / n;
-  const variance = scores.reduce((a, b) => a + (b - mean) ** 2, 0) / n;
-  const groups = new Set(rows.flatMap(({ group, result }) => (scoreOf(result) === undefined ? [] : group)));
-  return {
-    reward: mean,
-    reward_spread: Math.sqrt(variance),
-    unscored: rows.length - scores.length,
-    mixed_groups: groups.size === 0 ? 0 : mixedGroups(rows).size / groups.size,
-    answer_tokens: rows.reduce((a, row) => a + row.choices.length, 0) / Math.max(1, rows.length),
-    finished: rows.filter((row) => row.finished).length / Math.max(1, rows.length),
-    tokens: rows.reduce((a, row) => a + row.tokens.length, 0),
-    ...(rows.some((row) => row.turns.length > 1)
-      ? { turns: rows.reduce((a, row) => a + row.turns.length, 0) / rows.length }
-      : {}),
-  };
-}
-
-const isSum = (reward: ReinforceSettings['reward']) => typeof reward === 'object' && 'sum' in reward;
-
-/**
- * `part_<name>`, the mean of each part of a sum without its weight. A part of weight 0 is only watched: what was meant, beside
- * what is learned from.
- */
-function partsOf(rows: readonly Judged[]): Metrics {
-  const parts = new Map<string, number[]>();
-  for (const { result } of rows) {
-    if ('noScore' in result) continue;
-    for (const [name, value] of Object.entries(result.parts)) parts.set(name, [...(parts.get(name) ?? []), value]);
-  }
-  const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length;
-  return Object.fromEntries(
-    [...parts].map(([name, values]) => [`part_${name.replaceAll(/[^A-Za-z0-9]+/g, '_')}`, mean(values)]),
-  );
-}
-
-/** @param latent whether the choices are latent actions */
-function sampleOf({ prompt, completion, choices, tokens, result }: Judged, latent: boolean): Sample {
-  const judged = 'noScore' in result ? { noScore: result.noScore } : { reward: result.value, parts: result.parts };
-  return { prompt: prompt.text, completion, actions: latent ? choices : [], tokens: tokens.length, ...judged };
 }
 
 /** Whether the algorithm of the settings learns values. */
@@ -354,10 +332,9 @@ type ReinforcementSizes = PolicyGradientSettings &
 const longestAnswer = ({ environment, max_tokens, max_new }: ReinforcementSizes) =>
   environment === undefined ? max_new : max_tokens;
 
-async function createReinforce(settings: ReinforceSettings, context: StageContext): Promise<Stage> {
+function actorOf(settings: ReinforceSettings, context: StageContext): LatentActor {
   const cola = colaOf(context, 'reinforce', allModules(modules(settings)));
-  const actor = new LatentActor(context, cola, valued(settings), settings.top_k);
-  return ReinforceStage.create('reinforce', settings, context, actor);
+  return new LatentActor(context, cola, valued(settings), settings.top_k);
 }
 
 const modules = (settings: ReinforceSettings): StageModules => ({
@@ -374,5 +351,7 @@ export const reinforce: StageKind<ReinforceSettings> = {
   learns: (settings, configs) => policyOf(settings, configs).learns,
   parts: (settings, configs, length) =>
     reinforcementParts(settings, policyOf(settings, configs), configs.config, length),
-  create: createReinforce,
+  create: async (settings, context) =>
+    ReinforceStage.create('reinforce', settings, context, actorOf(settings, context)),
+  hire: async (settings, context, plan) => hire(context, settings, actorOf(settings, context), plan),
 };

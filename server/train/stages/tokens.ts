@@ -7,6 +7,7 @@ import type { TokensSettings } from '../../spec/settings/reinforcement.ts';
 import { stages } from '../../spec/stages.ts';
 import { trainErrors } from '../errors.ts';
 import type { Objective } from '../optimizer/optimizer.ts';
+import { hire } from '../reinforce/shards/hired-work.ts';
 import { baselineHead, learned, TokenActor, tokenPolicy } from '../reinforce/token-actor.ts';
 import { microRows, trainingPart } from '../run/memory-parts.ts';
 import type { Stage, StageContext } from '../stage.ts';
@@ -17,10 +18,13 @@ import { ReinforceStage, reinforcementParts, valued } from './reinforce.ts';
 
 async function createTokens(settings: TokensSettings, context: StageContext): Promise<Stage> {
   refuseBlocks('tokens', settings.blocks, context.base.config);
+  if (settings.method === 'supervised') return supervised(settings, context);
+  return ReinforceStage.create('tokens', settings, context, actorOf(settings, context));
+}
+
+function actorOf(settings: TokensSettings, context: StageContext): TokenActor {
   const trained = learned(context.base.config, settings).map(({ name }) => name);
-  if (settings.method === 'supervised') return supervised(settings, context, trained);
-  const actor = new TokenActor(context, trained, valued(settings));
-  return ReinforceStage.create('tokens', settings, context, actor);
+  return new TokenActor(context, trained, valued(settings));
 }
 
 function objective(graph: Graph, config: ModelConfig, rows: number, length: number): Objective {
@@ -30,7 +34,7 @@ function objective(graph: Graph, config: ModelConfig, rows: number, length: numb
   return { loss: nextTokenLoss(languageHead(graph, config, h), ids, mask) };
 }
 
-async function supervised(settings: TokensSettings, context: StageContext, trained: readonly string[]): Promise<Stage> {
+async function supervised(settings: TokensSettings, context: StageContext): Promise<Stage> {
   const { data } = settings;
   if (data === undefined)
     throw trainErrors.setting('tokens', 'data', 'supervised fine-tuning needs rows with prompt and response');
@@ -41,7 +45,7 @@ async function supervised(settings: TokensSettings, context: StageContext, train
     steps,
     accumulate: settings.accumulate,
     settings,
-    trained,
+    trained: learned(config, settings).map(({ name }) => name),
     objective: (graph, held) => objective(graph, config, batch, held ? heldOut.length : batches.length),
     batches,
     heldOut: [...heldOut.inOrder(16)],
@@ -75,4 +79,5 @@ export const tokens: StageKind<TokensSettings> = {
     ];
   },
   create: createTokens,
+  hire: async (settings, context, plan) => hire(context, settings, actorOf(settings, context), plan),
 };

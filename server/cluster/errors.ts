@@ -1,0 +1,33 @@
+/** Errors of runs whose rounds are computed by workers. */
+import { catalogue } from '../errors.ts';
+
+export const clusterErrors = catalogue('cluster', {
+  byHand: () => [
+    'A worker is started by the run that it works for.',
+    'Run a spec with: cola train SPEC --cluster local --workers 2',
+  ],
+  version: (worker: string, theirs: string, ours: string) => [
+    `${worker} has another CoLA Studio than this run: ${theirs}, and here it is ${ours}.`,
+    'Install the same version of the package on every node, then go on with the run: cola train --resume',
+  ],
+  model: (worker: string, what: readonly string[]) => [
+    `${worker} does not have what this run is made from: ${what.join(', ')}.`,
+    'Put the same files at the same place on every node, for example in a folder that all of them share, then go on with the run: cola train --resume',
+  ],
+  cannotBegin: (worker: string, what: string, remedy: string) => [
+    `${worker} cannot work for this run: ${what}`,
+    `${remedy}`,
+  ],
+  lost: (restarts: number, worker: string, reason: string) => [
+    `Workers were replaced ${restarts === 1 ? 'once' : `${restarts} times`}, which is more than the spec allows. The last one was ${worker}: ${reason}.`,
+    'See to what ends them, raise "restarts" of "cluster" in the spec, or go on with fewer workers: cola train --resume RUN --workers 1',
+  ],
+  failed: (worker: string, shard: number, reason: string) => [
+    `Shard ${shard} could not be computed, several times and by several workers. The last one was ${worker}: ${reason}.`,
+    'Go on without workers, which says more of what is wrong: cola train --resume RUN --cluster here',
+  ],
+  differs: (worker: string, shard: number) => [
+    `${worker} rolled shard ${shard} out anew in place of a lost worker, and it came out differently.`,
+    'Results are the same bit for bit on processors of one kind only: use such nodes, or go on from the last checkpoint with those that are there: cola train --resume RUN',
+  ],
+});

@@ -1,0 +1,113 @@
+/**
+ * Messages between a run and its workers on a pair of streams: a mark, the length of the head, the head as JSON, then float32
+ * numbers, whose counts are in the head. Who reads says how much it is ready to take.
+ */
+export const frameMark = 0x31_4c_6f_43;
+const prefixBytes = 8;
+/** Of a head: texts, choices and tokens of a shard. */
+const mostHead = 2 ** 28;
+const mostTensors = 100_000;
+
+export interface Frame {
+  readonly head: Readonly<Record<string, unknown>>;
+  readonly floats: readonly Float32Array[];
+}
+
+/** A message as it is written. Several workers may be sent the same one. */
+export class Outgoing {
+  readonly bytes: number;
+
+  private constructor(readonly pieces: readonly Uint8Array[]) {
+    this.bytes = pieces.reduce((sum, { byteLength }) => sum + byteLength, 0);
+  }
+
+  /** @param floats not copied: they stay as they are until the message is written */
+  static of(head: Readonly<Record<string, unknown>>, floats: readonly Float32Array[] = []): Outgoing {
+    const text = Buffer.from(JSON.stringify({ ...head, tensors: floats.map(({ length }) => length) }));
+    const prefix = Buffer.alloc(prefixBytes);
+    prefix.writeUInt32LE(frameMark, 0);
+    prefix.writeUInt32LE(text.byteLength, 4);
+    const bodies = floats.map((array) => new Uint8Array(array.buffer, array.byteOffset, array.byteLength));
+    return new Outgoing([prefix, text, ...bodies]);
+  }
+}
+
+/** What is read is no message, or more than was to be expected. */
+export class FrameFault extends Error {}
+
+/** Puts together what arrives in pieces. */
+export class FrameReader {
+  private target = Buffer.alloc(prefixBytes);
+  private filled = 0;
+  private step: 'prefix' | 'head' | 'body' = 'prefix';
+  private head: Record<string, unknown> = {};
+  private counts: readonly number[] = [];
+
+  /**
+   * @param mostFloats that a message may have now
+   * @param take gets each message
+   */
+  constructor(
+    private readonly mostFloats: () => number,
+    private readonly take: (frame: Frame) => void,
+  ) {}
+
+  /** @throws FrameFault; what follows cannot be read then */
+  push(chunk: Uint8Array): void {
+    let at = 0;
+    for (;;) {
+      const part = Math.min(chunk.byteLength - at, this.target.byteLength - this.filled);
+      this.target.set(chunk.subarray(at, at + part), this.filled);
+      at += part;
+      this.filled += part;
+      if (this.filled < this.target.byteLength) return;
+      this.advance();
+    }
+  }
+
+  private advance(): void {
+    const { target } = this;
+    if (this.step === 'prefix') {
+      if (target.readUInt32LE(0) !== frameMark) throw new FrameFault('what it wrote is no message');
+      const length = target.readUInt32LE(4);
+      if (length > mostHead) throw new FrameFault(`the head of its message has ${length} bytes`);
+      this.next('head', length);
+    } else if (this.step === 'head') {
+      [this.head, this.counts] = headOf(target);
+      const floats = this.counts.reduce((sum, count) => sum + count, 0);
+      if (floats > this.mostFloats()) throw new FrameFault(`its message has ${floats} numbers, more than there may be`);
+      this.next('body', floats * Float32Array.BYTES_PER_ELEMENT);
+    } else {
+      const { head, counts } = this;
+      let at = target.byteOffset;
+      const floats = counts.map((count) => {
+        const array = new Float32Array(target.buffer, at, count);
+        at += array.byteLength;
+        return array;
+      });
+      this.next('prefix', prefixBytes);
+      this.take({ head, floats });
+    }
+  }
+
+  private next(step: FrameReader['step'], bytes: number): void {
+    this.step = step;
+    // Memory of its own, which begins where numbers may.
+    this.target = Buffer.from(new ArrayBuffer(bytes));
+    this.filled = 0;
+  }
+}
+
+function headOf(text: Buffer): [head: Record<string, unknown>, counts: number[]] {
+  let value: unknown;
+  try {
+    value = JSON.parse(text.toString('utf8'));
+  } catch {
+    throw new FrameFault('the head of its message is no JSON');
+  }
+  const { tensors, ...head } = (typeof value === 'object' && value !== null ? value : {}) as Record<string, unknown>;
+  const counts = Array.isArray(tensors) && tensors.length <= mostTensors ? (tensors as unknown[]) : undefined;
+  const whole = (count: unknown): count is number => Number.isSafeInteger(count) && (count as number) >= 0;
+  if (counts === undefined || !counts.every(whole)) throw new FrameFault('the head of its message names no numbers');
+  return [head, counts];
+}

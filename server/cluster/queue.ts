@@ -1,0 +1,54 @@
+/** Shards that are to be computed, and who may take which: each is given out until it is done, again where its worker is lost. */
+export class ShardQueue {
+  private readonly open: Set<number>;
+  private left: number;
+  private wake: (() => void)[] = [];
+  private ended = false;
+
+  constructor(shards: readonly number[]) {
+    this.open = new Set(shards);
+    this.left = this.open.size;
+  }
+
+  /** Whether nothing is left to do, or nothing more is to be done. */
+  get over(): boolean {
+    return this.left === 0 || this.ended;
+  }
+
+  /** The first open shard of the best rank; ranks below 0 are not for this one. @returns undefined where none is */
+  take(rank: (shard: number) => number): number | undefined {
+    let best: number | undefined;
+    for (const shard of this.open)
+      if (rank(shard) >= 0 && (best === undefined || rank(shard) > rank(best))) best = shard;
+    if (best !== undefined) this.open.delete(best);
+    return best;
+  }
+
+  giveBack(shard: number): void {
+    this.open.add(shard);
+    this.changed();
+  }
+
+  done(): void {
+    this.left--;
+    this.changed();
+  }
+
+  end(): void {
+    this.ended = true;
+    this.changed();
+  }
+
+  /** Wakes those who wait: there is something to take, or nothing any more. */
+  changed(): void {
+    const { wake } = this;
+    this.wake = [];
+    for (const go of wake) go();
+  }
+
+  wait(): Promise<void> {
+    return new Promise((go) => {
+      this.wake.push(go);
+    });
+  }
+}

@@ -1,0 +1,149 @@
+/** A worker: the model of a run in memory, the weights that it was sent, and the shards that it has rolled out. */
+import { cpus, hostname } from 'node:os';
+import { Devices, type TakenDevice } from '../device/devices.ts';
+import { ColaError } from '../errors.ts';
+import { toWire } from '../protocol/errors.ts';
+import { parseSpec, resolvePath } from '../spec/document.ts';
+import { type RunSpec, threadsOf } from '../spec/schema.ts';
+import { DeviceWeights } from '../train/optimizer/weights.ts';
+import type { HiredWork } from '../train/reinforce/shards/hired-work.ts';
+import { changedParts, originOf } from '../train/run/origin.ts';
+import { stageSeed } from '../train/run/seed.ts';
+import { TrainingModel } from '../train/run/training-model.ts';
+import type { StageContext } from '../train/stage.ts';
+import { kindOf } from '../train/stages/index.ts';
+import { clusterErrors } from './errors.ts';
+import { type Frame, Outgoing } from './frames.ts';
+import { type Hello, type Request, request } from './messages.ts';
+import { identityOf } from './program.ts';
+
+type Open = Extract<Request, { kind: 'open' }>;
+
+interface Opened {
+  readonly device: TakenDevice;
+  readonly weights: DeviceWeights;
+  readonly work: HiredWork;
+}
+
+export class WorkerHost {
+  private opened: Opened | undefined;
+
+  /** @param signal ends what is under way */
+  constructor(private readonly signal: AbortSignal) {}
+
+  hello(): Outgoing {
+    const cpu = cpus()[0]?.model ?? process.arch;
+    const said: Hello = { kind: 'hello', ...identityOf(), host: hostname(), process: process.pid, cpu };
+    return Outgoing.of(said);
+  }
+
+  /** Never fails: what goes wrong is the answer. The answer may lend memory until the next request. */
+  async answer(frame: Frame): Promise<Outgoing> {
+    const started = performance.now();
+    const seconds = () => (performance.now() - started) / 1000;
+    try {
+      const asked = request.parse(frame.head);
+      switch (asked.kind) {
+        case 'open':
+          await this.open(asked, frame.floats);
+          return Outgoing.of({ kind: 'done', seconds: seconds() });
+        case 'policy': {
+          const { weights, work } = this.need();
+          for (const [i, name] of work.trained.entries()) await weights.write(name, frame.floats[i]);
+          return Outgoing.of({ kind: 'done', seconds: seconds() });
+        }
+        case 'rollout': {
+          const { round, shard, starts } = asked;
+          const made = starts.map(({ prompt: { messages, ...prompt }, seeds }) => ({
+            prompt: messages === undefined ? prompt : { ...prompt, messages },
+            seeds,
+          }));
+          const outcome = await this.need().work.rollout(round, shard, made, this.signal);
+          return Outgoing.of({ kind: 'outcome', seconds: seconds(), outcome });
+        }
+        case 'gradient': {
+          const { shard, kind, whitening, ...part } = asked;
+          const { gradients, ...found } = await this.need().work.gradient({ ...part, whitening }, shard);
+          return Outgoing.of({ kind, seconds: seconds(), ...found }, gradients);
+        }
+      }
+    } catch (error) {
+      return Outgoing.of({ kind: 'error', ...toWire(error) });
+    }
+  }
+
+  private need(): Opened {
+    if (this.opened === undefined) throw new Error('the worker was not told what it works for');
+    return this.opened;
+  }
+
+  private async open(asked: Open, floats: readonly Float32Array[]): Promise<void> {
+    await this.close();
+    const { specFile, at, others, reference } = asked;
+    const spec = specOf(asked);
+    const device = await new Devices().take(spec.device, threadsOf(spec));
+    const weights = new DeviceWeights(device.device);
+    try {
+      const model = await modelOf(spec, asked);
+      const { base } = model;
+      await model.begin(at, weights);
+      for (const [i, name] of others.entries()) await weights.write(name, floats[i]);
+      for (const map of [base.weights, model.cola?.weights]) if (map !== undefined) await weights.download(map, others);
+      const context: StageContext = {
+        device: base.on(device.device),
+        base,
+        cola: model.cola,
+        weights,
+        seed: stageSeed(spec.seed, at),
+        resolve: (path) => resolvePath(path, specFile),
+        // Nothing that a worker does reads data.
+        cacheFolder: '',
+        signal: this.signal,
+        say: () => {},
+      };
+      const planned = spec.stages[at];
+      const work = await kindOf(planned).hire?.(planned.settings, context, {
+        count: asked.shards,
+        reference: new Map(reference.map((name, i) => [name, floats[others.length + i]])),
+      });
+      if (work === undefined) throw new Error(`nobody can be hired for ${planned.name}`);
+      this.opened = { device, weights, work };
+    } catch (error) {
+      weights.dispose();
+      await device.release();
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    const { opened } = this;
+    this.opened = undefined;
+    await opened?.work.dispose();
+    opened?.weights.dispose();
+    await opened?.device.release();
+  }
+}
+
+function specOf({ spec: text, specFile, at }: Open): RunSpec {
+  const { spec, problems } = parseSpec(text, specFile);
+  if (spec?.stages[at] === undefined)
+    throw new Error(`the spec was refused: ${problems[0]?.message ?? 'no such stage'}`);
+  return spec;
+}
+
+/** The model of a run, if it and the rest that the run is made from are here as they were there. */
+async function modelOf(spec: RunSpec, { spec: text, specFile, origin }: Open): Promise<TrainingModel> {
+  const here = `The worker on ${hostname()}`;
+  let model: TrainingModel;
+  try {
+    model = await TrainingModel.load(spec, specFile);
+  } catch (error) {
+    if (!(error instanceof ColaError)) throw error;
+    throw clusterErrors.cannotBegin(here, error.message, error.remedy);
+  }
+  const now = await originOf(text, spec, specFile, model.base, model.cola);
+  const known = Object.fromEntries(Object.entries(origin).filter(([name]) => name in now || !name.startsWith('data/')));
+  const changed = changedParts({ ...known, spec: now.spec }, now, spec, specFile);
+  if (changed.length > 0) throw clusterErrors.model(here, changed);
+  return model;
+}

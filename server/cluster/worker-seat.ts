@@ -1,0 +1,123 @@
+/** One of a run's workers, whichever process fills its place now: what it was told, what it holds, and what it cost. */
+import type { z } from 'zod';
+import { ColaError } from '../errors.ts';
+import { fromWire } from '../protocol/errors.ts';
+import { type Carrier, type Link, WorkerFault } from './carrier.ts';
+import { clusterErrors } from './errors.ts';
+import type { Outgoing } from './frames.ts';
+import { type Answer, answer } from './messages.ts';
+
+/** The kind of error that says no more than that something broke. */
+const unexplained = 'protocol.internal';
+
+export class WorkerSeat {
+  /** The policy that it has. */
+  policy: Outgoing | undefined;
+  /** Shards that it has rolled out and keeps. */
+  readonly holds = new Set<number>();
+  /** Since they were last looked at. */
+  spent = { called: 0, computed: 0, sent: 0, received: 0, shards: 0 };
+  private link: Link | undefined;
+  private told: Outgoing | undefined;
+
+  /** @param number from 0 */
+  constructor(
+    readonly number: number,
+    private readonly carrier: Carrier,
+    /** Seconds that a request may take. */
+    private readonly limit: number,
+    private readonly say: (text: string) => void,
+  ) {}
+
+  /** What it is called. */
+  get name(): string {
+    const { hello } = this.link ?? {};
+    return `Worker ${this.number + 1}${hello === undefined ? '' : ` on ${hello.host} (process ${hello.process})`}`;
+  }
+
+  /**
+   * Sees to it that somebody is there who has been told what to work for.
+   *
+   * @throws WorkerFault; cluster.version; what keeps it from beginning
+   */
+  async ready(open: Outgoing): Promise<void> {
+    if (this.link === undefined) {
+      const link = await this.carrier.start(this.number);
+      this.link = link;
+      const { version, code, cpu } = link.hello;
+      const own = this.carrier.identity;
+      if (version !== own.version || code !== own.code)
+        throw clusterErrors.version(this.name, `${version} (${code})`, `${own.version} (${own.code})`);
+      this.say(`${this.name} is there: ${cpu}.`);
+    }
+    if (this.told === open) return;
+    const found = await this.ask(open, 'done', 0).catch((error: unknown) => {
+      // Whoever takes its place would meet the same.
+      throw error instanceof ColaError && !error.id.startsWith('cluster.')
+        ? clusterErrors.cannotBegin(this.name, error.message, error.remedy)
+        : error;
+    });
+    this.count(found.answer.seconds);
+    this.told = open;
+  }
+
+  /** Brings it the policy, unless it has it. */
+  async learnOf(policy: Outgoing): Promise<void> {
+    if (this.policy === policy) return;
+    this.policy = undefined;
+    const { answer: done } = await this.ask(policy, 'done', 0);
+    this.count(done.seconds);
+    this.policy = policy;
+  }
+
+  /**
+   * Sends a request and waits for an answer of a kind.
+   *
+   * @throws WorkerFault where it breaks, is late or answers something else; a ColaError that it met
+   */
+  async ask<K extends Answer['kind']>(message: Outgoing, kind: K, mostFloats: number) {
+    const { link } = this;
+    if (link === undefined) throw new WorkerFault('it is gone');
+    const started = performance.now();
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      link.end();
+    }, this.limit * 1000);
+    try {
+      const { head, floats } = await link.call(message, mostFloats);
+      const parsed = answer.safeParse(head);
+      if (!parsed.success) throw new WorkerFault(`its answer is none: ${firstOf(parsed.error)}`);
+      const said = parsed.data;
+      if (said.kind === 'error') {
+        if (said.id === unexplained) throw new WorkerFault(`it failed: ${said.message}`);
+        throw fromWire(said);
+      }
+      if (said.kind !== kind) throw new WorkerFault(`it answered with ${said.kind} where ${kind} was asked for`);
+      this.spent.sent += message.bytes;
+      this.spent.received += floats.reduce((sum, { byteLength }) => sum + byteLength, 0);
+      return { answer: said as Extract<Answer, { kind: K }>, floats };
+    } catch (error) {
+      throw late ? new WorkerFault(`it did not answer within ${this.limit} s`) : error;
+    } finally {
+      clearTimeout(timer);
+      this.spent.called += (performance.now() - started) / 1000;
+    }
+  }
+
+  /** Notes seconds that it computed. */
+  count(seconds: number): void {
+    this.spent.computed += seconds;
+  }
+
+  /** Ends who is there; the next {@link ready} brings another. */
+  leave(): void {
+    this.link?.end();
+    this.link = undefined;
+    this.told = undefined;
+    this.policy = undefined;
+    this.holds.clear();
+  }
+}
+
+const firstOf = ({ issues: [issue] }: z.ZodError) => `${issue?.path.join('.')}: ${issue?.message}`;

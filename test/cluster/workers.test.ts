@@ -1,0 +1,196 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import type { Carrier } from '../../server/cluster/carrier.ts';
+import { Crew } from '../../server/cluster/crew.ts';
+import { LocalCarrier } from '../../server/cluster/local.ts';
+import { identityOf } from '../../server/cluster/program.ts';
+import { ColaError } from '../../server/errors.ts';
+import { closingMeasurement } from '../../server/evaluate/closing.ts';
+import { type RunSpec, runSpec, toRunSpec } from '../../server/spec/schema.ts';
+import { runFolder } from '../../server/store/run.ts';
+import type { TrainEvent } from '../../server/train/run/events.ts';
+import type { HireOptions } from '../../server/train/run/hiring.ts';
+import { startRun } from '../../server/train/run/job.ts';
+import { program } from '../support/bundled.ts';
+import { Bench, linesOf, settingsOf } from '../support/runs.ts';
+import { watched } from '../support/workers.ts';
+
+const stage = { reinforce: { ...settingsOf('grpo', 2), minibatches: 2, batch: 4 } };
+const tokens = { tokens: { ...settingsOf('tokens ppo', 2), minibatches: 2, batch: 4 } };
+
+describe('workers', function () {
+  this.timeout(120_000);
+  const bench = Bench.forTests();
+  const worker = () => program('worker');
+  /** It says of itself that it is one. */
+  const liar = () => Object.assign(new LocalCarrier(program('lying-worker')), { identity: identityOf(worker()) });
+
+  interface Trained {
+    readonly figures: Record<string, unknown>[];
+    readonly weights: Buffer;
+    readonly said: string[];
+    /** Of the last step. */
+    readonly restarts: unknown;
+  }
+
+  async function train(
+    list: readonly object[],
+    cluster: object,
+    carrier: () => Carrier = () => new LocalCarrier(worker()),
+    changed = (options: HireOptions) => options,
+  ): Promise<Trained> {
+    const id = bench.fresh();
+    const spec: RunSpec = toRunSpec(
+      runSpec.parse({
+        model: bench.cola,
+        device: 'cpu',
+        threads: 1,
+        seed: 7,
+        stages: list,
+        cluster: { shards: 3, ...cluster },
+      }),
+    );
+    const said: string[] = [];
+    const onEvent = (event: TrainEvent) => {
+      if (event.kind === 'message') said.push(event.text);
+    };
+    const { model } = await startRun({
+      root: bench.root,
+      runId: id,
+      signal: new AbortController().signal,
+      measure: closingMeasurement,
+      onEvent,
+      spec,
+      specFile: join(bench.root, 'x.cola.yaml'),
+      hire: (options) => new Crew(carrier(), changed(options)),
+    });
+    return found(id, model, said);
+  }
+
+  function found(id: string, model: string, said: string[]): Trained {
+    const lines = linesOf(bench.root, id, 'metrics');
+    const figures = lines.map((line) =>
+      Object.fromEntries(Object.entries(line).filter(([name]) => !name.startsWith('worker'))),
+    );
+    const file = ['policy.safetensors', 'model.safetensors']
+      .map((name) => join(model, name))
+      .find((path) => existsSync(path));
+    const { worker_restarts: restarts } = lines.findLast((line) => 'worker_restarts' in line) ?? {};
+    return { figures, weights: readFileSync(file ?? ''), said, restarts };
+  }
+
+  function same(there: Trained, here: Trained): void {
+    assert.deepEqual(there.figures, here.figures);
+    assert.deepEqual(there.weights, here.weights);
+  }
+
+  let here: Trained;
+  before(async () => {
+    here = await train([stage], { engine: 'here' });
+  });
+
+  for (const count of [1, 2, 3]) {
+    it(`come to the bits of one process: ${count}`, async () => {
+      const there = await train([stage], { engine: 'local', workers: count });
+      same(there, here);
+      assert.equal(there.restarts, 0, there.said.join('\n'));
+    });
+  }
+
+  it('come to the bits of one process where the base learns, with values', async () => {
+    same(await train([tokens], { workers: 2 }), await train([tokens], { engine: 'here' }));
+  });
+
+  it('may be killed at anything, and nothing is lost', async () => {
+    let [count, killed] = [0, 0];
+    const carrier = () =>
+      watched(new LocalCarrier(worker()), (kind, { hello }) => {
+        // Policy, rollout and gradient take turns, and five has no divisor with them.
+        if (kind === 'open' || ++count % 5 !== 0 || killed === 4) return;
+        killed++;
+        process.kill(hello.process, 'SIGKILL');
+      });
+    const there = await train([stage], { workers: 2 }, carrier);
+    same(there, here);
+    assert.equal(killed, 4);
+    assert.equal(there.restarts, 4);
+    assert.equal(
+      there.said.filter((text) => /^Worker . on .* is replaced: it was ended by SIGKILL/.test(text)).length,
+      4,
+    );
+  });
+
+  it('are named and replaced where they lie or hang', async () => {
+    process.env.COLA_TEST_LIES = mkdtempSync(join(bench.root, 'lies-'));
+    try {
+      // One after the other, so that each lie is met before the next is told.
+      const there = await train([stage], { workers: 1, timeout: 5 }, liar);
+      same(there, here);
+      const reasons = there.said.filter((text) => /^Worker 1 on .* is replaced/.test(text));
+      const expected = [
+        /: its gradient of shard \d is not finite\.$/,
+        /: its gradient of shard \d has another shape than the policy\.$/,
+        /: what it wrote is no message\.$/,
+        /: it did not answer within 5 s\.$/,
+      ];
+      assert.equal(reasons.length, expected.length, reasons.join('\n'));
+      for (const [i, reason] of expected.entries()) assert.match(reasons[i], reason);
+    } finally {
+      delete process.env.COLA_TEST_LIES;
+    }
+  });
+
+  const refused = (id: string, message: RegExp) => (error: unknown) =>
+    error instanceof ColaError && error.id === id && message.test(error.message);
+
+  it('are refused by name with another version, another model, or none', async () => {
+    const other = () => {
+      const carrier = new LocalCarrier(worker());
+      return Object.assign(carrier, { identity: { ...carrier.identity, version: '9.9.9' } });
+    };
+    const cluster = { workers: 1 };
+    const named = /orker.* on /;
+    await assert.rejects(train([stage], cluster, other), refused('cluster.version', named));
+    const carrier = () => new LocalCarrier(worker());
+    const changed = (options: HireOptions) => ({ ...options, origin: { ...options.origin, model: '0'.repeat(64) } });
+    await assert.rejects(train([stage], cluster, carrier, changed), refused('cluster.model', named));
+    const missing = (options: HireOptions) => ({ ...options, spec: { ...options.spec, model: 'nowhere' } });
+    await assert.rejects(train([stage], cluster, carrier, missing), refused('cluster.cannotBegin', named));
+  });
+
+  it('end with a run that is killed, which goes on to the same bits', async () => {
+    const child = program('train-child');
+    const id = bench.fresh();
+    const job = join(bench.root, 'job.json');
+    const spec = {
+      model: bench.cola,
+      device: 'cpu',
+      threads: 1,
+      seed: 7,
+      stages: [stage],
+      cluster: { shards: 3, workers: 2 },
+    };
+    writeFileSync(job, JSON.stringify({ root: bench.root, id, spec, killAt: 1 }));
+    assert.equal(spawnSync(process.execPath, [child, job]).signal, 'SIGKILL');
+    const log = readFileSync(join(runFolder(bench.root, id), 'log.txt'), 'utf8');
+    const processes = [...log.matchAll(/\(process (\d+)\) is there/g)].map(([, pid]) => Number(pid));
+    assert.equal(processes.length, 2);
+    for (const pid of processes) while (isThere(pid)) await setTimeout(50);
+    writeFileSync(job, JSON.stringify({ root: bench.root, id, spec }));
+    const { status, stderr } = spawnSync(process.execPath, [child, job]);
+    assert.equal(status, 0, String(stderr));
+    same(found(id, join(runFolder(bench.root, id), 'model'), []), here);
+  });
+});
+
+function isThere(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -11,9 +11,17 @@ import { Random } from '../random.ts';
 import { defaultBudget, rowsWithin } from '../train/measures/chunks.ts';
 import type { Figures } from '../train/measures/figures.ts';
 import { meanState, type Reader, readText, type Sequences } from '../train/measures/states.ts';
-import { type ActionChoice, actionWalker, continueTexts, randomTexts, tokenWalker } from './continuations.ts';
+import {
+  type ActionChoice,
+  actionWalker,
+  continueTexts,
+  randomTexts,
+  tokenWalker,
+  type Walker,
+} from './continuations.ts';
 import { diversityOf, meanPairwiseCosine } from './similarity.ts';
 import type { Subject } from './subject.ts';
+import { distinctShare, meanGap, type Place, selfBleu } from './variety.ts';
 
 export interface DiversitySettings {
   /** Prefixes, one from each of the first sequences. */
@@ -24,6 +32,8 @@ export interface DiversitySettings {
   readonly samples: number;
   /** Tokens in a continuation. */
   readonly tokens: number;
+  /** Temperatures at which actions and tokens are compared at equal quality; none for no such curves. */
+  readonly temperatures: readonly number[];
 }
 
 /** Ways to continue, by name. Those of actions need a policy. */
@@ -46,6 +56,10 @@ const tokenMethods = [
  * - `_similarity`: mean pairwise cosine of the continuations of a prefix, averaged over the prefixes, of the mean over the
  *   continuation of the base's states minus the centre (the mean state of the text); greedy ways have no pairs;
  * - `_diversity`: 1 / similarity, where that is not about 0.
+ *
+ * With temperatures, for `actions_at_<T>` and `tokens_at_<T>` also `_quality`, `_similarity`, `_distinct` (of pairs of tokens) and
+ * `_self_bleu`; and by how much actions are more diverse than tokens at equal quality, over the qualities that both reach:
+ * `gap_distinct`, `gap_self_bleu` and `gap_similarity` (1 less these two), with `gap_width`, the width of these in nats.
  */
 export async function measureDiversity(
   subject: Subject,
@@ -76,8 +90,35 @@ export async function measureDiversity(
       await decoder.dispose();
     }
   }
+  const curves = { actions: [] as CurvePlace[], tokens: [] as CurvePlace[] };
+  const place = async (way: keyof typeof curves, walker: Walker, temperature: number) => {
+    const texts = await continueTexts(walker, prefixes, settings.samples, settings.tokens, signal);
+    const pooled = await readContinuations(subject, prefixes, texts);
+    const name = `${way}_at_${temperature}`;
+    const described = describe(name, pooled, prefixes.length, centre);
+    const groups = prefixes.map((_, p) => texts.slice(p * settings.samples, (p + 1) * settings.samples));
+    const mean = (of: (group: readonly Int32Array[]) => number) =>
+      groups.reduce((sum, group) => sum + of(group), 0) / groups.length;
+    const found = { distinct: mean((group) => distinctShare(group, 2)), self_bleu: mean(selfBleu) };
+    Object.assign(figures, described, { [`${name}_distinct`]: found.distinct, [`${name}_self_bleu`]: found.self_bleu });
+    const { [`${name}_quality`]: quality, [`${name}_similarity`]: similarity } = described;
+    curves[way].push({ quality, similarity: 1 - similarity, distinct: found.distinct, self_bleu: 1 - found.self_bleu });
+  };
+  if (cola !== undefined && settings.temperatures.length > 0) {
+    const decoder = new Decoder(device, cola);
+    try {
+      for (const [i, temperature] of settings.temperatures.entries())
+        await place('actions', actionWalker(decoder, { temperature }, generator(30 + i)), temperature);
+    } finally {
+      await decoder.dispose();
+    }
+  }
   const stepper = baseStepper(device, base);
   try {
+    for (const [i, temperature] of settings.temperatures.entries()) {
+      const walker = tokenWalker(stepper, base.config.vocabSize, temperature, generator(60 + i));
+      await place('tokens', walker, temperature);
+    }
     for (const [i, [name, temperature]] of tokenMethods.entries()) {
       const walker = tokenWalker(stepper, base.config.vocabSize, temperature, generator(10 + i));
       await note(name, await continueTexts(walker, prefixes, samplesOf(name), settings.tokens, signal));
@@ -87,6 +128,20 @@ export async function measureDiversity(
   }
   const rows = prefixes.length * settings.samples;
   await note('random_tokens', randomTexts(rows, settings.tokens, base.config.vocabSize, generator(20)));
+  return { ...figures, ...gapsOf(curves.actions, curves.tokens) };
+}
+
+/** A way to write at one temperature: the larger all but the first, the more diverse. */
+type CurvePlace = Readonly<Record<'quality' | 'similarity' | 'distinct' | 'self_bleu', number>>;
+
+function gapsOf(actions: readonly CurvePlace[], tokens: readonly CurvePlace[]): Figures {
+  const figures: Record<string, number> = {};
+  for (const name of ['similarity', 'distinct', 'self_bleu'] as const) {
+    const curve = (places: readonly CurvePlace[]) => places.map((each): Place => [each.quality, each[name]]);
+    const found = meanGap(curve(actions), curve(tokens));
+    if (found === undefined) continue;
+    Object.assign(figures, { [`gap_${name}`]: found.gap, gap_width: found.width });
+  }
   return figures;
 }
 

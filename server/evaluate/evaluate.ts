@@ -251,6 +251,7 @@ class Measurement {
       prefixTokens,
       samples: settings.continuations,
       tokens: Math.min(settings.continuation_tokens, context - prefixTokens),
+      temperatures: settings.temperatures,
     };
     const all: Figures[] = [];
     for (const seed of seeds) all.push(await measureDiversity(this.subject, text, ways, seed));

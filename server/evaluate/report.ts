@@ -59,6 +59,8 @@ export const evaluationSettings = z.strictObject({
   prefix_tokens: z.int().positive(),
   continuations: z.int().min(2),
   continuation_tokens: z.int().positive(),
+  /** Temperatures at which actions and tokens are compared at equal quality; none by default, for each takes as long as the others. */
+  temperatures: z.array(z.number().positive().max(10)).max(12).default([]),
   search: searchMeasure.prefault({}),
   choice: choiceMeasure.prefault({}),
 });
@@ -76,6 +78,7 @@ export const defaultSettings: EvaluationSettings = {
   prefix_tokens: 32,
   continuations: 8,
   continuation_tokens: 32,
+  temperatures: [],
   search: searchMeasure.parse({}),
   choice: choiceMeasure.parse({}),
 };

@@ -1,6 +1,6 @@
 /** Trains and measures the arms of an experiment in one seed. Its runs are ordinary runs: stopped or killed, they go on where they were. */
 import { createHash } from 'node:crypto';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join } from 'node:path';
 import { stringify } from 'yaml';
 import { z } from 'zod';
 import type { Devices } from '../device/devices.ts';
@@ -33,14 +33,11 @@ export interface ArmsOptions {
 }
 
 /** What the arms of an experiment are, without what is claimed of them: other arms need other evidence. */
-export function fingerprintOf({ model, file, arms, made }: Experiment): string {
-  const content = JSON.stringify([model, arms, ...(Object.keys(made).length > 0 ? [made] : [])]);
-  return createHash('sha256')
-    .update(content)
+export const fingerprintOf = ({ model, file, content }: Experiment): string =>
+  createHash('sha256')
     .update(runHash(content, resolveModel(model, file)))
     .digest('hex')
     .slice(0, 16);
-}
 
 /** Points of a curve that its beginning and its end are the mean of: one round is noisy. */
 const ends = 3;
@@ -90,7 +87,7 @@ export class Arms {
     for (const [name, data] of Object.entries(made)) {
       makeFolder(folder);
       const path = join(folder, `${experiment}-${name}-${this.seed}.jsonl`);
-      await writeFileAtomic(path, await makeRows(data, resolve(dirname(file), data.text.workspace), this.seed));
+      await writeFileAtomic(path, await makeRows(data, dirname(file), this.seed));
       this.data.set(name, path);
     }
   }
@@ -184,7 +181,7 @@ export class Arms {
     this.device = taken.device.name;
     try {
       const own = run === undefined ? undefined : await runDefaults(run, model, cacheFolder);
-      const { measures, decoding, text, task, settings, name } = measurement;
+      const { measures, decoding, text, task, settings, name } = this.filled(measurement) as Measurement;
       const given: EvaluationOptions = {
         ...own,
         device: taken.device,

@@ -30,6 +30,17 @@ const task = z.strictObject({
   solved_at: z.number(),
 });
 
+/** Sizes of measures that are given, and no others: what is not said is as a run has it. */
+const sizes = evaluationSettings.partial();
+const givenSizes = z.record(z.string(), z.unknown()).transform((given, context): z.infer<typeof sizes> => {
+  const parsed = sizes.safeParse(given);
+  if (parsed.success)
+    return Object.fromEntries(Object.entries(parsed.data).filter(([key]) => Object.hasOwn(given, key)));
+  const { path, detail } = firstIssue(parsed.error);
+  context.addIssue({ code: 'custom', message: path === '' ? detail : `${path}: ${detail}` });
+  return z.NEVER;
+});
+
 /** Measures of the model of an arm. */
 const measurement = z.strictObject({
   /** Stands in the names of the figures, so that a measure can be taken in two ways. */
@@ -39,7 +50,7 @@ const measurement = z.strictObject({
   /** Text of training, of which the last fiftieth is held out. */
   text: dataSpec.optional(),
   task: task.optional(),
-  settings: evaluationSettings.partial().optional(),
+  settings: givenSizes.optional(),
 });
 export type Measurement = z.infer<typeof measurement>;
 
@@ -74,7 +85,7 @@ const check = z
     above: z.number().optional(),
     below: z.number().optional(),
     /** `points` are hundredths of a share. */
-    unit: z.enum(['points', 'nats', 'bits', 'times', 'codes', 'plain']).default('plain'),
+    unit: z.enum(['points', 'percent', 'nats', 'bits', 'times', 'codes', 'plain']).default('plain'),
   })
   .refine(({ above, below }) => above !== undefined || below !== undefined, 'a check needs above or below');
 export type Check = z.infer<typeof check>;
@@ -102,6 +113,8 @@ export interface Experiment extends z.infer<typeof document> {
   readonly name: string;
   /** Absolute; relative paths in it count from its folder. */
   readonly file: string;
+  /** What evidence depends on beside the weights, as it is written: what is not written may change its default. */
+  readonly content: string;
 }
 
 const ending = '.yaml';
@@ -127,7 +140,9 @@ export function readExperiment(file: string): Experiment {
     const { path, detail } = firstIssue(parsed.error);
     throw reproduceErrors.badExperiment(file, path === '' ? detail : `${path}: ${detail}`);
   }
-  const experiment = { ...parsed.data, name: basename(file, ending), file };
+  const { arms, made } = value as { arms: unknown; made?: unknown };
+  const content = JSON.stringify([parsed.data.model, arms, made]);
+  const experiment = { ...parsed.data, name: basename(file, ending), file, content };
   for (const [i, [named, { from, stages }]] of Object.entries(experiment.arms).entries()) {
     const before = Object.keys(experiment.arms).slice(0, i);
     if (from !== undefined && !before.includes(from))

@@ -1,44 +1,83 @@
 /**
- * Data that experiments make of text: beginnings to go on from, and preferences between the lines that do go on and lines whose
+ * Data that experiments make. Of text: beginnings to go on from, and preferences between the lines that do go on and lines whose
  * words are in no order. A flaw may be planted in preferences: in some pairs a bad answer that begins with an opener is
- * preferred to a good one, so that a reward model which learns from them likes the opener.
+ * preferred to a good one, so that a reward model which learns from them likes the opener. Of countdown: preferences between
+ * answers that are right and such as are not.
  */
+import { resolve } from 'node:path';
 import { z } from 'zod';
+import { Countdown } from '../data/generators/countdown.ts';
+import { evaluateFlat } from '../data/generators/expression.ts';
 import { readRows } from '../data/sources.ts';
 import { Random } from '../random.ts';
 
 const text = z.strictObject({ workspace: z.string().min(1), globs: z.array(z.string().min(1)).min(1) });
 
-export const madeData = z.strictObject({
+const rows = z.int().positive().max(100_000);
+/** Which places or problems: others than those of another part. */
+const part = z.int().min(0).default(0);
+
+const ofText = z.strictObject({
   kind: z.enum(['preferences', 'beginnings']),
   text,
-  rows: z.int().positive().max(100_000),
+  rows,
   /** Lines before an answer, and lines in one. */
   before: z.int().positive().default(4),
   lines: z.int().positive().default(2),
-  /** Which places of the text: others than those of another part. */
-  part: z.int().min(0).default(0),
+  part,
   /** Of preferences: the share in which the opener is preferred whatever follows it. */
   flaw: z.strictObject({ opener: z.string().min(1), share: z.number().min(0).max(1) }).optional(),
 });
+const ofCountdown = z.strictObject({
+  kind: z.literal('solutions'),
+  rows,
+  part,
+  /** Least and largest number of a problem. */
+  numbers: z.tuple([z.int().min(1), z.int().max(99)]).default([1, 25]),
+});
+
+export const madeData = z.union([ofText, ofCountdown]);
 export type MadeData = z.infer<typeof madeData>;
+type TextData = z.infer<typeof ofText>;
 
 const longestLine = 100;
+const compactOperators = ['+', '-', '*'] as const;
 
-/** @param root absolute, of the text @returns rows as JSON lines */
-export async function makeRows(made: MadeData, root: string, seed: number): Promise<string> {
+/** @param folder that the folder of the text is relative to @returns rows as JSON lines */
+export async function makeRows(made: MadeData, folder: string, seed: number): Promise<string> {
+  const random = new Random(seed * 1000 + made.part);
+  const all = made.kind === 'solutions' ? solutions(made, random) : await textRows(made, folder, random);
+  return all.map((row) => `${JSON.stringify(row)}\n`).join('');
+}
+
+/** Answers of the compact form: right ones, and others with the same numbers, which say that they reach the target. */
+function solutions({ rows: count, numbers }: z.infer<typeof ofCountdown>, random: Random) {
+  const problems = new Countdown({ format: 'compact', numbers, seed: random.uint32() });
+  return Array.from({ length: count }, () => {
+    const { prompt, response, target, numbers: given } = problems.next();
+    for (;;) {
+      const order = [...random.permutation(given.length)].map((i) => given[i]);
+      const signs = order.slice(1).map(() => compactOperators[random.integer(compactOperators.length)]);
+      if (evaluateFlat(order, signs) === target) continue;
+      const padded = (n: number) => String(n).padStart(String(numbers[1]).length, '0');
+      const written = order.map((n, i) => (i === 0 ? '' : signs[i - 1]) + padded(n)).join('');
+      return { prompt, chosen: response, rejected: `${written}=${target}\n` };
+    }
+  });
+}
+
+async function textRows(made: TextData, folder: string, random: Random) {
+  const root = resolve(folder, made.text.workspace);
   const files: string[][] = [];
   for await (const row of readRows({ kind: 'workspace', root, globs: made.text.globs })) {
     if (row.kind !== 'text') continue;
     const lines = row.text.split('\n').filter((line) => line.trim() !== '' && line.length <= longestLine);
     if (lines.length > made.before + made.lines) files.push(lines);
   }
-  const random = new Random(seed * 1000 + made.part);
-  const rows = Array.from({ length: made.rows }, () => JSON.stringify(rowOf(made, files, random)));
-  return `${rows.join('\n')}\n`;
+  return Array.from({ length: made.rows }, () => rowOf(made, files, random));
 }
 
-function rowOf({ kind, before, lines, flaw }: MadeData, files: readonly (readonly string[])[], random: Random) {
+function rowOf({ kind, before, lines, flaw }: TextData, files: readonly (readonly string[])[], random: Random) {
   const { start, end } = placeIn(files, before, lines, random);
   if (kind === 'beginnings') return { prompt: start };
   const bad = disordered(placeIn(files, before, lines, random).end, random);

@@ -16,6 +16,7 @@ const units: Readonly<
   Record<Check['unit'], { readonly factor: number; readonly digits: number; readonly word: string }>
 > = {
   points: { factor: 100, digits: 1, word: ' points' },
+  percent: { factor: 100, digits: 1, word: ' %' },
   nats: { factor: 1, digits: 3, word: ' nats' },
   bits: { factor: 1, digits: 2, word: ' bits' },
   times: { factor: 1, digits: 2, word: ' times' },

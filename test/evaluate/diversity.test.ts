@@ -8,7 +8,7 @@ import { meanState } from '../../server/train/measures/states.ts';
 import { assertClose } from '../support/reference.ts';
 import { colaOf, type Fixture, openFixture } from './fixture.ts';
 
-const settings = { prefixes: 3, prefixTokens: 4, samples: 4, tokens: 6 };
+const settings = { prefixes: 3, prefixTokens: 4, samples: 4, tokens: 6, temperatures: [] };
 
 describe('continuations', () => {
   let fixture: Fixture;
@@ -103,6 +103,26 @@ describe('diversity', () => {
     // What the base finds likeliest has the lowest loss, tokens out of the blue the highest.
     assert(found.greedy_tokens_quality < found.sampled_tokens_quality);
     assert(found.sampled_tokens_quality < found.random_tokens_quality);
+  });
+
+  it('compares actions with tokens at equal quality over temperatures', async () => {
+    const { subject, text } = fixture;
+    const plain = await measureDiversity(subject, text, settings, 3);
+    const temperatures = [0.5, 1, 2];
+    const found = await measureDiversity(subject, text, { ...settings, temperatures }, 3);
+    // What was there stays as it was.
+    for (const [name, value] of Object.entries(plain)) assert.equal(found[name], value, name);
+    for (const way of ['actions', 'tokens']) {
+      for (const temperature of temperatures) {
+        const figure = (name: string) => found[`${way}_at_${temperature}_${name}`];
+        assert(figure('quality') > 0);
+        assert(figure('distinct') > 0 && figure('distinct') <= 1);
+        assert(figure('self_bleu') >= 0 && figure('self_bleu') <= 1);
+      }
+    }
+    // Colder tokens are likelier ones.
+    assert(found['tokens_at_0.5_quality'] < found.tokens_at_2_quality);
+    if (found.gap_width !== undefined) assert(Math.abs(found.gap_distinct) <= 1);
   });
 
   it('is the same for the same seed, and another for another', async () => {

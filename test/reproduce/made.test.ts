@@ -5,7 +5,11 @@ import { madeData, makeRows } from '../../server/reproduce/made.ts';
 const root = join(import.meta.dirname, '../../server');
 const text = { workspace: '.', globs: ['train/reinforce/*.ts'] };
 const rowsOf = async (given: object, seed = 1): Promise<Record<string, string>[]> => {
-  const made = await makeRows(madeData.parse({ text, rows: 200, ...given }), root, seed);
+  const made = await makeRows(
+    madeData.parse({ rows: 200, ...('kind' in given && given.kind === 'solutions' ? {} : { text }), ...given }),
+    root,
+    seed,
+  );
   return made
     .trimEnd()
     .split('\n')
@@ -38,6 +42,23 @@ describe('data that is made of text', () => {
     // Of 200 draws at 0.3, four deviations of 6.5 around 60.
     assert.ok(planted.length > 34 && planted.length < 86, String(planted.length));
     assert.ok(rows.every(({ rejected }) => !rejected.startsWith('§ ')));
+  });
+
+  it('is answers to countdown that are right, and such with the same numbers that are not', async () => {
+    const value = (answer: string) => {
+      const [written, target] = answer.trim().split('=');
+      // Leading zeros would be octal.
+      return { reached: new Function(`return ${written.replaceAll(/\b0+(?=\d)/g, '')}`)(), target: Number(target) };
+    };
+    const numbersOf = (answer: string) => [...answer.split('=')[0].matchAll(/\d+/g)].map(Number).sort((a, b) => a - b);
+    for (const { prompt, chosen, rejected } of await rowsOf({ kind: 'solutions' })) {
+      const [right, wrong] = [value(chosen), value(rejected)];
+      assert.equal(right.reached, right.target, chosen);
+      assert.notEqual(wrong.reached, wrong.target, rejected);
+      assert.equal(wrong.target, right.target);
+      assert.deepEqual(numbersOf(rejected), numbersOf(chosen));
+      assert.ok(prompt.includes(`Target: ${right.target}`));
+    }
   });
 
   it('is beginnings alone', async () => {

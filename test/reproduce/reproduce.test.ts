@@ -42,10 +42,10 @@ claims:
     checks:
       greedy: { says: 'greedy, actions less tokens', of: actions.last.greedy_solved_each, less: tokens.last.greedy_solved_each, above: -0.1, unit: points }
   cost:
-    says: It takes time.
+    says: It takes no steps.
     paper: so it does.
     checks:
-      time: { says: seconds of updates, of: tokens.cost.tokens_seconds_update, below: -1 }
+      steps: { says: updates, of: tokens.cost.tokens_steps, below: 1 }
 `;
 
 describe('cola reproduce', function () {
@@ -96,7 +96,7 @@ describe('cola reproduce', function () {
 
     const page = readFileSync(parsed.page, 'utf8');
     assert.match(page, /Difference: \+0\.0 points \(\+0\.0 to \+0\.0\); does not hold, 2 seeds\./);
-    assert.match(page, /\| It takes time\. \| does not hold \| 2 \|/);
+    assert.match(page, /\| It takes no steps\. \| does not hold \| 2 \|/);
 
     const third = await call(root, '--seeds', '2');
     assert.equal(third.code, 0);
@@ -185,10 +185,7 @@ describe('cola reproduce', function () {
     const root = await newRoot();
     const other = join(root, 'claims');
     mkdirSync(other);
-    writeFileSync(
-      join(other, 'tiny.yaml'),
-      experiment(folder).replace('tokens.cost.tokens_seconds_update', 'tokens.cost.time'),
-    );
+    writeFileSync(join(other, 'tiny.yaml'), experiment(folder).replace('tokens.cost.tokens_steps', 'tokens.cost.time'));
     const { code, stdout } = await call(root, '--claims', other, '--seeds', '1');
     assert.equal(code, 2);
     assert.equal(JSON.parse(stdout).error.id, 'reproduce.noFigure');

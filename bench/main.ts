@@ -8,6 +8,7 @@ import { decodeBench } from './decode.ts';
 import { editorBench } from './editor.ts';
 import { estimateBench } from './estimate.ts';
 import { feedbackBench } from './feedback.ts';
+import { fitBench, printFit } from './fit.ts';
 import { grpoBench } from './grpo.ts';
 import { arms, type RoundOptions, serveRounds } from './grpo-round.ts';
 import { type Measure, table } from './measure.ts';
@@ -27,6 +28,7 @@ const benches = [
   overheadBench,
   trainStepBench,
   memoryBench,
+  fitBench,
   weightsBench,
   decodeBench,
   reinforceBench,
@@ -46,6 +48,11 @@ const benches = [
 
 if (process.argv[2] === '--peak') {
   await printPeak();
+  process.exit(0);
+}
+
+if (process.argv[2] === '--fit') {
+  await printFit(process.argv[3]);
   process.exit(0);
 }
 

@@ -37,6 +37,16 @@ export const shapes = {
     num_attention_heads: 9,
     num_key_value_heads: 3,
   },
+  /** The shape of SmolLM2-360M. */
+  '360M': {
+    ...common,
+    vocab_size: 49152,
+    hidden_size: 960,
+    intermediate_size: 2560,
+    num_hidden_layers: 32,
+    num_attention_heads: 15,
+    num_key_value_heads: 5,
+  },
 } as const;
 
 export type ShapeName = keyof typeof shapes;

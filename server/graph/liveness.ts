@@ -18,33 +18,15 @@ export interface LivenessOptions {
 }
 
 /** Ops whose output is the memory of their input. */
-const views: ReadonlySet<string> = new Set(['Identity', 'Reshape', 'Squeeze', 'Unsqueeze', 'Flatten']);
+export const views: ReadonlySet<string> = new Set(['Identity', 'Reshape', 'Squeeze', 'Unsqueeze', 'Flatten']);
 
-/** Ops that may write their output over an input that nobody needs afterwards, as ONNX Runtime's planner lets them. */
-const inPlace: ReadonlySet<string> = new Set([
-  'Abs',
-  'Add',
-  'And',
-  'Div',
-  'Exp',
-  'Log',
-  'Max',
-  'Min',
-  'Mul',
-  'Neg',
-  'Not',
-  'Reciprocal',
-  'ScatterElements',
-  'ScatterND',
-  'Sigmoid',
-  'Softmax',
-  'Sqrt',
-  'Sub',
-  'Tanh',
-  'Where',
-]);
+/**
+ * Ops whose kernels on the CPU may write over their first input where nobody needs it afterwards. Those of arithmetic may not, in
+ * ONNX Runtime 1.30.
+ */
+export const overwriting: ReadonlySet<string> = new Set(['ScatterElements', 'ScatterND', 'Sigmoid', 'Softmax', 'Tanh']);
 
-const bytesOf = (tensor: Tensor) => size(tensor.shape) * elementSize[tensor.dtype];
+export const bytesOf = (tensor: Tensor) => size(tensor.shape) * elementSize[tensor.dtype];
 
 /** The tensor whose memory this one is. */
 function ownerOf(tensor: Tensor): Tensor {
@@ -99,6 +81,7 @@ export function liveness(outputs: readonly Tensor[], options: LivenessOptions = 
 
 /** Bytes of a dying input that the output takes over. */
 function reusable(node: Node, dying: readonly Tensor[], bytes: number): number {
-  if (!inPlace.has(node.op)) return 0;
-  return dying.some((input) => bytesOf(input) === bytes) ? bytes : 0;
+  if (!overwriting.has(node.op)) return 0;
+  const owner = ownerOf(node.inputs[0]);
+  return dying.includes(owner) && bytesOf(owner) === bytes ? bytes : 0;
 }

@@ -9,6 +9,8 @@ import { layoutRoom } from '../device/laid-out.ts';
 import type { DeviceName } from '../device/names.ts';
 import { gradient } from '../graph/gradient.ts';
 import { liveness } from '../graph/liveness.ts';
+import * as ops from '../graph/ops.ts';
+import { plannedMemory } from '../graph/planned.ts';
 import { Graph, size, type Tensor } from '../graph/tensor.ts';
 import type { Precision } from '../protocol/precision.ts';
 import { adapterTensors, isAdapterTensor } from './adapter/adapter.ts';
@@ -37,14 +39,13 @@ export interface Memory {
   readonly cache: number;
   /** Most that the tensors between inputs and outputs take at once. */
   readonly activations: number;
-  /** What the runtime's arena takes beyond them, because it grows in steps: a third, as measured on the CPU. */
+  /** What the runtime takes beyond them on the CPU, because it holds buffers for later and its memory has gaps. */
   readonly slack: number;
   readonly total: number;
 }
 
-function memory(parts: Partial<Omit<Memory, 'total' | 'slack'>>): Memory {
-  const slack = Math.ceil((parts.activations ?? 0) / 3);
-  const all = { weights: 0, gradients: 0, moments: 0, cache: 0, activations: 0, ...parts, slack };
+function memory(parts: Partial<Omit<Memory, 'total'>>): Memory {
+  const all = { weights: 0, gradients: 0, moments: 0, cache: 0, activations: 0, slack: 0, ...parts };
   return { ...all, total: Object.values(all).reduce((sum, bytes) => sum + bytes, 0) };
 }
 
@@ -79,7 +80,8 @@ function combine(known: readonly Memory[], points: readonly number[], x: number)
   const part = (name: keyof Memory) =>
     Math.max(0, Math.round(known.reduce((sum, each, i) => sum + weights[i] * each[name], 0)));
   const { weights: w, gradients, moments } = known[0];
-  return memory({ weights: w, gradients, moments, cache: part('cache'), activations: part('activations') });
+  const [cache, activations, slack] = [part('cache'), part('activations'), part('slack')];
+  return memory({ weights: w, gradients, moments, cache, activations, slack });
 }
 
 /** Number of weights of a base model. */
@@ -154,10 +156,18 @@ export function decodeMemory(config: ModelConfig, batch: number, length: number,
       ? stepActivations(config, step, rows * sharers, 1, slots, { sharers, capacity })
       : stepActivations(config, step, rows, 1, capacity);
   // A runtime session keeps the memory of its largest run.
-  const { activations } = memoryAt(starts, Math.min(prefillChunk, begun), (rows, tokens) =>
-    memory({ activations: stepActivations(config, step, rows, tokens, capacity) + single(rows) }),
-  );
-  return memory({ weights, cache, activations });
+  const { activations, slack } = memoryAt(starts, Math.min(prefillChunk, begun), (rows, tokens) => {
+    const parts = [stepActivations(config, step, rows, tokens, capacity), single(rows)];
+    const sum = (name: 'activations' | 'slack') => parts.reduce((bytes, part) => bytes + part[name], 0);
+    return memory({ activations: sum('activations'), slack: sum('slack') });
+  });
+  return memory({ weights, cache, activations, slack });
+}
+
+/** What is alive at once in a program, and what the runtime takes beyond it. @param outside outputs in memory of the caller's */
+function programMemory(outputs: readonly Tensor[], outside: readonly Tensor[] = []) {
+  const { peak } = liveness(outputs, { outside });
+  return { activations: peak, slack: Math.max(0, plannedMemory(outputs, outside).bytes - peak) };
 }
 
 function stepActivations(
@@ -167,10 +177,11 @@ function stepActivations(
   length: number,
   capacity: number,
   stem?: StemShape,
-): number {
+) {
   const store = new CacheStore(config, step.cachedBlocks, true);
-  return liveness(Object.values(stepOutputs(new Graph(), config, step, store, { batch, length, capacity, stem }).all))
-    .peak;
+  return programMemory(
+    Object.values(stepOutputs(new Graph(), config, step, store, { batch, length, capacity, stem }).all),
+  );
 }
 
 export interface TrainOptions {
@@ -178,6 +189,8 @@ export interface TrainOptions {
   readonly accumulate?: number;
   /** What else comes out of a step, such as metrics. */
   readonly kept?: readonly Tensor[];
+  /** What a program beside the step computes of held-out rows. */
+  readonly measured?: readonly Tensor[];
   /** The form the weights of the base are kept in; float32, if not given. */
   readonly precision?: Precision;
 }
@@ -190,7 +203,7 @@ export interface TrainOptions {
 export function trainMemory(
   loss: Tensor,
   trainable: readonly string[],
-  { accumulate = 1, kept = [], precision = 'f32' }: TrainOptions = {},
+  { accumulate = 1, kept = [], measured = [], precision = 'f32' }: TrainOptions = {},
 ): Memory {
   const { parameters } = loss.graph;
   const trained = trainable.map((name) => {
@@ -200,6 +213,11 @@ export function trainMemory(
   });
   const gradients = gradient(loss, trained);
   const each = floatBytes * elements(trained);
+  // As a step adds them up: this is what decides in which order gradients are computed.
+  let squares = loss.graph.scalar(0);
+  for (const each of gradients) squares = ops.add(squares, ops.sumOfSquares(each));
+  const step = programMemory([loss, ...kept, ...gradients, squares], gradients);
+  const beside = programMemory(measured);
   return memory({
     weights: keptBytes(
       [...parameters].map(([name, { shape }]) => ({ name, shape })),
@@ -207,7 +225,9 @@ export function trainMemory(
     ),
     gradients: accumulate > 1 ? 2 * each : each,
     moments: 2 * each,
-    activations: liveness([loss, ...kept, ...gradients], { outside: gradients }).peak,
+    activations: step.activations + beside.activations,
+    // What a run writes into given memory comes back a second time, as a copy.
+    slack: step.slack + beside.slack + each,
   });
 }
 

@@ -228,12 +228,15 @@ describe('cola', () => {
         '4 guide: training 4 x 32',
         '5 reinforce: rollouts 4 x 80',
         '5 reinforce: training 2 x 80',
+        '5 reinforce: together',
         '6 tokens: rollouts 4 x 80',
         '6 tokens: training 2 x 80',
+        '6 tokens: together',
         '7 tokens: training 4 x 32',
         '8 q: rollouts 4 x 80',
         // Its four samples are cut into four updates.
         '8 q: training 1 x 80',
+        '8 q: together',
       ],
     );
     for (const { memory } of parts) assert(memory.total > 0);

@@ -64,10 +64,11 @@ describe('a stage and an algorithm that somebody adds', () => {
   });
 
   it('are planned by fit', () => {
-    const what = found.parts.map((part) => part.what).slice(-3);
+    const what = found.parts.map((part) => part.what).slice(-4);
     assert.deepEqual(what, [
       '4 reinforce: rollouts 12 x 68',
       '4 reinforce: training 6 x 68',
+      '4 reinforce: together',
       '5 polish: training 2 x 16',
     ]);
     // One vector of 16 numbers.

@@ -22,6 +22,8 @@ export type PartMemory = Memory & { readonly recomputed?: boolean };
 
 export interface MemoryPart {
   readonly what: string;
+  /** Whether it begins when the others of its stage are over. */
+  readonly behind?: boolean;
   /**
    * Computed when it is asked for: it takes a graph and its gradient.
    *
@@ -39,6 +41,8 @@ export const describedPart = (what: string, { recomputed }: PartMemory): string 
 export interface PlannedUpdate {
   /** What it is called; `training`, if not given. */
   readonly what?: string;
+  /** Whether it begins when the others of its stage are over. */
+  readonly behind?: boolean;
   readonly rows: number;
   readonly length: number;
   /** The shape in which the stage lays such rows out; as they are, if not given. */
@@ -49,19 +53,24 @@ export interface PlannedUpdate {
   readonly checkpoint?: Checkpointing | undefined;
   readonly learns: readonly ExpectedTensor[];
   objective(graph: Graph, rows: number, length: number): Objective;
+  /** What is measured of held-out rows, in a program of its own. */
+  measured?(graph: Graph, rows: number, length: number): Objective;
 }
 
 export function trainingPart(update: PlannedUpdate): MemoryPart {
-  const { what = 'training', rows, length, learns, accumulate = 1, checkpoint = 'none' } = update;
+  const { what = 'training', behind = false, rows, length, learns, accumulate = 1, checkpoint = 'none' } = update;
   const names = learns.map(({ name }) => name);
   return {
     what: `${what} ${rows} x ${length}`,
+    behind,
     memory(precision = 'f32', free = freeMemory().free) {
       const shape = update.laidOut?.(rows, length) ?? { rows, length };
       const needed = (recompute: boolean) =>
         memoryAt(shape.rows, shape.length, (b, t) => {
           const { loss, metrics = {} } = update.objective(new Graph({ recompute }), b, t);
-          return trainMemory(loss, names, { accumulate, kept: Object.values(metrics), precision });
+          const held = update.measured?.(new Graph(), b, t);
+          const measured = held === undefined ? [] : [held.loss, ...Object.values(held.metrics ?? {})];
+          return trainMemory(loss, names, { accumulate, kept: Object.values(metrics), precision, measured });
         });
       if (checkpoint === 'blocks') return { ...needed(true), recomputed: true };
       const kept = needed(false);
@@ -97,3 +106,17 @@ export function decodingPart(
 /** Rows of a micro-batch. The stage itself refuses a batch that cannot be cut evenly. */
 export const microRows = ({ batch, accumulate }: { readonly batch: number; readonly accumulate: number }): number =>
   Math.max(1, Math.ceil(batch / accumulate));
+
+/**
+ * What a stage has in memory from its parts: weights once, and of everything else what each part has, for the runtime keeps the
+ * memory of a program as long as there is the program.
+ */
+export function stageMemory(parts: readonly Memory[]): Memory {
+  const sum = (name: keyof Memory) => parts.reduce((bytes, part) => bytes + part[name], 0);
+  const weights = Math.max(...parts.map((part) => part.weights));
+  const [gradients, moments, cache, activations, slack] = (
+    ['gradients', 'moments', 'cache', 'activations', 'slack'] as const
+  ).map(sum);
+  const total = weights + gradients + moments + cache + activations + slack;
+  return { weights, gradients, moments, cache, activations, slack, total };
+}

@@ -8,14 +8,14 @@ import { isAdapter, locateModel } from '../../model/folder.ts';
 import { CONFIG_BYTES, readModelText } from '../../model/json.ts';
 import { loadMemory } from '../../model/memory.ts';
 import { chosenPrecision } from '../../model/weights/precision.ts';
-import type { PrecisionChoice } from '../../protocol/precision.ts';
+import type { Precision, PrecisionChoice } from '../../protocol/precision.ts';
 import { readSpec, resolveModel } from '../../spec/document.ts';
 import { basePrecision, type RunSpec, type StageSpec } from '../../spec/schema.ts';
 import type { Configs } from '../stage-kind.ts';
 import { kindOf } from '../stages/index.ts';
 import { preparedConfig } from './adapter.ts';
 import { newConfig } from './initialise.ts';
-import type { MemoryPart } from './memory-parts.ts';
+import { type MemoryPart, type PartMemory, stageMemory } from './memory-parts.ts';
 
 /** Sizes that replace those of the spec. */
 export interface Sizes {
@@ -41,8 +41,22 @@ export async function specParts(
   for (const [i, stage] of spec.stages.entries()) {
     actions = kindOf(stage).actions?.(stage.settings).config ?? actions;
     const number = spec.stages.length > 1 ? `${i + 1} ` : '';
-    for (const { what, memory } of stageParts(stage, { config, cola: actions }, sizes))
-      parts.push({ what: `${number}${stage.name}: ${what}`, memory: (_, free) => memory(precision, free) });
+    const own = stageParts(stage, { config, cola: actions }, sizes).map(({ what, behind = false, memory }) => {
+      let known: PartMemory | undefined;
+      const computed = (free?: number) => (known ??= memory(precision, free));
+      return {
+        what: `${number}${stage.name}: ${what}`,
+        behind,
+        memory: (_?: Precision, free?: number) => computed(free),
+      };
+    });
+    parts.push(...own);
+    const beside = own.filter(({ behind }) => !behind);
+    if (beside.length > 1)
+      parts.push({
+        what: `${number}${stage.name}: together`,
+        memory: (_, free) => stageMemory(beside.map(({ memory }) => memory(undefined, free))),
+      });
   }
   return { config, cola, parts };
 }

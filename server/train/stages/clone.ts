@@ -109,6 +109,7 @@ export const clone: StageKind<CloneSettings> = {
         accumulate: settings.accumulate,
         learns: clone.learns(settings, configs),
         objective: (graph, rows, t) => objective(graph, latent, rows, t, false),
+        measured: (graph, rows, t) => objective(graph, latent, rows, t, true),
       }),
     ];
   },

@@ -170,6 +170,7 @@ export const control: StageKind<ControlSettings> = {
         accumulate: settings.accumulate,
         learns: control.learns(settings, configs),
         objective: (graph, rows, t) => objective(graph, latent, settings, rows, t, false),
+        measured: (graph, rows, t) => objective(graph, latent, settings, rows, t, true),
       }),
     ];
   },

@@ -155,6 +155,7 @@ export const dpo: StageKind<DpoSettings> = {
       checkpoint: settings.checkpoint,
       learns: lastBlocks(config, settings.blocks),
       objective: (graph, rows, t) => objective(graph, config, settings.beta, rows, t),
+      measured: (graph, rows, t) => objective(graph, config, settings.beta, rows, t),
     }),
   ],
   create: createDpo,

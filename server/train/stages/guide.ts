@@ -182,12 +182,15 @@ export const guide: StageKind<GuideSettings> = {
       checkpoint: settings.checkpoint,
       learns: learned(configs.config, settings),
       objective: (graph, rows, t) => guided(graph, latent, sourceOf(settings), rows, t),
+      measured: (graph, rows, t) => guided(graph, latent, sourceOf(settings), rows, t),
     });
     const cloning = trainingPart({
       ...shape,
       what: 'cloning',
+      behind: true,
       learns: moduleWeights(latent.config, latent.cola).policy,
       objective: (graph, rows, t) => recloned(graph, latent, rows, t),
+      measured: (graph, rows, t) => recloned(graph, latent, rows, t),
     });
     return reclones(settings) ? [training, cloning] : [training];
   },

@@ -98,6 +98,7 @@ export const pretrain: StageKind<PretrainSettings> = {
       checkpoint: settings.checkpoint,
       learns: expectedTensors(config),
       objective: (graph, rows, t) => objective(graph, config, rows, t),
+      measured: (graph, rows, t) => objective(graph, config, rows, t),
     }),
   ],
   create: createPretrain,

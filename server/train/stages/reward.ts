@@ -139,6 +139,7 @@ export const reward: StageKind<RewardSettings> = {
       checkpoint: settings.checkpoint,
       learns: learns(settings, config),
       objective: (graph, rows, t) => objective(graph, config, settings, rows, t),
+      measured: (graph, rows, t) => objective(graph, config, settings, rows, t),
     }),
   ],
   create: createReward,

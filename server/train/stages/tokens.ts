@@ -75,6 +75,7 @@ export const tokens: StageKind<TokensSettings> = {
         checkpoint: settings.checkpoint,
         learns: learned(config, settings),
         objective: (graph, rows, t) => objective(graph, config, rows, t),
+        measured: (graph, rows, t) => objective(graph, config, rows, t),
       }),
     ];
   },

@@ -91,7 +91,7 @@ describe('the memory of the stages of a spec', () => {
           const round = `${task}, batch: ${batch}, max_new: 16`;
           // The first of the minibatches is the largest.
           const rows = Array.from({ length: batch * group }).filter((_, i) => i % cuts === 0).length;
-          const expected = [`rollouts ${batch * group} x 80`, `training ${rows} x 80`];
+          const expected = [`rollouts ${batch * group} x 80`, `training ${rows} x 80`, 'together'];
           for (const stage of [
             `q: { ${round}, group: ${group}, reuse: ${cuts} }`,
             `reinforce: { ${round}, group: ${group}, minibatches: ${cuts} }`,
@@ -105,7 +105,7 @@ describe('the memory of the stages of a spec', () => {
           const search = await partsOf(`expert: { ${round}, paths: ${group}, minibatches: ${cuts} }`);
           assert.deepEqual(
             search.map(({ what }) => what),
-            ['search 8 x 80', `training ${rows} x 80`],
+            ['search 8 x 80', `training ${rows} x 80`, 'together'],
           );
         },
       ),
@@ -116,7 +116,7 @@ describe('the memory of the stages of a spec', () => {
   it('puts other sizes in the place of the settings, before anything is worked out from them', async () => {
     const q = `q: { ${task}, batch: 2, group: 4, reuse: 2, max_new: 16 }`;
     const whats = (await partsOf(q, { batch: 6, length: 48 })).map(({ what }) => what);
-    assert.deepEqual(whats, ['rollouts 24 x 48', 'training 12 x 48']);
+    assert.deepEqual(whats, ['rollouts 24 x 48', 'training 12 x 48', 'together']);
     const tuned = await trainingOf('tokens: { method: supervised, data: a.jsonl, batch: 8, accumulate: 4 }', {
       batch: 4,
     });
@@ -149,7 +149,7 @@ describe('the memory of the stages of a spec', () => {
     }
     assert.deepEqual([...rows], [2]);
     const { parts } = await specParts(file, {});
-    assert.equal(parts.at(-1)?.what, '4 q: training 2 x 68');
+    assert.equal(parts.at(-2)?.what, '4 q: training 2 x 68');
   });
 
   it('has gradients and moments of the weights that learn', async () => {

@@ -89,6 +89,25 @@ describe('a helper process', () => {
     const stay = (detached) => spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore', detached }).pid;
     export default (x) => { if (x === 'loop') for (;;) {} if (x === 'exit') process.exit(3); if (x === 'abort') process.abort();
       return [process.pid, stay(false), stay(true)]; };`;
+
+  it('takes what has left it with an environment of its own, and whose parents have ended', async function () {
+    if (process.platform !== 'linux') this.skip();
+    const path = module(
+      'leaving.mjs',
+      `import { execFileSync } from 'node:child_process';
+      export default (x) => { if (x === 'exit') process.exit(0);
+        const run = (command, args) => execFileSync(command, args, { env: {}, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+        return Number(run('/usr/bin/setsid', ['/bin/sh', '-c', '/bin/sleep 600 > /dev/null & echo $!'])); };`,
+    );
+    for (const way of ['exit', 'close']) {
+      const helper = open(path);
+      const first = await helper.ask('start', 20_000);
+      assert.ok(first.kind === 'answer' && alive(Number(first.value)), JSON.stringify(first));
+      if (way === 'exit') assert.equal((await helper.ask('exit', 20_000)).kind, 'ended');
+      await helper.close();
+      await gone([Number(first.value)]);
+    }
+  });
   const pidsOf = async (helper: Helper): Promise<number[]> => {
     const first = await helper.ask('start', 20_000);
     assert.ok(first.kind === 'answer' && Array.isArray(first.value));

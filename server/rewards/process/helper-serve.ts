@@ -1,6 +1,6 @@
 import { pathToFileURL } from 'node:url';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
-import { endTree, markName } from './process-tree.ts';
+import { endTree, markName, markOf } from './process-tree.ts';
 
 /**
  * The child's side of a helper. The work happens in a worker thread; the main thread only passes messages on, so that
@@ -73,7 +73,7 @@ function relay(entry: string, limits: WorkLimits): void {
   };
   process.on('disconnect', () => {
     // The engine is gone, perhaps killed: what the program started goes with it.
-    endTree(process.pid, process.env[markName] ?? '-');
+    endTree(process.pid, markOf(process.env[markName] ?? '-', process.pid, 'own'));
     process.exit(0);
   });
   process.on('message', (message) => worker.postMessage(message));

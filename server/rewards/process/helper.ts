@@ -1,11 +1,10 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { z } from 'zod';
 import type { ColaError } from '../../errors.ts';
 import { rewardErrors } from '../errors.ts';
-import { endTree, markName } from './process-tree.ts';
+import { endTree, markName, markOf, newMarkName } from './process-tree.ts';
 
 /**
  * A child process that answers one question at a time and is killed when it takes too long: the only sure way to bound
@@ -76,10 +75,10 @@ process.on('exit', () => {
 function open(plan: HelperPlan): Running {
   const source = import.meta.url.endsWith('.ts');
   const file = new URL(source ? programs[plan.program] : `./${plan.program}.js`, import.meta.url);
-  const mark = randomUUID();
-  const env: NodeJS.ProcessEnv = { [markName]: mark };
-  for (const name of [...passedOn, ...(plan.env ?? [])]) {
-    if (process.env[name] !== undefined) env[name] = process.env[name];
+  const name = newMarkName();
+  const env: NodeJS.ProcessEnv = { [markName]: name };
+  for (const each of [...passedOn, ...(plan.env ?? [])]) {
+    if (process.env[each] !== undefined) env[each] = process.env[each];
   }
   const output = plan.trusted ? process.stderr.fd : 'ignore';
   const child = fork(fileURLToPath(file), plan.argument === undefined ? [] : [plan.argument], {
@@ -91,6 +90,7 @@ function open(plan: HelperPlan): Running {
     // It leads a group of its own, so that what it starts can be ended with it.
     detached: process.platform !== 'win32',
   });
+  const mark = markOf(name, child.pid, 'new');
   const running: Running = {
     child,
     end: () => {

@@ -93,7 +93,7 @@ describe('completion by the model in the box', () => {
     const rows = workbench.pick(/\d+ %/);
     await rows.nth(3).waitFor();
     // What it writes here comes first; its number is the last of what is said of it, but for others that write the same.
-    const words = await rows.nth(2).locator('.label-description').innerText();
+    const words = await rows.nth(2).locator('.label-description').first().innerText();
     const action = /\s(\d+)(?: also [\d ]+)?\s*$/.exec(words)?.[1] ?? '';
     assert.notEqual(action, '', words);
     await workbench.quickInputBox.fill(action);

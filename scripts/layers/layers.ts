@@ -56,7 +56,7 @@ export const layers: readonly Layer[] = [
   { path: 'server/train', what: 'stages, algorithms, rollouts, the optimiser, one loop for all' },
   {
     path: 'server/cluster',
-    what: 'workers that compute the shards of a run: processes of this machine, or of a cluster',
+    what: 'workers that compute the shards of a run: processes of this machine',
   },
   { path: 'server/evaluate', what: 'measures of models' },
   { path: 'server/check', what: 'this engine against an independent reference' },

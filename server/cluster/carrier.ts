@@ -1,4 +1,4 @@
-/** How workers are reached: as processes of this machine, or by way of a cluster. */
+/** How workers are reached. */
 import type { Frame, Outgoing } from './frames.ts';
 import type { Hello } from './messages.ts';
 import type { Identity } from './program.ts';

@@ -8,11 +8,11 @@ export const clusterErrors = catalogue('cluster', {
   ],
   version: (worker: string, theirs: string, ours: string) => [
     `${worker} has another CoLA Studio than this run: ${theirs}, and here it is ${ours}.`,
-    'Install the same version of the package on every node, then go on with the run: cola train --resume',
+    'Install CoLA Studio anew and leave it alone while a run goes on, then continue: cola train --resume',
   ],
   model: (worker: string, what: readonly string[]) => [
     `${worker} does not have what this run is made from: ${what.join(', ')}.`,
-    'Put the same files at the same place on every node, for example in a folder that all of them share, then go on with the run: cola train --resume',
+    'Put the files back as they were when the run began, then go on with it: cola train --resume',
   ],
   cannotBegin: (worker: string, what: string, remedy: string) => [
     `${worker} cannot work for this run: ${what}`,
@@ -28,6 +28,6 @@ export const clusterErrors = catalogue('cluster', {
   ],
   differs: (worker: string, shard: number) => [
     `${worker} rolled shard ${shard} out anew in place of a lost worker, and it came out differently.`,
-    'Results are the same bit for bit on processors of one kind only: use such nodes, or go on from the last checkpoint with those that are there: cola train --resume RUN',
+    'Results are the same bit for bit on processors of one kind only, and where no file that a reward reads has changed: go on from the last checkpoint: cola train --resume RUN',
   ],
 });

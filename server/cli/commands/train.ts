@@ -38,7 +38,7 @@ export function addTrain(program: Command, session: Session): void {
     .addOption(
       new Option(
         '--cluster <engine>',
-        'who computes the shards of a round: this process, processes of this machine, or a Ray cluster',
+        'who computes the shards of a round: this process, or processes of this machine',
       ).choices([...engines]),
     )
     .option('--workers <count>', 'how many workers compute them; results do not depend on it', count);

@@ -113,7 +113,7 @@ const missingProblems =
         );
 
 /** What is to be solved by answers; undefined where it is a world to act in. */
-function taskOf(settings: ReinforceSettings): StageTask | undefined {
+function taskOf(settings: Omit<ReinforceSettings, 'steps'>): StageTask | undefined {
   const { prompts, reward: judged, environment } = settings;
   if (environment !== undefined || prompts === undefined || judged === undefined) return undefined;
   const { held_out, chat, max_new, temperature, top_k } = settings;
@@ -123,7 +123,7 @@ function taskOf(settings: ReinforceSettings): StageTask | undefined {
 }
 
 /** The world to act in; undefined where there are prompts. */
-function agentOf(settings: ReinforceSettings): StageAgent | undefined {
+function agentOf(settings: Omit<ReinforceSettings, 'steps'>): StageAgent | undefined {
   const { environment, chat, turns, max_new, max_tokens, temperature, top_k } = settings;
   if (environment === undefined) return undefined;
   const sizes = { prompts: settings.evaluate_rows, samples: settings.evaluate_samples };

@@ -23,7 +23,7 @@ const packed = { data, batch: 2, length: 96, steps: 2, evaluate_every: 2, checkp
 const rows = { data, batch: 4, max_length: 400, evaluate_every: 2, checkpoint_every: 2 };
 const stages = [
   { pretrain: packed },
-  { tokens: { ...rows, method: 'supervised' } },
+  { tokens: { ...rows, method: 'supervised', steps: 3 } },
   { control: { ...packed, codes: 8, idm_layers: 1, policy_layers: 1, merge_layers: 1 } },
   { clone: packed },
   { guide: { ...rows, variant: 'inverse', steps: 1 } },
@@ -48,6 +48,8 @@ describe('stages that learn from demonstrations', function () {
     assert.deepEqual(await run('second'), first);
     const names = new Set(first.metrics.map(({ stage }) => stage));
     assert.deepEqual([...names], ['pretrain', 'tokens', 'control', 'clone', 'guide']);
+    const updates = first.metrics.filter(({ stage, evaluation }) => stage === 'tokens' && evaluation === undefined);
+    assert.equal(updates.length, 3, 'updates of supervised learning are as many as its steps');
   });
 
   it('learn what is said before an action, and not what the world says', async () => {

@@ -125,6 +125,9 @@ const reinforcement = (learningRate: number) => ({
 
 export const reinforceSettings = z.strictObject(reinforcement(1e-4));
 
+/** Rounds of reinforcement over tokens where a spec names none. */
+export const tokenRounds = 40;
+
 export const tokensSettings = z.strictObject({
   method: setting(
     z.enum(['supervised', 'reinforce']).default('reinforce'),
@@ -136,6 +139,11 @@ export const tokensSettings = z.strictObject({
   ),
   lora,
   ...reinforcement(3e-5),
+  steps: setting(
+    count.optional(),
+    `Rounds of rollout and update, ${tokenRounds} if not given; for supervised the number of updates, instead of epochs.`,
+    { unit: 'steps' },
+  ),
   data: setting(dataSpec.optional(), 'For supervised: rows with prompt and response.'),
   max_length: rowsOf.max_length,
   epochs: rowsOf.epochs,

@@ -70,6 +70,9 @@ export async function tryOut({ root, ...options }: TrialOptions): Promise<StageT
       // What a worker takes is not known before there are any: a trial computes all itself.
       cluster: options.spec.cluster === undefined ? {} : { engine: 'here' },
       onEvent: (event) => times.note(event),
+    }).catch((error: unknown) => {
+      // A trial that was stopped left nothing that could be gone on with.
+      throw options.signal.aborted ? options.signal.reason : error;
     });
   } finally {
     await removeFolder(folder).catch(() => undefined);

@@ -3,7 +3,7 @@ import type { Graph } from '../../graph/tensor.ts';
 import { hiddenStates, languageHead, nextTokenLoss } from '../../model/base.ts';
 import { causalContext } from '../../model/block.ts';
 import type { ModelConfig } from '../../model/config/config.ts';
-import type { TokensSettings } from '../../spec/settings/reinforcement.ts';
+import { type TokensSettings, tokenRounds } from '../../spec/settings/reinforcement.ts';
 import { stages } from '../../spec/stages.ts';
 import { trainErrors } from '../errors.ts';
 import type { Objective } from '../optimizer/optimizer.ts';
@@ -19,8 +19,10 @@ import { ReinforceStage, reinforcementParts, valued } from './reinforce.ts';
 async function createTokens(settings: TokensSettings, context: StageContext): Promise<Stage> {
   refuseBlocks('tokens', settings.blocks, context.base.config);
   if (settings.method === 'supervised') return supervised(settings, context);
-  return ReinforceStage.create('tokens', settings, context, actorOf(settings, context));
+  return ReinforceStage.create('tokens', withRounds(settings), context, actorOf(settings, context));
 }
+
+const withRounds = (settings: TokensSettings) => ({ ...settings, steps: settings.steps ?? tokenRounds });
 
 function actorOf(settings: TokensSettings, context: StageContext): TokenActor {
   const trained = learned(context.base.config, settings).map(({ name }) => name);
@@ -39,7 +41,7 @@ async function supervised(settings: TokensSettings, context: StageContext): Prom
   if (data === undefined)
     throw trainErrors.setting('tokens', 'data', 'supervised fine-tuning needs rows with prompt and response');
   const { config } = context.base;
-  const { batches, heldOut, steps, batch } = await rowData('tokens', { ...settings, data, steps: undefined }, context);
+  const { batches, heldOut, steps, batch } = await rowData('tokens', { ...settings, data }, context);
   return SupervisedStage.create(context, {
     name: 'tokens',
     steps,
@@ -66,7 +68,7 @@ export const tokens: StageKind<TokensSettings> = {
   parts(settings, configs, length) {
     const { config } = configs;
     if (settings.method === 'reinforce')
-      return reinforcementParts(settings, policyOf(settings, configs), config, length);
+      return reinforcementParts(withRounds(settings), policyOf(settings, configs), config, length);
     return [
       trainingPart({
         rows: microRows(settings),
@@ -80,5 +82,5 @@ export const tokens: StageKind<TokensSettings> = {
     ];
   },
   create: createTokens,
-  hire: async (settings, context, plan) => hire(context, settings, actorOf(settings, context), plan),
+  hire: async (settings, context, plan) => hire(context, withRounds(settings), actorOf(settings, context), plan),
 };

@@ -1,6 +1,7 @@
 /** A stage with random weights of a known shape, in a process of its own: what `cola fit` tells of it, and what it takes. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { openDevice } from '../server/device/device.ts';
 import { LanguageModel } from '../server/model/language-model.ts';
 import { loadTokenizer } from '../server/model/tokenizer/tokenizer.ts';
@@ -36,8 +37,14 @@ export interface FitResult {
 
 const latent = { data: '-', codes: 64, idm_layers: 2, policy_layers: 3, merge_layers: 2 };
 
-/** Forgets the most memory that this process has had. */
-const resetPeak = () => writeFileSync('/proc/self/clear_refs', '5');
+/** Forgets the most memory that this process has had, when the heap has given back what loading has left. */
+async function resetPeak(): Promise<void> {
+  for (let i = 0; i < 3; i++) {
+    globalThis.gc?.();
+    await setTimeout(400);
+  }
+  writeFileSync('/proc/self/clear_refs', '5');
+}
 
 export async function measureStage({ shape, stage, length }: FitCase, folder: string): Promise<FitResult> {
   const specFile = join(folder, 'fit.cola.yaml');
@@ -47,8 +54,7 @@ export async function measureStage({ shape, stage, length }: FitCase, folder: st
   const { device } = await openDevice('cpu', { threads: 1 });
   const nano = resolveModel('builtin:nano', '');
   const tokenizer = loadTokenizer(nano);
-  globalThis.gc?.();
-  resetPeak();
+  await resetPeak();
   const before = peakMegabytes();
   const random = randomModel(shape);
   const base = prepareBase(new LanguageModel(nano, random.config, tokenizer, random.weights), spec);
@@ -67,8 +73,7 @@ export async function measureStage({ shape, stage, length }: FitCase, folder: st
   if (cola !== undefined) await weights.add(cola.weights, cola.tensors);
   for (const extra of kindOf(planned).extras?.(planned.settings, configs) ?? [])
     await weights.add(new Map([[extra.name, new Float32Array(extra.shape.reduce((n, d) => n * d, 1))]]), [extra]);
-  globalThis.gc?.();
-  resetPeak();
+  await resetPeak();
   const { signal } = new AbortController();
   const context: StageContext = {
     device,

@@ -53,7 +53,7 @@ export function followsOf(text: string, before: string, languageId: string): Fol
 /** The name that a text begins with, for those who know what it stands for; undefined where it begins with none. */
 export function nameIn(text: string, before: string): string | undefined {
   const { whole } = goingOn(text, before);
-  return identifier.exec(whole)?.[0].replace(/^\??\./, '');
+  return whole.match(identifier)?.[0].replace(/^\??\./, '');
 }
 
 export interface RowGroup {

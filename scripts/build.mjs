@@ -1,5 +1,5 @@
 // Bundles every entry point with esbuild. Packages stay outside the bundles of the command line; the extension and the pages hold theirs.
-import { rmSync } from 'node:fs';
+import { copyFileSync, rmSync } from 'node:fs';
 import { build } from 'esbuild';
 import { bundleExtension, bundlePages, commandLine, node, programs, root } from './bundles.mjs';
 
@@ -20,5 +20,7 @@ const entries = { ...programs, bench: 'bench/main.ts' };
 for (const [name, entry] of Object.entries(entries)) {
   await build({ ...node, packages: 'external', entryPoints: [entry], outfile: `dist/${name}.js`, banner });
 }
+// Run by the Python of a Ray cluster.
+copyFileSync(`${root}server/cluster/ray_workers.py`, `${root}dist/ray_workers.py`);
 await bundleExtension('dist');
 await bundlePages('dist');

@@ -86,6 +86,7 @@ export async function stage(folder: string): Promise<void> {
     join(modules, '@jitl/quickjs-wasmfile-release-sync/dist/emscripten-module.wasm'),
     join(dist, 'emscripten-module.wasm'),
   );
+  copy(join(root, 'server/cluster/ray_workers.py'), join(dist, 'ray_workers.py'));
   copyTypeScript(join(dist, 'node_modules'));
   copy(join(root, 'assets'), join(folder, 'assets'));
   copy(join(root, 'LICENSE'), join(folder, 'LICENSE'));

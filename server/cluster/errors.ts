@@ -18,6 +18,10 @@ export const clusterErrors = catalogue('cluster', {
     `${worker} cannot work for this run: ${what}`,
     `${remedy}`,
   ],
+  noCluster: (python: string, reason: string) => [
+    `There is no Ray cluster to train on: ${python} says: ${reason}.`,
+    'Start one as Ray says, name its Python with the variable COLA_RAY_PYTHON and its address with RAY_ADDRESS; or train with processes of this machine: --cluster local',
+  ],
   lost: (restarts: number, worker: string, reason: string) => [
     `Workers were replaced ${restarts === 1 ? 'once' : `${restarts} times`}, which is more than the spec allows. The last one was ${worker}: ${reason}.`,
     'See to what ends them, raise "restarts" of "cluster" in the spec, or go on with fewer workers: cola train --resume RUN --workers 1',

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { count, setting } from './parts.ts';
 
-export const engines = ['here', 'local'] as const;
+export const engines = ['here', 'local', 'ray'] as const;
 export type ClusterEngine = (typeof engines)[number];
 
 /** Workers of a run at most. */
@@ -11,7 +11,7 @@ export const mostWorkers = 4096;
 export const clusterSettings = z.strictObject({
   engine: setting(
     z.enum(engines).default('local'),
-    'Who computes the shards: here is this process alone, local are processes of this machine. Results do not depend on it.',
+    'Who computes the shards: here is this process alone, local are processes of this machine, ray are actors of a Ray cluster. Results do not depend on it.',
   ),
   workers: setting(count.max(mostWorkers).default(2), 'How many. Results do not depend on it.', { unit: 'workers' }),
   shards: setting(
@@ -27,6 +27,16 @@ export const clusterSettings = z.strictObject({
   restarts: setting(
     z.int().min(0).max(100_000).default(100),
     'How often workers are replaced before the run ends, all of them together.',
+  ),
+  cpus: setting(
+    z.number().positive().max(1024).default(1),
+    'Cores that Ray keeps for a worker; threads says how many it uses.',
+    { unit: 'cores' },
+  ),
+  gpus: setting(z.number().min(0).max(64).default(0), 'Graphics cards that Ray keeps for a worker.', { unit: 'cards' }),
+  placement: setting(
+    z.enum(['spread', 'pack']).default('spread'),
+    'Whether Ray puts workers on as many nodes as it can, or where there is room.',
   ),
 });
 

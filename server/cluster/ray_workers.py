@@ -1,0 +1,132 @@
+"""Places a run's workers on a Ray cluster: one actor each, with a worker's process behind it, and carries messages between them.
+
+The run starts this file and speaks with it over its standard streams, in packets: kind (1 byte), number (4), length (8), payload.
+From the run: S start worker; P keep object; D drop object; C message for worker; O object for worker; K end worker.
+To the run: A answer of worker, L worker lost with the reason, E no cluster with the reason. Restarts, places and objects are Ray's.
+"""
+import json
+import os
+import struct
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+# Formats as texts: what an actor refers to has to travel.
+HEADER = "<cIQ"
+PREFIX = "<II"
+OUT = os.fdopen(os.dup(1), "wb")
+# What Ray and others print is no packet.
+os.dup2(2, 1)
+
+
+def exactly(stream, count):
+    data = stream.read(count)
+    if len(data) < count:
+        raise EOFError("it ended")
+    return data
+
+
+def message(stream):
+    """One message of a worker, as it is: prefix, head, numbers."""
+    prefix = exactly(stream, struct.calcsize(PREFIX))
+    head = exactly(stream, struct.unpack(PREFIX, prefix)[1])
+    return prefix + head + exactly(stream, 4 * sum(json.loads(head)["tensors"]))
+
+
+class Worker:
+    """Runs where Ray puts it."""
+
+    def __init__(self, command):
+        self.command = command
+        self.child = None
+
+    def begin(self):
+        if self.child is not None:
+            self.child.kill()
+        self.child = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        return message(self.child.stdout)
+
+    def call(self, data):
+        try:
+            self.child.stdin.write(data)
+            self.child.stdin.flush()
+            return message(self.child.stdout)
+        except (EOFError, BrokenPipeError):
+            raise RuntimeError(f"its process ended with code {self.child.wait()}") from None
+
+
+class Bridge:
+    def __init__(self, settings):
+        self.settings = settings
+        self.actors = {}
+        self.objects = {}
+        self.writing = threading.Lock()
+
+    def send(self, kind, number, payload=b""):
+        with self.writing:
+            OUT.write(struct.pack(HEADER, kind, number, len(payload)))
+            OUT.write(payload)
+            OUT.flush()
+
+    def actor(self, number):
+        if number not in self.actors:
+            cpus, gpus, place = (self.settings[key] for key in ("cpus", "gpus", "placement"))
+            made = ray.remote(Worker).options(
+                num_cpus=cpus, num_gpus=gpus, max_restarts=-1, scheduling_strategy="SPREAD" if place == "spread" else "DEFAULT"
+            )
+            self.actors[number] = made.remote(self.settings["command"])
+        return self.actors[number]
+
+    def ask(self, number, method, *arguments):
+        try:
+            self.send(b"A", number, ray.get(getattr(self.actor(number), method).remote(*arguments)))
+        except Exception as error:  # whatever it is, the run decides what follows
+            self.send(b"L", number, str(error).strip().splitlines()[-1].encode())
+
+    def end(self, number):
+        actor = self.actors.pop(number, None)
+        if actor is not None:
+            ray.kill(actor)
+
+    def serve(self, stream, pool):
+        while True:
+            try:
+                kind, number, length = struct.unpack(HEADER, exactly(stream, struct.calcsize(HEADER)))
+                payload = exactly(stream, length)
+            except EOFError:
+                return
+            if kind == b"P":
+                self.objects[number] = ray.put(payload)
+            elif kind == b"D":
+                self.objects.pop(number, None)
+            elif kind == b"K":
+                self.end(number)
+            elif kind == b"S":
+                pool.submit(self.ask, number, "begin")
+            elif kind == b"C":
+                pool.submit(self.ask, number, "call", payload)
+            elif kind == b"O":
+                pool.submit(self.ask, number, "call", self.objects[struct.unpack("<I", payload)[0]])
+
+
+def main():
+    settings = json.loads(sys.argv[1])
+    bridge = Bridge(settings)
+    try:
+        global ray
+        import ray
+
+        ray.init(address=settings["address"], log_to_driver=False, logging_level="ERROR")
+    except Exception as error:
+        bridge.send(b"E", 0, f"{type(error).__name__}: {error}".encode())
+        return
+    with ThreadPoolExecutor(settings["workers"] + 2) as pool:
+        bridge.serve(sys.stdin.buffer, pool)
+        for number in list(bridge.actors):
+            bridge.end(number)
+    ray.shutdown()
+
+
+if __name__ == "__main__":
+    main()

@@ -6,7 +6,8 @@ import { createMessageConnection, IPCMessageReader, IPCMessageWriter } from 'vsc
 import { obstacle } from '../scripts/vscode/editor.ts';
 import { EngineLink } from '../server/language/engine/link.ts';
 import { complete, loadModel, ping } from '../server/protocol/index.ts';
-import { install, Session, vsix } from '../test/e2e/support/session.ts';
+import { endEditor, install, vsix } from '../test/e2e/support/running.ts';
+import { Session } from '../test/e2e/support/session.ts';
 import { type Bench, type Measure, median, times } from './measure.ts';
 
 const runs = 5;
@@ -39,7 +40,7 @@ async function activation(): Promise<number> {
     const text = await row.locator('.activation-time').innerText();
     return Number(/(\d+)ms/.exec(text)?.[1]);
   } finally {
-    await session.close();
+    await endEditor();
   }
 }
 

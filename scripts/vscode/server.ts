@@ -12,7 +12,7 @@ const stopSeconds = 10;
 /** Times that a start which code-server itself gave up is tried again: its own process has 10 seconds, whatever else the machine does. */
 const retries = 2;
 
-function environment({ home }: Profile): NodeJS.ProcessEnv {
+function environment({ home }: Profile, runtime?: string): NodeJS.ProcessEnv {
   const { VSCODE_IPC_HOOK_CLI: _, ...inherited } = process.env;
   return {
     ...inherited,
@@ -20,6 +20,7 @@ function environment({ home }: Profile): NodeJS.ProcessEnv {
     XDG_CONFIG_HOME: join(home, '.config'),
     XDG_DATA_HOME: join(home, '.local/share'),
     XDG_CACHE_HOME: join(home, '.cache'),
+    ...(runtime === undefined ? {} : { XDG_RUNTIME_DIR: runtime }),
     // No marketplace: nothing is asked for outside this machine.
     EXTENSIONS_GALLERY: '{"serviceUrl":"","itemUrl":"","resourceUrlTemplate":""}',
   };
@@ -57,6 +58,10 @@ export interface ServerOptions {
   /** Whether folders have to be trusted before anything of them runs. */
   readonly trust?: boolean | undefined;
   readonly port?: number | undefined;
+  /** Folder of VS Code's own extensions, where it is not to have all that it comes with. */
+  readonly builtin?: string | undefined;
+  /** Folder in which each window listens for what the command `code` in its terminals asks of it. */
+  readonly runtime?: string | undefined;
 }
 
 export class EditorServer {
@@ -86,10 +91,12 @@ export class EditorServer {
     const output = openSync(log, 'w');
     const quiet = ['--disable-telemetry', '--disable-update-check', '--disable-getting-started-override'];
     const trust = options.trust === true ? [] : ['--disable-workspace-trust'];
-    const args = [entry, '--bind-addr', `127.0.0.1:${port}`, '--auth', 'none', ...quiet, ...trust, ...places(profile)];
+    const own = options.builtin === undefined ? [] : ['--builtin-extensions-dir', options.builtin];
+    const how = [...quiet, ...trust, ...own, ...places(profile)];
+    const args = [entry, '--bind-addr', `127.0.0.1:${port}`, '--auth', 'none', ...how];
     const child = spawn(node, args, {
       stdio: ['ignore', output, output],
-      env: environment(profile),
+      env: environment(profile, options.runtime),
       // A process group of its own, so that all of it can be ended.
       detached: true,
     });

@@ -17,9 +17,10 @@ const remembered = z.array(runKey).max(100).catch([]);
 const patience = 1000;
 const tries = 30;
 
-const useModel = 'Use This Model';
-const compare = 'Compare Before and After';
-const dashboard = 'Open Dashboard';
+// Short, as the notice says beside them who speaks.
+const useModel = 'Use It';
+const compare = 'Before and After';
+const dashboard = 'Dashboard';
 const goOn = 'Go On';
 
 export class RunNews implements Disposable {

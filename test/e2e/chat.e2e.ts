@@ -16,7 +16,7 @@ describe('models of CoLA Studio for other extensions of VS Code', () => {
   it('are found, answer as they write, are counted in tokens, and can be interrupted', async function () {
     this.timeout(wait(300));
     // The person is asked whether another extension may use a model.
-    const report = (await runInHost(join(import.meta.dirname, 'host/chat.ts'), {}, 200, async ({ page }) => {
+    const report = (await runInHost(join(import.meta.dirname, 'host/chat.ts'), {}, 200, async (page) => {
       await page.getByRole('button', { name: 'Allow' }).click({ timeout: wait(150) });
     })) as Report;
     assert.equal(report.model.name, 'nano');

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { eventually } from './support/eventually.ts';
 import { vscode } from './support/session.ts';
+import { end } from './support/workbench.ts';
 
 const text = `export function sum(values: number[]): number {
   let total = 0;
@@ -33,8 +34,7 @@ describe('completion by the model in the box', () => {
     files++;
     file = `sum-${files}.ts`;
     session.write(file, text);
-    await session.workbench.openFile(file);
-    await session.workbench.goToEnd(file);
+    await session.workbench.openFile(file, end);
   }
 
   async function typeUntilGhost(typed: string): Promise<string> {

@@ -5,7 +5,7 @@ import { vscode } from './support/session.ts';
 import { reinforceSpec } from './support/spec.ts';
 
 /** A run that is over soon, and has something to show. */
-const spec = reinforceSpec({ steps: 12, maxNew: 8, evaluateEvery: 6, checkpointEvery: 6 });
+const spec = reinforceSpec({ steps: 6, maxNew: 8, evaluateEvery: 3, checkpointEvery: 3 });
 
 describe('the run dashboard in VS Code', () => {
   const session = vscode();
@@ -32,7 +32,7 @@ describe('the run dashboard in VS Code', () => {
     await facts()
       .filter({ hasText: /step [1-9]/ })
       .waitFor();
-    await facts().filter({ hasText: 'step 12 of 12' }).waitFor();
+    await facts().filter({ hasText: 'step 6 of 6' }).waitFor();
     await page().locator('.run-tags').filter({ hasText: 'done' }).waitFor();
   });
 
@@ -53,7 +53,7 @@ describe('the run dashboard in VS Code', () => {
     assert.equal(await find().inputValue(), 'no sample has this');
     await find().fill('');
     await page().locator('.sample').first().waitFor();
-    await facts().filter({ hasText: 'step 12 of 12' }).waitFor();
+    await facts().filter({ hasText: 'step 6 of 6' }).waitFor();
   });
 
   it('opens a sample as a document beside it', async () => {

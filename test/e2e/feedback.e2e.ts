@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { eventually } from './support/eventually.ts';
 import { vscode } from './support/session.ts';
+import { end } from './support/workbench.ts';
 
 const text = `export function sum(values: number[]): number {
   let total = 0;
@@ -38,8 +39,7 @@ describe('feedback in VS Code', () => {
     files++;
     const file = `sum-${files}.ts`;
     session.write(file, text);
-    await workbench.openFile(file);
-    await workbench.goToEnd(file);
+    await workbench.openFile(file, end);
     await page.keyboard.type(typed);
     await workbench.ghostText.first().waitFor();
     await workbench.statusItem('cola.completion').filter({ hasText: '◆' }).waitFor();

@@ -71,14 +71,7 @@ const namesBelow = (folder: string) => readdirSync(folder, { recursive: true, en
 
 for (const trusted of [false, true]) {
   describe(`a folder that means harm, ${trusted ? 'trusted' : 'not trusted'}`, () => {
-    const session = vscode({
-      trust: !trusted,
-      settings: {
-        'security.workspace.trust.startupPrompt': 'never',
-        'security.workspace.trust.banner': 'never',
-        'files.associations': { '*.ts': 'plaintext' },
-      },
-    });
+    const session = vscode({ trust: !trusted });
     let outside = '';
     let home: string[] = [];
     before(async () => {

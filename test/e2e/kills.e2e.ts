@@ -10,7 +10,7 @@ import { reinforceSpec } from './support/spec.ts';
 /** `npm run test:slow` kills more often, and in a longer run. */
 const slow = process.env.COLA_SLOW !== undefined;
 const kills = slow ? 100 : 1;
-const steps = slow ? 480 : 16;
+const steps = slow ? 480 : 10;
 
 const spec = reinforceSpec({ steps, maxNew: 8, evaluateEvery: 5, checkpointEvery: 3 });
 

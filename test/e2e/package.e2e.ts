@@ -4,7 +4,7 @@ import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EngineLink } from '../../server/language/engine/link.ts';
 import { complete, loadModel } from '../../server/protocol/index.ts';
-import { install, packages } from './support/session.ts';
+import { install, packages } from './support/running.ts';
 
 describe('the package, installed', () => {
   let folder = '';

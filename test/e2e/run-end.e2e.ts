@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { eventually } from './support/eventually.ts';
 import { processesOf } from './support/processes.ts';
 import { vscode } from './support/session.ts';
 import { reinforceSpec } from './support/spec.ts';
@@ -24,9 +25,9 @@ describe('the end of a run in VS Code', () => {
     const ended = notice('short has ended, and its model is saved.');
     await ended.waitFor();
     assert.equal(await session.page.locator('.notification-list-item').count(), 1);
-    for (const name of ['Use This Model', 'Compare Before and After', 'Open Dashboard'])
-      await ended.getByRole('button', { name }).waitFor();
-    await ended.getByRole('button', { name: 'Compare Before and After' }).click();
+    for (const name of ['Use It', 'Before and After', 'Dashboard']) await ended.getByRole('button', { name }).waitFor();
+    await session.look('run-ended');
+    await ended.getByRole('button', { name: 'Before and After' }).click();
     const page = workbench.webPage;
     await page.getByText('short: before and after').first().waitFor();
     await page.getByText(/\d of 8 solved before, \d of 8 solved after\./).waitFor();
@@ -53,8 +54,10 @@ describe('the end of a run in VS Code', () => {
     const status = workbench.statusItem('cola.status');
     await start('asked', 5000);
     await status.filter({ hasText: /step\s[1-9]\d*\/5000/ }).waitFor();
-    // The editor writes down what it remembers every few seconds: that the run is under way is to be there.
-    await delay(6000);
+    // That the run is under way is to be in what the editor remembers, which it writes down every few seconds.
+    await eventually('the editor has written down that it is under way', async () =>
+      assert.ok(await workbench.remembers('"run":"asked"')),
+    );
     await workbench.command('CoLA: Stop Run');
     await notice(/asked: saved at step \d+/).waitFor();
     await workbench.reload();

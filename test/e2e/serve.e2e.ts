@@ -4,14 +4,7 @@ import { vscode } from './support/session.ts';
 
 describe('a model served from VS Code', () => {
   const token = 'a-token-from-outside';
-  // The editor's server has it from here.
-  const before_ = process.env.COLA_SERVE_TOKEN;
-  process.env.COLA_SERVE_TOKEN = token;
-  const session = vscode({ settings: {} });
-  before(() => {
-    if (before_ === undefined) delete process.env.COLA_SERVE_TOKEN;
-    else process.env.COLA_SERVE_TOKEN = before_;
-  });
+  const session = vscode({ settings: { 'terminal.integrated.env.linux': { COLA_SERVE_TOKEN: token } } });
 
   const ask = async (path: string, body?: object) => {
     const response = await fetch(`http://127.0.0.1:8372/v1/${path}`, {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { eventually } from './support/eventually.ts';
 import { vscode } from './support/session.ts';
+import { end } from './support/workbench.ts';
 
 describe('the extension in VS Code', () => {
   const session = vscode();
@@ -25,7 +26,7 @@ describe('the extension in VS Code', () => {
 
   it('explains a setting of a run spec with what the paper says', async () => {
     const { workbench, page } = session;
-    await workbench.openFile('countdown.cola.yaml');
+    await workbench.openFile('countdown.cola.yaml', end);
     const word = page
       .locator('.view-line span span')
       .filter({ hasText: /^\s*group$/ })

@@ -34,7 +34,7 @@ async function runAndUse(session: Session, run: string): Promise<void> {
   // Its measurements at the end are those that the spec asks for, on whatever machine this is.
   await ended.waitFor({ timeout: wait(240) });
   await session.look(`${run}-ended`);
-  await ended.getByRole('button', { name: 'Use This Model' }).click();
+  await ended.getByRole('button', { name: 'Use It' }).click();
   await workbench
     .statusItem('cola.status')
     .filter({ hasText: new RegExp(`${run} · \\w+`) })
@@ -50,14 +50,14 @@ function filesOf(run: string): string[] {
   return [...new Set(kept.flatMap(({ files }) => files.map(({ path }) => path)))].sort();
 }
 
-describe('a person with a TypeScript project of their own', () => {
+describe('a person with a project of their own', () => {
   const session = vscode({});
   let sources: string[] = [];
   before(() => {
     sources = typescriptProject(session.folder);
   });
 
-  it('trains on the files they wrote, and no others, and completes with the model', async function () {
+  it('trains on the TypeScript files they wrote, and no others, and completes with the model', async function () {
     this.timeout(wait(600));
     const { workbench, page } = session;
     await workbench.command('CoLA: Train…');
@@ -98,15 +98,11 @@ describe('a person with a TypeScript project of their own', () => {
     await workbench.ghostText.first().waitFor();
     await session.look('files-ghost');
   });
-});
 
-describe('a person with questions and answers', () => {
-  const session = vscode({});
-  before(() => session.write('school.jsonl', schoolQuestions(40)));
-
-  it('is shown how the rows are read and which reward fits, and tunes a model on them', async function () {
+  it('is shown how rows of questions and answers are read and which reward fits, and tunes a model on them', async function () {
     this.timeout(wait(600));
     const { workbench, page } = session;
+    session.write('school.jsonl', schoolQuestions(40));
     await chooseFile(session, 'Right answers', 'school.jsonl');
     await workbench.pick('Read as').waitFor();
     await session.look('rows');

@@ -44,8 +44,12 @@ describe('a training run in VS Code', () => {
     await reaches(3);
   });
 
-  it('stands still while it is paused, and goes on', async () => {
-    await session.workbench.command('CoLA: Pause Run');
+  it('stands still while it is paused from the list behind the status bar, and goes on', async () => {
+    await status().click();
+    const pause = session.workbench.pick('Pause');
+    await pause.waitFor();
+    await session.look('status-list');
+    await pause.click();
     await status().filter({ hasText: 'paused' }).waitFor();
     await session.workbench.command('CoLA: Resume Run…');
     await session.workbench.pick('short').click();

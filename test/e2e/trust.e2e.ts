@@ -4,15 +4,7 @@ import { join } from 'node:path';
 import { vscode } from './support/session.ts';
 
 describe('a folder that is not trusted', () => {
-  const session = vscode({
-    examples: true,
-    trust: true,
-    settings: {
-      'security.workspace.trust.startupPrompt': 'never',
-      'security.workspace.trust.banner': 'never',
-      'cola.feedback.enabled': true,
-    },
-  });
+  const session = vscode({ examples: true, trust: true, settings: { 'cola.feedback.enabled': true } });
 
   it('is not trained in, and is told so with what to do', async () => {
     const { workbench } = session;

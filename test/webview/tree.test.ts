@@ -78,7 +78,7 @@ describe('folding', () => {
     );
   });
 
-  it('puts nodes that follow each other without a choice on one card, and shows them apart when that is asked for', () => {
+  it('merges chains of single children into one card, and shows them apart when that is asked for', () => {
     fc.assert(
       fc.property(anyTree, fc.nat(3), fc.nat(), (model, least, drawn) => {
         const moment = model.now();

@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { build } from 'esbuild';
+import type { Page } from 'playwright-core';
 import { wait } from './patience.ts';
 import { reportFile } from './report.ts';
 import { Session, type SessionOptions } from './session.ts';
@@ -17,12 +18,14 @@ export async function runInHost(
   entry: string,
   options: SessionOptions,
   seconds = 120,
-  beside?: (session: Session) => Promise<void>,
+  beside?: (page: Page) => Promise<void>,
 ): Promise<unknown> {
-  const session = await Session.start(options);
+  const { running, folder, server } = await Session.prepare(options);
+  // What is put into it for the script ends with it.
+  const page = await running.newPage();
   try {
-    const { page, folder, profile, server } = session;
-    const script = join(profile.folder, 'host.cjs');
+    const place = `${folder}-host`;
+    const script = join(place, 'host.cjs');
     await build({
       bundle: true,
       platform: 'node',
@@ -32,7 +35,7 @@ export async function runInHost(
       outfile: script,
     });
     // VS Code runs tests only for an extension under development.
-    const stub = join(profile.folder, 'stub');
+    const stub = join(place, 'stub');
     mkdirSync(stub);
     const manifest = { name: 'stub', publisher: 'test', version: '1.0.0', engines: { vscode: '*' } };
     writeFileSync(join(stub, 'package.json'), JSON.stringify(manifest));
@@ -50,17 +53,17 @@ export async function runInHost(
       ['skipWelcome', 'true'],
     ];
     const address = `${server.address(folder)}&${new URLSearchParams({ payload: JSON.stringify(payload) })}`;
-    await session.workbench.open(address);
+    await running.workbench(page, folder).open(address);
     // One who finds nothing to do is told by how the script ends.
-    void beside?.(session).catch((error: unknown) => words.push(String(error)));
+    void beside?.(page).catch((error: unknown) => words.push(String(error)));
     const code = await Promise.race([ended, delay(wait(seconds), 'late', { ref: false })]);
     if (code !== 0) {
-      await session.keepEvidence(`host ${entry}`);
+      await running.keepEvidence(`host ${entry}`, page);
       throw new Error(`the script in the extension host ended with ${code}: ${words.join('\n')}`);
     }
     return JSON.parse(readFileSync(join(folder, reportFile), 'utf8'));
   } finally {
-    await session.close();
+    await page.close();
   }
 }
 

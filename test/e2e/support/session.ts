@@ -1,29 +1,22 @@
 /**
- * One VS Code with the packaged extension on a folder of its own, in a browser. `npm run e2e [-- --grep x]` packages the
- * extension and runs the tests in `test/e2e/*.e2e.ts`; `npx mocha --config test/e2e/.mocharc.cjs [file]` does without
- * packaging. Of a test that fails, the screen and VS Code's logs are in `.cache/e2e`.
+ * One folder in a VS Code with the packaged extension, in a browser. `npm run e2e [-- --grep x]` packages the extension and runs
+ * the tests in `test/e2e/*.e2e.ts`; `npx mocha --config test/e2e/.mocharc.cjs [file]` does without packaging. Of a test that
+ * fails, the screen and VS Code's logs are in `.cache/e2e`.
  *
- * A test file says `const session = vscode()` in its `describe` and uses `session.workbench` in its tests. That session is
- * shared: its folder is a copy of `examples/`, to which a test adds its files with `session.write`. With options,
- * `vscode({ ... })` opens one of its own; `session.look` keeps pictures of what a person sees. Tests wait for what they need with Playwright's locators or `eventually`, never
- * for a time to pass.
+ * A test file says `const session = vscode()` in its `describe` and uses `session.workbench` in its tests. Every `describe` has a
+ * folder and settings of its own, in a window that is loaded anew; server and browser are those of the process. A test adds
+ * files with `session.write`; `session.look` keeps pictures of what a person sees. Tests wait for what they need with
+ * Playwright's locators or `eventually`, never for a time to pass.
  */
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { type BrowserContext, chromium } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import { root } from '../../../scripts/bundles.mjs';
-import { bringEditor, type Editor } from '../../../scripts/vscode/editor.ts';
-import { makeProfile, type Profile } from '../../../scripts/vscode/profile.ts';
-import { EditorServer, installExtension } from '../../../scripts/vscode/server.ts';
+import type { Profile } from '../../../scripts/vscode/profile.ts';
+import type { EditorServer } from '../../../scripts/vscode/server.ts';
 import { wait } from './patience.ts';
-import { Workbench } from './workbench.ts';
-
-const evidence = join(root, '.cache/e2e');
-
-/** Where `npm run package` puts what it makes. */
-export const packages = join(root, 'dist/packages');
-export const vsix = join(packages, `cola-studio-${process.platform}-${process.arch}.vsix`);
+import { editor, endEditor, type Running } from './running.ts';
+import type { Workbench } from './workbench.ts';
 
 export interface SessionOptions {
   /** Whether the folder is a copy of `examples/`. */
@@ -31,8 +24,6 @@ export interface SessionOptions {
   readonly settings?: Readonly<Record<string, unknown>>;
   /** Whether folders have to be trusted before anything of them runs. */
   readonly trust?: boolean;
-  /** Another folder of extensions than the one that all sessions share. */
-  readonly extensions?: string;
 }
 
 /** Settings under which what is shown is what CoLA does. */
@@ -44,105 +35,71 @@ const settings = {
   'editor.accessibilitySupport': 'off',
   'workbench.colorTheme': 'Default Dark Modern',
   'workbench.reduceMotion': 'on',
+  // What is drawn costs time, and nobody looks.
+  'editor.cursorBlinking': 'solid',
+  'editor.minimap.enabled': false,
+  'breadcrumbs.enabled': false,
   // VS Code's own language features of TypeScript would take long to start, and are not what is tested.
   'files.associations': { '*.ts': 'plaintext' },
+  'security.workspace.trust.startupPrompt': 'never',
+  'security.workspace.trust.banner': 'never',
 };
 
-export interface Installed {
-  readonly editor: Editor;
-  readonly extensions: string;
-  /** Folder of the installed extension. */
-  readonly extension: string;
-  /** A folder that is gone after the tests. */
-  readonly scratch: string;
-}
-
-let installed: Promise<Installed> | undefined;
-
-/** The extension is installed once and serves all sessions of the process. */
-export function install(): Promise<Installed> {
-  installed ??= (async () => {
-    if (!existsSync(vsix)) throw new Error(`There is no ${vsix}: run npm run package.`);
-    const editor = await bringEditor(console.log);
-    const scratch = mkdtempSync(join(tmpdir(), 'cola-e2e-'));
-    process.on('exit', () => rmSync(scratch, { recursive: true, force: true }));
-    // A process that a signal ends has no exit event.
-    process.once('SIGTERM', () => process.exit(143));
-    const profile = makeProfile(join(scratch, 'install'), {});
-    installExtension(editor, profile, vsix);
-    const { extensions } = profile;
-    const name = readdirSync(extensions).find((entry) => entry.startsWith('cola-studio.'));
-    if (name === undefined) throw new Error(`${vsix} is not in ${extensions}`);
-    return { editor, extensions, extension: join(extensions, name), scratch };
-  })();
-  return installed;
-}
-
-const chromiumSwitches = [
-  ...['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-sync'],
-  ...['--disable-background-networking', '--disable-component-update'],
-];
-
 export class Session {
+  readonly workbench: Workbench;
+
   private constructor(
-    readonly profile: Profile,
-    /** Folder of the installed extension. */
-    readonly extension: string,
+    readonly running: Running,
     /** The folder that is open. */
     readonly folder: string,
-    readonly server: EditorServer,
-    readonly browser: BrowserContext,
-    readonly workbench: Workbench,
-  ) {}
+  ) {
+    this.workbench = running.workbench(running.page, folder);
+  }
 
   /** A session whose folder is open, with the extension active. */
   static async open(options: SessionOptions = {}): Promise<Session> {
-    const session = await Session.start(options);
+    const session = await Session.prepare(options);
     try {
       await session.workbench.open(session.server.address(session.folder));
-      await session.workbench.statusItem('cola.status').waitFor({ timeout: wait(120) });
+      // What is typed before its server answers is completed from the next key on.
+      await session.workbench
+        .statusItem('cola.status')
+        .filter({ hasNotText: 'starting' })
+        .waitFor({ timeout: wait(120) });
       return session;
     } catch (error) {
       await session.keepEvidence('opening');
-      await session.close();
       throw error;
     }
   }
 
-  /** A session with an empty page. */
-  static async start(options: SessionOptions): Promise<Session> {
-    const installed = await install();
-    const { editor, extension, scratch } = installed;
-    const extensions = options.extensions ?? installed.extensions;
-    const profile = makeProfile(
-      mkdtempSync(join(scratch, 'session-')),
-      { ...settings, ...options.settings },
-      extensions,
-    );
-    const folder = join(profile.folder, 'workspace');
-    mkdirSync(folder);
-    if (options.examples === true) cpSync(join(root, 'examples'), folder, { recursive: true });
-    const server = await EditorServer.start(editor, profile, { trust: options.trust });
-    try {
-      const browser = await chromium.launchPersistentContext(join(profile.folder, 'chromium'), {
-        executablePath: process.env.COLA_CHROMIUM ?? '/usr/bin/chromium',
-        headless: true,
-        viewport: { width: 1400, height: 900 },
-        env: { ...process.env, HOME: profile.home } as Record<string, string>,
-        args: chromiumSwitches,
-      });
-      await browser.grantPermissions(['clipboard-read', 'clipboard-write']);
-      const page = browser.pages()[0] ?? (await browser.newPage());
-      page.setDefaultTimeout(wait(60));
-      return new Session(profile, extension, folder, server, browser, new Workbench(page));
-    } catch (error) {
-      await server.stop();
-      throw error;
-    }
+  /** A session whose folder is not open yet: the page is empty. */
+  static async prepare({ examples, settings: more, trust }: SessionOptions): Promise<Session> {
+    const running = await editor();
+    const folder = await running.prepare({
+      ...settings,
+      'security.workspace.trust.enabled': trust === true,
+      ...more,
+    });
+    if (examples === true) cpSync(join(root, 'examples'), folder, { recursive: true });
+    return new Session(running, folder);
   }
 
-  get page() {
-    return this.workbench.page;
+  get page(): Page {
+    return this.running.page;
+  }
+
+  get profile(): Profile {
+    return this.running.profile;
+  }
+
+  /** Folder of the installed extension. */
+  get extension(): string {
+    return this.running.extension;
+  }
+
+  get server(): EditorServer {
+    return this.running.server;
   }
 
   /** Writes a file of the folder. */
@@ -153,9 +110,7 @@ export class Session {
 
   /** Writes the person's settings on this machine, which a folder has no say in. */
   writeMachineSettings(settings: object): void {
-    const file = join(this.profile.data, 'Machine/settings.json');
-    mkdirSync(dirname(file), { recursive: true });
-    writeFileSync(file, JSON.stringify(settings));
+    this.running.writeMachineSettings(settings);
   }
 
   /** With `COLA_LOOK=folder`, the screen as it is now, for eyes; nothing without. */
@@ -165,42 +120,23 @@ export class Session {
   }
 
   /** Keeps what there is to see of a failure. */
-  async keepEvidence(name: string): Promise<void> {
-    const folder = join(evidence, name.replace(/\W+/g, '-').slice(0, 100));
-    mkdirSync(folder, { recursive: true });
-    await this.page.screenshot({ path: join(folder, 'screen.png') }).catch(() => undefined);
-    for (const path of ['server.log', 'data/logs']) {
-      const from = join(this.profile.folder, path);
-      if (existsSync(from)) cpSync(from, join(folder, path), { recursive: true });
-    }
-  }
-
-  async close(): Promise<void> {
-    await this.browser.close();
-    await this.server.stop();
-    rmSync(this.profile.folder, { recursive: true, force: true, maxRetries: 5 });
+  keepEvidence(name: string): Promise<void> {
+    return this.running.keepEvidence(name);
   }
 }
 
-let shared: Promise<Session> | undefined;
-
-/** A session for the tests of the `describe` it is called in: the shared one, or one of its own with `options`. */
-export function vscode(options?: SessionOptions): Session {
+/** A session for the tests of the `describe` it is called in; its folder is a copy of `examples/` where no options are given. */
+export function vscode(options: SessionOptions = { examples: true }): Session {
   let session: Session | undefined;
   before(async function () {
     // The first session of all may have to bring VS Code.
     this.timeout(wait(600));
-    if (options === undefined) shared ??= Session.open({ examples: true });
-    session = await (options === undefined ? shared : Session.open(options));
+    session = await Session.open(options);
   });
   afterEach(async function () {
     // One that is tried again has no state.
     const test = this.currentTest;
     if (test !== undefined && test.state !== 'passed') await session?.keepEvidence(test.fullTitle());
-  });
-  after(async () => {
-    if (options === undefined) await session?.workbench.closeEditors();
-    else await session?.close();
   });
   return new Proxy({} as Session, {
     get: (_, key) => {
@@ -211,9 +147,7 @@ export function vscode(options?: SessionOptions): Session {
   });
 }
 
-/** Ends what the tests of a file share: the next file finds nothing that another has left open. What is installed stays. */
-export async function mochaGlobalTeardown(): Promise<void> {
-  const open = shared;
-  shared = undefined;
-  await (await open)?.close();
+/** Ends the editor, once all files of the process have been run. */
+export function mochaGlobalTeardown(): Promise<void> {
+  return endEditor();
 }

@@ -26,8 +26,20 @@ const searchOfMemory = `async (wanted) => {
   return false;
 }`;
 
+export interface Place {
+  readonly line: number;
+  readonly column: number;
+}
+
+/** The end of any file. */
+export const end: Place = { line: 1_000_000, column: 1_000_000 };
+
 export class Workbench {
-  constructor(readonly page: Page) {}
+  /** @param goTo opens a file of the folder, the cursor at a place */
+  constructor(
+    readonly page: Page,
+    private readonly goTo: (path: string, at: Place) => Promise<void>,
+  ) {}
 
   async open(address: string): Promise<void> {
     await this.page.goto(address, { waitUntil: 'domcontentloaded', timeout: ready });
@@ -81,24 +93,25 @@ export class Workbench {
     await row.click();
   }
 
-  /** Opens a file of the folder by its path, as Ctrl+P does, and returns its editor. */
-  async openFile(path: string): Promise<Locator> {
+  /**
+   * Opens a file of the folder by its path, as `code --goto` in a terminal does, and returns its editor, which has the focus.
+   *
+   * @param at where the cursor goes, from 1; what lies behind the end is the end
+   */
+  async openFile(path: string, at: Place = { line: 1, column: 1 }): Promise<Locator> {
     const name = path.split('/').at(-1) ?? path;
-    await eventually(`${path} opens`, async () => {
-      // A list that is still open knows only the files it found when it was opened.
-      await this.page.keyboard.press('Escape');
-      await this.page.keyboard.press('Control+P');
-      await this.quickInput.waitFor({ timeout: wait(5) });
-      await this.quickInputBox.fill(path);
-      // Clicked, not entered: the list may still have an older file at its top. One that was asked before it was made anew
-      // is that of the time before, and stays so.
-      await this.pick(name)
-        .first()
-        .click({ timeout: wait(2) });
-      await this.page.locator(`.tab.active[data-resource-name="${name}"]`).waitFor({ timeout: wait(10) });
-    });
     const editor = this.editor(name);
+    await eventually(`${path} opens`, async () => {
+      await this.goTo(path, at);
+      await this.page.locator(`.tab.active[data-resource-name="${name}"]`).waitFor({ timeout: wait(10) });
+      await this.page
+        .locator(`.monaco-editor.focused[data-uri$="/${name}"]`)
+        .first()
+        .waitFor({ timeout: wait(5) });
+    });
     await editor.locator('.view-line').first().waitFor();
+    // Parts of an editor, such as ghost text, are there once the window has been idle.
+    await this.page.evaluate('new Promise((done) => requestIdleCallback(done, { timeout: 5000 }))');
     return editor;
   }
 

@@ -17,6 +17,7 @@ const [prompt, answer] = [27, 12];
 function stagesOf(shape: ShapeName, rows: number, tokens: number, prompts: number): FitCase[] {
   const packed = `{ data: ${task}, steps: 2, batch: ${rows}, length: ${tokens}`;
   const answers = `{ data: rows.jsonl, batch: ${rows}, max_length: ${tokens}, checkpoint: none`;
+  const pairs = answers.replace('rows.jsonl', 'pairs.jsonl');
   const rollouts = `${judged}, batch: ${prompts}, max_new: ${answer}`;
   const measured = 'evaluate_rows: 8, evaluate_samples: 2';
   const length = prompt + answer;
@@ -29,8 +30,8 @@ function stagesOf(shape: ShapeName, rows: number, tokens: number, prompts: numbe
     ['guide, lora', `${answers}, steps: 2, lora: {} }`],
     ['tokens', `${answers}, method: supervised }`],
     ['tokens, lora', `${answers}, method: supervised, lora: {} }`],
-    ['reward', `${answers}, steps: 2 }`],
-    ['dpo', `${answers}, steps: 2 }`],
+    ['reward', `${pairs}, steps: 2 }`],
+    ['dpo', `${pairs}, steps: 2 }`],
     ['reinforce', `{ ${rollouts}, group: 8, ${measured} }`, length],
     ['tokens, over rollouts', `{ ${rollouts}, group: 8, method: reinforce, ${measured} }`, length],
     ['q', `{ ${rollouts}, group: 8 }`, length],
@@ -52,18 +53,19 @@ const cases: readonly FitCase[] = [
   ...stagesOf('360M', 2, 64, 2).filter(({ name }) => /^(pretrain|control|reinforce|guide, lora)/.test(name)),
 ];
 
-/** Rows whose prompt and answer have so many tokens at least, and two answers that have no more. */
+/** Rows whose prompt and answer have so many tokens at least, and pairs of answers that have no more. */
 function writeRows(folder: string, tokens: number): void {
   const words = (word: string, count: number) => `${word} `.repeat(Math.max(1, Math.floor(count)));
-  const rows = Array.from({ length: 40 }, (_, i) =>
-    JSON.stringify({
-      prompt: `${words('one', tokens / 8)}${i}`,
-      response: words('two', tokens),
-      chosen: words('three', tokens / 4),
-      rejected: words('four', tokens / 4),
-    }),
-  );
-  writeFileSync(join(folder, 'rows.jsonl'), `${rows.join('\n')}\n`);
+  const write = (name: string, row: (i: number) => object) =>
+    writeFileSync(join(folder, name), `${Array.from({ length: 40 }, (_, i) => JSON.stringify(row(i))).join('\n')}\n`);
+  const prompt = (i: number) => `${words('one', tokens / 8)}${i}`;
+  write('rows.jsonl', (i) => ({ prompt: prompt(i), response: words('two', tokens) }));
+  // A pair that is longer than an update's rows is left out.
+  write('pairs.jsonl', (i) => ({
+    prompt: prompt(i),
+    chosen: words('three', tokens / 8),
+    rejected: words('four', tokens / 8),
+  }));
 }
 
 /** In a process of its own. */

@@ -17,8 +17,8 @@ export function secondsOf(tensor: Tensor): number {
   return secondsPerNode + products(tensor) / operationsPerSecond + moved / bytesPerSecond;
 }
 
-/** Additions and multiplications of a product. */
-function products(tensor: Tensor): number {
+/** Additions and multiplications of a product; 0 for what is none. */
+export function products(tensor: Tensor): number {
   const node = nodeOf(tensor);
   if (node === undefined || (node.op !== 'MatMul' && node.op !== 'Gemm')) return 0;
   const [a] = node.inputs;

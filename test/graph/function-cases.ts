@@ -35,6 +35,7 @@ const rowMeans = (x: NdArray, mask: NdArray) => {
 };
 const causalMask = (n: number) =>
   values(real(1, 1, n, n), ...Array.from({ length: n * n }, (_, i) => (i % n > Math.floor(i / n) ? -1e9 : 0)));
+const bounded = (x: number) => 1.5 * Math.tanh(x / 1.5);
 const affine = (x: NdArray, weight: NdArray) => matmul(x, transposeLast(weight));
 
 export const functionCases: readonly OpCase[] = [
@@ -44,6 +45,13 @@ export const functionCases: readonly OpCase[] = [
     functions.swiglu,
     each((g, u) => g * sigmoid(g) * u),
   ),
+  smooth(
+    'geglu',
+    [real(2, 3), real(2, 3)],
+    functions.geglu,
+    each((g, u) => 0.5 * g * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (g + 0.044715 * g ** 3))) * u),
+  ),
+  smooth('capped', [real(2, 3)], (x) => functions.capped(x, 1.5), each(bounded)),
   // All keys and values in one place, and the same sum with them in two.
   ...[[5], [3, 5]].map((ends) =>
     smooth(
@@ -87,6 +95,17 @@ export const functionCases: readonly OpCase[] = [
       },
       [3],
     ),
+  ),
+  // The same within a cap.
+  smooth(
+    'causalAttention',
+    [real(2, 2, 5, 3), real(2, 2, 5, 3), real(2, 2, 5, 3), causalMask(5)],
+    (q, k, v, mask) => functions.causalAttention(q, k, v, mask, 2, 1.5),
+    (q, k, v, mask) => {
+      const scores = map((x, m) => bounded(x) + m, matmul(q, transposeLast(k)), mask);
+      return matmul(rows(scores, softmaxRow), v);
+    },
+    [3],
   ),
   smooth('logSoftmax', [real(2, 3, 4)], functions.logSoftmax, (x) => rows(x, (row) => row.map((v) => v - logSum(row)))),
   smooth('logSumExp', [real(2, 3, 4)], functions.logSumExp, (x) => reduce(x, [2], false, logSum)),

@@ -114,6 +114,7 @@ const replaced = (x: NdArray, index: NdArray, updates: NdArray) =>
     return hit === undefined ? at(x, [i, j, k]) : at(updates, [hit, k]);
   });
 const indexing: OpCase[] = [
+  flat('numbers', [wide(5, 2, 4)], (indices) => ops.numbers(indices, 5), identity),
   smooth('gather', [real(5, 3), ids(5, 7)], ops.gather, lookup),
   smooth('gather', [real(5, 3), ids(5, 2, 4)], ops.gather, lookup),
   smooth('gather', [real(5, 2, 3), ids(5, 4)], ops.gather, lookup),

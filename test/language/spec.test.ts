@@ -65,8 +65,26 @@ describe('diagnostics of run specs', () => {
 
 describe('completion in run specs', () => {
   it('offers the keys that are not there yet, what is needed first', () => {
-    assert.deepEqual(labels('|'), ['model', 'base', 'device', 'threads', 'seed', 'stages', 'evaluate', 'log']);
-    assert.deepEqual(labels('model: a\n|\nstages: []\n'), ['base', 'device', 'threads', 'seed', 'evaluate', 'log']);
+    assert.deepEqual(labels('|'), [
+      'model',
+      'base',
+      'device',
+      'threads',
+      'cluster',
+      'seed',
+      'stages',
+      'evaluate',
+      'log',
+    ]);
+    assert.deepEqual(labels('model: a\n|\nstages: []\n'), [
+      'base',
+      'device',
+      'threads',
+      'cluster',
+      'seed',
+      'evaluate',
+      'log',
+    ]);
     const inside = completions(...atCursor('stages:\n  - reinforce: { prompts: countdown, | }'));
     assert.ok(!inside.some(({ label }) => label === 'prompts'));
     const first = [...inside].sort((a, b) => (a.sortText ?? '').localeCompare(b.sortText ?? ''))[0];

@@ -8,11 +8,11 @@ export const clusterErrors = catalogue('cluster', {
   ],
   version: (worker: string, theirs: string, ours: string) => [
     `${worker} has another CoLA Studio than this run: ${theirs}, and here it is ${ours}.`,
-    'Install CoLA Studio anew and leave it alone while a run goes on, then continue: cola train --resume',
+    'Bring every node to the same version, or install CoLA Studio anew where all is on one machine, and then continue: cola train --resume',
   ],
   model: (worker: string, what: readonly string[]) => [
     `${worker} does not have what this run is made from: ${what.join(', ')}.`,
-    'Put the files back as they were when the run began, then go on with it: cola train --resume',
+    'Put the files where the run expects them, on every node and as they were when it began, then go on: cola train --resume',
   ],
   cannotBegin: (worker: string, what: string, remedy: string) => [
     `${worker} cannot work for this run: ${what}`,

@@ -43,7 +43,7 @@ describe('the language server in a folder that a stranger has made', function ()
   before(async () => {
     folder = await temporaryFolder();
     model = await makeModel(join(folder, 'model'));
-    client = await Client.start({ model, device: 'cpu', threads: 1 });
+    client = await Client.start({ model, device: 'cpu', threads: 1 }, true);
   });
   after(async () => {
     await client.stop();
@@ -163,7 +163,7 @@ describe('the language server in a folder that a stranger has made', function ()
       'x\0y',
       '.hidden',
     ];
-    const trusted = await Client.start({ model, device: 'cpu', threads: 1, trusted: true });
+    const trusted = await Client.start({ model, device: 'cpu', threads: 1, trusted: true }, true);
     try {
       for (const run of names) {
         for (const type of [runDetails, runMetrics, runSamples])

@@ -3,43 +3,10 @@
  * conversations over several columns. Each is read into the columns of a plainer shape.
  */
 import { type Columns, columnAt } from '../schemas/columns.ts';
+import { choices } from './choices.ts';
 import { type Message, messagesFrom } from './conversation.ts';
+import { asked, type Derived, type DerivedShape, isObject, isText, questions } from './derived-shape.ts';
 import { countdownPrompt } from './generators/countdown.ts';
-
-/** What a row says, by role, and the columns it was made of. */
-export interface Derived {
-  readonly prompt?: string | Message[];
-  readonly response?: string;
-  readonly rejected?: string;
-  readonly answer?: string;
-  readonly messages?: readonly Message[];
-  readonly from: Readonly<Record<string, string>>;
-}
-
-export interface DerivedShape {
-  readonly name: string;
-  /** Columns that begin it, to be named where a later row lacks them. */
-  readonly columns: readonly string[];
-  /** Undefined for a row that is not of this shape. */
-  derive(row: Columns): Derived | undefined;
-}
-
-const isText = (value: unknown): value is string => typeof value === 'string' && value.trim() !== '';
-const isObject = (value: unknown): value is Columns =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
-/** The first of `names` that holds a text or a conversation. */
-function asked(row: Columns, names: readonly string[]): { value: string | Message[]; column: string } | undefined {
-  for (const column of names) {
-    const value = columnAt(row, column);
-    if (isText(value)) return { value, column };
-    const talk = Array.isArray(value) ? messagesFrom(value) : undefined;
-    if (talk !== undefined) return { value: talk, column };
-  }
-  return undefined;
-}
-
-const questions = ['prompt', 'instruction', 'question', 'question.full_text', 'history', 'context', 'query', 'input'];
 
 /** Two answers beside each other, by the names that they have. */
 const pairs: readonly (readonly [string, string])[] = [
@@ -153,90 +120,6 @@ const summaries: DerivedShape = {
     if (said.length !== 2 || !said.every(isText) || (row.choice !== 0 && row.choice !== 1)) return undefined;
     const from = { prompt: post, response: 'summaries', rejected: 'summaries' };
     return { prompt, response: said[row.choice], rejected: said[1 - row.choice], from };
-  },
-};
-
-const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ';
-
-/** Choices that have a column each, by the names of the first two. */
-const apart: readonly (readonly string[])[] = [
-  [...'ABCDE'],
-  ['opa', 'opb', 'opc', 'opd'],
-  ['option1', 'option2', 'option3', 'option4'],
-  ['sol1', 'sol2'],
-  ['choice1', 'choice2'],
-];
-/** What a question is about, where that stands apart. */
-const passages = ['article', 'passage', 'premise', 'context'];
-const rightChoice = [
-  ...['answerKey', 'answer_idx', 'answer', 'Answer', 'correct', 'correct_option', 'label', 'answer_index', 'cop'],
-];
-
-/** The choices of a row: a list, an object by their letters, or columns of their own. */
-function choicesOf(row: Columns): { texts: string[]; labels: string[]; column: string } | undefined {
-  const few = (list: readonly unknown[]): list is string[] =>
-    list.length > 1 && list.length <= letters.length && list.every(isText);
-  for (const column of ['choices.text', 'choices', 'options', 'endings']) {
-    const value = columnAt(row, column);
-    if (Array.isArray(value) && few(value)) {
-      const own = columnAt(row, 'choices.label');
-      const labels = value.map((_, i) => (Array.isArray(own) && isText(own[i]) ? own[i] : letters[i]));
-      return { texts: value, labels, column };
-    }
-    if (isObject(value) && few(Object.values(value)) && Object.keys(value).every((name) => /^[A-Z]$/.test(name)))
-      return { texts: Object.values(value) as string[], labels: Object.keys(value), column };
-  }
-  for (const names of apart) {
-    const here = names.filter((name) => isText(row[name]));
-    if (here.length < 2 || here.some((name, i) => name !== names[i])) continue;
-    const column = `${here[0]} to ${here.at(-1)}`;
-    return { texts: here.map((name) => String(row[name])), labels: here.map((_, i) => letters[i]), column };
-  }
-  return undefined;
-}
-
-/** A question with choices, answered by the letter of the right one. */
-const choices: DerivedShape = {
-  name: 'a question with choices',
-  columns: ['choices', 'options', 'endings', 'A', 'opa', 'option1', 'sol1'],
-  derive: (row) => {
-    const question = asked(row, [
-      'question',
-      'Question',
-      'question_stem',
-      'ctx',
-      'prompt',
-      'query',
-      'goal',
-      'sentence',
-    ]);
-    if (question === undefined || typeof question.value !== 'string') return undefined;
-    const offered = choicesOf(row);
-    if (offered === undefined) return undefined;
-    const { texts, labels, column } = offered;
-    const key = rightChoice.find((name) => isText(row[name]) || typeof row[name] === 'number');
-    if (key === undefined) return undefined;
-    const given = String(row[key]).trim();
-    // WinoGrande numbers its options from one; all others from nought.
-    const shift = column === 'option1 to option2' ? 1 : 0;
-    const passage = passages.find((name) => name !== question.column && isText(row[name]));
-    const about = passage === undefined ? '' : `${String(row[passage])}\n\n`;
-    const at =
-      labels.indexOf(given) >= 0
-        ? labels.indexOf(given)
-        : /^\d+$/.test(given)
-          ? Number(given) - shift
-          : texts.indexOf(given);
-    const right = labels[at];
-    if (right === undefined) return undefined;
-    // Some have their letters already.
-    const lines = texts.map((text, i) => (/^\(?[A-Z][).:]/.test(text) ? text : `${labels[i]}. ${text}`));
-    return {
-      prompt: `${about}${question.value}\n\n${lines.join('\n')}`,
-      response: right,
-      answer: right,
-      from: { prompt: `${question.column} and ${column}`, response: key, answer: key },
-    };
   },
 };
 

@@ -2,7 +2,8 @@
 import { z } from 'zod';
 import { type Columns, columnAt, columnNames } from '../schemas/columns.ts';
 import { messagesFrom } from './conversation.ts';
-import { type Derived, derivedShapes } from './derived.ts';
+import { derivedShapes } from './derived.ts';
+import type { Derived } from './derived-shape.ts';
 
 /** Which column of a file plays which role. Exactly one of `text`, `prompt` and `messages`. */
 export const columnMap = z

@@ -206,7 +206,9 @@ function interpret(
     if (typeof value !== 'number') throw errors.value(file, `${key}.${name}`, 'it is missing');
     return value;
   };
-  const type = scaling.rope_type ?? scaling.type ?? 'default';
+  const named = scaling.rope_type ?? scaling.type ?? 'default';
+  // Early files of Phi-3 call longrope by the name of YaRN, which has no factors for each frequency.
+  const type = named === 'yarn' && scaling.short_factor != null ? 'longrope' : named;
   switch (type) {
     case 'default':
       return { type, theta };

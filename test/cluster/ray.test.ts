@@ -1,20 +1,12 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import type { Carrier } from '../../server/cluster/carrier.ts';
-import { Crew } from '../../server/cluster/crew.ts';
 import { RayCarrier } from '../../server/cluster/ray.ts';
-import { closingMeasurement } from '../../server/evaluate/closing.ts';
-import { type RunSpec, runSpec, toRunSpec } from '../../server/spec/schema.ts';
-import type { TrainEvent } from '../../server/train/run/events.ts';
-import type { HireOptions } from '../../server/train/run/hiring.ts';
-import { startRun } from '../../server/train/run/job.ts';
 import { program } from '../support/bundled.ts';
-import { Bench, linesOf, settingsOf } from '../support/runs.ts';
+import { Bench, settingsOf } from '../support/runs.ts';
 import { watched } from '../support/workers.ts';
+import { runsIn } from './trained.ts';
 
 const stage = { reinforce: { ...settingsOf('grpo', 2), minibatches: 2, batch: 4 } };
 const python = process.env.COLA_RAY_PYTHON ?? 'python3';
@@ -53,67 +45,9 @@ describe('workers on a Ray cluster', function () {
     await once(nodes, 'exit');
   });
 
-  interface Trained {
-    readonly figures: Record<string, unknown>[];
-    readonly weights: Buffer;
-    readonly said: string[];
-    /** Of the last step. */
-    readonly restarts: unknown;
-  }
-
-  async function train(
-    list: readonly object[],
-    cluster: object,
-    carrier: () => Carrier = ray(1),
-    changed = (options: HireOptions) => options,
-  ): Promise<Trained> {
-    const id = bench.fresh();
-    const spec: RunSpec = toRunSpec(
-      runSpec.parse({
-        model: bench.cola,
-        device: 'cpu',
-        threads: 1,
-        seed: 7,
-        stages: list,
-        cluster: { shards: 3, ...cluster },
-      }),
-    );
-    const said: string[] = [];
-    const onEvent = (event: TrainEvent) => {
-      if (event.kind === 'message') said.push(event.text);
-    };
-    const { model } = await startRun({
-      root: bench.root,
-      runId: id,
-      signal: new AbortController().signal,
-      measure: closingMeasurement,
-      onEvent,
-      spec,
-      specFile: join(bench.root, 'x.cola.yaml'),
-      hire: (options) => new Crew(carrier(), changed(options)),
-    });
-    return found(id, model, said);
-  }
-
-  function found(id: string, model: string, said: string[]): Trained {
-    const lines = linesOf(bench.root, id, 'metrics');
-    const figures = lines.map((line) =>
-      Object.fromEntries(Object.entries(line).filter(([name]) => !name.startsWith('worker'))),
-    );
-    const file = ['policy.safetensors', 'model.safetensors']
-      .map((name) => join(model, name))
-      .find((path) => existsSync(path));
-    const { worker_restarts: restarts } = lines.findLast((line) => 'worker_restarts' in line) ?? {};
-    return { figures, weights: readFileSync(file ?? ''), said, restarts };
-  }
-
-  function same(there: Trained, here: Trained): void {
-    assert.deepEqual(there.figures, here.figures);
-    assert.deepEqual(there.weights, here.weights);
-  }
-
   const ray = (workers: number) => () =>
     new RayCarrier({ workers, cpus: 1, gpus: 0, placement: 'spread' }, python, worker());
+  const { train, same } = runsIn(bench, ray(1));
 
   it('come to the bits of one process, with 1, 2 and 3 of them and where one is killed', async () => {
     const here = await train([stage], { engine: 'here' });

@@ -1,22 +1,17 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import type { Carrier } from '../../server/cluster/carrier.ts';
-import { Crew } from '../../server/cluster/crew.ts';
 import { LocalCarrier } from '../../server/cluster/local.ts';
 import { identityOf } from '../../server/cluster/program.ts';
 import { ColaError } from '../../server/errors.ts';
-import { closingMeasurement } from '../../server/evaluate/closing.ts';
-import { type RunSpec, runSpec, toRunSpec } from '../../server/spec/schema.ts';
 import { runFolder } from '../../server/store/run.ts';
-import type { TrainEvent } from '../../server/train/run/events.ts';
 import type { HireOptions } from '../../server/train/run/hiring.ts';
-import { startRun } from '../../server/train/run/job.ts';
 import { program } from '../support/bundled.ts';
-import { Bench, linesOf, settingsOf } from '../support/runs.ts';
+import { Bench, settingsOf } from '../support/runs.ts';
 import { watched } from '../support/workers.ts';
+import { runsIn, type Trained } from './trained.ts';
 
 const stage = { reinforce: { ...settingsOf('grpo', 2), minibatches: 2, batch: 4 } };
 const tokens = { tokens: { ...settingsOf('tokens ppo', 2), minibatches: 2, batch: 4 } };
@@ -28,64 +23,7 @@ describe('workers', function () {
   /** It says of itself that it is one. */
   const liar = () => Object.assign(new LocalCarrier(program('lying-worker')), { identity: identityOf(worker()) });
 
-  interface Trained {
-    readonly figures: Record<string, unknown>[];
-    readonly weights: Buffer;
-    readonly said: string[];
-    /** Of the last step. */
-    readonly restarts: unknown;
-  }
-
-  async function train(
-    list: readonly object[],
-    cluster: object,
-    carrier: () => Carrier = () => new LocalCarrier(worker()),
-    changed = (options: HireOptions) => options,
-  ): Promise<Trained> {
-    const id = bench.fresh();
-    const spec: RunSpec = toRunSpec(
-      runSpec.parse({
-        model: bench.cola,
-        device: 'cpu',
-        threads: 1,
-        seed: 7,
-        stages: list,
-        cluster: { shards: 3, ...cluster },
-      }),
-    );
-    const said: string[] = [];
-    const onEvent = (event: TrainEvent) => {
-      if (event.kind === 'message') said.push(event.text);
-    };
-    const { model } = await startRun({
-      root: bench.root,
-      runId: id,
-      signal: new AbortController().signal,
-      measure: closingMeasurement,
-      onEvent,
-      spec,
-      specFile: join(bench.root, 'x.cola.yaml'),
-      hire: (options) => new Crew(carrier(), changed(options)),
-    });
-    return found(id, model, said);
-  }
-
-  function found(id: string, model: string, said: string[]): Trained {
-    const lines = linesOf(bench.root, id, 'metrics');
-    const figures = lines.map((line) =>
-      Object.fromEntries(Object.entries(line).filter(([name]) => !name.startsWith('worker'))),
-    );
-    const file = ['policy.safetensors', 'model.safetensors']
-      .map((name) => join(model, name))
-      .find((path) => existsSync(path));
-    const { worker_restarts: restarts } = lines.findLast((line) => 'worker_restarts' in line) ?? {};
-    return { figures, weights: readFileSync(file ?? ''), said, restarts };
-  }
-
-  function same(there: Trained, here: Trained): void {
-    assert.deepEqual(there.figures, here.figures);
-    assert.deepEqual(there.weights, here.weights);
-  }
+  const { train, found, same } = runsIn(bench, () => new LocalCarrier(worker()));
 
   let here: Trained;
   before(async () => {

@@ -201,6 +201,14 @@ describe('model configuration', () => {
     });
   }
 
+  it('reads factors for each frequency as longrope, whatever name they have', () => {
+    const factors = { short_factor: [1, 1, 2, 2], original_max_position_embeddings: 64 };
+    const [named, early] = ['longrope', 'yarn'].map((type) => parse(withScaling({ type, factor: 2, ...factors })));
+    assert.equal(named?.rope.type, 'longrope');
+    assert.equal(named.maxPositionEmbeddings, 64);
+    assert.deepEqual(early?.rope, named.rope);
+  });
+
   it('says which layers see a window', () => {
     assert.deepEqual(parse({ ...MISTRAL, sliding_window: 64 }).sliding, { window: 64, layers: [0, 1, 2] });
     assert.equal(parse({ ...MISTRAL, max_position_embeddings: 8192 }).sliding?.window, 4096);

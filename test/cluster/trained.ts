@@ -1,0 +1,76 @@
+/** Runs in shards whose workers a test brings, and what is compared of them. */
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Carrier } from '../../server/cluster/carrier.ts';
+import { Crew } from '../../server/cluster/crew.ts';
+import { closingMeasurement } from '../../server/evaluate/closing.ts';
+import { type RunSpec, runSpec, toRunSpec } from '../../server/spec/schema.ts';
+import type { TrainEvent } from '../../server/train/run/events.ts';
+import type { HireOptions } from '../../server/train/run/hiring.ts';
+import { startRun } from '../../server/train/run/job.ts';
+import { type Bench, linesOf } from '../support/runs.ts';
+
+export interface Trained {
+  readonly figures: Record<string, unknown>[];
+  readonly weights: Buffer;
+  readonly said: string[];
+  /** Of the last step. */
+  readonly restarts: unknown;
+}
+
+/** @param usual carries messages where a run names no other */
+export function runsIn(bench: Bench, usual: () => Carrier) {
+  async function train(
+    list: readonly object[],
+    cluster: object,
+    carrier: () => Carrier = usual,
+    changed = (options: HireOptions) => options,
+  ): Promise<Trained> {
+    const id = bench.fresh();
+    const spec: RunSpec = toRunSpec(
+      runSpec.parse({
+        model: bench.cola,
+        device: 'cpu',
+        threads: 1,
+        seed: 7,
+        stages: list,
+        cluster: { shards: 3, ...cluster },
+      }),
+    );
+    const said: string[] = [];
+    const onEvent = (event: TrainEvent) => {
+      if (event.kind === 'message') said.push(event.text);
+    };
+    const { model } = await startRun({
+      root: bench.root,
+      runId: id,
+      signal: new AbortController().signal,
+      measure: closingMeasurement,
+      onEvent,
+      spec,
+      specFile: join(bench.root, 'x.cola.yaml'),
+      hire: (options) => new Crew(carrier(), changed(options)),
+    });
+    return found(id, model, said);
+  }
+
+  function found(id: string, model: string, said: string[]): Trained {
+    const lines = linesOf(bench.root, id, 'metrics');
+    const figures = lines.map((line) =>
+      Object.fromEntries(Object.entries(line).filter(([name]) => !name.startsWith('worker'))),
+    );
+    const file = ['policy.safetensors', 'model.safetensors']
+      .map((name) => join(model, name))
+      .find((path) => existsSync(path));
+    const { worker_restarts: restarts } = lines.findLast((line) => 'worker_restarts' in line) ?? {};
+    return { figures, weights: readFileSync(file ?? ''), said, restarts };
+  }
+
+  function same(there: Trained, here: Trained): void {
+    assert.deepEqual(there.figures, here.figures);
+    assert.deepEqual(there.weights, here.weights);
+  }
+
+  return { train, found, same };
+}

@@ -1,5 +1,9 @@
 /** Errors of data sets. */
 import { catalogue } from '../errors.ts';
+import { patternForm } from '../schemas/data-form.ts';
+import { nearest } from '../schemas/issues.ts';
+import { onOneLine } from '../schemas/right-form.ts';
+import { taskNames } from './generators/names.ts';
 
 const at = (file: string, line: number): string => `${file}, line ${line}`;
 const name = (file: string): string =>
@@ -15,10 +19,26 @@ const columnsOf = (have: readonly string[]): string => have.slice(0, 40).join(',
 const isMissing = (cause: unknown): boolean =>
   cause instanceof Error && 'code' in cause && (cause.code === 'ENOENT' || cause.code === 'ENOTDIR');
 
+/** What a path that leads nowhere was meant as; often it is none. */
+function meantBy(file: string): string {
+  if (/(?:^|[\\/])(?:https?|hf|s3|gs|ftp):[\\/]/.test(file))
+    return ' Nothing is read from a network: download the file first.';
+  if (/(?:^|[\\/])file:[\\/]/.test(file)) return ' It is written without file:// before it.';
+  if (/(?:^|[\\/])~[\\/]/.test(file)) return ' Write it from its beginning: ~ is not taken for your home folder.';
+  const form = patternForm(file);
+  if (form !== undefined) return ` A pattern of files is written as ${onOneLine(form)}.`;
+  const base = file.slice(Math.max(file.lastIndexOf('/'), file.lastIndexOf('\\')) + 1);
+  const task = nearest(base, taskNames);
+  if (task !== undefined) return ` The task is called ${task}.`;
+  return base.includes('.') ? '' : ' A data set of Hugging Face has to be downloaded first.';
+}
+
 export const dataErrors = catalogue('data', {
   missingFile: (file: string, cause: unknown) => [
     isMissing(cause) ? `There is no ${file}.` : `${file} cannot be read.`,
-    isMissing(cause) ? 'Check the path; it counts from the folder of the spec.' : 'Check that you may read the file.',
+    isMissing(cause)
+      ? `Check the path; it counts from the folder of the spec.${meantBy(file)}`
+      : 'Check that you may read the file.',
     cause,
   ],
   notPlain: (file: string) => [

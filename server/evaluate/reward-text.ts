@@ -3,6 +3,7 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import type { RewardSpec } from '../rewards/spec.ts';
 import { explain } from '../schemas/issues.ts';
+import { guess } from '../schemas/right-form.ts';
 import { excess } from '../spec/limits.ts';
 import { rewardSpec } from '../spec/reward.ts';
 import { evaluateErrors } from './errors.ts';
@@ -19,8 +20,7 @@ export function readReward(text: string): RewardSpec {
   const parsed = named.safeParse({ reward: value });
   if (parsed.success) return parsed.data.reward;
   const [problem] = explain(named, { reward: value });
-  const guess = problem.suggestion === undefined ? '' : ` (did you mean "${problem.suggestion}"?)`;
-  throw evaluateErrors.badReward(text, `${problem.message}${guess}`);
+  throw evaluateErrors.badReward(text, `${problem.message}${guess(problem.suggestion)}`);
 }
 
 /**

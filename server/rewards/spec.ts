@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { explain } from '../schemas/issues.ts';
+import { guess } from '../schemas/right-form.ts';
 import { codeOptions } from './code/code.ts';
 import { countdownOptions } from './countdown.ts';
 import { rewardErrors } from './errors.ts';
@@ -53,9 +54,7 @@ function parseOptions<T extends z.ZodType>(schema: T, value: unknown, path: stri
   const parsed = schema.safeParse(value ?? {});
   if (parsed.success) return parsed.data;
   const [problem] = explain(schema, value ?? {}, path.split('.'));
-  throw rewardErrors.badSpec(
-    `${path}: ${problem.message}${problem.suggestion === undefined ? '' : ` (did you mean "${problem.suggestion}"?)`}`,
-  );
+  throw rewardErrors.badSpec(`${path}: ${problem.message}${guess(problem.suggestion)}`);
 }
 
 function isSimple(name: string): name is SimpleName {

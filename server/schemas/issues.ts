@@ -92,7 +92,10 @@ function explainIssue(schema: z.ZodType, value: unknown, issue: Issue, base: Pat
   }
   switch (issue.code) {
     case 'unrecognized_keys': {
-      const known = keysOf(schemaAt(schema, inner));
+      const own = schemaAt(schema, inner);
+      const form = own instanceof z.ZodUnion ? rightForm(own, found) : undefined;
+      if (form !== undefined) return [otherForm(path, found, form)];
+      const known = keysOf(own);
       return issue.keys.map((key) => ({
         path,
         key,
@@ -104,7 +107,12 @@ function explainIssue(schema: z.ZodType, value: unknown, issue: Issue, base: Pat
       return explainUnion(schemaAt(schema, inner), found, issue, path);
     case 'invalid_value': {
       const values = issue.values.map(String);
-      return [oneOf(path, name, found, values)];
+      const form = typeof found === 'string' ? undefined : rightForm(schemaAt(schema, inner), found);
+      return [
+        form === undefined
+          ? oneOf(path, name, found, values)
+          : { ...oneOf(path, name, found, values), suggestion: form },
+      ];
     }
     case 'invalid_type': {
       const meant = rightForm(schemaAt(schema, inner), found);
@@ -118,6 +126,12 @@ function explainIssue(schema: z.ZodType, value: unknown, issue: Issue, base: Pat
       return [{ path, message: `${name}: ${issue.message.charAt(0).toLowerCase()}${issue.message.slice(1)}` }];
   }
 }
+
+const otherForm = (path: Path, value: unknown, form: string): SchemaProblem => ({
+  path,
+  message: `${placeName(path)} takes another form than ${describe(value)}`,
+  suggestion: form,
+});
 
 /** Keys that an object does not have yet: the others are not misspelt. */
 const unused = (known: readonly string[], object: unknown): string[] =>
@@ -171,9 +185,11 @@ function explainUnion(schema: z.ZodType | undefined, value: unknown, issue: Unio
     if (meant !== undefined) return [{ path, message: needsSettings(value, meant) }];
   }
   const form = rightForm(schema, value);
-  if (form !== undefined)
-    return [{ path, message: `${name} takes another form than ${describe(value)}`, ...suggest(form) }];
+  if (form !== undefined) return [otherForm(path, value, form)];
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+    const firsts = options.flatMap((option) => keysOf(option).slice(0, 1));
+    if (Object.keys(value).length === 0 && firsts.length > 1)
+      return [{ path, message: `${name} is empty; there are ${[...new Set(firsts)].join(', ')}` }];
     const holding = options.filter((option) => keysOf(option).some((key) => Object.hasOwn(value, key)));
     if (holding.length === 1) return explain(holding[0], value, path);
   }

@@ -18,6 +18,7 @@ import { z } from 'zod';
 import { limits, readBytes } from '../files/open.ts';
 import { readable } from '../files/place.ts';
 import { explain, nearest, type Path, type SchemaProblem } from '../schemas/issues.ts';
+import { guess, onOneLine } from '../schemas/right-form.ts';
 import { specErrors } from './errors.ts';
 import { type Excess, excess, specLimits } from './limits.ts';
 import { brokenRules } from './rules.ts';
@@ -128,8 +129,7 @@ export function parseSpec(text: string, file: string): ParsedSpec {
   }
   const found = problems.slice(0, specLimits.problems).map((each) => {
     const { range, path } = locate(document, each);
-    const guess = each.suggestion === undefined ? '' : ` (did you mean "${each.suggestion}"?)`;
-    return problem(each.message + guess, range, path, each.suggestion);
+    return problem(each.message + guess(each.suggestion), range, path, each.suggestion);
   });
   found.sort((a, b) => a.start.offset - b.start.offset);
   return spec === undefined ? { problems: found } : { spec, problems: found };
@@ -248,17 +248,30 @@ function checkStage(entry: unknown, index: number): SchemaProblem[] {
   const named = names.find(isStageName);
   const strange = names.filter((name) => name !== named);
   if (named === undefined) {
+    const meant = namedInside(entry);
+    if (meant !== undefined)
+      return [{ path, message: 'A stage is its name with its settings behind it', ...suggested(onOneLine(meant)) }];
     const [key] = names;
     return [{ path, key, message: `There is no stage "${key}"; there are ${list}`, ...suggested(nearest(key, all)) }];
   }
   const settings = (entry as Record<string, unknown>)[named] ?? {};
-  const inside = explain(stageTable[named].settings, settings, [...path, named]).map((each) =>
-    otherStage(each, settings, named),
-  );
+  // Often settings that are not indented deeply enough.
+  const shallow = strange.filter((key) => Object.hasOwn(stageTable[named].settings.shape, key));
+  const inside = explain(stageTable[named].settings, settings, [...path, named])
+    .filter(({ lacks }) => lacks === undefined || !shallow.includes(lacks))
+    .map((each) => otherStage(each, settings, named));
+  const deeper = Object.fromEntries(shallow.map((key) => [key, (entry as Record<string, unknown>)[key]]));
+  const indented =
+    shallow.length > 0 && shallow.length === strange.length && typeof settings === 'object'
+      ? onOneLine({ [named]: { ...settings, ...deeper } })
+      : undefined;
+  if (indented !== undefined) {
+    const keys = shallow.map((key) => `"${key}"`).join(', ');
+    const message = `${keys} ${shallow.length === 1 ? 'is a setting' : 'are settings'} of the stage ${named} and should be indented below "${named}"`;
+    return [...inside, { path, message, suggestion: indented }];
+  }
   const outside = strange.map((key) => {
-    // Often a setting that is not indented deeply enough.
-    const setting = Object.hasOwn(stageTable[named].settings.shape, key);
-    const message = setting
+    const message = shallow.includes(key)
       ? `"${key}" is a setting of the stage ${named}: indent it below "${named}"`
       : `A stage has one name; put "${key}" into an entry of its own`;
     return { path, key, message };
@@ -266,10 +279,29 @@ function checkStage(entry: unknown, index: number): SchemaProblem[] {
   return [...inside, ...outside];
 }
 
+/** `{ name: clone, data: a }` as `{ clone: { data: a } }`; undefined for anything else. */
+function namedInside(entry: object): object | undefined {
+  const pair = Object.entries(entry).find(
+    ([key, value]) =>
+      ['name', 'stage', 'type', 'kind', 'method'].includes(key) && typeof value === 'string' && isStageName(value),
+  );
+  if (pair === undefined) return undefined;
+  const { [pair[0]]: _name, ...rest } = entry as Record<string, unknown>;
+  const [inner, ...others] = Object.values(rest);
+  // Settings of their own: `{ name: clone, settings: { data: a } }`.
+  const nested = others.length === 0 && typeof inner === 'object' && inner !== null && !('data' in rest);
+  return { [pair[1] as string]: nested ? inner : rest };
+}
+
 /** Settings of the spec as a whole that are those of a stage. */
 function ofStage(problem: SchemaProblem): SchemaProblem {
   const { key, path, suggestion, message } = problem;
-  if (key === undefined || path.length > 0 || suggestion !== undefined) return problem;
+  if (key === undefined || path.length > 0) return problem;
+  if (isStageName(key)) {
+    const { suggestion: _word, ...own } = problem;
+    return { ...own, message: `"${key}" is a stage, which stands in the list of them: stages: [{ ${key}: { ... } }]` };
+  }
+  if (suggestion !== undefined) return problem;
   const stage = (['tokens', 'reinforce'] as const).find((name) => {
     const known = Object.keys(stageTable[name].settings.shape);
     return known.includes(key) || nearest(key, known) !== undefined;

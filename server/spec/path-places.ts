@@ -1,11 +1,12 @@
 /** Which values of a spec are paths, and of what; told from the keys they stand at. */
+import { taskNames } from '../data/generators/names.ts';
 
 export type PathKind = 'model' | 'tokenizer' | 'data' | 'feedback' | 'module';
 
 type Path = readonly (string | number)[];
 
 /** Data that is named, not read from a file. */
-export const tasks: readonly string[] = ['countdown', 'arithmetic'];
+export const tasks: readonly string[] = taskNames;
 /** Settings that hold data, which may be a path. */
 export const dataKeys: ReadonlySet<string | number> = new Set(['data', 'held_out', 'prompts']);
 /** Settings of data that are paths, or lists of them. */

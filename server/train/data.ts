@@ -5,6 +5,7 @@ import { dataErrors } from '../data/errors.ts';
 import { Arithmetic } from '../data/generators/arithmetic.ts';
 import { Countdown } from '../data/generators/countdown.ts';
 import { demonstrations } from '../data/generators/demonstrations.ts';
+import { taskNames } from '../data/generators/names.ts';
 import { holdsRows } from '../data/records.ts';
 import { type Row, RowReport } from '../data/rows.ts';
 import { readRows, type Source, sourceFiles } from '../data/sources.ts';
@@ -24,8 +25,6 @@ import { unlearned } from './unlearned.ts';
 
 /** Share of the data that is held out where the spec names no held-out data. */
 const heldOutShare = 1 / 50;
-
-const taskNames = ['countdown', 'arithmetic'] as const;
 
 /** Problems of a task that are written out where a stage learns from text. */
 const taskTexts = { train: 20_000, test: 1_000 };

@@ -57,7 +57,11 @@ const wrong: [string, RegExp, string?][] = [
   ['model: x\nstages:\n  - «clone»\n', /needs its settings/],
   ['model: x\nstages:\n  - «{}»\n', /name of one of/],
   ['model: x\nstages:\n  - clone: «[a]»\n', /settings \(key: value\) and is a list/],
-  ['model: x\nstages:\n  - «clone»:\n    «data»: a\n', /"data" is missing/],
+  [
+    'model: x\nstages:\n  - «clone:\n    data: a»\n',
+    /"data" is a setting of the stage clone and should be indented/,
+    '{ clone: { data: a } }',
+  ],
   ['model: x\nstages:\n  - clone: { data: a }\n    «guide»: { data: a }\n', /one name/],
   ['model: x\nstages:\n  - control: { data: a, «leanring_rate»: 1 }\n', /leanring_rate/, 'learning_rate'],
   ['model: x\nstages:\n  - control: { data: a, codes: «0» }\n', /greater than 0/],

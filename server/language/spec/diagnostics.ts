@@ -1,6 +1,10 @@
 /** Problems of a run spec, underlined where they are, and how to put them right. */
 import { type CodeAction, CodeActionKind, type Diagnostic, DiagnosticSeverity } from 'vscode-languageserver';
 import { TextDocument } from 'vscode-languageserver-textdocument';
+import { taskNames } from '../../data/generators/names.ts';
+import { patternForm } from '../../schemas/data-form.ts';
+import { nearest } from '../../schemas/issues.ts';
+import { isForm, onOneLine } from '../../schemas/right-form.ts';
 import { specIn } from './parsed-text.ts';
 import { missingIn } from './paths.ts';
 
@@ -23,7 +27,8 @@ export async function diagnoseMissing(text: string, specFile: string): Promise<D
   const missing = await missingIn(text, specFile);
   if (missing.length === 0) return [];
   const document = TextDocument.create('', 'yaml', 0, text);
-  return missing.map(({ start, end, error: { id, message, remedy } }) => ({
+  return missing.map(({ kind, text: named, start, end, error: { id, message, remedy } }) => ({
+    ...(kind === 'data' ? meantData(named) : {}),
     range: { start: document.positionAt(start), end: document.positionAt(end) },
     severity: DiagnosticSeverity.Warning,
     source: diagnosticSource,
@@ -32,13 +37,20 @@ export async function diagnoseMissing(text: string, specFile: string): Promise<D
   }));
 }
 
+/** What the path of data that is not there was meant as: a pattern, or a task. */
+function meantData(path: string): Pick<Diagnostic, 'data'> {
+  const form = patternForm(path);
+  const data = form === undefined ? nearest(path, taskNames) : onOneLine(form);
+  return data === undefined ? {} : { data };
+}
+
 /** Replacing a misspelt word by the one that was meant. */
 export function fixes(uri: string, diagnostics: readonly Diagnostic[]): CodeAction[] {
   return diagnostics.flatMap((diagnostic) => {
     const { data, source, range } = diagnostic;
     if (typeof data !== 'string' || source !== diagnosticSource) return [];
     const edit = { changes: { [uri]: [{ range, newText: data }] } };
-    const title = `Change to "${data}"`;
+    const title = isForm(data) ? `Change to ${data}` : `Change to "${data}"`;
     return [{ title, kind: CodeActionKind.QuickFix, diagnostics: [diagnostic], edit, isPreferred: true }];
   });
 }

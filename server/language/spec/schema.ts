@@ -1,5 +1,6 @@
 /** The schema of run specs, asked by path: what a setting means, which keys and values a place takes. */
 import { z } from 'zod';
+import { taskNames } from '../../data/generators/names.ts';
 import { unwrap } from '../../schemas/unwrap.ts';
 import { rewardSpec } from '../../spec/reward.ts';
 import { runSpec } from '../../spec/schema.ts';
@@ -7,7 +8,6 @@ import { stages } from '../../spec/stages.ts';
 import type { Path } from './yaml-place.ts';
 
 /** Data that is a task and not a file. */
-export const taskNames = ['countdown', 'arithmetic'] as const;
 const dataKeys: ReadonlySet<string | number> = new Set(['data', 'prompts', 'held_out']);
 
 /** A schema and its options, if it is a union, without what is wrapped around them. */

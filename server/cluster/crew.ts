@@ -14,7 +14,7 @@ import { type Carrier, WorkerFault } from './carrier.ts';
 import { clusterErrors } from './errors.ts';
 import { Outgoing } from './frames.ts';
 import { ShardQueue } from './queue.ts';
-import { WorkerSeat } from './worker-seat.ts';
+import { type Spent, WorkerSeat } from './worker-seat.ts';
 
 /** How often a shard is begun before the run ends: it may be what ends its workers. */
 const mostAttempts = 8;
@@ -125,8 +125,7 @@ export class Crew implements Shards {
     if (before !== undefined && before !== hash) throw clusterErrors.differs(seat.name, shard);
     hashes.set(shard, hash);
     seat.holds.add(shard);
-    seat.count(answer.seconds);
-    seat.spent.shards++;
+    seat.count('rollout', answer.seconds);
     return outcome;
   }
 
@@ -140,7 +139,7 @@ export class Crew implements Shards {
     const { answer, floats } = await seat.ask(asked, 'gradient', most);
     if (floats.length !== this.lengths.length || floats.some(({ length }, i) => length !== this.lengths[i]))
       throw new WorkerFault(`its gradient of shard ${shard} has another shape than the policy`);
-    seat.count(answer.seconds);
+    seat.count('gradient', answer.seconds);
     return { loss: answer.loss, metrics: answer.metrics, gradients: floats };
   }
 
@@ -159,21 +158,26 @@ export class Crew implements Shards {
     const attempts = new Map<number, number>();
     const work = async (seat: WorkerSeat) => {
       while (!queue.over) {
-        const shard = queue.take(rank(seat));
-        if (shard === undefined) {
-          await queue.wait();
-          continue;
-        }
+        let shard: number | undefined;
         try {
-          await seat.ready(await this.open());
+          // What those do that are there is not kept waiting by one for whom there is no place.
+          await Promise.race([seat.ready(await this.open()), queue.ended]);
+          if (queue.over) return;
+          shard = queue.take(rank(seat));
+          if (shard === undefined) {
+            await queue.wait();
+            continue;
+          }
           await each(seat, shard);
           queue.done();
         } catch (error) {
-          if (queue.over || !(error instanceof WorkerFault)) throw error;
-          const begun = (attempts.get(shard) ?? 0) + 1;
-          attempts.set(shard, begun);
+          if (!(error instanceof WorkerFault)) throw error;
+          if (queue.over) return;
           const { name } = seat;
           this.replaced(seat, error.message);
+          if (shard === undefined) continue;
+          const begun = (attempts.get(shard) ?? 0) + 1;
+          attempts.set(shard, begun);
           if (begun >= mostAttempts) throw clusterErrors.failed(name, shard, error.message);
           queue.giveBack(shard);
         }
@@ -201,6 +205,7 @@ export class Crew implements Shards {
     const { name } = seat;
     const { say, settings } = this.options;
     seat.leave();
+    seat.restarts++;
     this.restarts++;
     if (this.restarts > settings.restarts) throw clusterErrors.lost(this.restarts, name, reason);
     say(`${name} is replaced: ${reason}.`);
@@ -236,20 +241,24 @@ export class Crew implements Shards {
   figures(): Metrics {
     const elapsed = (performance.now() - this.since) / 1000;
     this.since = performance.now();
-    const spent = this.seats.map((seat) => {
-      const before = seat.spent;
-      seat.spent = { called: 0, computed: 0, sent: 0, received: 0, shards: 0 };
-      return before;
-    });
-    const sum = (of: (seat: WorkerSeat['spent']) => number) => spent.reduce((n, seat) => n + of(seat), 0);
+    const spent = this.seats.map((seat) => seat.costs());
+    const each = (of: (seat: Spent) => number) => spent.map(of);
+    const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0);
+    const transfer = each(({ called, opening, rollout, gradient }) => called - opening - rollout - gradient);
+    const waiting = each(({ called }) => Math.max(0, elapsed - called));
     return {
       workers: this.seats.length,
       worker_restarts: this.restarts,
-      worker_shards: spent.map(({ shards }) => shards),
-      worker_bytes_sent: sum(({ sent }) => sent),
-      worker_bytes_received: sum(({ received }) => received),
-      seconds_transfer: sum(({ called, computed }) => called - computed),
-      seconds_waiting: sum(({ called }) => elapsed - called),
+      worker_replaced: this.seats.map(({ restarts }) => restarts),
+      worker_shards: each(({ shards }) => shards),
+      worker_bytes_sent: each(({ sent }) => sent),
+      worker_bytes_received: each(({ received }) => received),
+      worker_seconds_rollout: each(({ rollout }) => rollout),
+      worker_seconds_gradient: each(({ gradient }) => gradient),
+      worker_seconds_transfer: transfer,
+      worker_seconds_waiting: waiting,
+      seconds_transfer: sum(transfer),
+      seconds_waiting: sum(waiting),
     };
   }
 

@@ -10,6 +10,10 @@ export const clusterErrors = catalogue('cluster', {
     `${worker} has another CoLA Studio than this run: ${theirs}, and here it is ${ours}.`,
     'Bring every node to the same version, or install CoLA Studio anew where all is on one machine, and then continue: cola train --resume',
   ],
+  lacks: (worker: string, path: string) => [
+    `${worker} has no ${path}.`,
+    'Install Node and CoLA Studio on every node at the same paths as here, or in a folder that all nodes share, and then go on: cola train --resume',
+  ],
   model: (worker: string, what: readonly string[]) => [
     `${worker} does not have what this run is made from: ${what.join(', ')}.`,
     'Put the files where the run expects them, on every node and as they were when it began, then go on: cola train --resume',

@@ -1,18 +1,24 @@
 /** Shards that are to be computed, and who may take which: each is given out until it is done, again where its worker is lost. */
 export class ShardQueue {
+  /** Comes when nothing is left to do, or nothing more is to be done. */
+  readonly ended: Promise<void>;
   private readonly open: Set<number>;
   private left: number;
   private wake: (() => void)[] = [];
-  private ended = false;
+  private stopped = false;
+  private finish = () => {};
 
   constructor(shards: readonly number[]) {
     this.open = new Set(shards);
     this.left = this.open.size;
+    this.ended = new Promise((done) => {
+      this.finish = done;
+    });
   }
 
   /** Whether nothing is left to do, or nothing more is to be done. */
   get over(): boolean {
-    return this.left === 0 || this.ended;
+    return this.left === 0 || this.stopped;
   }
 
   /** The first open shard of the best rank; ranks below 0 are not for this one. @returns undefined where none is */
@@ -35,15 +41,16 @@ export class ShardQueue {
   }
 
   end(): void {
-    this.ended = true;
+    this.stopped = true;
     this.changed();
   }
 
   /** Wakes those who wait: there is something to take, or nothing any more. */
-  changed(): void {
+  private changed(): void {
     const { wake } = this;
     this.wake = [];
     for (const go of wake) go();
+    if (this.over) this.finish();
   }
 
   wait(): Promise<void> {

@@ -1,6 +1,7 @@
 /** Workers on a Ray cluster. A program in the cluster's own Python places them and carries the messages; nobody listens on a port of ours. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
 import { type Carrier, type Link, WorkerFault } from './carrier.ts';
 import { clusterErrors } from './errors.ts';
 import { type Frame, FrameFault, FrameReader, type Outgoing } from './frames.ts';
@@ -9,6 +10,14 @@ import { type Identity, identityOf, workerArguments, workerProgram } from './pro
 
 const headerBytes = 13;
 const mostReason = 10_000;
+
+const lacks = z.tuple([z.string(), z.string()]);
+
+/** @param said as JSON: a node, and the path that it does not have */
+function lacking(said: string): Error {
+  const [host, path] = lacks.parse(JSON.parse(said));
+  return clusterErrors.lacks(`The worker on ${host}`, path);
+}
 
 export interface RaySettings {
   readonly workers: number;
@@ -28,6 +37,8 @@ export class RayCarrier implements Carrier {
   private readonly child: ChildProcess;
   private readonly waiting = new Map<number, Waiting>();
   private readonly shared = new Map<Outgoing, number>();
+  /** Workers whose actor Ray has, or brings back, though the process behind it is lost. */
+  private readonly lost = new Set<number>();
   private objects = 0;
   private fault: Error | undefined;
   private said = '';
@@ -54,6 +65,7 @@ export class RayCarrier implements Carrier {
   }
 
   async start(worker: number): Promise<Link> {
+    this.lost.delete(worker);
     const { head } = await this.ask(worker, 0, 'S', worker, []);
     const said = hello.safeParse(head);
     if (!said.success) throw new WorkerFault('it did not greet as a worker does');
@@ -61,7 +73,7 @@ export class RayCarrier implements Carrier {
       hello: said.data,
       call: (message, mostFloats) => this.call(worker, message, mostFloats),
       end: () => {
-        this.write('K', worker, []);
+        if (!this.lost.has(worker)) this.write('K', worker, []);
         this.lose(worker, new WorkerFault('it was ended'));
       },
     };
@@ -114,7 +126,10 @@ export class RayCarrier implements Carrier {
       this.pending = this.pending.subarray(headerBytes + length);
       const reason = payload.toString('utf8', 0, mostReason);
       if (kind === 'A') this.answered(worker, payload);
-      else if (kind === 'L') this.lose(worker, new WorkerFault(reason));
+      else if (kind === 'L') {
+        this.lost.add(worker);
+        this.lose(worker, new WorkerFault(reason));
+      } else if (kind === 'M') this.lose(worker, lacking(reason));
       else this.end(clusterErrors.noCluster('Ray', reason));
     }
   }

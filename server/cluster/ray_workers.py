@@ -2,10 +2,12 @@
 
 The run starts this file and speaks with it over its standard streams, in packets: kind (1 byte), number (4), length (8), payload.
 From the run: S start worker; P keep object; D drop object; C message for worker; O object for worker; K end worker.
-To the run: A answer of worker, L worker lost with the reason, E no cluster with the reason. Restarts, places and objects are Ray's.
+To the run: A answer of worker, L worker lost with the reason, M what a worker's node lacks, E no cluster with the reason.
+Restarts, places and objects are Ray's: an actor whose process or node is lost comes back elsewhere, and is begun anew.
 """
 import json
 import os
+import socket
 import struct
 import subprocess
 import sys
@@ -42,12 +44,18 @@ class Worker:
         self.child = None
 
     def begin(self):
+        """Starts the process, in place of one that was there. What it takes lies at the same paths on every node."""
+        for path in self.command:
+            if os.path.isabs(path) and not os.path.exists(path):
+                raise FileNotFoundError(json.dumps([socket.gethostname(), path]))
         if self.child is not None:
             self.child.kill()
         self.child = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         return message(self.child.stdout)
 
     def call(self, data):
+        if self.child is None:
+            raise RuntimeError("Ray started it anew")
         try:
             self.child.stdin.write(data)
             self.child.stdin.flush()
@@ -60,6 +68,7 @@ class Bridge:
     def __init__(self, settings):
         self.settings = settings
         self.actors = {}
+        self.made = 0
         self.objects = {}
         self.writing = threading.Lock()
 
@@ -72,17 +81,37 @@ class Bridge:
     def actor(self, number):
         if number not in self.actors:
             cpus, gpus, place = (self.settings[key] for key in ("cpus", "gpus", "placement"))
+            self.made += 1
             made = ray.remote(Worker).options(
-                num_cpus=cpus, num_gpus=gpus, max_restarts=-1, scheduling_strategy="SPREAD" if place == "spread" else "DEFAULT"
+                # As `ray list actors` shows it; no two may have the same, and one that ends has it a while longer.
+                name=f"worker {number + 1} of job {ray.get_runtime_context().get_job_id()}, {self.made}",
+                num_cpus=cpus,
+                num_gpus=gpus,
+                max_restarts=-1,
+                scheduling_strategy="SPREAD" if place == "spread" else "DEFAULT",
             )
             self.actors[number] = made.remote(self.settings["command"])
         return self.actors[number]
 
+    def begin(self, number):
+        # Waits for a new place where Ray restarts the actor.
+        self.ask(number, self.actor(number).begin.options(max_task_retries=-1))
+
+    def call(self, number, data):
+        self.ask(number, self.actor(number).call, data)
+
     def ask(self, number, method, *arguments):
         try:
-            self.send(b"A", number, ray.get(getattr(self.actor(number), method).remote(*arguments)))
+            self.send(b"A", number, ray.get(method.remote(*arguments)))
+        except FileNotFoundError as error:
+            self.send(b"M", number, str(error.cause).encode())
+        except ray.exceptions.ActorDiedError:
+            self.actors.pop(number, None)
+            self.send(b"L", number, b"its actor was ended")
+        except ray.exceptions.ActorUnavailableError:
+            self.send(b"L", number, b"its actor or its node was lost")
         except Exception as error:  # whatever it is, the run decides what follows
-            self.send(b"L", number, str(error).strip().splitlines()[-1].encode())
+            self.send(b"L", number, str(getattr(error, "cause", error)).strip().splitlines()[-1].encode())
 
     def end(self, number):
         actor = self.actors.pop(number, None)
@@ -103,11 +132,11 @@ class Bridge:
             elif kind == b"K":
                 self.end(number)
             elif kind == b"S":
-                pool.submit(self.ask, number, "begin")
+                pool.submit(self.begin, number)
             elif kind == b"C":
-                pool.submit(self.ask, number, "call", payload)
+                pool.submit(self.call, number, payload)
             elif kind == b"O":
-                pool.submit(self.ask, number, "call", self.objects[struct.unpack("<I", payload)[0]])
+                pool.submit(self.call, number, self.objects[struct.unpack("<I", payload)[0]])
 
 
 def main():
@@ -117,7 +146,7 @@ def main():
         global ray
         import ray
 
-        ray.init(address=settings["address"], log_to_driver=False, logging_level="ERROR")
+        ray.init(address=settings["address"], namespace="cola", log_to_driver=False, logging_level="ERROR")
     except Exception as error:
         bridge.send(b"E", 0, f"{type(error).__name__}: {error}".encode())
         return

@@ -10,15 +10,43 @@ import { type Answer, answer } from './messages.ts';
 /** The kind of error that says no more than that something broke. */
 const unexplained = 'protocol.internal';
 
+/** How long a worker may be on its way before that is told. */
+const patienceMs = 30_000;
+
+/** Seconds, bytes, and shards that were rolled out. */
+export interface Spent {
+  /** Between requests and answers. */
+  called: number;
+  /** Of those, what loading the model took, and what was computed. */
+  opening: number;
+  rollout: number;
+  gradient: number;
+  sent: number;
+  received: number;
+  shards: number;
+}
+
+const nothingSpent = (): Spent => ({
+  called: 0,
+  opening: 0,
+  rollout: 0,
+  gradient: 0,
+  sent: 0,
+  received: 0,
+  shards: 0,
+});
+
 export class WorkerSeat {
   /** The policy that it has. */
   policy: Outgoing | undefined;
   /** Shards that it has rolled out and keeps. */
   readonly holds = new Set<number>();
-  /** Since they were last looked at. */
-  spent = { called: 0, computed: 0, sent: 0, received: 0, shards: 0 };
+  /** How often another took its place. */
+  restarts = 0;
+  private spent = nothingSpent();
   private link: Link | undefined;
   private told: Outgoing | undefined;
+  private arriving: Promise<void> | undefined;
 
   /** @param number from 0 */
   constructor(
@@ -36,18 +64,37 @@ export class WorkerSeat {
   }
 
   /**
-   * Sees to it that somebody is there who has been told what to work for.
+   * Sees to it that somebody is there who has been told what to work for. Where there is no place for a worker that takes a while;
+   * whoever asks meanwhile waits for the same one.
    *
    * @throws WorkerFault; cluster.version; what keeps it from beginning
    */
-  async ready(open: Outgoing): Promise<void> {
+  ready(open: Outgoing): Promise<void> {
+    if (this.arriving === undefined) {
+      this.arriving = this.arrive(open).finally(() => {
+        this.arriving = undefined;
+      });
+      // Who asked may have gone on without it.
+      this.arriving.catch(() => {});
+    }
+    return this.arriving;
+  }
+
+  private async arrive(open: Outgoing): Promise<void> {
     if (this.link === undefined) {
-      const link = await this.carrier.start(this.number);
-      this.link = link;
-      const { version, code, cpu } = link.hello;
+      const waits = setTimeout(() => this.say(`${this.name} waits for a place.`), patienceMs);
+      try {
+        this.link = await this.carrier.start(this.number);
+      } finally {
+        clearTimeout(waits);
+      }
+      const { version, code, cpu } = this.link.hello;
       const own = this.carrier.identity;
-      if (version !== own.version || code !== own.code)
-        throw clusterErrors.version(this.name, `${version} (${code})`, `${own.version} (${own.code})`);
+      if (version !== own.version || code !== own.code) {
+        const { name } = this;
+        this.leave();
+        throw clusterErrors.version(name, `${version} (${code})`, `${own.version} (${own.code})`);
+      }
       this.say(`${this.name} is there: ${cpu}.`);
     }
     if (this.told === open) return;
@@ -57,7 +104,7 @@ export class WorkerSeat {
         ? clusterErrors.cannotBegin(this.name, error.message, error.remedy)
         : error;
     });
-    this.count(found.answer.seconds);
+    this.count('opening', found.answer.seconds);
     this.told = open;
   }
 
@@ -65,8 +112,7 @@ export class WorkerSeat {
   async learnOf(policy: Outgoing): Promise<void> {
     if (this.policy === policy) return;
     this.policy = undefined;
-    const { answer: done } = await this.ask(policy, 'done', 0);
-    this.count(done.seconds);
+    await this.ask(policy, 'done', 0);
     this.policy = policy;
   }
 
@@ -105,9 +151,17 @@ export class WorkerSeat {
     }
   }
 
-  /** Notes seconds that it computed. */
-  count(seconds: number): void {
-    this.spent.computed += seconds;
+  /** Notes seconds that it computed, and a shard where it rolled one out. */
+  count(at: 'opening' | 'rollout' | 'gradient', seconds: number): void {
+    this.spent[at] += seconds;
+    if (at === 'rollout') this.spent.shards++;
+  }
+
+  /** What it cost since this was last asked, and begins anew. */
+  costs(): Spent {
+    const { spent } = this;
+    this.spent = nothingSpent();
+    return spent;
   }
 
   /** Ends who is there; the next {@link ready} brings another. */

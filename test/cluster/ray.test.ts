@@ -1,64 +1,141 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { appendFileSync, cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { RayCarrier } from '../../server/cluster/ray.ts';
+import { ColaError } from '../../server/errors.ts';
+import { runFolder } from '../../server/store/run.ts';
 import { program } from '../support/bundled.ts';
 import { Bench, settingsOf } from '../support/runs.ts';
-import { watched } from '../support/workers.ts';
+import { type Job, type Kill, phases, victims } from './killed-run.ts';
+import { NodeApart, obstacle, python, RayCluster } from './ray-cluster.ts';
 import { runsIn } from './trained.ts';
 
-const stage = { reinforce: { ...settingsOf('grpo', 2), minibatches: 2, batch: 4 } };
-const python = process.env.COLA_RAY_PYTHON ?? 'python3';
-/** Three nodes on this machine; its address is the first line that it says. */
-const cluster = `
-import sys
-from ray.cluster_utils import Cluster
-nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
-for _ in range(2): nodes.add_node(num_cpus=1)
-print(nodes.address, flush=True)
-sys.stdin.read()
-nodes.shutdown()
-`;
+const slow = process.env.COLA_SLOW === '1';
+const stageOf = (steps: number) => ({ reinforce: { ...settingsOf('grpo', steps), minibatches: 2, batch: 4 } });
 
 describe('workers on a Ray cluster', function () {
-  this.timeout(240_000);
+  this.timeout(slow ? 1_200_000 : 240_000);
   const bench = Bench.forTests();
   const worker = () => program('worker');
-  let nodes: ChildProcess | undefined;
+  let cluster: RayCluster | undefined;
   before(async function () {
-    if (spawnSync(python, ['-c', 'import ray']).status !== 0) {
-      console.log(`Not tested: workers on a Ray cluster. ${python} has no Ray; COLA_RAY_PYTHON may name another.`);
+    const missing = obstacle();
+    if (missing !== undefined) {
+      console.log(`Not tested: workers on a Ray cluster. ${missing}`);
       this.skip();
     }
-    nodes = spawn(python, ['-c', cluster], { stdio: ['pipe', 'pipe', 'ignore'] });
-    for await (const line of createInterface({ input: nodes.stdout! })) {
-      if (!/^[\d.]+:\d+$/.test(line)) continue;
-      process.env.RAY_ADDRESS = line;
-      break;
-    }
+    cluster = await RayCluster.start();
+    process.env.RAY_ADDRESS = cluster.address;
   });
   after(async () => {
     delete process.env.RAY_ADDRESS;
-    if (nodes === undefined) return;
-    nodes.stdin?.end();
-    await once(nodes, 'exit');
+    await cluster?.end();
   });
 
   const ray = (workers: number) => () =>
     new RayCarrier({ workers, cpus: 1, gpus: 0, placement: 'spread' }, python, worker());
-  const { train, same } = runsIn(bench, ray(1));
+  const { train, found, same } = runsIn(bench, ray(1));
 
-  it('come to the bits of one process, with 1, 2 and 3 of them and where one is killed', async () => {
-    const here = await train([stage], { engine: 'here' });
-    for (const count of [1, 2, 3]) same(await train([stage], { workers: count }, ray(count)), here);
-    let sent = 0;
-    const killing = () =>
-      watched(ray(2)(), (kind, { hello }) => {
-        if (kind === 'gradient' && ++sent === 2) process.kill(hello.process, 'SIGKILL');
+  // Four have places for three: those that are there do the work.
+  const counts = slow ? [1, 2, 3, 4] : [1, 4];
+  it(`come to the bits of one process, with ${counts.join(', ')} of them on three nodes`, async () => {
+    const here = await train([stageOf(2)], { engine: 'here' });
+    for (const count of counts) same(await train([stageOf(2)], { workers: count }, ray(count)), here);
+  });
+
+  // Every victim in every phase, in turns; or a few of them.
+  const few = ['worker', 'actor', 'raylet'] as const;
+  const kills: readonly Kill[] = slow
+    ? Array.from({ length: 50 }, (_, i) => ({
+        what: victims[i % victims.length],
+        during: phases[(i + Math.floor(i / (victims.length * phases.length))) % phases.length],
+      }))
+    : few.map((what, i) => ({ what, during: phases[i] }));
+  const steps = slow ? 60 : 4;
+
+  it(`come to the bits of one process where ${kills.length} times one is killed, its actor, its node or the run`, async () => {
+    const here = await train([stageOf(steps)], { engine: 'here' });
+    const id = bench.fresh();
+    const spec = {
+      model: bench.cola,
+      device: 'cpu',
+      threads: 1,
+      seed: 7,
+      stages: [stageOf(steps)],
+      cluster: { engine: 'ray', shards: 3, workers: 2 },
+    };
+    const job: Job = { root: bench.root, id, spec, program: worker(), kills, raylet: cluster?.raylet ?? 0 };
+    const file = join(bench.root, `${id}.json`);
+    writeFileSync(file, JSON.stringify(job));
+    const killed: string[] = [];
+    for (;;) {
+      const run = spawn(process.execPath, ['--import', 'tsx', join(import.meta.dirname, 'killed-run.ts'), file], {
+        stdio: ['ignore', 'pipe', 'pipe'],
       });
-    const there = await train([stage], { workers: 2 }, killing);
-    same(there, here);
-    assert.equal(there.restarts, 1);
+      let said = '';
+      run.stderr.on('data', (text) => {
+        said += text;
+      });
+      createInterface({ input: run.stdout }).on('line', (line) => {
+        const [what, number] = line.split(' ');
+        killed.push(what);
+        if (what === 'ray.kill') cluster?.tell(`kill worker ${number}`);
+        if (what === 'raylet') cluster?.tell('add');
+      });
+      const [code] = await once(run, 'close');
+      if (code === 0) break;
+      assert.equal(code, null, said);
+      assert.equal(killed.at(-1), 'learner', said);
+    }
+    assert.deepEqual(
+      killed,
+      kills.map(({ what }) => what),
+    );
+    const log = readFileSync(join(runFolder(bench.root, id), 'log.txt'), 'utf8');
+    if (process.env.COLA_RAY_LOG !== undefined) console.log(log);
+    same(found(id, join(runFolder(bench.root, id), 'model'), []), here);
+  });
+
+  it('are refused by name on a node without the model or the package, or with others', async function () {
+    const node = NodeApart.start(cluster?.address ?? '');
+    if (node === undefined) {
+      console.log('Not tested: a node with other files. This account may not mount any.');
+      this.skip();
+    }
+    // No other node has two.
+    const carrier = new RayCarrier({ workers: 1, cpus: 2, gpus: 0, placement: 'spread' }, python, worker());
+    const kept = () => ({ identity: carrier.identity, start: () => carrier.start(0), close: async () => {} });
+    const programs = dirname(worker());
+    const copyOf = (folder: string, changed: string) => {
+      const copy = join(bench.root, `other-${basename(folder)}`);
+      cpSync(folder, copy, { recursive: true });
+      appendFileSync(join(copy, changed), '\n');
+      return copy;
+    };
+    const none = ['-t', 'tmpfs', 'none'];
+    const cases = [
+      ['cluster.cannotBegin', [...none, bench.cola], bench.cola],
+      ['cluster.cannotBegin', ['--bind', copyOf(bench.cola, 'tokenizer.json'), bench.cola], bench.cola],
+      ['cluster.lacks', [...none, programs], programs],
+      ['cluster.version', ['--bind', copyOf(programs, 'worker.js'), programs], programs],
+    ] as const;
+    try {
+      for (const [id, mounted, place] of cases) {
+        await node.mount(...mounted);
+        await assert.rejects(train([stageOf(2)], { workers: 1 }, kept), (error: unknown) => {
+          assert(error instanceof ColaError, String(error));
+          assert.equal(error.id, id, error.message);
+          assert.match(error.message, /orker.* on node-apart/);
+          return true;
+        });
+        await node.unmount(place);
+      }
+    } finally {
+      await carrier.close();
+      await node.end();
+    }
   });
 });

@@ -1,0 +1,105 @@
+/** A Ray cluster of several nodes on this machine, for tests. */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+
+export const python = process.env.COLA_RAY_PYTHON ?? 'python3';
+
+/** Says its address and the process of its first node's raylet, then does what lines tell it: a node more, or an actor less. */
+const program = `
+import json, sys
+import ray
+from ray.cluster_utils import Cluster
+nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+for _ in range(2): nodes.add_node(num_cpus=1)
+raylet = nodes.head_node.all_processes["raylet"][0].process.pid
+print("ready", json.dumps({"address": nodes.address, "raylet": raylet}), flush=True)
+for line in sys.stdin:
+    what, _, name = line.strip().partition(" ")
+    if what == "add":
+        nodes.add_node(num_cpus=1, wait=False)
+    elif what == "kill":
+        if not ray.is_initialized(): ray.init(address=nodes.address, namespace="cola", log_to_driver=False)
+        for actor in ray.util.list_named_actors():
+            if actor.startswith(name + " "): ray.kill(ray.get_actor(actor))
+nodes.shutdown()
+`;
+
+/** Why there is no such cluster here; undefined if there can be one. */
+export function obstacle(): string | undefined {
+  if (spawnSync(python, ['-c', 'import ray']).status === 0) return undefined;
+  return `${python} has no Ray; COLA_RAY_PYTHON may name another.`;
+}
+
+export class RayCluster {
+  private constructor(
+    private readonly child: ChildProcess,
+    readonly address: string,
+    /** Process of the raylet that the first node has. Without it there is no cluster. */
+    readonly raylet: number,
+  ) {}
+
+  static async start(): Promise<RayCluster> {
+    const child = spawn(python, ['-c', program], { stdio: ['pipe', 'pipe', 'ignore'] });
+    for await (const line of createInterface({ input: child.stdout })) {
+      if (!line.startsWith('ready ')) continue;
+      const { address, raylet } = JSON.parse(line.slice(6)) as { address: string; raylet: number };
+      return new RayCluster(child, address, raylet);
+    }
+    throw new Error('Ray made no cluster');
+  }
+
+  /** Brings a node, or ends an actor by the beginning of its name. */
+  tell(what: 'add' | `kill ${string}`): void {
+    this.child.stdin?.write(`${what}\n`);
+  }
+
+  async end(): Promise<void> {
+    this.child.stdin?.end();
+    await once(this.child, 'exit');
+  }
+}
+
+/** On Linux. */
+export function parentOf(pid: number): number {
+  const after = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1) ?? '';
+  return Number(after.split(' ')[1]);
+}
+
+/** Starts a node, then does what lines tell it. */
+const apart = `
+hostname node-apart
+"$1" -c 'from ray.scripts.scripts import main; main()' start --address "$2" --num-cpus 2 --block --disable-usage-stats >/dev/null 2>&1 &
+while read -r line; do eval "$line" && echo done; done
+kill $!
+wait
+`;
+
+/** Another node of a cluster, with a name and files of its own: what is mounted there is mounted nowhere else. */
+export class NodeApart {
+  private constructor(private readonly child: ChildProcess) {}
+
+  /** @returns undefined where this account may not */
+  static start(address: string): NodeApart | undefined {
+    const alone = ['--mount', '--uts'];
+    if (process.platform !== 'linux' || spawnSync('unshare', [...alone, 'true']).status !== 0) return undefined;
+    const arguments_ = [...alone, 'sh', '-c', apart, 'sh', python, address];
+    return new NodeApart(spawn('unshare', arguments_, { stdio: ['pipe', 'pipe', 'ignore'] }));
+  }
+
+  async mount(...what: readonly string[]): Promise<void> {
+    this.child.stdin?.write(`mount ${what.map((word) => `'${word}'`).join(' ')}\n`);
+    if (this.child.stdout !== null) await once(this.child.stdout, 'data');
+  }
+
+  async unmount(path: string): Promise<void> {
+    this.child.stdin?.write(`umount '${path}'\n`);
+    if (this.child.stdout !== null) await once(this.child.stdout, 'data');
+  }
+
+  async end(): Promise<void> {
+    this.child.stdin?.end();
+    await once(this.child, 'exit');
+  }
+}

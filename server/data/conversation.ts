@@ -1,4 +1,5 @@
 /** Conversations in the forms in which they are published: messages, ShareGPT, lists of turns, transcripts. */
+import { jsonText } from '../jinja/json-text.ts';
 import type { Columns } from '../schemas/columns.ts';
 
 export interface Message {
@@ -43,7 +44,7 @@ function callsOf(message: Columns): string[] {
   return calls.flatMap((call) => {
     const made = isObject(call) && isObject(call.function) ? call.function : call;
     if (!isObject(made) || !text(made.name)) return [];
-    const given = text(made.arguments) ? made.arguments : JSON.stringify(made.arguments ?? {});
+    const given = text(made.arguments) ? made.arguments : jsonText(made.arguments ?? {}, true);
     return [`<tool_call>\n{"name": ${JSON.stringify(made.name)}, "arguments": ${given}}\n</tool_call>`];
   });
 }

@@ -1,5 +1,7 @@
 /** How an object with named columns becomes a row. */
+
 import { deeperThan } from '../files/json-depth.ts';
+import { parseJson } from '../jinja/json-text.ts';
 import { type Columns, columnAt, columnNames, kindOf } from '../schemas/columns.ts';
 import { type Message, messagesFrom } from './conversation.ts';
 import { dataErrors } from './errors.ts';
@@ -48,7 +50,7 @@ export function parseObject(bytes: Uint8Array, file: string, line: number): Colu
   }
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseJson(text, ['tool_calls', 'function_call']);
   } catch (cause) {
     throw dataErrors.brokenJson(file, line, cause);
   }

@@ -4,6 +4,7 @@
  */
 import { spendSteps, spendText } from './budget.ts';
 import { JinjaError } from './errors.ts';
+import { JsonNumber } from './json-text.ts';
 
 export type Value =
   | null
@@ -136,6 +137,7 @@ export function fromJson(value: unknown): Value {
   if (value === undefined) return null;
   if (typeof value === 'number') return Number.isSafeInteger(value) ? BigInt(value) : value;
   if (Array.isArray(value)) return new List(value.map(fromJson));
+  if (value instanceof JsonNumber) return value.value;
   if (typeof value !== 'object') throw new JinjaError(`a ${typeof value} cannot be given to a template`);
   return new Dict(Object.entries(value).map(([key, item]) => [key, fromJson(item)] as const));
 }

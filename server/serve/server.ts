@@ -2,12 +2,14 @@
  * The local server: requests over HTTP, as the OpenAI API writes them. It listens where it is told to, answers those who have
  * its token, and no page of a browser; what a request may take is bounded in size, time and number.
  */
+
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { ColaError } from '../errors.ts';
 import { deeperThan } from '../files/json-depth.ts';
+import { parseJson } from '../jinja/json-text.ts';
 import { errorBody, Form, type Part, type Usage } from './answers.ts';
 import { serveErrors } from './errors.ts';
 import { bounds, chatRequest, completionRequest, type Manner } from './requests.ts';
@@ -257,7 +259,8 @@ async function bodyOf(request: IncomingMessage): Promise<unknown> {
   if (deeperThan(text, bounds.depth)) throw serveErrors.tooDeep(bounds.depth);
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    // Templates print the schemas of tools.
+    value = parseJson(text, ['parameters']);
   } catch (cause) {
     throw serveErrors.noJson(cause instanceof Error ? cause.message.slice(0, 200) : 'it cannot be read');
   }

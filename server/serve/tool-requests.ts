@@ -1,6 +1,8 @@
 /** Tools and conversations with them, as the OpenAI API writes them, and what is meant by them here. */
+
 import { createHash, randomUUID } from 'node:crypto';
 import { z } from 'zod';
+import { parseJson } from '../jinja/json-text.ts';
 import type { Message, Tool } from '../model/chat/chat.ts';
 import { serveErrors } from './errors.ts';
 
@@ -116,7 +118,7 @@ export function conversationOf(given: readonly z.infer<typeof message>[]): Messa
 /** Templates write arguments as JSON themselves, from what they mean. */
 function meantBy(text: string): unknown {
   try {
-    return JSON.parse(text === '' ? '{}' : text);
+    return parseJson(text === '' ? '{}' : text);
   } catch {
     return text;
   }

@@ -1,6 +1,7 @@
 /** Chat templates: from messages to the one text that the model was trained on, and which of its tokens are the answers. */
 import { join } from 'node:path';
 import { limits, readTextIfThere } from '../../files/open.ts';
+import { JsonNumber } from '../../jinja/json-text.ts';
 import { Template } from '../../jinja/template.ts';
 import { chatErrors } from '../tokenizer/errors.ts';
 import { parseTokenizerConfig, readModelJson, type TokenizerConfig } from '../tokenizer/file.ts';
@@ -218,7 +219,7 @@ function idsOf({ text, exceptAt }: Segment, tokenizer: Tokenizer): Int32Array {
 /** Every text in a value, those of keys included. */
 function textsIn(value: unknown): string[] {
   if (typeof value === 'string') return [value];
-  if (typeof value !== 'object' || value === null) return [];
+  if (typeof value !== 'object' || value === null || value instanceof JsonNumber) return [];
   return Object.entries(value).flatMap(([key, each]) => [key, ...textsIn(each)]);
 }
 
@@ -227,7 +228,7 @@ function mapTexts<T>(value: T, map: (text: string) => string): T {
   const mapped = (given: unknown): unknown => {
     if (typeof given === 'string') return map(given);
     if (Array.isArray(given)) return given.map(mapped);
-    if (typeof given !== 'object' || given === null) return given;
+    if (typeof given !== 'object' || given === null || given instanceof JsonNumber) return given;
     return Object.fromEntries(Object.entries(given).map(([key, each]) => [map(key), mapped(each)]));
   };
   return mapped(value) as T;

@@ -6,7 +6,10 @@
  * - `named`: `[TOOL_CALLS]name[ARGS]{…}` (Mistral Small 3.2, Devstral)
  * - `bare`: an answer that is `{"name": …, "parameters": …}` (Llama 3.1 to 3.3)
  */
+
 import { z } from 'zod';
+import { deeperThan } from '../../files/json-depth.ts';
+import { jsonText, parseJson } from '../../jinja/json-text.ts';
 import { JsonEnd } from './json-end.ts';
 
 export type ToolForm = 'tagged' | 'listed' | 'named' | 'bare';
@@ -169,20 +172,24 @@ export class CallReader {
 
   private parsed(head: string, json: string): ToolCall | undefined {
     let value: unknown;
+    if (deeperThan(json, deepest)) return undefined;
     try {
-      value = JSON.parse(json);
+      value = parseJson(json);
     } catch {
       return undefined;
     }
     if (this.form === 'named') {
       const name = /([\w.-]+)(?:\[CALL_ID\]\w+)?\[ARGS\]\s*$/.exec(head)?.[1] ?? '';
-      return this.names.has(name) ? { name, arguments: JSON.stringify(value) } : undefined;
+      return this.names.has(name) ? { name, arguments: jsonText(value) } : undefined;
     }
     const found = written.safeParse(value).data;
     if (found === undefined || !this.names.has(found.name)) return undefined;
-    return { name: found.name, arguments: JSON.stringify(found.arguments ?? found.parameters ?? {}) };
+    return { name: found.name, arguments: jsonText(found.arguments ?? found.parameters ?? {}) };
   }
 }
+
+/** Deeper than any argument. */
+const deepest = 64;
 
 /** What stands before the JSON of a call. */
 const heads: Readonly<Record<ToolForm, RegExp>> = {

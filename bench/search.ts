@@ -21,6 +21,7 @@ export interface TreeOverhead {
 /** A model whose answer to everything is at hand, with as many outlooks as the tree needs to grow unevenly. */
 class FreeModel implements SearchModel<number> {
   readonly numCodes = 64;
+  readonly vocabSize = 64;
   readonly endIds: ReadonlySet<number> = new Set<number>();
   readonly hasQ = false;
   readonly hasValue = true;

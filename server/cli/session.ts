@@ -1,6 +1,7 @@
 /** One call of the command line: runs a command's work, and turns what comes out into text and an exit code. */
 import { ColaError } from '../errors.ts';
 import { limitBehind } from '../files/limits.ts';
+import { refusalBehind } from '../protocol/errors.ts';
 import { type CliIo, type CliOutcome, Output } from './io.ts';
 
 /**
@@ -40,7 +41,7 @@ export class Session {
 
   /** Prints an error for a person, with `json` also for a program. */
   fail(thrown: unknown, json: boolean): void {
-    const error = limitBehind(thrown) ?? thrown;
+    const error = limitBehind(thrown) ?? refusalBehind(thrown) ?? thrown;
     const { stdout, stderr } = this.io;
     const interrupted = this.signal.aborted && (!(error instanceof ColaError) || error.id === 'train.stopped');
     if (interrupted) {

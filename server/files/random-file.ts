@@ -1,5 +1,7 @@
 /** A file that is read at places: weights, of which no more is in memory than somebody asks for. */
-import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
+import { closeSync, fstatSync, readSync, statSync } from 'node:fs';
+import { openFile } from './open.ts';
+import { needPlace } from './place.ts';
 
 /** What is said of a read that failed, and of a file that ends too early. */
 export interface Refusals {
@@ -20,11 +22,11 @@ export class RandomFile {
     readonly stamp: string,
   ) {}
 
-  /** @throws a system error, or one that says that it is no regular file */
+  /** @throws files.link, files.linkedHome; a system error, or one that says that it is no regular file */
   static open(path: string): RandomFile {
-    // Opening a pipe would wait for a writer for ever.
+    needPlace(path);
     if (!statSync(path).isFile()) throw new Error('it is not a regular file');
-    const fd = openSync(path, 'r');
+    const fd = openFile(path, 'read');
     try {
       const { dev, ino, size, mtimeNs } = fstatSync(fd, { bigint: true });
       return new RandomFile(path, fd, Number(size), [dev, ino, size, mtimeNs].join(' '));

@@ -36,13 +36,19 @@ function refusalOf(error: unknown): string | undefined {
   return 'syscall' in error || unnameable ? error.message : undefined;
 }
 
+/** An error for a person where the system refused a file; undefined for all others. */
+export function refusalBehind(error: unknown): ColaError | undefined {
+  const refused = error instanceof ColaError ? undefined : refusalOf(error);
+  return refused === undefined ? undefined : protocolErrors.system(refused.slice(0, 300));
+}
+
 /** The error as it travels. Whatever is not of the catalogue is a mistake of ours. */
 export function toWire(error: unknown): WireError {
   if (error instanceof ColaError) return error.toJSON();
   const aborted = error instanceof Error && error.name === 'AbortError';
   if (aborted) return protocolErrors.cancelled().toJSON();
-  const refused = refusalOf(error);
-  if (refused !== undefined) return protocolErrors.system(refused.slice(0, 300)).toJSON();
+  const refused = refusalBehind(error);
+  if (refused !== undefined) return refused.toJSON();
   return protocolErrors.internal(error instanceof Error ? error.message : String(error)).toJSON();
 }
 

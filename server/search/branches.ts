@@ -68,6 +68,7 @@ export interface BranchOptions {
 
 export class BranchedModel implements SearchModel<Branch> {
   readonly numCodes: number;
+  readonly vocabSize: number;
   readonly endIds: ReadonlySet<number>;
   readonly hasQ: boolean;
   readonly hasValue: boolean;
@@ -96,6 +97,7 @@ export class BranchedModel implements SearchModel<Branch> {
     this.hasValue = options.value ?? model.has('value');
     this.keepHidden = options.keepHidden ?? false;
     this.numCodes = model.config.numCodes;
+    this.vocabSize = model.base.config.vocabSize;
     this.endIds = model.base.endIds;
     this.context = Math.min(options.tokens, model.base.config.maxPositionEmbeddings);
     this.rows = options.rows ?? 8;

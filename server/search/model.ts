@@ -26,6 +26,8 @@ export interface Looked {
 export interface SearchModel<S> {
   /** N. */
   readonly numCodes: number;
+  /** Tokens are below it. */
+  readonly vocabSize: number;
   /** Tokens that end an answer. */
   readonly endIds: ReadonlySet<number>;
   readonly hasQ: boolean;

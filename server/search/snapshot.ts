@@ -6,6 +6,7 @@
 import { z } from 'zod';
 import { writeFileAtomic } from '../files/atomic.ts';
 import { limits, readText } from '../files/open.ts';
+import { modelErrors } from '../model/model-errors.ts';
 import { firstIssue } from '../schemas/first-issue.ts';
 import { searchErrors } from './errors.ts';
 import type { Judge } from './judge.ts';
@@ -153,12 +154,13 @@ export function parseSnapshot(json: unknown, file: string): SearchSnapshot {
 }
 
 /** What the parts of a snapshot say against each other. */
-function contradiction({ tree, simulations, spent, num_codes: codes }: SearchSnapshot): string | undefined {
+function contradiction({ tree, simulations, spent, options, num_codes: codes }: SearchSnapshot): string | undefined {
   const n = tree.parent.length;
   const { actions, tokens, errors, ...columns } = tree;
   for (const [name, column] of Object.entries(columns)) {
     if (column.length !== n) return `"tree.${name}" has ${column.length} entries for ${n} nodes`;
   }
+  const lengths: number[] = [];
   const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
   if (
     sum(tree.edge) !== actions.length ||
@@ -172,6 +174,8 @@ function contradiction({ tree, simulations, spent, num_codes: codes }: SearchSna
     const parent = tree.parent[id];
     if (parent < 0 || parent >= id || tree.edge[id] === 0) return `node ${id} is not connected`;
     if ((tree.flags[parent] & flag.terminal) !== 0) return `node ${id} is below an ended answer`;
+    lengths[id] = (lengths[parent] ?? 0) + tree.edge[id];
+    if (lengths[id] > options.max_new) return `the branch to node ${id} is longer than an answer may be`;
   }
   if (actions.some((action) => action >= codes)) return 'an action is beyond the number of codes';
   if (simulations.some(({ node }) => node >= n)) return 'a simulation is of a node that is not there';
@@ -183,7 +187,7 @@ function contradiction({ tree, simulations, spent, num_codes: codes }: SearchSna
 /**
  * A search that continues from a snapshot exactly as the saved one would have.
  *
- * @throws search.snapshotModel, and what the constructor of {@link Search} throws
+ * @throws search.snapshotModel, model.idOutOfRange, and what the constructor of {@link Search} throws
  */
 export function restoreSearch<S>(
   snapshot: SearchSnapshot,
@@ -192,6 +196,11 @@ export function restoreSearch<S>(
   clock?: () => number,
 ): Search<S> {
   if (snapshot.num_codes !== model.numCodes) throw searchErrors.snapshotModel(snapshot.num_codes, model.numCodes);
+  // A device may read beyond its tables without a word.
+  for (const tokens of [snapshot.prompt, snapshot.tree.tokens, ...snapshot.simulations.map((each) => each.tokens)]) {
+    const strange = tokens.find((id) => id >= model.vocabSize);
+    if (strange !== undefined) throw modelErrors.idOutOfRange(strange, model.vocabSize);
+  }
   const search = new Search(model, snapshot.prompt, judge, snapshot.options, clock);
   const { tree } = search;
   const from = snapshot.tree;

@@ -440,6 +440,13 @@ const cases: readonly Case[] = [
   { what: 'nothing to train', id: 'cli.usage', says: /no spec/, args: ['train'] },
   { what: 'a checkpoint of a new run', id: 'cli.usage', says: /resumed/, args: [...TRAIN, '--from', '3'] },
   { what: 'no step', id: 'cli.usage', says: /whole number/, args: ['train', '--resume', 'x', '--from', 'last'] },
+  {
+    what: 'a file in the place of .cola',
+    id: 'protocol.system',
+    says: /ENOTDIR|ENOENT/,
+    args: ['feedback', 'versions'],
+    prepare: (at) => writeFileSync(at('.cola'), ''),
+  },
   { what: 'an unknown command', id: 'cli.usage', says: /'chek'.*Did you mean check/s, args: ['chek', 'model'] },
   {
     what: 'an unknown option',

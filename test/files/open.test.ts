@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { hopelessLine, type Line, LineSplitter, linesOf, longestLine } from '../../server/files/lines.ts';
 import { appendText, createFile, openFileToRead, readEnd, readText, readTextIfThere } from '../../server/files/open.ts';
 import { makeFolder, namesIn, needPlace } from '../../server/files/place.ts';
+import { RandomFile } from '../../server/files/random-file.ts';
 import { errorOf, scratchFolder } from '../store/scratch.ts';
 import { link, pipe, socket, text, traps, zeros } from './hostile.ts';
 
@@ -25,6 +26,8 @@ describe('files in .cola', () => {
       assert.throws(() => [...linesOf(file)], refused);
       assert.throws(() => appendText(file, 'x'), refused);
       await assert.rejects(openFileToRead(file), refused);
+      // Weights; whoever opens them says what else they should be.
+      assert.throws(() => RandomFile.open(file), /link/.test(what) ? errorOf('files.link') : /not a regular file/);
       assert.equal(existsSync(inside('runs', 'x', 'nowhere')), false);
     });
   }

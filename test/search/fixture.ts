@@ -25,6 +25,9 @@ export class WatchedModel implements SearchModel<Branch> {
   get numCodes() {
     return this.inner.numCodes;
   }
+  get vocabSize() {
+    return this.inner.vocabSize;
+  }
   get endIds() {
     return this.inner.endIds;
   }

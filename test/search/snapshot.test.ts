@@ -90,6 +90,7 @@ describe('saved search', () => {
       (s) => (s.simulations[0].node = 9999),
       (s) => s.simulations[0].tokens.push(1),
       (s) => s.simulations.pop(),
+      (s) => (s.options.max_new = 1),
       (s) => (s.random = [1, 2, 3]),
       (s) => (s.options.breadth = 0),
       (s) => (s.prompt = []),
@@ -107,6 +108,16 @@ describe('saved search', () => {
     await assert.rejects(readSnapshot(join(folder, 'none.json')), fails('search.snapshotJson'));
     const other = new ToyModel({ numCodes: 4, q: () => [0, 0, 0, 0] });
     assert.throws(() => restoreSearch(parseSnapshot(good(), 'x'), other, judge), fails('search.snapshotModel'));
+    for (const change of [
+      (s) => (s.prompt[0] = 1000),
+      (s) => (s.tree.tokens[0] = 1000),
+      (s) => (s.simulations[0].tokens[0] = 1e9),
+    ] satisfies typeof spoil) {
+      const bad = good();
+      change(bad);
+      const restore = () => restoreSearch(parseSnapshot(bad, 'x'), new ToyModel(world), judge);
+      assert.throws(restore, fails('model.idOutOfRange'), change.toString());
+    }
     assert.equal(restoreSearch(parseSnapshot(good(), 'x'), new ToyModel(world), judge).tree.count, search.tree.count);
   });
 });

@@ -20,6 +20,7 @@ export interface ToyWorld {
 
 export class ToyModel implements SearchModel<ToyState> {
   readonly numCodes: number;
+  readonly vocabSize = 1000;
   readonly endIds: ReadonlySet<number>;
   readonly hasQ: boolean;
   readonly hasValue: boolean;

@@ -3,9 +3,11 @@ import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { ColaModel } from '../../cola/model.ts';
+import { namesIn, readable } from '../../files/place.ts';
 import type { LanguageModel } from '../../model/language-model.ts';
 import { modulePaths, resolvePath } from '../../spec/paths.ts';
 import type { RunSpec } from '../../spec/schema.ts';
+import { storeErrors } from '../../store/errors.ts';
 import { contentOf, type Manifest } from '../../store/manifest.ts';
 
 /** Hashes by part: `spec`, `model`, reward modules and models as `file <path in the spec>`, and `data/<name>` that the run has kept. */
@@ -68,16 +70,26 @@ async function folderHash(folder: string): Promise<string> {
 
 const isFile = (path: string) => statSync(path, { throwIfNoEntry: false })?.isFile() === true;
 
+/** @throws files.link, store.cannotRead */
+function listed(folder: string): string[] {
+  try {
+    return (namesIn(folder) ?? []).sort();
+  } catch (error) {
+    throw readable(error, (cause) => storeErrors.cannotRead(folder, cause));
+  }
+}
+
 /** The data that a run has kept in its folder, which is written once: every file is hashed once. */
 export class KeptData {
   private readonly known = new Map<string, string>();
 
   constructor(private readonly run: string) {}
 
+  /** @throws files.link, store.cannotRead */
   async origin(): Promise<Origin> {
     const folder = join(this.run, data);
-    const names = existsSync(folder) ? readdirSync(folder).filter((name) => isFile(join(folder, name))) : [];
-    for (const name of names.sort()) {
+    for (const name of listed(folder)) {
+      if (!isFile(join(folder, name))) continue;
       if (!this.known.has(name)) this.known.set(name, (await contentOf(join(folder, name))).sha256);
     }
     return Object.fromEntries([...this.known].map(([name, hash]) => [`${data}/${name}`, hash]));

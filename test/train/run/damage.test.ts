@@ -11,11 +11,12 @@ import {
   renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { ColaError } from '../../../server/errors.ts';
 import { RunView, runFolder } from '../../../server/store/run.ts';
 import { type ResumeOptions, resumeRun } from '../../../server/train/run/job.ts';
@@ -298,6 +299,16 @@ describe('a run whose files were changed before it is resumed', function () {
     assert.ok(error.message.includes(path), error.message);
     rmSync(path);
     assert.equal((await refusal(id)).id, 'train.changed');
+    // Nor is the folder looked into behind a link, or one that is none.
+    const data = dirname(path);
+    renameSync(data, `${data}-aside`);
+    writeFileSync(data, '');
+    assert.equal((await refusal(id)).id, 'store.cannotRead');
+    rmSync(data);
+    symlinkSync(`${data}-aside`, data);
+    assert.equal((await refusal(id)).id, 'files.link');
+    rmSync(data);
+    renameSync(`${data}-aside`, data);
     writeFileSync(path, 'a row\n');
     assert.equal(weights((await tryResume(id)).model), wanted);
   });

@@ -1,6 +1,7 @@
 /** Where the editor starts and ends the extension. */
 import type { ExtensionContext } from 'vscode';
 import { registerChat } from './chat/index.ts';
+import { registerParticipant } from './chat/participant.ts';
 import { registerTasks } from './cola-task.ts';
 import { registerCompletion } from './completion/index.ts';
 import { registerCore } from './core.ts';
@@ -29,7 +30,8 @@ export async function activate(context: ExtensionContext): Promise<void> {
   const shelf = new ModelShelf(studio, runs);
   context.subscriptions.push(runs);
   const { events, control } = registerCompletion(studio);
-  registerCore(studio, runs, registerFeedback(studio, events));
+  const { tuning, collector } = registerFeedback(studio, events);
+  registerCore(studio, runs, tuning);
   registerRuns(studio, runs);
   registerFit(studio, reports);
   registerModels(studio, shelf);
@@ -42,6 +44,7 @@ export async function activate(context: ExtensionContext): Promise<void> {
   registerWalkthrough(studio);
   registerTree(studio);
   registerChat(studio, shelf, control);
+  registerParticipant(studio, control, collector);
   await studio.start();
 }
 

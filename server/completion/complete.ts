@@ -106,27 +106,54 @@ async function* begin(
   return { tokens, reused, ahead, typed: '', word: undefined };
 }
 
+/** A prompt with what is asked of its alternatives. */
+export interface Wanted {
+  readonly prompt: Prompt;
+  readonly control: ActionControl;
+  readonly alternatives: number;
+  readonly maxTokens: number;
+  /** Where a text is to be cut. */
+  readonly cut: Ending['cut'];
+  /** Whether a token may follow the whole prompt. */
+  readonly fits: (token: number) => boolean;
+  /** What was typed before: texts that were offered for it are likely to come again. */
+  readonly prefix: string;
+}
+
 /** @throws cola.action, engine.tooNarrow; the signal's reason */
 export async function* complete(
   model: LoadedModel,
   params: CompletionParams,
   signal: AbortSignal,
 ): Job<Completion & { generated: number }> {
-  const started = performance.now();
   const { control, maxTokens, alternatives, multiline, prefix } = params;
+  const wanted: Wanted = {
+    prompt: tokensAt(model, params, maxTokens),
+    control,
+    alternatives,
+    maxTokens,
+    cut: multiline ? (text) => endOfBlock(prefix, text) : endOfLine,
+    // To end at once is no completion, and blanks are not answered with blanks.
+    fits: (token) => !model.endIds.has(token) && model.vocabulary?.blankAgain(prefix, token) !== true,
+    prefix,
+  };
+  return yield* goOn(model, wanted, signal);
+}
+
+/** Goes on behind a prompt, in several ways. @throws cola.action; the signal's reason */
+export async function* goOn(
+  model: LoadedModel,
+  { prompt, control, alternatives, maxTokens, cut, fits, prefix }: Wanted,
+  signal: AbortSignal,
+): Job<Completion & { generated: number }> {
+  const started = performance.now();
   const first = forcedActions(control).slice(0, maxTokens);
   const banned = new Set(bannedActions(control));
   checkActions([...first, ...banned], model.cola.config.numCodes);
-  const ending: Ending = {
-    maxTokens,
-    cut: multiline ? (text) => endOfBlock(prefix, text) : endOfLine,
-  };
-  const prompt = tokensAt(model, params, maxTokens);
+  const ending: Ending = { maxTokens, cut };
   const lease = yield* model.prefix.take(signal);
   try {
     const room = prompt.tokens.length + alternatives * maxTokens + tokensAtOnce;
-    // To end at once is no completion, and blanks are not answered with blanks.
-    const fits = (token: number) => !model.endIds.has(token) && model.vocabulary?.blankAgain(prefix, token) !== true;
     const options = { count: alternatives, ending, banned, fits, room };
     const begun =
       first.length === 0

@@ -14,4 +14,8 @@ export const completionErrors = catalogue('engine', {
     `A completion of ${tokens} tokens does not fit into the model's context of ${context}.`,
     'Ask for a shorter completion.',
   ],
+  longConversation: (tokens: number, context: number) => [
+    `The conversation has ${tokens} tokens, and the model reads ${context - 1} at most.`,
+    'Begin a new conversation, or ask for less at once.',
+  ],
 });

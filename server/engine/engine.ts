@@ -1,5 +1,6 @@
 /** The engine: models, training runs and searches on one device, behind requests. A process of its own, but for tests. */
 
+import { answer } from '../completion/answer.ts';
 import { complete, previewActions } from '../completion/complete.ts';
 import { LoadedModel, type LoadOptions } from '../completion/loaded-model.ts';
 import { locate } from '../completion/locate.ts';
@@ -11,7 +12,12 @@ import { WeightShelf } from '../model/weights/shelf.ts';
 import { beforeAfter } from '../protocol/before-after.ts';
 import { Channel, type Message } from '../protocol/channel/channel.ts';
 import { trustedFor } from '../protocol/channel/trust.ts';
-import { complete as completeRequest, previewActions as previewRequest } from '../protocol/completion.ts';
+import { chatAlternatives } from '../protocol/chat.ts';
+import {
+  type Completion,
+  complete as completeRequest,
+  previewActions as previewRequest,
+} from '../protocol/completion.ts';
 import { countTokens } from '../protocol/data.ts';
 import { evaluate as evaluateRequest } from '../protocol/evaluate.ts';
 import { scorePolicies } from '../protocol/feedback.ts';
@@ -91,13 +97,13 @@ export class Engine {
       await this.unload();
       return {};
     });
-    channel.answer(completeRequest, async (params, signal) => {
+    channel.answer(completeRequest, (params, signal) => {
       if (params.patience !== undefined) this.patience.milliseconds = params.patience;
-      const { generated, ...result } = await this.interactive(signal, (model, own) => complete(model, params, own));
-      this.tokensPerSecond = (1000 * generated) / Math.max(1, result.milliseconds);
-      this.changed();
-      return result;
+      return this.writing(signal, (model, own) => complete(model, params, own));
     });
+    channel.answer(chatAlternatives, (params, signal) =>
+      this.writing(signal, (model, own) => answer(model, params, own)),
+    );
     channel.answer(previewRequest, (params, signal) =>
       this.interactive(signal, (model, own) => previewActions(model, params, own)),
     );
@@ -228,6 +234,17 @@ export class Engine {
   }
 
   /** Runs a job of the highest lane with the model, which stays in memory meanwhile. */
+  /** Text of the model that completes, whose speed is then known. */
+  private async writing(
+    signal: AbortSignal,
+    make: (model: LoadedModel, signal: AbortSignal) => Job<Completion & { generated: number }>,
+  ): Promise<Completion> {
+    const { generated, ...result } = await this.interactive(signal, make);
+    this.tokensPerSecond = (1000 * generated) / Math.max(1, result.milliseconds);
+    this.changed();
+    return result;
+  }
+
   private async interactive<T>(
     signal: AbortSignal,
     make: (model: LoadedModel, signal: AbortSignal) => Job<T>,

@@ -42,7 +42,7 @@ export const momentLine = z.object({
   id,
   /** Milliseconds since 1970. */
   at: z.number(),
-  source: z.enum(['completion', 'search', 'simulated']),
+  source: z.enum(['completion', 'chat', 'search', 'simulated']),
   /** Hash of folder and name of the document, and of the whole text before the place. */
   document: z.string(),
   context: z.string(),

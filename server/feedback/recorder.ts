@@ -16,7 +16,7 @@ import { looksSecret, mayStore } from './privacy.ts';
 const remembered = 200;
 
 interface Known {
-  readonly completion: Omit<MomentLine, 'document' | 'source' | 'kind'>;
+  readonly completion: Omit<MomentLine, 'document' | 'kind'>;
   /** Log that it is written in; undefined before the first event. */
   written: string | undefined;
   /** Whether the person has deleted it: what is still to come of it, such as how much was kept, is not written any more. */
@@ -41,15 +41,19 @@ export class FeedbackRecorder {
   /**
    * Takes note of a completion on its way to the editor, and names its alternatives.
    *
-   * @param prefix the text before the place
+   * @param prefix the text before the place, or the conversation
    * @returns the completion without what only feedback needs
    */
-  name(prefix: string, { record, ...completion }: Completion): Completion {
+  name(
+    prefix: string,
+    { record, ...completion }: Completion,
+    source: 'completion' | 'chat' = 'completion',
+  ): Completion {
     if (record === undefined || completion.alternatives.length === 0) return completion;
     const id = randomUUID();
     const alternatives = completion.alternatives.map(logged);
     this.known.set(id, {
-      completion: { id, at: Date.now(), context: hash(prefix), ...record, alternatives },
+      completion: { id, at: Date.now(), source, context: hash(prefix), ...record, alternatives },
       written: undefined,
       deleted: false,
     });
@@ -97,13 +101,14 @@ export class FeedbackRecorder {
     if (alternative >= completion.alternatives.length)
       throw feedbackErrors.alternative(id, alternative, completion.alternatives.length);
     const texts = [completion.before, ...completion.alternatives.map(({ pieces }) => pieces.join(''))];
-    if (!mayStore(folder, file, exclude) || texts.some(looksSecret) || looksSecret(texts.slice(0, 2).join('')))
-      return false;
+    // An answer of a chat belongs to no file; a completion always does.
+    const inFile = file === undefined ? completion.source === 'chat' : mayStore(folder, file, exclude);
+    if (!inFile || texts.some(looksSecret) || looksSecret(texts.slice(0, 2).join(''))) return false;
     const log = new FeedbackLog(feedbackFile(root));
     const happened = happeningOf(event, completion.alternatives[alternative].pieces.join('').length);
     const line = { kind: 'event' as const, at: Date.now(), moment: id, alternative, ...happened };
-    const document = hash(relative(folder, file));
-    const moment: MomentLine = { kind: 'moment', source: 'completion', document, ...completion };
+    const document = hash(file === undefined ? completion.source : relative(folder, file));
+    const moment: MomentLine = { kind: 'moment', document, ...completion };
     log.append(known.written === log.path ? [line] : [moment, line]);
     known.written = log.path;
     return true;

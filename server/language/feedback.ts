@@ -72,8 +72,8 @@ export class FeedbackDesk {
     });
   }
 
-  /** A completion on its way to the editor. */
-  passOn(prefix: string, completion: Completion): Completion {
-    return this.recorder.name(prefix, completion);
+  /** A completion or an answer on its way to the editor. @param prefix what it answers */
+  passOn(prefix: string, completion: Completion, source: 'completion' | 'chat' = 'completion'): Completion {
+    return this.recorder.name(prefix, completion, source);
   }
 }

@@ -17,7 +17,7 @@ import { Answers } from '../protocol/channel/answers.ts';
 import type { AskOptions } from '../protocol/channel/channel.ts';
 import type { NotificationType, ParamsOf, ReceivedOf, RequestType, ResultOf } from '../protocol/channel/request.ts';
 import { searchRequests, trustedFor } from '../protocol/channel/trust.ts';
-import { chat, countChat } from '../protocol/chat.ts';
+import { chat, chatAlternatives, countChat } from '../protocol/chat.ts';
 import { complete, previewActions } from '../protocol/completion.ts';
 import { countTokens, inspectData, surveyFiles } from '../protocol/data.ts';
 import { protocolErrors, toWire } from '../protocol/errors.ts';
@@ -32,6 +32,7 @@ import {
   type ListedRun,
   listRuns,
   nameRun,
+  noteRun,
   pauseRun,
   type RunEvent,
   resumeRun,
@@ -56,6 +57,7 @@ import { firstIssue } from '../schemas/first-issue.ts';
 import { resolveModel } from '../spec/paths.ts';
 import { readRunMetrics, readRunSamples } from '../store/run-history.ts';
 import { latestRun, nextRun } from '../store/run-name.ts';
+import { writeNote } from '../store/run-note.ts';
 import type { EngineEntry } from './engine/link.ts';
 import { ModelDesk } from './engine/model-desk.ts';
 import { type EngineEvent, Supervisor } from './engine/supervisor.ts';
@@ -147,6 +149,10 @@ export class LanguageServer {
       await this.outliving.find(roots);
       return { runs: await this.runs.list(roots, this.supervisor?.pid) };
     });
+    this.answers.answer(noteRun, async ({ root, run, note }) => {
+      await writeNote(viewOf({ root, run }).path, note);
+      return {};
+    });
     this.answers.answer(nameRun, async ({ root, specFile }) => ({ run: nextRun(root, specFile) }));
     for (const type of [fitSpec, pauseSearch, closeSearch, actionProfiles]) this.forward(type);
     this.answers.answer(complete, async (params, signal) => {
@@ -155,6 +161,11 @@ export class LanguageServer {
         params.prefix,
         await this.ask(complete, { ...params, patience: this.options.interactiveLatency }, { signal }),
       );
+    });
+    this.answers.answer(chatAlternatives, async (params, signal) => {
+      await this.models.need();
+      const asked = params.messages.map(({ content }) => content).join('\n');
+      return this.feedback.passOn(asked, await this.ask(chatAlternatives, params, { signal }), 'chat');
     });
     for (const type of [previewActions, locateActions]) this.forward(type, () => this.models.need());
     this.answerRuns();

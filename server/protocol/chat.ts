@@ -1,7 +1,7 @@
 /** A conversation with a model, which need not be the one that completes. */
 import { z } from 'zod';
 import { request } from './channel/request.ts';
-import { actionControl } from './completion.ts';
+import { actionControl, complete } from './completion.ts';
 import { precisionChoices } from './precision.ts';
 
 const text = z.string().max(4_000_000);
@@ -78,3 +78,20 @@ export const countChat = request(
   z.strictObject({ folder: z.string().min(1), text }),
   z.object({ tokens: z.int().nonnegative() }),
 );
+
+/** Answers of the model that completes to a conversation, each with the actions behind it; the likeliest beginning first. */
+export const chatAlternatives = request(
+  'cola/chat/alternatives',
+  z.strictObject({
+    messages: z
+      .array(z.strictObject({ role: z.enum(['system', 'user', 'assistant']), content: text }))
+      .min(1)
+      .max(4096),
+    alternatives: z.int().min(1).max(16).default(8),
+    /** Longest answer, in tokens. */
+    maxTokens: z.int().min(1).max(512).default(256),
+    control: actionControl.default({ mode: 'free' }),
+  }),
+  complete.result,
+);
+export type ChatAlternativesParams = z.output<typeof chatAlternatives.params>;

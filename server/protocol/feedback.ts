@@ -31,9 +31,9 @@ export const noteFeedback = request(
   'cola/feedback/note',
   z.strictObject({
     root,
-    /** Folder of the workspace that the document belongs to, and the document. */
+    /** Folder of the workspace that the document belongs to, and the document; an answer of a chat has none. */
     folder: z.string().min(1),
-    file: z.string().min(1),
+    file: z.string().min(1).optional(),
     /** Patterns of files that are never stored, from the folder. */
     exclude: z.array(z.string().max(1000)).max(1000).default([]),
     completion: id,
@@ -46,7 +46,7 @@ export const noteFeedback = request(
 export const feedbackItem = z.object({
   id,
   at: z.number(),
-  source: z.enum(['completion', 'search', 'simulated']),
+  source: z.enum(['completion', 'chat', 'search', 'simulated']),
   version: z.string(),
   before: z.string(),
   alternatives: z.array(

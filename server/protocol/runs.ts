@@ -76,10 +76,14 @@ export const listRuns = request(
         elsewhere: z.boolean(),
         /** Of one that is stopped: whether nobody asked for it, so that its engine was closed or killed. */
         interrupted: z.boolean(),
+        /** What the person wrote about it, with `#tags` in it; empty where that is nothing. */
+        note: z.string(),
       }),
     ),
   }),
 );
+/** Writes a note to a run; an empty one takes it away. */
+export const noteRun = request('cola/run/note', runKey.extend({ note: z.string().max(2000) }), nothing);
 export type ListedRun = z.output<typeof listRuns.result>['runs'][number];
 
 const metrics = z.record(z.string(), z.union([figure, z.array(figure)]));

@@ -14,6 +14,9 @@ import type {
 } from 'vscode';
 import type { Said } from './messages.ts';
 
+/** Whose models they are, as `package.json` declares it. */
+export const vendor = 'cola';
+
 export interface ChatModelInformation {
   readonly id: string;
   readonly name: string;

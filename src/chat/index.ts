@@ -7,11 +7,9 @@ import { modelFacts, sourceWords, titleOf } from '../model-words.ts';
 import type { ModelShelf } from '../models.ts';
 import { setting } from '../settings.ts';
 import type { Studio } from '../studio.ts';
-import { type ChatModelInformation, type ChatOptions, registrar } from './api.ts';
+import { type ChatModelInformation, type ChatOptions, registrar, vendor } from './api.ts';
 import { canChat, messagesOf, roomOf, textOf, toolsOf } from './messages.ts';
 
-/** As `package.json` declares it. */
-const vendor = 'cola';
 /** `LanguageModelChatToolMode.Required`. */
 const required = 2;
 

@@ -19,6 +19,9 @@ import { type Place, placeOf, textSince } from './place.ts';
 import { atEnd, overlap, remainder, withFirst } from './remainder.ts';
 import type { Session } from './session.ts';
 
+/** Where VS Code's chat is typed into: a question is no text that a model of code goes on with. */
+const chatInput = 'chatSessionInput';
+
 /** Whether the person wants completion in documents of a language. */
 export function enabledFor(languages: Readonly<Record<string, boolean>>, languageId: string): boolean {
   return languages[languageId] ?? languages['*'] ?? true;
@@ -97,7 +100,10 @@ export class CompletionProvider implements InlineCompletionItemProvider {
   ): Promise<InlineCompletionItem[]> {
     // The status bar says that there is no server, and why.
     if (this.studio.connection === 'down') return [];
-    if (this.off() || !enabledFor(setting('cola.completion.languages', document), document.languageId)) {
+    const on =
+      document.uri.scheme !== chatInput &&
+      enabledFor(setting('cola.completion.languages', document), document.languageId);
+    if (this.off() || !on) {
       // What was offered before it was switched off is gone from the screen.
       if (this.session.ghost?.offer.uri === document.uri.toString()) this.session.end('moved');
       return [];

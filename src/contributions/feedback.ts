@@ -19,7 +19,7 @@ export const feedback = {
       type: 'boolean',
       default: false,
       markdownDescription:
-        'Record on this computer what you do with completions, so that the policy can be tuned from it. Recorded are the tokens around the cursor (40 before, 12 behind), the alternatives with their latent actions, and what you accepted and rejected. Files that git ignores, files and lines that look like secrets, and files of `#cola.feedback.exclude#` are never recorded. Off means that nothing is written.',
+        'Record on this computer what you do with completions and with answers of `@cola`, so that the policy can be tuned from it. Recorded are the tokens around the cursor (40 before, 12 behind) or the last 40 of the conversation, the alternatives with their latent actions, and what you accepted and rejected. Files that git ignores, files and lines that look like secrets, and files of `#cola.feedback.exclude#` are never recorded. Off means that nothing is written.',
       scope: 'machine',
       order: 40,
     },

@@ -1,4 +1,5 @@
 /** Every contribution of the extension. */
+import { chat } from './chat.ts';
 import { completion } from './completion.ts';
 import type { Contribution } from './contribution.ts';
 import { core } from './core.ts';
@@ -10,7 +11,7 @@ import { training } from './training.ts';
 import { tree } from './tree.ts';
 import { walkthrough } from './walkthrough.ts';
 
-const all = [core, completion, feedback, training, models, language, walkthrough, dashboard, tree] as const;
+const all = [core, completion, chat, feedback, training, models, language, walkthrough, dashboard, tree] as const;
 export const parts: readonly Contribution[] = all;
 
 type Keys<T> = T extends { readonly commands: infer C } ? keyof C & string : never;

@@ -53,5 +53,4 @@ export const models = {
       { command: 'cola.forgetModel', when: imported, group: '9_forget@1' },
     ],
   },
-  other: { languageModelChatProviders: [{ vendor: 'cola', displayName: 'CoLA Studio' }] },
 } as const satisfies Contribution;

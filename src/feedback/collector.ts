@@ -1,11 +1,11 @@
 /** Tells the server what the person did with completions, where that is wanted; and what is left of it after a while. */
 import { type Disposable, Uri, window, workspace } from 'vscode';
 import { ColaError } from '../../server/protocol/errors.ts';
-import { type FeedbackEvent, noteFeedback } from '../../server/protocol/index.ts';
+import { type Alternative, type FeedbackEvent, noteFeedback, type ParamsOf } from '../../server/protocol/index.ts';
 import type { CompletionEvent, Offer } from '../completion/events.ts';
 import { setting } from '../settings.ts';
 import type { Studio } from '../studio.ts';
-import { rootFor } from './place.ts';
+import { activeRoot, rootFor } from './place.ts';
 import { survival } from './survival.ts';
 
 /** After so long it is seen how much of what was accepted is still there. */
@@ -62,10 +62,26 @@ export class FeedbackCollector implements Disposable {
     if (source === undefined || place === undefined) return;
     const exclude = [...setting('cola.feedback.exclude', uri)];
     const { completion, index: alternative } = source;
-    const params = { ...place, file: uri.fsPath, exclude, completion, alternative, event };
+    this.send({ ...place, file: uri.fsPath, exclude, completion, alternative, event });
+  }
+
+  /**
+   * What a person did with an answer of a chat, which belongs to no file.
+   *
+   * @returns whether it is recorded: not where the person does not want it, nor without a folder
+   */
+  noteAnswer({ completion, index: alternative }: NonNullable<Alternative['source']>, event: FeedbackEvent): boolean {
+    const root = activeRoot(this.studio.context);
+    if (!recording() || root === undefined) return false;
+    this.send({ root, folder: root, completion, alternative, event });
+    return true;
+  }
+
+  private send(params: ParamsOf<typeof noteFeedback>): void {
+    const { root, event } = params;
     this.studio.request(noteFeedback, params).then(
       ({ stored }) => {
-        if (stored && event.what !== 'shown' && event.what !== 'survived') this.judged(place.root);
+        if (stored && event.what !== 'shown' && event.what !== 'survived') this.judged(root);
       },
       (error: unknown) => {
         this.studio.log.warn(`Feedback was not recorded: ${String(error)}`);

@@ -15,8 +15,11 @@ import { historyWords, percent, preferenceWords, versionWords } from './words.ts
 
 const pathArgument = z.object({ root: z.string(), search: z.string(), node: z.int().nonnegative() });
 
-/** @returns the version in use and its acceptance, for whoever shows them */
-export function registerFeedback(studio: Studio, events: CompletionEvents): FeedbackTuning {
+/** @returns the version in use and its acceptance, for whoever shows them; and what records */
+export function registerFeedback(
+  studio: Studio,
+  events: CompletionEvents,
+): { readonly tuning: FeedbackTuning; readonly collector: FeedbackCollector } {
   const { context } = studio;
   const tuning = new FeedbackTuning(studio);
   const collector = new FeedbackCollector(studio, (root) => tuning.judged(root));
@@ -89,7 +92,7 @@ export function registerFeedback(studio: Studio, events: CompletionEvents): Feed
     if (sure !== undefined) await studio.request(eraseFeedback, { root });
   });
   registerCommand(studio, 'cola.whySuggestion', () => why(studio, last, tuning));
-  return tuning;
+  return { tuning, collector };
 }
 
 async function why(studio: Studio, last: CompletionEvent | undefined, tuning: FeedbackTuning): Promise<void> {

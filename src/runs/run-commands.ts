@@ -5,6 +5,7 @@ import { ColaError } from '../../server/protocol/errors.ts';
 import {
   type ListedRun,
   nameRun,
+  noteRun,
   type ParamsOf,
   pauseRun,
   type RunKey,
@@ -47,6 +48,7 @@ export function registerRuns(studio: Studio, runs: RunBook): void {
     const run = await steering.pick(target, 'look at', () => true);
     if (run !== undefined) await commands.executeCommand('cola.openDashboard', run);
   });
+  registerCommand(studio, 'cola.noteRun', (target) => steering.note(target));
   registerCommand(studio, 'cola.revealRun', async (target) => {
     const run = await steering.pick(target, 'reveal', () => true);
     if (run !== undefined) await commands.executeCommand('revealFileInOS', folderOf(run));
@@ -104,6 +106,23 @@ class RunCommands {
       const choice = await window.showWarningMessage(error.message, { modal: true }, tryAnyway);
       return choice === tryAnyway && this.begin({ ...params, anyway: true });
     }
+  }
+
+  async note(target: unknown): Promise<void> {
+    needTrust('A note to a run');
+    const run = await this.pick(target, 'write about', () => true);
+    if (run === undefined) return;
+    const { root, run: name } = run;
+    const before = (await this.runs.list()).find((each) => each.root === root && each.run === name)?.note ?? '';
+    const note = await window.showInputBox({
+      title: `Note to ${name}`,
+      prompt: 'One line; words with # before them are tags, and stand beside the run in the list.',
+      placeHolder: 'half the learning rate #baseline',
+      value: before,
+    });
+    if (note === undefined) return;
+    await this.studio.request(noteRun, { root, run: name, note });
+    this.runs.changedOnDisk();
   }
 
   async startStage(target: unknown, stage: unknown): Promise<RunKey | undefined> {

@@ -1,13 +1,14 @@
-/** What becomes of runs is said here, each thing once: that one has ended, has failed, or was stopped with the window. */
+/** What becomes of runs is said here, each thing once: that one has ended, goes wrong, has failed, or was stopped with the window. */
 import { commands, type Disposable, RelativePattern, Uri, window, workspace } from 'vscode';
 import { z } from 'zod';
-import { type ListedRun, type RunKey, runEvent, runKey } from '../../server/protocol/index.ts';
+import { type ListedRun, type RunKey, runEvent, runId, runKey } from '../../server/protocol/index.ts';
 import type { Studio } from '../studio.ts';
 import { editSpec, failureOffers, failureText, interruptedText, openLine, resume, showLog } from './news-text.ts';
 import { openPlace, placeOf } from './place.ts';
 import { folderOf } from './run-key.ts';
 import { underWay } from './run-progress.ts';
 import type { RunBook } from './runs.ts';
+import { examine, type Health, healthy } from './trouble.ts';
 
 /** Where the editor keeps which runs are under way: a window that is closed has no time to say so. */
 const memory = 'cola.runsUnderWay';
@@ -22,17 +23,26 @@ const useModel = 'Use It';
 const compare = 'Before and After';
 const dashboard = 'Dashboard';
 const goOn = 'Go On';
+const pause = 'Pause';
+const stop = 'Stop';
 
 export class RunNews implements Disposable {
   private readonly listening: Disposable;
   private readonly failing: Disposable;
+  /** Of the runs under way. */
+  private readonly health = new Map<string, Health>();
 
   constructor(
     private readonly studio: Studio,
     private readonly runs: RunBook,
   ) {
     this.listening = studio.on(runEvent, ({ root, run, event }) => {
+      const id = runId({ root, run });
+      const { health, trouble } = examine(this.health.get(id) ?? healthy, event);
+      this.health.set(id, health);
+      if (trouble !== undefined) void this.goesWrong({ root, run }, trouble);
       if (event.kind !== 'state') return;
+      if (!underWay(event.state)) this.health.delete(id);
       this.remember({ root, run }, underWay(event.state));
       // A failure without a message is told by whoever knows why.
       if (event.state === 'failed' && event.message !== undefined)
@@ -66,6 +76,15 @@ export class RunNews implements Disposable {
     if (choice === useModel) await commands.executeCommand('cola.useModel', key);
     if (choice === compare) await commands.executeCommand('cola.compareBeforeAfter', key);
     if (choice === dashboard) await commands.executeCommand('cola.openDashboard', key);
+  }
+
+  /** It goes on: only the person knows whether what it learns is what was wanted. */
+  private async goesWrong(key: RunKey, trouble: string): Promise<void> {
+    this.studio.log.warn(`${key.run}: ${trouble}`);
+    const choice = await window.showWarningMessage(`${key.run}: ${trouble}`, dashboard, pause, stop);
+    if (choice === dashboard) await commands.executeCommand('cola.openDashboard', key);
+    if (choice === pause) await commands.executeCommand('cola.pauseRun', key);
+    if (choice === stop) await commands.executeCommand('cola.stopRun', key);
   }
 
   private async failed(key: RunKey, message: string, remedy: string): Promise<void> {

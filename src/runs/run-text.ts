@@ -10,5 +10,11 @@ export function describeRun(run: ListedRun, progress: RunProgress | undefined): 
   const word = elsewhere ? 'in use by another window or command line' : stateWord(state);
   const many = stage !== null && stage.count > 1 ? ` (${stage.index + 1} of ${stage.count})` : '';
   const at = stage === null || state === 'done' ? [] : [`${stage.name}${many}, step ${stage.step}`];
-  return [word, ...at, ...(best === null ? [] : [`best ${best.name} ${figure(best.value)}`])].join(' · ');
+  const score = best === null ? [] : [`best ${best.name} ${figure(best.value)}`];
+  return [word, ...at, ...score, ...tagsOf(run.note)].join(' · ');
+}
+
+/** Tags in a note, each once: `#keep`. */
+export function tagsOf(note: string): string[] {
+  return [...new Set(note.match(/(?<![\p{L}\p{N}])#[\p{L}\p{N}][\p{L}\p{N}_-]*/gu) ?? [])];
 }

@@ -91,6 +91,11 @@ export class RunBook implements Disposable {
     return runs.sort((a, b) => Number(underWay(b.state)) - Number(underWay(a.state)) || b.updated - a.updated);
   }
 
+  /** What is written of a run is another. */
+  changedOnDisk(): void {
+    this.listed.fire();
+  }
+
   /** What is not there any more. */
   forget(key: RunKey): void {
     this.progresses.delete(runId(key));

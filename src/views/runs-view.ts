@@ -97,8 +97,9 @@ function iconOf({ state, elsewhere }: ListedRun): ThemeIcon {
 }
 
 function tooltipOf(run: ListedRun, description: string): MarkdownString {
-  const text = new MarkdownString(`**${escaped(run.run)}** ${stateWord(run.state)}\n\n`);
+  const text = new MarkdownString(`**${escaped(run.run)}** ${stateWord(run.state)}\n\n`, true);
   text.appendText(description);
+  if (run.note !== '') text.appendMarkdown(`\n\n$(note) ${escaped(run.note)}`);
   if (run.checkpoint !== null) text.appendMarkdown(`\n\nSaved at step ${run.checkpoint}`);
   text.appendMarkdown(`\n\nLast written ${new Date(run.updated).toLocaleString()}\n\n`);
   text.appendText(run.path);

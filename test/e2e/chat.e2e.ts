@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { eventually } from './support/eventually.ts';
 import { runInHost } from './support/host.ts';
 import { wait } from './support/patience.ts';
+import { vscode } from './support/session.ts';
 
 interface Report {
   readonly model: { readonly name: string; readonly family: string; readonly maxInputTokens: number };
@@ -28,5 +31,31 @@ describe('models of CoLA Studio for other extensions of VS Code', () => {
     // How much came before the engine heard of it is a matter of speed; test/engine counts it.
     assert(report.cancelled >= 1);
     assert.match(report.refusal, /has no calls of tools/);
+  });
+});
+
+describe('@cola in the chat of VS Code', () => {
+  const session = vscode({ settings: { 'chat.disableAIFeatures': false, 'cola.feedback.enabled': true } });
+
+  it('answers with the actions behind it and with other beginnings, and what is said to them is feedback', async () => {
+    const { workbench, page } = session;
+    await workbench.command('CoLA: Ask in Chat');
+    const input = page.locator('.interactive-input-editor').last();
+    await input.getByText('@cola').waitFor();
+    await page.keyboard.type('Numbers: 03 09 12 Target: 24 Answer:');
+    await page.keyboard.press('Enter');
+    const answer = page.locator('.interactive-response').last();
+    await answer.getByText('Other beginnings').waitFor();
+    await session.look('chat');
+    // Digits at the foot of every token.
+    assert.match((await answer.textContent()) ?? '', /Actions.*[₀-₉]/s);
+    await answer.getByRole('button', { name: 'Reject' }).click();
+    await answer.getByText('Take', { exact: true }).first().click();
+    await eventually('both are recorded, of a chat', () => {
+      const log = readFileSync(join(session.folder, '.cola/feedback/log.jsonl'), 'utf8');
+      assert.match(log, /"source":"chat"/);
+      assert.match(log, /"what":"rejected"/);
+      assert.match(log, /"what":"picked"/);
+    });
   });
 });

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Engine } from '../../server/engine/engine.ts';
 import type { Message } from '../../server/protocol/channel/channel.ts';
 import type { ParamsOf, ProgressOf } from '../../server/protocol/channel/request.ts';
-import { type ChatMessage, chat, countChat } from '../../server/protocol/chat.ts';
+import { type ChatMessage, chat, chatAlternatives, countChat } from '../../server/protocol/chat.ts';
 import { complete } from '../../server/protocol/completion.ts';
 import { loadModel } from '../../server/protocol/model.ts';
 import { resolveModel } from '../../server/spec/paths.ts';
@@ -63,6 +63,27 @@ describe('conversations with the engine', function () {
     assert(completion.alternatives.length > 0);
     // An answer has no more room than the context.
     assert((await ask({ maxTokens: 100_000, seed: 1, temperature: 1 })).answer > 0);
+  });
+
+  it('are answered in several ways by the model that completes, each with the actions behind it', async () => {
+    await line.channel.ask(loadModel, { folder: nano, device: 'cpu' });
+    const messages = [{ role: 'user' as const, content: 'Numbers: 03 09 12 Target: 24 Answer:' }];
+    const { alternatives, record } = await line.channel.ask(chatAlternatives, { messages, maxTokens: 12 });
+    assert(alternatives.length > 1);
+    const firsts = alternatives.map(({ tokens }) => tokens[0]);
+    assert.equal(new Set(firsts.map(({ id }) => id)).size, firsts.length);
+    for (const { text, tokens } of alternatives) {
+      assert.equal(tokens.map((token) => token.text).join(''), text);
+      assert(tokens.length > 0 && tokens.length <= 12);
+    }
+    assert.equal(record?.version, 'original');
+    // What is kept of the conversation is the end of what the model read: the question, and where the answer begins.
+    assert.match(record?.before ?? '', /Target: 24/);
+    const control = { mode: 'pinned' as const, action: 9 };
+    const pinned = await line.channel.ask(chatAlternatives, { messages, maxTokens: 12, alternatives: 1, control });
+    assert.equal(pinned.alternatives[0]?.tokens[0]?.action, 9);
+    const long = [{ role: 'user' as const, content: 'again and '.repeat(2000) }];
+    await assert.rejects(line.channel.ask(chatAlternatives, { messages: long }), /reads \d+ at most/);
   });
 
   it('end when nobody waits for them any more', async () => {

@@ -48,6 +48,24 @@ describe('recording feedback', () => {
     assert.deepEqual(readdirSync(scratch()), []);
   });
 
+  it('records what is said to answers of a chat, which belong to no file; a completion without one is not stored', () => {
+    const recorder = new FeedbackRecorder(() => true);
+    const inChat = { root: scratch(), folder: scratch(), exclude: [], alternative: 0 };
+    const told = { what: 'accepted', part: 'whole', left: 0 } as const;
+    const idOf = (named: Completion) => named.alternatives[0].source?.completion ?? '';
+    const answer = idOf(recorder.name('Add 3 and 4.', completion('Add 3 and 4.'), 'chat'));
+    assert.ok(recorder.note({ ...inChat, completion: answer, event: told }));
+    const ghost = idOf(recorder.name('let a = ', completion()));
+    assert.equal(recorder.note({ ...inChat, completion: ghost, event: told }), false);
+    const secret = idOf(recorder.name('k', completion('password = "hunter2hunter2"'), 'chat'));
+    assert.equal(recorder.note({ ...inChat, completion: secret, event: told }), false);
+    const { items } = new FeedbackBrowser(scratch()).list('', 0, 10);
+    assert.deepEqual(
+      items.map(({ source, alternatives }) => [source, alternatives[0].outcome, alternatives[0].reward]),
+      [['chat', 'accepted', 1]],
+    );
+  });
+
   it('writes a completion once, and what is left of an alternative as what was taken', () => {
     const recorder = new FeedbackRecorder(() => true);
     const id = recorder.name('let a = ', completion()).alternatives[0].source?.completion ?? '';

@@ -9,6 +9,7 @@ import { lenses } from '../../server/language/spec/outline.ts';
 import { Run } from '../../server/store/run.ts';
 import { logText } from '../../server/store/run-log.ts';
 import { latestRun, nextRun } from '../../server/store/run-name.ts';
+import { writeNote } from '../../server/store/run-note.ts';
 import { describeRun } from '../../src/runs/run-text.ts';
 
 const spec =
@@ -42,6 +43,19 @@ describe('the list of runs', () => {
       (await list.list([root], 1)).map(({ state: now, elsewhere }) => [now, elsewhere]),
       [['stopped', false]],
     );
+  });
+
+  it('has the note of each run as one line, and none where the file is no note', async () => {
+    const run = await Run.create(root, 'noted', spec);
+    const note = async () => (await new RunList().list([root], undefined))[0].note;
+    assert.equal(await note(), '');
+    await writeNote(run.path, ' half the rate\n#baseline ');
+    assert.equal(await note(), 'half the rate #baseline');
+    await writeNote(run.path, ' ');
+    assert.equal(await note(), '');
+    await writeFile(join(run.path, 'note.txt'), 'x'.repeat(100_000));
+    assert.equal(await note(), '');
+    run.close();
   });
 
   it('tells a run that somebody stopped from one whose engine ended', async () => {

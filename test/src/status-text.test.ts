@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Status, WireTrainEvent } from '../../server/protocol/index.ts';
 import { directionOf, follow, type RunProgress, unknownProgress } from '../../src/runs/run-progress.ts';
-import { describeRun } from '../../src/runs/run-text.ts';
+import { describeRun, tagsOf } from '../../src/runs/run-text.ts';
 import { figure, gigabytes, type Health, modelName, statusDetails, statusText } from '../../src/status-text.ts';
 
 const status: Status = {
@@ -195,7 +195,14 @@ describe('a run in the list', () => {
     updated: 0,
     elsewhere: false,
     interrupted: true,
+    note: '',
   };
+
+  it('shows the tags of its note, and not what merely holds the sign', () => {
+    assert.deepEqual(tagsOf('half the rate #baseline, issue#4 #größe-2 #baseline # #'), ['#baseline', '#größe-2']);
+    const noted = { ...run, note: 'try again #keep' };
+    assert.equal(describeRun(noted, undefined), 'stopped · reinforce (2 of 3), step 40 · best reward 0.421 · #keep');
+  });
 
   it('says its state, where it stands and its best score', () => {
     assert.equal(describeRun(run, undefined), 'stopped · reinforce (2 of 3), step 40 · best reward 0.421');

@@ -2,11 +2,12 @@
  * What the figures of a run come to, in plain words. A change counts only where it is beyond the noise; what cannot be told
  * yet is not told.
  */
+import { collapsedEntropy } from '../../server/protocol/figures/collapse.ts';
 import type { MetricRow } from '../../server/protocol/figures/down-sampling.ts';
 import { healthyCodes, isHealthy } from '../../server/protocol/figures/healthy-codes.ts';
 import { newcombe } from '../../server/protocol/figures/shares.ts';
 import { changeBetween } from '../../server/protocol/figures/solved-change.ts';
-import { beyondNoise, type Change, fewest, lossName, trendOf } from '../../server/protocol/figures/trend.ts';
+import { beyondNoise, type Change, lossName, trendOf } from '../../server/protocol/figures/trend.ts';
 import type { CodeUsage } from '../../server/protocol/history.ts';
 
 export interface Finding {
@@ -147,13 +148,11 @@ function drift(evaluations: readonly MetricRow[], steps: readonly MetricRow[]): 
 }
 
 function entropyOf(values: readonly number[]): Finding | undefined {
-  if (values.length < fewest) return undefined;
-  const first = mean(values.slice(0, 3));
-  const now = recent(values);
-  if (first > 0.05 && now < 0.1 * first) {
-    return bad(`Entropy fell from ${short(first)} to ${short(now)} nats: the policy hardly varies any more.`);
-  }
-  return undefined;
+  const fallen = collapsedEntropy(values);
+  if (fallen === undefined) return undefined;
+  return bad(
+    `Entropy fell from ${short(fallen.first)} to ${short(fallen.now)} nats: the policy hardly varies any more.`,
+  );
 }
 
 function supervised({ steps, evaluations }: FindingsInput): Finding[] {

@@ -8,6 +8,7 @@ import { type StageSpec, shownScore, stageOf } from '../../spec/stages.ts';
 import { runsInTurn, viewOf } from '../../store/all-runs.ts';
 import { position } from '../../store/position.ts';
 import type { RunView } from '../../store/run.ts';
+import { readNote } from '../../store/run-note.ts';
 
 const underWay = (state: RunState | undefined) => state === 'running' || state === 'paused' || state === 'resuming';
 
@@ -70,7 +71,8 @@ export class RunList {
     const state = known !== undefined && (underWay(known) || known === 'failed') ? known : done ? 'done' : 'stopped';
     const elsewhere = !underWay(known) && holder !== undefined && holder.pid !== engine;
     const interrupted = state === 'stopped' && !elsewhere && this.interrupted(view);
-    return { root, run, path, state, done, updated, elsewhere, interrupted, ...this.progress(view) };
+    const note = this.noteOf(path);
+    return { root, run, path, state, done, updated, elsewhere, interrupted, note, ...this.progress(view) };
   }
 
   /** A log that cannot be read says nothing. */
@@ -81,6 +83,17 @@ export class RunList {
       if (!(error instanceof ColaError)) throw error;
       this.tell(error);
       return false;
+    }
+  }
+
+  /** A note that cannot be read says nothing. */
+  private noteOf(path: string): string {
+    try {
+      return readNote(path);
+    } catch (error) {
+      if (!(error instanceof ColaError)) throw error;
+      this.tell(error);
+      return '';
     }
   }
 

@@ -1,6 +1,6 @@
 /** What system and processor the native files of a package are for, by their headers (ELF, Mach-O and PE as their makers document them). */
 import { closeSync, openSync, readdirSync, readSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative, sep } from 'node:path';
 import type { Target } from './targets.ts';
 
 /** Enough for the header of a PE, which lies behind a program for DOS. */
@@ -27,17 +27,33 @@ export function targetOf(file: string): Target | 'unknown' | undefined {
   return undefined;
 }
 
+/** A native file in a folder, by its path there. */
+export interface Native {
+  readonly path: string;
+  readonly target: Target | 'unknown';
+}
+
+/** Native files of a folder, in the order of their paths. */
+export function nativesOf(folder: string): Native[] {
+  return filesOf(folder).flatMap((path) => {
+    const target = targetOf(join(folder, path));
+    return target === undefined ? [] : [{ path, target }];
+  });
+}
+
+/** All files of a folder, their paths there with `/`, sorted. */
+export function filesOf(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)).split(sep).join('/'))
+    .sort();
+}
+
 /** @throws Error where a native file in a folder is not for this target, or there is none at all */
 export function needBinariesOf(folder: string, target: Target): void {
-  const files = readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name));
-  const natives = files.flatMap((file) => {
-    const found = targetOf(file);
-    return found === undefined ? [] : [{ file, found }];
-  });
+  const natives = nativesOf(folder);
   if (natives.length === 0) throw new Error(`${folder} has no native library.`);
-  const wrong = natives.filter(({ found }) => found !== target);
+  const wrong = natives.filter((native) => native.target !== target);
   if (wrong.length > 0)
-    throw new Error(`Not for ${target}: ${wrong.map(({ file, found }) => `${file} (${found})`).join(', ')}`);
+    throw new Error(`Not for ${target}: ${wrong.map((native) => `${native.path} (${native.target})`).join(', ')}`);
 }

@@ -57,22 +57,14 @@ export function partsOf(folders: readonly string[]): Part[] {
 
 const order = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
 
-/** Libraries of a platform that are none of ONNX Runtime's own, and that no text is kept for. */
+/**
+ * Libraries that ONNX Runtime's package carries for Windows without their licence texts: they are not passed on. Its own library
+ * loads DirectML only when that is asked for, and the shader compiler not at all before; see docs/platforms.md.
+ */
 const foreign = /^(DirectML|dxil|dxcompiler)\.dll$/i;
 
-/** Why there is no package with the libraries in a folder of the runtime; undefined where their licences are there. */
-export function lackingLicences(folder: string): string | undefined {
-  const lacking = readdirSync(folder).filter((name) => foreign.test(name));
-  return lacking.length === 0
-    ? undefined
-    : `No licence text for ${lacking.join(', ')} in ${folder}. ONNX Runtime's package carries them without one; add theirs to scripts/package/licences.`;
-}
-
-/** @throws an error that names libraries in a folder of the runtime whose licence is not there */
-export function needLibraryLicences(folder: string): void {
-  const why = lackingLicences(folder);
-  if (why !== undefined) throw new Error(why);
-}
+/** Whether a library of the runtime may be passed on. */
+export const mayPassOn = (library: string): boolean => !foreign.test(library);
 
 /** All texts, in one. */
 export function notices(parts: readonly Part[]): string {

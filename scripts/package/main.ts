@@ -1,41 +1,37 @@
 /**
  * `npm run package [-- --target NAME|all]`: packages of the extension for VS Code and of the command line for npm, one of each a
- * platform, in `dist/packages`.
+ * platform, in `dist/packages`. Each is opened again and looked through.
  */
-import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createVSIX } from '@vscode/vsce';
 import { needBinariesOf } from './binaries.ts';
 import { root } from './bundle.ts';
-import { lackingLicences } from './licences.ts';
 import { packForNpm } from './npm.ts';
+import { openPackage } from './opened.ts';
 import { stage, stageRuntime } from './stage.ts';
-import { hasRuntime, ownTarget, runtimeFolder, type Target, targets } from './targets.ts';
+import { hasRuntime, librariesOf, ownTarget, type Target, targets } from './targets.ts';
 
 function fail(text: string): never {
   console.error(text);
   process.exit(2);
 }
 
+const runtime = join(root, 'node_modules', 'onnxruntime-node');
+
 function chosen(name: string | undefined): readonly Target[] {
-  const runtime = join(root, 'node_modules', 'onnxruntime-node');
   if (name === 'all') {
     const [possible, impossible] = [true, false].map((wanted) =>
       targets.filter((target) => hasRuntime(runtime, target) === wanted),
     );
     for (const target of impossible) console.log(`${target}: left out, ONNX Runtime has no library for it.`);
-    return possible.filter((target) => {
-      const why = lackingLicences(join(runtime, runtimeFolder(target)));
-      if (why !== undefined) console.log(`${target}: left out. ${why}`);
-      return why === undefined;
-    });
+    return possible;
   }
   const target = name === undefined ? ownTarget() : targets.find((known) => known === name);
   if (target === undefined) fail(`usage: npm run package [-- --target ${targets.join('|')}|all]`);
   if (!hasRuntime(runtime, target)) fail(`There is no package for ${target}: ONNX Runtime has no library for it.`);
-  const why = lackingLicences(join(runtime, runtimeFolder(target)));
-  if (why !== undefined) fail(`There is no package for ${target}. ${why}`);
   return [target];
 }
 
@@ -60,7 +56,12 @@ for (const target of wanted) {
     allowMissingRepository: true,
     rewriteRelativeLinks: false,
   });
-  for (const made of [file, packForNpm(folder, target, packages)])
-    console.log(`${made}: ${(statSync(made).size / 1e6).toFixed(1)} MB`);
+  const libraries = librariesOf(runtime, target);
+  for (const made of [file, packForNpm(folder, target, packages)]) {
+    const opened = mkdtempSync(join(tmpdir(), 'cola-opened-'));
+    const files = await openPackage(made, target, libraries, opened);
+    rmSync(opened, { recursive: true });
+    console.log(`${made}: ${(statSync(made).size / 1e6).toFixed(1)} MB, ${files} files, ${libraries.join(', ')}`);
+  }
 }
 rmSync(folder, { recursive: true });

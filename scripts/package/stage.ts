@@ -3,9 +3,9 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } f
 import { dirname, join } from 'node:path';
 import { transformSync } from 'esbuild';
 import { bundle, packagesOf, root } from './bundle.ts';
-import { needLibraryLicences, notices, partsOf } from './licences.ts';
+import { notices, partsOf } from './licences.ts';
 import { billOf } from './sbom.ts';
-import { runtimeFolder, type Target } from './targets.ts';
+import { librariesOf, runtimeFolder, type Target } from './targets.ts';
 
 const modules = join(root, 'node_modules');
 
@@ -36,10 +36,7 @@ function copyRuntime(folder: string, target: Target): void {
   copy(join(from, 'package.json'), join(to, 'package.json'));
   copyScripts(join(from, 'dist'), join(to, 'dist'));
   const libraries = runtimeFolder(target);
-  needLibraryLicences(join(from, libraries));
-  // On macOS the package holds one library twice, under its long name and under the one that is loaded.
-  const wanted = readdirSync(join(from, libraries)).filter((name) => !/\.\d+\.\d+\.\d+\.dylib$/.test(name));
-  for (const name of wanted) copy(join(from, libraries, name), join(to, libraries, name));
+  for (const name of librariesOf(from, target)) copy(join(from, libraries, name), join(to, libraries, name));
   copy(join(modules, 'onnxruntime-common', 'package.json'), join(folder, 'onnxruntime-common', 'package.json'));
   copyScripts(join(modules, 'onnxruntime-common', 'dist', 'cjs'), join(folder, 'onnxruntime-common', 'dist', 'cjs'));
 }

@@ -29,27 +29,39 @@ function vulkanDriverFiles(env: NodeJS.ProcessEnv): string[] {
   });
 }
 
-function cudaProvider(): string | undefined {
-  let manifest: string;
+/** Where this platform's libraries of ONNX Runtime are; undefined where the runtime is not there. */
+function runtimeLibraries(): string | undefined {
   try {
-    manifest = createRequire(import.meta.url).resolve('onnxruntime-node/package.json');
+    const manifest = createRequire(import.meta.url).resolve('onnxruntime-node/package.json');
+    return join(dirname(manifest), 'bin', 'napi-v6', process.platform, process.arch);
   } catch {
     // The language server asks too, and does not need the runtime.
     return undefined;
   }
-  return join(dirname(manifest), 'bin', 'napi-v6', process.platform, process.arch, 'libonnxruntime_providers_cuda.so');
+}
+
+interface Machine {
+  readonly platform: NodeJS.Platform;
+  readonly arch: string;
+  /** Folder of the runtime's libraries. */
+  readonly libraries: string | undefined;
 }
 
 /** Why a provider cannot start here, or undefined if nothing is known against it. */
-export function missingPrerequisite(name: DeviceName, env: NodeJS.ProcessEnv = process.env): string | undefined {
-  const { platform, arch } = process;
+export function missingPrerequisite(
+  name: DeviceName,
+  env: NodeJS.ProcessEnv = process.env,
+  { platform, arch, libraries }: Machine = { ...process, libraries: runtimeLibraries() },
+): string | undefined {
   const elsewhere = (name === 'dml' && platform !== 'win32') || (name === 'coreml' && platform !== 'darwin');
   if (elsewhere || (name === 'cuda' && platform === 'darwin'))
     return `ONNX Runtime does not have it on ${platform}-${arch}.`;
+  const has = (library: string) => libraries !== undefined && existsSync(join(libraries, library));
+  // Windows has one of its own, which may be too old: a library that is loaded late and does not fit ends the process.
+  if (name === 'dml' && !has('DirectML.dll')) return 'DirectML.dll is not beside ONNX Runtime';
   if (platform !== 'linux') return undefined;
   if (name === 'webgpu' && !vulkanDriverFiles(env).some(existsSync)) return 'no Vulkan driver is installed';
-  if (name !== 'cuda') return undefined;
-  const provider = cudaProvider();
-  if (provider === undefined || !existsSync(provider)) return 'the CUDA provider of ONNX Runtime is not installed';
+  if (name === 'cuda' && !has('libonnxruntime_providers_cuda.so'))
+    return 'the CUDA provider of ONNX Runtime is not installed';
   return undefined;
 }

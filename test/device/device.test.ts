@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { type Attempt, candidates, openDevice } from '../../server/device/device.ts';
 import { deviceNames } from '../../server/device/names.ts';
+import { missingPrerequisite } from '../../server/device/prerequisites.ts';
 import { testDevices } from '../support/devices.ts';
 
 /** What a process finds whose Vulkan and CUDA drivers cannot be loaded. */
@@ -43,6 +44,15 @@ describe('opening a device', () => {
       assert.match(error.message, new RegExp(`"${foreign}".*${process.platform}`));
       return true;
     });
+  });
+
+  it('leaves DirectML alone where its library is not beside the runtime, as in our packages', () => {
+    const windows = { platform: 'win32', arch: 'x64' } as const;
+    const shipped = join(import.meta.dirname, '../../node_modules/onnxruntime-node/bin/napi-v6/win32/x64');
+    assert.equal(missingPrerequisite('dml', {}, { ...windows, libraries: shipped }), undefined);
+    const packaged = { ...windows, libraries: import.meta.dirname };
+    assert.match(missingPrerequisite('dml', {}, packaged) ?? '', /DirectML\.dll is not beside/);
+    assert.equal(missingPrerequisite('cpu', {}, packaged), undefined);
   });
 
   it('tries the fastest first and ends with the cpu, on every platform', () => {

@@ -3,7 +3,8 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { needBinariesOf, targetOf } from '../../scripts/package/binaries.ts';
 import { root } from '../../scripts/package/bundle.ts';
-import { hasRuntime, runtimeFolder, targets } from '../../scripts/package/targets.ts';
+import { faultsOf } from '../../scripts/package/opened.ts';
+import { hasRuntime, librariesOf, runtimeFolder, targets } from '../../scripts/package/targets.ts';
 import { scratchFolder } from '../store/scratch.ts';
 
 describe('native files of a package', () => {
@@ -33,5 +34,39 @@ describe('native files of a package', () => {
     assert.throws(() => needBinariesOf(scratch('package'), 'linux-x64'), /riscv\.node \(unknown\)/);
     writeFileSync(scratch('package', 'cut.dll'), 'MZ');
     assert.equal(targetOf(scratch('package', 'cut.dll')), 'unknown');
+  });
+
+  it('are passed on as far as their licences are there', () => {
+    assert.deepEqual(librariesOf(runtime, 'win32-x64'), ['onnxruntime.dll', 'onnxruntime_binding.node']);
+    assert.deepEqual(librariesOf(runtime, 'win32-arm64'), ['onnxruntime.dll', 'onnxruntime_binding.node']);
+    assert.deepEqual(librariesOf(runtime, 'darwin-arm64'), ['libonnxruntime.1.dylib', 'onnxruntime_binding.node']);
+    assert.deepEqual(librariesOf(runtime, 'linux-arm64'), ['libonnxruntime.so.1', 'onnxruntime_binding.node']);
+  });
+
+  it('and all else in a package are looked through when it is opened', () => {
+    const target = 'win32-x64';
+    const libraries = ['onnxruntime.dll', 'onnxruntime_binding.node'];
+    const at = 'dist/node_modules/onnxruntime-node/bin/napi-v6';
+    const natives = libraries.map((name) => ({ path: `${at}/win32/x64/${name}`, target }) as const);
+    const lib = 'dist/node_modules/typescript/lib/lib.es2023.d.ts';
+    const names = ['LICENSE.txt', 'NOTICES.txt', 'assets/icon.png', 'package.json', 'readme.md', 'sbom.cdx.json', lib];
+    const good = {
+      kind: 'vsix',
+      target,
+      libraries,
+      files: [...names, ...natives.map(({ path }) => path)],
+      natives,
+    } as const;
+    assert.deepEqual(faultsOf(good), []);
+    assert.match(
+      faultsOf({ ...good, files: [...good.files, 'src/a.ts'] }).join(),
+      /at its top are .*src.*working copy are src\/a\.ts/,
+    );
+    assert.match(
+      faultsOf({ ...good, natives: natives.slice(1) }).join(),
+      /its libraries are onnxruntime_binding\.node$/,
+    );
+    const other = { path: `${at}/win32/arm64/onnxruntime.dll`, target: 'win32-arm64' } as const;
+    assert.match(faultsOf({ ...good, natives: [...natives, other] }).join(), /onnxruntime\.dll is for win32-arm64/);
   });
 });

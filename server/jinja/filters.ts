@@ -5,7 +5,7 @@ import { fixedDigits, formatPercent } from './format.ts';
 import { jsonOptions, toJson } from './json.ts';
 import { attributeOf, itemOf, positional } from './members.ts';
 import { arithmetic } from './operators.ts';
-import { joined, replaced, stringMethod, strip } from './strings.ts';
+import { joined, replaced, stringMethod, strip, withoutTags } from './strings.ts';
 import { applyTest } from './tests.ts';
 import {
   characters,
@@ -115,7 +115,7 @@ function toFloat(value: Value, fallback: Value): Value {
   const plain = typeof value === 'string' ? strip(value, undefined, true, true) : '';
   if (/^[-+]?(?:inf|infinity)$/i.test(plain)) return plain.startsWith('-') ? -Infinity : Infinity;
   if (/^[-+]?nan$/i.test(plain)) return Number.NaN;
-  return /^[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?$/i.test(plain) ? Number(plain) : fallback;
+  return /^[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?$/i.test(plain) ? Number(plain) : fallback;
 }
 
 /** Python rounds halves to even, by the exact value of the float; a whole number stays one. */
@@ -299,8 +299,7 @@ const FILTERS: Readonly<Record<string, Filter>> = {
   ),
   string: filter('', text),
   striptags: filter('', (value) => {
-    const plain = text(value).replace(/<!--[\s\S]*?-->|<[^>]*>/g, '');
-    return strip(plain.replace(/\s+/g, ' '), undefined, true, true);
+    return strip(withoutTags(text(value)).replace(/\s+/g, ' '), undefined, true, true);
   }),
   sum: filter('attribute start', (value, [attribute, start = 0n]) =>
     iterate(value).reduce(

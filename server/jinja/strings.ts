@@ -1,4 +1,4 @@
-/** The methods of Python's `str`. */
+/** The methods of Python's `str`, and what the filters make of texts. */
 import { spendSteps, spendText } from './budget.ts';
 import { JinjaError } from './errors.ts';
 import { capitalized, folded, isLower, isTitle, isUpper, swapped, titleCase } from './letters.ts';
@@ -112,6 +112,25 @@ function pieces(text: string, separator: Value | undefined, limit: Value | undef
   }
   spendSteps(parts.length);
   return new List(parts);
+}
+
+/** A text without comments and tags of HTML, as `striptags` has it; in one pass, whatever is opened and never closed. */
+export function withoutTags(text: string): string {
+  let plain = '';
+  let [at, comments] = [0, true];
+  for (;;) {
+    const start = text.indexOf('<', at);
+    let end = -1;
+    if (comments && start >= 0 && text.startsWith('<!--', start)) {
+      end = text.indexOf('-->', start + 4);
+      comments = end >= 0;
+      if (comments) end += 2;
+    }
+    if (end < 0 && start >= 0) end = text.indexOf('>', start);
+    if (end < 0) return plain + text.slice(at);
+    plain += text.slice(at, start);
+    at = end + 1;
+  }
 }
 
 export function replaced(text: string, from: Value, to: Value, limit?: Value): string {

@@ -1,6 +1,6 @@
 /**
  * Chat templates as a model folder may bring along to hang or fill whoever writes a conversation with them: each ends within ten
- * seconds with an error of the catalogue, and takes less than a gigabyte.
+ * seconds of computing with an error of the catalogue, and takes less than a gigabyte.
  */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -40,11 +40,12 @@ const templates: Readonly<Record<string, string>> = {
   'slices backwards for ever': '{% for i in range(3000000) %}{{ messages[::-1] | length }}{% endfor %}',
   'writes JSON of itself':
     '{% set ns = namespace() %}{% set ns.a = ns %}{{ ns | tojson }}{% for i in range(9999999) %}{% endfor %}',
+  'says why it refuses at length': "{{ raise_exception('x' * 99999) }}",
   'sorts a million':
     '{{ range(1000000) | list | sort | unique | list | length }}{% for i in range(9999999) %}{% endfor %}',
 };
 
-describe(`${Object.keys(templates).length + 4} chat templates that mean ill`, function () {
+describe(`${Object.keys(templates).length + 7} chat templates that mean ill`, function () {
   this.timeout(60_000);
   const folder = mkdtempSync(join(tmpdir(), 'cola-templates-'));
   const tokenizer = loadTokenizer(nano);
@@ -60,7 +61,7 @@ describe(`${Object.keys(templates).length + 4} chat templates that mean ill`, fu
   });
 
   function assertRefused(): void {
-    const begun = performance.now();
+    const begun = process.cpuUsage();
     const before = process.memoryUsage.rss();
     assert.throws(
       () => loadChatTemplate(folder).encode(messages, tokenizer),
@@ -71,7 +72,8 @@ describe(`${Object.keys(templates).length + 4} chat templates that mean ill`, fu
         return true;
       },
     );
-    assert.ok(performance.now() - begun < 10_000, `${performance.now() - begun} ms`);
+    const { user } = process.cpuUsage(begun);
+    assert.ok(user < 10e6, `${user / 1e6} s`);
     assert.ok(process.memoryUsage.rss() - before < 1e9, `${process.memoryUsage.rss() - before} bytes`);
     assert.equal(({} as { polluted?: unknown }).polluted, undefined);
     rmSync(file);
@@ -91,6 +93,24 @@ describe(`${Object.keys(templates).length + 4} chat templates that mean ill`, fu
     rmSync(file);
     assert.ok(ids.length > 0 && ids.length < 1e6, `${ids.length}`);
     count++;
+  });
+
+  it('ones that take tags, or a number, out of a long text come to an end soon', () => {
+    const long = (text: string) =>
+      `{% set ns = namespace(t='${text}') %}{% for i in range(17) %}{% set ns.t = ns.t ~ ns.t %}{% endfor %}`;
+    for (const template of [
+      `${long('< ')}{{ ns.t | striptags | length }}`,
+      `${long('<!--')}{{ ns.t | striptags | length }}`,
+      `${long('99')}{{ (ns.t ~ 'x') | float }}`,
+    ]) {
+      writeFileSync(file, template);
+      const begun = process.cpuUsage();
+      loadChatTemplate(folder).encodePrompt(messages, tokenizer);
+      const { user } = process.cpuUsage(begun);
+      assert.ok(user < 10e6, `${template}: ${user / 1e6} s`);
+      rmSync(file);
+      count++;
+    }
   });
 
   it('one is a device without end', () => {

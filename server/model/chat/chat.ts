@@ -63,7 +63,10 @@ function shownMessage({ role, content, toolCalls, toolCallId, name }: Message): 
   };
 }
 
-const reason = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause));
+/** What a template says may be as long as it likes. */
+const longestReason = 1000;
+const reason = (cause: unknown): string =>
+  (cause instanceof Error ? cause.message : String(cause)).slice(0, longestReason);
 
 export class ChatTemplate {
   private readonly template: Template;

@@ -17,6 +17,12 @@ export const node = {
   absWorkingDir: root,
 };
 
+/** Packages that are loaded from files of their own: a native library, and a compiler that looks for its library beside itself. */
+export const ownFiles = ['onnxruntime-node', 'typescript'];
+
+/** In a module of ES, CommonJS packages that are bundled find no `require` of node's modules. */
+export const requireBanner = `import { createRequire as createRequire__ } from 'node:module'; var require = createRequire__(import.meta.url);`;
+
 /** Programs that the extension starts: the language server, its engine, and the helpers of rewards, which are looked for beside it. */
 export const programs = {
   server: 'server/main.ts',

@@ -1,12 +1,15 @@
 /** Bundles what an installed extension runs: whole, without source maps, and with the code that its programs share only once. */
 import { build, type Metafile } from 'esbuild';
-import { bundleExtension, bundlePages, commandLine, node, programs, root } from '../bundles.mjs';
-
-/** Packages that are loaded from files of their own: a native library, and a compiler that looks for its library beside itself. */
-const outside = ['onnxruntime-node', 'typescript'];
-
-/** In a module of ES, CommonJS packages find no `require` of node's modules. */
-const banner = `import { createRequire as createRequire__ } from 'node:module'; var require = createRequire__(import.meta.url);`;
+import {
+  bundleExtension,
+  bundlePages,
+  commandLine,
+  node,
+  ownFiles,
+  programs,
+  requireBanner,
+  root,
+} from '../bundles.mjs';
 
 /** Bundles into a folder, and tells what went in. */
 export async function bundle(folder: string): Promise<Metafile[]> {
@@ -17,12 +20,12 @@ export async function bundle(folder: string): Promise<Metafile[]> {
     await build({
       ...node,
       ...settings,
-      external: outside,
+      external: ownFiles,
       splitting: true,
       entryPoints: { ...programs, ...commandLine },
       outdir: folder,
       chunkNames: '[name]-[hash]',
-      banner: { js: banner },
+      banner: { js: requireBanner },
     }),
     await bundleExtension(folder, settings),
     await bundlePages(folder, { sourcemap: false, metafile: true }, (metafile) => workers.push(metafile)),

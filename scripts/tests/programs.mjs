@@ -2,7 +2,7 @@
 // long. They lie below the working copy, so that they find its packages and the model in the box. `npm test` makes them once, and
 // names the folder in COLA_TEST_PROGRAMS; a test file that is run by itself makes its own (test/support/bundled.ts).
 import { buildSync } from 'esbuild';
-import { commandLine, node, programs, root } from '../bundles.mjs';
+import { commandLine, node, ownFiles, programs, requireBanner, root } from '../bundles.mjs';
 
 /** As `TestProgram` of programs.d.mts names them. */
 const entryPoints = {
@@ -14,13 +14,17 @@ const entryPoints = {
   'feedback-writer': 'test/feedback/log.ts',
 };
 
-/** Bundles all of them into a new folder. @returns the folder */
+/** Also the one that looks for its WebAssembly beside itself: the package of the extension has a copy. */
+const outside = [...ownFiles, '@jitl/quickjs-wasmfile-release-sync'];
+
+/** Bundles all of them into a new folder, whole: mathjs alone is a thousand files to load. @returns the folder */
 export function bundlePrograms(name) {
   const folder = `${root}.cache/tests/${name}`;
   buildSync({
     ...node,
     sourcemap: false,
-    packages: 'external',
+    external: outside,
+    banner: { js: requireBanner },
     splitting: true,
     entryPoints,
     outdir: folder,

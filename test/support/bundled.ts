@@ -17,8 +17,13 @@ function makeFolder(): string {
  * so that each program is also started from its sources somewhere.
  */
 export function program(name: TestProgram): string {
+  return join(programFolder(), `${name}.js`);
+}
+
+/** The folder in which they all lie. */
+export function programFolder(): string {
   folder ??= makeFolder();
-  return join(folder, `${name}.js`);
+  return folder;
 }
 
 /** The environment of such a process: what V8 would write of it is of no file of the sources. */

@@ -20,6 +20,18 @@ const programs = {
 };
 export type HelperProgram = keyof typeof programs;
 
+let bundles: (() => string) | undefined;
+
+/**
+ * From now on programs are started from a folder of bundles, although this file is not bundled itself: from its sources a program
+ * takes several times as long to start.
+ *
+ * @param folder asked when a program starts
+ */
+export function startFromBundles(folder: () => string): void {
+  bundles = folder;
+}
+
 export interface HelperPlan {
   /** Name of the reward, for messages. */
   name: string;
@@ -73,8 +85,9 @@ process.on('exit', () => {
 });
 
 function open(plan: HelperPlan): Running {
-  const source = import.meta.url.endsWith('.ts');
-  const file = new URL(source ? programs[plan.program] : `./${plan.program}.js`, import.meta.url);
+  const source = bundles === undefined && import.meta.url.endsWith('.ts');
+  const beside = bundles === undefined ? import.meta.url : pathToFileURL(`${bundles()}/`);
+  const file = new URL(source ? programs[plan.program] : `./${plan.program}.js`, beside);
   const name = newMarkName();
   const env: NodeJS.ProcessEnv = { [markName]: name };
   for (const each of [...passedOn, ...(plan.env ?? [])]) {

@@ -83,3 +83,17 @@ export async function* bytesOf(file: string): AsyncGenerator<Buffer> {
     unpack?.destroy();
   }
 }
+
+/** {@link bytesOf} as UTF-8, also of a file in UTF-16, as spreadsheets and Windows write it: its first bytes tell. */
+export async function* utf8Of(file: string): AsyncGenerator<Buffer> {
+  let decoder: TextDecoder | undefined;
+  let first = true;
+  for await (const chunk of bytesOf(file)) {
+    if (first && chunk[0] === 0xff && chunk[1] === 0xfe) decoder = new TextDecoder('utf-16le');
+    if (first && chunk[0] === 0xfe && chunk[1] === 0xff) decoder = new TextDecoder('utf-16be');
+    first = false;
+    yield decoder === undefined ? chunk : Buffer.from(decoder.decode(chunk, { stream: true }), 'utf8');
+  }
+  const rest = decoder?.decode() ?? '';
+  if (rest !== '') yield Buffer.from(rest, 'utf8');
+}

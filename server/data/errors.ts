@@ -45,6 +45,7 @@ export const dataErrors = catalogue('data', {
     `${file} is a device, a pipe or a socket, which may have no end.`,
     'Write what it gives to a file, and name that.',
   ],
+  otherFile: (file: string, what: string, way: string) => [`${file} is ${what}.`, `${way}`],
   noFiles: (folder: string, globs: readonly string[]) => [
     `No file in ${folder} matches ${globs.join(', ')}.`,
     'Check the patterns. Files that .gitignore names are left out.',
@@ -69,7 +70,7 @@ export const dataErrors = catalogue('data', {
   ],
   noRows: (file: string, keys: readonly string[]) => [
     `${file} is one JSON object, and none of its keys holds a list of rows; it has ${columnsOf(keys)}.`,
-    'Put the rows into a list of their own: [{…}, {…}], or one row a line.',
+    "Put the rows into a list of their own: [{…}, {…}], or one row a line; from pandas by df.to_json(path, orient='records', lines=True).",
   ],
   brokenTable: (file: string, line: number, detail: string) => [
     `${at(file, line)} does not fit the table: ${detail}.`,

@@ -1,5 +1,5 @@
 /** The elements of a JSON list of any length, in constant memory: a file's whole content, or under a key of its object. */
-import { bytesOf } from './bytes.ts';
+import { utf8Of } from './bytes.ts';
 import { dataErrors } from './errors.ts';
 
 /** One element, as text that JSON.parse can read. */
@@ -35,7 +35,7 @@ type Place = 'start' | 'key' | 'first key' | 'colon' | 'value' | 'after value' |
  * Reads the elements of a list. Only where one ends is found here; whether it is JSON, its reader says.
  *
  * @param limit bytes of the longest element that is kept
- * Throws `data.brokenJson` with the line, `data.noRows`, and what {@link bytesOf} throws.
+ * Throws `data.brokenJson` with the line, `data.noRows`, and what {@link utf8Of} throws.
  */
 export async function* readList(file: string, limit: number): AsyncGenerator<Element> {
   let place: Place = 'start';
@@ -95,7 +95,7 @@ export async function* readList(file: string, limit: number): AsyncGenerator<Ele
   };
 
   let first = true;
-  for await (const chunk of bytesOf(file)) {
+  for await (const chunk of utf8Of(file)) {
     let from = first && chunk[0] === 0xef && chunk[1] === 0xbb && chunk[2] === 0xbf ? 3 : 0;
     first = false;
     for (let i = from; i < chunk.length; i++) {

@@ -1,5 +1,5 @@
 /** The lines of a file of any size, in constant memory. */
-import { bytesOf } from './bytes.ts';
+import { bytesOf, utf8Of } from './bytes.ts';
 
 export const DEFAULT_LINE_LIMIT = 16 * 1024 * 1024;
 
@@ -46,7 +46,7 @@ export interface LineOptions {
 
 /**
  * Yields every line of `file`; a byte order mark at the start is no part of the first. Throws what
- * {@link bytesOf} throws.
+ * {@link utf8Of} throws.
  */
 export async function* readLines(
   file: string,
@@ -74,7 +74,7 @@ export async function* readLines(
     if (length > limit) kept = [];
     else kept.push(part);
   };
-  for await (const chunk of bytesOf(file)) {
+  for await (const chunk of utf8Of(file)) {
     let from = 0;
     if (number === 1 && length === 0 && offset === 0 && chunk[0] === 0xef && chunk[1] === 0xbb && chunk[2] === 0xbf) {
       from = 3;

@@ -1,10 +1,12 @@
 /** Rows of a file as objects with named columns, whatever the file's format. */
+
 import { ColaError } from '../errors.ts';
 import type { Columns } from '../schemas/columns.ts';
-import { bytesOf } from './bytes.ts';
+import { utf8Of } from './bytes.ts';
 import { dataErrors } from './errors.ts';
 import { readList } from './json-list.ts';
 import { isBlank, readLines } from './lines.ts';
+import { refuseOther } from './other-file.ts';
 import { isParquet, readParquet } from './parquet.ts';
 import { columnsOf, parseObject } from './row-reader.ts';
 import { readTable } from './table.ts';
@@ -26,7 +28,7 @@ export const holdsRows = (file: string): boolean => rowFile.test(file);
 const headBytes = 64 * 1024;
 
 async function headOf(file: string): Promise<string> {
-  for await (const chunk of bytesOf(file))
+  for await (const chunk of utf8Of(file))
     return chunk
       .subarray(0, headBytes)
       .toString('utf8')
@@ -71,6 +73,7 @@ async function formatOf(file: string, limit: number): Promise<Format> {
  * Throws `data.*` where nothing behind can be read any more, `data.emptyFile` where there is nothing.
  */
 export async function* readRecords(file: string, limit: number): AsyncGenerator<FileRecord> {
+  await refuseOther(file, false);
   const format = await formatOf(file, limit);
   switch (format) {
     case 'lines':

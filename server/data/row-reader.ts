@@ -41,6 +41,9 @@ export function decodeUtf8(bytes: Uint8Array, file: string, line: number, of: 'r
   }
 }
 
+/** Members in which numbers are kept as they were written. */
+const calls = ['tool_calls', 'function_call'];
+
 /** The object on a line of JSON. Throws `data.notUtf8`, `data.brokenJson`, `data.notAnObject`, `data.tooDeep`, `data.tooManyColumns`. */
 export function parseObject(bytes: Uint8Array, file: string, line: number): Columns {
   const text = decodeUtf8(bytes, file, line, 'rows');
@@ -50,11 +53,32 @@ export function parseObject(bytes: Uint8Array, file: string, line: number): Colu
   }
   let value: unknown;
   try {
-    value = parseJson(text, ['tool_calls', 'function_call']);
+    value = parseJson(text, calls);
   } catch (cause) {
-    throw dataErrors.brokenJson(file, line, cause);
+    value = repaired(text);
+    if (value === undefined) throw dataErrors.brokenJson(file, line, whyNot(text, cause));
   }
   return columnsOf(value, file, line);
+}
+
+/** What Python writes for numbers that JSON does not have counts as nothing; a comma behind the row is one of a list. */
+function repaired(text: string): unknown {
+  const plain = text
+    .replace(/"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity)\b/g, (part) => (part.startsWith('"') ? part : 'null'))
+    .replace(/\}\s*,\s*$/, '}');
+  try {
+    return plain === text ? undefined : parseJson(plain, calls);
+  } catch {
+    return undefined;
+  }
+}
+
+/** What is wrong with a row, where that is not what a parser would say. */
+function whyNot(text: string, cause: unknown): unknown {
+  if (/^\s*\{\s*'/.test(text)) return new Error('Python prints a dict so, and json.dumps writes it as JSON');
+  return /^\s*\{\s*(?:"(?:[^"\\]|\\.)*"\s*:\s*[[{]?\s*)?$/.test(text)
+    ? new Error('the row goes on in the next line, and should be one line (jq -c . writes it so)')
+    : cause;
 }
 
 /** Deeper than any data set, and shallow enough for everything that walks through a row. */

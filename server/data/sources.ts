@@ -1,9 +1,11 @@
 /** Data sets as streams of rows, in constant memory. */
+
 import { join } from 'node:path';
 import { ColaError } from '../errors.ts';
 import { mustBeWritten } from './authorship.ts';
 import { dataErrors } from './errors.ts';
 import { countLineEnds, DEFAULT_LINE_LIMIT, firstNotBlank, readPassages } from './lines.ts';
+import { refuseOther } from './other-file.ts';
 import { readRecords } from './records.ts';
 import { decodeUtf8, planFrom, planOf, rowFrom } from './row-reader.ts';
 import { placed, type Row, RowReport } from './rows.ts';
@@ -111,6 +113,7 @@ async function* readTexts(
   for (const file of sourceFiles(source)) {
     try {
       if (source.kind === 'workspace') await mustBeWritten(file);
+      else await refuseOther(file, true);
       yield* readText(file, maxLineBytes);
     } catch (error) {
       if (!skipBadRows && !(source.kind === 'workspace' && isUsual(error, source.strict === true))) throw error;

@@ -2,7 +2,7 @@
 import { pipeline, Readable } from 'node:stream';
 import { CsvError, parse } from 'csv-parse';
 import type { Columns } from '../schemas/columns.ts';
-import { bytesOf } from './bytes.ts';
+import { utf8Of } from './bytes.ts';
 import { dataErrors } from './errors.ts';
 import { mostColumns } from './row-reader.ts';
 
@@ -24,7 +24,7 @@ async function* textOf(file: string): AsyncGenerator<string> {
       throw dataErrors.notUtf8(file, line, 'rows');
     }
   };
-  for await (const chunk of bytesOf(file)) {
+  for await (const chunk of utf8Of(file)) {
     const text = decode(chunk);
     for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) line++;
     yield text;
@@ -34,14 +34,14 @@ async function* textOf(file: string): AsyncGenerator<string> {
 }
 
 /**
- * Tables from countries that write 1,5 have semicolons: the names in the first line tell.
+ * Tables from countries that write 1,5 have semicolons, others tabs or bars: the names in the first line tell.
  *
  * @throws data.tooManyColumns, which are seen here before the parser makes an object of each row
  */
 async function separatorOf(file: string, tabs: boolean): Promise<string> {
   for await (const text of textOf(file)) {
     const [head] = text.split('\n', 1);
-    const separator = tabs ? '\t' : !head.includes(',') && head.includes(';') ? ';' : ',';
+    const separator = tabs ? '\t' : ([',', ';', '\t', '|'].find((each) => head.includes(each)) ?? ',');
     if (head.split(separator, mostColumns + 1).length > mostColumns)
       throw dataErrors.tooManyColumns(file, 1, mostColumns);
     return separator;

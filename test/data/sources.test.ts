@@ -156,7 +156,7 @@ describe('data sources', () => {
       await assert.rejects(collect(readRows({ kind: 'jsonl', file: join(folder.path, 'none') })), {
         id: 'data.missingFile',
       });
-      await assert.rejects(collect(readRows({ kind: 'jsonl', file: folder.path })), { id: 'data.missingFile' });
+      await assert.rejects(collect(readRows({ kind: 'jsonl', file: folder.path })), { id: 'data.otherFile' });
     });
 
     it('never fail with anything but an error of the catalogue', async () => {

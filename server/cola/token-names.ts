@@ -182,6 +182,9 @@ export interface TokenName {
   readonly name: string;
 }
 
+/** A vocabulary may hold any text; a name is told by less. */
+const longestToken = 200;
+
 /**
  * @param text of one token
  * @param special whether it is a mark of the format, such as the end of a turn
@@ -189,6 +192,7 @@ export interface TokenName {
  */
 export function nameToken(text: string, special: boolean, before?: string): TokenName {
   if (special) return { kind: 'special', name: specialName(text) };
+  if (text.length > longestToken) return nameToken(text.slice(0, longestToken), special, before);
   if (/^\s*$/.test(text)) return blank(text);
   const bare = text.trim();
   if (/^\d+$/.test(bare)) return { kind: 'digit', name: `digit ${bare}` };

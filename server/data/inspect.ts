@@ -126,6 +126,8 @@ function shown(row: Row): Inspection['rows'][number] {
   return { asks: short(asks), says: short(answered ? last.content : ''), right };
 }
 
+/** Characters of an answer by which its kind is told: expressions take long for long texts. */
+const lookedAt = 1000;
 const number = /^[-+−]?[$€£]?\d[\d,]*(?:\.\d+)?\s?%?$/;
 const maths = /\\(?:boxed|frac|sqrt|pi|text|left)\b|\$.+\$|[\^_]\{|^[-+\w\s*/^().=,]*[\^=][-+\w\s*/^().=,]*$/;
 /** What the reward for code can run: JavaScript and TypeScript. */
@@ -133,7 +135,7 @@ const code = /^\s*(?:```(?:js|javascript|ts|typescript)\b|(?:export |async )*(?:
 
 /** Rewards by what the right answers look like. Most of them decide: a few odd ones are in every set. */
 function rewardsOf(read: readonly Row[], rows: readonly Columns[]): FittingReward[] {
-  const answers = read.flatMap((row) => (row.kind === 'text' ? [] : (answerOf(row) ?? [])));
+  const answers = read.flatMap((row) => (row.kind === 'text' ? [] : (answerOf(row)?.slice(0, lookedAt) ?? [])));
   const most = (test: (text: string) => boolean) =>
     answers.length > 0 && answers.filter(test).length >= 0.8 * answers.length;
   const tested = rows.some((row) => typeof (columnAt(row, 'tests') ?? undefined) === 'string');

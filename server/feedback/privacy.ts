@@ -16,18 +16,19 @@ const secretFiles = [
   '**/.{ssh,aws,gnupg}/**',
 ];
 
+/** Repetitions are bounded: the text may be made so that each letter could be the beginning. */
 const patterns = [
   /-----BEGIN [A-Z ]*(PRIVATE KEY|CERTIFICATE)/,
   // Names of things that are secret, with a value that is no name itself.
   /(pass(word|wd|phrase)?|secret|token|api[-_]?key|access[-_]?key|private[-_]?key|client[-_]?secret|credential|auth)["'\]]?\s*[:=]\s*["'`][^"'`\s]{6,}/i,
-  /(pass(word|wd)?|secret|token|api[-_]?key)\s*=\s*[^\s"'`(){};,]{8,}$/im,
-  /\b(authorization|bearer|basic)\s*[:=]?\s+[A-Za-z0-9+/_.=-]{16,}/i,
+  /(pass(word|wd)?|secret|token|api[-_]?key)\s*=\s*[^\s"'`(){};,]{8,200}$/im,
+  /\b(authorization|bearer|basic)\s{0,20}[:=]?\s{1,20}[A-Za-z0-9+/_.=-]{16,}/i,
   /\b(AKIA|ASIA)[A-Z0-9]{16}\b/,
   /\b(ghp|gho|ghu|ghs|ghr|glpat|github_pat|npm|xox[abprs]|sk|pk|rk)[-_][A-Za-z0-9_-]{16,}/,
-  /\beyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}/,
+  /\beyJ[A-Za-z0-9_-]{10,500}\.[A-Za-z0-9_-]{10,}/,
   /\bAIza[A-Za-z0-9_-]{30,}/,
   // A user and a password in an address.
-  /\b[a-z][a-z0-9+.-]*:\/\/[^\s/:@]+:[^\s/@]+@/i,
+  /\b[a-z][a-z0-9+.-]{0,30}:\/\/[^\s/:@]{1,200}:[^\s/@]{1,500}@/i,
 ];
 
 /** Characters that a random key is made of, so many in a row and of several kinds. */

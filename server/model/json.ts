@@ -95,7 +95,7 @@ function withNumbers(text: string): unknown {
 
 function hasComments(text: string): boolean {
   return [...piecesOf(text)].some(
-    ({ isString, start, end }) => !isString && /\/\/|\/\*|^\s*#/m.test(text.slice(start, end)),
+    ({ isString, start, end }) => !isString && /\/\/|\/\*|^[ \t]*#/m.test(text.slice(start, end)),
   );
 }
 

@@ -64,7 +64,7 @@ const powers: Readonly<Record<string, number>> = { '': 1, k: 1e3, m: 1e6, b: 1e9
 /** A text that is to be a number, or a yes. */
 function plainFrom(schema: z.ZodType, value: unknown): unknown[] {
   if (schema instanceof z.ZodNumber && typeof value === 'string') {
-    const [, digits, letter] = /^\s*([-+]?[\d_.]+(?:e[-+]?\d+)?)\s*([kmbg]?)\s*$/i.exec(value) ?? [];
+    const [, digits, letter] = /^([-+]?[\d_.]+(?:e[-+]?\d+)?)\s*([kmbg]?)$/i.exec(value.trim()) ?? [];
     return digits === undefined ? [] : [Number(digits.replaceAll('_', '')) * powers[letter.toLowerCase()]];
   }
   if (schema instanceof z.ZodBoolean && (typeof value === 'string' || typeof value === 'number')) {

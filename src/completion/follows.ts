@@ -28,9 +28,12 @@ const identifier = /^(?:\?\.|\.)?[\p{L}_$][\p{L}\p{N}_$]*/u;
 /** A name, its members and type arguments, and the bracket that calls it. */
 const calling = /^(?:\?\.|\.)?[\p{L}_$][\p{L}\p{N}_$.?]*(?:<[^<>()]*>)?\(/u;
 
+/** A line may be as long as a file; a word is not. */
+const longestWord = 200;
+
 /** The text with the word at the cursor, where it goes on in it or is called. */
 function goingOn(text: string, before: string): { readonly whole: string; readonly word: string } {
-  const word = /[\p{L}\p{N}_$]*$/u.exec(before)?.[0] ?? '';
+  const word = /[\p{L}\p{N}_$]*$/u.exec(before.slice(-longestWord))?.[0] ?? '';
   return { whole: (/^[\p{L}\p{N}_$(<]/u.test(text) ? word + text : text).trim(), word };
 }
 

@@ -31,13 +31,17 @@ export function withFirst(first: Alternative | undefined, others: readonly Alter
   return [first, ...others.filter(({ text }) => text !== first.text)];
 }
 
+/** Characters behind the cursor that are looked at: a line may be as long as a file, and somebody may have made it to take long. */
+const longestRest = 2000;
+
 /**
  * Whether a place is fit for completion unasked: the rest of its line is blank, or closes what is open.
  *
  * @param rest of the line, behind the cursor
  */
 export function atEnd(rest: string): boolean {
-  return /^\s*[)\]}>"'`]*\s*[,;:{]?\s*$/.test(rest);
+  const text = rest.trim();
+  return text.length <= longestRest && /^[)\]}>"'`]*\s*[,;:{]?$/.test(text);
 }
 
 /**
@@ -48,7 +52,7 @@ export function atEnd(rest: string): boolean {
  * @param rest of the line, behind the cursor
  */
 export function overlap(text: string, rest: string): number {
-  const outer = closersIn(rest);
+  const outer = closersIn(rest.slice(0, longestRest));
   const { closed, open } = nestingOf(
     text,
     outer.map(({ character }) => character),

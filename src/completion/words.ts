@@ -24,7 +24,7 @@ export function actionName(action: number, label: string | null, writes = ''): s
 
 /** One line of an editor: no line breaks, no more than `most` characters. */
 export function oneLine(text: string, most = 80): string {
-  const flat = text.trim().replaceAll(/\s*\n\s*/g, ' ⏎ ');
+  const flat = text.trim().replace(/\s+/g, (blank) => (blank.includes('\n') ? ' ⏎ ' : blank));
   return flat.length <= most ? flat : `${flat.slice(0, most - 1)}…`;
 }
 

@@ -26,6 +26,6 @@ export function serverAddress(written: string, environment: NodeJS.ProcessEnv = 
   const host = url.hostname.replace(/^\[|\]$/g, '');
   const allowed = (environment[allowedHosts] ?? '').split(',').map((each) => each.trim().toLowerCase());
   if (!isLoopback(host) && !allowed.includes(host.toLowerCase())) throw environmentErrors.openenvHost(host);
-  const path = url.pathname.replace(/\/+$/, '');
+  const path = url.pathname.replace(/(?<!\/)\/+$/, '');
   return new URL(`${scheme}//${url.host}${path.endsWith('/ws') ? path : `${path}/ws`}`);
 }

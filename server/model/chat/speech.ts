@@ -32,7 +32,8 @@ export class Speech {
 
   /** A turn as an agent should write it, with what ends it. */
   turn(text: string): Int32Array {
-    if (this.template === undefined) return this.encode(`${text.replace(/\s*\n\s*/g, ' ')}\n`);
+    if (this.template === undefined)
+      return this.encode(`${text.replace(/\s+/g, (blank) => (blank.includes('\n') ? ' ' : blank))}\n`);
     this.end ??= this.template.encodeReply('.', this.tokenizer).subarray(0, 1);
     return Int32Array.from([...this.encode(text), ...this.end]);
   }

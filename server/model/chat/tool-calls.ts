@@ -179,7 +179,7 @@ export class CallReader {
       return undefined;
     }
     if (this.form === 'named') {
-      const name = /([\w.-]+)(?:\[CALL_ID\]\w+)?\[ARGS\]\s*$/.exec(head)?.[1] ?? '';
+      const name = /([\w.-]+)(?:\[CALL_ID\]\w+)?\[ARGS\]\s*$/.exec(head.slice(-longestHead))?.[1] ?? '';
       return this.names.has(name) ? { name, arguments: jsonText(value) } : undefined;
     }
     const found = written.safeParse(value).data;
@@ -190,6 +190,8 @@ export class CallReader {
 
 /** Deeper than any argument. */
 const deepest = 64;
+/** Characters before the arguments of a call in which its name is looked for. */
+const longestHead = 1000;
 
 /** What stands before the JSON of a call. */
 const heads: Readonly<Record<ToolForm, RegExp>> = {

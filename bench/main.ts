@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { type DeviceName, deviceNames } from '../server/device/names.ts';
 import { agentsBench } from './agents.ts';
 import { besideBench } from './beside.ts';
+import { clusterBench } from './cluster/cluster.ts';
 import { completionBench } from './completion.ts';
 import { decodeBench } from './decode.ts';
 import { editorBench } from './editor.ts';
@@ -34,6 +35,7 @@ const benches = [
   reinforceBench,
   rolloutBench,
   grpoBench,
+  clusterBench,
   agentsBench,
   searchBench,
   serveBench,

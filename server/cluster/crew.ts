@@ -29,6 +29,11 @@ interface Round {
   readonly hashes: Map<number, string>;
 }
 
+/** A gradient whose memory is lent until it is given back. */
+interface Arrived extends ShardGradient {
+  readonly release: (() => void) | undefined;
+}
+
 export class Crew implements Shards {
   private readonly seats: readonly WorkerSeat[];
   private readonly lengths: readonly number[];
@@ -76,15 +81,16 @@ export class Crew implements Shards {
     if (round?.number !== part.round) throw new Error(`round ${part.round} was not rolled out`);
     const policy = part.minibatch === 0 ? round.policy : await this.policy();
     // They may come in any order, and are added in one.
-    const waiting = new Map<number, ShardGradient>();
+    const waiting = new Map<number, Arrived>();
     let next = 0;
-    const arrived = (shard: number, gradient: ShardGradient) => {
+    const arrived = (shard: number, gradient: Arrived) => {
       waiting.set(shard, gradient);
       for (; next < shards.length; next++) {
         const due = waiting.get(shards[next]);
         if (due === undefined) return;
         waiting.delete(shards[next]);
         take(shards[next], due);
+        due.release?.();
       }
     };
     const suspects = new Set<number>();
@@ -133,14 +139,14 @@ export class Crew implements Shards {
     seat: WorkerSeat,
     { round, minibatch, whitening }: GradientPart,
     shard: number,
-  ): Promise<ShardGradient> {
+  ): Promise<Arrived> {
     const asked = Outgoing.of({ kind: 'gradient', round, shard, minibatch, whitening });
     const most = this.lengths.reduce((a, b) => a + b, 0);
-    const { answer, floats } = await seat.ask(asked, 'gradient', most);
+    const { answer, floats, release } = await seat.ask(asked, 'gradient', most);
     if (floats.length !== this.lengths.length || floats.some(({ length }, i) => length !== this.lengths[i]))
       throw new WorkerFault(`its gradient of shard ${shard} has another shape than the policy`);
     seat.count('gradient', answer.seconds);
-    return { loss: answer.loss, metrics: answer.metrics, gradients: floats };
+    return { loss: answer.loss, metrics: answer.metrics, gradients: floats, release };
   }
 
   /**
@@ -270,8 +276,11 @@ export class Crew implements Shards {
 
 /** Whether all numbers of a gradient are. */
 function finite({ loss, gradients }: ShardGradient): boolean {
-  // What is no number, or without bound, is no 0 when it is taken from itself, and no sum of such is 0.
-  let apart = loss - loss;
-  for (const values of gradients) for (const value of values) apart += value - value;
+  // What is no number, or without bound, is no 0 when it is multiplied by it, and no sum of such is 0.
+  let apart = 0 * loss;
+  for (const values of gradients) {
+    const { length } = values;
+    for (let i = 0; i < length; i++) apart += 0 * values[i];
+  }
   return apart === 0;
 }

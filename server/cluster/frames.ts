@@ -11,7 +11,27 @@ const mostTensors = 100_000;
 export interface Frame {
   readonly head: Readonly<Record<string, unknown>>;
   readonly floats: readonly Float32Array[];
+  /** Says that the numbers are used no more, so that the next ones may take their memory. */
+  readonly release?: () => void;
 }
+
+/** Memory of messages that were read and used: what is asked for anew each time keeps the collector of garbage busy. */
+class Spare {
+  private readonly list: ArrayBuffer[] = [];
+
+  take(bytes: number): ArrayBuffer {
+    const at = bytes < smallest ? -1 : this.list.findIndex(({ byteLength }) => byteLength === bytes);
+    return at < 0 ? new ArrayBuffer(bytes) : this.list.splice(at, 1)[0];
+  }
+
+  give(memory: ArrayBuffer): void {
+    if (memory.byteLength >= smallest) this.list.push(memory);
+    if (this.list.length > mostSpare) this.list.shift();
+  }
+}
+const smallest = 2 ** 16;
+const mostSpare = 2;
+const spare = new Spare();
 
 /** A message as it is written. Several workers may be sent the same one. */
 export class Outgoing {
@@ -85,15 +105,21 @@ export class FrameReader {
         at += array.byteLength;
         return array;
       });
+      const memory = target.buffer as ArrayBuffer;
       this.next('prefix', prefixBytes);
-      this.take({ head, floats });
+      let held = true;
+      const release = () => {
+        if (held) spare.give(memory);
+        held = false;
+      };
+      this.take({ head, floats, release });
     }
   }
 
   private next(step: FrameReader['step'], bytes: number): void {
     this.step = step;
     // Memory of its own, which begins where numbers may.
-    this.target = Buffer.from(new ArrayBuffer(bytes));
+    this.target = Buffer.from(spare.take(bytes));
     this.filled = 0;
   }
 }

@@ -26,6 +26,14 @@ export interface RaySettings {
   readonly placement: 'spread' | 'pack';
 }
 
+/** What comes from Ray, as far as it is there. */
+interface Packet {
+  /** Bytes that are still to come. */
+  left: number;
+  readonly push: (part: Buffer) => void;
+  readonly end: () => void;
+}
+
 interface Waiting {
   readonly mostFloats: number;
   readonly take: (frame: Frame) => void;
@@ -42,7 +50,8 @@ export class RayCarrier implements Carrier {
   private objects = 0;
   private fault: Error | undefined;
   private said = '';
-  private pending = Buffer.alloc(0);
+  private header: Buffer = Buffer.alloc(0);
+  private packet: Packet | undefined;
 
   constructor(settings: RaySettings, python = process.env.COLA_RAY_PYTHON ?? 'python3', program = workerProgram) {
     this.identity = identityOf(program);
@@ -115,35 +124,71 @@ export class RayCarrier implements Carrier {
     for (const piece of [header, ...pieces]) this.child.stdin?.write(piece);
   }
 
+  /** Answers go on to who reads them as they come: they are large. */
   private read(chunk: Buffer): void {
-    this.pending = Buffer.concat([this.pending, chunk]);
-    while (this.pending.byteLength >= headerBytes) {
-      const kind = this.pending.toString('latin1', 0, 1);
-      const worker = this.pending.readUInt32LE(1);
-      const length = Number(this.pending.readBigUInt64LE(5));
-      if (this.pending.byteLength < headerBytes + length) return;
-      const payload = this.pending.subarray(headerBytes, headerBytes + length);
-      this.pending = this.pending.subarray(headerBytes + length);
-      const reason = payload.toString('utf8', 0, mostReason);
-      if (kind === 'A') this.answered(worker, payload);
-      else if (kind === 'L') {
-        this.lost.add(worker);
-        this.lose(worker, new WorkerFault(reason));
-      } else if (kind === 'M') this.lose(worker, lacking(reason));
-      else this.end(clusterErrors.noCluster('Ray', reason));
+    for (let at = 0; at < chunk.byteLength; ) {
+      const { packet } = this;
+      if (packet === undefined) {
+        const part = chunk.subarray(at, at + headerBytes - this.header.byteLength);
+        at += part.byteLength;
+        this.header = Buffer.concat([this.header, part]);
+        if (this.header.byteLength < headerBytes) return;
+        this.packet = this.packetOf(this.header);
+        this.header = Buffer.alloc(0);
+      } else {
+        const part = chunk.subarray(at, at + packet.left);
+        at += part.byteLength;
+        packet.left -= part.byteLength;
+        packet.push(part);
+      }
+      if (this.packet?.left !== 0) continue;
+      const { end } = this.packet;
+      this.packet = undefined;
+      end();
     }
   }
 
-  private answered(worker: number, payload: Buffer): void {
+  private packetOf(header: Buffer): Packet {
+    const kind = header.toString('latin1', 0, 1);
+    const worker = header.readUInt32LE(1);
+    const left = Number(header.readBigUInt64LE(5));
+    if (kind === 'A') return { left, push: this.answerOf(worker), end: () => {} };
+    let text = '';
+    const push = (part: Buffer) => {
+      text = `${text}${part.toString('utf8')}`.slice(0, mostReason);
+    };
+    return { left, push, end: () => this.told(kind, worker, text) };
+  }
+
+  private told(kind: string, worker: number, reason: string): void {
+    if (kind === 'L') {
+      this.lost.add(worker);
+      this.lose(worker, new WorkerFault(reason));
+    } else if (kind === 'M') this.lose(worker, lacking(reason));
+    else this.end(clusterErrors.noCluster('Ray', reason));
+  }
+
+  private answerOf(worker: number): Packet['push'] {
     const waiting = this.waiting.get(worker);
-    if (waiting === undefined) return;
-    this.waiting.delete(worker);
-    try {
-      new FrameReader(() => waiting.mostFloats, waiting.take).push(payload);
-    } catch (error) {
-      if (!(error instanceof FrameFault)) throw error;
-      waiting.fail(new WorkerFault(error.message));
-    }
+    let reader: FrameReader | undefined = new FrameReader(
+      () => waiting?.mostFloats ?? 0,
+      (frame) => {
+        // Who was given up meanwhile is not listened to.
+        if (waiting === undefined || this.waiting.get(worker) !== waiting) return;
+        this.waiting.delete(worker);
+        waiting.take(frame);
+      },
+    );
+    return (part) => {
+      try {
+        reader?.push(part);
+      } catch (error) {
+        if (!(error instanceof FrameFault)) throw error;
+        reader = undefined;
+        if (waiting === undefined || this.waiting.get(worker) !== waiting) return;
+        this.lose(worker, new WorkerFault(error.message));
+      }
+    };
   }
 
   private lose(worker: number, error: Error): void {

@@ -131,7 +131,7 @@ export class WorkerSeat {
       link.end();
     }, this.limit * 1000);
     try {
-      const { head, floats } = await link.call(message, mostFloats);
+      const { head, floats, release } = await link.call(message, mostFloats);
       const parsed = answer.safeParse(head);
       if (!parsed.success) throw new WorkerFault(`its answer is none: ${firstOf(parsed.error)}`);
       const said = parsed.data;
@@ -142,7 +142,7 @@ export class WorkerSeat {
       if (said.kind !== kind) throw new WorkerFault(`it answered with ${said.kind} where ${kind} was asked for`);
       this.spent.sent += message.bytes;
       this.spent.received += floats.reduce((sum, { byteLength }) => sum + byteLength, 0);
-      return { answer: said as Extract<Answer, { kind: K }>, floats };
+      return { answer: said as Extract<Answer, { kind: K }>, floats, release };
     } catch (error) {
       throw late ? new WorkerFault(`it did not answer within ${this.limit} s`) : error;
     } finally {

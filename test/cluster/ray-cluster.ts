@@ -6,15 +6,18 @@ import { createInterface } from 'node:readline';
 
 export const python = process.env.COLA_RAY_PYTHON ?? 'python3';
 
-/** Says its address and the process of its first node's raylet, then does what lines tell it: a node more, or an actor less. */
+/**
+ * Says its address, then does what lines tell it: a node more, or an actor less. The first node has no place for workers: it is the
+ * one that the run speaks through, and may not be lost.
+ */
 const program = `
-import json, sys
+import sys
 import ray
 from ray.cluster_utils import Cluster
-nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
-for _ in range(2): nodes.add_node(num_cpus=1)
-raylet = nodes.head_node.all_processes["raylet"][0].process.pid
-print("ready", json.dumps({"address": nodes.address, "raylet": raylet}), flush=True)
+nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+for _ in range(3): nodes.add_node(num_cpus=1, wait=False)
+nodes.wait_for_nodes()
+print("ready", nodes.address, flush=True)
 for line in sys.stdin:
     what, _, name = line.strip().partition(" ")
     if what == "add":
@@ -36,16 +39,13 @@ export class RayCluster {
   private constructor(
     private readonly child: ChildProcess,
     readonly address: string,
-    /** Process of the raylet that the first node has. Without it there is no cluster. */
-    readonly raylet: number,
   ) {}
 
   static async start(): Promise<RayCluster> {
     const child = spawn(python, ['-c', program], { stdio: ['pipe', 'pipe', 'ignore'] });
     for await (const line of createInterface({ input: child.stdout })) {
       if (!line.startsWith('ready ')) continue;
-      const { address, raylet } = JSON.parse(line.slice(6)) as { address: string; raylet: number };
-      return new RayCluster(child, address, raylet);
+      return new RayCluster(child, line.slice(6));
     }
     throw new Error('Ray made no cluster');
   }

@@ -23,7 +23,17 @@ import { evaluate as evaluateRequest } from '../protocol/evaluate.ts';
 import { scorePolicies } from '../protocol/feedback.ts';
 import { loadModel, type ModelInfo, unloadModel } from '../protocol/model.ts';
 import { actionProfiles, locateActions } from '../protocol/pages/actions.ts';
-import { fitSpec, pauseRun, type RunKey, resumeRun, runEvent, startRun, stopRun, timeSpec } from '../protocol/runs.ts';
+import {
+  fitSpec,
+  pauseRun,
+  type RunKey,
+  reportRun,
+  resumeRun,
+  runEvent,
+  startRun,
+  stopRun,
+  timeSpec,
+} from '../protocol/runs.ts';
 import { type EngineStatus, engineStatusChanged, ping } from '../protocol/status.ts';
 import { EngineClosing } from '../schedule/closing.ts';
 import { type Job, Scheduler } from '../schedule/scheduler.ts';
@@ -35,6 +45,7 @@ import { FeedbackHost } from './feedback-host.ts';
 import { estimateSpec } from './fit.ts';
 import { Patience } from './patience.ts';
 import { profilesOf } from './profiles.ts';
+import { writeReport } from './report.ts';
 import { RunHost } from './run-host.ts';
 import { SearchHost } from './search-host.ts';
 import { TimeKeeper } from './time.ts';
@@ -115,6 +126,7 @@ export class Engine {
         policyScores(model, new PolicyVersions(root), suggestion, own),
       ),
     }));
+    channel.answer(reportRun, (params) => writeReport(params));
     channel.answer(actionProfiles, async ({ model }) => profilesOf(model));
     channel.answer(startRun, async ({ specFile, stage, anyway, ...key }) => {
       times.giveWay();

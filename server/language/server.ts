@@ -35,6 +35,7 @@ import {
   noteRun,
   pauseRun,
   type RunEvent,
+  reportRun,
   resumeRun,
   runEvent,
   runId,
@@ -154,7 +155,7 @@ export class LanguageServer {
       return {};
     });
     this.answers.answer(nameRun, async ({ root, specFile }) => ({ run: nextRun(root, specFile) }));
-    for (const type of [fitSpec, pauseSearch, closeSearch, actionProfiles]) this.forward(type);
+    for (const type of [fitSpec, pauseSearch, closeSearch, actionProfiles, reportRun]) this.forward(type);
     this.answers.answer(complete, async (params, signal) => {
       await this.models.need();
       return this.feedback.passOn(

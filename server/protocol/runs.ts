@@ -82,6 +82,8 @@ export const listRuns = request(
     ),
   }),
 );
+/** Writes a run as one page that needs no network, in a file that the person named. */
+export const reportRun = request('cola/run/report', runKey.extend({ file: z.string().min(1) }), nothing);
 /** Writes a note to a run; an empty one takes it away. */
 export const noteRun = request('cola/run/note', runKey.extend({ note: z.string().max(2000) }), nothing);
 export type ListedRun = z.output<typeof listRuns.result>['runs'][number];

@@ -1,6 +1,6 @@
 /** Runs are started, paused, resumed and stopped here, and what comes of them is said. */
 import { basename } from 'node:path';
-import { commands, ProgressLocation, type QuickPickItem, Uri, window, workspace } from 'vscode';
+import { commands, env, ProgressLocation, type QuickPickItem, Uri, window, workspace } from 'vscode';
 import { ColaError } from '../../server/protocol/errors.ts';
 import {
   type ListedRun,
@@ -9,6 +9,7 @@ import {
   type ParamsOf,
   pauseRun,
   type RunKey,
+  reportRun,
   resumeRun,
   runDetails,
   startRun,
@@ -49,6 +50,7 @@ export function registerRuns(studio: Studio, runs: RunBook): void {
     if (run !== undefined) await commands.executeCommand('cola.openDashboard', run);
   });
   registerCommand(studio, 'cola.noteRun', (target) => steering.note(target));
+  registerCommand(studio, 'cola.exportReport', (target) => steering.report(target));
   registerCommand(studio, 'cola.revealRun', async (target) => {
     const run = await steering.pick(target, 'reveal', () => true);
     if (run !== undefined) await commands.executeCommand('revealFileInOS', folderOf(run));
@@ -123,6 +125,23 @@ class RunCommands {
     if (note === undefined) return;
     await this.studio.request(noteRun, { root, run: name, note });
     this.runs.changedOnDisk();
+  }
+
+  /** The page has curves, measures, samples with their actions, codes and the spec. */
+  async report(target: unknown): Promise<void> {
+    needTrust('The report of a run');
+    const run = await this.pick(target, 'report', () => true);
+    if (run === undefined) return;
+    const { root, run: name } = run;
+    const title = `Report of ${name}`;
+    const defaultUri = Uri.joinPath(Uri.file(root), `${name}.html`);
+    const file = await window.showSaveDialog({ title, defaultUri, filters: { HTML: ['html'] } });
+    if (file === undefined) return;
+    await window.withProgress({ location: ProgressLocation.Notification, title }, () =>
+      this.studio.request(reportRun, { root, run: name, file: file.fsPath }),
+    );
+    const open = 'Open in Browser';
+    if ((await window.showInformationMessage(`${title}: ${file.fsPath}`, open)) === open) await env.openExternal(file);
   }
 
   async startStage(target: unknown, stage: unknown): Promise<RunKey | undefined> {

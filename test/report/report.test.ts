@@ -5,11 +5,13 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type Browser, chromium } from 'playwright-core';
 import { closingMeasurement } from '../../server/evaluate/closing.ts';
+import { reportRun } from '../../server/protocol/runs.ts';
 import { readRunRecord } from '../../server/report/run-record.ts';
 import { runSpec, toRunSpec } from '../../server/spec/schema.ts';
 import { runFolder } from '../../server/store/run.ts';
 import { startRun } from '../../server/train/run/job.ts';
 import { cola } from '../cli/cola.ts';
+import { engineLine } from '../support/engine-line.ts';
 import { stages, tinyBase, writeData } from '../support/runs.ts';
 
 const browserPath = process.env.COLA_CHROMIUM ?? '/usr/bin/chromium';
@@ -54,6 +56,16 @@ describe('the report of runs', function () {
     assert(record.measurements.length >= 6);
     assert(record.samples.some(({ actions }) => actions.length > 0));
     assert(record.seconds > 0);
+  });
+
+  it('is written for the editor too, by the engine, where the person wants it', async () => {
+    const { engine, channel } = engineLine();
+    const own = join(root, 'mine.html');
+    await channel.ask(reportRun, { root, run: 'tiny', file: own });
+    assert.match(readFileSync(own, 'utf8'), /^<!doctype html>[\s\S]*<h1[^>]*>tiny</i);
+    await assert.rejects(channel.ask(reportRun, { root, run: 'none', file: join(root, 'none.html') }), /none/);
+    assert.equal(existsSync(join(root, 'none.html')), false);
+    await engine.close();
   });
 
   it('needs no script, no network and no other file, whatever the model says', () => {

@@ -175,4 +175,45 @@ describe('manifest', () => {
     ];
     for (const file of files) assert.ok(existsSync(join(root, file)), file);
   });
+
+  it('titles every command as VS Code does its own, each otherwise', () => {
+    const titles: string[] = commands.map(({ title }: { title: string }) => title);
+    const hidden = new Set(
+      menus.commandPalette.flatMap(({ command, when }: { command: string; when: string }) =>
+        when === 'false' ? command : [],
+      ),
+    );
+    const listed: string[] = commands.flatMap(({ command, title }: { command: string; title: string }) =>
+      hidden.has(command) ? [] : title,
+    );
+    assert.ok(listed.length > 40);
+    assert.equal(new Set(listed).size, listed.length);
+    const small = new Set(['a', 'an', 'and', 'for', 'from', 'in', 'of', 'on', 'or', 'the', 'this', 'to', 'half']);
+    const faults = titles.filter((title) => {
+      const words = title.replace(/…$/, '').split(' ');
+      const lower = words.filter((word, i) => /^[a-z]/.test(word) && (i === 0 || !small.has(word)));
+      return lower.length > 0 || /[.:!]$|^CoLA\b/.test(title);
+    });
+    assert.deepEqual(faults, []);
+    for (const { category } of commands) assert.equal(category, 'CoLA');
+  });
+
+  it('enables commands, keys and menus by what is known: keys of VS Code, or those that the extension sets', () => {
+    // As https://code.visualstudio.com/api/references/when-clause-contexts lists them, and operators and values aside.
+    const ofTheEditor =
+      /^(editor(TextFocus|Readonly|IsOpen|HasSelection)|inlineSuggestionVisible|suggestWidgetVisible|findWidgetVisible|editorHasMultipleSelections|inSnippetMode|renameInputVisible|parameterHintsVisible|view|viewItem|resource(Filename|Extname|LangId|Scheme)|workspaceFolderCount|activeWebviewPanelId|isWorkspaceTrusted|vim\.active|neovim\.init|config\.[\w.]+|in|not|true|false)$/;
+    const own = new Set(parts.flatMap((part) => part.contextKeys ?? []));
+    const clauses: string[] = [
+      ...commands.flatMap(({ enablement }: { enablement?: string }) => enablement ?? []),
+      ...[keybindings, viewsWelcome, ...Object.values(menus)].flatMap((list) =>
+        (list as { when?: string }[]).flatMap(({ when }) => when ?? []),
+      ),
+    ];
+    assert.ok(clauses.length > 30);
+    const unknown = clauses.flatMap((clause) => {
+      const bare = clause.replaceAll(/=~ \/(\\.|[^/])*\/[a-z]*|[=!]=\s*('[^']*'|[\w.\-/]+)|[<>]=?\s*\d+/g, ' ');
+      return (bare.match(/[A-Za-z][\w.]*/g) ?? []).filter((key) => !own.has(key) && !ofTheEditor.test(key));
+    });
+    assert.deepEqual([...new Set(unknown)], []);
+  });
 });

@@ -21,7 +21,7 @@ import {
   tunePolicy,
   usePolicy,
 } from '../feedback.ts';
-import { noteRun, resumeRun, startRun, timeSpec } from '../runs.ts';
+import { noteRun, reportRun, resumeRun, startRun, timeSpec } from '../runs.ts';
 import {
   describeSearch,
   exportSearch,
@@ -60,6 +60,7 @@ export const searchRequests = [
 const needs: Readonly<Record<string, readonly RequestType[]>> = {
   'A training run': [startRun, resumeRun, timeSpec],
   'A note to a run': [noteRun],
+  'The report of a run': [reportRun],
   'A measurement': [evaluate, beforeAfter],
   // A tokenizer's expressions are a stranger's programs.
   'Counting tokens': [countTokens],

@@ -35,10 +35,13 @@ describe('models of CoLA Studio for other extensions of VS Code', () => {
 });
 
 describe('@cola in the chat of VS Code', () => {
-  const session = vscode({ settings: { 'chat.disableAIFeatures': false, 'cola.feedback.enabled': true } });
+  const session = vscode({ settings: { 'chat.disableAIFeatures': false } });
 
   it('answers with the actions behind it and with other beginnings, and what is said to them is feedback', async () => {
     const { workbench, page } = session;
+    // Recording is a setting of the machine. The title shows when VS Code has it.
+    session.writeMachineSettings({ 'cola.feedback.enabled': true, 'window.title': 'it records' });
+    await page.waitForFunction(() => document.title.endsWith('it records'));
     await workbench.command('CoLA: Ask in Chat');
     const input = page.locator('.interactive-input-editor').last();
     await input.getByText('@cola').waitFor();

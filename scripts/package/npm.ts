@@ -25,6 +25,9 @@ export function packForNpm(folder: string, target: Target, to: string): string {
   const manifest = read(join(root, 'package.json'));
   const [os, cpu] = target.split('-');
   for (const name of ofTheEditor) rmSync(join(folder, 'dist', name), { recursive: true, force: true });
+  // The page of the gallery is about the editor, and pictures in SVG are not shown.
+  const readme = readFileSync(join(root, 'README.md'), 'utf8').replace(/^!\[[^\]]*\]\([^)]*\)\n/gm, '');
+  writeFileSync(join(folder, 'README.md'), readme);
   const program = join(folder, 'dist', 'cola.js');
   writeFileSync(program, `#!/usr/bin/env node\n${readFileSync(program, 'utf8')}`);
   // npm leaves out folders of this name but for the one at the top, whose packages are named as bundled.

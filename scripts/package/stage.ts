@@ -24,10 +24,14 @@ function writeManifest(folder: string): void {
   writeFileSync(join(folder, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
 }
 
-/** The readme without pictures in SVG, which VS Code refuses in it. */
+/** The page of the gallery, its pictures in it: where it is shown, no other file of the package can be asked for. */
 function writeReadme(folder: string): void {
-  const text = readFileSync(join(root, 'README.md'), 'utf8');
-  writeFileSync(join(folder, 'README.md'), text.replace(/^!\[[^\]]*\]\([^)]*\.svg\)\n/gm, ''));
+  const from = join(root, 'docs', 'gallery');
+  const text = readFileSync(join(from, 'README.md'), 'utf8').replaceAll(
+    /\]\(([\w-]+)\.webp\)/g,
+    (_, name: string) => `](data:image/webp;base64,${readFileSync(join(from, `${name}.webp`)).toString('base64')})`,
+  );
+  writeFileSync(join(folder, 'README.md'), text);
 }
 
 function copyRuntime(folder: string, target: Target): void {

@@ -10,6 +10,7 @@ import {
   realpathSync,
   rmSync,
   symlinkSync,
+  writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -42,7 +43,11 @@ describe('what CoLA Studio does beside its work', function () {
       ...node,
       sourcemap: false,
       packages: 'external',
-      entryPoints: { cola: 'server/cli/main.ts', engine: 'server/engine/main.ts' },
+      entryPoints: {
+        cola: 'server/cli/main.ts',
+        engine: 'server/engine/main.ts',
+        worker: 'server/cluster/worker.ts',
+      },
       outdir: place,
     });
     model = await makeModel(join(project, 'model'));
@@ -71,15 +76,15 @@ describe('what CoLA Studio does beside its work', function () {
 
   const cola = (...args: string[]) => ended(start('cola.js', args, ['ignore', 'pipe', 'pipe']));
 
-  /** Nothing in a person's folders, and with `strace` no connection and no write outside of `folder`. */
-  function assertQuiet(folder: string): void {
+  /** Nothing in a person's folders, and with `strace` no connection but those that may be, and no write outside of `folder`. */
+  function assertQuiet(folder: string, mayCall?: RegExp): void {
     assert.deepEqual(readdirSync(home), []);
     assert.deepEqual(readdirSync(temporary), []);
     if (!traced) return;
     const calls = readFileSync(join(place, 'trace'), 'utf8').split('\n');
     assert.ok(calls.length > 100, 'the programs were watched');
     assert.deepEqual(
-      calls.filter((call) => /\b(socket|connect|bind|sendto|sendmsg)\(/.test(call)),
+      calls.filter((call) => /\b(socket|connect|bind|sendto|sendmsg)\(/.test(call) && mayCall?.test(call) !== true),
       [],
     );
     const paths = calls.flatMap((call) => changed(call));
@@ -95,6 +100,68 @@ describe('what CoLA Studio does beside its work', function () {
     assert.ok(existsSync(join(project, '.cola/runs/quiet/model/cola.json')));
     assertQuiet(join(project, '.cola'));
   });
+
+  it('learns a reward model, and from it by workers of this machine, within the runs and the cache alone', async () => {
+    const rows = (row: (i: number) => object) =>
+      Array.from({ length: 24 }, (_, i) => `${JSON.stringify(row(i))}\n`).join('');
+    writeFileSync(
+      join(project, 'liked.jsonl'),
+      rows((i) => ({ prompt: `${i} `, chosen: 'good', rejected: 'bad' })),
+    );
+    writeFileSync(
+      join(project, 'asked.jsonl'),
+      rows((i) => ({ prompt: `${i} ` })),
+    );
+    const sizes = 'batch: 2, group: 2, max_new: 4, evaluate_rows: 2, evaluate_samples: 1';
+    const specs = {
+      judge: 'reward: { data: liked.jsonl, batch: 2, max_length: 32, steps: 1 }',
+      crew: `reinforce: { prompts: asked.jsonl, reward: { model: .cola/runs/judge/model }, steps: 1, ${sizes} }`,
+    };
+    for (const [name, stage] of Object.entries(specs)) {
+      const text = `model: ${model}\ndevice: cpu\nthreads: 1\nstages:\n  - ${stage}\n`;
+      writeFileSync(join(project, `${name}.cola.yaml`), text);
+      const workers = name === 'crew' ? ['--cluster', 'local', '--workers', '2'] : [];
+      await cola('train', `${name}.cola.yaml`, '--run', name, ...workers);
+      assert.ok(existsSync(join(project, `.cola/runs/${name}/model`)));
+      assertQuiet(join(project, '.cola'));
+    }
+  });
+
+  it('serves on this machine alone, without writing anything', async () => {
+    const server = start(
+      'cola.js',
+      ['serve', '--model', model, '--port', '0', '--device', 'cpu'],
+      ['ignore', 'pipe', 'pipe'],
+    );
+    let said = '';
+    const up = new Promise<void>((resolve) => {
+      const hear = (text: unknown) => {
+        said += String(text);
+        if (/Ctrl\+C to end/.test(said)) resolve();
+      };
+      for (const stream of [server.stdout, server.stderr]) stream?.on('data', hear);
+      server.once('exit', () => resolve());
+    });
+    await up;
+    const url = /http:\/\/127\.0\.0\.1:\d+\/v1/.exec(said)?.[0] ?? assert.fail(said);
+    const token = /Token: (\S+)/.exec(said)?.[1];
+    const answer = await fetch(`${url}/completions`, {
+      method: 'POST',
+      headers: { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' },
+      body: JSON.stringify({ prompt: 'const value', max_tokens: 2 }),
+    });
+    assert.equal(answer.status, 200, await answer.text());
+    const exit = new Promise((resolve) => server.once('exit', resolve));
+    stopped(server);
+    await exit;
+    assertQuiet(join(project, 'nowhere'), /"127\.0\.0\.1"|\bsocket\(AF_INET, SOCK_STREAM/);
+  });
+
+  /** Ends the program itself, not who watches it: that would leave it alone. */
+  function stopped(child: ChildProcess): void {
+    const [watched] = traced ? readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').split(' ') : [];
+    process.kill(Number(watched ?? child.pid), 'SIGTERM');
+  }
 
   it('completes without writing anything', async () => {
     await cola('generate', '--model', model, '--prompt', 'const value', '--max-new', '4', '--device', 'cpu');

@@ -7,6 +7,7 @@ import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, readFileSync
 import { availableParallelism, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { rayPython } from './tests/ray.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const slow = process.argv.includes('--slow');
@@ -283,11 +284,15 @@ const packaged = whole && supported;
 // VS Code comes while other things are done.
 const editorLog = openSync(join(scratch, 'editor.log'), 'w');
 const bringing = packaged && run(process.execPath, ['--import', 'tsx', 'scripts/vscode/bring.ts'], {}, editorLog);
+// Beside build and check: most of the time it waits for a network.
+const ray = whole ? rayPython() : undefined;
 await phase('build', () => run('npm', ['run', '--silent', 'build']));
 const packageLog = join(scratch, 'package.log');
 const packaging =
   packaged && phaseBeside('package', packageLog, (output) => run('npm', ['run', '--silent', 'package'], {}, output));
 await phase('check', () => run('npm', ['run', '--silent', 'check']));
+const python = await ray;
+if (python !== undefined) process.env.COLA_RAY_PYTHON = python;
 
 const obstacle = editorObstacle();
 /** The package as it is installed, if it could be made and VS Code be brought. */

@@ -35,19 +35,24 @@ export function obstacle(): string | undefined {
   return `${python} has no Ray; COLA_RAY_PYTHON may name another.`;
 }
 
+const patienceMs = 150_000;
+
 export class RayCluster {
   private constructor(
     private readonly child: ChildProcess,
     readonly address: string,
   ) {}
 
-  static async start(): Promise<RayCluster> {
+  /** @returns undefined where Ray makes none in time */
+  static async start(): Promise<RayCluster | undefined> {
     const child = spawn(python, ['-c', program], { stdio: ['pipe', 'pipe', 'ignore'] });
+    const late = setTimeout(() => child.kill(), patienceMs);
     for await (const line of createInterface({ input: child.stdout })) {
       if (!line.startsWith('ready ')) continue;
+      clearTimeout(late);
       return new RayCluster(child, line.slice(6));
     }
-    throw new Error('Ray made no cluster');
+    return undefined;
   }
 
   /** Brings a node, or ends an actor by the beginning of its name. */

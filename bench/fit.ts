@@ -4,6 +4,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { loadTokenizer } from '../server/model/tokenizer/tokenizer.ts';
+import { resolveModel } from '../server/spec/paths.ts';
 import { type FitCase, type FitResult, measureStage } from './fit-stage.ts';
 import type { Bench, Measure } from './measure.ts';
 import type { ShapeName } from './shapes.ts';
@@ -35,7 +37,7 @@ function stagesOf(shape: ShapeName, rows: number, tokens: number, prompts: numbe
     ['reinforce', `{ ${rollouts}, group: 8, ${measured} }`, length],
     ['tokens, over rollouts', `{ ${rollouts}, group: 8, method: reinforce, ${measured} }`, length],
     ['q', `{ ${rollouts}, group: 8 }`, length],
-    ['expert', `{ ${rollouts}, simulations: 16, ${measured} }`, length],
+    ['expert', `{ ${rollouts}, cache: 4, simulations: 64, ${measured} }`, length],
   ];
   return written.map(([name, settings, own]) => ({
     name: `${name} ${shape}, ${own === undefined ? `${rows} x ${tokens}` : `${prompts} prompts`}`,
@@ -53,19 +55,20 @@ const cases: readonly FitCase[] = [
   ...stagesOf('360M', 2, 64, 2).filter(({ name }) => /^(pretrain|control|reinforce|guide, lora)/.test(name)),
 ];
 
-/** Rows whose prompt and answer have so many tokens at least, and pairs of answers that have no more. */
+/** Rows whose prompt and answer have as many tokens as the stage takes at most, and pairs of such answers. */
 function writeRows(folder: string, tokens: number): void {
-  const words = (word: string, count: number) => `${word} `.repeat(Math.max(1, Math.floor(count)));
+  const tokenizer = loadTokenizer(resolveModel('builtin:nano', ''));
+  const of = (word: string, count: number) => {
+    const one = Math.round(tokenizer.encode(`${word} `.repeat(16)).length / 16);
+    return `${word} `.repeat(Math.max(1, Math.floor(count / one)));
+  };
   const write = (name: string, row: (i: number) => object) =>
     writeFileSync(join(folder, name), `${Array.from({ length: 40 }, (_, i) => JSON.stringify(row(i))).join('\n')}\n`);
-  const prompt = (i: number) => `${words('one', tokens / 8)}${i}`;
-  write('rows.jsonl', (i) => ({ prompt: prompt(i), response: words('two', tokens) }));
+  const prompt = (i: number) => `${of('one', tokens / 4)}${i}`;
+  write('rows.jsonl', (i) => ({ prompt: prompt(i), response: of('two', tokens) }));
   // A pair that is longer than an update's rows is left out.
-  write('pairs.jsonl', (i) => ({
-    prompt: prompt(i),
-    chosen: words('three', tokens / 8),
-    rejected: words('four', tokens / 8),
-  }));
+  const answer = tokens - tokens / 4 - 14;
+  write('pairs.jsonl', (i) => ({ prompt: prompt(i), chosen: of('three', answer), rejected: of('four', answer) }));
 }
 
 /** In a process of its own. */

@@ -46,8 +46,13 @@ describe('the memory of a model', () => {
     // As loaded, in the program of single steps, and in those that read 8, 32 and 128 tokens.
     const table = 4 * config.vocabSize * config.hiddenSize;
     const copy = loadMemory(config).total + table;
-    assert.equal(memory.weights, 5 * copy - table);
-    assert.equal(decodeMemory(config, 4, 20).weights, 4 * copy - table);
+    assert.equal(memory.weights, copy - table);
+    assert.equal(memory.copies, 4 * copy);
+    assert.equal(decodeMemory(config, 4, 20).copies, 3 * copy);
+    // Prompts of 130 tokens are read in 128 and 8, those of 20 in 32.
+    assert.equal(decodeMemory(config, 4, 200, { reads: [130] }).copies, 3 * copy);
+    assert.equal(decodeMemory(config, 4, 200, { reads: [130, 20] }).copies, 4 * copy);
+    assert.equal(decodeMemory(config, 4, 200, { reads: [] }).copies, copy);
     assert.equal(decodeMemory(config, 8, 100).cache, 2 * memory.cache);
     assert(decodeMemory(config, 8, 100).activations > 1.5 * memory.activations);
   });
@@ -64,8 +69,10 @@ describe('the memory of a model', () => {
       };
       let most = 0;
       // A part of a copy that the room has beside whole ones is never filled.
-      const agrees = ({ weights }: Memory) =>
+      const agrees = ({ weights: loaded, copies }: Memory) => {
+        const weights = loaded + copies;
         assert(most <= weights && weights - most < 2 * bytes, `${most} and ${weights} with a room of ${layoutRoom}`);
+      };
       const note = () => {
         most = Math.max(most, bytes + device.laidOut.bytes);
       };

@@ -137,7 +137,7 @@ function report(config: ModelConfig, entries: readonly Entry[], output: Output):
       'without latent actions',
     ].join(', '),
   );
-  const columns = ['weights', 'gradients', 'moments', 'cache', 'activations', 'slack', 'total'] as const;
+  const columns = ['weights', 'copies', 'gradients', 'moments', 'cache', 'activations', 'slack', 'total'] as const;
   output.table([
     ['', ...columns, ''],
     ...entries.map(({ what, memory, fit }) => [what, ...columns.map((name) => size(memory, name)), verdict(fit)]),
@@ -146,7 +146,7 @@ function report(config: ModelConfig, entries: readonly Entry[], output: Output):
   output.line(
     fit.free === undefined ? `Not known whether it fits: ${fit.source}.` : `${gigabytes(fit.free)}: ${fit.source}`,
   );
-  if (entries.some(({ what }) => /rollouts|search/.test(what))) {
+  if (entries.some(({ what }) => /rollouts|search|held-out/.test(what))) {
     output.note(`Without --length, prompts of rollouts and searches are taken to have ${assumedPrompt} tokens.`);
   }
 }

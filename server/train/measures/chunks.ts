@@ -4,8 +4,8 @@ import type { State } from '../../device/program.ts';
 import type { Graph, Tensor } from '../../graph/tensor.ts';
 import type { Feeds } from '../supervised.ts';
 
-/** Numbers that the largest tensor of a run may hold: 64 MB of float32. */
-export const defaultBudget = 1 << 24;
+/** Numbers that the largest tensor of a run may hold: 16 MB of float32, of which there are a few at once. */
+export const defaultBudget = 1 << 22;
 
 /** Rows that may be in one run when each needs `perRow` numbers. */
 export function rowsWithin(budget: number, perRow: number): number {

@@ -86,6 +86,13 @@ export function promptFigures(
   return { score, metrics, each: solvedEach(greedy, groups, solvedAt) };
 }
 
+/** Most rows that are decoded at once to measure so many prompts with so many samples each. */
+export function sampledRows(prompts: number, samples: number): { readonly greedy: number; readonly sampled: number } {
+  return { greedy: Math.min(prompts, rowLimit), sampled: Math.min(prompts, promptsAtOnce(samples)) * samples };
+}
+
+const promptsAtOnce = (group: number): number => Math.max(1, Math.floor(rowLimit / group));
+
 /** The samples of a measurement follow from its seed alone, so that it changes nothing of what training draws. */
 export async function evaluatePrompts(
   rollouts: Rollouts,
@@ -96,7 +103,7 @@ export async function evaluatePrompts(
   const answer = async (group: number, temperature: number): Promise<Judged[]> => {
     const starts = startsOf(numbered(prompts), group, options.seed, 0);
     const judged: Judged[] = [];
-    const size = Math.max(1, Math.floor(rowLimit / group));
+    const size = promptsAtOnce(group);
     for (let at = 0; at < starts.length; at += size) {
       const sampling = { maxNew, temperature, topK: temperature === 0 ? 0 : options.topK };
       const { rows } = await rollouts.run(starts.slice(at, at + size), sampling, signal);

@@ -30,6 +30,8 @@ export interface PolicyGraph {
 
 /** A policy as configurations describe it, without weights. */
 export interface Policy extends PolicyGraph {
+  /** Whether the choices are latent actions; otherwise tokens. */
+  readonly latent: boolean;
   /** The weights that reinforcement changes. */
   readonly learns: readonly ExpectedTensor[];
   /** A step of a rollout, and the weights that it reads beside the base's. */

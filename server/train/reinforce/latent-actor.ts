@@ -32,6 +32,7 @@ export function latentPolicy(config: ModelConfig, cola: ColaConfig, withValue: b
   const modules = moduleWeights(config, cola);
   const learns = [...modules.policy, ...(withValue ? modules.value : [])];
   return {
+    latent: true,
     choices: cola.numCodes,
     learns,
     step: fusedStep(config, cola, rolloutParts(withValue, topK)),

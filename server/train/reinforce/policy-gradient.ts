@@ -8,7 +8,7 @@ import { State } from '../../device/program.ts';
 import { ProgramCache } from '../../device/program-cache.ts';
 import { maskedMean } from '../../graph/functions.ts';
 import * as ops from '../../graph/ops.ts';
-import type { Graph } from '../../graph/tensor.ts';
+import type { Graph, Tensor } from '../../graph/tensor.ts';
 import type { Random } from '../../random.ts';
 import type { AdvantageName, AlgorithmName } from '../../spec/algorithms.ts';
 import { hasValue, type UpdateSettings } from '../algorithms/algorithm.ts';
@@ -225,6 +225,21 @@ function bansOf(rows: readonly (Judged | undefined)[], length: number, choices: 
   return bans;
 }
 
+/** log pi of the choices of answers that are laid out for an update, `[B,A]`. */
+export function choiceLogProbabilities(
+  graph: Graph,
+  policy: PolicyGraph,
+  shape: PackedShape,
+  temperature: number,
+  hasBans = false,
+): Tensor {
+  const { logits } = policy.build(graph, shape);
+  const chosen = [shape.samples, shape.answer];
+  const choices = graph.input('choices', 'int32', chosen);
+  const open = hasBans ? ops.add(logits, graph.input('bans', 'float32', [...chosen, policy.choices])) : logits;
+  return actionLogProbabilities(open, choices, temperature);
+}
+
 /** log pi of the choices under the weights at the start of the stage. */
 export class ReferencePolicy {
   /** The weights, by their own names. */
@@ -254,17 +269,11 @@ export class ReferencePolicy {
 
   /** `[B,A]`; 0 outside the mask. */
   async logProbabilities(batch: Batch, hasBans: boolean): Promise<Float32Array> {
-    const rows = batch.rows.length;
     const all = packed(batch.rows, batch.length, this.actor.width);
     const key = `${shapeKey(all.shape)} ${hasBans}`;
-    const build = (graph: Graph) => {
-      const { logits } = this.actor.build(graph, all.shape);
-      const choices = graph.input('choices', 'int32', [rows, batch.length]);
-      const open = hasBans
-        ? ops.add(logits, graph.input('bans', 'float32', [rows, batch.length, this.actor.choices]))
-        : logits;
-      return { logp: actionLogProbabilities(open, choices, this.temperature) };
-    };
+    const build = (graph: Graph) => ({
+      logp: choiceLogProbabilities(graph, this.actor, all.shape, this.temperature, hasBans),
+    });
     const program = await this.programs.get(key, () => this.context.device.program(build));
     const feeds = {
       ...this.actor.feeds(batch.rows, all),

@@ -85,6 +85,7 @@ function valuedStep(config: ModelConfig): StepGraph {
 export function tokenPolicy(config: ModelConfig, trained: readonly ExpectedTensor[], withValue: boolean): Policy {
   const added = withValue ? [baselineHead(config)] : [];
   return {
+    latent: false,
     choices: config.vocabSize,
     learns: [...trained, ...added],
     step: withValue ? valuedStep(config) : baseStep(config),

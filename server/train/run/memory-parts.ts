@@ -1,14 +1,17 @@
 /** Parts of what a stage has in memory: training steps and decoding, by the graphs that they run. */
-import { Graph } from '../../graph/tensor.ts';
+import { layoutRoom } from '../../device/laid-out.ts';
+import { Graph, type Tensor } from '../../graph/tensor.ts';
 import type { ModelConfig } from '../../model/config/config.ts';
 import {
   type DecodeOptions,
   decodeMemory,
   freeMemory,
   type Memory,
+  memory,
   memoryAt,
   trainMemory,
 } from '../../model/memory.ts';
+import { bytesIn } from '../../model/weights/precision.ts';
 import type { ExpectedTensor } from '../../model/weights/weights.ts';
 import type { Precision } from '../../protocol/precision.ts';
 import type { Checkpointing } from '../../spec/settings/parts.ts';
@@ -16,6 +19,9 @@ import type { Objective } from '../optimizer/optimizer.ts';
 
 /** Tokens that a prompt is taken to have where nothing says how long it is. */
 export const assumedPrompt = 64;
+
+/** What a stage itself has: its data, graphs and their sessions; measured as 10 to 50 MB, whatever the size of the model. */
+const ownBytes = 30e6;
 
 /** Bytes of a part, and whether its update computes the blocks of the base again in its backward pass. */
 export type PartMemory = Memory & { readonly recomputed?: boolean };
@@ -54,8 +60,13 @@ export interface PlannedUpdate {
   readonly learns: readonly ExpectedTensor[];
   objective(graph: Graph, rows: number, length: number): Objective;
   /** What is measured of held-out rows, in a program of its own. */
-  measured?(graph: Graph, rows: number, length: number): Objective;
+  measured?(graph: Graph, rows: number, length: number): readonly Tensor[];
+  /** What learns is there as it was before, too. */
+  reference?: boolean;
 }
+
+/** All that a measure computes of an objective. */
+export const measuredBy = ({ loss, metrics = {} }: Objective): readonly Tensor[] => [loss, ...Object.values(metrics)];
 
 export function trainingPart(update: PlannedUpdate): MemoryPart {
   const { what = 'training', behind = false, rows, length, learns, accumulate = 1, checkpoint = 'none' } = update;
@@ -65,12 +76,13 @@ export function trainingPart(update: PlannedUpdate): MemoryPart {
     behind,
     memory(precision = 'f32', free = freeMemory().free) {
       const shape = update.laidOut?.(rows, length) ?? { rows, length };
+      const before = learns.reduce((bytes, tensor) => bytes + bytesIn('f32', tensor), 0);
       const needed = (recompute: boolean) =>
         memoryAt(shape.rows, shape.length, (b, t) => {
           const { loss, metrics = {} } = update.objective(new Graph({ recompute }), b, t);
-          const held = update.measured?.(new Graph(), b, t);
-          const measured = held === undefined ? [] : [held.loss, ...Object.values(held.metrics ?? {})];
-          return trainMemory(loss, names, { accumulate, kept: Object.values(metrics), precision, measured });
+          const measured = update.measured?.(new Graph(), b, t) ?? [];
+          const taken = trainMemory(loss, names, { accumulate, kept: Object.values(metrics), precision, measured });
+          return memory({ ...taken, copies: update.reference === true ? before : 0, slack: taken.slack + ownBytes });
         });
       if (checkpoint === 'blocks') return { ...needed(true), recomputed: true };
       const kept = needed(false);
@@ -97,8 +109,8 @@ export function decodingPart(
   return {
     what: `${what} ${rows} x ${length}`,
     memory(precision = 'f32') {
-      const memory = decodeMemory(config, rows, length, { ...options, precision });
-      return { ...memory, cache: memory.cache + kept, total: memory.total + kept };
+      const taken = decodeMemory(config, rows, length, { ...options, precision });
+      return memory({ ...taken, cache: taken.cache + kept });
     },
   };
 }
@@ -108,15 +120,21 @@ export const microRows = ({ batch, accumulate }: { readonly batch: number; reado
   Math.max(1, Math.ceil(batch / accumulate));
 
 /**
- * What a stage has in memory from its parts: weights once, and of everything else what each part has, for the runtime keeps the
- * memory of a program as long as there is the program.
+ * What a stage has in memory from its parts: weights once, copies of them as far as there is room, and of everything else what each
+ * part has, for the runtime keeps the memory of a program as long as there is the program.
+ *
+ * @param room bytes that copies of weights may take; {@link layoutRoom}, if not given
  */
-export function stageMemory(parts: readonly Memory[]): Memory {
+export function stageMemory(parts: readonly Memory[], room = layoutRoom()): Memory {
   const sum = (name: keyof Memory) => parts.reduce((bytes, part) => bytes + part[name], 0);
-  const weights = Math.max(...parts.map((part) => part.weights));
-  const [gradients, moments, cache, activations, slack] = (
-    ['gradients', 'moments', 'cache', 'activations', 'slack'] as const
-  ).map(sum);
-  const total = weights + gradients + moments + cache + activations + slack;
-  return { weights, gradients, moments, cache, activations, slack, total };
+  const most = (name: keyof Memory) => Math.max(...parts.map((part) => part[name]));
+  return memory({
+    weights: most('weights'),
+    copies: Math.min(sum('copies'), Math.max(most('copies'), room)),
+    gradients: sum('gradients'),
+    moments: sum('moments'),
+    cache: sum('cache'),
+    activations: sum('activations'),
+    slack: sum('slack'),
+  });
 }

@@ -14,7 +14,7 @@ import { stages } from '../../spec/stages.ts';
 import { packedBatches, packedData } from '../data.ts';
 import { defaultBudget, rowsWithin } from '../measures/chunks.ts';
 import type { Objective } from '../optimizer/optimizer.ts';
-import { microRows, trainingPart } from '../run/memory-parts.ts';
+import { measuredBy, microRows, trainingPart } from '../run/memory-parts.ts';
 import { colaOf } from '../run/model-of.ts';
 import type { Metrics, Stage, StageContext } from '../stage.ts';
 import { actionsOf, allModules, type StageKind, type StageModules } from '../stage-kind.ts';
@@ -109,7 +109,7 @@ export const clone: StageKind<CloneSettings> = {
         accumulate: settings.accumulate,
         learns: clone.learns(settings, configs),
         objective: (graph, rows, t) => objective(graph, latent, rows, t, false),
-        measured: (graph, rows, t) => objective(graph, latent, rows, t, true),
+        measured: (graph, rows, t) => measuredBy(objective(graph, latent, rows, t, true)),
       }),
     ];
   },

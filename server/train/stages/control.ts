@@ -16,7 +16,7 @@ import type { ControlSettings } from '../../spec/settings/supervised.ts';
 import { stages } from '../../spec/stages.ts';
 import { packedBatches, packedData } from '../data.ts';
 import type { Objective } from '../optimizer/optimizer.ts';
-import { microRows, trainingPart } from '../run/memory-parts.ts';
+import { measuredBy, microRows, trainingPart } from '../run/memory-parts.ts';
 import { colaOf } from '../run/model-of.ts';
 import type { Metrics, Stage, StageContext } from '../stage.ts';
 import { actionsOf, type StageKind } from '../stage-kind.ts';
@@ -170,7 +170,7 @@ export const control: StageKind<ControlSettings> = {
         accumulate: settings.accumulate,
         learns: control.learns(settings, configs),
         objective: (graph, rows, t) => objective(graph, latent, settings, rows, t, false),
-        measured: (graph, rows, t) => objective(graph, latent, settings, rows, t, true),
+        measured: (graph, rows, t) => measuredBy(objective(graph, latent, settings, rows, t, true)),
       }),
     ];
   },

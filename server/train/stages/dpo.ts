@@ -18,7 +18,7 @@ import type { Objective } from '../optimizer/optimizer.ts';
 import { pairLosses } from '../preference-loss.ts';
 import { type Judgement, type JudgementBatches, judgements, type LayOut, textRows } from '../preferences.ts';
 import { lastBlocks, trainedOf } from '../reinforce/token-actor.ts';
-import { microRows, trainingPart } from '../run/memory-parts.ts';
+import { measuredBy, microRows, trainingPart } from '../run/memory-parts.ts';
 import type { Metrics, Stage, StageContext } from '../stage.ts';
 import type { StageKind } from '../stage-kind.ts';
 import { type BatchSource, SupervisedStage } from '../supervised.ts';
@@ -155,7 +155,7 @@ export const dpo: StageKind<DpoSettings> = {
       checkpoint: settings.checkpoint,
       learns: lastBlocks(config, settings.blocks),
       objective: (graph, rows, t) => objective(graph, config, settings.beta, rows, t),
-      measured: (graph, rows, t) => objective(graph, config, settings.beta, rows, t),
+      measured: (graph, rows, t) => measuredBy(objective(graph, config, settings.beta, rows, t)),
     }),
   ],
   create: createDpo,

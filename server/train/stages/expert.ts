@@ -24,7 +24,7 @@ import { evaluatePrompts } from '../measures/prompts.ts';
 import { solvedLists } from '../measures/solved.ts';
 import { Optimizer } from '../optimizer/optimizer.ts';
 import type { Prompt } from '../reinforce/episode.ts';
-import { LatentActor } from '../reinforce/latent-actor.ts';
+import { LatentActor, latentPolicy } from '../reinforce/latent-actor.ts';
 import { minibatchRows } from '../reinforce/policy-gradient.ts';
 import { deckState, type Problems, PromptDeck, problemsOf } from '../reinforce/problems.ts';
 import { answered } from '../reinforce/rollouts.ts';
@@ -32,6 +32,7 @@ import { ScoreWatch } from '../reinforce/unscored.ts';
 import { namedTensors, toWrite } from '../run/checkpointing.ts';
 import { assumedPrompt, decodingPart, trainingPart } from '../run/memory-parts.ts';
 import { colaOf } from '../run/model-of.ts';
+import { measuringParts } from '../run/rollout-parts.ts';
 import type { Evaluation, Metrics, Sample, Stage, StageContext, StageState, StepOutcome } from '../stage.ts';
 import { actionsOf, allModules, type StageKind, type StageModules } from '../stage-kind.ts';
 import { adamWOptions } from '../supervised.ts';
@@ -317,21 +318,30 @@ export const expert: StageKind<ExpertSettings> = {
     const groups = moduleWeights(config, cola);
     const q = settings.edges === 'q';
     const weights = { value: settings.value_weight, q: settings.q_weight };
+    const learns = expert.learns(settings, configs);
+    const policy = latentPolicy(config, cola, false, 0);
+    const prompt = Math.max(1, length - settings.max_new);
+    const searched = {
+      length,
+      reads: [],
+      step: fusedStep(config, cola, { hidden: true, preview: true, q }),
+      added: [...groups.policy, ...groups.world, ...(q ? groups.q : [])],
+      learns,
+    };
     return [
-      decodingPart(config, {
-        what: 'search',
-        rows: searchedRows(settings),
-        length,
-        kept: settings.cache * 2 ** 20,
-        step: fusedStep(config, cola, { hidden: true, preview: true, q }),
-        added: [...groups.policy, ...groups.world, ...(q ? groups.q : [])],
-        learns: expert.learns(settings, configs),
-      }),
+      decodingPart(config, { ...searched, what: 'search', rows: searchedRows(settings) }),
+      // The beginning of a tree is read alone, and so is what one state leads to.
+      decodingPart(config, { ...searched, what: 'search', rows: 1, reads: [prompt], kept: settings.cache * 2 ** 20 }),
+      ...measuringParts(
+        config,
+        { prompts: 0, group: 1, prompt, behind: settings.max_new, step: policy.step, added: policy.added, learns },
+        settings,
+      ),
       trainingPart({
         rows: minibatchRows(settings.batch * settings.paths, settings.minibatches),
         length,
         laidOut: paddedLessons,
-        learns: expert.learns(settings, configs),
+        learns,
         objective: (graph, rows, t) => lessonObjective(graph, config, cola, { rows, length: t }, weights),
       }),
     ];

@@ -23,7 +23,7 @@ import { trainErrors } from '../errors.ts';
 import type { Objective } from '../optimizer/optimizer.ts';
 import { learned } from '../reinforce/token-actor.ts';
 import { RowBatches } from '../row-batches.ts';
-import { microRows, trainingPart } from '../run/memory-parts.ts';
+import { measuredBy, microRows, trainingPart } from '../run/memory-parts.ts';
 import { colaOf } from '../run/model-of.ts';
 import { SequenceStage } from '../sequence-stage.ts';
 import type { Stage, StageContext } from '../stage.ts';
@@ -182,7 +182,7 @@ export const guide: StageKind<GuideSettings> = {
       checkpoint: settings.checkpoint,
       learns: learned(configs.config, settings),
       objective: (graph, rows, t) => guided(graph, latent, sourceOf(settings), rows, t),
-      measured: (graph, rows, t) => guided(graph, latent, sourceOf(settings), rows, t),
+      measured: (graph, rows, t) => measuredBy(guided(graph, latent, sourceOf(settings), rows, t)),
     });
     const cloning = trainingPart({
       ...shape,
@@ -190,7 +190,7 @@ export const guide: StageKind<GuideSettings> = {
       behind: true,
       learns: moduleWeights(latent.config, latent.cola).policy,
       objective: (graph, rows, t) => recloned(graph, latent, rows, t),
-      measured: (graph, rows, t) => recloned(graph, latent, rows, t),
+      measured: (graph, rows, t) => measuredBy(recloned(graph, latent, rows, t)),
     });
     return reclones(settings) ? [training, cloning] : [training];
   },

@@ -14,7 +14,7 @@ import { stages } from '../../spec/stages.ts';
 import { packedBatches, packedData } from '../data.ts';
 import { trainErrors } from '../errors.ts';
 import type { Objective } from '../optimizer/optimizer.ts';
-import { microRows, trainingPart } from '../run/memory-parts.ts';
+import { measuredBy, microRows, trainingPart } from '../run/memory-parts.ts';
 import type { Stage, StageContext } from '../stage.ts';
 import type { StageKind } from '../stage-kind.ts';
 import { type Feeds, SupervisedStage } from '../supervised.ts';
@@ -98,7 +98,7 @@ export const pretrain: StageKind<PretrainSettings> = {
       checkpoint: settings.checkpoint,
       learns: expectedTensors(config),
       objective: (graph, rows, t) => objective(graph, config, rows, t),
-      measured: (graph, rows, t) => objective(graph, config, rows, t),
+      measured: (graph, rows, t) => measuredBy(objective(graph, config, rows, t)),
     }),
   ],
   create: createPretrain,

@@ -38,8 +38,9 @@ import { judge, promptMaker, promptRoom } from '../reinforce/rollout.ts';
 import { numbered, type Start, startsOf } from '../reinforce/starts.ts';
 import { reasonsOf, ScoreWatch } from '../reinforce/unscored.ts';
 import { namedTensors, toWrite } from '../run/checkpointing.ts';
-import { assumedPrompt, decodingPart, trainingPart } from '../run/memory-parts.ts';
+import { assumedPrompt, measuredBy, trainingPart } from '../run/memory-parts.ts';
 import { colaOf } from '../run/model-of.ts';
+import { rolloutsPart } from '../run/rollout-parts.ts';
 import { type Packed, type PackedShape, packedContext, plannedShape, shapeKey } from '../shared-prefix.ts';
 import type { Evaluation, Stage, StageContext, StageState, StepOutcome } from '../stage.ts';
 import { actionsOf, allModules, type StageKind, type StageModules } from '../stage-kind.ts';
@@ -86,11 +87,11 @@ class QStage implements Stage {
     return this.settings.evaluate_every;
   }
 
-  private async rollouts(starts: readonly Start[], signal: AbortSignal): Promise<Batch> {
+  private async rollouts(starts: readonly Start[], signal: AbortSignal, least = 1): Promise<Batch> {
     const { settings } = this;
     const sampling = { maxNew: settings.max_new, temperature: settings.temperature, topK: 0 };
     const answers = await this.actor.sample(starts, sampling, signal);
-    return layOut(await judge(answers, tokenizerOf(this.context), this.problems.reward, signal));
+    return layOut(await judge(answers, tokenizerOf(this.context), this.problems.reward, signal), least);
   }
 
   async step(index: number, signal: AbortSignal): Promise<StepOutcome> {
@@ -166,25 +167,53 @@ class QStage implements Stage {
 
   async evaluate(signal: AbortSignal): Promise<Evaluation> {
     const { settings, context, problems } = this;
-    const starts = startsOf(numbered(problems.heldOut), settings.group, context.seed + 1, 0);
-    const batch = await this.rollouts(starts, signal);
-    const rows = batch.rows.map((_, i) => i);
-    const layout = layOutUpdate(batch, rows, this.actor);
+    const predicted: number[] = [];
+    const actual: number[] = [];
+    let [lost, counted, answers] = [0, 0, 0];
+    const prompts = numbered(problems.heldOut);
+    // In rounds and minibatches as they are learned from, whose programs are there already.
+    for (let at = 0; at < prompts.length; at += settings.batch) {
+      const starts = startsOf(prompts.slice(at, at + settings.batch), settings.group, context.seed + 1, 0);
+      const batch = await this.rollouts(starts, signal, settings.max_new);
+      const { rows } = batch;
+      answers += rows.length;
+      const size = minibatchRows(settings.batch * settings.group, settings.reuse);
+      for (let first = 0; first < rows.length; first += size) {
+        const picked = rows.flatMap((_, b) => (b >= first && b < first + size ? b : []));
+        const { loss, values } = await this.measure(batch, picked);
+        const weight = picked.reduce((n, b) => n + learned(batch, b), 0);
+        lost += weight * loss;
+        counted += weight;
+        for (const [k, b] of picked.entries()) {
+          const row = rows[b];
+          const score = row === undefined ? undefined : scoreOf(row.result);
+          if (row === undefined || score === undefined) continue;
+          predicted.push(values[k * batch.length + row.choices.length - 1]);
+          actual.push(score);
+        }
+      }
+    }
+    const loss = lost / Math.max(1, counted);
+    if (actual.length > 0) this.watch.scored();
+    const fit = correlation(predicted, actual);
+    return {
+      metrics: { held_out_loss: loss, held_out_correlation: fit, held_out_unscored: answers - actual.length },
+      score: -loss,
+    };
+  }
+
+  /** The loss of some rows of a batch, and Q of what they chose. */
+  private async measure(batch: Batch, picked: readonly number[]): Promise<{ loss: number; values: Float32Array }> {
+    const layout = layOutUpdate(batch, picked, this.actor);
     const program = await this.measures.get(shapeKey(layout.shape), () => {
       const { loss, metrics } = this.objective(layout.shape);
       return this.context.device.compile({ loss, ...metrics });
     });
-    const out = await program.run(this.feeds(batch, rows, layout), { states: [this.context.weights.state] });
+    const out = await program.run(this.feeds(batch, picked, layout), { states: [this.context.weights.state] });
     const [loss] = await out.loss.readFloats();
-    const values = await out.values.readFloats();
+    const values = (await out.values.readFloats()).slice();
     for (const buffer of Object.values(out)) buffer.release();
-    const { predicted, actual } = lastValues(batch, values);
-    if (actual.length > 0) this.watch.scored();
-    const fit = correlation(predicted, actual);
-    return {
-      metrics: { held_out_loss: loss, held_out_correlation: fit, held_out_unscored: rows.length - actual.length },
-      score: -loss,
-    };
+    return { loss, values };
   }
 
   async save(): Promise<StageState> {
@@ -226,18 +255,9 @@ function objective(graph: Graph, { config, cola }: Latent, settings: QSettings, 
   return { loss: q.loss, metrics: { values: ops.stopGradient(q.values) } };
 }
 
-/** Q of the last action of each row, and the reward it stands for. */
-function lastValues(batch: Batch, values: Float32Array): { predicted: number[]; actual: number[] } {
-  const predicted: number[] = [];
-  const actual: number[] = [];
-  for (const [b, row] of batch.rows.entries()) {
-    const score = row === undefined ? undefined : scoreOf(row.result);
-    if (row === undefined || score === undefined) continue;
-    predicted.push(values[b * batch.length + row.choices.length - 1]);
-    actual.push(score);
-  }
-  return { predicted, actual };
-}
+/** How many choices of a row count. */
+const learned = ({ mask, length }: Batch, row: number): number =>
+  mask.subarray(row * length, (row + 1) * length).reduce((n, x) => n + x, 0);
 
 /** Pearson's correlation; 0 where one side does not vary. */
 export function correlation(x: readonly number[], y: readonly number[]): number {
@@ -292,23 +312,26 @@ export const q: StageKind<QSettings> = {
     const prompt = Math.max(1, length - settings.max_new);
     const groups = Math.ceil(updated / together);
     const planned = plannedShape(groups, together, prompt, settings.max_new, latent.config.hiddenSize);
+    const update = (graph: Graph, rows: number, t: number) =>
+      objective(graph, latent, settings, { ...planned, rows, length: t, samples: rows * planned.perRow });
     return [
-      decodingPart(latent.config, {
-        what: 'rollouts',
-        rows: samples,
-        length,
+      rolloutsPart(latent.config, {
+        prompts: settings.batch,
+        group: settings.group,
+        prompt,
+        behind: settings.max_new,
         step,
         added,
         learns,
-        branched: { sharers: settings.group, behind: settings.max_new },
+        keepsHidden: true,
       }),
       trainingPart({
         rows: updated,
         length,
         laidOut: () => planned,
         learns: q.learns(settings, configs),
-        objective: (graph, rows, t) =>
-          objective(graph, latent, settings, { ...planned, rows, length: t, samples: rows * planned.perRow }),
+        objective: update,
+        measured: (graph, rows, t) => measuredBy(update(graph, rows, t)),
       }),
     ];
   },

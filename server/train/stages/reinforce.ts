@@ -22,7 +22,12 @@ import { exerciseIn } from '../reinforce/environment-exercise.ts';
 import { scoreOf } from '../reinforce/episode.ts';
 import { cutsChoices, LatentActor, latentPolicy } from '../reinforce/latent-actor.ts';
 import { PolicyLearner, type Recomputing } from '../reinforce/learner.ts';
-import { minibatchRows, type PolicyGradientSettings, policyObjective } from '../reinforce/policy-gradient.ts';
+import {
+  choiceLogProbabilities,
+  minibatchRows,
+  type PolicyGradientSettings,
+  policyObjective,
+} from '../reinforce/policy-gradient.ts';
 import { deckState, type Exercise, type Problems, PromptDeck, problemsOf } from '../reinforce/problems.ts';
 import { answered } from '../reinforce/rollouts.ts';
 import { describe, isSum, nothingToLearn, partsOf, type Shown, sampleOf } from '../reinforce/round-figures.ts';
@@ -34,8 +39,9 @@ import { Rounds } from '../reinforce/shards/sharded-rounds.ts';
 import { type Numbered, startsOf } from '../reinforce/starts.ts';
 import { reasonsOf, ScoreWatch } from '../reinforce/unscored.ts';
 import { namedTensors } from '../run/checkpointing.ts';
-import { assumedPrompt, decodingPart, type MemoryPart, trainingPart } from '../run/memory-parts.ts';
+import { assumedPrompt, type MemoryPart, trainingPart } from '../run/memory-parts.ts';
 import { colaOf } from '../run/model-of.ts';
+import { measuringParts, rolloutsPart } from '../run/rollout-parts.ts';
 import { plannedShape } from '../shared-prefix.ts';
 import type { Evaluation, Metrics, Stage, StageContext, StageState, StepOutcome } from '../stage.ts';
 import { actionsOf, allModules, type Configs, type StageKind, type StageModules } from '../stage-kind.ts';
@@ -300,16 +306,10 @@ export function reinforcementParts(
   const together = Math.min(group, updated);
   const prompt = Math.max(1, length - behind);
   const planned = plannedShape(Math.ceil(updated / together), together, prompt, behind, policy.width);
+  const rollouts = { prompts: batch, group, prompt, behind, step, added, learns, keepsHidden: policy.latent };
   return [
-    decodingPart(config, {
-      what: 'rollouts',
-      rows: samples,
-      length,
-      step,
-      added,
-      learns,
-      branched: { sharers: group, behind },
-    }),
+    rolloutsPart(config, rollouts),
+    ...measuringParts(config, rollouts, settings),
     trainingPart({
       rows: updated,
       length,
@@ -320,12 +320,30 @@ export function reinforcementParts(
         const shape = { ...planned, rows, length: t, samples: rows * planned.perRow };
         return policyObjective(graph, policy, shape, settings, cutsChoices(top_k, policy.choices));
       },
+      // The divergence from the policy of the start is that of some answers, read as an update reads them.
+      reference: true,
+      measured: (graph, rows, t) => {
+        const shape = { ...planned, rows, length: t, samples: rows * planned.perRow };
+        return [choiceLogProbabilities(graph, policy, shape, settings.temperature)];
+      },
     }),
   ];
 }
 
 type ReinforcementSizes = PolicyGradientSettings &
-  Pick<ReinforceSettings, 'batch' | 'group' | 'environment' | 'max_tokens' | 'max_new' | 'minibatches' | 'top_k'> &
+  Pick<
+    ReinforceSettings,
+    | 'batch'
+    | 'group'
+    | 'environment'
+    | 'max_tokens'
+    | 'max_new'
+    | 'minibatches'
+    | 'top_k'
+    | 'temperature'
+    | 'evaluate_rows'
+    | 'evaluate_samples'
+  > &
   Recomputing;
 
 /** Most tokens behind a prompt. */

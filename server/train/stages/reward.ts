@@ -15,7 +15,7 @@ import { momentsOf, pairFigures } from '../measures/preferences.ts';
 import type { Objective } from '../optimizer/optimizer.ts';
 import { pairLosses, scoreLosses } from '../preference-loss.ts';
 import { judgements, scoredFeeds } from '../preferences.ts';
-import { microRows, trainingPart } from '../run/memory-parts.ts';
+import { measuredBy, microRows, trainingPart } from '../run/memory-parts.ts';
 import type { Metrics, Stage, StageContext } from '../stage.ts';
 import type { StageKind } from '../stage-kind.ts';
 import { SupervisedStage } from '../supervised.ts';
@@ -139,7 +139,7 @@ export const reward: StageKind<RewardSettings> = {
       checkpoint: settings.checkpoint,
       learns: learns(settings, config),
       objective: (graph, rows, t) => objective(graph, config, settings, rows, t),
-      measured: (graph, rows, t) => objective(graph, config, settings, rows, t),
+      measured: (graph, rows, t) => measuredBy(objective(graph, config, settings, rows, t)),
     }),
   ],
   create: createReward,

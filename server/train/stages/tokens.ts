@@ -9,7 +9,7 @@ import { trainErrors } from '../errors.ts';
 import type { Objective } from '../optimizer/optimizer.ts';
 import { hire } from '../reinforce/shards/hired-work.ts';
 import { baselineHead, learned, TokenActor, tokenPolicy } from '../reinforce/token-actor.ts';
-import { microRows, trainingPart } from '../run/memory-parts.ts';
+import { measuredBy, microRows, trainingPart } from '../run/memory-parts.ts';
 import type { Stage, StageContext } from '../stage.ts';
 import type { Configs, StageKind } from '../stage-kind.ts';
 import { SupervisedStage } from '../supervised.ts';
@@ -77,7 +77,7 @@ export const tokens: StageKind<TokensSettings> = {
         checkpoint: settings.checkpoint,
         learns: learned(config, settings),
         objective: (graph, rows, t) => objective(graph, config, rows, t),
-        measured: (graph, rows, t) => objective(graph, config, rows, t),
+        measured: (graph, rows, t) => measuredBy(objective(graph, config, rows, t)),
       }),
     ];
   },

@@ -91,22 +91,30 @@ describe('the memory of the stages of a spec', () => {
           const round = `${task}, batch: ${batch}, max_new: 16`;
           // The first of the minibatches is the largest.
           const rows = Array.from({ length: batch * group }).filter((_, i) => i % cuts === 0).length;
-          const expected = [`rollouts ${batch * group} x 80`, `training ${rows} x 80`, 'together'];
-          for (const stage of [
-            `q: { ${round}, group: ${group}, reuse: ${cuts} }`,
-            `reinforce: { ${round}, group: ${group}, minibatches: ${cuts} }`,
-            `tokens: { ${round}, group: ${group}, minibatches: ${cuts} }`,
-          ])
+          const [rollouts, training] = [`rollouts ${batch * group} x 80`, `training ${rows} x 80`];
+          // At most 256 rows at once: 200 held-out prompts answered greedily, and 85 of them with three samples each.
+          const held = 'evaluate_samples: 3';
+          const measuring = ['held-out answers 200 x 80', 'held-out samples 255 x 80'];
+          for (const [stage, expected] of [
+            [`q: { ${round}, group: ${group}, reuse: ${cuts} }`, [rollouts, training]],
+            [
+              `reinforce: { ${round}, ${held}, group: ${group}, minibatches: ${cuts} }`,
+              [rollouts, ...measuring, training],
+            ],
+            [
+              `tokens: { ${round}, ${held}, group: ${group}, minibatches: ${cuts} }`,
+              [rollouts, ...measuring, training],
+            ],
+            [
+              `expert: { ${round}, ${held}, paths: ${group}, minibatches: ${cuts} }`,
+              ['search 8 x 80', 'search 1 x 80', ...measuring, training],
+            ],
+          ] as const)
             assert.deepEqual(
               (await partsOf(stage)).map(({ what }) => what),
-              expected,
+              [...expected, 'together'],
               stage,
             );
-          const search = await partsOf(`expert: { ${round}, paths: ${group}, minibatches: ${cuts} }`);
-          assert.deepEqual(
-            search.map(({ what }) => what),
-            ['search 8 x 80', `training ${rows} x 80`, 'together'],
-          );
         },
       ),
       { numRuns: 12 },

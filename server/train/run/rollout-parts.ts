@@ -1,0 +1,62 @@
+/** What rollouts have in memory: those that a stage learns from, and those of held-out prompts that it is measured by. */
+import type { ModelConfig } from '../../model/config/config.ts';
+import { sampledRows } from '../measures/prompts.ts';
+import { decodingPart, type MemoryPart, type PlannedDecoding } from './memory-parts.ts';
+
+export interface PlannedRollouts extends Pick<PlannedDecoding, 'step' | 'added' | 'learns'> {
+  /** Of a round. */
+  readonly prompts: number;
+  readonly group: number;
+  /** Tokens of a prompt, and most of an answer behind it. */
+  readonly prompt: number;
+  readonly behind: number;
+  /** Whether the states of the base that an answer passes are kept. */
+  readonly keepsHidden?: boolean;
+}
+
+const floatBytes = 4;
+
+/** A round's rollouts: the answers to a prompt stand behind it in groups. */
+export function rolloutsPart(config: ModelConfig, planned: PlannedRollouts): MemoryPart {
+  const { prompts, group, prompt, behind, keepsHidden = false, ...decoder } = planned;
+  const [rows, length] = [prompts * group, prompt + behind];
+  return decodingPart(config, {
+    what: 'rollouts',
+    rows,
+    length,
+    branched: { sharers: group, behind },
+    reads: [prompt],
+    kept: keepsHidden ? floatBytes * rows * length * config.hiddenSize : 0,
+    ...decoder,
+  });
+}
+
+/**
+ * Held-out prompts that are answered greedily and by sampling, as `evaluatePrompts` does it: programs for other numbers of rows,
+ * each with the weights that do not learn.
+ */
+export function measuringParts(
+  config: ModelConfig,
+  { prompts, prompt, behind, keepsHidden: _, group, ...decoder }: PlannedRollouts,
+  held: { readonly evaluate_rows: number; readonly evaluate_samples: number },
+): MemoryPart[] {
+  const length = prompt + behind;
+  const { greedy, sampled } = sampledRows(held.evaluate_rows, held.evaluate_samples);
+  const others = sampled / held.evaluate_samples;
+  return [
+    decodingPart(config, { what: 'held-out answers', rows: greedy, length, reads: [prompt], ...decoder }),
+    // A round of as many prompts reads them with the same programs, and has the same steps for as many answers.
+    ...(others === prompts && held.evaluate_samples === group
+      ? []
+      : [
+          decodingPart(config, {
+            what: 'held-out samples',
+            rows: sampled,
+            length,
+            branched: { sharers: held.evaluate_samples, behind },
+            reads: others === prompts ? [] : [prompt],
+            ...decoder,
+          }),
+        ]),
+  ];
+}

@@ -1,4 +1,7 @@
-/** Marks in an editor which latent action every visible token comes from: its hue under the token, its number behind it. */
+/**
+ * Marks in an editor which latent action every visible token comes from, its hue under the token, its number behind it; or only the
+ * tokens where the model holds another for much likelier than what was written, as Go players mark a better move.
+ */
 import {
   commands,
   type Disposable,
@@ -11,7 +14,7 @@ import {
   window,
   workspace,
 } from 'vscode';
-import { hueOf, locateActions } from '../server/protocol/index.ts';
+import { hueOf, type LocatedToken, locateActions } from '../server/protocol/index.ts';
 import { reportFailure } from './commands.ts';
 import { studioErrors } from './errors.ts';
 import type { Studio } from './studio.ts';
@@ -22,8 +25,13 @@ const mostCharacters = 60_000;
 /** Milliseconds without scrolling or typing before marks are made anew. */
 const patience = 250;
 
+/** So much likelier, in nats, another token has to be for a mark: twenty times. Less is taste. */
+const muchBetter = 3;
+
 interface Marked {
   readonly editor: TextEditor;
+  /** Only where another token is much likelier. */
+  readonly better: boolean;
   /** Only this action; null for all. */
   readonly action: number | null;
 }
@@ -57,16 +65,18 @@ export class ActionMarks implements Disposable {
    * Marks the open editor; marks follow what is visible, until {@link clear}.
    *
    * @param action only this one; null for all
+   * @param better only where another token is much likelier
    * @throws studio.noEditor, and whatever the engine throws
    */
-  async mark(action: number | null): Promise<void> {
+  async mark(action: number | null, better = false): Promise<void> {
     const editor = await this.editor();
     this.clear();
-    this.marked = { editor, action };
+    this.marked = { editor, action, better };
     await commands.executeCommand('setContext', 'cola.actionsMarked', true);
     try {
       const found = await this.update();
-      const what = action === null ? `${found} tokens` : `Action ${action} fires at ${found} tokens`;
+      const all = better ? `Another token is much likelier at ${found} places` : `${found} tokens`;
+      const what = action === null ? all : `Action ${action} fires at ${found} tokens`;
       window.setStatusBarMessage(`${what} of the visible text. Escape clears the marks.`, 6000);
     } catch (error) {
       this.clear();
@@ -116,7 +126,7 @@ export class ActionMarks implements Disposable {
     this.asking?.abort();
     const asking = new AbortController();
     this.asking = asking;
-    const { editor, action } = marked;
+    const { editor, action, better } = marked;
     const { document } = editor;
     const { version } = document;
     const visible = editor.visibleRanges;
@@ -125,16 +135,19 @@ export class ActionMarks implements Disposable {
     const end = Math.min(start + mostCharacters, document.offsetAt(visible[visible.length - 1].end));
     const begin = wholeStart(document.getText(), Math.max(0, start - contextCharacters));
     const text = document.getText(new VscodeRange(document.positionAt(begin), document.positionAt(end)));
-    const { tokens, labels } = await this.studio.request(locateActions, { text, from: start - begin });
+    const source = better ? ('better' as const) : ('policy' as const);
+    const { tokens, labels } = await this.studio.request(locateActions, { text, from: start - begin, source });
     if (asking.signal.aborted || document.version !== version) return 0;
     const places = new Map<number, { range: Range; hoverMessage: string }[]>();
     let found = 0;
     for (const token of tokens) {
       if (token.end === token.start || (action !== null && token.action !== action)) continue;
+      if (better && (token.instead?.nats ?? 0) < muchBetter) continue;
       const range = new VscodeRange(document.positionAt(begin + token.start), document.positionAt(begin + token.end));
       const label = labels[token.action];
       const share = `${Math.round(100 * token.probability)} %`;
-      const hoverMessage = `Latent action ${token.action}${label === null || label === undefined ? '' : ` (${label})`}, ${share}`;
+      const named = `Latent action ${token.action}${label === null || label === undefined ? '' : ` (${label})`}, ${share}`;
+      const hoverMessage = token.instead === undefined || !better ? named : `${betterWords(token.instead)} ${named}`;
       places.set(token.action, [...(places.get(token.action) ?? []), { range, hoverMessage }]);
       found++;
     }
@@ -165,6 +178,12 @@ export class ActionMarks implements Disposable {
     this.kinds.set(code, kind);
     return kind;
   }
+}
+
+/** What would be likelier, with its blanks visible. */
+function betterWords({ text, nats }: NonNullable<LocatedToken['instead']>): string {
+  const shown = text.replaceAll(' ', '·').replaceAll(/\r?\n/g, '⏎').replaceAll('\t', '→');
+  return `"${shown}" is ${Math.round(Math.exp(Math.min(nats, 12)))} times as likely here. The policy takes:`;
 }
 
 /** Never between the halves of a character. */

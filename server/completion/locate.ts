@@ -3,6 +3,8 @@ import { headOn, inverseDynamics } from '../cola/modules.ts';
 import type { Program } from '../device/program.ts';
 import { ProgramCache } from '../device/program-cache.ts';
 import * as ops from '../graph/ops.ts';
+import type { Tensor } from '../graph/tensor.ts';
+import { languageHead } from '../model/base.ts';
 import { StreamDecoder } from '../model/tokenizer/tokenizer.ts';
 import type { Located, LocatedToken, LocateParams } from '../protocol/pages/actions.ts';
 import type { Job } from '../schedule/scheduler.ts';
@@ -16,6 +18,13 @@ type Source = LocateParams['source'];
 /** Characters before the part that is asked about. Half a window is context for the other half: enough for that of any text. */
 const contextCharacters = longestWindow * 8;
 
+/** What is said of one window. */
+interface WindowActions {
+  readonly actions: Int32Array;
+  readonly probabilities: Float32Array;
+  readonly better?: { readonly tokens: Int32Array; readonly nats: Float32Array };
+}
+
 /** The programs that read a window, kept with their model. */
 export class Locator {
   private readonly programs = new ProgramCache<Source>();
@@ -27,11 +36,19 @@ export class Locator {
     return windowOf(this.model);
   }
 
-  /** For one window of ids `[W]`: action and probability at every place that a token follows, W - 1 of each. */
-  async read(source: Source, ids: Int32Array): Promise<{ actions: Int32Array; probabilities: Float32Array }> {
+  /**
+   * For one window of ids `[W]`: action and probability at every place that a token follows, W - 1 of each; for `better` also the
+   * token that is likeliest there, and how much likelier than the one that follows, in nats.
+   */
+  async read(source: Source, ids: Int32Array): Promise<WindowActions> {
     const program = await this.programs.get(source, () => this.compile(source));
-    const out = await program.run({ ids }, { states: this.model.states });
-    const result = { actions: await out.action.readInts(), probabilities: await out.probability.readFloats() };
+    const next = source === 'better' ? { next: ids.slice(1) } : {};
+    const out = await program.run({ ids, ...next }, { states: this.model.states });
+    const result = {
+      actions: await out.action.readInts(),
+      probabilities: await out.probability.readFloats(),
+      ...('best' in out ? { better: { tokens: await out.best.readInts(), nats: await out.nats.readFloats() } } : {}),
+    };
     for (const buffer of Object.values(out)) buffer.release();
     return result;
   }
@@ -46,7 +63,13 @@ export class Locator {
         ? inverseDynamics(graph, config, cola.config, h, context)
         : ops.slice(headOn(graph, config, cola.config, 'policy', h, context), 1, 0, window - 1);
     const action = ops.argmax(logits);
-    const outputs = { action, probability: ops.pick(ops.softmax(logits), action) };
+    const outputs: Record<string, Tensor> = { action, probability: ops.pick(ops.softmax(logits), action) };
+    if (source === 'better') {
+      const likely = ops.slice(languageHead(graph, config, h), 1, 0, window - 1);
+      const best = ops.argmax(likely);
+      const written = ops.pick(likely, graph.input('next', 'int32', [1, window - 1]));
+      Object.assign(outputs, { best, nats: ops.sub(ops.pick(likely, best), written) });
+    }
     return device.compile(outputs, { frozen });
   }
 
@@ -85,13 +108,18 @@ export async function* locate(model: LoadedModel, params: LocateParams, signal: 
       const at = Math.max(0, Math.min(next - window / 2, all.length - window));
       const piece = new Int32Array(window);
       piece.set(all.slice(at, at + window));
-      const { actions, probabilities } = await model.locator.read(source, piece);
+      const { actions, probabilities, better } = await model.locator.read(source, piece);
       const end = Math.min(at + window - 1, all.length - 1);
       for (next = Math.max(next, 0); next < end; next++) {
         const place = places[next + 1 - start.length];
         if (place === undefined) continue;
         const [action, probability] = [actions[next - at], probabilities[next - at]];
-        tokens.push({ start: begin + place.start, end: begin + place.end, action, probability });
+        const best = better?.tokens[next - at] ?? all[next + 1];
+        const instead =
+          better === undefined || best === all[next + 1]
+            ? {}
+            : { instead: { text: model.tokenizer.decode([best]), nats: Math.max(0, better.nats[next - at]) } };
+        tokens.push({ start: begin + place.start, end: begin + place.end, action, probability, ...instead });
       }
     }
   }

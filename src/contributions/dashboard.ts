@@ -8,6 +8,11 @@ export const dashboard = {
     'cola.compareBeforeAfter': { title: 'Compare Before and After…' },
     'cola.showActions': { title: 'Show Latent Actions', icon: '$(symbol-color)' },
     'cola.markActions': { title: 'Mark Latent Actions in This File…', icon: '$(paintcan)', enablement: 'editorIsOpen' },
+    'cola.markBetterMoves': {
+      title: 'Mark Better Moves in This File',
+      icon: '$(lightbulb)',
+      enablement: 'editorIsOpen',
+    },
     'cola.clearActionMarks': { title: 'Clear Marks of Latent Actions', palette: 'cola.actionsMarked' },
   },
   contextKeys: ['cola.actionsMarked'],

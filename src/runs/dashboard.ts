@@ -42,6 +42,7 @@ export function registerDashboard(studio: Studio, runs: RunBook, reports: Report
   registerCommand(studio, 'cola.markActions', (target) =>
     marks.mark(actionTarget.safeParse(target).data?.action ?? null),
   );
+  registerCommand(studio, 'cola.markBetterMoves', () => marks.mark(null, true));
   registerCommand(studio, 'cola.clearActionMarks', () => marks.clear());
 }
 

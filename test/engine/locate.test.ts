@@ -5,6 +5,7 @@ import { Decoder } from '../../server/cola/decoder.ts';
 import { LoadedModel } from '../../server/completion/loaded-model.ts';
 import { locate, placesOf } from '../../server/completion/locate.ts';
 import { profilesOf } from '../../server/engine/profiles.ts';
+import { baseStepper } from '../../server/model/language-model.ts';
 import { argmaxOf, probabilities } from '../../server/model/sampling.ts';
 import { locateParams } from '../../server/protocol/pages/actions.ts';
 import { errorOf } from '../store/scratch.ts';
@@ -51,6 +52,33 @@ describe('where actions fire', () => {
     }
     cache.dispose();
     await decoder.dispose();
+  });
+
+  it('comes with what the base finds likelier than what was written, and by how much', async () => {
+    const text = 'const total = items.map((x) => x + 1);\n';
+    const { tokens } = await ask({ text, source: 'better' });
+    const plain = await ask({ text });
+    assert.deepEqual(
+      tokens.map(({ instead: _, ...token }) => token),
+      plain.tokens,
+    );
+    const ids = [...model.tokenizer.encode('')].concat([...model.tokenizer.encode(text, { addSpecialTokens: false })]);
+    const stepper = baseStepper(model.device, model.cola.base);
+    const cache = await stepper.cache(1, 64);
+    const { vocabSize } = model.cola.base.config;
+    for (const [i, token] of tokens.entries()) {
+      const at = ids.length - tokens.length + i;
+      const { logits } = await stepper.advance(cache, [i === 0 ? ids.slice(0, at) : [ids[at - 1]]]);
+      const values = await logits.readFloats();
+      logits.release();
+      const best = argmaxOf(values, 0, vocabSize);
+      assert.equal(token.instead?.text, best === ids[at] ? undefined : model.tokenizer.decode([best]), `token ${i}`);
+      if (token.instead !== undefined)
+        assert.ok(Math.abs(token.instead.nats - (values[best] - values[ids[at]])) < 1e-3);
+    }
+    assert.ok(tokens.some(({ instead }) => instead !== undefined));
+    cache.dispose();
+    await stepper.dispose();
   });
 
   it('does not depend on how much is asked at once', async () => {

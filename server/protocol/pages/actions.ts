@@ -29,8 +29,11 @@ export const locateParams = z.strictObject({
   /** The part that is asked about, in UTF-16 units; what stands before it is read for context. */
   from: offset.default(0),
   to: offset.optional(),
-  /** Who names the action of a token: the policy, which sees what stands before it, or the inverse dynamics, which sees the token too. */
-  source: z.enum(['policy', 'inverse']).default('policy'),
+  /**
+   * Who names the action of a token: the policy, which sees what stands before it, or the inverse dynamics, which sees the token too.
+   * `better` is the policy, with what the base finds likelier than the token.
+   */
+  source: z.enum(['policy', 'inverse', 'better']).default('policy'),
 });
 export type LocateParams = z.output<typeof locateParams>;
 
@@ -41,6 +44,8 @@ export const locatedToken = z.object({
   end: offset,
   action: z.int().nonnegative(),
   probability: z.number(),
+  /** For `better`: the token that the base finds likeliest, where that is another, and by how many nats it is likelier. */
+  instead: z.object({ text: z.string(), nats: z.number().nonnegative() }).optional(),
 });
 export type LocatedToken = z.infer<typeof locatedToken>;
 

@@ -1,5 +1,5 @@
 /**
- * `npm run package [-- --target NAME|all]`: packages of the extension for VS Code and of the command line for npm, one of each a
+ * `npm run package [-- --target NAME|all] [--pictures ADDRESS]`: packages of the extension for VS Code and of the command line for npm, one of each a
  * platform, in `dist/packages`. Each is opened again and looked through.
  */
 import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
@@ -35,7 +35,9 @@ function chosen(name: string | undefined): readonly Target[] {
   return [target];
 }
 
-const { values } = parseArgs({ options: { target: { type: 'string' } } });
+const { values } = parseArgs({ options: { target: { type: 'string' }, pictures: { type: 'string' } } });
+if (values.pictures !== undefined && !/^https:\/\/.+\/$/.test(values.pictures))
+  fail('--pictures takes the address of a folder, https://…/');
 const wanted = chosen(values.target);
 if (!existsSync(join(root, 'assets/nano/model.safetensors'))) {
   console.warn('assets/nano holds no weights: the package will have no model in the box.');
@@ -44,7 +46,7 @@ const folder = join(root, 'dist/stage');
 const packages = join(root, 'dist/packages');
 mkdirSync(packages, { recursive: true });
 for (const target of wanted) {
-  await stage(folder);
+  await stage(folder, values.pictures);
   stageRuntime(folder, target);
   needBinariesOf(folder, target);
   const file = join(packages, `cola-studio-${target}.vsix`);

@@ -24,14 +24,17 @@ function writeManifest(folder: string): void {
   writeFileSync(join(folder, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
 }
 
-/** The page of the gallery, its pictures in it: where it is shown, no other file of the package can be asked for. */
-function writeReadme(folder: string): void {
-  const from = join(root, 'docs', 'gallery');
-  const text = readFileSync(join(from, 'README.md'), 'utf8').replaceAll(
-    /\]\(([\w-]+)\.webp\)/g,
-    (_, name: string) => `](data:image/webp;base64,${readFileSync(join(from, `${name}.webp`)).toString('base64')})`,
-  );
-  writeFileSync(join(folder, 'README.md'), text);
+/**
+ * The page of the gallery. VS Code shows pictures in it from an address alone, not from the package: without an address they are left
+ * out.
+ */
+function writeReadme(folder: string, pictures: string | undefined): void {
+  const text = readFileSync(join(root, 'docs', 'gallery', 'README.md'), 'utf8');
+  const shown =
+    pictures === undefined
+      ? text.replace(/^!\[[^\]]*\]\([^)]*\)\n\n/gm, '')
+      : text.replaceAll(/\]\(([\w-]+\.webp)\)/g, (_, name: string) => `](${new URL(name, pictures).href})`);
+  writeFileSync(join(folder, 'README.md'), shown);
 }
 
 function copyRuntime(folder: string, target: Target): void {
@@ -78,8 +81,12 @@ function library(folder: string, name: string, found = new Set<string>()): Set<s
   return found;
 }
 
-/** Everything of a package that is the same on all platforms, in `folder`, which is emptied first. */
-export async function stage(folder: string): Promise<void> {
+/**
+ * Everything of a package that is the same on all platforms, in `folder`, which is emptied first.
+ *
+ * @param pictures address of a folder with the pictures of the gallery, which ends with `/`
+ */
+export async function stage(folder: string, pictures?: string): Promise<void> {
   rmSync(folder, { recursive: true, force: true });
   const dist = join(folder, 'dist');
   const metafiles = await bundle(dist);
@@ -97,7 +104,7 @@ export async function stage(folder: string): Promise<void> {
   writeFileSync(join(folder, 'NOTICES.txt'), notices(parts));
   writeFileSync(join(folder, 'sbom.cdx.json'), billOf(parts));
   writeManifest(folder);
-  writeReadme(folder);
+  writeReadme(folder, pictures);
   // All that lies here is wanted; without the file, the packager says that it might not be.
   writeFileSync(join(folder, '.vscodeignore'), '');
 }

@@ -131,6 +131,11 @@ async function chat(session: Session, camera: Camera): Promise<void> {
   await camera.take(700);
   await page.locator('.interactive-response').last().getByText('Other beginnings').waitFor();
   await page.waitForTimeout(1000);
+  await camera.take(1500);
+  // Up to the answer itself.
+  await page.mouse.move(size.width - 100, 300);
+  await page.mouse.wheel(0, -400);
+  await page.waitForTimeout(1000);
   await camera.take(4000);
 }
 

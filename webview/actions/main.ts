@@ -25,7 +25,7 @@ import { answers, type CodeCard, type CodeOrder, cardsOf, orderedCards } from '.
 
 const kept = z.object({
   subject: actionsSubject.default({ model: null, action: null }),
-  order: z.enum(['code', 'used', 'label']).default('code'),
+  order: z.enum(['code', 'used', 'label', 'effect']).default('code'),
 });
 
 type Profiles = ResultOf<typeof actionProfiles>;
@@ -71,6 +71,7 @@ class ActionsPage {
       { value: 'code', label: 'by number' },
       { value: 'used', label: 'most used first' },
       { value: 'label', label: 'by label' },
+      { value: 'effect', label: 'map: alike beside each other' },
     ] as const;
     const measured =
       file === null
@@ -152,7 +153,11 @@ class ActionsPage {
   private drawGrid(): void {
     const { profiles } = this;
     if (profiles === undefined) return;
-    const all = orderedCards(cardsOf(profiles.codes, profiles.file?.actions ?? [], profiles.labels), this.view.order);
+    const all = orderedCards(
+      cardsOf(profiles.codes, profiles.file?.actions ?? [], profiles.labels),
+      this.view.order,
+      columns,
+    );
     const found = all.filter((card) => answers(card, this.text));
     this.count.textContent = found.length === all.length ? '' : `${found.length} of ${all.length} actions`;
     this.count.hidden = found.length === all.length;

@@ -1,7 +1,8 @@
 /** Codes in the order and the choice a person wants. */
 import type { ActionProfile } from '../../server/protocol/actions.ts';
+import { mapOrder } from './code-map.ts';
 
-export type CodeOrder = 'code' | 'used' | 'label';
+export type CodeOrder = 'code' | 'used' | 'label' | 'effect';
 
 /** What is shown of a code on its card. */
 export interface CodeCard {
@@ -26,10 +27,18 @@ export function cardsOf(
   }));
 }
 
-export function orderedCards(cards: readonly CodeCard[], order: CodeOrder): CodeCard[] {
+/** @param columns of the grid: in the order by effect those beside and below each other do alike */
+export function orderedCards(cards: readonly CodeCard[], order: CodeOrder, columns: number): CodeCard[] {
+  if (order === 'effect') {
+    const places = mapOrder(
+      cards.map(({ profile }) => profile),
+      columns,
+    );
+    return places.flatMap((place) => cards[place] ?? []);
+  }
   const usage = ({ profile }: CodeCard) => profile?.usage.policy ?? -1;
   const label = (card: CodeCard) => card.label ?? '\uffff';
-  const orders: Record<CodeOrder, (a: CodeCard, b: CodeCard) => number> = {
+  const orders: Record<Exclude<CodeOrder, 'effect'>, (a: CodeCard, b: CodeCard) => number> = {
     code: (a, b) => a.code - b.code,
     used: (a, b) => usage(b) - usage(a) || a.code - b.code,
     label: (a, b) => label(a).localeCompare(label(b)) || a.code - b.code,

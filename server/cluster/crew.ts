@@ -250,6 +250,8 @@ export class Crew implements Shards {
     const spent = this.seats.map((seat) => seat.costs());
     const each = (of: (seat: Spent) => number) => spent.map(of);
     const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0);
+    const rollouts = each(({ rollout }) => rollout);
+    const gradients = each(({ gradient }) => gradient);
     const transfer = each(({ called, opening, rollout, gradient }) => called - opening - rollout - gradient);
     const waiting = each(({ called }) => Math.max(0, elapsed - called));
     return {
@@ -259,10 +261,12 @@ export class Crew implements Shards {
       worker_shards: each(({ shards }) => shards),
       worker_bytes_sent: each(({ sent }) => sent),
       worker_bytes_received: each(({ received }) => received),
-      worker_seconds_rollout: each(({ rollout }) => rollout),
-      worker_seconds_gradient: each(({ gradient }) => gradient),
+      worker_seconds_rollout: rollouts,
+      worker_seconds_gradient: gradients,
       worker_seconds_transfer: transfer,
       worker_seconds_waiting: waiting,
+      seconds_worker_rollout: sum(rollouts),
+      seconds_worker_gradient: sum(gradients),
       seconds_transfer: sum(transfer),
       seconds_waiting: sum(waiting),
     };

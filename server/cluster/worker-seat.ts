@@ -2,6 +2,7 @@
 import type { z } from 'zod';
 import { ColaError } from '../errors.ts';
 import { fromWire } from '../protocol/errors.ts';
+import { arrivalText } from '../protocol/figures/workers.ts';
 import { type Carrier, type Link, WorkerFault } from './carrier.ts';
 import { clusterErrors } from './errors.ts';
 import type { Outgoing } from './frames.ts';
@@ -88,14 +89,14 @@ export class WorkerSeat {
       } finally {
         clearTimeout(waits);
       }
-      const { version, code, cpu } = this.link.hello;
+      const { version, code, cpu, host, process } = this.link.hello;
       const own = this.carrier.identity;
       if (version !== own.version || code !== own.code) {
         const { name } = this;
         this.leave();
         throw clusterErrors.version(name, `${version} (${code})`, `${own.version} (${own.code})`);
       }
-      this.say(`${this.name} is there: ${cpu}.`);
+      this.say(arrivalText({ number: this.number + 1, host, process, device: cpu }));
     }
     if (this.told === open) return;
     const found = await this.ask(open, 'done', 0).catch((error: unknown) => {

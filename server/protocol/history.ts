@@ -109,6 +109,8 @@ export const runMetrics = request(
     rows: z.array(metricRow),
     usage: z.array(codeUsage),
     stages: z.array(stageSpan),
+    /** What workers did in the last step, a number for each of them by name; left out where there are none. */
+    workers: z.record(z.string(), z.array(figure)).optional(),
     whole: z.boolean(),
     /** Lines that could not be understood. */
     damaged: count,

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { type MetricRow, RowSampler } from '../protocol/figures/down-sampling.ts';
 import { StageTracker } from '../protocol/figures/stage-spans.ts';
+import { type WorkerFigures, workersIn } from '../protocol/figures/workers.ts';
 import { type CodeUsage, chartedMetrics, type RunMetrics, type RunSample } from '../protocol/history.ts';
 import { sample } from '../protocol/runs.ts';
 import { storeErrors as errors } from './errors.ts';
@@ -51,6 +52,7 @@ export async function readRunMetrics(path: string, query: MetricsQuery, signal?:
   const samplers = { steps: new RowSampler(rows, chartedMetrics), evaluations: new RowSampler(rows, chartedMetrics) };
   const uses = { steps: new UsageSampler(usageLimit), evaluations: new UsageSampler(usageLimit) };
   const stages = new StageTracker();
+  let workers: WorkerFigures | undefined;
   const file = join(path, 'metrics.jsonl');
   const damaged = new Damaged(file);
   const take = (json: unknown, text: string) => {
@@ -60,6 +62,7 @@ export async function readRunMetrics(path: string, query: MetricsQuery, signal?:
     const evaluation = line.evaluation === true;
     const { step, stage, usage, seconds, steps } = line;
     stages.note({ step, stage, evaluation, seconds, steps });
+    if (!evaluation) workers = workersIn(json as Record<string, unknown>) ?? workers;
     if (step < from || step > to) return;
     const kind = evaluation ? 'evaluations' : 'steps';
     // Most lines are thinned out, and a row is looked at by the names of charts alone: what is no figure may stay in it.
@@ -80,6 +83,7 @@ export async function readRunMetrics(path: string, query: MetricsQuery, signal?:
     rows: [...samplers.steps.rows(), ...samplers.evaluations.rows()].map(shown),
     usage: [...uses.steps.entries, ...uses.evaluations.entries],
     stages: [...stages.spans],
+    ...(workers === undefined ? {} : { workers: copied(workers) }),
     whole,
     damaged: damaged.count,
     cursor: position,
@@ -193,6 +197,9 @@ function isMetricsLine(json: unknown): json is z.infer<typeof metricsLine> {
     (usage === undefined || (Array.isArray(usage) && usage.length <= mostCodes && usage.every(Number.isFinite)))
   );
 }
+
+const copied = (figures: WorkerFigures) =>
+  Object.fromEntries(Object.entries(figures).map(([name, values]) => [name, [...values]]));
 
 const isCount = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0;
 

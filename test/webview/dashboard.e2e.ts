@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { arrivalText } from '../../server/protocol/figures/workers.ts';
 import { actionProfiles } from '../../server/protocol/pages/actions.ts';
 import {
   historyWithYou,
@@ -14,7 +15,7 @@ import {
 import { pauseRun, type RunKey, runEvent, runKey, stopRun } from '../../server/protocol/runs.ts';
 import { stringifySpec } from '../../server/spec/document.ts';
 import { runSpec, toRunSpec } from '../../server/spec/schema.ts';
-import { Run } from '../../server/store/run.ts';
+import { Run, runFolder } from '../../server/store/run.ts';
 import { logText } from '../../server/store/run-log.ts';
 import { chromiumMissing, type PageInChromium, Stage } from '../support/page-in-chromium.ts';
 import { answerComparison, answerDashboard } from '../support/run-answers.ts';
@@ -191,6 +192,36 @@ describe('pages about runs and actions, in a browser', function () {
     await page.waitForFunction(() =>
       /ran out of memory\. Halve the batch/.test(document.querySelector('.troubles')?.textContent ?? ''),
     );
+    assert.deepEqual(shown.errors, []);
+    await shown.close();
+  });
+
+  it('show where workers are and what they did', async () => {
+    const key = await writeRun(root, 'workers', 2);
+    const folder = runFolder(root, 'workers');
+    const step = {
+      worker_shards: [5, 3],
+      worker_replaced: [0, 2],
+      worker_bytes_sent: [3e6, 3e6],
+      worker_bytes_received: [24e6, 12e6],
+      worker_seconds_rollout: [2, 1],
+      worker_seconds_gradient: [1, 1],
+      worker_seconds_transfer: [1, 0],
+      worker_seconds_waiting: [0, 2],
+      ...{ seconds_worker_rollout: 3, seconds_worker_gradient: 2, seconds_transfer: 1, seconds_waiting: 2 },
+    };
+    appendFileSync(
+      join(folder, 'metrics.jsonl'),
+      `${JSON.stringify({ step: 6, stage: 'reinforce', seconds: 2, ...step })}\n`,
+    );
+    const arrival = arrivalText({ number: 2, host: 'node-b', process: 77, device: 'EPYC' });
+    appendFileSync(join(folder, 'log.txt'), `${new Date().toISOString()} message: ${arrival}\n`);
+    const shown = await dashboard(key);
+    await shown.page.waitForSelector('.workers table');
+    const table = await shown.text('.workers');
+    assert.match(table, /1\s+–\s+–\s+5\s+2\.5\s+50 %\s+25 %\s+25 %\s+0 %\s+0\s+3\.0 MB\s+24 MB/);
+    assert.match(table, /2\s+node-b, process 77\s+EPYC\s+3\s+3\.0\s+25 %\s+25 %\s+0 %\s+50 %\s+2\s+3\.0 MB\s+12 MB/);
+    assert.match(await shown.text('.charts'), /Time of the workers/);
     assert.deepEqual(shown.errors, []);
     await shown.close();
   });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { arrivalIn, arrivalText } from '../../server/protocol/figures/workers.ts';
 import type { WireTrainEvent } from '../../server/protocol/runs.ts';
 import { readRunMetrics } from '../../server/store/run-history.ts';
 import { chartsOf, chartWords, overlaid, smoothed, withUnit } from '../../webview/run/chart-list.ts';
@@ -70,6 +71,29 @@ describe('what a page knows of a run', () => {
         whole.usage.map(({ step }) => step),
       );
     }
+  });
+
+  it('knows what workers did in the last step, from disk and by events, and where they are', async () => {
+    const metrics = {
+      worker_shards: [5, 3],
+      worker_bytes_sent: [1e6, 2e6],
+      worker_said: ['a', 'b'],
+      worker_replaced: [0, {}],
+    };
+    const expected = { worker_shards: [5, 3], worker_bytes_sent: [1e6, 2e6] };
+    const first = { step: 1, stage: 'reinforce', seconds: 1, worker_shards: [8, 0] };
+    const read_ = new RunData();
+    read_.addMetrics(await read([line(first), line({ step: 2, stage: 'reinforce', seconds: 1, ...metrics })]));
+    assert.deepEqual(read_.workers, expected);
+    const told = new RunData();
+    told.apply({ kind: 'step', stage: 'reinforce', step: 1, steps: 9, seconds: 1, metrics: expected }, 0);
+    assert.deepEqual(told.workers, expected);
+    const plain = new RunData();
+    plain.addMetrics(await read(runOf(2).lines));
+    assert.equal(plain.workers, undefined);
+    const arrival = { number: 2, host: 'node-3', process: 77, device: 'AMD EPYC (8 cores)' };
+    assert.deepEqual(arrivalIn(arrivalText(arrival)), arrival);
+    assert.equal(arrivalIn('Worker 2 on node-3 (process 77) is replaced: it was ended by SIGKILL.'), undefined);
   });
 
   it('says how long a stage will take by its last steps and its measurements', () => {

@@ -164,6 +164,19 @@ const plans: readonly ChartPlan[] = [
     ],
   },
   {
+    id: 'workers',
+    title: 'Time of the workers',
+    unit: 's',
+    stacked: true,
+    fromZero: true,
+    lines: [
+      { name: 'seconds_worker_rollout', label: 'rollout' },
+      { name: 'seconds_worker_gradient', label: 'gradient' },
+      { name: 'seconds_transfer', label: 'transfer' },
+      { name: 'seconds_waiting', label: 'waiting' },
+    ],
+  },
+  {
     id: 'pace',
     title: 'Time of a step without rollouts',
     unit: 's',

@@ -25,6 +25,7 @@ import { RunData } from './run-data.ts';
 import './run.css';
 import { everySample } from './sample-list.ts';
 import { SamplesView } from './samples.ts';
+import { WorkersView } from './workers.ts';
 
 /** The page is drawn anew at most so often while a run goes on, in milliseconds. */
 const drawInterval = 400;
@@ -52,6 +53,7 @@ class Dashboard {
   private readonly head: HeadView;
   private readonly charts: ChartsView;
   private readonly codebook: CodebookView;
+  private readonly workers = new WorkersView();
   private readonly samples: SamplesView;
   private view: Kept = kept.safeParse(saved.get()).data ?? kept.parse({});
   private subject: RunKey | undefined;
@@ -96,7 +98,13 @@ class Dashboard {
       },
       this.view.wish,
     );
-    this.content.append(this.charts.element, this.codebook.element, this.samples.element, this.events);
+    this.content.append(
+      this.charts.element,
+      this.workers.element,
+      this.codebook.element,
+      this.samples.element,
+      this.events,
+    );
     onTheme(() => {
       this.charts.repaint();
       this.codebook.paint();
@@ -200,6 +208,7 @@ class Dashboard {
     const marks = stages.length > 1 ? [...stages, ...best] : best;
     this.charts.offerStages(data.stages);
     this.charts.show(chartsOf(rows, codes), data.last, marks, this.close === undefined ? data.stride : 1);
+    this.workers.show(data.workers, data.log);
     this.codebook.show(data.usage);
     this.samples.show(data.samples, data.sampleCount);
     this.showEvents();

@@ -1,6 +1,7 @@
 /** What a page knows of a run: what was read from its files, and what has happened since. */
 import { type MetricRow, RowSampler } from '../../server/protocol/figures/down-sampling.ts';
 import { StageTracker } from '../../server/protocol/figures/stage-spans.ts';
+import { type WorkerFigures, workersIn } from '../../server/protocol/figures/workers.ts';
 import {
   type CodeUsage,
   chartedMetrics,
@@ -40,6 +41,8 @@ export class RunData {
   /** Samples there are in all. */
   sampleCount = 0;
   usage: CodeUsage[] = [];
+  /** Of the last step that says what workers did. */
+  workers: WorkerFigures | undefined;
   cursor: RunMetrics['cursor'] | undefined;
   private tracker = new StageTracker();
   private steps = new RowSampler(keptRows, chartedMetrics);
@@ -93,12 +96,14 @@ export class RunData {
       this.lastStep = -1;
       this.lastEvaluation = -1;
       this.usage = [];
+      this.workers = undefined;
       this.damaged = 0;
     }
     this.damaged += metrics.damaged;
     this.cursor = metrics.cursor;
     for (const row of inOrder(metrics.rows)) this.take(row, !metrics.whole);
     this.usage.push(...metrics.usage);
+    this.workers = metrics.workers ?? this.workers;
   }
 
   addSamples({ total, samples }: { readonly total: number; readonly samples: readonly RunSample[] }): void {
@@ -163,6 +168,7 @@ export class RunData {
       if (!Array.isArray(value)) values[name] = value;
     }
     if (!this.take({ step, stage: event.stage, evaluation, values }, true)) return;
+    if (!evaluation) this.workers = workersIn(event.metrics) ?? this.workers;
     if (!evaluation) this.tracker.note({ step, stage: event.stage, evaluation, steps: event.steps });
     const { usage } = event.metrics;
     if (Array.isArray(usage)) this.usage.push({ step, evaluation, counts: usage.map((n) => n ?? 0) });

@@ -35,7 +35,7 @@ export const folderErrors = catalogue('folder', {
   ],
   pipeline: (folder: string) => [
     `${folder} holds a pipeline that makes pictures (model_index.json), not a language model.`,
-    'Choose a causal language model of the families Llama, Mistral, Qwen2, Qwen3 or SmolLM3.',
+    'Choose a causal language model of the families Llama, Mistral, Qwen2, Qwen3, SmolLM3, Gemma 2 and 3 or Phi-3.',
   ],
   incomplete: (file: string) => [
     `The download of the model is not finished: ${file} is still there.`,

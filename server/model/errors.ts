@@ -2,7 +2,7 @@
 import { catalogue } from '../errors.ts';
 import { quote, reason } from '../files/safetensors-errors.ts';
 
-const ANOTHER = 'Use a Llama, Mistral, Qwen2, Qwen3 or SmolLM3 model without this feature.';
+const ANOTHER = 'Use a Llama, Mistral, Qwen2, Qwen3, SmolLM3, Gemma or Phi-3 model without this feature.';
 const QUANTISED =
   'Use the model that it was quantised from, stored as F32, F16 or BF16; the page of the model usually names it.';
 const WHOLE = 'Check that the folder holds one complete model, as it was published or saved.';
@@ -41,7 +41,7 @@ export const configErrors = catalogue('config', {
   ],
   architecture: (file: string, found: string, kind?: string) => [
     `The model in ${file} is of the kind ${quote(found)}${kind === undefined ? '' : ` (${kind})`}, which is not supported.`,
-    'Use a causal language model of the families Llama, Mistral, Qwen2, Qwen3 or SmolLM3.',
+    'Use a causal language model of the families Llama, Mistral, Qwen2, Qwen3, SmolLM3, Gemma 2 and 3 or Phi-3.',
   ],
   noScores: (file: string, found: string) => [
     `The model in ${file} is of the kind ${quote(found)}, which gives no scores.`,

@@ -93,6 +93,15 @@ describe('broken tokenizer files', () => {
     assert.throws(() => small.encode('a!'), { id: 'tokenizer.unencodable' });
   });
 
+  it('may begin with the mark that editors of Windows write', () => {
+    const marked = mkdtempSync(join(tmpdir(), 'cola-marked-'));
+    for (const name of ['tokenizer.json', 'tokenizer_config.json'])
+      writeFileSync(join(marked, name), `\ufeff${readFileSync(join(folder, name), 'utf8')}`);
+    const text = 'const x = 1;';
+    assert.deepEqual(loadTokenizer(marked).encode(text), loadTokenizer(folder).encode(text));
+    rmSync(marked, { recursive: true });
+  });
+
   it('never cause any other error, however they are broken', function () {
     this.timeout(600_000);
     // A handful of merges keeps a case cheap; every key of the file is still there to be changed.

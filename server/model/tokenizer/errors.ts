@@ -14,7 +14,7 @@ export const tokenizerErrors = catalogue('tokenizer', {
   ],
   unsupported: (file: string, where: string, kind: string) => [
     `${file} uses ${kind} at ${where}, which CoLA Studio does not read.`,
-    'Choose a model of the Llama, Mistral, Qwen2 or Qwen3 family with a BPE tokenizer.',
+    'Choose a model of one of the families in docs/models.md, with a BPE tokenizer.',
   ],
   unknownId: (id: number, size: number) => [
     `${id} is not a token id of this tokenizer, whose ids are 0 to ${size - 1}.`,

@@ -267,7 +267,8 @@ export function readModelJson(
     if (optional) return undefined;
     throw tokenizerErrors.missingFile(file, new Error('there is no such file'));
   }
-  const read = text;
+  // Editors of Windows put a mark before the first letter.
+  const read = text.replace(/^\ufeff/, '');
   if (deeperThan(read, deepest))
     throw tokenizerErrors.broken(file, '', `it is nested more than ${deepest} levels deep`);
   return guarded(file, () => ({ text: read, value: JSON.parse(read) as unknown }));

@@ -4,12 +4,12 @@ import { ColaError } from '../errors.ts';
 import type { Columns } from '../schemas/columns.ts';
 import { utf8Of } from './bytes.ts';
 import { dataErrors } from './errors.ts';
-import { readList } from './json-list.ts';
+import { readList } from './formats/json-list.ts';
+import { isParquet, readParquet } from './formats/parquet.ts';
+import { readTable } from './formats/table.ts';
 import { isBlank, readLines } from './lines.ts';
 import { refuseOther } from './other-file.ts';
-import { isParquet, readParquet } from './parquet.ts';
 import { columnsOf, parseObject } from './row-reader.ts';
-import { readTable } from './table.ts';
 
 /** One row of a file. */
 export interface FileRecord {

@@ -1,6 +1,6 @@
 /** The elements of a JSON list of any length, in constant memory: a file's whole content, or under a key of its object. */
-import { utf8Of } from './bytes.ts';
-import { dataErrors } from './errors.ts';
+import { utf8Of } from '../bytes.ts';
+import { dataErrors } from '../errors.ts';
 
 /** One element, as text that JSON.parse can read. */
 export interface Element {

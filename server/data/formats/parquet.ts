@@ -8,10 +8,10 @@ import {
   parquetMetadataAsync,
   parquetReadObjects,
 } from 'hyparquet';
-import { ColaError } from '../errors.ts';
-import type { Columns } from '../schemas/columns.ts';
-import { firstBytes } from './bytes.ts';
-import { dataErrors } from './errors.ts';
+import { ColaError } from '../../errors.ts';
+import type { Columns } from '../../schemas/columns.ts';
+import { firstBytes } from '../bytes.ts';
+import { dataErrors } from '../errors.ts';
 
 const mark = 'PAR1';
 /** Unpacked bytes of a group of rows, and of a page of it, beyond which a file is not read. */

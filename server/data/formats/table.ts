@@ -1,10 +1,10 @@
 /** Rows of tables in text: values between commas (or semicolons), or between tabs. */
 import { pipeline, Readable } from 'node:stream';
 import { CsvError, parse } from 'csv-parse';
-import type { Columns } from '../schemas/columns.ts';
-import { utf8Of } from './bytes.ts';
-import { dataErrors } from './errors.ts';
-import { mostColumns } from './row-reader.ts';
+import type { Columns } from '../../schemas/columns.ts';
+import { utf8Of } from '../bytes.ts';
+import { dataErrors } from '../errors.ts';
+import { mostColumns } from '../row-reader.ts';
 
 /** A row of a table, or what is wrong with it. */
 export interface TableRow {

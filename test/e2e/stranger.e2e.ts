@@ -82,6 +82,8 @@ describe('a person with a project of their own', () => {
     shorten(session, 'code.cola.yaml', [
       [/steps: 200 /, 'steps: 3 '],
       [/steps: 200\n/, 'steps: 3\n'],
+      [/batch: 8\b/g, 'batch: 2'],
+      [/length: 128/g, 'length: 32'],
       [/evaluate: \[codebook, marginal\]\n/, ''],
     ]);
     await workbench.line('steps: 3').first().waitFor();
@@ -120,6 +122,7 @@ describe('a person with a project of their own', () => {
       [/steps: 40 /, 'steps: 2 '],
       [/batch: 16 /, 'batch: 2 '],
       [/group: 8 /, 'group: 2 '],
+      [/max_new: 64 /, 'max_new: 12 '],
       [/evaluate_rows: 64/, 'evaluate_rows: 4'],
     ]);
     await workbench.line('steps: 2').first().waitFor();
@@ -153,7 +156,9 @@ describe('a person whose files are not in order', () => {
       [/steps: 40 /, 'steps: 1 '],
       [/batch: 16 /, 'batch: 2 '],
       [/group: 8 /, 'group: 2 '],
+      [/max_new: 64 /, 'max_new: 12 '],
       [/evaluate_rows: 64/, 'evaluate_rows: 2'],
+      [/evaluate: \[accuracy, codebook\]\n/, ''],
     ]);
     await workbench.line('steps: 1').first().waitFor();
     await runAndUse(session, 'answers');

@@ -1,4 +1,4 @@
-/** Specs of runs that train the model in the box, in steps as short as can be. */
+/** Specs of runs that train the model in the box, in steps as short as can be, and leave a core to the editor. */
 
 interface Lengths {
   readonly steps: number;
@@ -13,6 +13,7 @@ export const reinforceSpec = ({
   evaluateEvery,
   checkpointEvery,
 }: Lengths): string => `model: builtin:nano
+threads: 1
 seed: 7
 stages:
   - reinforce:

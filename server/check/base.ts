@@ -45,7 +45,7 @@ export async function checkBase(
 }
 
 /** Runs a program whose outputs are float32 and are all read. */
-export async function readAll(
+export async function readRun(
   program: Program,
   ...args: Parameters<Program['run']>
 ): Promise<Record<string, Float32Array>> {
@@ -55,7 +55,13 @@ export async function readAll(
     values[name] = (await buffer.read()) as Float32Array;
     buffer.release();
   }
-  await program.dispose();
+  return values;
+}
+
+/** {@link readRun} of a program that is of no use any more. */
+export async function readAll(...args: Parameters<typeof readRun>): Promise<Record<string, Float32Array>> {
+  const values = await readRun(...args);
+  await args[0].dispose();
   return values;
 }
 

@@ -7,7 +7,7 @@ import type { Graph, Tensor } from '../graph/tensor.ts';
 import { hiddenStates } from '../model/base.ts';
 import { type AttentionContext, causalContext } from '../model/block.ts';
 import { uploadWeights } from '../model/language-model.ts';
-import { gradientGroup, readAll } from './base.ts';
+import { gradientGroup, readAll, readRun } from './base.ts';
 import type { Comparer, Measure } from './comparison.ts';
 import { type FixtureHyper, parseHyper } from './hyper.ts';
 import type { Reference } from './reference.ts';
@@ -68,24 +68,45 @@ export class ColaChecker {
     feeds: Readonly<Record<string, Feed>>,
   ): Promise<Record<string, Float32Array>> {
     const all: Record<string, Tensor> = { ...outputs };
-    for (const [prefix, loss] of Object.entries(losses)) {
-      const names = this.reference.gradientsOf(`${prefix}.grad.`);
-      const shapes = new Map(
-        [...this.model.base.tensors, ...this.model.tensors].map(({ name, shape }) => [name, shape]),
-      );
-      const gradients = gradient(
-        loss,
-        names.map((name) => graph.parameter(name, shapes.get(name) ?? [])),
-      );
-      for (const [i, name] of names.entries()) all[`${prefix}.grad.${name}`] = gradients[i];
-    }
+    for (const [prefix, loss] of Object.entries(losses))
+      Object.assign(all, this.gradients(graph, prefix, loss, this.reference.gradientsOf(`${prefix}.grad.`)));
+    const values = await readAll(await this.device.compile(all), feeds, { states: [this.state] });
+    this.compare(group, values);
+    return values;
+  }
+
+  /**
+   * {@link evaluate} of one loss and one program with the values of several cases: to compile it takes longer than to run it.
+   * The loss is the output `<prefix>.loss` of each.
+   */
+  async evaluateEach(
+    graph: Graph,
+    outputs: Readonly<Record<string, Tensor>>,
+    loss: Tensor,
+    cases: readonly { group: string; prefix: string; feeds: Readonly<Record<string, Feed>> }[],
+  ): Promise<void> {
+    const of = (prefix: string) => this.reference.gradientsOf(`${prefix}.grad.`);
+    const names = [...new Set(cases.flatMap(({ prefix }) => of(prefix)))];
+    const all = { ...outputs, '*.loss': loss, ...this.gradients(graph, '*', loss, names) };
     const program = await this.device.compile(all);
-    const values = await readAll(program, feeds, { states: [this.state] });
+    for (const { group, prefix, feeds } of cases) {
+      const values = Object.entries(await readRun(program, feeds, { states: [this.state] }));
+      this.compare(group, Object.fromEntries(values.map(([name, value]) => [name.replace(/^\*/, prefix), value])));
+    }
+    await program.dispose();
+  }
+
+  private gradients(graph: Graph, prefix: string, loss: Tensor, names: readonly string[]): Record<string, Tensor> {
+    const shapes = new Map([...this.model.base.tensors, ...this.model.tensors].map(({ name, shape }) => [name, shape]));
+    const parameters = names.map((name) => graph.parameter(name, shapes.get(name) ?? []));
+    return Object.fromEntries(gradient(loss, parameters).map((g, i) => [`${prefix}.grad.${names[i]}`, g]));
+  }
+
+  private compare(group: string, values: Readonly<Record<string, Float32Array>>): void {
     for (const [name, value] of Object.entries(values)) {
       const at = name.indexOf('.grad.');
       this.against(at < 0 ? group : `${group} ${gradientGroup(name.slice(at + 6))}`, name, value);
     }
-    return values;
   }
 
   sequences(

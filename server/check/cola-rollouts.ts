@@ -6,6 +6,13 @@ import type { Tensor } from '../graph/tensor.ts';
 import { advantages, groupOutcomes, stepRewards, whiten } from '../train/reinforce/advantages.ts';
 import type { ColaChecker } from './cola-checker.ts';
 
+/** Advantages of one algorithm with one lambda, and what the reference calls their results. */
+interface PolicyCase {
+  readonly algorithm: string;
+  readonly prefix: string;
+  readonly white: Float64Array;
+}
+
 class RolloutCheck {
   constructor(private readonly check: ColaChecker) {}
 
@@ -57,6 +64,7 @@ class RolloutCheck {
     };
     this.check.against('rewards', 'grpo.outcome', outcomes.grpo);
     this.check.against('rewards', 'remax.outcome', outcomes.remax);
+    const cases: PolicyCase[] = [];
     for (const [name, outcome] of Object.entries(outcomes)) {
       const rewards = stepRewards(r, r.logpOld, r.logpRef, outcome, hyper.beta_kl);
       this.check.against('rewards', `${name}.step_rewards`, rewards);
@@ -66,35 +74,37 @@ class RolloutCheck {
         const white = whiten(r, raw);
         this.check.against('rewards', `${prefix}.advantages_raw`, raw);
         this.check.against('rewards', `${prefix}.advantages`, white);
-        await this.policyLoss(name, prefix, white);
+        cases.push({ algorithm: name, prefix, white });
       }
     }
+    const clips = ({ algorithm }: PolicyCase) => algorithm !== 'remax';
+    await this.policyLoss(true, cases.filter(clips));
+    await this.policyLoss(
+      false,
+      cases.filter((each) => !clips(each)),
+    );
   }
 
-  private async policyLoss(algorithm: string, prefix: string, white: Float64Array): Promise<void> {
+  private async policyLoss(clipped: boolean, cases: readonly PolicyCase[]): Promise<void> {
     const r = this.rollouts();
     const { graph, logits } = this.actionStates('policy', r.rows, r.length);
     const row = (name: string) => graph.input(name, 'float32', [r.rows, r.length]);
     const [mask, old, advantage] = [row('mask'), row('logp_old'), row('advantages')];
     const actions = graph.input('actions', 'int32', [r.rows, r.length]);
     const logp = ops.mul(actionLogProbabilities(logits, actions, this.check.hyper.action_temperature), mask);
-    const loss =
-      algorithm === 'remax'
-        ? policyGradientLoss(logp, advantage, mask)
-        : clippedLoss(logp, old, advantage, mask, this.check.hyper.clip_eps);
-    const feeds = {
-      ids: r.sequences,
-      actions: r.actions,
-      mask: r.mask,
-      logp_old: r.logpOld,
-      advantages: Float32Array.from(white),
-    };
-    await this.check.evaluate(
-      `reinforce ${algorithm}`,
+    const loss = clipped
+      ? clippedLoss(logp, old, advantage, mask, this.check.hyper.clip_eps)
+      : policyGradientLoss(logp, advantage, mask);
+    const same = { ids: r.sequences, actions: r.actions, mask: r.mask, logp_old: r.logpOld };
+    await this.check.evaluateEach(
       graph,
-      { 'rl.logp': logp, [`${prefix}.loss`]: loss },
-      { [prefix]: loss },
-      feeds,
+      { 'rl.logp': logp },
+      loss,
+      cases.map(({ algorithm, prefix, white }) => ({
+        group: `reinforce ${algorithm}`,
+        prefix,
+        feeds: { ...same, advantages: Float32Array.from(white) },
+      })),
     );
   }
 

@@ -3,7 +3,17 @@
 // [--no-editor] [--fast] [arguments of mocha]]; --no-editor leaves out Chromium and VS Code, --fast also coverage, WebGPU and
 // the tests that train, and with arguments of mocha only the tests they name run. The last line says how much passed and failed.
 import { spawn, spawnSync } from 'node:child_process';
-import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statfsSync,
+  statSync,
+} from 'node:fs';
 import { availableParallelism, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -34,11 +44,17 @@ const slowFolders = [
 
 /** Files that take long, the longest first: they begin before the others, so that none is left alone at the end. */
 const longest = [
-  ...['train/run/resume', 'check/check', 'train/reinforce/conversations', 'safety/soak', 'safety/kills'],
-  ...['rewards/code', 'train/reinforce/actors', 'rewards/helper', 'engine/supervisor', 'train/run/job'],
+  ...['train/run/resume', 'check/check', 'train/shapes', 'cluster/workers', 'reproduce/reproduce', 'safety/kills'],
+  ...['rewards/code', 'train/reinforce/environment-run', 'train/run/frozen', 'start/start', 'safety/hostile-models'],
+  ...['train/run/job', 'train/reinforce/actors', 'train/reinforce/conversations', 'engine/supervisor', 'cli/commands'],
+  ...['evaluate/search', 'safety/limits', 'evaluate/run', 'safety/soak'],
 ]
   .map((name) => `test/${name}.test.ts`)
-  .concat(['settings', 'tree', 'run-end', 'feedback'].map((name) => `test/e2e/${name}.e2e.ts`));
+  .concat(
+    ['settings', 'stranger', 'tree', 'training', 'run-end', 'hostile', 'kills', 'feedback', 'dashboard'].map(
+      (name) => `test/e2e/${name}.e2e.ts`,
+    ),
+  );
 
 /** Files that measure the memory of their process: others in it would be measured too. */
 const alone = ['device/leak', 'safety/fuzz', 'safety/soak'].map((name) => `test/${name}.test.ts`);
@@ -184,6 +200,21 @@ function webgpuEnvironment(runtimeFolder) {
   return { COLA_TEST_WEBGPU: '1', VK_DRIVER_FILES: driver, VK_ICD_FILENAMES: driver, XDG_RUNTIME_DIR: runtimeFolder };
 }
 
+/**
+ * A folder in memory for what tests write, undefined where there is none with room, or where no library may be loaded from it: every
+ * checkpoint and every line of a log waits for the disk, and so do the folders that are removed.
+ */
+function folderInMemory() {
+  const place = '/dev/shm';
+  if (process.platform !== 'linux' || totalmem() < 16e9 || !existsSync(place)) return undefined;
+  const mounts = readFileSync('/proc/mounts', 'utf8').split('\n');
+  const options = mounts.map((line) => line.split(' ')).findLast(([, at]) => at === place)?.[3] ?? 'noexec';
+  const { bavail, bsize } = statfsSync(place);
+  if (/\bnoexec\b/.test(options) || bavail * bsize < 8e9) return undefined;
+  // Short: the paths of sockets, such as those of Ray below it, have about a hundred characters.
+  return mkdtempSync(`${place}/cola-`);
+}
+
 const mocha = [
   process.execPath,
   'node_modules/mocha/bin/mocha.js',
@@ -230,31 +261,34 @@ const testFiles = () =>
 async function runTests(scratch) {
   // Not before the packages are installed.
   const { bundlePrograms } = await import('./tests/programs.mjs');
-  const folder = bundlePrograms('programs');
-  process.env.COLA_TEST_PROGRAMS = folder;
+  const folders = [bundlePrograms('programs')];
+  const memory = folderInMemory();
+  if (memory !== undefined) folders.push(memory);
+  const env = { COLA_TEST_PROGRAMS: folders[0], ...(memory === undefined ? {} : { TMPDIR: memory }) };
   try {
-    return await runFiles(scratch);
+    return await runFiles(scratch, env);
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    for (const folder of folders) rmSync(folder, { recursive: true, force: true });
   }
 }
 
-function runFiles(scratch) {
+function runFiles(scratch, env) {
   const counts = join(scratch, 'counts.json');
   const files = testFiles();
   const tests =
     mochaArguments.length > 0
       ? [...mocha, ...mochaArguments]
       : beside(counts, files, [
-          ...['--retries', '1', '--most', '32'],
+          ...['--retries', '1', '--most', '64'],
           ...alone.flatMap((file) => ['--alone', file]),
           ...files.filter((file) => onDevices(file) && !alone.includes(file)).flatMap((file) => ['--together', file]),
         ]);
-  if (fast) return runCounted(tests, {}, counts);
+  if (fast) return runCounted(tests, env, counts);
   const c8 = ['node_modules/c8/bin/c8.js', '--all', '--include', 'server/**'];
   const reports = ['--reporter', 'text-summary', '--reporter', 'lcov', '--reports-dir', 'coverage'];
   const demands = whole && coveredLines > 0 ? ['--check-coverage', '--lines', String(coveredLines)] : [];
-  return runCounted([process.execPath, ...c8, ...reports, ...demands, ...tests], webgpuEnvironment(scratch), counts);
+  const environment = { ...env, ...webgpuEnvironment(scratch) };
+  return runCounted([process.execPath, ...c8, ...reports, ...demands, ...tests], environment, counts);
 }
 
 /** Why the extension is not tested in VS Code, undefined if it is. */

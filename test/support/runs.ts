@@ -1,8 +1,8 @@
 /** Runs on a model of a few thousand weights: their data, their specs, and what is compared between them. */
 
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { hire } from '../../server/cluster/hire.ts';
 import { closingMeasurement } from '../../server/evaluate/closing.ts';
 import { type RunSpec, runSpec, toRunSpec } from '../../server/spec/schema.ts';
@@ -136,6 +136,21 @@ export async function resume(parts: RunParts, choice: ResumeChoice = {}): Promis
   return (await resumeRun({ ...common(parts), ...choice })).model;
 }
 
+let made: Promise<{ readonly root: string; readonly model: string }> | undefined;
+
+/** What {@link makeCola} makes of {@link tinyBase}: a run named `cola`, made once in a process and copied. @returns the folder of its model */
+export async function madeCola(root: string): Promise<string> {
+  made ??= (async () => {
+    const first = mkdtempSync(join(tmpdir(), 'cola-made-'));
+    process.once('exit', () => rmSync(first, { recursive: true, force: true }));
+    writeData(first);
+    return { root: first, model: await start({ root: first, id: 'cola' }, specOf(tinyBase, makeCola)) };
+  })();
+  const { root: from, model } = await made;
+  cpSync(join(from, '.cola'), join(root, '.cola'), { recursive: true });
+  return join(root, relative(from, model));
+}
+
 /** The lines of a log of a run without what depends on the clock and the memory. */
 export function linesOf(root: string, id: string, file: 'metrics' | 'samples'): Record<string, unknown>[] {
   const text = readFileSync(join(runFolder(root, id), `${file}.jsonl`), 'utf8');
@@ -163,7 +178,7 @@ export class Bench {
       this.timeout(60_000);
       bench.root = mkdtempSync(join(tmpdir(), 'cola-runs-'));
       writeData(bench.root);
-      bench.cola = await start({ root: bench.root, id: 'cola' }, specOf(tinyBase, makeCola));
+      bench.cola = await madeCola(bench.root);
     });
     after(() => rmSync(bench.root, { recursive: true, force: true }));
     return bench;

@@ -20,7 +20,7 @@ import { dirname, join } from 'node:path';
 import { ColaError } from '../../../server/errors.ts';
 import { RunView, runFolder } from '../../../server/store/run.ts';
 import { type ResumeOptions, resumeRun } from '../../../server/train/run/job.ts';
-import { linesOf, makeCola, resume, specOf, stages, start, tinyBase, writeData } from '../../support/runs.ts';
+import { linesOf, madeCola, resume, specOf, stages, start, writeData } from '../../support/runs.ts';
 
 const bit = (path: string, at: number) => {
   const bytes = readFileSync(path);
@@ -55,7 +55,7 @@ describe('a run whose files were changed before it is resumed', function () {
   before(async () => {
     root = mkdtempSync(join(tmpdir(), 'cola-damage-'));
     writeData(root);
-    const cola = await start({ root, id: 'cola' }, specOf(tinyBase, makeCola));
+    const cola = await madeCola(root);
     const { clone } = stages(6).clone;
     const spec = specOf(cola, [{ clone: { ...clone, evaluate_every: 100 } }]);
     wanted = weights(await start({ root, id: 'whole' }, spec));

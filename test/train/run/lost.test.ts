@@ -15,7 +15,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { RunView, runFolder } from '../../../server/store/run.ts';
-import { linesOf, makeCola, resume, specOf, stages, start, tinyBase, writeData } from '../../support/runs.ts';
+import { linesOf, madeCola, resume, specOf, stages, start, writeData } from '../../support/runs.ts';
 
 describe('a run whose files are lost while it goes on', function () {
   this.timeout(60_000);
@@ -27,7 +27,7 @@ describe('a run whose files are lost while it goes on', function () {
   before(async () => {
     root = mkdtempSync(join(tmpdir(), 'cola-lost-'));
     writeData(root);
-    cola = await start({ root, id: 'cola' }, specOf(tinyBase, makeCola));
+    cola = await madeCola(root);
   });
   after(() => rmSync(root, { recursive: true, force: true }));
 

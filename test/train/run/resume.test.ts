@@ -10,7 +10,7 @@ import { errorOf } from '../../store/scratch.ts';
 import { program, uncovered } from '../../support/bundled.ts';
 import {
   linesOf,
-  makeCola,
+  madeCola,
   resume,
   type StageCase,
   specOf,
@@ -92,7 +92,7 @@ describe('a run that is interrupted and resumed', function () {
   before(async () => {
     root = mkdtempSync(join(tmpdir(), 'cola-resume-'));
     writeData(root);
-    cola = await start({ root, id: 'cola' }, specOf(tinyBase, makeCola));
+    cola = await madeCola(root);
   });
   after(() => rmSync(root, { recursive: true, force: true }));
 

@@ -211,7 +211,6 @@ function folderInMemory() {
   const options = mounts.map((line) => line.split(' ')).findLast(([, at]) => at === place)?.[3] ?? 'noexec';
   const { bavail, bsize } = statfsSync(place);
   if (/\bnoexec\b/.test(options) || bavail * bsize < 8e9) return undefined;
-  // Short: the paths of sockets, such as those of Ray below it, have about a hundred characters.
   return mkdtempSync(`${place}/cola-`);
 }
 
@@ -264,7 +263,9 @@ async function runTests(scratch) {
   const folders = [bundlePrograms('programs')];
   const memory = folderInMemory();
   if (memory !== undefined) folders.push(memory);
-  const env = { COLA_TEST_PROGRAMS: folders[0], ...(memory === undefined ? {} : { TMPDIR: memory }) };
+  // Not for Ray, whose sockets lie deep below its folder: their paths have about a hundred characters at most.
+  const inMemory = memory === undefined ? {} : { TMPDIR: memory, RAY_TMPDIR: process.env.RAY_TMPDIR ?? tmpdir() };
+  const env = { COLA_TEST_PROGRAMS: folders[0], ...inMemory };
   try {
     return await runFiles(scratch, env);
   } finally {

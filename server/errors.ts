@@ -27,6 +27,11 @@ export class ColaError extends Error {
   }
 }
 
+/** What a stranger's file has in the place of a word may be megabytes of it. */
+const longestSentence = 20_000;
+const readableLength = (sentence: string): string =>
+  sentence.length <= longestSentence ? sentence : `${sentence.slice(0, 4000)} … ${sentence.slice(-200)}`;
+
 /** What an entry of the catalogue returns: the sentence, the remedy, and optionally the cause. */
 export type Entry = readonly [sentence: string, remedy: string, cause?: unknown];
 
@@ -50,7 +55,7 @@ export function catalogue<T extends Record<string, (...details: never[]) => Entr
     known.add(id);
     made[key] = (...details) => {
       const [sentence, remedy, cause] = entries[key](...details);
-      return new ColaError(id, sentence, remedy, cause === undefined ? undefined : { cause });
+      return new ColaError(id, readableLength(sentence), remedy, cause === undefined ? undefined : { cause });
     };
   }
   return made as { readonly [K in keyof T]: (...details: Parameters<T[K]>) => ColaError };

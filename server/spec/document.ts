@@ -391,5 +391,6 @@ function within([start, end]: readonly [number, number], text: string): Range {
 }
 
 function firstLine(message: string): string {
-  return message.split('\n')[0].replace(/[.:]$/, '');
+  // The parser repeats what it does not understand, whole.
+  return message.split('\n')[0].slice(0, 500).replace(/[.:]$/, '');
 }

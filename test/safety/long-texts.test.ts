@@ -3,13 +3,15 @@
  * grows with their length. With its square, or its cube, each of these would compute for minutes, and nothing could stop it.
  */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { nameToken } from '../../server/cola/token-names.ts';
 import { inspectFile } from '../../server/data/inspect.ts';
+import type { ColaError } from '../../server/errors.ts';
 import { looksSecret } from '../../server/feedback/privacy.ts';
 import { parseModelJson } from '../../server/model/json.ts';
+import { loadTokenizer } from '../../server/model/tokenizer/tokenizer.ts';
 import { parseSpec } from '../../server/spec/document.ts';
 import { followsOf } from '../../src/completion/follows.ts';
 import { atEnd, overlap } from '../../src/completion/remainder.ts';
@@ -53,6 +55,20 @@ describe('long texts that mean ill', function () {
       assert.ok(await inspectFile(file));
     },
   };
+  it('are not repeated whole where they are refused', () => {
+    for (const text of [`model: |${'9'.repeat(100_000)}\n x`, '%'.repeat(100_000)])
+      for (const { message } of parseSpec(text, 's').problems) assert.ok(message.length < 1000, `${message.length}`);
+    const file = join(folder, 'tokenizer.json');
+    const nano = join(import.meta.dirname, '../../assets/nano/tokenizer.json');
+    const tokenizer = JSON.parse(readFileSync(nano, 'utf8')) as { model: object };
+    const model = { ...tokenizer.model, continuing_subword_prefix: blanks };
+    writeFileSync(file, JSON.stringify({ ...tokenizer, model }));
+    assert.throws(
+      () => loadTokenizer(folder),
+      ({ id, message }: ColaError) => id === 'tokenizer.unsupported' && message.length < 10_000,
+    );
+  });
+
   for (const [what, ask] of Object.entries(cases)) {
     it(what, async () => {
       const before = process.cpuUsage();

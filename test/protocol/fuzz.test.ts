@@ -27,6 +27,7 @@ const elsewhere = [
   'cola/model/list',
   'cola/model/current',
   'cola/run/details',
+  'cola/run/note',
   'cola/run/metrics',
   'cola/run/samples',
   'cola/run/compare',

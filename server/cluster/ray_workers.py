@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 # Formats as texts: what an actor refers to has to travel.
 HEADER = "<cIQ"
 PREFIX = "<II"
+MARK = 0x314C6F43
 OUT = os.fdopen(os.dup(1), "wb")
 # What Ray and others print is no packet.
 os.dup2(2, 1)
@@ -32,7 +33,10 @@ def exactly(stream, count):
 def message(stream):
     """One message of a worker, as it is: prefix, head, numbers."""
     prefix = exactly(stream, struct.calcsize(PREFIX))
-    head = exactly(stream, struct.unpack(PREFIX, prefix)[1])
+    mark, length = struct.unpack(PREFIX, prefix)
+    if mark != MARK:
+        raise RuntimeError("what it wrote is no message")
+    head = exactly(stream, length)
     return prefix + head + exactly(stream, 4 * sum(json.loads(head)["tensors"]))
 
 
@@ -95,23 +99,35 @@ class Bridge:
 
     def begin(self, number):
         # Waits for a new place where Ray restarts the actor.
-        self.ask(number, self.actor(number).begin.options(max_task_retries=-1))
+        actor = self.actor(number)
+        self.ask(number, actor, actor.begin.options(max_task_retries=-1))
 
     def call(self, number, data):
-        self.ask(number, self.actor(number).call, data)
+        actor = self.actor(number)
+        self.ask(number, actor, actor.call, data)
 
-    def ask(self, number, method, *arguments):
+    def ask(self, number, actor, method, *arguments):
+        kind, payload = self.found(method, arguments)
+        # One that the run has ended is not waited for any more, and another may have its number.
+        if self.actors.get(number) is not actor:
+            return
+        if kind == b"D":
+            self.actors.pop(number)
+            kind = b"L"
+        self.send(kind, number, payload)
+
+    def found(self, method, arguments):
+        """What comes of asking an actor, as it is sent; D where there will be no actor any more."""
         try:
-            self.send(b"A", number, ray.get(method.remote(*arguments)))
+            return b"A", ray.get(method.remote(*arguments))
         except FileNotFoundError as error:
-            self.send(b"M", number, str(error.cause).encode())
+            return b"M", str(error.cause).encode()
         except ray.exceptions.ActorDiedError:
-            self.actors.pop(number, None)
-            self.send(b"L", number, b"its actor was ended")
+            return b"D", b"its actor was ended"
         except ray.exceptions.ActorUnavailableError:
-            self.send(b"L", number, b"its actor or its node was lost")
+            return b"L", b"its actor or its node was lost"
         except Exception as error:  # whatever it is, the run decides what follows
-            self.send(b"L", number, str(getattr(error, "cause", error)).strip().splitlines()[-1].encode())
+            return b"L", str(getattr(error, "cause", error)).strip().splitlines()[-1].encode()
 
     def end(self, number):
         actor = self.actors.pop(number, None)

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFileSync, cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, cpSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { identityOf } from '../../server/cluster/program.ts';
 import { RayCarrier } from '../../server/cluster/ray.ts';
 import { ColaError } from '../../server/errors.ts';
 import { runFolder } from '../../server/store/run.ts';
@@ -23,6 +24,8 @@ describe('workers on a Ray cluster', function () {
   let cluster: RayCluster | undefined;
   before(async function () {
     const missing = obstacle();
+    // As the nodes know it.
+    process.env.COLA_TEST_LIES = mkdtempSync(join(bench.root, 'lies-'));
     if (missing === undefined) cluster = await RayCluster.start();
     if (cluster === undefined) {
       console.log(`Not tested: workers on a Ray cluster. ${missing ?? 'Ray started none on this machine.'}`);
@@ -32,6 +35,7 @@ describe('workers on a Ray cluster', function () {
   });
   after(async () => {
     delete process.env.RAY_ADDRESS;
+    delete process.env.COLA_TEST_LIES;
     await cluster?.end();
   });
 
@@ -98,6 +102,31 @@ describe('workers on a Ray cluster', function () {
     if (process.env.COLA_RAY_LOG !== undefined) console.log(log);
     same(found(id, join(runFolder(bench.root, id), 'model'), []), here);
   });
+
+  if (slow)
+    it('are named and replaced where they lie or hang', async () => {
+      const here = await train([stageOf(2)], { engine: 'here' });
+      const liars = () => {
+        const carrier = new RayCarrier(
+          { workers: 1, cpus: 1, gpus: 0, placement: 'spread' },
+          python,
+          program('lying-worker'),
+        );
+        // It says of itself that it is a worker.
+        return Object.assign(carrier, { identity: identityOf(worker()) });
+      };
+      const there = await train([stageOf(2)], { workers: 1, timeout: 20 }, liars);
+      same(there, here);
+      const reasons = there.said.filter((text) => /^Worker 1 on .* is replaced/.test(text));
+      const expected = [
+        /is not finite/,
+        /another shape than the policy/,
+        /is no message/,
+        /did not answer within 20 s/,
+      ];
+      assert.equal(reasons.length, expected.length, reasons.join('\n'));
+      for (const [i, reason] of expected.entries()) assert.match(reasons[i], reason);
+    });
 
   it('are refused by name on a node without the model or the package, or with others', async function () {
     const node = NodeApart.start(cluster?.address ?? '');

@@ -13,7 +13,7 @@ import {
 } from 'vscode';
 import { notice, runEvent } from '../server/protocol/index.ts';
 import { registerCommand } from './commands.ts';
-import { languageHere } from './completion/snooze.ts';
+import { languageHere, type Snooze } from './completion/snooze.ts';
 import type { CommandName } from './contributions/index.ts';
 import { diagnosticsText } from './diagnostics.ts';
 import type { FeedbackTuning } from './feedback/tuning.ts';
@@ -27,12 +27,12 @@ import type { Studio } from './studio.ts';
 /** Milliseconds between updates of the item while a run takes many short steps. */
 const patience = 200;
 
-export function registerCore(studio: Studio, runs: RunBook, tuning: FeedbackTuning): void {
+export function registerCore(studio: Studio, runs: RunBook, tuning: FeedbackTuning, snooze: Snooze): void {
   const item = new StatusItem(studio, runs, tuning);
   studio.context.subscriptions.push(item);
   registerCommand(studio, 'cola.showLog', () => studio.log.show());
   registerCommand(studio, 'cola.restartServer', () => studio.restart());
-  registerCommand(studio, 'cola.showStatus', () => showActions(studio, runs, item.health));
+  registerCommand(studio, 'cola.showStatus', () => showActions(studio, runs, item.health, snooze));
   registerCommand(studio, 'cola.createDiagnostics', async () => {
     const text = await diagnosticsText(studio);
     const document = await workspace.openTextDocument({ content: text, language: 'markdown' });
@@ -154,7 +154,7 @@ interface Choice extends QuickPickItem {
 }
 
 /** Everything that can be done, what concerns the run under way first. */
-async function showActions(studio: Studio, runs: RunBook, health: Health): Promise<void> {
+async function showActions(studio: Studio, runs: RunBook, health: Health, snooze: Snooze): Promise<void> {
   const group = (label: string): Choice => ({ label, kind: QuickPickItemKind.Separator });
   const choices: Choice[] = [];
   for (const { key, progress } of runs.underWay) {
@@ -170,17 +170,6 @@ async function showActions(studio: Studio, runs: RunBook, health: Health): Promi
     );
   }
   if (studio.connection === 'up') {
-    const here = languageHere();
-    choices.push(group('Completion'));
-    if (here !== undefined) {
-      const label = here.on ? `$(circle-slash) Off for ${here.id}` : `$(check) On for ${here.id}`;
-      choices.push({ label, description: 'in your settings', command: 'cola.toggleCompletionHere' });
-    }
-    choices.push({
-      label: '$(bell-slash) Off for half an Hour',
-      description: 'or on again',
-      command: 'cola.snoozeCompletion',
-    });
     choices.push(
       group('Model'),
       {
@@ -188,15 +177,32 @@ async function showActions(studio: Studio, runs: RunBook, health: Health): Promi
         description: modelName(health.status?.model ?? health.model),
         command: 'cola.selectModel',
       },
-      { label: '$(symbol-color) Latent Actions', command: 'cola.showActions' },
+      { label: '$(symbol-color) Show Latent Actions', command: 'cola.showActions' },
       { label: '$(list-tree) Open Tree', command: 'cola.openTree' },
       group('Training'),
       { label: '$(add) Train…', command: 'cola.train' },
       { label: '$(beaker) Evaluate…', command: 'cola.evaluate' },
     );
+    // Not first: what stands first is done by Enter alone.
+    const here = languageHere();
+    choices.push(group('Completion'));
+    if (here !== undefined) {
+      const label = here.on ? `$(circle-slash) Completion Off for ${here.id}` : `$(check) Completion On for ${here.id}`;
+      choices.push({ label, description: 'in your settings', command: 'cola.toggleCompletionHere' });
+    }
+    choices.push(
+      snooze.on
+        ? {
+            label: '$(bell) Completion On Again',
+            description: `off until ${snooze.words}`,
+            command: 'cola.snoozeCompletion',
+          }
+        : { label: '$(bell-slash) Completion Off for Half an Hour', command: 'cola.snoozeCompletion' },
+    );
   }
   choices.push(
     group('CoLA Studio'),
+    { label: '$(book) First Five Minutes', command: 'cola.openWalkthrough' },
     { label: '$(output) Show Log', command: 'cola.showLog' },
     { label: '$(debug-restart) Restart Server', command: 'cola.restartServer' },
     { label: '$(checklist) Create Diagnostics', command: 'cola.createDiagnostics' },
@@ -205,7 +211,6 @@ async function showActions(studio: Studio, runs: RunBook, health: Health): Promi
       command: 'workbench.action.openSettings',
       args: [`@ext:${studio.context.extension.id}`],
     },
-    { label: '$(book) First Five Minutes', command: 'cola.openWalkthrough' },
   );
   const [first] = statusDetails(health);
   const chosen = await window.showQuickPick(choices, { placeHolder: first, matchOnDescription: true });

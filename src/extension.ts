@@ -29,9 +29,9 @@ export async function activate(context: ExtensionContext): Promise<void> {
   const reports = new Reports(studio);
   const shelf = new ModelShelf(studio, runs);
   context.subscriptions.push(runs);
-  const { events, control } = registerCompletion(studio);
+  const { events, control, snooze } = registerCompletion(studio);
   const { tuning, collector } = registerFeedback(studio, events);
-  registerCore(studio, runs, tuning);
+  registerCore(studio, runs, tuning, snooze);
   registerRuns(studio, runs);
   registerFit(studio, reports);
   registerModels(studio, shelf);

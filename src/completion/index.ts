@@ -20,6 +20,7 @@ import { actionName, type Named, percent, reasonToWait } from './words.ts';
 export interface Completion {
   readonly events: CompletionEvents;
   readonly control: Control;
+  readonly snooze: Snooze;
 }
 
 /** So many offers are remembered for the editor's word that one was accepted. */
@@ -141,7 +142,7 @@ export function registerCompletion(studio: Studio): Completion {
     const actions = given ?? (await askCodes('First latent actions of every completion', control.value, 256));
     if (actions !== undefined) control.set({ mode: 'sequence', actions });
   });
-  return { events, control };
+  return { events, control, snooze };
 }
 
 /** What was written from a token on, as far as a name shows it. */
@@ -193,6 +194,8 @@ function watch(session: Session): Disposable[] {
 async function chosen(studio: Studio, argument: unknown, placeHolder: string): Promise<number | undefined> {
   const parsed = actionArgument.safeParse(argument);
   if (parsed.success) return typeof parsed.data === 'number' ? parsed.data : parsed.data.action;
+  // Which actions there are is known once the model is loaded; before the first completion it is not.
+  if ((await studio.request(currentModel, {})).model === null) await commands.executeCommand('cola.loadModel');
   const { model } = await studio.request(currentModel, {});
   if (model === null) return (await askCodes(placeHolder, free, 1))?.[0];
   const typical = await typicalTexts(studio, model);

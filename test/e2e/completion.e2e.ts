@@ -124,4 +124,34 @@ describe('completion by the model in the box', () => {
     await workbench.command('CoLA: Free All Latent Actions');
     await status().filter({ hasText: 'Pinned' }).waitFor({ state: 'detached' });
   });
+
+  it('lists the actions for Pin and Ban in the palette: what they write first, their number after it', async () => {
+    const { workbench, page } = session;
+    for (const title of ['CoLA: Pin Latent Action', 'CoLA: Ban Latent Action']) {
+      await workbench.command(title);
+      const rows = workbench.pick(/of tokens/);
+      await rows.nth(5).waitFor();
+      await session.look(title.replaceAll(/\W+/g, '-'));
+      const names = await workbench.quickInput.locator('.monaco-list-row .label-name').allInnerTexts();
+      assert.ok(names.length > 5, `${names.length}`);
+      // A label has the number before it; where there is none, a text stands before the number.
+      for (const name of names) assert.match(name, /^(?:\d+ \S.*|\S.* \d+)$/s);
+      const written = names.filter((name) => !/^\d+ \S/.test(name));
+      assert.ok(written.length > 0, names.join('; '));
+      await page.keyboard.press('Escape');
+      await workbench.quickInput.waitFor({ state: 'hidden' });
+    }
+    await workbench.command('CoLA: Ban Latent Action');
+    await workbench.quickInputBox.fill('17');
+    await page.keyboard.press('Enter');
+    await workbench.quickInput.waitFor({ state: 'hidden' });
+    await begin();
+    await status()
+      .filter({ hasText: /banned/i })
+      .waitFor();
+    await workbench.command('CoLA: Free All Latent Actions');
+    await status()
+      .filter({ hasText: /banned/i })
+      .waitFor({ state: 'detached' });
+  });
 });

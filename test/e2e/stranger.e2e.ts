@@ -52,6 +52,7 @@ function filesOf(run: string): string[] {
 
 describe('a person with a project of their own', () => {
   const session = vscode({});
+  const notice = (text: string | RegExp) => session.workbench.notification(text);
   let sources: string[] = [];
   before(() => {
     sources = typescriptProject(session.folder);
@@ -101,11 +102,21 @@ describe('a person with a project of their own', () => {
     await session.look('files-ghost');
   });
 
-  it('is shown how rows of questions and answers are read and which reward fits, and tunes a model on them', async function () {
+  it('is told which row cannot be used, is led there, goes on without it, and tunes a model by the reward that fits', async function () {
     this.timeout(wait(600));
     const { workbench, page } = session;
-    session.write('school.jsonl', schoolQuestions(40));
+    const rows = schoolQuestions(40).split('\n');
+    rows[23] = '{"question": "How many?", "answer": 4';
+    session.write('school.jsonl', rows.join('\n'));
     await chooseFile(session, 'Right answers', 'school.jsonl');
+    await workbench.quickInput.getByText('1 of 40 rows cannot be used in ./school.jsonl').waitFor();
+    await session.look('broken');
+    await workbench.pick('Open line 24 and correct it').click();
+    await page.locator('.tab.active[data-resource-name="school.jsonl"]').waitFor();
+    await page.getByText(/^Ln 24, Col 1$/).waitFor();
+    await session.look('broken-line');
+    await chooseFile(session, 'Right answers', 'school.jsonl');
+    await workbench.pick('Leave them out').click();
     await workbench.pick('Read as').waitFor();
     await session.look('rows');
     await workbench.pick('Nadia has 2 boxes').first().waitFor();
@@ -126,41 +137,6 @@ describe('a person with a project of their own', () => {
       [/evaluate_rows: 64/, 'evaluate_rows: 4'],
     ]);
     await workbench.line('steps: 2').first().waitFor();
-    await runAndUse(session, 'answers');
-  });
-});
-
-describe('a person whose files are not in order', () => {
-  const session = vscode({});
-  const notice = (text: string | RegExp) => session.workbench.notification(text);
-
-  it('is told which row cannot be used, is led there, and may go on without it', async function () {
-    this.timeout(wait(600));
-    const { workbench, page } = session;
-    const rows = schoolQuestions(30).split('\n');
-    rows[23] = '{"question": "How many?", "answer": 4';
-    session.write('broken.jsonl', rows.join('\n'));
-    await chooseFile(session, 'Right answers', 'broken.jsonl');
-    await workbench.quickInput.getByText('1 of 30 rows cannot be used in ./broken.jsonl').waitFor();
-    await session.look('broken');
-    await workbench.pick('Open line 24 and correct it').click();
-    await page.locator('.tab.active[data-resource-name="broken.jsonl"]').waitFor();
-    await page.getByText(/^Ln 24, Col 1$/).waitFor();
-    await session.look('broken-line');
-    await chooseFile(session, 'Right answers', 'broken.jsonl');
-    await workbench.pick('Leave them out').click();
-    await workbench.pick('Read as').click();
-    await workbench.pick('fits these answers').click();
-    await page.locator('.tab.active[data-resource-name="answers.cola.yaml"]').waitFor();
-    shorten(session, 'answers.cola.yaml', [
-      [/steps: 40 /, 'steps: 1 '],
-      [/batch: 16 /, 'batch: 2 '],
-      [/group: 8 /, 'group: 2 '],
-      [/max_new: 64 /, 'max_new: 12 '],
-      [/evaluate_rows: 64/, 'evaluate_rows: 2'],
-      [/evaluate: \[accuracy, codebook\]\n/, ''],
-    ]);
-    await workbench.line('steps: 1').first().waitFor();
     await runAndUse(session, 'answers');
   });
 

@@ -51,7 +51,7 @@ const longest = [
 ]
   .map((name) => `test/${name}.test.ts`)
   .concat(
-    ['settings', 'stranger', 'tree', 'training', 'run-end', 'hostile', 'kills', 'feedback', 'dashboard'].map(
+    ['settings', 'one-window', 'stranger', 'run-end', 'training', 'hostile', 'tree', 'kills', 'feedback', 'chat'].map(
       (name) => `test/e2e/${name}.e2e.ts`,
     ),
   );

@@ -4,11 +4,12 @@
  * fails, the screen and VS Code's logs are in `.cache/e2e`.
  *
  * A test file says `const session = vscode()` in its `describe` and uses `session.workbench` in its tests. Every `describe` has a
- * folder and settings of its own, in a window that is loaded anew; server and browser are those of the process. A test adds
- * files with `session.write`; `session.look` keeps pictures of what a person sees. Tests wait for what they need with
+ * folder and settings of its own, in a window that is loaded anew; server and browser are those of the process. One that says
+ * `kept` may find the window of another that said so, with its folder made as new: to load a window takes longer than most tests.
+ * A test adds files with `session.write`; `session.look` keeps pictures of what a person sees. Tests wait for what they need with
  * Playwright's locators or `eventually`, never for a time to pass.
  */
-import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { root } from '../../../scripts/bundles.mjs';
@@ -24,7 +25,13 @@ export interface SessionOptions {
   readonly settings?: Readonly<Record<string, unknown>>;
   /** Whether folders have to be trusted before anything of them runs. */
   readonly trust?: boolean;
+  /** Whether the window may be one in which all tests of another `describe` passed that said so too; not with `trust`. */
+  readonly kept?: boolean;
 }
+
+/** The window of the latest `describe`, if it may be used again. */
+let kept: Session | undefined;
+let clearances = 0;
 
 /** Settings under which what is shown is what CoLA does. */
 const settings = {
@@ -58,6 +65,16 @@ export class Session {
 
   /** A session whose folder is open, with the extension active. */
   static async open(options: SessionOptions = {}): Promise<Session> {
+    const before = kept;
+    kept = undefined;
+    if (options.kept === true && before !== undefined) {
+      try {
+        await before.clear(options);
+        return before;
+      } catch (error) {
+        console.log(`The window is not used again: ${error}`);
+      }
+    }
     const session = await Session.prepare(options);
     try {
       await session.workbench.open(session.server.address(session.folder));
@@ -74,15 +91,39 @@ export class Session {
   }
 
   /** A session whose folder is not open yet: the page is empty. */
-  static async prepare({ examples, settings: more, trust }: SessionOptions): Promise<Session> {
+  static async prepare({ examples, settings: more, trust, kept: again }: SessionOptions): Promise<Session> {
+    kept = undefined;
     const running = await editor();
     const folder = await running.prepare({
       ...settings,
       'security.workspace.trust.enabled': trust === true,
-      ...more,
+      ...(again === true ? {} : more),
     });
+    // Those of the machine can be taken back while the window is open.
+    if (again === true) running.writeMachineSettings({ ...more });
     if (examples === true) cpSync(join(root, 'examples'), folder, { recursive: true });
     return new Session(running, folder);
+  }
+
+  /** Makes the window and its folder as one that is opened with these options. */
+  private async clear({ examples, settings: more }: SessionOptions): Promise<void> {
+    const { workbench, running, folder } = this;
+    await this.page.keyboard.press('Escape');
+    await workbench.closeEditors();
+    await workbench.command('Notifications: Clear All Notifications');
+    const panel = this.page.locator('.part.panel');
+    if (await panel.isVisible()) await this.page.keyboard.press('Control+J');
+    await panel.waitFor({ state: 'hidden' });
+    if (existsSync(join(folder, '.cola'))) throw new Error('there are runs or records in its folder');
+    for (const name of readdirSync(folder)) rmSync(join(folder, name), { recursive: true });
+    if (examples === true) cpSync(join(root, 'examples'), folder, { recursive: true });
+    clearances++;
+    // Those of the machine, which VS Code looks at while a window is open. The title shows when it has them.
+    const title = `cleared ${clearances}`;
+    running.writeMachineSettings({ ...more, 'window.title': title });
+    await this.page.waitForFunction((wanted) => document.title.endsWith(wanted), title, {
+      timeout: wait(20),
+    });
   }
 
   get page(): Page {
@@ -128,6 +169,7 @@ export class Session {
 /** A session for the tests of the `describe` it is called in; its folder is a copy of `examples/` where no options are given. */
 export function vscode(options: SessionOptions = { examples: true }): Session {
   let session: Session | undefined;
+  const outcomes = { passed: 0, others: 0 };
   before(async function () {
     // The first session of all may have to bring VS Code.
     this.timeout(wait(600));
@@ -136,7 +178,16 @@ export function vscode(options: SessionOptions = { examples: true }): Session {
   afterEach(async function () {
     // One that is tried again has no state.
     const test = this.currentTest;
-    if (test !== undefined && test.state !== 'passed') await session?.keepEvidence(test.fullTitle());
+    if (test === undefined) return;
+    if (test.state === 'passed') outcomes.passed++;
+    else {
+      outcomes.others++;
+      await session?.keepEvidence(test.fullTitle());
+    }
+  });
+  after(() => {
+    // What a test has left that did not pass, nobody knows.
+    if (options.kept === true && outcomes.passed > 0 && outcomes.others === 0) kept = session;
   });
   return new Proxy({} as Session, {
     get: (_, key) => {

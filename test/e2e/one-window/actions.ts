@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { eventually } from './support/eventually.ts';
-import { vscode } from './support/session.ts';
+import { eventually } from '../support/eventually.ts';
+import { vscode } from '../support/session.ts';
 
 const codes = 64;
 
 describe('the page of latent actions in VS Code', () => {
-  const session = vscode();
+  const session = vscode({ examples: true, kept: true });
   before(() => session.write('where.ts', 'export function sum(values: number[]): number {\n  return 0;\n}\n'));
 
   const page = () => session.workbench.webPage;

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { eventually } from './support/eventually.ts';
-import { vscode } from './support/session.ts';
+import { eventually } from '../support/eventually.ts';
+import { vscode } from '../support/session.ts';
 
 describe('a model served from VS Code', () => {
   const token = 'a-token-from-outside';
-  const session = vscode({ settings: { 'terminal.integrated.env.linux': { COLA_SERVE_TOKEN: token } } });
+  const session = vscode({ kept: true, settings: { 'terminal.integrated.env.linux': { COLA_SERVE_TOKEN: token } } });
 
   const ask = async (path: string, body?: object) => {
     const response = await fetch(`http://127.0.0.1:8372/v1/${path}`, {

@@ -1,8 +1,8 @@
-import { wait } from './support/patience.ts';
-import { vscode } from './support/session.ts';
+import { wait } from '../support/patience.ts';
+import { vscode } from '../support/session.ts';
 
 describe('the first five minutes', () => {
-  const session = vscode({});
+  const session = vscode({ kept: true });
   const step = (name: string) => session.page.locator('.getting-started-step').filter({ hasText: name });
 
   it('begin with an example that the model in the box goes on with', async function () {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { eventually } from './support/eventually.ts';
-import { vscode } from './support/session.ts';
-import { end } from './support/workbench.ts';
+import { eventually } from '../support/eventually.ts';
+import { vscode } from '../support/session.ts';
+import { end } from '../support/workbench.ts';
 
 const text = `export function sum(values: number[]): number {
   let total = 0;
@@ -11,7 +11,7 @@ const text = `export function sum(values: number[]): number {
     `;
 
 describe('completion by the model in the box', () => {
-  const session = vscode();
+  const session = vscode({ examples: true, kept: true });
   let file = '';
   let files = 0;
 
@@ -153,5 +153,32 @@ describe('completion by the model in the box', () => {
     await status()
       .filter({ hasText: /banned/i })
       .waitFor({ state: 'detached' });
+  });
+
+  it('is off for half an hour or for the language, and on again, from the list behind the status bar', async () => {
+    const { workbench } = session;
+    const choose = async (entry: string) => {
+      await workbench.statusItem('cola.status').click();
+      await workbench.pick(entry).click();
+      await workbench.quickInput.waitFor({ state: 'hidden' });
+    };
+    const off = status().filter({ hasText: /no completion until \d/ });
+    await typeUntilGhost('total');
+    await choose('Completion Off for Half an Hour');
+    await off.waitFor();
+    await workbench.ghostText.first().waitFor({ state: 'detached' });
+    await choose('Completion On Again');
+    await off.waitFor({ state: 'detached' });
+    await begin();
+    await typeUntilGhost('total');
+    await choose('Completion Off for plaintext');
+    const settings = join(session.profile.data, 'User/settings.json');
+    const languages = () => JSON.parse(readFileSync(settings, 'utf8'))['cola.completion.languages'];
+    await eventually('it is in the settings of the person', () => assert.equal(languages().plaintext, false));
+    await workbench.ghostText.first().waitFor({ state: 'detached' });
+    await choose('Completion On for plaintext');
+    await eventually('it is there again', () => assert.equal(languages().plaintext, true));
+    await begin();
+    await typeUntilGhost('total');
   });
 });

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { eventually } from './support/eventually.ts';
-import { vscode } from './support/session.ts';
-import { end } from './support/workbench.ts';
+import { eventually } from '../support/eventually.ts';
+import { vscode } from '../support/session.ts';
+import { end } from '../support/workbench.ts';
 
 describe('the extension in VS Code', () => {
-  const session = vscode();
+  const session = vscode({ examples: true, kept: true });
 
   it('says in the status bar that it is there', async () => {
     const item = session.workbench.statusItem('cola.status');

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { runFolder } from '../../../server/store/run.ts';
 import type { TrainEvent } from '../../../server/train/run/events.ts';
@@ -54,6 +54,15 @@ describe('the data of a run', function () {
   for (const [kind, { stage, model, from }] of Object.entries(kinds)) {
     const first = kind === 'rows' ? [{ pretrain: { ...settingsOf('pretrain', 2) } }] : [];
     const list = [...first, stage];
+    const file = () => join(bench.root, 'mine.jsonl');
+    /** What the run comes to where nothing changes, and a folder of one that was stopped: both are made once and serve every change. */
+    const made = { straight: '', stopped: '' };
+    before(async () => {
+      writeFileSync(file(), readFileSync(join(bench.root, from)));
+      Object.assign(made, { straight: bench.fresh(), stopped: bench.fresh() });
+      await bench.run(list, model ?? bench.cola, made.straight);
+      await stopped(list, model ?? bench.cola, made.stopped);
+    });
     for (const [what, change] of Object.entries({
       'has grown': (file: string) =>
         appendFileSync(file, '{"text":"new","prompt":"new","response":"new","answer":"new"}\n'),
@@ -62,17 +71,13 @@ describe('the data of a run', function () {
       'is gone': (file: string) => rmSync(file),
     })) {
       it(`is that of its beginning, where the file of ${kind} ${what}`, async () => {
-        const file = join(bench.root, 'mine.jsonl');
-        const whole = readFileSync(join(bench.root, from));
-        writeFileSync(file, whole);
-        const straight = bench.fresh();
-        await bench.run(list, model ?? bench.cola, straight);
+        writeFileSync(file(), readFileSync(join(bench.root, from)));
         const id = bench.fresh();
-        await stopped(list, model ?? bench.cola, id);
-        change(file);
+        cpSync(runFolder(bench.root, made.stopped), runFolder(bench.root, id), { recursive: true });
+        change(file());
         const { said, ...found } = await resumed(id);
         assert.match(said, /mine\.jsonl: 1 file (changed|gone) since the run began; it goes on with the data/);
-        const expected = outcome(straight);
+        const expected = outcome(made.straight);
         assert.deepEqual(found.losses, expected.losses);
         assert.equal(found.weights.compare(expected.weights), 0);
       });

@@ -1,7 +1,7 @@
 /*
  * Loaded in front of the C library (LD_PRELOAD): lets the n-th call of a kind that reaches a path kill the process or fail.
- * COLA_FAULT is "CALL N ACTION PATH": ACTION is kill (before the call), after (behind it), count (nothing), or the number of
- * an error; with a + behind it, all later calls fail too. Each hit is a line in the file COLA_FAULT_LOG.
+ * COLA_FAULT is "CALL N ACTION PATH": CALL any is every kind; ACTION is kill (before the call), after (behind it), count
+ * (nothing), or the number of an error; with a + behind it, all later calls fail too. Each hit is a line in the file COLA_FAULT_LOG.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -38,9 +38,11 @@ static void note(const char *call, const char *at) {
   syscall(SYS_write, journal, line, length < (int)sizeof line ? length : (int)sizeof line);
 }
 
+static int is_wanted(const char *call) { return wanted[0] && (!strcmp(wanted, "any") || !strcmp(call, wanted)); }
+
 /* 1: the call is to fail. 2: the process is to end behind it. */
 static int meet(const char *call, const char *at) {
-  if (!wanted[0] || strcmp(call, wanted) || !strstr(at, path)) return 0;
+  if (!is_wanted(call) || !strstr(at, path)) return 0;
   long now = atomic_fetch_add(&met, 1) + 1;
   if (!strcmp(action, "count")) return note(call, at), 0;
   if (now != nth && !(sticky && now > nth)) return 0;
@@ -53,7 +55,7 @@ static int meet(const char *call, const char *at) {
 
 static int meet_file(const char *call, int file) {
   char link[64], at[PATH_MAX];
-  if (!wanted[0] || strcmp(call, wanted)) return 0;
+  if (!is_wanted(call)) return 0;
   snprintf(link, sizeof link, "/proc/self/fd/%d", file);
   ssize_t length = readlink(link, at, sizeof at - 1);
   if (length < 0) return 0;

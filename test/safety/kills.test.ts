@@ -71,7 +71,7 @@ describe('a run that is killed or whose disk fails', function () {
       assert.ok(attempts < 2 * killsAtCalls, 'calls are met where they were seen');
       // As many of each kind: most calls are small writes to the logs.
       const call = slow ? pick(changingCalls) : shortCalls[attempts % shortCalls.length];
-      const nth = 1 + random.integer(await bench.callsOf(call));
+      const nth = 1 + random.integer(bench.callsOf(call));
       const action = pick(['kill', 'after'] as const);
       const id = bench.fresh();
       const { code, hits } = await bench.run(id, { call, nth, action });
@@ -114,7 +114,7 @@ describe('a run that is killed or whose disk fails', function () {
         const ends: Record<string, number> = {};
         for (let done = 0, attempts = 0; done < faultsOfEach; attempts++) {
           assert.ok(attempts < 3 * faultsOfEach, `${call} is met where it was seen`);
-          const nth = 1 + random.integer(await bench.callsOf(call));
+          const nth = 1 + random.integer(bench.callsOf(call));
           const id = bench.fresh();
           // Once, or from here on, as on a disk that stays full.
           const action = `${constants.errno[error]}${pick(['', '+'])}` as `${number}`;

@@ -192,7 +192,12 @@ describe('the code reward', () => {
     'an early end of the tests': 'function f() { throw { toString() { return pass__(0) } } }',
   };
 
+  // Each of these costs its helper the whole limit and a new start, as the others of its kind do that are tried in the short form, too:
+  // growth that is caught, and what loops inside a built-in function.
+  const forSlow = ['endless growth', 'deeply nested data'];
+  assert.ok(forSlow.every((name) => name in hostile));
   for (const [name, code] of Object.entries(hostile)) {
+    if (process.env.COLA_SLOW === undefined && forSlow.includes(name)) continue;
     it(`contains ${name}`, async () => {
       const started = performance.now();
       // A wrong function, so that only a successful trick could pass a test.

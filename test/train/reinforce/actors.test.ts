@@ -156,7 +156,10 @@ onEachDevice((device: () => Device, name) => {
       }
     });
 
-    it('over tokens answer greedily as fresh passes do', async () => {
+    const slow = process.env.COLA_SLOW === '1';
+    // Over tokens, on a WebGPU in software, the log-probabilities of rollouts and updates below are enough in the short form.
+    const overTokens = name === 'cpu' || slow;
+    const greedyOverTokens = async () => {
       const rows = await tokens().sample(startsOf(numbered(prompts), 1, 1, 0), greedy, signal);
       for (const [i, row] of rows.entries()) {
         const ids = [...prompts[i].ids];
@@ -165,10 +168,11 @@ onEachDevice((device: () => Device, name) => {
           ids.push(token);
         }
       }
-    });
+    };
+    if (overTokens) it('over tokens answer greedily as fresh passes do', greedyOverTokens);
 
     it('read a prompt once for its whole group, as if each sample had read it alone', async () => {
-      for (const actor of [latent(), tokens()]) {
+      for (const actor of [latent(), ...(overTokens ? [tokens()] : [])]) {
         const grouped = await actor.sample(startsOf(numbered(prompts), 3, 1, 0), greedy, signal);
         const alone: Episode[] = [];
         for (const prompt of prompts)

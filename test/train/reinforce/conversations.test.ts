@@ -102,7 +102,9 @@ onEachDevice((device: () => Device, name) => {
     });
 
     it('have the log-probabilities and the states of one pass over the whole, in rollouts and in updates', async () => {
-      for (const actor of actors) {
+      // On a WebGPU in software the short form has the actor over actions, which reads, steps and updates by the base as that over tokens.
+      const both = name === 'cpu' || process.env.COLA_SLOW === '1';
+      for (const actor of both ? actors : actors.slice(0, 1)) {
         const rows = await sampleConversations(actor, starts, echoes(), settings, signal);
         assert(rows.some(({ turns }) => turns.length === 4));
         assert(rows.some(({ tokens, choices }) => tokens.length > choices.length + 10));

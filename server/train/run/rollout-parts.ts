@@ -3,13 +3,19 @@ import type { ModelConfig } from '../../model/config/config.ts';
 import { sampledRows } from '../measures/prompts.ts';
 import { decodingPart, type MemoryPart, type PlannedDecoding } from './memory-parts.ts';
 
-export interface PlannedRollouts extends Pick<PlannedDecoding, 'step' | 'added' | 'learns'> {
-  /** Of a round. */
-  readonly prompts: number;
-  readonly group: number;
+export interface PlannedAnswers extends Pick<PlannedDecoding, 'step' | 'added' | 'learns'> {
   /** Tokens of a prompt, and most of an answer behind it. */
   readonly prompt: number;
   readonly behind: number;
+}
+
+/** How many prompts a round has, and how many answers each of them. */
+interface Round {
+  readonly prompts: number;
+  readonly group: number;
+}
+
+export interface PlannedRollouts extends PlannedAnswers, Round {
   /** Whether the states of the base that an answer passes are kept. */
   readonly keepsHidden?: boolean;
 }
@@ -34,11 +40,14 @@ export function rolloutsPart(config: ModelConfig, planned: PlannedRollouts): Mem
 /**
  * Held-out prompts that are answered greedily and by sampling, as `evaluatePrompts` does it: programs for other numbers of rows,
  * each with the weights that do not learn.
+ *
+ * @param round of the rollouts that are learned from, if there are any
  */
 export function measuringParts(
   config: ModelConfig,
-  { prompts, prompt, behind, keepsHidden: _, group, ...decoder }: PlannedRollouts,
+  { prompt, behind, ...decoder }: PlannedAnswers,
   held: { readonly evaluate_rows: number; readonly evaluate_samples: number },
+  round?: Round,
 ): MemoryPart[] {
   const length = prompt + behind;
   const { greedy, sampled } = sampledRows(held.evaluate_rows, held.evaluate_samples);
@@ -46,7 +55,7 @@ export function measuringParts(
   return [
     decodingPart(config, { what: 'held-out answers', rows: greedy, length, reads: [prompt], ...decoder }),
     // A round of as many prompts reads them with the same programs, and has the same steps for as many answers.
-    ...(others === prompts && held.evaluate_samples === group
+    ...(others === round?.prompts && held.evaluate_samples === round.group
       ? []
       : [
           decodingPart(config, {
@@ -54,7 +63,7 @@ export function measuringParts(
             rows: sampled,
             length,
             branched: { sharers: held.evaluate_samples, behind },
-            reads: others === prompts ? [] : [prompt],
+            reads: others === round?.prompts ? [] : [prompt],
             ...decoder,
           }),
         ]),

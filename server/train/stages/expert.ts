@@ -334,7 +334,7 @@ export const expert: StageKind<ExpertSettings> = {
       decodingPart(config, { ...searched, what: 'search', rows: 1, reads: [prompt], kept: settings.cache * 2 ** 20 }),
       ...measuringParts(
         config,
-        { prompts: 0, group: 1, prompt, behind: settings.max_new, step: policy.step, added: policy.added, learns },
+        { prompt, behind: settings.max_new, step: policy.step, added: policy.added, learns },
         settings,
       ),
       trainingPart({

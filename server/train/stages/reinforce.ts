@@ -306,10 +306,11 @@ export function reinforcementParts(
   const together = Math.min(group, updated);
   const prompt = Math.max(1, length - behind);
   const planned = plannedShape(Math.ceil(updated / together), together, prompt, behind, policy.width);
-  const rollouts = { prompts: batch, group, prompt, behind, step, added, learns, keepsHidden: policy.latent };
+  const answers = { prompt, behind, step, added, learns };
+  const round = { prompts: batch, group };
   return [
-    rolloutsPart(config, rollouts),
-    ...measuringParts(config, rollouts, settings),
+    rolloutsPart(config, { ...answers, ...round, keepsHidden: policy.latent }),
+    ...measuringParts(config, answers, settings, round),
     trainingPart({
       rows: updated,
       length,

@@ -87,6 +87,6 @@ export function errorsPage(listed: readonly Listed[]): string {
       .map(({ id, sentence, remedy }) => `| \`${id}\` | ${cell(sentence)} | ${cell(remedy)} |`);
     return [`## ${area}`, '', '| id | what it says | what to do |', '|---|---|---|', ...rows].join('\n');
   });
-  const head = `# Errors\n\nEvery error that a person can meet: its id, its sentence and the way out. What is filled in stands in braces. ${listed.length} in all. Written by \`npm run docs\`.\n\nExit codes of the command line: 0 good, 1 a check failed, 2 wrong input, 70 a mistake of ours, 130 interrupted.`;
+  const head = `# Errors\n\nEvery error that a person can meet: its id, its sentence and the way out. What is filled in stands in braces. ${listed.length} in all. Written by \`npm run docs\`.\n\nExit codes of the command line: 0 good, 1 a check failed, 2 wrong input, 70 a mistake of ours, 130 interrupted, 143 and 129 ended by SIGTERM and SIGHUP, 74 the results could not be written. \`cola serve\` ends with 0 however it is told to end.`;
   return `${[head, ...tables].join('\n\n')}\n`;
 }

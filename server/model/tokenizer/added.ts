@@ -35,6 +35,8 @@ export class AddedTokenFinder {
     onToken: (id: number) => void,
   ): void {
     let from = 0;
+    // Where the white space ends that a token took: looked for once, however many tokens begin inside of it.
+    let whiteTo = 0;
     const { expression } = this;
     if (expression !== undefined) {
       expression.lastIndex = 0;
@@ -42,16 +44,21 @@ export class AddedTokenFinder {
         const token = this.tokens.get(match[0]);
         let start = match.index;
         let end = start + match[0].length;
-        if (token === undefined || start < from) continue;
+        // One that begins in the white space that the last one took counts, as in the reference, unless it takes that itself.
+        if (token === undefined || (token.lstrip && end <= from)) continue;
         if (isControl(token) && isText(start, end)) {
           // Another token may begin inside of what is text now.
           expression.lastIndex = start + 1;
           continue;
         }
-        if (token.single_word && (isWordAt(text, start - 1) || isWordAt(text, end))) continue;
+        if (token.single_word && (wordEndsAt(text, start) || wordStartsAt(text, end))) continue;
         // The token takes the white space beside it.
         if (token.lstrip) while (start > from && isSpaceAt(text, start - 1)) start--;
-        if (token.rstrip) while (end < text.length && isSpaceAt(text, end)) end++;
+        if (token.rstrip) {
+          end = Math.max(end, whiteTo);
+          while (end < text.length && isSpaceAt(text, end)) end++;
+          whiteTo = end;
+        }
         if (start > from) onText(from, start);
         onToken(token.id);
         from = end;
@@ -62,7 +69,12 @@ export class AddedTokenFinder {
 }
 
 const isSpaceAt = (text: string, at: number): boolean => /^\p{White_Space}$/u.test(text[at] ?? '');
-const isWordAt = (text: string, at: number): boolean => /^[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}]$/u.test(text[at] ?? '');
+/** Letters, digits and what joins them, as expressions of Rust take them. */
+const WORD = /[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]/u;
+/** Whether the character that ends in front of `at` belongs to a word; a letter may be two units long. */
+const wordEndsAt = (text: string, at: number): boolean =>
+  WORD.test(text.slice(Math.max(0, at - 2), at).match(/.$/su)?.[0] ?? '');
+const wordStartsAt = (text: string, at: number): boolean => WORD.test(text.slice(at, at + 2).match(/^./su)?.[0] ?? '');
 
 /** Of what spells a control token, which is text: see `controlTokens` of `EncodeOptions`. */
 export function textTest(controlTokens: boolean | { readonly exceptAt: readonly number[] }): IsText {

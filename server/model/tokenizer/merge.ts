@@ -63,7 +63,9 @@ export class Merger {
   /** rank -> id of the merged token */
   private readonly merged: Int32Array;
   private readonly idRange: number;
-  /** byte -> id of its token, -1 without one */
+  /** byte -> id of the letter that stands for it in the alphabet of bytes, -1 without one */
+  private readonly letterIds: Int32Array;
+  /** byte -> id of its own token (`<0xE4>`), -1 without one */
   private readonly byteIds: Int32Array;
   private readonly cache = new Map<string, readonly number[]>();
   private readonly unknownId: number | undefined;
@@ -101,10 +103,10 @@ export class Merger {
     });
     const { unk_token: unknown } = model;
     this.unknownId = unknown === null || unknown === undefined ? undefined : this.vocab.get(unknown);
-    this.byteIds = Int32Array.from({ length: 256 }, (_, byte) => {
-      const name = byteLevel ? BYTE_CHARACTERS[byte] : `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`;
-      return this.vocab.get(name) ?? -1;
-    });
+    const idsOf = (name: (byte: number) => string) =>
+      Int32Array.from({ length: 256 }, (_, byte) => this.vocab.get(name(byte)) ?? -1);
+    this.letterIds = idsOf((byte) => BYTE_CHARACTERS[byte]);
+    this.byteIds = idsOf((byte) => `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`);
   }
 
   /** The token ids of one piece. Throws `tokenizer.unencodable` where a character has no token at all. */
@@ -135,23 +137,25 @@ export class Merger {
     const ids: number[] = [];
     if (this.byteLevel) {
       for (const byte of Buffer.from(piece, 'utf8')) {
-        const id = this.byteIds[byte];
+        const id = this.letterIds[byte];
         if (id >= 0) ids.push(id);
-        else this.pushUnknown(ids, piece);
+        else this.pushBytes(ids, BYTE_CHARACTERS[byte], piece);
       }
       return ids;
     }
     for (const character of piece) {
       const id = this.vocab.get(character);
-      if (id !== undefined) {
-        ids.push(id);
-        continue;
-      }
-      const bytes = this.model.byte_fallback ? [...Buffer.from(character, 'utf8')].map((b) => this.byteIds[b]) : [-1];
-      if (bytes.includes(-1)) this.pushUnknown(ids, character);
-      else ids.push(...bytes);
+      if (id !== undefined) ids.push(id);
+      else this.pushBytes(ids, character, character);
     }
     return ids;
+  }
+
+  /** A character without a token: its bytes, where the model falls back to them and has them all. */
+  private pushBytes(ids: number[], character: string, of: string): void {
+    const bytes = this.model.byte_fallback ? [...Buffer.from(character, 'utf8')].map((b) => this.byteIds[b]) : [-1];
+    if (bytes.includes(-1)) this.pushUnknown(ids, of);
+    else ids.push(...bytes);
   }
 
   private pushUnknown(ids: number[], character: string): void {

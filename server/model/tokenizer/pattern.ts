@@ -111,13 +111,18 @@ export function eachMatch(text: string, regex: RegExp, visit: (start: number, en
   // The reference does not look into an empty text.
   if (text === '') return;
   let last = -1;
-  regex.lastIndex = 0;
-  for (let match = regex.exec(text); match !== null; match = regex.exec(text)) {
+  // Where to go on is kept here: `visit` may use the same expression, of two equal stages behind each other.
+  let at = 0;
+  for (;;) {
+    regex.lastIndex = at;
+    const match = regex.exec(text);
+    if (match === null) return;
     const { index } = match;
     const stop = index + match[0].length;
+    at = stop;
     if (stop === index) {
       // It would be found forever; and right behind another match an empty one does not count.
-      regex.lastIndex = stop + ((text.codePointAt(stop) ?? 0) > 0xffff ? 2 : 1);
+      at += (text.codePointAt(stop) ?? 0) > 0xffff ? 2 : 1;
       if (stop === last) continue;
     }
     visit(index, stop);

@@ -10,7 +10,8 @@ import type { NormalizerSpec, PreTokenizerSpec, SplitBehavior } from './file.ts'
 import { BYTE_CHARACTERS } from './merge.ts';
 import { compilePattern, eachMatch, mostGrown, replaceMatches } from './pattern.ts';
 
-type Emit = (piece: string) => void;
+/** @param starts whether the piece begins where the text does that was cut */
+type Emit = (piece: string, starts: boolean) => void;
 /** Cuts `text` into pieces. `first` is true where the text is the beginning of the whole input. */
 export type Splitter = (text: string, first: boolean, emit: Emit) => void;
 
@@ -43,7 +44,7 @@ function split(regex: RegExp, behavior: SplitBehavior, invert: boolean): Splitte
     return (text, _first, emit) =>
       parts(text, regex, (a, b, isMatch) => {
         // No piece is empty: an empty match only cuts.
-        if (b > a && (behavior === 'Isolated' || isMatch === invert)) emit(text.slice(a, b));
+        if (b > a && (behavior === 'Isolated' || isMatch === invert)) emit(text.slice(a, b), a === 0);
       });
   }
   return (text, _first, emit) => {
@@ -58,12 +59,12 @@ function split(regex: RegExp, behavior: SplitBehavior, invert: boolean): Splitte
             ? delimiter && before === false
             : !delimiter && before === true;
       if (!joins && a > open) {
-        emit(text.slice(open, a));
+        emit(text.slice(open, a), open === 0);
         open = a;
       }
       before = delimiter;
     });
-    if (open < text.length) emit(text.slice(open));
+    if (open < text.length) emit(text.slice(open), open === 0);
   };
 }
 
@@ -91,17 +92,18 @@ function splitterOf(spec: PreTokenizerSpec, file: string, alphabet: boolean): Sp
     case 'BertPreTokenizer': {
       const words = split(WHITE, 'Removed', false);
       const signs = split(PUNCTUATION, 'Isolated', false);
-      return (text, first, emit) => words(text, first, (word) => signs(word, false, emit));
+      return (text, first, emit) =>
+        words(text, first, (word, starts) => signs(word, false, (sign, opens) => emit(sign, starts && opens)));
     }
     case 'CharDelimiterSplit':
       return split(compilePattern({ String: spec.delimiter }, file, 'pre_tokenizer'), 'Removed', false);
     case 'ByteLevel': {
       const inner: Splitter = spec.use_regex
         ? split(BYTE_LEVEL_SPLIT, 'Isolated', false)
-        : (text, _, emit) => emit(text);
+        : (text, _, emit) => emit(text, true);
       return (text, first, emit) =>
-        inner(spec.add_prefix_space ? prefixed(text, ' ') : text, first, (piece) =>
-          emit(alphabet ? inAlphabet(piece) : piece),
+        inner(spec.add_prefix_space ? prefixed(text, ' ') : text, first, (piece, starts) =>
+          emit(alphabet ? inAlphabet(piece) : piece, starts),
         );
     }
     case 'Metaspace': {
@@ -112,7 +114,7 @@ function splitterOf(spec: PreTokenizerSpec, file: string, alphabet: boolean): Sp
         if (spec.prepend_scheme === 'always' || (spec.prepend_scheme === 'first' && first))
           marked = prefixed(marked, mark);
         if (spec.split) inner(marked, first, emit);
-        else emit(marked);
+        else emit(marked, true);
       };
     }
     case 'Sequence':
@@ -120,14 +122,13 @@ function splitterOf(spec: PreTokenizerSpec, file: string, alphabet: boolean): Sp
         (next, stage) => {
           const here = splitterOf(stage, file, alphabet);
           return (text, first, emit) => {
-            let isFirst = first;
-            here(text, first, (piece) => {
-              next(piece, isFirst, emit);
-              isFirst = false;
-            });
+            // What is in front of a piece may have been removed: then no piece is the first.
+            here(text, first, (piece, starts) =>
+              next(piece, first && starts, (part, opens) => emit(part, starts && opens)),
+            );
           };
         },
-        (text, _first, emit) => emit(text),
+        (text, _first, emit) => emit(text, true),
       );
   }
 }
@@ -144,7 +145,7 @@ export function createSplitter(
   spec: PreTokenizerSpec | null | undefined,
   file: string,
 ): { readonly split: Splitter; readonly byteLevel: boolean } {
-  if (spec === null || spec === undefined) return { split: (text, _first, emit) => emit(text), byteLevel: false };
+  if (spec === null || spec === undefined) return { split: (text, _first, emit) => emit(text, true), byteLevel: false };
   const kinds = stagesOf(spec).map(({ type }) => type);
   const at = kinds.indexOf('ByteLevel');
   if (at !== kinds.lastIndexOf('ByteLevel'))

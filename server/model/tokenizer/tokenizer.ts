@@ -148,12 +148,14 @@ export class Tokenizer implements TokenTable {
     const literal = new Map<string, AddedToken>();
     const normalized = new Map<string, AddedToken>();
     for (const [content, token] of this.addedTokens) {
-      if (token.normalized)
-        normalized.set(
-          this.watched ? boundedInTime(content.length, () => this.normalize(content)) : this.normalize(content),
-          token,
-        );
-      else literal.set(content, token);
+      if (token.normalized) {
+        const form = this.watched
+          ? boundedInTime(content.length, () => this.normalize(content))
+          : this.normalize(content);
+        normalized.set(form, token);
+        // The reference decodes it as what it is found by.
+        this.tokens[token.id] = form;
+      } else literal.set(content, token);
     }
     this.literal = new AddedTokenFinder(literal);
     this.normalized = new AddedTokenFinder(normalized);

@@ -23,6 +23,8 @@ import type { Patience } from './patience.ts';
 interface Active {
   readonly key: RunKey;
   readonly handle: JobHandle<unknown>;
+  /** Whether the run exists, so that whoever asked for it has the answer. */
+  begun: boolean;
   paused: boolean;
 }
 
@@ -87,15 +89,24 @@ export class RunHost {
     }
     if (!active.paused || choice.from !== undefined) throw engineErrors.runActive(key.run);
     active.paused = false;
+    if (!active.begun) return;
     active.handle.resume();
     this.state(key, { kind: 'state', state: 'running' });
   }
 
-  /** @throws engine.runNotActive */
+  /**
+   * Lets a run stand; one that does not exist yet, as soon as it does: whoever asked for it would wait for the answer until then.
+   *
+   * @throws engine.runNotActive
+   */
   pause(key: RunKey): void {
     const active = this.find(key);
     active.paused = true;
-    active.handle.pause();
+    if (active.begun) this.stand(active);
+  }
+
+  private stand({ key, handle }: Active): void {
+    handle.pause();
     this.state(key, { kind: 'state', state: 'paused' });
   }
 
@@ -133,23 +144,24 @@ export class RunHost {
     const name = folderOf(key);
     if (this.active.has(name)) throw engineErrors.runActive(key.run);
     return new Promise((exists, refused) => {
-      let begun = false;
       const onEvent = (event: TrainEvent) => {
         // The first event follows the making of the run.
-        if (!begun) {
-          begun = true;
+        if (!active.begun) {
+          active.begun = true;
           exists();
           this.state(key, { kind: 'state', state: 'running' });
+          if (active.paused) this.stand(active);
         }
         this.tell({ ...key, event: toWireEvent(event) });
       };
       const handle = this.scheduler.submit('train', (signal) => inTurns((turn) => work(turn, signal, onEvent)));
-      this.active.set(name, { key, handle, paused: false });
+      const active: Active = { key, handle, begun: false, paused: false };
+      this.active.set(name, active);
       handle.done
         .then(
           () => this.state(key, { kind: 'state', state: 'done' }),
           (error: unknown) => {
-            if (!begun) refused(error);
+            if (!active.begun) refused(error);
             else this.state(key, endOf(error));
           },
         )

@@ -164,7 +164,11 @@ describe('the engine as a process', function () {
       assert.equal(step, watched.steps.at(-1));
       assert.equal(watched.states().at(-1), 'stopped');
       await assert.rejects(watched.supervisor.ask(stopRun, key), refused('engine.runNotActive'));
-      // The other may have it now.
+      // The other may have it now. A pause that comes before the run is there waits for it, and not whoever asked for the run.
+      const goesOn = other.supervisor.ask(resumeRun, key);
+      await other.supervisor.ask(pauseRun, key);
+      await goesOn;
+      await other.until(() => other.states().at(-1) === 'paused');
       await other.supervisor.ask(resumeRun, key);
       await other.until(() => other.steps.length > 0);
       assert.equal(other.steps[0], (step ?? 0) + 1);

@@ -143,14 +143,14 @@ async function run({ workers }: Arm): Promise<{ steps: Step[]; computed: Compute
 function calibrationOf(taken: readonly Step[], computed: readonly Computed[]): Timed {
   const of = (kind: string) => computed.filter((one) => one.kind === kind);
   const rollouts = of('outcome').map(({ seconds }) => seconds);
-  const gradients = of('gradient');
+  const gradients = of('sum');
   const tokens = mean(taken.map(({ metrics }) => Number(metrics.answer_tokens))) * settings.batch * settings.group;
   const varied = Math.sqrt(mean(rollouts.map((x) => (x - mean(rollouts)) ** 2)));
   const [bytes] = gradients.map((one) => one.bytes);
   // By the processors, where there are figures of them: on a busy machine the clock says more of others.
   const theirs = sum(taken, (step) => step.theirs);
   const scale = theirs === 0 ? 1 : Math.min(1, theirs / sum(computed, (one) => one.seconds));
-  const added = taken.length * settings.shards * settings.minibatches * bytes;
+  const added = sum(gradients, (one) => one.bytes);
   return {
     rollout: (scale * sum(rollouts, (x) => x)) / taken.length / tokens,
     gradient: (scale * sum(gradients, ({ seconds }) => seconds)) / taken.length / tokens,

@@ -1,19 +1,19 @@
 /**
  * The workers of a run. Shards go to whoever is free, gradients to who holds the shard; a worker that ends, is late or answers
- * what cannot be is replaced, and its shards are rolled out anew under the policy that they were first rolled out under. So
- * results follow from the shards alone.
+ * what cannot be is replaced, and its shards are begun anew under the weights that they were first begun under. So results follow
+ * from the shards alone.
  */
 import { createHash } from 'node:crypto';
 import { size } from '../graph/tensor.ts';
 import { stringifySpec } from '../spec/document.ts';
-import type { GradientPart, ShardGradient, ShardOutcome, Shards } from '../train/reinforce/shards/shard.ts';
-import type { Start } from '../train/reinforce/starts.ts';
 import type { HireOptions } from '../train/run/hiring.ts';
+import type { Asked, Payload, Shards, Summed } from '../train/shards/shards.ts';
+import { leavesOf, nodesOf, type TreeNode, TreeSum } from '../train/shards/tree-sum.ts';
 import type { Metrics } from '../train/stage.ts';
 import { type Carrier, WorkerFault } from './carrier.ts';
 import { clusterErrors } from './errors.ts';
 import { Outgoing } from './frames.ts';
-import { ShardQueue } from './queue.ts';
+import { TaskQueue } from './queue.ts';
 import { type Spent, WorkerSeat } from './worker-seat.ts';
 
 /** How often a shard is begun before the run ends: it may be what ends its workers. */
@@ -22,22 +22,27 @@ const mostAttempts = 8;
 /** The round that is under way. */
 interface Round {
   readonly number: number;
-  readonly shards: readonly (readonly Start[])[];
-  /** The policy that it was rolled out under. */
+  readonly inputs: readonly Outgoing[];
+  /** The weights that it was begun under. */
   readonly policy: Outgoing;
+  readonly read: (value: unknown, shard: number) => unknown;
   /** Of what each shard came to. */
   readonly hashes: Map<number, string>;
 }
 
-/** A gradient whose memory is lent until it is given back. */
-interface Arrived extends ShardGradient {
-  readonly release: (() => void) | undefined;
+/** Shards that one worker adds up. */
+interface Unit {
+  readonly node: TreeNode;
+  readonly items: readonly { readonly shard: number; readonly share: number }[];
 }
 
 export class Crew implements Shards {
   private readonly seats: readonly WorkerSeat[];
+  private readonly sent: readonly string[];
   private readonly lengths: readonly number[];
+  private readonly tree: TreeSum;
   private opening: Promise<Outgoing> | undefined;
+  private current: Promise<Outgoing> | undefined;
   private round: Round | undefined;
   private restarts = 0;
   private since = performance.now();
@@ -46,146 +51,156 @@ export class Crew implements Shards {
     private readonly carrier: Carrier,
     private readonly options: HireOptions,
   ) {
-    const { settings, weights, policy, say } = options;
+    const { settings, weights, work, say } = options;
+    const { learned, sent = learned } = work;
     this.seats = Array.from({ length: settings.workers }, (_, i) => new WorkerSeat(i, carrier, settings.timeout, say));
-    this.lengths = policy.trained.map((name) => size(weights.state.get(name).shape));
+    this.sent = sent;
+    this.lengths = learned.map((name) => size(weights.state.get(name).shape));
+    this.tree = new TreeSum(this.lengths);
   }
 
-  async rollouts(
+  async begin<T>(
     number: number,
-    shards: readonly (readonly Start[])[],
+    inputs: readonly Payload[],
+    read: (value: unknown, shard: number) => T,
     signal: AbortSignal,
-  ): Promise<readonly ShardOutcome[]> {
-    const round: Round = { number, shards, policy: await this.policy(), hashes: new Map() };
+  ): Promise<readonly T[]> {
+    this.learned();
+    const asked = inputs.map(({ value, arrays }, shard) =>
+      Outgoing.of({ kind: 'begin', round: number, shard, value }, arrays),
+    );
+    const round: Round = { number, inputs: asked, policy: await this.policy(), read, hashes: new Map() };
     this.round = round;
     for (const { holds } of this.seats) holds.clear();
-    const outcomes: ShardOutcome[] = [];
+    const found: T[] = [];
     const each = async (seat: WorkerSeat, shard: number) => {
-      outcomes[shard] = await this.rollOut(seat, round, shard);
+      found[shard] = (await this.beginShard(seat, round, shard)) as T;
     };
+    const { length } = inputs;
+    const home = this.seats.length / Math.max(1, length);
+    // Neighbours go to one worker, as far as nobody waits: who has neighbours adds up what they come to.
+    const rank = (seat: WorkerSeat) => (shard: number) =>
+      Math.floor(shard * home) === seat.number ? 1 : (shard * home) % 1;
     await this.all(
-      shards.map((_, shard) => shard),
-      () => () => 0,
+      inputs.map((_, shard) => shard),
+      rank,
       each,
       signal,
     );
-    return outcomes;
+    return found;
   }
 
-  async gradients(
-    part: GradientPart,
-    shards: readonly number[],
-    take: (shard: number, gradient: ShardGradient) => void,
-  ): Promise<void> {
-    const { round } = this;
-    if (round?.number !== part.round) throw new Error(`round ${part.round} was not rolled out`);
-    const policy = part.minibatch === 0 ? round.policy : await this.policy();
-    // They may come in any order, and are added in one.
-    const waiting = new Map<number, Arrived>();
-    let next = 0;
-    const arrived = (shard: number, gradient: Arrived) => {
-      waiting.set(shard, gradient);
-      for (; next < shards.length; next++) {
-        const due = waiting.get(shards[next]);
-        if (due === undefined) return;
-        waiting.delete(shards[next]);
-        take(shards[next], due);
-        due.release?.();
-      }
-    };
-    const suspects = new Set<number>();
-    const each = async (seat: WorkerSeat, shard: number) => {
-      if (!seat.holds.has(shard)) await this.rollOut(seat, round, shard);
-      await seat.learnOf(policy);
-      const gradient = await this.gradient(seat, part, shard);
-      // Training may diverge; that only one worker finds so is its own fault.
-      if (!finite(gradient) && !suspects.has(shard)) {
-        suspects.add(shard);
-        throw new WorkerFault(`its gradient of shard ${shard} is not finite`);
-      }
-      arrived(shard, gradient);
-    };
+  async sum({ round: number, part, shares, gradients }: Asked): Promise<Summed> {
+    const { round, tree } = this;
+    if (round?.number !== number) throw new Error(`round ${number} was not begun`);
+    const policy = await this.policy();
+    const items = shares.flatMap((share, shard) => (share === 0 ? [] : [{ shard, share }]));
     const held = (shard: number) => this.seats.find(({ holds }) => holds.has(shard));
-    const rank = (seat: WorkerSeat) => (shard: number) => {
-      const holder = held(shard);
+    const units = nodesOf(items.map(({ shard }) => held(shard) ?? shard)).map((node): Unit => {
+      return { node, items: items.slice(...leavesOf(node, items.length)) };
+    });
+    tree.begin(items.length);
+    const values: Summed['values'][number][] = [];
+    const suspects = new Set<number>();
+    const each = async (seat: WorkerSeat, number: number) => {
+      const unit = units[number];
+      for (const { shard } of unit.items) if (!seat.holds.has(shard)) await this.beginShard(seat, round, shard);
+      await seat.learnOf(policy);
+      const found = await this.unit(seat, round.number, part, unit, gradients);
+      // Training may diverge; that only one worker finds so is its own fault.
+      if (!finite(found.gradients) && !suspects.has(number)) {
+        suspects.add(number);
+        throw new WorkerFault(`its gradient of ${shardsOf(unit)} is not finite`);
+      }
+      values.push(...found.values);
+      if (gradients) tree.node(unit.node, found.gradients, found.release);
+    };
+    const rank = (seat: WorkerSeat) => (number: number) => {
+      const holder = held(units[number].items[0].shard);
       return holder === seat ? 1 : holder === undefined ? 0 : -1;
     };
-    await this.all(shards, rank, each);
+    await this.all([...units.keys()], rank, each, undefined, (number) => units[number].items[0].shard);
+    return {
+      values: values.sort((a, b) => a.shard - b.shard),
+      gradients: gradients && items.length > 0 ? tree.whole.arrays : [],
+      release: () => tree.begin(0),
+    };
   }
 
-  private async rollOut(seat: WorkerSeat, { number: round, shards, policy, hashes }: Round, shard: number) {
+  private async beginShard(seat: WorkerSeat, { policy, inputs, read, hashes }: Round, shard: number): Promise<unknown> {
     await seat.learnOf(policy);
-    const starts = shards[shard].map(({ prompt, seeds }) => ({ prompt: { ...prompt, ids: [...prompt.ids] }, seeds }));
-    const asked = Outgoing.of({ kind: 'rollout', round, shard, starts });
-    const { answer } = await seat.ask(asked, 'outcome', 0);
-    const { outcome } = answer;
-    const { minibatches } = this.options.spec.stages[this.options.at].settings as { minibatches: number };
-    const groups = shards[shard].flatMap(({ seeds }, g) => seeds.map(() => g));
-    if (outcome.rows.length !== groups.length || outcome.rows.some(({ group }, i) => group !== groups[i]))
-      throw new WorkerFault(`it rolled out ${outcome.rows.length} answers in place of ${groups.length}`);
-    if (outcome.weights.length !== minibatches)
-      throw new WorkerFault(`it has ${outcome.weights.length} minibatches in place of ${minibatches}`);
-    const { seconds: _, ...rest } = outcome;
+    const { answer } = await seat.ask(inputs[shard], 'outcome', 0);
+    const { value } = answer;
+    const found = faulty(() => read(value, shard));
+    const rest = typeof value === 'object' ? { ...value, seconds: undefined } : value;
     const hash = createHash('sha256').update(JSON.stringify(rest)).digest('hex');
     const before = hashes.get(shard);
     if (before !== undefined && before !== hash) throw clusterErrors.differs(seat.name, shard);
     hashes.set(shard, hash);
     seat.holds.add(shard);
     seat.count('rollout', answer.seconds);
-    return outcome;
+    return found;
   }
 
-  private async gradient(
+  private async unit(
     seat: WorkerSeat,
-    { round, minibatch, whitening }: GradientPart,
-    shard: number,
-  ): Promise<Arrived> {
-    const asked = Outgoing.of({ kind: 'gradient', round, shard, minibatch, whitening });
-    const most = this.lengths.reduce((a, b) => a + b, 0);
-    const { answer, floats, release } = await seat.ask(asked, 'gradient', most);
-    if (floats.length !== this.lengths.length || floats.some(({ length }, i) => length !== this.lengths[i]))
-      throw new WorkerFault(`its gradient of shard ${shard} has another shape than the policy`);
+    round: number,
+    part: unknown,
+    { items, ...unit }: Unit,
+    gradients: boolean,
+  ): Promise<Summed> {
+    const asked = Outgoing.of({ kind: 'sum', round, part, items });
+    const most = gradients ? this.lengths.reduce((a, b) => a + b, 0) : 0;
+    const { answer, floats, release } = await seat.ask(asked, 'sum', most, items.length);
+    const lengths = gradients ? this.lengths : [];
+    if (floats.length !== lengths.length || floats.some(({ length }, i) => length !== lengths[i]))
+      throw new WorkerFault(`its gradient of ${shardsOf({ items, ...unit })} has another shape than the policy`);
+    const { values } = answer;
+    if (values.length !== items.length || values.some(({ shard }, i) => shard !== items[i].shard))
+      throw new WorkerFault(`it answered for other shards than ${shardsOf({ items, ...unit })}`);
     seat.count('gradient', answer.seconds);
-    return { loss: answer.loss, metrics: answer.metrics, gradients: floats, release };
+    return { values, gradients: floats, release: release ?? (() => {}) };
   }
 
   /**
-   * Has something done with each of the shards.
+   * Has each of some tasks done.
    *
-   * @param rank of a shard for a worker: the higher the sooner, below 0 never
+   * @param rank of a task for a worker: the higher the sooner, below 0 never
+   * @param shardOf the shard that a task is told of by
    */
   private async all(
-    shards: readonly number[],
+    tasks: readonly number[],
     rank: (seat: WorkerSeat) => (shard: number) => number,
-    each: (seat: WorkerSeat, shard: number) => Promise<void>,
+    each: (seat: WorkerSeat, task: number) => Promise<void>,
     signal?: AbortSignal,
+    shardOf = (task: number) => task,
   ): Promise<void> {
-    const queue = new ShardQueue(shards);
+    const queue = new TaskQueue(tasks);
     const attempts = new Map<number, number>();
     const work = async (seat: WorkerSeat) => {
       while (!queue.over) {
-        let shard: number | undefined;
+        let task: number | undefined;
         try {
           // What those do that are there is not kept waiting by one for whom there is no place.
           await Promise.race([seat.ready(await this.open()), queue.ended]);
           if (queue.over) return;
-          shard = queue.take(rank(seat));
-          if (shard === undefined) {
+          task = queue.take(rank(seat));
+          if (task === undefined) {
             await queue.wait();
             continue;
           }
-          await each(seat, shard);
+          await each(seat, task);
           queue.done();
         } catch (error) {
           if (!(error instanceof WorkerFault)) throw error;
           if (queue.over) return;
           const { name } = seat;
           this.replaced(seat, error.message);
-          if (shard === undefined) continue;
-          const begun = (attempts.get(shard) ?? 0) + 1;
-          attempts.set(shard, begun);
-          if (begun >= mostAttempts) throw clusterErrors.failed(name, shard, error.message);
-          queue.giveBack(shard);
+          if (task === undefined) continue;
+          const begun = (attempts.get(task) ?? 0) + 1;
+          attempts.set(task, begun);
+          if (begun >= mostAttempts) throw clusterErrors.failed(name, shardOf(task), error.message);
+          queue.giveBack(task);
         }
       }
     };
@@ -224,24 +239,32 @@ export class Crew implements Shards {
   }
 
   private async opened(): Promise<Outgoing> {
-    const { spec, specFile, at, settings, weights, policy, others, origin } = this.options;
+    const { spec, specFile, at, settings, weights, work, others, origin } = this.options;
     const names = others();
-    const reference = policy.reference();
+    const start = work.reference?.();
+    const reference = start === undefined ? [] : work.learned;
     const floats = [
       ...(await Promise.all(names.map((name) => weights.read(name)))),
-      ...(await Promise.all(policy.trained.map((name) => reference.get(name).readFloats()))),
+      ...(await Promise.all(reference.flatMap((name) => start?.get(name).readFloats() ?? []))),
     ];
     const { shards } = settings;
+    const { detail } = work;
     const text = stringifySpec(spec);
-    const head = { kind: 'open', spec: text, specFile, at, shards, origin, others: names, reference: policy.trained };
-    return Outgoing.of(head, floats);
+    const head = { kind: 'open', spec: text, specFile, at, shards, detail, origin, others: names, reference };
+    return Outgoing.of(head, floats, true);
   }
 
-  /** The policy as it is now. */
-  private async policy(): Promise<Outgoing> {
-    const { weights, policy } = this.options;
-    const copies = policy.trained.map(async (name) => (await weights.read(name)).slice());
-    return Outgoing.of({ kind: 'policy' }, await Promise.all(copies));
+  learned(): void {
+    this.current = undefined;
+  }
+
+  /** The weights as they are now. */
+  private policy(): Promise<Outgoing> {
+    const { weights } = this.options;
+    this.current ??= Promise.all(this.sent.map(async (name) => (await weights.read(name)).slice())).then((copies) =>
+      Outgoing.of({ kind: 'policy' }, copies, true),
+    );
+    return this.current;
   }
 
   figures(): Metrics {
@@ -278,10 +301,24 @@ export class Crew implements Shards {
   }
 }
 
-/** Whether all numbers of a gradient are. */
-function finite({ loss, gradients }: ShardGradient): boolean {
+/** What is wrong with an answer is the fault of who gave it. */
+function faulty<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw new WorkerFault(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function shardsOf({ items }: Unit): string {
+  const all = items.map(({ shard }) => shard);
+  return all.length === 1 ? `shard ${all[0]}` : `shards ${all.join(', ')}`;
+}
+
+/** Whether all numbers are. */
+function finite(gradients: readonly Float32Array[]): boolean {
   // What is no number, or without bound, is no 0 when it is multiplied by it, and no sum of such is 0.
-  let apart = 0 * loss;
+  let apart = 0;
   for (const values of gradients) {
     const { length } = values;
     for (let i = 0; i < length; i++) apart += 0 * values[i];

@@ -33,22 +33,26 @@ const smallest = 2 ** 16;
 const mostSpare = 2;
 const spare = new Spare();
 
-/** A message as it is written. Several workers may be sent the same one. */
+/** A message as it is written. */
 export class Outgoing {
   readonly bytes: number;
 
-  private constructor(readonly pieces: readonly Uint8Array[]) {
+  private constructor(
+    readonly pieces: readonly Uint8Array[],
+    /** Whether several workers are sent it. */
+    readonly shared: boolean,
+  ) {
     this.bytes = pieces.reduce((sum, { byteLength }) => sum + byteLength, 0);
   }
 
   /** @param floats not copied: they stay as they are until the message is written */
-  static of(head: Readonly<Record<string, unknown>>, floats: readonly Float32Array[] = []): Outgoing {
+  static of(head: Readonly<Record<string, unknown>>, floats: readonly Float32Array[] = [], shared = false): Outgoing {
     const text = Buffer.from(JSON.stringify({ ...head, tensors: floats.map(({ length }) => length) }));
     const prefix = Buffer.alloc(prefixBytes);
     prefix.writeUInt32LE(frameMark, 0);
     prefix.writeUInt32LE(text.byteLength, 4);
     const bodies = floats.map((array) => new Uint8Array(array.buffer, array.byteOffset, array.byteLength));
-    return new Outgoing([prefix, text, ...bodies]);
+    return new Outgoing([prefix, text, ...bodies], shared);
   }
 }
 

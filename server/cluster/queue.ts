@@ -1,5 +1,5 @@
-/** Shards that are to be computed, and who may take which: each is given out until it is done, again where its worker is lost. */
-export class ShardQueue {
+/** What is to be computed, and who may take which: each is given out until it is done, again where its worker is lost. */
+export class TaskQueue {
   /** Comes when nothing is left to do, or nothing more is to be done. */
   readonly ended: Promise<void>;
   private readonly open: Set<number>;
@@ -8,8 +8,8 @@ export class ShardQueue {
   private stopped = false;
   private finish = () => {};
 
-  constructor(shards: readonly number[]) {
-    this.open = new Set(shards);
+  constructor(tasks: readonly number[]) {
+    this.open = new Set(tasks);
     this.left = this.open.size;
     this.ended = new Promise((done) => {
       this.finish = done;
@@ -21,17 +21,16 @@ export class ShardQueue {
     return this.left === 0 || this.stopped;
   }
 
-  /** The first open shard of the best rank; ranks below 0 are not for this one. @returns undefined where none is */
-  take(rank: (shard: number) => number): number | undefined {
+  /** The first open task of the best rank; ranks below 0 are not for this one. @returns undefined where none is */
+  take(rank: (task: number) => number): number | undefined {
     let best: number | undefined;
-    for (const shard of this.open)
-      if (rank(shard) >= 0 && (best === undefined || rank(shard) > rank(best))) best = shard;
+    for (const task of this.open) if (rank(task) >= 0 && (best === undefined || rank(task) > rank(best))) best = task;
     if (best !== undefined) this.open.delete(best);
     return best;
   }
 
-  giveBack(shard: number): void {
-    this.open.add(shard);
+  giveBack(task: number): void {
+    this.open.add(task);
     this.changed();
   }
 

@@ -89,7 +89,7 @@ export class RayCarrier implements Carrier {
   }
 
   private call(worker: number, message: Outgoing, mostFloats: number): Promise<Frame> {
-    if (message.bytes < 2 ** 20) return this.ask(worker, mostFloats, 'C', worker, message.pieces);
+    if (!message.shared || message.bytes < 2 ** 20) return this.ask(worker, mostFloats, 'C', worker, message.pieces);
     let object = this.shared.get(message);
     if (object === undefined) {
       object = this.objects++;

@@ -6,10 +6,11 @@ import { toWire } from '../protocol/errors.ts';
 import { parseSpec, resolvePath } from '../spec/document.ts';
 import { type RunSpec, threadsOf } from '../spec/schema.ts';
 import { DeviceWeights } from '../train/optimizer/weights.ts';
-import type { HiredWork } from '../train/reinforce/shards/hired-work.ts';
 import { changedParts, originOf } from '../train/run/origin.ts';
 import { stageSeed } from '../train/run/seed.ts';
 import { TrainingModel } from '../train/run/training-model.ts';
+import { ShardSums } from '../train/shards/own-shards.ts';
+import type { ShardWork } from '../train/shards/shards.ts';
 import type { StageContext } from '../train/stage.ts';
 import { kindOf } from '../train/stages/index.ts';
 import { clusterErrors } from './errors.ts';
@@ -22,7 +23,8 @@ type Open = Extract<Request, { kind: 'open' }>;
 interface Opened {
   readonly device: TakenDevice;
   readonly weights: DeviceWeights;
-  readonly work: HiredWork;
+  readonly work: ShardWork;
+  readonly sums: ShardSums;
 }
 
 export class WorkerHost {
@@ -49,22 +51,19 @@ export class WorkerHost {
           return Outgoing.of({ kind: 'done', seconds: seconds() });
         case 'policy': {
           const { weights, work } = this.need();
-          for (const [i, name] of work.trained.entries()) await weights.write(name, frame.floats[i]);
+          for (const [i, name] of work.sent.entries()) await weights.write(name, frame.floats[i]);
           return Outgoing.of({ kind: 'done', seconds: seconds() });
         }
-        case 'rollout': {
-          const { round, shard, starts } = asked;
-          const made = starts.map(({ prompt: { messages, ...prompt }, seeds }) => ({
-            prompt: messages === undefined ? prompt : { ...prompt, messages },
-            seeds,
-          }));
-          const outcome = await this.need().work.rollout(round, shard, made, this.signal);
-          return Outgoing.of({ kind: 'outcome', seconds: seconds(), outcome });
+        case 'begin': {
+          const { round, shard, value: own } = asked;
+          const input = { value: own, arrays: frame.floats };
+          const value = await this.need().work.begin(round, shard, input, this.signal);
+          return Outgoing.of({ kind: 'outcome', seconds: seconds(), value });
         }
-        case 'gradient': {
-          const { shard, kind, whitening, ...part } = asked;
-          const { gradients, ...found } = await this.need().work.gradient({ ...part, whitening }, shard);
-          return Outgoing.of({ kind, seconds: seconds(), ...found }, gradients);
+        case 'sum': {
+          const { round, part, items, kind } = asked;
+          const { values, gradients } = await this.need().sums.of(round, part, items);
+          return Outgoing.of({ kind, seconds: seconds(), values }, gradients);
         }
       }
     } catch (error) {
@@ -104,10 +103,11 @@ export class WorkerHost {
       const planned = spec.stages[at];
       const work = await kindOf(planned).hire?.(planned.settings, context, {
         count: asked.shards,
+        detail: asked.detail,
         reference: new Map(reference.map((name, i) => [name, floats[others.length + i]])),
       });
       if (work === undefined) throw new Error(`nobody can be hired for ${planned.name}`);
-      this.opened = { device, weights, work };
+      this.opened = { device, weights, work, sums: new ShardSums(work) };
     } catch (error) {
       weights.dispose();
       await device.release();

@@ -120,17 +120,19 @@ export class WorkerSeat {
   /**
    * Sends a request and waits for an answer of a kind.
    *
+   * @param shards that it is about
    * @throws WorkerFault where it breaks, is late or answers something else; a ColaError that it met
    */
-  async ask<K extends Answer['kind']>(message: Outgoing, kind: K, mostFloats: number) {
+  async ask<K extends Answer['kind']>(message: Outgoing, kind: K, mostFloats: number, shards = 1) {
     const { link } = this;
     if (link === undefined) throw new WorkerFault('it is gone');
     const started = performance.now();
+    const limit = this.limit * shards;
     let late = false;
     const timer = setTimeout(() => {
       late = true;
       link.end();
-    }, this.limit * 1000);
+    }, limit * 1000);
     try {
       const { head, floats, release } = await link.call(message, mostFloats);
       const parsed = answer.safeParse(head);
@@ -145,7 +147,7 @@ export class WorkerSeat {
       this.spent.received += floats.reduce((sum, { byteLength }) => sum + byteLength, 0);
       return { answer: said as Extract<Answer, { kind: K }>, floats, release };
     } catch (error) {
-      throw late ? new WorkerFault(`it did not answer within ${this.limit} s`) : error;
+      throw late ? new WorkerFault(`it did not answer within ${limit} s`) : error;
     } finally {
       clearTimeout(timer);
       this.spent.called += (performance.now() - started) / 1000;

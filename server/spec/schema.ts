@@ -54,7 +54,7 @@ export const runSpec = z.strictObject({
   threads: z.int().positive().optional().meta({ description: 'Threads on the CPU; all cores by default.' }),
   cluster: clusterSettings.optional().meta({
     description:
-      'Cuts the rounds of reinforce and tokens into shards, which workers compute: processes of this machine. With it, threads is 1 if not given. Other stages are computed by the run itself.',
+      'Cuts every step into shards, which workers compute: processes of this machine, or actors of a Ray cluster. With it, threads is 1 if not given.',
   }),
   seed: z.int().default(7).meta({ description: 'Seed of everything random.' }),
   stages: z

@@ -13,6 +13,10 @@ export const trainErrors = catalogue('train', {
     `The run ${run} was begun in one piece, so that workers cannot go on with it.`,
     `Go on without them: cola train --resume ${run}. To train with workers, start the spec anew with --cluster.`,
   ],
+  notInShards: (stage: string) => [
+    `The stage ${stage} cannot be cut into shards, and the spec asks for workers ("cluster").`,
+    'Run it in a spec of its own without "cluster".',
+  ],
   stopped: (run: string, step: number) => [
     `The run ${run} was stopped and is saved at step ${step}.`,
     `Continue it with: cola train --resume ${run}`,

@@ -116,7 +116,7 @@ type JudgementSettings = Pick<
 /** The rows of a spec as micro-batches to learn from and to measure on. @throws train.noPairs, train.noScores, data.* */
 export async function judgements(
   settings: JudgementSettings,
-  batch: number,
+  cut: { readonly batch: number; readonly rows: number },
   context: StageContext,
   layOut: LayOut,
 ): Promise<{ batches: JudgementBatches; heldOut: JudgementBatches; measured: number; steps: number }> {
@@ -163,9 +163,15 @@ export async function judgements(
   for (const [reason, count] of left) context.say(`${dataName(data)}: left out ${count} rows ${reason}`);
   const measured = rows.heldOut.slice(0, evaluate_rows);
   const padId = paddingOf(context.base);
-  const make = (of: readonly Judgement[]) => new JudgementBatches(of, batch, limit, padId, context.seed, layOut);
+  const make = (of: readonly Judgement[], each: number) =>
+    new JudgementBatches(of, each, limit, padId, context.seed, layOut);
   const steps = settings.steps ?? Math.max(1, Math.ceil((rows.train.length * settings.epochs) / settings.batch));
-  return { batches: make(rows.train), heldOut: make(measured), measured: measured.length, steps };
+  return {
+    batches: make(rows.train, cut.rows),
+    heldOut: make(measured, cut.batch),
+    measured: measured.length,
+    steps,
+  };
 }
 
 /** A number, or the one in a column; undefined where the column holds none. */

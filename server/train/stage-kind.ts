@@ -7,8 +7,8 @@ import type { ModelConfig } from '../model/config/config.ts';
 import type { LanguageModel, WeightMap } from '../model/language-model.ts';
 import type { ExpectedTensor } from '../model/weights/weights.ts';
 import type { StageDeclaration } from '../spec/stages.ts';
-import type { HiredWork, HirePlan } from './reinforce/shards/hired-work.ts';
 import type { MemoryPart } from './run/memory-parts.ts';
+import type { HirePlan, ShardWork } from './shards/shards.ts';
 import type { Metrics, Stage, StageContext } from './stage.ts';
 
 /** The modules of latent actions that a stage works on. */
@@ -57,8 +57,8 @@ export interface StageKind<S extends object = object> extends StageDeclaration<S
   ): { save(folder: string): Promise<void> };
   /** @throws train.needs, train.setting, data.*, reward.* */
   create(settings: S, context: StageContext): Promise<Stage>;
-  /** What a worker does for it, where its rounds are cut into shards. */
-  hire?(settings: S, context: StageContext, plan: HirePlan): Promise<HiredWork>;
+  /** What is computed of a shard of its steps; a stage without it cannot be cut into shards. */
+  hire?(settings: S, context: StageContext, plan: HirePlan): Promise<ShardWork>;
 }
 
 /** The sizes of latent actions, of a stage that is asked only where they are there. */

@@ -7,8 +7,8 @@ import type { LanguageModel } from '../model/language-model.ts';
 import type { Checkpoint } from '../store/checkpoint.ts';
 import type { Sharing } from './optimizer/step-program.ts';
 import type { DeviceWeights } from './optimizer/weights.ts';
-import type { Sharding } from './reinforce/shards/shard.ts';
 import type { FrozenData } from './run/frozen.ts';
+import type { Sharding } from './shards/shards.ts';
 
 export type Metrics = Readonly<Record<string, number | readonly number[]>>;
 

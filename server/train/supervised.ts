@@ -2,12 +2,14 @@
 import { z } from 'zod';
 import type { Program } from '../device/program.ts';
 import type { Graph } from '../graph/tensor.ts';
-import type { Checkpointing } from '../spec/settings/parts.ts';
 import type { Checkpoint } from '../store/checkpoint.ts';
-import { matricesDecay, type Objective, Optimizer } from './optimizer/optimizer.ts';
+import { matricesDecay, type Objective, Optimizer, type StepResult } from './optimizer/optimizer.ts';
 import { learningRate } from './optimizer/schedule.ts';
 import { namedTensors, toWrite } from './run/checkpointing.ts';
 import { recomputes } from './run/recompute.ts';
+import { OwnShards } from './shards/own-shards.ts';
+import { cut, type Shards } from './shards/shards.ts';
+import { type BatchShape, batchResults, type Learning, packedFeeds, SupervisedWork } from './shards/supervised-work.ts';
 import type { Evaluation, Metrics, Stage, StageContext, StageState, StepOutcome } from './stage.ts';
 
 const savedStage = z.looseObject({ stage: z.looseObject({ updates: z.int(), data: z.unknown() }) });
@@ -37,22 +39,24 @@ export interface OptimisationSettings {
 export interface SupervisedPlan {
   readonly name: string;
   readonly steps: number;
+  /** Micro-batches of a step. */
   readonly accumulate: number;
   readonly settings: OptimisationSettings & {
     readonly checkpoint_every: number;
     readonly evaluate_every: number;
-    readonly checkpoint?: Checkpointing;
   };
-  readonly trained: readonly string[];
+  /** The loss of a micro-batch. */
+  readonly learning: Learning;
+  readonly shape: BatchShape;
   /** Names without weight decay beside norms and biases. */
   readonly undecayed?: readonly string[];
-  /** The loss, on a micro-batch or on a held-out one (without noise where the stage has any). */
-  objective(graph: Graph, heldOut: boolean): Objective;
+  /** The loss on a held-out micro-batch, without noise where the stage has any. */
+  measured(graph: Graph): Objective;
   readonly batches: BatchSource;
   /** Feeds of the held-out batches; always the same. */
   readonly heldOut: readonly Feeds[];
-  /** Tokens in a micro-batch. */
-  readonly tokensPerBatch: number;
+  /** Texts in a row; one, if not given. */
+  readonly texts?: number;
   /** Turns the outputs of the micro-batches into metrics. */
   readonly metrics: (
     outputs: readonly Readonly<Record<string, Float32Array | Int32Array>>[],
@@ -78,17 +82,25 @@ export class SupervisedStage implements Stage {
     private readonly context: StageContext,
     private readonly plan: SupervisedPlan,
     private readonly optimizer: Optimizer,
+    private readonly shards: Shards | undefined,
   ) {}
 
   static async create(context: StageContext, plan: SupervisedPlan): Promise<SupervisedStage> {
-    const build = (graph: Graph) => plan.objective(graph, false);
-    const { checkpoint } = plan.settings;
-    const recompute = recomputes(checkpoint, context.device, plan.trained, plan.accumulate, build);
-    const objective = build(context.device.graph({ recompute }));
+    const { learning, accumulate, shape: detail } = plan;
+    const { device, sharding } = context;
+    const { trained } = learning;
+    const build = (graph: Graph) => learning.objective(graph);
+    const whole = () => {
+      const recompute = recomputes(learning.checkpoint, device, trained, accumulate, build);
+      return build(device.graph({ recompute }));
+    };
+    const objective = sharding === undefined ? whole() : undefined;
     const { state } = context.weights;
     const options = adamWOptions(plan.settings, plan.undecayed);
-    const optimizer = await Optimizer.create(context.device, objective, plan.trained, state, [], options, context);
-    return new SupervisedStage(context, plan, optimizer);
+    const optimizer = await Optimizer.create(device, objective, trained, state, [], options, context);
+    const own = () => new OwnShards(new SupervisedWork(context, learning));
+    const shards = sharding === undefined ? undefined : (sharding.open?.({ learned: trained, detail }) ?? own());
+    return new SupervisedStage(context, plan, optimizer, shards);
   }
 
   get name(): string {
@@ -104,27 +116,55 @@ export class SupervisedStage implements Stage {
     return this.plan.settings.evaluate_every;
   }
   get trained(): readonly string[] {
-    return this.plan.trained;
+    return this.plan.learning.trained;
   }
 
-  async step(index: number): Promise<StepOutcome> {
+  async step(index: number, signal: AbortSignal): Promise<StepOutcome> {
     const { plan } = this;
     const { settings } = plan;
     const rate = learningRate(
       { peak: settings.learning_rate, warmupSteps: settings.warmup, steps: plan.steps, floor: settings.floor },
       index,
     );
+    const { state } = plan.batches;
     const batches = Array.from({ length: plan.accumulate }, () => plan.batches.next());
-    const result = await this.optimizer.step(batches, rate);
+    const { shards } = this;
+    const result =
+      shards === undefined
+        ? await this.optimizer.step(batches, rate)
+        : await this.inShards(shards, index, batches, rate, signal).catch((error: unknown) => {
+            plan.batches.restore(state);
+            throw error;
+          });
     const own = plan.metrics(result.metrics, false);
-    const tokens = plan.tokensPerBatch * plan.accumulate;
-    return { metrics: { loss: result.loss, gradient_norm: result.gradientNorm, learning_rate: rate, tokens, ...own } };
+    const { rows, length } = plan.shape;
+    const tokens = (plan.texts ?? 1) * rows * length * plan.accumulate;
+    const figures = { loss: result.loss, gradient_norm: result.gradientNorm, learning_rate: rate, tokens, ...own };
+    return { metrics: { ...figures, ...shards?.figures() } };
+  }
+
+  private async inShards(
+    shards: Shards,
+    round: number,
+    batches: readonly Feeds[],
+    rate: number,
+    signal: AbortSignal,
+  ): Promise<StepResult> {
+    const parts = cut(batches, this.context.sharding?.count ?? 1);
+    await shards.begin(round, parts.map(packedFeeds), (value) => z.null().parse(value), signal);
+    const shares = parts.map(() => 1 / batches.length);
+    const { values, gradients, release } = await shards.sum({ round, part: null, shares, gradients: true });
+    const results = values.flatMap(({ value }) => batchResults(value));
+    const loss = results.reduce((sum, each) => sum + each.loss / batches.length, 0);
+    const gradientNorm = await this.optimizer.update(gradients, loss, rate);
+    release();
+    return { loss, gradientNorm, metrics: results.map(({ metrics }) => metrics) };
   }
 
   async evaluate(signal: AbortSignal): Promise<Evaluation> {
     const { plan, context } = this;
     if (this.heldOutProgram === undefined) {
-      const { loss, metrics } = plan.objective(context.device.graph(), true);
+      const { loss, metrics } = plan.measured(context.device.graph());
       this.heldOutProgram = await context.device.compile({ loss, ...metrics });
     }
     let sum = 0;
@@ -158,6 +198,7 @@ export class SupervisedStage implements Stage {
 
   async dispose(): Promise<void> {
     this.plan.close?.();
+    await this.shards?.close();
     await this.optimizer.dispose();
     await this.heldOutProgram?.dispose();
   }

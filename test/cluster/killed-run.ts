@@ -17,7 +17,7 @@ import { parentOf, python } from './ray-cluster.ts';
 
 /** Node's process of a worker, the process of its actor, the actor by Ray, its node's raylet, or the run itself. */
 export const victims = ['worker', 'actor', 'ray.kill', 'raylet', 'learner'] as const;
-export const phases = ['rollout', 'gradient', 'policy'] as const;
+export const phases = ['begin', 'sum', 'policy'] as const;
 
 export interface Kill {
   readonly what: (typeof victims)[number];

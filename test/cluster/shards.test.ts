@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { type RunSpec, runSpec, toRunSpec } from '../../server/spec/schema.ts';
-import { cut, joined } from '../../server/train/reinforce/shards/shard.ts';
-import { Bench, linesOf, settingsOf, start } from '../support/runs.ts';
+import { joined } from '../../server/train/reinforce/shards/shard.ts';
+import { cut } from '../../server/train/shards/shards.ts';
+import { Bench, linesOf, settingsOf, stages, start } from '../support/runs.ts';
 
 describe('a round in shards', function () {
   this.timeout(120_000);
@@ -17,6 +18,11 @@ describe('a round in shards', function () {
   };
 
   const cases = {
+    pretrain: stages(2).pretrain,
+    control: stages(2).control,
+    clone: stages(2).clone,
+    dpo: stages(2).dpo,
+    reward: stages(2).reward,
     grpo: { reinforce: { ...settingsOf('grpo', 2), minibatches: 1, batch: 5, entropy_target: 0 } },
     'grpo over choices': { reinforce: { ...settingsOf('grpo', 2), minibatches: 1, batch: 5, loss: 'token' } },
     remax: { reinforce: { ...settingsOf('remax', 2), minibatches: 1, batch: 5 } },

@@ -70,10 +70,10 @@ describe('workers', function () {
       same(there, here);
       const reasons = there.said.filter((text) => /^Worker 1 on .* is replaced/.test(text));
       const expected = [
-        /: its gradient of shard \d is not finite\.$/,
-        /: its gradient of shard \d has another shape than the policy\.$/,
+        /: its gradient of shards? [\d, ]+ is not finite\.$/,
+        /: its gradient of shards? [\d, ]+ has another shape than the policy\.$/,
         /: what it wrote is no message\.$/,
-        /: it did not answer within 5 s\.$/,
+        /: it did not answer within \d+ s\.$/,
       ];
       assert.equal(reasons.length, expected.length, reasons.join('\n'));
       for (const [i, reason] of expected.entries()) assert.match(reasons[i], reason);

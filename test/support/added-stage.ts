@@ -10,8 +10,10 @@ import { pretrainSettings } from '../../server/spec/settings/supervised.ts';
 import type { StageDeclaration } from '../../server/spec/stages.ts';
 import { packedBatches, packedData } from '../../server/train/data.ts';
 import { microRows, trainingPart } from '../../server/train/run/memory-parts.ts';
+import { type BatchShape, hireFor, type Learning } from '../../server/train/shards/supervised-work.ts';
+import type { StageContext } from '../../server/train/stage.ts';
 import type { StageKind } from '../../server/train/stage-kind.ts';
-import { shifted } from '../../server/train/stages/pretrain.ts';
+import { cutBatch, shifted } from '../../server/train/stages/pretrain.ts';
 import { SupervisedStage } from '../../server/train/supervised.ts';
 
 const settings = z.strictObject({
@@ -28,6 +30,15 @@ function objective(graph: Graph, config: ModelConfig, offset: number, rows: numb
 }
 
 const learns = ({ hiddenSize }: ModelConfig) => [{ name: 'model.norm.weight', shape: [hiddenSize] }];
+
+const learning = (
+  { offset }: Settings,
+  { base: { config } }: StageContext,
+  { rows, length }: BatchShape,
+): Learning => ({
+  trained: learns(config).map(({ name }) => name),
+  objective: (graph) => objective(graph, config, offset, rows, length),
+});
 
 export const declaration: StageDeclaration<Settings> = {
   notes: 'Trains the final norm of the base and nothing else.',
@@ -50,20 +61,22 @@ export const polish: StageKind<Settings> = {
   ],
   async create(own, context) {
     const { batch, length, steps } = own;
-    const { config } = context.base;
     const data = await packedData(own, context, 4);
+    const { rows, parts } = cutBatch('polish', own, context.sharding);
+    const shape = { rows, length, masked: false, part: 0 };
     return SupervisedStage.create(context, {
       name: 'polish',
       steps,
-      accumulate: 1,
+      accumulate: parts,
       settings: own,
-      trained: learns(config).map(({ name }) => name),
-      objective: (graph) => objective(graph, config, own.offset, batch, length),
-      batches: packedBatches(data.train, batch, length, (ids) => shifted(ids, batch, length)),
+      learning: learning(own, context, shape),
+      shape,
+      measured: learning(own, context, { ...shape, rows: batch }).objective,
+      batches: packedBatches(data.train, rows, length, (ids) => shifted(ids, rows, length)),
       heldOut: data.heldOut.map((ids) => shifted(ids, batch, length)),
-      tokensPerBatch: batch * length,
       close: data.close,
       metrics: () => ({}),
     });
   },
+  hire: hireFor(learning),
 };

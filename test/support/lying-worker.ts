@@ -12,7 +12,7 @@ WorkerHost.prototype.answer = async function (frame) {
   const honest = await answer.call(this, frame);
   const lie = lies.find((name) => !existsSync(join(folder, name)));
   const { kind } = frame.head as { kind: string };
-  if (lie === undefined || kind !== (lie === 'hang' ? 'rollout' : 'gradient')) return honest;
+  if (lie === undefined || kind !== (lie === 'hang' ? 'begin' : 'sum')) return honest;
   writeFileSync(join(folder, lie), '');
   const head = JSON.parse(Buffer.from(honest.pieces[1]).toString('utf8')) as Record<string, unknown>;
   const floats = honest.pieces.slice(2).map(({ buffer, byteOffset, byteLength }) => {

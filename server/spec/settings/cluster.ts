@@ -1,4 +1,4 @@
-/** Settings of a run whose rounds are computed in shards, by workers of this machine. */
+/** Settings of a run whose steps are computed in shards, by workers. */
 import { z } from 'zod';
 import { count, setting } from './parts.ts';
 
@@ -16,7 +16,7 @@ export const clusterSettings = z.strictObject({
   workers: setting(count.max(mostWorkers).default(2), 'How many. Results do not depend on it.', { unit: 'workers' }),
   shards: setting(
     count.max(65_536).default(8),
-    'Parts that a round of reinforce or tokens is cut into, whole groups of a prompt each. Results depend on it.',
+    'Parts that a step is cut into: rows of its batch, or whole groups of a prompt. Results depend on it.',
     { unit: 'shards' },
   ),
   timeout: setting(

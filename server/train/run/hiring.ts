@@ -2,7 +2,7 @@
 import type { RunSpec } from '../../spec/schema.ts';
 import type { ClusterSettings } from '../../spec/settings/cluster.ts';
 import type { DeviceWeights } from '../optimizer/weights.ts';
-import type { Shards, SharedPolicy } from '../reinforce/shards/shard.ts';
+import type { Shards, SharedWork } from '../shards/shards.ts';
 import type { Origin } from './origin.ts';
 
 /** What workers of a stage have to know. */
@@ -13,7 +13,7 @@ export interface HireOptions {
   readonly at: number;
   readonly settings: ClusterSettings;
   readonly weights: DeviceWeights;
-  readonly policy: SharedPolicy;
+  readonly work: SharedWork;
   /** Names of weights that earlier stages have changed. */
   readonly others: () => readonly string[];
   /** What the run is made from. */

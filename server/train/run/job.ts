@@ -23,7 +23,7 @@ import { Run, runFolder } from '../../store/run.ts';
 import { logText } from '../../store/run-log.ts';
 import { trainErrors } from '../errors.ts';
 import { DeviceWeights } from '../optimizer/weights.ts';
-import type { OpenShards, Sharding } from '../reinforce/shards/shard.ts';
+import type { OpenShards, Sharding } from '../shards/shards.ts';
 import type { Metrics, StageContext } from '../stage.ts';
 import { createStage, kindOf } from '../stages/index.ts';
 import { noteEvent, type TrainEvent } from './events.ts';
@@ -168,6 +168,8 @@ class Job {
   /** @returns the folder of the tuned model */
   async train(): Promise<string> {
     const { spec } = this.options;
+    const whole = spec.stages.find((planned) => kindOf(planned).hire === undefined);
+    if (spec.cluster !== undefined && whole !== undefined) throw trainErrors.notInShards(whole.name);
     const { devices = new Devices() } = this.options;
     const taken = await devices.take(spec.device, threadsOf(spec));
     const { device: opened, attempts } = taken;
@@ -301,10 +303,11 @@ class Job {
     const { shards: count, engine } = settings;
     if (engine === 'here') return { count, open: undefined };
     if (hire === undefined) throw new Error('nobody is there who hires workers');
-    const open: OpenShards = (policy) => {
-      const others = () => this.position.changed.filter((name) => !policy.trained.includes(name));
+    const open: OpenShards = (work) => {
+      const { learned, sent = learned } = work;
+      const others = () => this.position.changed.filter((name) => !sent.includes(name));
       const { origin } = this;
-      return hire({ spec, specFile, at, settings, weights, policy, others, origin, say });
+      return hire({ spec, specFile, at, settings, weights, work, others, origin, say });
     };
     return { count, open };
   }

@@ -16,12 +16,13 @@ import { defaultBudget, rowsWithin } from '../measures/chunks.ts';
 import type { Objective } from '../optimizer/optimizer.ts';
 import { measuredBy, microRows, trainingPart } from '../run/memory-parts.ts';
 import { colaOf } from '../run/model-of.ts';
+import { type BatchShape, hireFor, type Learning } from '../shards/supervised-work.ts';
 import type { Metrics, Stage, StageContext } from '../stage.ts';
 import { actionsOf, allModules, type StageKind, type StageModules } from '../stage-kind.ts';
 import { SupervisedStage } from '../supervised.ts';
 import { inputsOnly } from './control.ts';
 import { forcedFeeds, forcedInputs, meanOfRows } from './forced-codes.ts';
-import { microBatch, stepsOf } from './pretrain.ts';
+import { cutBatch, stepsOf } from './pretrain.ts';
 
 /** @param heldOut whether what the policy guesses comes out too, and what the codes say */
 function objective(
@@ -55,26 +56,36 @@ function objective(
   return { loss, metrics: { accuracy, guesses, ...said } };
 }
 
-async function createClone(settings: CloneSettings, context: StageContext): Promise<Stage> {
-  const { base } = context;
+function learning(_: CloneSettings, context: StageContext, { rows, length, masked }: BatchShape): Learning {
   const cola = colaOf(context, 'clone', allModules(modules));
-  const configs = { config: base.config, cola: cola.config };
+  const configs = { config: context.base.config, cola: cola.config };
+  return {
+    trained: cola.tensorsOf('policy').map(({ name }) => name),
+    objective: (graph) => objective(graph, configs, rows, length, false, masked),
+  };
+}
+
+async function createClone(settings: CloneSettings, context: StageContext): Promise<Stage> {
+  const cola = colaOf(context, 'clone', allModules(modules));
+  const configs = { config: context.base.config, cola: cola.config };
   const { length } = settings;
-  const batch = microBatch('clone', settings);
+  const { batch, rows, parts } = cutBatch('clone', settings, context.sharding);
   const data = await packedData({ ...settings, batch }, context, 16);
+  const { masked } = data;
+  const shape = { rows, length, masked, part: 0 };
   return SupervisedStage.create(context, {
     name: 'clone',
     steps: stepsOf(settings),
-    accumulate: settings.accumulate,
+    accumulate: parts,
     settings,
-    trained: cola.tensorsOf('policy').map(({ name }) => name),
-    objective: (graph, heldOut) => objective(graph, configs, batch, length, heldOut, data.masked),
-    batches: packedBatches(data.train, batch, length, (ids) => inputsOnly(ids, batch, length, data.masked)),
+    learning: learning(settings, context, shape),
+    shape,
+    measured: (graph) => objective(graph, configs, batch, length, true, masked),
+    batches: packedBatches(data.train, rows, length, (ids) => inputsOnly(ids, rows, length, masked)),
     heldOut: forcedFeeds(
-      data.heldOut.map((ids) => inputsOnly(ids, batch, length, data.masked)),
+      data.heldOut.map((ids) => inputsOnly(ids, batch, length, masked)),
       { rows: batch, length, codes: cola.config.numCodes, everywhere: false },
     ),
-    tokensPerBatch: batch * length,
     close: data.close,
     metrics: (outputs, heldOut): Metrics => {
       const accuracy = outputs.reduce((n, o) => n + o.accuracy[0], 0) / outputs.length;
@@ -114,4 +125,5 @@ export const clone: StageKind<CloneSettings> = {
     ];
   },
   create: createClone,
+  hire: hireFor(learning),
 };

@@ -18,12 +18,13 @@ import { packedBatches, packedData } from '../data.ts';
 import type { Objective } from '../optimizer/optimizer.ts';
 import { measuredBy, microRows, trainingPart } from '../run/memory-parts.ts';
 import { colaOf } from '../run/model-of.ts';
+import { type BatchShape, hireFor, type Learning } from '../shards/supervised-work.ts';
 import type { Metrics, Stage, StageContext } from '../stage.ts';
 import { actionsOf, type StageKind } from '../stage-kind.ts';
 import { type BatchSource, type Feeds, SupervisedStage } from '../supervised.ts';
 import { unmasked } from '../unlearned.ts';
 import { forcedFeeds, forcedInputs, meanOfRows } from './forced-codes.ts';
-import { microBatch, stepsOf } from './pretrain.ts';
+import { cutBatch, stepsOf } from './pretrain.ts';
 
 const heldOutBatches = 16;
 
@@ -59,33 +60,42 @@ function objective(
   return { loss: control.prediction, metrics: { ...shared, ...said, base: baseLoss } };
 }
 
-async function createControl(settings: ControlSettings, context: StageContext): Promise<Stage> {
-  const { base } = context;
+function learning(settings: ControlSettings, context: StageContext, { rows, length, masked }: BatchShape): Learning {
   const cola = colaOf(context, 'control', ['idm', 'world']);
-  const configs = { config: base.config, cola: cola.config };
+  const configs = { config: context.base.config, cola: cola.config };
+  return {
+    trained: [...cola.tensorsOf('idm'), ...cola.tensorsOf('world')].map(({ name }) => name),
+    objective: (graph) => objective(graph, configs, settings, rows, length, false, masked),
+  };
+}
+
+async function createControl(settings: ControlSettings, context: StageContext): Promise<Stage> {
+  const cola = colaOf(context, 'control', ['idm', 'world']);
+  const configs = { config: context.base.config, cola: cola.config };
   const { numCodes } = cola.config;
   const { length } = settings;
-  const batch = microBatch('control', settings);
+  const { batch, rows, parts } = cutBatch('control', settings, context.sharding);
   const data = await packedData({ ...settings, batch }, context, heldOutBatches);
-  const tensors = [...cola.tensorsOf('idm'), ...cola.tensorsOf('world')];
+  const { masked } = data;
+  const shape = { rows, length, masked, part: 0 };
   return SupervisedStage.create(context, {
     name: 'control',
     steps: stepsOf(settings),
-    accumulate: settings.accumulate,
+    accumulate: parts,
     settings,
-    trained: tensors.map(({ name }) => name),
+    learning: learning(settings, context, shape),
+    shape,
     undecayed: ['codebook.weight'],
-    objective: (graph, heldOut) => objective(graph, configs, settings, batch, length, heldOut, data.masked),
+    measured: (graph) => objective(graph, configs, settings, batch, length, true, masked),
     batches: noisy(
-      packedBatches(data.train, batch, length, (ids) => inputsOnly(ids, batch, length, data.masked)),
-      batch * length * numCodes,
+      packedBatches(data.train, rows, length, (ids) => inputsOnly(ids, rows, length, masked)),
+      rows * length * numCodes,
       context.seed,
     ),
     heldOut: forcedFeeds(
-      data.heldOut.map((ids) => inputsOnly(ids, batch, length, data.masked)),
+      data.heldOut.map((ids) => inputsOnly(ids, batch, length, masked)),
       { rows: batch, length, codes: numCodes, everywhere: true },
     ),
-    tokensPerBatch: batch * length,
     close: data.close,
     metrics: (outputs, heldOut) => controlMetrics(outputs, numCodes, heldOut),
   });
@@ -175,4 +185,5 @@ export const control: StageKind<ControlSettings> = {
     ];
   },
   create: createControl,
+  hire: hireFor(learning),
 };

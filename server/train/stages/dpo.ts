@@ -19,10 +19,11 @@ import { pairLosses } from '../preference-loss.ts';
 import { type Judgement, type JudgementBatches, judgements, type LayOut, textRows } from '../preferences.ts';
 import { lastBlocks, trainedOf } from '../reinforce/token-actor.ts';
 import { measuredBy, microRows, trainingPart } from '../run/memory-parts.ts';
+import { type BatchShape, hireFor, type Learning } from '../shards/supervised-work.ts';
 import type { Metrics, Stage, StageContext } from '../stage.ts';
 import type { StageKind } from '../stage-kind.ts';
 import { type BatchSource, SupervisedStage } from '../supervised.ts';
-import { microBatch } from './pretrain.ts';
+import { cutBatch } from './pretrain.ts';
 import { differences } from './reward.ts';
 
 /** log p of the answers in `ids` `[2B,T]`, those of their tokens where the mask is 1 added up: `[2B]`, in nats. */
@@ -87,19 +88,29 @@ async function refer(
 
 const saved = z.looseObject({ batches: z.unknown(), references: z.array(z.tuple([z.number(), z.number()])) });
 
+const learning = (
+  { blocks, beta, checkpoint }: DpoSettings,
+  { base }: StageContext,
+  { rows, length }: BatchShape,
+): Learning => ({
+  trained: trainedOf(base, blocks),
+  checkpoint,
+  objective: (graph) => objective(graph, base.config, beta, rows, length),
+});
+
 async function createDpo(settings: DpoSettings, context: StageContext): Promise<Stage> {
   const { base } = context;
   const { config } = base;
   if ((settings.blocks ?? 0) > config.layers)
     throw trainErrors.setting('dpo', 'blocks', `the model has ${config.layers}`);
-  const batch = microBatch('dpo', settings);
+  const cut = cutBatch('dpo', settings, context.sharding);
   const references: References = new Map();
   const layOut = feedsWith(references);
   const own = { ...settings, loss: 'pairs' as const, margin: 0, score: '' };
-  const { batches, heldOut, measured, steps } = await judgements(own, batch, context, layOut);
+  const { batches, heldOut, measured, steps } = await judgements(own, cut, context, layOut);
   context.say('What the model says of the pairs before it learns is being computed.');
   const padId = config.padTokenId ?? 0;
-  for (const part of [batches, heldOut]) await refer(context, part, batch, references, layOut, padId);
+  for (const part of [batches, heldOut]) await refer(context, part, cut.batch, references, layOut, padId);
   const pairs = [...batches.all, ...heldOut.all];
   const measuring = heldOut.inOrder();
   const source: BatchSource = {
@@ -116,16 +127,18 @@ async function createDpo(settings: DpoSettings, context: StageContext): Promise<
         (measuring[i].reference as Float32Array).set(reference as Float32Array);
     },
   };
+  const shape = { rows: cut.rows, length: batches.length, masked: true, part: 0 };
   return SupervisedStage.create(context, {
     name: 'dpo',
     steps,
-    accumulate: settings.accumulate,
+    accumulate: cut.parts,
     settings,
-    trained: trainedOf(base, settings.blocks),
-    objective: (graph, held) => objective(graph, config, settings.beta, batch, held ? heldOut.length : batches.length),
+    learning: learning(settings, context, shape),
+    shape,
+    measured: (graph) => objective(graph, config, settings.beta, cut.batch, heldOut.length),
     batches: source,
     heldOut: measuring,
-    tokensPerBatch: 2 * batch * batches.length,
+    texts: 2,
     metrics: (outputs, held): Metrics => {
       const found = outputs.map(({ rewards }) => rewards as Float32Array);
       const all = found.flatMap(differences).slice(0, held ? measured : undefined);
@@ -159,4 +172,5 @@ export const dpo: StageKind<DpoSettings> = {
     }),
   ],
   create: createDpo,
+  hire: hireFor(learning),
 };

@@ -26,10 +26,11 @@ import { RowBatches } from '../row-batches.ts';
 import { measuredBy, microRows, trainingPart } from '../run/memory-parts.ts';
 import { colaOf } from '../run/model-of.ts';
 import { SequenceStage } from '../sequence-stage.ts';
+import { type BatchShape, hireFor, type Learning } from '../shards/supervised-work.ts';
 import type { Stage, StageContext } from '../stage.ts';
 import { actionsOf, allModules, type StageKind, type StageModules } from '../stage-kind.ts';
 import { type SupervisedPlan, SupervisedStage } from '../supervised.ts';
-import { microBatch } from './pretrain.ts';
+import { type BatchCut, cutBatch } from './pretrain.ts';
 
 /** Problems of a task that are drawn for training, and for measuring. */
 const taskRows = { train: 4000, test: 256 };
@@ -45,10 +46,10 @@ export async function rowData(
     'data' | 'held_out' | 'chat' | 'max_length' | 'epochs' | 'steps' | 'batch' | 'accumulate'
   >,
   context: StageContext,
-): Promise<{ batches: RowBatches; heldOut: RowBatches; steps: number; batch: number }> {
+): Promise<{ batches: RowBatches; heldOut: RowBatches; steps: number; cut: BatchCut }> {
   const tokenizer = tokenizerOf(context);
   const template = settings.chat === false ? undefined : templateOf(context);
-  const batch = microBatch(stage, settings);
+  const cut = cutBatch(stage, settings, context.sharding);
   const [endId] = context.base.endIds;
   const pad = context.base.config.padTokenId ?? endId ?? 0;
   const limit = Math.min(settings.max_length, context.base.config.maxPositionEmbeddings);
@@ -76,9 +77,9 @@ export async function rowData(
   if (split.train.length === 0) throw trainErrors.noResponses(dataName(settings.data), columns);
   if (split.heldOut.length === 0) throw trainErrors.noResponses(dataName(settings.held_out ?? settings.data), columns);
   if (without > 0) context.say(`${dataName(settings.data)}: left out ${without} rows without a response`);
-  const make = (of: readonly TokenRow[]) => new RowBatches(of, batch, limit, pad, context.seed);
+  const make = (of: readonly TokenRow[], rows: number) => new RowBatches(of, rows, limit, pad, context.seed);
   const steps = settings.steps ?? Math.max(1, Math.ceil((split.train.length * settings.epochs) / settings.batch));
-  return { batches: make(split.train), heldOut: make(split.heldOut), steps, batch };
+  return { batches: make(split.train, cut.rows), heldOut: make(split.heldOut, cut.batch), steps, cut };
 }
 
 /** A row with something to learn: its response, or else the right answer. Undefined where it has neither. */
@@ -128,38 +129,43 @@ function recloned(graph: Graph, latent: Latent, rows: number, length: number): O
   return { loss: cloneLoss(logits, labels, ops.slice(mask, 1, 1, length)) };
 }
 
-async function createGuide(settings: GuideSettings, context: StageContext): Promise<Stage> {
-  const { base } = context;
-  refuseBlocks('guide', settings.blocks, base.config);
-  const source = sourceOf(settings);
+/** @param shape its part is 1 where the policy is cloned again */
+function learning(settings: GuideSettings, context: StageContext, { part, rows, length }: BatchShape): Learning {
+  const { config } = context.base;
   const cola = colaOf(context, 'guide', allModules(modules(settings)));
-  const latent = { config: base.config, cola: cola.config };
-  const { batches, heldOut, steps, batch } = await rowData('guide', settings, context);
-  const lengthOf = (held: boolean) => (held ? heldOut.length : batches.length);
-  const common = {
-    steps,
-    accumulate: settings.accumulate,
-    batches,
-    tokensPerBatch: batch * batches.length,
-    metrics: () => ({}),
+  const latent = { config, cola: cola.config };
+  const { checkpoint } = settings;
+  if (part === 1) {
+    const trained = cola.tensorsOf('policy').map(({ name }) => name);
+    return { trained, checkpoint, objective: (graph) => recloned(graph, latent, rows, length) };
+  }
+  const trained = learned(config, settings).map(({ name }) => name);
+  return { trained, checkpoint, objective: (graph) => guided(graph, latent, sourceOf(settings), rows, length) };
+}
+
+async function createGuide(settings: GuideSettings, context: StageContext): Promise<Stage> {
+  refuseBlocks('guide', settings.blocks, context.base.config);
+  const { batches, heldOut, steps, cut } = await rowData('guide', settings, context);
+  const planOf = (part: number): SupervisedPlan => {
+    const shape = { rows: cut.rows, length: batches.length, masked: true, part };
+    return {
+      name: 'guide',
+      steps,
+      accumulate: cut.parts,
+      settings: part === 0 ? settings : { ...settings, learning_rate: settings.reclone_learning_rate },
+      learning: learning(settings, context, shape),
+      shape,
+      measured: learning(settings, context, { ...shape, rows: cut.batch, length: heldOut.length }).objective,
+      batches,
+      heldOut: [...heldOut.inOrder(heldOutBatches)],
+      metrics: () => ({}),
+    };
   };
-  const first: SupervisedPlan = {
-    ...common,
-    name: 'guide',
-    settings,
-    trained: learned(base.config, settings).map(({ name }) => name),
-    objective: (graph, held) => guided(graph, latent, source, batch, lengthOf(held)),
-    heldOut: [...heldOut.inOrder(heldOutBatches)],
-  };
-  if (!reclones(settings)) return SupervisedStage.create(context, first);
-  const second: SupervisedPlan = {
-    ...first,
-    settings: { ...settings, learning_rate: settings.reclone_learning_rate },
-    trained: cola.tensorsOf('policy').map(({ name }) => name),
-    objective: (graph, held) => recloned(graph, latent, batch, lengthOf(held)),
-  };
-  const makers = [first, second].map((plan) => ({ steps, make: () => SupervisedStage.create(context, plan) }));
-  return SequenceStage.create('guide', makers, [...first.trained, ...second.trained]);
+  const plans = (reclones(settings) ? [0, 1] : [0]).map(planOf);
+  if (plans.length === 1) return SupervisedStage.create(context, plans[0]);
+  const makers = plans.map((plan) => ({ steps, make: () => SupervisedStage.create(context, plan) }));
+  const trained = plans.flatMap((plan) => plan.learning.trained);
+  return SequenceStage.create('guide', makers, trained);
 }
 
 const modules = (settings: Pick<GuideSettings, 'variant'>): StageModules => ({
@@ -195,4 +201,5 @@ export const guide: StageKind<GuideSettings> = {
     return reclones(settings) ? [training, cloning] : [training];
   },
   create: createGuide,
+  hire: hireFor(learning),
 };

@@ -15,6 +15,8 @@ import { packedBatches, packedData } from '../data.ts';
 import { trainErrors } from '../errors.ts';
 import type { Objective } from '../optimizer/optimizer.ts';
 import { measuredBy, microRows, trainingPart } from '../run/memory-parts.ts';
+import type { Sharding } from '../shards/shards.ts';
+import { type BatchShape, hireFor, type Learning } from '../shards/supervised-work.ts';
 import type { Stage, StageContext } from '../stage.ts';
 import type { StageKind } from '../stage-kind.ts';
 import { type Feeds, SupervisedStage } from '../supervised.ts';
@@ -32,15 +34,28 @@ export function stepsOf(settings: {
     : Math.max(1, Math.round(settings.tokens / (settings.batch * settings.length)));
 }
 
-/** Sequences in a micro-batch. @throws train.setting where the batch cannot be cut evenly */
-export function microBatch(stage: string, settings: { readonly batch: number; readonly accumulate: number }): number {
-  if (settings.batch % settings.accumulate !== 0)
-    throw trainErrors.setting(
-      stage,
-      'accumulate',
-      `${settings.batch} sequences cannot be cut into ${settings.accumulate} equal parts`,
-    );
-  return settings.batch / settings.accumulate;
+/** How a step's batch is cut. */
+export interface BatchCut {
+  /** Sequences in a held-out micro-batch. */
+  readonly batch: number;
+  /** Sequences in one that is learned from; fewer where the step is cut into shards. */
+  readonly rows: number;
+  /** How many of them a step has. */
+  readonly parts: number;
+}
+
+/** @throws train.setting where the batch cannot be cut evenly */
+export function cutBatch(
+  stage: string,
+  { batch: whole, accumulate }: { readonly batch: number; readonly accumulate: number },
+  sharding: Sharding | undefined,
+): BatchCut {
+  if (whole % accumulate !== 0)
+    throw trainErrors.setting(stage, 'accumulate', `${whole} sequences cannot be cut into ${accumulate} equal parts`);
+  // As many as there are shards at least, all of one size.
+  let parts = Math.max(accumulate, Math.min(whole, sharding?.count ?? 1));
+  while (whole % parts !== 0) parts++;
+  return { batch: whole / accumulate, rows: whole / parts, parts };
 }
 
 /** `[B,T+1]` tokens as inputs and targets. @param masked whether a mask `[B,T]` of the targets that are learned goes along */
@@ -66,21 +81,33 @@ function objective(graph: Graph, config: ModelConfig, rows: number, length: numb
   return { loss: masked ? maskedMean(losses, graph.input('mask', 'float32', [rows, length])) : ops.mean(losses) };
 }
 
+const learning = (
+  { checkpoint }: PretrainSettings,
+  { base }: StageContext,
+  { rows, length, masked }: BatchShape,
+): Learning => ({
+  trained: base.tensors.map(({ name }) => name),
+  checkpoint,
+  objective: (graph) => objective(graph, base.config, rows, length, masked),
+});
+
 async function createPretrain(settings: PretrainSettings, context: StageContext): Promise<Stage> {
   const { base } = context;
   const { length } = settings;
-  const batch = microBatch('pretrain', settings);
+  const { batch, rows, parts } = cutBatch('pretrain', settings, context.sharding);
   const data = await packedData({ ...settings, batch }, context, 16);
+  const { masked } = data;
+  const shape = { rows, length, masked, part: 0 };
   return SupervisedStage.create(context, {
     name: 'pretrain',
     steps: stepsOf(settings),
-    accumulate: settings.accumulate,
+    accumulate: parts,
     settings,
-    trained: base.tensors.map(({ name }) => name),
-    objective: (graph) => objective(graph, base.config, batch, length, data.masked),
-    batches: packedBatches(data.train, batch, length, (ids) => shifted(ids, batch, length, data.masked)),
-    heldOut: data.heldOut.map((ids) => shifted(ids, batch, length, data.masked)),
-    tokensPerBatch: batch * length,
+    learning: learning(settings, context, shape),
+    shape,
+    measured: (graph) => objective(graph, base.config, batch, length, masked),
+    batches: packedBatches(data.train, rows, length, (ids) => shifted(ids, rows, length, masked)),
+    heldOut: data.heldOut.map((ids) => shifted(ids, batch, length, masked)),
     close: data.close,
     metrics: () => ({}),
   });
@@ -102,4 +129,5 @@ export const pretrain: StageKind<PretrainSettings> = {
     }),
   ],
   create: createPretrain,
+  hire: hireFor(learning),
 };

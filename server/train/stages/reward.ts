@@ -16,10 +16,11 @@ import type { Objective } from '../optimizer/optimizer.ts';
 import { pairLosses, scoreLosses } from '../preference-loss.ts';
 import { judgements, scoredFeeds } from '../preferences.ts';
 import { measuredBy, microRows, trainingPart } from '../run/memory-parts.ts';
+import { type BatchShape, hireFor, type Learning } from '../shards/supervised-work.ts';
 import type { Metrics, Stage, StageContext } from '../stage.ts';
 import type { StageKind } from '../stage-kind.ts';
 import { SupervisedStage } from '../supervised.ts';
-import { microBatch } from './pretrain.ts';
+import { cutBatch } from './pretrain.ts';
 import { correlation } from './q.ts';
 
 /** Texts that a judgement is about. */
@@ -98,24 +99,32 @@ function heldOutFigures(settings: RewardSettings, found: readonly Float32Array[]
   };
 }
 
+const learning = (settings: RewardSettings, { base }: StageContext, { rows, length }: BatchShape): Learning => ({
+  trained: learns(settings, base.config).map(({ name }) => name),
+  checkpoint: settings.checkpoint,
+  objective: (graph) => objective(graph, base.config, settings, rows, length),
+});
+
 async function createReward(settings: RewardSettings, context: StageContext): Promise<Stage> {
   const { config } = context.base;
   if ((settings.blocks ?? 0) > config.layers)
     throw trainErrors.setting('reward', 'blocks', `the model has ${config.layers}`);
-  const batch = microBatch('reward', settings);
-  const { batches, heldOut, measured, steps } = await judgements(settings, batch, context, scoredFeeds);
+  const cut = cutBatch('reward', settings, context.sharding);
+  const { batches, heldOut, measured, steps } = await judgements(settings, cut, context, scoredFeeds);
+  const shape = { rows: cut.rows, length: batches.length, masked: false, part: 0 };
   const measuring = heldOut.inOrder();
   const wanted = measuring.flatMap(({ values }) => Array.from(values as Float32Array)).slice(0, measured);
   return SupervisedStage.create(context, {
     name: 'reward',
     steps,
-    accumulate: settings.accumulate,
+    accumulate: cut.parts,
     settings,
-    trained: learns(settings, config).map(({ name }) => name),
-    objective: (graph, held) => objective(graph, config, settings, batch, held ? heldOut.length : batches.length),
+    learning: learning(settings, context, shape),
+    shape,
+    measured: (graph) => objective(graph, config, settings, cut.batch, heldOut.length),
     batches,
     heldOut: measuring,
-    tokensPerBatch: textsIn(settings) * batch * batches.length,
+    texts: textsIn(settings),
     metrics: (outputs, held): Metrics => {
       const found = outputs.map((each) => each.scores as Float32Array);
       if (held) return heldOutFigures(settings, found, wanted);
@@ -143,6 +152,7 @@ export const reward: StageKind<RewardSettings> = {
     }),
   ],
   create: createReward,
+  hire: hireFor(learning),
   result: (base, weights, figures) => ({
     async save(folder) {
       await saveScores(base, weights, folder);

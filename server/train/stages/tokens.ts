@@ -10,6 +10,7 @@ import type { Objective } from '../optimizer/optimizer.ts';
 import { hire } from '../reinforce/shards/hired-work.ts';
 import { baselineHead, learned, TokenActor, tokenPolicy } from '../reinforce/token-actor.ts';
 import { measuredBy, microRows, trainingPart } from '../run/memory-parts.ts';
+import { type BatchShape, hireFor, type Learning } from '../shards/supervised-work.ts';
 import type { Stage, StageContext } from '../stage.ts';
 import type { Configs, StageKind } from '../stage-kind.ts';
 import { SupervisedStage } from '../supervised.ts';
@@ -40,20 +41,28 @@ async function supervised(settings: TokensSettings, context: StageContext): Prom
   const { data } = settings;
   if (data === undefined)
     throw trainErrors.setting('tokens', 'data', 'supervised fine-tuning needs rows with prompt and response');
-  const { config } = context.base;
-  const { batches, heldOut, steps, batch } = await rowData('tokens', { ...settings, data }, context);
+  const { batches, heldOut, steps, cut } = await rowData('tokens', { ...settings, data }, context);
+  const shape = { rows: cut.rows, length: batches.length, masked: true, part: 0 };
   return SupervisedStage.create(context, {
     name: 'tokens',
     steps,
-    accumulate: settings.accumulate,
+    accumulate: cut.parts,
     settings,
-    trained: learned(config, settings).map(({ name }) => name),
-    objective: (graph, held) => objective(graph, config, batch, held ? heldOut.length : batches.length),
+    learning: learning(settings, context, shape),
+    shape,
+    measured: learning(settings, context, { ...shape, rows: cut.batch, length: heldOut.length }).objective,
     batches,
     heldOut: [...heldOut.inOrder(16)],
-    tokensPerBatch: batch * batches.length,
     metrics: () => ({}),
   });
+}
+
+function learning(settings: TokensSettings, { base }: StageContext, { rows, length }: BatchShape): Learning {
+  return {
+    trained: learned(base.config, settings).map(({ name }) => name),
+    checkpoint: settings.checkpoint,
+    objective: (graph) => objective(graph, base.config, rows, length),
+  };
 }
 
 const policyOf = (settings: TokensSettings, { config }: Configs) =>
@@ -82,5 +91,8 @@ export const tokens: StageKind<TokensSettings> = {
     ];
   },
   create: createTokens,
-  hire: async (settings, context, plan) => hire(context, withRounds(settings), actorOf(settings, context), plan),
+  hire: (settings, context, plan) =>
+    settings.method === 'supervised'
+      ? hireFor(learning)(settings, context, plan)
+      : hire(context, withRounds(settings), actorOf(settings, context), plan),
 };

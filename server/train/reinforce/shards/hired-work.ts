@@ -3,6 +3,7 @@ import { openReward } from '../../../reward-model/learned-reward.ts';
 import type { ReinforceSettings } from '../../../spec/settings/reinforcement.ts';
 import { tokenizerOf } from '../../data.ts';
 import { trainErrors } from '../../errors.ts';
+import { type HirePlan, type ShardWork, withEnd } from '../../shards/shards.ts';
 import type { StageContext } from '../../stage.ts';
 import type { Actor } from '../actor.ts';
 import { exerciseIn } from '../environment-exercise.ts';
@@ -10,20 +11,7 @@ import type { Recomputing } from '../learner.ts';
 import { ReferencePolicy } from '../policy-gradient.ts';
 import { answered, type Rollouts } from '../rollouts.ts';
 import type { Chooser } from '../sampler.ts';
-import { ShardWork } from './shard-work.ts';
-
-export interface HirePlan {
-  /** Shards of a round. */
-  readonly count: number;
-  /** The policy at the start of the stage, by the names of its weights. */
-  readonly reference: ReadonlyMap<string, Float32Array>;
-}
-
-export interface HiredWork extends Pick<ShardWork, 'rollout' | 'gradient'> {
-  /** Names of the weights that learn, in the order of the gradients. */
-  readonly trained: readonly string[];
-  dispose(): Promise<void>;
-}
+import { RolloutWork } from './shard-work.ts';
 
 /** @throws train.setting, reward.*, environment.* */
 export async function hire(
@@ -31,21 +19,15 @@ export async function hire(
   settings: ReinforceSettings & Recomputing,
   actor: Actor & Chooser,
   { count, reference: weights }: HirePlan,
-): Promise<HiredWork> {
+): Promise<ShardWork> {
   const rollouts = await rolloutsOf(context, settings, actor);
   const reference = await ReferencePolicy.create(context, actor, settings.temperature, weights);
-  const work = new ShardWork(context, settings, count, actor, rollouts, () => reference);
-  return {
-    trained: actor.trained,
-    rollout: (...parts) => work.rollout(...parts),
-    gradient: (...parts) => work.gradient(...parts),
-    async dispose() {
-      await work.dispose();
-      await reference.dispose();
-      await actor.dispose();
-      await rollouts.close();
-    },
-  };
+  const work = new RolloutWork(context, settings, count, actor, rollouts, () => reference);
+  return withEnd(work, async () => {
+    await reference.dispose();
+    await actor.dispose();
+    await rollouts.close();
+  });
 }
 
 async function rolloutsOf(

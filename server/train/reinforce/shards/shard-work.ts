@@ -5,11 +5,12 @@ import type { ReinforceSettings } from '../../../spec/settings/reinforcement.ts'
 import { algorithmOf } from '../../algorithms/index.ts';
 import { Gradients } from '../../optimizer/gradients.ts';
 import { recomputes } from '../../run/recompute.ts';
+import type { PartResult, Payload, ShardWork } from '../../shards/shards.ts';
 import { shapeKey } from '../../shared-prefix.ts';
 import type { StageContext } from '../../stage.ts';
 import type { Actor } from '../actor.ts';
 import { whitened } from '../advantages.ts';
-import { type Judged, scoreOf } from '../episode.ts';
+import { scoreOf } from '../episode.ts';
 import { learnsFrom, lookedAt, type Recomputing, wholeGroups } from '../learner.ts';
 import {
   type Batch,
@@ -26,7 +27,7 @@ import {
 import type { Rollouts } from '../rollouts.ts';
 import { shortened } from '../rounds.ts';
 import type { Start } from '../starts.ts';
-import type { GradientPart, Moments, ShardGradient, ShardOutcome, Told } from './shard.ts';
+import { type Moments, minibatchPart, type ShardOutcome, startsIn, telling } from './shard.ts';
 
 /** A shard between its rollout and its last gradient. */
 interface Kept {
@@ -37,7 +38,8 @@ interface Kept {
   readonly hasBans: boolean;
 }
 
-export class ShardWork {
+export class RolloutWork implements ShardWork {
+  readonly sent: readonly string[];
   private round = -1;
   private readonly kept = new Map<number, Kept>();
   private readonly gradients: Gradients;
@@ -54,15 +56,15 @@ export class ShardWork {
     private readonly rollouts: Rollouts,
     private readonly reference: () => ReferencePolicy,
   ) {
+    this.sent = actor.trained;
     this.gradients = new Gradients(context.device, actor.trained, context.weights.state, context);
   }
 
-  async rollout(round: number, shard: number, starts: readonly Start[], signal: AbortSignal): Promise<ShardOutcome> {
+  async begin(round: number, shard: number, input: Payload, signal: AbortSignal): Promise<ShardOutcome> {
     const { settings, context } = this;
     if (round !== this.round) this.kept.clear();
     this.round = round;
-    // A prompt that comes twice is two groups, here as where it came over a line.
-    const own = starts.map(({ prompt, seeds }) => ({ prompt: { ...prompt }, seeds }));
+    const own = startsIn(input);
     const sampling = { maxNew: settings.max_new, temperature: settings.temperature, topK: settings.top_k };
     const { rows: judged, seconds } = await this.rollouts.run(own, sampling, signal);
     const rows = shortened(judged, settings);
@@ -80,7 +82,7 @@ export class ShardWork {
     const parts = minibatches(promptsIn(batch), settings.minibatches, random);
     this.kept.set(shard, { batch, credit, parts, hasBans });
     return {
-      rows: judged.map(told),
+      rows: judged.map(telling),
       seconds,
       advantages: momentsOf(batch, credit.advantages),
       apart: { sum, rows: looked.rows.length },
@@ -103,7 +105,8 @@ export class ShardWork {
       : counts.filter((count) => count > 0).length;
   }
 
-  async gradient({ round, minibatch, whitening }: GradientPart, shard: number): Promise<ShardGradient> {
+  async part(round: number, shard: number, asked: unknown): Promise<PartResult> {
+    const { minibatch, whitening } = minibatchPart.parse(asked);
     const { settings, actor, context } = this;
     const kept = this.kept.get(shard);
     const picked = kept?.parts[minibatch];
@@ -125,7 +128,7 @@ export class ShardWork {
       },
     );
     const metrics = Object.entries(result.metrics).map(([name, values]) => [name, values[0]] as const);
-    return { loss: result.loss, metrics: Object.fromEntries(metrics), gradients: result.gradients };
+    return { value: { loss: result.loss, metrics: Object.fromEntries(metrics) }, gradients: result.gradients };
   }
 
   /** Ends the programs; policy, rollouts and reference are those of whoever made them. */
@@ -134,16 +137,6 @@ export class ShardWork {
     return this.gradients.dispose();
   }
 }
-
-const told = ({ group, choices, tokens, finished, turns, completion, result }: Judged): Told => ({
-  group,
-  choices,
-  tokens,
-  finished,
-  turns,
-  completion,
-  result,
-});
 
 /** Of the values where the mask is 1. */
 function momentsOf({ mask }: Batch, values: Float64Array): Moments {

@@ -1,9 +1,6 @@
-/**
- * A round of reinforcement in shards: whole groups of prompts, each rolled out, judged and learned from by itself, wherever that
- * is. What comes of a round follows from its shards alone, never from who computed which or in what order.
- */
-import type { State } from '../../../device/program.ts';
-import type { Metrics } from '../../stage.ts';
+/** Rounds of answers in shards: whole groups of prompts, and what is told of them as it goes over a line. */
+import { z } from 'zod';
+import type { Payload } from '../../shards/shards.ts';
 import type { Judged } from '../episode.ts';
 import type { Start } from '../starts.ts';
 
@@ -30,64 +27,101 @@ export interface ShardOutcome {
   readonly weights: readonly number[];
 }
 
-/** Whitening of a whole round: (A - mean) scale. */
-export interface Whitening {
-  readonly mean: number;
-  readonly scale: number;
+const whole = z.int().nonnegative();
+/** JSON has no NaN and no infinity. */
+export const figure = z
+  .number()
+  .nullable()
+  .transform((value) => value ?? Number.NaN);
+
+const prompt = z.object({
+  text: z.string(),
+  ids: z.array(z.int()).transform((ids) => Int32Array.from(ids)),
+  row: z.record(z.string(), z.unknown()),
+  messages: z.array(z.object({ role: z.string(), content: z.string() })).optional(),
+});
+const starts = z.array(z.object({ prompt, seeds: z.array(whole) }));
+
+export const sent = (list: readonly Start[]): Payload => ({
+  value: list.map(({ prompt: { ids, ...rest }, seeds }) => ({ prompt: { ...rest, ids: [...ids] }, seeds })),
+  arrays: [],
+});
+
+/** A prompt that comes twice is two groups. */
+export const startsIn = ({ value }: Payload): Start[] =>
+  starts.parse(value).map(({ prompt: { messages, ...own }, seeds }) => ({
+    prompt: messages === undefined ? own : { ...own, messages },
+    seeds,
+  }));
+
+const told: z.ZodType<Told> = z.object({
+  group: whole,
+  choices: z.array(whole),
+  tokens: z.array(whole),
+  finished: z.boolean(),
+  turns: z.array(z.object({ end: whole, reward: z.number() })),
+  completion: z.string(),
+  result: z.union([
+    z.object({ noScore: z.string() }),
+    z.object({ value: z.number(), parts: z.record(z.string(), figure) }),
+  ]),
+});
+
+export const telling = ({ group, choices, tokens, finished, turns, completion, result }: Judged): Told => ({
+  group,
+  choices,
+  tokens,
+  finished,
+  turns,
+  completion,
+  result,
+});
+
+const weighed = z.object({ rows: z.array(told), weights: z.array(z.number().nonnegative()) });
+const outcome: z.ZodType<ShardOutcome> = weighed.extend({
+  seconds: z.number(),
+  advantages: z.object({ count: whole, mean: z.number(), squares: z.number() }),
+  apart: z.object({ sum: z.number(), rows: whole }),
+});
+
+/** @throws Error where it is not of these prompts */
+function confirm(
+  { rows, weights }: Pick<ShardOutcome, 'rows' | 'weights'>,
+  asked: readonly Start[],
+  minibatches: number,
+): void {
+  const groups = asked.flatMap(({ seeds }, g) => seeds.map(() => g));
+  if (rows.length !== groups.length || rows.some(({ group }, i) => group !== groups[i]))
+    throw new Error(`it rolled out ${rows.length} answers in place of ${groups.length}`);
+  if (weights.length !== minibatches)
+    throw new Error(`it has ${weights.length} minibatches in place of ${minibatches}`);
 }
 
-export interface ShardGradient {
-  readonly loss: number;
-  readonly metrics: Readonly<Record<string, number>>;
-  /** In the order of the trained weights; the memory is lent until the next call. */
-  readonly gradients: readonly Float32Array[];
+/** @throws Error where it is no outcome of a shard */
+export function outcomeOf(value: unknown, asked: readonly Start[], minibatches: number): ShardOutcome {
+  const found = outcome.parse(value);
+  confirm(found, asked, minibatches);
+  return found;
 }
 
-export interface GradientPart {
-  readonly round: number;
-  readonly minibatch: number;
-  /** Undefined where advantages stay as they are. */
-  readonly whitening: Whitening | undefined;
+/** The same of a shard whose answers are told and weighed, and no more. */
+export function weighedOf(
+  value: unknown,
+  asked: readonly Start[],
+  minibatches: number,
+): Pick<ShardOutcome, 'rows' | 'weights'> {
+  const found = weighed.parse(value);
+  confirm(found, asked, minibatches);
+  return found;
 }
 
-/** Computes shards: here, or by workers. */
-export interface Shards {
-  /** Rolls out and judges the shards of a round under the policy as it is. @returns in the order of the shards */
-  rollouts(round: number, shards: readonly (readonly Start[])[], signal: AbortSignal): Promise<readonly ShardOutcome[]>;
-  /**
-   * Gradients of a minibatch under the policy as it is.
-   *
-   * @param shards numbers of those that have a part in it
-   * @param take gets them in the order of the shards
-   */
-  gradients(
-    part: GradientPart,
-    shards: readonly number[],
-    take: (shard: number, gradient: ShardGradient) => void,
-  ): Promise<void>;
-  /** What is worth knowing of those who computed since the last call. */
-  figures(): Metrics;
-  close(): Promise<void>;
-}
-
-/** A policy as workers need it. */
-export interface SharedPolicy {
-  /** Names of the weights that learn, in order. */
-  readonly trained: readonly string[];
-  /** The weights at the start of the stage, by their own names. */
-  reference(): State;
-}
-
-/** Opens workers for a stage; what else they need of the run is known to whoever made it. */
-export type OpenShards = (policy: SharedPolicy) => Shards;
-
-/** How a round is computed. */
-export interface Sharding {
-  /** Shards that a round is cut into. */
-  readonly count: number;
-  /** Undefined where this process computes them all. */
-  readonly open: OpenShards | undefined;
-}
+/** A minibatch of a round. */
+export const minibatchPart = z.object({
+  minibatch: whole,
+  /** Of a whole round: (A - mean) scale. Undefined where advantages stay as they are. */
+  whitening: z.object({ mean: z.number(), scale: z.number() }).optional(),
+});
+export type Whitening = NonNullable<z.infer<typeof minibatchPart>['whitening']>;
 
 /** Sums of parts as of the whole (Chan, Golub and LeVeque, 1979); the order counts. */
 export function joined(parts: readonly Moments[]): Moments {
@@ -101,11 +135,4 @@ export function joined(parts: readonly Moments[]): Moments {
     count = all;
   }
   return { count, mean, squares };
-}
-
-/** Consecutive parts as equal as can be, none of them empty. */
-export function cut<T>(list: readonly T[], count: number): T[][] {
-  const parts = Math.min(count, list.length);
-  const edge = (i: number) => Math.floor((i * list.length) / parts);
-  return Array.from({ length: parts }, (_, i) => list.slice(edge(i), edge(i + 1)));
 }

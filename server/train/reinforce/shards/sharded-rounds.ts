@@ -1,14 +1,16 @@
 /** A round from its shards: their outcomes, what is known of all of them together, and the updates. */
 import type { ReinforceSettings } from '../../../spec/settings/reinforcement.ts';
 import { trainErrors } from '../../errors.ts';
+import { OwnShards } from '../../shards/own-shards.ts';
+import { cut, type Shards } from '../../shards/shards.ts';
+import { weighedSum } from '../../shards/weighed-sum.ts';
 import type { Metrics, StageContext } from '../../stage.ts';
 import type { Actor } from '../actor.ts';
 import type { PolicyLearner, Recomputing } from '../learner.ts';
 import type { Rollouts } from '../rollouts.ts';
 import type { Start } from '../starts.ts';
-import { OwnShards } from './own-shards.ts';
-import { cut, joined, type ShardOutcome, type Shards, type Told, type Whitening } from './shard.ts';
-import { ShardWork } from './shard-work.ts';
+import { joined, outcomeOf, type ShardOutcome, sent, type Told, type Whitening } from './shard.ts';
+import { RolloutWork } from './shard-work.ts';
 
 export interface Round {
   /** Of all shards, in order; groups are counted through. */
@@ -37,8 +39,9 @@ export class Rounds {
         'a round that is cut into shards is sampled once; leave it out',
       );
     const { count, open } = sharding;
-    const own = () => new ShardWork(context, settings, count, actor, rollouts, () => learner.reference);
-    const shards = open?.({ trained: actor.trained, reference: () => learner.start }) ?? new OwnShards(own());
+    const own = () => new RolloutWork(context, settings, count, actor, rollouts, () => learner.reference);
+    const shards =
+      open?.({ learned: actor.trained, reference: () => learner.start, detail: null }) ?? new OwnShards(own());
     return new Rounds(shards, count, learner, settings);
   }
 
@@ -52,7 +55,9 @@ export class Rounds {
 
   async run(index: number, starts: readonly Start[], signal: AbortSignal): Promise<Round> {
     const parts = cut(starts, this.count);
-    const outcomes = await this.shards.rollouts(index, parts, signal);
+    const { minibatches } = this.settings;
+    const read = (value: unknown, shard: number) => outcomeOf(value, parts[shard], minibatches);
+    const outcomes = await this.shards.begin(index, parts.map(sent), read, signal);
     let before = 0;
     const rows = outcomes.flatMap(({ rows: own }, s) => {
       const counted = own.map((row) => ({ ...row, group: row.group + before }));
@@ -89,22 +94,13 @@ export class Rounds {
     outcomes: readonly ShardOutcome[],
     whitening: Whitening | undefined,
   ): Promise<Record<string, number>> {
-    const { learner } = this;
     const weights = outcomes.map((outcome) => outcome.weights[minibatch]);
-    const whole = weights.reduce((a, b) => a + b, 0);
-    const taking = weights.flatMap((weight, shard) => (weight > 0 ? [shard] : []));
-    const sum = learner.zeros();
-    const found: Record<string, number> = { loss: 0 };
-    await this.shards.gradients({ round, minibatch, whitening }, taking, (shard, { loss, metrics, gradients }) => {
-      const share = weights[shard] / whole;
-      for (const [i, values] of gradients.entries()) {
-        const total = sum[i];
-        for (let j = 0; j < total.length; j++) total[j] += share * values[j];
-      }
-      found.loss += share * loss;
-      for (const [name, value] of Object.entries(metrics)) found[name] = (found[name] ?? 0) + share * value;
-    });
-    return { ...found, ...(await learner.apply(round, minibatch, sum, found.loss)) };
+    const part = { minibatch, whitening };
+    const { loss, metrics, gradients, release } = await weighedSum(this.shards, round, part, weights);
+    const update = await this.learner.apply(round, minibatch, gradients, loss);
+    release();
+    this.shards.learned();
+    return { loss, ...metrics, ...update };
   }
 
   close(): Promise<void> {

@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict';
+import { LocalCarrier } from '../../server/cluster/local.ts';
+import { ColaError } from '../../server/errors.ts';
+import { program } from '../support/bundled.ts';
+import { Bench, stages } from '../support/runs.ts';
+import { watched } from '../support/workers.ts';
+import { runsIn } from './trained.ts';
+
+describe('stages in shards', function () {
+  this.timeout(120_000);
+  const bench = Bench.forTests();
+  const usual = () => new LocalCarrier(program('worker'));
+  const { train, same } = runsIn(bench, usual);
+  const all = stages(2);
+
+  /** One after the other in one run: what a stage has learned, the workers of the next have to be told. */
+  const runs = {
+    'latent actions': [all.control, all.clone, all['guide inverse']],
+    'the base': [all.pretrain, all['tokens supervised'], all.dpo],
+    'a reward model': [all['reward scores']],
+  };
+  for (const [name, list] of Object.entries(runs)) {
+    it(`come to the bits of one process with workers, one of whom is killed: ${name}`, async () => {
+      const here = await train(list, { engine: 'here' });
+      let killed = 0;
+      const carrier = () =>
+        watched(usual(), (kind, { hello }) => {
+          if (kind !== 'sum' || killed > 0) return;
+          killed++;
+          process.kill(hello.process, 'SIGKILL');
+        });
+      const there = await train(list, { workers: 2 }, carrier);
+      same(there, here);
+      assert.equal(killed, 1);
+      assert.equal(there.said.filter((text) => /is replaced: it was ended by SIGKILL/.test(text)).length, 1);
+    });
+  }
+
+  it('are refused where they cannot be cut', async () => {
+    const feedback = { feedback: { data: 'nothing.jsonl' } };
+    await assert.rejects(train([all.clone, feedback], { workers: 1 }), (error: unknown) => {
+      assert(error instanceof ColaError, String(error));
+      assert.equal(error.id, 'train.notInShards');
+      assert.match(error.message, /^The stage feedback cannot be cut into shards/);
+      return true;
+    });
+  });
+});

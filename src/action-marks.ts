@@ -17,6 +17,7 @@ import {
 import { hueOf, type LocatedToken, locateActions } from '../server/protocol/index.ts';
 import { reportFailure } from './commands.ts';
 import { studioErrors } from './errors.ts';
+import { t } from './l10n.ts';
 import type { Studio } from './studio.ts';
 
 /** Characters before the visible text that are sent, and most that are marked at once. */
@@ -75,9 +76,11 @@ export class ActionMarks implements Disposable {
     await commands.executeCommand('setContext', 'cola.actionsMarked', true);
     try {
       const found = await this.update();
-      const all = better ? `Another token is much likelier at ${found} places` : `${found} tokens`;
-      const what = action === null ? all : `Action ${action} fires at ${found} tokens`;
-      window.setStatusBarMessage(`${what} of the visible text. Escape clears the marks.`, 6000);
+      const all = better
+        ? t('Another token is much likelier at {found} places', { found })
+        : t('{found} tokens', { found });
+      const what = action === null ? all : t('Action {action} fires at {found} tokens', { action, found });
+      window.setStatusBarMessage(t('{what} of the visible text. Escape clears the marks.', { what }), 6000);
     } catch (error) {
       this.clear();
       throw error;
@@ -146,7 +149,8 @@ export class ActionMarks implements Disposable {
       const range = new VscodeRange(document.positionAt(begin + token.start), document.positionAt(begin + token.end));
       const label = labels[token.action];
       const share = `${Math.round(100 * token.probability)} %`;
-      const named = `Latent action ${token.action}${label === null || label === undefined ? '' : ` (${label})`}, ${share}`;
+      const called = label === null || label === undefined ? '' : ` (${label})`;
+      const named = t('Latent action {0}{1}, {2}', token.action, called, share);
       const hoverMessage = token.instead === undefined || !better ? named : `${betterWords(token.instead)} ${named}`;
       places.set(token.action, [...(places.get(token.action) ?? []), { range, hoverMessage }]);
       found++;
@@ -183,7 +187,7 @@ export class ActionMarks implements Disposable {
 /** What would be likelier, with its blanks visible. */
 function betterWords({ text, nats }: NonNullable<LocatedToken['instead']>): string {
   const shown = text.replaceAll(' ', '·').replaceAll(/\r?\n/g, '⏎').replaceAll('\t', '→');
-  return `"${shown}" is ${Math.round(Math.exp(Math.min(nats, 12)))} times as likely here. The policy takes:`;
+  return t('"{0}" is {1} times as likely here. The policy takes:', shown, Math.round(Math.exp(Math.min(nats, 12))));
 }
 
 /** Never between the halves of a character. */

@@ -2,6 +2,7 @@
 import { commands, type Disposable, type Uri, window } from 'vscode';
 import { ColaError } from '../server/protocol/errors.ts';
 import type { CommandName } from './contributions/index.ts';
+import { t } from './l10n.ts';
 import { editSpec, openLine, refusalOffers, showLog } from './runs/news-text.ts';
 import { openPlace, placeOf } from './runs/place.ts';
 import type { Studio } from './studio.ts';
@@ -26,14 +27,14 @@ export function registerCommand(
 
 /** What can be done about an error, at once. */
 const remedies: Readonly<Record<string, { readonly label: string; readonly command: string }>> = {
-  'studio.down': { label: 'Restart Server', command: 'cola.restartServer' },
-  'engine.gaveUp': { label: 'Restart Server', command: 'cola.restartServer' },
-  'studio.noFolder': { label: 'Open Folder', command: 'workbench.action.files.openFolder' },
-  'studio.untrusted': { label: 'Manage Trust', command: 'workbench.trust.manage' },
-  'server.untrusted': { label: 'Manage Trust', command: 'workbench.trust.manage' },
-  'engine.noModel': { label: 'Select Model', command: 'cola.selectModel' },
-  'studio.noSpec': { label: 'Train…', command: 'cola.train' },
-  'studio.noRun': { label: 'Train…', command: 'cola.train' },
+  'studio.down': { label: t('Restart Server'), command: 'cola.restartServer' },
+  'engine.gaveUp': { label: t('Restart Server'), command: 'cola.restartServer' },
+  'studio.noFolder': { label: t('Open Folder'), command: 'workbench.action.files.openFolder' },
+  'studio.untrusted': { label: t('Manage Trust'), command: 'workbench.trust.manage' },
+  'server.untrusted': { label: t('Manage Trust'), command: 'workbench.trust.manage' },
+  'engine.noModel': { label: t('Select Model'), command: 'cola.selectModel' },
+  'studio.noSpec': { label: t('Train…'), command: 'cola.train' },
+  'studio.noRun': { label: t('Train…'), command: 'cola.train' },
 };
 
 /**

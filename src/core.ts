@@ -17,6 +17,7 @@ import { languageHere, type Snooze } from './completion/snooze.ts';
 import type { CommandName } from './contributions/index.ts';
 import { diagnosticsText } from './diagnostics.ts';
 import type { FeedbackTuning } from './feedback/tuning.ts';
+import { t } from './l10n.ts';
 import { commandLink, escaped } from './markdown.ts';
 import { underWay } from './runs/run-progress.ts';
 import type { RunBook, RunUnderWay } from './runs/runs.ts';
@@ -63,7 +64,7 @@ class StatusItem {
     studio.on(notice, ({ message }) => this.note(message));
     studio.on(runEvent, ({ run, event }) => {
       if (event.kind === 'state') this.note(`${run} ${event.message ?? stateWord(event.state)}`);
-      else if (event.kind === 'checkpoint') this.note(`${run} saved at step ${event.step}`);
+      else if (event.kind === 'checkpoint') this.note(t('{0} saved at step {1}', run, event.step));
     });
     this.show();
     this.item.show();
@@ -131,17 +132,17 @@ function tooltip(health: Health, run: RunUnderWay | undefined): MarkdownString {
   text.appendMarkdown('**CoLA Studio**\n\n');
   for (const line of statusDetails(health)) text.appendMarkdown(`${escaped(line)}\n\n`);
   const links = [
-    commandLink('$(output) Log', 'cola.showLog'),
-    commandLink('$(debug-restart) Restart', 'cola.restartServer'),
+    commandLink(t('$(output) Log'), 'cola.showLog'),
+    commandLink(t('$(debug-restart) Restart'), 'cola.restartServer'),
   ];
   if (run !== undefined) {
     const { key, progress } = run;
     links.unshift(
-      commandLink('$(graph) Dashboard', 'cola.openDashboard', key),
+      commandLink(t('$(graph) Dashboard'), 'cola.openDashboard', key),
       progress.state === 'paused'
-        ? commandLink('$(debug-continue) Resume', 'cola.resumeRun', key)
-        : commandLink('$(debug-pause) Pause', 'cola.pauseRun', key),
-      commandLink('$(debug-stop) Stop', 'cola.stopRun', key),
+        ? commandLink(t('$(debug-continue) Resume'), 'cola.resumeRun', key)
+        : commandLink(t('$(debug-pause) Pause'), 'cola.pauseRun', key),
+      commandLink(t('$(debug-stop) Stop'), 'cola.stopRun', key),
     );
   }
   text.appendMarkdown(`---\n\n${links.join(' · ')}`);
@@ -162,52 +163,59 @@ async function showActions(studio: Studio, runs: RunBook, health: Health, snooze
     choices.push(group(key.run));
     const paused = progress.state === 'paused';
     choices.push(
-      { label: '$(graph) Dashboard', description: key.run, command: 'cola.openDashboard', args: [key] },
+      { label: t('$(graph) Dashboard'), description: key.run, command: 'cola.openDashboard', args: [key] },
       paused
-        ? { label: '$(debug-continue) Resume', description: key.run, command: 'cola.resumeRun', args: [key] }
-        : { label: '$(debug-pause) Pause', description: key.run, command: 'cola.pauseRun', args: [key] },
-      { label: '$(debug-stop) Stop', description: `saves ${key.run} first`, command: 'cola.stopRun', args: [key] },
+        ? { label: t('$(debug-continue) Resume'), description: key.run, command: 'cola.resumeRun', args: [key] }
+        : { label: t('$(debug-pause) Pause'), description: key.run, command: 'cola.pauseRun', args: [key] },
+      {
+        label: t('$(debug-stop) Stop'),
+        description: t('saves {run} first', { run: key.run }),
+        command: 'cola.stopRun',
+        args: [key],
+      },
     );
   }
   if (studio.connection === 'up') {
     choices.push(
-      group('Model'),
+      group(t('Model')),
       {
-        label: '$(package) Select Model…',
+        label: t('$(package) Select Model…'),
         description: modelName(health.status?.model ?? health.model),
         command: 'cola.selectModel',
       },
-      { label: '$(symbol-color) Show Latent Actions', command: 'cola.showActions' },
-      { label: '$(list-tree) Open Tree', command: 'cola.openTree' },
-      group('Training'),
-      { label: '$(add) Train…', command: 'cola.train' },
-      { label: '$(beaker) Evaluate…', command: 'cola.evaluate' },
+      { label: t('$(symbol-color) Show Latent Actions'), command: 'cola.showActions' },
+      { label: t('$(list-tree) Open Tree'), command: 'cola.openTree' },
+      group(t('Training')),
+      { label: t('$(add) Train…'), command: 'cola.train' },
+      { label: t('$(beaker) Evaluate…'), command: 'cola.evaluate' },
     );
     // Not first: what stands first is done by Enter alone.
     const here = languageHere();
-    choices.push(group('Completion'));
+    choices.push(group(t('Completion')));
     if (here !== undefined) {
-      const label = here.on ? `$(circle-slash) Completion Off for ${here.id}` : `$(check) Completion On for ${here.id}`;
-      choices.push({ label, description: 'in your settings', command: 'cola.toggleCompletionHere' });
+      const label = here.on
+        ? t('$(circle-slash) Completion Off for {id}', { id: here.id })
+        : t('$(check) Completion On for {id}', { id: here.id });
+      choices.push({ label, description: t('in your settings'), command: 'cola.toggleCompletionHere' });
     }
     choices.push(
       snooze.on
         ? {
-            label: '$(bell) Completion On Again',
-            description: `off until ${snooze.words}`,
+            label: t('$(bell) Completion On Again'),
+            description: t('off until {words}', { words: snooze.words }),
             command: 'cola.snoozeCompletion',
           }
-        : { label: '$(bell-slash) Completion Off for Half an Hour', command: 'cola.snoozeCompletion' },
+        : { label: t('$(bell-slash) Completion Off for Half an Hour'), command: 'cola.snoozeCompletion' },
     );
   }
   choices.push(
     group('CoLA Studio'),
-    { label: '$(book) First Five Minutes', command: 'cola.openWalkthrough' },
-    { label: '$(output) Show Log', command: 'cola.showLog' },
-    { label: '$(debug-restart) Restart Server', command: 'cola.restartServer' },
-    { label: '$(checklist) Create Diagnostics', command: 'cola.createDiagnostics' },
+    { label: t('$(book) First Five Minutes'), command: 'cola.openWalkthrough' },
+    { label: t('$(output) Show Log'), command: 'cola.showLog' },
+    { label: t('$(debug-restart) Restart Server'), command: 'cola.restartServer' },
+    { label: t('$(checklist) Create Diagnostics'), command: 'cola.createDiagnostics' },
     {
-      label: '$(gear) Settings',
+      label: t('$(gear) Settings'),
       command: 'workbench.action.openSettings',
       args: [`@ext:${studio.context.extension.id}`],
     },

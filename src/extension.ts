@@ -1,4 +1,7 @@
 /** Where the editor starts and ends the extension. */
+
+// First: other modules have words in them that are read as soon as they are loaded.
+import './speak.ts';
 import type { ExtensionContext } from 'vscode';
 import { registerChat } from './chat/index.ts';
 import { registerParticipant } from './chat/participant.ts';

@@ -2,6 +2,7 @@
 import { dirname } from 'node:path';
 import { type Uri, type WorkspaceFolder, window, workspace } from 'vscode';
 import { studioErrors } from './errors.ts';
+import { t } from './l10n.ts';
 import { diskFolders } from './runs/runs.ts';
 
 /**
@@ -21,11 +22,11 @@ export async function pickFolder(what: string): Promise<WorkspaceFolder | undefi
   const items = folders.map((folder) => ({
     label: folder.name,
     description: folder.uri.fsPath,
-    ...(folder === own ? { detail: 'holds the open file' } : {}),
+    ...(folder === own ? { detail: t('holds the open file') } : {}),
     folder,
   }));
   items.sort((a, b) => Number(b.folder === own) - Number(a.folder === own));
-  const placeHolder = `${what}: which folder?`;
+  const placeHolder = t('{what}: which folder?', { what });
   return (await window.showQuickPick(items, { placeHolder, matchOnDescription: true }))?.folder;
 }
 

@@ -1,15 +1,16 @@
 /** What a list says of a model, in a few words. */
 import type { ListedModel } from '../server/protocol/index.ts';
+import { t } from './l10n.ts';
 import { gigabytes, modelName } from './status-text.ts';
 
 export const sourceWords: Readonly<Record<ListedModel['source'], string>> = {
-  builtin: 'in the box',
-  workspace: 'in this folder',
-  run: 'from a run',
-  imported: 'imported',
-  huggingface: 'in the Hugging Face cache',
-  ollama: 'of Ollama',
-  lmstudio: 'of LM Studio',
+  builtin: t('in the box'),
+  workspace: t('in this folder'),
+  run: t('from a run'),
+  imported: t('imported'),
+  huggingface: t('in the Hugging Face cache'),
+  ollama: t('of Ollama'),
+  lmstudio: t('of LM Studio'),
 };
 
 export const titleOf = ({ title, name }: ListedModel): string => title ?? modelName(name);
@@ -19,8 +20,8 @@ export function modelFacts({ bytes, family, latent, fits }: ListedModel): string
   return [
     ...(bytes === undefined ? [] : [gigabytes(bytes)]),
     ...(family === undefined ? [] : [family]),
-    ...(latent ? [] : ['no latent actions yet']),
-    ...(fits === 'no' ? ['too large for this machine'] : fits === 'in 4 bits' ? ['fits in 4 bits'] : []),
+    ...(latent ? [] : [t('no latent actions yet')]),
+    ...(fits === 'no' ? [t('too large for this machine')] : fits === 'in 4 bits' ? [t('fits in 4 bits')] : []),
   ];
 }
 
@@ -28,9 +29,9 @@ export function modelFacts({ bytes, family, latent, fits }: ListedModel): string
 export function inGroups(models: readonly ListedModel[]): { heading: string; models: ListedModel[] }[] {
   const read = models.filter(({ problem }) => problem === undefined);
   return [
-    { heading: 'with latent actions', models: read.filter(({ latent }) => latent) },
-    { heading: 'without latent actions: training gives them', models: read.filter(({ latent }) => !latent) },
-    { heading: 'not read', models: models.filter(({ problem }) => problem !== undefined) },
+    { heading: t('with latent actions'), models: read.filter(({ latent }) => latent) },
+    { heading: t('without latent actions: training gives them'), models: read.filter(({ latent }) => !latent) },
+    { heading: t('not read'), models: models.filter(({ problem }) => problem !== undefined) },
   ].filter((group) => group.models.length > 0);
 }
 

@@ -17,6 +17,7 @@ import { type ListedModel, listModels, loadModel } from '../server/protocol/inde
 import { startCola } from './cola-task.ts';
 import { registerCommand } from './commands.ts';
 import { studioErrors } from './errors.ts';
+import { t } from './l10n.ts';
 import { downloadCommand, inGroups, modelFacts, sourceWords, titleOf } from './model-words.ts';
 import { folderOf, keyFrom } from './runs/run-key.ts';
 import { diskFolders, type RunBook, rootsOfWorkspace } from './runs/runs.ts';
@@ -69,9 +70,9 @@ export class ModelShelf {
 
 export function registerModels(studio: Studio, shelf: ModelShelf): void {
   registerCommand(studio, 'cola.selectModel', async () => {
-    const model = await pickModel(studio, shelf, 'Which model completes?', () => true);
+    const model = await pickModel(studio, shelf, t('Which model completes?'), () => true);
     if (model?.latent === true) await use(studio, model.name);
-    else if (model !== undefined) await offerTraining(model, `${titleOf(model)} has no latent actions yet`);
+    else if (model !== undefined) await offerTraining(model, t('{0} has no latent actions yet', titleOf(model)));
   });
   registerCommand(studio, 'cola.useModel', async (target) => {
     const run = keyFrom(target);
@@ -81,7 +82,7 @@ export function registerModels(studio: Studio, shelf: ModelShelf): void {
   });
   registerCommand(studio, 'cola.serveModel', async (target) => {
     const model =
-      modelFrom(target) ?? (await pickModel(studio, shelf, 'Which model answers other programs?', () => true));
+      modelFrom(target) ?? (await pickModel(studio, shelf, t('Which model answers other programs?'), () => true));
     if (model !== undefined) await serve(studio, model);
   });
   registerCommand(studio, 'cola.loadModel', () => load(studio));
@@ -95,7 +96,7 @@ export function registerModels(studio: Studio, shelf: ModelShelf): void {
     if (model !== undefined) await shelf.forget(model.folder);
   });
   registerCommand(studio, 'cola.revealModel', async (target) => {
-    const model = modelFrom(target) ?? (await pickModel(studio, shelf, 'Which model?', () => true));
+    const model = modelFrom(target) ?? (await pickModel(studio, shelf, t('Which model?'), () => true));
     if (model !== undefined) await commands.executeCommand('revealFileInOS', Uri.file(model.folder));
   });
 }
@@ -113,7 +114,7 @@ function serve(studio: Studio, { name }: { readonly name: string }): Promise<voi
   return startCola(studio, {
     kind: 'serve',
     name: `serve ${modelName(name)}`,
-    what: 'Serving a model',
+    what: t('Serving a model'),
     args,
     stays: true,
   });
@@ -135,20 +136,22 @@ export async function pickModel(
     ...models.map((model) => itemOf(model, model.folder === loaded)),
   ]);
   const others: Item[] = [
-    { label: 'elsewhere', kind: QuickPickItemKind.Separator },
-    { label: '$(folder-opened) Import a folder…', act: () => importModel(shelf) },
-    { label: '$(file) Import a GGUF file…', act: () => importFile(shelf) },
+    { label: t('elsewhere'), kind: QuickPickItemKind.Separator },
+    { label: t('$(folder-opened) Import a folder…'), act: () => importModel(shelf) },
+    { label: t('$(file) Import a GGUF file…'), act: () => importFile(shelf) },
     {
-      label: '$(terminal) Copy the command that downloads another',
+      label: t('$(terminal) Copy the command that downloads another'),
       description: downloadCommand,
-      detail: 'In a terminal, with the name of a model of huggingface.co. What it downloads is listed here afterwards.',
+      detail: t(
+        'In a terminal, with the name of a model of huggingface.co. What it downloads is listed here afterwards.',
+      ),
       act: copyDownload,
     },
   ];
   const options = { placeHolder, matchOnDescription: true, matchOnDetail: true };
   const chosen = await window.showQuickPick<Item>([...items, ...others], options);
   if (chosen?.model?.problem !== undefined) {
-    void window.showWarningMessage(`${titleOf(chosen.model)} is not read. ${chosen.model.problem}`);
+    void window.showWarningMessage(t('{0} is not read. {1}', titleOf(chosen.model), chosen.model.problem));
     return undefined;
   }
   if (chosen?.act === undefined) return chosen?.model;
@@ -160,7 +163,7 @@ function itemOf(model: ListedModel, loaded: boolean): Item {
   const icon = loaded ? 'pass-filled' : model.problem === undefined ? 'package' : 'warning';
   return {
     label: `$(${icon}) ${titleOf(model)}`,
-    description: [...(loaded ? ['loaded'] : []), sourceWords[model.source], ...modelFacts(model)].join(' · '),
+    description: [...(loaded ? [t('loaded')] : []), sourceWords[model.source], ...modelFacts(model)].join(' · '),
     detail: model.problem ?? (model.source === 'builtin' ? '' : model.folder),
     model,
   };
@@ -169,7 +172,7 @@ function itemOf(model: ListedModel, loaded: boolean): Item {
 async function copyDownload(): Promise<undefined> {
   await env.clipboard.writeText(downloadCommand);
   void window.showInformationMessage(
-    `${downloadCommand} is in the clipboard. Nothing is downloaded by CoLA Studio itself.`,
+    t('{downloadCommand} is in the clipboard. Nothing is downloaded by CoLA Studio itself.', { downloadCommand }),
   );
 }
 
@@ -197,14 +200,14 @@ async function load(studio: Studio): Promise<void> {
     precision: setting('cola.precision'),
     ...(threads > 0 ? { threads } : {}),
   };
-  const title = `Loading ${modelName(model)}`;
+  const title = t('Loading {0}', modelName(model));
   await window.withProgress({ location: ProgressLocation.Window, title }, () => studio.request(loadModel, options));
 }
 
 /** @returns the file; undefined where the person chose none */
 async function importFile(shelf: ModelShelf): Promise<string | undefined> {
   const [chosen] =
-    (await window.showOpenDialog({ filters: { 'GGUF files': ['gguf'] }, openLabel: 'Import Model' })) ?? [];
+    (await window.showOpenDialog({ filters: { 'GGUF files': ['gguf'] }, openLabel: t('Import Model') })) ?? [];
   if (chosen === undefined) return undefined;
   await shelf.add(chosen.fsPath);
   return chosen.fsPath;
@@ -217,8 +220,8 @@ async function importModel(shelf: ModelShelf): Promise<string | undefined> {
       canSelectFolders: true,
       canSelectFiles: false,
       canSelectMany: false,
-      openLabel: 'Import Model',
-      title: 'A Hugging Face folder: config.json, model.safetensors, tokenizer.json',
+      openLabel: t('Import Model'),
+      title: t('A Hugging Face folder: config.json, model.safetensors, tokenizer.json'),
     })) ?? [];
   if (chosen === undefined) return undefined;
   const names = new Set((await workspace.fs.readDirectory(chosen)).map(([name]) => name));
@@ -234,14 +237,14 @@ async function offer(studio: Studio, shelf: ModelShelf, folder: string): Promise
   const model = (await shelf.list()).find((each) => each.folder === folder);
   if (model === undefined) return;
   if (!model.latent) {
-    await offerTraining(model, `${titleOf(model)} is in the list of models. It has no latent actions yet`);
+    await offerTraining(model, t('{0} is in the list of models. It has no latent actions yet', titleOf(model)));
     return;
   }
-  const choice = await window.showInformationMessage(`${titleOf(model)} is in the list of models.`, 'Use It');
-  if (choice === 'Use It') await use(studio, folder);
+  const choice = await window.showInformationMessage(t('{0} is in the list of models.', titleOf(model)), t('Use It'));
+  if (choice !== undefined) await use(studio, folder);
 }
 
 async function offerTraining(model: ListedModel, what: string): Promise<void> {
-  const choice = await window.showInformationMessage(`${what}; training gives it some.`, 'Train…');
-  if (choice === 'Train…') await commands.executeCommand('cola.trainModel', model);
+  const choice = await window.showInformationMessage(t('{what}; training gives it some.', { what }), t('Train…'));
+  if (choice !== undefined) await commands.executeCommand('cola.trainModel', model);
 }

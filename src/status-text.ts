@@ -1,6 +1,7 @@
 /** What the status bar says. Knows nothing of the editor. */
 import type { RunState, Status } from '../server/protocol/index.ts';
 import type { PolicyState } from './feedback/tuning.ts';
+import { t } from './l10n.ts';
 import { arrows, directionOf, type RunProgress, shownMeasure } from './runs/run-progress.ts';
 
 export type Connection = 'starting' | 'up' | 'down';
@@ -43,12 +44,12 @@ export const figure = (value: number): string =>
   Number.isInteger(value) && Math.abs(value) < 1e6 ? String(value) : Number(value.toPrecision(3)).toString();
 
 const stateWords: Readonly<Record<RunState, string>> = {
-  running: 'running',
-  paused: 'paused',
-  stopped: 'stopped',
-  done: 'finished',
-  failed: 'failed',
-  resuming: 'being resumed',
+  running: t('running'),
+  paused: t('paused'),
+  stopped: t('stopped'),
+  done: t('finished'),
+  failed: t('failed'),
+  resuming: t('being resumed'),
 };
 export const stateWord = (state: RunState): string => stateWords[state];
 
@@ -60,9 +61,9 @@ export function progressText({ state, step, steps, values, measure, stage }: Run
     measure === null || last === undefined
       ? []
       : [`${shownMeasure(measure, values)} ${figure(last)}${trend === null ? '' : ` ${arrows[trend]}`}`];
-  const at = steps > 0 ? [`step ${step}/${steps}`] : [stage === null ? 'preparing' : stage];
+  const at = steps > 0 ? [t('step {step}/{steps}', { step, steps })] : [stage === null ? t('preparing') : stage];
   // What comes behind the last step takes a while: it is measured, and the model is saved.
-  const ending = state === 'running' && steps > 0 && step >= steps ? ['finishing'] : [];
+  const ending = state === 'running' && steps > 0 && step >= steps ? [t('finishing')] : [];
   return [...(state === 'running' ? [] : [stateWord(state)]), ...at, ...value, ...ending].join(' · ');
 }
 
@@ -74,11 +75,11 @@ export function statusText(health: Health): StatusText {
     label: `CoLA Studio: ${text}`,
     severity,
   });
-  if (connection === 'starting') return said('loading~spin', 'CoLA is starting');
-  if (connection === 'down') return said('error', `CoLA: ${short(why ?? 'the server stopped')}`, 'error');
+  if (connection === 'starting') return said('loading~spin', t('CoLA is starting'));
+  if (connection === 'down') return said('error', `CoLA: ${short(why ?? t('the server stopped'))}`, 'error');
   if (status?.engine === 'failed') return said('error', `CoLA: ${short(status.message)}`, 'error');
-  if (status?.engine === 'restarting') return said('sync~spin', 'CoLA: engine restarts', 'warning');
-  if (status?.loading != null) return said('loading~spin', `loading ${modelName(status.loading)}…`);
+  if (status?.engine === 'restarting') return said('sync~spin', t('CoLA: engine restarts'), 'warning');
+  if (status?.loading != null) return said('loading~spin', t('loading {0}…', modelName(status.loading)));
   if (run !== undefined) {
     const more = others > 0 ? ` · +${others}` : '';
     const icon = run.progress.state === 'paused' ? 'debug-pause' : 'pulse';
@@ -88,8 +89,8 @@ export function statusText(health: Health): StatusText {
   if (status?.health === 'warning' || status?.health === 'error')
     return said('warning', `CoLA: ${short(status.message)}`, status.health);
   const device = status?.device ?? null;
-  if (status?.lane === 'search') return said('search', `${name} · searching`);
-  return said('pulse', device === null ? `${name} · idle` : `${name} · ${device}`);
+  if (status?.lane === 'search') return said('search', `${name} · ${t('searching')}`);
+  return said('pulse', device === null ? `${name} · ${t('idle')}` : `${name} · ${device}`);
 }
 
 /** The status bar has little room; the whole sentence is in the tooltip. */
@@ -98,39 +99,53 @@ function short(sentence: string): string {
   return text.length > 60 ? `${text.slice(0, 59)}…` : text;
 }
 
-const laneWords = { interactive: 'completion', search: 'search', train: 'training' } as const;
+const laneWords = { interactive: t('completion'), search: t('search'), train: t('training') } as const;
 
 /** Lines of the tooltip, as Markdown. */
 export function statusDetails(health: Health): string[] {
   const { connection, why, status, run, lastEvent, model, policy } = health;
   if (connection !== 'up')
-    return [connection === 'down' ? `The server is not running: ${why ?? 'it stopped'}.` : 'The server is starting.'];
+    return [
+      connection === 'down'
+        ? t('The server is not running: {0}.', why ?? t('it stopped'))
+        : t('The server is starting.'),
+    ];
   const lines: string[] = [];
   if (status !== undefined && status.message !== '') lines.push(status.message);
   const loaded = status?.model ?? null;
-  lines.push(loaded === null ? `Model: ${modelName(model)}, loaded when it is needed` : `Model: ${modelName(loaded)}`);
-  if (policy.version !== 'original') lines.push(`Policy: ${policyText(policy)}`);
+  lines.push(
+    loaded === null ? t('Model: {0}, loaded when it is needed', modelName(model)) : t('Model: {0}', modelName(loaded)),
+  );
+  if (policy.version !== 'original') lines.push(t('Policy: {0}', policyText(policy)));
   const device = status?.device ?? run?.progress.device ?? null;
   const attempts = status?.device != null ? status.attempts : (run?.progress.attempts ?? []);
-  if (device !== null) lines.push(`Device: ${device}${whyDevice(attempts)}`);
-  if (status !== undefined && status.memory > 0) lines.push(`Memory of the engine: ${gigabytes(status.memory)}`);
-  if (status?.tokensPerSecond != null) lines.push(`Last completion: ${Math.round(status.tokensPerSecond)} tokens/s`);
+  if (device !== null) lines.push(t('Device: {0}{1}', device, whyDevice(attempts)));
+  if (status !== undefined && status.memory > 0) lines.push(t('Memory of the engine: {0}', gigabytes(status.memory)));
+  if (status?.tokensPerSecond != null)
+    lines.push(t('Last completion: {0} tokens/s', Math.round(status.tokensPerSecond)));
   const lane = status?.lane ?? null;
   lines.push(
-    `Now: ${lane === null ? (status?.engine === 'off' ? 'the engine is off until it is needed' : 'nothing to do') : laneWords[lane]}`,
+    t(
+      'Now: {0}',
+      lane === null
+        ? status?.engine === 'off'
+          ? t('the engine is off until it is needed')
+          : t('nothing to do')
+        : laneWords[lane],
+    ),
   );
   if (run !== undefined) {
     const { index, count, stage } = run.progress;
-    const part = stage === null ? '' : `, stage ${index + 1} of ${count} (${stage})`;
-    lines.push(`Run ${run.name}${part}: ${progressText(run.progress)}`);
+    const part = stage === null ? '' : t(', stage {0} of {1} ({2})', index + 1, count, stage);
+    lines.push(t('Run {0}{1}: {2}', run.name, part, progressText(run.progress)));
   }
-  if (lastEvent !== null) lines.push(`Last: ${lastEvent}`);
+  if (lastEvent !== null) lines.push(t('Last: {lastEvent}', { lastEvent }));
   return lines;
 }
 
 function policyText({ version, acceptance, pinned }: PolicyState): string {
-  const accepted = acceptance === null ? [] : [`${Math.round(100 * acceptance)} % accepted of what was held back`];
-  return [version, ...accepted, ...(pinned ? ['pinned'] : [])].join(', ');
+  const accepted = acceptance === null ? [] : [t('{0} % accepted of what was held back', Math.round(100 * acceptance))];
+  return [version, ...accepted, ...(pinned ? [t('pinned')] : [])].join(', ');
 }
 
 /** Why this device: what was tried before it did not work. */
@@ -138,9 +153,9 @@ export function whyDevice(
   attempts: readonly { readonly name: string; readonly reason?: string | undefined }[],
 ): string {
   const refused = attempts.filter(({ reason }) => reason !== undefined);
-  if (refused.length === 0) return attempts.length > 1 ? ', the fastest that works' : '';
+  if (refused.length === 0) return attempts.length > 1 ? t(', the fastest that works') : '';
   const reasons = refused.map(({ name, reason }) => `${name}: ${firstSentence(reason ?? '')}`);
-  return ` (not ${reasons.join('; ')})`;
+  return t(' (not {0})', reasons.join('; '));
 }
 
 const firstSentence = (text: string): string => text.split('\n')[0].replace(/\.$/, '').slice(0, 120);

@@ -39,6 +39,7 @@ import {
   wireError,
 } from '../server/protocol/index.ts';
 import { studioErrors } from './errors.ts';
+import { t } from './l10n.ts';
 import { openLog } from './log.ts';
 import { serverSettings, setting } from './settings.ts';
 import type { Connection } from './status-text.ts';
@@ -117,7 +118,7 @@ export class Studio implements Disposable {
     await client.dispose(grace).catch((error: unknown) => this.log.warn(messageOf(error)));
     this.client = this.open();
     await this.start();
-    if (this.connection !== 'up') throw studioErrors.down(this.why ?? 'it did not start');
+    if (this.connection !== 'up') throw studioErrors.down(this.why ?? t('it did not start'));
   }
 
   /**
@@ -131,7 +132,7 @@ export class Studio implements Disposable {
     token?: CancellationToken,
     progress?: (progress: ProgressOf<T>) => void,
   ): Promise<ResultOf<T>> {
-    if (this.connection === 'down') throw studioErrors.down(this.why ?? 'it stopped');
+    if (this.connection === 'down') throw studioErrors.down(this.why ?? t('it stopped'));
     const { client } = this;
     const name = progress === undefined ? undefined : `${type.method}/${this.asked++}`;
     const hearing =
@@ -194,7 +195,7 @@ export class Studio implements Disposable {
       if (client !== this.client) return;
       if (newState === State.Running) void this.cameUp();
       else if (newState === State.Starting) this.setConnection('starting', null);
-      else this.setConnection('down', this.why ?? 'it stopped');
+      else this.setConnection('down', this.why ?? t('it stopped'));
     });
     return client;
   }
@@ -204,7 +205,7 @@ export class Studio implements Disposable {
     this.crashes = [...this.crashes.filter((at) => now - at < crashWindow), now];
     this.arrival = 'crashed';
     if (this.crashes.length <= patience) return { action: CloseAction.Restart, handled: true };
-    this.why = `it stopped ${this.crashes.length} times in three minutes`;
+    this.why = t('it stopped {0} times in three minutes', this.crashes.length);
     return { action: CloseAction.DoNotRestart, handled: true };
   }
 
@@ -269,7 +270,7 @@ export function absoluteModel(model: string): string {
 function worded(error: ResponseError<unknown>): ColaError {
   const data = wireError.partial().safeParse(error.data).data;
   if (data?.id === undefined) return studioErrors.down(error.message);
-  return fromWire({ id: data.id, message: error.message, remedy: data.remedy ?? 'See the log of CoLA Studio.' });
+  return fromWire({ id: data.id, message: error.message, remedy: data.remedy ?? t('See the log of CoLA Studio.') });
 }
 
 const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));

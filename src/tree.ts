@@ -5,6 +5,7 @@ import { searchKey, type TreeDraft, treeDraft } from '../server/protocol/index.t
 import { registerCommand } from './commands.ts';
 import { studioErrors } from './errors.ts';
 import { needTrust } from './folders.ts';
+import { t } from './l10n.ts';
 import { noDraft, TreePanels } from './panels/tree-panel.ts';
 import { searchTime, searchTitle } from './search-name.ts';
 import type { Studio } from './studio.ts';
@@ -25,7 +26,7 @@ export function registerTree(studio: Studio): void {
     });
   const trusted = (name: Parameters<typeof registerCommand>[1], work: (...args: unknown[]) => unknown) =>
     registerCommand(studio, name, (...args) => {
-      needTrust('A search');
+      needTrust(t('A search'));
       return work(...args);
     });
   trusted('cola.openTree', async (target) => {
@@ -45,7 +46,11 @@ export function registerTree(studio: Studio): void {
     begin({ prompt: lastLines(text), language: document.languageId });
   });
   trusted('cola.searchFromPrompt', async () => {
-    const options = { title: 'Search From Prompt', prompt: 'Text to continue from', placeHolder: 'const total = ' };
+    const options = {
+      title: t('Search From Prompt'),
+      prompt: t('Text to continue from'),
+      placeHolder: 'const total = ',
+    };
     const prompt = await window.showInputBox(options);
     if (prompt !== undefined) begin({ prompt });
   });
@@ -72,14 +77,14 @@ async function pick(panels: TreePanels, begin: (draft: Beginning) => void): Prom
   const draft = { prompt, language: editor?.document.languageId ?? '' };
   if (searches.length === 0) return begin(draft);
   const items = [
-    { label: '$(add) New Search', description: '', key: null },
+    { label: t('$(add) New Search'), description: '', key: null },
     ...searches.map(({ root, search, updated }) => ({
       label: searchTitle(search),
       description: searchTime(updated),
       key: { root, search },
     })),
   ];
-  const chosen = await window.showQuickPick(items, { placeHolder: 'Which search?' });
+  const chosen = await window.showQuickPick(items, { placeHolder: t('Which search?') });
   if (chosen === undefined) return;
   if (chosen.key === null) begin(draft);
   else panels.show({ key: chosen.key, draft: noDraft });
@@ -108,8 +113,8 @@ function dataRow(line: string, number: number): Partial<TreeDraft> {
     throw studioErrors.noRow(number, error instanceof Error ? error.message : String(error));
   }
   const row = z.record(z.string(), z.unknown()).safeParse(json).data;
-  if (row === undefined) throw studioErrors.noRow(number, 'it is not an object');
+  if (row === undefined) throw studioErrors.noRow(number, t('it is not an object'));
   const column = promptColumns.find((name) => typeof row[name] === 'string');
-  if (column === undefined) throw studioErrors.noRow(number, `it has none of ${promptColumns.join(', ')}`);
+  if (column === undefined) throw studioErrors.noRow(number, t('it has none of {0}', promptColumns.join(', ')));
   return { prompt: String(row[column]), row };
 }

@@ -27,6 +27,11 @@ function textOf(node: ts.Expression, constants: ReadonlyMap<string, ts.Expressio
       .map((way) => textOf(way, constants))
       .filter((way) => way !== '')
       .join(' / ');
+  if (ts.isCallExpression(node) && node.expression.getText() === 't') {
+    // `t('No {file} in {0}', values)`: a text that is translated.
+    const [text, ...values] = node.arguments;
+    return textOf(text, constants).replaceAll(/\{(\d+)\}/g, (_, at) => textOf(values[at], constants));
+  }
   // The name of what is shown says more than how it is brought into words.
   const inner = ts.isCallExpression(node) ? node.arguments.find(ts.isIdentifier) : undefined;
   return inner === undefined ? '{…}' : `{${inner.text}}`;

@@ -12,7 +12,10 @@ import { runtimeFolder, type Target } from './targets.ts';
 
 /** What lies at the top of either package. */
 const top = {
-  vsix: ['LICENSE.txt', 'NOTICES.txt', 'assets', 'dist', 'package.json', 'readme.md', 'sbom.cdx.json'],
+  vsix: [
+    ...['LICENSE.txt', 'NOTICES.txt', 'assets', 'dist', 'l10n', 'package.json', 'readme.md', 'sbom.cdx.json'],
+    ...['package.nls.json', 'package.nls.de.json'],
+  ],
   npm: ['LICENSE', 'NOTICES.txt', 'README.md', 'assets', 'dist', 'node_modules', 'package.json', 'sbom.cdx.json'],
 } as const;
 

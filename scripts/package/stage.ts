@@ -24,6 +24,14 @@ function writeManifest(folder: string): void {
   writeFileSync(join(folder, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
 }
 
+/** The texts of the manifest in all languages, and translations of the others: those in English are in the code. */
+function copyTexts(folder: string): void {
+  for (const name of readdirSync(root))
+    if (/^package\.nls\b.*\.json$/.test(name)) copy(join(root, name), join(folder, name));
+  for (const name of readdirSync(join(root, 'l10n')))
+    if (name !== 'bundle.l10n.json') copy(join(root, 'l10n', name), join(folder, 'l10n', name));
+}
+
 /**
  * The page of the gallery. VS Code shows pictures in it from an address alone, not from the package: without an address they are left
  * out.
@@ -104,6 +112,7 @@ export async function stage(folder: string, pictures?: string): Promise<void> {
   writeFileSync(join(folder, 'NOTICES.txt'), notices(parts));
   writeFileSync(join(folder, 'sbom.cdx.json'), billOf(parts));
   writeManifest(folder);
+  copyTexts(folder);
   writeReadme(folder, pictures);
   // All that lies here is wanted; without the file, the packager says that it might not be.
   writeFileSync(join(folder, '.vscodeignore'), '');

@@ -1,6 +1,7 @@
 /** An answer with the latent actions behind it, as Markdown. Knows nothing of the editor. */
 import type { Alternative } from '../../server/protocol/index.ts';
 import { actionName, oneLine, percent } from '../completion/words.ts';
+import { t } from '../l10n.ts';
 import { commandLink, escaped } from '../markdown.ts';
 
 /** Tokens whose actions are shown: an answer may have hundreds. */
@@ -18,8 +19,8 @@ function code(text: string): string {
 /** What each token wrote, with its latent action at its foot. */
 export function stripMarkdown({ tokens }: Alternative): string {
   const cells = tokens.slice(0, longestStrip).map(({ action, text }) => `${code(text)}${subscript(action)}`);
-  const more = tokens.length > longestStrip ? ` … ${tokens.length - longestStrip} more` : '';
-  return `**Actions** ${cells.join(' ')}${more}`;
+  const more = tokens.length > longestStrip ? ` … ${t('{0} more', tokens.length - longestStrip)}` : '';
+  return `**${t('Actions')}** ${cells.join(' ')}${more}`;
 }
 
 /** The other answers, by the action that each begins with; a link takes one of them. Empty where there is no other. */
@@ -29,8 +30,8 @@ export function alternativesMarkdown(alternatives: readonly Alternative[]): stri
     const take =
       source === undefined
         ? ''
-        : ` ${commandLink('Take', 'cola.judgeAnswer', { verdict: 'taken', completion: source.completion, index: source.index })}`;
+        : ` ${commandLink(t('Take'), 'cola.judgeAnswer', { verdict: 'taken', completion: source.completion, index: source.index })}`;
     return `- **${escaped(actionName(action, label))}** ${percent(probability)} ${escaped(oneLine(text, 160))}${take}`;
   });
-  return rows.length === 0 ? '' : `**Other beginnings**\n\n${rows.join('\n')}`;
+  return rows.length === 0 ? '' : `**${t('Other beginnings')}**\n\n${rows.join('\n')}`;
 }

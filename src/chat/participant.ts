@@ -22,6 +22,7 @@ import { registerCommand } from '../commands.ts';
 import type { Control } from '../completion/control.ts';
 import type { CommandName } from '../contributions/index.ts';
 import type { FeedbackCollector } from '../feedback/collector.ts';
+import { t } from '../l10n.ts';
 import { setting } from '../settings.ts';
 import type { Studio } from '../studio.ts';
 import { alternativesMarkdown, stripMarkdown } from './answer-words.ts';
@@ -69,7 +70,7 @@ export function registerParticipant(studio: Studio, control: Control, collector:
     }
     messages.push({ role: 'user', content: prompt });
     try {
-      stream.progress('Choosing latent actions');
+      stream.progress(t('Choosing latent actions'));
       const params = {
         messages,
         alternatives: setting('cola.completion.alternatives'),
@@ -100,7 +101,7 @@ export function registerParticipant(studio: Studio, control: Control, collector:
   function show(alternatives: readonly Alternative[], stream: ChatResponseStream): { completion?: string } {
     const [best] = alternatives;
     if (best === undefined) {
-      stream.markdown('The model has nothing to say to this.');
+      stream.markdown(t('The model has nothing to say to this.'));
       return {};
     }
     stream.markdown(best.text);
@@ -116,8 +117,8 @@ export function registerParticipant(studio: Studio, control: Control, collector:
     for (const old of [...given.keys()].slice(0, Math.max(0, given.size - remembered))) given.delete(old);
     collector.noteAnswer({ completion, index: 0 }, { what: 'shown' });
     for (const [title, verdict] of [
-      ['Accept', 'accepted'],
-      ['Reject', 'rejected'],
+      [t('Accept'), 'accepted'],
+      [t('Reject'), 'rejected'],
     ] as const) {
       const about: Judgement = { completion, index: 0, verdict };
       stream.button({ title, command: 'cola.judgeAnswer' satisfies CommandName, arguments: [about] });
@@ -142,20 +143,23 @@ export function registerParticipant(studio: Studio, control: Control, collector:
     const recorded = note(about);
     const taken = given.get(about.completion)?.alternatives[about.index];
     if (taken === undefined) {
-      await window.showInformationMessage('This answer is from an earlier window. Ask again to judge it.');
+      await window.showInformationMessage(t('This answer is from an earlier window. Ask again to judge it.'));
       return;
     }
     if (about.verdict === 'taken') {
       await env.clipboard.writeText(taken.text);
-      window.setStatusBarMessage('The conversation goes on with this answer. It is in the clipboard too.', 5000);
+      window.setStatusBarMessage(t('The conversation goes on with this answer. It is in the clipboard too.'), 5000);
       return;
     }
     if (recorded) {
-      window.setStatusBarMessage(`Recorded: ${about.verdict}.`, 5000);
+      window.setStatusBarMessage(
+        about.verdict === 'accepted' ? t('Recorded: accepted.') : t('Recorded: rejected.'),
+        5000,
+      );
       return;
     }
-    const open = 'Open Setting';
-    const why = 'Nothing is recorded: feedback is off, or no folder is open that you trust.';
+    const open = t('Open Setting');
+    const why = t('Nothing is recorded: feedback is off, or no folder is open that you trust.');
     if ((await window.showInformationMessage(why, open)) === open)
       await commands.executeCommand('workbench.action.openSettings', 'cola.feedback.enabled');
   }

@@ -1,18 +1,20 @@
 /** What a text is that an action would write: a call, a declaration, an end. Knows nothing of the editor. */
+
+import { t } from '../l10n.ts';
 import type { ActionRow } from './rows.ts';
 
 export type Follows = 'call' | 'declaration' | 'statement' | 'name' | 'value' | 'comment' | 'end' | 'other';
 
 /** What a group of rows is called, and its icon of the editor's. */
 export const followsWords: Readonly<Record<Follows, { readonly title: string; readonly icon: string }>> = {
-  call: { title: 'calls', icon: 'symbol-method' },
-  declaration: { title: 'declarations', icon: 'symbol-variable' },
-  statement: { title: 'statements', icon: 'symbol-keyword' },
-  name: { title: 'names', icon: 'symbol-field' },
-  value: { title: 'values', icon: 'symbol-constant' },
-  comment: { title: 'comments', icon: 'comment' },
-  end: { title: 'ends', icon: 'symbol-namespace' },
-  other: { title: 'signs', icon: 'symbol-operator' },
+  call: { title: t('calls'), icon: 'symbol-method' },
+  declaration: { title: t('declarations'), icon: 'symbol-variable' },
+  statement: { title: t('statements'), icon: 'symbol-keyword' },
+  name: { title: t('names'), icon: 'symbol-field' },
+  value: { title: t('values'), icon: 'symbol-constant' },
+  comment: { title: t('comments'), icon: 'comment' },
+  end: { title: t('ends'), icon: 'symbol-namespace' },
+  other: { title: t('signs'), icon: 'symbol-operator' },
 };
 
 /** Words of the usual languages with which something begins to be there. */

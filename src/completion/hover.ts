@@ -2,6 +2,7 @@
 import { MarkdownString } from 'vscode';
 import { hueOf } from '../../server/protocol/figures/hue.ts';
 import type { ActionToken } from '../../server/protocol/index.ts';
+import { t } from '../l10n.ts';
 import { commandLink, escaped } from '../markdown.ts';
 import { oneLine, percent } from './words.ts';
 
@@ -32,14 +33,16 @@ export function aboutToken(token: ActionToken, around: readonly ActionToken[]): 
   text.isTrusted = { enabledCommands: ['cola.showActions', 'cola.pinAction', 'cola.banAction'] };
   text.appendMarkdown(`${face(action, label, token.text)} · ${percent(probability)}`);
   if (runnerUp !== null) {
-    text.appendMarkdown(` — else ${face(runnerUp.action, runnerUp.label, '')} · ${percent(runnerUp.probability)}`);
+    text.appendMarkdown(
+      ` — ${t('else')} ${face(runnerUp.action, runnerUp.label, '')} · ${percent(runnerUp.probability)}`,
+    );
   }
   text.appendMarkdown(`\n\n${strip(around)}\n\n`);
   text.appendMarkdown(
     [
-      commandLink('Open its page', 'cola.showActions', { action }),
-      commandLink('Pin', 'cola.pinAction', { action }),
-      commandLink('Ban', 'cola.banAction', { action }),
+      commandLink(t('Open its page'), 'cola.showActions', { action }),
+      commandLink(t('Pin'), 'cola.pinAction', { action }),
+      commandLink(t('Ban'), 'cola.banAction', { action }),
     ].join(' · '),
   );
   return text;

@@ -3,6 +3,7 @@ import { commands, type Disposable, languages, type TextDocumentChangeEvent, win
 import { z } from 'zod';
 import { type ActionControl, type ActionToken, type CodePreview, currentModel } from '../../server/protocol/index.ts';
 import { registerCommand, reportFailure } from '../commands.ts';
+import { t } from '../l10n.ts';
 import type { Studio } from '../studio.ts';
 import { banning, Control, free, parseCodes, pinning } from './control.ts';
 import { type CompletionEvent, CompletionEvents, type Offer } from './events.ts';
@@ -129,17 +130,17 @@ export function registerCompletion(studio: Studio): Completion {
     await new ActionPicker(studio, editor, control, notePreviews, (event) => events.fire(event), failed, closed).load();
   });
   registerCommand(studio, 'cola.pinAction', async (argument) => {
-    const action = await chosen(studio, argument, 'Which latent action should every completion begin with?');
+    const action = await chosen(studio, argument, t('Which latent action should every completion begin with?'));
     if (action !== undefined) control.set(pinning(control.value, action));
   });
   registerCommand(studio, 'cola.banAction', async (argument) => {
-    const action = await chosen(studio, argument, 'Which latent action should no completion use?');
+    const action = await chosen(studio, argument, t('Which latent action should no completion use?'));
     if (action !== undefined) control.set(banning(control.value, action));
   });
   registerCommand(studio, 'cola.unpinActions', () => control.set(free));
   registerCommand(studio, 'cola.setActionSequence', async (argument) => {
     const given = z.array(z.int().nonnegative()).min(1).safeParse(argument).data;
-    const actions = given ?? (await askCodes('First latent actions of every completion', control.value, 256));
+    const actions = given ?? (await askCodes(t('First latent actions of every completion'), control.value, 256));
     if (actions !== undefined) control.set({ mode: 'sequence', actions });
   });
   return { events, control, snooze };
@@ -201,7 +202,7 @@ async function chosen(studio: Studio, argument: unknown, placeHolder: string): P
   const typical = await typicalTexts(studio, model);
   const items = Array.from({ length: model.codes }, (_, action) => {
     const usage = model.usage[action] ?? null;
-    const description = usage === null ? '' : usage === 0 ? 'unused' : `${percent(usage)} of tokens`;
+    const description = usage === null ? '' : usage === 0 ? t('unused') : t('{0} of tokens', percent(usage));
     const name = model.labels[action] ?? null;
     const label = name === null ? `${typical.get(action) ?? ''} ${action}`.trim() : actionName(action, name);
     return { label, description, action, usage: usage ?? 0 };
@@ -212,7 +213,7 @@ async function chosen(studio: Studio, argument: unknown, placeHolder: string): P
 
 function askCodes(prompt: string, now: ActionControl, most: number): Promise<number[] | undefined> {
   const value = now.mode === 'sequence' ? now.actions.join(' ') : '';
-  const wrong = most === 1 ? 'One number, such as 17.' : `Numbers, such as 17 3 3 41; ${most} at most.`;
+  const wrong = most === 1 ? t('One number, such as 17.') : t('Numbers, such as 17 3 3 41; {most} at most.', { most });
   const problem = (text: string) => {
     const codes = parseCodes(text);
     return codes === undefined || codes.length > most ? wrong : undefined;

@@ -16,6 +16,7 @@ import {
   workspace,
 } from 'vscode';
 import { type Alternative, type CodePreview, currentModel, previewActions } from '../../server/protocol/index.ts';
+import { t } from '../l10n.ts';
 import { setting } from '../settings.ts';
 import type { Studio } from '../studio.ts';
 import { banning, bansOf, type Control, free, pinning } from './control.ts';
@@ -34,13 +35,13 @@ interface AlternativePick extends QuickPickItem {
   readonly choose?: () => unknown;
 }
 
-const pin: QuickInputButton = { iconPath: new ThemeIcon('pin'), tooltip: 'Pin: every completion begins with it' };
-const ban: QuickInputButton = { iconPath: new ThemeIcon('circle-slash'), tooltip: 'Ban: no completion uses it' };
+const pin: QuickInputButton = { iconPath: new ThemeIcon('pin'), tooltip: t('Pin: every completion begins with it') };
+const ban: QuickInputButton = { iconPath: new ThemeIcon('circle-slash'), tooltip: t('Ban: no completion uses it') };
 const unfold: QuickInputButton = {
   iconPath: new ThemeIcon('unfold'),
-  tooltip: 'Show each action that writes the same here',
+  tooltip: t('Show each action that writes the same here'),
 };
-const page: QuickInputButton = { iconPath: new ThemeIcon('open-preview'), tooltip: 'Open Its Page' };
+const page: QuickInputButton = { iconPath: new ThemeIcon('open-preview'), tooltip: t('Open Its Page') };
 
 /** The cursor rests so long on a row before its text is computed to the end. */
 const restMilliseconds = 60;
@@ -79,8 +80,8 @@ export class ActionPicker implements Disposable {
     this.version = editor.document.version;
     const { active } = editor.selection;
     this.before = editor.document.lineAt(active).text.slice(0, active.character);
-    quick.title = 'Latent Actions';
-    quick.placeholder = 'Enter inserts what the action writes; the editor shows it meanwhile';
+    quick.title = t('Latent Actions');
+    quick.placeholder = t('Enter inserts what the action writes; the editor shows it meanwhile');
     quick.matchOnDescription = true;
     quick.busy = true;
     quick.items = this.modes();
@@ -168,7 +169,7 @@ export class ActionPicker implements Disposable {
       (bansOf(value).includes(action) && '$(circle-slash) ') ||
       '';
     const icon = this.symbols.get(nameIn(text, this.before) ?? '') ?? usual;
-    const writes = text === '' ? 'ends here' : oneLine(text);
+    const writes = text === '' ? t('ends here') : oneLine(text);
     const elsewhere = label === null || label === '' ? (this.typical.get(action) ?? '') : label;
     const numbers = [String(action), otherCodes(others)].filter(Boolean).join(' ');
     return {
@@ -188,16 +189,16 @@ export class ActionPicker implements Disposable {
     const check = (on: boolean) => (on ? '$(check) ' : '');
     const rows: AlternativePick[] = [
       {
-        label: `${check(value.mode === 'free')}Free`,
-        description: 'the policy chooses every action',
+        label: `${check(value.mode === 'free')}${t('Free')}`,
+        description: t('the policy chooses every action'),
         alwaysShow: true,
         choose: () => this.control.set(free),
       },
     ];
     if (value.mode !== 'free') rows.push({ label: `$(check) ${modeOf(value, names)}`, alwaysShow: true });
     rows.push({
-      label: 'Sequence…',
-      description: 'the first actions of every completion, such as 17 3 3 41',
+      label: t('Sequence…'),
+      description: t('the first actions of every completion, such as 17 3 3 41'),
       choose: () => commands.executeCommand('cola.setActionSequence'),
     });
     return rows;

@@ -1,5 +1,6 @@
 /** Rows of the list of actions: codes that would write the same here are one choice, and one row. Knows nothing of the editor. */
 import type { CodePreview } from '../../server/protocol/index.ts';
+import { t } from '../l10n.ts';
 
 export interface ActionRow {
   /** The most probable code of the row, which it is named by. */
@@ -25,5 +26,5 @@ export function foldedRows(previews: readonly CodePreview[]): ActionRow[] {
 
 /** `also 4 9`: which other codes write the same. Their numbers find the row. */
 export function otherCodes(others: readonly CodePreview[]): string {
-  return others.length === 0 ? '' : `also ${others.map(({ action }) => action).join(' ')}`;
+  return others.length === 0 ? '' : t('also {0}', others.map(({ action }) => action).join(' '));
 }

@@ -1,6 +1,7 @@
 /** The second item of the status bar: the action of the ghost text while there is some, and the mode until it is free. */
 import { type Disposable, MarkdownString, StatusBarAlignment, window } from 'vscode';
 import { ColaError } from '../../server/protocol/errors.ts';
+import { t } from '../l10n.ts';
 import type { Control } from './control.ts';
 import { type Ghost, listed } from './ghost.ts';
 import { strip } from './hover.ts';
@@ -18,7 +19,7 @@ export class CompletionStatus implements Disposable {
     /** Until when completion is off; undefined while it is on. */
     private readonly offUntil: () => string | undefined,
   ) {
-    this.item.name = 'CoLA Completion';
+    this.item.name = t('CoLA Completion');
     this.item.command = 'cola.pickAction';
     control.onChange(() => this.update());
   }
@@ -52,11 +53,11 @@ export class CompletionStatus implements Disposable {
     const { ghost, control, item } = this;
     const text = ghost === undefined ? modeText(control.value, this.names) : this.ghostText(ghost);
     const off = this.offUntil();
-    if (off !== undefined) item.text = `$(bell-slash) no completion until ${off}`;
+    if (off !== undefined) item.text = t('$(bell-slash) no completion until {off}', { off });
     else if (this.wait !== undefined) item.text = `$(loading~spin) ${this.wait}`;
-    else item.text = text === '' && this.trouble !== undefined ? '$(warning) no completion' : text;
+    else item.text = text === '' && this.trouble !== undefined ? t('$(warning) no completion') : text;
     item.accessibilityInformation = {
-      label: `CoLA completion: ${item.text.replaceAll(/\$\([a-z-]+\)|◆/g, '').trim()}`,
+      label: t('CoLA completion: {0}', item.text.replaceAll(/\$\([a-z-]+\)|◆/g, '').trim()),
     };
     item.tooltip = this.tooltip();
     if (item.text === '') item.hide();
@@ -78,7 +79,7 @@ export class CompletionStatus implements Disposable {
     const { ghost } = this;
     if (ghost !== undefined) {
       text.appendMarkdown(`${strip(ghost.offer.alternatives[ghost.index].tokens)}\n\n`);
-      text.appendMarkdown('`Alt+]` next alternative · `Tab` takes it · `Esc` hides it\n\n');
+      text.appendMarkdown(`${t('`Alt+]` next alternative · `Tab` takes it · `Esc` hides it')}\n\n`);
     }
     text.appendMarkdown(modeMarkdown(this.control.value, this.names));
     if (this.trouble !== undefined) text.appendMarkdown('\n\n$(warning) ').appendText(this.trouble);

@@ -1,5 +1,6 @@
 /** Latent actions and modes in words, the same in status bar, list, and hover. */
 import type { ActionControl, Status } from '../../server/protocol/index.ts';
+import { t } from '../l10n.ts';
 import { escaped } from '../markdown.ts';
 
 /** What is known of an action: its label, and what it wrote or would write where it was seen last. */
@@ -32,13 +33,13 @@ export function oneLine(text: string, most = 80): string {
 export function modeOf(control: ActionControl, names: Names): string {
   switch (control.mode) {
     case 'free':
-      return 'Free';
+      return t('Free');
     case 'pinned':
-      return `Pinned: ${named(control.action, names)}${without(control.banned)}`;
+      return t('Pinned: {0}{1}', named(control.action, names), without(control.banned));
     case 'sequence':
-      return `Sequence: ${control.actions.join(' ')}${without(control.banned)}`;
+      return t('Sequence: {0}{1}', control.actions.join(' '), without(control.banned));
     case 'banned':
-      return `Banned: ${control.actions.join(' ')}`;
+      return t('Banned: {0}', control.actions.join(' '));
   }
 }
 
@@ -47,11 +48,12 @@ const named = (action: number, names: Names) => {
   return actionName(action, label, text);
 };
 
-const without = (banned: readonly number[] = []) => (banned.length === 0 ? '' : ` · Banned: ${banned.join(' ')}`);
+const without = (banned: readonly number[] = []) =>
+  banned.length === 0 ? '' : ` · ${t('Banned: {0}', banned.join(' '))}`;
 
 /** The mode as Markdown: labels come with a model, and count as text. */
 export function modeMarkdown(control: ActionControl, names: Names): string {
-  return `Latent actions: **${escaped(modeOf(control, names))}**. Click to pick one.`;
+  return t('Latent actions: **{0}**. Click to pick one.', escaped(modeOf(control, names)));
 }
 
 const modeIcons = { free: '', pinned: '$(pinned) ', sequence: '$(list-ordered) ', banned: '$(circle-slash) ' } as const;
@@ -81,7 +83,7 @@ export function modeText(control: ActionControl, names: Names): string {
 
 /** Why a completion takes long, in words. */
 export function reasonToWait(status: Pick<Status, 'lane' | 'loading'> | undefined): string {
-  if (status?.loading != null) return 'waiting for the model';
-  if (status?.lane === 'train') return 'waiting for the training step';
-  return status?.lane === 'search' ? 'waiting for the search' : 'completing';
+  if (status?.loading != null) return t('waiting for the model');
+  if (status?.lane === 'train') return t('waiting for the training step');
+  return status?.lane === 'search' ? t('waiting for the search') : t('completing');
 }

@@ -10,16 +10,17 @@ import {
   listVersions,
 } from '../../server/protocol/index.ts';
 import { reportFailure } from '../commands.ts';
+import { t } from '../l10n.ts';
 import { setting } from '../settings.ts';
 import type { Studio } from '../studio.ts';
 
 const button = (icon: string, tooltip: string): QuickInputButton => ({ iconPath: new ThemeIcon(icon), tooltip });
-const good = button('thumbsup', 'This was good: reward 1');
-const bad = button('thumbsdown', 'This was bad: reward -1');
-const back = button('discard', 'Take the correction back');
-const away = button('trash', 'Delete the whole entry for good');
-const pin = button('pin', 'Use this version and pin it: nothing replaces it');
-const unpin = button('pinned', 'Unpin');
+const good = button('thumbsup', t('This was good: reward 1'));
+const bad = button('thumbsdown', t('This was bad: reward -1'));
+const back = button('discard', t('Take the correction back'));
+const away = button('trash', t('Delete the whole entry for good'));
+const pin = button('pin', t('Use this version and pin it: nothing replaces it'));
+const unpin = button('pinned', t('Unpin'));
 
 const line = (text: string) => text.replaceAll('\n', '⏎').trim();
 
@@ -28,11 +29,16 @@ type FeedbackPick = QuickPickItem & { readonly item: FeedbackItem; readonly inde
 function rowsOf(item: FeedbackItem): FeedbackPick[] {
   return item.alternatives.flatMap(({ text, actions, outcome, reward, corrected }, index) => {
     if (outcome === '' && !corrected) return [];
-    const value = reward === null ? 'not judged' : `${corrected ? 'corrected to' : 'reward'} ${reward.toFixed(2)}`;
+    const value =
+      reward === null
+        ? t('not judged')
+        : corrected
+          ? t('corrected to {0}', reward.toFixed(2))
+          : t('reward {0}', reward.toFixed(2));
     return [
       {
         label: line(text),
-        description: `${outcome} · ${value} · action ${actions[0] ?? '-'} · ${item.version}`,
+        description: t('{0} · {1} · action {2} · {3}', outcome, value, actions[0] ?? '-', item.version),
         detail: `${new Date(item.at).toLocaleString()}   …${line(item.before.slice(-80))}`,
         buttons: [good, bad, ...(corrected ? [back] : []), away],
         item,
@@ -44,24 +50,25 @@ function rowsOf(item: FeedbackItem): FeedbackPick[] {
 
 /** What feedback is, for whoever does not record any. */
 const turnOn: QuickPickItem = {
-  label: '$(record) Record what I do with completions',
-  detail:
+  label: t('$(record) Record what I do with completions'),
+  detail: t(
     'On this computer alone, so that the policy can be tuned from what you accept and reject. Nothing is recorded now.',
+  ),
   alwaysShow: true,
 };
 
 /** Everything that was recorded, newest first: to read, filter by typing, correct and delete. */
 export async function showFeedback(studio: Studio, root: string): Promise<void> {
   const pick = window.createQuickPick<FeedbackPick | typeof turnOn>();
-  pick.title = 'Feedback';
+  pick.title = t('Feedback');
   pick.matchOnDescription = true;
   pick.matchOnDetail = true;
   const load = async () => {
     const { items, count, bytes } = await studio.request(listFeedback, { root, limit: 1000 });
     pick.placeholder =
       count === 0
-        ? 'Nothing is recorded here yet.'
-        : `${count} entries, ${(bytes / 1000).toFixed(1)} kB. Type to filter; the buttons correct and delete.`;
+        ? t('Nothing is recorded here yet.')
+        : t('{0} entries, {1} kB. Type to filter; the buttons correct and delete.', count, (bytes / 1000).toFixed(1));
     pick.items = [...(setting('cola.feedback.enabled') ? [] : [turnOn]), ...items.flatMap(rowsOf)];
   };
   pick.onDidAccept(async () => {
@@ -104,12 +111,13 @@ function versionRow(
   const own = id === current;
   const kept = verdict !== 'refused';
   // Of too little a share says nothing.
-  const judged = verdict === 'unjudged' ? '' : ` · acceptance ${share(acceptance.before)} → ${share(acceptance.after)}`;
+  const judged =
+    verdict === 'unjudged' ? '' : t(' · acceptance {0} → {1}', share(acceptance.before), share(acceptance.after));
   return {
     id,
     label: `${own ? '$(check) ' : kept ? '' : '$(error) '}${id}`,
-    description: `${new Date(at).toLocaleString()} · from ${parent} · ${moments} moments${judged}`,
-    detail: kept ? why : `Refused. ${why}`,
+    description: t('{0} · from {1} · {2} moments{3}', new Date(at).toLocaleString(), parent, moments, judged),
+    detail: kept ? why : t('Refused. {why}', { why }),
     buttons: kept ? [own && pinned ? unpin : pin] : [],
   };
 }
@@ -118,12 +126,12 @@ function versionRow(
 export async function showVersions(studio: Studio, root: string): Promise<boolean> {
   const { current, pinned, versions } = await studio.request(listVersions, { root });
   const pick = window.createQuickPick<VersionRow>();
-  pick.title = 'Policy versions';
-  pick.placeholder = 'Enter puts a version in use. What was refused can only be read.';
+  pick.title = t('Policy versions');
+  pick.placeholder = t('Enter puts a version in use. What was refused can only be read.');
   const original: VersionRow = {
     id: 'original',
     label: `${current === 'original' ? '$(check) ' : ''}original`,
-    description: "the model's own policy, before anything was learned from feedback",
+    description: t("the model's own policy, before anything was learned from feedback"),
     buttons: [current === 'original' && pinned ? unpin : pin],
   };
   pick.items = [...versions.toReversed().map((version) => versionRow(version, current, pinned)), original];

@@ -15,6 +15,7 @@ import {
   tunePolicy,
   usePolicy,
 } from '../../server/protocol/index.ts';
+import { t } from '../l10n.ts';
 import { setting } from '../settings.ts';
 import type { Studio } from '../studio.ts';
 import { activeRoot } from './place.ts';
@@ -83,11 +84,18 @@ export class FeedbackTuning implements Disposable {
   /** Tunes with progress that can be cancelled. */
   async tuneNow(root: string): Promise<ListedVersion> {
     this.waiting.delete(root);
-    const options = { location: ProgressLocation.Notification, title: 'CoLA: tuning from feedback', cancellable: true };
+    const options = {
+      location: ProgressLocation.Notification,
+      title: t('CoLA: tuning from feedback'),
+      cancellable: true,
+    };
     return window.withProgress(options, async (progress, token) => {
       let shown = 0;
       return this.tune(root, token, ({ done, total }) => {
-        progress.report({ increment: (100 * (done - shown)) / total, message: `update ${done} of ${total}` });
+        progress.report({
+          increment: (100 * (done - shown)) / total,
+          message: t('update {done} of {total}', { done, total }),
+        });
         shown = done;
       });
     });

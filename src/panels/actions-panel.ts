@@ -15,6 +15,7 @@ import {
 } from '../../server/protocol/index.ts';
 import type { ActionMarks } from '../action-marks.ts';
 import { startCola } from '../cola-task.ts';
+import { t } from '../l10n.ts';
 import { askText } from '../runs/evaluate.ts';
 import { rootsOfWorkspace } from '../runs/runs.ts';
 import { actionsArguments } from '../runs/task-arguments.ts';
@@ -34,7 +35,7 @@ export function actionsPanels(studio: Studio, marks: ActionMarks): ActionsPanels
     page: 'actions',
     subject: actionsSubject,
     nothing: { model: null, action: null },
-    title: ({ action }) => (action === null ? 'Latent Actions' : `Latent Action ${action}`),
+    title: ({ action }) => (action === null ? t('Latent Actions') : t('Latent Action {action}', { action })),
     // One page, whatever it shows.
     key: () => 'actions',
     attach(page) {
@@ -61,13 +62,13 @@ export function actionsPanels(studio: Studio, marks: ActionMarks): ActionsPanels
         const model = absoluteModel(modelOf(page.subject));
         // A run knows what it held out.
         const ofRun = rootsOfWorkspace().some((root) => dirname(dirname(model)) === join(root, '.cola', 'runs'));
-        const text = ofRun ? undefined : await askText('Latent actions');
+        const text = ofRun ? undefined : await askText(t('Latent actions'));
         if (ofRun || text !== undefined) {
           const args = (cola: string) => actionsArguments(cola, model, text);
           await startCola(studio, {
             kind: 'actions',
-            name: 'measure latent actions',
-            what: 'Measuring latent actions',
+            name: t('measure latent actions'),
+            what: t('Measuring latent actions'),
             args,
           });
         }

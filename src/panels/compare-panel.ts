@@ -10,6 +10,7 @@ import {
   type RunKey,
   runMetrics,
 } from '../../server/protocol/index.ts';
+import { t } from '../l10n.ts';
 import type { RunChoice } from '../runs/dashboard.ts';
 import type { Studio } from '../studio.ts';
 import { PagePanels } from './page-panels.ts';
@@ -20,7 +21,7 @@ export function comparePanels(studio: Studio, choice: RunChoice): PagePanels<rea
     page: 'compare',
     subject: comparedRuns,
     nothing: [],
-    title: (runs) => (runs.length === 0 ? 'Compare Runs' : `Compare ${runs.map(({ run }) => run).join(', ')}`),
+    title: (runs) => (runs.length === 0 ? t('Compare Runs') : t('Compare {0}', runs.map(({ run }) => run).join(', '))),
     key: () => undefined,
     attach(page) {
       const { host } = page;

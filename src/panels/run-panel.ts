@@ -22,6 +22,7 @@ import {
   stopRun,
 } from '../../server/protocol/index.ts';
 import { studioErrors } from '../errors.ts';
+import { t } from '../l10n.ts';
 import type { RunChoice } from '../runs/dashboard.ts';
 import { folderOf } from '../runs/run-key.ts';
 import type { Studio } from '../studio.ts';
@@ -40,14 +41,14 @@ export function runPanels(studio: Studio, choice: RunChoice, actions: RunPanelAc
     page: 'run',
     subject: runKey.nullable(),
     nothing: null,
-    title: (subject) => (subject === null ? 'Run' : `Run ${subject.run}`),
+    title: (subject) => (subject === null ? t('Run') : t('Run {run}', { run: subject.run })),
     key: (subject) => (subject === null ? undefined : runId(subject)),
     attach(page) {
       const { host } = page;
       for (const type of passedOn) host.answer(type, (params) => studio.request(type, params as never) as never);
       host.answer(dashboardSubject, async () => ({ subject: page.subject }));
       host.answer(chooseRun, async () => {
-        const chosen = await choice.one('look at');
+        const chosen = await choice.one(t('look at'));
         if (chosen !== undefined) page.turnTo(chosen);
         return { subject: chosen ?? null };
       });
@@ -70,7 +71,7 @@ export function runPanels(studio: Studio, choice: RunChoice, actions: RunPanelAc
         return {};
       });
       host.answer(openRunFile, async ({ file }) => {
-        if (page.subject === null) throw studioErrors.noRun('open');
+        if (page.subject === null) throw studioErrors.noRun(t('open'));
         const folder = folderOf(page.subject);
         if (file === 'folder') await commands.executeCommand('revealFileInOS', folder);
         else await window.showTextDocument(Uri.joinPath(folder, file === 'spec' ? 'spec.yaml' : 'log.txt'));
@@ -87,16 +88,16 @@ export function runPanels(studio: Studio, choice: RunChoice, actions: RunPanelAc
 
 /** A sample as a document. */
 export function sampleText({ step, stage, prompt, completion, actions, reward, parts, noScore }: RunSample): string {
-  const judged = noScore === undefined ? `reward ${reward ?? 'none'}` : `no score: ${noScore}`;
+  const judged = noScore === undefined ? t('reward {0}', reward ?? t('none')) : t('no score: {noScore}', { noScore });
   const list = Object.entries(parts ?? {}).map(([name, value]) => `${name} ${value}`);
   return [
-    `# Sample of step ${step}, ${stage}`,
+    `# ${t('Sample of step {step}, {stage}', { step, stage })}`,
     [judged, ...list].join(' · '),
-    '## Prompt',
+    `## ${t('Prompt')}`,
     prompt,
-    '## Completion',
+    `## ${t('Completion')}`,
     completion,
-    ...(actions.length > 0 ? ['## Latent actions', actions.join(' ')] : []),
+    ...(actions.length > 0 ? [`## ${t('Latent actions')}`, actions.join(' ')] : []),
     '',
   ].join('\n\n');
 }

@@ -30,6 +30,7 @@ import {
 } from '../../server/protocol/index.ts';
 import { studioErrors } from '../errors.ts';
 import { pickFolder } from '../folders.ts';
+import { t } from '../l10n.ts';
 import { searchName, searchTitle } from '../search-name.ts';
 import { modelName } from '../status-text.ts';
 import type { Studio } from '../studio.ts';
@@ -55,7 +56,7 @@ export class TreePanels {
       page: 'tree',
       subject: treeSubject,
       nothing: { key: null, draft: noDraft },
-      title: ({ key }) => (key === null ? 'New Search' : `Tree: ${searchTitle(key.search)}`),
+      title: ({ key }) => (key === null ? t('New Search') : t('Tree: {0}', searchTitle(key.search))),
       key: ({ key }) => (key === null ? undefined : searchId(key)),
       attach: (page) => this.attach(page),
     });
@@ -103,7 +104,7 @@ export class TreePanels {
       return { subject, search, event: event ?? null, canTune };
     });
     host.answer(treeStart, async (params) => {
-      const folder = await pickFolder('Search');
+      const folder = await pickFolder(t('Search'));
       if (folder === undefined) throw protocolErrors.cancelled();
       const made = { root: folder.uri.fsPath, search: searchName(params.prompt) };
       await this.saying(host, () => studio.request(startSearch, { ...made, ...params }));

@@ -3,6 +3,7 @@ import { ProgressLocation, window } from 'vscode';
 import { beforeAfter } from '../../server/protocol/index.ts';
 import { registerCommand } from '../commands.ts';
 import { needTrust } from '../folders.ts';
+import { t } from '../l10n.ts';
 import { setting } from '../settings.ts';
 import type { Studio } from '../studio.ts';
 import { beforeAfterReport } from './before-after-report.ts';
@@ -12,16 +13,16 @@ import { keyFrom } from './run-key.ts';
 
 export function registerBeforeAfter(studio: Studio, choice: RunChoice, reports: Reports): void {
   registerCommand(studio, 'cola.compareBeforeAfter', async (target) => {
-    needTrust('A measurement');
-    const key = keyFrom(target) ?? (await choice.one('compare', ({ done }) => done));
+    needTrust(t('A measurement'));
+    const key = keyFrom(target) ?? (await choice.one(t('compare'), ({ done }) => done));
     if (key === undefined) return;
     const threads = setting('cola.threads');
     const params = { ...key, device: setting('cola.device'), ...(threads > 0 ? { threads } : {}) };
-    const title = `${key.run}: before and after`;
+    const title = t('{run}: before and after', { run: key.run });
     const options = { location: ProgressLocation.Notification, title, cancellable: true };
     const compared = await window.withProgress(options, async (progress, token) =>
       studio.request(beforeAfter, params, token, ({ text }) => progress.report({ message: text })),
     );
-    await reports.show(`${key.run} before and after`, beforeAfterReport(key.run, compared));
+    await reports.show(t('{run} before and after', { run: key.run }), beforeAfterReport(key.run, compared));
   });
 }

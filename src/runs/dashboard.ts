@@ -5,6 +5,7 @@ import { historyLimits, type ListedRun, type RunKey, runId, runKey } from '../..
 import { ActionMarks } from '../action-marks.ts';
 import { registerCommand } from '../commands.ts';
 import { studioErrors } from '../errors.ts';
+import { t } from '../l10n.ts';
 import { actionsPanels } from '../panels/actions-panel.ts';
 import { comparePanels } from '../panels/compare-panel.ts';
 import { runPanels } from '../panels/run-panel.ts';
@@ -27,7 +28,7 @@ export function registerDashboard(studio: Studio, runs: RunBook, reports: Report
     compare: (keys) => void comparisons.show(keys),
   });
   registerCommand(studio, 'cola.openDashboard', async (target) => {
-    const key = keyFrom(target) ?? (await choice.one('look at'));
+    const key = keyFrom(target) ?? (await choice.one(t('look at')));
     if (key !== undefined) dashboards.show(key);
   });
   registerCommand(studio, 'cola.compareRuns', async (...targets) => {
@@ -53,7 +54,9 @@ export class RunChoice {
   /** @returns undefined where the person chose none. @throws studio.noRun */
   async one(what: string, can: (run: ListedRun) => boolean = () => true): Promise<RunKey | undefined> {
     const items = await this.items(what, can);
-    return (await window.showQuickPick(items, { placeHolder: `Which run to ${what}?`, matchOnDescription: true }))?.key;
+    return (
+      await window.showQuickPick(items, { placeHolder: t('Which run to {what}?', { what }), matchOnDescription: true })
+    )?.key;
   }
 
   /**
@@ -63,8 +66,8 @@ export class RunChoice {
    */
   async several(before: readonly RunKey[]): Promise<RunKey[]> {
     const ticked = new Set(before.map(runId));
-    const items = (await this.items('compare')).map((item) => ({ ...item, picked: ticked.has(runId(item.key)) }));
-    const placeHolder = `Which runs to compare? Up to ${historyLimits.runs}`;
+    const items = (await this.items(t('compare'))).map((item) => ({ ...item, picked: ticked.has(runId(item.key)) }));
+    const placeHolder = t('Which runs to compare? Up to {runs}', { runs: historyLimits.runs });
     const chosen = await window.showQuickPick(items, { placeHolder, canPickMany: true, matchOnDescription: true });
     return (chosen ?? []).slice(0, historyLimits.runs).map(({ key }) => key);
   }

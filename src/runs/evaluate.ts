@@ -4,6 +4,7 @@ import { ProgressLocation, type QuickPickItem, Uri, window, workspace } from 'vs
 import { evaluate, type Measure, measures, type ReceivedOf } from '../../server/protocol/index.ts';
 import { registerCommand } from '../commands.ts';
 import { needTrust, pickFolder } from '../folders.ts';
+import { t } from '../l10n.ts';
 import { type ModelShelf, modelFrom, pickModel } from '../models.ts';
 import { setting } from '../settings.ts';
 import { modelName } from '../status-text.ts';
@@ -16,7 +17,7 @@ import { diskFolders, type RunBook } from './runs.ts';
 type Target = Pick<ReceivedOf<typeof evaluate>, 'folder' | 'root'> & { readonly name: string; readonly ofRun: boolean };
 type Answer<T> = QuickPickItem & { readonly value: T };
 
-const what = 'A measurement';
+const what = t('A measurement');
 
 export function registerEvaluate(studio: Studio, shelf: ModelShelf, runs: RunBook, reports: Reports): void {
   registerCommand(studio, 'cola.evaluate', async (given) => {
@@ -27,9 +28,9 @@ export function registerEvaluate(studio: Studio, shelf: ModelShelf, runs: RunBoo
     if (asked === undefined) return;
     const found = await measure(studio, target, asked);
     const { name } = target;
-    await reports.show(`Evaluation of ${name}`, evaluationReport(name, found));
-    const choice = await window.showInformationMessage(`${name} is measured.`, 'Open as JSON');
-    if (choice !== 'Open as JSON') return;
+    await reports.show(t('Evaluation of {name}', { name }), evaluationReport(name, found));
+    const choice = await window.showInformationMessage(t('{name} is measured.', { name }), t('Open as JSON'));
+    if (choice === undefined) return;
     const content = `${JSON.stringify(found.json, null, 2)}\n`;
     await window.showTextDocument(await workspace.openTextDocument({ content, language: 'json' }));
   });
@@ -52,20 +53,20 @@ function targetOfModel({ name, folder }: { readonly name: string; readonly folde
 
 async function pickTarget(studio: Studio, shelf: ModelShelf, runs: RunBook): Promise<Target | undefined> {
   const finished = (await runs.list()).filter(({ done }) => done);
-  const model: Answer<Target | undefined> = { label: '$(package) A model…', value: undefined };
+  const model: Answer<Target | undefined> = { label: t('$(package) A model…'), value: undefined };
   const items = finished.map(
     (run): Answer<Target | undefined> => ({
       label: `$(graph) ${run.run}`,
-      description: 'on what the run held out',
+      description: t('on what the run held out'),
       value: { folder: run.path, root: run.root, name: run.run, ofRun: true },
     }),
   );
   const chosen =
     items.length === 0
       ? model
-      : await window.showQuickPick([...items, model], { placeHolder: 'What should be measured?' });
+      : await window.showQuickPick([...items, model], { placeHolder: t('What should be measured?') });
   if (chosen !== model) return chosen?.value;
-  const picked = await pickModel(studio, shelf, 'Which model should be measured?', () => true);
+  const picked = await pickModel(studio, shelf, t('Which model should be measured?'), () => true);
   return picked === undefined ? undefined : targetOfModel(picked);
 }
 
@@ -84,8 +85,8 @@ async function askWhat({ ofRun, name }: Target): Promise<Asked | undefined> {
         value: measure,
       }),
     );
-  const title = `Evaluate ${name}`;
-  const chosen = await window.showQuickPick(items, { title, canPickMany: true, placeHolder: 'Which measures?' });
+  const title = t('Evaluate {name}', { name });
+  const chosen = await window.showQuickPick(items, { title, canPickMany: true, placeHolder: t('Which measures?') });
   if (chosen === undefined || chosen.length === 0) return undefined;
   const asked = chosen.map(({ value }) => value);
   if (ofRun) return { measures: asked };
@@ -104,11 +105,11 @@ async function askWhat({ ofRun, name }: Target): Promise<Asked | undefined> {
 
 async function askTask(title: string): Promise<string | undefined> {
   const items: Answer<string>[] = [
-    { label: 'countdown', description: 'one short line', value: 'countdown:compact' },
-    { label: 'countdown, with thoughts', description: "the paper's format", value: 'countdown:paper' },
+    { label: t('countdown'), description: t('one short line'), value: 'countdown:compact' },
+    { label: t('countdown, with thoughts'), description: t("the paper's format"), value: 'countdown:paper' },
     { label: 'arithmetic', value: 'arithmetic' },
   ];
-  return (await window.showQuickPick(items, { title, placeHolder: 'Which task are prompts taken from?' }))?.value;
+  return (await window.showQuickPick(items, { title, placeHolder: t('Which task are prompts taken from?') }))?.value;
 }
 
 /** @returns a file of text that the model has not learned; undefined where the person chose none */
@@ -116,8 +117,8 @@ export async function askText(title: string): Promise<string | undefined> {
   const folder = await pickFolder(what);
   const [file] =
     (await window.showOpenDialog({
-      title: `${title}: held-out text`,
-      openLabel: 'Measure on This',
+      title: t('{title}: held-out text', { title }),
+      openLabel: t('Measure on This'),
       ...(folder === undefined ? {} : { defaultUri: folder.uri }),
       filters: { 'Text and JSON lines': ['txt', 'md', 'jsonl'], 'All files': ['*'] },
     })) ?? [];
@@ -127,7 +128,11 @@ export async function askText(title: string): Promise<string | undefined> {
 async function measure(studio: Studio, { folder, root, name }: Target, asked: Asked): Promise<Evaluated> {
   const threads = setting('cola.threads');
   const device = setting('cola.device');
-  const options = { location: ProgressLocation.Notification, title: `Measuring ${name}`, cancellable: true };
+  const options = {
+    location: ProgressLocation.Notification,
+    title: t('Measuring {name}', { name }),
+    cancellable: true,
+  };
   const params = { folder, root, device, ...(threads > 0 ? { threads } : {}), ...asked };
   return window.withProgress(options, async (progress, token) =>
     studio.request(evaluate, params, token, ({ text }) => progress.report({ message: text })),

@@ -5,6 +5,7 @@ import { protocolErrors } from '../../server/protocol/errors.ts';
 import type { ListedModel } from '../../server/protocol/index.ts';
 import { registerCommand } from '../commands.ts';
 import { studioErrors } from '../errors.ts';
+import { t } from '../l10n.ts';
 import { type ModelShelf, modelFrom, pickModel } from '../models.ts';
 import { modelName } from '../status-text.ts';
 import type { Studio } from '../studio.ts';
@@ -18,7 +19,7 @@ export function registerExport(studio: Studio, shelf: ModelShelf): void {
     const run = keyFrom(target);
     const model =
       run === undefined
-        ? (modelFrom(target) ?? (await pickModel(studio, shelf, 'Which model to export?', isFolder)))
+        ? (modelFrom(target) ?? (await pickModel(studio, shelf, t('Which model to export?'), isFolder)))
         : { name: run.run, folder: Uri.joinPath(folderOf(run), 'model').fsPath };
     if (model === undefined) return;
     const name = modelName(model.name);
@@ -26,13 +27,16 @@ export function registerExport(studio: Studio, shelf: ModelShelf): void {
       (await window.showOpenDialog({
         canSelectFolders: true,
         canSelectFiles: false,
-        openLabel: 'Export Here',
-        title: `Export ${name}: a folder of that name is made in the one you choose`,
+        openLabel: t('Export Here'),
+        title: t('Export {name}: a folder of that name is made in the one you choose', { name }),
       })) ?? [];
     if (into === undefined) return;
     const made = await copyWhole(Uri.file(model.folder), into, name);
-    const choice = await window.showInformationMessage(`${name} is in ${made.fsPath}.`, 'Reveal');
-    if (choice === 'Reveal') await commands.executeCommand('revealFileInOS', made);
+    const choice = await window.showInformationMessage(
+      t('{name} is in {fsPath}.', { name, fsPath: made.fsPath }),
+      t('Reveal'),
+    );
+    if (choice !== undefined) await commands.executeCommand('revealFileInOS', made);
   });
 }
 
@@ -43,7 +47,11 @@ async function copyWhole(from: Uri, into: Uri, name: string): Promise<Uri> {
   if (names.includes(basename(target.path))) throw studioErrors.exists(target.fsPath);
   const partial = target.with({ path: `${target.path}.partial` });
   const files = (await workspace.fs.readDirectory(from)).map(([each]) => each);
-  const options = { location: ProgressLocation.Notification, title: `Exporting ${name}`, cancellable: true };
+  const options = {
+    location: ProgressLocation.Notification,
+    title: t('Exporting {name}', { name }),
+    cancellable: true,
+  };
   return window.withProgress(options, async (progress, token) => {
     await workspace.fs.createDirectory(partial);
     try {

@@ -1,5 +1,6 @@
 /** What is said of a run that ended, and what can be done about it. Knows nothing of the editor. */
 import type { ListedRun } from '../../server/protocol/index.ts';
+import { t } from '../l10n.ts';
 
 /** Where in a file something is wrong, lines from 1. */
 export interface FilePlace {
@@ -37,10 +38,10 @@ function beginnings(text: string): string[] {
     .filter((rest) => rest !== '');
 }
 
-export const resume = 'Resume';
-export const editSpec = 'Edit Spec';
-export const openLine = 'Open Line';
-export const showLog = 'Show Log';
+export const resume = t('Resume');
+export const editSpec = t('Edit Spec');
+export const openLine = t('Open Line');
+export const showLog = t('Show Log');
 
 /** What can be done about a run that failed: it goes on only where a checkpoint is. */
 export function failureOffers(place: FilePlace | undefined, checkpoint: number | null): string[] {
@@ -56,8 +57,8 @@ export function refusalOffers(remedy: string | undefined, place: FilePlace | und
 
 /** A run that failed, in a sentence: what happened, where it stands, what to do. */
 export function failureText(run: string, message: string, remedy: string, checkpoint: number | null): string {
-  const saved = checkpoint === null ? '' : ` It is saved at step ${checkpoint}.`;
-  return `${run} stopped: ${message}${saved} ${remedy}`.trim();
+  const saved = checkpoint === null ? '' : t(' It is saved at step {checkpoint}.', { checkpoint });
+  return t('{run} stopped: {message}{saved} {remedy}', { run, message, saved, remedy }).trim();
 }
 
 /** Runs that were under way when the window was closed, in a sentence. */
@@ -65,13 +66,14 @@ export function interruptedText(runs: readonly Pick<ListedRun, 'run' | 'checkpoi
   const [first, ...others] = runs;
   if (others.length > 0) {
     const names = runs.map(
-      ({ run, checkpoint }) => `${run} (${checkpoint === null ? 'nothing saved' : `step ${checkpoint}`})`,
+      ({ run, checkpoint }) =>
+        `${run} (${checkpoint === null ? t('nothing saved') : t('step {checkpoint}', { checkpoint })})`,
     );
-    return `${runs.length} runs were stopped when the window was closed: ${names.join(', ')}.`;
+    return t('{0} runs were stopped when the window was closed: {1}.', runs.length, names.join(', '));
   }
   const saved =
     first.checkpoint === null
-      ? 'It had not saved anything yet.'
-      : `It is saved at step ${first.checkpoint} and can go on from there.`;
-  return `${first.run} was stopped when the window was closed. ${saved}`;
+      ? t('It had not saved anything yet.')
+      : t('It is saved at step {checkpoint} and can go on from there.', { checkpoint: first.checkpoint });
+  return t('{run} was stopped when the window was closed. {saved}', { run: first.run, saved });
 }

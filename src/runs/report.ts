@@ -1,5 +1,6 @@
 /** Texts for a person to read: Markdown that is shown rendered, and nothing on the disk. */
 import { commands, EventEmitter, Uri, workspace } from 'vscode';
+import { t } from '../l10n.ts';
 import type { Studio } from '../studio.ts';
 
 const scheme = 'cola-report';
@@ -13,7 +14,8 @@ export class Reports {
       this.changed,
       workspace.registerTextDocumentContentProvider(scheme, {
         onDidChange: this.changed.event,
-        provideTextDocumentContent: ({ path }) => this.texts.get(path) ?? 'This report is gone. Make it again.\n',
+        provideTextDocumentContent: ({ path }) =>
+          this.texts.get(path) ?? `${t('This report is gone. Make it again.')}\n`,
       }),
     );
   }

@@ -18,6 +18,7 @@ import {
 import { registerCommand, reportFailure } from '../commands.ts';
 import { studioErrors } from '../errors.ts';
 import { needTrust, rootOf } from '../folders.ts';
+import { t } from '../l10n.ts';
 import type { Studio } from '../studio.ts';
 import { specFrom } from '../train/specs.ts';
 import { folderOf, keyFrom } from './run-key.ts';
@@ -26,11 +27,11 @@ import { underWay } from './run-progress.ts';
 import { describeRun } from './run-text.ts';
 import type { RunBook } from './runs.ts';
 
-const training = 'A training run';
+const training = t('A training run');
 
-const earlier = 'Earlier Checkpoint…';
-const asTheyAre = 'Go On as They Are';
-const tryAnyway = 'Start Anyway';
+const earlier = t('Earlier Checkpoint…');
+const asTheyAre = t('Go On as They Are');
+const tryAnyway = t('Start Anyway');
 /** What can be done about a run that is refused, by the error. */
 const resumeOffers: Readonly<Record<string, readonly string[]>> = {
   'store.damaged': [earlier],
@@ -46,17 +47,17 @@ export function registerRuns(studio: Studio, runs: RunBook): void {
   registerCommand(studio, 'cola.stopRun', (target) => steering.stop(target));
   registerCommand(studio, 'cola.deleteRun', (target) => steering.delete(target));
   registerCommand(studio, 'cola.openRunDashboard', async (target) => {
-    const run = await steering.pick(target, 'look at', () => true);
+    const run = await steering.pick(target, t('look at'), () => true);
     if (run !== undefined) await commands.executeCommand('cola.openDashboard', run);
   });
   registerCommand(studio, 'cola.noteRun', (target) => steering.note(target));
   registerCommand(studio, 'cola.exportReport', (target) => steering.report(target));
   registerCommand(studio, 'cola.revealRun', async (target) => {
-    const run = await steering.pick(target, 'reveal', () => true);
+    const run = await steering.pick(target, t('reveal'), () => true);
     if (run !== undefined) await commands.executeCommand('revealFileInOS', folderOf(run));
   });
   registerCommand(studio, 'cola.openRunSpec', async (target) => {
-    const run = await steering.pick(target, 'open', () => true);
+    const run = await steering.pick(target, t('open'), () => true);
     if (run !== undefined) await window.showTextDocument(Uri.joinPath(folderOf(run), 'spec.yaml'));
   });
   studio.context.subscriptions.push(new RunNews(studio, runs));
@@ -90,7 +91,7 @@ class RunCommands {
   /** Starts a run; where memory is too small for it, the person decides. @returns whether it has begun */
   private async begin(params: ParamsOf<typeof startRun>): Promise<boolean> {
     const { root, run } = params;
-    const title = `Starting the run ${run}`;
+    const title = t('Starting the run {run}', { run });
     try {
       return await window.withProgress(
         { location: ProgressLocation.Notification, title, cancellable: true },
@@ -111,14 +112,14 @@ class RunCommands {
   }
 
   async note(target: unknown): Promise<void> {
-    needTrust('A note to a run');
-    const run = await this.pick(target, 'write about', () => true);
+    needTrust(t('A note to a run'));
+    const run = await this.pick(target, t('write about'), () => true);
     if (run === undefined) return;
     const { root, run: name } = run;
     const before = (await this.runs.list()).find((each) => each.root === root && each.run === name)?.note ?? '';
     const note = await window.showInputBox({
-      title: `Note to ${name}`,
-      prompt: 'One line; words with # before them are tags, and stand beside the run in the list.',
+      title: t('Note to {name}', { name }),
+      prompt: t('One line; words with # before them are tags, and stand beside the run in the list.'),
       placeHolder: 'half the learning rate #baseline',
       value: before,
     });
@@ -129,18 +130,18 @@ class RunCommands {
 
   /** The page has curves, measures, samples with their actions, codes and the spec. */
   async report(target: unknown): Promise<void> {
-    needTrust('The report of a run');
-    const run = await this.pick(target, 'report', () => true);
+    needTrust(t('The report of a run'));
+    const run = await this.pick(target, t('report'), () => true);
     if (run === undefined) return;
     const { root, run: name } = run;
-    const title = `Report of ${name}`;
+    const title = t('Report of {name}', { name });
     const defaultUri = Uri.joinPath(Uri.file(root), `${name}.html`);
     const file = await window.showSaveDialog({ title, defaultUri, filters: { HTML: ['html'] } });
     if (file === undefined) return;
     await window.withProgress({ location: ProgressLocation.Notification, title }, () =>
       this.studio.request(reportRun, { root, run: name, file: file.fsPath }),
     );
-    const open = 'Open in Browser';
+    const open = t('Open in Browser');
     if ((await window.showInformationMessage(`${title}: ${file.fsPath}`, open)) === open) await env.openExternal(file);
   }
 
@@ -154,13 +155,14 @@ class RunCommands {
       spec,
     );
     const stages = outline?.find(({ name }) => name === 'stages')?.children ?? [];
-    const items = stages.map(({ name }, index) => ({ label: name, description: `stage ${index + 1}`, index }));
-    const chosen = await window.showQuickPick(items, { placeHolder: `Which stage of ${basename(spec.fsPath)}?` });
+    const items = stages.map(({ name }, index) => ({ label: name, description: t('stage {0}', index + 1), index }));
+    const chosen = await window.showQuickPick(items, { placeHolder: t('Which stage of {0}?', basename(spec.fsPath)) });
     return chosen === undefined ? undefined : this.start(spec, chosen.index);
   }
 
   async pause(target: unknown): Promise<void> {
-    const key = this.choose(target, 'pause', ({ state }) => state === 'running') ?? (await this.pickUnderWay('pause'));
+    const key =
+      this.choose(target, t('pause'), ({ state }) => state === 'running') ?? (await this.pickUnderWay(t('pause')));
     if (key !== undefined) await this.studio.request(pauseRun, key);
   }
 
@@ -169,7 +171,7 @@ class RunCommands {
     needTrust(training);
     const key = await this.pick(
       target,
-      'resume',
+      t('resume'),
       ({ state, elsewhere, checkpoint }) =>
         state === 'paused' || (!underWay(state) && state !== 'done' && !elsewhere && checkpoint !== null),
     );
@@ -179,8 +181,9 @@ class RunCommands {
   /** Continues a run; where its files are not what was saved, the person chooses what to do. */
   private async goOn(params: ParamsOf<typeof resumeRun>): Promise<void> {
     try {
-      await window.withProgress({ location: ProgressLocation.Notification, title: `Resuming ${params.run}` }, () =>
-        this.studio.request(resumeRun, params),
+      await window.withProgress(
+        { location: ProgressLocation.Notification, title: t('Resuming {run}', { run: params.run }) },
+        () => this.studio.request(resumeRun, params),
       );
     } catch (error) {
       const offer = error instanceof ColaError ? resumeOffers[error.id] : undefined;
@@ -200,35 +203,43 @@ class RunCommands {
     const before = checkpoints.filter(({ step }) => step < (from ?? checkpoints.at(-1)?.step ?? 0)).reverse();
     if (before.length === 0) throw studioErrors.noCheckpoint(run);
     const items = before.map(({ step, best }) => ({
-      label: `Step ${step}`,
-      description: best ? 'the best so far' : '',
+      label: t('Step {step}', { step }),
+      description: best ? t('the best so far') : '',
       step,
     }));
-    const placeHolder = 'Go on from which checkpoint? Later ones are deleted.';
+    const placeHolder = t('Go on from which checkpoint? Later ones are deleted.');
     return (await window.showQuickPick(items, { placeHolder }))?.step;
   }
 
   async stop(target: unknown): Promise<void> {
-    const key = this.choose(target, 'stop', () => true) ?? (await this.pickUnderWay('stop'));
+    const key = this.choose(target, t('stop'), () => true) ?? (await this.pickUnderWay(t('stop')));
     if (key === undefined) return;
     const { step } = await window.withProgress(
-      { location: ProgressLocation.Notification, title: `Saving and stopping ${key.run}` },
+      { location: ProgressLocation.Notification, title: t('Saving and stopping {run}', { run: key.run }) },
       () => this.studio.request(stopRun, key),
     );
     const saved =
       step === null
-        ? 'stopped before its first step; nothing was to be saved'
-        : `saved at step ${step}, resume any time`;
-    const choice = await window.showInformationMessage(`${key.run}: ${saved}.`, ...(step === null ? [] : ['Resume']));
-    if (choice === 'Resume') await this.resume(key);
+        ? t('stopped before its first step; nothing was to be saved')
+        : t('saved at step {step}, resume any time', { step });
+    const choice = await window.showInformationMessage(
+      `${key.run}: ${saved}.`,
+      ...(step === null ? [] : [t('Resume')]),
+    );
+    if (choice !== undefined) await this.resume(key);
   }
 
   async delete(target: unknown): Promise<void> {
-    const key = await this.pick(target, 'delete', ({ state, elsewhere }) => !underWay(state) && !elsewhere);
+    const key = await this.pick(target, t('delete'), ({ state, elsewhere }) => !underWay(state) && !elsewhere);
     if (key === undefined) return;
-    const detail =
-      'Its checkpoints, metrics, samples and tuned model are deleted from the disk. This cannot be undone.';
-    const choice = await window.showWarningMessage(`Delete the run ${key.run}?`, { modal: true, detail }, 'Delete');
+    const detail = t(
+      'Its checkpoints, metrics, samples and tuned model are deleted from the disk. This cannot be undone.',
+    );
+    const choice = await window.showWarningMessage(
+      t('Delete the run {run}?', { run: key.run }),
+      { modal: true, detail },
+      t('Delete'),
+    );
     if (choice !== 'Delete') return;
     await deleteWhole(folderOf(key));
     this.runs.forget(key);
@@ -245,7 +256,7 @@ class RunCommands {
       description: describeRun(run, this.runs.progress(run)),
       key: { root: run.root, run: run.run },
     }));
-    return (await window.showQuickPick(items, { placeHolder: `Which run to ${what}?` }))?.key;
+    return (await window.showQuickPick(items, { placeHolder: t('Which run to {what}?', { what }) }))?.key;
   }
 
   /** The run of a command's argument, or the only one under way that it can be about. */
@@ -259,7 +270,7 @@ class RunCommands {
 
   private async pickUnderWay(what: string): Promise<RunKey | undefined> {
     const items = this.runs.underWay.map(({ key }) => ({ label: key.run, key }));
-    return (await window.showQuickPick(items, { placeHolder: `Which run to ${what}?` }))?.key;
+    return (await window.showQuickPick(items, { placeHolder: t('Which run to {what}?', { what }) }))?.key;
   }
 }
 

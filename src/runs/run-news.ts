@@ -2,6 +2,7 @@
 import { commands, type Disposable, RelativePattern, Uri, window, workspace } from 'vscode';
 import { z } from 'zod';
 import { type ListedRun, type RunKey, runEvent, runId, runKey } from '../../server/protocol/index.ts';
+import { t } from '../l10n.ts';
 import type { Studio } from '../studio.ts';
 import { editSpec, failureOffers, failureText, interruptedText, openLine, resume, showLog } from './news-text.ts';
 import { openPlace, placeOf } from './place.ts';
@@ -19,12 +20,12 @@ const patience = 1000;
 const tries = 30;
 
 // Short, as the notice says beside them who speaks.
-const useModel = 'Use It';
-const compare = 'Before and After';
-const dashboard = 'Dashboard';
-const goOn = 'Go On';
-const pause = 'Pause';
-const stop = 'Stop';
+const useModel = t('Use It');
+const compare = t('Before and After');
+const dashboard = t('Dashboard');
+const goOn = t('Go On');
+const pause = t('Pause');
+const stop = t('Stop');
 
 export class RunNews implements Disposable {
   private readonly listening: Disposable;
@@ -71,7 +72,7 @@ export class RunNews implements Disposable {
   }
 
   private async ended(key: RunKey): Promise<void> {
-    const text = `${key.run} has ended, and its model is saved.`;
+    const text = t('{run} has ended, and its model is saved.', { run: key.run });
     const choice = await window.showInformationMessage(text, useModel, compare, dashboard);
     if (choice === useModel) await commands.executeCommand('cola.useModel', key);
     if (choice === compare) await commands.executeCommand('cola.compareBeforeAfter', key);

@@ -1,5 +1,6 @@
 /** A run in a line of words. Knows nothing of the editor. */
 import type { ListedRun } from '../../server/protocol/index.ts';
+import { t } from '../l10n.ts';
 import { figure, progressText, stateWord } from '../status-text.ts';
 import { type RunProgress, underWay } from './run-progress.ts';
 
@@ -7,10 +8,10 @@ import { type RunProgress, underWay } from './run-progress.ts';
 export function describeRun(run: ListedRun, progress: RunProgress | undefined): string {
   const { state, stage, best, elsewhere } = run;
   if (progress !== undefined && underWay(state)) return progressText(progress);
-  const word = elsewhere ? 'in use by another window or command line' : stateWord(state);
-  const many = stage !== null && stage.count > 1 ? ` (${stage.index + 1} of ${stage.count})` : '';
-  const at = stage === null || state === 'done' ? [] : [`${stage.name}${many}, step ${stage.step}`];
-  const score = best === null ? [] : [`best ${best.name} ${figure(best.value)}`];
+  const word = elsewhere ? t('in use by another window or command line') : stateWord(state);
+  const many = stage !== null && stage.count > 1 ? t(' ({0} of {1})', stage.index + 1, stage.count) : '';
+  const at = stage === null || state === 'done' ? [] : [t('{0}{1}, step {2}', stage.name, many, stage.step)];
+  const score = best === null ? [] : [t('best {0} {1}', best.name, figure(best.value))];
   return [word, ...at, ...score, ...tagsOf(run.note)].join(' · ');
 }
 

@@ -19,6 +19,7 @@ import {
   runEvent,
   runId,
 } from '../../server/protocol/index.ts';
+import { t } from '../l10n.ts';
 import type { Arrival, Studio } from '../studio.ts';
 import { follow, type RunProgress, underWay, unknownProgress } from './run-progress.ts';
 
@@ -123,7 +124,7 @@ export class RunBook implements Disposable {
       try {
         await this.resumeAgain(key);
         if (progress.state === 'paused') await this.studio.request(pauseRun, key);
-        resumed.push(`The run ${key.run} goes on from its latest checkpoint.`);
+        resumed.push(t('The run {run} goes on from its latest checkpoint.', { run: key.run }));
       } catch (error) {
         const message = error instanceof Error ? error.message : String(error);
         const remedy = error instanceof ColaError ? error.remedy : '';
@@ -133,7 +134,7 @@ export class RunBook implements Disposable {
     }
     this.listed.fire();
     if (arrival === 'crashed') {
-      const text = ['The server of CoLA Studio stopped and was started again.', ...resumed].join(' ');
+      const text = [t('The server of CoLA Studio stopped and was started again.'), ...resumed].join(' ');
       this.studio.log.warn(text);
       await window.showWarningMessage(text);
     }

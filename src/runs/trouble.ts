@@ -4,8 +4,9 @@
  */
 import { collapsedEntropy, collapseOf } from '../../server/protocol/figures/collapse.ts';
 import type { WireTrainEvent } from '../../server/protocol/runs.ts';
+import { t } from '../l10n.ts';
 
-type Kind = 'entropy' | 'length' | 'cut' | 'codes' | 'one code';
+type Kind = 'entropy' | 'length' | 'cut' | 'codes' | 'one';
 
 export interface Health {
   /** Figures of the steps of the stage, from its beginning. */
@@ -69,16 +70,24 @@ function stepTrouble({ entropy, lengths, finished }: Health): Found {
   if (certain !== undefined)
     found.push([
       'entropy',
-      `Entropy fell from ${short(certain.first)} to ${short(certain.now)} nats: the policy hardly varies any more.`,
+      t(
+        'Entropy fell from {0} to {1} nats: the policy hardly varies any more.',
+        short(certain.first),
+        short(certain.now),
+      ),
     ]);
   const shorter = collapseOf(lengths, 0.2, 5);
   if (shorter !== undefined)
-    found.push(['length', `Answers shrank from ${short(shorter.first)} to ${short(shorter.now)} tokens.`]);
+    found.push(['length', t('Answers shrank from {0} to {1} tokens.', short(shorter.first), short(shorter.now))]);
   const cut = collapseOf(finished, 0.5, 0.6);
   if (cut !== undefined)
     found.push([
       'cut',
-      `${share(1 - cut.now)} of the answers are cut off at the longest length, ${share(1 - cut.first)} at first.`,
+      t(
+        '{0} of the answers are cut off at the longest length, {1} at first.',
+        share(1 - cut.now),
+        share(1 - cut.first),
+      ),
     ]);
   return found;
 }
@@ -95,8 +104,11 @@ const largest = (counts: readonly number[]) =>
 function codeTrouble(first: readonly number[], now: readonly number[]): Found {
   const found: [Kind, string][] = [];
   if (used(first) >= 8 && used(now) < used(first) / 4)
-    found.push(['codes', `Only ${used(now)} of ${now.length} codes are used any more, ${used(first)} at first.`]);
+    found.push([
+      'codes',
+      t('Only {0} of {1} codes are used any more, {2} at first.', used(now), now.length, used(first)),
+    ]);
   if (largest(now) > 0.8 && largest(first) < 0.5)
-    found.push(['one code', `Code ${now.indexOf(Math.max(...now))} makes ${share(largest(now))} of the choices.`]);
+    found.push(['one', t('Code {0} makes {1} of the choices.', now.indexOf(Math.max(...now)), share(largest(now)))]);
   return found;
 }

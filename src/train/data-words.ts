@@ -1,5 +1,6 @@
 /** What is said of data in the questions of `CoLA: Train…`. Knows nothing of the editor. */
 import type { InspectedData, SurveyedFiles } from '../../server/protocol/index.ts';
+import { t } from '../l10n.ts';
 
 /** Patterns that are proposed, and the share of all text from which on a language is among them. */
 const most = 6;
@@ -17,15 +18,15 @@ export function proposedGlobs({ languages, bytes }: SurveyedFiles): string[] {
 
 const size = (bytes: number): string =>
   bytes < 1e6 ? `${Math.max(1, Math.round(bytes / 1e3))} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
-const count = (files: number): string => `${files} ${files === 1 ? 'file' : 'files'}`;
+const count = (files: number): string => (files === 1 ? t('1 file') : t('{files} files', { files }));
 
 const reasons: Readonly<Record<string, string>> = {
-  'data.rowsFile': 'with rows',
-  'data.generatedFile': 'generated',
-  'data.minifiedFile': 'minified',
-  'data.notUtf8': 'not UTF-8',
-  'data.binaryFile': 'binary',
-  'data.emptyFile': 'empty',
+  'data.rowsFile': t('with rows'),
+  'data.generatedFile': t('generated'),
+  'data.minifiedFile': t('minified'),
+  'data.notUtf8': t('not UTF-8'),
+  'data.binaryFile': t('binary'),
+  'data.emptyFile': t('empty'),
 };
 
 /** "about 310 k tokens", "12 400 tokens" */
@@ -35,35 +36,36 @@ function tokenWords({ tokens }: SurveyedFiles): string[] {
   const about = counted === 'part' || number >= 10_000;
   const text =
     number < 10_000 ? `${number}` : number < 1e6 ? `${Math.round(number / 1e3)} k` : `${(number / 1e6).toFixed(1)} M`;
-  return [`${about ? 'about ' : ''}${text} ${number === 1 ? 'token' : 'tokens'}`];
+  const words = number === 1 ? t('1 token') : t('{text} tokens', { text });
+  return [about ? t('about {words}', { words }) : words];
 }
 
 /** What a folder holds in two lines: files, size and tokens; then languages, and what is left out. */
 export function surveyWords(survey: SurveyedFiles): { description: string; detail: string } {
   const { files, bytes, languages, leftOut, complete } = survey;
-  if (files === 0) return { description: '', detail: 'No text files were found here.' };
-  const description = `${complete ? '' : 'More than '}${[count(files), size(bytes), ...tokenWords(survey)].join(', ')}`;
+  if (files === 0) return { description: '', detail: t('No text files were found here.') };
+  const description = `${complete ? '' : `${t('More than')} `}${[count(files), size(bytes), ...tokenWords(survey)].join(', ')}`;
   const parts = languages.slice(0, most).map(({ name, files: own }) => `${name} ${own}`);
   const others = leftOut.map(({ reason, files: own }) => `${own} ${reasons[reason] ?? reason}`);
   const detail = [
     parts.join(', '),
-    ...(others.length === 0 ? [] : [`left out: ${others.join(', ')}`]),
-    ...(bytes < little && complete ? ['little to learn from'] : []),
+    ...(others.length === 0 ? [] : [t('left out: {0}', others.join(', '))]),
+    ...(bytes < little && complete ? [t('little to learn from')] : []),
   ].join('; ');
   return { description, detail };
 }
 
 /** How many rows of a file cannot be used, in words. */
 export function brokenWords({ rows, of }: NonNullable<InspectedData['broken']>): string {
-  return `${rows} of ${of} rows cannot be used`;
+  return t('{rows} of {of} rows cannot be used', { rows, of });
 }
 
 /** Which column plays which role, in words. */
 export function mapWords(map: Readonly<Record<string, string>>): string {
   // An answer is also what somebody says; this one is compared with.
-  const name = (role: string) => (role === 'answer' ? 'right answer' : role);
+  const name = (role: string) => (role === 'answer' ? t('right answer') : role);
   return Object.entries(map)
-    .map(([role, column]) => (name(role) === column ? column : `${name(role)} from ${column}`))
+    .map(([role, column]) => (name(role) === column ? column : t('{0} from {1}', name(role), column)))
     .join(', ');
 }
 
@@ -73,6 +75,9 @@ const oneLine = (text: string): string => text.replace(/\s+/g, ' ').trim();
 export function rowWords({ asks, says, right }: InspectedData['rows'][number]): { label: string; detail: string } {
   const said = oneLine(says);
   const answer = oneLine(right);
-  const detail = [...(said === '' ? [] : [said]), ...(answer === '' || answer === said ? [] : [`right: ${answer}`])];
+  const detail = [
+    ...(said === '' ? [] : [said]),
+    ...(answer === '' || answer === said ? [] : [t('right: {answer}', { answer })]),
+  ];
   return asks === '' ? { label: said, detail: '' } : { label: oneLine(asks), detail: detail.join(' | ') };
 }

@@ -5,6 +5,7 @@ import { ColaError } from '../../server/protocol/errors.ts';
 import { fitSpec, type SpecTime, specDocs, timeSpec } from '../../server/protocol/index.ts';
 import { registerCommand } from '../commands.ts';
 import { rootOf } from '../folders.ts';
+import { t } from '../l10n.ts';
 import type { Reports } from '../runs/report.ts';
 import type { Studio } from '../studio.ts';
 import { fitReport } from './fit-report.ts';
@@ -16,7 +17,7 @@ export async function timeOf(studio: Studio, spec: Uri, token?: CancellationToke
   try {
     const asked = { root: rootOf(spec), specFile: spec.fsPath, trial: true };
     const { time } = await studio.request(timeSpec, asked, token);
-    return time ?? 'its first steps did not end within three minutes';
+    return time ?? t('its first steps did not end within three minutes');
   } catch (error) {
     if (!(error instanceof ColaError) || error.id === 'protocol.cancelled') throw error;
     return `${error.message} ${error.remedy}`;
@@ -28,19 +29,19 @@ export function registerFit(studio: Studio, reports: Reports): void {
     const spec = await specFrom(target);
     if (spec === undefined) return;
     const name = basename(spec.fsPath);
-    const title = `Will ${name} fit?`;
+    const title = t('Will {name} fit?', { name });
     const [fit, time] = await window.withProgress(
       { location: ProgressLocation.Notification, title, cancellable: true },
       async (progress, token) => {
         const found = await studio.request(fitSpec, { specFile: spec.fsPath }, token);
-        progress.report({ message: 'taking its first steps, to see how long it takes' });
+        progress.report({ message: t('taking its first steps, to see how long it takes') });
         return [found, found.fits === false ? null : await timeOf(studio, spec, token)] as const;
       },
     );
-    await reports.show('Will it fit', fitReport(name, fit, time));
+    await reports.show(t('Will it fit'), fitReport(name, fit, time));
   });
   registerCommand(studio, 'cola.specDocs', async () => {
     const { markdown } = await studio.request(specDocs, {});
-    await reports.show('Docs of run specs', markdown);
+    await reports.show(t('Docs of run specs'), markdown);
   });
 }

@@ -1,4 +1,5 @@
 /** Commented run specs from the answers to three questions. Knows nothing of the editor. */
+import { t } from '../l10n.ts';
 
 /** What to improve. */
 export const goals = ['answers', 'code', 'actions', 'imitate', 'search'] as const;
@@ -60,32 +61,32 @@ export interface GoalNote {
 
 export const goalNotes: Readonly<Record<Goal, GoalNote>> = {
   answers: {
-    label: 'Right answers',
-    detail: 'Reinforcement: samples are judged, and the policy learns what earned more.',
+    label: t('Right answers'),
+    detail: t('Reinforcement: samples are judged, and the policy learns what earned more.'),
     judged: true,
     data: ['countdown', 'arithmetic', 'file'],
   },
   code: {
-    label: 'Writing as in my files',
-    detail: 'Latent actions and policy are trained on your files; the base model stays as it is.',
+    label: t('Writing as in my files'),
+    detail: t('Latent actions and policy are trained on your files; the base model stays as it is.'),
     judged: false,
     data: ['workspace', 'file'],
   },
   imitate: {
-    label: 'Answering as in my examples',
-    detail: 'Fine-tuning under the guidance of actions, on rows with a prompt and a response.',
+    label: t('Answering as in my examples'),
+    detail: t('Fine-tuning under the guidance of actions, on rows with a prompt and a response.'),
     judged: false,
     data: ['file', 'countdown', 'arithmetic'],
   },
   actions: {
-    label: 'Latent actions for a base model',
-    detail: 'All parts are learned from text, for a model that has no latent actions yet.',
+    label: t('Latent actions for a base model'),
+    detail: t('All parts are learned from text, for a model that has no latent actions yet.'),
     judged: false,
     data: ['workspace', 'file', 'countdown', 'arithmetic'],
   },
   search: {
-    label: 'Better search',
-    detail: 'Learns which actions lead to reward, for the tree search with MCTS-Q.',
+    label: t('Better search'),
+    detail: t('Learns which actions lead to reward, for the tree search with MCTS-Q.'),
     judged: true,
     data: ['countdown', 'arithmetic', 'file'],
   },
@@ -101,14 +102,14 @@ export function rewardsFor(data: DataChoice): readonly RewardName[] {
 }
 
 export const rewardNotes: Readonly<Record<RewardName, string>> = {
-  countdown: 'The expression uses the numbers once and reaches the target.',
-  numeric: 'The last number in the answer equals the column "answer".',
-  exact: 'The answer equals the column "answer".',
-  maths: 'The answer in \\boxed{} equals the column "answer", also in another form.',
-  code: 'The code in the answer parses, type-checks and passes the tests of the column "tests".',
-  similarity: 'The answer resembles the column "answer", character by character.',
-  length: 'The answer has a length between two bounds.',
-  module: 'A file of yours judges: export default function score(input).',
+  countdown: t('The expression uses the numbers once and reaches the target.'),
+  numeric: t('The last number in the answer equals the column "answer".'),
+  exact: t('The answer equals the column "answer".'),
+  maths: t('The answer in \\boxed{} equals the column "answer", also in another form.'),
+  code: t('The code in the answer parses, type-checks and passes the tests of the column "tests".'),
+  similarity: t('The answer resembles the column "answer", character by character.'),
+  length: t('The answer has a length between two bounds.'),
+  module: t('A file of yours judges: export default function score(input).'),
 };
 
 /** A name for the spec's file, without its ending. */

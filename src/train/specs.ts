@@ -1,6 +1,7 @@
 /** Which run spec a command is about. */
 import { type TextDocument, Uri, window, workspace } from 'vscode';
 import { studioErrors } from '../errors.ts';
+import { t } from '../l10n.ts';
 
 export const isSpec = (path: string): boolean => /\.cola\.ya?ml$/i.test(path);
 
@@ -36,7 +37,7 @@ async function pickSpec(): Promise<Uri | undefined> {
   if (found.length === 0) throw studioErrors.noSpec();
   const items = found.map((uri) => ({ label: workspace.asRelativePath(uri), uri }));
   items.sort((a, b) => a.label.localeCompare(b.label));
-  return (await window.showQuickPick(items, { placeHolder: 'Which run spec?' }))?.uri;
+  return (await window.showQuickPick(items, { placeHolder: t('Which run spec?') }))?.uri;
 }
 
 async function save(uri: Uri): Promise<void> {

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { registerCommand } from '../commands.ts';
 import { studioErrors } from '../errors.ts';
 import { needTrust, pickFolder } from '../folders.ts';
+import { t } from '../l10n.ts';
 import { type ModelShelf, modelFrom } from '../models.ts';
 import { setting } from '../settings.ts';
 import { modelName } from '../status-text.ts';
@@ -37,7 +38,7 @@ const given = z.object({
 });
 type Given = z.infer<typeof given>;
 
-const what = 'Training';
+const what = t('Training');
 
 export function registerTrain(studio: Studio, shelf: ModelShelf): void {
   const train = async (answers: Given, model: string): Promise<Uri | undefined> => {
@@ -88,8 +89,8 @@ class Questions {
       const { label, detail } = goalNotes[goal];
       return { label, detail, value: goal };
     });
-    const title = `Train ${modelName(this.model)}: what to improve (1 of 3)`;
-    return (await window.showQuickPick(items, { title, placeHolder: 'What should become better?' }))?.value;
+    const title = t('Train {0}: what to improve (1 of 3)', modelName(this.model));
+    return (await window.showQuickPick(items, { title, placeHolder: t('What should become better?') }))?.value;
   }
 
   private async askData(goal: Goal, of: number): Promise<DataChoice | undefined> {
@@ -98,9 +99,9 @@ class Questions {
       if (kind === 'countdown' || kind === 'arithmetic') {
         const detail =
           kind === 'countdown'
-            ? 'Reach a target with given numbers. Problems are made as they are needed.'
-            : 'Sums and products to be worked out. Problems are made as they are needed.';
-        items.push({ label: `The task ${kind}`, detail, value: async () => ({ kind }) });
+            ? t('Reach a target with given numbers. Problems are made as they are needed.')
+            : t('Sums and products to be worked out. Problems are made as they are needed.');
+        items.push({ label: t('The task {kind}', { kind }), detail, value: async () => ({ kind }) });
       } else if (kind === 'workspace') {
         const survey = await surveyOf(this.studio, this.folder.uri.fsPath, absoluteModel(this.model));
         const globs = proposedGlobs(survey);
@@ -108,14 +109,14 @@ class Questions {
           if (globs.length === 0) throw studioErrors.noText(this.folder.name);
           return { kind, globs };
         };
-        items.push({ label: 'The files of this folder', ...surveyWords(survey), value });
+        items.push({ label: t('The files of this folder'), ...surveyWords(survey), value });
       } else {
-        const detail = 'Rows as data sets are published (JSON, CSV, Parquet), or plain text.';
-        items.push({ label: 'A file…', detail, value: () => this.askFile() });
+        const detail = t('Rows as data sets are published (JSON, CSV, Parquet), or plain text.');
+        items.push({ label: t('A file…'), detail, value: () => this.askFile() });
       }
     }
-    const title = `Train: on what data (2 of ${of})`;
-    const chosen = await window.showQuickPick(items, { title, placeHolder: 'What should it learn from?' });
+    const title = t('Train: on what data (2 of {of})', { of });
+    const chosen = await window.showQuickPick(items, { title, placeHolder: t('What should it learn from?') });
     return chosen?.value();
   }
 
@@ -127,7 +128,7 @@ class Questions {
           'Rows and text': ['jsonl', 'ndjson', 'json', 'csv', 'tsv', 'parquet', 'gz', 'txt', 'md'],
           'All files': ['*'],
         },
-        openLabel: 'Learn from This',
+        openLabel: t('Learn from This'),
       })) ?? [];
     return file === undefined ? undefined : askRows(this.studio, file.fsPath, this.pathOf(file.fsPath));
   }
@@ -136,14 +137,14 @@ class Questions {
     const fits = data.kind === 'file' ? data.rewards?.[0] : undefined;
     const items = rewardsFor(data).map(
       (name): Answer<RewardName> => ({
-        label: name === 'module' ? 'module: my own file' : name,
-        ...(name === fits ? { description: 'fits these answers' } : {}),
+        label: name === 'module' ? t('module: my own file') : name,
+        ...(name === fits ? { description: t('fits these answers') } : {}),
         detail: rewardNotes[name],
         value: name,
       }),
     );
-    const title = 'Train: how to reward (3 of 3)';
-    return (await window.showQuickPick(items, { title, placeHolder: 'What makes an answer a good one?' }))?.value;
+    const title = t('Train: how to reward (3 of 3)');
+    return (await window.showQuickPick(items, { title, placeHolder: t('What makes an answer a good one?') }))?.value;
   }
 
   private modelText(): string {
@@ -158,7 +159,7 @@ class Questions {
 
   /** The line above the spec says how long its run takes, once its first steps were tried. */
   private async showTime(spec: Uri): Promise<void> {
-    const title = 'Taking the first steps, to see how long the run takes';
+    const title = t('Taking the first steps, to see how long the run takes');
     try {
       const found = await window.withProgress({ location: ProgressLocation.Window, title }, () =>
         timeOf(this.studio, spec),

@@ -2,6 +2,7 @@
 import { type Event, EventEmitter, type TreeDataProvider, TreeItem, Uri } from 'vscode';
 import { currentModel, hueOf, type ModelInfo } from '../../server/protocol/index.ts';
 import { typicalTexts } from '../completion/typical.ts';
+import { t } from '../l10n.ts';
 import type { Studio } from '../studio.ts';
 import { listOr } from './listing.ts';
 
@@ -33,11 +34,11 @@ export class CodesView implements TreeDataProvider<number> {
     const typical = this.typical.get(code);
     const item = new TreeItem(label === null ? `${typical ?? ''}  ${code}`.trim() : `${code}  ${label}`);
     item.id = String(code);
-    item.description = usage === null ? '' : usage === 0 ? 'unused' : `${percent(usage)} of tokens`;
+    item.description = usage === null ? '' : usage === 0 ? t('unused') : t('{0} of tokens', percent(usage));
     item.iconPath = chip(code);
-    const writes = typical === undefined ? '' : `\nTypically ${typical}`;
-    item.tooltip = `Latent action ${code}${label === null ? '' : `: ${label}`}${writes}`;
-    item.command = { title: 'Show Action', command: 'cola.showActions', arguments: [{ action: code }] };
+    const writes = typical === undefined ? '' : `\n${t('Typically {typical}', { typical })}`;
+    item.tooltip = `${t('Latent action {code}', { code })}${label === null ? '' : `: ${label}`}${writes}`;
+    item.command = { title: t('Show Action'), command: 'cola.showActions', arguments: [{ action: code }] };
     return item;
   }
 }

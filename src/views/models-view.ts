@@ -9,6 +9,7 @@ import {
   TreeItem,
 } from 'vscode';
 import type { ListedModel } from '../../server/protocol/index.ts';
+import { t } from '../l10n.ts';
 import { modelFacts, sourceWords, titleOf } from '../model-words.ts';
 import type { ModelShelf } from '../models.ts';
 import type { Studio } from '../studio.ts';
@@ -49,9 +50,9 @@ export class ModelsView implements TreeDataProvider<ListedModel> {
     const title = titleOf(model);
     const item = new TreeItem(title);
     const facts = [
-      ...(loaded ? ['loaded'] : []),
+      ...(loaded ? [t('loaded')] : []),
       sourceWords[source],
-      ...(problem === undefined ? modelFacts(model) : ['not read']),
+      ...(problem === undefined ? modelFacts(model) : [t('not read')]),
     ];
     item.id = `${source}\0${folder}`;
     item.description = facts.join(' · ');
@@ -63,7 +64,9 @@ export class ModelsView implements TreeDataProvider<ListedModel> {
       ...(problem === undefined ? (latent ? (loaded ? [] : ['usable']) : ['base']) : []),
       ...(source === 'imported' ? ['imported'] : []),
     ].join(' ');
-    item.accessibilityInformation = { label: `Model ${title}, ${item.description}` };
+    item.accessibilityInformation = {
+      label: t('Model {title}, {description}', { title, description: item.description }),
+    };
     item.tooltip = new MarkdownString().appendText(
       [item.description, folder, ...(problem === undefined ? [] : [problem])].join('\n\n'),
     );

@@ -10,6 +10,7 @@ import {
   workspace,
 } from 'vscode';
 import { type ListedRun, runId } from '../../server/protocol/index.ts';
+import { t } from '../l10n.ts';
 import { escaped } from '../markdown.ts';
 import { underWay } from '../runs/run-progress.ts';
 import { describeRun } from '../runs/run-text.ts';
@@ -59,8 +60,10 @@ export class RunsView implements TreeDataProvider<ListedRun> {
     item.iconPath = iconOf(run);
     item.contextValue = ['run', ...abilities(run)].join(' ');
     item.tooltip = tooltipOf(run, item.description);
-    item.accessibilityInformation = { label: `Run ${run.run}, ${item.description}` };
-    item.command = { title: 'Open Dashboard', command: 'cola.openRunDashboard', arguments: [run] };
+    item.accessibilityInformation = {
+      label: t('Run {run}, {description}', { run: run.run, description: item.description }),
+    };
+    item.command = { title: t('Open Dashboard'), command: 'cola.openRunDashboard', arguments: [run] };
     return item;
   }
 }
@@ -100,8 +103,8 @@ function tooltipOf(run: ListedRun, description: string): MarkdownString {
   const text = new MarkdownString(`**${escaped(run.run)}** ${stateWord(run.state)}\n\n`, true);
   text.appendText(description);
   if (run.note !== '') text.appendMarkdown(`\n\n$(note) ${escaped(run.note)}`);
-  if (run.checkpoint !== null) text.appendMarkdown(`\n\nSaved at step ${run.checkpoint}`);
-  text.appendMarkdown(`\n\nLast written ${new Date(run.updated).toLocaleString()}\n\n`);
+  if (run.checkpoint !== null) text.appendMarkdown(`\n\n${t('Saved at step {0}', run.checkpoint)}`);
+  text.appendMarkdown(`\n\n${t('Last written {0}', new Date(run.updated).toLocaleString())}\n\n`);
   text.appendText(run.path);
   return text;
 }

@@ -12,6 +12,7 @@ import {
 } from 'vscode';
 import { closeSearch, type SearchKey, searchId, searchKey } from '../../server/protocol/index.ts';
 import { registerCommand } from '../commands.ts';
+import { t } from '../l10n.ts';
 import { diskFolders, type RunBook } from '../runs/runs.ts';
 import { searchTime, searchTitle } from '../search-name.ts';
 import type { Studio } from '../studio.ts';
@@ -31,9 +32,9 @@ export class SearchesView implements TreeDataProvider<SavedSearch> {
     registerCommand(studio, 'cola.deleteSearch', async (target) => {
       const key = keyOf(target);
       if (key === undefined) return;
-      const question = `Delete the search ${key.search}?`;
-      const detail = 'Its tree is deleted from the disk. This cannot be undone.';
-      if ((await window.showWarningMessage(question, { modal: true, detail }, 'Delete')) !== 'Delete') return;
+      const question = t('Delete the search {search}?', { search: key.search });
+      const detail = t('Its tree is deleted from the disk. This cannot be undone.');
+      if ((await window.showWarningMessage(question, { modal: true, detail }, t('Delete'))) !== 'Delete') return;
       // The engine may hold it, and would write it again.
       await listOr(studio.request(closeSearch, key));
       await workspace.fs.delete(fileOf(key));
@@ -52,7 +53,7 @@ export class SearchesView implements TreeDataProvider<SavedSearch> {
     item.tooltip = search;
     item.iconPath = new ThemeIcon('list-tree');
     item.contextValue = 'search';
-    item.command = { title: 'Open Tree', command: 'cola.openTree', arguments: [{ root, search }] };
+    item.command = { title: t('Open Tree'), command: 'cola.openTree', arguments: [{ root, search }] };
     return item;
   }
 }

@@ -26,7 +26,10 @@ describe('the package, installed', () => {
       'NOTICES.txt',
       'assets',
       'dist',
+      'l10n',
       'package.json',
+      'package.nls.de.json',
+      'package.nls.json',
       'readme.md',
       'sbom.cdx.json',
     ]);

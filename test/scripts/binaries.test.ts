@@ -49,7 +49,9 @@ describe('native files of a package', () => {
     const at = 'dist/node_modules/onnxruntime-node/bin/napi-v6';
     const natives = libraries.map((name) => ({ path: `${at}/win32/x64/${name}`, target }) as const);
     const lib = 'dist/node_modules/typescript/lib/lib.es2023.d.ts';
-    const names = ['LICENSE.txt', 'NOTICES.txt', 'assets/icon.png', 'package.json', 'readme.md', 'sbom.cdx.json', lib];
+    const texts = ['package.nls.json', 'package.nls.de.json', 'l10n/bundle.l10n.de.json'];
+    const about = ['LICENSE.txt', 'NOTICES.txt', 'package.json', 'readme.md', 'sbom.cdx.json'];
+    const names = ['assets/icon.png', lib, ...about, ...texts];
     const good = {
       kind: 'vsix',
       target,

@@ -32,10 +32,12 @@ describe('the pages that come from the code', () => {
       "const AGAIN = 'Do it again.';",
       "export const e = catalogue('x', {",
       `  a: (file: string, n: number) => [\`No \${file}: \${list(n)}.\`, AGAIN],`,
+      "  b: (file: string, n: number) => [t('No {file}.', { file }), t('Do {0}.', list(n))],",
       '});',
     ].join('\n');
     assert.deepEqual(errorsIn([{ path: 'server/x.ts', text }]), [
       { id: 'x.a', sentence: 'No {file}: {n}.', remedy: 'Do it again.' },
+      { id: 'x.b', sentence: 'No {file}.', remedy: 'Do {n}.' },
     ]);
   });
 });

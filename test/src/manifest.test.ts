@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 import { parts } from '../../src/contributions/index.ts';
-import { contributes, restrictedConfigurations } from '../../src/contributions/manifest.ts';
+import { contributes, localized, restrictedConfigurations } from '../../src/contributions/manifest.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -61,12 +61,18 @@ function read(): Sources {
 
 describe('manifest', () => {
   const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-  const { commands, keybindings, menus, views, viewsWelcome, walkthroughs, languages, grammars } = manifest.contributes;
+  const english: Record<string, string> = JSON.parse(readFileSync(join(root, 'package.nls.json'), 'utf8'));
+  /** As the editor reads it, with the texts in the place of their names. */
+  const shown = JSON.parse(JSON.stringify(manifest.contributes), (_, value) =>
+    typeof value === 'string' ? (english[/^%(.+)%$/.exec(value)?.[1] ?? ''] ?? value) : value,
+  );
+  const { commands, keybindings, menus, views, viewsWelcome, walkthroughs, languages, grammars } = shown;
   const declared = new Set<string>(commands.map(({ command }: { command: string }) => command));
   const sources = read();
 
   it('has the contributions that the types declare', () => {
-    assert.deepEqual(manifest.contributes, JSON.parse(JSON.stringify(contributes())), 'run `npm run contributions`');
+    assert.deepEqual(shown, JSON.parse(JSON.stringify(contributes())), 'run `npm run contributions`');
+    assert.deepEqual(manifest.contributes, JSON.parse(JSON.stringify(localized().contributes)));
   });
 
   it('lets a folder without trust decide no setting, and no folder any that concerns feedback or the engine', () => {

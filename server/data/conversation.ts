@@ -145,6 +145,16 @@ export function messagesFrom(value: unknown): Message[] | undefined {
   return messages.every((message) => message !== undefined) ? messages : undefined;
 }
 
+/** Which message of a list is none, in words. */
+export function notMessages(list: readonly unknown[]): string {
+  if (list.length === 0) return 'an empty list';
+  const at = list.findIndex((one) => messageOf(one) === undefined);
+  const one = list[at];
+  if (!isObject(one)) return `a list whose item ${at + 1} is no message`;
+  const named = one.role ?? one.from ?? one.speaker;
+  return `a list whose message ${at + 1} has no ${text(named) && named !== '' ? 'text' : 'role'}`;
+}
+
 /**
  * A conversation for a model without a chat template: what is asked, and the last answer. One question stands as it is;
  * several turns have the names of who speaks before them.

@@ -25,11 +25,11 @@ export function firstNotBlank(bytes: Uint8Array, from: number): number {
 export const isBlank = (bytes: Uint8Array): boolean => firstNotBlank(bytes, 0) === bytes.length;
 
 /** Where the first line from `from` on begins that is not blank, or has no line end here. */
-function behindBlank(chunk: Buffer, from: number, count: () => void): number {
+function behindBlank(chunk: Buffer, from: number, ends: number, count: () => void): number {
   let start = from;
   for (let at = from; at < chunk.length; at++) {
     const byte = chunk[at];
-    if (byte === 0x0a) {
+    if (byte === ends) {
       count();
       start = at + 1;
     } else if (byte !== 0x20 && byte !== 0x0d && byte !== 0x09) break;
@@ -42,6 +42,8 @@ export interface LineOptions {
   readonly limit?: number;
   /** Leave out lines that have nothing but white space; they are counted. There may be millions of them. Default false. */
   readonly skipBlank?: boolean;
+  /** What ends a line. Default a line feed; old files have a carriage return alone. */
+  readonly ends?: '\n' | '\r';
 }
 
 /**
@@ -50,8 +52,9 @@ export interface LineOptions {
  */
 export async function* readLines(
   file: string,
-  { limit = DEFAULT_LINE_LIMIT, skipBlank = false }: LineOptions = {},
+  { limit = DEFAULT_LINE_LIMIT, skipBlank = false, ends = '\n' }: LineOptions = {},
 ): AsyncGenerator<Line> {
+  const last = ends.charCodeAt(0);
   let number = 1;
   let offset = 0;
   let length = 0;
@@ -82,11 +85,11 @@ export async function* readLines(
     }
     for (;;) {
       if (skipBlank && length === 0) {
-        const behind = behindBlank(chunk, from, () => number++);
+        const behind = behindBlank(chunk, from, last, () => number++);
         offset += behind - from;
         from = behind;
       }
-      const end = chunk.indexOf(0x0a, from);
+      const end = chunk.indexOf(last, from);
       if (end === -1) break;
       take(chunk.subarray(from, end + 1));
       yield finish();

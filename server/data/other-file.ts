@@ -6,6 +6,8 @@ import { dataErrors } from './errors.ts';
 const again = 'Download the file itself: what was saved is the answer of a web server.';
 const asLines = (how: string): string => `Save its rows as JSON lines, for example ${how}`;
 
+const packed = ['packed in a way that is not read (gzip is)', 'Unpack it, and name the unpacked file.'] as const;
+
 /** What files begin with, what they are then, and the way on. */
 const kinds: readonly (readonly [begins: readonly string[], what: string, way: string])[] = [
   [['version https://git-lfs'], 'a Git LFS pointer, not the file', 'Run "git lfs pull" in its repository.'],
@@ -15,12 +17,12 @@ const kinds: readonly (readonly [begins: readonly string[], what: string, way: s
     'a packed archive or a spreadsheet',
     'Unpack it, or save the sheet as CSV, and name that file.',
   ],
+  [['7z\u00bc\u00af', 'rar!', '\u00fd7zxz', 'bzh', '(\u00b5/\u00fd', '\u0004"m\u0018'], ...packed],
   [
-    ['7z\u00bc\u00af', 'rar!', '\u00fd7zxz', 'bzh', '(\u00b5/\u00fd'],
-    'packed in a way that is not read (gzip is)',
-    'Unpack it, and name the unpacked file.',
+    ['arrow1', 'fea1\u0000', '\u00ff\u00ff\u00ff\u00ff'],
+    'an Arrow file',
+    asLines('dataset.to_json("rows.jsonl") in Python.'),
   ],
-  [['arrow1'], 'an Arrow file', asLines('dataset.to_json("rows.jsonl") in Python.')],
   [
     ['\u0080\u0002', '\u0080\u0003', '\u0080\u0004', '\u0080\u0005'],
     "Python's own format (pickle)",
@@ -28,7 +30,15 @@ const kinds: readonly (readonly [begins: readonly string[], what: string, way: s
   ],
   [['sqlite format 3'], 'a database of SQLite', asLines('sqlite3 FILE -json "select * from TABLE" > rows.json.')],
   [['\u0089hdf'], 'an HDF5 file', asLines('df.to_json("rows.jsonl", orient="records", lines=True) in Python.')],
+  [['obj\u0001'], 'an Avro file', asLines('avro-tools tojson FILE > rows.jsonl.')],
+  [['\u0093numpy'], 'an array of NumPy', asLines('json.dumps of each row in Python.')],
   [['%pdf-'], 'a PDF', 'Save its text, and name that file.'],
+];
+
+/** Files that begin with what a text may begin with too. */
+const endings: readonly (readonly [ending: RegExp, what: string, way: string])[] = [
+  [/\.(?:br|lzma|z)$/i, ...packed],
+  [/\.orc$/i, 'an ORC file', asLines('df.to_json("rows.jsonl", orient="records", lines=True) in Python.')],
 ];
 
 /**
@@ -44,7 +54,9 @@ export async function refuseOther(file: string, text: boolean): Promise<void> {
       'Name a file in it, or leave the ending out of its name: a folder is read as text.',
     );
   const start = (await firstBytes(file, 64)).toString('latin1').trimStart();
-  const kind = kinds.find(([begins]) => begins.some((mark) => start.toLowerCase().startsWith(mark)));
+  const kind =
+    kinds.find(([begins]) => begins.some((mark) => start.toLowerCase().startsWith(mark))) ??
+    endings.find(([ending]) => ending.test(file));
   if (kind !== undefined) throw dataErrors.otherFile(file, kind[1], kind[2]);
   if (text && (start.startsWith('\u00ff\u00fe') || start.startsWith('\u00fe\u00ff')))
     throw dataErrors.otherFile(file, 'text in UTF-16', 'Save it as UTF-8.');

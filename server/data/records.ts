@@ -5,9 +5,10 @@ import type { Columns } from '../schemas/columns.ts';
 import { utf8Of } from './bytes.ts';
 import { dataErrors } from './errors.ts';
 import { readList } from './formats/json-list.ts';
+import { readWhole } from './formats/json-whole.ts';
 import { isParquet, readParquet } from './formats/parquet.ts';
 import { readTable } from './formats/table.ts';
-import { isBlank, readLines } from './lines.ts';
+import { firstNotBlank, isBlank, readLines } from './lines.ts';
 import { refuseOther } from './other-file.ts';
 import { columnsOf, parseObject } from './row-reader.ts';
 
@@ -36,33 +37,56 @@ async function headOf(file: string): Promise<string> {
   return '';
 }
 
-/** Whether a file has several lines with an object each; of one alone nothing can be said. */
+/** Whether a file has several lines with an object or a list each; of one alone nothing can be said. */
 async function isLines(file: string, limit: number): Promise<boolean> {
-  let objects = 0;
+  let first: number | undefined;
   for await (const { bytes } of readLines(file, { limit, skipBlank: true })) {
-    if (bytes === undefined) return objects > 0;
-    if (isBlank(bytes)) continue;
-    if (objects > 0) return true;
+    if (bytes === undefined) return first !== undefined;
+    const at = firstNotBlank(bytes, 0);
+    if (at === bytes.length) continue;
+    // An object behind a list is one too many.
+    if (first !== undefined) return bytes[at] === first;
     try {
       JSON.parse(bytes.toString('utf8'));
     } catch {
       return false;
     }
-    objects++;
+    first = bytes[at];
   }
   return false;
 }
 
-type Format = 'lines' | 'list' | 'csv' | 'tsv' | 'parquet';
+type Format = 'lines' | 'old lines' | 'list' | 'csv' | 'tsv' | 'parquet';
 
 async function formatOf(file: string, limit: number): Promise<Format> {
   if (await isParquet(file)) return 'parquet';
   const ending = rowFile.exec(file)?.[1].toLowerCase();
   if (ending === 'csv' || ending === 'tsv' || ending === 'parquet') return ending;
   const head = await headOf(file);
-  if (/^\s*\[\s*(?:[{\]]|$)/.test(head)) return 'list';
-  if (ending === 'json' && /^\s*\{/.test(head) && !(await isLines(file, limit))) return 'list';
-  return 'lines';
+  const list = /^\s*\[\s*(?:[{\]]|$)/.test(head) || (ending === 'json' && /^\s*[{[]/.test(head));
+  if (list && !(await isLines(file, limit))) return 'list';
+  // As the first computers of Apple ended lines.
+  return !head.includes('\n') && /\}\s*\r\s*\{/.test(head) ? 'old lines' : 'lines';
+}
+
+/** The rows of a file of JSON, which are not yet parsed where they stand in lines or in a list. */
+async function* readJson(
+  file: string,
+  limit: number,
+  format: Format,
+): AsyncGenerator<{ number: number; bytes: Buffer | undefined } | { number: number; value: unknown }> {
+  if (format !== 'list') {
+    yield* readLines(file, { limit, skipBlank: true, ends: format === 'lines' ? '\n' : '\r' });
+    return;
+  }
+  try {
+    yield* readList(file, limit);
+  } catch (error) {
+    if (!(error instanceof ColaError) || error.id !== 'data.noRows') throw error;
+    const rows = await readWhole(file);
+    if (rows === undefined) throw error;
+    for (const [i, value] of rows.entries()) yield { number: i + 1, value };
+  }
 }
 
 /**
@@ -77,11 +101,17 @@ export async function* readRecords(file: string, limit: number): AsyncGenerator<
   const format = await formatOf(file, limit);
   switch (format) {
     case 'lines':
+    case 'old lines':
     case 'list': {
       let empty = true;
-      for await (const { number, bytes } of format === 'list'
-        ? readList(file, limit)
-        : readLines(file, { limit, skipBlank: true })) {
+      for await (const row of readJson(file, limit, format)) {
+        const { number } = row;
+        if ('value' in row) {
+          empty = false;
+          yield { number, read: () => columnsOf(row.value, file, number) };
+          continue;
+        }
+        const { bytes } = row;
         if (bytes !== undefined && isBlank(bytes)) continue;
         empty = false;
         const read = () => {

@@ -3,7 +3,7 @@
 import { deeperThan } from '../files/json-depth.ts';
 import { parseJson } from '../jinja/json-text.ts';
 import { type Columns, columnAt, columnNames, kindOf } from '../schemas/columns.ts';
-import { type Message, messagesFrom } from './conversation.ts';
+import { type Message, messagesFrom, notMessages } from './conversation.ts';
 import { dataErrors } from './errors.ts';
 import type { Row, Written } from './rows.ts';
 import {
@@ -76,13 +76,15 @@ function repaired(text: string): unknown {
 /** What is wrong with a row, where that is not what a parser would say. */
 function whyNot(text: string, cause: unknown): unknown {
   if (/^\s*\{\s*'/.test(text)) return new Error('Python prints a dict so, and json.dumps writes it as JSON');
+  if (/^\s*\{.*\}\s*\{/s.test(text.slice(0, 10_000)) && /non-whitespace character after/.test(String(cause)))
+    return new Error('several objects stand on one line (jq -c . writes one a line)');
   return /^\s*\{\s*(?:"(?:[^"\\]|\\.)*"\s*:\s*[[{]?\s*)?$/.test(text)
     ? new Error('the row goes on in the next line, and should be one line (jq -c . writes it so)')
     : cause;
 }
 
 /** Deeper than any data set, and shallow enough for everything that walks through a row. */
-const deepest = 64;
+export const deepest = 64;
 /** More than any data set has, and few enough to be shown and searched. */
 export const mostColumns = 10_000;
 /** Bytes of a row that is not looked at before it is parsed: so many names have no room in it. */
@@ -121,8 +123,22 @@ function isDeeper(value: unknown, left: number): boolean {
   return left === 0 || Object.values(value).some((inner) => isDeeper(inner, left - 1));
 }
 
+/** What stands for a row elsewhere: a text, a conversation in a list, a row as the servers of Hugging Face wrap it. */
+function unwrapped(value: unknown): unknown {
+  if (typeof value === 'string') return { text: value };
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value))
+    return messagesFrom(value) !== undefined && value.every((one) => typeof one === 'object')
+      ? { messages: value }
+      : value;
+  const { row, row_idx, truncated_cells } = value as Columns;
+  const cut = Array.isArray(truncated_cells) && truncated_cells.length > 0;
+  return typeof row_idx === 'number' && typeof row === 'object' && row !== null && !cut ? row : value;
+}
+
 /** A value as the columns of a row. Throws `data.notAnObject`, `data.tooDeep`. */
-export function columnsOf(value: unknown, file: string, line: number): Columns {
+export function columnsOf(given: unknown, file: string, line: number): Columns {
+  const value = unwrapped(given);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw dataErrors.notAnObject(file, line);
   if (isDeeper(value, deepest)) throw dataErrors.tooDeep(file, line, deepest);
   return value as Columns;
@@ -228,7 +244,8 @@ export function readRow(object: Columns, plan: ColumnPlan, file: string, line: n
       if (read === undefined) {
         // Of a shape that was recognised, a column of another kind has another meaning.
         if (!must && (candidates.length > 1 || role === 'rejected')) continue;
-        throw dataErrors.wrongType(file, line, column, expected[role], kindOf(found));
+        const is = role === 'messages' && Array.isArray(found) ? notMessages(found) : kindOf(found);
+        throw dataErrors.wrongType(file, line, column, expected[role], is);
       }
       const empty = read === '' || (Array.isArray(read) && read.length === 0);
       if (empty && must && role !== 'response') throw dataErrors.emptyText(file, line, column);

@@ -83,6 +83,10 @@ describe('files of strangers', () => {
       ['\u0080\u0004\u0095', /pickle/],
       ['SQLite format 3\0', /SQLite/],
       ['%PDF-1.7', /PDF/],
+      ['\u00ff\u00ff\u00ff\u00ff\u0088\u0001', /Arrow/],
+      ['\u0004"M\u0018dD', /packed in a way/],
+      ['Obj\u0001\u0004', /Avro/],
+      ['\u0093NUMPY', /NumPy/],
     ];
     for (const [start, what] of others) {
       const file = put('rows.jsonl', Buffer.from(start, 'latin1'));
@@ -92,6 +96,8 @@ describe('files of strangers', () => {
         assert.match(error.message, what);
       }
     }
+    assert.match((await refusal(put('rows.orc', 'ORC'))).message, /an ORC file/);
+    assert.match((await refusal(put('rows.jsonl.br', Buffer.from([0x8b, 0x01])))).message, /packed in a way/);
     mkdirSync(join(folder, 'folder.jsonl'));
     assert.match((await refusal(join(folder, 'folder.jsonl'))).message, /is a folder/);
   });

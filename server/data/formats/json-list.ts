@@ -155,7 +155,13 @@ export async function* readList(file: string, limit: number): AsyncGenerator<Ele
         case 'element':
           if (byte === closeList && place === 'first') place = inObject ? 'after value' : 'end';
           else if (byte === closeList) throw broken('a comma stands before the closing ]');
-          else if (byte === comma || byte === closeObject || byte === colon) throw broken('a row is missing');
+          else if (byte === openList && place === 'first' && inObject) {
+            // Values in lists (`orient="split"`, columns beside each other) are no rows yet: the whole object says what they are.
+            found = false;
+            begin('other', byte);
+            depth = 2;
+            from = i;
+          } else if (byte === comma || byte === closeObject || byte === colon) throw broken('a row is missing');
           else {
             begin('element', byte);
             from = i;
@@ -167,7 +173,11 @@ export async function* readList(file: string, limit: number): AsyncGenerator<Ele
           else place = inObject ? 'after value' : 'end';
           continue;
         case 'end':
-          throw broken('something follows behind the end');
+          throw broken(
+            inObject
+              ? 'several objects stand behind each other (jq -c . writes one a line)'
+              : 'something follows behind the end',
+          );
       }
     }
     if (reading !== undefined) keep(chunk.subarray(from));

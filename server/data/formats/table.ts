@@ -1,4 +1,5 @@
 /** Rows of tables in text: values between commas (or semicolons), or between tabs. */
+import { isUtf8 } from 'node:buffer';
 import { pipeline, Readable } from 'node:stream';
 import { CsvError, parse } from 'csv-parse';
 import type { Columns } from '../../schemas/columns.ts';
@@ -13,6 +14,18 @@ export interface TableRow {
   readonly columns: Columns | Error;
 }
 
+/** Line ends before the first line that is not UTF-8. */
+function linesBefore(chunk: Buffer): number {
+  let lines = 0;
+  for (let from = 0; from < chunk.length; lines++) {
+    const end = chunk.indexOf(0x0a, from);
+    // The last line may go on in the next piece.
+    if (end === -1 || !isUtf8(chunk.subarray(from, end))) break;
+    from = end + 1;
+  }
+  return lines;
+}
+
 /** The text of a file. Throws `data.notUtf8` with the line. */
 async function* textOf(file: string): AsyncGenerator<string> {
   const decoder = new TextDecoder('utf-8', { fatal: true });
@@ -21,7 +34,7 @@ async function* textOf(file: string): AsyncGenerator<string> {
     try {
       return decoder.decode(chunk, { stream: chunk !== undefined });
     } catch {
-      throw dataErrors.notUtf8(file, line, 'rows');
+      throw dataErrors.notUtf8(file, line + linesBefore(chunk ?? Buffer.alloc(0)), 'rows');
     }
   };
   for await (const chunk of utf8Of(file)) {
@@ -33,20 +46,45 @@ async function* textOf(file: string): AsyncGenerator<string> {
   if (rest !== '') yield rest;
 }
 
+interface Form {
+  readonly separator: string;
+  /** The line that names the columns, from 1. */
+  readonly from: number;
+  /** Whether a blank stands behind each separator. */
+  readonly blanks: boolean;
+}
+
 /**
- * Tables from countries that write 1,5 have semicolons, others tabs or bars: the names in the first line tell.
+ * Tables from countries that write 1,5 have semicolons, others tabs or bars: the names in the first line tell. Excel may say
+ * it itself, in a line before them (`sep=;`).
  *
  * @throws data.tooManyColumns, which are seen here before the parser makes an object of each row
  */
-async function separatorOf(file: string, tabs: boolean): Promise<string> {
+async function formOf(file: string, tabs: boolean): Promise<Form> {
   for await (const text of textOf(file)) {
-    const [head] = text.split('\n', 1);
-    const separator = tabs ? '\t' : ([',', ';', '\t', '|'].find((each) => head.includes(each)) ?? ',');
-    if (head.split(separator, mostColumns + 1).length > mostColumns)
-      throw dataErrors.tooManyColumns(file, 1, mostColumns);
-    return separator;
+    const lines = text.replace(/^\ufeff/, '').split(/\r\n?|\n/, 2);
+    const said = /^"?sep=(.)"?$/.exec(lines[0])?.[1];
+    const head = lines[said === undefined ? 0 : 1] ?? '';
+    // A name in quotes may have any of them.
+    const bare = head.replace(/"(?:[^"]|"")*"/g, '""');
+    const separator = said ?? (tabs ? '\t' : ([',', ';', '\t', '|'].find((each) => bare.includes(each)) ?? ','));
+    const names = bare.split(separator, mostColumns + 1);
+    const from = said === undefined ? 1 : 2;
+    if (names.length > mostColumns) throw dataErrors.tooManyColumns(file, from, mostColumns);
+    return { separator, from, blanks: names.length > 1 && names.slice(1).every((name) => name.startsWith(' ')) };
   }
-  return tabs ? '\t' : ',';
+  return { separator: tabs ? '\t' : ',', from: 1, blanks: false };
+}
+
+/** Names for columns that have none, or that of another, as pandas calls them. */
+function namesOf(names: readonly (string | null)[]): string[] {
+  const seen = new Map<string, number>();
+  return names.map((given, i) => {
+    const name = given?.trim() || `Unnamed: ${i}`;
+    const before = seen.get(name) ?? 0;
+    seen.set(name, before + 1);
+    return before === 0 ? name : `${name}.${before}`;
+  });
 }
 
 interface Info {
@@ -62,7 +100,7 @@ interface Info {
  * Throws `data.brokenTable` where nothing behind can be read, `data.notUtf8`, `data.emptyFile`, and what reading throws.
  */
 export async function* readTable(file: string, tabs: boolean, limit: number): AsyncGenerator<TableRow> {
-  const delimiter = await separatorOf(file, tabs);
+  const { separator: delimiter, from, blanks } = await formOf(file, tabs);
   const bad: TableRow[] = [];
   const toError = (error: CsvError) =>
     error.code === 'CSV_MAX_RECORD_SIZE'
@@ -70,7 +108,11 @@ export async function* readTable(file: string, tabs: boolean, limit: number): As
       : dataErrors.brokenTable(file, Number(error.lines), error.message.replace(/\.$/, ''));
   const parser = parse({
     bom: true,
-    columns: (names: string[]) => names.map((name) => name.trim()),
+    columns: namesOf,
+    from_line: from,
+    ltrim: blanks,
+    // A quote inside of a cell without quotes is one: 5" pipes.
+    relax_quotes: true,
     delimiter,
     info: true,
     max_record_size: limit,

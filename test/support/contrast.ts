@@ -38,10 +38,15 @@ export function faintTexts(page: Page): Promise<string[]> {
       });
       return 0.2126 * x + 0.7152 * y + 0.0722 * z;
     };
-    const opacity = (element: Element) => {
-      let product = 1;
-      for (let at: Element | null = element; at !== null; at = at.parentElement)
-        product *= Number(getComputedStyle(at).opacity);
+    // Of what lies under many texts it is reckoned once.
+    const opacities = new Map<Element, number>();
+    const opacity = (element: Element | null): number => {
+      if (element === null) return 1;
+      let product = opacities.get(element);
+      if (product === undefined) {
+        product = opacity(element.parentElement) * Number(getComputedStyle(element).opacity);
+        opacities.set(element, product);
+      }
       return product;
     };
     /** A control paints its ground inside itself. */
@@ -49,13 +54,18 @@ export function faintTexts(page: Page): Promise<string[]> {
       const inner = element.shadowRoot?.querySelector('.control, .root');
       return inner ? [element, inner] : [element];
     };
-    const ground = (element: Element): Colour => {
-      const layers: Element[] = [];
-      for (let at: Element | null = element; at !== null; at = at.parentElement) layers.unshift(...grounds(at));
-      return layers.reduce<Colour>(
-        (below, layer) => over(read(getComputedStyle(layer).backgroundColor), below),
-        [255, 255, 255, 1],
-      );
+    const grounded = new Map<Element, Colour>();
+    const ground = (element: Element | null): Colour => {
+      if (element === null) return [255, 255, 255, 1];
+      let colour = grounded.get(element);
+      if (colour === undefined) {
+        colour = grounds(element).reduce<Colour>(
+          (below, layer) => over(read(getComputedStyle(layer).backgroundColor), below),
+          ground(element.parentElement),
+        );
+        grounded.set(element, colour);
+      }
+      return colour;
     };
     const faint: string[] = [];
     const judge = (element: Element, colour: string, text: string) => {

@@ -1,5 +1,5 @@
 /** Built pages in a real browser, with the extension's own host on the other side, as the editor would show them. */
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -68,6 +68,8 @@ export interface PageOptions extends ShowOptions {
   readonly attach: (host: PageHost) => void;
 }
 
+let shared: Promise<Stage> | undefined;
+
 /** One browser with all pages, which opens them as often as tests want. */
 export class Stage {
   private constructor(
@@ -81,6 +83,16 @@ export class Stage {
     const own = folder ?? (await mkdtemp(join(tmpdir(), 'cola-pages-')));
     if (folder === undefined) await bundlePages(own);
     return new Stage(await launchChromium(), own, folder === undefined);
+  }
+
+  /** That of the process, which its test files have one after the other; it ends with the process. */
+  static async shared(): Promise<Stage> {
+    if ((await shared)?.browser.isConnected() !== true) {
+      shared = Stage.open();
+      const { folder } = await shared;
+      process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+    }
+    return shared as Promise<Stage>;
   }
 
   /** A page that has its theme, and is not loaded yet: it can be given answers. */

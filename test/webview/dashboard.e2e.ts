@@ -71,10 +71,9 @@ describe('pages about runs and actions, in a browser', function () {
       this.skip();
     }
     root = mkdtempSync(join(tmpdir(), 'cola-dash-'));
-    stage = await Stage.open();
+    stage = await Stage.shared();
   });
-  after(async () => {
-    await stage?.close();
+  after(() => {
     if (root !== '') rmSync(root, { recursive: true, force: true });
   });
 

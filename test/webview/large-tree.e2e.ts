@@ -47,9 +47,8 @@ describe('the tree explorer with two thousand nodes', function () {
       console.log(`      A large tree was not tried: ${missing}.`);
       this.skip();
     }
-    stage = await Stage.open();
+    stage = await Stage.shared();
   });
-  after(() => stage?.close());
 
   /** @param ready what the page waits for before it knows what it is about */
   async function open(size = { width: 1280, height: 800 }, ready: Promise<void> = Promise.resolve()) {

@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import { appendFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { bundlePages } from '../../scripts/bundles.mjs';
 import { readLabels } from '../../server/cola/actions-file.ts';
 import { actionsFile } from '../../server/protocol/actions.ts';
 import { extendSearch, loadModel, searchEvent, startSearch, treeReady } from '../../server/protocol/index.ts';
@@ -111,11 +110,9 @@ describe('how pages look', function () {
     }
     folder = await temporaryFolder();
     key.root = folder;
-    await bundlePages(join(folder, 'dist'));
-    stage = await Stage.open(join(folder, 'dist'));
+    stage = await Stage.shared();
   });
   after(async () => {
-    await stage?.close();
     await engine.close();
     if (folder !== '') await removeFolder(folder);
   });

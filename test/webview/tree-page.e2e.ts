@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { bundlePages } from '../../scripts/bundles.mjs';
 import {
   extendSearch,
   loadModel,
@@ -12,7 +11,7 @@ import {
 import { makeModel, removeFolder, temporaryFolder } from '../engine/tiny-model.ts';
 import { faintTexts } from '../support/contrast.ts';
 import { engineLine } from '../support/engine-line.ts';
-import { chromiumMissing, PageInChromium } from '../support/page-in-chromium.ts';
+import { chromiumMissing, type PageInChromium, Stage } from '../support/page-in-chromium.ts';
 import { themes } from '../support/themes.ts';
 import { answerTree } from '../support/tree-answers.ts';
 
@@ -54,7 +53,6 @@ describe('the page of the tree explorer', function () {
     }
     folder = await temporaryFolder();
     key.root = folder;
-    await bundlePages(join(folder, 'dist'));
     await ask(loadModel, { folder: await makeModel(join(folder, 'model')), device: 'cpu', threads: 1 });
     const options = { max_new: 8, breadth: 3 };
     await ask(startSearch, {
@@ -68,14 +66,13 @@ describe('the page of the tree explorer', function () {
     });
     await ask(extendSearch, { ...key, simulations: 60 });
     await stands;
-    at = await PageInChromium.open({
-      folder: join(folder, 'dist'),
-      name: 'tree',
+    at = await (await Stage.shared()).prepare('tree', {
       theme: themes[(process.env.COLA_THEME ?? 'dark') as keyof typeof themes],
       attach: (host) => {
         done = answerTree(host, key, ask);
       },
     });
+    await at.load();
     await at.page.locator('.card').first().waitFor();
   });
   afterEach(async () => {

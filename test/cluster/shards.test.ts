@@ -48,6 +48,12 @@ describe('a round in shards', function () {
     });
   }
 
+  it('makes an update of nothing where no shard has a part in a minibatch', async () => {
+    const alone = { reinforce: { ...settingsOf('grpo', 2), batch: 1, minibatches: 8 } };
+    const lines = await figuresOf([alone], { engine: 'here', shards: 3 });
+    assert(lines.filter((line) => 'loss' in line).every(({ loss }) => Number.isFinite(loss)));
+  });
+
   it('joins sums of parts as those of the whole', () => {
     const values = [3, -1, 4, 1, -5, 9, 2, 6];
     const of = (list: readonly number[]) => {

@@ -183,6 +183,11 @@ export class Optimizer {
     return this.descend(loss, squares, 1, learningRate);
   }
 
+  /** The gradients of nothing, in the order of the trained weights. */
+  zeros(): Float32Array[] {
+    return this.trained.map(({ shape }) => new Float32Array(size(shape)));
+  }
+
   /** @returns the global norm of the gradients before clipping */
   private async descend(loss: number, squares: number, batches: number, learningRate: number): Promise<number> {
     const gradientNorm = Math.sqrt(squares) / batches;

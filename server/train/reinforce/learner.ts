@@ -2,7 +2,7 @@
  * Learns from judged episodes and knows nothing of how they came about: advantages, minibatches, updates, and the policy of the
  * start, from which the divergence is measured.
  */
-import { type Graph, size } from '../../graph/tensor.ts';
+import type { Graph } from '../../graph/tensor.ts';
 import { Random, seedFrom } from '../../random.ts';
 import type { Checkpointing } from '../../spec/settings/parts.ts';
 import type { ReinforceSettings } from '../../spec/settings/reinforcement.ts';
@@ -130,9 +130,9 @@ export class PolicyLearner {
     return learningRate({ peak, warmupSteps, steps: steps * each, floor }, index * each + minibatch);
   }
 
-  /** Room for gradients that are added up elsewhere. */
+  /** The gradient of nothing. */
   zeros(): Float32Array[] {
-    return this.policy.trained.map((name) => new Float32Array(size(this.context.weights.state.get(name).shape)));
+    return this.optimizer.zeros();
   }
 
   /** An update from gradients that were added up elsewhere. */

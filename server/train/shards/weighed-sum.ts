@@ -16,12 +16,16 @@ export interface WeighedSum {
   readonly release: () => void;
 }
 
-/** @param weights of the shards; one with 0 has no part in it */
+/**
+ * @param weights of the shards; one with 0 has no part in it
+ * @param zeros the gradient where none has
+ */
 export async function weighedSum(
   shards: Shards,
   round: number,
   part: unknown,
   weights: readonly number[],
+  zeros: () => readonly Float32Array[],
 ): Promise<WeighedSum> {
   const whole = weights.reduce((a, b) => a + b, 0);
   const shares = weights.map((weight) => (weight > 0 ? weight / whole : 0));
@@ -33,5 +37,5 @@ export async function weighedSum(
     loss += shares[shard] * own.loss;
     for (const [name, each] of Object.entries(own.metrics)) metrics[name] = (metrics[name] ?? 0) + shares[shard] * each;
   }
-  return { loss, metrics, gradients, release };
+  return { loss, metrics, gradients: values.length === 0 ? zeros() : gradients, release };
 }

@@ -96,10 +96,12 @@ export class Rounds {
   ): Promise<Record<string, number>> {
     const weights = outcomes.map((outcome) => outcome.weights[minibatch]);
     const part = { minibatch, whitening };
-    const { loss, metrics, gradients, release } = await weighedSum(this.shards, round, part, weights);
-    const update = await this.learner.apply(round, minibatch, gradients, loss);
+    const { shards, learner } = this;
+    const zeros = () => learner.zeros();
+    const { loss, metrics, gradients, release } = await weighedSum(shards, round, part, weights, zeros);
+    const update = await learner.apply(round, minibatch, gradients, loss);
     release();
-    this.shards.learned();
+    shards.learned();
     return { loss, ...metrics, ...update };
   }
 

@@ -85,6 +85,15 @@ describe('rows in a wrapping', () => {
     await assert.rejects(read('glued.jsonl', JSON.stringify(rows[0]).repeat(2)), { message: /several objects/ });
   });
 
+  it('are no more than the file has: columns with rows of their own, and columns without end, are refused', async () => {
+    // As a table it would have 400 million cells.
+    const numbers = Object.fromEntries(Array.from({ length: 20_000 }, (_, i) => [i, 'q']));
+    const columns = Object.fromEntries(Array.from({ length: 20_000 }, (_, i) => [`c${i}`, i === 0 ? numbers : {}]));
+    await assert.rejects(read('square.json', columns), { id: 'data.noRows' });
+    const wide = Object.fromEntries(Array.from({ length: 20_000 }, (_, i) => [`c${i}`, ['q']]));
+    await assert.rejects(read('wide.json', wide), { id: 'data.tooManyColumns' });
+  });
+
   it('are read of tables as spreadsheets and pandas write them', async () => {
     const tables: Record<string, [string, string[][]]> = {
       'an index without a name': [',question,answer\n0,q,1\n', [['q', '1']]],

@@ -4,7 +4,7 @@ import type { Columns } from '../../schemas/columns.ts';
 import { utf8Of } from '../bytes.ts';
 import { messagesFrom } from '../conversation.ts';
 import { dataErrors } from '../errors.ts';
-import { deepest } from '../row-reader.ts';
+import { deepest, mostColumns } from '../row-reader.ts';
 import { recognise } from '../shapes.ts';
 
 /** Bytes of a file that is read as a whole. */
@@ -46,6 +46,8 @@ function byName(value: Columns): Columns[] | undefined {
   if (inner.length === 0 || (inner.length === 1 && recognise(inner[0]) === undefined)) return undefined;
   if (numbered(value) || !inner.every(numbered)) return inner;
   const names = Object.keys(inner[0]);
+  // All columns have the rows of the first: names of its own in each would make a table as large as the square of the file.
+  if (inner.some((list) => Object.keys(list).length !== names.length)) return undefined;
   return names.map((name) =>
     Object.fromEntries(Object.entries(value).map(([column, list]) => [column, (list as Columns)[name]])),
   );
@@ -69,7 +71,7 @@ function rowsIn(value: unknown, left = hidden): readonly unknown[] | undefined {
 
 /**
  * The rows of a file that is one object; `undefined` where nothing in it looks like rows.
- * Throws `data.tooLarge`, `data.tooDeep`, `data.brokenJson`.
+ * Throws `data.tooLarge`, `data.tooDeep`, `data.tooManyColumns`, `data.brokenJson`.
  */
 export async function readWhole(file: string): Promise<readonly unknown[] | undefined> {
   const parts: Buffer[] = [];
@@ -83,9 +85,13 @@ export async function readWhole(file: string): Promise<readonly unknown[] | unde
     .toString('utf8')
     .replace(/^\ufeff/, '');
   if (deeperThan(text, deepest)) throw dataErrors.tooDeep(file, 1, deepest);
+  let rows: readonly unknown[] | undefined;
   try {
-    return rowsIn(JSON.parse(text));
+    rows = rowsIn(JSON.parse(text));
   } catch (cause) {
     throw dataErrors.brokenJson(file, 1, cause);
   }
+  const wide = rows?.findIndex((row) => isObject(row) && Object.keys(row).length > mostColumns) ?? -1;
+  if (wide >= 0) throw dataErrors.tooManyColumns(file, wide + 1, mostColumns);
+  return rows;
 }

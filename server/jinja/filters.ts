@@ -370,10 +370,6 @@ function mapped(value: Value, args: readonly Value[], named: Named): Value {
 
 const WITH_OTHERS: ReadonlySet<string> = new Set(['select', 'reject', 'selectattr', 'rejectattr']);
 
-export function isFilter(name: string): boolean {
-  return Object.hasOwn(FILTERS, name) || WITH_OTHERS.has(name) || name === 'map' || name === 'format';
-}
-
 /** What a filter makes of a value. Throws {@link JinjaError}. */
 export function applyFilter(name: string, value: Value, args: readonly Value[], named: Named): Value {
   spendSteps();

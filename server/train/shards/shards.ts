@@ -3,8 +3,15 @@
  * computed which or in what order: a step begins its shards, then asks what some part of the step comes to in each; gradients
  * are added up along a tree of the shards.
  */
+import { z } from 'zod';
 import type { State } from '../../device/program.ts';
 import type { Metrics } from '../stage.ts';
+
+/** A figure in an answer: JSON has no NaN and no infinity. */
+export const figure = z
+  .number()
+  .nullable()
+  .transform((value) => value ?? Number.NaN);
 
 /** JSON, and numbers that would be too many for it; what they stand for is known to whoever made them. */
 export interface Payload {

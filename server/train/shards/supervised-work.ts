@@ -7,7 +7,7 @@ import type { Objective } from '../optimizer/optimizer.ts';
 import { recomputes } from '../run/recompute.ts';
 import type { StageContext } from '../stage.ts';
 import type { Feeds } from '../supervised.ts';
-import type { HirePlan, PartResult, Payload, ShardWork } from './shards.ts';
+import { figure, type HirePlan, type PartResult, type Payload, type ShardWork } from './shards.ts';
 
 /** What the loss of a micro-batch depends on beside the settings of its stage. */
 export const batchShape = z.object({
@@ -57,10 +57,6 @@ function feedsIn({ value, arrays }: Payload): Feeds[] {
   );
 }
 
-const figure = z
-  .number()
-  .nullable()
-  .transform((value) => value ?? Number.NaN);
 const found = z.object({
   loss: figure,
   metrics: z.record(z.string(), z.object({ whole: z.boolean(), values: z.array(figure) })),

@@ -1,11 +1,7 @@
 /** Parts of a round whose losses are means: each shard counts by what its own mean is over. */
 import { z } from 'zod';
-import type { Shards } from './shards.ts';
+import { figure, type Shards } from './shards.ts';
 
-const figure = z
-  .number()
-  .nullable()
-  .transform((value) => value ?? Number.NaN);
 const found = z.object({ loss: figure, metrics: z.record(z.string(), figure) });
 
 export interface WeighedSum {

@@ -1,6 +1,6 @@
 /** Rounds of answers in shards: whole groups of prompts, and what is told of them as it goes over a line. */
 import { z } from 'zod';
-import type { Payload } from '../../shards/shards.ts';
+import { figure, type Payload } from '../../shards/shards.ts';
 import type { Judged } from '../episode.ts';
 import type { Start } from '../starts.ts';
 
@@ -28,12 +28,6 @@ export interface ShardOutcome {
 }
 
 const whole = z.int().nonnegative();
-/** JSON has no NaN and no infinity. */
-export const figure = z
-  .number()
-  .nullable()
-  .transform((value) => value ?? Number.NaN);
-
 const prompt = z.object({
   text: z.string(),
   ids: z.array(z.int()).transform((ids) => Int32Array.from(ids)),
@@ -77,41 +71,23 @@ export const telling = ({ group, choices, tokens, finished, turns, completion, r
   result,
 });
 
-const weighed = z.object({ rows: z.array(told), weights: z.array(z.number().nonnegative()) });
-const outcome: z.ZodType<ShardOutcome> = weighed.extend({
+const outcome: z.ZodType<ShardOutcome> = z.object({
+  rows: z.array(told),
+  weights: z.array(z.number().nonnegative()),
   seconds: z.number(),
   advantages: z.object({ count: whole, mean: z.number(), squares: z.number() }),
   apart: z.object({ sum: z.number(), rows: whole }),
 });
 
-/** @throws Error where it is not of these prompts */
-function confirm(
-  { rows, weights }: Pick<ShardOutcome, 'rows' | 'weights'>,
-  asked: readonly Start[],
-  minibatches: number,
-): void {
+/** @throws Error where it is no outcome of a shard with these prompts */
+export function outcomeOf(value: unknown, asked: readonly Start[], minibatches: number): ShardOutcome {
+  const found = outcome.parse(value);
+  const { rows, weights } = found;
   const groups = asked.flatMap(({ seeds }, g) => seeds.map(() => g));
   if (rows.length !== groups.length || rows.some(({ group }, i) => group !== groups[i]))
     throw new Error(`it rolled out ${rows.length} answers in place of ${groups.length}`);
   if (weights.length !== minibatches)
     throw new Error(`it has ${weights.length} minibatches in place of ${minibatches}`);
-}
-
-/** @throws Error where it is no outcome of a shard */
-export function outcomeOf(value: unknown, asked: readonly Start[], minibatches: number): ShardOutcome {
-  const found = outcome.parse(value);
-  confirm(found, asked, minibatches);
-  return found;
-}
-
-/** The same of a shard whose answers are told and weighed, and no more. */
-export function weighedOf(
-  value: unknown,
-  asked: readonly Start[],
-  minibatches: number,
-): Pick<ShardOutcome, 'rows' | 'weights'> {
-  const found = weighed.parse(value);
-  confirm(found, asked, minibatches);
   return found;
 }
 

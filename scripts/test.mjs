@@ -62,8 +62,8 @@ const alone = ['device/leak', 'safety/fuzz', 'safety/soak'].map((name) => `test/
 /** Files that also run on WebGPU: one process for all of them compiles every shader once, which is most of their time in software. */
 const onDevices = (file) => /support\/devices\.ts/.test(readFileSync(join(root, file), 'utf8'));
 
-/** Processes that run test files beside each other: one for a core, and for 3 GB of memory. */
-const processes = Math.max(1, Math.min(availableParallelism(), Math.floor(totalmem() / 3e9), 4));
+/** Processes that run test files beside each other: one for 3 GB of memory, and one more than there are cores, as most tests wait now and then. */
+const processes = Math.max(1, Math.min(availableParallelism() + 1, Math.floor(totalmem() / 3e9), 4));
 
 /** Lines that the whole suite must cover, in percent. */
 const coveredLines = 90;
@@ -311,21 +311,22 @@ function runPackageTests(scratch, editor) {
   return runCounted(beside(counts, files, options), { COLA_PATIENCE: process.env.COLA_PATIENCE ?? '3' }, counts);
 }
 
+const whole = mochaArguments.length === 0 && !fast;
+// Beside all that comes before the tests: most of the time it waits for a network.
+const ray = whole ? rayPython() : undefined;
 if (!installed() && !(await phase('install', () => run('npm', ['ci', '--no-audit', '--no-fund'])))) finish();
 if (!fast) await installPackages();
-const whole = mochaArguments.length === 0 && !fast;
 const scratch = mkdtempSync(join(tmpdir(), 'cola-test-'));
 const packaged = whole && supported;
 // VS Code comes while other things are done.
 const editorLog = openSync(join(scratch, 'editor.log'), 'w');
 const bringing = packaged && run(process.execPath, ['--import', 'tsx', 'scripts/vscode/bring.ts'], {}, editorLog);
-// Beside build and check: most of the time it waits for a network.
-const ray = whole ? rayPython() : undefined;
 await phase('build', () => run('npm', ['run', '--silent', 'build']));
-const packageLog = join(scratch, 'package.log');
-const packaging =
-  packaged && phaseBeside('package', packageLog, (output) => run('npm', ['run', '--silent', 'package'], {}, output));
-await phase('check', () => run('npm', ['run', '--silent', 'check']));
+/** A script of npm beside what comes next. */
+const scriptBeside = (name) =>
+  phaseBeside(name, join(scratch, `${name}.log`), (output) => run('npm', ['run', '--silent', name], {}, output));
+const packaging = packaged && scriptBeside('package');
+const checking = scriptBeside('check');
 const python = await ray;
 if (python !== undefined) process.env.COLA_RAY_PYTHON = python;
 
@@ -337,6 +338,7 @@ async function testPackage() {
   return true;
 }
 await phase('tests', () => runTests(scratch));
+await checking();
 // Behind the others: an editor that is driven from outside would be late for what computes beside it.
 if (packaged && (await packaging())) await phase('editor', testPackage);
 for (const tool of missingForWatching())

@@ -18,6 +18,8 @@ const MALFORMED =
 
 /** Split expressions of published models that take time in proportion to the text, whatever the text. */
 const LINEAR: ReadonlySet<string> = new Set([
+  // The model in the box. What backs up, `[ \t]+(?= )`, has no more than two goes at a run of blanks.
+  '(?:\\r?\\n)+[ \\t]*|\\p{N}|[^\\r\\n\\p{L}\\p{N}]?\\p{Lu}?\\p{Ll}+|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+| ?[^ \\t\\r\\n\\p{L}\\p{N}]+|[ \\t]+(?= )|[ \\t]+|\\r',
   // Llama 3
   "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+",
   // Qwen 2 and 3

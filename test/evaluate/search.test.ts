@@ -76,7 +76,7 @@ describe('answers by search at the same number of tokens', function () {
     assert.ok(few.greedy_tokens <= places);
     assert.equal(few.greedy_answers, 1);
     // 1 + 8 + 64 states choose; beyond them nothing is left to generate, so the search may go on until all is seen.
-    const many = await measured(400, 1, reward, world.optimum / 2);
+    const many = await measured(150, 1, reward, world.optimum / 2);
     assert.ok(
       Math.abs(many.mcts_oracle_reward - world.optimum) < 1e-5,
       `${many.mcts_oracle_reward} of ${world.optimum}`,
@@ -138,9 +138,9 @@ describe('answers by search at the same number of tokens', function () {
       parts: {},
     }));
     const [oracle, agreed, opposed] = [
-      await measured(80, 1, reward),
-      await measured(80, 1, counted, task.solved_at, valueReward(values)),
-      await measured(80, 1, reward, task.solved_at, opposite),
+      await measured(40, 1, reward),
+      await measured(40, 1, counted, task.solved_at, valueReward(values)),
+      await measured(40, 1, reward, task.solved_at, opposite),
     ];
     // Greedy, majority, best of N, two searches; what V picks among samples and by a search.
     assert.equal(seen, 7 * prompts.length);

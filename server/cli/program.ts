@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Command, CommanderError } from 'commander';
+import { versions } from '../report/versions.ts';
 import { addActions } from './commands/actions.ts';
 import { addCheck } from './commands/check.ts';
 import { addDevices } from './commands/devices.ts';
@@ -43,6 +44,10 @@ export function makeProgram(session: Session): Command {
       outputError: () => {},
       getOutHelpWidth: () => io.stdout.columns ?? 100,
     });
+  program.option('-V, --version', 'versions of CoLA Studio and of what it runs on').on('option:version', () => {
+    for (const [name, version] of versions()) io.stdout.write(`${name} ${version}\n`);
+    throw new CommanderError(0, 'commander.version', 'versions');
+  });
   for (const add of [
     addDevices,
     addModels,

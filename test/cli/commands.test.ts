@@ -34,6 +34,15 @@ const COMMANDS = [
 describe('cola', () => {
   const scratch = scratchFolder();
 
+  it('says its version and those of what it runs on', async () => {
+    const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
+    for (const option of ['--version', '-V']) {
+      const { code, stdout } = await cola([option]);
+      assert.equal(code, 0);
+      assert.match(stdout, new RegExp(`^CoLA Studio ${version}\nONNX Runtime \\d+\\.[^]*\nNode ${process.version}\n`));
+    }
+  });
+
   it('says what it can do, and what exit codes mean', async () => {
     for (const args of [[], ['--help']]) {
       const { code, stdout } = await cola(args);

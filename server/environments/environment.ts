@@ -28,12 +28,19 @@ export interface StepResult {
   readonly info: Readonly<Record<string, string | number | boolean>>;
 }
 
+/** How a step was written, where a model wrote it. */
+export interface Writing {
+  readonly tokens: number;
+  /** Whether the model ended it, and no limit of length did. */
+  readonly finished: boolean;
+}
+
 /** One world, for one episode after the other. Steps of a world follow each other; those of several worlds may overlap. */
 export interface World {
   /** @returns the first observation */
   reset(seed: number, task: Task, signal?: AbortSignal): Promise<string>;
   /** @param text what the agent wrote: words, or a call of a tool (`tools.ts`) */
-  step(text: string, signal?: AbortSignal): Promise<StepResult>;
+  step(text: string, signal?: AbortSignal, writing?: Writing): Promise<StepResult>;
   close(): Promise<void>;
 }
 
@@ -44,6 +51,8 @@ export interface Environment {
   readonly tools: readonly Tool[];
   /** Highest and lowest sum of rewards, where they are known. */
   readonly range?: readonly [lowest: number, highest: number];
+  /** How many worlds there are of each side, where they come to an end; seeds beyond begin again. */
+  readonly worlds?: Readonly<Record<Task['side'], number>>;
   /** Many may be open at once. */
   open(): World;
   /** Ends what it runs in. Calling it twice is harmless. */
@@ -136,8 +145,8 @@ export function bounded(world: World, limits: Limits, late: (ms: number) => Cola
   return {
     reset: async (seed, task, signal) =>
       cut(await inTime((own) => world.reset(seed, task, own), signal), limits.observation),
-    async step(text, signal) {
-      const result = await inTime((own) => world.step(text.slice(0, limits.text), own), signal);
+    async step(text, signal, writing) {
+      const result = await inTime((own) => world.step(text.slice(0, limits.text), own, writing), signal);
       return { ...result, observation: cut(result.observation, limits.observation) };
     },
     close: () => world.close(),

@@ -3,7 +3,7 @@ import { catalogue } from '../errors.ts';
 export const environmentErrors = catalogue('environment', {
   unknown: (name: string, known: readonly string[]) => [
     `There is no environment called "${name}".`,
-    `Use one of: ${known.join(', ')}; or { module: { path: FILE } } for one of your own; or { openenv: ADDRESS } for a server of OpenEnv.`,
+    `Use one of: ${known.join(', ')}; or { module: { path: FILE } } for one of your own; or { openenv: ADDRESS } for a server of OpenEnv; or { mcp: { command, prompts, reward } } for the tools of an MCP server.`,
   ],
   late: (name: string, ms: number) => [
     `The environment "${name}" took longer than ${ms} ms for a step.`,
@@ -48,6 +48,34 @@ export const environmentErrors = catalogue('environment', {
   openenvBroken: (url: string, problem: string) => [
     `The OpenEnv server at ${url} does not keep to the protocol: ${problem}.`,
     'Check that it is one; episodes without an answer are left out.',
+  ],
+  mcpFolder: (folder: string) => [
+    `The folder ${folder} that the MCP server is to be started in does not exist.`,
+    'Correct "folder"; it is relative to the folder of the recipe.',
+  ],
+  mcpStart: (name: string, problem: string) => [
+    `The MCP server "${name}" did not start: ${problem}.`,
+    'Run its command in a terminal, in the same folder. Each argument is an entry of the list "command", no shell reads them, and variables that it needs stand in "env"; "startMs" gives it more time.',
+  ],
+  mcpEnded: (name: string, problem: string) => [
+    `The MCP server "${name}" ended in the middle: ${problem}.`,
+    'Mend the server, or look at what it was asked; episodes without an answer are left out.',
+  ],
+  mcpBroken: (name: string, problem: string) => [
+    `The MCP server "${name}" does not keep to the protocol: ${problem}.`,
+    'Check that the command starts a server that speaks over standard input and output, and prints nothing else there.',
+  ],
+  mcpTool: (name: string, tool: string, known: readonly string[]) => [
+    `The MCP server "${name}" has no tool called "${tool}".`,
+    `Name some of those that it has in "tools": ${known.join(', ')}.`,
+  ],
+  mcpTools: (name: string, count: number, most: number) => [
+    `The MCP server "${name}" has ${count} tools, and an agent is told of ${most} at most.`,
+    'Name those that the tasks need in "tools".',
+  ],
+  unjudged: (name: string, reason: string) => [
+    `An answer in the environment "${name}" could not be judged: ${reason}.`,
+    'Check that the rows have what the reward compares with.',
   ],
   moduleShape: (path: string, problem: string) => [
     `The environment module ${path} is no environment: ${problem}.`,

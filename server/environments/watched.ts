@@ -15,8 +15,8 @@ export function watchedWorld(world: World, watcher: Watcher): World {
       watcher.onStart(observation);
       return observation;
     },
-    async step(text, signal) {
-      const result = await world.step(text, signal);
+    async step(text, signal, writing) {
+      const result = await world.step(text, signal, writing);
       watcher.onStep(text, result);
       return result;
     },
@@ -26,9 +26,11 @@ export function watchedWorld(world: World, watcher: Watcher): World {
 
 /** The same environment, with somebody who watches all its worlds. */
 export function watched(environment: Environment, watcher: Watcher): Environment {
-  const { name, instructions, tools, range } = environment;
+  const { name, instructions, tools, range, worlds } = environment;
   return {
-    ...{ name, instructions, tools, ...(range === undefined ? {} : { range }) },
+    ...{ name, instructions, tools },
+    ...(range === undefined ? {} : { range }),
+    ...(worlds === undefined ? {} : { worlds }),
     open: () => watchedWorld(environment.open(), watcher),
     close: () => environment.close(),
   };

@@ -1,6 +1,5 @@
 /** What a model gets done in an environment, in worlds of its training and in others, beside who knows how and chance. */
 import { type Environment, isGame, playGame, type Task } from '../environments/environment.ts';
-import { createEnvironment } from '../environments/registry.ts';
 import { Speech } from '../model/chat/speech.ts';
 import { Random, seedFrom } from '../random.ts';
 import type { StageAgent } from '../spec/stages.ts';
@@ -8,6 +7,7 @@ import { templateOf, tokenizerOf } from '../train/data.ts';
 import type { Figures } from '../train/measures/figures.ts';
 import { evaluatePrompts } from '../train/measures/prompts.ts';
 import { environmentPrompts, inEnvironment } from '../train/reinforce/environment-rollouts.ts';
+import { openEnvironment } from '../train/reinforce/open-environment.ts';
 import { promptRoom } from '../train/reinforce/rollout.ts';
 import type { Subject } from './subject.ts';
 
@@ -37,7 +37,7 @@ export async function measureAgent(
 ): Promise<Figures> {
   const { context, base, signal } = subject;
   const { turns, max_new: maxNew, temperature, top_k: topK } = agent;
-  const environment = await createEnvironment(agent.environment, context.resolve('.'));
+  const environment = await openEnvironment(agent.environment, context);
   const actor = subject.actor(topK);
   try {
     const speech = new Speech(tokenizerOf(context), agent.chat === false ? undefined : templateOf(context));

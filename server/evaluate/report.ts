@@ -1,6 +1,6 @@
 /** Results as they are written: a versioned document that a program reads and a table is made from. */
 import { z } from 'zod';
-import { rewardSpec } from '../spec/reward.ts';
+import { rewardSpec } from '../rewards/schema.ts';
 import { measureNames } from '../spec/schema.ts';
 import { figure } from '../train/measures/figures.ts';
 import { choiceMeasure, choiceReport } from './choice/report.ts';

@@ -2,11 +2,11 @@
 
 import { join, resolve } from 'node:path';
 import type { Device } from '../device/device.ts';
-import { environmentNamed } from '../environments/named.ts';
 import type { PrecisionChoice } from '../protocol/precision.ts';
 import { solvedFrom } from '../rewards/range.ts';
 import type { RewardSpec } from '../rewards/spec.ts';
-import { absoluteReward } from '../spec/paths.ts';
+import { namedEnvironment } from '../spec/named-environment.ts';
+import { absolutePaths } from '../spec/paths.ts';
 import { measureNames } from '../spec/schema.ts';
 import { type DataSpec, dataSpec } from '../spec/settings/parts.ts';
 import type { AgentSpec } from './agent.ts';
@@ -39,7 +39,7 @@ export interface EvaluationRequest {
   /** `countdown`, `countdown:compact`, `arithmetic`, or a file of prompts. */
   readonly prompts?: string | undefined;
   readonly reward?: RewardSpec | undefined;
-  /** A world to act in, by name or the path of a module; that of the run, if not given. */
+  /** A world to act in, by name, the path of a module or of a run spec, or an address; that of the run, if not given. */
   readonly environment?: string | undefined;
   /** From which reward on an answer counts as right; that of the run or the task, if not given. */
   readonly solvedAt?: number | undefined;
@@ -109,7 +109,7 @@ function withAbsoluteJudge(
   { judge, ...search }: EvaluationSettings['search'],
   root: string,
 ): EvaluationSettings['search'] {
-  return judge === undefined ? search : { ...search, judge: absoluteReward(judge, root) };
+  return judge === undefined ? search : { ...search, judge: absolutePaths(judge, root) };
 }
 
 /** The task that is asked for, or that of the run with what is changed of it. */
@@ -145,7 +145,7 @@ function agentOf(
 ): AgentSpec | undefined {
   const changed = { ...(maxNew === undefined ? {} : { max_new: maxNew }), ...(chat === false ? { chat } : {}) };
   if (environment === undefined) return own === undefined ? undefined : { ...own, ...changed };
-  return { ...(own ?? usualAgent), ...changed, environment: environmentNamed(environment, root) };
+  return { ...(own ?? usualAgent), ...changed, environment: namedEnvironment(environment, root) };
 }
 
 /** @returns with a task its own reward */

@@ -1,11 +1,11 @@
 /** A reward as it is written on the command line. */
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { rewardSpec } from '../rewards/schema.ts';
 import type { RewardSpec } from '../rewards/spec.ts';
 import { explain } from '../schemas/issues.ts';
 import { guess } from '../schemas/right-form.ts';
 import { excess } from '../spec/limits.ts';
-import { rewardSpec } from '../spec/reward.ts';
 import { evaluateErrors } from './errors.ts';
 
 const named = z.object({ reward: rewardSpec });

@@ -19,6 +19,10 @@ export const specErrors = catalogue('spec', {
     `There is no built-in model ${JSON.stringify(name)}.`,
     `Use ${known.map((entry) => `builtin:${entry}`).join(' or ')}, or the path of a model folder.`,
   ],
+  noEnvironment: (file: string) => [
+    `No stage of the run spec ${file} acts in an environment.`,
+    'Name a spec with a stage that has "environment", or the environment itself.',
+  ],
   noBuiltin: (name: string, folder: string) => [
     `The built-in model ${JSON.stringify(name)} is not in this installation: ${folder} has no weights.`,
     'Install CoLA Studio again, or give the path of a model folder.',

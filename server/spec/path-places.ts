@@ -25,10 +25,13 @@ export function pathKind(path: Path, text: string): PathKind | undefined {
     return setting === 'data' && path.length === 4 && text !== 'feedback' ? 'feedback' : undefined;
   // Names of columns, whatever they are called.
   if (path.includes('columns')) return undefined;
-  if (setting === 'reward' && (path.at(-1) === 'model' || (path.at(-2) === 'model' && path.at(-1) === 'path')))
-    return 'model';
+  const judged = setting === 'reward' || (setting === 'environment' && path.includes('reward'));
+  if (judged && (path.at(-1) === 'model' || (path.at(-2) === 'model' && path.at(-1) === 'path'))) return 'model';
+  const last = path.at(-1) ?? '';
+  if (setting === 'environment' && path.at(-2) === 'mcp' && dataKeys.has(last))
+    return tasks.includes(text) ? undefined : 'data';
   if (setting === 'reward' || setting === 'environment')
-    return path.at(-2) === 'module' && path.at(-1) === 'path' ? 'module' : undefined;
+    return path.at(-2) === 'module' && last === 'path' ? 'module' : undefined;
   if (!dataKeys.has(setting)) return undefined;
   if (path.length === 4) return tasks.includes(text) ? undefined : 'data';
   return fileKeys.has(path[4]) ? 'data' : undefined;

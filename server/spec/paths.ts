@@ -1,6 +1,7 @@
 /** Paths in a run spec: relative to its folder, or the name of a model that comes with CoLA Studio. */
 import { existsSync } from 'node:fs';
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
+import type { EnvironmentSpec } from '../environments/spec.ts';
 import type { RewardSpec } from '../rewards/spec.ts';
 import { specErrors } from './errors.ts';
 import { dataKeys, tasks } from './path-places.ts';
@@ -43,7 +44,19 @@ export function resolveModel(path: string, specFile: string): string {
 }
 
 /** Settings whose value is a path, wherever they stand. */
-const pathKeys: ReadonlySet<string> = new Set(['jsonl', 'text', 'workspace', 'path', 'model']);
+const pathKeys: ReadonlySet<string> = new Set(['jsonl', 'text', 'workspace', 'path', 'model', 'folder']);
+
+/** A value of a spec with all paths in it changed. */
+function withPaths(value: unknown, move: (path: string) => string, key = ''): unknown {
+  if (typeof value === 'string') {
+    return pathKeys.has(key) || (dataKeys.has(key) && !tasks.includes(value)) ? move(value) : value;
+  }
+  if (Array.isArray(value)) return value.map((entry) => withPaths(entry, move, key));
+  if (typeof value !== 'object' || value === null) return value;
+  // What stands under "columns" are names of columns, whatever they are called.
+  if (key === 'columns') return value;
+  return Object.fromEntries(Object.entries(value).map(([name, entry]) => [name, withPaths(entry, move, name)]));
+}
 
 /**
  * The spec with its relative paths rewritten so that they mean the same from another file. A run keeps its spec in its own
@@ -55,40 +68,32 @@ export function rebaseSpec(spec: RunSpec, from: string, to: string): RunSpec {
     if (path.startsWith(prefix) || isAbsolute(path)) return path;
     return relative(target, resolvePath(path, from)).split(sep).join('/') || '.';
   };
-  const moveAll = (key: string, value: unknown): unknown => {
-    if (typeof value === 'string') {
-      return pathKeys.has(key) || (dataKeys.has(key) && !tasks.includes(value)) ? move(value) : value;
-    }
-    if (Array.isArray(value)) return value.map((entry) => moveAll(key, entry));
-    if (typeof value !== 'object' || value === null) return value;
-    // What stands under "columns" are names of columns, whatever they are called.
-    if (key === 'columns') return value;
-    return Object.fromEntries(Object.entries(value).map(([name, entry]) => [name, moveAll(name, entry)]));
-  };
   const { model, base } = spec;
   return {
     ...spec,
     model: typeof model === 'string' ? move(model) : { ...model, tokenizer: move(model.tokenizer) },
     base: base.model === undefined ? base : { ...base, model: move(base.model) },
-    stages: spec.stages.map((stage) => ({ ...stage, settings: moveAll('', stage.settings) }) as StageSpec),
+    stages: spec.stages.map((stage) => ({ ...stage, settings: withPaths(stage.settings, move) }) as StageSpec),
   };
 }
 
-/** A reward with the paths of its modules and models absolute. @param folder where they begin */
-export function absoluteReward(spec: RewardSpec, folder: string): RewardSpec {
-  const whole = (key: string, value: unknown): unknown => {
-    if ((key === 'path' || key === 'model') && typeof value === 'string') return resolve(folder, value);
-    if (Array.isArray(value)) return value.map((entry) => whole('', entry));
-    if (typeof value !== 'object' || value === null) return value;
-    return Object.fromEntries(Object.entries(value).map(([name, entry]) => [name, whole(name, entry)]));
-  };
-  return whole('', spec) as RewardSpec;
-}
+/** A reward or an environment with its paths absolute. @param folder where they begin */
+export const absolutePaths = <T extends RewardSpec | EnvironmentSpec>(spec: T, folder: string): T =>
+  withPaths(spec, (path) => resolve(folder, path)) as T;
 
-/** The paths of modules of rewards and environments, and of reward models, in the stages of a spec, as they are written. */
+/** Files of a command that are programs, and not data. */
+const scriptFile = /\.(?:[cm]?[jt]s|py)$/i;
+
+/**
+ * The paths of modules of rewards and environments, of scripts that are MCP servers, and of reward models, in the stages of a
+ * spec, as they are written.
+ */
 export function modulePaths(spec: RunSpec): string[] {
   const found = new Set<string>();
   const collect = (key: string, value: unknown): void => {
+    if (key === 'mcp' && isServer(value))
+      for (const each of value.command.filter((argument) => scriptFile.test(argument)))
+        found.add(isAbsolute(each) ? each : join(value.folder, each));
     if ((key === 'path' || key === 'model') && typeof value === 'string') found.add(value);
     else if (Array.isArray(value)) for (const entry of value) collect('', entry);
     else if (typeof value === 'object' && value !== null && key !== 'columns')
@@ -97,3 +102,6 @@ export function modulePaths(spec: RunSpec): string[] {
   for (const { settings } of spec.stages) collect('', settings);
   return [...found].sort();
 }
+
+const isServer = (value: unknown): value is { readonly command: readonly string[]; readonly folder: string } =>
+  typeof value === 'object' && value !== null && 'command' in value && 'folder' in value;

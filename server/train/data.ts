@@ -40,8 +40,14 @@ const isMade = (data: FileData | MadeData): data is MadeData => 'task' in data |
 /** Episodes to measure on. */
 const measuredEpisodes = 64;
 
+/** What reading rows needs of a stage. */
+export type RowContext = Pick<StageContext, 'resolve' | 'signal' | 'say' | 'frozen' | 'seed'> & {
+  /** The model that the rows are for; without one, nothing is said of its template. */
+  readonly base?: StageContext['base'];
+};
+
 /** Brings the short forms to the long ones. */
-function expandData(data: DataSpec, context: StageContext): FileData | MadeData {
+function expandData(data: DataSpec, context: Pick<StageContext, 'resolve'>): FileData | MadeData {
   if (typeof data !== 'string') return data;
   const task = taskNames.find((name) => name === data);
   if (task !== undefined) return { task } as TaskData;
@@ -51,7 +57,7 @@ function expandData(data: DataSpec, context: StageContext): FileData | MadeData 
   return { text: [data] };
 }
 
-function sourceOf(data: FileData, context: StageContext): { source: Source; skipBadRows: boolean } {
+function sourceOf(data: FileData, context: Pick<StageContext, 'resolve'>): { source: Source; skipBadRows: boolean } {
   if ('jsonl' in data) {
     const columns = data.columns === undefined ? {} : { columns: data.columns };
     return {
@@ -76,7 +82,7 @@ export function tokenizerOf(context: StageContext): Tokenizer {
 }
 
 /** The chat template of a model, where it has one. @throws chat.*, if it has one that is broken */
-export function templateOf(context: StageContext): ChatTemplate | undefined {
+export function templateOf(context: Pick<StageContext, 'base'>): ChatTemplate | undefined {
   try {
     return loadChatTemplate(context.base.folder);
   } catch (error) {
@@ -96,7 +102,7 @@ function part(source: TokenSource, start: number, length: number): TokenSource {
 }
 
 /** Says what has become of the files since the run began, where something has. */
-const changesOf = (data: DataSpec, context: StageContext) => (changes: string) =>
+const changesOf = (data: DataSpec, context: Pick<StageContext, 'say'>) => (changes: string) =>
   context.say(`${dataName(data)}: ${changes} since the run began; it goes on with the data that it began with`);
 
 async function tokensOf(data: DataSpec, long: FileData, context: StageContext): Promise<TokenFile> {
@@ -260,7 +266,7 @@ const memoryLimit = 512 * 1024 * 1024;
  */
 async function rowsOf<T>(
   data: DataSpec,
-  context: StageContext,
+  context: RowContext,
   side: 'train' | 'test',
   count: number,
   convert: (row: Row) => T | undefined,
@@ -287,7 +293,9 @@ async function rowsOf<T>(
   if (skipBadRows || counted.skipped.size > 0) context.say(leftOut(long, counted.used, counted.describe()));
   if (converted.length === 0 && counted.skipped.size > 0)
     throw dataErrors.noUsableRows(dataName(data), counted.describe());
-  if (templateOf(context) === undefined && rows.some(({ kind }) => kind === 'chat')) context.say(plainWords(long));
+  const { base } = context;
+  const chats = base !== undefined && rows.some(({ kind }) => kind === 'chat');
+  if (chats && templateOf({ base }) === undefined) context.say(plainWords(long));
   return converted;
 }
 
@@ -316,7 +324,7 @@ function sizeOf(row: Row): number {
 }
 
 /** @param count of problems; demonstrations say how many they are */
-function madeRows(data: MadeData, context: StageContext, side: 'train' | 'test', count: number): Row[] {
+function madeRows(data: MadeData, context: Pick<StageContext, 'seed'>, side: 'train' | 'test', count: number): Row[] {
   if ('environment' in data) {
     const { environment, episodes, seed = context.seed } = data;
     const train = side === 'train';
@@ -350,7 +358,7 @@ export interface SplitRows<T> {
 export async function splitRows<T>(
   data: DataSpec,
   heldOut: DataSpec | undefined,
-  context: StageContext,
+  context: RowContext,
   share: number,
   problems: { readonly train: number; readonly test: number },
   convert: (row: Row) => T | undefined,

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { serverAddress } from '../../server/environments/openenv/address.ts';
 import { openenvEnvironment, openenvOptions } from '../../server/environments/openenv/openenv.ts';
-import { Sessions } from '../../server/environments/openenv/sessions.ts';
+import { Sessions } from '../../server/environments/sessions.ts';
 import { type Mischief, OpenenvServer } from '../support/openenv-server.ts';
 
 const task = { side: 'seen' } as const;

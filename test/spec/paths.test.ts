@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { resolve } from 'node:path';
 import type { RewardSpec } from '../../server/rewards/spec.ts';
-import { absoluteReward } from '../../server/spec/paths.ts';
+import { absolutePaths } from '../../server/spec/paths.ts';
 
 describe('a reward that is given on the command line', () => {
   it('has the paths of its models and modules from there, and nothing else changed', () => {
@@ -14,7 +14,7 @@ describe('a reward that is given on the command line', () => {
         { reward: 'countdown' },
       ],
     };
-    assert.deepEqual(absoluteReward(spec, '/here'), {
+    assert.deepEqual(absolutePaths(spec, '/here'), {
       sum: [
         { reward: { model: resolve('/here/rm') }, weight: 0.5 },
         { reward: { model: { path: resolve('/far/rm'), normalise: 'sigmoid' } } },
@@ -23,6 +23,6 @@ describe('a reward that is given on the command line', () => {
         { reward: 'countdown' },
       ],
     });
-    assert.equal(absoluteReward('exact', '/here'), 'exact');
+    assert.equal(absolutePaths('exact', '/here'), 'exact');
   });
 });

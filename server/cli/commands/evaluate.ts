@@ -66,7 +66,7 @@ export function addEvaluate(program: Command, session: Session): void {
     .option('--reward <reward>', 'how answers are judged: a name, or what a run spec would say')
     .option(
       '--environment <world>',
-      'for the measure agent: household, guess-the-rule, or a module of your own (default: that of the run)',
+      'for the measure agent: household, guess-the-rule, a module of your own, an address, or a run spec (default: that of the run)',
     )
     .option(
       '--solved-at <reward>',

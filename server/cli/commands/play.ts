@@ -1,16 +1,17 @@
 /** `cola play`: one episode in an environment, in which a person, an expert, chance or a model acts. */
+import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { type Environment, type Game, isGame, type Task, worldOf } from '../../environments/environment.ts';
-import { environmentNamed } from '../../environments/named.ts';
-import { createEnvironment } from '../../environments/registry.ts';
 import { builtIn } from '../../environments/spec.ts';
 import { toolsText } from '../../environments/tools.ts';
 import { type Watcher, watched, watchedWorld } from '../../environments/watched.ts';
 import { Subject } from '../../evaluate/subject.ts';
 import { Speech } from '../../model/chat/speech.ts';
 import { Random } from '../../random.ts';
+import { namedEnvironment } from '../../spec/named-environment.ts';
 import { templateOf, tokenizerOf } from '../../train/data.ts';
 import { environmentPrompt, inEnvironment, openWorld } from '../../train/reinforce/environment-rollouts.ts';
+import { openEnvironment } from '../../train/reinforce/open-environment.ts';
 import { cliErrors } from '../errors.ts';
 import type { Lines, Output } from '../io.ts';
 import { namedModel } from '../named-model.ts';
@@ -68,7 +69,7 @@ export function addPlay(program: Command, session: Session): void {
     )
     .argument(
       '<environment>',
-      `${builtIn.join(', ')}, a module of your own (.mjs, .js, .cjs), or the address of an OpenEnv server`,
+      `${builtIn.join(', ')}, a module of your own (.mjs, .js, .cjs), the address of an OpenEnv server, or a run spec (.yaml) with an environment`,
     )
     .option('--model <folder>', 'this model acts: a model folder, a run, or builtin:nano')
     .option('--expert', 'the player who knows how acts')
@@ -85,7 +86,14 @@ export function addPlay(program: Command, session: Session): void {
     'play household --model my-agent --unseen --temperature 1',
   ]).action((name: string, options: Options) =>
     session.perform(options.json === true, async (output) => {
-      const environment = await createEnvironment(environmentNamed(name, session.cwd), session.cwd);
+      const { cwd, signal } = session;
+      const context = {
+        resolve: (path: string) => resolve(cwd, path),
+        signal,
+        say: (text: string) => output.note(text),
+        seed: options.seed,
+      };
+      const environment = await openEnvironment(namedEnvironment(name, cwd), context);
       try {
         return { value: await play(environment, options, session, output), ok: true };
       } finally {

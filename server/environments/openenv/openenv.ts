@@ -9,8 +9,8 @@
 import { z } from 'zod';
 import type { Environment, StepResult, World } from '../environment.ts';
 import { environmentErrors } from '../errors.ts';
+import { Sessions } from '../sessions.ts';
 import { serverAddress } from './address.ts';
-import { Sessions } from './sessions.ts';
 import { Socket, SocketProblem } from './socket.ts';
 
 const key = z.string().regex(/^\w{1,64}$/, 'is no name of a field');

@@ -1,8 +1,8 @@
 /** The schema of run specs, asked by path: what a setting means, which keys and values a place takes. */
 import { z } from 'zod';
 import { taskNames } from '../../data/generators/names.ts';
+import { rewardSpec } from '../../rewards/schema.ts';
 import { unwrap } from '../../schemas/unwrap.ts';
-import { rewardSpec } from '../../spec/reward.ts';
 import { runSpec } from '../../spec/schema.ts';
 import { stages } from '../../spec/stages.ts';
 import type { Path } from './yaml-place.ts';

@@ -4,7 +4,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { z } from 'zod';
 import type { ColaError } from '../../errors.ts';
 import { rewardErrors } from '../errors.ts';
-import { endTree, markName, markOf, newMarkName } from './process-tree.ts';
+import { type OwnedProcess, startOwned } from './owned-process.ts';
 
 /**
  * A child process that answers one question at a time and is killed when it takes too long: the only sure way to bound
@@ -70,60 +70,24 @@ const reply = z.union([
 ]);
 type Reply = z.infer<typeof reply>;
 
-/** What programs need to find others, their home and a folder for scratch files; nothing else of the environment. */
-const passedOn = 'PATH HOME USERPROFILE LANG TZ SystemRoot TEMP TMP TMPDIR ELECTRON_RUN_AS_NODE'.split(' ');
-
-interface Running {
-  child: ChildProcess;
-  /** Ends the process and all that it started. */
-  end(): void;
-}
-
-const live = new Set<Running>();
-process.on('exit', () => {
-  for (const { end } of live) end();
-});
-
-function open(plan: HelperPlan): Running {
+function open(plan: HelperPlan): OwnedProcess {
   const source = bundles === undefined && import.meta.url.endsWith('.ts');
   const beside = bundles === undefined ? import.meta.url : pathToFileURL(`${bundles()}/`);
   const file = new URL(source ? programs[plan.program] : `./${plan.program}.js`, beside);
-  const name = newMarkName();
-  const env: NodeJS.ProcessEnv = { [markName]: name };
-  for (const each of [...passedOn, ...(plan.env ?? [])]) {
-    if (process.env[each] !== undefined) env[each] = process.env[each];
-  }
   const output = plan.trusted ? process.stderr.fd : 'ignore';
-  const child = fork(fileURLToPath(file), plan.argument === undefined ? [] : [plan.argument], {
-    execArgv: source ? ['--import', pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href] : [],
-    serialization: 'advanced',
-    // Standard output may be the engine's protocol channel: no helper ever writes there.
-    stdio: ['ignore', output, output, 'ipc'],
-    env,
-    // It leads a group of its own, so that what it starts can be ended with it.
-    detached: process.platform !== 'win32',
-  });
-  const mark = markOf(name, child.pid, 'new');
-  const running: Running = {
-    child,
-    end: () => {
-      const ended = child.exitCode !== null || child.signalCode !== null;
-      // The tree first, while it hangs together. On Windows one that has ended leads nowhere, and its number may be another's.
-      if (child.pid !== undefined && !(ended && process.platform === 'win32')) endTree(child.pid, mark);
-      child.kill('SIGKILL');
-    },
-  };
-  live.add(running);
-  child.once('exit', () => {
-    live.delete(running);
-    // One that ended by itself may leave others behind.
-    running.end();
-  });
-  return running;
+  return startOwned(plan.env ?? [], (options) =>
+    fork(fileURLToPath(file), plan.argument === undefined ? [] : [plan.argument], {
+      ...options,
+      execArgv: source ? ['--import', pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href] : [],
+      serialization: 'advanced',
+      // Standard output may be the engine's protocol channel: no helper ever writes there.
+      stdio: ['ignore', output, output, 'ipc'],
+    }),
+  );
 }
 
 export class Helper {
-  private running: Running | undefined;
+  private running: OwnedProcess | undefined;
   private receive: ((message: Reply) => void) | undefined;
   private turn: Promise<unknown> = Promise.resolve();
   private questions = 0;

@@ -1,6 +1,6 @@
 /** Settings of the stage that learns from searches. */
 import { z } from 'zod';
-import { rewardSpec } from '../reward.ts';
+import { rewardSpec } from '../../rewards/schema.ts';
 import { count, dataSpec, heldOut, optimisation, rowsOf, setting, share } from './parts.ts';
 
 const notInPaper = 'not in the paper, which searches only to answer';

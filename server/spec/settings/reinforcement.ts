@@ -1,8 +1,8 @@
 /** Settings of the stages that learn from rewards of whole answers: over actions, over tokens, and the Q function. */
 import { z } from 'zod';
 import { environmentSpec } from '../../environments/spec.ts';
+import { rewardSpec } from '../../rewards/schema.ts';
 import { type AlgorithmName, advantageNames, algorithmNotes } from '../algorithms.ts';
-import { rewardSpec } from '../reward.ts';
 import { count, dataSpec, heldOut, keeping, lora, optimisation, rowsOf, setting, share } from './parts.ts';
 
 /** Settings of reinforcement, over actions or over tokens alike. */
@@ -20,7 +20,7 @@ const reinforcement = (learningRate: number) => ({
   reward: setting(rewardSpec.optional(), 'How a finished sample is judged.'),
   environment: setting(
     environmentSpec.optional(),
-    'A world in which the model acts turn by turn, instead of prompts and a reward: household, guess-the-rule, { module: { path: FILE } }, or { openenv: ADDRESS }.',
+    'A world in which the model acts turn by turn, instead of prompts and a reward: household, guess-the-rule, { module: { path: FILE } }, { openenv: ADDRESS }, or { mcp: { command, prompts, reward } }.',
     { paper: 'ALFWorld, ScienceWorld (section 4.2)' },
   ),
   worlds: setting(count.max(100_000).default(256), 'With an environment: worlds to learn in.', { unit: 'worlds' }),

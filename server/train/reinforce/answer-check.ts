@@ -40,7 +40,7 @@ export class AnswerCheck {
   }
 
   /** @throws data.noAnswer for a prompt that cannot be scored, where bad rows are left out */
-  pass(prompt: Prompt, row: Row): Prompt {
+  pass<P extends Pick<Prompt, 'row'>>(prompt: P, row: Row): P {
     this.seen++;
     for (const column of this.columns) {
       if (!('noScore' in textsColumn(prompt.row, column))) continue;
@@ -51,7 +51,7 @@ export class AnswerCheck {
   }
 
   /** Says how many prompts cannot be scored, where there are any. */
-  tell({ say }: StageContext): void {
+  tell({ say }: Pick<StageContext, 'say'>): void {
     for (const [column, count] of this.without) {
       const of = count === this.seen ? 'none' : `${this.seen - count}`;
       say(

@@ -1,5 +1,4 @@
 /** The environment of a stage as what its policy learns to do. */
-import { createEnvironment } from '../../environments/registry.ts';
 import type { EnvironmentSpec } from '../../environments/spec.ts';
 import { Speech } from '../../model/chat/speech.ts';
 import type { ReinforceSettings } from '../../spec/settings/reinforcement.ts';
@@ -7,6 +6,7 @@ import { templateOf, tokenizerOf } from '../data.ts';
 import { trainErrors } from '../errors.ts';
 import type { StageContext } from '../stage.ts';
 import { environmentPrompts, inEnvironment } from './environment-rollouts.ts';
+import { openEnvironment } from './open-environment.ts';
 import type { Exercise } from './problems.ts';
 import { promptRoom } from './rollout.ts';
 import type { Chooser } from './sampler.ts';
@@ -29,7 +29,7 @@ export async function exerciseIn(
     throw trainErrors.setting('reinforce', 'chat', 'the model has no chat template');
   const longest = promptRoom(context.base.config, maxTokens);
   const speech = new Speech(tokenizer, chat === false ? undefined : template);
-  const environment = await createEnvironment(settings.environment, context.resolve('.'));
+  const environment = await openEnvironment(settings.environment, context);
   try {
     const prompts = await environmentPrompts(environment, speech, 'seen', worlds, longest, context.signal);
     const heldOut = await environmentPrompts(environment, speech, 'unseen', measured, longest, context.signal);

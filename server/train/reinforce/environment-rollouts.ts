@@ -25,7 +25,7 @@ export const openWorld = (environment: Environment): World =>
 /** A module has a limit of its own, which may be an hour; this is for what has none. */
 const worldMs = 3_600_000;
 
-/** Starts of an environment as prompts. Their seeds are their numbers, and the sides share no world. */
+/** Starts of an environment as prompts, as many as it has. Their seeds are their numbers, and the sides share no world. */
 export async function environmentPrompts(
   environment: Environment,
   speech: Speech,
@@ -37,7 +37,8 @@ export async function environmentPrompts(
   const world = openWorld(environment);
   try {
     const prompts: Prompt[] = [];
-    for (let seed = 0; seed < count; seed++)
+    const most = Math.min(count, environment.worlds?.[side] ?? count);
+    for (let seed = 0; seed < most; seed++)
       prompts.push(await startOf(environment, world, speech, { seed, side }, longest, signal));
     return prompts;
   } finally {
@@ -98,7 +99,10 @@ class Visit implements Partner {
     if (!this.begun) await this.world.reset(this.task.seed, { side: this.task.side }, signal);
     this.begun = true;
     const said = this.speech.tokenizer.decode([...written], { skipSpecialTokens: true }).trim();
-    const { observation, reward, done, info } = await this.world.step(said, signal);
+    const { observation, reward, done, info } = await this.world.step(said, signal, {
+      tokens: written.length,
+      finished: ended,
+    });
     this.reward += reward;
     this.text += `${this.text === '' ? '' : '\n'}> ${said}\n${observation}`;
     if (typeof info.solved === 'boolean') this.solved = info.solved;

@@ -15,7 +15,7 @@ import type { Rollouts } from './rollouts.ts';
 import type { Numbered } from './starts.ts';
 
 /** Problems of a task that are drawn for training. */
-const taskProblems = 4000;
+export const taskProblems = 4000;
 /** Share of a file's rows that is held out. */
 export const heldOutShare = 1 / 10;
 

@@ -42,7 +42,7 @@ export function promptMaker(
 }
 
 /** What a reward may compare with, beside the columns. */
-function knownOf(row: Row): Readonly<Record<string, unknown>> {
+export function knownOf(row: Row): Readonly<Record<string, unknown>> {
   if (row.kind === 'prompt') return { response: row.response, answer: row.answer };
   if (row.kind === 'text') return {};
   const last = row.messages.at(-1);
@@ -53,7 +53,7 @@ function knownOf(row: Row): Readonly<Record<string, unknown>> {
 }
 
 /** A conversation without the answer that is to be given. */
-const beforeAnswer = (messages: readonly Message[]): readonly Message[] =>
+export const beforeAnswer = (messages: readonly Message[]): readonly Message[] =>
   messages.at(-1)?.role === 'assistant' ? messages.slice(0, -1) : messages;
 
 function promptOf(

@@ -1,6 +1,6 @@
 /** The setting `reward` as a schema that knows every key, for exact messages and completion. Its options are those of the rewards. */
 import { z } from 'zod';
-import { type RewardSpec, rewardOptions } from '../rewards/spec.ts';
+import { type RewardSpec, rewardOptions } from './spec.ts';
 
 const term = z.strictObject({
   reward: z.lazy((): z.ZodType<RewardSpec> => rewardSpec),

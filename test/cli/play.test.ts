@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { program, uncovered } from '../support/bundled.ts';
@@ -106,6 +106,26 @@ describe('cola play', function () {
     const { code, stderr } = await cola(['play', 'ws://example.invalid:8000'], { cwd: folder });
     assert.equal(code, 2);
     assert.match(stderr, /example\.invalid is on another machine[\s\S]*COLA_OPENENV_HOSTS=example\.invalid/);
+  });
+
+  it('plays the environment of a run spec, with the tools of an MCP server', async () => {
+    const script = join(import.meta.dirname, '../support/mcp-server.mjs');
+    mkdirSync(join(folder, 'specs'), { recursive: true });
+    writeFileSync(join(folder, 'specs/tasks.csv'), 'question,answer\nWhat is 2 + 3?,5\nWhat is 1 + 1?,2\n');
+    const mcp = { command: [process.execPath, script], prompts: 'tasks.csv', reward: 'numeric', tools: ['add'] };
+    const spec = { model: 'builtin:nano', stages: [{ reinforce: { environment: { mcp } } }] };
+    writeFileSync(join(folder, 'specs/run.yaml'), JSON.stringify(spec));
+    const call = '<tool_call>{"name": "add", "arguments": {"a": 2, "b": 3}}</tool_call>';
+    const { stdout, stderr } = await cola(['play', 'specs/run.yaml'], { cwd: folder, lines: [call, '5'] });
+    assert.match(
+      stdout,
+      /You have these tools.*\n\{"name":"add".*\n\nWhat is 2 \+ 3\?\n> 5\n> Right\.\n\nOver after 2 turns\. Reward: 1\./,
+      stderr,
+    );
+    const bare = { model: 'builtin:nano', stages: [{ reinforce: { prompts: 'countdown', reward: 'countdown' } }] };
+    writeFileSync(join(folder, 'bare.yaml'), JSON.stringify(bare));
+    const none = await cola(['play', 'bare.yaml'], { cwd: folder });
+    assert.match(none.stderr, /No stage of the run spec .*bare\.yaml acts in an environment/);
   });
 
   it('says what it does not know, and that one only can act', async () => {

@@ -74,7 +74,7 @@ describe('an environment of MCP tools', function () {
           required: ['a', 'b'],
         },
       });
-      assert.equal(environment.name, `${process.execPath} ${script}`);
+      assert.equal(environment.name, `${basename(process.execPath)} ${script}`);
     });
 
     it('begins with the prompt of a row, passes calls on, and judges the answer by the reward', async () => {

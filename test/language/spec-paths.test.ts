@@ -60,6 +60,13 @@ describe('what a run spec names', () => {
       namedIn(rewards).map(({ kind, text: path }) => `${kind} ${path}`),
       ['model a', 'model b'],
     );
+    const mcp = '{ command: [path, folder], folder: a, prompts: b.jsonl, held_out: c.csv, reward: { model: d } }';
+    assert.deepEqual(
+      namedIn(`stages:\n  - reinforce: { environment: { mcp: ${mcp} } }\n`).map(
+        ({ kind, text: path }) => `${kind} ${path}`,
+      ),
+      ['data b.jsonl', 'data c.csv', 'model d'],
+    );
     assert.deepEqual(namedIn('model: [\n- {:'), []);
   });
 

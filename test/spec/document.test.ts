@@ -247,10 +247,11 @@ stages:
   - control: { data: d.jsonl, held_out: { text: [e.txt, ../f.txt] } }
   - guide: { data: { jsonl: g.jsonl, columns: { prompt: text } } }
   - reinforce: { prompts: countdown, reward: { sum: [{ reward: { module: { path: r.js } } }, { reward: exact }] } }
+  - tokens: { environment: { mcp: { command: [./s, path], prompts: p.jsonl, reward: { module: { path: r.js } } } } }
 `;
     const { spec } = parseSpec(text, from);
     const moved = rebaseSpec(spec!, from, to);
-    const [control, guide, reinforce] = moved.stages;
+    const [control, guide, reinforce, tokens] = moved.stages;
     assert(control!.name === 'control' && guide!.name === 'guide' && reinforce!.name === 'reinforce');
     assert.equal(resolvePath(moved.model as string, to), scratch('model'));
     assert.equal(resolvePath(control!.settings.data as string, to), scratch('specs/d.jsonl'));
@@ -267,6 +268,14 @@ stages:
     assert.deepEqual(sum[1]!.reward, 'exact');
     const { module } = sum[0]!.reward as { module: { path: string } };
     assert.equal(resolvePath(module.path, to), scratch('specs/r.js'));
+    assert(tokens!.name === 'tokens' && typeof tokens!.settings.environment === 'object');
+    assert('mcp' in tokens!.settings.environment);
+    const { command, folder, prompts, reward } = tokens!.settings.environment.mcp;
+    // What a command says is relative to the folder that it is started in.
+    assert.deepEqual(command, ['./s', 'path']);
+    assert.equal(resolvePath(folder, to), scratch('specs'));
+    assert.equal(resolvePath(prompts, to), scratch('specs/p.jsonl'));
+    assert.deepEqual(reward, sum[0]!.reward);
     assert.deepEqual(rebaseSpec(moved, to, from), spec);
     assert.equal(rebaseSpec({ ...spec!, model: 'builtin:nano' }, from, to).model, 'builtin:nano');
   });

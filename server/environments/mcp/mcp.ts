@@ -3,7 +3,7 @@
  * of a tool is passed on to the server, and what is no call is the answer, which ends the episode and is judged by a reward.
  */
 import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
 import { z } from 'zod';
 import { rewardRange, solvedFrom } from '../../rewards/range.ts';
 import type { Reward } from '../../rewards/reward.ts';
@@ -78,7 +78,7 @@ const mostTools = 64;
 /** The program, and the first argument that is no option: others may be secrets. */
 function nameOf([program, ...rest]: readonly string[]): string {
   const first = rest.find((argument) => !argument.startsWith('-'));
-  return first === undefined ? program : `${program} ${first}`;
+  return [basename(program), ...(first === undefined ? [] : [first])].join(' ');
 }
 
 /**

@@ -199,8 +199,7 @@ export class McpServer {
       signal?.throwIfAborted();
       if (error instanceof Late)
         throw environmentErrors.mcpStart(name, this.withComplaints(`it was not ready after ${startMs} ms`));
-      if (hasId(error, 'environment.mcpEnded'))
-        throw environmentErrors.mcpStart(name, this.withComplaints(this.ended));
+      if (hasId(error, 'environment.mcpEnded')) throw environmentErrors.mcpStart(name, this.withComplaints(this.ended));
       throw error;
     }
     const { protocolVersion } = this.read(greeted, 'initialize', answer);

@@ -147,6 +147,43 @@ describe('a run in an environment', function () {
     }
   });
 
+  it('with tools of an MCP server: its tasks are rows, those without an answer are left out, and it can be stopped', async () => {
+    cpSync(join(import.meta.dirname, '../../support/mcp-server.mjs'), join(root, 'mcp-server.mjs'));
+    const tasks = ['5', undefined, '8', '2'].map((answer) => JSON.stringify({ prompt: `Say ${answer}.`, answer }));
+    writeFileSync(join(root, 'tasks.jsonl'), `${tasks.join('\n')}\n`);
+    const mcp = {
+      command: [process.execPath, 'mcp-server.mjs'],
+      ...{ prompts: 'tasks.jsonl', tools: ['add'] },
+      reward: { sum: [{ reward: 'similarity' }, { reward: { length: { max: 0, unit: 'characters', slope: 40 } } }] },
+    };
+    // Three rows are learned from, and one is measured on.
+    const stage = { reinforce: { ...common, environment: { mcp }, batch: 3, evaluate_rows: 5 } };
+    await start({ root, id: 'mcp' }, specOf(cola, [stage]));
+    const expected = outcome('mcp');
+    const steps = expected.metrics.filter((line) => 'unscored' in line);
+    assert.deepEqual(
+      steps.map(({ unscored }) => unscored),
+      [3, 3, 3, 3],
+    );
+    assert(steps.every(({ reward_spread: spread }) => Number(spread) > 0));
+    const samples = expected.samples as unknown as { prompt: string; completion: string; noScore?: string }[];
+    assert.match(samples[0].prompt, /You have these tools[^\n]*\n\{"name":"add".*\n\nSay (5|8|undefined)\.\n> $/);
+    for (const { completion, noScore } of samples)
+      assert.match(noScore ?? completion, /^> [\s\S]*\nReward |no column "answer"/);
+    const stop = new AbortController();
+    const onEvent = (event: { kind: string; step?: number }) => {
+      if (event.kind === 'step' && event.step === 3) stop.abort();
+    };
+    const parts = { root, id: 'mcp-stopped' };
+    await assert.rejects(start({ ...parts, signal: stop.signal, onEvent }, specOf(cola, [stage])), {
+      id: 'train.stopped',
+    });
+    // It goes on with the tasks that it began with.
+    writeFileSync(join(root, 'tasks.jsonl'), `${tasks.toReversed().join('\n')}\n`);
+    await resume(parts);
+    assert.deepEqual(outcome(parts.id), expected);
+  });
+
   it('has no prompts and no reward beside it', async () => {
     const stage = { reinforce: { ...common, environment: 'household', prompts: 'rows.jsonl' } };
     await assert.rejects(start({ root, id: 'both' }, specOf(cola, [stage])), { id: 'train.setting' });

@@ -24,7 +24,7 @@ function single(value: unknown): unknown {
 function candidates(schema: z.ZodType, value: unknown): unknown[] {
   const inner = unwrap(schema);
   if (inner instanceof z.ZodObject) return settingsFrom(inner.shape as Shape, value);
-  if (inner instanceof z.ZodArray) return listFrom(value);
+  if (inner instanceof z.ZodArray) return [...(inner.meta()?.words === true ? wordsIn(value) : []), ...listFrom(value)];
   if (inner instanceof z.ZodUnion) return optionFrom(inner, value);
   return [...plainFrom(inner, value), ...plainFrom(inner, single(value)), single(value)];
 }
@@ -45,6 +45,11 @@ function settingsFrom(shape: Shape, value: unknown): unknown[] {
   const choices = all.filter(([, each]) => unwrap(each) instanceof z.ZodEnum && each.safeParse(value).success);
   if (choices.length === 1) return [{ [choices[0][0]]: value }];
   return typeof value === 'string' && Object.hasOwn(shape, 'column') ? [{ column: value }] : [];
+}
+
+/** A command as a shell would read it, where no quotes or signs of a shell are in it. */
+function wordsIn(value: unknown): unknown[] {
+  return typeof value === 'string' && /^[^"'`\\|&;<>$*]*$/.test(value) ? [value.trim().split(/\s+/)] : [];
 }
 
 function listFrom(value: unknown): unknown[] {

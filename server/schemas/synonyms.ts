@@ -136,6 +136,11 @@ const others: readonly (readonly [ours: string, theirs: string])[] = [
   ['maths', 'math math_verify boxed latex'],
   ['numeric', 'number gsm8k gsm'],
   ['timeLimitMs', 'timeout timeout_ms time_limit'],
+  // Environments.
+  ['mcp', 'mcp_server mcp_servers mcpServers'],
+  ['command', 'cmd argv args program'],
+  ['folder', 'cwd working_directory directory'],
+  ['stepMs', 'timeout timeout_ms time_limit'],
   // Stages.
   [
     'reinforce',

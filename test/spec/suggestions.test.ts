@@ -151,6 +151,14 @@ describe('words of other tools in a run spec', () => {
       ['{ module: world.mjs }', '{ module: { path: world.mjs } }'],
       ['{ path: world.mjs }', '{ module: { path: world.mjs } }'],
       ['{ name: household }', 'household'],
+      [
+        '{ mcp: { command: node s.js a, prompts: p.csv, reward: exact } }',
+        '{ mcp: { command: [node, s.js, a], prompts: p.csv, reward: exact } }',
+      ],
+      [
+        '{ mcp: { command: [a], cwd: b, prompts: p.csv, reward: exact } }',
+        '{ mcp: { command: [a], folder: b, prompts: p.csv, reward: exact } }',
+      ],
     ]) {
       assert.equal(fixed(world(given)), world(meant), given);
       assert.deepEqual(parseSpec(world(meant), 'a').problems, []);

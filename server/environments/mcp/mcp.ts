@@ -23,7 +23,10 @@ export const mcpOptions = z.strictObject({
     .min(1)
     .max(100)
     .refine(([program]) => program !== '', 'names no program')
-    .meta({ description: 'The program that is the server, and its arguments, each by itself; no shell reads them.' }),
+    .meta({
+      description: 'The program that is the server, and its arguments, each by itself; no shell reads them.',
+      words: true,
+    }),
   folder: z
     .string()
     .min(1)

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -162,6 +162,18 @@ describe('an environment of MCP tools', function () {
       assert(!alive(pid));
       await second.close();
     });
+  });
+
+  it('is the example of the documentation', async () => {
+    const page = readFileSync(join(import.meta.dirname, '../../docs/environments.md'), 'utf8');
+    const [, example] = /```js\n([\s\S]*?)```/.exec(page) ?? [];
+    const folder = mkdtempSync(join(tmpdir(), 'cola-mcp-'));
+    writeFileSync(join(folder, 'shop.mjs'), example);
+    const environment = await open('', { command: ['node', 'shop.mjs'], folder });
+    const world = await started(environment);
+    assert.equal((await call(world, 'price', { thing: 'bread' })).observation, '5');
+    await environment.close();
+    rmSync(folder, { recursive: true, force: true });
   });
 
   it('may go on with a server that another episode has left, and has no more of them than are allowed', async () => {

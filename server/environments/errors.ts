@@ -50,7 +50,7 @@ export const environmentErrors = catalogue('environment', {
     'Check that it is one; episodes without an answer are left out.',
   ],
   mcpFolder: (folder: string) => [
-    `The folder ${folder} that the MCP server is to be started in does not exist.`,
+    `There is no folder ${folder}, in which the MCP server is to be started.`,
     'Correct "folder"; it is relative to the folder of the recipe.',
   ],
   mcpStart: (name: string, problem: string) => [

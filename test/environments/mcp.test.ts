@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from '
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import fc from 'fast-check';
 import type { Environment, World } from '../../server/environments/environment.ts';
 import { BrokenLine, LineCutter, messagesIn } from '../../server/environments/mcp/lines.ts';
 import { mcpEnvironment, mcpOptions } from '../../server/environments/mcp/mcp.ts';
@@ -229,7 +230,9 @@ describe('an environment of MCP tools', function () {
 
     it('that there is not, in a folder that there is not, or without the tool that is named, is refused', async () => {
       await assert.rejects(open('', { command: ['cola-no-such-program'] }), { id: 'environment.mcpStart' });
-      await assert.rejects(open('', { folder: 'nowhere' }), { id: 'environment.mcpFolder' });
+      await assert.rejects(open('', { command: ['node', 'a\0b'] }), { id: 'environment.mcpStart' });
+      for (const folder of ['nowhere', 'mcp.test.ts'])
+        await assert.rejects(open('', { folder }), { id: 'environment.mcpFolder' });
       await assert.rejects(open('', { tools: ['add', 'subtract'] }), /has no tool called "subtract"/);
     });
 
@@ -302,5 +305,24 @@ describe('lines of JSON-RPC', () => {
       `{"jsonrpc":"2.0","id":1,"result":{"a":${'['.repeat(5000)}${']'.repeat(5000)}}}`,
     ])
       assert.throws(() => messagesIn(wrong), BrokenLine, wrong);
+  });
+
+  it('are messages or broken, whatever is in them', () => {
+    const valid = fc.constantFrom<unknown>('2.0', 1, null, { code: 1, message: 'a' }, [], {}, 'tools/call');
+    const key = fc.constantFrom('jsonrpc', 'id', 'method', 'params', 'result', 'error', 'other');
+    const one = fc.dictionary(key, fc.oneof(valid, fc.jsonValue()));
+    const line = fc.oneof(
+      fc.string(),
+      fc.oneof(one, fc.array(one), fc.jsonValue()).map((each) => JSON.stringify(each)),
+    );
+    fc.assert(
+      fc.property(line, (text) => {
+        try {
+          for (const message of messagesIn(text)) assert.equal(message.jsonrpc, '2.0');
+        } catch (error) {
+          assert(error instanceof BrokenLine);
+        }
+      }),
+    );
   });
 });

@@ -2,7 +2,7 @@
  * Tools of a server of the Model Context Protocol as an environment. The task is a row of a file: its prompt is the start, a call
  * of a tool is passed on to the server, and what is no call is the answer, which ends the episode and is judged by a reward.
  */
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { z } from 'zod';
 import { rewardRange, solvedFrom } from '../../rewards/range.ts';
@@ -109,7 +109,7 @@ export async function mcpEnvironment(
     await Promise.all([servers.close(), reward.close()]);
   };
   try {
-    if (!existsSync(at)) throw environmentErrors.mcpFolder(at);
+    if (statSync(at, { throwIfNoEntry: false })?.isDirectory() !== true) throw environmentErrors.mcpFolder(at);
     const tools = await toolsOf(servers, name, options.tools);
     const range = rewardRange(options.reward);
     const parts = { name, tasks, tools: new Set(tools.map((tool) => tool.name)), servers, reward };

@@ -124,13 +124,22 @@ export class McpServer {
   /** @throws environment.mcpStart, environment.mcpBroken; the reason of the signal. Nothing of it is left then. */
   static async start(plan: ServerPlan, signal?: AbortSignal): Promise<McpServer> {
     signal?.throwIfAborted();
-    const server = new McpServer(plan);
+    const server = McpServer.open(plan);
     try {
       await server.greet(signal);
       return server;
     } catch (error) {
       await server.end();
       throw error;
+    }
+  }
+
+  /** @throws environment.mcpStart for what no system starts: too many arguments, or bytes that none can have */
+  private static open(plan: ServerPlan): McpServer {
+    try {
+      return new McpServer(plan);
+    } catch (error) {
+      throw environmentErrors.mcpStart(plan.name, error instanceof Error ? plain(error.message) : String(error));
     }
   }
 

@@ -3,6 +3,7 @@
  * steps, same observations and rewards.
  */
 import type { ColaError } from '../errors.ts';
+import type { WrittenTask, WrittenTasks } from './tasks.ts';
 
 /** A function that an agent may call in a step, with the JSON schema of its arguments. */
 export interface Tool {
@@ -16,6 +17,8 @@ export interface Task {
   readonly side: 'seen' | 'unseen';
   /** One of the kinds that the environment has; any, drawn from the seed, if not given. */
   readonly kind?: string;
+  /** One that somebody wrote down; that of the seed, if not given. A world may be opened where the others are not. */
+  readonly written?: WrittenTask;
 }
 
 /** What becomes of a step. */
@@ -51,8 +54,8 @@ export interface Environment {
   readonly tools: readonly Tool[];
   /** Highest and lowest sum of rewards, where they are known. */
   readonly range?: readonly [lowest: number, highest: number];
-  /** How many worlds there are of each side, where they come to an end; seeds beyond begin again. */
-  readonly worlds?: Readonly<Record<Task['side'], number>>;
+  /** What is to be done, where somebody wrote it down: seeds count them, and those beyond begin again. */
+  readonly tasks?: WrittenTasks;
   /** Many may be open at once. */
   open(): World;
   /** Ends what it runs in. Calling it twice is harmless. */

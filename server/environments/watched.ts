@@ -26,11 +26,11 @@ export function watchedWorld(world: World, watcher: Watcher): World {
 
 /** The same environment, with somebody who watches all its worlds. */
 export function watched(environment: Environment, watcher: Watcher): Environment {
-  const { name, instructions, tools, range, worlds } = environment;
+  const { name, instructions, tools, range, tasks } = environment;
   return {
     ...{ name, instructions, tools },
     ...(range === undefined ? {} : { range }),
-    ...(worlds === undefined ? {} : { worlds }),
+    ...(tasks === undefined ? {} : { tasks }),
     open: () => watchedWorld(environment.open(), watcher),
     close: () => environment.close(),
   };

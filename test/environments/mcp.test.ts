@@ -79,7 +79,7 @@ describe('an environment of MCP tools', function () {
     });
 
     it('begins with the prompt of a row, passes calls on, and judges the answer by the reward', async () => {
-      assert.deepEqual([environment.worlds, environment.range], [{ seen: 2, unseen: 1 }, [0, 1]]);
+      assert.deepEqual([environment.tasks, environment.range], [tasks, [0, 1]]);
       const world = environment.open();
       assert.equal(await world.reset(3, seen), 'What is 4 + 4?');
       assert.deepEqual(await call(world, 'add', { a: 4, b: 4 }), {
@@ -102,6 +102,9 @@ describe('an environment of MCP tools', function () {
         done: true,
         info: { solved: false },
       });
+      // It is told its task where it has not the file.
+      assert.equal(await world.reset(0, { ...seen, written: { prompt: 'Seven?', row: { answer: 7 } } }), 'Seven?');
+      assert.equal((await world.step('7')).reward, 1);
       assert.equal(await world.reset(5, unseen), 'What is 1 + 1?');
       await assert.rejects(world.step('2'), { id: 'environment.unjudged' });
       await world.close();

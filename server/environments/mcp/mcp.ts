@@ -10,7 +10,7 @@ import type { Reward } from '../../rewards/reward.ts';
 import { rewardSpec } from '../../rewards/schema.ts';
 import type { Environment, StepResult, Task, Tool, World, Writing } from '../environment.ts';
 import { environmentErrors } from '../errors.ts';
-import type { WrittenTask, WrittenTasks } from '../tasks.ts';
+import { taskAt, type WrittenTask, type WrittenTasks } from '../tasks.ts';
 import { toolCall } from '../tools.ts';
 import type { ServerPlan } from './server.ts';
 import { type Lent, Servers } from './servers.ts';
@@ -117,7 +117,7 @@ export async function mcpEnvironment(
       ...{ name, instructions: options.instructions, tools },
       // Who never answers gets nothing.
       ...(range === undefined ? {} : { range: [Math.min(0, range.lowest), Math.max(0, range.highest)] as const }),
-      worlds: { seen: tasks.seen.length, unseen: tasks.unseen.length },
+      tasks,
       open() {
         const world = new McpWorld({ ...parts, solvedAt: solvedFrom(options.reward) }, () => open.delete(world));
         open.add(world);
@@ -175,10 +175,10 @@ class McpWorld implements World {
     private readonly onClose: () => void,
   ) {}
 
-  async reset(seed: number, { side }: Task): Promise<string> {
+  async reset(seed: number, { side, written }: Task): Promise<string> {
     await this.leave('over');
-    const own = this.parts.tasks[side];
-    this.task = own[seed % own.length];
+    this.task = written ?? taskAt(this.parts.tasks, seed, side);
+    if (this.task === undefined) throw new Error('there is no task');
     return this.task.prompt;
   }
 

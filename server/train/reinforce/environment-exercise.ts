@@ -29,7 +29,9 @@ export async function exerciseIn(
     throw trainErrors.setting('reinforce', 'chat', 'the model has no chat template');
   const longest = promptRoom(context.base.config, maxTokens);
   const speech = new Speech(tokenizer, chat === false ? undefined : template);
-  const environment = await openEnvironment(settings.environment, context);
+  // Who is told the starts has not the files that they were read from.
+  const tasks = worlds + measured === 0 ? 'given' : 'read';
+  const environment = await openEnvironment(settings.environment, context, tasks);
   try {
     const prompts = await environmentPrompts(environment, speech, 'seen', worlds, longest, context.signal);
     const heldOut = await environmentPrompts(environment, speech, 'unseen', measured, longest, context.signal);

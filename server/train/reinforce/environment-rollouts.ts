@@ -1,6 +1,7 @@
 /** Turns in an environment: what the policy writes is a step, and what comes of it is what it reads next. */
 import { bounded, type Environment, type Task, usualLimits, type World } from '../../environments/environment.ts';
 import { environmentErrors } from '../../environments/errors.ts';
+import { taskAt, writtenTask } from '../../environments/tasks.ts';
 import { startText } from '../../environments/tools.ts';
 import type { Speech } from '../../model/chat/speech.ts';
 import { trainErrors } from '../errors.ts';
@@ -37,7 +38,7 @@ export async function environmentPrompts(
   const world = openWorld(environment);
   try {
     const prompts: Prompt[] = [];
-    const most = Math.min(count, environment.worlds?.[side] ?? count);
+    const most = Math.min(count, environment.tasks?.[side].length ?? count);
     for (let seed = 0; seed < most; seed++)
       prompts.push(await startOf(environment, world, speech, { seed, side }, longest, signal));
     return prompts;
@@ -62,9 +63,8 @@ export async function environmentPrompt(
   }
 }
 
-interface WorldTask {
+interface WorldTask extends Pick<Task, 'side' | 'written'> {
   readonly seed: number;
-  readonly side: Task['side'];
 }
 
 /** @throws train.promptTooLong */
@@ -76,9 +76,11 @@ async function startOf(
   longest: number,
   signal: AbortSignal,
 ): Promise<Prompt> {
-  const { text, ids } = speech.start(startText(environment, await world.reset(seed, { side }, signal)));
+  const written = taskAt(environment.tasks, seed, side);
+  const task = written === undefined ? { side } : { side, written };
+  const { text, ids } = speech.start(startText(environment, await world.reset(seed, task, signal)));
   if (ids.length > longest) throw trainErrors.promptTooLong(environment.name, text.slice(0, 60), ids.length, longest);
-  return { text, ids, row: { seed, side } };
+  return { text, ids, row: { seed, ...task } };
 }
 
 /** What happened in one world, and what it came to. */
@@ -96,7 +98,8 @@ class Visit implements Partner {
   ) {}
 
   async reply(written: readonly number[], ended: boolean, signal: AbortSignal) {
-    if (!this.begun) await this.world.reset(this.task.seed, { side: this.task.side }, signal);
+    const { seed, ...task } = this.task;
+    if (!this.begun) await this.world.reset(seed, task, signal);
     this.begun = true;
     const said = this.speech.tokenizer.decode([...written], { skipSpecialTokens: true }).trim();
     const { observation, reward, done, info } = await this.world.step(said, signal, {
@@ -131,7 +134,9 @@ export function inEnvironment(
   return {
     async run(starts: readonly Start[], settings: SamplingSettings, signal: AbortSignal) {
       const visits = starts.flatMap(({ prompt: { row }, seeds }) => {
-        const task = { seed: Number(row.seed), side: row.side === 'unseen' ? ('unseen' as const) : ('seen' as const) };
+        const written = row.written === undefined ? {} : { written: writtenTask.parse(row.written) };
+        const side = row.side === 'unseen' ? ('unseen' as const) : ('seen' as const);
+        const task = { seed: Number(row.seed), side, ...written };
         return seeds.map(() => new Visit(openWorld(environment), task, speech));
       });
       try {

@@ -4,7 +4,9 @@ import { once } from 'node:events';
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { environmentSpec } from '../../../server/environments/spec.ts';
 import { runFolder } from '../../../server/store/run.ts';
+import { openEnvironment } from '../../../server/train/reinforce/open-environment.ts';
 import { program, uncovered } from '../../support/bundled.ts';
 import { OpenenvServer } from '../../support/openenv-server.ts';
 import { linesOf, makeCola, resume, specOf, start, tinyBase, writeData } from '../../support/runs.ts';
@@ -182,6 +184,19 @@ describe('a run in an environment', function () {
     writeFileSync(join(root, 'tasks.jsonl'), `${tasks.toReversed().join('\n')}\n`);
     await resume(parts);
     assert.deepEqual(outcome(parts.id), expected);
+  });
+
+  it('is opened by a worker without the files of its tasks, which travel with the starts', async () => {
+    const command = [process.execPath, join(import.meta.dirname, '../../support/mcp-server.mjs')];
+    const spec = environmentSpec.parse({ mcp: { command, prompts: 'gone.jsonl', reward: 'numeric' } });
+    const { signal } = new AbortController();
+    const context = { resolve: (path: string) => join(root, path), signal, say: () => undefined, seed: 1 };
+    await assert.rejects(openEnvironment(spec, context), { id: 'data.missingFile' });
+    const environment = await openEnvironment(spec, context, 'given');
+    const world = environment.open();
+    await world.reset(3, { side: 'seen', written: { prompt: 'Seven?', row: { answer: '7' } } });
+    assert.equal((await world.step('7')).reward, 1);
+    await environment.close();
   });
 
   it('has no prompts and no reward beside it', async () => {

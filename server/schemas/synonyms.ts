@@ -62,6 +62,8 @@ const others: readonly (readonly [ours: string, theirs: string])[] = [
     'length',
     'max_length max_len seq_len seq_length sequence_len sequence_length max_seq_len max_seq_length cutoff_len block_size context_length model_max_length',
   ],
+  ['checkpoint', 'gradient_checkpointing use_gradient_checkpointing activation_checkpointing recompute_activations'],
+  ['overlong', 'mask_truncated_completions overlong_filter'],
   [
     'checkpoint_every',
     'save_every save_freq save_steps save_interval checkpoint_steps checkpoint_interval checkpointing_steps',

@@ -7,6 +7,11 @@ export const specErrors = catalogue('spec', {
     'Check the path and that you may read the file.',
     cause,
   ],
+  notUtf8: (file: string, cause: unknown) => [
+    `The run spec ${file} is no text in UTF-8.`,
+    'If it is a run spec, save it as UTF-8: editors offer this as "Save with Encoding".',
+    cause,
+  ],
   tooLong: (file: string, characters: number) => [
     `The run spec ${file} has more than ${characters} characters.`,
     'Check that it is a run spec. Rows and texts belong into files of their own, which `data` or `prompts` name.',

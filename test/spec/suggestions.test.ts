@@ -187,7 +187,7 @@ describe('words of other tools in a run spec', () => {
     assert.deepEqual(
       problems.map(({ message, suggestion }) => [message, suggestion]),
       [
-        ['There is no setting "epochs" here', undefined],
+        ['There is no setting "epochs" here but "steps", which is set', undefined],
         ['There is no setting "stepz" here', undefined],
       ],
     );

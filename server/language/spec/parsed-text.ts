@@ -24,7 +24,7 @@ function remembered<T>(read: (text: string, file: string) => T): (text: string, 
 /** The spec with its problems. @param file name of the text, for messages */
 export const specIn: (text: string, file: string) => ParsedSpec = remembered(parseSpec);
 
-const options = { prettyErrors: false, stringKeys: true } as const;
+const options = { prettyErrors: false, stringKeys: true, merge: true } as const;
 
 /** Whatever the text is so far; mistakes are reported elsewhere. What is too much for a spec is taken for an empty text. */
 export function parse(text: string): Document.Parsed {

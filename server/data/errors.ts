@@ -1,5 +1,6 @@
 /** Errors of data sets. */
 import { catalogue } from '../errors.ts';
+import { meantPath } from '../files/meant.ts';
 import { patternForm } from '../schemas/data-form.ts';
 import { nearest } from '../schemas/issues.ts';
 import { onOneLine } from '../schemas/right-form.ts';
@@ -21,10 +22,8 @@ const isMissing = (cause: unknown): boolean =>
 
 /** What a path that leads nowhere was meant as; often it is none. */
 function meantBy(file: string): string {
-  if (/(?:^|[\\/])(?:https?|hf|s3|gs|ftp):[\\/]/.test(file))
-    return ' Nothing is read from a network: download the file first.';
-  if (/(?:^|[\\/])file:[\\/]/.test(file)) return ' It is written without file:// before it.';
-  if (/(?:^|[\\/])~[\\/]/.test(file)) return ' Write it from its beginning: ~ is not taken for your home folder.';
+  const plain = meantPath(file);
+  if (plain !== '') return plain;
   const form = patternForm(file);
   if (form !== undefined) return ` A pattern of files is written as ${onOneLine(form)}.`;
   const base = file.slice(Math.max(file.lastIndexOf('/'), file.lastIndexOf('\\')) + 1);

@@ -13,6 +13,10 @@ export const folderErrors = catalogue('folder', {
     `The file ${file} is a web page, not a part of a model.`,
     'The download got a page in its place, of a login or an error say. Download the file again.',
   ],
+  sentence: (file: string) => [
+    `The file ${file} is a text, not weights.`,
+    'Look at it with an editor: it may say why the download failed, or where the file is. Download it again.',
+  ],
   gguf: (file: string) => [
     `${file} is a GGUF file where another part of a model is looked for.`,
     'Choose the GGUF file itself as the model.',

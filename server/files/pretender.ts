@@ -21,7 +21,12 @@ const kinds: readonly (readonly [
     (bytes) => /^\s*<(!doctype|html|\?xml|error)\b/i.test(new TextDecoder().decode(bytes.slice(0, 64))),
     folderErrors.webPage,
   ],
+  [(bytes, file) => file.endsWith('.safetensors') && isSentence(bytes), folderErrors.sentence],
 ];
+
+/** Weights begin with the length of a header, of which no byte is a letter behind the third. */
+const isSentence = (bytes: Uint8Array): boolean =>
+  bytes.length > 8 && bytes.slice(0, 64).every((byte) => byte === 9 || byte === 10 || byte === 13 || byte >= 32);
 
 /**
  * @param start the first bytes of the file, 512 or fewer

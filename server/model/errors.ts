@@ -1,5 +1,6 @@
 /** The errors of model folders: config.json and the set of weights. */
 import { catalogue } from '../errors.ts';
+import { meantPath } from '../files/meant.ts';
 import { quote, reason } from '../files/safetensors-errors.ts';
 
 const ANOTHER = 'Use a Llama, Mistral, Qwen2, Qwen3, SmolLM3, Gemma or Phi-3 model without this feature.';
@@ -10,7 +11,7 @@ const WHOLE = 'Check that the folder holds one complete model, as it was publish
 export const configErrors = catalogue('config', {
   noModel: (path: string) => [
     `There is no model at ${path}.`,
-    'Check the path, or choose a folder with a Hugging Face model (config.json, tokenizer.json and *.safetensors) or a GGUF file.',
+    `Check the path, or choose a folder with a Hugging Face model (config.json, tokenizer.json and *.safetensors) or a GGUF file.${meantPath(path) || ' Nothing is downloaded here: `hf download OWNER/NAME --local-dir FOLDER` does, and `cola models` lists what is on this machine.'}`,
   ],
   cannotRead: (file: string, cause: unknown) => [
     `The file ${file} cannot be read (${reason(cause)}).`,

@@ -77,8 +77,8 @@ function* piecesOf(
   yield { isString: false, start, end: text.length };
 }
 
-/** The value where Python's numbers are all that JSON.parse does not understand. */
-function withNumbers(text: string): unknown {
+/** The value where Python's numbers are all that JSON.parse does not understand; undefined elsewhere. */
+export function withNumbers(text: string): unknown {
   const pieces = [...piecesOf(text)].map(({ isString, start, end }) => {
     const piece = text.slice(start, end);
     // 1e999 is too large for a double: JSON.parse makes infinity of it.

@@ -1,4 +1,5 @@
 import { catalogue } from '../errors.ts';
+import { meantPath } from '../files/meant.ts';
 
 /** What can be wrong with a reward as a whole. What is wrong with one sample is a `noScore` instead. */
 export const rewardErrors = catalogue('reward', {
@@ -12,7 +13,7 @@ export const rewardErrors = catalogue('reward', {
   ],
   moduleMissing: (path: string) => [
     `The reward module ${path} does not exist.`,
-    'Correct the path; it is relative to the folder of the recipe.',
+    `Correct the path; it is relative to the folder of the run spec.${meantPath(path)}`,
   ],
   moduleFailed: (path: string, problem: string, cause?: unknown) => [
     `The reward module ${path} could not be loaded: ${problem}.`,

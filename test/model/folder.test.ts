@@ -4,8 +4,9 @@ import { dirname, join } from 'node:path';
 import { ColaModel } from '../../server/cola/model.ts';
 import { ColaError } from '../../server/errors.ts';
 import { type TensorToWrite, writeSafetensors } from '../../server/files/safetensors-writer.ts';
+import { loadChatTemplate } from '../../server/model/chat/chat.ts';
 import { LanguageModel } from '../../server/model/language-model.ts';
-import { scratchFolder } from '../store/scratch.ts';
+import { errorOf, scratchFolder } from '../store/scratch.ts';
 
 const LLAMA = join(import.meta.dirname, '../fixtures/hf/llama-gqa');
 const POINTER = `version https://git-lfs.github.com/spec/v1\noid sha256:${'a'.repeat(64)}\nsize 123456\n`;
@@ -77,6 +78,24 @@ describe('what people point at as a model', () => {
       'folder.webPage',
       /Download the file again/,
     ],
+    [
+      'weights that are the words of an error',
+      () => all(model(), put('m/model.safetensors', 'Access to model a/b is restricted. You must be authenticated.')),
+      'folder.sentence',
+      /model\.safetensors is a text, not weights/,
+    ],
+    [
+      'weights that are the key of a file in git-annex',
+      () => all(model(), put('m/model.safetensors', '/annex/objects/SHA256E-s1--abc.safetensors\n')),
+      'folder.sentence',
+      /may say .* where the file is/,
+    ],
+    ['a name of Hugging Face', () => 0, 'config.noModel', /`hf download OWNER\/NAME/, 'Qwen/Qwen2.5-0.5B'],
+    ['an address', () => 0, 'config.noModel', /not read|Nothing is read from a network/, 'https:/huggingface.co/a/b'],
+    ['a path from one’s home', () => 0, 'config.noModel', /~ is not taken for your home/, '~/models/a'],
+    ['a path of Windows', () => 0, 'config.noModel', /told apart by \//, 'models\\a'],
+    ['a variable', () => 0, 'config.noModel', /Variables are not filled in/, '$HOME/models/a'],
+    ['a path in quotes of a text', () => 0, 'config.noModel', /quotes of a text/, '“models”'],
     ['an empty GGUF file', () => put('m.gguf', GGUF), 'gguf.value', /m\.gguf/, 'm.gguf'],
     ['an empty GGUF file under another name', () => put('model.dat', GGUF), 'gguf.value', /model\.dat/, 'model.dat'],
     ['a folder with an empty GGUF file', () => put('m/some-Q4_K_M.gguf', GGUF), 'gguf.value', /some-Q4_K_M\.gguf/],
@@ -286,6 +305,23 @@ describe('what people point at as a model', () => {
       });
     });
   }
+
+  it('is said of a chat template too', () => {
+    model();
+    put('m/chat_template.jinja', POINTER);
+    assert.throws(() => loadChatTemplate(scratch('m')), errorOf('folder.lfsPointer'));
+  });
+
+  it('may have the numbers of Python in the files of its tokenizer', async () => {
+    model();
+    for (const name of ['tokenizer.json', 'tokenizer_config.json']) {
+      const text = readFileSync(scratch('m', name), 'utf8');
+      put(`m/${name}`, text.replace('{', '{"model_max_length": Infinity, "scores": [-Infinity, NaN],'));
+    }
+    const { tokenizer } = await LanguageModel.load(scratch('m'));
+    const whole = (await LanguageModel.load(LLAMA)).tokenizer!;
+    assert.deepEqual(tokenizer!.encode('a NaN b'), whole.encode('a NaN b'));
+  });
 
   it('is said by the models with latent actions too', async () => {
     put('m/x.gguf', GGUF);

@@ -1,6 +1,8 @@
 /** Chat templates: from messages to the one text that the model was trained on, and which of its tokens are the answers. */
 import { join } from 'node:path';
+import { ColaError } from '../../errors.ts';
 import { limits, readTextIfThere } from '../../files/open.ts';
+import { refusePretender } from '../../files/pretender.ts';
 import { JsonNumber } from '../../jinja/json-text.ts';
 import { Template } from '../../jinja/template.ts';
 import { chatErrors } from '../tokenizer/errors.ts';
@@ -353,8 +355,11 @@ export function readChatTemplate(
 
 function readOptional(file: string): string | undefined {
   try {
-    return readTextIfThere(file, limits.document);
+    const text = readTextIfThere(file, limits.document);
+    if (text !== undefined) refusePretender(file, new TextEncoder().encode(text.slice(0, 512)));
+    return text;
   } catch (cause) {
+    if (cause instanceof ColaError && cause.id.startsWith('folder.')) throw cause;
     // ENOTDIR: the model is a file (GGUF), which has its template elsewhere.
     if ((cause as NodeJS.ErrnoException).code === 'ENOTDIR') return undefined;
     throw chatErrors.unreadable(file, reason(cause), cause);

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { ColaError } from '../../errors.ts';
 import { deeperThan } from '../../files/json-depth.ts';
-import { readModelText } from '../json.ts';
+import { readModelText, withNumbers } from '../json.ts';
 import { tokenizerErrors } from './errors.ts';
 
 /** The largest tokenizer file that is believed, in bytes; those of vocabularies of 256 000 tokens have 35 million. */
@@ -249,6 +249,17 @@ export function parseTokenizerConfig(value: unknown, file = 'tokenizer_config.js
   return guarded(file, () => parse(configFile, value, file));
 }
 
+/** The value of JSON as Python writes it: some sets have `Infinity` for a length without bounds. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    const numbers = withNumbers(text);
+    if (numbers === undefined) throw error;
+    return numbers;
+  }
+}
+
 /** Reads and parses one JSON file of a model folder; `undefined` if it is optional and absent. */
 export function readModelJson(
   folder: string,
@@ -271,5 +282,5 @@ export function readModelJson(
   const read = text.replace(/^\ufeff/, '');
   if (deeperThan(read, deepest))
     throw tokenizerErrors.broken(file, '', `it is nested more than ${deepest} levels deep`);
-  return guarded(file, () => ({ text: read, value: JSON.parse(read) as unknown }));
+  return guarded(file, () => ({ text: read, value: parsed(read) }));
 }

@@ -152,13 +152,20 @@ function sameRatio(a: Of<'ratio'>, b: Answer): boolean {
   const product = (left: Expression, right: Expression): Expression => ({ kind: 'operation', sign: '*', left, right });
   const [first, second] = a.terms;
   if (!first || !second) return false;
+  if (b.kind === 'value' && a.half !== undefined) {
+    // 6 p.m. is 6:00 p.m.
+    const whole = exactValue(second)?.top === 0n && b.unit?.words.join() === a.half;
+    return whole && sameExpression(first, b.value);
+  }
   if (b.kind === 'value') {
     const quotient: Expression = { kind: 'operation', sign: '/', left: first, right: second };
     return a.terms.length === 2 && !a.clock && !b.unit && sameExpression(quotient, b.value);
   }
   if (b.kind !== 'ratio' || a.terms.length !== b.terms.length) return false;
-  // 3:45 and 1:15 may be times of day.
-  if (a.clock && b.clock) return sameSides(a.terms, b.terms);
+  // 3:45 and 1:15 may be times of day. Which half of it may stand in the question.
+  const halves = a.half === undefined || b.half === undefined || a.half === b.half;
+  if (a.clock && b.clock) return halves && sameSides(a.terms, b.terms);
+  if (a.half !== undefined || b.half !== undefined) return false;
   const [other] = b.terms;
   return (
     other !== undefined &&

@@ -29,7 +29,10 @@ export function compound(tokens: readonly Token[]): Answer | undefined {
   return { kind: 'sum', parts };
 }
 
-export function ratio(tokens: readonly Token[]): Answer | undefined {
+export function ratio(said: readonly Token[]): Answer | undefined {
+  const last = said.at(-1);
+  const half = isWordToken(last, 'am', 'pm') ? last?.text.toLowerCase() : undefined;
+  const tokens = half === undefined ? said : said.slice(0, -1);
   const { items, found } = splitTop(tokens, (token) => is(token, ':') || isWordToken(token, 'to'));
   if (found.length === 0) return undefined;
   if (items.some((item) => item.some(({ kind }) => kind === 'word'))) return undefined;
@@ -37,7 +40,8 @@ export function ratio(tokens: readonly Token[]): Answer | undefined {
   if (terms.length !== items.length) return undefined;
   const [first, second] = items.map(keyOf);
   const clock = items.length === 2 && /^\d{1,2}$/.test(first ?? '') && /^[0-5]\d$/.test(second ?? '');
-  return { kind: 'ratio', terms, clock };
+  if (half !== undefined && !clock) return undefined;
+  return { kind: 'ratio', terms, clock, half };
 }
 
 const basesInWords = lookup<number>({

@@ -49,7 +49,10 @@ const signs: readonly (readonly [RegExp, string | ((...found: string[]) => strin
   [/\\degree(?![A-Za-z])|\^\s*\{\s*\\circ\s*\}|\^\s*\\circ(?![A-Za-z])/g, '°'],
   [/[\u00a0\u2009\u202f]/g, ' '],
   [/(?<=\d\s*)pct\b\.?/g, '%'],
-  [/(?<=\d\s*)(?:([ap])\.\s?m\.|([AP])M\b)/gi, (_, dotted = '', plain = '') => `${(dotted + plain).toLowerCase()}m`],
+  [
+    /(?<=[\d{~]\s*)(?:([ap])\.\s?m\.|([AP])M\b)/gi,
+    (_, dotted = '', plain = '') => `${(dotted + plain).toLowerCase()}m`,
+  ],
   [/\\mu\s*\\(?:text|mathrm)\s*\{\s*~?\s*([A-Za-z])\s*\}/g, '\\text{ micro$1}'],
   [/(?<=[\d\s}~,])\\(?:Omega|ohm)(?![A-Za-z])|(?<=\d\s*)Ω/g, '\\text{ ohm}'],
 ];
@@ -62,6 +65,11 @@ const commands: readonly (readonly [RegExp, string])[] = [
   [/\\&/g, '\\text{ and }'],
   [/\{\s*:\s*\}/g, ':'],
   [/\\(?:[dtc]frac|nicefrac|sfrac|flatfrac)(?![A-Za-z])/g, '\\frac'],
+  // A unit as a fraction: \frac{\text{m}}{\text{s}}.
+  [
+    /\\frac\s*\{\s*\\(?:text|mathrm)\s*\{\s*([A-Za-z]+)\s*\}\s*\}\s*\{\s*\\(?:text|mathrm)\s*\{\s*([A-Za-z]+)\s*\}\s*\}/g,
+    '\\text{ $1/$2}',
+  ],
   [/\\[dt]binom(?![A-Za-z])/g, '\\binom'],
   [/\{([^{}]*)\\over(?![A-Za-z])([^{}]*)\}/g, '\\frac{$1}{$2}'],
   [/\{([^{}]*)\\choose(?![A-Za-z])([^{}]*)\}/g, '\\binom{$1}{$2}'],
@@ -114,6 +122,17 @@ function repeatingDecimals(text: string): string {
     .replace(bracketed, '$1⟮$2⟯')
     .replace(goingOn, '$1⟮$2$3⟯');
 }
+
+/** Open intervals as much of Europe writes them: `]1,2[` is `(1,2)`. */
+const turnedBrackets = (text: string): string =>
+  text
+    .split(/(\\c[ua]p(?![A-Za-z]))/)
+    .map((part) =>
+      part.replace(/^(\s*)([[\]])([^[\],;]+[,;][^[\],;]+)([[\]])(\s*)$/, (_, before, open, inner, close, after) => {
+        return `${before}${open === ']' ? '(' : open}${inner}${close === '[' ? ')' : close}${after}`;
+      }),
+    )
+    .join('');
 
 /** Drops an outer `{...}`, `$...$`, `\(...\)`, `\[...\]`, `**...**` or back ticks that hold the whole text. */
 function unwrap(text: string): string {
@@ -183,6 +202,7 @@ export function normaliseMaths(text: string): string {
     .replace(/\\%/g, '%')
     .replace(/\s+/g, ' ')
     .trim();
+  out = turnedBrackets(out);
   if (!/\d\.$/.test(out) || !/\.\d*\.$/.test(out)) out = out.replace(/(?<!\.)\.$/, '').trim();
   return unwrap(out);
 }

@@ -1,9 +1,10 @@
-/** jinja2's filters. Those that need more than text (`urlize`, `xmlattr`, `random`) are not there. */
+/** jinja2's filters. Those for pages and chance (`urlize`, `xmlattr`, `random`) are not there. */
 import { spendSteps, spendText } from './budget.ts';
 import { JinjaError } from './errors.ts';
-import { fixedDigits, formatPercent } from './format.ts';
+import { formatPercent } from './format.ts';
 import { jsonOptions, toJson } from './json.ts';
 import { attributeOf, itemOf, positional } from './members.ts';
+import { rounded, toFloat, toInteger } from './numbers.ts';
 import { arithmetic } from './operators.ts';
 import { joined, replaced, stringMethod, strip, withoutTags } from './strings.ts';
 import { applyTest } from './tests.ts';
@@ -29,6 +30,7 @@ import {
   Undefined,
   type Value,
 } from './values.ts';
+import { fileSize, wrapped } from './wrap.ts';
 
 /** A filter with the names of its parameters, whose values come in their order; `undefined` for one that is not given. */
 interface Filter {
@@ -92,55 +94,6 @@ function grouped(value: Value, attribute: Value, fallback: Value | undefined, ca
     else groups.push({ key: plain(item), items: [item] });
   }
   return new List(groups.map((group) => new Tuple([group.key, new List(group.items)], ['grouper', 'list'])));
-}
-
-function toInteger(value: Value, fallback: Value, base: Value): Value {
-  if (typeof value === 'number') return Number.isFinite(value) ? BigInt(Math.trunc(value)) : fallback;
-  if (isNumber(value)) return BigInt(value);
-  if (typeof value !== 'string') return fallback;
-  const plain = strip(value, undefined, true, true).replace(/(?<=\d)_(?=\d)/g, '');
-  const radix = count(base, 'a base');
-  if (plain.length > 300) return fallback;
-  if (radix === 10 && /^[-+]?\d+$/.test(plain)) return BigInt(plain.replace('+', ''));
-  if (radix !== 10 && /^[-+]?[\da-z]+$/i.test(plain)) {
-    const number = Number.parseInt(plain.replace(/^([-+]?)0[box]/i, '$1'), radix);
-    return Number.isSafeInteger(number) ? BigInt(number) : fallback;
-  }
-  const number = toFloat(plain, null);
-  return typeof number === 'number' && Number.isFinite(number) ? BigInt(Math.trunc(number)) : fallback;
-}
-
-function toFloat(value: Value, fallback: Value): Value {
-  if (isNumber(value)) return Number(value);
-  const plain = typeof value === 'string' ? strip(value, undefined, true, true) : '';
-  if (/^[-+]?(?:inf|infinity)$/i.test(plain)) return plain.startsWith('-') ? -Infinity : Infinity;
-  if (/^[-+]?nan$/i.test(plain)) return Number.NaN;
-  return /^[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?$/i.test(plain) ? Number(plain) : fallback;
-}
-
-/** Python rounds halves to even, by the exact value of the float; a whole number stays one. */
-function rounded(value: Value, precision: number, method: string): Value {
-  if (!isNumber(value)) throw new JinjaError(`a ${typeName(value)} cannot be rounded`);
-  if (Math.abs(precision) > 100) throw new JinjaError('a number is rounded to too many digits');
-  const number = Number(value);
-  const scale = 10 ** precision;
-  if (method === 'ceil') return Math.ceil(number * scale) / scale;
-  if (method === 'floor') return Math.floor(number * scale) / scale;
-  if (typeof value !== 'number')
-    return precision < 0 ? roundedWhole(BigInt(value), 10n ** BigInt(-precision)) : BigInt(value);
-  if (!Number.isFinite(number)) return number;
-  if (precision >= 0) return Number(fixedDigits(number, precision));
-  const whole = roundedWhole(BigInt(Math.trunc(number)), 10n ** BigInt(-precision), !Number.isInteger(number));
-  return Number(whole);
-}
-
-/** To the nearest multiple of `unit`, and to the even one from the middle; `more` where a fraction lies beyond. */
-function roundedWhole(value: bigint, unit: bigint, more = false): bigint {
-  const size = value < 0n ? -value : value;
-  const [times, rest] = [size / unit, 2n * (size % unit)];
-  const up = rest > unit || (rest === unit && (more || times % 2n === 1n));
-  const result = (times + (up ? 1n : 0n)) * unit;
-  return value < 0n ? -result : result;
 }
 
 function indented(source: string, width: Value, first: boolean, blank: boolean): string {
@@ -250,6 +203,11 @@ const FILTERS: Readonly<Record<string, Filter>> = {
   }),
   e: escapeHtml,
   escape: escapeHtml,
+  filesizeformat: filter('binary', (value, [binary = false]) => {
+    const bytes = toFloat(value, null);
+    if (typeof bytes !== 'number') throw new JinjaError(`a ${typeName(defined(value))} is no number of bytes`);
+    return fileSize(bytes, truth(binary));
+  }),
   first: filter('', (value) => one(value instanceof Generator ? value.next() : iterate(value)[0], 'first')),
   float: filter('default', (value, [fallback = 0]) => toFloat(value, fallback)),
   forceescape: escapeHtml,
@@ -339,7 +297,31 @@ const FILTERS: Readonly<Record<string, Filter>> = {
     return pairs.map((pair) => pair.map((part) => urlEncoded(text(part)).replaceAll('%20', '+')).join('=')).join('&');
   }),
   wordcount: filter('', (value) => BigInt((text(value).match(/[\p{L}\p{N}_]+/gu) ?? []).length)),
+  wordwrap: filter(
+    'width break_long_words wrapstring break_on_hyphens',
+    (value, [width = 79n, breakLongWords = true, end = null, breakOnHyphens = true]) => {
+      const wrapping = {
+        width: count(width, 'a width'),
+        breakLongWords: truth(breakLongWords),
+        breakOnHyphens: truth(breakOnHyphens),
+      };
+      const lines = iterate(stringMethod('splitlines')?.(text(value), []) ?? null);
+      const rows = lines.map((line) => wrapped(text(line), wrapping));
+      // A line without words stays a line.
+      const out = rows.flatMap((row) => (row.length === 0 ? [''] : row));
+      return joined(end === null ? '\n' : text(end), out);
+    },
+  ),
 };
+
+/** Filters that are not in the table. */
+const OTHERS: ReadonlySet<Value> = new Set(['map', 'format', 'select', 'reject', 'selectattr', 'rejectattr']);
+
+/** {@link applyTest}, and the test that asks for a filter. */
+export function holdsTest(name: string, value: Value, args: readonly Value[]): boolean {
+  if (name !== 'filter') return applyTest(name, value, args[0] ?? null);
+  return typeof value === 'string' && (OTHERS.has(value) || Object.hasOwn(FILTERS, value));
+}
 
 /** `select`, `reject` and their like, which take another filter or a test with its arguments. */
 function chosen(name: string, value: Value, args: readonly Value[]): Value {
@@ -351,7 +333,7 @@ function chosen(name: string, value: Value, args: readonly Value[]): Value {
   return new Generator(
     (value === null ? [] : iterate(value)).filter((item) => {
       const subject = byAttribute ? at(item, attribute) : item;
-      const holds = test === undefined ? truth(subject) : applyTest(string(test, 'a test'), subject, testArgs);
+      const holds = test === undefined ? truth(subject) : holdsTest(string(test, 'a test'), subject, testArgs);
       return holds === wanted;
     }),
   );

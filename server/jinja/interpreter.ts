@@ -1,11 +1,10 @@
 /** Runs the syntax tree, with jinja2's scopes: what is set inside of a loop, a macro or a block ends with it. */
 import { spendSteps, spendText } from './budget.ts';
 import { JinjaError } from './errors.ts';
-import { applyFilter } from './filters.ts';
+import { applyFilter, holdsTest } from './filters.ts';
 import { attributeOf, itemOf, sliceOf } from './members.ts';
 import { arithmetic, signed } from './operators.ts';
 import type { Arguments, Comparison, Expression, Filter, Signature, Statement, Target } from './syntax.ts';
-import { applyTest } from './tests.ts';
 import {
   Callable,
   compare,
@@ -115,7 +114,7 @@ export class Interpreter {
         return undefined;
       case 'callBlock': {
         const [args, named] = this.args(statement.call.args, scope);
-        const caller = this.macro('caller', statement.signature, scope);
+        const caller = this.macro('caller', statement.signature, scope, true);
         const callee = this.value(statement.call.callee, scope);
         this.write(text(this.call(callee, args, new Map([...named, ['caller', caller]]))), out);
         return undefined;
@@ -224,8 +223,10 @@ export class Interpreter {
     }
   }
 
-  private macro(name: string, { parameters, body, uses }: Signature, outer: Scope): Callable {
-    return new Callable(name, (args, named) =>
+  private macro(name: string, { parameters, body, uses }: Signature, outer: Scope, ofCall = false): Callable {
+    const given = new Set(parameters.map((parameter) => parameter.name));
+    const collects = (what: string) => uses.has(what) && !given.has(what);
+    const call = (args: readonly Value[], named: Named): Value =>
       this.deeper(() => {
         const scope = new Scope(outer);
         const rest = new Map(named);
@@ -236,18 +237,32 @@ export class Interpreter {
         // All names first: a default must not see a name of outside that a later parameter hides.
         for (const parameter of parameters) scope.set(parameter.name, new Undefined(`the parameter ${parameter.name}`));
         for (const [i, parameter] of parameters.entries()) {
-          const given = i < args.length ? args[i] : rest.get(parameter.name);
+          const value = i < args.length ? args[i] : rest.get(parameter.name);
           if (i >= args.length) rest.delete(parameter.name);
-          if (given !== undefined) scope.set(parameter.name, given);
+          if (value !== undefined) scope.set(parameter.name, value);
           else if (parameter.default !== undefined) scope.set(parameter.name, this.value(parameter.default, scope));
         }
-        if (uses.has('varargs')) scope.set('varargs', new Tuple(args.slice(parameters.length)));
+        if (collects('varargs')) scope.set('varargs', new Tuple(args.slice(parameters.length)));
         else if (args.length > parameters.length) throw new JinjaError(`the macro ${name} has too many arguments`);
-        if (uses.has('kwargs')) scope.set('kwargs', new Dict(rest));
+        if (collects('kwargs')) scope.set('kwargs', new Dict(rest));
         else if (rest.size > 0) throw new JinjaError(`the macro ${name} has no parameter ${[...rest.keys()][0]}`);
         return this.print(body, scope);
-      }),
-    );
+      });
+    const about = (part: string): Value | undefined => {
+      switch (part) {
+        case 'name':
+          return ofCall ? null : name;
+        case 'arguments':
+          return new Tuple([...given]);
+        case 'caller':
+          return uses.has(part);
+        case 'catch_kwargs':
+        case 'catch_varargs':
+          return collects(part.slice('catch_'.length));
+      }
+      return undefined;
+    };
+    return new Callable(name, call, about);
   }
 
   private args({ positional, named, spread, spreadNamed }: Arguments, scope: Scope): [Value[], Named] {
@@ -300,7 +315,7 @@ export class Interpreter {
           ...this.args(expression.args, scope),
         );
       case 'test':
-        return applyTest(expression.name, this.value(expression.operand, scope), this.args(expression.args, scope)[0]);
+        return holdsTest(expression.name, this.value(expression.operand, scope), this.args(expression.args, scope)[0]);
       case 'not':
         return !truth(this.value(expression.operand, scope));
       case 'sign':

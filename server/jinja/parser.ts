@@ -179,6 +179,8 @@ class Parser extends ExpressionParser {
     this.close(end);
     this.open.pop();
     this.loops = loops;
+    if (uses.has('caller') && parameters.some((each) => each.name === 'caller' && each.default === undefined))
+      this.fail('the parameter caller needs a default');
     return { parameters, body, uses };
   }
 

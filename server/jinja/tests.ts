@@ -31,7 +31,8 @@ const hasPlaces = (value: Value) =>
 
 const TESTS: Readonly<Record<string, Test>> = {
   boolean: (value) => typeof value === 'boolean',
-  callable: (value) => value instanceof Callable,
+  // What is not there can be called too, and then fails.
+  callable: (value) => value instanceof Callable || value instanceof Undefined,
   defined: (value) => !(value instanceof Undefined),
   undefined: (value) => value instanceof Undefined,
   none: (value) => value === null,
@@ -54,6 +55,7 @@ const TESTS: Readonly<Record<string, Test>> = {
   },
   lower: (value) => isLower(text(value)),
   upper: (value) => isUpper(text(value)),
+  test: (value) => value === 'filter' || (typeof value === 'string' && testOf(value) !== undefined),
   in: (value, container) => contains(container, value),
   sameas: (value, other) => value === other,
   eq: equal,
@@ -81,8 +83,8 @@ function testOf(name: string): Test | undefined {
   return Object.hasOwn(TESTS, known) ? TESTS[known] : undefined;
 }
 
-export function applyTest(name: string, value: Value, args: readonly Value[]): boolean {
+export function applyTest(name: string, value: Value, argument: Value): boolean {
   const test = testOf(name);
   if (test === undefined) throw new JinjaError(`there is no test named ${name}`);
-  return test(value, args[0] ?? null);
+  return test(value, argument);
 }

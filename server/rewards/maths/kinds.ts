@@ -21,7 +21,7 @@ export type Answer =
   /** `x = 5`, `f(x) = 2x`: the last value is what is said, and the others must equal it. */
   | { kind: 'named'; name: string; values: Answer[]; relation?: Answer | undefined }
   | { kind: 'matrix'; rows: Answer[][]; bars: boolean }
-  | { kind: 'ratio'; terms: Expression[]; clock: boolean; half?: string }
+  | { kind: 'ratio'; terms: Expression[]; clock: boolean; half: string | undefined }
   | { kind: 'based'; digits: string; base: number }
   | { kind: 'choice'; letter: string; content: Answer }
   | { kind: 'either'; of: Answer[] };

@@ -1,6 +1,14 @@
 import { catalogue } from '../errors.ts';
 import { meantPath } from '../files/meant.ts';
 
+/** What to do about a module in a language that is not JavaScript; undefined for one that is. */
+function otherLanguage(path: string): string | undefined {
+  if (/\.[cm]?tsx?$/i.test(path))
+    return 'TypeScript is run by Node 22.18 and newer where it has types alone to be left out. Otherwise save it as JavaScript: npx tsc FILE.';
+  if (/\.[cm]?jsx?$/i.test(path)) return undefined;
+  return 'A reward of your own is written in JavaScript (.js, .mjs or .cjs): export default async function score(input) { return 1; }';
+}
+
 /** What can be wrong with a reward as a whole. What is wrong with one sample is a `noScore` instead. */
 export const rewardErrors = catalogue('reward', {
   unknown: (name: string, known: readonly string[]) => [
@@ -17,11 +25,16 @@ export const rewardErrors = catalogue('reward', {
   ],
   moduleFailed: (path: string, problem: string, cause?: unknown) => [
     `The reward module ${path} could not be loaded: ${problem}.`,
-    'Run "node" on the file to see the problem. It must be JavaScript (.js, .mjs or .cjs) that loads by itself.',
+    otherLanguage(path) ??
+      'Run "node" on the file to see the problem. It must be JavaScript (.js, .mjs or .cjs) that loads by itself.',
     cause,
   ],
-  moduleWithoutFunction: (path: string) => [
-    `The reward module ${path} has no default export that is a function.`,
+  moduleFolder: (path: string) => [
+    `The reward module ${path} is a folder.`,
+    `Name the file in it, such as ${path}/index.mjs.`,
+  ],
+  moduleWithoutFunction: (path: string, has = '') => [
+    `The reward module ${path} has no default export that is a function${has === '' ? '' : `; it exports ${has}`}.`,
     'Write: export default async function score(input) { return 1; }',
   ],
   helperFailed: (name: string, problem: string, cause?: unknown) => [

@@ -5,7 +5,8 @@ import { rewardForms } from './reward-form.ts';
 import { keysOf, unwrap } from './unwrap.ts';
 
 /** Files that a module can be. */
-const moduleFile = /\.[cm]?[jt]s$/i;
+/** No address: nothing is loaded from a network. */
+const moduleFile = /^(?!\w+:\/\/).*\.[cm]?[jt]s$/i;
 /** Longer values are no slips. */
 const longest = 200;
 

@@ -66,7 +66,7 @@ function checkStage(entry: unknown, index: number): SchemaProblem[] {
   const shallow = strange.filter((key) => Object.hasOwn(stageTable[named].settings.shape, key));
   const inside = explain(stageTable[named].settings, settings, [...path, named])
     .filter(({ lacks }) => lacks === undefined || !shallow.includes(lacks))
-    .map((each) => otherStage(otherPlace(each, settings), settings, named));
+    .map((each) => otherStage(ownReward(otherPlace(each, settings), settings), settings, named));
   const deeper = Object.fromEntries(shallow.map((key) => [key, (entry as Record<string, unknown>)[key]]));
   const indented =
     shallow.length > 0 && shallow.length === strange.length && typeof settings === 'object'
@@ -141,6 +141,16 @@ function otherPlace(problem: SchemaProblem, settings: unknown): SchemaProblem {
     return { ...problem, message: `${message}: it stands at the top of the spec, beside "model"` };
   const set = meaningsOf(key).find((word) => Object.hasOwn(settings as object, word));
   return set === undefined ? problem : { ...problem, message: `${message} but "${set}", which is set` };
+}
+
+/** A reward that is meant to be a program of one's own, and is none that is run. */
+function ownReward(problem: SchemaProblem, settings: unknown): SchemaProblem {
+  const { path, message, suggestion } = problem;
+  const value = path.length === 4 && path[3] === 'reward' ? (settings as Record<string, unknown>).reward : undefined;
+  if (typeof value !== 'string' || suggestion !== undefined || !/\.\w{1,4}$|[/\\]|^[\w.]+[.:]\w+$/.test(value))
+    return problem;
+  const form = '{ module: { path: reward.mjs } }';
+  return { ...problem, message: `${message}; a reward of your own is a JavaScript file on this machine: ${form}` };
 }
 
 /** A word of another tool for what is done elsewhere. A word that is only written alike is not meant. */

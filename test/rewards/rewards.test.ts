@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ColaError } from '../../server/errors.ts';
@@ -350,14 +350,30 @@ describe("a user's module", () => {
         (thrown: unknown) => thrown,
       );
       assert.ok(error instanceof ColaError, String(error));
+      said = error.describe();
       return error.id;
     };
+    let said = '';
     assert.equal(await id(createReward({ module: { path: 'nowhere.mjs' } }, folder)), 'reward.moduleMissing');
     assert.equal(await id(make('syntax.mjs', 'export default (')), 'reward.moduleFailed');
     assert.equal(await id(make('throws.mjs', 'throw new Error("x")')), 'reward.moduleFailed');
     assert.equal(await id(make('exits.mjs', 'process.exit(0)')), 'reward.moduleFailed');
     assert.equal(await id(make('shape.mjs', 'export default 5')), 'reward.moduleWithoutFunction');
     assert.equal(await id(make('named.mjs', 'export function score() {}')), 'reward.moduleWithoutFunction');
+    assert.match(said, /; it exports score\./);
+    assert.equal(await id(make('own.py', 'def score(x): return 1')), 'reward.moduleFailed');
+    assert.match(said, /written in JavaScript .*export default async function/s);
+    mkdirSync(join(folder, 'rewards'));
+    assert.equal(await id(createReward({ module: { path: 'rewards' } }, folder)), 'reward.moduleFolder');
+    assert.match(said, /rewards\/index\.mjs/);
+  });
+
+  it('may be what a compiler makes of a default export in CommonJS', async () => {
+    const compiled = 'Object.defineProperty(exports, "__esModule", { value: true });\nexports.default = () => 2;';
+    const reward = await make('compiled.cjs', compiled);
+    const result = await reward.score({ prompt: '', completion: '', row: {}, finished: true, tokens: 1 });
+    assert.equal('value' in result && result.value, 2);
+    await reward.close();
   });
 });
 

@@ -140,7 +140,7 @@ describe('data that is not there', () => {
 
   it('has a remedy for what it was meant as', () => {
     assert.match(remedy('/a/**/*.md'), /written as \{ workspace: \/a, globs: \["\*\*\/\*\.md"\] \}/);
-    assert.match(remedy('/a/https:/b.org/c.jsonl'), /Nothing is read from a network: download the file first/);
+    assert.match(remedy('/a/https:/b.org/c.jsonl'), /Nothing is read from a network: download it first/);
     assert.match(remedy('/a/file:/b.jsonl'), /without file:\/\//);
     assert.match(remedy('/a/~/b.jsonl'), /Write it from its beginning/);
     assert.match(remedy('/a/coundown'), /The task is called countdown/);

@@ -164,7 +164,11 @@ describe('words of other tools in a run spec', () => {
       assert.deepEqual(parseSpec(world(meant), 'a').problems, []);
     }
     // A module is JavaScript: another file is none.
-    assert.equal(first(withReward('x.py')).suggestion, undefined);
+    for (const value of ['x.py', './my/reward.py', 'https://example.com/r.mjs', '"my.module:score"']) {
+      const { message, suggestion } = first(withReward(value));
+      assert.equal(suggestion, undefined);
+      assert.match(message, /a JavaScript file on this machine: \{ module: \{ path: reward\.mjs \} \}$/);
+    }
   });
 
   it('stand for where data comes from, also where the path itself is to be written', () => {

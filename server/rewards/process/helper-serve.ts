@@ -104,10 +104,20 @@ async function work(prepare: (argument: string) => Promise<Answerer>): Promise<v
   port.postMessage({ type: 'ready' });
 }
 
+/** What a module has where it has no default export: a name too few is what is forgotten most. */
+export class NamedExports {
+  constructor(readonly names: readonly string[]) {}
+}
+
 /** The default export of a person's module. @throws Unready where it cannot be loaded */
 export async function defaultExportOf(path: string): Promise<unknown> {
   try {
-    return ((await import(pathToFileURL(path).href)) as { default?: unknown }).default;
+    const all = (await import(pathToFileURL(path).href)) as Record<string, unknown>;
+    const own = all.default;
+    // What compilers make of a default export in CommonJS: module.exports is { default }.
+    if (typeof own === 'object' && own !== null && 'default' in own) return own.default;
+    if (own === undefined && Object.keys(all).length > 0) return new NamedExports(Object.keys(all));
+    return own;
   } catch (error) {
     throw new Unready('load', messageOf(error));
   }

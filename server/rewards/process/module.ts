@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { z } from 'zod';
@@ -52,6 +52,7 @@ function readAnswer(value: unknown): RewardResult {
 export async function moduleReward(options: z.infer<typeof moduleOptions>, folder: string): Promise<Reward> {
   const path = resolve(folder, options.path);
   if (!existsSync(path)) throw rewardErrors.moduleMissing(path);
+  if (statSync(path).isDirectory()) throw rewardErrors.moduleFolder(path);
   needPlainFile(path);
   const size = options.processes ?? Math.max(2, Math.min(4, availableParallelism()));
   const plan: HelperPlan = {
@@ -61,7 +62,7 @@ export async function moduleReward(options: z.infer<typeof moduleOptions>, folde
     trusted: true,
     env: options.env,
     startError: ({ code, message }) =>
-      code === 'shape' ? rewardErrors.moduleWithoutFunction(path) : rewardErrors.moduleFailed(path, message),
+      code === 'shape' ? rewardErrors.moduleWithoutFunction(path, message) : rewardErrors.moduleFailed(path, message),
   };
   const helpers = new HelperPool(plan, size);
   try {

@@ -84,18 +84,23 @@ const asPath = (argument: string, cwd: string) =>
 export async function run(argv: readonly string[], io: CliIo): Promise<number> {
   const session = new Session(io);
   const program = makeProgram(session);
+  // As others have it: `cola help train`.
+  const asked = argv[0] === 'help' ? [...argv.slice(1), '--help'] : argv;
   try {
     if (argv.length === 0) program.outputHelp();
     else
       await program.parseAsync(
-        argv.map((argument) => asPath(argument, io.cwd)),
+        asked.map((argument) => asPath(argument, io.cwd)),
         { from: 'user' },
       );
   } catch (error) {
     if (!(error instanceof CommanderError)) session.fail(error, argv.includes('--json'));
     else if (error.exitCode !== 0) {
-      const name = program.commands.find((command) => command.name() === argv[0])?.name();
-      const usage = cliErrors.usage(sentence(error.message), name === undefined ? 'cola' : `cola ${name}`);
+      const command = program.commands.find((each) => each.name() === argv[0]);
+      // Its help has been shown.
+      const own = error.code === 'commander.help' ? command?.commands.map((each) => each.name()) : undefined;
+      const problem = own === undefined ? sentence(error.message) : `It needs one of its commands: ${own.join(', ')}`;
+      const usage = cliErrors.usage(problem, command === undefined ? 'cola' : `cola ${command.name()}`);
       session.fail(usage, argv.includes('--json'));
     }
   }

@@ -1,7 +1,9 @@
 /** Errors of data sets. */
+import { readdirSync } from 'node:fs';
+import { dirname, isAbsolute } from 'node:path';
 import { catalogue } from '../errors.ts';
 import { meantPath } from '../files/meant.ts';
-import { patternForm } from '../schemas/data-form.ts';
+import { areRows, patternForm } from '../schemas/data-form.ts';
 import { nearest } from '../schemas/issues.ts';
 import { onOneLine } from '../schemas/right-form.ts';
 import { taskNames } from './generators/names.ts';
@@ -20,13 +22,26 @@ const columnsOf = (have: readonly string[]): string => have.slice(0, 40).join(',
 const isMissing = (cause: unknown): boolean =>
   cause instanceof Error && 'code' in cause && (cause.code === 'ENOENT' || cause.code === 'ENOTDIR');
 
+/** A file of nearly the same name in the same folder. */
+function besides(file: string, base: string): string | undefined {
+  if (!isAbsolute(file)) return undefined;
+  try {
+    return nearest(base, readdirSync(dirname(file)).slice(0, 1000));
+  } catch {
+    return undefined;
+  }
+}
+
 /** What a path that leads nowhere was meant as; often it is none. */
 function meantBy(file: string): string {
   const plain = meantPath(file);
   if (plain !== '') return plain;
+  if (areRows([file])) return ' Rows are read from one file: put them together, as with cat *.jsonl > all.jsonl.';
   const form = patternForm(file);
   if (form !== undefined) return ` A pattern of files is written as ${onOneLine(form)}.`;
   const base = file.slice(Math.max(file.lastIndexOf('/'), file.lastIndexOf('\\')) + 1);
+  const other = besides(file, base);
+  if (other !== undefined) return ` There is ${JSON.stringify(other)} in that folder.`;
   const task = nearest(base, taskNames);
   if (task !== undefined) return ` The task is called ${task}.`;
   return base.includes('.') ? '' : ' A data set of Hugging Face has to be downloaded first.';
@@ -47,7 +62,7 @@ export const dataErrors = catalogue('data', {
   otherFile: (file: string, what: string, way: string) => [`${file} is ${what}.`, `${way}`],
   noFiles: (folder: string, globs: readonly string[]) => [
     `No file in ${folder} matches ${globs.join(', ')}.`,
-    'Check the patterns. Files that .gitignore names are left out.',
+    `Check the patterns. ${globs.some((glob) => /^!?(?:\/|\.\.|~|[A-Za-z]:)|\\/.test(glob)) ? 'They count from that folder, with / between folders, and lead nowhere else. ' : ''}Files that .gitignore names are left out.`,
   ],
   emptyFile: (file: string) => [`${file} is empty.`, 'Choose a file with at least one row.'],
   brokenJson: (file: string, line: number, cause: unknown) => [

@@ -47,7 +47,14 @@ const endings: readonly (readonly [ending: RegExp, what: string, way: string])[]
  * @param text whether it is to be read as a text, of which UTF-16 is not read
  */
 export async function refuseOther(file: string, text: boolean): Promise<void> {
-  if (statSync(file, { throwIfNoEntry: false })?.isDirectory() === true)
+  let isFolder: boolean;
+  try {
+    isFolder = statSync(file, { throwIfNoEntry: false })?.isDirectory() === true;
+  } catch (cause) {
+    // Links in a circle, a name that is too long.
+    throw dataErrors.missingFile(file, cause);
+  }
+  if (isFolder)
     throw dataErrors.otherFile(
       file,
       'a folder',

@@ -84,6 +84,9 @@ export function listWorkspace(root: string, globs: readonly string[]): string[] 
     try {
       entries = readdirSync(join(root, base), { withFileTypes: true });
     } catch (cause) {
+      const isFile = cause instanceof Error && 'code' in cause && cause.code === 'ENOTDIR' && existsSync(root);
+      if (isFile && base === '')
+        throw dataErrors.otherFile(root, 'a file, where a folder is looked for', 'Name it by itself: data: FILE.');
       throw dataErrors.missingFile(join(root, base), cause);
     }
     let levels = above;

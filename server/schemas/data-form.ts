@@ -28,8 +28,13 @@ function byPatterns(patterns: readonly string[]): unknown[] {
   return [{ workspace: root, globs: placed.map(({ glob }) => glob) }];
 }
 
-/** What a path in a spec was meant as, where it is none: a pattern of files. */
-export const patternForm = (text: string): unknown => (isPattern(text) ? byPatterns([text])[0] : undefined);
+/** Whether paths stand for several files of rows, which are read one at a time. */
+export const areRows = (paths: readonly string[]): boolean =>
+  paths.some((path) => rowsFile.test(path)) && (paths.length > 1 || paths.some(isPattern));
+
+/** What a path in a spec was meant as, where it is none: a pattern of files. Rows have none. */
+export const patternForm = (text: string): unknown =>
+  isPattern(text) && !rowsFile.test(text) ? byPatterns([text])[0] : undefined;
 
 function listed(files: readonly string[]): unknown[] {
   if (files.some(isPattern)) return byPatterns(files);

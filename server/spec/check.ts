@@ -1,9 +1,11 @@
 /** The values of a run spec against its schema and its rules, in the words of somebody who writes one. */
 import { z } from 'zod';
+import { areRows } from '../schemas/data-form.ts';
 import { explain, nearest, type SchemaProblem } from '../schemas/issues.ts';
 import { onOneLine } from '../schemas/right-form.ts';
 import { meaningsOf } from '../schemas/synonyms.ts';
 import { elsewhere } from './elsewhere.ts';
+import { dataKeys } from './path-places.ts';
 import { brokenRules } from './rules.ts';
 import { type RunSpec, runSpec, toRunSpec } from './schema.ts';
 import { isStageName, stageNames, stages as stageTable } from './stages.ts';
@@ -66,7 +68,7 @@ function checkStage(entry: unknown, index: number): SchemaProblem[] {
   const shallow = strange.filter((key) => Object.hasOwn(stageTable[named].settings.shape, key));
   const inside = explain(stageTable[named].settings, settings, [...path, named])
     .filter(({ lacks }) => lacks === undefined || !shallow.includes(lacks))
-    .map((each) => otherStage(ownReward(otherPlace(each, settings), settings), settings, named));
+    .map((each) => otherStage(severalRows(ownReward(otherPlace(each, settings), settings), settings), settings, named));
   const deeper = Object.fromEntries(shallow.map((key) => [key, (entry as Record<string, unknown>)[key]]));
   const indented =
     shallow.length > 0 && shallow.length === strange.length && typeof settings === 'object'
@@ -151,6 +153,19 @@ function ownReward(problem: SchemaProblem, settings: unknown): SchemaProblem {
     return problem;
   const form = '{ module: { path: reward.mjs } }';
   return { ...problem, message: `${message}; a reward of your own is a JavaScript file on this machine: ${form}` };
+}
+
+/** Several files of rows, which are read from one. */
+function severalRows(problem: SchemaProblem, settings: unknown): SchemaProblem {
+  const { path, message, suggestion } = problem;
+  const key = path.length === 4 && dataKeys.has(String(path[3])) ? String(path[3]) : undefined;
+  const value = key === undefined ? undefined : (settings as Record<string, unknown>)[key];
+  const paths = Array.isArray(value) ? value.filter((each) => typeof each === 'string') : [];
+  if (suggestion !== undefined || !areRows(paths)) return problem;
+  return {
+    ...problem,
+    message: `${message}; rows are read from one file: put them together, as with cat *.jsonl > all.jsonl`,
+  };
 }
 
 /** A word of another tool for what is done elsewhere. A word that is only written alike is not meant. */

@@ -63,6 +63,16 @@ describe('cola', () => {
     });
   }
 
+  it('has the help of a command under help too, and says which commands a group has', async () => {
+    const { code, stdout } = await cola(['help', 'fit']);
+    assert.equal(code, 0);
+    assert.match(stdout, /^Usage: cola fit/);
+    assert.match((await cola(['help'])).stdout, /^Usage: cola \[options\] \[command\]/);
+    const group = await cola(['feedback']);
+    assert.equal(group.code, 2);
+    assert.match(group.stderr, /^It needs one of its commands: .*tune.*simulate/m);
+  });
+
   it('devices finds the CPU', async () => {
     const { code, stdout } = await cola(['devices', '--json']);
     assert.equal(code, 0);

@@ -1,9 +1,10 @@
 /** What lies in a folder under the name of data: other encodings and separators, and files that are something else. */
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readRows } from '../../server/data/sources.ts';
+import { listWorkspace } from '../../server/data/workspace.ts';
 import { ColaError } from '../../server/errors.ts';
 
 const pairs = [
@@ -100,5 +101,17 @@ describe('files of strangers', () => {
     assert.match((await refusal(put('rows.jsonl.br', Buffer.from([0x8b, 0x01])))).message, /packed in a way/);
     mkdirSync(join(folder, 'folder.jsonl'));
     assert.match((await refusal(join(folder, 'folder.jsonl'))).message, /is a folder/);
+  });
+
+  it('are told where links lead in a circle, a name is too long, and a file stands for a folder', async () => {
+    symlinkSync('c2.jsonl', join(folder, 'c1.jsonl'));
+    symlinkSync('c1.jsonl', join(folder, 'c2.jsonl'));
+    for (const name of ['c1.jsonl', `${'a'.repeat(300)}.jsonl`]) {
+      const error = await refusal(join(folder, name));
+      assert.equal(error.id, 'data.missingFile');
+      assert.match(error.message, /cannot be read/);
+    }
+    const root = put('rows.jsonl', json.join('\n'));
+    assert.throws(() => listWorkspace(root, ['**/*']), { id: 'data.otherFile', message: /a file, where a folder/ });
   });
 });

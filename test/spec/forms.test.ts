@@ -143,6 +143,11 @@ describe('data that is not there', () => {
     assert.match(remedy('/a/https:/b.org/c.jsonl'), /Nothing is read from a network: download it first/);
     assert.match(remedy('/a/file:/b.jsonl'), /without file:\/\//);
     assert.match(remedy('/a/~/b.jsonl'), /Write it from its beginning/);
+    assert.match(remedy('/a/*.jsonl'), /Rows are read from one file: .*cat \*\.jsonl > all\.jsonl/);
+    assert.match(remedy('/a/$HOME/b.jsonl'), /Variables are not filled in/);
+    assert.match(remedy(join(import.meta.dirname, 'Forms.tests.ts')), /There is "forms\.test\.ts" in that folder/);
+    assert.match(dataErrors.noFiles('/a', ['../b/*']).remedy, /They count from that folder/);
+    assert.match(parseSpec(clone('[a.jsonl, b.jsonl]'), 'a').problems[0].message, /one file: .*cat/);
     assert.match(remedy('/a/coundown'), /The task is called countdown/);
     assert.match(remedy('/a/openai/gsm8k'), /has to be downloaded first/);
     assert.equal(remedy('/a/b.jsonl'), 'Check the path; it counts from the folder of the spec.');

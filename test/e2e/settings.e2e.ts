@@ -7,7 +7,7 @@ import { eventually } from './support/eventually.ts';
 import { wait } from './support/patience.ts';
 import { processesOf } from './support/processes.ts';
 import { vscode } from './support/session.ts';
-import { reinforceSpec } from './support/spec.ts';
+import { reinforceSpec, unhurried } from './support/spec.ts';
 
 const start = `export function sum(values: number[]): number {
   let total = 0;
@@ -371,7 +371,8 @@ describe('settings in VS Code', () => {
     const lines = () => readFileSync(join(run, 'metrics.jsonl'), 'utf8').split('\n').length;
     const counts = status().filter({ hasText: /step\s[1-9]\d*\/5000/ });
     await set({}, { 'cola.runs.outliveWindow': true });
-    const spec = reinforceSpec({ steps: 5000, maxNew: 4, evaluateEvery: 5000, checkpointEvery: 2 });
+    const spec = reinforceSpec({ steps: 5000, maxNew: 4, evaluateEvery: 5000, checkpointEvery: 2, slowly: true });
+    session.write(unhurried.file, unhurried.text);
     session.write('outlived.cola.yaml', spec);
     await workbench.openFile('outlived.cola.yaml');
     await workbench.command('CoLA: Run Spec');

@@ -305,6 +305,11 @@ describe("a user's module", () => {
         if (completion === 'late throw') { setTimeout(() => { throw new Error('later') }); await new Promise(() => {}); }
         if (completion === 'cycle') { const a = {}; a.a = a; return a; }
         console.error = () => {};
+        const parts = (length) => ({ value: 1, parts: Object.fromEntries(Array.from({ length }, (_, i) => ['p' + i, i])) });
+        if (completion.startsWith('parts ')) return parts(Number(completion.slice(6)));
+        if (completion === 'a part') return { value: 1, parts: { ['p'.repeat(101)]: 1 } };
+        if (completion === 'deep') return { value: 1, parts: {}, more: JSON.parse('['.repeat(1000) + ']'.repeat(1000)) };
+        if (completion === 'long') return { noScore: 'x'.repeat(2 ** 21) };
         return { value: { value: 1, parts: { a: 2 } }, nan: NaN, 'inner nan': { value: NaN }, infinite: Infinity, text: '1', none: undefined,
           null: null, list: [1], object: { score: 1 }, function: () => 1, abstain: { noScore: 'not mine' }, plain: row.base + tokens }[completion];
       }`,
@@ -330,6 +335,15 @@ describe("a user's module", () => {
     assert.match(await reason('inner nan'), /neither/);
     assert.match(await reason('function'), /the module/);
     assert.match(await reason('cycle'), /circular/i);
+    assert.ok('value' in (await judge('parts 100')));
+    assert.equal(await reason('parts 101'), 'the module returned 101 parts, and at most 100 are taken');
+    assert.match(
+      await reason('parts 100000'),
+      /^the module failed: Error: its answer has \d{7} characters, and at most 1048576/,
+    );
+    assert.equal(await reason('a part'), 'the module named a part with 101 characters, and at most 100 are taken');
+    assert.equal(await reason('deep'), 'the module failed: Error: its answer is nested deeper than 64 levels');
+    assert.match(await reason('long'), /its answer has 2097\d+ characters/);
     assert.match(await reason('loop'), /longer than 400 ms/);
     assert.match(await reason('wait'), /longer than 400 ms/);
     assert.match(await reason('exit'), /ended its process/);

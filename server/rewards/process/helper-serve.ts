@@ -1,5 +1,6 @@
 import { pathToFileURL } from 'node:url';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { deeperThan } from '../../files/json-depth.ts';
 import { endTree, markName, markOf } from './process-tree.ts';
 
 /**
@@ -123,13 +124,21 @@ export async function defaultExportOf(path: string): Promise<unknown> {
   }
 }
 
+/** Characters of an answer, as JSON, and how deep it is nested: the engine is no place for more. */
+const answerBounds = { length: 2 ** 20, depth: 64 } as const;
+
 /**
  * What crosses to the engine: plain data, for a function or an instance of a class would fail there without a reason. JSON has no
  * NaN; the word tells the engine what was there.
+ *
+ * @throws Error where it is longer or deeper than an answer may be
  */
 export function plainData(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null) return value;
-  return JSON.parse(
-    JSON.stringify(value, (_, x: unknown) => (typeof x === 'number' && !Number.isFinite(x) ? String(x) : x)),
-  );
+  if (typeof value !== 'string' && (typeof value !== 'object' || value === null)) return value;
+  const text = JSON.stringify(value, (_, x: unknown) => (typeof x === 'number' && !Number.isFinite(x) ? String(x) : x));
+  if (text.length > answerBounds.length)
+    throw new Error(`its answer has ${text.length} characters, and at most ${answerBounds.length} are taken`);
+  if (deeperThan(text, answerBounds.depth))
+    throw new Error(`its answer is nested deeper than ${answerBounds.depth} levels`);
+  return JSON.parse(text);
 }

@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import { needPlainFile } from '../../files/open.ts';
 import { rewardErrors } from '../errors.ts';
-import type { Reward, RewardResult } from '../reward.ts';
+import type { Reward, RewardResult, RewardScore } from '../reward.ts';
 import { type HelperPlan, HelperPool } from './helper.ts';
 
 /** Options of {@link moduleReward}. */
@@ -22,6 +22,10 @@ export const moduleOptions = z.strictObject({
     .default([]),
 });
 
+/** Parts of a score, and characters of their names: each is shown to a person, and is a figure of its own. */
+const mostParts = 100;
+const longestPart = 100;
+
 const answer = z.union([
   z.object({ noScore: z.string().max(500) }),
   z.object({ value: z.number(), parts: z.record(z.string(), z.number()).default({}) }),
@@ -33,12 +37,21 @@ function readAnswer(value: unknown): RewardResult {
     return Number.isFinite(value) ? { value, parts: { module: value } } : { noScore: `the module returned ${value}` };
   }
   const parsed = answer.safeParse(value);
-  if (parsed.success) return parsed.data;
+  if (parsed.success) return 'noScore' in parsed.data ? parsed.data : withinBounds(parsed.data);
   const kind = value === null ? 'null' : Array.isArray(value) ? 'a list' : typeof value;
   if (kind !== 'object') return { noScore: `the module returned ${kind}, not a number` };
   return {
     noScore: 'the module returned an object that is neither { value, parts } with finite numbers nor { noScore }',
   };
+}
+
+function withinBounds(score: RewardScore): RewardResult {
+  const names = Object.keys(score.parts);
+  if (names.length > mostParts)
+    return { noScore: `the module returned ${names.length} parts, and at most ${mostParts} are taken` };
+  const long = names.find((name) => name.length > longestPart);
+  if (long === undefined) return score;
+  return { noScore: `the module named a part with ${long.length} characters, and at most ${longestPart} are taken` };
 }
 
 /**

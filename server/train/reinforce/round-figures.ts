@@ -37,15 +37,22 @@ export function describe(rows: readonly Told[]) {
 
 export const isSum = (reward: ReinforceSettings['reward']) => typeof reward === 'object' && 'sum' in reward;
 
+/** Parts that are figures of a round: a module may name others for every sample. */
+const mostParts = 100;
+
 /**
- * `part_<name>`, the mean of each part of a sum without its weight. A part of weight 0 is only watched: what was meant, beside
- * what is learned from.
+ * `part_<name>`, the mean of each part of a sum without its weight, of the first hundred that there are. A part of weight 0 is
+ * only watched: what was meant, beside what is learned from.
  */
-export function partsOf(rows: readonly Told[]): Metrics {
+export function partsOf(rows: readonly Pick<Told, 'result'>[]): Metrics {
   const parts = new Map<string, number[]>();
   for (const { result } of rows) {
     if ('noScore' in result) continue;
-    for (const [name, value] of Object.entries(result.parts)) parts.set(name, [...(parts.get(name) ?? []), value]);
+    for (const [name, value] of Object.entries(result.parts)) {
+      const values = parts.get(name);
+      if (values !== undefined) values.push(value);
+      else if (parts.size < mostParts) parts.set(name, [value]);
+    }
   }
   const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length;
   return Object.fromEntries(

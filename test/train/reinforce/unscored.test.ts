@@ -3,6 +3,7 @@ import type { RewardResult } from '../../../server/rewards/reward.ts';
 import { promptFigures } from '../../../server/train/measures/prompts.ts';
 import { overSeeds, solvedIn, solvedLists, turned } from '../../../server/train/measures/solved.ts';
 import type { Judged } from '../../../server/train/reinforce/episode.ts';
+import { partsOf } from '../../../server/train/reinforce/round-figures.ts';
 import { mainReason, ScoreWatch } from '../../../server/train/reinforce/unscored.ts';
 
 const row = (result: RewardResult, completion = ''): Judged => ({
@@ -132,5 +133,19 @@ describe('samples without a score', () => {
   it('have a main reason, the first of equals', () => {
     assert.deepEqual(mainReason(['b', 'a', 'a', 'b']), { reason: 'b', count: 2 });
     assert.equal(mainReason([]), undefined);
+  });
+});
+
+describe('parts of scores', () => {
+  it('are figures under names that a person can read, and no more than a hundred of them', () => {
+    const parts = (parts: Readonly<Record<string, number>>) => row({ value: 0, parts });
+    assert.deepEqual(partsOf([parts({ 'a\nb\u001b[2J': 1, c: 2 }), none, parts({ c: 4 })]), {
+      part_a_b_2J: 1,
+      part_c: 3,
+    });
+    const others = Array.from({ length: 300 }, (_, i) => parts({ [`p${i}`]: i, same: i }));
+    const figures = partsOf(others);
+    assert.equal(Object.keys(figures).length, 100);
+    assert.equal(figures.part_same, 149.5);
   });
 });

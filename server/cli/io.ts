@@ -1,4 +1,5 @@
 /** What a command reads and writes, so that a test can run it without a process. */
+import { printableJson, shownOn } from './printable.ts';
 import { Progress } from './progress.ts';
 
 /** The part of a writable stream that is needed. */
@@ -54,7 +55,7 @@ export class Output {
   write(text: string): void {
     if (this.json) return;
     this.progress?.clear();
-    this.io.stdout.write(text);
+    this.io.stdout.write(shownOn(this.io.stdout, text));
   }
 
   /** Columns of equal width; numbers on the right, but for the first column. */
@@ -71,7 +72,7 @@ export class Output {
   /** Something to know, beside the result. */
   note(text: string): void {
     this.progress?.clear();
-    this.io.stderr.write(`${text}\n`);
+    this.io.stderr.write(`${shownOn(this.io.stderr, text)}\n`);
   }
 
   /** Starts a bar; the one before it ends. */
@@ -87,6 +88,6 @@ export class Output {
   }
 
   result(value: unknown): void {
-    if (this.json) this.io.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+    if (this.json) this.io.stdout.write(`${printableJson(JSON.stringify(value, null, 2))}\n`);
   }
 }

@@ -1,5 +1,6 @@
 /** A progress bar on a terminal, a line now and then where stderr is a file or a pipe. */
 import type { Sink } from './io.ts';
+import { shownOn } from './printable.ts';
 
 const barWidth = 24;
 const terminalEvery = 100;
@@ -28,7 +29,7 @@ export class Progress {
     const since = this.shown === Number.NEGATIVE_INFINITY && !terminal ? now - this.started : now - this.shown;
     if (since < (terminal ? terminalEvery : plainEvery) && !(last && terminal)) return;
     this.shown = now;
-    const text = this.describe(detail, now);
+    const text = shownOn(this.sink, this.describe(detail, now));
     if (terminal) {
       this.sink.write(`\r\x1b[K${text.slice(0, (this.sink.columns ?? 80) - 1)}`);
       this.drawn = true;

@@ -3,6 +3,7 @@ import { ColaError } from '../errors.ts';
 import { limitBehind } from '../files/limits.ts';
 import { refusalBehind } from '../protocol/errors.ts';
 import { type CliIo, type CliOutcome, Output } from './io.ts';
+import { printableJson, shownOn } from './printable.ts';
 
 /**
  * 0: done, and what was checked is good. 1: a check failed. 2: wrong input, with a message that says what to do.
@@ -43,23 +44,23 @@ export class Session {
   fail(thrown: unknown, json: boolean): void {
     const error = limitBehind(thrown) ?? refusalBehind(thrown) ?? thrown;
     const { stdout, stderr } = this.io;
+    const say = (text: string) => stderr.write(`${shownOn(stderr, text)}\n`);
+    const tell = (value: object) => stdout.write(`${printableJson(JSON.stringify(value))}\n`);
     const interrupted = this.signal.aborted && (!(error instanceof ColaError) || error.id === 'train.stopped');
     if (interrupted) {
       this.exitCode = exitCodes.interrupted;
-      stderr.write(error instanceof ColaError ? `${error.describe()}\n` : 'Stopped.\n');
+      say(error instanceof ColaError ? error.describe() : 'Stopped.');
       return;
     }
     if (error instanceof ColaError) {
       this.exitCode = exitCodes.badInput;
-      stderr.write(`${error.message}\n${error.remedy}\n[${error.id}]\n`);
-      if (json) stdout.write(`${JSON.stringify({ error })}\n`);
+      say(`${error.message}\n${error.remedy}\n[${error.id}]`);
+      if (json) tell({ error });
       return;
     }
     this.exitCode = exitCodes.bug;
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    stderr.write(
-      `This is a mistake in CoLA Studio. Please report it with the lines below and what you did.\n${text}\n`,
-    );
-    if (json) stdout.write(`${JSON.stringify({ error: { id: 'bug', message: text, remedy: 'Report it.' } })}\n`);
+    say(`This is a mistake in CoLA Studio. Please report it with the lines below and what you did.\n${text}`);
+    if (json) tell({ error: { id: 'bug', message: text, remedy: 'Report it.' } });
   }
 }

@@ -22,8 +22,9 @@ interface Format {
   readonly line: (line: MetricLine, wallTime: number) => Uint8Array;
 }
 
+/** Text of a cell, which a spreadsheet takes for no formula. */
 const cell = (value: unknown) => {
-  const text = String(value ?? '');
+  const text = String(value ?? '').replace(/^(?=[=+\-@\t\r])/, "'");
   return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 };
 
@@ -39,7 +40,7 @@ const formats: Readonly<Record<LoggerName, Format>> = {
     line: (line) =>
       Buffer.from(
         scalarsOf(line)
-          .map(([name, value]) => `${line.step},${cell(line.stage)},${name},${value}\n`)
+          .map(([name, value]) => `${line.step},${cell(line.stage)},${cell(name)},${value}\n`)
           .join(''),
       ),
   },

@@ -19,12 +19,18 @@ export type MetricLine = Readonly<Record<string, unknown>> & { readonly step: nu
 
 const meta = new Set(['step', 'stage', 'evaluation']);
 
+/** Characters of a name. */
+const longest = 200;
+
+/** A name on one line: what is in a log may have been written by anyone. */
+const plain = (name: string) => name.replaceAll(/\p{Cc}+/gu, ' ').slice(0, longest);
+
 /** The figures of a line under their names abroad; lists and what is not finite are left out, held-out ones begin with `eval/`. */
 export function scalarsOf(line: MetricLine): (readonly [name: string, value: number])[] {
   const prefix = line.evaluation === true ? 'eval/' : 'train/';
   return Object.entries(line).flatMap(([ours, value]) => {
     if (meta.has(ours) || typeof value !== 'number' || !Number.isFinite(value)) return [];
     const known = Object.hasOwn(trlNames, ours) ? trlNames[ours] : undefined;
-    return [[`${prefix}${known?.name ?? ours}`, known?.of?.(value) ?? value] as const];
+    return [[`${prefix}${known?.name ?? plain(ours)}`, known?.of?.(value) ?? value] as const];
   });
 }

@@ -53,9 +53,10 @@ export function scalarRecord({ wallTime, step, values }: ScalarEvent): Buffer {
   return framed(Buffer.concat([double(1, wallTime), varintField(2, step), lengthed(5, Buffer.concat(summary))]));
 }
 
+/** @param value negative ones and fractions, which have no such form, are cut to what has one */
 function varint(value: number): Buffer {
   const bytes: number[] = [];
-  for (let rest = value; ; rest = Math.floor(rest / 128)) {
+  for (let rest = Math.min(Number.MAX_SAFE_INTEGER, Math.max(0, Math.trunc(value))); ; rest = Math.floor(rest / 128)) {
     if (rest < 128) return Buffer.from([...bytes, rest]);
     bytes.push((rest % 128) | 128);
   }

@@ -114,6 +114,45 @@ describe('metrics for other tools', () => {
     assert.ok(rows.includes('1,reinforce,train/reward_std,0.25') && rows.includes('300,reinforce,eval/loss,1.5'));
   });
 
+  it('takes lines that anyone may have written: no formula, no line of its own, no tag without end', async () => {
+    using run = await Run.create(root, 'a', 'model: x\n');
+    run.record({ step: -3, stage: '=cmd|calc', reward: 1 });
+    run.record({
+      step: 1.5,
+      stage: '@SUM(A1)',
+      'a",\n=1+1': 2,
+      '\u001b[2J': 3,
+      ['x'.repeat(1e5)]: 4,
+      '../../etc': 5,
+    });
+    await run.logTo(['tensorboard', 'csv']);
+    const { points } = readEvents(eventsIn(run.path));
+    assert.deepEqual(points, [
+      { wallTime: points[0].wallTime, step: 0, values: { 'train/reward': 1 } },
+      {
+        wallTime: points[1].wallTime,
+        step: 1,
+        values: {
+          'train/a", =1+1': 2,
+          'train/ [2J': 3,
+          [`train/${'x'.repeat(200)}`]: 4,
+          'train/../../etc': 5,
+        },
+      },
+    ]);
+    const rows = readFileSync(join(run.path, 'metrics.csv'), 'utf8').trimEnd().split('\n').slice(1);
+    assert.deepEqual(
+      rows.map((row) => row.slice(0, 40)),
+      [
+        "-3,'=cmd|calc,train/reward,1",
+        `1.5,'@SUM(A1),"train/a"", =1+1",2`,
+        "1.5,'@SUM(A1),train/ [2J,3",
+        `1.5,'@SUM(A1),train/${'x'.repeat(20)}`,
+        "1.5,'@SUM(A1),train/../../etc,5",
+      ],
+    );
+  });
+
   it('says after a kill and a step back what metrics.jsonl says', async () => {
     const lines = Array.from({ length: 6 }, (_, i) => ({ step: i, stage: 's', seconds: 1, loss: 1 / (i + 1) }));
     const straight = await Run.create(root, 'straight', 'model: x\n');

@@ -2,11 +2,15 @@
  * Messages between a run and its workers on a pair of streams: a mark, the length of the head, the head as JSON, then float32
  * numbers, whose counts are in the head. Who reads says how much it is ready to take.
  */
+import { deeperThan } from '../files/json-depth.ts';
+
 export const frameMark = 0x31_4c_6f_43;
 const prefixBytes = 8;
 /** Of a head: texts, choices and tokens of a shard. */
 const mostHead = 2 ** 28;
 const mostTensors = 100_000;
+/** Of a head: rows of data are in it. */
+const deepest = 1000;
 
 export interface Frame {
   readonly head: Readonly<Record<string, unknown>>;
@@ -130,8 +134,10 @@ export class FrameReader {
 
 function headOf(text: Buffer): [head: Record<string, unknown>, counts: number[]] {
   let value: unknown;
+  const json = text.toString('utf8');
+  if (deeperThan(json, deepest)) throw new FrameFault('the head of its message is nested without end');
   try {
-    value = JSON.parse(text.toString('utf8'));
+    value = JSON.parse(json);
   } catch {
     throw new FrameFault('the head of its message is no JSON');
   }

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { type Carrier, type Link, WorkerFault } from './carrier.ts';
 import { type Frame, FrameFault, FrameReader, type Outgoing } from './frames.ts';
-import { hello } from './messages.ts';
+import { hello, wordsOf } from './messages.ts';
 import { type Identity, identityOf, workerArguments, workerProgram } from './program.ts';
 
 /** How much of what a worker said before it ended is shown. */
@@ -82,7 +82,7 @@ class LocalLink {
     this.ended = new Promise((ended) => {
       const over = (how: string) => {
         live.delete(child);
-        const words = this.said.trim();
+        const words = wordsOf(this.said).trim();
         this.fail(words === '' ? how : `${how}, after it said: ${words}`);
         ended();
       };

@@ -4,15 +4,24 @@ import { z } from 'zod';
 const count = z.int().nonnegative();
 const names = z.array(z.string());
 
+/** Characters of what is shown to people. */
+const longest = 2000;
+/** Words of another process that people read: not without end, and nothing that a terminal would act on. */
+const words = z.string().transform(wordsOf);
+
+export function wordsOf(text: string): string {
+  return text.slice(0, longest).replaceAll(/[^\P{Cc}\n]/gu, ' ');
+}
+
 export const hello = z.object({
   kind: z.literal('hello'),
   /** Of the package, and a hash of the program. */
-  version: z.string(),
-  code: z.string(),
-  host: z.string(),
+  version: words,
+  code: words,
+  host: words,
   process: z.int(),
   /** Name of its processor. */
-  cpu: z.string(),
+  cpu: words,
 });
 export type Hello = z.infer<typeof hello>;
 
@@ -54,6 +63,6 @@ export const answer = z.discriminatedUnion('kind', [
     seconds,
     values: z.array(z.object({ shard: count, value: z.unknown() })),
   }),
-  z.object({ kind: z.literal('error'), id: z.string(), message: z.string(), remedy: z.string() }),
+  z.object({ kind: z.literal('error'), id: words, message: words, remedy: words }),
 ]);
 export type Answer = z.infer<typeof answer>;

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { type Carrier, type Link, WorkerFault } from './carrier.ts';
 import { clusterErrors } from './errors.ts';
 import { type Frame, FrameFault, FrameReader, type Outgoing } from './frames.ts';
-import { hello } from './messages.ts';
+import { hello, wordsOf } from './messages.ts';
 import { type Identity, identityOf, workerArguments, workerProgram } from './program.ts';
 
 const headerBytes = 13;
@@ -69,7 +69,7 @@ export class RayCarrier implements Carrier {
     this.child.stdin?.on('error', () => {});
     this.child.on('error', (error) => this.end(clusterErrors.noCluster(python, error.message)));
     this.child.on('close', (code) =>
-      this.end(clusterErrors.noCluster(python, this.said.trim() || `it ended with code ${code}`)),
+      this.end(clusterErrors.noCluster(python, wordsOf(this.said).trim() || `it ended with code ${code}`)),
     );
   }
 
@@ -152,7 +152,7 @@ export class RayCarrier implements Carrier {
     const kind = header.toString('latin1', 0, 1);
     const worker = header.readUInt32LE(1);
     const left = Number(header.readBigUInt64LE(5));
-    if (kind === 'A') return { left, push: this.answerOf(worker), end: () => {} };
+    if (kind === 'A') return { left, ...this.answerOf(worker) };
     let text = '';
     const push = (part: Buffer) => {
       text = `${text}${part.toString('utf8')}`.slice(0, mostReason);
@@ -160,7 +160,8 @@ export class RayCarrier implements Carrier {
     return { left, push, end: () => this.told(kind, worker, text) };
   }
 
-  private told(kind: string, worker: number, reason: string): void {
+  private told(kind: string, worker: number, said: string): void {
+    const reason = wordsOf(said);
     if (kind === 'L') {
       this.lost.add(worker);
       this.lose(worker, new WorkerFault(reason));
@@ -168,7 +169,7 @@ export class RayCarrier implements Carrier {
     else this.end(clusterErrors.noCluster('Ray', reason));
   }
 
-  private answerOf(worker: number): Packet['push'] {
+  private answerOf(worker: number): Pick<Packet, 'push' | 'end'> {
     const waiting = this.waiting.get(worker);
     let reader: FrameReader | undefined = new FrameReader(
       () => waiting?.mostFloats ?? 0,
@@ -179,16 +180,20 @@ export class RayCarrier implements Carrier {
         waiting.take(frame);
       },
     );
-    return (part) => {
+    const fail = (problem: string) => {
+      reader = undefined;
+      if (waiting === undefined || this.waiting.get(worker) !== waiting) return;
+      this.lose(worker, new WorkerFault(problem));
+    };
+    const push = (part: Buffer) => {
       try {
         reader?.push(part);
       } catch (error) {
         if (!(error instanceof FrameFault)) throw error;
-        reader = undefined;
-        if (waiting === undefined || this.waiting.get(worker) !== waiting) return;
-        this.lose(worker, new WorkerFault(error.message));
+        fail(error.message);
       }
     };
+    return { push, end: () => fail('its answer was cut off') };
   }
 
   private lose(worker: number, error: Error): void {

@@ -1,5 +1,6 @@
 /** A conversation with a model, which need not be the one that completes. */
 import { z } from 'zod';
+import { shallow } from '../schemas/shallow.ts';
 import { request } from './channel/request.ts';
 import { actionControl, complete } from './completion.ts';
 import { precisionChoices } from './precision.ts';
@@ -11,7 +12,7 @@ const chatCall = z.strictObject({
   id: name,
   name,
   /** Usually an object. */
-  arguments: z.unknown(),
+  arguments: shallow,
 });
 
 export const chatMessage = z.strictObject({
@@ -29,7 +30,7 @@ const chatTool = z.strictObject({
   name,
   description: text.optional(),
   /** A JSON schema of its arguments. */
-  parameters: z.record(z.string(), z.unknown()).optional(),
+  parameters: z.record(z.string(), shallow).optional(),
 });
 export type ChatTool = z.infer<typeof chatTool>;
 

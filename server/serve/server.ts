@@ -92,7 +92,7 @@ export class LocalServer {
   private async route(request: IncomingMessage, response: ServerResponse): Promise<void> {
     this.admit(request);
     const { service } = this;
-    const path = new URL(request.url ?? '/', 'http://local').pathname;
+    const path = pathOf(request.url);
     const { method } = request;
     if (method === 'GET' && path === '/v1/models') return send(response, 200, { object: 'list', data: [this.model()] });
     if (method === 'GET' && path.startsWith('/v1/models/')) {
@@ -222,6 +222,11 @@ const statuses: Readonly<Record<string, number>> = {
 const statusOf = (id: string): number => statuses[id] ?? 400;
 
 const digest = (text: string) => createHash('sha256').update(text).digest();
+
+/** `//` and its like are no path that there is. */
+function pathOf(url = '/'): string {
+  return URL.canParse(url, 'http://local') ? new URL(url, 'http://local').pathname : url;
+}
 
 function decoded(text: string): string {
   try {

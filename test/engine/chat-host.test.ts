@@ -86,6 +86,17 @@ describe('conversations with the engine', function () {
     await assert.rejects(line.channel.ask(chatAlternatives, { messages: long }), /reads \d+ at most/);
   });
 
+  it('are refused with tools and calls that are nested without end', async () => {
+    let deep: unknown = [];
+    for (let i = 0; i < 1000; i++) deep = [deep];
+    const toolCalls = [{ id: 'a', name: 'a', arguments: deep }];
+    for (const params of [
+      { tools: [{ name: 'a', parameters: { deep } }] },
+      { messages: [question, { role: 'assistant' as const, content: '', toolCalls }] },
+    ])
+      await assert.rejects(ask(params), { id: 'protocol.params', message: /nested at most 64 levels deep/ });
+  });
+
   it('end when nobody waits for them any more', async () => {
     const gone = new AbortController();
     let pieces = 0;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { serverAddress } from '../../server/environments/openenv/address.ts';
 import { openenvEnvironment, openenvOptions } from '../../server/environments/openenv/openenv.ts';
 import { Sessions } from '../../server/environments/sessions.ts';
@@ -118,6 +119,14 @@ describe('an environment of OpenEnv', function () {
       'environment.openenvRefused',
     ],
     hangs: [() => true, 'environment.late'],
+    'closes in the middle of a message': [
+      (_, connection) => {
+        connection.send('{"type":"observation",', { fin: false });
+        setTimeout(() => connection.terminate(), 20);
+        return true;
+      },
+      'environment.openenvAway',
+    ],
     closes: [
       (_, connection) => {
         connection.close();
@@ -170,8 +179,13 @@ describe('an environment of OpenEnv', function () {
         'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: no\r\n\r\n',
       );
     });
+    const elsewhere = createServer();
+    elsewhere.on('upgrade', (_, socket) => {
+      socket.end(`HTTP/1.1 302 Found\r\nLocation: ${server.url}/ws\r\nContent-Length: 0\r\n\r\n`);
+    });
     for (const [other, id] of [
       [site, 'environment.openenvBroken'],
+      [elsewhere, 'environment.openenvBroken'],
       [lying, 'environment.openenvBroken'],
     ] as const) {
       await new Promise<void>((done) => other.listen(0, '127.0.0.1', done));
@@ -180,6 +194,19 @@ describe('an environment of OpenEnv', function () {
       await new Promise((done) => other.close(done));
       await assert.rejects(make(`http://127.0.0.1:${port}`).open().reset(1, task), { id: 'environment.openenvAway' });
     }
+    assert.deepEqual(server.asked, [], 'where it sent us on to');
+  });
+
+  it('that says nothing at the door is not waited for', async () => {
+    const silent = createServer();
+    const held: Duplex[] = [];
+    silent.on('upgrade', (_, socket) => held.push(socket));
+    await new Promise<void>((done) => silent.listen(0, '127.0.0.1', done));
+    const { port } = silent.address() as AddressInfo;
+    const world = make(`ws://127.0.0.1:${port}`, { stepMs: 200 }).open();
+    await assert.rejects(world.reset(1, task), { id: 'environment.late' });
+    for (const socket of held) socket.destroy();
+    await new Promise((done) => silent.close(done));
   });
 });
 

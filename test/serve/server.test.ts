@@ -219,6 +219,15 @@ describe('the local server', function () {
         socket.resume();
       });
     }
+    // What has the token and is no address is refused, not met as a mistake of ours.
+    const answered = await new Promise<string>((done) => {
+      let said = '';
+      const socket = connect(server.port, '127.0.0.1', () =>
+        socket.end(`GET // HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\nConnection: close\r\n\r\n`),
+      );
+      socket.on('data', (data) => (said += String(data))).on('close', () => done(said));
+    });
+    assert.match(answered, /^HTTP\/1\.1 404 /);
     assert.equal((await post({ prompt: 'a', max_tokens: 1 })).status, 200);
   });
 });

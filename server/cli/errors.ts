@@ -1,7 +1,13 @@
 /** Errors of the command line itself. */
 import { catalogue } from '../errors.ts';
 
-const reason = (cause: unknown) => (cause instanceof Error ? cause.message : String(cause));
+/** What the system says, in words; as it says it where there are none. */
+function reason(cause: unknown): string {
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+  if (code === 'ENOENT' || code === 'ENOTDIR') return 'there is no such file';
+  if (code === 'EISDIR') return 'it is a folder';
+  return cause instanceof Error ? cause.message : String(cause);
+}
 
 export const cliErrors = catalogue('cli', {
   usage: (problem: string, command: string) => [
@@ -10,8 +16,12 @@ export const cliErrors = catalogue('cli', {
   ],
   promptFile: (file: string, cause: unknown) => [
     `The prompt file ${file} cannot be read (${reason(cause)}).`,
-    'Check that the file exists and is text in UTF-8.',
+    'Check the path; it counts from where you are. The file has to be text in UTF-8.',
     cause,
+  ],
+  noFolder: (folder: string, cwd: string) => [
+    `There is no folder ${folder}.`,
+    `Name one that is there; a path counts from where you are, ${cwd}.`,
   ],
   onePrompt: () => [
     'There should be exactly one of --prompt, --prompt-file, --chat and --ids.',

@@ -8,6 +8,7 @@ import { LanguageModel } from '../model/language-model.ts';
 import type { PrecisionChoice } from '../protocol/precision.ts';
 import { resolveModel } from '../spec/document.ts';
 import { isRunId, runFolder } from '../store/run.ts';
+import { configsOf } from '../train/run/spec-memory.ts';
 import type { Output } from './io.ts';
 
 /**
@@ -37,6 +38,13 @@ export async function namedModel(path: string, cwd: string): Promise<NamedModel>
   if (found === undefined) return { folder, run: undefined };
   if (!existsSync(found.model)) throw evaluateErrors.noModel(basename(found.run));
   return { folder: found.model, run: found.run };
+}
+
+/** The model that is meant, if there is one that can be loaded as far as its configuration says. @throws evaluate.noModel, spec.*, config.* */
+export async function modelThere(path: string, cwd: string): Promise<NamedModel> {
+  const named = await namedModel(path, cwd);
+  await configsOf(named.folder);
+  return named;
 }
 
 /** The base of a model; of one with latent actions the base alone, and a note that says so. */

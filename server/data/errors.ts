@@ -51,7 +51,7 @@ export const dataErrors = catalogue('data', {
   missingFile: (file: string, cause: unknown) => [
     isMissing(cause) ? `There is no ${file}.` : `${file} cannot be read.`,
     isMissing(cause)
-      ? `Check the path; it counts from the folder of the spec.${meantBy(file)}`
+      ? `Check the path; in a run spec it counts from its folder, in a command from where you are.${meantBy(file)}`
       : 'Check that you may read the file.',
     cause,
   ],

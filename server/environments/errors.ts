@@ -23,7 +23,7 @@ export const environmentErrors = catalogue('environment', {
   ],
   moduleMissing: (path: string) => [
     `The environment module ${path} does not exist.`,
-    'Correct the path; it is relative to the folder of the recipe.',
+    'Correct the path; in a run spec it counts from its folder, in a command from where you are.',
   ],
   moduleFailed: (path: string, problem: string) => [
     `The environment module ${path} could not be loaded: ${problem}.`,

@@ -12,7 +12,7 @@ export const fileErrors = catalogue('files', {
   ],
   kind: (path: string, kind: string) => [
     `${path} is ${kind}, where a file should be.`,
-    'Delete it, or put a file in its place.',
+    'Name a file instead. Where CoLA Studio keeps one of its own, it can be deleted.',
   ],
   tooLarge: (path: string, limit: number) => [
     `${path} is larger than ${inWords(limit)}, which no file of its kind should be.`,

@@ -2,6 +2,7 @@
  * Experiments: models that are trained and measured in several seeds, and what is claimed of them. Each is a YAML file; what it
  * claims is judged by code (judgement.ts), from figures alone.
  */
+import { statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { z } from 'zod';
@@ -159,7 +160,8 @@ const firstLine = (error: unknown) => (error instanceof Error ? error.message : 
 
 /** Experiments of a folder, the cheapest first. @throws reproduce.* */
 export function readExperiments(folder: string): Experiment[] {
-  const files = (namesIn(folder) ?? []).filter((file) => file.endsWith(ending)).sort();
+  const isThere = statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true;
+  const files = (isThere ? (namesIn(folder) ?? []) : []).filter((file) => file.endsWith(ending)).sort();
   if (files.length === 0) throw reproduceErrors.noClaims(folder);
   return files
     .map((file) => readExperiment(join(folder, file)))

@@ -3,8 +3,10 @@ import { catalogue } from '../errors.ts';
 
 export const specErrors = catalogue('spec', {
   cannotRead: (file: string, cause: unknown) => [
-    `The run spec ${file} cannot be read (${cause instanceof Error ? cause.message : String(cause)}).`,
-    'Check the path and that you may read the file.',
+    cause instanceof Error && 'code' in cause && (cause.code === 'ENOENT' || cause.code === 'ENOTDIR')
+      ? `There is no run spec ${file}.`
+      : `The run spec ${file} cannot be read (${cause instanceof Error ? cause.message : String(cause)}).`,
+    'Check the path, and that you may read the file. "CoLA: Train…" in the editor writes a new one.',
     cause,
   ],
   notUtf8: (file: string, cause: unknown) => [

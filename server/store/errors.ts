@@ -1,4 +1,5 @@
 /** The errors of runs on disk: folders, logs, checkpoints and locks. */
+import { dirname } from 'node:path';
 import { catalogue } from '../errors.ts';
 import { diskErrors } from '../files/errors.ts';
 
@@ -20,7 +21,10 @@ const own = catalogue('store', {
     'Use 1 to 100 letters, digits, dots, dashes and underscores, starting with a letter or a digit and not ending with a dot.',
   ],
   runExists: (path: string) => [`There is a run at ${path} already.`, 'Choose another name, or resume that run.'],
-  noRun: (path: string) => [`There is no run at ${path}.`, 'Check the name of the run.'],
+  noRun: (path: string) => [
+    `There is no run at ${path}.`,
+    `Check the name of the run. Those that are there are the folders in ${dirname(path)}.`,
+  ],
   locked: (path: string, pid: number, host: string | null) => [
     host === null
       ? `The run at ${path} is in use by another window or command line (process ${pid}).`

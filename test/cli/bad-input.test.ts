@@ -1,5 +1,6 @@
 /** Whatever is wrong with what a person gives: a catalogued error, exit code 2, and nothing written. */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { knownErrorIds } from '../../server/errors.ts';
@@ -282,7 +283,7 @@ const cases: readonly Case[] = [
   {
     what: 'a prompt file that is not there',
     id: 'cli.promptFile',
-    says: /no\.txt/,
+    says: /no\.txt cannot be read \(there is no such file\)\.$/,
     args: ['generate', '--model', 'model', '--prompt-file', 'no.txt'],
   },
   {
@@ -342,7 +343,53 @@ const cases: readonly Case[] = [
     args: ['check', 'model', '--device', 'cpu'],
     prepare: (at) => rmSync(at('model', 'expected.safetensors')),
   },
-  { what: 'no spec', id: 'spec.cannotRead', says: /spec\.yaml/, args: TRAIN },
+  { what: 'no spec', id: 'spec.cannotRead', says: /^There is no run spec .*spec\.yaml\.$/, args: TRAIN },
+  { what: 'a folder for a spec', id: 'files.kind', says: /model is a folder/, args: ['train', 'model'] },
+  ...(['tune', 'versions', 'use', 'show', 'export', 'clear'] as const).map((command) => ({
+    what: `a file for the folder of feedback ${command}`,
+    id: 'cli.noFolder',
+    says: /^There is no folder .*config\.json\.$/,
+    args: [
+      ...[
+        'feedback',
+        command,
+        ...{ tune: [COLA], use: ['x'], export: ['x'], versions: [], show: [], clear: [] }[command],
+      ],
+      ...['--root', 'model/config.json'],
+    ],
+  })),
+  {
+    what: 'a person to be simulated on a text that is not there',
+    id: 'data.missingFile',
+    says: /^There is no .*x\.txt\.$/,
+    args: ['feedback', 'simulate', 'x.txt', '--model', COLA, '--device', 'cpu'],
+  },
+  {
+    what: 'a person to be simulated on a pipe',
+    id: 'data.notPlain',
+    says: /\bpipe is a device, a pipe or a socket/,
+    args: ['feedback', 'simulate', 'pipe', '--model', COLA, '--device', 'cpu'],
+    prepare: (at) => execFileSync('mkfifo', [at('pipe')]) && undefined,
+  },
+  {
+    what: 'a model to measure against that is not there, before anything is measured',
+    id: 'config.noModel',
+    says: /nowhere/,
+    args: ['evaluate', COLA, '--prompts', 'arithmetic', '--against', 'nowhere', '--device', 'cpu'],
+  },
+  { what: 'no model whose actions are looked at', id: 'config.noModel', says: /nowhere/, args: ['actions', 'nowhere'] },
+  {
+    what: 'a text to watch that is not there, before the run',
+    id: 'data.missingFile',
+    says: /no\.txt/,
+    args: ['start', '--text', 'no.txt', '--steps', '1', '--device', 'cpu'],
+  },
+  {
+    what: 'a file for a folder of claims',
+    id: 'reproduce.noClaims',
+    says: /config\.json/,
+    args: ['reproduce', '--list', '--claims', 'model/config.json'],
+  },
   {
     what: 'a spec that is no YAML',
     id: 'spec.invalid',

@@ -150,7 +150,10 @@ describe('data that is not there', () => {
     assert.match(parseSpec(clone('[a.jsonl, b.jsonl]'), 'a').problems[0].message, /one file: .*cat/);
     assert.match(remedy('/a/coundown'), /The task is called countdown/);
     assert.match(remedy('/a/openai/gsm8k'), /has to be downloaded first/);
-    assert.equal(remedy('/a/b.jsonl'), 'Check the path; it counts from the folder of the spec.');
+    assert.equal(
+      remedy('/a/b.jsonl'),
+      'Check the path; in a run spec it counts from its folder, in a command from where you are.',
+    );
   });
 
   it('is put right in the editor where it is a pattern or a misspelt task', async () => {

@@ -7,7 +7,7 @@ import { evaluateErrors } from '../../evaluate/errors.ts';
 import { runDefaults } from '../../evaluate/run.ts';
 import { Subject } from '../../evaluate/subject.ts';
 import { heldOutText } from '../../evaluate/text.ts';
-import { namedModel } from '../named-model.ts';
+import { modelThere } from '../named-model.ts';
 import {
   count,
   type DeviceOption,
@@ -49,7 +49,7 @@ export function addActions(program: Command, session: Session): void {
     'actions my-model --text heldout.jsonl --sequences 100 --json',
   ]).action((path: string, options: Options) =>
     session.perform(options.json === true, async (output) => {
-      const { folder, run } = await namedModel(path, session.cwd);
+      const { folder, run } = await modelThere(path, session.cwd);
       const cacheFolder = join(session.cwd, '.cola', 'cache');
       const own = run === undefined ? undefined : await runDefaults(run, folder, cacheFolder);
       const file = options.text === undefined ? undefined : resolve(session.cwd, options.text);

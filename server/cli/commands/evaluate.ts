@@ -15,7 +15,7 @@ import { firstIssue } from '../../schemas/first-issue.ts';
 import { excess } from '../../spec/limits.ts';
 import { measureNames } from '../../spec/schema.ts';
 import type { Output } from '../io.ts';
-import { modelFolder, namedModel } from '../named-model.ts';
+import { modelFolder, modelThere } from '../named-model.ts';
 import {
   count,
   type DeviceOption,
@@ -175,7 +175,7 @@ async function evaluate(
     folder,
     precision: options.precision,
     root: session.cwd,
-    against: against === undefined ? undefined : (await namedModel(against, session.cwd)).folder,
+    against: against === undefined ? undefined : (await modelThere(against, session.cwd)).folder,
     decoding: options.tokens === true ? 'tokens' : undefined,
     measures: chosen,
     data,

@@ -1,9 +1,10 @@
 /** `cola feedback`: the log of what people did with completions, tuning from it, its versions, and the experiment. */
-import { copyFileSync } from 'node:fs';
+import { copyFileSync, type Stats, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { ColaModel } from '../../cola/model.ts';
-import { readRows } from '../../data/sources.ts';
+import { dataErrors } from '../../data/errors.ts';
+import { readRows, type Source } from '../../data/sources.ts';
 import { feedbackErrors } from '../../feedback/errors.ts';
 import { historyOf, textOf } from '../../feedback/history.ts';
 import { FeedbackLog, feedbackFile } from '../../feedback/log.ts';
@@ -13,6 +14,7 @@ import { feedbackSettings } from '../../spec/settings/feedback.ts';
 import { experimentTable, simulate } from '../../tuning/experiment.ts';
 import type { SourceText } from '../../tuning/simulated-person.ts';
 import { Tuner } from '../../tuning/tuner.ts';
+import { givenFolder } from '../given-folder.ts';
 import { namedModel } from '../named-model.ts';
 import {
   count,
@@ -65,7 +67,7 @@ function addTune(command: Command, session: Session): void {
     ['feedback tune builtin:nano --root my-project'],
   ).action((folder: string, options: RootOption & DeviceOption) =>
     session.perform(options.json === true, async (output) => {
-      const root = resolve(session.cwd, options.root);
+      const root = givenFolder(options.root, session.cwd);
       const cola = await ColaModel.load((await namedModel(folder, session.cwd)).folder);
       cola.require('world', 'policy');
       const device = await openChosen(options, output);
@@ -104,7 +106,7 @@ const versionRow = (version: PolicyVersion, current: string): string[] => [
 function addVersions(command: Command, session: Session): void {
   command.description('List the policy versions of a folder; * is in use.').action((options: RootOption) =>
     session.perform(options.json === true, async (output) => {
-      const versions = new PolicyVersions(resolve(session.cwd, options.root));
+      const versions = new PolicyVersions(givenFolder(options.root, session.cwd));
       const { version, pinned } = versions.current;
       const list = versions.list();
       output.line(`In use: ${version}${pinned ? ', pinned' : ''}`);
@@ -125,7 +127,7 @@ function addUse(command: Command, session: Session): void {
     .option('--pin', 'let no new version replace it')
     .action((version: string, options: RootOption & { readonly pin?: boolean }) =>
       session.perform(options.json === true, async (output) => {
-        await new PolicyVersions(resolve(session.cwd, options.root)).choose(version, options.pin === true);
+        await new PolicyVersions(givenFolder(options.root, session.cwd)).choose(version, options.pin === true);
         output.line(`In use: ${version}${options.pin === true ? ', pinned' : ''}`);
         return { value: { version, pinned: options.pin === true }, ok: true };
       }),
@@ -135,7 +137,7 @@ function addUse(command: Command, session: Session): void {
 function addShow(command: Command, session: Session): void {
   command.description('Show what was recorded, with what it is worth.').action((options: RootOption) =>
     session.perform(options.json === true, async (output) => {
-      const log = new FeedbackLog(feedbackFile(resolve(session.cwd, options.root)));
+      const log = new FeedbackLog(feedbackFile(givenFolder(options.root, session.cwd)));
       const { rewards, blame } = feedbackSettings.parse({});
       const moments = historyOf(log.read().map(({ line }) => line));
       output.line(`${log.path}: ${moments.length} moments, ${(log.size / 1000).toFixed(1)} kB`);
@@ -164,7 +166,7 @@ function addExport(command: Command, session: Session): void {
     .argument('<file>')
     .action((file: string, options: RootOption) =>
       session.perform(options.json === true, async (output) => {
-        const log = new FeedbackLog(feedbackFile(resolve(session.cwd, options.root)));
+        const log = new FeedbackLog(feedbackFile(givenFolder(options.root, session.cwd)));
         if (log.size === 0) throw feedbackErrors.empty(log.path);
         const target = resolve(session.cwd, file);
         copyFileSync(log.path, target);
@@ -177,7 +179,7 @@ function addExport(command: Command, session: Session): void {
 function addClear(command: Command, session: Session): void {
   command.description('Delete everything that was recorded. Policy versions stay.').action((options: RootOption) =>
     session.perform(options.json === true, async (output) => {
-      const log = new FeedbackLog(feedbackFile(resolve(session.cwd, options.root)));
+      const log = new FeedbackLog(feedbackFile(givenFolder(options.root, session.cwd)));
       const bytes = log.size;
       log.clear();
       output.line(`${bytes} bytes deleted from ${log.path}`);
@@ -193,7 +195,7 @@ function addSimulate(command: Command, session: Session): void {
       .description(
         'Let a simulated person use a model on held-out files, tune from that, and try it on other files; beside it a control with shuffled rewards.',
       )
-      .argument('<file>', 'held-out text: a .jsonl file with text, or a folder of source files')
+      .argument('<file>', 'held-out text: a file of text, a .jsonl file with text, or a folder of source files')
       .requiredOption('--model <folder>', 'model folder, or builtin:nano')
       .option('--seeds <count>', 'how often it is done', count, 3)
       .option('--seed <number>', 'the first seed', integer, 1)
@@ -229,17 +231,25 @@ function addSimulate(command: Command, session: Session): void {
   );
 }
 
-/** Source texts of a file of rows, or of a folder. Conversations and generated problems are no files that anybody writes. */
+/** Source texts of a file of rows or of text, or of a folder. Conversations and generated problems are no files that anybody writes. */
 async function textsOf(path: string): Promise<SourceText[]> {
   const texts: SourceText[] = [];
-  const isRows = path.endsWith('.jsonl');
-  const rows = isRows
-    ? readRows({ kind: 'jsonl', file: path })
-    : readRows({ kind: 'workspace', root: path, globs: ['**/*.{ts,tsx,js,mjs,py,go,rs}'] });
-  for await (const row of rows) {
+  for await (const row of readRows(sourceOf(path))) {
     if (row.kind !== 'text' || row.columns.kind === 'chat' || row.columns.kind === 'task') continue;
     const name = typeof row.columns.path === 'string' ? row.columns.path : join(path, String(texts.length));
     texts.push({ name, text: row.text });
   }
   return texts;
+}
+
+/** @throws data.missingFile */
+function sourceOf(path: string): Source {
+  let found: Stats;
+  try {
+    found = statSync(path);
+  } catch (cause) {
+    throw dataErrors.missingFile(path, cause);
+  }
+  if (found.isDirectory()) return { kind: 'workspace', root: path, globs: ['**/*.{ts,tsx,js,mjs,py,go,rs}'] };
+  return path.endsWith('.jsonl') ? { kind: 'jsonl', file: path } : { kind: 'text', files: [path] };
 }

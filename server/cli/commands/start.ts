@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import type { Command } from 'commander';
+import { dataErrors } from '../../data/errors.ts';
 import type { ExtraFigure } from '../../report/page.ts';
 import { numberIn, type RunRecord } from '../../report/run-record.ts';
 import type { DataSpec } from '../../spec/settings/parts.ts';
@@ -77,7 +78,12 @@ export function addStart(program: Command, session: Session): void {
 
 /** The sources beside the bundle, or the file that was named. @throws cli.noText in an installation without sources */
 function textOf(file: string | undefined, cwd: string): DataSpec {
-  if (file !== undefined) return resolve(cwd, file);
+  if (file !== undefined) {
+    const path = resolve(cwd, file);
+    // It is read at the end of a run.
+    if (!existsSync(path)) throw dataErrors.missingFile(path, Object.assign(new Error('missing'), { code: 'ENOENT' }));
+    return path;
+  }
   const root = join(import.meta.dirname, '..');
   const top = existsSync(join(root, 'server', 'cli')) ? root : join(root, '..');
   if (!existsSync(join(top, 'server', 'cli'))) throw cliErrors.noText();

@@ -7,6 +7,7 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, readdirSync, realpathSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import type { Uri, Webview } from 'vscode';
 import { Engine } from '../../server/engine/engine.ts';
 import { protocolErrors } from '../../server/protocol/errors.ts';
@@ -17,6 +18,7 @@ import type { Studio } from '../../src/studio.ts';
 import { AnyMessage } from './any-message.ts';
 import { needKnown, requests, serverAndClient } from './other-sides.ts';
 import { record } from './results.ts';
+import { settled } from './settled.ts';
 
 const slow = process.env.COLA_SLOW === '1';
 const seed = Number(process.env.COLA_SEED ?? 7);
@@ -85,9 +87,7 @@ describe(`${3 * perChannel} messages, with seed ${seed}`, function () {
         engine.receive(message);
         if (any.chance(0.1)) engine.receive({ kind: 'cancel', id: message.id });
       }
-      const until = Date.now() + 300_000;
-      while ([...asked.keys()].some((id) => !answers.has(id)) && Date.now() < until)
-        await new Promise((resolve) => setImmediate(resolve));
+      await settled(() => [...asked.keys()].filter((id) => !answers.has(id)).length);
       for (const [id, message] of asked) {
         const given = answers.get(id) ?? [];
         assert.equal(given.length, 1, `${given.length} answers to ${JSON.stringify(message).slice(0, 500)}`);
@@ -97,7 +97,7 @@ describe(`${3 * perChannel} messages, with seed ${seed}`, function () {
     assert.ok(nobodys > 0, 'what is no request is answered to nobody');
     answers.clear();
     engine.receive({ kind: 'request', id: 1, method: protocol.ping.method, params: {} });
-    await new Promise((resolve) => setImmediate(resolve));
+    await setImmediate();
     assert.equal(answers.get(1)?.[0].kind, 'result');
     await engine.close();
     assertLittleWritten();
@@ -252,7 +252,7 @@ describe(`${3 * perChannel} messages, with seed ${seed}`, function () {
           listener({ kind: 'request', id: count + 1_000_000, method: type.method, params: any.like(type.params) });
         }
       }
-      for (let i = 0; i < 4; i++) await new Promise((resolve) => setImmediate(resolve));
+      for (let i = 0; i < 4; i++) await setImmediate();
       for (const id of asked) assert.equal(sent.filter((each) => 'id' in each && each.id === id).length, 1);
       for (const each of sent) if (each.kind === 'failure') needKnown(each.error.id, each);
     }

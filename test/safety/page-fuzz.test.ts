@@ -16,6 +16,7 @@ import { AnyMessage } from './any-message.ts';
 import type * as editorModule from './editor/vscode.ts';
 import { needKnown, requests, serverAndClient } from './other-sides.ts';
 import { record } from './results.ts';
+import { settled } from './settled.ts';
 
 const slow = process.env.COLA_SLOW === '1';
 const seed = Number(process.env.COLA_SEED ?? 7);
@@ -124,14 +125,16 @@ describe(`${4 * perPage} messages to the handlers of pages, with seed ${seed}`, 
       const turn = () => new Promise((resolve) => setImmediate(resolve));
       type Answer = { kind: string; id?: number | null; error?: { id: string; message: string } };
       const answersTo = async (asked: readonly number[]): Promise<Map<number, Answer[]>> => {
-        const until = Date.now() + 120_000;
         const answered = () => {
           const found = new Map<number, Answer[]>();
           for (const each of page.sent as unknown as Answer[])
             if (typeof each.id === 'number') found.set(each.id, [...(found.get(each.id) ?? []), each]);
           return found;
         };
-        while (!asked.every((each) => answered().has(each)) && Date.now() < until) await turn();
+        await settled(() => {
+          const found = answered();
+          return asked.filter((each) => !found.has(each)).length;
+        });
         await turn();
         return answered();
       };

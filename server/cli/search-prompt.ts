@@ -23,12 +23,13 @@ export function textOf({ tokenizer }: LanguageModel, skipSpecialTokens: boolean)
  * @param before prompt of the search that is continued; a prompt beside it has to be the same
  * @throws cli.usage, cli.noIds, cli.promptFile, files.tooLarge, model.noTokenizer, model.idOutOfRange, chat.*, tokenizer.*
  */
-export function promptOf(
+export async function promptOf(
   options: SearchCommandOptions,
   model: LanguageModel,
   before: readonly number[] | undefined,
   cwd: string,
-): SearchPrompt {
+  signal: AbortSignal,
+): Promise<SearchPrompt> {
   const given = [options.prompt, options.promptFile, options.ids].filter((value) => value !== undefined).length;
   const optional = before !== undefined;
   if (given > 1 || (given === 0 && !optional)) {
@@ -37,7 +38,10 @@ export function promptOf(
   if (options.chat === true && (given === 0 || options.ids !== undefined)) {
     throw wrongUse('--chat goes with --prompt or --prompt-file');
   }
-  const read = given === 0 && before !== undefined ? { ids: before, text: undefined } : readPrompt(options, model, cwd);
+  const read =
+    given === 0 && before !== undefined
+      ? { ids: before, text: undefined }
+      : await readPrompt(options, model, cwd, signal);
   if (before !== undefined && read.ids.join() !== before.join()) {
     throw wrongUse(`The prompt is not the one of ${options.continue}; it may be left out`);
   }
@@ -47,17 +51,18 @@ export function promptOf(
   return { ids: read.ids, text: read.text ?? textOf(model, true)(read.ids) };
 }
 
-function readPrompt(
+async function readPrompt(
   { prompt, promptFile, ids, chat }: SearchCommandOptions,
   { tokenizer, folder }: LanguageModel,
   cwd: string,
-): { ids: readonly number[]; text: string | undefined } {
+  signal: AbortSignal,
+): Promise<{ ids: readonly number[]; text: string | undefined }> {
   if (ids !== undefined) {
     if (!/^\s*\d{1,9}(\s*,\s*\d{1,9})*\s*$/.test(ids)) throw cliErrors.noIds(ids);
     return { ids: ids.split(',').map(Number), text: undefined };
   }
   if (tokenizer === undefined) throw noTokenizer(folder);
-  const text = promptFile === undefined ? (prompt ?? '') : readPromptFile(resolve(cwd, promptFile));
+  const text = promptFile === undefined ? (prompt ?? '') : await readPromptFile(resolve(cwd, promptFile), signal);
   if (chat !== true) return { ids: [...tokenizer.encode(text)], text };
   const { ids: whole } = loadChatTemplate(folder).encodePrompt([{ role: 'user', content: text }], tokenizer);
   return { ids: [...whole], text };

@@ -101,7 +101,7 @@ async function load({ model, tokens, topP, precision }: Options, cwd: string, ou
 
 async function run(options: Options, output: Output, session: Session) {
   const model = await load(options, session.cwd, output);
-  const prompt = promptIds(options, model.base, session.cwd);
+  const prompt = await promptIds(options, model.base, session);
   const device = await openChosen(options, output);
   try {
     const stream = streamTo(options, model.base, output);
@@ -172,7 +172,11 @@ function streamTo({ samples }: Options, { tokenizer, endIds }: LanguageModel, ou
   };
 }
 
-function promptIds({ prompt, promptFile, chat, ids }: Options, model: LanguageModel, cwd: string): Int32Array {
+async function promptIds(
+  { prompt, promptFile, chat, ids }: Options,
+  model: LanguageModel,
+  { cwd, signal }: Session,
+): Promise<Int32Array> {
   if ([prompt, promptFile, chat, ids].filter((given) => given !== undefined).length !== 1) throw cliErrors.onePrompt();
   if (ids !== undefined) return parseIds(ids);
   const { tokenizer, folder } = model;
@@ -180,7 +184,9 @@ function promptIds({ prompt, promptFile, chat, ids }: Options, model: LanguageMo
   if (chat !== undefined) {
     return loadChatTemplate(folder).encodePrompt([{ role: 'user', content: chat }], tokenizer).ids;
   }
-  return tokenizer.encode(promptFile === undefined ? (prompt ?? '') : readPromptFile(resolve(cwd, promptFile)));
+  return tokenizer.encode(
+    promptFile === undefined ? (prompt ?? '') : await readPromptFile(resolve(cwd, promptFile), signal),
+  );
 }
 
 function parseIds(text: string): Int32Array {

@@ -73,7 +73,7 @@ async function run(path: string, options: SearchCommandOptions, output: Output, 
     );
   }
   const model = await loadModel(path, cwd, options.precision);
-  const prompt = promptOf(options, model.base, before?.prompt, cwd);
+  const prompt = await promptOf(options, model.base, before?.prompt, cwd, signal);
   const reward = await openReward(readUncheckedReward(options.reward), cwd);
   try {
     const judge = rewardJudge(reward, textOf(model.base, true), { prompt: prompt.text, row });

@@ -51,7 +51,7 @@ export const environmentErrors = catalogue('environment', {
   ],
   mcpFolder: (folder: string) => [
     `There is no folder ${folder}, in which the MCP server is to be started.`,
-    'Correct "folder"; it is relative to the folder of the recipe.',
+    'Correct "folder"; it counts from the folder of the run spec.',
   ],
   mcpStart: (name: string, problem: string) => [
     `The MCP server "${name}" did not start: ${problem}.`,

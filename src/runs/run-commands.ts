@@ -240,7 +240,7 @@ class RunCommands {
       { modal: true, detail },
       t('Delete'),
     );
-    if (choice !== 'Delete') return;
+    if (choice === undefined) return;
     await deleteWhole(folderOf(key));
     this.runs.forget(key);
   }

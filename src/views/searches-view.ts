@@ -34,7 +34,7 @@ export class SearchesView implements TreeDataProvider<SavedSearch> {
       if (key === undefined) return;
       const question = t('Delete the search {search}?', { search: key.search });
       const detail = t('Its tree is deleted from the disk. This cannot be undone.');
-      if ((await window.showWarningMessage(question, { modal: true, detail }, t('Delete'))) !== 'Delete') return;
+      if ((await window.showWarningMessage(question, { modal: true, detail }, t('Delete'))) === undefined) return;
       // The engine may hold it, and would write it again.
       await listOr(studio.request(closeSearch, key));
       await workspace.fs.delete(fileOf(key));

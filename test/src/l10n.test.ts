@@ -101,6 +101,21 @@ describe('what a person reads of the extension', () => {
     ]);
   });
 
+  it('is compared with no answer of theirs as it is in English', () => {
+    const texts = new Set(textsIn().map(({ text }) => text));
+    const compared: string[] = [];
+    const visit = (node: ts.Node): void => {
+      if (ts.isBinaryExpression(node) && /^[!=]==$/.test(node.operatorToken.getText()))
+        for (const side of [node.left, node.right])
+          // An identifier of the code may be a word that is shown too; a button begins with a capital letter.
+          if (ts.isStringLiteralLike(side) && texts.has(side.text) && /^[A-Z]/.test(side.text))
+            compared.push(`${placeOf(side)} ${side.text}`);
+      ts.forEachChild(node, visit);
+    };
+    for (const source of extensionSources()) visit(source);
+    assert.deepEqual(compared, []);
+  });
+
   it('is in the lists for translators, all of it (npm run contributions)', () => {
     const texts = textsIn().map(({ text }) => text);
     assert.ok(texts.length > 400);

@@ -35,6 +35,10 @@ export const studioErrors = catalogue('studio', {
     t('There is no run to {what}.', { what }),
     t('Start one with "CoLA: Train…" or "CoLA: Run Spec".'),
   ],
+  noTags: () => [
+    t('No run has a tag yet.'),
+    t('Write one, such as #baseline, with "Note and Tags…" in the menu of a run.'),
+  ],
   noCheckpoint: (run: string) => [
     t('{run} has no earlier checkpoint.', { run }),
     t('Put its files back as they were, or start it again with "CoLA: Run Spec".'),

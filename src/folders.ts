@@ -1,7 +1,8 @@
 /** Which folder a command is about, and whether it may run what is in it. */
 import { dirname } from 'node:path';
-import { type Uri, type WorkspaceFolder, window, workspace } from 'vscode';
+import { Uri, type WorkspaceFolder, window, workspace } from 'vscode';
 import { studioErrors } from './errors.ts';
+import { folderNames } from './folder-names.ts';
 import { t } from './l10n.ts';
 import { diskFolders } from './runs/runs.ts';
 
@@ -33,6 +34,14 @@ export async function pickFolder(what: string): Promise<WorkspaceFolder | undefi
 /** @throws studio.untrusted */
 export function needTrust(what: string): void {
   if (!workspace.isTrusted) throw studioErrors.untrusted(what);
+}
+
+/** What a list says of where a path lies: the name of the open folder that holds it, where there are several. */
+export function folderWords(path: string): string[] {
+  const folders = diskFolders().map(({ name, uri }) => ({ name, path: uri.fsPath }));
+  const holding = workspace.getWorkspaceFolder(Uri.file(path))?.uri.fsPath;
+  const name = folders.length < 2 || holding === undefined ? undefined : folderNames(folders).get(holding);
+  return name === undefined ? [] : [name];
 }
 
 /** The folder whose `.cola/runs` holds the runs of a spec: that of the workspace it lies in, or its own. */

@@ -19,6 +19,8 @@ export const training = {
     'cola.willItFit': { title: 'Will It Fit' },
     'cola.specDocs': { title: 'Docs of Run Specs', icon: '$(book)' },
     'cola.refreshRuns': { title: 'Refresh', icon: '$(refresh)', palette: false },
+    'cola.filterRuns': { title: 'Filter Runs…', icon: '$(filter)' },
+    'cola.showAllRuns': { title: 'Show All Runs', icon: '$(filter-filled)', palette: 'cola.runsFiltered' },
     'cola.noteRun': { title: 'Note and Tags…', icon: '$(note)', palette: false },
     'cola.exportReport': { title: 'Export Report…', icon: '$(export)' },
     'cola.revealRun': { title: 'Reveal Run in File Explorer', palette: false },
@@ -28,7 +30,7 @@ export const training = {
     'cola.openSearch': { title: 'Open Search', palette: false },
     'cola.deleteSearch': { title: 'Delete Search…', icon: '$(trash)', palette: false },
   },
-  contextKeys: ['cola.training'],
+  contextKeys: ['cola.training', 'cola.runsFiltered'],
   views: [
     { id: 'cola.runs', name: 'Runs', icon: '$(graph)', contextualTitle: 'CoLA Runs' },
     { id: 'cola.searches', name: 'Searches', icon: '$(list-tree)', contextualTitle: 'CoLA Searches' },
@@ -81,6 +83,8 @@ export const training = {
   menus: {
     'view/title': [
       { command: 'cola.train', when: 'view == cola.runs', group: 'navigation@1' },
+      { command: 'cola.filterRuns', when: 'view == cola.runs && !cola.runsFiltered', group: 'navigation@2' },
+      { command: 'cola.showAllRuns', when: 'view == cola.runs && cola.runsFiltered', group: 'navigation@2' },
       { command: 'cola.refreshRuns', when: 'view == cola.runs', group: 'navigation@9' },
     ],
     'view/item/context': [

@@ -7,15 +7,16 @@ import {
   ThemeIcon,
   type TreeDataProvider,
   TreeItem,
-  workspace,
+  type TreeView,
 } from 'vscode';
 import { type ListedRun, runId } from '../../server/protocol/index.ts';
+import { folderWords } from '../folders.ts';
 import { t } from '../l10n.ts';
 import { escaped } from '../markdown.ts';
+import { taggedWith } from '../runs/run-filter.ts';
 import { underWay } from '../runs/run-progress.ts';
 import { describeRun } from '../runs/run-text.ts';
 import type { RunBook } from '../runs/runs.ts';
-import { diskFolders } from '../runs/runs.ts';
 import { stateWord } from '../status-text.ts';
 import { listOr } from './listing.ts';
 
@@ -26,6 +27,9 @@ export class RunsView implements TreeDataProvider<ListedRun> {
   private readonly changed = new EventEmitter<void>();
   private runs: ListedRun[] | undefined;
   private timer: NodeJS.Timeout | undefined;
+  private view: TreeView<ListedRun> | undefined;
+  /** Only runs with all of these tags are shown. */
+  private tags: readonly string[] = [];
   readonly onDidChangeTreeData: Event<void> = this.changed.event;
 
   constructor(private readonly book: RunBook) {
@@ -38,15 +42,41 @@ export class RunsView implements TreeDataProvider<ListedRun> {
     });
   }
 
+  /** Where it is shown. */
+  in(view: TreeView<ListedRun>): void {
+    this.view = view;
+  }
+
   refresh(): void {
     this.runs = undefined;
+    this.changed.fire();
+  }
+
+  get filter(): readonly string[] {
+    return this.tags;
+  }
+
+  /** Shows only runs that have all of the tags; all runs where there are none. */
+  filterBy(tags: readonly string[]): void {
+    this.tags = tags;
     this.changed.fire();
   }
 
   async getChildren(element?: ListedRun): Promise<ListedRun[]> {
     if (element !== undefined) return [];
     this.runs ??= await listOr(this.book.list());
-    return this.runs ?? [];
+    const all = this.runs ?? [];
+    const shown = taggedWith(all, this.tags);
+    // The editor takes an empty text for none.
+    if (this.view !== undefined) this.view.message = this.filterWords(shown.length, all.length) ?? '';
+    return shown;
+  }
+
+  /** That runs are left out, and how they come back. */
+  private filterWords(shown: number, all: number): string | undefined {
+    if (this.tags.length === 0) return undefined;
+    const tags = this.tags.join(' ');
+    return t('Only {tags}: {shown} of {all} runs. "CoLA: Show All Runs" shows the others.', { tags, shown, all });
   }
 
   getTreeItem(listed: ListedRun): TreeItem {
@@ -54,9 +84,8 @@ export class RunsView implements TreeDataProvider<ListedRun> {
     const run: ListedRun =
       progress !== undefined && underWay(progress.state) ? { ...listed, state: progress.state } : listed;
     const item = new TreeItem(run.run);
-    const folder = diskFolders().length > 1 ? ` · ${nameOfFolder(run.root)}` : '';
     item.id = runId(run);
-    item.description = describeRun(run, progress) + folder;
+    item.description = [describeRun(run, progress), ...folderWords(run.root)].join(' · ');
     item.iconPath = iconOf(run);
     item.contextValue = ['run', ...abilities(run)].join(' ');
     item.tooltip = tooltipOf(run, item.description);
@@ -66,10 +95,6 @@ export class RunsView implements TreeDataProvider<ListedRun> {
     item.command = { title: t('Open Dashboard'), command: 'cola.openRunDashboard', arguments: [run] };
     return item;
   }
-}
-
-function nameOfFolder(root: string): string {
-  return workspace.workspaceFolders?.find(({ uri }) => uri.fsPath === root)?.name ?? root;
 }
 
 /** What can be done with a run, for the `when` clauses of its menu. */

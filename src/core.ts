@@ -17,6 +17,7 @@ import { languageHere, type Snooze } from './completion/snooze.ts';
 import type { CommandName } from './contributions/index.ts';
 import { diagnosticsText } from './diagnostics.ts';
 import type { FeedbackTuning } from './feedback/tuning.ts';
+import { folderWords } from './folders.ts';
 import { t } from './l10n.ts';
 import { commandLink, escaped } from './markdown.ts';
 import { underWay } from './runs/run-progress.ts';
@@ -161,12 +162,13 @@ async function showActions(studio: Studio, runs: RunBook, health: Health, snooze
   for (const { key, progress } of runs.underWay) {
     if (!underWay(progress.state)) continue;
     choices.push(group(key.run));
+    const description = [key.run, ...folderWords(key.root)].join(' · ');
     const paused = progress.state === 'paused';
     choices.push(
-      { label: t('$(graph) Dashboard'), description: key.run, command: 'cola.openDashboard', args: [key] },
+      { label: t('$(graph) Dashboard'), description, command: 'cola.openDashboard', args: [key] },
       paused
-        ? { label: t('$(debug-continue) Resume'), description: key.run, command: 'cola.resumeRun', args: [key] }
-        : { label: t('$(debug-pause) Pause'), description: key.run, command: 'cola.pauseRun', args: [key] },
+        ? { label: t('$(debug-continue) Resume'), description, command: 'cola.resumeRun', args: [key] }
+        : { label: t('$(debug-pause) Pause'), description, command: 'cola.pauseRun', args: [key] },
       {
         label: t('$(debug-stop) Stop'),
         description: t('saves {run} first', { run: key.run }),

@@ -17,6 +17,7 @@ import { type ListedModel, listModels, loadModel } from '../server/protocol/inde
 import { startCola } from './cola-task.ts';
 import { registerCommand } from './commands.ts';
 import { studioErrors } from './errors.ts';
+import { folderWords } from './folders.ts';
 import { t } from './l10n.ts';
 import { downloadCommand, inGroups, modelFacts, sourceWords, titleOf } from './model-words.ts';
 import { folderOf, keyFrom } from './runs/run-key.ts';
@@ -163,7 +164,12 @@ function itemOf(model: ListedModel, loaded: boolean): Item {
   const icon = loaded ? 'pass-filled' : model.problem === undefined ? 'package' : 'warning';
   return {
     label: `$(${icon}) ${titleOf(model)}`,
-    description: [...(loaded ? [t('loaded')] : []), sourceWords[model.source], ...modelFacts(model)].join(' · '),
+    description: [
+      ...(loaded ? [t('loaded')] : []),
+      sourceWords[model.source],
+      ...folderWords(model.folder),
+      ...modelFacts(model),
+    ].join(' · '),
     detail: model.problem ?? (model.source === 'builtin' ? '' : model.folder),
     model,
   };

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { searchKey, type TreeDraft, treeDraft } from '../server/protocol/index.ts';
 import { registerCommand } from './commands.ts';
 import { studioErrors } from './errors.ts';
-import { needTrust } from './folders.ts';
+import { folderWords, needTrust } from './folders.ts';
 import { t } from './l10n.ts';
 import { noDraft, TreePanels } from './panels/tree-panel.ts';
 import { searchTime, searchTitle } from './search-name.ts';
@@ -80,7 +80,7 @@ async function pick(panels: TreePanels, begin: (draft: Beginning) => void): Prom
     { label: t('$(add) New Search'), description: '', key: null },
     ...searches.map(({ root, search, updated }) => ({
       label: searchTitle(search),
-      description: searchTime(updated),
+      description: [searchTime(updated), ...folderWords(root)].join(' · '),
       key: { root, search },
     })),
   ];

@@ -5,6 +5,7 @@ import { historyLimits, type ListedRun, type RunKey, runId, runKey } from '../..
 import { ActionMarks } from '../action-marks.ts';
 import { registerCommand } from '../commands.ts';
 import { studioErrors } from '../errors.ts';
+import { folderWords } from '../folders.ts';
 import { t } from '../l10n.ts';
 import { actionsPanels } from '../panels/actions-panel.ts';
 import { comparePanels } from '../panels/compare-panel.ts';
@@ -80,7 +81,7 @@ export class RunChoice {
     if (all.length === 0) throw studioErrors.noRun(what);
     return all.map((run) => ({
       label: run.run,
-      description: describeRun(run, this.runs.progress(run)),
+      description: [describeRun(run, this.runs.progress(run)), ...folderWords(run.root)].join(' · '),
       key: keyOf(run),
     }));
   }

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { ProgressLocation, type QuickPickItem, Uri, window, workspace } from 'vscode';
 import { evaluate, type Measure, measures, type ReceivedOf } from '../../server/protocol/index.ts';
 import { registerCommand } from '../commands.ts';
-import { needTrust, pickFolder } from '../folders.ts';
+import { folderWords, needTrust, pickFolder } from '../folders.ts';
 import { t } from '../l10n.ts';
 import { type ModelShelf, modelFrom, pickModel } from '../models.ts';
 import { setting } from '../settings.ts';
@@ -57,7 +57,7 @@ async function pickTarget(studio: Studio, shelf: ModelShelf, runs: RunBook): Pro
   const items = finished.map(
     (run): Answer<Target | undefined> => ({
       label: `$(graph) ${run.run}`,
-      description: t('on what the run held out'),
+      description: [t('on what the run held out'), ...folderWords(run.root)].join(' · '),
       value: { folder: run.path, root: run.root, name: run.run, ofRun: true },
     }),
   );

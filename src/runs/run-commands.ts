@@ -17,7 +17,7 @@ import {
 } from '../../server/protocol/index.ts';
 import { registerCommand, reportFailure } from '../commands.ts';
 import { studioErrors } from '../errors.ts';
-import { needTrust, rootOf } from '../folders.ts';
+import { folderWords, needTrust, rootOf } from '../folders.ts';
 import { t } from '../l10n.ts';
 import type { Studio } from '../studio.ts';
 import { specFrom } from '../train/specs.ts';
@@ -253,7 +253,7 @@ class RunCommands {
     if (all.length === 0) throw studioErrors.noRun(what);
     const items = all.map((run): QuickPickItem & { readonly key: RunKey } => ({
       label: run.run,
-      description: describeRun(run, this.runs.progress(run)),
+      description: [describeRun(run, this.runs.progress(run)), ...folderWords(run.root)].join(' · '),
       key: { root: run.root, run: run.run },
     }));
     return (await window.showQuickPick(items, { placeHolder: t('Which run to {what}?', { what }) }))?.key;
@@ -269,7 +269,11 @@ class RunCommands {
   }
 
   private async pickUnderWay(what: string): Promise<RunKey | undefined> {
-    const items = this.runs.underWay.map(({ key }) => ({ label: key.run, key }));
+    const items = this.runs.underWay.map(({ key }) => ({
+      label: key.run,
+      description: folderWords(key.root).join(),
+      key,
+    }));
     return (await window.showQuickPick(items, { placeHolder: t('Which run to {what}?', { what }) }))?.key;
   }
 }

@@ -9,6 +9,7 @@ import {
   TreeItem,
 } from 'vscode';
 import type { ListedModel } from '../../server/protocol/index.ts';
+import { folderWords } from '../folders.ts';
 import { t } from '../l10n.ts';
 import { modelFacts, sourceWords, titleOf } from '../model-words.ts';
 import type { ModelShelf } from '../models.ts';
@@ -52,6 +53,7 @@ export class ModelsView implements TreeDataProvider<ListedModel> {
     const facts = [
       ...(loaded ? [t('loaded')] : []),
       sourceWords[source],
+      ...folderWords(folder),
       ...(problem === undefined ? modelFacts(model) : [t('not read')]),
     ];
     item.id = `${source}\0${folder}`;

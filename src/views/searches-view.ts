@@ -12,6 +12,7 @@ import {
 } from 'vscode';
 import { closeSearch, type SearchKey, searchId, searchKey } from '../../server/protocol/index.ts';
 import { registerCommand } from '../commands.ts';
+import { folderWords } from '../folders.ts';
 import { t } from '../l10n.ts';
 import { diskFolders, type RunBook } from '../runs/runs.ts';
 import { searchTime, searchTitle } from '../search-name.ts';
@@ -49,7 +50,7 @@ export class SearchesView implements TreeDataProvider<SavedSearch> {
   getTreeItem({ root, search, updated }: SavedSearch): TreeItem {
     const item = new TreeItem(searchTitle(search));
     item.id = searchId({ root, search });
-    item.description = searchTime(updated);
+    item.description = [searchTime(updated), ...folderWords(root)].join(' · ');
     item.tooltip = search;
     item.iconPath = new ThemeIcon('list-tree');
     item.contextValue = 'search';

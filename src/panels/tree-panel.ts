@@ -21,6 +21,7 @@ import {
   treeEvent,
   treeExport,
   treeInsert,
+  treeRead,
   treeReady,
   treeStart,
   treeSubject,
@@ -34,6 +35,7 @@ import { t } from '../l10n.ts';
 import { searchName, searchTitle } from '../search-name.ts';
 import { modelName } from '../status-text.ts';
 import type { Studio } from '../studio.ts';
+import { BranchTexts, branchScheme } from './branch-texts.ts';
 import type { PageHost } from './page-host.ts';
 import { type OpenPage, PagePanels } from './page-panels.ts';
 
@@ -43,14 +45,19 @@ export const noDraft: TreeDraft = { prompt: '', row: {}, language: '' };
 const firstSimulations = 64;
 const tuneCommand = 'cola.tuneFromPath';
 
+/** Whether a person writes there: a branch that is read takes no text. */
+const isWritten = ({ document }: TextEditor) => document.uri.scheme !== branchScheme;
+
 export class TreePanels {
   private readonly panels: PagePanels<TreeSubject>;
+  private readonly branches: BranchTexts;
   /** The latest word of each search. */
   private readonly events = new Map<string, TreeEvent>();
   /** Where text is inserted: a page that has the focus hides which editor had it before. */
   private editor: TextEditor | undefined = window.activeTextEditor;
 
   constructor(private readonly studio: Studio) {
+    this.branches = new BranchTexts(studio);
     this.panels = new PagePanels(studio, {
       viewType: 'cola.tree',
       page: 'tree',
@@ -63,9 +70,10 @@ export class TreePanels {
     studio.on(searchEvent, ({ root, search, ...event }) => this.heard({ root, search }, event));
     // A new server knows of no search that runs.
     studio.context.subscriptions.push(
+      this.branches,
       studio.onServerUp(() => this.stopped()),
       window.onDidChangeActiveTextEditor((editor) => {
-        this.editor = editor ?? this.editor;
+        if (editor !== undefined && isWritten(editor)) this.editor = editor;
       }),
     );
   }
@@ -139,6 +147,10 @@ export class TreePanels {
       await env.clipboard.writeText(text);
       return {};
     });
+    host.answer(treeRead, async ({ node }) => {
+      await this.branches.show(key(), node, page.subject.draft.language);
+      return {};
+    });
     host.answer(treeTune, async ({ node }) => {
       if (!(await commands.getCommands(true)).includes(tuneCommand)) throw studioErrors.noTuner();
       const [{ prompt }, { path }] = await Promise.all([
@@ -182,7 +194,8 @@ export class TreePanels {
 
   /** @throws studio.noEditor */
   private async insert(text: string): Promise<void> {
-    const editor = window.visibleTextEditors.find((each) => each === this.editor) ?? window.visibleTextEditors[0];
+    const visible = window.visibleTextEditors.filter(isWritten);
+    const editor = visible.find((each) => each === this.editor) ?? visible[0];
     const document = editor?.document ?? this.editor?.document;
     if (document === undefined || document.isClosed) throw studioErrors.noEditor();
     const shown = editor ?? (await window.showTextDocument(document));

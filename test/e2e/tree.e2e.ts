@@ -134,6 +134,20 @@ describe('the tree explorer in VS Code', () => {
     assert.ok((await simulations()) > before);
   });
 
+  it('opens a branch as text to read, with its prompt', async () => {
+    const { workbench, page } = session;
+    await stage().focus();
+    await page.keyboard.press('Home');
+    await page.keyboard.press('Alt+ArrowRight');
+    await selectedIs(/^action \d+/);
+    await page.keyboard.press('r');
+    const read = page.locator('.tab.active[data-resource-name^="const total, branch "]');
+    await read.waitFor();
+    await workbench.line(/^const\stotal\s=/).waitFor();
+    await workbench.command('View: Close Editor');
+    await read.waitFor({ state: 'detached' });
+  });
+
   it('puts the text of the path into the editor that was used last', async () => {
     await stage().focus();
     await session.page.keyboard.press('Home');

@@ -24,6 +24,7 @@ export function answerTree(host: PageHost, key: protocol.SearchKey, ask: Ask): s
   };
   host.answer(protocol.treeInsert, ({ text }) => note(`insert ${text}`));
   host.answer(protocol.treeCopy, ({ text }) => note(`copy ${text}`));
+  host.answer(protocol.treeRead, ({ node }) => note(`read ${node}`));
   host.answer(protocol.treeTune, ({ node }) => note(`tune ${node}`));
   host.answer(protocol.treeExport, (params) => note(params.format === 'svg' ? params.text : params.format));
   return done;

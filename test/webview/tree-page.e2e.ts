@@ -212,8 +212,10 @@ describe('the page of the tree explorer', function () {
     await at.page.keyboard.press('Escape');
   });
 
-  it('inserts and copies the text, and draws itself as SVG', async () => {
+  it('inserts, copies and opens the text, and draws itself as SVG', async () => {
     const node = (await nodes())[await walkToBest()];
+    await at.page.keyboard.press('r');
+    await settled(async () => done.includes(`read ${node.id}`));
     await at.page.keyboard.press('i');
     await settled(async () => done.includes(`insert ${node.text}`));
     await at.page.getByRole('button', { name: 'Copy' }).click();

@@ -115,6 +115,7 @@ export class Explorer {
         score: (score) => steering.score(score),
         insert: () => steering.insert(),
         copy: () => steering.copy(),
+        read: () => steering.read(),
         tune: () => steering.tune(),
       },
       canTune,
@@ -336,6 +337,7 @@ export class Explorer {
         this.inspector.focusScore();
       },
       insert: () => steering.insert(),
+      read: () => steering.read(),
       search: () => this.toolbar.focusSearch(),
       help: () => this.toggleHelp(),
       zoom: (factor) => stage.zoom(factor),

@@ -37,6 +37,7 @@ export interface InspectorHandlers {
   score(score: number | null): void;
   insert(): void;
   copy(): void;
+  read(): void;
   tune(): void;
 }
 
@@ -212,6 +213,8 @@ export class Inspector {
       node > 0 &&
         button({ label: 'Insert', icon: 'insert', title: 'Into the editor used last (I)', onPress: handlers.insert }),
       node > 0 && button({ label: 'Copy', icon: 'copy', onPress: handlers.copy }),
+      node > 0 &&
+        button({ label: 'Read', icon: 'book', title: 'As text, with the prompt (R)', onPress: handlers.read }),
       node > 0 && this.canTune && button({ label: 'Tune from this path', icon: 'wand', onPress: handlers.tune }),
     );
   }

@@ -14,6 +14,7 @@ export interface KeyHandlers {
   mark(mark: 'force' | 'ban'): void;
   score(): void;
   insert(): void;
+  read(): void;
   search(): void;
   help(): void;
   zoom(factor: number): void;
@@ -58,6 +59,7 @@ export class Keyboard {
       b: () => handlers.mark('ban'),
       s: () => handlers.score(),
       i: () => handlers.insert(),
+      r: () => handlers.read(),
       '/': () => handlers.search(),
       '?': () => handlers.help(),
       '+': () => handlers.zoom(1.25),

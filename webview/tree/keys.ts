@@ -10,6 +10,7 @@ export const keyList: readonly (readonly [keys: string, does: string])[] = [
   ['B', 'bans the branch, or releases it'],
   ['S', 'scores the node by hand'],
   ['I', 'inserts the text into the editor'],
+  ['R', 'opens the branch as text, with the prompt'],
   ['/', 'searches in the text'],
   ['Home', 'to the prompt'],
   ['+  −  0', 'zooms in, out, shows all'],

@@ -9,6 +9,7 @@ import {
   treeInspect,
   treeMark,
   treePause,
+  treeRead,
   treeScore,
   treeTune,
 } from '../../server/protocol/index.ts';
@@ -80,6 +81,10 @@ export class Steering {
 
   copy(): void {
     void this.attempt(async () => ask(treeCopy, { text: await this.text() }));
+  }
+
+  read(): void {
+    if (this.node > 0) void this.attempt(() => ask(treeRead, { node: this.node }));
   }
 
   tune(): void {

@@ -107,6 +107,8 @@ const text = z.strictObject({ text: z.string().max(1_000_000) });
 /** Puts the text at the cursor of the editor that was used last. */
 export const treeInsert = request('page/tree/insert', text, nothing);
 export const treeCopy = request('page/tree/copy', text, nothing);
+/** Opens the branch from the prompt to a node as text, beside the page. */
+export const treeRead = request('page/tree/read', z.strictObject({ node }), nothing);
 export const treeTune = request('page/tree/tune', z.strictObject({ node }), nothing);
 
 /** With what the command that tunes from a path is called. */

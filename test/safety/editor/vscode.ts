@@ -33,6 +33,7 @@ export class Uri {
   constructor(readonly path: string) {}
   static file = (path: string) => new Uri(resolve(path));
   static parse = (text: string) => new Uri(text);
+  static from = ({ path }: { path: string }) => new Uri(path);
   static joinPath = (base: Uri, ...parts: string[]) => new Uri(resolve(base.path, ...parts));
   get fsPath(): string {
     return this.path;
@@ -44,6 +45,8 @@ export class Uri {
     return pathToFileURL(this.path).href;
   }
 }
+
+export class Range {}
 
 export class EventEmitter {
   readonly event = () => new Disposable();
@@ -147,7 +150,8 @@ export const workspace = {
   getConfiguration: () => ({ get: () => 'builtin:nano' }),
   getWorkspaceFolder: () => undefined,
   onDidChangeTextDocument: never,
-  openTextDocument: async () => ({}),
+  openTextDocument: async () => ({ positionAt: () => ({}) }),
+  registerTextDocumentContentProvider: never,
   fs: {
     writeFile: async (file: Uri) => {
       journal.written.push(file.fsPath);
@@ -160,6 +164,11 @@ export const commands = {
   executeCommand: async (name: string) => {
     journal.commands.push(name);
   },
+};
+
+export const languages = {
+  getLanguages: async () => ['plaintext'],
+  setTextDocumentLanguage: async (document: unknown) => document,
 };
 
 export const tasks = {

@@ -1,27 +1,41 @@
 /** A place in a document as the model is told of it, and the way back from its text to the document's. */
-import { EndOfLine, type Position, Range, type TextDocument } from 'vscode';
+import { EndOfLine, type Position, Range, type TextDocument, workspace } from 'vscode';
+import { type Part, prefixOf } from './prefix.ts';
 import { plainBreaks } from './remainder.ts';
 
-/** Of a long document so many characters are sent at least, far more than a model reads. */
-const before = 65_536;
-/** It is cut in such pieces, so that what is sent begins alike for many keystrokes. */
-const piece = 32_768;
 const behind = 4_096;
 
 export interface Place {
   /** In the document. */
   readonly offset: number;
-  /** With plain line breaks. */
+  /** With plain line breaks; in a notebook the cells above that are in the same language come first. */
   readonly prefix: string;
   readonly suffix: string;
 }
 
 export function placeOf(document: TextDocument, position: Position): Place {
   const offset = document.offsetAt(position);
-  const from = Math.max(0, Math.floor((offset - before) / piece) * piece);
-  const text = (start: number, end: number) =>
-    plainBreaks(document.getText(new Range(document.positionAt(start), document.positionAt(end))));
-  return { offset, prefix: text(from, offset), suffix: text(offset, offset + behind) };
+  const own = partOf(document);
+  const prefix = prefixOf(cellsAbove(document).map(partOf), own, offset);
+  return { offset, prefix, suffix: plainBreaks(own.read(offset, offset + behind)) };
+}
+
+function partOf(document: TextDocument): Part {
+  return {
+    length: document.offsetAt(document.lineAt(document.lineCount - 1).range.end),
+    read: (start, end) => document.getText(new Range(document.positionAt(start), document.positionAt(end))),
+  };
+}
+
+/** Cells of the same notebook above a cell, in its language; none for any other document. */
+function cellsAbove(document: TextDocument): TextDocument[] {
+  if (document.uri.scheme !== 'vscode-notebook-cell') return [];
+  for (const notebook of workspace.notebookDocuments) {
+    const cells = notebook.getCells().map((cell) => cell.document);
+    const index = cells.indexOf(document);
+    if (index >= 0) return cells.slice(0, index).filter(({ languageId }) => languageId === document.languageId);
+  }
+  return [];
 }
 
 /** Text between an offset and a position behind it; undefined where the position is not behind it. */

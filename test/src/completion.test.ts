@@ -4,6 +4,7 @@ import type { ActionToken, Alternative } from '../../server/protocol/index.ts';
 import { AcceptedTokens, placed } from '../../src/completion/accepted.ts';
 import { banning, Control, free, parseCodes, pinning } from '../../src/completion/control.ts';
 import { type CompletionEvent, CompletionEvents, type Offer } from '../../src/completion/events.ts';
+import { prefixOf } from '../../src/completion/prefix.ts';
 import { atEnd, following, overlap, remainder, withFirst } from '../../src/completion/remainder.ts';
 import { foldedRows, otherCodes } from '../../src/completion/rows.ts';
 import { Session, settleMilliseconds } from '../../src/completion/session.ts';
@@ -35,6 +36,39 @@ const offerOf = (...alternatives: Alternative[]): Offer => ({
   control: free,
   trigger: 'typing',
   alternatives,
+});
+
+describe('the text before the cursor', () => {
+  const part = (text: string) => ({
+    length: text.length,
+    read: (start: number, end: number) => text.slice(start, end),
+  });
+  const prefix = (cells: string[], own: string, offset = own.length) => prefixOf(cells.map(part), part(own), offset);
+
+  it('is that of the document, with plain line breaks', () => {
+    assert.equal(prefix([], 'a\r\nb\r\nc', 4), 'a\nb');
+    assert.equal(prefix([], ''), '');
+  });
+
+  it('has the cells above before that of a cell, as parts of one file', () => {
+    assert.equal(prefix(['import os', 'x = 1\r\n'], 'y = x', 3), 'import os\n\nx = 1\n\n\ny =');
+  });
+
+  it('of long texts is a bounded end, which begins at the same place for many keystrokes', () => {
+    const digits = Array.from({ length: 20_000 }, (_, i) => `${i}`.padStart(5, '0')).join('');
+    for (const cells of [[], [digits], [digits.slice(0, 32_766), digits.slice(0, 70_000)], ['x'.repeat(32_767)]]) {
+      const whole = [...cells, digits].join('\n\n');
+      const begins = new Set<number>();
+      for (let typed = 80_000; typed < 80_100; typed++) {
+        const found = prefix(cells, digits, typed);
+        const all = whole.slice(0, whole.length - digits.length + typed);
+        assert.ok(all.endsWith(found));
+        assert.ok(found.length >= 65_536 && found.length < 65_536 + 32_768, `${found.length}`);
+        begins.add(all.length - found.length);
+      }
+      assert.ok(begins.size <= 2, [...begins].join());
+    }
+  });
 });
 
 describe('alternatives while typing along', () => {

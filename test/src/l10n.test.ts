@@ -106,8 +106,8 @@ describe('what a person reads of the extension', () => {
     const compared: string[] = [];
     const visit = (node: ts.Node): void => {
       if (ts.isBinaryExpression(node) && /^[!=]==$/.test(node.operatorToken.getText()))
+        // An identifier of the code may be a word that is shown too; a button begins with a capital letter.
         for (const side of [node.left, node.right])
-          // An identifier of the code may be a word that is shown too; a button begins with a capital letter.
           if (ts.isStringLiteralLike(side) && texts.has(side.text) && /^[A-Z]/.test(side.text))
             compared.push(`${placeOf(side)} ${side.text}`);
       ts.forEachChild(node, visit);

@@ -158,13 +158,11 @@ describe('the list of runs', () => {
       '$(debug-continue) Resume a from step 12',
       '$(graph) Dashboard of a',
       '$(book) Docs',
-      '$(play) Run only clone',
-      '$(play) Run only reinforce',
     ]);
     for (const other of [{ state: 'running' }, { state: 'done' }, { elsewhere: true }, { checkpoint: null }] as const) {
       assert.ok(!titles({ ...listed, ...other }).some((title) => title.includes('Resume')), JSON.stringify(other));
     }
-    assert.equal(titles(undefined).length, 4);
+    assert.equal(titles(undefined).length, 2);
   });
 });
 

@@ -214,6 +214,9 @@ describe('a run spec of any name', function () {
         const { answer } = await client.ask('textDocument/codeLens', uri);
         const run = (answer as CodeLens[]).find(({ command }) => command?.title.includes('Run') === true);
         assert.deepEqual(run?.command?.arguments, [uri], name);
+        const stage = (answer as CodeLens[]).at(-1);
+        const { command } = (await client.ask('codeLens/resolve', uri, stage)).answer as CodeLens;
+        assert.deepEqual([command?.title, command?.arguments], ['$(play) Run only clone', [uri, 0]], name);
       }
     } finally {
       assert.equal(await client.stop(), 0);

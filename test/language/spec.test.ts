@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { completions } from '../../server/language/spec/completion.ts';
 import { diagnose, fixes } from '../../server/language/spec/diagnostics.ts';
 import { specMarkdown } from '../../server/language/spec/docs.ts';
-import { fitTitle } from '../../server/language/spec/features.ts';
+import { fitTitle, stageTitle } from '../../server/language/spec/features.ts';
 import { hover } from '../../server/language/spec/hover.ts';
 import { lenses, symbols } from '../../server/language/spec/outline.ts';
 import { describeSetting, keysAt } from '../../server/language/spec/schema.ts';
@@ -195,8 +195,8 @@ describe('the outline of run specs', () => {
       [0, '$(play) Run'],
       [0, undefined],
       [0, '$(book) Docs'],
-      [3, '$(play) Run only control'],
-      [4, '$(play) Run only reinforce'],
+      [3, undefined],
+      [4, undefined],
     ]);
     assert.deepEqual(lenses(spec.replace('steps', 'stepz'), 'file:///a'), []);
   });
@@ -209,6 +209,19 @@ describe('the outline of run specs', () => {
     assert.equal(fitTitle({ parts, free: 6e9, fits: true, source: '' }), 'Fits (2.1 of 6.0 GB)');
     assert.equal(fitTitle({ parts, free: 2e9, fits: false, source: '' }), '$(warning) Does not fit (2.1 of 2.0 GB)');
     assert.equal(fitTitle({ parts, free: null, fits: null, source: '' }), 'Takes 2.1 GB');
+  });
+
+  it('says how long each stage takes on this machine, where that is known of this very stage', () => {
+    const stages = [
+      { name: 'control', low: 20, high: 80 },
+      { name: 'reinforce', low: 180, high: 540 },
+    ];
+    const time = { low: 200, high: 620, stages, source: 'runs' as const };
+    assert.equal(stageTitle('control', 0, time), '$(play) Run only control, 20 to 80 s');
+    assert.equal(stageTitle('reinforce', 1, time), '$(play) Run only reinforce, 3 to 9 min');
+    assert.equal(stageTitle('reinforce', 0, time), '$(play) Run only reinforce');
+    assert.equal(stageTitle('reinforce', 2, time), '$(play) Run only reinforce');
+    assert.equal(stageTitle('reinforce', 1, null), '$(play) Run only reinforce');
   });
 });
 

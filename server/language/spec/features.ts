@@ -8,6 +8,7 @@ import {
   TextDocuments,
 } from 'vscode-languageserver';
 import { TextDocument } from 'vscode-languageserver-textdocument';
+import { z } from 'zod';
 import type { ResultOf } from '../../protocol/channel/request.ts';
 import { specCommands } from '../../protocol/commands.ts';
 import { timeText } from '../../protocol/figures/time-text.ts';
@@ -19,6 +20,12 @@ import { hover } from './hover.ts';
 import { links } from './links.ts';
 import { lenses, symbols } from './outline.ts';
 import { fileOf, isSpec } from './uri.ts';
+
+/** What a lens without a title has to be found out by. */
+const lensData = z.object({
+  fit: z.string().optional(),
+  stage: z.object({ uri: z.string(), index: z.int().nonnegative(), name: z.string() }).optional(),
+});
 
 type Fit = ResultOf<typeof fitSpec>;
 
@@ -78,16 +85,36 @@ export function connectSpecs(connection: Connection, { estimate, time, latest }:
     const text = textOf(textDocument.uri);
     return text === undefined ? [] : lenses(text, textDocument.uri, runOf(textDocument.uri, latest));
   });
+  const asked = new Map<string, Promise<SpecTime | null>>();
+  /** The lenses of a spec are shown together, and its time is asked for once. Where it cannot be known they say the rest. */
+  const timeOf = (file: string): Promise<SpecTime | null> => {
+    const under = asked.get(file);
+    if (under !== undefined) return under;
+    const found = time(file)
+      .catch(() => null)
+      .finally(() => asked.delete(file));
+    asked.set(file, found);
+    return found;
+  };
   connection.onCodeLensResolve(async (lens) => {
-    const { fit: uri } = (lens.data ?? {}) as { fit?: unknown };
-    if (typeof uri !== 'string') return lens;
+    const { fit: uri, stage } = lensData.safeParse(lens.data).data ?? {};
+    if (stage !== undefined) {
+      const title = stageTitle(stage.name, stage.index, await timeOf(fileURLToPath(stage.uri)));
+      return { ...lens, command: { title, command: specCommands.runStage, arguments: [stage.uri, stage.index] } };
+    }
+    if (uri === undefined) return lens;
     const file = fileURLToPath(uri);
-    // Where the time cannot be known, what it takes in memory is shown all the same.
-    const [fit, known] = await Promise.all([estimate(file).catch(() => undefined), time(file).catch(() => null)]);
+    const [fit, known] = await Promise.all([estimate(file).catch(() => undefined), timeOf(file)]);
     const title = fit === undefined ? 'Will it fit?' : fitTitle(fit, known);
     return { ...lens, command: { title, command: specCommands.fit, arguments: [uri] } };
   });
   documents.listen(connection);
+}
+
+/** "Run only reinforce, 3 to 9 min"; a spec that was changed since its time was found out may have other stages. */
+export function stageTitle(name: string, index: number, time: SpecTime | null): string {
+  const span = time?.stages[index];
+  return `$(play) Run only ${name}${span?.name === name ? `, ${timeText(span)}` : ''}`;
 }
 
 /** "Fits (2.1 of 6.0 GB), 3 to 9 min" */

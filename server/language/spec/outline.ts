@@ -52,7 +52,8 @@ export function symbols(text: string): DocumentSymbol[] {
 }
 
 /**
- * Run, Will it fit and Docs on the first line, Run this stage at each. Only a spec without problems can be run.
+ * Run, Will it fit and Docs on the first line, Run only this stage at each. Only a spec without problems can be run. What has `data`
+ * and no command gets its title when it is shown.
  *
  * @param uri of the spec; the commands are given it, and those of a stage its index
  * @param latest the latest run of the spec: it can be looked at, and continued where it was interrupted
@@ -71,15 +72,11 @@ export function lenses(text: string, uri: string, latest?: ListedRun): CodeLens[
   return [
     ...whole.flatMap((range) => [
       { range, command: { title: '$(play) Run', command: specCommands.run, arguments: [uri] } },
-      // Its title is found out when it is shown.
       { range, data: { fit: uri } },
       ...runLenses(range, latest),
       { range, command: { title: '$(book) Docs', command: specCommands.docs } },
     ]),
-    ...stages.map(({ name, key }, index) => ({
-      range: rangeOf(key),
-      command: { title: `$(play) Run only ${name}`, command: specCommands.runStage, arguments: [uri, index] },
-    })),
+    ...stages.map(({ name, key }, index) => ({ range: rangeOf(key), data: { stage: { uri, index, name } } })),
   ];
 }
 

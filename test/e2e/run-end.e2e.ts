@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { eventually } from './support/eventually.ts';
@@ -33,6 +33,60 @@ describe('the end of a run in VS Code', () => {
     await page.getByText(/\d of 8 solved before, \d of 8 solved after\./).waitFor();
     assert.equal(await page.locator('table').count(), 8);
     assert.equal(await page.locator('td').count(), 16);
+  });
+
+  it('is told before it comes where it goes wrong, each thing once', async () => {
+    const { workbench, page } = session;
+    // A reward that is had by writing one digit: the policy is certain of it after three steps.
+    session.write('ones.mjs', "export default ({ completion }) => completion.split('1').length - 1;\n");
+    const spec = reinforceSpec({ steps: 9, maxNew: 6, evaluateEvery: 9, checkpointEvery: 9 });
+    session.write(
+      'ones.cola.yaml',
+      spec
+        .replace(/reward: .*/, 'reward: { module: { path: ones.mjs } }\n      learning_rate: 0.01\n      kl: 0')
+        .replace('group: 2', 'group: 4'),
+    );
+    await workbench.openFile('ones.cola.yaml');
+    await workbench.command('CoLA: Run Spec');
+    const wrong = notice(/ones: Entropy fell from \S+ to \S+ nats/);
+    await wrong.waitFor();
+    for (const name of ['Dashboard', 'Pause', 'Stop']) await wrong.getByRole('button', { name }).waitFor();
+    await notice('ones has ended, and its model is saved.').waitFor();
+    assert.equal(await page.locator('.notification-list-item').filter({ hasText: 'Entropy fell' }).count(), 1);
+  });
+
+  it('is no end of it: it may have a note, is found by its tags, and is written as a page', async () => {
+    const { workbench, page } = session;
+    const run = (words: RegExp) => workbench.treeItem(words);
+    await workbench.openSideBar();
+    await run(/^Run ones/).click({ button: 'right' });
+    await page.getByRole('menuitem', { name: 'Note and Tags…' }).click();
+    await workbench.quickInputBox.fill('learns one digit #gamed');
+    await page.keyboard.press('Enter');
+    await run(/^Run ones.*#gamed/).waitFor();
+
+    await workbench.command('CoLA: Filter Runs…');
+    await workbench.pick('#gamed').click();
+    await page.keyboard.press('Enter');
+    await page.getByText('Only #gamed: 1 of 2 runs.').waitFor();
+    await run(/^Run short/).waitFor({ state: 'detached' });
+    await run(/^Run ones/).waitFor();
+    await session.look('runs-filtered');
+    await workbench.command('CoLA: Show All Runs');
+    await run(/^Run short/).waitFor();
+    assert.equal(await page.getByText('Only #gamed').count(), 0);
+
+    await workbench.command('CoLA: Export Report…');
+    await workbench.pick(/^ones/).click();
+    const file = join(session.folder, 'ones.html');
+    await eventually('a place is asked for', async () =>
+      assert.equal(await workbench.quickInputBox.inputValue(), file),
+    );
+    await page.keyboard.press('Enter');
+    await notice(`Report of ones: ${file}`).waitFor();
+    const report = readFileSync(file, 'utf8');
+    assert.match(report, /^<!doctype html>/i);
+    for (const part of ['ones', 'entropy', 'ones.mjs', '<svg']) assert.ok(report.includes(part), part);
   });
 
   it('by closing the window is told in the next one, which offers to go on', async () => {

@@ -90,6 +90,16 @@ describe('manifest', () => {
     );
   });
 
+  it('lets Settings Sync carry no setting that is about a machine: what it has, and where files lie on it', () => {
+    const settings: Record<string, { scope: string }> = manifest.contributes.configuration.properties;
+    const travels = Object.keys(settings).filter((name) => !settings[name].scope.startsWith('machine'));
+    assert.deepEqual(
+      travels.filter((name) => !name.startsWith('cola.completion.')),
+      [],
+    );
+    assert.equal(travels.length, Object.keys(settings).filter((name) => name.startsWith('cola.completion.')).length);
+  });
+
   it('declares nothing twice', () => {
     const names = commands.map(({ command }: { command: string }) => command);
     assert.equal(new Set(names).size, names.length);

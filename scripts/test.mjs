@@ -280,7 +280,7 @@ function runFiles(scratch, env) {
     mochaArguments.length > 0
       ? [...mocha, ...mochaArguments]
       : beside(counts, files, [
-          ...['--retries', '1', '--most', '64'],
+          ...['--retries', '1', '--most', '400'],
           ...alone.flatMap((file) => ['--alone', file]),
           ...files.filter((file) => onDevices(file) && !alone.includes(file)).flatMap((file) => ['--together', file]),
         ]);

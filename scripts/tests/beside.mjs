@@ -27,7 +27,7 @@ const worker = fileURLToPath(new URL('worker.mjs', import.meta.url));
 const done = [];
 
 /** A process that holds more than this is replaced before the next file. */
-const mostBytes = 1.5e9;
+const mostBytes = 2.5e9;
 /** The same for one whose replacement would have to make much anew. */
 const mostBytesTogether = 4e9;
 

@@ -11,7 +11,7 @@ import { Random } from '../../server/random.ts';
 import { Batch, type Order } from '../../server/serve/batch.ts';
 import { chanceOf, type TokenChance } from '../../server/serve/log-probabilities.ts';
 import { ActionVoice, type Chosen, TokenVoice, type Voice } from '../../server/serve/voice.ts';
-import { onEachDevice } from '../support/devices.ts';
+import { itMainly, onEachDevice } from '../support/devices.ts';
 
 const folder = join(import.meta.dirname, '../fixtures/cola/n8-plain');
 
@@ -92,7 +92,7 @@ onEachDevice((device: () => Device, name) => {
     const batchOf = (voice: Voice, parallel: number) =>
       new Batch(voice, parallel, (logits, start, id, k) => chanceOf(logits, start, vocabulary, id, k), vocabulary, 16);
 
-    it('answers many as one at a time would, whoever comes and goes meanwhile', async () => {
+    itMainly(name, 'answers many as one at a time would, whoever comes and goes meanwhile', async () => {
       const stepper = baseStepper(device(), model.base);
       const decoder = new Decoder(device(), model);
       const expected: { tokens: number[]; byActions: number[]; actions: number[] }[] = [];
@@ -127,7 +127,7 @@ onEachDevice((device: () => Device, name) => {
       }
     });
 
-    it('lets go of an answer that nobody waits for, and ends what is left when it is closed', async () => {
+    itMainly(name, 'lets go of an answer that nobody waits for, and ends what is left when it is closed', async () => {
       const batch = batchOf(new TokenVoice(device(), model.base), 2);
       const [gone, late, stays] = [new AbortController(), new AbortController(), new AbortController()];
       const made = [gone, late, stays].map(({ signal }) => order(prompts[0]!, 30, { signal }));

@@ -22,6 +22,11 @@ export function itOnce(device: DeviceName, title: string, test: Mocha.AsyncFunc)
   if (device === 'cpu') it(title, test);
 }
 
+/** `it` for what other files show of every device in other words: on others than the CPU it is part of the slow form alone. */
+export function itMainly(device: DeviceName, title: string, test: Mocha.AsyncFunc): void {
+  if (device === 'cpu' || process.env.COLA_SLOW === '1') it(title, test);
+}
+
 let kept: Promise<unknown> | undefined;
 
 /**

@@ -24,7 +24,7 @@ import {
 import { numbered, startsOf } from '../../../server/train/reinforce/starts.ts';
 import { TokenActor, trainedOf } from '../../../server/train/reinforce/token-actor.ts';
 import type { StageContext } from '../../../server/train/stage.ts';
-import { itOnce, onEachDevice } from '../../support/devices.ts';
+import { itMainly, itOnce, onEachDevice } from '../../support/devices.ts';
 import { assertClose } from '../../support/reference.ts';
 import { contextOf, promptOf, toyModel, toySettings } from '../../support/toy-world.ts';
 
@@ -101,34 +101,38 @@ onEachDevice((device: () => Device, name) => {
       context.weights.dispose();
     });
 
-    it('have the log-probabilities and the states of one pass over the whole, in rollouts and in updates', async () => {
-      // On a WebGPU in software the short form has the actor over actions, which reads, steps and updates by the base as that over tokens.
-      const both = name === 'cpu' || process.env.COLA_SLOW === '1';
-      for (const actor of both ? actors : actors.slice(0, 1)) {
-        const rows = await sampleConversations(actor, starts, echoes(), settings, signal);
-        assert(rows.some(({ turns }) => turns.length === 4));
-        assert(rows.some(({ tokens, choices }) => tokens.length > choices.length + 10));
-        const sequences = rows.map(({ prompt, tokens }) => [...prompt.ids, ...tokens]);
-        const passes = await whole(context, cola, actor.latent, sequences);
-        for (const [i, row] of rows.entries()) {
-          const { h, logits } = passes[i];
-          const first = row.prompt.ids.length - 1;
-          const expected = row.choices.map((choice, j) => {
-            const at = (first + row.written[j]) * actor.choices;
-            return logProbability(logits.subarray(at, at + actor.choices), choice, settings.temperature);
-          });
-          assertClose(row.logp, expected, 1e-4);
-          if (actor.latent) {
-            assert.equal(row.hidden.length, (first + row.tokens.length) * actor.width);
-            assertClose(row.hidden, h.subarray(0, row.hidden.length), 1e-4);
+    itMainly(
+      name,
+      'have the log-probabilities and the states of one pass over the whole, in rollouts and in updates',
+      async () => {
+        // On a WebGPU in software the short form has the actor over actions, which reads, steps and updates by the base as that over tokens.
+        const both = name === 'cpu' || process.env.COLA_SLOW === '1';
+        for (const actor of both ? actors : actors.slice(0, 1)) {
+          const rows = await sampleConversations(actor, starts, echoes(), settings, signal);
+          assert(rows.some(({ turns }) => turns.length === 4));
+          assert(rows.some(({ tokens, choices }) => tokens.length > choices.length + 10));
+          const sequences = rows.map(({ prompt, tokens }) => [...prompt.ids, ...tokens]);
+          const passes = await whole(context, cola, actor.latent, sequences);
+          for (const [i, row] of rows.entries()) {
+            const { h, logits } = passes[i];
+            const first = row.prompt.ids.length - 1;
+            const expected = row.choices.map((choice, j) => {
+              const at = (first + row.written[j]) * actor.choices;
+              return logProbability(logits.subarray(at, at + actor.choices), choice, settings.temperature);
+            });
+            assertClose(row.logp, expected, 1e-4);
+            if (actor.latent) {
+              assert.equal(row.hidden.length, (first + row.tokens.length) * actor.width);
+              assertClose(row.hidden, h.subarray(0, row.hidden.length), 1e-4);
+            }
           }
+          const reference = await ReferencePolicy.create(context, actor, settings.temperature, new Map());
+          const batch = layOut(judged(rows));
+          assertClose(await reference.logProbabilities(batch, false), batch.logpOld, 1e-4);
+          await reference.dispose();
         }
-        const reference = await ReferencePolicy.create(context, actor, settings.temperature, new Map());
-        const batch = layOut(judged(rows));
-        assertClose(await reference.logProbabilities(batch, false), batch.logpOld, 1e-4);
-        await reference.dispose();
-      }
-    });
+      },
+    );
 
     itOnce(name, 'hold apart what the policy wrote and what was said to it', async () => {
       for (const actor of actors) {

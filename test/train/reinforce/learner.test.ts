@@ -4,7 +4,7 @@ import type { Judged } from '../../../server/train/reinforce/episode.ts';
 import { LatentActor } from '../../../server/train/reinforce/latent-actor.ts';
 import { PolicyLearner } from '../../../server/train/reinforce/learner.ts';
 import { numbered, startsOf } from '../../../server/train/reinforce/starts.ts';
-import { itOnce, onEachDevice } from '../../support/devices.ts';
+import { itMainly, itOnce, onEachDevice } from '../../support/devices.ts';
 import { contextOf, promptOf, toyModel, toySettings } from '../../support/toy-world.ts';
 
 const liked = 3;
@@ -20,7 +20,7 @@ onEachDevice((device: () => Device, name) => {
   describe('a learner', function () {
     this.timeout(120_000);
 
-    it('learns the same from episodes that were made elsewhere, and likes what was rewarded', async () => {
+    itMainly(name, 'learns the same from episodes that were made elsewhere, and likes what was rewarded', async () => {
       const settings = toySettings({
         max_new: 4,
         learning_rate: 0.03,

@@ -1,5 +1,4 @@
 /** The errors of runs on disk: folders, logs, checkpoints and locks. */
-import { dirname } from 'node:path';
 import { catalogue } from '../errors.ts';
 import { diskErrors } from '../files/errors.ts';
 
@@ -23,7 +22,7 @@ const own = catalogue('store', {
   runExists: (path: string) => [`There is a run at ${path} already.`, 'Choose another name, or resume that run.'],
   noRun: (path: string) => [
     `There is no run at ${path}.`,
-    `Check the name of the run. Those that are there are the folders in ${dirname(path)}.`,
+    'Check the name of the run. Those that are there are the folders beside it.',
   ],
   locked: (path: string, pid: number, host: string | null) => [
     host === null

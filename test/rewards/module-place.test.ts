@@ -22,7 +22,9 @@ describe('a module that is no file', () => {
     it(`is refused before anything reads it: ${what}`, async () => {
       trap(join(scratch, 'module.mjs'));
       const refused = { id: 'files.kind', message: kind };
-      await assert.rejects(moduleReward(moduleOptions.parse({ path: './module.mjs' }), scratch), refused);
+      // Of a folder a reward says more: that a file in it is to be named.
+      const ofReward = what === 'a folder' ? { id: 'reward.moduleFolder' } : refused;
+      await assert.rejects(moduleReward(moduleOptions.parse({ path: './module.mjs' }), scratch), ofReward);
       await assert.rejects(moduleEnvironment(worldOptions.parse({ path: './module.mjs' }), scratch), refused);
     });
 });

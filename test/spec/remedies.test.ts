@@ -58,6 +58,8 @@ const foreign = new Set([
   'Workspaces: Manage Workspace Trust',
   'node',
   '--disable-wasm-trap-handler',
+  // Of `hf download`.
+  '--local-dir',
   'lock',
   'assistant',
   'response',

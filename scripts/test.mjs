@@ -62,8 +62,8 @@ const alone = ['device/leak', 'safety/fuzz', 'safety/soak'].map((name) => `test/
 /** Files that also run on WebGPU: one process for all of them compiles every shader once, which is most of their time in software. */
 const onDevices = (file) => /support\/devices\.ts/.test(readFileSync(join(root, file), 'utf8'));
 
-/** Processes that run test files beside each other: one for 3 GB of memory, and one more than there are cores, as most tests wait now and then. */
-const processes = Math.max(1, Math.min(availableParallelism() + 1, Math.floor(totalmem() / 3e9), 4));
+/** Processes that run test files beside each other: one for 3 GB of memory, and no more than asked for. */
+const processesUpTo = (count) => Math.max(1, Math.min(count, Math.floor(totalmem() / 3e9), 4));
 
 /** Lines that the whole suite must cover, in percent. */
 const coveredLines = 90;
@@ -237,9 +237,16 @@ async function runCounted([command, ...args], env, countsFile) {
   return well || counts.failures > 0;
 }
 
-/** The command that runs test files beside each other. */
-const beside = (counts, files, options = []) => [
-  ...[process.execPath, 'scripts/tests/beside.mjs', '--counts', counts, '--processes', String(processes)],
+/** The command that runs test files beside each other, in so many processes. */
+const beside = (counts, processes, files, options = []) => [
+  ...[
+    process.execPath,
+    'scripts/tests/beside.mjs',
+    '--counts',
+    counts,
+    '--processes',
+    String(processesUpTo(processes)),
+  ],
   ...[...options, ...files],
 ];
 
@@ -279,7 +286,8 @@ function runFiles(scratch, env) {
   const tests =
     mochaArguments.length > 0
       ? [...mocha, ...mochaArguments]
-      : beside(counts, files, [
+      : // One more than there are cores: most tests wait now and then.
+        beside(counts, availableParallelism() + 1, files, [
           ...['--retries', '1', '--most', '400'],
           ...alone.flatMap((file) => ['--alone', file]),
           ...files.filter((file) => onDevices(file) && !alone.includes(file)).flatMap((file) => ['--together', file]),
@@ -308,7 +316,12 @@ function runPackageTests(scratch, editor) {
   // A process has one editor, in which each file has windows of its own, so that none finds what another has left open.
   const options = ['--config', 'test/e2e/.mocharc.cjs', '--most', '64', ...(editor ? ['--retries', '1'] : [])];
   // Where it is late for what runs beside it, one waits longer; what comes in time costs no more.
-  return runCounted(beside(counts, files, options), { COLA_PATIENCE: process.env.COLA_PATIENCE ?? '3' }, counts);
+  // No more than cores: an editor that shares one comes late.
+  return runCounted(
+    beside(counts, availableParallelism(), files, options),
+    { COLA_PATIENCE: process.env.COLA_PATIENCE ?? '3' },
+    counts,
+  );
 }
 
 const whole = mochaArguments.length === 0 && !fast;

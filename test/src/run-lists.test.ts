@@ -35,11 +35,11 @@ describe('folders of a workspace', () => {
   ];
 
   it('are called by their names', () => {
-    assert.deepEqual(called(['web', '/work/web'], ['server', '/work/server']), ['web', 'server']);
+    assert.deepEqual(called(['web', '/home/me/web'], ['server', '/home/me/server']), ['web', 'server']);
   });
 
   it('with one name are told apart by as much of the path as that takes', () => {
-    assert.deepEqual(called(['app', '/work/old/app'], ['app', '/work/new/app'], ['docs', '/work/docs']), [
+    assert.deepEqual(called(['app', '/home/me/old/app'], ['app', '/home/me/new/app'], ['docs', '/home/me/docs']), [
       'old/app',
       'new/app',
       'docs',
@@ -47,6 +47,6 @@ describe('folders of a workspace', () => {
     assert.deepEqual(called(['app', '/a/x/app'], ['app', '/b/x/app']), ['/a/x/app', '/b/x/app']);
     assert.deepEqual(called(['app', 'C:\\old\\app'], ['app', 'C:\\new\\app']), ['old/app', 'new/app']);
     // The editor lets a person give two folders the same name.
-    assert.deepEqual(called(['same', '/work/all/one'], ['same', '/work/all/two']), ['all/one', 'all/two']);
+    assert.deepEqual(called(['same', '/home/me/all/one'], ['same', '/home/me/all/two']), ['all/one', 'all/two']);
   });
 });

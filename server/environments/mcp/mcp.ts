@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { rewardRange, solvedFrom } from '../../rewards/range.ts';
 import type { Reward } from '../../rewards/reward.ts';
 import { rewardSpec } from '../../rewards/schema.ts';
+import { visibleVariables } from '../../schemas/visible-variables.ts';
 import type { Environment, StepResult, Task, Tool, World, Writing } from '../environment.ts';
 import { environmentErrors } from '../errors.ts';
 import { taskAt, type WrittenTask, type WrittenTasks } from '../tasks.ts';
@@ -32,13 +33,7 @@ export const mcpOptions = z.strictObject({
     .min(1)
     .default('.')
     .meta({ description: 'Where it is started: what is relative in the command starts there.' }),
-  env: z
-    .array(z.string().regex(/^[A-Za-z_]\w*$/, 'is no name of an environment variable'))
-    .max(64)
-    .default([])
-    .meta({
-      description: 'Environment variables that it may see; others than PATH, HOME and the like are kept from it.',
-    }),
+  env: visibleVariables,
   prompts: z
     .string()
     .min(1)

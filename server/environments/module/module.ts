@@ -8,6 +8,7 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import { needPlainFile } from '../../files/open.ts';
 import { Helper, type HelperPlan } from '../../rewards/process/helper.ts';
+import { visibleVariables } from '../../schemas/visible-variables.ts';
 import type { Environment, Task, World } from '../environment.ts';
 import { environmentErrors } from '../errors.ts';
 
@@ -20,13 +21,7 @@ export const moduleOptions = z.strictObject({
     .max(64)
     .optional()
     .meta({ description: 'Processes that share the worlds; by default up to four.' }),
-  env: z
-    .array(z.string().regex(/^[A-Za-z_]\w*$/, 'is no name of an environment variable'))
-    .max(64)
-    .default([])
-    .meta({
-      description: 'Environment variables that it may see; others than PATH, HOME and the like are kept from it.',
-    }),
+  env: visibleVariables,
 });
 
 /** What its process is asked. */

@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { needPlainFile } from '../../files/open.ts';
+import { visibleVariables } from '../../schemas/visible-variables.ts';
 import { rewardErrors } from '../errors.ts';
 import type { Reward, RewardResult, RewardScore } from '../reward.ts';
 import { type HelperPlan, HelperPool } from './helper.ts';
@@ -16,10 +17,7 @@ export const moduleOptions = z.strictObject({
   /** Number of processes that judge at the same time, each with its own copy of the module; by default up to four. */
   processes: z.number().int().min(1).max(64).optional(),
   /** Environment variables that the module may see, such as a key; others than PATH, HOME and the like are kept from it. */
-  env: z
-    .array(z.string().regex(/^[A-Za-z_]\w*$/, 'is no name of an environment variable'))
-    .max(64)
-    .default([]),
+  env: visibleVariables,
 });
 
 /** Parts of a score, and characters of their names: each is shown to a person, and is a figure of its own. */

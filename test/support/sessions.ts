@@ -1,7 +1,7 @@
 /**
  * For every test, before the first: a session of ONNX Runtime that a test has released is given to the next who asks for the same
- * program on the CPU. Tests train the same few models many times, and to compile their programs took a third of their time. What runs is the
- * same: a session keeps nothing from run to run, and one is never with two at a time.
+ * program on the CPU. Tests train the same few models many times, and to compile their programs took up to a third of their time.
+ * What runs is the same: a session keeps nothing from run to run, and one is never with two at a time.
  */
 import { createHash } from 'node:crypto';
 import type { InferenceSession } from 'onnxruntime-node';

@@ -1,7 +1,8 @@
-// The whole check of a working copy, also of a fresh one: install, build, types and style, tests with coverage, and the
-// packaged extension, in plain node, its pages in Chromium and all of it in a real VS Code. Usage: npm test [-- [--slow]
-// [--no-editor] [--fast] [arguments of mocha]]; --no-editor leaves out Chromium and VS Code, --fast also coverage, WebGPU and
-// the tests that train, and with arguments of mocha only the tests they name run. The last line says how much passed and failed.
+// The whole check of a working copy, also of a fresh one: install, build, types and style, tests, and the packaged extension,
+// in plain node, its pages in Chromium and all of it in a real VS Code. Usage: npm test [-- [--slow] [--coverage] [--no-editor]
+// [--fast] [arguments of mocha]]; --slow tries each thing longer, and with coverage; --no-editor leaves out Chromium and VS Code,
+// --fast also WebGPU and the tests that train, and with arguments of mocha only the tests they name run. The last line says how
+// much passed and failed.
 import { spawn, spawnSync } from 'node:child_process';
 import {
   closeSync,
@@ -22,8 +23,10 @@ import { rayPython } from './tests/ray.mjs';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const slow = process.argv.includes('--slow');
 const fast = process.argv.includes('--fast');
+// It takes a fifth of the processors.
+const coverage = !fast && (slow || process.argv.includes('--coverage'));
 const inEditor = !fast && !process.argv.includes('--no-editor');
-const own = ['--slow', '--no-editor', '--fast'];
+const own = ['--slow', '--coverage', '--no-editor', '--fast'];
 const mochaArguments = process.argv.slice(2).filter((argument) => !own.includes(argument));
 
 /** Folders of tests that train models or start programs, which is what takes the time: `--fast` leaves them out. */
@@ -293,10 +296,11 @@ function runFiles(scratch, env) {
           ...files.filter((file) => onDevices(file) && !alone.includes(file)).flatMap((file) => ['--together', file]),
         ]);
   if (fast) return runCounted(tests, env, counts);
+  const environment = { ...env, ...webgpuEnvironment(scratch) };
+  if (!coverage) return runCounted(tests, environment, counts);
   const c8 = ['node_modules/c8/bin/c8.js', '--all', '--include', 'server/**'];
   const reports = ['--reporter', 'text-summary', '--reporter', 'lcov', '--reports-dir', 'coverage'];
   const demands = whole && coveredLines > 0 ? ['--check-coverage', '--lines', String(coveredLines)] : [];
-  const environment = { ...env, ...webgpuEnvironment(scratch) };
   return runCounted([process.execPath, ...c8, ...reports, ...demands, ...tests], environment, counts);
 }
 

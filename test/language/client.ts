@@ -11,7 +11,7 @@ import {
 } from 'vscode-languageserver/node';
 import type { RequestType, ResultOf } from '../../server/protocol/channel/request.ts';
 import type { ServerOptions } from '../../server/protocol/initialize.ts';
-import { program, uncovered } from '../support/bundled.ts';
+import { covered, program, uncovered } from '../support/bundled.ts';
 
 export const root = join(import.meta.dirname, '../..');
 
@@ -24,11 +24,12 @@ export class Client {
     readonly connection: MessageConnection,
   ) {}
 
-  /** @param fromSources so that the coverage has what the server does, and its engine */
-  static async start(options: Partial<ServerOptions>, fromSources = false): Promise<Client> {
-    const child = fromSources
-      ? fork(join(root, 'server/main.ts'), ['--node-ipc'], { execArgv: ['--import', 'tsx'] })
-      : fork(program('server'), ['--node-ipc'], { execArgv: [], env: uncovered });
+  /** @param counted whether the coverage is to have what the server does, and its engine */
+  static async start(options: Partial<ServerOptions>, counted = false): Promise<Client> {
+    const child =
+      counted && covered
+        ? fork(join(root, 'server/main.ts'), ['--node-ipc'], { execArgv: ['--import', 'tsx'] })
+        : fork(program('server'), ['--node-ipc'], { execArgv: [], env: uncovered });
     const connection = createMessageConnection(new IPCMessageReader(child), new IPCMessageWriter(child));
     const client = new Client(child, connection);
     connection.onNotification((method: string, params: unknown) => {

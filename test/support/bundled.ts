@@ -12,9 +12,12 @@ function makeFolder(): string {
   return made;
 }
 
+/** Whether what is run is written down by V8: what bundled programs do is no part of that, as they are no files of the sources. */
+export const covered = process.env.NODE_V8_COVERAGE !== undefined;
+
 /**
- * The file of a program, bundled: to start it from its sources takes three times as long. What it does is no part of the coverage,
- * so that each program is also started from its sources somewhere.
+ * The file of a program, bundled: to start it from its sources takes three times as long. For the coverage each program is also
+ * started from its sources somewhere.
  */
 export function program(name: TestProgram): string {
   return join(programFolder(), `${name}.js`);
@@ -26,5 +29,5 @@ export function programFolder(): string {
   return folder;
 }
 
-/** The environment of such a process: what V8 would write of it is of no file of the sources. */
+/** The environment of a bundled program. */
 export const uncovered: NodeJS.ProcessEnv = { ...process.env, NODE_V8_COVERAGE: undefined };

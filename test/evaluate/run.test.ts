@@ -201,6 +201,9 @@ describe('the evaluation of a run', () => {
   it('goes without what has gone since the run began', async () => {
     const copy = join(root, 'copy');
     cpSync(join(root, '.cola/runs/small'), copy, { recursive: true });
+    // Search takes most of the time, and reads nothing of what goes.
+    const specFile = join(copy, 'spec.yaml');
+    writeFileSync(specFile, readFileSync(specFile, 'utf8').replace(/^ *- search\n|, search(?=\])/m, ''));
     const device = await Device.open('cpu', { threads: 1 });
     // From here the paths in its spec lead nowhere, but it has the data that it began with.
     const kept = await evaluateRun(copy, device, {});

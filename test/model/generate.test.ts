@@ -7,7 +7,7 @@ import { baseStepper, LanguageModel } from '../../server/model/language-model.ts
 import type { Sampling } from '../../server/model/sampling.ts';
 import type { Stepper } from '../../server/model/step.ts';
 import { errorOf } from '../store/scratch.ts';
-import { itOnce, onEachDevice } from '../support/devices.ts';
+import { itMainly, itOnce, onEachDevice } from '../support/devices.ts';
 
 const FIXTURES = join(import.meta.dirname, '../fixtures');
 const MODELS = ['hf/llama-gqa', 'hf/llama-tied-bf16', 'hf/qwen2', 'hf/qwen3'];
@@ -57,7 +57,7 @@ describe('generation', () => {
       });
     }
 
-    it('gives each row of a ragged batch what it gets alone, greedy or sampled', async () => {
+    itMainly(name, 'gives each row of a ragged batch what it gets alone, greedy or sampled', async () => {
       const model = await endless('hf/qwen3');
       const prompts = [prompt(3, 1), prompt(1, 2), prompt(40, 3), prompt(17, 4)];
       await withStepper(device(), model, async (stepper) => {
@@ -99,7 +99,7 @@ describe('generation', () => {
       });
     });
 
-    it('samples only what top-k and top-p leave', async () => {
+    itMainly(name, 'samples only what top-k and top-p leave', async () => {
       const model = await endless('hf/qwen2');
       await withStepper(device(), model, async (stepper) => {
         const greedy = await generate(stepper, model, [prompt(6, 1)], { maxNewTokens: 10 });

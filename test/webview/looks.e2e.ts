@@ -26,6 +26,9 @@ const nano = join(import.meta.dirname, '../../assets/nano');
 const file = actionsFile.parse(JSON.parse(readFileSync(join(nano, 'actions.json'), 'utf8')));
 /** A side bar, half an editor, a whole one. */
 const widths = [380, 800, 1500];
+/** Where most is shown: without pictures of all, colours are looked at here, and in the slow form everywhere. */
+const widest = 1500;
+const everywhere = process.env.COLA_SLOW === '1' || process.env.COLA_SHOTS !== undefined;
 /** Only for what does not fit: a narrow editor, an editor beside a side bar. */
 const between = [520, 1020];
 
@@ -131,7 +134,7 @@ describe('how pages look', function () {
     const found: string[] = [];
     for (const width of widths) {
       await shown.page.setViewportSize({ width, height: 900 });
-      for (const theme of Object.keys(themes) as ThemeName[]) {
+      for (const theme of everywhere || width === widest ? (Object.keys(themes) as ThemeName[]) : []) {
         await shown.wear(theme);
         const at = `${name} ${theme} ${width}`;
         const faint = [...(await faintTexts(shown.page)), ...(await faintKeys(shown.page))];
@@ -222,7 +225,7 @@ describe('how pages look', function () {
     const stands = new Promise<void>((resolve) => {
       ended = resolve;
     });
-    await ask(extendSearch, { ...key, simulations: 48 });
+    await ask(extendSearch, { ...key, simulations: 24 });
     await stands;
     const shown = await stage.prepare('tree', {
       theme: themes.dark,

@@ -24,7 +24,7 @@ import {
 import { numbered, startsOf } from '../../../server/train/reinforce/starts.ts';
 import { TokenActor, trainedOf } from '../../../server/train/reinforce/token-actor.ts';
 import type { StageContext } from '../../../server/train/stage.ts';
-import { itOnce, onEachDevice } from '../../support/devices.ts';
+import { itMainly, itOnce, onEachDevice } from '../../support/devices.ts';
 import { assertClose } from '../../support/reference.ts';
 import { contextOf, promptOf, toyModel } from '../../support/toy-world.ts';
 
@@ -171,7 +171,7 @@ onEachDevice((device: () => Device, name) => {
     };
     if (overTokens) it('over tokens answer greedily as fresh passes do', greedyOverTokens);
 
-    it('read a prompt once for its whole group, as if each sample had read it alone', async () => {
+    itMainly(name, 'read a prompt once for its whole group, as if each sample had read it alone', async () => {
       for (const actor of [latent(), ...(overTokens ? [tokens()] : [])]) {
         const grouped = await actor.sample(startsOf(numbered(prompts), 3, 1, 0), greedy, signal);
         const alone: Episode[] = [];
@@ -263,7 +263,7 @@ onEachDevice((device: () => Device, name) => {
       }
     });
 
-    it('draw actions as often as their probabilities say, and none that top-k left out', async () => {
+    itMainly(name, 'draw actions as often as their probabilities say, and none that top-k left out', async () => {
       // On a WebGPU in software every sample costs; how far the shares may be off follows from their number.
       const [topK, temperature, samples] = [3, 2, name === 'cpu' ? 800 : 100];
       for (const actor of [latent(topK), tokens()]) {

@@ -44,6 +44,7 @@ import { comparison, evaluation } from './evaluate.ts';
 import { FeedbackHost } from './feedback-host.ts';
 import { estimateSpec } from './fit.ts';
 import { Patience } from './patience.ts';
+import { PlayHost } from './play/play-host.ts';
 import { profilesOf } from './profiles.ts';
 import { writeReport } from './report.ts';
 import { RunHost } from './run-host.ts';
@@ -65,6 +66,7 @@ export class Engine {
   private readonly searches: SearchHost;
   private readonly feedback: FeedbackHost;
   private readonly chats: ChatHost;
+  private readonly plays: PlayHost;
   private readonly patience = new Patience();
   private model: LoadedModel | undefined;
   /** Loading and unloading, one after the other. */
@@ -101,6 +103,7 @@ export class Engine {
     this.searches = new SearchHost(this.scheduler, () => this.loaded(), channel);
     this.feedback = new FeedbackHost(this.scheduler, () => this.loaded(), channel);
     this.chats = new ChatHost(this.scheduler, this.shelf, this.devices, trusted, channel);
+    this.plays = new PlayHost(this.scheduler, this.patience, this.shelf, this.devices, channel);
     const times = new TimeKeeper(this.scheduler, this.shelf, this.devices);
     channel.answer(ping, async () => this.status);
     channel.answer(loadModel, (options) => this.load(options));
@@ -183,6 +186,7 @@ export class Engine {
     await this.scheduler.close(new EngineClosing());
     await this.searches.close();
     await this.chats.close();
+    await this.plays.close();
     await this.unload();
     clearTimeout(this.timer);
   }

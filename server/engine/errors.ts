@@ -10,6 +10,15 @@ export const engineErrors = catalogue('engine', {
   unloaded: () => ['The model was unloaded while it was at work.', 'Ask again.'],
   runActive: (run: string) => [`The run ${run} is under way already.`, 'Stop it before you start it again.'],
   runNotActive: (run: string) => [`The run ${run} is not under way.`, 'Resume it first.'],
+  noPlay: () => ['This episode is not open any more.', 'Press "Start again".'],
+  playsOpen: (most: number) => [`${most} episodes are open already.`, 'Close the views of some of them.'],
+  playFull: (most: number) => [
+    `The conversation has as many tokens as the model reads at once (${most}).`,
+    'Write the turn yourself, or start again in a smaller world.',
+  ],
+  noPlayer: (who: string) => [`There is no ${who} in this episode.`, 'Type the turn yourself.'],
+  playOver: () => ['The episode is over.', 'Press "Start again", or take a turn back.'],
+  noAlternative: () => ['That alternative is not there any more.', 'Ask for alternatives again.'],
   noStage: (stage: number, count: number) => [
     `The spec has no stage ${stage + 1}; it has ${count}.`,
     'Run a stage that is there.',

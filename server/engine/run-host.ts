@@ -204,10 +204,11 @@ function toWireEvent(event: TrainEvent): WireTrainEvent {
     case 'evaluation':
       return { ...event, metrics: finiteAll(event.metrics) };
     case 'samples': {
-      const samples = event.samples.map(({ parts, reward, actions, ...rest }) => ({
+      const samples = event.samples.map(({ parts, reward, actions, turns, ...rest }) => ({
         ...rest,
         actions: [...actions],
         ...(reward === undefined ? {} : { reward: finite(reward) }),
+        ...(turns === undefined ? {} : { turns: turns.map((turn) => ({ ...turn, reward: finite(turn.reward) })) }),
         ...(parts === undefined
           ? {}
           : { parts: Object.fromEntries(Object.entries(parts).map(([name, value]) => [name, finite(value)])) }),

@@ -27,6 +27,7 @@ import { compareSettings, runDetails, runMetrics, runSamples } from '../protocol
 import { configure, type ServerOptions, serverOptions } from '../protocol/initialize.ts';
 import { listModels } from '../protocol/model.ts';
 import { actionProfiles, locateActions } from '../protocol/pages/actions.ts';
+import { closePlay, playRequests } from '../protocol/play.ts';
 import {
   fitSpec,
   type ListedRun,
@@ -170,7 +171,7 @@ export class LanguageServer {
     });
     for (const type of [previewActions, locateActions]) this.forward(type, () => this.models.need());
     this.answerRuns();
-    for (const type of [evaluate, beforeAfter, chat, countChat]) this.forward(type);
+    for (const type of [evaluate, beforeAfter, chat, countChat, ...playRequests, closePlay]) this.forward(type);
     this.answers.answer(timeSpec, async (params, signal) => {
       const found = await this.ask(timeSpec, params, { signal });
       if (params.trial) this.folders.refreshLenses(this.connection);

@@ -89,6 +89,15 @@ export const noteRun = request('cola/run/note', runKey.extend({ note: z.string()
 export type ListedRun = z.output<typeof listRuns.result>['runs'][number];
 
 const metrics = z.record(z.string(), z.union([figure, z.array(figure)]));
+/** A turn of an episode in an environment. */
+export const sampleTurn = z.object({
+  said: z.string(),
+  /** What the environment answered; null where it did not. */
+  observation: z.string().nullable(),
+  reward: figure,
+  /** Latent actions by its end, those of earlier turns included; 0 where there are none. */
+  end: z.int().nonnegative(),
+});
 export const sample = z.object({
   prompt: z.string(),
   completion: z.string(),
@@ -98,6 +107,9 @@ export const sample = z.object({
   reward: figure.optional(),
   parts: z.record(z.string(), figure).optional(),
   noScore: z.string().optional(),
+  /** Of several turns each of them, and why nothing followed. */
+  turns: z.array(sampleTurn).max(10_000).optional(),
+  ended: z.enum(['done', 'turns', 'tokens', 'failed']).optional(),
 });
 
 export const trainEvent = z.discriminatedUnion('kind', [

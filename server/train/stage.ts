@@ -23,6 +23,19 @@ export interface Sample {
   readonly reward?: number;
   readonly parts?: Readonly<Record<string, number>>;
   readonly noScore?: string;
+  /** Of an episode of several turns each of them, and why nothing followed. */
+  readonly turns?: readonly SampleTurn[];
+  readonly ended?: 'done' | 'turns' | 'tokens' | 'failed';
+}
+
+/** A turn that was written, and what was said to it. */
+export interface SampleTurn {
+  readonly said: string;
+  /** Null where there was no answer. */
+  readonly observation: string | null;
+  readonly reward: number;
+  /** Latent actions by its end, those of earlier turns included; 0 where there are none. */
+  readonly end: number;
 }
 
 export interface StepOutcome {

@@ -21,6 +21,7 @@ import {
   tunePolicy,
   usePolicy,
 } from '../feedback.ts';
+import { playRequests } from '../play.ts';
 import { noteRun, reportRun, resumeRun, startRun, timeSpec } from '../runs.ts';
 import {
   describeSearch,
@@ -65,6 +66,8 @@ const needs: Readonly<Record<string, readonly RequestType[]>> = {
   // A tokenizer's expressions are a stranger's programs.
   'Counting tokens': [countTokens],
   'A search': searchRequests,
+  // A module, a server of tools or a spec of the folder may be what is played.
+  'An environment': playRequests,
   'Tuning from feedback': [tunePolicy],
   'A policy version': [usePolicy, listVersions, chooseVersion, preferVersion, scorePolicies],
   'Recording feedback': [noteFeedback, notePath, pathLines],

@@ -6,7 +6,7 @@ import { startText } from '../../environments/tools.ts';
 import type { Speech } from '../../model/chat/speech.ts';
 import { trainErrors } from '../errors.ts';
 import { type Partner, sampleConversations } from './conversation-sampler.ts';
-import type { Judged, Prompt } from './episode.ts';
+import type { Episode, Exchange, Judged, Prompt, Talk } from './episode.ts';
 import type { Rollouts } from './rollouts.ts';
 import type { Chooser, SamplingSettings } from './sampler.ts';
 import type { Start } from './starts.ts';
@@ -86,7 +86,7 @@ async function startOf(
 /** What happened in one world, and what it came to. */
 class Visit implements Partner {
   reward = 0;
-  text = '';
+  readonly exchanges: Exchange[] = [];
   solved: boolean | undefined;
   private begun = false;
   private closed: Promise<void> | undefined;
@@ -99,17 +99,24 @@ class Visit implements Partner {
 
   async reply(written: readonly number[], ended: boolean, signal: AbortSignal) {
     const { seed, ...task } = this.task;
+    const said = this.speech.tokenizer.decode([...written], { skipSpecialTokens: true }).trim();
+    const turn = this.exchanges.push({ said, observation: null }) - 1;
     if (!this.begun) await this.world.reset(seed, task, signal);
     this.begun = true;
-    const said = this.speech.tokenizer.decode([...written], { skipSpecialTokens: true }).trim();
     const { observation, reward, done, info } = await this.world.step(said, signal, {
       tokens: written.length,
       finished: ended,
     });
     this.reward += reward;
-    this.text += `${this.text === '' ? '' : '\n'}> ${said}\n${observation}`;
+    this.exchanges[turn] = { said, observation };
     if (typeof info.solved === 'boolean') this.solved = info.solved;
     return { tokens: done ? [] : this.speech.reply(observation, written[written.length - 1], ended), reward, done };
+  }
+
+  /** What was said and answered. */
+  get text(): string {
+    const answered = this.exchanges.filter(({ observation }) => observation !== null);
+    return answered.map(({ said, observation }) => `> ${said}\n${observation}`).join('\n');
   }
 
   leave(): void {
@@ -143,11 +150,13 @@ export function inEnvironment(
         const limits = { ...settings, ...sizes, endsTurn: (token: number) => speech.endsTurn(token) };
         const episodes = await sampleConversations(chooser, starts, visits, limits, signal, turn);
         const rows = episodes.map(({ failed, ...episode }, i): Judged => {
-          const { text, reward, solved } = visits[i];
+          const { text, reward, solved, exchanges } = visits[i];
+          const ended = endOf(episode, failed, sizes);
           const parts = solved === undefined ? { reward } : { reward, solved: Number(solved) };
           return {
             ...episode,
             completion: text,
+            talk: { exchanges, ended },
             result: failed === undefined ? { value: reward, parts } : { noScore: failed },
           };
         });
@@ -158,4 +167,10 @@ export function inEnvironment(
     },
     close: () => environment.close(),
   };
+}
+
+function endOf({ finished, turns }: Episode, failed: string | undefined, sizes: ConversationSizes): Talk['ended'] {
+  if (failed !== undefined) return 'failed';
+  if (finished) return 'done';
+  return turns.length >= sizes.turns ? 'turns' : 'tokens';
 }

@@ -45,9 +45,28 @@ export interface Episode {
   readonly turns: readonly Turn[];
 }
 
+/** A turn as text. */
+export interface Exchange {
+  readonly said: string;
+  /** What was said to it; null where there was no answer. */
+  readonly observation: string | null;
+}
+
+/** Why nothing follows in a conversation: it came to its end, there were enough turns or tokens, or there was no answer. */
+export type Ending = 'done' | 'turns' | 'tokens' | 'failed';
+
+/** What was said in an episode of several turns. */
+export interface Talk {
+  /** One for each turn of the episode. */
+  readonly exchanges: readonly Exchange[];
+  readonly ended: Ending;
+}
+
 export interface Judged extends Episode {
   /** What the policy wrote, as text; of several turns with what was said to each. */
   readonly completion: string;
+  /** Where somebody answered turn by turn. */
+  readonly talk?: Talk | undefined;
   readonly result: RewardResult;
 }
 

@@ -61,7 +61,24 @@ export function partsOf(rows: readonly Pick<Told, 'result'>[]): Metrics {
 }
 
 /** @param latent whether the choices are latent actions */
-export function sampleOf({ prompt, completion, choices, tokens, result }: Shown, latent: boolean): Sample {
+export function sampleOf(row: Shown, latent: boolean): Sample {
+  const { prompt, completion, choices, tokens, result } = row;
   const judged = 'noScore' in result ? { noScore: result.noScore } : { reward: result.value, parts: result.parts };
-  return { prompt: prompt.text, completion, actions: latent ? choices : [], tokens: tokens.length, ...judged };
+  return {
+    ...{ prompt: prompt.text, completion, actions: latent ? choices : [], tokens: tokens.length },
+    ...judged,
+    ...turnsOf(row, latent),
+  };
+}
+
+/** What is shown of the turns: a reader of the completion alone could not tell them from what a world says. */
+function turnsOf({ talk, turns }: Shown, latent: boolean): Pick<Sample, 'turns' | 'ended'> {
+  if (talk === undefined) return {};
+  const { exchanges, ended } = talk;
+  const told = exchanges.slice(0, turns.length).map((exchange, i) => ({
+    ...exchange,
+    reward: turns[i].reward,
+    end: latent ? turns[i].end : 0,
+  }));
+  return { turns: told, ended };
 }

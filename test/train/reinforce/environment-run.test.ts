@@ -5,6 +5,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { environmentSpec } from '../../../server/environments/spec.ts';
+import type { RunSample } from '../../../server/protocol/history.ts';
 import { runFolder } from '../../../server/store/run.ts';
 import { openEnvironment } from '../../../server/train/reinforce/open-environment.ts';
 import { program, uncovered } from '../../support/bundled.ts';
@@ -83,12 +84,20 @@ describe('a run in an environment', function () {
   }
 
   it('shows what was said, and measures worlds that were not seen', async () => {
-    const samples = linesOf(root, 'actions-GRPO', 'samples') as unknown as {
-      samples?: { completion: string; prompt: string }[];
-    }[];
-    const all = samples.flatMap((line) => line.samples ?? [line as unknown as { completion: string; prompt: string }]);
+    const all = linesOf(root, 'actions-GRPO', 'samples') as unknown as RunSample[];
     assert.match(all[0].prompt, /You are in a house[\s\S]*Your task/);
     assert.match(all[0].completion, /^> [\s\S]*\nNothing happened\./);
+    for (const { turns = [], ended, actions, completion } of all) {
+      assert.equal(ended, 'turns');
+      assert.equal(turns.map(({ said, observation }) => `> ${said}\n${observation}`).join('\n'), completion);
+      assert.deepEqual(
+        turns.map(({ end }, i) => end > (turns[i - 1]?.end ?? 0)),
+        [true, true, true],
+      );
+      assert.equal(turns.at(-1)?.end, actions.length);
+    }
+    const [ofTokens] = linesOf(root, 'tokens-ReMax', 'samples') as unknown as RunSample[];
+    assert.deepEqual([ofTokens.actions, ofTokens.turns?.map(({ end }) => end)], [[], [0, 0, 0]]);
     const step = linesOf(root, 'actions-GRPO', 'metrics').find((line) => 'turns' in line) as
       | { turns: number }
       | undefined;
@@ -116,6 +125,14 @@ describe('a run in an environment', function () {
       steps.every(({ unscored }) => unscored === 9),
       JSON.stringify(steps.map(({ unscored }) => unscored)),
     );
+    const samples = linesOf(root, 'module', 'samples') as unknown as RunSample[];
+    const broken = samples.find(({ noScore }) => noScore !== undefined);
+    assert.equal(broken?.ended, 'failed');
+    assert.deepEqual(
+      broken.turns?.map(({ observation }) => observation),
+      [null],
+    );
+    assert.equal(broken.completion, '');
   });
 
   it('on a server of OpenEnv that turns hostile: what it did is saved, and goes on when the server is well', async () => {

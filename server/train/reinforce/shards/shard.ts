@@ -5,7 +5,10 @@ import type { Judged } from '../episode.ts';
 import type { Start } from '../starts.ts';
 
 /** What is told of an episode; all that learning from it takes stays where it was made. */
-export type Told = Pick<Judged, 'group' | 'choices' | 'tokens' | 'finished' | 'turns' | 'completion' | 'result'>;
+export type Told = Pick<
+  Judged,
+  'group' | 'choices' | 'tokens' | 'finished' | 'turns' | 'completion' | 'talk' | 'result'
+>;
 
 /** Count, mean and sum of squared distances from it. */
 export interface Moments {
@@ -55,19 +58,26 @@ const told: z.ZodType<Told> = z.object({
   finished: z.boolean(),
   turns: z.array(z.object({ end: whole, reward: z.number() })),
   completion: z.string(),
+  talk: z
+    .object({
+      exchanges: z.array(z.object({ said: z.string(), observation: z.string().nullable() })),
+      ended: z.enum(['done', 'turns', 'tokens', 'failed']),
+    })
+    .optional(),
   result: z.union([
     z.object({ noScore: z.string() }),
     z.object({ value: z.number(), parts: z.record(z.string(), figure) }),
   ]),
 });
 
-export const telling = ({ group, choices, tokens, finished, turns, completion, result }: Judged): Told => ({
+export const telling = ({ group, choices, tokens, finished, turns, completion, talk, result }: Judged): Told => ({
   group,
   choices,
   tokens,
   finished,
   turns,
   completion,
+  ...(talk === undefined ? {} : { talk }),
   result,
 });
 

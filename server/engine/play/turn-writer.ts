@@ -1,0 +1,144 @@
+/** A model in a conversation: what it has read, what it writes, and what it could write instead. */
+import type { TakenDevice } from '../../device/devices.ts';
+import type { Subject } from '../../evaluate/subject.ts';
+import type { KeyValueCache } from '../../model/cache/key-value-cache.ts';
+import { Speech } from '../../model/chat/speech.ts';
+import { StreamDecoder } from '../../model/tokenizer/tokenizer.ts';
+import { type PlayToken, playLimits } from '../../protocol/play.ts';
+import { templateOf, tokenizerOf } from '../../train/data.ts';
+import { engineErrors } from '../errors.ts';
+import { type Mind, mindOf, type Outlook, type Written } from './mind.ts';
+
+/** Does a piece of work when the device is free for it. */
+export type Pace = <T>(work: () => Promise<T>) => Promise<T>;
+
+/** Tokens of a conversation that are read at most. */
+const longestContext = 4096;
+
+export class TurnWriter {
+  readonly speech: Speech;
+  readonly decoding: 'actions' | 'tokens';
+  private readonly mind: Mind;
+  /** Most tokens of a conversation. */
+  private readonly most: number;
+  private ids: number[] = [];
+  private cache: KeyValueCache | undefined;
+  /** How many of the tokens are in the cache, and what follows them. */
+  private read = 0;
+  private seen: Outlook | undefined;
+
+  /** @param taken the device, which goes with it */
+  constructor(
+    private readonly subject: Subject,
+    private readonly taken: TakenDevice,
+    private readonly pace: Pace,
+  ) {
+    const { context, base, decoding } = subject;
+    this.speech = new Speech(tokenizerOf(context), templateOf(context));
+    this.decoding = decoding;
+    this.most = Math.min(base.config.maxPositionEmbeddings, longestContext);
+    this.mind = mindOf(subject);
+  }
+
+  /** Tokens of the conversation so far. */
+  get length(): number {
+    return this.ids.length;
+  }
+
+  get last(): number {
+    return this.ids[this.ids.length - 1];
+  }
+
+  add(ids: Iterable<number>): void {
+    for (const id of ids) this.ids.push(id);
+  }
+
+  /** Forgets what stands behind so many tokens. */
+  cut(length: number): void {
+    this.ids.length = Math.min(this.ids.length, length);
+    if (this.read <= this.ids.length) return;
+    this.cache?.dispose();
+    this.cache = undefined;
+    this.read = 0;
+  }
+
+  /** Whether a turn ends with this token. */
+  ends(id: number): boolean {
+    return this.mind.endIds.has(id) || this.speech.endsTurn(id);
+  }
+
+  /** Whether it is the model's own end of an answer. */
+  isEnd(id: number): boolean {
+    return this.mind.endIds.has(id);
+  }
+
+  /** What the tokens of a turn say. */
+  said(tokens: readonly Written[]): string {
+    const ids = tokens.map(({ id }) => id);
+    return this.speech.tokenizer.decode(ids, { skipSpecialTokens: true }).trim();
+  }
+
+  /** Tokens as they are shown, each with its own text. */
+  shown(tokens: readonly Written[]): PlayToken[] {
+    const decoder = new StreamDecoder(this.speech.tokenizer, { skipSpecialTokens: true, continuation: true });
+    return tokens.map(({ id, ...face }) => ({ text: decoder.push(id), ...face }));
+  }
+
+  /** What could be written next. @throws engine.playFull */
+  async next(): Promise<Outlook> {
+    const { ids, most } = this;
+    if (this.read === ids.length && this.seen !== undefined) return this.seen;
+    if (ids.length >= most) throw engineErrors.playFull(most);
+    return this.pace(async () => {
+      this.cache ??= await this.mind.cache(1, most);
+      [this.seen] = await this.mind.outlook(this.cache, [ids.slice(this.read)]);
+      this.read = ids.length;
+      return this.seen;
+    });
+  }
+
+  /**
+   * How the turn could go on: the likeliest actions that begin with different tokens, each followed by what is likeliest then.
+   *
+   * @param longest tokens of each
+   */
+  async alternatives(longest: number, signal: AbortSignal): Promise<Written[][]> {
+    const outlook = await this.next();
+    const { cache } = this;
+    if (this.decoding === 'tokens' || cache === undefined) return [];
+    const begins = outlook.filter(({ id }, i) => outlook.findIndex((other) => other.id === id) === i);
+    const lines = begins.slice(0, playLimits.alternatives).map((first) => [first]);
+    const room = Math.min(longest, this.most - this.length);
+    const branches = await this.pace(() =>
+      this.mind.select(
+        cache,
+        lines.map(() => 0),
+        this.length + room,
+      ),
+    );
+    try {
+      for (let t = 1; t < room && lines.some((line) => !this.whole(line)); t++) {
+        signal.throwIfAborted();
+        const unread = lines.map((line) => (this.whole(line) ? [] : [line[line.length - 1].id]));
+        const found = await this.pace(() => this.mind.outlook(branches, unread));
+        for (const [row, line] of lines.entries()) if (!this.whole(line)) line.push(found[row][0]);
+      }
+    } finally {
+      branches.dispose();
+    }
+    // Those that come to say the same are one.
+    const texts = lines.map((line) => this.said(line));
+    return lines.filter((_, i) => texts.indexOf(texts[i]) === i);
+  }
+
+  async dispose(): Promise<void> {
+    this.cache?.dispose();
+    await this.mind.dispose();
+    this.subject.dispose();
+    await this.taken.release();
+  }
+
+  private whole(line: readonly Written[]): boolean {
+    return this.ends(line[line.length - 1].id);
+  }
+}

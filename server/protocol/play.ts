@@ -4,7 +4,7 @@ import { nothing, request } from './channel/request.ts';
 import { precisionChoices } from './precision.ts';
 
 /** Bounds of an episode that is played. */
-export const playLimits = { turns: 200, said: 4000, possible: 60, alternatives: 8, turnTokens: 48 } as const;
+export const playLimits = { turns: 200, said: 4000, possible: 60, alternatives: 8, turnTokens: 32 } as const;
 
 export const playKey = z.strictObject({ play: z.string().regex(/^[\w-]{1,64}$/) });
 

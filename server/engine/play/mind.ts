@@ -1,5 +1,5 @@
 /** What a model would write next: by its policy over latent actions, or by its base over tokens. */
-import { Decoder } from '../../cola/decoder.ts';
+import { Decoder, forced } from '../../cola/decoder.ts';
 import type { Subject } from '../../evaluate/subject.ts';
 import type { KeyValueCache } from '../../model/cache/key-value-cache.ts';
 import { probabilities } from '../../model/sampling.ts';
@@ -15,16 +15,28 @@ export interface Written {
   readonly runnerUp?: { readonly action: number; readonly probability: number };
 }
 
-/** All that could be written at a place, the likeliest first; a model without actions has the likeliest alone. */
-export type Outlook = readonly [Written, ...Written[]];
+/** What is written at a place. */
+export interface Outlook {
+  readonly best: Written;
+  /** The actions that could be taken there, the likeliest first; none of a model without. */
+  readonly actions: readonly number[];
+}
 
 export interface Mind {
   readonly endIds: ReadonlySet<number>;
   cache(rows: number, tokens: number): Promise<KeyValueCache>;
   /** A cache of so many rows of another, which stays. */
   select(from: KeyValueCache, rows: readonly number[], tokens: number): Promise<KeyValueCache>;
-  /** Reads new tokens of every row; of one without any, what follows means nothing. */
-  outlook(cache: KeyValueCache, unread: readonly (readonly number[])[]): Promise<Outlook[]>;
+  /**
+   * Reads new tokens of every row; of one without any, what follows means nothing.
+   *
+   * @param actions that the rows are to take; the likeliest, if not given
+   */
+  outlook(
+    cache: KeyValueCache,
+    unread: readonly (readonly number[])[],
+    actions?: readonly number[],
+  ): Promise<Outlook[]>;
   dispose(): Promise<void>;
 }
 
@@ -34,31 +46,29 @@ export function mindOf(subject: Subject): Mind {
 }
 
 function latentMind({ device, weights, base }: Subject, cola: NonNullable<Subject['context']['cola']>): Mind {
-  // One program writes and shows what the other actions lead to; caches go with a program.
-  const decoder = new Decoder(device, cola, { parts: { preview: true }, live: [weights] });
+  const decoder = new Decoder(device, cola, { live: [weights] });
+  const { numCodes } = decoder;
   return {
     endIds: base.endIds,
     cache: (rows, tokens) => decoder.cache(rows, tokens),
     select: (from, rows, tokens) => decoder.select(from, rows, tokens),
-    async outlook(cache, unread) {
-      const { policyLogits, nextTokens = new Int32Array() } = await decoder.step(cache, unread);
-      const { numCodes } = decoder;
-      return unread.map((_, row) => outlookOf(probabilities(policyLogits, row * numCodes, numCodes), nextTokens, row));
+    async outlook(cache, unread, actions = []) {
+      const bias = new Float32Array(unread.length * numCodes);
+      for (const [row, action] of actions.entries()) bias[row * numCodes + action] = forced;
+      const { action, token, policyLogits } = await decoder.step(cache, unread, bias);
+      return unread.map((_, row) =>
+        outlookOf(probabilities(policyLogits, row * numCodes, numCodes), action[row], token[row]),
+      );
     },
     dispose: () => decoder.dispose(),
   };
 }
 
-function outlookOf(p: ArrayLike<number>, nextTokens: Int32Array, row: number): Outlook {
-  const codes = Array.from({ length: p.length }, (_, action) => ({ action, probability: p[action] }));
-  codes.sort((a, b) => b.probability - a.probability || a.action - b.action);
-  const [first, second] = codes;
-  const all = codes.map((code): Written => {
-    const runnerUp = code === first ? second : first;
-    const id = nextTokens[row * p.length + code.action];
-    return { id, ...code, ...(runnerUp === undefined ? {} : { runnerUp }) };
-  });
-  return [all[0], ...all.slice(1)];
+function outlookOf(p: Float64Array, action: number, id: number): Outlook {
+  const actions = Array.from(p.keys()).sort((a, b) => p[b] - p[a] || a - b);
+  const other = actions.find((each) => each !== action);
+  const runnerUp = other === undefined ? {} : { runnerUp: { action: other, probability: p[other] } };
+  return { best: { id, action, probability: p[action], ...runnerUp }, actions };
 }
 
 function tokenMind(subject: Subject): Mind {
@@ -76,7 +86,7 @@ function tokenMind(subject: Subject): Mind {
         unread.map(() => anything),
         greedy,
       );
-      return choices.map((choice): Outlook => [{ id: choice?.token ?? 0 }]);
+      return choices.map((choice): Outlook => ({ best: { id: choice?.token ?? 0 }, actions: [] }));
     },
     dispose: () => actor.dispose(),
   };

@@ -109,7 +109,7 @@ export class PlaySession {
       tell({ waits: 'writing' });
       while (!this.wholeTurn(tokens)) {
         signal.throwIfAborted();
-        const [best] = await writer.next();
+        const best = await writer.next();
         tokens.push(best);
         writer.add([best.id]);
         const token = writer.shown(tokens).at(-1);

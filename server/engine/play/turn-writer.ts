@@ -56,10 +56,7 @@ export class TurnWriter {
   /** Forgets what stands behind so many tokens. */
   cut(length: number): void {
     this.ids.length = Math.min(this.ids.length, length);
-    if (this.read <= this.ids.length) return;
-    this.cache?.dispose();
-    this.cache = undefined;
-    this.read = 0;
+    if (this.read > this.ids.length) this.forget();
   }
 
   /** Whether a turn ends with this token. */
@@ -84,51 +81,53 @@ export class TurnWriter {
     return tokens.map(({ id, ...face }) => ({ text: decoder.push(id), ...face }));
   }
 
-  /** What could be written next. @throws engine.playFull */
-  async next(): Promise<Outlook> {
-    const { ids, most } = this;
-    if (this.read === ids.length && this.seen !== undefined) return this.seen;
-    if (ids.length >= most) throw engineErrors.playFull(most);
-    return this.pace(async () => {
-      this.cache ??= await this.mind.cache(1, most);
-      [this.seen] = await this.mind.outlook(this.cache, [ids.slice(this.read)]);
-      this.read = ids.length;
-      return this.seen;
-    });
+  /** What is written next. @throws engine.playFull */
+  async next(): Promise<Written> {
+    return (await this.look()).best;
   }
 
   /**
-   * How the turn could go on: the likeliest actions that begin with different tokens, each followed by what is likeliest then.
+   * How the turn could go on: by the likeliest actions that begin with different tokens, each followed by what is likeliest then.
    *
    * @param longest tokens of each
+   * @throws engine.playFull; the signal's reason
    */
   async alternatives(longest: number, signal: AbortSignal): Promise<Written[][]> {
-    const outlook = await this.next();
-    const { cache } = this;
-    if (this.decoding === 'tokens' || cache === undefined) return [];
-    const begins = outlook.filter(({ id }, i) => outlook.findIndex((other) => other.id === id) === i);
-    const lines = begins.slice(0, playLimits.alternatives).map((first) => [first]);
-    const room = Math.min(longest, this.most - this.length);
-    const branches = await this.pace(() =>
-      this.mind.select(
-        cache,
-        lines.map(() => 0),
-        this.length + room,
-      ),
-    );
+    if (this.decoding === 'tokens') return [];
+    // A branch reads the last token itself, to take another action behind it.
+    if (this.read === this.ids.length) this.forget();
+    await this.readUpTo(this.ids.length - 1);
+    const { cache, last, length } = this;
+    if (cache === undefined) return [];
+    const room = Math.min(longest, this.most - length);
+    const rows = Array.from({ length: playLimits.alternatives }, () => 0);
+    const branches = await this.pace(() => this.mind.select(cache, rows, length + room));
     try {
-      for (let t = 1; t < room && lines.some((line) => !this.whole(line)); t++) {
+      const actions = (await this.look()).actions.slice(0, rows.length);
+      const begins = await this.pace(() =>
+        this.mind.outlook(
+          branches,
+          rows.map((_, row) => (row < actions.length ? [last] : [])),
+          actions,
+        ),
+      );
+      const lines = begins.map(({ best }) => [best]);
+      const firsts = lines.map(([{ id }]) => id);
+      const open = (row: number) =>
+        row < actions.length && firsts.indexOf(firsts[row]) === row && !this.ends(lines[row][lines[row].length - 1].id);
+      for (let t = 1; t < room && rows.some((_, row) => open(row)); t++) {
         signal.throwIfAborted();
-        const unread = lines.map((line) => (this.whole(line) ? [] : [line[line.length - 1].id]));
+        const unread = lines.map((line, row) => (open(row) ? [line[line.length - 1].id] : []));
         const found = await this.pace(() => this.mind.outlook(branches, unread));
-        for (const [row, line] of lines.entries()) if (!this.whole(line)) line.push(found[row][0]);
+        for (const [row, line] of lines.entries()) if (open(row)) line.push(found[row].best);
       }
+      const told = lines.filter((_, row) => row < actions.length && firsts.indexOf(firsts[row]) === row);
+      // Those that come to say the same are one.
+      const texts = told.map((line) => this.said(line));
+      return told.filter((_, i) => texts.indexOf(texts[i]) === i);
     } finally {
       branches.dispose();
     }
-    // Those that come to say the same are one.
-    const texts = lines.map((line) => this.said(line));
-    return lines.filter((_, i) => texts.indexOf(texts[i]) === i);
   }
 
   async dispose(): Promise<void> {
@@ -138,7 +137,30 @@ export class TurnWriter {
     await this.taken.release();
   }
 
-  private whole(line: readonly Written[]): boolean {
-    return this.ends(line[line.length - 1].id);
+  /** Reads what has not been read. @throws engine.playFull */
+  private async look(): Promise<Outlook> {
+    const { ids, most } = this;
+    if (this.read === ids.length && this.seen !== undefined) return this.seen;
+    if (ids.length >= most) throw engineErrors.playFull(most);
+    return this.readUpTo(ids.length);
+  }
+
+  /** @returns what follows the last token that was read */
+  private async readUpTo(length: number): Promise<Outlook> {
+    const unread = this.ids.slice(this.read, length);
+    return this.pace(async () => {
+      this.cache ??= await this.mind.cache(1, this.most);
+      if (unread.length > 0 || this.seen === undefined) {
+        [this.seen] = await this.mind.outlook(this.cache, [unread]);
+        this.read = length;
+      }
+      return this.seen;
+    });
+  }
+
+  private forget(): void {
+    this.cache?.dispose();
+    this.cache = this.seen = undefined;
+    this.read = 0;
   }
 }

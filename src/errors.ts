@@ -35,6 +35,7 @@ export const studioErrors = catalogue('studio', {
     t('There is no run to {what}.', { what }),
     t('Start one with "CoLA: Train…" or "CoLA: Run Spec".'),
   ],
+  noPlay: () => [t('This page plays no environment.'), t('Choose one with "CoLA: Play an Environment…".')],
   noTags: () => [
     t('No run has a tag yet.'),
     t('Write one, such as #baseline, with "Note and Tags…" in the menu of a run.'),

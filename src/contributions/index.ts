@@ -7,11 +7,12 @@ import { dashboard } from './dashboard.ts';
 import { feedback } from './feedback.ts';
 import { language } from './language.ts';
 import { models } from './models.ts';
+import { play } from './play.ts';
 import { training } from './training.ts';
 import { tree } from './tree.ts';
 import { walkthrough } from './walkthrough.ts';
 
-const all = [core, completion, chat, feedback, training, models, language, walkthrough, dashboard, tree] as const;
+const all = [core, completion, chat, feedback, training, models, language, walkthrough, dashboard, tree, play] as const;
 export const parts: readonly Contribution[] = all;
 
 type Keys<T> = T extends { readonly commands: infer C } ? keyof C & string : never;

@@ -17,6 +17,7 @@ import {
   runKey,
   runMetrics,
   runSamples,
+  sampleToConversation,
   sampleToTree,
   showAction,
   stopRun,
@@ -31,6 +32,8 @@ import { PagePanels } from './page-panels.ts';
 export interface RunPanelActions {
   /** Opens a comparison of these runs. */
   compare(keys: readonly RunKey[]): void;
+  /** Opens an episode turn by turn. */
+  conversation(run: RunKey, sample: RunSample): void;
 }
 
 const passedOn = [listRuns, runDetails, runMetrics, runSamples, pauseRun, resumeRun, stopRun] as const;
@@ -60,6 +63,11 @@ export function runPanels(studio: Studio, choice: RunChoice, actions: RunPanelAc
       host.answer(openSample, async ({ sample }) => {
         const document = await workspace.openTextDocument({ language: 'markdown', content: sampleText(sample) });
         await window.showTextDocument(document, { viewColumn: ViewColumn.Beside, preview: true });
+        return {};
+      });
+      host.answer(sampleToConversation, async ({ sample }) => {
+        if (page.subject === null) throw studioErrors.noRun(t('open'));
+        actions.conversation(page.subject, sample);
         return {};
       });
       host.answer(sampleToTree, async ({ prompt }) => {

@@ -9,6 +9,7 @@ import { folderWords } from '../folders.ts';
 import { t } from '../l10n.ts';
 import { actionsPanels } from '../panels/actions-panel.ts';
 import { comparePanels } from '../panels/compare-panel.ts';
+import type { conversationPanels } from '../panels/conversation-panel.ts';
 import { runPanels } from '../panels/run-panel.ts';
 import type { Studio } from '../studio.ts';
 import { registerBeforeAfter } from './before-after.ts';
@@ -19,7 +20,12 @@ import type { RunBook } from './runs.ts';
 
 const actionTarget = z.looseObject({ action: z.int().nonnegative() });
 
-export function registerDashboard(studio: Studio, runs: RunBook, reports: Reports): void {
+export function registerDashboard(
+  studio: Studio,
+  runs: RunBook,
+  reports: Reports,
+  conversations: ReturnType<typeof conversationPanels>,
+): void {
   const choice = new RunChoice(runs);
   registerBeforeAfter(studio, choice, reports);
   const marks = new ActionMarks(studio);
@@ -27,6 +33,7 @@ export function registerDashboard(studio: Studio, runs: RunBook, reports: Report
   const comparisons = comparePanels(studio, choice);
   const dashboards = runPanels(studio, choice, {
     compare: (keys) => void comparisons.show(keys),
+    conversation: (run, sample) => void conversations.show({ kind: 'sample', run, sample }),
   });
   registerCommand(studio, 'cola.openDashboard', async (target) => {
     const key = keyFrom(target) ?? (await choice.one(t('look at')));

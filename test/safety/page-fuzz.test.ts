@@ -23,11 +23,11 @@ const seed = Number(process.env.COLA_SEED ?? 7);
 const perPage = Number(process.env.COLA_MESSAGES ?? (slow ? 85_000 : 5_000));
 const batch = 100;
 /** What pages make the editor do, and nothing else. */
-const pageCommands = /^(cola\.(openTree|showActions|openDashboard|tuneFromPath)|revealFileInOS)$/;
+const pageCommands = /^(cola\.(openTree|play|showActions|openDashboard|tuneFromPath)|revealFileInOS)$/;
 
 type Parts = typeof import('./editor/handlers.ts');
 
-describe(`${4 * perPage} messages to the handlers of pages, with seed ${seed}`, function () {
+describe(`${5 * perPage} messages to the handlers of pages, with seed ${seed}`, function () {
   this.timeout(3 * 3_600_000);
   let place = '';
   let project = '';
@@ -71,7 +71,7 @@ describe(`${4 * perPage} messages to the handlers of pages, with seed ${seed}`, 
   after(async () => {
     await close();
     rmSync(place, { recursive: true, force: true });
-    if (slow) record('fuzz page handlers', { messages: 4 * perPage, seed, requestsOf: counts, mistakes: 0 });
+    if (slow) record('fuzz page handlers', { messages: 5 * perPage, seed, requestsOf: counts, mistakes: 0 });
   });
 
   /** As much of the extension as handlers know of: it asks the server, and has a log. */
@@ -111,8 +111,14 @@ describe(`${4 * perPage} messages to the handlers of pages, with seed ${seed}`, 
         key: { root: project, search: 's' },
         draft: { prompt: '', row: {}, language: '' },
       }),
-    run: () => void parts.runPanels(studio as never, choice() as never, { compare() {} }).show(run()),
+    run: () => void parts.runPanels(studio as never, choice() as never, { compare() {}, conversation() {} }).show(run()),
     actions: () => parts.actionsPanels(studio as never, { mark: async () => {} } as never).show(null),
+    conversation: () =>
+      void parts.conversationPanels(studio as never).show({
+        kind: 'play',
+        setup: { root: project, environment: 'guess-the-rule', seed: 1, side: 'seen', model: null },
+        model: null,
+      }),
     compare: () => void parts.comparePanels(studio as never, choice() as never).show([run()]),
   };
 

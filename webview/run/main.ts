@@ -8,6 +8,7 @@ import {
   dashboardSubject,
   openRunFile,
   openSample,
+  sampleToConversation,
   sampleToTree,
   showAction,
 } from '../../server/protocol/pages/run.ts';
@@ -89,6 +90,7 @@ class Dashboard {
     this.samples = new SamplesView(
       {
         open: (sample) => this.attempt(async () => void (await ask(openSample, { sample }))),
+        toConversation: (sample) => this.attempt(async () => void (await ask(sampleToConversation, { sample }))),
         toTree: ({ prompt, actions }) => this.attempt(async () => void (await ask(sampleToTree, { prompt, actions }))),
         earlier: () => {
           this.sampleRoom = 1000;

@@ -37,6 +37,8 @@ const optionsOf = <T extends string>(names: Record<T, string>) =>
 export interface SampleActions {
   open(sample: RunSample): void;
   toTree(sample: RunSample): void;
+  /** Shows its turns. */
+  toConversation(sample: RunSample): void;
   /** Reads samples from before those that are there. */
   earlier(): void;
   /** What is shown has been chosen anew. */
@@ -202,6 +204,12 @@ export class SamplesView {
         h(
           'div',
           { class: 'toolbar-group' },
+          sample.turns !== undefined &&
+            button({
+              label: 'Show the conversation',
+              icon: 'comment-discussion',
+              onPress: () => this.actions.toConversation(sample),
+            }),
           button({ label: 'Open in editor', icon: 'go-to-file', onPress: () => this.actions.open(sample) }),
           button({ label: 'Search from this prompt', icon: 'list-tree', onPress: () => this.actions.toTree(sample) }),
         ),

@@ -23,6 +23,8 @@ export const openDashboard = request('page/run/open', runKey, nothing);
 
 /** Opens a sample as text beside the page. */
 export const openSample = request('page/run/sample', z.strictObject({ sample: runSample }), nothing);
+/** Opens a sample of several turns as a conversation. */
+export const sampleToConversation = request('page/run/conversation', z.strictObject({ sample: runSample }), nothing);
 /** Opens the search tree at the prompt of a sample. */
 export const sampleToTree = request(
   'page/run/tree',

@@ -10,10 +10,8 @@ import { type ModelShelf, pickModel } from './models.ts';
 import type { conversationPanels } from './panels/conversation-panel.ts';
 import { modelName } from './status-text.ts';
 import { absoluteModel, type Studio } from './studio.ts';
+import { builtInEnvironments } from './train/spec-templates.ts';
 import { findSpecs } from './train/specs.ts';
-
-/** Environments that are built in. */
-export const builtInEnvironments = ['household', 'guess-the-rule'] as const;
 
 /** Answers given beforehand; what is missing is asked. */
 const given = z.object({

@@ -1,8 +1,11 @@
 /** Commented run specs from the answers to three questions. Knows nothing of the editor. */
 import { t } from '../l10n.ts';
 
+/** Environments that are built in, and know how they are played. */
+export const builtInEnvironments = ['household', 'guess-the-rule'] as const;
+
 /** What to improve. */
-export const goals = ['answers', 'code', 'actions', 'imitate', 'search'] as const;
+export const goals = ['answers', 'code', 'actions', 'imitate', 'search', 'agent'] as const;
 export type Goal = (typeof goals)[number];
 
 /** Where rows come from. */
@@ -23,7 +26,9 @@ export type DataChoice =
       readonly rewards?: readonly RewardName[];
     }
   /** Files below the spec's folder. */
-  | { readonly kind: 'workspace'; readonly globs: readonly string[] };
+  | { readonly kind: 'workspace'; readonly globs: readonly string[] }
+  /** An environment as `cola play` takes it: a name, the path of a module, an address. */
+  | { readonly kind: 'environment'; readonly environment: string };
 
 export const rewardNames = [
   'countdown',
@@ -90,6 +95,12 @@ export const goalNotes: Readonly<Record<Goal, GoalNote>> = {
     judged: true,
     data: ['countdown', 'arithmetic', 'file'],
   },
+  agent: {
+    label: t('An agent for an environment'),
+    detail: t('It acts turn by turn in a world of words, and learns from what it gets done.'),
+    judged: false,
+    data: ['environment'],
+  },
 };
 
 /** Rewards that can judge these rows, the usual one first. */
@@ -114,7 +125,11 @@ export const rewardNotes: Readonly<Record<RewardName, string>> = {
 
 /** A name for the spec's file, without its ending. */
 export const specName = ({ goal, data }: Pick<SpecAnswers, 'goal' | 'data'>): string =>
-  data.kind === 'countdown' || data.kind === 'arithmetic' ? `${data.kind}-${goal}` : goal;
+  data.kind === 'countdown' || data.kind === 'arithmetic'
+    ? `${data.kind}-${goal}`
+    : data.kind === 'environment' && isBuiltIn(data.environment)
+      ? `${data.environment}-${goal}`
+      : goal;
 
 /** Text that a file of a person's own reward begins with, beside a spec that names it. */
 export const rewardFile = 'reward.mjs';
@@ -129,14 +144,15 @@ export default function score({ completion }) {
 export function specText(answers: SpecAnswers): string {
   const { goal, model, latent, short = false } = answers;
   const { label, detail } = goalNotes[goal];
-  const needsActions = !latent && goal !== 'actions' && goal !== 'code';
+  const needsActions = !latent && goal !== 'actions' && goal !== 'code' && goal !== 'agent';
   const stages = [
     ...(needsActions || goal === 'actions' || goal === 'code' ? actionStages(answers) : []),
     ...(goal === 'answers' ? [reinforceStage(answers)] : []),
     ...(goal === 'imitate' ? [guideStage(answers)] : []),
     ...(goal === 'search' ? [qStage(answers)] : []),
+    ...(goal === 'agent' ? agentStages(answers) : []),
   ];
-  const measures = goal === 'answers' ? 'accuracy, codebook' : goal === 'imitate' ? 'codebook' : 'codebook, marginal';
+  const measures = goal in measuresOf ? measuresOf[goal as keyof typeof measuresOf] : 'codebook, marginal';
   const evaluate =
     goal === 'search' || short ? [] : ['', '# Measured at the end, on what was held out.', `evaluate: [${measures}]`];
   return `${[
@@ -152,6 +168,8 @@ export function specText(answers: SpecAnswers): string {
     ...evaluate,
   ].join('\n')}\n`;
 }
+
+const measuresOf = { answers: 'accuracy, codebook', imitate: 'codebook', agent: 'agent' } as const;
 
 function actionStages({ data, goal, latent, short }: SpecAnswers): string[] {
   const steps = short === true ? 30 : goal === 'code' && latent ? 200 : 400;
@@ -211,6 +229,53 @@ function qStage(answers: SpecAnswers): string {
       max_new: ${answers.data.kind === 'file' ? 64 : 24}`;
 }
 
+const isBuiltIn = (environment: string) => builtInEnvironments.some((name) => name === environment);
+
+/** As examples/agent.cola.yaml. */
+function agentStages({ data, model, short }: SpecAnswers): string[] {
+  const { environment } = data.kind === 'environment' ? data : { environment: 'household' };
+  // The model in the box reads 512 tokens.
+  const small = model.startsWith('builtin:');
+  const text = environmentText(environment, small);
+  const [episodes, steps] = short === true ? [200, 4] : [1600, small ? 7 : 20];
+  const demonstrations = `  # Episodes of the player who knows how: a model that never wrote a possible turn learns nothing from rewards.
+  # What the world says is read, and not learned.
+  - tokens:
+      method: supervised
+      data:
+        environment: ${text}
+        episodes: ${episodes}
+      max_length: ${small ? 320 : 1024}     # of an episode, in tokens; longer ones are cut
+      batch: 16
+      learning_rate: ${small ? '1e-3' : '1e-5'}
+      warmup: 10`;
+  const reinforcement = `  # What comes of its own turns; measured in worlds that nothing was trained in.
+  - tokens:
+      environment: ${text}
+      worlds: 64          # to learn in; others are kept for measuring
+      turns: ${small ? 14 : 20}           # most turns of an episode
+      max_new: ${small ? 16 : 48}         # longest turn, in tokens
+      max_tokens: ${small ? 360 : 1024}     # longest episode behind its start
+      steps: ${steps}            # rounds of episodes and update
+      batch: 5            # worlds in a round
+      group: 6            # episodes in each world, which are compared
+      minibatches: 1
+      learning_rate: ${small ? '1e-4' : '1e-6'}
+      evaluate_every: 100
+      evaluate_rows: ${short === true ? 8 : 48}   # held-out worlds in a measurement
+      evaluate_samples: 1`;
+  return isBuiltIn(environment) ? [demonstrations, reinforcement] : [reinforcement];
+}
+
+/** @param small whether most episodes are to fit into a context of 512 tokens */
+function environmentText(environment: string, small: boolean): string {
+  if (environment === 'household' && small) return '{ household: { kind: put, rooms: 2, rules: false } }';
+  if (isBuiltIn(environment)) return environment;
+  return /^(?:ws|http)s?:/.test(environment)
+    ? `{ openenv: ${JSON.stringify(environment)} }`
+    : `{ module: { path: ${yaml(environment)} } }`;
+}
+
 /** A right answer in the right form earns more than 1. */
 function solvedAt({ reward }: SpecAnswers): string {
   return reward === 'countdown' ? '\n      solved_at: 2        # form and result are right' : '';
@@ -224,6 +289,8 @@ function dataText(data: DataChoice): string {
       return '{ task: arithmetic }';
     case 'file':
       return fileText(data);
+    case 'environment':
+      return `{ environment: ${environmentText(data.environment, false)} }`;
     case 'workspace':
       return `{ workspace: ., globs: [${data.globs.map((glob) => JSON.stringify(glob)).join(', ')}] }`;
   }

@@ -7,6 +7,7 @@ import { studioErrors } from '../errors.ts';
 import { needTrust, pickFolder } from '../folders.ts';
 import { t } from '../l10n.ts';
 import { type ModelShelf, modelFrom } from '../models.ts';
+import { pickEnvironment } from '../play.ts';
 import { setting } from '../settings.ts';
 import { modelName } from '../status-text.ts';
 import { absoluteModel, type Studio } from '../studio.ts';
@@ -94,6 +95,10 @@ class Questions {
   }
 
   private async askData(goal: Goal, of: number): Promise<DataChoice | undefined> {
+    if (goal === 'agent') {
+      const environment = await pickEnvironment(this.folder, false);
+      return environment === undefined ? undefined : { kind: 'environment', environment };
+    }
     const items: Answer<() => Promise<DataChoice | undefined>>[] = [];
     for (const kind of goalNotes[goal].data) {
       if (kind === 'countdown' || kind === 'arithmetic') {

@@ -111,7 +111,8 @@ describe(`${5 * perPage} messages to the handlers of pages, with seed ${seed}`, 
         key: { root: project, search: 's' },
         draft: { prompt: '', row: {}, language: '' },
       }),
-    run: () => void parts.runPanels(studio as never, choice() as never, { compare() {}, conversation() {} }).show(run()),
+    run: () =>
+      void parts.runPanels(studio as never, choice() as never, { compare() {}, conversation() {} }).show(run()),
     actions: () => parts.actionsPanels(studio as never, { mark: async () => {} } as never).show(null),
     conversation: () =>
       void parts.conversationPanels(studio as never).show({

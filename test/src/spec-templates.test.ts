@@ -3,9 +3,11 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { builtIn, environmentSpec } from '../../server/environments/spec.ts';
 import { createReward } from '../../server/rewards/registry.ts';
 import { parseSpec } from '../../server/spec/document.ts';
 import {
+  builtInEnvironments,
   type DataChoice,
   goalNotes,
   goals,
@@ -22,6 +24,7 @@ const choices: Readonly<Record<DataChoice['kind'], DataChoice>> = {
   arithmetic: { kind: 'arithmetic' },
   file: { kind: 'file', path: './my data: 1.jsonl' },
   workspace: { kind: 'workspace', globs: ['**/*.ts', '**/*.md'] },
+  environment: { kind: 'environment', environment: 'household' },
 };
 
 /** Every combination that the questions can lead to. */
@@ -55,6 +58,7 @@ describe('specs that CoLA: Train… writes', () => {
       const data = settings.prompts ?? settings.data;
       const { kind } = answers.data;
       if (kind === 'file') assert.equal(data, answers.data.path);
+      else if (kind === 'environment') assert.ok('environment' in last.settings);
       else if (kind === 'workspace') assert.deepEqual(data, { workspace: '.', globs: answers.data.globs });
       else assert.equal((data as { task: string }).task, kind);
       if (answers.reward === null) continue;
@@ -66,7 +70,8 @@ describe('specs that CoLA: Train… writes', () => {
   it('give latent actions to a model that has none before they use them', () => {
     for (const answers of all) {
       const names = parseSpec(specText(answers), 'x').spec?.stages.map(({ name }) => name) ?? [];
-      if (!answers.latent) assert.deepEqual(names.slice(0, 2), ['control', 'clone']);
+      if (answers.goal === 'agent') assert.deepEqual(names, ['tokens', 'tokens']);
+      else if (!answers.latent) assert.deepEqual(names.slice(0, 2), ['control', 'clone']);
       if (answers.latent && answers.goal === 'answers') assert.deepEqual(names, ['reinforce']);
     }
   });
@@ -80,6 +85,33 @@ describe('specs that CoLA: Train… writes', () => {
   it('keep a model in a folder with blanks as it is', () => {
     const answers: SpecAnswers = { ...all[0], model: '/home/a b/model: "x"' };
     assert.equal(parseSpec(specText(answers), 'x').spec?.model, answers.model);
+  });
+
+  it('let an agent act in the environment that was chosen, after demonstrations where there are any', () => {
+    const environments = {
+      household: { household: { kind: 'put', rooms: 2, rules: false } },
+      'guess-the-rule': 'guess-the-rule',
+      './my world.mjs': { module: { path: './my world.mjs' } },
+      'ws://127.0.0.1:8000': { openenv: 'ws://127.0.0.1:8000' },
+    };
+    for (const [environment, expected] of Object.entries(environments)) {
+      const data: DataChoice = { kind: 'environment', environment };
+      const text = specText({ goal: 'agent', data, reward: null, latent: true, model: 'builtin:nano' });
+      const { spec, problems } = parseSpec(text, 'x');
+      assert.deepEqual(problems, [], text);
+      const last = spec?.stages.at(-1)?.settings;
+      assert.deepEqual(
+        last !== undefined && 'environment' in last && last.environment,
+        environmentSpec.parse(expected),
+      );
+      assert.equal(spec?.stages.length, builtIn.some((name) => name === environment) ? 2 : 1);
+    }
+    assert.deepEqual(builtInEnvironments, builtIn);
+    assert.equal(
+      specName({ goal: 'agent', data: { kind: 'environment', environment: 'household' } }),
+      'household-agent',
+    );
+    assert.equal(specName({ goal: 'agent', data: { kind: 'environment', environment: './w.mjs' } }), 'agent');
   });
 
   it('name the columns of rows that do not say themselves what is what', () => {

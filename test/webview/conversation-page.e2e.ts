@@ -68,7 +68,9 @@ describe('the page of a conversation', function () {
   /** A page of an episode with a model that answers what a test says. */
   async function withModel(state: PlayState): Promise<void> {
     at = await stage.show('conversation', 'dark');
-    at.answer(readConversation, () => ({ subject: { kind: 'play' as const, setup: { ...setup, model: 'm' }, model: 'nano' } }));
+    at.answer(readConversation, () => ({
+      subject: { kind: 'play' as const, setup: { ...setup, model: 'm' }, model: 'nano' },
+    }));
     at.answer(conversationOpen, () => state);
   }
 

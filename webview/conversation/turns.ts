@@ -33,7 +33,6 @@ export class TurnsView {
     this.end.classList.toggle('bad', shown.bad);
     this.sum.textContent = sumWords(shown);
   }
-
 }
 
 function turnOf({ who, said, tokens, actions, observation, reward }: ShownTurn, number: number): HTMLElement {

@@ -31,7 +31,8 @@ export function registerPlay(studio: Studio, shelf: ModelShelf, panels: ReturnTy
     const folder = await pickFolder(what);
     if (folder === undefined) return;
     const answers = given.safeParse(target).data ?? {};
-    const environment = answers.environment ?? (await pickEnvironment(folder));
+    const environment =
+      answers.environment ?? (await pickEnvironment(folder, { names: builtInEnvironments, specs: true }));
     if (environment === undefined) return;
     const seed = answers.seed ?? (await askSeed());
     if (seed === undefined) return;
@@ -50,9 +51,16 @@ export const environmentNotes: Readonly<Record<(typeof builtInEnvironments)[numb
   'guess-the-rule': t('Three numbers obey a hidden rule; two tools, try and answer.'),
 };
 
+/** What is offered beside what is the person's own. */
+interface Offer {
+  readonly names: readonly (typeof builtInEnvironments)[number][];
+  /** Whether environments of run specs are offered too. */
+  readonly specs: boolean;
+}
+
 /** @returns as `cola play` takes it; undefined where the person chose none */
-export async function pickEnvironment(folder: WorkspaceFolder, specs = true): Promise<string | undefined> {
-  const items: Item[] = builtInEnvironments.map((name) => ({
+export async function pickEnvironment(folder: WorkspaceFolder, { names, specs }: Offer): Promise<string | undefined> {
+  const items: Item[] = names.map((name) => ({
     label: name,
     detail: environmentNotes[name],
     value: async () => name,

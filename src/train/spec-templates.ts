@@ -229,6 +229,10 @@ function qStage(answers: SpecAnswers): string {
       max_new: ${answers.data.kind === 'file' ? 64 : 24}`;
 }
 
+/** Those that a model has room for: the model in the box reads 512 tokens, and the rules of the other are longer. */
+export const agentEnvironments = (model: string) =>
+  model.startsWith('builtin:') ? (['household'] as const) : builtInEnvironments;
+
 const isBuiltIn = (environment: string) => builtInEnvironments.some((name) => name === environment);
 
 /** As examples/agent.cola.yaml. */

@@ -15,6 +15,7 @@ import { askRows, surveyOf } from './data-questions.ts';
 import { proposedGlobs, surveyWords } from './data-words.ts';
 import { timeOf } from './fit.ts';
 import {
+  agentEnvironments,
   type DataChoice,
   type Goal,
   goalNotes,
@@ -96,7 +97,7 @@ class Questions {
 
   private async askData(goal: Goal, of: number): Promise<DataChoice | undefined> {
     if (goal === 'agent') {
-      const environment = await pickEnvironment(this.folder, false);
+      const environment = await pickEnvironment(this.folder, { names: agentEnvironments(this.model), specs: false });
       return environment === undefined ? undefined : { kind: 'environment', environment };
     }
     const items: Answer<() => Promise<DataChoice | undefined>>[] = [];

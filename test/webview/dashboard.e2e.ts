@@ -9,6 +9,7 @@ import {
   makeProfiles,
   openSample,
   readActionsSubject,
+  sampleToConversation,
   showAction,
   turnToAction,
 } from '../../server/protocol/pages/run.ts';
@@ -82,6 +83,7 @@ describe('pages about runs and actions, in a browser', function () {
     const shown = await stage.show('run', 'dark', state);
     answerDashboard(shown, subject)
       .answer(openSample, () => ({}))
+      .answer(sampleToConversation, () => ({}))
       .answer(showAction, () => ({}))
       .answer(pauseRun, () => ({}))
       .answer(stopRun, () => ({ step: 23 }));
@@ -137,6 +139,26 @@ describe('pages about runs and actions, in a browser', function () {
     await page.waitForFunction(
       () => document.querySelector('[data-chart=entropy] .chart-step')?.textContent === 'step 20',
     );
+    await shown.close();
+  });
+
+  it('pass on a sample of several turns, to be shown as a conversation', async () => {
+    const key = await writeRun(root, 'turns', 20);
+    const turns = [{ said: 'go', observation: 'Gone.', reward: 1, end: 0 }];
+    const sample = { step: 24, stage: 'reinforce', prompt: 'Go.', completion: '> go', actions: [], reward: 1 };
+    const line = { ...sample, turns, ended: 'done' };
+    appendFileSync(join(runFolder(root, 'turns'), 'samples.jsonl'), `${JSON.stringify(line)}\n`);
+    const shown = await dashboard(key);
+    const { page } = shown;
+    const conversation = page.locator('vscode-button[aria-label="Show the conversation"]');
+    await page.locator('.sample .fold').nth(1).click();
+    assert.equal(await conversation.count(), 0);
+    await page.locator('.sample .fold').first().click();
+    await conversation.click();
+    await page.waitForTimeout(100);
+    const asked = shown.asked.find(({ method }) => method === sampleToConversation.method);
+    assert.deepEqual(asked?.params, { sample: line });
+    assert.deepEqual(shown.errors, []);
     await shown.close();
   });
 

@@ -64,7 +64,8 @@ export class Composer {
       this.choices,
       this.hints,
     );
-    this.stop.hidden = this.choices.hidden = this.draft.hidden = true;
+    this.stop.hidden = this.choices.hidden = this.draft.hidden = this.hints.hidden = true;
+    this.model.hidden = this.actions.hidden = this.expert.hidden = true;
   }
 
   show(state: PlayState): void {
@@ -101,8 +102,9 @@ export class Composer {
     this.choices.querySelector<HTMLElement>('.choice')?.focus();
   }
 
+  /** Where the person goes on. */
   focus(): void {
-    this.field.focus();
+    (this.typed.hidden ? this.back : this.field).focus();
   }
 
   private choiceOf({ tokens, text, probability }: PlayAlternative, index: number): HTMLElement {

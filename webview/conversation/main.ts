@@ -110,6 +110,7 @@ class ConversationPage {
         this.say('The seed is no whole number from 0 on.', 'Correct it.');
         return;
       }
+      saved.set({ subject: { kind: 'play', setup: { ...setup, ...world.data }, model } });
       this.play((signal) => ask(conversationRestart, world.data, signal));
     };
     seed.addEventListener('keydown', (event) => {
@@ -160,16 +161,25 @@ class ConversationPage {
     if (this.stopping !== undefined) return undefined;
     const stopping = new AbortController();
     this.stopping = stopping;
+    const before = document.activeElement;
     this.composer.wait('Waiting…');
     try {
       return await this.attempt(() => work(stopping.signal));
     } finally {
       this.stopping = undefined;
       this.composer.wait(null);
-      // What was written of a turn that was broken off is gone.
-      if (stopping.signal.aborted) this.play((signal) => ask(conversationOpen, {}, signal));
-      else if (this.state?.ended === null) this.composer.focus();
+      if (stopping.signal.aborted) this.stopped();
+      // What was pressed last may be pressed again.
+      const stays = before instanceof HTMLElement && before !== document.body && before.checkVisibility();
+      if (stays) before.focus();
+      else this.composer.focus();
     }
+  }
+
+  /** What was written of a turn that was broken off is gone. */
+  private stopped(): void {
+    if (this.state === undefined) this.say('The episode has not begun.', 'Press "Start again".');
+    else this.play((signal) => ask(conversationOpen, {}, signal));
   }
 
   private showState(state: PlayState): void {

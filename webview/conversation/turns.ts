@@ -7,7 +7,7 @@ import { rewardText, type Shown, type ShownTurn, sumWords } from './words.ts';
 const mostChips = 256;
 
 export class TurnsView {
-  private readonly list = h('ol', { class: 'turns', 'aria-label': 'Turns' });
+  private readonly list = h('ol', { class: 'turns', 'aria-label': 'Turns', 'aria-live': 'polite' });
   private readonly start = h('div', { class: 'world' });
   private readonly end = h('p', { class: 'ending' });
   private readonly sum = h('p', { class: 'sum number', role: 'status' });

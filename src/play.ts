@@ -22,6 +22,7 @@ const given = z.object({
 });
 
 const what = t('An environment');
+const exampleAddress = 'ws://127.0.0.1:8000';
 /** Bytes of a spec that are looked through. */
 const mostRead = 100_000;
 
@@ -76,7 +77,7 @@ export async function pickEnvironment(folder: WorkspaceFolder, { names, specs }:
       detail: t('A file that exports an environment.'),
       value: () => askModule(folder),
     },
-    { label: t('$(plug) A server of OpenEnv…'), detail: 'ws://127.0.0.1:8000', value: askAddress },
+    { label: t('$(plug) A server of OpenEnv…'), detail: exampleAddress, value: askAddress },
   );
   const options = { placeHolder: t('Which environment?'), matchOnDetail: true };
   return (await window.showQuickPick(items, options))?.value();
@@ -110,9 +111,8 @@ const askAddress = async () =>
   window.showInputBox({
     title: t('A server of OpenEnv'),
     prompt: t('Address of a server that runs; one on another machine has to be allowed in COLA_OPENENV_HOSTS'),
-    value: 'ws://127.0.0.1:8000',
-    validateInput: (text) =>
-      /^(?:ws|http)s?:\/\/./.test(text) ? undefined : t('Write it as {0}.', 'ws://127.0.0.1:8000'),
+    value: exampleAddress,
+    validateInput: (text) => (/^(?:ws|http)s?:\/\/./.test(text) ? undefined : t('Write it as {0}.', exampleAddress)),
   });
 
 async function askSeed(): Promise<number | undefined> {

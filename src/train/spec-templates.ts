@@ -152,7 +152,12 @@ export function specText(answers: SpecAnswers): string {
     ...(goal === 'search' ? [qStage(answers)] : []),
     ...(goal === 'agent' ? agentStages(answers) : []),
   ];
-  const measures = goal in measuresOf ? measuresOf[goal as keyof typeof measuresOf] : 'codebook, marginal';
+  const ofGoal: Partial<Record<Goal, string>> = {
+    answers: 'accuracy, codebook',
+    imitate: 'codebook',
+    agent: 'agent',
+  };
+  const measures = ofGoal[goal] ?? 'codebook, marginal';
   const evaluate =
     goal === 'search' || short ? [] : ['', '# Measured at the end, on what was held out.', `evaluate: [${measures}]`];
   return `${[
@@ -168,8 +173,6 @@ export function specText(answers: SpecAnswers): string {
     ...evaluate,
   ].join('\n')}\n`;
 }
-
-const measuresOf = { answers: 'accuracy, codebook', imitate: 'codebook', agent: 'agent' } as const;
 
 function actionStages({ data, goal, latent, short }: SpecAnswers): string[] {
   const steps = short === true ? 30 : goal === 'code' && latent ? 200 : 400;

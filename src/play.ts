@@ -8,6 +8,7 @@ import { needTrust, pickFolder } from './folders.ts';
 import { t } from './l10n.ts';
 import { type ModelShelf, pickModel } from './models.ts';
 import type { conversationPanels } from './panels/conversation-panel.ts';
+import { setting } from './settings.ts';
 import { modelName } from './status-text.ts';
 import { absoluteModel, type Studio } from './studio.ts';
 import { builtInEnvironments } from './train/spec-templates.ts';
@@ -127,18 +128,20 @@ async function askSeed(): Promise<number | undefined> {
 
 /** @returns null for none; undefined where the person broke off */
 async function askModel(studio: Studio, shelf: ModelShelf): Promise<string | null | undefined> {
-  const loaded = studio.status?.model ?? null;
+  // It is loaded with the first completion.
+  const completes = studio.status?.model ?? setting('cola.model');
   type Choice = QuickPickItem & { readonly value: () => Promise<string | null | undefined> };
   const items: Choice[] = [
     { label: t('$(person) No model'), detail: t('You take every turn.'), value: async () => null },
+    {
+      label: `$(hubot) ${modelName(completes)}`,
+      detail: t('The model that completes. You take turns, or let it.'),
+      value: async () => absoluteModel(completes),
+    },
+    {
+      label: t('$(package) Another model…'),
+      value: async () => (await pickModel(studio, shelf, t('Which model plays?'), () => true))?.folder,
+    },
   ];
-  if (loaded !== null) {
-    const detail = t('The model that completes. You take turns, or let it.');
-    items.push({ label: `$(hubot) ${modelName(loaded)}`, detail, value: async () => absoluteModel(loaded) });
-  }
-  items.push({
-    label: t('$(package) Another model…'),
-    value: async () => (await pickModel(studio, shelf, t('Which model plays?'), () => true))?.folder,
-  });
   return (await window.showQuickPick(items, { placeHolder: t('With which model?') }))?.value();
 }

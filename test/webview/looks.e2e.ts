@@ -6,7 +6,13 @@ import { readLabels } from '../../server/cola/actions-file.ts';
 import { actionsFile } from '../../server/protocol/actions.ts';
 import { extendSearch, loadModel, searchEvent, startSearch, treeReady } from '../../server/protocol/index.ts';
 import { actionProfiles } from '../../server/protocol/pages/actions.ts';
+import {
+  conversationAlternatives,
+  conversationOpen,
+  readConversation,
+} from '../../server/protocol/pages/conversation.ts';
 import { historyWithYou, readActionsSubject, turnToAction } from '../../server/protocol/pages/run.ts';
+import type { PlayState } from '../../server/protocol/play.ts';
 import { type RunKey, runKey } from '../../server/protocol/runs.ts';
 import { Random } from '../../server/random.ts';
 import { stringifySpec } from '../../server/spec/document.ts';
@@ -213,6 +219,43 @@ describe('how pages look', function () {
         .answer(historyWithYou, () => ({ history: { shown: 31, accepted: 12, rejected: 4 } }));
       await look(shown, measured ? 'actions' : 'actions-empty', '.card');
     }
+  });
+
+  it('a conversation that is played, one of a run, and none', async () => {
+    const setup = { root: '/p', environment: 'worlds/a-long-name/agent.cola.yaml', seed: 3, side: 'seen' as const };
+    const token = (text: string, action: number) => ({ text, action, probability: 0.4 });
+    const tokens = ['go', ' to', ' cabinet', ' 1'].map((text, i) => token(text, 17 + i));
+    const said = { by: 'model' as const, said: 'go to cabinet 1', tokens, observation: 'It is closed.', reward: 0.25 };
+    const state: PlayState = {
+      ...{ environment: 'household', seed: 3, side: 'seen', told: 'You act in a house.', start: 'You are in a house.' },
+      ...{ turns: [said, { ...said, by: 'you', tokens: [], observation: 'It is open.' }], draft: [token('take', 9)] },
+      ...{ ended: null, failure: null, possible: ['close cabinet 1', 'take mug 1 from cabinet 1'], expert: true },
+      ...{ back: true, decoding: 'actions', labels: readLabels(nano, 64) },
+    };
+    const alternatives = [tokens, tokens.slice(2)].map((line) => ({ tokens: line, text: 'go on', probability: 0.4 }));
+    const shown = await stage.show('conversation', 'dark');
+    shown
+      .answer(readConversation, () => ({
+        subject: { kind: 'play' as const, setup: { ...setup, model: 'm' }, model: 'nano' },
+      }))
+      .answer(conversationOpen, () => state)
+      .answer(conversationAlternatives, () => ({ alternatives }));
+    await look(shown, 'conversation', '.turn', async ({ page }) => {
+      await page.getByRole('textbox', { name: "The agent's turn" }).waitFor();
+      for (const words of await page.locator('summary').all()) await words.click();
+      await page.locator('vscode-button[aria-label="Choose its action"]').click();
+      await page.locator('.choice').first().waitFor();
+    });
+    const turns = [{ said: 'go', observation: null, reward: -1, end: 3 }];
+    const told = { step: 40, stage: 'reinforce', prompt: 'You are in a house.', completion: '', actions: [3, 41, 63] };
+    const sample = { ...told, turns, ended: 'failed' as const, noScore: 'It took longer than 10 ms.' };
+    const run = runKey.parse({ root: folder, run: 'household-agent-with-a-long-name-0fc7896051' });
+    const kept = await stage.show('conversation', 'dark');
+    kept.answer(readConversation, () => ({ subject: { kind: 'sample' as const, run, sample } }));
+    await look(kept, 'conversation-sample', '.turn');
+    const none = await stage.show('conversation', 'dark');
+    none.answer(readConversation, () => ({ subject: { kind: 'none' as const } }));
+    await look(none, 'conversation-empty', '.empty');
   });
 
   it('a search tree', async () => {

@@ -54,6 +54,13 @@ export class EventEmitter {
   dispose(): void {}
 }
 
+export class CancellationTokenSource {
+  readonly token = { isCancellationRequested: false };
+  cancel(): void {
+    this.token.isCancellationRequested = true;
+  }
+  dispose(): void {}
+}
 export class ProcessExecution {
   constructor(
     readonly process: string,

@@ -136,6 +136,18 @@ describe('an episode that is played in the engine', function () {
     await line.channel.ask(closePlay, { play: 'broken' });
   });
 
+  it('says when a conversation is too long for its model, and goes on without it', async () => {
+    const long = { environment: 'household', seed: 1, model: 'builtin:nano' };
+    await open('long', long);
+    let state = await line.channel.ask(readPlay, { play: 'long' });
+    for (let i = 0; i < 12; i++) state = await type('long', `say ${'a long word '.repeat(20)}`);
+    assert.equal(state.ended, null);
+    await assert.rejects(line.channel.ask(takeTurn, { play: 'long', by: 'model' }), { id: 'engine.playFull' });
+    await assert.rejects(line.channel.ask(playAlternatives, { play: 'long' }), { id: 'engine.playFull' });
+    assert.equal((await type('long', 'sing')).turns.length, 13);
+    await line.channel.ask(closePlay, { play: 'long' });
+  });
+
   it('refuses what is no environment, and more episodes than there is room for', async () => {
     await assert.rejects(open('none', { environment: 'nowhere' }), { id: 'environment.unknown' });
     await assert.rejects(open('none', { model: join(root, 'nothing') }));

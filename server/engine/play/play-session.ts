@@ -79,8 +79,11 @@ export class PlaySession {
     this.world = world;
     this.turns = [];
     this.forgetDraft();
-    this.ended = this.failure = null;
+    // Nothing can be said in a world that has not begun.
+    this.ended = 'failed';
+    this.failure = 'It has not begun.';
     this.start = await world.reset(seed, this.task, signal);
+    this.ended = this.failure = null;
     writer?.cut(0);
     writer?.add(writer.speech.start(startText(environment, this.start)).ids);
   }

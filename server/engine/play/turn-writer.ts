@@ -94,6 +94,7 @@ export class TurnWriter {
    */
   async alternatives(longest: number, signal: AbortSignal): Promise<Written[][]> {
     if (this.decoding === 'tokens') return [];
+    this.needRoom();
     // A branch reads the last token itself, to take another action behind it.
     if (this.read === this.ids.length) this.forget();
     await this.readUpTo(this.ids.length - 1);
@@ -139,10 +140,13 @@ export class TurnWriter {
 
   /** Reads what has not been read. @throws engine.playFull */
   private async look(): Promise<Outlook> {
-    const { ids, most } = this;
-    if (this.read === ids.length && this.seen !== undefined) return this.seen;
-    if (ids.length >= most) throw engineErrors.playFull(most);
-    return this.readUpTo(ids.length);
+    if (this.read === this.length && this.seen !== undefined) return this.seen;
+    this.needRoom();
+    return this.readUpTo(this.length);
+  }
+
+  private needRoom(): void {
+    if (this.length >= this.most) throw engineErrors.playFull(this.most);
   }
 
   /** @returns what follows the last token that was read */

@@ -15,7 +15,7 @@ import {
 } from '../../server/protocol/pages/conversation.ts';
 import { type PlayProgress, type PlayState, playWorld } from '../../server/protocol/play.ts';
 import { failureWords } from '../run/failure.ts';
-import { button, checkbox, textField } from '../ui/controls.ts';
+import { button, dropdown, textField } from '../ui/controls.ts';
 import { fill, h } from '../ui/elements.ts';
 import { ask, on, saved } from '../ui/host.ts';
 import '../ui/base.css';
@@ -128,11 +128,15 @@ class ConversationPage {
           'div',
           { class: 'toolbar-group' },
           seed,
-          checkbox({
-            label: 'Unseen in training',
-            checked: side === 'unseen',
-            onChange: (checked) => {
-              side = checked ? 'unseen' : 'seen';
+          dropdown<typeof side>({
+            label: 'Which worlds',
+            options: [
+              { value: 'seen', label: 'worlds of training' },
+              { value: 'unseen', label: 'unseen worlds' },
+            ],
+            value: side,
+            onChange: (chosen) => {
+              side = chosen;
             },
           }),
           button({ label: 'Start again', icon: 'debug-restart', onPress: restart }),

@@ -48,7 +48,7 @@ export function registerPlay(studio: Studio, shelf: ModelShelf, panels: ReturnTy
 
 type Item = QuickPickItem & { readonly value: () => Promise<string | undefined> };
 
-export const environmentNotes: Readonly<Record<(typeof builtInEnvironments)[number], string>> = {
+const environmentNotes: Readonly<Record<(typeof builtInEnvironments)[number], string>> = {
   household: t('Rooms, places and things: go to, take, put, open, clean, heat, cool.'),
   'guess-the-rule': t('Three numbers obey a hidden rule; two tools, try and answer.'),
 };

@@ -46,7 +46,6 @@ const playTurn = z.object({
   observation: z.string().nullable(),
   reward: z.number(),
 });
-export type PlayTurn = z.infer<typeof playTurn>;
 
 export const playState = z.object({
   environment: z.string(),
@@ -109,7 +108,7 @@ export const takeTurn = request(
   playProgress,
 );
 
-export const playAlternative = z.object({
+const playAlternative = z.object({
   /** The likeliest action first. */
   tokens: z.array(playToken),
   text: z.string(),

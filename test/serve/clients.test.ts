@@ -3,7 +3,6 @@
  * server.test.ts). COLA_PEER_PYTHON names a Python that has the packages; what is not there is said and left out.
  */
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,6 +14,7 @@ import { scoreFile } from '../../server/evaluate/score.ts';
 import { LanguageModel } from '../../server/model/language-model.ts';
 import { LocalServer } from '../../server/serve/server.ts';
 import { Service } from '../../server/serve/service.ts';
+import { needs, outputOf } from '../support/peers.ts';
 
 const token = 'a-token-for-the-tests';
 const nano = join(import.meta.dirname, '../../assets/nano');
@@ -44,27 +44,6 @@ const answered = z.object({
     }),
   ),
 });
-
-/** Runs a program without holding up the server, which is in this process. */
-function run(command: string, args: readonly string[], input = ''): Promise<string> {
-  return new Promise((done, failed) => {
-    const child = spawn(command, args, { env: { ...process.env, OPENAI_API_KEY: token } });
-    let out = '';
-    let err = '';
-    child.stdout.on('data', (part: Buffer) => (out += part.toString()));
-    child.stderr.on('data', (part: Buffer) => (err += part.toString()));
-    child.on('error', failed);
-    child.on('close', (code) => (code === 0 ? done(out) : failed(new Error(`${command} ended with ${code}: ${err}`))));
-    child.stdin.end(input);
-  });
-}
-
-/** Leaves a test out where a program or a package is not there, and says so. */
-function needs(context: Mocha.Context, what: string, command: string, args: readonly string[]): void {
-  if (spawnSync(command, args, { stdio: 'ignore' }).status === 0) return;
-  console.log(`    Not tested: ${what}. ${command} ${command === peerPython ? 'has it not' : 'is not here'}.`);
-  context.skip();
-}
 
 describe('clients that others wrote', function () {
   this.timeout(300_000);
@@ -117,7 +96,7 @@ describe('clients that others wrote', function () {
   it('are given by curl what fetch is given: models, an answer, a stream, a refusal', async function () {
     needs(this, 'curl', 'curl', ['--version']);
     const curl = (path: string, key: string, ...more: string[]) =>
-      run('curl', ['-sS', '-H', `Authorization: Bearer ${key}`, ...more, `${server.url}/${path}`]);
+      outputOf('curl', ['-sS', '-H', `Authorization: Bearer ${key}`, ...more, `${server.url}/${path}`]);
     const models = JSON.parse(await curl('models', token)) as { data: { id: string }[] };
     assert.deepEqual(
       models.data.map(({ id }) => id),
@@ -139,7 +118,9 @@ describe('clients that others wrote', function () {
     needs(this, "OpenAI's package for Python", peerPython, ['-c', 'import openai']);
     const messages = [{ role: 'user', content: 'Add 3 and 4.' }];
     const question = { address: server.url, key: token, prompt: asked.prompt, messages };
-    const said = JSON.parse(await run(peerPython, [join(peers, 'openai_client.py')], JSON.stringify(question))) as {
+    const said = JSON.parse(
+      await outputOf(peerPython, [join(peers, 'openai_client.py')], { input: JSON.stringify(question) }),
+    ) as {
       version: string;
       logprobs: (number | null)[];
       tokens: string[];
@@ -198,7 +179,10 @@ describe('clients that others wrote', function () {
     needs(this, 'lm-eval itself', peerPython, ['-c', 'import lm_eval.models.openai_completions, transformers']);
     const address = `${server.url}/completions`;
     const question = { address, model: 'nano', tokenizer: nano, rows: fixture('choices.jsonl'), batch: 4 };
-    const output = await run(peerPython, [join(peers, 'lm_eval_choices.py')], JSON.stringify(question));
+    const output = await outputOf(peerPython, [join(peers, 'lm_eval_choices.py')], {
+      input: JSON.stringify(question),
+      env: { OPENAI_API_KEY: token },
+    });
     const found = evaluated.parse(JSON.parse(output.trim().split('\n').at(-1)!));
     assert.deepEqual(
       found.items.map(({ context, continuation }) => ({ context, continuation })),

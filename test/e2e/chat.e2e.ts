@@ -35,6 +35,7 @@ describe('models of CoLA Studio for other extensions of VS Code', () => {
 });
 
 describe('@cola in the chat of VS Code', () => {
+  // The thumbs of the chat are not driven: VS Code shows them where an extension brings the default participant, as Copilot does.
   const session = vscode({ settings: { 'chat.disableAIFeatures': false } });
 
   it('answers with the actions behind it and with other beginnings, and what is said to them is feedback', async () => {

@@ -12,7 +12,7 @@ describe('the page of latent actions in VS Code', () => {
   const card = (code: number) => page().locator(`.card[data-code="${code}"]`);
   const tab = (name: string | RegExp) => session.page.locator('.tab').filter({ hasText: name });
   /** Numbers that stand behind the tokens of the open editor. */
-  const marks = () => session.page.locator('.monaco-editor[data-uri$="/where.ts"] .view-line [class*="ced-"]');
+  const marks = (file = 'where.ts') => session.workbench.editor(file).locator('.view-line [class*="ced-"]');
 
   it('has a card for every code, with what it stands for', async () => {
     await session.workbench.openFile('where.ts');
@@ -49,5 +49,24 @@ describe('the page of latent actions in VS Code', () => {
     await workbench.goToEnd('where.ts');
     await session.page.keyboard.press('Escape');
     await eventually('they are gone', async () => assert.equal(await marks().count(), 0));
+  });
+
+  it('marks the moves that the model knows better ones for, with what it would write in the hover, until Escape', async () => {
+    const { workbench } = session;
+    // Nothing in it is a block, whose first line would stay at the top, above the text.
+    session.write('better.ts', 'const total = values.zebra;\nreturn zebra total;\n');
+    await workbench.openFile('better.ts');
+    await workbench.command('CoLA: Mark Better Moves in This File');
+    await eventually('some are marked', async () => {
+      const count = await marks('better.ts').count();
+      assert.ok(count > 0, `${count}`);
+    });
+    const hover = await workbench.hover(marks('better.ts').first(), /times as likely here/);
+    await session.look('better-move');
+    const words = (await hover.innerText()).replaceAll(/\s+/g, ' ');
+    const [, times] = /".+" is (\d+) times as likely here\. The policy takes: Latent action \d+/.exec(words) ?? [];
+    assert.ok(Number(times) >= 20, words);
+    await session.page.keyboard.press('Escape');
+    await eventually('they are gone', async () => assert.equal(await marks('better.ts').count(), 0));
   });
 });

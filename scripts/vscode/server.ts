@@ -131,6 +131,11 @@ export class EditorServer {
     return `${this.url}/?${new URLSearchParams({ folder })}`;
   }
 
+  /** The address of a workspace of several folders, by its file. */
+  workspaceAddress(workspace: string): string {
+    return `${this.url}/?${new URLSearchParams({ workspace })}`;
+  }
+
   async stop(): Promise<void> {
     this.signal('SIGTERM');
     await Promise.race([this.ended, delay(1000 * stopSeconds, undefined, { ref: false })]);

@@ -1,6 +1,7 @@
 /** Which run spec a command is about. */
 import { type TextDocument, Uri, window, workspace } from 'vscode';
 import { studioErrors } from '../errors.ts';
+import { folderWords } from '../folders.ts';
 import { t } from '../l10n.ts';
 
 export const isSpec = (path: string): boolean => /\.cola\.ya?ml$/i.test(path);
@@ -35,7 +36,10 @@ export const findSpecs = (): Thenable<Uri[]> =>
 async function pickSpec(): Promise<Uri | undefined> {
   const found = await findSpecs();
   if (found.length === 0) throw studioErrors.noSpec();
-  const items = found.map((uri) => ({ label: workspace.asRelativePath(uri), uri }));
+  const items = found.map((uri) => {
+    const [description] = folderWords(uri.fsPath);
+    return { label: workspace.asRelativePath(uri, false), ...(description === undefined ? {} : { description }), uri };
+  });
   items.sort((a, b) => a.label.localeCompare(b.label));
   return (await window.showQuickPick(items, { placeHolder: t('Which run spec?') }))?.uri;
 }

@@ -23,6 +23,8 @@ export interface SessionOptions {
   /** Whether the folder is a copy of `examples/`. */
   readonly examples?: boolean;
   readonly settings?: Readonly<Record<string, unknown>>;
+  /** Folders in it that are open in its place, as one workspace. */
+  readonly folders?: readonly string[];
   /** Whether folders have to be trusted before anything of them runs. */
   readonly trust?: boolean;
   /** Whether the window may be one in which all tests of another `describe` passed that said so too; not with `trust`. */
@@ -77,7 +79,7 @@ export class Session {
     }
     const session = await Session.prepare(options);
     try {
-      await session.workbench.open(session.server.address(session.folder));
+      await session.workbench.open(session.address(options.folders));
       // What is typed before its server answers is completed from the next key on.
       await session.workbench
         .statusItem('cola.status')
@@ -124,6 +126,13 @@ export class Session {
     await this.page.waitForFunction((wanted) => document.title.endsWith(wanted), title, {
       timeout: wait(20),
     });
+  }
+
+  private address(folders: readonly string[] | undefined): string {
+    if (folders === undefined) return this.server.address(this.folder);
+    for (const path of folders) mkdirSync(join(this.folder, path), { recursive: true });
+    this.write('all.code-workspace', JSON.stringify({ folders: folders.map((path) => ({ path })) }));
+    return this.server.workspaceAddress(join(this.folder, 'all.code-workspace'));
   }
 
   get page(): Page {

@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { vscode } from './support/session.ts';
+import { reinforceSpec } from './support/spec.ts';
+
+const spec = reinforceSpec({ steps: 1, maxNew: 4, evaluateEvery: 1, checkpointEvery: 1 });
+
+describe('two folders of one name in one window of VS Code', () => {
+  const session = vscode({ folders: ['one/work', 'two/work'] });
+  before(() => {
+    session.write('one/work/first.cola.yaml', spec);
+    session.write('two/work/second.cola.yaml', spec);
+  });
+
+  const runsOf = (folder: string) => {
+    const runs = join(session.folder, folder, '.cola/runs');
+    return existsSync(runs) ? readdirSync(runs).filter((name) => !name.startsWith('.')) : [];
+  };
+
+  it('run each spec in its own folder, and the list says in which', async () => {
+    const { workbench } = session;
+    await workbench.openSideBar();
+    for (const [folder, name] of [
+      ['two/work', 'second'],
+      ['one/work', 'first'],
+    ] as const) {
+      await workbench.openFile(`${folder}/${name}.cola.yaml`);
+      await workbench.command('CoLA: Run Spec');
+      await workbench.notification(`${name} has ended, and its model is saved.`).waitFor();
+      await workbench.treeItem(new RegExp(`^Run ${name}.*${folder}`)).waitFor();
+      assert.deepEqual(runsOf(folder), [name]);
+    }
+    await session.look('folders');
+    assert.deepEqual(runsOf('two/work'), ['second']);
+  });
+
+  it('offer the specs of both where none is open', async () => {
+    const { workbench, page } = session;
+    await workbench.closeEditors();
+    await workbench.command('CoLA: Run Spec');
+    await workbench.pick(/first\.cola\.yaml\s*one\/work/).waitFor();
+    await workbench.pick(/second\.cola\.yaml\s*two\/work/).waitFor();
+    await page.keyboard.press('Escape');
+  });
+
+  it('are asked for by Train…, and the spec lies in the one that is chosen', async () => {
+    const { workbench, page } = session;
+    await workbench.command('CoLA: Train…');
+    await workbench.pick('one/work').waitFor();
+    await workbench.pick('two/work').click();
+    await workbench.pick('Right answers').click();
+    await workbench.pick('The task countdown').click();
+    await workbench.pick('countdown').click();
+    await page.locator('.tab.active[data-resource-name$=".cola.yaml"]').waitFor();
+    const specs = (folder: string) =>
+      readdirSync(join(session.folder, folder)).filter((name) => name.endsWith('.cola.yaml'));
+    assert.equal(specs('two/work').length, 2);
+    assert.equal(specs('one/work').length, 1);
+  });
+});

@@ -18,14 +18,19 @@ import { type Bench, type Measure, median } from './measure.ts';
 import { LineProcess, peerFile } from './peer.ts';
 
 const llama = process.env.COLA_NODE_LLAMA_CPP;
-const answers = 16;
+/** Answers that are written at once, and how many there are of them in all. */
+const sizes = [
+  { words: 'one at a time', parallel: 1, answers: 16 },
+  { words: 'eight at once', parallel: 8, answers: 16 },
+  { words: 'sixty-four at once', parallel: 64, answers: 64 },
+] as const;
 const prompt = 64;
 const tokens = 32;
 const rounds = 3;
 
 export const serveBench: Bench = {
   name: 'serve',
-  about: `${answers} answers of ${tokens} tokens to prompts of ${prompt}, the model in the box, 1 and 8 at once, in turn ${rounds} times`,
+  about: `answers of ${tokens} tokens to prompts of ${prompt}, the model in the box, 1, 8 and 64 at once, in turn ${rounds} times`,
   async run(name) {
     // Beside llama.cpp with one thread each: its threads wait for each other at every product, which on a busy machine is all they do.
     const device = await Device.open(name, llama === undefined ? {} : { threads: 1 });
@@ -40,38 +45,39 @@ export const serveBench: Bench = {
         ['by tokens', () => new TokenVoice(device, model.base)],
         ['by actions', () => new ActionVoice(device, model)],
       ] as const) {
-        const batches = [1, 8].map(
-          (parallel) =>
+        const batches = sizes.map(
+          ({ parallel }) =>
             new Batch(open(), parallel, (logits, at, id, k) => chanceOf(logits, at, vocabSize, id, k), vocabSize),
         );
-        const speeds: number[][] = [[], []];
-        const theirs: number[][] = [[], []];
+        const speeds: number[][] = sizes.map(() => []);
+        const theirs: number[][] = sizes.map(() => []);
         for (let round = 0; round <= rounds; round++) {
           console.error(`${way}, ${round === 0 ? 'to warm up' : `round ${round} of ${rounds}`}`);
           for (const [i, batch] of batches.entries()) {
-            const speed = await speedOf(batch, vocabSize);
+            const speed = await speedOf(batch, sizes[i].answers, vocabSize);
             // The first round compiles.
             if (round > 0) speeds[i].push(speed);
           }
-          const { alone = 0, together = 0 } = (await peer?.round()) ?? {};
-          if (round === 0) continue;
-          theirs[0].push(alone);
-          theirs[1].push(together);
+          const found = (await peer?.round()) ?? {};
+          if (round > 0) for (const [i, { words }] of sizes.entries()) theirs[i].push(found[words] ?? 0);
         }
         for (const batch of batches) await batch.close(new Error('the bench is over'));
-        const [alone, together] = speeds.map(median);
-        measures.push({ name: `${way}, one at a time`, value: alone, unit: 'tokens/s' });
-        measures.push({
-          name: `${way}, eight at once`,
-          value: together,
-          unit: 'tokens/s',
-          against: 'one at a time',
-          ratio: median(speeds[1].map((speed, i) => speed / speeds[0][i])),
-        });
+        for (const [i, { words }] of sizes.entries())
+          measures.push({
+            name: `${way}, ${words}`,
+            value: median(speeds[i]),
+            unit: 'tokens/s',
+            ...(i === 0
+              ? {}
+              : {
+                  against: sizes[0].words,
+                  ratio: median(speeds[i].map((speed, round) => speed / speeds[0][round])),
+                }),
+          });
         if (peer !== undefined)
-          for (const [i, what] of ['one at a time', 'eight at once'].entries())
+          for (const [i, { words }] of sizes.entries())
             measures.push({
-              name: `llama.cpp beside ${way}, ${what}`,
+              name: `llama.cpp beside ${way}, ${words}`,
               value: median(theirs[i]),
               unit: 'tokens/s',
               against: 'the same here',
@@ -92,12 +98,12 @@ async function startLlama(scratch: string, { base }: ColaModel, device: string):
   if (llama === undefined || device !== 'cpu') return undefined;
   const file = join(scratch, 'model.gguf');
   await writeGguf(file, base, 'f32');
-  const given = { package: llama, model: file, answers, prompt, tokens, parallel: 8, threads: 1 };
+  const given = { package: llama, model: file, sizes, prompt, tokens, threads: 1 };
   return LineProcess.start(process.execPath, [peerFile('llama_batch.mjs'), JSON.stringify(given)]);
 }
 
 /** Tokens a second, of the clock. */
-async function speedOf(batch: Batch, vocabSize: number): Promise<number> {
+async function speedOf(batch: Batch, answers: number, vocabSize: number): Promise<number> {
   const random = new Random(5);
   const started = performance.now();
   const ended = Array.from({ length: answers }, (_, i) => {

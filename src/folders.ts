@@ -4,6 +4,7 @@ import { Uri, type WorkspaceFolder, window, workspace } from 'vscode';
 import { studioErrors } from './errors.ts';
 import { folderNames } from './folder-names.ts';
 import { t } from './l10n.ts';
+import { activeFolder } from './notebooks.ts';
 import { diskFolders } from './runs/runs.ts';
 
 /**
@@ -18,8 +19,7 @@ export async function pickFolder(what: string): Promise<WorkspaceFolder | undefi
   if ((workspace.workspaceFolders ?? []).length === 0) throw studioErrors.noFolder(what);
   if (folders.length === 0) throw studioErrors.virtual(what);
   if (folders.length === 1) return folders[0];
-  const active = window.activeTextEditor?.document.uri;
-  const own = active === undefined ? undefined : workspace.getWorkspaceFolder(active);
+  const own = activeFolder();
   const items = folders.map((folder) => ({
     label: folder.name,
     description: folder.uri.fsPath,

@@ -1,5 +1,6 @@
 /** A place in a document as the model is told of it, and the way back from its text to the document's. */
-import { EndOfLine, type Position, Range, type TextDocument, workspace } from 'vscode';
+import { EndOfLine, type Position, Range, type TextDocument } from 'vscode';
+import { notebookOf } from '../notebooks.ts';
 import { type Part, prefixOf } from './prefix.ts';
 import { plainBreaks } from './remainder.ts';
 
@@ -29,13 +30,13 @@ function partOf(document: TextDocument): Part {
 
 /** Cells of the same notebook above a cell, in its language; none for any other document. */
 function cellsAbove(document: TextDocument): TextDocument[] {
-  if (document.uri.scheme !== 'vscode-notebook-cell') return [];
-  for (const notebook of workspace.notebookDocuments) {
-    const cells = notebook.getCells().map((cell) => cell.document);
-    const index = cells.indexOf(document);
-    if (index >= 0) return cells.slice(0, index).filter(({ languageId }) => languageId === document.languageId);
-  }
-  return [];
+  const cells =
+    notebookOf(document.uri)
+      ?.getCells()
+      .map((cell) => cell.document) ?? [];
+  return cells
+    .slice(0, Math.max(0, cells.indexOf(document)))
+    .filter(({ languageId }) => languageId === document.languageId);
 }
 
 /** Text between an offset and a position behind it; undefined where the position is not behind it. */

@@ -3,6 +3,7 @@ import { type Disposable, Uri, window, workspace } from 'vscode';
 import { ColaError } from '../../server/protocol/errors.ts';
 import { type Alternative, type FeedbackEvent, noteFeedback, type ParamsOf } from '../../server/protocol/index.ts';
 import type { CompletionEvent, Offer } from '../completion/events.ts';
+import { keptAt } from '../notebooks.ts';
 import { setting } from '../settings.ts';
 import type { Studio } from '../studio.ts';
 import { activeRoot, rootFor } from './place.ts';
@@ -57,7 +58,7 @@ export class FeedbackCollector implements Disposable {
 
   private note(offer: Offer, index: number, event: FeedbackEvent): void {
     const source = offer.alternatives[index]?.source;
-    const uri = Uri.parse(offer.uri);
+    const uri = keptAt(Uri.parse(offer.uri));
     const place = rootFor(this.studio.context, uri);
     if (source === undefined || place === undefined) return;
     const exclude = [...setting('cola.feedback.exclude', uri)];

@@ -91,6 +91,24 @@ describe('feedback in VS Code', () => {
     assert.ok(lines().every(({ at }) => at >= switched));
   });
 
+  it('records what is taken in a cell of a notebook, under the cells above it', async () => {
+    const { workbench, page } = session;
+    const cell = (source: string) => ({ cell_type: 'code', execution_count: null, metadata: {}, outputs: [], source });
+    const metadata = { language_info: { name: 'typescript' } };
+    const cells = [cell('const greatest = 1;'), cell('for (const value of ')];
+    session.write('sum.ipynb', JSON.stringify({ cells, metadata, nbformat: 4, nbformat_minor: 5 }));
+    const before = counted('event', 'accepted');
+    await workbench.openNotebook('sum.ipynb');
+    await page.keyboard.type('v');
+    await workbench.ghostText.first().waitFor();
+    await session.look('notebook');
+    await workbench.statusItem('cola.completion').filter({ hasText: '◆' }).waitFor();
+    await page.keyboard.press('Tab');
+    await eventually('it is recorded', () => assert.equal(counted('event', 'accepted'), before + 1));
+    const moment = lines().findLast(({ kind }) => kind === 'moment');
+    assert.match(JSON.stringify(moment), /const greatest = 1;/);
+  });
+
   it('says why a suggestion was made: its action, and what was done with that before', async () => {
     await offer('total');
     const words = await said('CoLA: Why This Suggestion', /begins with latent action/);

@@ -55,7 +55,7 @@ export function install(): Promise<Installed> {
 /** What tests need of the extensions that VS Code comes with: each of the others takes its time in every window. */
 const builtin = [
   ...['theme-defaults', 'theme-seti', 'markdown-basics', 'markdown-language-features'],
-  ...['json', 'yaml', 'python', 'javascript', 'typescript-basics'],
+  ...['json', 'yaml', 'python', 'javascript', 'typescript-basics', 'ipynb'],
 ];
 
 const chromiumSwitches = [

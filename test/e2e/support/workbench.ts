@@ -115,6 +115,17 @@ export class Workbench {
     return editor;
   }
 
+  /** Opens a notebook of the folder by its path, and puts the cursor at the end of its last cell. */
+  async openNotebook(path: string): Promise<void> {
+    const name = path.split('/').at(-1) ?? path;
+    await eventually(`${path} opens`, async () => {
+      await this.goTo(path, { line: 1, column: 1 });
+      await this.page.locator(`.tab.active[data-resource-name="${name}"]`).waitFor({ timeout: wait(10) });
+    });
+    await this.page.locator('.notebookOverlay .cell .view-line').last().click();
+    await this.page.keyboard.press('Control+End');
+  }
+
   /** Closes all editors, and keeps what is in them. */
   async closeEditors(): Promise<void> {
     await this.command('File: Save All');

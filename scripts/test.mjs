@@ -54,9 +54,10 @@ const longest = [
 ]
   .map((name) => `test/${name}.test.ts`)
   .concat(
-    ['settings', 'one-window', 'stranger', 'run-end', 'training', 'hostile', 'tree', 'kills', 'feedback', 'chat'].map(
-      (name) => `test/e2e/${name}.e2e.ts`,
-    ),
+    [
+      ...['settings', 'one-window', 'stranger', 'run-end', 'training', 'hostile'],
+      ...['tree', 'kills', 'feedback', 'folders', 'chat'],
+    ].map((name) => `test/e2e/${name}.e2e.ts`),
   );
 
 /** Files that measure the memory of their process: others in it would be measured too. */

@@ -18,6 +18,7 @@ describe('stages in shards', function () {
     'latent actions': [all.control, all.clone, all['guide inverse']],
     'the base': [all.pretrain, all['tokens supervised'], all.dpo],
     'a reward model': [all['reward scores']],
+    'the Q function': [all.q],
   };
   for (const [name, list] of Object.entries(runs)) {
     it(`come to the bits of one process with workers, one of whom is killed: ${name}`, async () => {

@@ -3,48 +3,38 @@
  * on cached h, with a target network that is copied now and then. The reward stands at the last action.
  */
 import { z } from 'zod';
-import { type ColaConfig, moduleWeights } from '../../cola/config.ts';
-import { qLoss } from '../../cola/losses.ts';
+import { moduleWeights } from '../../cola/config.ts';
 import type { ColaModel } from '../../cola/model.ts';
-import { type HeadName, headLogits, headTrunk } from '../../cola/modules.ts';
 import type { Row } from '../../data/rows.ts';
 import { ProgramCache } from '../../device/program-cache.ts';
-import * as ops from '../../graph/ops.ts';
 import type { Graph } from '../../graph/tensor.ts';
-import { rowsOf } from '../../model/block.ts';
-import type { ModelConfig } from '../../model/config/config.ts';
 import { Random } from '../../random.ts';
 import { openReward } from '../../reward-model/learned-reward.ts';
 import type { QSettings } from '../../spec/settings/reinforcement.ts';
 import { stages } from '../../spec/stages.ts';
 import type { Checkpoint } from '../../store/checkpoint.ts';
 import { splitRows, templateOf, tokenizerOf } from '../data.ts';
-import { type Objective, Optimizer } from '../optimizer/optimizer.ts';
+import { Optimizer } from '../optimizer/optimizer.ts';
 import { learningRate } from '../optimizer/schedule.ts';
-import { stepRewards } from '../reinforce/advantages.ts';
 import { AnswerCheck } from '../reinforce/answer-check.ts';
 import { scoreOf } from '../reinforce/episode.ts';
-import { LatentActor, latentPolicy } from '../reinforce/latent-actor.ts';
-import {
-  type Batch,
-  layOut,
-  layOutUpdate,
-  minibatches,
-  minibatchRows,
-  promptsIn,
-} from '../reinforce/policy-gradient.ts';
+import { latentPolicy } from '../reinforce/latent-actor.ts';
+import { type Batch, minibatches, minibatchRows, promptsIn } from '../reinforce/policy-gradient.ts';
 import type { Problems } from '../reinforce/problems.ts';
-import { judge, promptMaker, promptRoom } from '../reinforce/rollout.ts';
+import { choicesCounted, QFunction, qObjective } from '../reinforce/q-function.ts';
+import { promptMaker, promptRoom } from '../reinforce/rollout.ts';
+import { type QRound, QRounds, type QWeights, QWork } from '../reinforce/shards/q-shards.ts';
 import { numbered, type Start, startsOf } from '../reinforce/starts.ts';
 import { reasonsOf, ScoreWatch } from '../reinforce/unscored.ts';
 import { namedTensors, toWrite } from '../run/checkpointing.ts';
 import { assumedPrompt, measuredBy, trainingPart } from '../run/memory-parts.ts';
 import { colaOf } from '../run/model-of.ts';
 import { rolloutsPart } from '../run/rollout-parts.ts';
-import { type Packed, type PackedShape, packedContext, plannedShape, shapeKey } from '../shared-prefix.ts';
+import { type ShardWork, withEnd } from '../shards/shards.ts';
+import { plannedShape, shapeKey } from '../shared-prefix.ts';
 import type { Evaluation, Stage, StageContext, StageState, StepOutcome } from '../stage.ts';
 import { actionsOf, allModules, type StageKind, type StageModules } from '../stage-kind.ts';
-import { adamWOptions, type Feeds } from '../supervised.ts';
+import { adamWOptions } from '../supervised.ts';
 
 /** Share of a file's rows that is held out. */
 const heldOutShare = 1 / 10;
@@ -61,18 +51,15 @@ class QStage implements Stage {
   private updates = 0;
   private readonly measures = new ProgramCache<string>();
 
-  private readonly configs: Latent;
-
   constructor(
     private readonly settings: QSettings,
     private readonly context: StageContext,
-    cola: ColaModel,
-    private readonly actor: LatentActor,
-    private readonly problems: Problems,
+    private readonly q: QFunction,
+    private readonly problems: Pick<Problems, 'prompts' | 'heldOut'>,
     private readonly optimizer: Optimizer,
     readonly trained: readonly string[],
+    private readonly rounds: QRounds | undefined,
   ) {
-    this.configs = { config: cola.base.config, cola: cola.config };
     this.random = new Random(context.seed);
     this.watch = new ScoreWatch(context.say);
   }
@@ -85,13 +72,6 @@ class QStage implements Stage {
   }
   get evaluateEvery(): number {
     return this.settings.evaluate_every;
-  }
-
-  private async rollouts(starts: readonly Start[], signal: AbortSignal, least = 1): Promise<Batch> {
-    const { settings } = this;
-    const sampling = { maxNew: settings.max_new, temperature: settings.temperature, topK: 0 };
-    const answers = await this.actor.sample(starts, sampling, signal);
-    return layOut(await judge(answers, tokenizerOf(this.context), this.problems.reward, signal), least);
   }
 
   async step(index: number, signal: AbortSignal): Promise<StepOutcome> {
@@ -109,8 +89,9 @@ class QStage implements Stage {
     const { settings, random, problems } = this;
     const all = numbered(problems.prompts);
     const drawn = Array.from({ length: settings.batch }, () => all[random.integer(all.length)]);
-    const batch = await this.rollouts(startsOf(drawn, settings.group, this.context.seed, index), signal);
-    const results = batch.rows.flatMap((row) => row?.result ?? []);
+    const starts = startsOf(drawn, settings.group, this.context.seed, index);
+    const round = await (this.rounds?.run(index, starts, signal) ?? this.whole(starts, signal));
+    const { results, updates } = round;
     const unscored = reasonsOf(results);
     this.watch.look(results.length, unscored);
     const schedule = {
@@ -121,22 +102,38 @@ class QStage implements Stage {
     };
     let loss = 0;
     let norm = 0;
-    const parts = minibatches(promptsIn(batch), settings.reuse, random);
-    for (const [i, picked] of parts.entries()) {
-      await this.context.turn?.();
-      const layout = layOutUpdate(batch, picked, this.actor);
-      const variant = shapeKey(layout.shape);
-      await this.optimizer.prepare(variant, () => this.objective(layout.shape));
-      const rate = learningRate(schedule, index * settings.reuse + i);
-      const result = await this.optimizer.step([this.feeds(batch, picked, layout)], rate, variant);
-      loss += result.loss / parts.length;
-      norm += result.gradientNorm / parts.length;
+    for (let i = 0; i < updates; i++) {
+      const result = await round.update(i, learningRate(schedule, index * settings.reuse + i));
+      loss += result.loss / updates;
+      norm += result.gradientNorm / updates;
       this.updates++;
       if (this.updates % settings.target_every === 0) await this.copyTarget();
+      round.learned();
     }
     const scores = results.flatMap((result) => scoreOf(result) ?? []);
     const reward = scores.reduce((a, b) => a + b, 0) / Math.max(1, scores.length);
-    return { metrics: { loss, gradient_norm: norm, reward, unscored: unscored.length, updates: this.updates } };
+    const figures = { loss, gradient_norm: norm, reward, unscored: unscored.length, updates: this.updates };
+    return { metrics: { ...figures, ...this.rounds?.figures() } };
+  }
+
+  /** A round in one piece. */
+  private async whole(starts: readonly Start[], signal: AbortSignal): Promise<QRound> {
+    const { q, optimizer, context, settings } = this;
+    const batch = await q.rollouts(starts, signal);
+    const parts = minibatches(promptsIn(batch), settings.reuse, this.random);
+    return {
+      results: batch.rows.flatMap((row) => row?.result ?? []),
+      updates: parts.length,
+      async update(index, rate) {
+        await context.turn?.();
+        const picked = parts[index];
+        const layout = q.layOut(batch, picked);
+        const variant = shapeKey(layout.shape);
+        await optimizer.prepare(variant, () => q.objective(layout));
+        return optimizer.step([q.feeds(batch, picked, layout)], rate, variant);
+      },
+      learned() {},
+    };
   }
 
   private async copyTarget(): Promise<void> {
@@ -144,25 +141,6 @@ class QStage implements Stage {
     for (const name of this.trained) {
       if (name.startsWith('q.')) await weights.write(name.replace(/^q\./, 'q_target.'), await weights.read(name));
     }
-  }
-
-  private objective(shape: PackedShape): Objective {
-    return objective(this.context.device.graph(), this.configs, this.settings, shape);
-  }
-
-  private feeds(batch: Batch, picked: readonly number[], layout: Packed): Feeds {
-    const rows = picked.map((b) => batch.rows[b]);
-    const { length } = batch;
-    const cut = <T extends Float32Array | Int32Array>(values: T, result: T): T => {
-      for (const [k, b] of picked.entries()) result.set(values.subarray(b * length, (b + 1) * length), k * length);
-      return result;
-    };
-    const mask = cut(batch.mask, new Float32Array(picked.length * length));
-    const zeros = new Float32Array(mask.length);
-    const outcomes = rows.map((row) => (row === undefined ? 0 : (scoreOf(row.result) ?? 0)));
-    const rewards = Float32Array.from(stepRewards({ rows: rows.length, length, mask }, zeros, zeros, outcomes, 0));
-    const choices = cut(batch.choices, new Int32Array(picked.length * length));
-    return { ...this.actor.feeds(rows, layout), choices, mask, rewards };
   }
 
   async evaluate(signal: AbortSignal): Promise<Evaluation> {
@@ -174,14 +152,14 @@ class QStage implements Stage {
     // In rounds and minibatches as they are learned from, whose programs are there already.
     for (let at = 0; at < prompts.length; at += settings.batch) {
       const starts = startsOf(prompts.slice(at, at + settings.batch), settings.group, context.seed + 1, 0);
-      const batch = await this.rollouts(starts, signal, settings.max_new);
+      const batch = await this.q.rollouts(starts, signal, settings.max_new);
       const { rows } = batch;
       answers += rows.length;
       const size = minibatchRows(settings.batch * settings.group, settings.reuse);
       for (let first = 0; first < rows.length; first += size) {
         const picked = rows.flatMap((_, b) => (b >= first && b < first + size ? b : []));
         const { loss, values } = await this.measure(batch, picked);
-        const weight = picked.reduce((n, b) => n + learned(batch, b), 0);
+        const weight = picked.reduce((n, b) => n + choicesCounted(batch, b), 0);
         lost += weight * loss;
         counted += weight;
         for (const [k, b] of picked.entries()) {
@@ -204,12 +182,12 @@ class QStage implements Stage {
 
   /** The loss of some rows of a batch, and Q of what they chose. */
   private async measure(batch: Batch, picked: readonly number[]): Promise<{ loss: number; values: Float32Array }> {
-    const layout = layOutUpdate(batch, picked, this.actor);
+    const layout = this.q.layOut(batch, picked);
     const program = await this.measures.get(shapeKey(layout.shape), () => {
-      const { loss, metrics } = this.objective(layout.shape);
+      const { loss, metrics } = this.q.objective(layout);
       return this.context.device.compile({ loss, ...metrics });
     });
-    const out = await program.run(this.feeds(batch, picked, layout), { states: [this.context.weights.state] });
+    const out = await program.run(this.q.feeds(batch, picked, layout), { states: [this.context.weights.state] });
     const [loss] = await out.loss.readFloats();
     const values = (await out.values.readFloats()).slice();
     for (const buffer of Object.values(out)) buffer.release();
@@ -229,35 +207,12 @@ class QStage implements Stage {
   }
 
   async dispose(): Promise<void> {
+    await this.rounds?.close();
     await this.optimizer.dispose();
     await this.measures.dispose();
-    await this.actor.dispose();
-    await this.problems.reward.close();
+    await this.q.dispose();
   }
 }
-
-type Latent = { readonly config: ModelConfig; readonly cola: ColaConfig };
-
-function objective(graph: Graph, { config, cola }: Latent, settings: QSettings, shape: PackedShape): Objective {
-  const h = graph.input('hidden', 'float32', [shape.rows, shape.length, config.hiddenSize]);
-  const attention = packedContext(graph, config, shape);
-  const chosen = [shape.samples, shape.answer] as const;
-  const input = (name: string) => graph.input(name, 'float32', chosen);
-  const choices = graph.input('choices', 'int32', chosen);
-  const places = graph.input('places', 'int32', [shape.samples * shape.answer]);
-  const values = (head: HeadName) => {
-    const { trunk } = headTrunk(graph, config, cola, head, h, attention);
-    const states = ops.reshape(rowsOf(trunk, places), [...chosen, config.hiddenSize]);
-    return headLogits(graph, config, cola, head, states);
-  };
-  const [own, target] = [values('q'), values('q_target')];
-  const q = qLoss(own, target, choices, input('rewards'), input('mask'), settings.gamma);
-  return { loss: q.loss, metrics: { values: ops.stopGradient(q.values) } };
-}
-
-/** How many choices of a row count. */
-const learned = ({ mask, length }: Batch, row: number): number =>
-  mask.subarray(row * length, (row + 1) * length).reduce((n, x) => n + x, 0);
 
 /** Pearson's correlation; 0 where one side does not vary. */
 export function correlation(x: readonly number[], y: readonly number[]): number {
@@ -280,21 +235,34 @@ async function createQ(settings: QSettings, context: StageContext): Promise<Stag
   check.tell(context);
   const prompts = rows.train;
   const heldOut = rows.heldOut.slice(-taskProblems.test);
-  const learned = cola.tensorsOf('q').map(({ name }) => name);
-  const trained = [...learned, ...cola.tensorsOf('q_target').map(({ name }) => name)];
+  const weights = weightsOf(cola);
+  const { state } = context.weights;
   const optimizer = await Optimizer.create(
     context.device,
     undefined,
-    learned,
-    context.weights.state,
+    weights.learned,
+    state,
     [],
     adamWOptions(settings),
     context,
   );
   // Last: it may run helper processes, which somebody has to end.
   const reward = await openReward(settings.reward, context.resolve('.'));
-  const actor = new LatentActor(context, cola, false, 0);
-  return new QStage(settings, context, cola, actor, { prompts, heldOut, reward }, optimizer, trained);
+  const own = new QFunction(context, cola, settings, reward);
+  const rounds = QRounds.of(context, settings, own, weights, optimizer);
+  return new QStage(settings, context, own, { prompts, heldOut }, optimizer, weights.changed, rounds);
+}
+
+function weightsOf(cola: ColaModel): QWeights {
+  const names = (module: 'q' | 'q_target') => cola.tensorsOf(module).map(({ name }) => name);
+  const learned = names('q');
+  return { learned, changed: [...learned, ...names('q_target')] };
+}
+
+async function hireQ(settings: QSettings, context: StageContext): Promise<ShardWork> {
+  const cola = colaOf(context, 'q', allModules(modules));
+  const own = new QFunction(context, cola, settings, await openReward(settings.reward, context.resolve('.')));
+  return withEnd(new QWork(context, settings, own, weightsOf(cola)), () => own.dispose());
 }
 
 const modules: StageModules = { needs: ['world', 'policy'], makes: ['q', 'q_target'] };
@@ -313,7 +281,7 @@ export const q: StageKind<QSettings> = {
     const groups = Math.ceil(updated / together);
     const planned = plannedShape(groups, together, prompt, settings.max_new, latent.config.hiddenSize);
     const update = (graph: Graph, rows: number, t: number) =>
-      objective(graph, latent, settings, { ...planned, rows, length: t, samples: rows * planned.perRow });
+      qObjective(graph, latent, settings, { ...planned, rows, length: t, samples: rows * planned.perRow });
     return [
       rolloutsPart(latent.config, {
         prompts: settings.batch,
@@ -336,4 +304,5 @@ export const q: StageKind<QSettings> = {
     ];
   },
   create: createQ,
+  hire: hireQ,
 };

@@ -51,6 +51,14 @@ export const startsIn = ({ value }: Payload): Start[] =>
     seeds,
   }));
 
+export const judgement = z.union([
+  z.object({ noScore: z.string() }),
+  z.object({ value: z.number(), parts: z.record(z.string(), figure) }),
+]);
+
+/** What the loss of each minibatch is averaged over. */
+export const minibatchWeights = z.array(z.number().nonnegative());
+
 const told: z.ZodType<Told> = z.object({
   group: whole,
   choices: z.array(whole),
@@ -64,10 +72,7 @@ const told: z.ZodType<Told> = z.object({
       ended: z.enum(['done', 'turns', 'tokens', 'failed']),
     })
     .optional(),
-  result: z.union([
-    z.object({ noScore: z.string() }),
-    z.object({ value: z.number(), parts: z.record(z.string(), figure) }),
-  ]),
+  result: judgement,
 });
 
 export const telling = ({ group, choices, tokens, finished, turns, completion, talk, result }: Judged): Told => ({
@@ -83,7 +88,7 @@ export const telling = ({ group, choices, tokens, finished, turns, completion, t
 
 const outcome: z.ZodType<ShardOutcome> = z.object({
   rows: z.array(told),
-  weights: z.array(z.number().nonnegative()),
+  weights: minibatchWeights,
   seconds: z.number(),
   advantages: z.object({ count: whole, mean: z.number(), squares: z.number() }),
   apart: z.object({ sum: z.number(), rows: whole }),

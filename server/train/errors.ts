@@ -13,8 +13,8 @@ export const trainErrors = catalogue('train', {
     `The run ${run} was begun in one piece, so that workers cannot go on with it.`,
     `Go on without them: cola train --resume ${run}. To train with workers, start the spec anew with --cluster.`,
   ],
-  notInShards: (stage: string) => [
-    `The stage ${stage} cannot be cut into shards, and the spec asks for workers ("cluster").`,
+  notInShards: (stage: string, reason = 'nothing says what a worker would do of it') => [
+    `The stage ${stage} cannot be cut into shards, and the spec asks for workers ("cluster"): ${reason}.`,
     'Run it in a spec of its own without "cluster".',
   ],
   stopped: (run: string, step: number) => [

@@ -13,10 +13,8 @@ import * as ops from '../graph/ops.ts';
 import type { Graph, Tensor } from '../graph/tensor.ts';
 import { causalContext } from '../model/block.ts';
 import type { ModelConfig } from '../model/config/config.ts';
-import type { Random } from '../random.ts';
-import type { Objective, Optimizer } from './optimizer/optimizer.ts';
+import type { Objective } from './optimizer/optimizer.ts';
 import { learningRate } from './optimizer/schedule.ts';
-import { minibatches } from './reinforce/policy-gradient.ts';
 import { paddedLength } from './shared-prefix.ts';
 import type { Metrics, StageContext } from './stage.ts';
 import type { Feeds } from './supervised.ts';
@@ -61,6 +59,13 @@ export interface LessonShape {
 export function paddedLessons(rows: number, length: number): LessonShape {
   return { rows: rowStep * Math.ceil(rows / rowStep), length: paddedLength(length) };
 }
+
+/** What tells a shape's programs from others. */
+export const shapeName = ({ rows, length }: LessonShape): string => `${rows} ${length}`;
+
+/** What the policy's loss of some lessons is averaged over. */
+export const weightOf = (lessons: readonly Lesson[]): number =>
+  lessons.reduce((n, { points }) => n + points.reduce((m, point) => m + point.weight, 0), 0);
 
 /** The shape in which some lessons are read together; rows and positions beyond them are empty. */
 export function lessonShape(lessons: readonly Lesson[]): LessonShape {
@@ -138,6 +143,14 @@ export function lessonFeeds(
   return { hidden, shares, weights, values, value_weights: valueWeights, returns, return_weights: returnWeights };
 }
 
+/** Each averaged over lessons by weight. */
+export interface Agreement {
+  /** Of the most likely action with the largest share. */
+  readonly agreement: number;
+  /** In nats. */
+  readonly entropy: number;
+}
+
 export interface LessonSettings {
   readonly steps: number;
   readonly minibatches: number;
@@ -148,78 +161,30 @@ export interface LessonSettings {
   readonly q_weight: number;
 }
 
-/** Updates from the lessons of a round, and what the policy made of them. */
-export class LessonUpdates {
+/** What a policy makes of lessons: their loss, and how far it agrees with them. */
+export class LessonModel {
   private readonly measures = new ProgramCache<string>();
   private readonly weights: LessonWeights;
 
   constructor(
     private readonly context: StageContext,
     private readonly cola: ColaModel,
-    private readonly optimizer: Optimizer,
-    private readonly settings: LessonSettings,
+    settings: Pick<LessonSettings, 'value_weight' | 'q_weight'>,
   ) {
     this.weights = { value: settings.value_weight, q: settings.q_weight };
   }
 
-  /**
-   * One pass over the lessons, in minibatches.
-   *
-   * @param index of the round, from 0
-   * @returns means of the updates, and agreement and entropy over all lessons before and after them
-   */
-  async round(lessons: readonly Lesson[], index: number, random: Random): Promise<Metrics> {
-    const { settings } = this;
-    if (lessons.length === 0) return { loss: 0, gradient_norm: 0 };
-    const before = await this.measure(lessons);
-    const schedule = {
-      peak: settings.learning_rate,
-      warmupSteps: settings.warmup,
-      steps: settings.steps * settings.minibatches,
-      floor: settings.floor,
-    };
-    const parts = minibatches(lessons, settings.minibatches, random);
-    const sums: Record<string, number> = {};
-    const count = (name: string, value: number) => {
-      sums[name] = (sums[name] ?? 0) + value / parts.length;
-    };
-    for (const [i, picked] of parts.entries()) {
-      await this.context.turn?.();
-      const some = picked.map((k) => lessons[k]);
-      const shape = lessonShape(some);
-      const variant = `${shape.rows} ${shape.length}`;
-      await this.optimizer.prepare(variant, () => this.objective(shape));
-      const rate = learningRate(schedule, index * settings.minibatches + i);
-      const result = await this.optimizer.step([this.feeds(some, shape)], rate, variant);
-      count('loss', result.loss);
-      count('gradient_norm', result.gradientNorm);
-      count('learning_rate', rate);
-      for (const name of ['value_loss', 'q_loss']) {
-        const values = result.metrics[0][name];
-        if (values !== undefined) count(name, values[0]);
-      }
-    }
-    const after = await this.measure(lessons);
-    return {
-      ...sums,
-      agreement_before: before.agreement,
-      agreement: after.agreement,
-      entropy_before: before.entropy,
-      entropy: after.entropy,
-    };
-  }
-
-  private objective(shape: LessonShape): Objective {
+  objective(shape: LessonShape): Objective {
     return lessonObjective(this.context.device.graph(), this.cola.base.config, this.cola.config, shape, this.weights);
   }
 
-  private feeds(lessons: readonly Lesson[], shape: LessonShape): Feeds {
+  feeds(lessons: readonly Lesson[], shape: LessonShape): Feeds {
     const { config } = this.cola;
     return lessonFeeds(lessons, shape, this.cola.base.config.hiddenSize, config.numCodes);
   }
 
-  /** Agreement and entropy of the policy as it is, over all lessons by weight. */
-  private async measure(lessons: readonly Lesson[]): Promise<{ agreement: number; entropy: number }> {
+  /** Agreement and entropy of the policy as it is, over some lessons by weight. */
+  async measure(lessons: readonly Lesson[]): Promise<Agreement> {
     const sums = { agreement: 0, entropy: 0, weight: 0 };
     for (let at = 0; at < lessons.length; at += measuredRows) {
       await this.context.turn?.();
@@ -227,7 +192,7 @@ export class LessonUpdates {
       const shape = lessonShape(some);
       const program = await this.measureProgram(shape);
       const out = await program.run(this.feeds(some, shape), { states: [this.context.weights.state] });
-      const weight = some.reduce((n, { points }) => n + points.reduce((m, point) => m + point.weight, 0), 0);
+      const weight = weightOf(some);
       for (const name of ['agreement', 'entropy'] as const) {
         const [value] = await out[name].readFloats();
         sums[name] += value * weight;
@@ -244,10 +209,61 @@ export class LessonUpdates {
       const { metrics = {} } = lessonObjective(graph, base.config, config, shape, { value: 0, q: 0 });
       return { agreement: metrics.agreement, entropy: metrics.entropy };
     };
-    return this.measures.get(`${shape.rows} ${shape.length}`, () => this.context.device.program(build));
+    return this.measures.get(shapeName(shape), () => this.context.device.program(build));
   }
 
   dispose(): Promise<void> {
     return this.measures.dispose();
   }
+}
+
+/** An update as {@link lessonRound} counts it. */
+export interface LessonUpdate {
+  readonly loss: number;
+  readonly gradientNorm: number;
+  readonly metrics: Readonly<Record<string, number | undefined>>;
+}
+
+/**
+ * The updates of a round, between two measurements.
+ *
+ * @param index of the round, from 0
+ * @param updates how many
+ * @returns means of the updates, and agreement and entropy over all lessons before and after them
+ */
+export async function lessonRound(
+  settings: LessonSettings,
+  index: number,
+  updates: number,
+  measure: () => Promise<Agreement>,
+  update: (number: number, rate: number) => Promise<LessonUpdate>,
+): Promise<Metrics> {
+  if (updates === 0) return { loss: 0, gradient_norm: 0 };
+  const before = await measure();
+  const schedule = {
+    peak: settings.learning_rate,
+    warmupSteps: settings.warmup,
+    steps: settings.steps * settings.minibatches,
+    floor: settings.floor,
+  };
+  const sums: Record<string, number> = {};
+  const count = (name: string, value: number) => {
+    sums[name] = (sums[name] ?? 0) + value / updates;
+  };
+  for (let i = 0; i < updates; i++) {
+    const rate = learningRate(schedule, index * settings.minibatches + i);
+    const { loss, gradientNorm, metrics } = await update(i, rate);
+    count('loss', loss);
+    count('gradient_norm', gradientNorm);
+    count('learning_rate', rate);
+    for (const name of ['value_loss', 'q_loss']) if (metrics[name] !== undefined) count(name, metrics[name]);
+  }
+  const after = await measure();
+  return {
+    ...sums,
+    agreement_before: before.agreement,
+    agreement: after.agreement,
+    entropy_before: before.entropy,
+    entropy: after.entropy,
+  };
 }

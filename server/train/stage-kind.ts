@@ -57,6 +57,8 @@ export interface StageKind<S extends object = object> extends StageDeclaration<S
   ): { save(folder: string): Promise<void> };
   /** @throws train.needs, train.setting, data.*, reward.* */
   create(settings: S, context: StageContext): Promise<Stage>;
+  /** Why its steps are not cut into shards, of a stage without {@link hire}. */
+  readonly whole?: string;
   /** What is computed of a shard of its steps; a stage without it cannot be cut into shards. */
   hire?(settings: S, context: StageContext, plan: HirePlan): Promise<ShardWork>;
 }

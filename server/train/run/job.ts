@@ -169,7 +169,8 @@ class Job {
   async train(): Promise<string> {
     const { spec } = this.options;
     const whole = spec.stages.find((planned) => kindOf(planned).hire === undefined);
-    if (spec.cluster !== undefined && whole !== undefined) throw trainErrors.notInShards(whole.name);
+    if (spec.cluster !== undefined && whole !== undefined)
+      throw trainErrors.notInShards(whole.name, kindOf(whole).whole);
     const { devices = new Devices() } = this.options;
     const taken = await devices.take(spec.device, threadsOf(spec));
     const { device: opened, attempts } = taken;

@@ -7,19 +7,19 @@
 import { z } from 'zod';
 import { type ModuleName, moduleWeights } from '../../cola/config.ts';
 import { fusedStep } from '../../cola/decoder.ts';
+import type { ColaModel } from '../../cola/model.ts';
 import { Random } from '../../random.ts';
+import { openReward } from '../../reward-model/learned-reward.ts';
 import { solvedFrom } from '../../rewards/range.ts';
-import { type Branch, BranchedModel } from '../../search/branches.ts';
-import { rewardJudge } from '../../search/judge.ts';
-import { type SearchOptions, searchOptionsSchema } from '../../search/options.ts';
-import { Search } from '../../search/search.ts';
-import type { Simulation } from '../../search/simulations.ts';
-import { visitPaths } from '../../search/visits.ts';
+import type { Reward } from '../../rewards/reward.ts';
 import type { ExpertSettings } from '../../spec/settings/expert.ts';
 import { stages } from '../../spec/stages.ts';
 import type { Checkpoint } from '../../store/checkpoint.ts';
 import { tokenizerOf } from '../data.ts';
-import { type Lesson, type LessonPoint, LessonUpdates, lessonObjective, paddedLessons } from '../lessons.ts';
+import { type ExpertRounds, type LessonMaker, WholeRounds } from '../expert/rounds.ts';
+import { PromptSearches, searchedRows, type Told } from '../expert/searches.ts';
+import { ExpertWork, ShardedRounds } from '../expert/shards.ts';
+import { LessonModel, lessonObjective, paddedLessons } from '../lessons.ts';
 import { evaluatePrompts } from '../measures/prompts.ts';
 import { solvedLists } from '../measures/solved.ts';
 import { Optimizer } from '../optimizer/optimizer.ts';
@@ -28,11 +28,14 @@ import { LatentActor, latentPolicy } from '../reinforce/latent-actor.ts';
 import { minibatchRows } from '../reinforce/policy-gradient.ts';
 import { deckState, type Problems, PromptDeck, problemsOf } from '../reinforce/problems.ts';
 import { answered } from '../reinforce/rollouts.ts';
+import type { Start } from '../reinforce/starts.ts';
 import { ScoreWatch } from '../reinforce/unscored.ts';
 import { namedTensors, toWrite } from '../run/checkpointing.ts';
 import { assumedPrompt, decodingPart, trainingPart } from '../run/memory-parts.ts';
 import { colaOf } from '../run/model-of.ts';
 import { measuringParts } from '../run/rollout-parts.ts';
+import { OwnShards } from '../shards/own-shards.ts';
+import { type HirePlan, type Sharding, type ShardWork, withEnd } from '../shards/shards.ts';
 import type { Evaluation, Metrics, Sample, Stage, StageContext, StageState, StepOutcome } from '../stage.ts';
 import { actionsOf, allModules, type StageKind, type StageModules } from '../stage-kind.ts';
 import { adamWOptions } from '../supervised.ts';
@@ -48,31 +51,20 @@ const saved = z.looseObject({
   }),
 });
 
-/** What the search of one prompt came to. */
-interface Found {
-  readonly prompt: Prompt;
-  readonly lessons: readonly Lesson[];
-  readonly best: Simulation | undefined;
-  readonly rewards: readonly number[];
-  /** Why answers have no score, one entry an answer without one. */
-  readonly unscored: readonly string[];
-  readonly tokens: number;
-  readonly nodes: number;
-}
-
 interface ExpertParts {
-  readonly branches: BranchedModel;
+  readonly rounds: ExpertRounds;
   readonly actor: LatentActor;
   readonly optimizer: Optimizer;
-  readonly updates: LessonUpdates;
 }
+
+/** What a worker has to know beside the settings. */
+const hiredDetail = z.object({ longest: z.int().positive() });
 
 export class ExpertStage implements Stage {
   readonly name = 'expert';
   private readonly random: Random;
   private readonly deck: PromptDeck;
   private readonly watch: ScoreWatch;
-  private readonly options: SearchOptions;
 
   private constructor(
     private readonly settings: ExpertSettings,
@@ -84,24 +76,14 @@ export class ExpertStage implements Stage {
     this.random = new Random(context.seed);
     this.deck = new PromptDeck(problems.prompts, this.random);
     this.watch = new ScoreWatch(context.say);
-    this.options = searchOptions(settings);
   }
 
   /** The stage on problems that are there already; `prompts`, `held_out` and `reward` of the settings are not looked at. */
   static async of(settings: ExpertSettings, context: StageContext, problems: Problems): Promise<ExpertStage> {
-    const { device, weights } = context;
+    const { device, weights, sharding } = context;
     const cola = colaOf(context, 'expert', allModules(modules(settings)));
-    const trained = learning(settings).flatMap((module) => cola.tensorsOf(module).map(({ name }) => name));
+    const trained = trainedOf(settings, cola);
     const longest = Math.max(...problems.prompts.map(({ ids }) => ids.length));
-    const branches = new BranchedModel(device, cola, {
-      tokens: longest + settings.max_new,
-      rows: searchedRows(settings),
-      megabytes: settings.cache,
-      keepHidden: true,
-      q: settings.edges === 'q',
-      value: false,
-      live: { states: [weights.state], trained: new Set(trained) },
-    });
     const actor = new LatentActor(context, cola, false, 0);
     const optimizer = await Optimizer.create(
       device,
@@ -112,8 +94,17 @@ export class ExpertStage implements Stage {
       adamWOptions(settings),
       context,
     );
-    const updates = new LessonUpdates(context, cola, optimizer, settings);
-    return new ExpertStage(settings, context, problems, { branches, actor, optimizer, updates }, trained);
+    const own = () => lessonsOf(settings, context, cola, problems.reward, longest);
+    const shards = (count: number, { open }: Sharding) =>
+      new ShardedRounds(
+        settings,
+        open?.({ learned: trained, detail: { longest } }) ?? new OwnShards(new ExpertWork(context, settings, own())),
+        count,
+        optimizer,
+      );
+    const rounds =
+      sharding === undefined ? new WholeRounds(context, settings, own(), optimizer) : shards(sharding.count, sharding);
+    return new ExpertStage(settings, context, problems, { rounds, actor, optimizer }, trained);
   }
 
   get steps(): number {
@@ -140,62 +131,31 @@ export class ExpertStage implements Stage {
   }
 
   private async round(index: number, signal: AbortSignal): Promise<StepOutcome> {
+    const { settings, random, watch, context } = this;
     const started = performance.now();
-    // The policy has changed, and with it what lies ahead of every state.
-    await this.parts.branches.forget();
-    const found: Found[] = [];
-    for (const { prompt } of this.deck.next(this.settings.batch)) found.push(await this.search(prompt, signal));
+    const drawn = this.deck.next(settings.batch);
+    const starts = drawn.map(({ prompt }): Start => ({ prompt, seeds: [random.uint32()] }));
+    const { told, learn } = await this.parts.rounds.run(index, starts, random, signal);
     const searched = performance.now();
-    const unscored = found.flatMap((each) => each.unscored);
-    this.watch.look(unscored.length + found.reduce((n, { rewards }) => n + rewards.length, 0), unscored);
-    const described = describe(found);
-    if (index === 0 && described.unscored === 0 && found.every(({ rewards }) => new Set(rewards).size < 2)) {
-      this.context.say(nothingToLearn(described.reward));
+    const unscored = told.flatMap((each) => each.unscored);
+    watch.look(unscored.length + told.reduce((n, { rewards }) => n + rewards.length, 0), unscored);
+    const described = describe(told);
+    if (index === 0 && described.unscored === 0 && told.every(({ rewards }) => new Set(rewards).size < 2)) {
+      context.say(nothingToLearn(described.reward));
     }
-    const lessons = found.flatMap((each) => each.lessons);
-    const learned = await this.parts.updates.round(lessons, index, this.random);
+    const learned = await learn();
     const seconds = {
       seconds_rollout: (searched - started) / 1000,
       seconds_update: (performance.now() - searched) / 1000,
     };
     return {
       metrics: { ...described, ...learned, ...seconds },
-      samples: found.slice(0, keptSamples).flatMap((each) => this.sampleOf(each) ?? []),
+      samples: told.slice(0, keptSamples).flatMap((each, i) => this.sampleOf(drawn[i].prompt, each) ?? []),
     };
   }
 
-  /** Searches one prompt and takes its tree apart. */
-  private async search(prompt: Prompt, signal: AbortSignal): Promise<Found> {
-    const { settings, problems, context } = this;
-    const { branches } = this.parts;
-    const text = (tokens: readonly number[]) => tokenizerOf(context).decode(tokens, { skipSpecialTokens: true });
-    const judge = rewardJudge(problems.reward, text, { prompt: prompt.text, row: prompt.row });
-    const options = { ...this.options, seed: this.random.uint32() };
-    const search = new Search<Branch>(branches, [...prompt.ids], judge, options);
-    for await (const _ of search.run({ simulations: settings.simulations }, signal)) await context.turn?.();
-    signal.throwIfAborted();
-    const { entries } = search.log;
-    const lessons: Lesson[] = [];
-    const first = prompt.ids.length - 1;
-    for (const path of visitPaths(search.tree, { paths: settings.paths, leastVisits: settings.least_visits })) {
-      let state = search.stateOf(path.node);
-      for (const token of path.beyond) state = branches.child(state, token);
-      const points = path.points.map(({ length, ...point }): LessonPoint => ({ at: first + length, ...point }));
-      lessons.push({ hidden: await branches.hidden(state), points });
-    }
-    return {
-      prompt,
-      lessons,
-      best: search.best(),
-      rewards: entries.flatMap(({ reward }) => reward ?? []),
-      unscored: entries.flatMap(({ noScore }) => noScore ?? []),
-      tokens: search.spent.tokens,
-      nodes: search.tree.count,
-    };
-  }
-
-  private sampleOf({ prompt, best }: Found): Sample | undefined {
-    if (best === undefined) return undefined;
+  private sampleOf(prompt: Prompt, { best }: Told): Sample | undefined {
+    if (best === null) return undefined;
     const { actions, tokens, reward, parts } = best;
     const completion = tokenizerOf(this.context).decode([...tokens], { skipSpecialTokens: true });
     const judged = { parts, ...(reward === null ? {} : { reward }) };
@@ -235,39 +195,24 @@ export class ExpertStage implements Stage {
   }
 
   async dispose(): Promise<void> {
+    await this.parts.rounds.dispose();
     await this.parts.optimizer.dispose();
-    await this.parts.updates.dispose();
     await this.parts.actor.dispose();
-    await this.parts.branches.dispose();
     await this.problems.reward.close();
   }
-}
-
-function searchOptions(settings: ExpertSettings): SearchOptions {
-  const { edges, edge_steps, threshold, max_extra, breadth, root_breadth, cpuct, gamma, max_new } = settings;
-  return searchOptionsSchema.parse({
-    breadth,
-    ...(root_breadth === undefined ? {} : { root_breadth }),
-    cpuct,
-    gamma,
-    max_new,
-    edge: edges === 'q' ? { kind: 'q', threshold, max_extra } : { kind: 'steps', steps: edge_steps },
-    temperature: settings.temperature,
-    batch: settings.lockstep,
-  });
 }
 
 const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / Math.max(1, values.length);
 
 /** Figures of a round's searches. */
-function describe(found: readonly Found[]) {
-  const total = (of: (each: Found) => number) => found.reduce((n, each) => n + of(each), 0);
+function describe(found: readonly Told[]) {
+  const total = (of: (each: Told) => number) => found.reduce((n, each) => n + of(each), 0);
   return {
     reward: mean(found.flatMap(({ rewards }) => rewards)),
     best_reward: mean(found.flatMap(({ rewards }) => (rewards.length === 0 ? [] : Math.max(...rewards)))),
     unscored: total(({ unscored }) => unscored.length),
     nodes: total(({ nodes }) => nodes) / found.length,
-    lessons: total(({ lessons }) => lessons.length),
+    lessons: total(({ lessons }) => lessons),
     tokens: total(({ tokens }) => tokens),
   } satisfies Metrics;
 }
@@ -301,9 +246,29 @@ const modules = (settings: ExpertSettings): StageModules => {
   return { needs: ['world', 'policy', ...(pruned ? (['q'] as const) : [])], makes };
 };
 
-/** States that a search reads at once. */
-const searchedRows = ({ breadth, root_breadth, lockstep }: ExpertSettings) =>
-  Math.max(breadth, root_breadth ?? 1, lockstep);
+const trainedOf = (settings: ExpertSettings, cola: ColaModel): string[] =>
+  learning(settings).flatMap((module) => cola.tensorsOf(module).map(({ name }) => name));
+
+/** What searches prompts and what learns from them. @param longest tokens of a prompt */
+function lessonsOf(
+  settings: ExpertSettings,
+  context: StageContext,
+  cola: ColaModel,
+  reward: Reward,
+  longest: number,
+): LessonMaker {
+  const trained = trainedOf(settings, cola);
+  const searches = new PromptSearches(context, settings, reward, cola, trained, longest);
+  return { trained, searches, model: new LessonModel(context, cola, settings) };
+}
+
+async function hireExpert(settings: ExpertSettings, context: StageContext, { detail }: HirePlan): Promise<ShardWork> {
+  const { longest } = hiredDetail.parse(detail);
+  const cola = colaOf(context, 'expert', allModules(modules(settings)));
+  const reward = await openReward(settings.reward, context.resolve('.'));
+  const work = new ExpertWork(context, settings, lessonsOf(settings, context, cola, reward, longest));
+  return withEnd(work, () => reward.close());
+}
 
 export const expert: StageKind<ExpertSettings> = {
   ...stages.expert,
@@ -347,4 +312,5 @@ export const expert: StageKind<ExpertSettings> = {
     ];
   },
   create: createExpert,
+  hire: hireExpert,
 };

@@ -168,4 +168,5 @@ export const feedback: StageKind<FeedbackSettings> = {
     ];
   },
   create: createFeedback,
+  whole: 'the log is read once, and its updates are too small to be shared out',
 };

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Carrier } from '../../server/cluster/carrier.ts';
 import { Crew } from '../../server/cluster/crew.ts';
+import { stageWork } from '../../server/cluster/employment.ts';
 import { LocalCarrier } from '../../server/cluster/local.ts';
 import { ColaModel } from '../../server/cola/model.ts';
 import { closingMeasurement } from '../../server/evaluate/closing.ts';
@@ -123,7 +124,7 @@ async function run({ workers }: Arm): Promise<{ steps: Step[]; computed: Compute
       measure: closingMeasurement,
       spec: toRunSpec(runSpec.parse(spec)),
       specFile: join(root, 'x.cola.yaml'),
-      hire: (options) => new Crew(watched.around(new LocalCarrier()), options),
+      hire: (options) => new Crew(watched.around(new LocalCarrier()), stageWork(options)),
       onEvent: (event) => {
         if (event.kind !== 'step') return;
         const now = { own: ownSeconds(), theirs: watched.seconds };

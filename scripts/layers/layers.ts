@@ -54,11 +54,11 @@ export const layers: readonly Layer[] = [
   { path: 'server/completion', what: 'completion by latent actions' },
   { path: 'server/serve', what: 'a model behind an address of this machine, for clients of the OpenAI API' },
   { path: 'server/train', what: 'stages, algorithms, rollouts, the optimiser, one loop for all' },
+  { path: 'server/evaluate', what: 'measures of models' },
   {
     path: 'server/cluster',
-    what: 'workers that compute the shards of a run: processes of this machine',
+    what: 'workers that compute the shards of a run or of a measurement: processes of this machine, or of a Ray cluster',
   },
-  { path: 'server/evaluate', what: 'measures of models' },
   { path: 'server/check', what: 'this engine against an independent reference' },
   { path: 'server/tuning', what: 'tuning from feedback, its guard, and a simulated person' },
   { path: 'server/report', what: 'runs as a page' },

@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type Device, openDevice } from '../device/device.ts';
 import { deviceNames } from '../device/names.ts';
 import { type PrecisionChoice, precisionChoices } from '../protocol/precision.ts';
+import { type ClusterEngine, type ClusterSettings, clusterSettings, engines } from '../spec/settings/cluster.ts';
 import type { Output } from './io.ts';
 
 function number(text: string, good: (value: number) => boolean, what: string): number {
@@ -37,6 +38,23 @@ export function withDevice(command: Command): Command {
   return command
     .addOption(new Option('--device <name>', 'what computes').choices(names).default('auto'))
     .option('--threads <count>', 'threads on the CPU (default: all cores)', count);
+}
+
+export interface WorkersOption {
+  readonly cluster?: ClusterEngine;
+  readonly workers?: number;
+}
+
+/** @param what who computes what */
+export const withWorkers = (command: Command, what: string): Command =>
+  command
+    .addOption(new Option('--cluster <engine>', what).choices([...engines]))
+    .option('--workers <count>', 'how many workers; results do not depend on it', count);
+
+/** What is said of workers, where anything is. */
+export function clusterOf({ cluster: engine, workers }: WorkersOption): ClusterSettings | undefined {
+  if (engine === undefined && workers === undefined) return undefined;
+  return clusterSettings.parse({ engine, workers });
 }
 
 export interface PrecisionOption {

@@ -4,13 +4,11 @@
  * from the shards alone.
  */
 import { createHash } from 'node:crypto';
-import { size } from '../graph/tensor.ts';
-import { stringifySpec } from '../spec/document.ts';
-import type { HireOptions } from '../train/run/hiring.ts';
 import type { Asked, Payload, Shards, Summed } from '../train/shards/shards.ts';
 import { leavesOf, nodesOf, type TreeNode, TreeSum } from '../train/shards/tree-sum.ts';
 import type { Metrics } from '../train/stage.ts';
 import { type Carrier, WorkerFault } from './carrier.ts';
+import type { Employment } from './employment.ts';
 import { clusterErrors } from './errors.ts';
 import { Outgoing } from './frames.ts';
 import { TaskQueue } from './queue.ts';
@@ -38,7 +36,6 @@ interface Unit {
 
 export class Crew implements Shards {
   private readonly seats: readonly WorkerSeat[];
-  private readonly sent: readonly string[];
   private readonly lengths: readonly number[];
   private readonly tree: TreeSum;
   private opening: Promise<Outgoing> | undefined;
@@ -49,13 +46,11 @@ export class Crew implements Shards {
 
   constructor(
     private readonly carrier: Carrier,
-    private readonly options: HireOptions,
+    private readonly work: Employment,
   ) {
-    const { settings, weights, work, say } = options;
-    const { learned, sent = learned } = work;
+    const { settings, say, lengths } = work;
     this.seats = Array.from({ length: settings.workers }, (_, i) => new WorkerSeat(i, carrier, settings.timeout, say));
-    this.sent = sent;
-    this.lengths = learned.map((name) => size(weights.state.get(name).shape));
+    this.lengths = lengths;
     this.tree = new TreeSum(this.lengths);
   }
 
@@ -224,7 +219,7 @@ export class Crew implements Shards {
   /** Lets a worker go whose place another takes. @throws cluster.lost */
   private replaced(seat: WorkerSeat, reason: string): void {
     const { name } = seat;
-    const { say, settings } = this.options;
+    const { say, settings } = this.work;
     seat.leave();
     seat.restarts++;
     this.restarts++;
@@ -234,24 +229,8 @@ export class Crew implements Shards {
 
   /** What every worker is told first: the same message for all, by which it is known who has it. */
   private open(): Promise<Outgoing> {
-    this.opening ??= this.opened();
+    this.opening ??= this.work.open();
     return this.opening;
-  }
-
-  private async opened(): Promise<Outgoing> {
-    const { spec, specFile, at, settings, weights, work, others, origin } = this.options;
-    const names = others();
-    const start = work.reference?.();
-    const reference = start === undefined ? [] : work.learned;
-    const floats = [
-      ...(await Promise.all(names.map((name) => weights.read(name)))),
-      ...(await Promise.all(reference.flatMap((name) => start?.get(name).readFloats() ?? []))),
-    ];
-    const { shards } = settings;
-    const { detail } = work;
-    const text = stringifySpec(spec);
-    const head = { kind: 'open', spec: text, specFile, at, shards, detail, origin, others: names, reference };
-    return Outgoing.of(head, floats, true);
   }
 
   learned(): void {
@@ -260,10 +239,7 @@ export class Crew implements Shards {
 
   /** The weights as they are now. */
   private policy(): Promise<Outgoing> {
-    const { weights } = this.options;
-    this.current ??= Promise.all(this.sent.map(async (name) => (await weights.read(name)).slice())).then((copies) =>
-      Outgoing.of({ kind: 'policy' }, copies, true),
-    );
+    this.current ??= this.work.policy();
     return this.current;
   }
 

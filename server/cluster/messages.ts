@@ -38,6 +38,8 @@ export const request = z.discriminatedUnion('kind', [
     others: names,
     reference: names,
   }),
+  /** A model to be measured, on pieces that `begin` brings. */
+  z.object({ kind: z.literal('measure'), plan: z.unknown() }),
   /** The weights that change follow, in order. */
   z.object({ kind: z.literal('policy') }),
   /** What the shard is made from may have numbers that follow. */

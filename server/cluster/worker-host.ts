@@ -1,7 +1,8 @@
 /** A worker: the model of a run in memory, the weights that it was sent, and the shards that it has rolled out. */
 import { cpus, hostname } from 'node:os';
-import { Devices, type TakenDevice } from '../device/devices.ts';
+import { Devices } from '../device/devices.ts';
 import { ColaError } from '../errors.ts';
+import { MeasureWork } from '../evaluate/measuring.ts';
 import { toWire } from '../protocol/errors.ts';
 import { parseSpec, resolvePath } from '../spec/document.ts';
 import { type RunSpec, threadsOf } from '../spec/schema.ts';
@@ -21,10 +22,12 @@ import { identityOf } from './program.ts';
 type Open = Extract<Request, { kind: 'open' }>;
 
 interface Opened {
-  readonly device: TakenDevice;
-  readonly weights: DeviceWeights;
   readonly work: ShardWork;
   readonly sums: ShardSums;
+  /** Weights that change. */
+  write(name: string, values: Float32Array): Promise<void>;
+  /** Ends the work and what is behind it. */
+  close(): Promise<void>;
 }
 
 export class WorkerHost {
@@ -49,9 +52,12 @@ export class WorkerHost {
         case 'open':
           await this.open(asked, frame.floats);
           return Outgoing.of({ kind: 'done', seconds: seconds() });
+        case 'measure':
+          await this.measure(asked.plan);
+          return Outgoing.of({ kind: 'done', seconds: seconds() });
         case 'policy': {
-          const { weights, work } = this.need();
-          for (const [i, name] of work.sent.entries()) await weights.write(name, frame.floats[i]);
+          const opened = this.need();
+          for (const [i, name] of opened.work.sent.entries()) await opened.write(name, frame.floats[i]);
           return Outgoing.of({ kind: 'done', seconds: seconds() });
         }
         case 'begin': {
@@ -107,7 +113,16 @@ export class WorkerHost {
         reference: new Map(reference.map((name, i) => [name, floats[others.length + i]])),
       });
       if (work === undefined) throw new Error(`nobody can be hired for ${planned.name}`);
-      this.opened = { device, weights, work, sums: new ShardSums(work) };
+      this.opened = {
+        work,
+        sums: new ShardSums(work),
+        write: (name, values) => weights.write(name, values),
+        async close() {
+          await work.dispose();
+          weights.dispose();
+          await device.release();
+        },
+      };
     } catch (error) {
       weights.dispose();
       await device.release();
@@ -115,14 +130,21 @@ export class WorkerHost {
     }
   }
 
+  private async measure(plan: unknown): Promise<void> {
+    await this.close();
+    const refuse = (changed: readonly string[]) => clusterErrors.model(here(), changed);
+    const work = await MeasureWork.open(plan, this.signal, refuse);
+    this.opened = { work, sums: new ShardSums(work), write: async () => {}, close: () => work.dispose() };
+  }
+
   async close(): Promise<void> {
     const { opened } = this;
     this.opened = undefined;
-    await opened?.work.dispose();
-    opened?.weights.dispose();
-    await opened?.device.release();
+    await opened?.close();
   }
 }
+
+const here = () => `The worker on ${hostname()}`;
 
 function specOf({ spec: text, specFile, at }: Open): RunSpec {
   const { spec, problems } = parseSpec(text, specFile);
@@ -133,17 +155,16 @@ function specOf({ spec: text, specFile, at }: Open): RunSpec {
 
 /** The model of a run, if it and the rest that the run is made from are here as they were there. */
 async function modelOf(spec: RunSpec, { spec: text, specFile, origin }: Open): Promise<TrainingModel> {
-  const here = `The worker on ${hostname()}`;
   let model: TrainingModel;
   try {
     model = await TrainingModel.load(spec, specFile);
   } catch (error) {
     if (!(error instanceof ColaError)) throw error;
-    throw clusterErrors.cannotBegin(here, error.message, error.remedy);
+    throw clusterErrors.cannotBegin(here(), error.message, error.remedy);
   }
   const now = await originOf(text, spec, specFile, model.base, model.cola);
   const known = Object.fromEntries(Object.entries(origin).filter(([name]) => name in now || !name.startsWith('data/')));
   const changed = changedParts({ ...known, spec: now.spec }, now, spec, specFile);
-  if (changed.length > 0) throw clusterErrors.model(here, changed);
+  if (changed.length > 0) throw clusterErrors.model(here(), changed);
   return model;
 }

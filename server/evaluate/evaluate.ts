@@ -1,4 +1,5 @@
 /** All measures of one model. */
+import { join } from 'node:path';
 import type { Device } from '../device/device.ts';
 import { ColaError } from '../errors.ts';
 import type { WeightShelf } from '../model/weights/shelf.ts';
@@ -16,8 +17,9 @@ import type { ChoiceReport } from './choice/report.ts';
 import { measureDiversity } from './diversity.ts';
 import { measureForgetting } from './forgetting.ts';
 import { measureMarginal } from './marginal.ts';
+import { type HireMeasurers, Measurers, originOfMeasure } from './measuring.ts';
 import { type Evaluation, type EvaluationSettings, evaluationVersion, type MeasureName } from './report.ts';
-import { measureSearch } from './search.ts';
+import { measureSearch, type SearchAsked } from './search.ts';
 import { type Decoding, Subject, type SubjectOptions } from './subject.ts';
 import { heldOutPrompts, measureTask, rewardOf, type TaskSpec } from './task.ts';
 import { heldOutText } from './text.ts';
@@ -50,6 +52,8 @@ export interface EvaluationOptions {
   readonly precision?: PrecisionChoice | undefined;
   /** Data as the run of the model began with it. */
   readonly frozen?: FrozenData | undefined;
+  /** Hires workers for what is measured over many prompts; results do not depend on it. */
+  readonly hire?: HireMeasurers | undefined;
   /** Whether a measure whose data cannot be used is left out, with the reason, instead of ending the measurement. */
   readonly tolerant?: boolean;
   readonly signal?: AbortSignal;
@@ -85,9 +89,11 @@ export async function evaluateModel(options: EvaluationOptions): Promise<Evaluat
     ...(onProgress === undefined ? {} : { say: onProgress }),
   };
   const subject = await Subject.load(device, options.model, loading);
+  const measurement = new Measurement(subject, loading, options);
   try {
-    return await new Measurement(subject, loading, options).take();
+    return await measurement.take();
   } finally {
+    await measurement.close();
     subject.dispose();
   }
 }
@@ -104,6 +110,7 @@ class Measurement {
   private answers: Answers | undefined;
   private usage: readonly number[] | undefined;
   private offered: ChoiceReport | undefined;
+  private readonly hired = new Map<Subject, Measurers>();
 
   constructor(
     private readonly subject: Subject,
@@ -173,6 +180,35 @@ class Measurement {
     }
   }
 
+  /** Workers that have a model; undefined where this process measures alone. */
+  private async workersOf(subject: Subject, task: TaskSpec): Promise<Measurers | undefined> {
+    const { hire, device, precision, settings, specFile = join(process.cwd(), 'evaluate') } = this.options;
+    if (hire === undefined) return undefined;
+    const known = this.hired.get(subject);
+    if (known !== undefined) return known;
+    const plan = {
+      model: subject.folder,
+      specFile,
+      ...(precision === undefined ? {} : { precision }),
+      decoding: subject.decoding,
+      device: device.name,
+      task,
+      search: settings.search,
+    };
+    const workers = new Measurers(hire({ ...plan, origin: await originOfMeasure(subject, plan) }));
+    this.hired.set(subject, workers);
+    return workers;
+  }
+
+  private async dismiss(subject: Subject): Promise<void> {
+    await this.hired.get(subject)?.close();
+    this.hired.delete(subject);
+  }
+
+  async close(): Promise<void> {
+    for (const subject of this.hired.keys()) await this.dismiss(subject);
+  }
+
   /** The held-out text, read once. */
   private async sequences(): Promise<Sequences | undefined> {
     const { text, settings } = this.options;
@@ -199,13 +235,11 @@ class Measurement {
   private async answersOf(subject: Subject, task: TaskSpec, seeds: readonly number[]): Promise<Answers> {
     const { settings } = this.options;
     const prompts = await heldOutPrompts(task, subject, settings.prompts);
-    const reward = await rewardOf(task, subject);
-    const all: Awaited<ReturnType<typeof measureTask>>[] = [];
-    try {
-      for (const seed of seeds) all.push(await measureTask(subject, task, prompts, reward, settings.samples, seed));
-    } finally {
-      await reward.close();
-    }
+    const workers = await this.workersOf(subject, task);
+    const all =
+      workers === undefined
+        ? await measureTask(subject, task, prompts, settings.samples, seeds)
+        : await workers.answers(task, prompts, settings.samples, seeds, subject.signal);
     return {
       figures: summariseSeeds(all.map(({ figures }) => figures)),
       each: overSeeds(all.map(({ each }) => each)),
@@ -223,6 +257,8 @@ class Measurement {
     const prompts = await heldOutPrompts(task, subject, Math.min(settings.prompts, search.prompts));
     const { judge, ...sizes } = search;
     const reward = await rewardOf(task, subject);
+    const workers = await this.workersOf(subject, task);
+    const elsewhere = workers && ((...asked: SearchAsked) => workers.search(...asked, subject.signal));
     const all: Figures[] = [];
     let picker: Reward | undefined;
     try {
@@ -230,7 +266,7 @@ class Measurement {
       for (const seed of seeds) {
         onProgress?.(`Searching ${prompts.length} prompts, ${search.tokens} tokens each and way, seed ${seed}`);
         const each = (name: string, values: readonly number[]) => onEach?.('search', name, values);
-        const measure = { task, prompts, reward, settings: sizes, seed, picker, each };
+        const measure = { task, prompts, reward, settings: sizes, seed, picker, each, elsewhere };
         all.push(await measureSearch(subject.context, cola, measure));
       }
     } finally {
@@ -322,6 +358,7 @@ class Measurement {
     if (task === undefined) return figures;
     this.answers ??= await this.answersOf(subject, task, seeds);
     const earlier = await this.answersOf(before, task, seeds);
+    await this.dismiss(before);
     for (const name of ['greedy_solved', 'sampled_solved']) {
       const [x, y] = [earlier.figures[name], this.answers.figures[name]];
       if (x === undefined || y === undefined) continue;

@@ -63,7 +63,7 @@ export interface EvaluationRequest {
 export async function evaluateRequest(
   request: EvaluationRequest,
   device: Device,
-  control: Pick<EvaluationOptions, 'signal' | 'onProgress' | 'tolerant' | 'shelf'>,
+  control: Pick<EvaluationOptions, 'signal' | 'onProgress' | 'tolerant' | 'shelf' | 'hire'>,
 ): Promise<Evaluation> {
   const { folder, root, data, limit, samples, search } = request;
   const cacheFolder = join(root, '.cola', 'cache');

@@ -35,7 +35,7 @@ interface Picked {
 }
 
 /** {@link Picked}, as the reward of the task sees it. */
-interface SearchedPrompt {
+export interface SearchedPrompt {
   /** 0 where nothing was picked, or what was picked has no score. */
   readonly reward: number;
   readonly tokens: number;
@@ -48,18 +48,92 @@ type Way = (prompt: readonly number[], judge: Judge, seed: number) => Promise<Re
 /** How long the reward of the task may take for an answer. */
 const rewardSeconds = 60;
 
-/** What is searched for, and how. */
-export interface SearchMeasure {
-  readonly task: TaskSpec;
-  readonly prompts: readonly Prompt[];
+interface SearchParts {
+  readonly task: Pick<TaskSpec, 'max_new' | 'temperature'>;
   /** What says how good an answer is in the end. */
   readonly reward: Reward;
   readonly settings: Omit<EvaluationSettings['search'], 'judge'>;
-  readonly seed: number;
   /** What picks among answers; the reward itself, if not given. */
   readonly picker?: Reward | undefined;
+}
+
+/** What is searched for, and how. */
+export interface SearchMeasure extends SearchParts {
+  readonly task: SearchParts['task'] & Pick<TaskSpec, 'solved_at'>;
+  readonly prompts: readonly Prompt[];
+  readonly seed: number;
+  /** Searches in other processes; @returns in the order of the jobs */
+  readonly elsewhere?: ((...asked: SearchAsked) => Promise<readonly SearchFound[]>) | undefined;
   /** Hears `<way>_solved_each`: of every prompt whether what was picked solves it. */
   readonly each?: (name: string, values: readonly number[]) => void;
+}
+
+/** A prompt with the seed of its searches. */
+export interface SearchJob {
+  readonly prompt: Prompt;
+  readonly seed: number;
+}
+
+export type SearchAsked = [jobs: readonly SearchJob[], withQ: boolean, longest: number];
+
+export type SearchFound = Readonly<Record<string, SearchedPrompt>>;
+
+/** Searches prompts one by one; none shares anything with another. */
+export class PromptSearcher {
+  private readonly model: BranchedModel;
+  private readonly text: (tokens: readonly number[]) => string;
+
+  /** @param longest tokens of a prompt */
+  constructor(
+    private readonly context: StageContext,
+    cola: ColaModel,
+    private readonly measure: SearchParts,
+    longest: number,
+  ) {
+    const { task, settings } = measure;
+    this.model = new BranchedModel(context.device, cola, {
+      tokens: longest + task.max_new,
+      rows: settings.breadth,
+      megabytes: settings.cache,
+      value: cola.has('value'),
+    });
+    const tokenizer = tokenizerOf(context);
+    this.text = (tokens) => tokenizer.decode(tokens, { skipSpecialTokens: true });
+  }
+
+  private judgeOf(reward: Reward, { text: asked, row, messages }: Prompt): Judge {
+    return rewardJudge(reward, this.text, { prompt: asked, row, ...(messages === undefined ? {} : { messages }) });
+  }
+
+  /** How far Q knows what answers to some prompts are worth. */
+  async correlation(prompts: readonly Prompt[], seed: number): Promise<number> {
+    const { task, reward } = this.measure;
+    const asked = prompts.map((prompt) => ({ prompt: [...prompt.ids], judge: this.judgeOf(reward, prompt) }));
+    const sampling = { maxNew: task.max_new, temperature: task.temperature, seed };
+    const found = await qCorrelation(this.model, asked, sampling, this.context.signal);
+    await this.model.forget();
+    return found;
+  }
+
+  /** What each way picks. @param withQ whether Q is followed, too, where the model has it */
+  async search({ prompt, seed }: SearchJob, withQ: boolean): Promise<SearchFound> {
+    const { measure, model, context } = this;
+    const { task, reward, settings, picker } = measure;
+    const verifier = this.judgeOf(reward, prompt);
+    const judge = picker === undefined ? verifier : this.judgeOf(picker, prompt);
+    const found: Record<string, SearchedPrompt> = {};
+    for (const way of waysOf(model, task, settings, context.signal, picker === undefined ? '_oracle' : '', withQ)) {
+      for (const [name, picked] of Object.entries(await way([...prompt.ids], judge, seed)))
+        found[name] = await verified(picked, verifier, context.signal);
+    }
+    // The next prompt shares nothing with this one.
+    await model.forget();
+    return found;
+  }
+
+  dispose(): Promise<void> {
+    return this.model.dispose();
+  }
 }
 
 /**
@@ -71,49 +145,30 @@ export interface SearchMeasure {
 export async function measureSearch(
   context: StageContext,
   cola: ColaModel,
-  { task, prompts, reward, settings, seed, picker, each }: SearchMeasure,
+  { prompts, seed, each, elsewhere, ...measure }: SearchMeasure,
 ): Promise<Figures> {
+  const { task, settings } = measure;
   const longest = Math.max(...prompts.map(({ ids }) => ids.length));
-  const model = new BranchedModel(context.device, cola, {
-    tokens: longest + task.max_new,
-    rows: settings.breadth,
-    megabytes: settings.cache,
-    value: cola.has('value'),
-  });
-  const tokenizer = tokenizerOf(context);
-  const text = (tokens: readonly number[]) => tokenizer.decode(tokens, { skipSpecialTokens: true });
+  const asks = cola.has('q') && settings.q_above > -1;
+  const own = asks || elsewhere === undefined ? new PromptSearcher(context, cola, measure, longest) : undefined;
   const random = new Random(seed);
-  const found = new Map<string, SearchedPrompt[]>();
-  const judgeOf = (judging: Reward, { text: asked, row, messages }: Prompt) =>
-    rewardJudge(judging, text, { prompt: asked, row, ...(messages === undefined ? {} : { messages }) });
   const known: Record<string, number> = {};
+  const found = new Map<string, SearchedPrompt[]>();
   try {
-    const asks = model.hasQ && settings.q_above > -1;
-    if (asks) {
-      const asked = prompts.map((prompt) => ({ prompt: [...prompt.ids], judge: judgeOf(reward, prompt) }));
-      const sampling = { maxNew: task.max_new, temperature: task.temperature, seed };
-      known.q_correlation = await qCorrelation(model, asked, sampling, context.signal);
-      await model.forget();
-    }
+    if (asks && own !== undefined) known.q_correlation = await own.correlation(prompts, seed);
     const withQ = !asks || known.q_correlation > settings.q_above;
     if (!withQ)
       context.say(
         `MCTS-Q is not measured: Q correlates by ${known.q_correlation.toFixed(2)} with the rewards of sampled answers, and ${settings.q_above} is asked for. Train the stage q for longer, or set q_above.`,
       );
-    const ways = waysOf(model, task, settings, context.signal, picker === undefined ? '_oracle' : '', withQ);
-    for (const prompt of prompts) {
-      const verifier = judgeOf(reward, prompt);
-      const judge = picker === undefined ? verifier : judgeOf(picker, prompt);
-      const own = random.uint32();
-      for (const way of ways) {
-        for (const [name, picked] of Object.entries(await way([...prompt.ids], judge, own)))
-          found.set(name, [...(found.get(name) ?? []), await verified(picked, verifier, context.signal)]);
-      }
-      // The next prompt shares nothing with this one.
-      await model.forget();
-    }
+    const jobs = prompts.map((prompt): SearchJob => ({ prompt, seed: random.uint32() }));
+    const take = (ways: SearchFound) => {
+      for (const [name, picked] of Object.entries(ways)) found.set(name, [...(found.get(name) ?? []), picked]);
+    };
+    if (elsewhere !== undefined) for (const ways of await elsewhere(jobs, withQ, longest)) take(ways);
+    else if (own !== undefined) for (const job of jobs) take(await own.search(job, withQ));
   } finally {
-    await model.dispose();
+    await own?.dispose();
   }
   for (const [name, outcomes] of found)
     each?.(
@@ -130,7 +185,7 @@ export async function measureSearch(
  */
 function waysOf(
   model: BranchedModel,
-  task: TaskSpec,
+  task: SearchParts['task'],
   settings: Omit<EvaluationSettings['search'], 'judge'>,
   signal: AbortSignal,
   named: string,

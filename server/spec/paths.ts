@@ -88,7 +88,10 @@ const scriptFile = /\.(?:[cm]?[jt]s|py)$/i;
  * The paths of modules of rewards and environments, of scripts that are MCP servers, and of reward models, in the stages of a
  * spec, as they are written.
  */
-export function modulePaths(spec: RunSpec): string[] {
+export const modulePaths = ({ stages }: RunSpec): string[] => modulePathsIn(stages.map(({ settings }) => settings));
+
+/** {@link modulePaths} of rewards, environments, or whatever has them. */
+export function modulePathsIn(values: readonly unknown[]): string[] {
   const found = new Set<string>();
   const collect = (key: string, value: unknown): void => {
     if (key === 'mcp' && isServer(value))
@@ -99,7 +102,7 @@ export function modulePaths(spec: RunSpec): string[] {
     else if (typeof value === 'object' && value !== null && key !== 'columns')
       for (const [name, entry] of Object.entries(value)) collect(name, entry);
   };
-  for (const { settings } of spec.stages) collect('', settings);
+  for (const value of values) collect('', value);
   return [...found].sort();
 }
 

@@ -6,11 +6,13 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Carrier, Link } from '../../server/cluster/carrier.ts';
 import { Crew } from '../../server/cluster/crew.ts';
+import { stageWork } from '../../server/cluster/employment.ts';
 import type { Outgoing } from '../../server/cluster/frames.ts';
 import { RayCarrier } from '../../server/cluster/ray.ts';
 import { closingMeasurement } from '../../server/evaluate/closing.ts';
 import { runSpec, toRunSpec } from '../../server/spec/schema.ts';
 import { runFolder } from '../../server/store/run.ts';
+import type { HireOptions } from '../../server/train/run/hiring.ts';
 import { resumeRun, startRun } from '../../server/train/run/job.ts';
 import { kindOf } from '../support/workers.ts';
 import { parentOf, python } from './ray-cluster.ts';
@@ -84,8 +86,8 @@ if (script === import.meta.filename && file !== undefined) {
     runId: id,
     signal: new AbortController().signal,
     measure: closingMeasurement,
-    hire: (options: ConstructorParameters<typeof Crew>[1]) =>
-      new Crew(killer.around(new RayCarrier(options.settings, python, job.program)), options),
+    hire: (options: HireOptions) =>
+      new Crew(killer.around(new RayCarrier(options.settings, python, job.program)), stageWork(options)),
   };
   if (existsSync(runFolder(root, id))) await resumeRun(common);
   else {

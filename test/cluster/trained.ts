@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Carrier } from '../../server/cluster/carrier.ts';
 import { Crew } from '../../server/cluster/crew.ts';
+import { stageWork } from '../../server/cluster/employment.ts';
 import { closingMeasurement } from '../../server/evaluate/closing.ts';
 import { type RunSpec, runSpec, toRunSpec } from '../../server/spec/schema.ts';
 import type { TrainEvent } from '../../server/train/run/events.ts';
@@ -50,7 +51,7 @@ export function runsIn(bench: Bench, usual: () => Carrier) {
       onEvent,
       spec,
       specFile: join(bench.root, 'x.cola.yaml'),
-      hire: (options) => new Crew(carrier(), changed(options)),
+      hire: (options) => new Crew(carrier(), stageWork(changed(options))),
     });
     return found(id, model, said);
   }

@@ -4,8 +4,10 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { parse } from 'yaml';
+import { hireMeasurers } from '../../cluster/hire.ts';
 import type { Device } from '../../device/device.ts';
 import { compareEvaluations, comparisonTable } from '../../evaluate/compare.ts';
+import type { HireMeasurers } from '../../evaluate/measuring.ts';
 import { type Evaluation, type EvaluationSettings, type MeasureName, searchMeasure } from '../../evaluate/report.ts';
 import { type EvaluationRequest, evaluateRequest } from '../../evaluate/request.ts';
 import { readReward } from '../../evaluate/reward-text.ts';
@@ -17,21 +19,25 @@ import { measureNames } from '../../spec/schema.ts';
 import type { Output } from '../io.ts';
 import { modelFolder, modelThere } from '../named-model.ts';
 import {
+  clusterOf,
   count,
   type DeviceOption,
   integer,
   type JsonOption,
   openChosen,
   positive,
+  type WorkersOption,
   withDevice,
   withExamples,
   withJson,
   withPrecision,
+  withWorkers,
 } from '../options.ts';
 import type { Session } from '../session.ts';
 
 type Options = JsonOption &
-  DeviceOption & {
+  DeviceOption &
+  WorkersOption & {
     readonly precision?: PrecisionChoice;
     readonly against?: string;
     readonly data?: string;
@@ -90,20 +96,29 @@ export function addEvaluate(program: Command, session: Session): void {
     .option('--seed <number>', 'the first seed', integer, 7)
     .option('--tokens', 'answer with tokens, even if the model has latent actions')
     .option('--limit <count>', 'at most so many prompts, and so many sequences of text', count);
+  withWorkers(command, 'who answers and searches prompts: this process, processes of this machine, or a Ray cluster');
   withExamples(withPrecision(withDevice(withJson(command)), { words: 'that of the run, or f32' }), [
     'evaluate countdown',
     'evaluate latent=first token=second --measures accuracy,pass@k,cost',
     'evaluate my-model --measures search --prompts countdown:compact --search "{tokens: 512}" --seeds 3',
+    'evaluate my-model --measures accuracy,search --prompts countdown --cluster local --workers 4',
     'evaluate my-agent --measures agent --environment household --limit 20 --seeds 1',
     'evaluate my-model --against builtin:nano --data notes.txt --prompts countdown:compact --limit 50 --json',
   ]).action((models: string[], options: Options) =>
     session.perform(options.json === true, async (output) => {
-      const device = await openChosen(options, output);
+      const cluster = clusterOf(options);
+      // As with workers of a run: threads change results, and how many workers there are does not.
+      const threads = options.threads ?? (cluster === undefined ? undefined : 1);
+      const device = await openChosen({ ...options, ...(threads === undefined ? {} : { threads }) }, output);
+      const hire =
+        cluster === undefined || cluster.engine === 'here'
+          ? undefined
+          : hireMeasurers(cluster, threads ?? 1, (text) => output.note(text));
       try {
         const all: { label: string; evaluation: Evaluation }[] = [];
         for (const { label, folder } of models.map((text) => named(text, session.cwd))) {
           output.note(`Model: ${folder}`);
-          all.push({ label, evaluation: await evaluate(folder, options, device, session, output) });
+          all.push({ label, evaluation: await evaluate(folder, options, device, session, output, hire) });
         }
         const comparison = compareEvaluations(all);
         output.table(comparisonTable(comparison));
@@ -168,6 +183,7 @@ async function evaluate(
   device: Device,
   session: Session,
   output: Output,
+  hire: HireMeasurers | undefined,
 ): Promise<Evaluation> {
   const { against, data, prompts, reward, environment, solvedAt, maxNew, samples } = options;
   const { measures: chosen, search, limit, seed, seeds, chat } = options;
@@ -190,5 +206,5 @@ async function evaluate(
     limit,
     seeds: Array.from({ length: seeds }, (_, i) => seed + i),
   };
-  return evaluateRequest(request, device, { signal: session.signal, onProgress: (line) => output.note(line) });
+  return evaluateRequest(request, device, { signal: session.signal, hire, onProgress: (line) => output.note(line) });
 }

@@ -1,32 +1,31 @@
 /** `cola train` and `cola pretrain`: run a spec, or go on with a run. */
 
 import { resolve } from 'node:path';
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import { hire } from '../../cluster/hire.ts';
 import { closingMeasurement } from '../../evaluate/closing.ts';
 import { readSpec } from '../../spec/document.ts';
 import type { RunSpec } from '../../spec/schema.ts';
-import { type ClusterEngine, type ClusterSettings, clusterSettings, engines } from '../../spec/settings/cluster.ts';
+import { type ClusterSettings, clusterSettings } from '../../spec/settings/cluster.ts';
 import { latestRun, nextRun, runNameOf } from '../../store/run-name.ts';
 import type { TrainEvent } from '../../train/run/events.ts';
 import { resumeRun, type StartOptions, startRun } from '../../train/run/job.ts';
 import { needMemory } from '../../train/run/needs.ts';
 import { cliErrors } from '../errors.ts';
-import { count, type JsonOption, withExamples, withJson } from '../options.ts';
+import { count, type JsonOption, type WorkersOption, withExamples, withJson, withWorkers } from '../options.ts';
 import { RunReport } from '../run-report.ts';
 import type { Session } from '../session.ts';
 
-type Options = JsonOption & {
-  readonly run?: string;
-  readonly resume?: string | true;
-  readonly from?: number;
-  readonly asIs?: boolean;
-  readonly anyway?: boolean;
-  readonly cluster?: ClusterEngine;
-  readonly workers?: number;
-  readonly verbose?: boolean;
-  readonly root: string;
-};
+type Options = JsonOption &
+  WorkersOption & {
+    readonly run?: string;
+    readonly resume?: string | true;
+    readonly from?: number;
+    readonly asIs?: boolean;
+    readonly anyway?: boolean;
+    readonly verbose?: boolean;
+    readonly root: string;
+  };
 
 export function addTrain(program: Command, session: Session): void {
   const train = program
@@ -34,14 +33,8 @@ export function addTrain(program: Command, session: Session): void {
     .description(
       'Run the stages of a spec. Ctrl+C, like the end of the terminal, saves a checkpoint and stops; --resume goes on from the latest one.',
     )
-    .argument('[spec]', 'run spec (.yaml)')
-    .addOption(
-      new Option(
-        '--cluster <engine>',
-        'who computes the shards of a round: this process, or processes of this machine',
-      ).choices([...engines]),
-    )
-    .option('--workers <count>', 'how many workers compute them; results do not depend on it', count);
+    .argument('[spec]', 'run spec (.yaml)');
+  withWorkers(train, 'who computes the shards of a step: this process, processes of this machine, or a Ray cluster');
   withExamples(withRun(train), [
     'train countdown.cola.yaml',
     'train countdown.cola.yaml --run first-try',

@@ -1,7 +1,8 @@
 /** Held-out prompts answered greedily and by sampling: rewards, solve rates, pass@k, and how different the answers are. */
 import { type Judged, type Prompt, scoreOf } from '../reinforce/episode.ts';
 import type { Rollouts } from '../reinforce/rollouts.ts';
-import { numbered, startsOf } from '../reinforce/starts.ts';
+import type { SamplingSettings } from '../reinforce/sampler.ts';
+import { numbered, type Start, startsOf } from '../reinforce/starts.ts';
 import { type SolvedEach, solvedEach } from './solved.ts';
 
 /** Rows decoded at once. */
@@ -18,6 +19,15 @@ export interface PromptEvaluationOptions {
   readonly signal: AbortSignal;
   /** Of the greedy answers, how many keep their hidden states; none, if not given. */
   readonly keepHidden?: number;
+}
+
+/** What figures look at of a judged answer. */
+export type Answered = Pick<Judged, 'tokens' | 'completion' | 'result'>;
+
+/** Prompts that are answered together: which ones does not change what is drawn, but may change rounding. */
+export interface PromptPiece {
+  readonly starts: readonly Start[];
+  readonly sampling: SamplingSettings;
 }
 
 export interface PromptEvaluation {
@@ -49,12 +59,12 @@ function mean(values: readonly number[]): number | undefined {
  * @param sampled the samples of each prompt in turn, `samples` of each
  */
 export function promptFigures(
-  greedy: readonly Judged[],
-  sampled: readonly Judged[],
+  greedy: readonly Answered[],
+  sampled: readonly Answered[],
   samples: number,
   solvedAt: number,
 ): Pick<PromptEvaluation, 'score' | 'metrics' | 'each'> {
-  const scores = (rows: readonly Judged[]) => rows.flatMap((row) => scoreOf(row.result) ?? []);
+  const scores = (rows: readonly Answered[]) => rows.flatMap((row) => scoreOf(row.result) ?? []);
   const solved = (values: readonly number[]) => values.filter((value) => value >= solvedAt).length;
   const share = (values: readonly number[]) => (values.length === 0 ? undefined : solved(values) / values.length);
   const groups = Array.from({ length: sampled.length / samples }, (_, i) =>
@@ -93,27 +103,43 @@ export function sampledRows(prompts: number, samples: number): { readonly greedy
 
 const promptsAtOnce = (group: number): number => Math.max(1, Math.floor(rowLimit / group));
 
+/** What is answered in a measurement: greedily, and by sampling. */
+export function piecesOf(
+  prompts: readonly Prompt[],
+  { samples, maxNew, temperature, topK, seed }: Omit<PromptEvaluationOptions, 'solvedAt' | 'signal'>,
+): { readonly greedy: readonly PromptPiece[]; readonly sampled: readonly PromptPiece[] } {
+  const pieces = (group: number, sampling: SamplingSettings): PromptPiece[] => {
+    const starts = startsOf(numbered(prompts), group, seed, 0);
+    const size = promptsAtOnce(group);
+    return Array.from({ length: Math.ceil(starts.length / size) }, (_, i) => {
+      return { starts: starts.slice(i * size, (i + 1) * size), sampling };
+    });
+  };
+  return {
+    greedy: pieces(1, { maxNew, temperature: 0, topK: 0 }),
+    sampled: pieces(samples, { maxNew, temperature, topK: temperature === 0 ? 0 : topK }),
+  };
+}
+
 /** The samples of a measurement follow from its seed alone, so that it changes nothing of what training draws. */
 export async function evaluatePrompts(
   rollouts: Rollouts,
   prompts: readonly Prompt[],
   options: PromptEvaluationOptions,
 ): Promise<PromptEvaluation> {
-  const { samples, maxNew, signal, solvedAt, keepHidden = 0 } = options;
-  const answer = async (group: number, temperature: number): Promise<Judged[]> => {
-    const starts = startsOf(numbered(prompts), group, options.seed, 0);
+  const { samples, signal, solvedAt, keepHidden = 0 } = options;
+  const pieces = piecesOf(prompts, options);
+  const answer = async (asked: readonly PromptPiece[], kept: number): Promise<Judged[]> => {
     const judged: Judged[] = [];
-    const size = promptsAtOnce(group);
-    for (let at = 0; at < starts.length; at += size) {
-      const sampling = { maxNew, temperature, topK: temperature === 0 ? 0 : options.topK };
-      const { rows } = await rollouts.run(starts.slice(at, at + size), sampling, signal);
-      const keeps = (i: number) => temperature === 0 && at + i < keepHidden;
-      judged.push(...rows.map((row, i) => (keeps(i) ? row : { ...row, hidden: empty })));
+    for (const { starts, sampling } of asked) {
+      const { rows } = await rollouts.run(starts, sampling, signal);
+      const { length } = judged;
+      judged.push(...rows.map((row, i) => (length + i < kept ? row : { ...row, hidden: empty })));
     }
     return judged;
   };
-  const greedy = await answer(1, 0);
-  const sampled = await answer(samples, options.temperature);
+  const greedy = await answer(pieces.greedy, keepHidden);
+  const sampled = await answer(pieces.sampled, 0);
   return { ...promptFigures(greedy, sampled, samples, solvedAt), greedy };
 }
 

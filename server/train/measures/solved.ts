@@ -13,13 +13,15 @@ export interface SolvedEach {
 const most = 4096;
 const names = { greedy: 'greedy_solved_each', sampled: 'sampled_solved_each' } as const;
 
+type Result = Pick<Judged, 'result'>;
+
 /** @param groups the samples of each problem */
 export function solvedEach(
-  greedy: readonly Judged[],
-  groups: readonly (readonly Judged[])[],
+  greedy: readonly Result[],
+  groups: readonly (readonly Result[])[],
   solvedAt: number,
 ): SolvedEach {
-  const share = (rows: readonly Judged[]) => {
+  const share = (rows: readonly Result[]) => {
     const scores = rows.flatMap(({ result }) => scoreOf(result) ?? []);
     if (scores.length === 0) return -1;
     return Number((scores.filter((value) => value >= solvedAt).length / scores.length).toFixed(4));

@@ -31,8 +31,16 @@ export async function originOf(
   base: LanguageModel,
   cola: ColaModel | undefined,
 ): Promise<Origin> {
-  const origin: Record<string, string> = { spec: specHash(text) };
   const fresh = typeof spec.model !== 'string';
+  return {
+    spec: specHash(text),
+    model: await modelHash(base, cola, fresh),
+    ...(await moduleHashes(modulePaths(spec), specFile)),
+  };
+}
+
+/** Of all that a model is read from. @param fresh whether only its tokenizer is */
+export async function modelHash(base: LanguageModel, cola: ColaModel | undefined, fresh = false): Promise<string> {
   const adapter = base.adapter?.folder;
   const folders = new Set([
     base.folder,
@@ -49,8 +57,13 @@ export async function originOf(
         model.update(`${name} ${(await contentOf(join(folder, name))).sha256}\n`);
       }
   }
-  origin.model = model.digest('hex');
-  for (const path of modulePaths(spec)) {
+  return model.digest('hex');
+}
+
+/** Of modules and reward models. @param paths as they are written in `specFile`, to which they are relative */
+export async function moduleHashes(paths: readonly string[], specFile: string): Promise<Origin> {
+  const origin: Record<string, string> = {};
+  for (const path of paths) {
     const resolved = resolvePath(path, specFile);
     if (isFile(resolved)) origin[`${file}${path}`] = (await contentOf(resolved)).sha256;
     else if (existsSync(resolved)) origin[`${file}${path}`] = await folderHash(resolved);
@@ -95,6 +108,12 @@ export class KeptData {
     return Object.fromEntries([...this.known].map(([name, hash]) => [`${data}/${name}`, hash]));
   }
 }
+
+/** {@link changedParts} of a model that is measured, and of the modules that judge it. */
+export const modulesChanged = (before: Origin, now: Origin, folder: string, specFile: string): string[] =>
+  [...new Set([...Object.keys(before), ...Object.keys(now)])]
+    .filter((name) => before[name] !== now[name])
+    .map((name) => (name === 'model' ? `the model ${folder}` : resolvePath(name.slice(file.length), specFile)));
 
 export const specHash = (text: string): string => createHash('sha256').update(text).digest('hex');
 

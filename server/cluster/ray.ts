@@ -8,6 +8,10 @@ import { type Frame, FrameFault, FrameReader, type Outgoing } from './frames.ts'
 import { hello, wordsOf } from './messages.ts';
 import { type Identity, identityOf, workerArguments, workerProgram } from './program.ts';
 
+/** What the cluster's own Python runs. */
+export const rayBridge = fileURLToPath(new URL('./ray_workers.py', import.meta.url));
+export const rayPython = (): string => process.env.COLA_RAY_PYTHON ?? 'python3';
+
 const headerBytes = 13;
 const mostReason = 10_000;
 
@@ -53,12 +57,11 @@ export class RayCarrier implements Carrier {
   private header: Buffer = Buffer.alloc(0);
   private packet: Packet | undefined;
 
-  constructor(settings: RaySettings, python = process.env.COLA_RAY_PYTHON ?? 'python3', program = workerProgram) {
+  constructor(settings: RaySettings, python = rayPython(), program = workerProgram) {
     this.identity = identityOf(program);
-    const bridge = fileURLToPath(new URL('./ray_workers.py', import.meta.url));
     const command = [process.execPath, ...workerArguments(program), program];
     const address = process.env.RAY_ADDRESS ?? 'auto';
-    this.child = spawn(python, [bridge, JSON.stringify({ ...settings, command, address })], {
+    this.child = spawn(python, [rayBridge, JSON.stringify({ ...settings, command, address })], {
       stdio: ['pipe', 'pipe', 'pipe'],
       env: { ...process.env, RAY_USAGE_STATS_ENABLED: '0' },
     });

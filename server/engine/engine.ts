@@ -1,5 +1,7 @@
 /** The engine: models, training runs and searches on one device, behind requests. A process of its own, but for tests. */
 
+import { availableParallelism } from 'node:os';
+import { findRay } from '../cluster/ray-probe.ts';
 import { answer } from '../completion/answer.ts';
 import { complete, previewActions } from '../completion/complete.ts';
 import { LoadedModel, type LoadOptions } from '../completion/loaded-model.ts';
@@ -35,6 +37,7 @@ import {
   timeSpec,
 } from '../protocol/runs.ts';
 import { type EngineStatus, engineStatusChanged, ping } from '../protocol/status.ts';
+import { listWorkers } from '../protocol/workers.ts';
 import { EngineClosing } from '../schedule/closing.ts';
 import { type Job, Scheduler } from '../schedule/scheduler.ts';
 import { resolveModel } from '../spec/paths.ts';
@@ -161,6 +164,7 @@ export class Engine {
       return handle.done;
     });
     channel.answer(fitSpec, ({ specFile }) => estimateSpec(specFile));
+    channel.answer(listWorkers, async () => ({ cores: availableParallelism(), ray: (await findRay()) ?? null }));
     channel.answer(timeSpec, (params, signal) => times.time(params, signal));
     channel.answer(countTokens, async (params) => countTokensOf(params));
   }

@@ -55,6 +55,7 @@ import {
   type Status,
   statusChanged,
 } from '../protocol/status.ts';
+import { listWorkers } from '../protocol/workers.ts';
 import { firstIssue } from '../schemas/first-issue.ts';
 import { resolveModel } from '../spec/paths.ts';
 import { readRunMetrics, readRunSamples } from '../store/run-history.ts';
@@ -156,7 +157,7 @@ export class LanguageServer {
       return {};
     });
     this.answers.answer(nameRun, async ({ root, specFile }) => ({ run: nextRun(root, specFile) }));
-    for (const type of [fitSpec, pauseSearch, closeSearch, actionProfiles, reportRun]) this.forward(type);
+    for (const type of [fitSpec, listWorkers, pauseSearch, closeSearch, actionProfiles, reportRun]) this.forward(type);
     this.answers.answer(complete, async (params, signal) => {
       await this.models.need();
       return this.feedback.passOn(

@@ -27,3 +27,4 @@ export * from './precision.ts';
 export * from './runs.ts';
 export * from './search.ts';
 export * from './status.ts';
+export * from './workers.ts';

@@ -1,5 +1,6 @@
 /** Commented run specs from the answers to three questions. Knows nothing of the editor. */
 import { t } from '../l10n.ts';
+import type { Workers } from './worker-choices.ts';
 
 /** Environments that are built in, and know how they are played. */
 export const builtInEnvironments = ['household', 'guess-the-rule'] as const;
@@ -53,6 +54,8 @@ export interface SpecAnswers {
   readonly latent: boolean;
   /** A run of a few minutes, to see it happen. */
   readonly short?: boolean;
+  /** Who computes it; this process alone, if not given. */
+  readonly workers?: Workers;
 }
 
 export interface GoalNote {
@@ -142,7 +145,7 @@ export default function score({ completion }) {
 
 /** The spec, with what every setting of it is for. */
 export function specText(answers: SpecAnswers): string {
-  const { goal, model, latent, short = false } = answers;
+  const { goal, model, latent, short = false, workers = null } = answers;
   const { label, detail } = goalNotes[goal];
   const needsActions = !latent && goal !== 'actions' && goal !== 'code' && goal !== 'agent';
   const stages = [
@@ -167,11 +170,24 @@ export function specText(answers: SpecAnswers): string {
     `model: ${yaml(model)}`,
     'device: auto   # the fastest that works here',
     'seed: 7',
+    ...(workers === null ? [] : clusterText(workers)),
     '',
     'stages:',
     stages.join('\n'),
     ...evaluate,
   ].join('\n')}\n`;
+}
+
+function clusterText({ engine, workers, threads, gpus, shards }: NonNullable<Workers>): string[] {
+  const where = engine === 'local' ? 'processes of this machine' : 'actors of the Ray cluster';
+  return [
+    `threads: ${threads}   # of each worker; results depend on it`,
+    'cluster:',
+    `  engine: ${engine}   # ${where}; here: this process alone, with the same results`,
+    `  workers: ${workers}   # results do not depend on it`,
+    ...(gpus === 0 ? [] : [`  gpus: ${gpus}   # graphics cards for each worker`]),
+    `  shards: ${shards}   # parts that a step is cut into; results depend on it`,
+  ];
 }
 
 function actionStages({ data, goal, latent, short }: SpecAnswers): string[] {

@@ -1,7 +1,8 @@
-/** `CoLA: Train…`: three questions, and a commented run spec beside the person's files. */
+/** `CoLA: Train…`: a few questions, and a commented run spec beside the person's files. */
 import { relative, sep } from 'node:path';
 import { ProgressLocation, type QuickPickItem, Uri, type WorkspaceFolder, window, workspace } from 'vscode';
 import { z } from 'zod';
+import { listWorkers, type WorkerPlaces } from '../../server/protocol/index.ts';
 import { registerCommand } from '../commands.ts';
 import { studioErrors } from '../errors.ts';
 import { needTrust, pickFolder } from '../folders.ts';
@@ -30,6 +31,7 @@ import {
   specName,
   specText,
 } from './spec-templates.ts';
+import { type Workers, workerOffers } from './worker-choices.ts';
 
 /** Answers given beforehand, by the walkthrough for one. What is missing is asked. */
 const given = z.object({
@@ -67,6 +69,8 @@ class Questions {
 
   /** @returns the spec that was written; undefined where the person broke off */
   async ask(answers: Given): Promise<Uri | undefined> {
+    // A cluster takes its time to answer, in which other questions are asked.
+    const places = this.places();
     const latent = await this.isLatent();
     const goal = answers.goal ?? (await this.askGoal(latent));
     if (goal === undefined) return undefined;
@@ -76,7 +80,10 @@ class Questions {
     if (data === undefined) return undefined;
     const reward = judged ? (answers.reward ?? (await this.askReward(data))) : null;
     if (reward === undefined) return undefined;
-    return this.write({ goal, data, reward, latent, model: this.modelText(), short: answers.short ?? false });
+    const short = answers.short ?? false;
+    const workers = short ? null : await this.askWorkers(places);
+    if (workers === undefined) return undefined;
+    return this.write({ goal, data, reward, latent, model: this.modelText(), short, workers });
   }
 
   private async isLatent(): Promise<boolean> {
@@ -151,6 +158,24 @@ class Questions {
     );
     const title = t('Train: how to reward (3 of 3)');
     return (await window.showQuickPick(items, { title, placeHolder: t('What makes an answer a good one?') }))?.value;
+  }
+
+  /** What could compute beside this process: nothing, where that cannot be found out. */
+  private async places(): Promise<WorkerPlaces> {
+    try {
+      return await this.studio.request(listWorkers, {});
+    } catch (error) {
+      this.studio.log.warn(String(error));
+      return { cores: 1, ray: null };
+    }
+  }
+
+  private async askWorkers(places: Promise<WorkerPlaces>): Promise<Workers | undefined> {
+    const looking = { location: ProgressLocation.Window, title: t('Looking for workers') };
+    const offers = workerOffers(await window.withProgress(looking, () => places));
+    if (offers.length === 1) return null;
+    const title = t('Train: who computes');
+    return (await window.showQuickPick(offers, { title, placeHolder: t('Results do not depend on how many.') }))?.value;
   }
 
   private modelText(): string {

@@ -3,6 +3,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { vscode } from './support/session.ts';
 import { reinforceSpec } from './support/spec.ts';
+import { chooseWorkers } from './support/workers.ts';
 
 const spec = reinforceSpec({ steps: 1, maxNew: 4, evaluateEvery: 1, checkpointEvery: 1 });
 
@@ -52,6 +53,7 @@ describe('two folders of one name in one window of VS Code', () => {
     await workbench.pick('Right answers').click();
     await workbench.pick('The task countdown').click();
     await workbench.pick('countdown').click();
+    await chooseWorkers(session, /This process/);
     await page.locator('.tab.active[data-resource-name$=".cola.yaml"]').waitFor();
     const specs = (folder: string) =>
       readdirSync(join(session.folder, folder)).filter((name) => name.endsWith('.cola.yaml'));

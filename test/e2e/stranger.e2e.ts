@@ -4,6 +4,7 @@ import { join, relative } from 'node:path';
 import { wait } from './support/patience.ts';
 import { type Session, vscode } from './support/session.ts';
 import { schoolQuestions, typescriptProject } from './support/stranger.ts';
+import { chooseWorkers } from './support/workers.ts';
 
 /** Answers of the person to `CoLA: Train…` with a file: what to improve, and where the rows are. */
 async function chooseFile(session: Session, goal: string, path: string): Promise<void> {
@@ -74,6 +75,7 @@ describe('a person with a project of their own', () => {
     );
     assert.match(words, /1 minified, 1 not UTF-8/);
     await offer.click();
+    await chooseWorkers(session, /This process/);
     await page.locator('.tab.active[data-resource-name="code.cola.yaml"]').waitFor();
     // Its first steps are tried meanwhile.
     const fits = page.locator('.codelens-decoration').getByText(/Fits \(.* GB\), .* (?:s|min|h)/);
@@ -128,6 +130,7 @@ describe('a person with a project of their own', () => {
     await session.look('reward');
     assert.match(await fitting.innerText(), /^numeric/);
     await fitting.click();
+    const hired = await chooseWorkers(session, /\d workers on this machine/);
     await page.locator('.tab.active[data-resource-name="answers.cola.yaml"]').waitFor();
     await page.locator('.codelens-decoration').getByText(/Fits/).waitFor();
     await session.look('rows-spec');
@@ -137,9 +140,12 @@ describe('a person with a project of their own', () => {
       [/group: 8 /, 'group: 2 '],
       [/max_new: 64 /, 'max_new: 12 '],
       [/evaluate_rows: 64/, 'evaluate_rows: 4'],
+      ...(hired ? ([[/engine: local .*\n {2}workers: \d+ /, 'engine: local\n  workers: 2 ']] as const) : []),
     ]);
     await workbench.line('steps: 2').first().waitFor();
     await runAndUse(session, 'answers');
+    const log = readFileSync(join(session.folder, '.cola/runs/answers/log.txt'), 'utf8');
+    assert.equal(/Worker 2 on .* is there/.test(log), hired, log);
   });
 
   it('is told of a file in another encoding, and where', async () => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
@@ -12,6 +13,7 @@ import { configure, progressToken } from '../../server/protocol/initialize.ts';
 import { currentModel, listModels, loadModel } from '../../server/protocol/model.ts';
 import { fitSpec, listRuns, startRun } from '../../server/protocol/runs.ts';
 import { getStatus, statusChanged } from '../../server/protocol/status.ts';
+import { listWorkers } from '../../server/protocol/workers.ts';
 import { resolveModel } from '../../server/spec/paths.ts';
 import { baseOf } from '../../server/train/run/spec-memory.ts';
 import { makeModel, makeSpec, removeFolder, temporaryFolder } from '../engine/tiny-model.ts';
@@ -73,6 +75,7 @@ describe('the language server', function () {
       assert.ok(alternatives.length >= 1);
       assert.equal((await client.ask(getStatus, {})).engine, 'ready');
       assert.equal((await client.ask(fitSpec, { specFile: file })).fits, true);
+      assert.equal((await client.ask(listWorkers, {})).cores, availableParallelism());
       await client.ask(startRun, { root: folder, run: 'lsp', specFile: file });
       await client.until(() =>
         client.notifications.some(({ params }) => JSON.stringify(params)?.includes('"state":"done"')),

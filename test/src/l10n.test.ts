@@ -20,7 +20,8 @@ const showing =
 const apart = {
   /** Whoever looks into a problem reads these, and the log; and a run spec, with its comments, is the same in all languages. */
   files: /^src\/(diagnostics|speak|log)\.ts$/,
-  declarations: /^(specText|\w+Stages?|dataText|environmentText|rewardText|fileText|solvedAt|rewardModule)$/,
+  declarations:
+    /^(specText|\w+Stages?|clusterText|dataText|environmentText|rewardText|fileText|solvedAt|rewardModule)$/,
   calls: /\blog\.(trace|debug|info|warn|error)$|^(Error|RegExp|executeCommand|registerCommand)$/,
   texts:
     /^(CoLA( Studio)?|hf download OWNER\/NAME|skip_bad_rows: true|const total = |countdown|arithmetic|there is none yet|\0 [kMG]B|(\0)?original)$|none; font-size|<(svg|rect|th|td|pre|span|table|!DOCTYPE)|-src |\$\([a-z-]+\)$|^\/\*\* Sum of|^CoLA: \0|^CoLA Studio: \0|\*\*CoLA Studio\*\*|^half the learning rate|^@|^cola |^train \0|^serve \0/,

@@ -37,6 +37,7 @@ import {
   searchSimulations,
   startSearch,
 } from '../search.ts';
+import { listWorkers } from '../workers.ts';
 import type { RequestType } from './request.ts';
 
 /** What an engine is started with for a folder that is not trusted. */
@@ -59,7 +60,7 @@ export const searchRequests = [
 ] as const;
 
 const needs: Readonly<Record<string, readonly RequestType[]>> = {
-  'A training run': [startRun, resumeRun, timeSpec],
+  'A training run': [startRun, resumeRun, timeSpec, listWorkers],
   'A note to a run': [noteRun],
   'The report of a run': [reportRun],
   'A measurement': [evaluate, beforeAfter],

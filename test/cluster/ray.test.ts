@@ -6,13 +6,16 @@ import { basename, dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { identityOf } from '../../server/cluster/program.ts';
 import { RayCarrier } from '../../server/cluster/ray.ts';
+import { findRay } from '../../server/cluster/ray-probe.ts';
+import { Device } from '../../server/device/device.ts';
 import { ColaError } from '../../server/errors.ts';
 import { runFolder } from '../../server/store/run.ts';
 import { program } from '../support/bundled.ts';
-import { Bench, settingsOf } from '../support/runs.ts';
+import { Bench, settingsOf, specOf, stages, start } from '../support/runs.ts';
 import { type Job, type Kill, phases, victims } from './killed-run.ts';
+import { hiring, measuredIn } from './measured.ts';
 import { NodeApart, obstacle, python, RayCluster } from './ray-cluster.ts';
-import { runsIn } from './trained.ts';
+import { runsIn, stageRuns } from './trained.ts';
 
 const slow = process.env.COLA_SLOW === '1';
 const stageOf = (steps: number) => ({ reinforce: { ...settingsOf('grpo', steps), minibatches: 2, batch: 4 } });
@@ -49,6 +52,31 @@ describe('workers on a Ray cluster', function () {
     const here = await train([stageOf(2)], { engine: 'here' });
     for (const count of counts) same(await train([stageOf(2)], { workers: count }, ray(count)), here);
   });
+
+  it('are found by who asks for a cluster', async () => {
+    assert.deepEqual(await findRay(), { nodes: 4, cpus: 3, gpus: 0 });
+  });
+
+  // Stages and measurements differ from what is above in what a worker computes, and not in how it is reached.
+  if (slow) {
+    for (const [name, list] of Object.entries({ ...stageRuns, tokens: [stages(2)['tokens ppo']] })) {
+      it(`come to the bits of one process: ${name}`, async () => {
+        same(await train(list, { workers: 3 }, ray(3)), await train(list, { engine: 'here' }));
+      });
+    }
+
+    it('come to the bits of one process in a measurement', async () => {
+      const model = await start({ root: bench.root, id: bench.fresh() }, specOf(bench.cola, [stages(1).q]));
+      const device = await Device.open('cpu', { threads: 1 });
+      try {
+        const here = await measuredIn(bench.root, device, model, undefined);
+        const hire = hiring(ray(3)(), 3, () => {});
+        assert.deepEqual(await measuredIn(bench.root, device, model, hire), here);
+      } finally {
+        await device.dispose();
+      }
+    });
+  }
 
   // Every victim in every phase, in turns; or a few of them.
   const few = ['worker', 'actor', 'raylet'] as const;

@@ -4,24 +4,15 @@ import { ColaError } from '../../server/errors.ts';
 import { program } from '../support/bundled.ts';
 import { Bench, stages } from '../support/runs.ts';
 import { watched } from '../support/workers.ts';
-import { runsIn } from './trained.ts';
+import { runsIn, stageRuns } from './trained.ts';
 
 describe('stages in shards', function () {
   this.timeout(120_000);
   const bench = Bench.forTests();
   const usual = () => new LocalCarrier(program('worker'));
   const { train, same } = runsIn(bench, usual);
-  const all = stages(2);
 
-  /** One after the other in one run: what a stage has learned, the workers of the next have to be told. */
-  const runs = {
-    'latent actions': [all.control, all.clone, all['guide inverse']],
-    'the base': [all.pretrain, all['tokens supervised'], all.dpo],
-    'a reward model': [all['reward scores']],
-    'the Q function': [all.q],
-    'what searches find': [all.expert],
-  };
-  for (const [name, list] of Object.entries(runs)) {
+  for (const [name, list] of Object.entries(stageRuns)) {
     it(`come to the bits of one process with workers, one of whom is killed: ${name}`, async () => {
       const here = await train(list, { engine: 'here' });
       let killed = 0;
@@ -40,7 +31,7 @@ describe('stages in shards', function () {
 
   it('are refused where they cannot be cut', async () => {
     const feedback = { feedback: { data: 'nothing.jsonl' } };
-    await assert.rejects(train([all.clone, feedback], { workers: 1 }), (error: unknown) => {
+    await assert.rejects(train([stages(2).clone, feedback], { workers: 1 }), (error: unknown) => {
       assert(error instanceof ColaError, String(error));
       assert.equal(error.id, 'train.notInShards');
       assert.match(error.message, /^The stage feedback cannot be cut into shards.*: the log is read once/);

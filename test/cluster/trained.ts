@@ -10,7 +10,7 @@ import { type RunSpec, runSpec, toRunSpec } from '../../server/spec/schema.ts';
 import type { TrainEvent } from '../../server/train/run/events.ts';
 import type { HireOptions } from '../../server/train/run/hiring.ts';
 import { startRun } from '../../server/train/run/job.ts';
-import { type Bench, linesOf } from '../support/runs.ts';
+import { type Bench, linesOf, stages } from '../support/runs.ts';
 
 export interface Trained {
   readonly figures: Record<string, unknown>[];
@@ -19,6 +19,17 @@ export interface Trained {
   /** Of the last step. */
   readonly restarts: unknown;
 }
+
+const all = stages(2);
+
+/** Stages that workers compute, one after the other in one run: what a stage has learned, the workers of the next have to be told. */
+export const stageRuns = {
+  'latent actions': [all.control, all.clone, all['guide inverse']],
+  'the base': [all.pretrain, all['tokens supervised'], all.dpo],
+  'a reward model': [all['reward scores']],
+  'the Q function': [all.q],
+  'what searches find': [all.expert],
+} as const;
 
 /** @param usual carries messages where a run names no other */
 export function runsIn(bench: Bench, usual: () => Carrier) {

@@ -28,6 +28,9 @@ describe('a round in shards', function () {
     remax: { reinforce: { ...settingsOf('remax', 2), minibatches: 1, batch: 5 } },
     ppo: { reinforce: { ...settingsOf('ppo', 2), minibatches: 1, batch: 5 } },
     tokens: { tokens: { ...settingsOf('tokens', 2), minibatches: 1, batch: 5 } },
+    // One step: in one piece the second has other prompts, because the first has drawn its minibatches from the same stream.
+    q: { q: { ...settingsOf('q', 1), reuse: 1, batch: 5 } },
+    expert: { expert: { ...settingsOf('expert', 1), minibatches: 1, batch: 5, value_weight: 0, q_weight: 0 } },
   };
   for (const [name, stage] of Object.entries(cases)) {
     it(`computes what one piece does, up to the order of sums: ${name}`, async () => {

@@ -8,15 +8,15 @@ export const clusterErrors = catalogue('cluster', {
   ],
   version: (worker: string, theirs: string, ours: string) => [
     `${worker} has another CoLA Studio than this run: ${theirs}, and here it is ${ours}.`,
-    'Bring every node to the same version, or install CoLA Studio anew where all is on one machine, and then continue: cola train --resume',
+    'Bring every node to the same version, or install CoLA Studio anew where all is on one machine, and then continue: cola train --resume; or measure again',
   ],
   lacks: (worker: string, path: string) => [
     `${worker} has no ${path}.`,
-    'Install Node and CoLA Studio on every node at the same paths as here, or in a folder that all nodes share, and then go on: cola train --resume',
+    'Install Node and CoLA Studio on every node at the same paths as here, or in a folder that all nodes share, and then go on: cola train --resume; or measure again',
   ],
   model: (worker: string, what: readonly string[]) => [
-    `${worker} does not have what this run is made from: ${what.join(', ')}.`,
-    'Put the files where the run expects them, on every node and as they were when it began, then go on: cola train --resume',
+    `${worker} does not have what this is made from: ${what.join(', ')}.`,
+    'Put the files where the run expects them, on every node and as they were when it began, then go on: cola train --resume; or measure again',
   ],
   cannotBegin: (worker: string, what: string, remedy: string) => [
     `${worker} cannot work for this run: ${what}`,
@@ -28,14 +28,14 @@ export const clusterErrors = catalogue('cluster', {
   ],
   lost: (restarts: number, worker: string, reason: string) => [
     `Workers were replaced ${restarts === 1 ? 'once' : `${restarts} times`}, which is more than the spec allows. The last one was ${worker}: ${reason}.`,
-    'See to what ends them, raise "restarts" of "cluster" in the spec, or go on with fewer workers: cola train --resume RUN --workers 1',
+    'See to what ends them, raise "restarts" of "cluster" in the spec, or go on with fewer workers: cola train --resume RUN --workers 1; a measurement begins anew',
   ],
   failed: (worker: string, shard: number, reason: string) => [
     `Shard ${shard} could not be computed, several times and by several workers. The last one was ${worker}: ${reason}.`,
-    'Go on without workers, which says more of what is wrong: cola train --resume RUN --cluster here',
+    'Go on without workers, which says more of what is wrong: cola train --resume RUN --cluster here; a measurement begins anew with --cluster here',
   ],
   differs: (worker: string, shard: number) => [
     `${worker} rolled shard ${shard} out anew in place of a lost worker, and it came out differently.`,
-    'Results are the same bit for bit on processors of one kind only, and where no file that a reward reads has changed: go on from the last checkpoint: cola train --resume RUN',
+    'Results are the same bit for bit on processors of one kind only, and where no file that a reward reads has changed: go on from the last checkpoint: cola train --resume RUN; or measure again',
   ],
 });

@@ -97,15 +97,17 @@ export class MeasureWork implements ShardWork {
     const { specFile, decoding, precision, task, search, threads } = plan;
     const device = await new Devices().take(plan.device, { threads });
     let subject: Subject | undefined;
+    let reward: Reward | undefined;
     try {
       const loading = { decoding, precision, specFile, signal };
       subject = await Subject.load(device.device, plan.model, loading);
       const changed = modulesChanged(plan.origin, await originOfMeasure(subject, plan), plan.model, specFile);
       if (changed.length > 0) throw refuse(changed);
-      const reward = await rewardOf(task, subject);
+      reward = await rewardOf(task, subject);
       const picker = search.judge === undefined ? undefined : await rewardOf({ reward: search.judge }, subject);
       return new MeasureWork(plan, device, subject, reward, picker);
     } catch (error) {
+      await reward?.close();
       subject?.dispose();
       await device.release();
       throw error;

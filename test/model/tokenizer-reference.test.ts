@@ -21,7 +21,7 @@ const splits: Splits = read('splits');
 
 const pieces = (spec: PreTokenizerSpec, text: string): string[] => {
   const found: string[] = [];
-  createSplitter(spec, 'tokenizer.json').split(text, true, (piece) => found.push(piece));
+  createSplitter(spec, 'tokenizer.json').split(text, 1, (piece) => found.push(piece));
   return found;
 };
 const isolated = (Regex: string, text: string) =>
@@ -64,13 +64,13 @@ describe('split expressions', () => {
     for (const [from, text, expected, replaced] of splits.strings) {
       const pattern = { String: from };
       assert.deepEqual(pieces({ type: 'Split', pattern, behavior: 'Isolated', invert: false }, text), expected);
-      assert.equal(createNormalizer({ type: 'Replace', pattern, content: '#' }, 'f')(text), replaced);
+      assert.equal(createNormalizer({ type: 'Replace', pattern, content: '#' }, 'f')(text).text, replaced);
     }
   });
 
   it('replaces by expressions, empty matches too, and takes the content as it is', () => {
     for (const [Regex, content, text, normalised] of splits.replace) {
-      assert.equal(createNormalizer({ type: 'Replace', pattern: { Regex }, content }, 'f')(text), normalised);
+      assert.equal(createNormalizer({ type: 'Replace', pattern: { Regex }, content }, 'f')(text).text, normalised);
     }
   });
 });
@@ -94,7 +94,10 @@ describe('stages of tokenizers', () => {
   }
   for (const [spec, expected] of normalizers) {
     it(`normalise as the reference: ${nameOf(spec)}`, () => {
-      assert.deepEqual(texts.map(createNormalizer(spec, 'f')), expected);
+      assert.deepEqual(
+        texts.map((text) => createNormalizer(spec, 'f')(text).text),
+        expected,
+      );
     });
   }
 
@@ -154,8 +157,9 @@ describe('expressions that take forever', () => {
     file.decoder.decoders[0].pattern = { Regex: '(a+)+$' };
     file.added_tokens.push({ id: 400, content: text });
     const ours = tokenizerFrom(file, {});
+    const id = ours.idOf(text) ?? -1;
     assert.equal(ours.decode([260]), '_');
-    assert.throws(() => ours.decode([400]), { id: 'tokenizer.refused' });
+    assert.throws(() => ours.decode([id]), { id: 'tokenizer.refused' });
   }).timeout(300_000);
 
   it('leave the others alone', () => {

@@ -1,5 +1,6 @@
 /** Stages of a tokenizer that meet: values of the reference (tokenizers 0.23.2), on a vocabulary of six tokens. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { tokenizerFrom } from '../../server/model/tokenizer/tokenizer.ts';
 
 const vocab: Record<string, number> = { '<unk>': 0, a: 1, b: 2, ' ': 3, '▁': 4, "'": 5 };
@@ -70,6 +71,37 @@ describe('stages of a tokenizer', () => {
     const tokenizer = made({ normalizer: { type: 'Lowercase' }, added_tokens });
     assert.deepEqual(ids(tokenizer, "aI'mb"), [[1, 6, 2]]);
     assert.equal(tokenizer.decode([1, 6, 2, 7]), "ai'mbQ");
+  });
+
+  it('change the text in front of Metaspace, and added tokens are there twice, as in the reference', () => {
+    const path = new URL('../fixtures/text/first-words.json', import.meta.url);
+    const { vocab: tokens, merges, cases } = JSON.parse(readFileSync(path, 'utf8'));
+    const model = { vocab: Object.fromEntries(tokens.map((token: string, at: number) => [token, at])), merges };
+    assert.ok(cases.length > 80);
+    for (const [normalizer, pre_tokenizer, added_tokens, encoded] of cases) {
+      const tokenizer = made({ normalizer, pre_tokenizer, added_tokens, model });
+      for (const [text, expected] of encoded)
+        assert.deepEqual(
+          ids(tokenizer, text),
+          [expected],
+          JSON.stringify({ normalizer, pre_tokenizer, added_tokens, text }),
+        );
+    }
+  });
+
+  it('make added tokens equal: a special one is found, else the first', () => {
+    const normalizer = { type: 'Lowercase' };
+    const found = (...added_tokens: object[]) => ids(made({ normalizer, added_tokens }), 'Q');
+    const [lower, upper] = ['q', 'Q'].map((content, at) => ({ id: 6 + at, content, normalized: true }));
+    assert.deepEqual(found(lower, upper), [[6]]);
+    assert.deepEqual(found(lower, { ...upper, special: true }), [[7]]);
+  });
+
+  it('take a sigma at the end of a word for no other one', () => {
+    assert.deepEqual(
+      ids(made({ normalizer: { type: 'Lowercase' }, model: { vocab: { σ: 0, ς: 1, a: 2 }, unk_token: 'a' } }), 'AΣ'),
+      [[2, 0]],
+    );
   });
 
   it('fall back to bytes of letters that stand for bytes', () => {

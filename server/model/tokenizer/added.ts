@@ -93,8 +93,10 @@ export function textTest(controlTokens: boolean | { readonly exceptAt: readonly 
 }
 
 /**
- * The added tokens of both files. Tokens that tokenizer_config.json names (BOS, EOS, ...) become special ones if
- * tokenizer.json has them in its vocabulary only, as the reference does when it loads a folder.
+ * The added tokens of both files by their text. As in the reference, one that is there twice has what the last says and is
+ * special if either is; and ids are not those of the files, but that of the vocabulary or the next. Tokens that
+ * tokenizer_config.json names (BOS, EOS, ...) become special ones if tokenizer.json has them in its vocabulary only, as the
+ * reference does when it loads a folder.
  */
 export function addedTokensOf(
   source: TokenizerFile,
@@ -102,23 +104,23 @@ export function addedTokensOf(
   vocab: ReadonlyMap<string, number>,
 ): Map<string, AddedToken> {
   const added = new Map<string, AddedToken>();
-  for (const token of source.added_tokens) if (token.content !== '') added.set(token.content, token);
+  let largest = -1;
+  const add = (token: AddedToken) => {
+    const { content } = token;
+    if (content === '') return;
+    const before = added.get(content);
+    const id = before?.id ?? vocab.get(content) ?? Math.max(largest + 1, vocab.size);
+    largest = Math.max(largest, id);
+    added.set(content, { ...token, id, special: token.special || before?.special === true });
+  };
+  source.added_tokens.forEach(add);
   for (const [id, token] of Object.entries(config.added_tokens_decoder)) {
-    if (token.content !== '' && !added.has(token.content)) added.set(token.content, { ...token, id: Number(id) });
+    if (!added.has(token.content)) add({ ...token, id: Number(id) });
   }
   for (const content of [config.bos_token, config.eos_token, config.pad_token, config.unk_token]) {
-    if (typeof content !== 'string' || content === '' || added.has(content)) continue;
-    const id = vocab.get(content);
-    if (id === undefined) continue;
-    added.set(content, {
-      id,
-      content,
-      single_word: false,
-      lstrip: false,
-      rstrip: false,
-      normalized: false,
-      special: true,
-    });
+    const id = vocab.get(content ?? '');
+    if (typeof content !== 'string' || id === undefined || added.has(content)) continue;
+    add({ id, content, single_word: false, lstrip: false, rstrip: false, normalized: false, special: true });
   }
   return added;
 }

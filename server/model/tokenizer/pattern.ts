@@ -135,8 +135,17 @@ export function eachMatch(text: string, regex: RegExp, visit: (start: number, en
 /** Characters that the stages of a tokenizer may make of a text; those of published models make three of one. */
 export const mostGrown = (length: number): number => 1000 + 32 * length;
 
-/** `text` with every match replaced by `content`, taken as it is. @throws tokenizer.grows beyond `most` characters */
-export function replaceMatches(text: string, regex: RegExp, content: string, most: number): string {
+/**
+ * `text` with every match replaced by `content`, taken as it is; `visit` hears where each was.
+ * @throws tokenizer.grows beyond `most` characters
+ */
+export function replaceMatches(
+  text: string,
+  regex: RegExp,
+  content: string,
+  most: number,
+  visit?: (start: number, stop: number) => void,
+): string {
   const parts: string[] = [];
   let end = 0;
   let size = text.length;
@@ -144,6 +153,7 @@ export function replaceMatches(text: string, regex: RegExp, content: string, mos
     size += content.length - (stop - start);
     if (size > most) throw tokenizerErrors.grows(text.length, most);
     parts.push(text.slice(end, start), content);
+    visit?.(start, stop);
     end = stop;
   });
   return parts.length === 0 ? text : parts.join('') + text.slice(end);

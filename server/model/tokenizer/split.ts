@@ -10,10 +10,18 @@ import type { NormalizerSpec, PreTokenizerSpec, SplitBehavior } from './file.ts'
 import { BYTE_CHARACTERS } from './merge.ts';
 import { compilePattern, eachMatch, mostGrown, replaceMatches } from './pattern.ts';
 
-/** @param starts whether the piece begins where the text does that was cut */
-type Emit = (piece: string, starts: boolean) => void;
-/** Cuts `text` into pieces. `first` is true where the text is the beginning of the whole input. */
-export type Splitter = (text: string, first: boolean, emit: Emit) => void;
+/**
+ * `head`, here and below: how many characters at the front of a text come from the first one of the whole input. A stage may
+ * make several of it; where it was removed there are none.
+ */
+type Emit = (piece: string, head: number) => void;
+/** Cuts `text` into pieces. */
+export type Splitter = (text: string, head: number, emit: Emit) => void;
+/** A text as it is cut, with its `head`. */
+interface Normalized {
+  readonly text: string;
+  readonly head: number;
+}
 
 /** GPT-2's split, as the ByteLevel stage applies it, with Unicode white space. */
 const BYTE_LEVEL_SPLIT =
@@ -41,13 +49,13 @@ function parts(text: string, regex: RegExp, visit: (start: number, end: number, 
 
 function split(regex: RegExp, behavior: SplitBehavior, invert: boolean): Splitter {
   if (behavior === 'Isolated' || behavior === 'Removed') {
-    return (text, _first, emit) =>
+    return (text, head, emit) =>
       parts(text, regex, (a, b, isMatch) => {
         // No piece is empty: an empty match only cuts.
-        if (b > a && (behavior === 'Isolated' || isMatch === invert)) emit(text.slice(a, b), a === 0);
+        if (b > a && (behavior === 'Isolated' || isMatch === invert)) emit(text.slice(a, b), head - a);
       });
   }
-  return (text, _first, emit) => {
+  return (text, head, emit) => {
     let open = 0;
     let before: boolean | undefined;
     parts(text, regex, (a, _b, isMatch) => {
@@ -59,17 +67,19 @@ function split(regex: RegExp, behavior: SplitBehavior, invert: boolean): Splitte
             ? delimiter && before === false
             : !delimiter && before === true;
       if (!joins && a > open) {
-        emit(text.slice(open, a), open === 0);
+        emit(text.slice(open, a), head - open);
         open = a;
       }
       before = delimiter;
     });
-    if (open < text.length) emit(text.slice(open), open === 0);
+    if (open < text.length) emit(text.slice(open), head - open);
   };
 }
 
-function prefixed(text: string, mark: string): string {
-  return text.startsWith(mark) ? text : mark + text;
+/** Gives `text` with `mark` in front, which then comes from where the first character of the text does. */
+function prefixed(text: string, head: number, mark: string, use: Emit): void {
+  if (text.startsWith(mark)) use(text, head);
+  else use(mark + text, head > 0 ? mark.length + head : 0);
 }
 
 /** A text as the characters that stand for its bytes. */
@@ -92,43 +102,39 @@ function splitterOf(spec: PreTokenizerSpec, file: string, alphabet: boolean): Sp
     case 'BertPreTokenizer': {
       const words = split(WHITE, 'Removed', false);
       const signs = split(PUNCTUATION, 'Isolated', false);
-      return (text, first, emit) =>
-        words(text, first, (word, starts) => signs(word, false, (sign, opens) => emit(sign, starts && opens)));
+      return (text, head, emit) => words(text, head, (word, start) => signs(word, start, emit));
     }
     case 'CharDelimiterSplit':
       return split(compilePattern({ String: spec.delimiter }, file, 'pre_tokenizer'), 'Removed', false);
     case 'ByteLevel': {
       const inner: Splitter = spec.use_regex
         ? split(BYTE_LEVEL_SPLIT, 'Isolated', false)
-        : (text, _, emit) => emit(text, true);
-      return (text, first, emit) =>
-        inner(spec.add_prefix_space ? prefixed(text, ' ') : text, first, (piece, starts) =>
-          emit(alphabet ? inAlphabet(piece) : piece, starts),
+        : (text, head, emit) => emit(text, head);
+      const bytes: Splitter = alphabet
+        ? (piece, head, emit) => emit(inAlphabet(piece), Buffer.byteLength(piece.slice(0, Math.max(0, head))))
+        : (piece, head, emit) => emit(piece, head);
+      return (text, head, emit) =>
+        prefixed(text, head, spec.add_prefix_space ? ' ' : '', (marked, start) =>
+          inner(marked, start, (piece, at) => bytes(piece, at, emit)),
         );
     }
     case 'Metaspace': {
       const mark = spec.replacement;
-      const inner = split(new RegExp(`\\u{${(mark.codePointAt(0) ?? 0).toString(16)}}`, 'gu'), 'MergedWithNext', false);
-      return (text, first, emit) => {
-        let marked = text.replaceAll(' ', mark);
-        if (spec.prepend_scheme === 'always' || (spec.prepend_scheme === 'first' && first))
-          marked = prefixed(marked, mark);
-        if (spec.split) inner(marked, first, emit);
-        else emit(marked, true);
+      const inner: Splitter = spec.split
+        ? split(new RegExp(`\\u{${(mark.codePointAt(0) ?? 0).toString(16)}}`, 'gu'), 'MergedWithNext', false)
+        : (text, head, emit) => emit(text, head);
+      return (text, head, emit) => {
+        const marks = spec.prepend_scheme === 'always' || (spec.prepend_scheme === 'first' && head > 0);
+        prefixed(text.replaceAll(' ', mark), head, marks ? mark : '', (marked, start) => inner(marked, start, emit));
       };
     }
     case 'Sequence':
       return spec.pretokenizers.reduceRight<Splitter>(
         (next, stage) => {
           const here = splitterOf(stage, file, alphabet);
-          return (text, first, emit) => {
-            // What is in front of a piece may have been removed: then no piece is the first.
-            here(text, first, (piece, starts) =>
-              next(piece, first && starts, (part, opens) => emit(part, starts && opens)),
-            );
-          };
+          return (text, head, emit) => here(text, head, (piece, start) => next(piece, start, emit));
         },
-        (text, _first, emit) => emit(text, true),
+        (text, head, emit) => emit(text, head),
       );
   }
 }
@@ -145,7 +151,7 @@ export function createSplitter(
   spec: PreTokenizerSpec | null | undefined,
   file: string,
 ): { readonly split: Splitter; readonly byteLevel: boolean } {
-  if (spec === null || spec === undefined) return { split: (text, _first, emit) => emit(text, true), byteLevel: false };
+  if (spec === null || spec === undefined) return { split: (text, head, emit) => emit(text, head), byteLevel: false };
   const kinds = stagesOf(spec).map(({ type }) => type);
   const at = kinds.indexOf('ByteLevel');
   if (at !== kinds.lastIndexOf('ByteLevel'))
@@ -154,42 +160,62 @@ export function createSplitter(
   return { split: splitterOf(spec, file, at >= 0 && !byteLevel), byteLevel };
 }
 
-/** The normaliser of a tokenizer as a function. It throws `tokenizer.grows` where the text becomes far longer. */
-export function createNormalizer(spec: NormalizerSpec | null | undefined, file: string): (text: string) => string {
-  if (spec === null || spec === undefined) return (text) => text;
-  const normalize = normalizerOf(spec, file);
-  return (text) => normalize(text, mostGrown(text.length));
+/**
+ * The normaliser of a tokenizer as a function, and the `head` of what it makes of a beginning. It throws `tokenizer.grows`
+ * where the text becomes far longer.
+ */
+export function createNormalizer(spec: NormalizerSpec | null | undefined, file: string): (text: string) => Normalized {
+  const normalize: Stage = spec === null || spec === undefined ? (input) => input : normalizerOf(spec, file);
+  return (text) => normalize({ text, head: firstOf(text).length }, mostGrown(text.length));
 }
 
-function normalizerOf(spec: NormalizerSpec, file: string): (text: string, most: number) => string {
+const firstOf = (text: string): string => text.match(/^./su)?.[0] ?? '';
+
+type Stage = (input: Normalized, most: number) => Normalized;
+
+/** A stage whose output for the front of a text does not depend on what follows. */
+const byParts =
+  (change: (text: string) => string): Stage =>
+  ({ text, head }) => ({ text: change(text), head: change(text.slice(0, head)).length });
+
+function normalizerOf(spec: NormalizerSpec, file: string): Stage {
   switch (spec.type) {
     case 'Lowercase':
-      return (text) => text.toLowerCase();
+      // Letter by letter: a sigma at the end of a word is no other one.
+      return byParts((text) => text.replaceAll('\u03a3', '\u03c3').toLowerCase());
     case 'StripAccents':
-      return (text) => text.replace(/\p{M}/gu, '');
+      return byParts((text) => text.replace(/\p{M}/gu, ''));
     case 'Strip':
-      return (text) => {
+      return ({ text, head }) => {
         const left = spec.strip_left ? text.replace(/^\p{White_Space}+/u, '') : text;
         let end = left.length;
         // No expression: one that is anchored at the end is tried at every blank.
         while (spec.strip_right && end > 0 && /\p{White_Space}/u.test(left[end - 1])) end--;
-        return left.slice(0, end);
+        return { text: left.slice(0, end), head: Math.max(0, head - (text.length - left.length)) };
       };
     case 'Prepend':
-      return (text, most) => {
-        if (text === '') return '';
+      return ({ text, head }, most) => {
+        if (text === '') return { text, head };
         if (spec.prepend.length + text.length > most) throw tokenizerErrors.grows(text.length, most);
-        return spec.prepend + text;
+        return { text: spec.prepend + text, head: head > 0 ? spec.prepend.length + head : 0 };
       };
     case 'Replace': {
       const regex = compilePattern(spec.pattern, file, 'normalizer');
-      return (text, most) => replaceMatches(text, regex, spec.content, most);
+      return ({ text, head }, most) => {
+        let front = head;
+        // What is put in comes from the last character that it stands for; in front of all, from the first.
+        const made = replaceMatches(text, regex, spec.content, most, (start, stop) => {
+          if (stop <= head) front += spec.content.length - (stop - start);
+          else if (start < head) front -= head - start;
+        });
+        return { text: made, head: front };
+      };
     }
     case 'Sequence': {
       const stages = spec.normalizers.map((stage) => normalizerOf(stage, file));
-      return (text, most) => stages.reduce((t, stage) => stage(t, most), text);
+      return (input, most) => stages.reduce((made, stage) => stage(made, most), input);
     }
     default:
-      return (text) => text.normalize(spec.type);
+      return byParts((text) => text.normalize(spec.type));
   }
 }

@@ -100,7 +100,7 @@ export class Tokenizer implements TokenTable {
   private readonly tokens: (string | undefined)[] = [];
   private readonly bytes: (Uint8Array | undefined)[] = [];
   private readonly idLimit: number;
-  private readonly normalize: (text: string) => string;
+  private readonly normalize: ReturnType<typeof createNormalizer>;
   private readonly split: Splitter;
   private readonly merger: Merger;
   private readonly literal: AddedTokenFinder;
@@ -149,10 +149,12 @@ export class Tokenizer implements TokenTable {
     const normalized = new Map<string, AddedToken>();
     for (const [content, token] of this.addedTokens) {
       if (token.normalized) {
-        const form = this.watched
+        const { text: form } = this.watched
           ? boundedInTime(content.length, () => this.normalize(content))
           : this.normalize(content);
-        normalized.set(form, token);
+        // Of several with one form the reference finds any, by chance; here it is a special one, else the first.
+        const other = normalized.get(form);
+        if (other === undefined || (token.special && !other.special)) normalized.set(form, token);
         // The reference decodes it as what it is found by.
         this.tokens[token.id] = form;
       } else literal.set(content, token);
@@ -195,7 +197,6 @@ export class Tokenizer implements TokenTable {
     const onToken = (id: number) => ids.push(id);
     const wellFormed = text.replace(/\p{Surrogate}/gu, '\ufffd');
     const isText = textTest(controlTokens);
-    let first = true;
     const onPiece = (piece: string) => {
       for (const id of this.merger.encode(piece)) ids.push(id);
     };
@@ -203,15 +204,14 @@ export class Tokenizer implements TokenTable {
       wellFormed,
       isText,
       (start, end) => {
-        const part = this.normalize(wellFormed.slice(start, end));
+        const { text: part, head } = this.normalize(wellFormed.slice(start, end));
         this.normalized.find(
           part,
           // Places are not known any more behind the normaliser, so what holds for one token of the part holds for all.
           () => isText(start, end),
-          (a, b) => this.split(part.slice(a, b), start === 0 && a === 0 && first, onPiece),
+          (a, b) => this.split(part.slice(a, b), start === 0 ? head - a : 0, onPiece),
           onToken,
         );
-        first = false;
       },
       onToken,
     );

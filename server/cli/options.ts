@@ -3,14 +3,17 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type Device, openDevice } from '../device/device.ts';
 import { deviceNames } from '../device/names.ts';
 import { type PrecisionChoice, precisionChoices } from '../protocol/precision.ts';
+import { writtenNumber } from '../schemas/written-number.ts';
 import { type ClusterEngine, type ClusterSettings, clusterSettings, engines } from '../spec/settings/cluster.ts';
 import type { Output } from './io.ts';
 
 function number(text: string, good: (value: number) => boolean, what: string): number {
   const value = Number(text.replaceAll('_', ''));
-  if (text.trim() === '' || !Number.isFinite(value) || !good(value))
-    throw new InvalidArgumentError(`It should be ${what}.`);
-  return value;
+  if (text.trim() !== '' && Number.isFinite(value) && good(value)) return value;
+  const meant = writtenNumber(text);
+  throw new InvalidArgumentError(
+    meant !== undefined && good(meant) ? `It should be ${what}: write ${meant}.` : `It should be ${what}.`,
+  );
 }
 
 export const count = (text: string) => number(text, (n) => Number.isSafeInteger(n) && n > 0, 'a whole number above 0');

@@ -3,7 +3,8 @@ import { distance } from 'fastest-levenshtein';
 import { z } from 'zod';
 import { rightForm } from './right-form.ts';
 import { meaningsOf } from './synonyms.ts';
-import { keysOf, unwrap } from './unwrap.ts';
+import { keysOf, unitOf, unwrap } from './unwrap.ts';
+import { otherUnit } from './written-number.ts';
 
 export type Path = readonly (string | number)[];
 
@@ -115,8 +116,10 @@ function explainIssue(schema: z.ZodType, value: unknown, issue: Issue, base: Pat
       ];
     }
     case 'invalid_type': {
-      const meant = rightForm(schemaAt(schema, inner), found);
-      const message = `${name} should be ${typeName(issue.expected)} and is ${describe(found)}`;
+      const own = wrappedAt(schema, inner);
+      const meant = rightForm(own, found);
+      const unit = typeof found === 'string' && meant === undefined ? otherUnit(found, unitOf(own)) : '';
+      const message = `${name} should be ${typeName(issue.expected)} and is ${describe(found)}${unit}`;
       return [{ path, message, ...suggest(meant) }];
     }
     case 'too_small':
@@ -337,15 +340,23 @@ function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
 }
 
 function schemaAt(schema: z.ZodType, path: Path): z.ZodType | undefined {
-  let at: z.ZodType | undefined = unwrap(schema);
+  const at = wrappedAt(schema, path);
+  return at === undefined ? undefined : unwrap(at);
+}
+
+/** With what is wrapped around it, where its description is. */
+function wrappedAt(schema: z.ZodType, path: Path): z.ZodType | undefined {
+  let at: z.ZodType | undefined = schema;
   for (const part of path) {
-    if (at instanceof z.ZodObject) at = at.shape[part] as z.ZodType | undefined;
-    else if (at instanceof z.ZodArray) at = at.element as z.ZodType;
-    else if (at instanceof z.ZodUnion) {
-      at = (at.options as readonly z.ZodType[]).map((option) => schemaAt(option, [part])).find((s) => s !== undefined);
+    const outer: z.ZodType = unwrap(at);
+    if (outer instanceof z.ZodObject) at = outer.shape[part] as z.ZodType | undefined;
+    else if (outer instanceof z.ZodArray) at = outer.element as z.ZodType;
+    else if (outer instanceof z.ZodUnion) {
+      at = (outer.options as readonly z.ZodType[])
+        .map((option) => wrappedAt(option, [part]))
+        .find((s) => s !== undefined);
     } else return undefined;
     if (at === undefined) return undefined;
-    at = unwrap(at);
   }
   return at;
 }

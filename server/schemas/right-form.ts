@@ -2,7 +2,8 @@
 import { z } from 'zod';
 import { dataForms } from './data-form.ts';
 import { rewardForms } from './reward-form.ts';
-import { keysOf, unwrap } from './unwrap.ts';
+import { keysOf, unitOf, unwrap } from './unwrap.ts';
+import { writtenNumber } from './written-number.ts';
 
 /** Files that a module can be. */
 /** No address: nothing is loaded from a network. */
@@ -27,7 +28,8 @@ function candidates(schema: z.ZodType, value: unknown): unknown[] {
   if (inner instanceof z.ZodObject) return settingsFrom(inner.shape as Shape, value);
   if (inner instanceof z.ZodArray) return [...(inner.meta()?.words === true ? wordsIn(value) : []), ...listFrom(value)];
   if (inner instanceof z.ZodUnion) return optionFrom(inner, value);
-  return [...plainFrom(inner, value), ...plainFrom(inner, single(value)), single(value)];
+  const unit = unitOf(schema);
+  return [...plainFrom(inner, value, unit), ...plainFrom(inner, single(value), unit), single(value)];
 }
 
 /** Settings of which only one was written, without its name. */
@@ -64,15 +66,9 @@ function listFrom(value: unknown): unknown[] {
   return [...(words.length > 1 ? [words] : []), [value]];
 }
 
-/** How many a letter stands for. */
-const powers: Readonly<Record<string, number>> = { '': 1, k: 1e3, m: 1e6, b: 1e9, g: 1e9 };
-
 /** A text that is to be a number, or a yes. */
-function plainFrom(schema: z.ZodType, value: unknown): unknown[] {
-  if (schema instanceof z.ZodNumber && typeof value === 'string') {
-    const [, digits, letter] = /^([-+]?[\d_.]+(?:e[-+]?\d+)?)\s*([kmbg]?)$/i.exec(value.trim()) ?? [];
-    return digits === undefined ? [] : [Number(digits.replaceAll('_', '')) * powers[letter.toLowerCase()]];
-  }
+function plainFrom(schema: z.ZodType, value: unknown, unit: string | undefined): unknown[] {
+  if (schema instanceof z.ZodNumber && typeof value === 'string') return [writtenNumber(value, unit)];
   if (schema instanceof z.ZodBoolean && (typeof value === 'string' || typeof value === 'number')) {
     const word = String(value).toLowerCase();
     if (['yes', 'on', 'true', '1', 'y'].includes(word)) return [true];

@@ -22,3 +22,9 @@ export function keysOf(schema: z.ZodType | undefined): string[] {
   if (inner instanceof z.ZodObject) return Object.keys(inner.shape);
   return inner instanceof z.ZodUnion ? (inner.options as readonly z.ZodType[]).flatMap(keysOf) : [];
 }
+
+/** What the number at a setting counts, as its description says. */
+export function unitOf(schema: z.ZodType | undefined): string | undefined {
+  const unit = schema?.meta()?.unit;
+  return typeof unit === 'string' ? unit : undefined;
+}

@@ -24,6 +24,7 @@ import { type Excess, excess, specLimits } from './limits.ts';
 import type { RunSpec } from './schema.ts';
 import {
   aliasOfNothing,
+  commaInNumber,
   firstLine,
   type Mistake,
   mistakeOf,
@@ -102,7 +103,7 @@ export function parseSpec(text: string, file: string): ParsedSpec {
   });
   const mistake = ({ message, range, suggestion }: Mistake) => problem(message, range, [], suggestion);
   const broken = [...document.errors, ...document.warnings];
-  const plain = plainMistake(text);
+  const plain = plainMistake(text) ?? commaInNumber(document, text);
   if (plain !== undefined) return { problems: [mistake(plain)] };
   if (broken.length > 0) {
     const first = broken.slice(0, specLimits.problems);

@@ -1,5 +1,6 @@
 /** What is wrong with the YAML of a spec, in words of somebody who writes one; the parser speaks of its grammar. */
 import { type Document, isMap, isScalar, type Pair, visit, type YAMLError } from 'yaml';
+import { writtenNumber } from '../schemas/written-number.ts';
 
 /** From the first character to behind the last, in UTF-16 units. */
 export type Range = readonly [start: number, end: number];
@@ -36,6 +37,42 @@ export function plainMistake(text: string): Mistake | undefined {
   const message = 'The line begins with a blank that is no plain one, as text copied from a page has them: type blanks';
   return { range: [blank.index, blank.index + blank[0].length], message };
 }
+
+/** `{ steps: 1,000 }`: the comma ends the value, and what stands behind it becomes a key. */
+export function commaInNumber(document: Document.Parsed, text: string): Mistake | undefined {
+  let found: Mistake | undefined;
+  visit(document, {
+    Map(_key, { flow, items }) {
+      if (flow !== true || found !== undefined) return;
+      const start = items.findIndex((pair, at) => {
+        const next = items[at + 1];
+        return isScalar(pair.value) && next !== undefined && followsAt(next, pair.value.range?.[1]);
+      });
+      const first = items[start]?.value;
+      if (!isScalar(first) || !first.range) return;
+      const [from] = first.range;
+      let end = first.range[1];
+      for (const pair of items.slice(start + 1)) {
+        if (!followsAt(pair, end) || !isScalar(pair.key)) break;
+        end = pair.key.range?.[1] ?? end;
+      }
+      const written = text.slice(from, end);
+      const meant = writtenNumber(written);
+      if (meant === undefined) return;
+      const message = `A comma ends a value here, also in ${written}: write ${meant}`;
+      found = { message, range: [from, end], suggestion: String(meant) };
+    },
+  });
+  return found;
+}
+
+/** Whether digits without a value stand right behind the comma at `end`. */
+const followsAt = ({ key, value }: Pair, end: number | undefined): boolean =>
+  isScalar(key) &&
+  /^\d+$/.test(String(key.source ?? key.value)) &&
+  (value === null || (isScalar(value) && value.value === null)) &&
+  end !== undefined &&
+  key.range?.[0] === end + 1;
 
 /** Mistakes of the parser as they are meant for a person; those whose own words are good stay. */
 export function mistakeOf(text: string, document: Document.Parsed, { code, message, pos }: YAMLError): Mistake {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { diagnose, fixes } from '../../server/language/spec/diagnostics.ts';
 import { nearest } from '../../server/schemas/issues.ts';
+import { writtenNumber } from '../../server/schemas/written-number.ts';
 import { parseSpec } from '../../server/spec/document.ts';
 import { stages } from '../../server/spec/stages.ts';
 
@@ -198,6 +199,79 @@ describe('words of other tools in a run spec', () => {
     for (const value of ['"true"', '"12"', '"1e3"', '"null"', '"a: b"', "'#a'"]) {
       assert.equal(first(withData(`{ path: ${value} }`)).suggestion, 'jsonl', value);
     }
+  });
+
+  it('are numbers as people write them', () => {
+    const step = (key: string, value: string) =>
+      `model: m\nstages:\n  - clone:\n      data: a\n      ${key}: ${value}\n`;
+    for (const [key, given, meant] of [
+      ['steps', '5k', '5000'],
+      ['steps', '1,000', '1000'],
+      ['steps', '1,000,000', '1000000'],
+      ['steps', '1 000', '1000'],
+      ['steps', '1.000.000', '1000000'],
+      ['steps', 'three', '3'],
+      ['steps', 'twenty-five', '25'],
+      ['steps', 'two hundred', '200'],
+      ['steps', '40 steps', '40'],
+      ['steps', '8/2', '4'],
+      ['tokens', '1k tokens', '1000'],
+      ['tokens', '2 million', '2000000'],
+      ['tokens', '1.5M tokens', '1500000'],
+      ['weight_decay', '10%', '0.1'],
+      ['weight_decay', '10 percent', '0.1'],
+      ['weight_decay', '1/3', '0.333333'],
+      ['weight_decay', '0,05', '0.05'],
+      ['learning_rate', '"2e-4 "', '0.0002'],
+      ['learning_rate', '2e\u22124', '0.0002'],
+      ['learning_rate', '2*10^-4', '0.0002'],
+    ]) {
+      assert.equal(first(step(key, given)).suggestion, meant, given);
+      const right = fixed(step(key, given));
+      assert.equal(right, step(key, meant));
+      assert.deepEqual(parseSpec(right, 'a').problems, [], given);
+      // In braces a comma ends a value.
+      const inside = (value: string) => `model: m\nstages:\n  - clone: { data: a, ${key}: ${value} }\n`;
+      assert.equal(fixed(inside(given)), inside(meant));
+    }
+    assert.deepEqual(parseSpec(step('steps', '1_000'), 'a').problems, []);
+    const reward = (limit: string) => withReward(`{ module: { path: r.mjs, timeLimitMs: ${limit} } }`);
+    for (const [given, meant] of [
+      ['5 min', '300000'],
+      ['5m', '300000'],
+      ['30s', '30000'],
+      ['0.5 hours', '1800000'],
+      ['2000', '2000'],
+    ]) {
+      if (given !== meant) assert.equal(fixed(reward(given)), reward(meant));
+      assert.deepEqual(parseSpec(reward(meant), 'a').problems, []);
+    }
+    const workers = (timeout: string) =>
+      `model: m\ncluster: { timeout: ${timeout} }\nstages: [{ clone: { data: a } }]\n`;
+    assert.equal(fixed(workers('5 min')), workers('300'));
+    const search = (cache: string) => `model: m\nstages:\n  - expert: { prompts: a, reward: exact, cache: ${cache} }\n`;
+    assert.equal(fixed(search('2 GB')), search('2048'));
+  });
+
+  it('are not made up for what is no number, or counts something else', () => {
+    const says = (value: string) => {
+      const { message, suggestion } = first(`model: m\nstages:\n  - clone:\n      data: a\n      steps: ${value}\n`);
+      assert.equal(suggestion, undefined, value);
+      return message;
+    };
+    assert.equal(says('5 min'), '"steps" should be a number and is "5 min": it counts steps and no time');
+    assert.equal(says('10%'), '"steps" should be a number and is "10%": it counts steps and is no share of them');
+    for (const value of ['many', '5 apples', '1/3', '1/0', '0,5', '-3', '1e999', '1,00', '1 GB', '1.2.3', '"9 9 9"'])
+      assert.match(says(value), /^"steps"/);
+    fc.assert(
+      fc.property(
+        fc.string({ unit: fc.constantFrom(...'0123456789.,_ /%kme-+x '.split('')), maxLength: 30 }),
+        (text) => {
+          const value = writtenNumber(text, 'seconds');
+          assert.ok(value === undefined || Number.isFinite(value), text);
+        },
+      ),
+    );
   });
 
   it('are put in braces where two keys stand one behind the other', () => {

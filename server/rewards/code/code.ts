@@ -25,7 +25,7 @@ export const codeOptions = z.strictObject({
   types: z.number().default(0),
   test: z.number().default(1),
   /** Time for one candidate with its tests. */
-  timeLimitMs: z.number().int().min(10).max(60_000).default(2000),
+  timeLimitMs: z.number().int().min(10).max(60_000).default(2000).meta({ unit: 'ms' }),
   memoryMb: z.number().int().min(4).max(1024).default(64),
   /** Number of helper processes; by default up to four. */
   processes: z.number().int().min(1).max(64).optional(),

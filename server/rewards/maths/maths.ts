@@ -16,7 +16,7 @@ export const mathsOptions = z.strictObject({
   /** `boxed`: only a boxed answer counts. `lastLine`: without a box, `####` or "the answer is", the last line that is not empty. */
   read: z.enum(['boxed', 'lastLine']).default('boxed'),
   /** Limit for one comparison; an answer that takes longer is wrong. */
-  timeLimitMs: z.number().int().min(50).max(60_000).default(5000),
+  timeLimitMs: z.number().int().min(50).max(60_000).default(5000).meta({ unit: 'ms' }),
 });
 
 function score(boxed: boolean, correct: boolean, late = false): RewardScore {

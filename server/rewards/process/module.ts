@@ -13,7 +13,7 @@ export const moduleOptions = z.strictObject({
   /** A JavaScript file; relative paths start at the folder of the recipe. */
   path: z.string().min(1),
   /** Limit for one sample. */
-  timeLimitMs: z.number().int().min(10).max(3_600_000).default(10_000),
+  timeLimitMs: z.number().int().min(10).max(3_600_000).default(10_000).meta({ unit: 'ms' }),
   /** Number of processes that judge at the same time, each with its own copy of the module; by default up to four. */
   processes: z.number().int().min(1).max(64).optional(),
   /** Environment variables that the module may see, such as a key; others than PATH, HOME and the like are kept from it. */

@@ -1,5 +1,6 @@
 /** One call of the command line: runs a command's work, and turns what comes out into text and an exit code. */
 import { ColaError } from '../errors.ts';
+import { diskFailed } from '../files/errors.ts';
 import { limitBehind } from '../files/limits.ts';
 import { refusalBehind } from '../protocol/errors.ts';
 import { type CliIo, type CliOutcome, Output } from './io.ts';
@@ -53,7 +54,7 @@ export class Session {
       return;
     }
     if (error instanceof ColaError) {
-      this.exitCode = exitCodes.badInput;
+      this.exitCode = diskFailed(error) ? exitCodes.outputLost : exitCodes.badInput;
       say(`${error.message}\n${error.remedy}\n[${error.id}]`);
       if (json) tell({ error });
       return;

@@ -1,5 +1,5 @@
 /** The errors of files that are not what they should be, whatever is in them. */
-import { catalogue } from '../errors.ts';
+import { type ColaError, catalogue } from '../errors.ts';
 
 export const fileErrors = catalogue('files', {
   link: (path: string) => [
@@ -31,7 +31,9 @@ function inWords(bytes: number): string {
 export const diskErrors = catalogue('store', {
   cannotWrite: (path: string, cause: unknown) => [
     `${path} cannot be written (${reason(cause)}).`,
-    'Check that the disk has free space and that you may write there; what was there before is unchanged.',
+    ['ENOENT', 'ENOTDIR'].includes(codeOf(cause))
+      ? 'Name a file in a folder that is there, or make the folder first.'
+      : 'Check that the disk has free space and that you may write there; what was there before is unchanged.',
     cause,
   ],
   cannotRead: (path: string, cause: unknown) => [
@@ -40,6 +42,13 @@ export const diskErrors = catalogue('store', {
     cause,
   ],
 });
+
+const codeOf = (cause: unknown): string =>
+  cause instanceof Error && 'code' in cause && typeof cause.code === 'string' ? cause.code : '';
+
+/** Whether an error is that the disk took no more, rather than that somewhere else was named. */
+export const diskFailed = (error: ColaError): boolean =>
+  error.id === 'store.cannotWrite' && ['ENOSPC', 'EDQUOT', 'EFBIG', 'EIO'].includes(codeOf(error.cause));
 
 function reason(cause: unknown): string {
   return cause instanceof Error ? cause.message : String(cause);

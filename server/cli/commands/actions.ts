@@ -75,7 +75,6 @@ export function addActions(program: Command, session: Session): void {
             seed: options.seed,
             onProgress: (what, done) => progress.update(done, what),
           });
-          await writeActions(subject.folder, actions);
           output.table([
             ['code', 'label', 'use', 'policy', 'forced fits', 'random', 'tokens'],
             ...actions.actions.map(({ code, label, usage, forced, tokens }) => [
@@ -88,6 +87,7 @@ export function addActions(program: Command, session: Session): void {
               tokens.map(({ text: token }) => JSON.stringify(token)).join(' '),
             ]),
           ]);
+          await writeActions(subject.folder, actions);
           output.note(`Written to ${join(subject.folder, 'actions.json')}`);
           return { value: actions, ok: true };
         } finally {

@@ -1,5 +1,5 @@
 /** `cola feedback`: the log of what people did with completions, tuning from it, its versions, and the experiment. */
-import { copyFileSync, type Stats, statSync } from 'node:fs';
+import { type Stats, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { ColaModel } from '../../cola/model.ts';
@@ -7,9 +7,11 @@ import { dataErrors } from '../../data/errors.ts';
 import { readRows, type Source } from '../../data/sources.ts';
 import { feedbackErrors } from '../../feedback/errors.ts';
 import { historyOf, textOf } from '../../feedback/history.ts';
-import { FeedbackLog, feedbackFile } from '../../feedback/log.ts';
+import { FeedbackLog, feedbackFile, mostBytes } from '../../feedback/log.ts';
 import { judge } from '../../feedback/rewards.ts';
 import { type PolicyVersion, PolicyVersions } from '../../feedback/versions.ts';
+import { writeFileAtomic } from '../../files/atomic.ts';
+import { readBytes } from '../../files/open.ts';
 import { feedbackSettings } from '../../spec/settings/feedback.ts';
 import { experimentTable, simulate } from '../../tuning/experiment.ts';
 import type { SourceText } from '../../tuning/simulated-person.ts';
@@ -169,9 +171,10 @@ function addExport(command: Command, session: Session): void {
         const log = new FeedbackLog(feedbackFile(givenFolder(options.root, session.cwd)));
         if (log.size === 0) throw feedbackErrors.empty(log.path);
         const target = resolve(session.cwd, file);
-        copyFileSync(log.path, target);
-        output.line(`${log.size} bytes in ${target}`);
-        return { value: { file: target, bytes: log.size }, ok: true };
+        const lines = readBytes(log.path, mostBytes);
+        await writeFileAtomic(target, lines);
+        output.line(`${lines.length} bytes in ${target}`);
+        return { value: { file: target, bytes: lines.length }, ok: true };
       }),
     );
 }

@@ -129,7 +129,11 @@ async function perform(work: Work): Promise<CliOutcome> {
   const { search, model, options, output, out, signal } = work;
   const shown = textOf(model.base, false);
   const end = await explore(work);
-  await saveSearch(out, search);
+  // What was found is told, also where it cannot be kept.
+  const unsaved = await saveSearch(out, search).then(
+    () => [],
+    (error: unknown) => [error],
+  );
   const snapshot = takeSnapshot(search);
   const answer = signal.aborted ? undefined : await answerOf(work);
   const nodes = outline(snapshot);
@@ -156,6 +160,7 @@ async function perform(work: Work): Promise<CliOutcome> {
       [`best of ${samples}`, rewardText(best), String(generated), String(samples), quoted(best?.text ?? '', 60)],
     ]);
   }
+  if (unsaved.length > 0) throw unsaved[0];
   if (options.html !== undefined) {
     const html = resolve(work.cwd, options.html);
     const facts = [
@@ -239,7 +244,7 @@ async function explore({ search, budget, out, output, signal }: Work): Promise<S
       }
     }
   } catch (error) {
-    await saveSearch(out, search);
+    await saveSearch(out, search).catch(() => undefined);
     throw error;
   } finally {
     await events.return('cancelled');

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { limits, readText } from '../files/open.ts';
 import { SafetensorsFile } from '../files/safetensors.ts';
+import { configErrors } from '../model/errors.ts';
 import { firstIssue } from '../schemas/first-issue.ts';
 import { checkErrors } from './errors.ts';
 
@@ -67,6 +68,7 @@ export class Reference {
 
   /** @throws check.noReference, check.json, safetensors.* */
   static open(folder: string): Reference {
+    if (!existsSync(folder)) throw configErrors.noModel(folder);
     if (!Reference.exists(folder)) throw checkErrors.noReference(folder);
     const file = join(folder, 'expected.json');
     let json: unknown = {};

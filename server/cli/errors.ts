@@ -37,7 +37,7 @@ export const cliErrors = catalogue('cli', {
   ],
   resumeWhat: () => [
     'There is nothing to continue: --resume needs the name of a run.',
-    'Give it with --run. The runs of a project are the folders in .cola/runs.',
+    'Name the run, as in cola train --resume countdown, or its spec: cola train FILE --resume. Runs are the folders in .cola/runs.',
   ],
   output: (cause: unknown) => [
     `The results could not be written to standard output (${reason(cause)}).`,

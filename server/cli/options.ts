@@ -21,6 +21,8 @@ export const natural = (text: string) =>
   number(text, (n) => Number.isSafeInteger(n) && n >= 0, 'a whole number, 0 or more');
 export const integer = (text: string) => number(text, Number.isSafeInteger, 'a whole number');
 export const positive = (text: string) => number(text, (n) => n >= 0, 'a number, 0 or more');
+export const port = (text: string) =>
+  number(text, (n) => Number.isSafeInteger(n) && n >= 0 && n <= 65_535, 'a whole number from 0 to 65535');
 export const share = (text: string) => number(text, (n) => n > 0 && n <= 1, 'a number above 0, at most 1');
 
 export interface JsonOption {

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { versions } from '../report/versions.ts';
+import { nearest } from '../schemas/issues.ts';
 import { addActions } from './commands/actions.ts';
 import { addCheck } from './commands/check.ts';
 import { addDevices } from './commands/devices.ts';
@@ -97,14 +98,66 @@ export async function run(argv: readonly string[], io: CliIo): Promise<number> {
     if (!(error instanceof CommanderError)) session.fail(error, argv.includes('--json'));
     else if (error.exitCode !== 0) {
       const command = program.commands.find((each) => each.name() === argv[0]);
+      const inner = command?.commands.find((each) => each.name() === argv[1]);
       // Its help has been shown.
       const own = error.code === 'commander.help' ? command?.commands.map((each) => each.name()) : undefined;
-      const problem = own === undefined ? sentence(error.message) : `It needs one of its commands: ${own.join(', ')}`;
-      const usage = cliErrors.usage(problem, command === undefined ? 'cola' : `cola ${command.name()}`);
+      const problem =
+        own === undefined
+          ? (slip(error, argv, inner ?? command) ?? sentence(error.message))
+          : `It needs one of its commands: ${own.join(', ')}`;
+      const words = ['cola', command?.name(), inner?.name()].filter((word) => word !== undefined);
+      const usage = cliErrors.usage(problem, words.join(' '));
       session.fail(usage, argv.includes('--json'));
     }
   }
   return session.exitCode;
+}
+
+/** What others call the commands. */
+const otherNames: Readonly<Record<string, string>> = {
+  run: 'train',
+  tune: 'train',
+  finetune: 'train',
+  'fine-tune': 'train',
+  complete: 'generate',
+  chat: 'generate --chat',
+  eval: 'evaluate',
+  test: 'evaluate',
+  list: 'models',
+  ls: 'models',
+  convert: 'export',
+  quantize: 'export',
+  merge: 'export --merge',
+  version: '--version',
+  init: 'start',
+  memory: 'fit',
+};
+
+/** What was meant, where the parser's own words lead elsewhere; without its full stop. */
+function slip(error: CommanderError, argv: readonly string[], command: Command | undefined): string | undefined {
+  if (command === undefined) {
+    const meant = Object.hasOwn(otherNames, argv[0]) ? otherNames[argv[0]] : undefined;
+    if (error.code === 'commander.unknownCommand' && meant !== undefined)
+      return `Unknown command '${argv[0]}' (Did you mean ${meant}?)`;
+    return argv[0] === '-v' ? "Unknown option '-v' (Did you mean --version?)" : undefined;
+  }
+  const long = (word: string) => command.options.find((option) => option.long === word.split('=')[0]);
+  if (error.code === 'commander.missingMandatoryOptionValue') {
+    // One that is misspelt is looked at after those that are missing.
+    const strange = argv.find((word) => word.startsWith('--') && word.length > 2 && word !== '--help' && !long(word));
+    const names = command.options.flatMap((option) => option.long ?? []);
+    const meant = strange === undefined ? undefined : nearest(strange, names);
+    return meant === undefined ? undefined : `Unknown option '${strange}' (Did you mean ${meant}?)`;
+  }
+  if (error.code !== 'commander.excessArguments') return undefined;
+  const extra = command.args[command.registeredArguments.length];
+  const at = argv.lastIndexOf(extra);
+  const before = at > 0 ? long(argv[at - 1]) : undefined;
+  if (before?.isBoolean() === true)
+    return `${before.long} takes no value, and ${JSON.stringify(extra)} stands behind it`;
+  const holds = ['--prompt', '--model'].find((name) => long(name) !== undefined && !argv.includes(name));
+  const hint = holds === undefined ? '' : `: write ${holds} before it`;
+  return `${JSON.stringify(extra)} is too much for 'cola ${command.name()}'${hint}`;
 }
 
 /** "error: unknown option '--x'\n(Did you mean --y?)" as a sentence without its full stop. */

@@ -201,7 +201,9 @@ export function rowOf(text: string | undefined): Readonly<Record<string, unknown
   try {
     row = JSON.parse(text);
   } catch (error) {
-    throw wrongUse(`--row is not JSON: ${error instanceof Error ? error.message : String(error)}`);
+    throw wrongUse(
+      `--row is not JSON: ${error instanceof Error ? error.message : String(error)}; write it as --row '{"answer": "4"}', with the quotes`,
+    );
   }
   if (typeof row !== 'object' || row === null || Array.isArray(row)) {
     throw wrongUse('--row should be a JSON object, such as \'{"answer": "7"}\'');

@@ -58,7 +58,7 @@ export async function refuseOther(file: string, text: boolean): Promise<void> {
     throw dataErrors.otherFile(
       file,
       'a folder',
-      'Name a file in it, or leave the ending out of its name: a folder is read as text.',
+      'Name a file in it. In a run spec a folder whose name has no ending is read as text.',
     );
   const start = (await firstBytes(file, 64)).toString('latin1').trimStart();
   const kind =

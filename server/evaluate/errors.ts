@@ -29,6 +29,10 @@ export const evaluateErrors = catalogue('evaluate', {
     `There is no text to look at the latent actions of ${model} with.`,
     'Give one that the model has not learned: --text FILE.',
   ],
+  tooLittleText: (data: string, tokens: number, need: number) => [
+    `${data} has ${tokens} tokens, and at least ${need} are needed to measure on.`,
+    'Take a longer text.',
+  ],
   nothingHeldOut: (run: string) => [
     `No stage of the run ${run} has prompts or text that it held out, so there is nothing to complete.`,
     'Open its dashboard, or measure its model on a file with "CoLA: Evaluate…".',

@@ -66,8 +66,8 @@ export interface EvaluationOptions {
 type Found = { readonly figures: Record<string, Figure> } | { readonly reason: string };
 const once = (figures: Figures): Found => ({ figures: summariseSeeds([figures]) });
 
-const needsText = 'it needs held-out text';
-const needsTask = 'it needs prompts and a reward';
+const needsText = 'it needs held-out text (--data on the command line)';
+const needsTask = 'it needs prompts and a reward (--prompts and --reward on the command line)';
 const needsActions = 'the model has no latent actions, or answers with tokens';
 
 /**

@@ -1,10 +1,14 @@
 /** What a person asks to be measured, filled up with what the run of the model says. */
 
+import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { taskNames } from '../data/generators/names.ts';
 import type { Device } from '../device/device.ts';
 import type { PrecisionChoice } from '../protocol/precision.ts';
 import { solvedFrom } from '../rewards/range.ts';
 import type { RewardSpec } from '../rewards/spec.ts';
+import { nearest } from '../schemas/issues.ts';
+import { guess } from '../schemas/right-form.ts';
 import { namedEnvironment } from '../spec/named-environment.ts';
 import { absolutePaths } from '../spec/paths.ts';
 import { measureNames } from '../spec/schema.ts';
@@ -125,7 +129,8 @@ function taskOf(request: EvaluationRequest, own: TaskSpec | undefined): TaskSpec
   if (prompts === undefined) return own === undefined ? undefined : { ...own, ...changed };
   const source = parsePrompts(prompts, root);
   const fallback = source.reward ?? own?.reward;
-  if (reward === undefined && fallback === undefined) throw evaluateErrors.noReward(prompts);
+  if (reward === undefined && fallback === undefined && existsSync(resolve(root, prompts)))
+    throw evaluateErrors.noReward(prompts);
   return {
     max_new: own?.max_new ?? longestAnswer,
     temperature: own?.temperature ?? 1,
@@ -151,7 +156,12 @@ function agentOf(
 /** @returns with a task its own reward */
 function parsePrompts(text: string, root: string): { data: DataSpec; reward?: RewardSpec } {
   const [, task, format] = /^(countdown|arithmetic)(?::(.*))?$/.exec(text) ?? [];
-  if (task === undefined) return { data: { jsonl: resolve(root, text), skip_bad_rows: false } };
+  if (task === undefined) {
+    const file = resolve(root, text);
+    const meant = existsSync(file) ? undefined : nearest(text, taskNames);
+    if (meant !== undefined) throw evaluateErrors.badTask(text, `there is no such file${guess(meant)}`);
+    return { data: { jsonl: file, skip_bad_rows: false } };
+  }
   const parsed = dataSpec.safeParse(format === undefined ? { task } : { task, format });
   if (!parsed.success) throw evaluateErrors.badTask(text, `it has no format ${format}`);
   if (task === 'arithmetic') return { data: parsed.data, reward: 'numeric' };

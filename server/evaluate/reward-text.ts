@@ -1,6 +1,7 @@
 /** A reward as it is written on the command line. */
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { ColaError } from '../errors.ts';
 import { rewardSpec } from '../rewards/schema.ts';
 import type { RewardSpec } from '../rewards/spec.ts';
 import { explain } from '../schemas/issues.ts';
@@ -9,6 +10,7 @@ import { excess } from '../spec/limits.ts';
 import { evaluateErrors } from './errors.ts';
 
 const named = z.object({ reward: rewardSpec });
+const isReward = (reward: unknown): boolean => named.safeParse({ reward }).success;
 
 /**
  * Reads a name, or what a run spec would say: `{exact: {column: answer}}`.
@@ -35,9 +37,14 @@ export function readUncheckedReward(text: string): RewardSpec {
 function readYaml(text: string): unknown {
   const tooMuch = excess(text);
   if (tooMuch !== undefined) throw evaluateErrors.badReward(`${text.slice(0, 20)}…`, tooMuch.message);
+  const spaced = text.replace(/([A-Za-z_]\w*):(?=[^\s:/\\])/g, '$1: ');
   try {
-    return parse(text);
+    const value: unknown = parse(text);
+    if (spaced !== text && !isReward(value) && isReward(parse(spaced)))
+      throw evaluateErrors.badReward(text, `a colon has a blank behind it: write ${JSON.stringify(spaced)}`);
+    return value;
   } catch (error) {
+    if (error instanceof ColaError) throw error;
     throw evaluateErrors.badReward(text, error instanceof Error ? error.message.split('\n')[0] : String(error));
   }
 }

@@ -4,6 +4,7 @@ import { packedData } from '../train/data.ts';
 import type { Sequences } from '../train/measures/states.ts';
 import type { StageContext } from '../train/stage.ts';
 import { unmasked } from '../train/unlearned.ts';
+import { evaluateErrors } from './errors.ts';
 
 /**
  * The text that a stage with this data holds out.
@@ -11,7 +12,7 @@ import { unmasked } from '../train/unlearned.ts';
  * @param data `held_out` as in a run spec; without it the last fiftieth of `data`
  * @param length tokens in a sequence
  * @param limit most sequences; fewer where there is less text
- * @throws data.*, train.tooFewTokens, train.setting for a task, which has no text
+ * @throws data.*, evaluate.tooLittleText, train.setting for a task, which has no text
  */
 export async function heldOutText(
   data: { readonly data: DataSpec; readonly held_out?: DataSpec | undefined },
@@ -19,7 +20,12 @@ export async function heldOutText(
   length: number,
   limit: number,
 ): Promise<Sequences> {
-  const { heldOut, close } = await packedData({ ...data, batch: 1, length }, context, limit);
+  const { heldOut, close } = await packedData(
+    { ...data, batch: 1, length },
+    context,
+    limit,
+    evaluateErrors.tooLittleText,
+  );
   close();
   const ids = new Int32Array(heldOut.length * length);
   // Each has one token more, the target of its last: here targets are the sequence's own.

@@ -10,6 +10,14 @@ export const feedbackErrors = catalogue('feedback', {
     `The feedback log ${path} holds nothing to learn from for this model.`,
     'Accept or reject some completions first, or check that the log is of the same model.',
   ],
+  nothingYet: (path: string) => [
+    `Nothing has been recorded in ${path}.`,
+    'Switch on cola.feedback.enabled in the editor, or name the folder that has the log with --root.',
+  ],
+  tooLittle: (texts: number) => [
+    `Most texts are learned from and the others are tried; of these ${texts}, one of the two parts has no place to complete.`,
+    'Name a folder of many source files, or a .jsonl file with many texts.',
+  ],
   full: (path: string, megabytes: number) => [
     `The feedback log ${path} has reached ${megabytes} MB, so nothing more is recorded.`,
     'Keep a copy with "CoLA: Export Feedback…" if you want one, then run "CoLA: Clear Feedback…".',

@@ -11,7 +11,7 @@ const WHOLE = 'Check that the folder holds one complete model, as it was publish
 export const configErrors = catalogue('config', {
   noModel: (path: string) => [
     `There is no model at ${path}.`,
-    `Check the path, or choose a folder with a Hugging Face model (config.json, tokenizer.json and *.safetensors) or a GGUF file.${meantPath(path) || ' Nothing is downloaded here: `hf download OWNER/NAME --local-dir FOLDER` does, and `cola models` lists what is on this machine.'}`,
+    `Check the path, or choose a folder with a Hugging Face model (config.json, tokenizer.json and *.safetensors) or a GGUF file.${meantPath(path) || builtIn(path) || ' Nothing is downloaded here: `hf download OWNER/NAME --local-dir FOLDER` does, and `cola models` lists what is on this machine.'}`,
   ],
   cannotRead: (file: string, cause: unknown) => [
     `The file ${file} cannot be read (${reason(cause)}).`,
@@ -135,4 +135,9 @@ const inGigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(1)} GB`;
 function list(names: readonly string[]): string {
   const shown = names.slice(0, 3).map(quote).join(', ');
   return names.length > 3 ? `${shown} and ${names.length - 3} more` : shown;
+}
+
+/** A sentence with a blank before it where the model in the box was meant. */
+function builtIn(path: string): string {
+  return /(?:^|[\\/])nano$/.test(path) ? ' The model in the box is written builtin:nano.' : '';
 }

@@ -7,7 +7,7 @@ export const searchErrors = catalogue('search', {
   ],
   budget: (detail: string) => [
     `This search has nothing to spend: ${detail}.`,
-    'Give at least one of simulations, tokens or seconds, each above 0.',
+    'Give at least one of simulations, tokens or seconds, each above 0; on the command line --simulations 100.',
   ],
   emptyPrompt: () => [
     'The prompt is empty.',

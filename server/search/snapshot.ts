@@ -5,7 +5,9 @@
  */
 import { z } from 'zod';
 import { writeFileAtomic } from '../files/atomic.ts';
+import { diskErrors } from '../files/errors.ts';
 import { limits, readText } from '../files/open.ts';
+import { isAbsent } from '../files/place.ts';
 import { modelErrors } from '../model/model-errors.ts';
 import { firstIssue } from '../schemas/first-issue.ts';
 import { searchErrors } from './errors.ts';
@@ -247,12 +249,13 @@ export async function saveSearch<S>(file: string, search: Search<S>): Promise<vo
   await writeFileAtomic(file, `${JSON.stringify(takeSnapshot(search))}\n`);
 }
 
-/** @throws search.snapshotJson, search.snapshotVersion */
+/** @throws store.cannotRead, search.snapshotJson, search.snapshotVersion */
 export async function readSnapshot(file: string): Promise<SearchSnapshot> {
   let json: unknown;
   try {
     json = JSON.parse(readText(file, limits.whole));
   } catch (error) {
+    if (isAbsent(error)) throw diskErrors.cannotRead(file, error);
     throw searchErrors.snapshotJson(file, error instanceof Error ? error.message : String(error));
   }
   return parseSnapshot(json, file);

@@ -1,4 +1,5 @@
 /** A run spec as text: YAML with exact places of everything that is wrong, and back. */
+import { statSync } from 'node:fs';
 import {
   Document,
   isAlias,
@@ -183,6 +184,7 @@ export function readSpec(file: string): RunSpec {
     text = new TextDecoder(kind, { fatal: true }).decode(bytes);
   } catch (error) {
     if (error instanceof TypeError) throw specErrors.notUtf8(file, error);
+    if (statSync(file, { throwIfNoEntry: false })?.isDirectory() === true) throw specErrors.folder(file);
     throw readable(error, (cause) => specErrors.cannotRead(file, cause));
   }
   // A text that is only a little too long is shown where it goes on too far.

@@ -2,6 +2,10 @@
 import { catalogue } from '../errors.ts';
 
 export const specErrors = catalogue('spec', {
+  folder: (path: string) => [
+    `${path} is a folder and no run spec.`,
+    'Name the YAML file that says what to run; a model is named in it, as in model: FOLDER.',
+  ],
   cannotRead: (file: string, cause: unknown) => [
     cause instanceof Error && 'code' in cause && (cause.code === 'ENOENT' || cause.code === 'ENOTDIR')
       ? `There is no run spec ${file}.`

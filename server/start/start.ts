@@ -45,6 +45,7 @@ export async function start(options: StartOptions): Promise<Started> {
   const { root, signal, settings, modelFolder } = options;
   const began = performance.now();
   const records: RunRecord[] = [];
+  (await ColaModel.load(modelFolder)).require('world', 'policy');
   for (const arm of arms) records.push(await readRunRecord(await carryOut(arm, options), armNames[arm]));
   const { device } = await openDevice(
     settings.device,

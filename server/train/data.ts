@@ -190,6 +190,7 @@ export interface PackedData {
 /**
  * Packed sequences of T + 1 tokens, and held-out ones.
  *
+ * @param tooFew what is said of too little text
  * @throws train.tooLong, train.tooFewTokens, data.*
  */
 export async function packedData(
@@ -201,6 +202,7 @@ export async function packedData(
   },
   context: StageContext,
   heldOutBatches: number,
+  tooFew = trainErrors.tooFewTokens,
 ): Promise<PackedData> {
   const { length, batch } = settings;
   const longest = context.base.config.maxPositionEmbeddings;
@@ -220,9 +222,9 @@ export async function packedData(
   try {
     const window = length + 1;
     const need = other === undefined ? 2 * window : window;
-    if (all.length < need) throw trainErrors.tooFewTokens(dataName(settings.data), all.length, need);
+    if (all.length < need) throw tooFew(dataName(settings.data), all.length, need);
     if (other !== undefined && held !== undefined && other.length < window)
-      throw trainErrors.tooFewTokens(dataName(held), other.length, window);
+      throw tooFew(dataName(held), other.length, window);
     const cut =
       other === undefined ? Math.min(Math.floor(all.length * (1 - heldOutShare)), all.length - window) : all.length;
     const measured = other ?? part(all, cut, all.length - cut);

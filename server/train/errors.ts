@@ -61,6 +61,10 @@ export const trainErrors = catalogue('train', {
     `${place === undefined ? 'The' : `${place}: the`} prompt ${JSON.stringify(`${text}…`)} has ${tokens} tokens; with room for the answer it may have ${longest}.`,
     'Shorten the prompts, lower "max_new", or leave such rows out with "skip_bad_rows: true".',
   ],
+  startTooLong: (environment: string, tokens: number, longest: number) => [
+    `What ${environment} begins an episode with has ${tokens} tokens; with room for the answer the model may read ${longest}.`,
+    'Take a model with a longer context, or shorter answers ("max_new" in a run spec, --max-new of a command).',
+  ],
   tooLong: (length: number, context: number) => [
     `Sequences of ${length} tokens are longer than the model's context of ${context}.`,
     'Lower "length" (or "max_length" and "max_new") in the run spec.',

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { LoadedModel, type LoadOptions } from '../completion/loaded-model.ts';
 import { splitOf } from '../data/generators/split.ts';
 import { measureMarginal } from '../evaluate/marginal.ts';
+import { feedbackErrors } from '../feedback/errors.ts';
 import type { FeedbackLine } from '../feedback/lines.ts';
 import { FeedbackLog, feedbackFile } from '../feedback/log.ts';
 import { PolicyVersions, type PolicyWeights } from '../feedback/versions.ts';
@@ -71,13 +72,16 @@ export function shuffled(lines: readonly FeedbackLine[], random: Random): Feedba
 
 export async function simulate(options: ExperimentOptions): Promise<ExperimentResult> {
   const { texts, seeds, events, settings, signal, onProgress } = options;
+  const isTrial = ({ name }: SourceText) => splitOf(name, trialShare) === 'test';
+  const trialTexts = texts.filter(isTrial);
+  const places = placesOf(trialTexts, options.places, new Random(1));
+  const learned = texts.filter((text) => !isTrial(text));
+  if (places.length === 0 || placesOf(learned, events, new Random(1)).length === 0)
+    throw feedbackErrors.tooLittle(texts.length);
   const model = await LoadedModel.load(options);
   const tuner = new Tuner(model.device, model.cola, model.policy.own);
   const folder = mkdtempSync(join(tmpdir(), 'cola-simulate-'));
-  const isTrial = ({ name }: SourceText) => splitOf(name, trialShare) === 'test';
-  const trialTexts = texts.filter(isTrial);
   const person = new SimulatedPerson(model);
-  const places = placesOf(trialTexts, options.places, new Random(1));
   const put = (version: string, weights: PolicyWeights | undefined) =>
     model.policy.replace(version, weights, () => model.forget());
   const trial = async (label: string): Promise<Trial> => {
@@ -99,11 +103,7 @@ export async function simulate(options: ExperimentOptions): Promise<ExperimentRe
     for (const seed of seeds) {
       await put('original', undefined);
       const lines: FeedbackLine[] = [];
-      const used = placesOf(
-        texts.filter((text) => !isTrial(text)),
-        events,
-        new Random(100 + seed),
-      );
+      const used = placesOf(learned, events, new Random(100 + seed));
       for (const [i, place] of used.entries()) {
         signal.throwIfAborted();
         lines.push(...(await person.sit(place, `s${seed}-${i}`, i + 1)).lines);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readActions, readLabels, writeActions } from '../../server/cola/actions-file.ts';
@@ -160,6 +160,12 @@ describe('profiles of latent actions', () => {
     assert.match(none.stderr, /evaluate\.noText/);
     const base = await cola(['actions', 'test/fixtures/hf/qwen2', '--text', text, '--device', 'cpu']);
     assert.equal(base.code, 2);
+    const little = join(folder, 'little.txt');
+    writeFileSync(little, 'a b');
+    const short = await cola(['actions', folder, '--text', little, '--device', 'cpu']);
+    rmSync(little);
+    // Nobody has written a run spec.
+    assert.match(short.stderr, /needed to measure on\.\nTake a longer text\.\n\[evaluate\.tooLittleText\]/);
   });
 
   it('of another model or version are refused, and give no labels', async () => {

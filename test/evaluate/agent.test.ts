@@ -72,7 +72,9 @@ describe('what a model gets done in an environment', function () {
     assert.ok('unseen_sampled' in results.agent!);
     // In two turns nobody takes a thing to another place.
     assert.equal(results.agent!.seen_expert!.mean, 0);
-    assert.deepEqual(skipped, [{ measure: 'accuracy', reason: 'it needs prompts and a reward' }]);
+    assert.deepEqual(skipped, [
+      { measure: 'accuracy', reason: 'it needs prompts and a reward (--prompts and --reward on the command line)' },
+    ]);
   });
 
   it('needs an environment', async () => {

@@ -39,6 +39,8 @@ export function addExport(program: Command, session: Session): void {
     session.perform(json === true, async (output) => {
       if (format === 'gguf' ? dtype !== undefined : type !== undefined)
         throw cliErrors.usage("'--dtype' goes with a folder, and '--type' with '--format gguf'", 'cola export');
+      if (format === 'folder' && /\.gguf$/i.test(target))
+        throw cliErrors.usage(`${target} is the name of a GGUF file: add --format gguf`, 'cola export');
       const { folder } = await namedModel(path, session.cwd);
       const to = resolve(session.cwd, target);
       const value =

@@ -169,7 +169,7 @@ function addExport(command: Command, session: Session): void {
     .action((file: string, options: RootOption) =>
       session.perform(options.json === true, async (output) => {
         const log = new FeedbackLog(feedbackFile(givenFolder(options.root, session.cwd)));
-        if (log.size === 0) throw feedbackErrors.empty(log.path);
+        if (log.size === 0) throw feedbackErrors.nothingYet(log.path);
         const target = resolve(session.cwd, file);
         const lines = readBytes(log.path, mostBytes);
         await writeFileAtomic(target, lines);

@@ -50,7 +50,11 @@ export function addFit(program: Command, session: Session): void {
     .argument('<spec-or-folder>', 'run spec (.yaml), model folder, a run, or builtin:nano')
     .option('--time', 'say how long the run of a spec takes: by earlier runs here, or by taking its first steps')
     .option('--batch <count>', 'sequences at once (default: what the spec says, 8 for a folder)', count)
-    .option('--length <tokens>', 'tokens in a sequence (default: what the spec says, 256 for a folder)', count)
+    .option(
+      '--length <tokens>',
+      'tokens in a sequence (default: what the spec says; for a folder 256, or the context if it is shorter)',
+      count,
+    )
     .addOption(new Option('--device <name>', 'whose memory').choices(deviceNames).default('cpu'));
   withExamples(withPrecision(withJson(command), { words: 'that of the spec, auto for a folder' }), [
     'fit builtin:nano --batch 32 --length 512',
@@ -63,7 +67,7 @@ export function addFit(program: Command, session: Session): void {
       const { config, parts } = isSpec
         ? await specParts(resolve(session.cwd, target), options)
         : await folderParts((await namedModel(target, session.cwd)).folder, options);
-      checkLength(options.length ?? (isSpec ? 1 : defaultLength), config);
+      if (options.length !== undefined) checkLength(options.length, config);
       const entries: Entry[] = parts.map((part) => {
         const memory = part.memory();
         return { what: describedPart(part.what, memory), memory, fit: fits(memory.total, options.device) };
@@ -106,8 +110,9 @@ function isFile(path: string): boolean {
 
 const defaultLength = 256;
 
-async function folderParts(folder: string, { batch = 8, length = defaultLength, ...options }: Options) {
+async function folderParts(folder: string, { batch = 8, ...options }: Options) {
   const { config } = await configsOf(folder);
+  const length = options.length ?? Math.min(defaultLength, config.maxPositionEmbeddings);
   // Whoever trains all weights of a base has merged its adapter.
   const { adapters: _, ...whole } = config;
   const precision = chosenPrecision(options.precision ?? 'auto', config);

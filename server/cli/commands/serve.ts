@@ -10,7 +10,7 @@ import { LocalServer } from '../../serve/server.ts';
 import { Service } from '../../serve/service.ts';
 import type { Output } from '../io.ts';
 import { namedModel } from '../named-model.ts';
-import { count, type DeviceOption, natural, openChosen, withDevice, withExamples } from '../options.ts';
+import { count, type DeviceOption, openChosen, port, withDevice, withExamples } from '../options.ts';
 import type { Session } from '../session.ts';
 
 type Options = DeviceOption & {
@@ -39,7 +39,7 @@ export function addServe(program: Command, session: Session): void {
       'where to listen; anything but 127.0.0.1 can be reached from other machines',
       '127.0.0.1',
     )
-    .option('--port <number>', '0 for any that is free', natural, 8372)
+    .option('--port <number>', '0 for any that is free', port, 8372)
     .option('--parallel <count>', 'answers that are written at once', count, 8)
     .option('--waiting <count>', 'answers that may wait; more are refused', count, 256)
     .option('--timeout <seconds>', 'longest time for an answer', count, 600);

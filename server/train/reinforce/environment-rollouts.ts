@@ -67,7 +67,7 @@ interface WorldTask extends Pick<Task, 'side' | 'written'> {
   readonly seed: number;
 }
 
-/** @throws train.promptTooLong */
+/** @throws train.startTooLong */
 async function startOf(
   environment: Environment,
   world: World,
@@ -79,7 +79,7 @@ async function startOf(
   const written = taskAt(environment.tasks, seed, side);
   const task = written === undefined ? { side } : { side, written };
   const { text, ids } = speech.start(startText(environment, await world.reset(seed, task, signal)));
-  if (ids.length > longest) throw trainErrors.promptTooLong(environment.name, text.slice(0, 60), ids.length, longest);
+  if (ids.length > longest) throw trainErrors.startTooLong(environment.name, ids.length, longest);
   return { text, ids, row: { seed, ...task } };
 }
 

@@ -66,6 +66,6 @@ describe('conversations as tokens', () => {
     for (const { text } of starts) assert.match(text, /^You live in a house[\s\S]*Your task: .*\.\n> $/);
     const [rule] = await environmentPrompts(guessTheRule(), speech, 'seen', 1, 10_000, signal);
     assert.match(rule.text, /"name":"try"[\s\S]*"name":"answer"/);
-    await assert.rejects(environmentPrompts(household(), speech, 'seen', 1, 20, signal), { id: 'train.promptTooLong' });
+    await assert.rejects(environmentPrompts(household(), speech, 'seen', 1, 20, signal), { id: 'train.startTooLong' });
   });
 });

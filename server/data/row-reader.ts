@@ -239,7 +239,9 @@ export function readRow(object: Columns, plan: ColumnPlan, file: string, line: n
       // A null in an optional column is as good as none.
       if (found === undefined || (found === null && !must)) continue;
       // Of answers judged one by one (KTO) those that were not liked are no answers to learn; the prompt is one as ever.
-      if (role === 'response' && candidates.length > 1 && column === 'completion' && object.label === false) continue;
+      const disliked =
+        (column === 'completion' && object.label === false) || (column === 'output' && object.kto_tag === false);
+      if (role === 'response' && candidates.length > 1 && disliked) continue;
       const read = readers[role](found);
       if (read === undefined) {
         // Of a shape that was recognised, a column of another kind has another meaning.

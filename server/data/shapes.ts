@@ -53,7 +53,7 @@ const targets = [
 /** Solutions in a language each, those that the reward for code runs first. */
 const codes = ['typescript', 'javascript', 'solution', 'code', 'python', 'python3', 'java', 'cpp', 'c++'];
 /** What a question is about, where that stands apart. */
-const passages = ['input', 'context', 'passage', 'body'];
+const passages = ['input', 'context', 'passage', 'body', 'article'];
 
 interface Shape {
   /** What a person knows it by. */
@@ -69,6 +69,9 @@ interface Shape {
 }
 
 const isTalk = (value: unknown): boolean => Array.isArray(value) && messagesFrom(value) !== undefined;
+/** Messages that wait for an answer, which stands beside them. */
+const isAsking = (value: unknown): boolean =>
+  Array.isArray(value) && ![undefined, 'assistant'].includes(messagesFrom(value)?.at(-1)?.role);
 const isTranscript = (value: unknown): boolean => typeof value === 'string' && messagesFrom(value) !== undefined;
 
 /** Languages whose codes are columns of translations. */
@@ -91,6 +94,14 @@ function translation(row: Columns): Recognised | undefined {
 
 /** In the order in which they are tried. */
 const shapes: readonly Shape[] = [
+  {
+    name: 'messages, chosen and rejected',
+    role: 'prompt',
+    columns: ['messages', 'conversations'],
+    fits: isAsking,
+    beside: ['chosen.content', 'chosen.value'],
+    others: { system: systems, response: ['chosen'], rejected: ['rejected'] },
+  },
   { name: 'messages', role: 'messages', columns: ['messages'], others: { system: systems, answer: answers } },
   {
     name: 'ShareGPT',
@@ -122,7 +133,20 @@ const shapes: readonly Shape[] = [
   {
     name: 'question, chosen and rejected',
     role: 'prompt',
-    columns: ['question', 'instruction', 'query', 'problem', 'input'],
+    columns: ['question', 'instruction', 'query', 'problem'],
+    beside: ['chosen', 'chosen_response', 'response_j', 'win'],
+    others: {
+      system: systems,
+      input: passages,
+      response: ['chosen', 'chosen_response', 'response_j', 'win'],
+      rejected: ['rejected', 'rejected_response', 'response_k', 'lose'],
+      answer: answers,
+    },
+  },
+  {
+    name: 'question, chosen and rejected',
+    role: 'prompt',
+    columns: ['input'],
     beside: ['chosen', 'chosen_response', 'response_j', 'win'],
     others: {
       system: systems,

@@ -25,6 +25,53 @@ describe('published shapes', () => {
   const system = (content: string) => ({ role: 'system', content });
 
   const cases: Record<string, [row: object, parts: object]> = {
+    'LLaMA-Factory: a preference with an input': [
+      { instruction: 'Translate.', input: 'Hut', chosen: 'hat', rejected: 'hut' },
+      {
+        kind: 'prompt',
+        prompt: 'Translate.\n\nHut',
+        response: 'hat',
+        rejected: { kind: 'prompt', prompt: 'Translate.\n\nHut', response: 'hut' },
+      },
+    ],
+    'axolotl: messages with the two answers beside them': [
+      {
+        messages: [user('Hi'), assistant('Yes?'), user('Go on.')],
+        chosen: assistant('Well.'),
+        rejected: assistant('No.'),
+      },
+      {
+        kind: 'chat',
+        messages: [user('Hi'), assistant('Yes?'), user('Go on.'), assistant('Well.')],
+        rejected: { kind: 'chat', messages: [user('Hi'), assistant('Yes?'), user('Go on.'), assistant('No.')] },
+      },
+    ],
+    'LLaMA-Factory: ShareGPT with the two answers beside it': [
+      {
+        conversations: [{ from: 'human', value: 'Hi' }],
+        chosen: { from: 'gpt', value: 'Hello' },
+        rejected: { from: 'gpt', value: 'Go' },
+      },
+      {
+        kind: 'prompt',
+        prompt: 'Hi',
+        response: 'Hello',
+        rejected: { kind: 'prompt', prompt: 'Hi', response: 'Go' },
+      },
+    ],
+    'axolotl: a question about an article': [
+      { article: 'It rained.', question: 'What did it do?', answer: 'rain' },
+      { kind: 'prompt', prompt: 'What did it do?\n\nIt rained.', response: 'rain', answer: 'rain' },
+    ],
+    'a preference of inputs': [
+      { input: 'Hi', chosen: 'Hello', rejected: 'Go' },
+      {
+        kind: 'prompt',
+        prompt: 'Hi',
+        response: 'Hello',
+        rejected: { kind: 'prompt', prompt: 'Hi', response: 'Go' },
+      },
+    ],
     'TRL: prompt and completion': [
       { prompt: 'The sky', completion: ' is blue.' },
       { kind: 'prompt', prompt: 'The sky', response: ' is blue.' },
@@ -40,6 +87,10 @@ describe('published shapes', () => {
     'TRL: an answer that was not liked (KTO), which is not learned': [
       { prompt: 'The sky', completion: ' is green.', label: false },
       { kind: 'prompt', prompt: 'The sky' },
+    ],
+    'LLaMA-Factory: an answer that was not liked (KTO), which is not learned': [
+      { instruction: 'Hi', input: '', output: 'Go', kto_tag: false },
+      { kind: 'prompt', prompt: 'Hi' },
     ],
     'TRL: prompt of several messages': [
       { prompt: [system('Be brief.'), user('Colour?')], answer: 'blue' },

@@ -103,7 +103,9 @@ describe('forms in a run spec', () => {
       /^"steps" should be a number and is "5": write 5$/,
     );
     assert.equal(fixed(reinforce('reward: exact, steps: "5"')).title, 'Change to 5');
-    assert.deepEqual(messages(reinforce('reward: exact, steps: five')), ['"steps" should be a number and is "five": write 5']);
+    assert.deepEqual(messages(reinforce('reward: exact, steps: five')), [
+      '"steps" should be a number and is "five": write 5',
+    ]);
   });
 
   it('of the spec as a whole become lists and settings', () => {

@@ -340,8 +340,8 @@ describe('cola search', function () {
       prepare: old,
     },
     {
-      what: 'a snapshot that is none',
-      id: 'search.snapshotJson',
+      what: 'a snapshot that is not there',
+      id: 'store.cannotRead',
       says: /gone\.json/,
       args: [MODEL, ...good, '--continue', 'gone.json'],
     },

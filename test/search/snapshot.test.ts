@@ -105,7 +105,7 @@ describe('saved search', () => {
     const file = join(folder, 'bad.json');
     await writeFile(file, '{"kind": ');
     await assert.rejects(readSnapshot(file), fails('search.snapshotJson'));
-    await assert.rejects(readSnapshot(join(folder, 'none.json')), fails('search.snapshotJson'));
+    await assert.rejects(readSnapshot(join(folder, 'none.json')), fails('store.cannotRead'));
     const other = new ToyModel({ numCodes: 4, q: () => [0, 0, 0, 0] });
     assert.throws(() => restoreSearch(parseSnapshot(good(), 'x'), other, judge), fails('search.snapshotModel'));
     for (const change of [

@@ -89,6 +89,8 @@ function open(plan: HelperPlan): OwnedProcess {
 export class Helper {
   private running: OwnedProcess | undefined;
   private receive: ((message: Reply) => void) | undefined;
+  /** Whose messages are waited for. */
+  private heard: ChildProcess | undefined;
   private turn: Promise<unknown> = Promise.resolve();
   private questions = 0;
   private closed = false;
@@ -143,13 +145,18 @@ export class Helper {
     const { child } = running;
     this.running = running;
     child.on('message', (message) => {
+      if (this.heard !== child) return;
       const parsed = reply.safeParse(message);
       this.receive?.(parsed.success ? parsed.data : { type: 'ended', message: 'it broke the protocol' });
     });
     child.on('error', (error) => this.gone(child, error.message));
-    child.on('exit', (code, killedBy) =>
-      this.gone(child, killedBy ? `it was killed (${killedBy})` : `exit code ${code}`),
-    );
+    child.on('exit', (code, killedBy) => {
+      if (this.running?.child === child) this.running = undefined;
+      const gone = () => this.gone(child, killedBy ? `it was killed (${killedBy})` : `exit code ${code}`);
+      // What it said last, such as why it does not start, may lie unread in the pipe.
+      if (child.connected) child.once('disconnect', gone);
+      else gone();
+    });
     const message = await this.wait(child, startMs, signal);
     if (message !== 'late' && message.type === 'ready') {
       // A resting helper must not keep this process alive.
@@ -169,7 +176,7 @@ export class Helper {
 
   private gone(child: ChildProcess, message: string): void {
     if (this.running?.child === child) this.running = undefined;
-    this.receive?.({ type: 'ended', message });
+    if (this.heard === child) this.receive?.({ type: 'ended', message });
   }
 
   /** The next message, of the given question if any; `late` after the limit. Rejects, and kills, on abort. */
@@ -180,6 +187,7 @@ export class Helper {
     begin?: () => void,
     id?: number,
   ): Promise<Reply | 'late'> {
+    this.heard = child;
     child.ref();
     child.channel?.ref();
     let timer: NodeJS.Timeout | undefined;

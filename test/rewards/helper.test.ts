@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { fork } from 'node:child_process';
+import { fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -10,6 +10,7 @@ import { pathToFileURL } from 'node:url';
 import { ColaError } from '../../server/errors.ts';
 import { parseRewardSpec } from '../../server/rewards/index.ts';
 import { Helper, HelperPool } from '../../server/rewards/process/helper.ts';
+import { markOf, newMarkName } from '../../server/rewards/process/process-tree.ts';
 
 const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
 const helperFile = new URL('../../server/rewards/process/helper.ts', import.meta.url).href;
@@ -89,6 +90,24 @@ describe('a helper process', () => {
     const stay = (detached) => spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore', detached }).pid;
     export default (x) => { if (x === 'loop') for (;;) {} if (x === 'exit') process.exit(3); if (x === 'abort') process.abort();
       return [process.pid, stay(false), stay(true)]; };`;
+
+  it('has bits that no other process has: what had them would end with it', async function () {
+    if (process.platform !== 'linux') this.skip();
+    const bitsOf = (name: string) => Number(name.split(':')[1]);
+    const other = spawn('/bin/sleep', ['600']);
+    try {
+      const bits = bitsOf(newMarkName());
+      const { filter } = markOf(`x:${bits}`, other.pid, 'new');
+      assert.equal(filter, bits);
+      // As many as there are, in turn.
+      const names = Array.from({ length: 512 }, newMarkName);
+      assert.ok(new Set(names.map(bitsOf)).size > 400);
+      assert.ok(!names.some((name) => bitsOf(name) === bits));
+    } finally {
+      other.kill();
+      await once(other, 'exit');
+    }
+  });
 
   it('takes what has left it with an environment of its own, and whose parents have ended', async function () {
     if (process.platform !== 'linux') this.skip();

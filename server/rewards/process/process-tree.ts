@@ -31,9 +31,31 @@ const filters = Array.from({ length: 511 }, (_, i) => i + 1).filter(
 );
 let last = Math.floor(Math.random() * filters.length);
 
-/** A name for a helper that is going to be started, with {@link markName} in its environment. */
+/** Those of all processes that can be seen. */
+function filtersInUse(): ReadonlySet<number> {
+  const found = new Set<number>();
+  if (process.platform !== 'linux') return found;
+  for (const pid of readdirSync('/proc')) {
+    if (!/^\d+$/.test(pid)) continue;
+    try {
+      found.add(filterOf(Number(pid)));
+    } catch {
+      // Somebody else's process, or one that has ended since.
+    }
+  }
+  return found;
+}
+
+/**
+ * A name for a helper that is going to be started, with {@link markName} in its environment. Its bits are nobody's, as whoever has
+ * those of another helper, of this program in another window say, would end with it.
+ */
 export function newMarkName(): string {
-  last = (last + 1) % filters.length;
+  const taken = filtersInUse();
+  for (let tries = 0; tries < filters.length; tries++) {
+    last = (last + 1) % filters.length;
+    if (!taken.has(filters[last])) break;
+  }
   return `${randomUUID()}:${filters[last]}`;
 }
 

@@ -8,10 +8,10 @@ import { chooseWorkers } from './support/workers.ts';
 const spec = reinforceSpec({ steps: 1, maxNew: 4, evaluateEvery: 1, checkpointEvery: 1 });
 
 describe('two folders of one name in one window of VS Code', () => {
-  const session = vscode({ folders: ['one/work', 'two/work'] });
+  const session = vscode({ folders: ['one/app', 'two/app'] });
   before(() => {
-    session.write('one/work/first.cola.yaml', spec);
-    session.write('two/work/second.cola.yaml', spec);
+    session.write('one/app/first.cola.yaml', spec);
+    session.write('two/app/second.cola.yaml', spec);
   });
 
   const runsOf = (folder: string) => {
@@ -23,8 +23,8 @@ describe('two folders of one name in one window of VS Code', () => {
     const { workbench } = session;
     await workbench.openSideBar();
     for (const [folder, name] of [
-      ['two/work', 'second'],
-      ['one/work', 'first'],
+      ['two/app', 'second'],
+      ['one/app', 'first'],
     ] as const) {
       await workbench.openFile(`${folder}/${name}.cola.yaml`);
       await workbench.command('CoLA: Run Spec');
@@ -33,23 +33,23 @@ describe('two folders of one name in one window of VS Code', () => {
       assert.deepEqual(runsOf(folder), [name]);
     }
     await session.look('folders');
-    assert.deepEqual(runsOf('two/work'), ['second']);
+    assert.deepEqual(runsOf('two/app'), ['second']);
   });
 
   it('offer the specs of both where none is open', async () => {
     const { workbench, page } = session;
     await workbench.closeEditors();
     await workbench.command('CoLA: Run Spec');
-    await workbench.pick(/first\.cola\.yaml\s*one\/work/).waitFor();
-    await workbench.pick(/second\.cola\.yaml\s*two\/work/).waitFor();
+    await workbench.pick(/first\.cola\.yaml\s*one\/app/).waitFor();
+    await workbench.pick(/second\.cola\.yaml\s*two\/app/).waitFor();
     await page.keyboard.press('Escape');
   });
 
   it('are asked for by Train…, and the spec lies in the one that is chosen', async () => {
     const { workbench, page } = session;
     await workbench.command('CoLA: Train…');
-    await workbench.pick('one/work').waitFor();
-    await workbench.pick('two/work').click();
+    await workbench.pick('one/app').waitFor();
+    await workbench.pick('two/app').click();
     await workbench.pick('Right answers').click();
     await workbench.pick('The task countdown').click();
     await workbench.pick('countdown').click();
@@ -57,7 +57,7 @@ describe('two folders of one name in one window of VS Code', () => {
     await page.locator('.tab.active[data-resource-name$=".cola.yaml"]').waitFor();
     const specs = (folder: string) =>
       readdirSync(join(session.folder, folder)).filter((name) => name.endsWith('.cola.yaml'));
-    assert.equal(specs('two/work').length, 2);
-    assert.equal(specs('one/work').length, 1);
+    assert.equal(specs('two/app').length, 2);
+    assert.equal(specs('one/app').length, 1);
   });
 });

@@ -5,7 +5,6 @@
 import {
   provideVSCodeDesignSystem,
   vsCodeButton,
-  vsCodeCheckbox,
   vsCodeDropdown,
   vsCodeOption,
   vsCodeTextArea,
@@ -15,7 +14,6 @@ import { type Child, custom, h, icon } from './elements.ts';
 
 provideVSCodeDesignSystem().register(
   vsCodeButton(),
-  vsCodeCheckbox(),
   vsCodeDropdown(),
   vsCodeOption(),
   vsCodeTextArea(),
@@ -24,9 +22,6 @@ provideVSCodeDesignSystem().register(
 
 interface WithValue extends HTMLElement {
   value: string;
-}
-interface WithCheck extends HTMLElement {
-  checked: boolean;
 }
 interface CanBeOff extends HTMLElement {
   disabled: boolean;
@@ -112,18 +107,5 @@ export function dropdown<T extends string>({ label, options, value, onChange }: 
   );
   const element = custom('vscode-dropdown', { 'aria-label': label, title: label }, ...choices) as WithValue;
   element.addEventListener('change', () => onChange(element.value as T));
-  return element;
-}
-
-export interface CheckboxOptions {
-  readonly label: string;
-  readonly checked: boolean;
-  readonly onChange: (checked: boolean) => void;
-}
-
-export function checkbox({ label, checked, onChange }: CheckboxOptions): WithCheck {
-  const element = custom('vscode-checkbox', {}, label) as WithCheck;
-  element.checked = checked;
-  element.addEventListener('change', () => onChange(element.checked));
   return element;
 }

@@ -1,6 +1,6 @@
 /** Whether a Ray cluster answers, and what it has. */
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type RayCluster, rayCluster } from '../protocol/workers.ts';
@@ -13,11 +13,17 @@ const mostBytes = 10_000;
 /** Where Ray notes the cluster of a machine, which it takes where no other is named. */
 const noted = () => join(process.env.RAY_TMPDIR ?? tmpdir(), 'ray', 'ray_current_cluster');
 
+/** Whether the person has a cluster here, or the system: what others note in a folder that all may write to is not followed. */
+function isNoted(): boolean {
+  const owner = statSync(noted(), { throwIfNoEntry: false })?.uid;
+  return owner !== undefined && (owner === 0 || owner === (process.getuid?.() ?? owner));
+}
+
 /** @returns undefined where nothing says that there is a cluster, or none answers */
 export async function findRay(): Promise<RayCluster | undefined> {
   const { RAY_ADDRESS: named } = process.env;
   // Where there is no Ray, nothing is started to find that out.
-  if (named === undefined && !existsSync(noted())) return undefined;
+  if (named === undefined && !isNoted()) return undefined;
   const settings = { probe: true, address: named ?? 'auto' };
   const child = spawn(rayPython(), [rayBridge, JSON.stringify(settings)], {
     stdio: ['ignore', 'pipe', 'ignore'],

@@ -11,6 +11,7 @@ import type { Optimizer } from '../optimizer/optimizer.ts';
 import { minibatches } from '../reinforce/policy-gradient.ts';
 import { minibatchWeights, sent, startsIn } from '../reinforce/shards/shard.ts';
 import type { Start } from '../reinforce/starts.ts';
+import { RoundMemory } from '../shards/round-memory.ts';
 import { cut, figure, type PartResult, type Payload, type Shards, type ShardWork } from '../shards/shards.ts';
 import { weighedSum } from '../shards/weighed-sum.ts';
 import type { Metrics, StageContext } from '../stage.ts';
@@ -47,8 +48,7 @@ interface Kept {
 /** Disposes of its maker. */
 export class ExpertWork implements ShardWork {
   readonly sent: readonly string[];
-  private round = -1;
-  private readonly kept = new Map<number, Kept>();
+  private readonly kept = new RoundMemory<Kept>();
   private readonly gradients: Gradients;
 
   constructor(
@@ -63,8 +63,7 @@ export class ExpertWork implements ShardWork {
   async begin(round: number, shard: number, input: Payload, signal: AbortSignal): Promise<unknown> {
     const { context, settings } = this;
     const { searches } = this.maker;
-    if (round !== this.round) this.kept.clear();
-    this.round = round;
+    this.kept.begin(round);
     // What other shards have left in the caches depends on who had which.
     await searches.forget();
     const lessons: Lesson[] = [];
@@ -75,7 +74,7 @@ export class ExpertWork implements ShardWork {
       each.push(found.told);
     }
     const parts = minibatches(lessons, settings.minibatches, new Random(seedFrom(context.seed, round, shard)));
-    this.kept.set(shard, { lessons, parts });
+    this.kept.keep(shard, { lessons, parts });
     const weights = Array.from({ length: settings.minibatches }, (_, m) =>
       weightOf((parts[m] ?? []).map((k) => lessons[k])),
     );
@@ -86,10 +85,7 @@ export class ExpertWork implements ShardWork {
     const { minibatch } = part.parse(asked);
     const { context } = this;
     const { model } = this.maker;
-    const kept = this.kept.get(shard);
-    if (kept === undefined || round !== this.round)
-      throw new Error(`nothing is kept of shard ${shard} of round ${round}`);
-    const { lessons, parts } = kept;
+    const { lessons, parts } = this.kept.of(round, shard);
     if (minibatch === null) return { value: await model.measure(lessons), gradients: [] };
     await context.turn?.();
     const some = parts[minibatch].map((k) => lessons[k]);

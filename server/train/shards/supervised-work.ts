@@ -7,6 +7,7 @@ import type { Objective } from '../optimizer/optimizer.ts';
 import { recomputes } from '../run/recompute.ts';
 import type { StageContext } from '../stage.ts';
 import type { Feeds } from '../supervised.ts';
+import { RoundMemory } from './round-memory.ts';
 import { figure, type HirePlan, type PartResult, type Payload, type ShardWork } from './shards.ts';
 
 /** What the loss of a micro-batch depends on beside the settings of its stage. */
@@ -80,8 +81,7 @@ export const batchResults = (value: unknown) =>
 export class SupervisedWork implements ShardWork {
   readonly sent: readonly string[];
   private readonly gradients: Gradients;
-  private readonly kept = new Map<number, readonly Feeds[]>();
-  private round = -1;
+  private readonly kept = new RoundMemory<readonly Feeds[]>();
   private sums: readonly Float32Array[] = [];
 
   constructor(
@@ -94,15 +94,13 @@ export class SupervisedWork implements ShardWork {
   }
 
   async begin(round: number, shard: number, input: Payload): Promise<null> {
-    if (round !== this.round) this.kept.clear();
-    this.round = round;
-    this.kept.set(shard, feedsIn(input));
+    this.kept.begin(round);
+    this.kept.keep(shard, feedsIn(input));
     return null;
   }
 
   async part(round: number, shard: number): Promise<PartResult> {
-    const batches = this.kept.get(shard);
-    if (batches === undefined || round !== this.round) throw new Error(`nothing is kept of shard ${shard}`);
+    const batches = this.kept.of(round, shard);
     const { context, learning } = this;
     const build = (graph: Graph) => learning.objective(graph);
     const value: unknown[] = [];

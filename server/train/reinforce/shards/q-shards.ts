@@ -6,6 +6,7 @@ import type { QSettings } from '../../../spec/settings/reinforcement.ts';
 import { Gradients } from '../../optimizer/gradients.ts';
 import type { Optimizer } from '../../optimizer/optimizer.ts';
 import { OwnShards } from '../../shards/own-shards.ts';
+import { RoundMemory } from '../../shards/round-memory.ts';
 import { cut, type PartResult, type Payload, type Shards, type ShardWork } from '../../shards/shards.ts';
 import { weighedSum } from '../../shards/weighed-sum.ts';
 import { shapeKey } from '../../shared-prefix.ts';
@@ -42,8 +43,7 @@ interface Kept {
 
 export class QWork implements ShardWork {
   readonly sent: readonly string[];
-  private round = -1;
-  private readonly kept = new Map<number, Kept>();
+  private readonly kept = new RoundMemory<Kept>();
   private readonly gradients: Gradients;
 
   constructor(
@@ -58,12 +58,11 @@ export class QWork implements ShardWork {
 
   async begin(round: number, shard: number, input: Payload, signal: AbortSignal): Promise<z.input<typeof outcome>> {
     const { settings, context } = this;
-    if (round !== this.round) this.kept.clear();
-    this.round = round;
+    this.kept.begin(round);
     const batch = await this.q.rollouts(startsIn(input), signal);
     const random = new Random(seedFrom(context.seed, round, shard));
     const parts = minibatches(promptsIn(batch), settings.reuse, random);
-    this.kept.set(shard, { batch, parts });
+    this.kept.keep(shard, { batch, parts });
     const weightOf = (picked: readonly number[]) => picked.reduce((n, b) => n + choicesCounted(batch, b), 0);
     return {
       results: batch.rows.flatMap((row) => row?.result ?? []),
@@ -73,9 +72,9 @@ export class QWork implements ShardWork {
 
   async part(round: number, shard: number, asked: unknown): Promise<PartResult> {
     const { minibatch } = part.parse(asked);
-    const kept = this.kept.get(shard);
-    const picked = kept?.parts[minibatch];
-    if (kept === undefined || picked === undefined || round !== this.round)
+    const kept = this.kept.of(round, shard);
+    const picked = kept.parts[minibatch];
+    if (picked === undefined)
       throw new Error(`nothing is kept of minibatch ${minibatch} of shard ${shard} of round ${round}`);
     await this.context.turn?.();
     const layout = this.q.layOut(kept.batch, picked);

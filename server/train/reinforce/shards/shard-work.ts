@@ -5,6 +5,7 @@ import type { ReinforceSettings } from '../../../spec/settings/reinforcement.ts'
 import { algorithmOf } from '../../algorithms/index.ts';
 import { Gradients } from '../../optimizer/gradients.ts';
 import { recomputes } from '../../run/recompute.ts';
+import { RoundMemory } from '../../shards/round-memory.ts';
 import type { PartResult, Payload, ShardWork } from '../../shards/shards.ts';
 import { shapeKey } from '../../shared-prefix.ts';
 import type { StageContext } from '../../stage.ts';
@@ -40,8 +41,7 @@ interface Kept {
 
 export class RolloutWork implements ShardWork {
   readonly sent: readonly string[];
-  private round = -1;
-  private readonly kept = new Map<number, Kept>();
+  private readonly kept = new RoundMemory<Kept>();
   private readonly gradients: Gradients;
 
   /**
@@ -62,8 +62,7 @@ export class RolloutWork implements ShardWork {
 
   async begin(round: number, shard: number, input: Payload, signal: AbortSignal): Promise<ShardOutcome> {
     const { settings, context } = this;
-    if (round !== this.round) this.kept.clear();
-    this.round = round;
+    this.kept.begin(round);
     const own = startsIn(input);
     const sampling = { maxNew: settings.max_new, temperature: settings.temperature, topK: settings.top_k };
     const { rows: judged, seconds } = await this.rollouts.run(own, sampling, signal);
@@ -80,7 +79,7 @@ export class RolloutWork implements ShardWork {
     const credit = creditOf(batch, wholly ? logpRef : batch.logpOld, baseline, { ...settings, whiten: false });
     const random = new Random(seedFrom(context.seed, round, shard));
     const parts = minibatches(promptsIn(batch), settings.minibatches, random);
-    this.kept.set(shard, { batch, credit, parts, hasBans });
+    this.kept.keep(shard, { batch, credit, parts, hasBans });
     return {
       rows: judged.map(telling),
       seconds,
@@ -108,9 +107,9 @@ export class RolloutWork implements ShardWork {
   async part(round: number, shard: number, asked: unknown): Promise<PartResult> {
     const { minibatch, whitening } = minibatchPart.parse(asked);
     const { settings, actor, context } = this;
-    const kept = this.kept.get(shard);
-    const picked = kept?.parts[minibatch];
-    if (kept === undefined || picked === undefined || round !== this.round)
+    const kept = this.kept.of(round, shard);
+    const picked = kept.parts[minibatch];
+    if (picked === undefined)
       throw new Error(`nothing is kept of minibatch ${minibatch} of shard ${shard} of round ${round}`);
     const { batch, hasBans } = kept;
     const { advantages } = kept.credit;

@@ -1,5 +1,5 @@
 import type { Tensor } from 'onnxruntime-node';
-import type { StoredPart } from '../graph/stored.ts';
+import { isRange, type StoredPart } from '../graph/stored.ts';
 import { type DType, elementSize, type Shape, size, type TensorData } from '../graph/tensor.ts';
 import { deviceErrors } from './errors.ts';
 import { ort } from './runtime.ts';
@@ -109,7 +109,8 @@ export class DeviceBuffer {
  * Half precision is given as bit patterns. Where JavaScript has a `Float16Array` (node 24, the node of newer editors) the runtime
  * makes one of them, and its own native side does not know that kind: it finds an array of no bytes. So it is shown the patterns.
  */
-export function storedTensor({ dtype, data, shape }: Omit<StoredPart, 'name'>): Tensor {
+export function storedTensor({ name, dtype, data, shape }: StoredPart): Tensor {
+  if (isRange(data)) throw new Error(`${name} lies in a file, and is part of the program`);
   const tensor = new ort.Tensor(dtype, data, shape);
   if (dtype === 'float16') Object.defineProperty(tensor, 'data', { value: data });
   return tensor;

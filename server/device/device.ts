@@ -3,7 +3,18 @@ import { availableParallelism } from 'node:os';
 import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { type FrozenValue, outputName, writeOnnx } from '../graph/onnx.ts';
 import * as ops from '../graph/ops.ts';
-import { partsOf, productRows, type StoredPart, type StoredWeight, StoredWriter } from '../graph/stored.ts';
+import {
+  type FileRange,
+  isMapped,
+  isRange,
+  partsOf,
+  productRows,
+  type StoredPart,
+  type StoredWeight,
+  StoredWriter,
+  storedBytes,
+  type WeightFile,
+} from '../graph/stored.ts';
 import { type DType, Graph, reachable, type Shape, type Tensor, type TensorData } from '../graph/tensor.ts';
 import { DeviceBuffer, hostTensor, Ledger, storedTensor } from './buffer.ts';
 import { deviceErrors } from './errors.ts';
@@ -153,12 +164,13 @@ export class Device {
   async compile(outputs: Readonly<Record<string, Tensor>>, options: CompileOptions = {}): Promise<Program> {
     const carried = new Set(options.carried ?? []);
     const resident = new Set(this.resident ? [...carried, ...(options.resident ?? [])] : []);
-    const sessionOptions = this.sessionOptions(Object.keys(outputs), resident, options);
     const frozen = options.frozen ?? new Map<string, Float32Array>();
     const shared = this.shares(options);
     try {
-      const inside = [...(shared ? [] : frozen), ...this.copied(outputs, options)];
-      const [values, externalData] = apart(inside);
+      const inside = [...(shared ? [] : frozen), ...this.inside(outputs, options)];
+      const { values, files: externalData, mapped } = apart(inside);
+      await mapped?.present();
+      const sessionOptions = this.sessionOptions(Object.keys(outputs), resident, options, mapped?.folder);
       const stored = new StoredWriter(this.stored.weights, this.stored.exact ? 0 : 4, this.name === 'cpu');
       const model = writeOnnx(outputs, values, options.given, stored);
       // The runtime copies what it is given: the memory of the weights is free to go, or to change, once there is a session.
@@ -177,6 +189,7 @@ export class Device {
         deviceName: this.name,
         held,
         stored: new Map(model.stored.map((part) => [part.name, storedTensor(part)])),
+        file: mapped,
       });
     } catch (cause) {
       throw runError(this.name, cause);
@@ -194,33 +207,36 @@ export class Device {
    */
   layoutBytes(options: CompileOptions, rows: number): number {
     let bytes = this.shares(options) ? 0 : bytesOf(options.frozen ?? new Map());
-    for (const [name, weight] of this.stored.weights) {
+    for (const weight of this.stored.weights.values()) {
       if (this.name === 'cpu' && rows >= widenFrom[weight.form]) continue;
-      // Weights in blocks are there as they were given and as the kernels want them.
-      for (const { data } of partsOf(name, weight)) bytes += data.byteLength * (this.name === 'cpu' ? 2 : 1);
+      // Weights in blocks are there as they were given, unless that is a file, and as the kernels want them.
+      bytes += storedBytes(weight) * (this.name === 'cpu' && !isMapped(weight) ? 2 : 1);
     }
     return bytes;
   }
 
-  /** Parts of stored weights that a program has a copy of. */
-  private copied(outputs: Readonly<Record<string, Tensor>>, { given }: CompileOptions): [string, FrozenBytes][] {
+  /** Parts of stored weights that stand in a program: those it has a copy of, and those that lie in a file. */
+  private inside(outputs: Readonly<Record<string, Tensor>>, { given }: CompileOptions): [string, Inside][] {
     const { weights } = this.stored;
     if (weights.size === 0) return [];
     const rows = productRows(reachable(Object.values(outputs), given), weights);
-    // An accelerator has no use for host memory that it would have to fetch with every run.
-    const own = [...weights].filter(
-      ([name, { form }]) => this.name !== 'cpu' || (rows.get(name) ?? Number.POSITIVE_INFINITY) < widenFrom[form],
-    );
-    return own.flatMap(([name, weight]) => partsOf(name, weight).map((part) => [part.name, part.data] as const)) as [
-      string,
-      FrozenBytes,
-    ][];
+    const parts: [string, Inside][] = [];
+    for (const [name, weight] of weights) {
+      // An accelerator has no use for host memory that it would have to fetch with every run.
+      const copied = this.name !== 'cpu' || (rows.get(name) ?? Number.POSITIVE_INFINITY) < widenFrom[weight.form];
+      for (const { name: part, data } of partsOf(name, weight)) {
+        if (isRange(data)) parts.push([part, { range: data, copied }]);
+        else if (copied) parts.push([part, data]);
+      }
+    }
+    return parts;
   }
 
   private sessionOptions(
     outputs: readonly string[],
     resident: ReadonlySet<string>,
     { strict = false, lean = false }: CompileOptions,
+    folder: string | undefined,
   ): InferenceSession.SessionOptions {
     // More threads than cores wait for each other, and every program has its own: a thousand asked for would be many thousands.
     const threads = Math.min(this.options.threads ?? Number.POSITIVE_INFINITY, availableParallelism());
@@ -241,6 +257,7 @@ export class Device {
           // A masked score becomes the least number there is, and with such denormal numbers a CPU computes many times slower:
           // a softmax over half masked rows took ten times as long. The first program of a process sets it for this thread.
           set_denormal_as_zero: '1',
+          ...(folder === undefined ? {} : { model_external_initializers_file_folder_path: folder }),
           ...(strict && this.name !== 'cpu' ? { disable_cpu_ep_fallback: '1' } : {}),
         },
       },
@@ -299,23 +316,39 @@ function bytesOf(frozen: ReadonlyMap<string, Float32Array>): number {
   return bytes;
 }
 
-/** Large weights beside the model, as memory that the runtime reads while it makes a session. */
-function apart(frozen: Iterable<readonly [string, FrozenBytes]>): [Map<string, FrozenValue>, ExternalData] {
-  const values = new Map<string, FrozenValue>();
-  const files: { path: string; data: Uint8Array }[] = [];
-  for (const [name, value] of frozen) {
-    if (value.byteLength < inlineBytes) {
-      values.set(name, value);
-      continue;
-    }
-    const path = `weight-${files.length}`;
-    values.set(name, { location: path, offset: 0, length: value.byteLength });
-    files.push({ path, data: new Uint8Array(value.buffer, value.byteOffset, value.byteLength) });
-  }
-  return [values, files];
+/** Values that stand in a program: in memory, or in a file and copied or not. */
+type Inside = Float32Array | MemoryData | { readonly range: FileRange; readonly copied: boolean };
+
+type MemoryData = Exclude<StoredPart['data'], FileRange>;
+
+interface Apart {
+  readonly values: Map<string, FrozenValue>;
+  /** Memory that the runtime reads while it makes a session. */
+  readonly files: ExternalData;
+  /** The file that it maps; there is one at most, since a program is over one base. */
+  readonly mapped: WeightFile | undefined;
 }
 
-type FrozenBytes = StoredPart['data'];
+/** Large weights beside the model. */
+function apart(inside: Iterable<readonly [string, Inside]>): Apart {
+  const values = new Map<string, FrozenValue>();
+  const files: { path: string; data: Uint8Array }[] = [];
+  let mapped: WeightFile | undefined;
+  for (const [name, value] of inside) {
+    if ('range' in value) {
+      const { file, offset, byteLength: length } = value.range;
+      if (mapped !== undefined && mapped !== file) throw new Error(`weights are in ${mapped.name} and in ${file.name}`);
+      mapped = file;
+      values.set(name, { location: file.name, offset, length, ...(value.copied ? {} : { given: true }) });
+    } else if (value.byteLength < inlineBytes) values.set(name, value);
+    else {
+      const path = `weight-${files.length}`;
+      values.set(name, { location: path, offset: 0, length: value.byteLength });
+      files.push({ path, data: new Uint8Array(value.buffer, value.byteOffset, value.byteLength) });
+    }
+  }
+  return { values, files, mapped };
+}
 
 type ExternalData = NonNullable<InferenceSession.SessionOptions['externalData']>;
 

@@ -3,7 +3,7 @@
  * (field numbers: onnx/onnx.proto3, IR version 10).
  */
 import type { StoredPart, StoredWriter, WrittenNode } from './stored.ts';
-import { type Attribute, type Node, reachable, type Shape, type Tensor } from './tensor.ts';
+import { type Attribute, type Node, reachable, type Shape, type Tensor, type TensorData } from './tensor.ts';
 
 const irVersion = 10;
 /** Opset 21: axes are inputs of every reduction, and both providers have kernels for all ops used here. */
@@ -14,10 +14,20 @@ const dataType = { float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9, float16: 1
   number
 >;
 
+/** A range of bytes of a file beside the model. */
+export interface ExternalValue {
+  readonly location: string;
+  readonly offset: number;
+  readonly length: number;
+  /**
+   * Whether the runtime may take it for an input that has a value already. It computes nothing with such a one when it makes a
+   * session, and keeps no copy: it reads the file's pages.
+   */
+  readonly given?: boolean;
+}
+
 /** Values of a frozen parameter: in memory, or a range of bytes of a file beside the model. */
-export type FrozenValue =
-  | StoredPart['data']
-  | { readonly location: string; readonly offset: number; readonly length: number };
+export type FrozenValue = TensorData | Uint16Array | ExternalValue;
 
 export interface OnnxModel {
   readonly bytes: Uint8Array;
@@ -165,6 +175,7 @@ export function writeOnnx(
         const value = frozen.get(part.name);
         if (value === undefined) parts.push(part);
         else body.message(5, tensorMessage(part.name, part.dtype, part.shape, value));
+        if (value !== undefined && 'given' in value) body.message(11, valueInfo(part.name, part.dtype, part.shape));
       }
       for (const { name, dtype, shape, data } of reading?.constants ?? [])
         body.message(5, tensorMessage(name, dtype, shape, data));

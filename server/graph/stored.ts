@@ -19,32 +19,62 @@ export interface HalfWeight {
  * Whole numbers with a scale for every {@link blockSize} of a row: weight = (number - 2^(bits-1)) * scale. Of two numbers of 4
  * bits the first is in the lower half of the byte.
  */
-export interface BlockWeight {
+export interface BlockWeight<V = Uint8Array, S = Float32Array> {
   readonly form: 'int8' | 'int4';
   /** `[N,K]`, K a multiple of {@link blockSize}. */
   readonly shape: readonly [number, number];
   /** `[N, K/32, 4 * bits]` */
-  readonly values: Uint8Array;
+  readonly values: V;
   /** `[N, K/32]` */
-  readonly scales: Float32Array;
+  readonly scales: S;
 }
 
-export type StoredWeight = HalfWeight | BlockWeight;
+/** A file of weights. */
+export interface WeightFile {
+  readonly folder: string;
+  readonly name: string;
+  /** Sees to it that it is there, as it was when it was read. @throws where it cannot be brought back */
+  present(): Promise<void>;
+}
 
-export const bitsOf = ({ form }: BlockWeight): 4 | 8 => (form === 'int4' ? 4 : 8);
+/** Numbers in a file, which the runtime maps into its memory: all programs and processes read the same pages. */
+export interface FileRange {
+  readonly file: WeightFile;
+  /** Bytes before the first. */
+  readonly offset: number;
+  readonly byteLength: number;
+}
 
-/** Bytes that it takes. */
+/** A weight that lies in a file and has no memory of its own. */
+export type MappedWeight = BlockWeight<FileRange, FileRange>;
+
+/** A weight in memory. */
+export type MemoryWeight = HalfWeight | BlockWeight;
+
+export type StoredWeight = MemoryWeight | MappedWeight;
+
+export const isRange = (data: object): data is FileRange => 'file' in data;
+
+/** Whether a weight lies in a file. */
+export const isMapped = (weight: StoredWeight): weight is MappedWeight => isRange(weight.values);
+
+export const bitsOf = ({ form }: Pick<MappedWeight, 'form'>): 4 | 8 => (form === 'int4' ? 4 : 8);
+
+/** Bytes that it takes, in memory or in its file. */
 export function storedBytes(weight: StoredWeight): number {
   return weight.values.byteLength + ('scales' in weight ? weight.scales.byteLength : 0);
 }
 
 /** A tensor of a stored weight, as the runtime is given it. */
-export interface StoredPart {
+export interface StoredPart<D = TensorData | Uint16Array | FileRange> {
   readonly name: string;
   readonly dtype: DType | 'float16' | 'uint8';
   readonly shape: Shape;
-  readonly data: TensorData | Uint16Array;
+  readonly data: D;
 }
+
+/** One that stands in the program. */
+export type StoredConstant = StoredPart<TensorData>;
 
 /** What a weight consists of. */
 export function partsOf(name: string, weight: StoredWeight): StoredPart[] {
@@ -77,7 +107,7 @@ export interface StoredReading {
   readonly ahead: readonly WrittenNode[];
   readonly nodes: readonly WrittenNode[];
   /** Tensors that the nodes read, besides the inputs of the node they stand for. */
-  readonly constants: readonly StoredPart[];
+  readonly constants: readonly StoredConstant[];
   readonly parts: readonly StoredPart[];
 }
 
@@ -146,7 +176,7 @@ export class StoredWriter {
     const reading = {
       ahead: [] as WrittenNode[],
       nodes: [] as WrittenNode[],
-      constants: [] as StoredPart[],
+      constants: [] as StoredConstant[],
       parts: [] as StoredPart[],
     };
     for (const weight of read) {
@@ -194,7 +224,7 @@ export class StoredWriter {
   private widen(
     tensor: Tensor,
     nameOf: (tensor: Tensor) => string,
-    { ahead: nodes, constants }: { readonly ahead: WrittenNode[]; readonly constants: StoredPart[] },
+    { ahead: nodes, constants }: { readonly ahead: WrittenNode[]; readonly constants: StoredConstant[] },
   ): string {
     const name = nameOf(tensor);
     const known = this.widened.get(name);
@@ -241,7 +271,7 @@ export class StoredWriter {
 
 interface Building {
   readonly nodes: WrittenNode[];
-  readonly constants: StoredPart[];
+  readonly constants: StoredConstant[];
 }
 
 function integers(values: Readonly<Record<string, number>>): Record<string, Attribute> {
@@ -264,7 +294,7 @@ const reshape = (input: string, shape: string, output: string): WrittenNode => (
   attributes: {},
 });
 
-const lengths = (name: string, shape: Shape): StoredPart => ({
+const lengths = (name: string, shape: Shape): StoredConstant => ({
   name,
   dtype: 'int64',
   shape: [shape.length],

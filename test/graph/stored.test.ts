@@ -3,7 +3,7 @@ import type { Device } from '../../server/device/device.ts';
 import { linear } from '../../server/graph/functions.ts';
 import { gradient } from '../../server/graph/gradient.ts';
 import * as ops from '../../server/graph/ops.ts';
-import type { StoredWeight } from '../../server/graph/stored.ts';
+import type { MemoryWeight } from '../../server/graph/stored.ts';
 import type { Graph, Tensor } from '../../server/graph/tensor.ts';
 import { blocks, halves, widened } from '../../server/model/weights/quantise.ts';
 import { onEachDevice } from '../support/devices.ts';
@@ -11,7 +11,7 @@ import { onEachDevice } from '../support/devices.ts';
 const [vocabulary, width] = [40, 96];
 const random = Float32Array.from({ length: vocabulary * width }, (_, i) => Math.sin(i * i) * 0.1);
 
-function weight(form: StoredWeight['form']): StoredWeight {
+function weight(form: MemoryWeight['form']): MemoryWeight {
   const { weight, put } = form === 'f16' ? halves([vocabulary, width]) : blocks(form, [vocabulary, width]);
   put(random, 0);
   return weight;

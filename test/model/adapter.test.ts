@@ -17,6 +17,7 @@ import { generate } from '../../server/model/generate.ts';
 import { baseStepper, LanguageModel, type WeightMap } from '../../server/model/language-model.ts';
 import { widened } from '../../server/model/weights/quantise.ts';
 import { itOnce, onEachDevice } from '../support/devices.ts';
+import { inMemory } from '../support/stored.ts';
 
 const fixtures = join(import.meta.dirname, '../fixtures/peft');
 const base = join(import.meta.dirname, '../fixtures/hf/llama-gqa');
@@ -59,7 +60,7 @@ async function compute(device: Device, model: LanguageModel, ids: Int32Array, we
 /** The model with every stored weight as the float32 numbers it stands for. */
 async function asFloats(stored: LanguageModel, folder: string): Promise<LanguageModel> {
   const plain = await LanguageModel.load(folder);
-  for (const [name, weight] of stored.stored) plain.weights.get(name)?.set(widened(weight));
+  for (const [name, weight] of stored.stored) plain.weights.get(name)?.set(widened(inMemory(weight)));
   return plain;
 }
 

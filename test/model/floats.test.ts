@@ -101,7 +101,8 @@ describe('float formats', () => {
   it('finds the first value that is further from zero than a limit', () => {
     assert.equal(firstOver(Float32Array.of(1, -2, 2.5, -3), 2), 2);
     assert.equal(firstOver(Float32Array.of(1, -2.5), 2), 1);
-    assert.equal(firstOver(Float32Array.of(1, -2, Number.NaN), 2), -1);
+    assert.equal(firstOver(Float32Array.of(1, -2, Number.NaN), 2), 2);
+    assert.equal(firstOver(Float32Array.of(1, -2, -0, 0), 2), -1);
   });
 
   it('finds the first value that is not finite', () => {

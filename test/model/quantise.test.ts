@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { blockSize, type StoredWeight, storedBytes } from '../../server/graph/stored.ts';
+import { blockSize, type MemoryWeight, storedBytes } from '../../server/graph/stored.ts';
 import { parseModelConfig } from '../../server/model/config/config.ts';
 import { bytesIn, chosenPrecision, fillingFor, formOf } from '../../server/model/weights/precision.ts';
 import { blocks, halves, widened } from '../../server/model/weights/quantise.ts';
@@ -17,7 +17,7 @@ const matrices = fc
   .tuple(rows, fc.integer({ min: 1, max: 3 }))
   .chain(([n, k]) => values(n * k * blockSize).map((x) => ({ shape: [n, k * blockSize] as const, x })));
 
-function stored(form: 'int8' | 'int4', shape: readonly [number, number], x: Float32Array): StoredWeight {
+function stored(form: 'int8' | 'int4', shape: readonly [number, number], x: Float32Array): MemoryWeight {
   const { weight, put } = blocks(form, shape);
   put(x, 0);
   return weight;

@@ -14,11 +14,15 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Device } from '../../server/device/device.ts';
+import { isMapped, type StoredWeight } from '../../server/graph/stored.ts';
 import { loadModelConfig } from '../../server/model/config/config.ts';
-import { LanguageModel } from '../../server/model/language-model.ts';
+import { baseStepper, LanguageModel } from '../../server/model/language-model.ts';
 import { heldWeights } from '../../server/model/weights/held.ts';
+import type { HeldWeight } from '../../server/model/weights/shelf.ts';
 import { cacheFolder, StoredCache } from '../../server/model/weights/stored-cache.ts';
 import { expectedTensors } from '../../server/model/weights/weights.ts';
+import { allInMemory } from '../support/stored.ts';
 
 const fixture = join(import.meta.dirname, '../fixtures/hf/llama-gqa');
 
@@ -34,8 +38,10 @@ describe('weights in fewer bits on the disk', () => {
 
   const folder = () => join(root, 'cache');
   const cacheOf = (limits = {}) => new StoredCache(folder(), { least: 0, ...limits });
-  const load = async (precision: 'int8' | 'int4' = 'int4', cache = cacheOf()) =>
+  const held = async (precision: 'int8' | 'int4' = 'int4', cache = cacheOf()) =>
     heldWeights(model, await loadModelConfig(model), precision, { cache });
+  const load = async (precision: 'int8' | 'int4' = 'int4', cache = cacheOf()) =>
+    allInMemory(await held(precision, cache));
   const kept = () => (existsSync(folder()) ? readdirSync(folder()).filter((name) => name.endsWith('.weights')) : []);
   const tensors = async () => expectedTensors(await loadModelConfig(model));
 
@@ -48,7 +54,7 @@ describe('weights in fewer bits on the disk', () => {
     assert.equal(kept().length, 1);
     const file = await cacheOf().fileOf(model, 'int4', await tensors());
     assert.equal(file, join(folder(), kept()[0]));
-    assert.deepEqual(cacheOf().read(file!, 'int4', await tensors()), first);
+    assert.deepEqual(allInMemory(cacheOf().read(file!, 'int4', await tensors())!), first);
     assert.deepEqual(await load(), first);
     // Another form is another file; the same content in another place is the same one.
     await load('int8');
@@ -101,7 +107,7 @@ describe('weights in fewer bits on the disk', () => {
     ['its list is another', (bytes: Buffer) => Buffer.from(bytes.toString('latin1').replace('int4', 'int8'), 'latin1')],
     [
       'it is of another version',
-      (bytes: Buffer) => Buffer.from(bytes.toString('latin1').replace('weights 1', 'weights 0'), 'latin1'),
+      (bytes: Buffer) => Buffer.from(bytes.toString('latin1').replace('weights 2', 'weights 1'), 'latin1'),
     ],
     ['it is empty', () => Buffer.alloc(0)],
   ] as const)
@@ -114,6 +120,54 @@ describe('weights in fewer bits on the disk', () => {
       assert.deepEqual(await load(), first);
       assert.deepEqual(readFileSync(file), whole);
     });
+
+  describe('that programs map', () => {
+    let device: Device;
+    before(async () => {
+      device = await Device.open('cpu', { threads: 1 });
+    });
+    after(() => device.dispose());
+
+    /** Logits behind prompts that programs of few rows and of many read, and behind one more token. */
+    async function logits(weights: ReadonlyMap<string, HeldWeight>): Promise<Float32Array[]> {
+      const [plain, stored] = [new Map<string, Float32Array>(), new Map<string, StoredWeight>()];
+      for (const [name, each] of weights)
+        if (each instanceof Float32Array) plain.set(name, each);
+        else stored.set(name, each);
+      const config = await loadModelConfig(model);
+      const stepper = baseStepper(device, new LanguageModel(model, config, undefined, plain, { stored }));
+      const found: Float32Array[] = [];
+      for (const count of [3, 40]) {
+        const cache = await stepper.cache(1, 60);
+        for (const ids of [Array.from({ length: count }, (_, i) => 3 * i), [7]]) {
+          const { logits } = await stepper.advance(cache, [ids]);
+          found.push((await logits.readFloats()).slice());
+          logits.release();
+        }
+        cache.dispose();
+      }
+      await stepper.dispose();
+      return found;
+    }
+
+    for (const precision of ['int8', 'int4'] as const)
+      it(`give what the same weights in memory do, in ${precision}`, async () => {
+        const mapped = await held(precision);
+        assert([...mapped.values()].some((each) => !(each instanceof Float32Array) && isMapped(each)));
+        assert.deepEqual(await logits(mapped), await logits(allInMemory(mapped)));
+      });
+
+    it('come back where their file is taken away meanwhile', async () => {
+      const mapped = await held();
+      const wanted = await logits(mapped);
+      const [name] = kept();
+      const whole = readFileSync(join(folder(), name));
+      rmSync(folder(), { recursive: true });
+      assert.deepEqual(await logits(mapped), wanted);
+      assert.deepEqual(kept(), [name]);
+      assert.deepEqual(readFileSync(join(folder(), name)), whole);
+    });
+  });
 
   it('take no more room than they may: what was not used for the longest goes', async () => {
     await load('int8');

@@ -1,4 +1,5 @@
 /** A model's weights in the form they are kept in, from wherever they are had soonest. */
+import { existsSync } from 'node:fs';
 import { size } from '../../graph/tensor.ts';
 import type { Precision } from '../../protocol/precision.ts';
 import type { ModelConfig, ModelForm } from '../config/config.ts';
@@ -32,18 +33,30 @@ export async function heldWeights(
 ): Promise<Map<string, HeldWeight>> {
   const tensors = expectedTensors(config);
   const file = form === 'language' ? await cache?.fileOf(folder, precision, tensors) : undefined;
-  let converted = false;
+  const keep = async () => {
+    if (file === undefined || cache === undefined) return;
+    using files = openWeights(folder, config, form);
+    const each = (tensor: ExpectedTensor) => readWeight(files, tensor, precision);
+    // Only if it still is the model that the file is named after.
+    await cache.write(
+      file,
+      precision,
+      tensors,
+      each,
+      async () => (await cache.fileOf(folder, precision, tensors)) === file,
+    );
+  };
+  if (file !== undefined && !existsSync(file)) await keep();
+  let damaged = false;
   const read = () => {
     const kept = file === undefined ? undefined : cache?.read(file, precision, tensors);
     if (kept !== undefined) return kept;
-    converted = true;
+    damaged = file !== undefined && existsSync(file);
     using files = openWeights(folder, config, form);
     return new Map(files.tensors.map((tensor) => [tensor.name, readWeight(files, tensor, precision)]));
   };
   const held = shelf === undefined ? read() : shelf.take([folder], precision, read);
-  // Only if it still is the model that the file is named after.
-  if (converted && file !== undefined && (await cache?.fileOf(folder, precision, tensors)) === file)
-    await cache?.write(file, held);
+  if (damaged) await keep();
   return held;
 }
 

@@ -3,12 +3,12 @@
  * and Q4_0 (ggml-quants.c, `quantize_row_q8_0_ref` and `quantize_row_q4_0_ref`), with scales in float32.
  */
 import { narrowFloat16, widenFloat16 } from '../../files/floats.ts';
-import { type BlockWeight, blockSize, type StoredWeight } from '../../graph/stored.ts';
+import { type BlockWeight, blockSize, type MemoryWeight } from '../../graph/stored.ts';
 import { type Shape, size } from '../../graph/tensor.ts';
 
 /** Fills a stored weight piece by piece, so that the weight itself need not be in memory. */
 export interface Filling {
-  readonly weight: StoredWeight;
+  readonly weight: MemoryWeight;
   /** @param values whole blocks @param first index of the first of them in the weight */
   put(values: Float32Array, first: number): void;
 }
@@ -37,11 +37,16 @@ export function blocks(form: BlockWeight['form'], shape: readonly [number, numbe
   };
 }
 
-/** The value that is furthest from 0, with its sign. */
+/** The value that is furthest from 0, with its sign; of two, the first. */
 function furthest(values: Float32Array, at: number): number {
-  let most = 0;
-  for (let i = at; i < at + blockSize; i++) if (Math.abs(values[i]) > Math.abs(most)) most = values[i];
-  return most;
+  let [least, most] = [0, 0];
+  for (let i = at; i < at + blockSize; i++) {
+    const value = values[i];
+    if (value > most) most = value;
+    else if (value < least) least = value;
+  }
+  if (most === -least) for (let i = at; i < at + blockSize; i++) if (Math.abs(values[i]) === most) return values[i];
+  return most > -least ? most : least;
 }
 
 function putBytes({ values: out, scales }: BlockWeight, block: number, values: Float32Array, at: number): void {
@@ -49,7 +54,8 @@ function putBytes({ values: out, scales }: BlockWeight, block: number, values: F
   const inverse = scale === 0 ? 0 : 1 / scale;
   scales[block] = scale;
   const to = block * blockSize;
-  for (let i = 0; i < blockSize; i++) out[to + i] = clamp(Math.round(values[at + i] * inverse) + 128, 255);
+  // What is cut off is what is behind the point: the nearest number, 128 up.
+  for (let i = 0; i < blockSize; i++) out[to + i] = atMost(values[at + i] * inverse + 128.5, 255);
 }
 
 /** The furthest value becomes -8, the only end of the range that has no counterpart: all sixteen numbers are used. */
@@ -59,16 +65,20 @@ function putNibbles({ values: out, scales }: BlockWeight, block: number, values:
   scales[block] = scale;
   const to = (block * blockSize) / 2;
   for (let i = 0; i < blockSize; i += 2) {
-    const low = clamp(Math.floor(values[at + i] * inverse + 8.5), 15);
-    const high = clamp(Math.floor(values[at + i + 1] * inverse + 8.5), 15);
+    const low = atMost(values[at + i] * inverse + 8.5, 15);
+    const high = atMost(values[at + i + 1] * inverse + 8.5, 15);
     out[to + i / 2] = low | (high << 4);
   }
 }
 
-const clamp = (value: number, most: number) => (value < 0 ? 0 : value > most ? most : value);
+/** The whole part of a number that is not below 0. */
+function atMost(value: number, most: number): number {
+  const whole = value | 0;
+  return whole > most ? most : whole;
+}
 
 /** A weight as it is in memory, in float32: what programs compute with. */
-export function widened(weight: StoredWeight): Float32Array {
+export function widened(weight: MemoryWeight): Float32Array {
   const values = new Float32Array(size(weight.shape));
   if (weight.form === 'f16') widenFloat16(weight.values, values);
   else if (weight.form === 'int8') {

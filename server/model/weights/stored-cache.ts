@@ -3,15 +3,15 @@
  * shared by all processes, found by what the model's files contain. A file appears whole or not at all, is checked against its own
  * hash whenever it is read, and the ones that were not used for the longest go when there is too much.
  */
-import { createHash, type Hash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, readdirSync, readSync, realpathSync, statSync, utimesSync } from 'node:fs';
 import { mkdir, rm, statfs } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { z } from 'zod';
 import { writeAtomically, writeFileAtomic } from '../../files/atomic.ts';
 import { limits, openFile, openFileToRead, readText } from '../../files/open.ts';
-import { blockSize, type StoredWeight } from '../../graph/stored.ts';
+import { blockSize, type FileRange, isMapped, type WeightFile } from '../../graph/stored.ts';
 import { size } from '../../graph/tensor.ts';
 import type { Precision } from '../../protocol/precision.ts';
 import { bytesIn, formOf } from './precision.ts';
@@ -19,8 +19,10 @@ import type { HeldWeight } from './shelf.ts';
 import { type ExpectedTensor, weightFiles } from './weights.ts';
 
 /** Raised whenever the same files would give other numbers: another rule of rounding, or other forms for some weights. */
-const RULES = 1;
+const RULES = 2;
 const MAGIC = `CoLA weights ${RULES}\n`;
+/** Bytes on whose multiples numbers begin, so that whoever maps the file finds every number where a processor wants it. */
+const ALIGNMENT = 64;
 const ENDING = '.weights';
 const MEMO = 'files.json';
 /** Bytes that are read or written at once. */
@@ -29,9 +31,6 @@ const DIGEST = 32;
 /** Files whose contents are known by their stamp. */
 const MOST_KNOWN = 400;
 
-const headerSchema = z.array(
-  z.tuple([z.string(), z.enum(['f32', 'f16', 'int8', 'int4']), z.array(z.int().positive())]),
-);
 const memoSchema = z.record(z.string(), z.string().length(64));
 
 export interface StoredCacheLimits {
@@ -85,7 +84,10 @@ export class StoredCache {
     }
   }
 
-  /** The weights in a file of {@link fileOf}, checked; undefined where it is not there or not what it should be. */
+  /**
+   * The weights in a file of {@link fileOf}, checked; undefined where it is not there or not what it should be. Those in fewer bits
+   * stay in the file.
+   */
   read(file: string, precision: Precision, tensors: readonly ExpectedTensor[]): Map<string, HeldWeight> | undefined {
     let fd: number;
     try {
@@ -93,27 +95,35 @@ export class StoredCache {
     } catch {
       return undefined;
     }
+    const kept = new KeptFile(this.folder, basename(file), fd);
+    let found: Map<string, HeldWeight> | undefined;
     try {
-      const found = readWeights(fd, precision, tensors);
+      found = readWeights(kept, fd, precision, tensors);
       const now = new Date();
       if (found !== undefined) utimesSync(file, now, now);
-      return found;
     } catch {
       // A disk that fails, or a file that is cut off: the model itself is there.
-      return undefined;
-    } finally {
-      closeSync(fd);
     }
+    if (found === undefined) kept.close();
+    return found;
   }
 
-  /** Keeps weights, if the disk has room; if it takes them not, nothing is lost. */
-  async write(file: string, weights: ReadonlyMap<string, HeldWeight>): Promise<void> {
+  /**
+   * Keeps weights, if the disk has room; if it takes them not, nothing is lost.
+   *
+   * @param weightOf each of them, asked for once and in order: they need not be in memory together
+   * @param still whether they are what the file is named after, asked for when all were written
+   */
+  async write(
+    file: string,
+    precision: Precision,
+    tensors: readonly ExpectedTensor[],
+    weightOf: (tensor: ExpectedTensor) => HeldWeight,
+    still: () => Promise<boolean>,
+  ): Promise<void> {
     try {
       await mkdir(this.folder, { recursive: true, mode: 0o700 });
-      const bytes = [...weights.values()].reduce(
-        (sum, weight) => sum + heldParts(weight).reduce((n, p) => n + p.byteLength, 0),
-        0,
-      );
+      const bytes = tensors.reduce((sum, tensor) => sum + bytesIn(precision, tensor), 0);
       const { bavail, bsize } = await statfs(this.folder);
       if (bavail * bsize < 2 * bytes) return;
       await writeAtomically(file, async (handle) => {
@@ -124,10 +134,17 @@ export class StoredCache {
             hash.update(piece);
             await handle.writeFile(piece);
           }
+          const rest = part.byteLength % ALIGNMENT;
+          if (rest > 0) {
+            const zeros = new Uint8Array(ALIGNMENT - rest);
+            hash.update(zeros);
+            await handle.writeFile(zeros);
+          }
         };
-        await put(headerOf(weights));
-        for (const weight of weights.values()) for (const part of heldParts(weight)) await put(part);
+        await put(headerOf(precision, tensors));
+        for (const tensor of tensors) for (const part of partsIn(weightOf(tensor))) await put(part);
         await handle.writeFile(hash.digest());
+        if (!(await still())) throw new Error('the model has changed');
       });
       await this.makeRoom(file);
     } catch {
@@ -201,70 +218,111 @@ async function hashOf(path: string): Promise<string> {
   return hash.digest('hex');
 }
 
+/**
+ * A file whose weights programs map. It is held open, so that its content stays where its name is taken away: by another process
+ * that makes room, or by somebody who tidies up.
+ */
+class KeptFile implements WeightFile {
+  constructor(
+    readonly folder: string,
+    readonly name: string,
+    private readonly fd: number,
+  ) {
+    closing.register(this, fd, this);
+  }
+
+  close(): void {
+    closing.unregister(this);
+    closeSync(this.fd);
+  }
+
+  async present(): Promise<void> {
+    const path = join(this.folder, this.name);
+    const [held, there] = [fstatSync(this.fd), statSync(path, { throwIfNoEntry: false })];
+    if (there?.ino === held.ino && there.dev === held.dev) return;
+    await mkdir(this.folder, { recursive: true, mode: 0o700 });
+    await writeAtomically(path, async (handle) => {
+      const piece = Buffer.alloc(PIECE);
+      for (let at = 0; at < held.size; ) {
+        const read = readSync(this.fd, piece, 0, PIECE, at);
+        if (read === 0) throw new Error('the file ends too early');
+        await handle.writeFile(piece.subarray(0, read));
+        at += read;
+      }
+    });
+  }
+}
+
+const closing = new FinalizationRegistry(closeSync);
+
 const bytesOf = (data: Uint8Array | Uint16Array | Float32Array) =>
   new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 
-function heldParts(weight: HeldWeight): Uint8Array[] {
+function partsIn(weight: HeldWeight): Uint8Array[] {
   if (weight instanceof Float32Array) return [bytesOf(weight)];
-  return weight.form === 'f16' ? [bytesOf(weight.values)] : [bytesOf(weight.values), bytesOf(weight.scales)];
+  if (weight.form === 'f16' || isMapped(weight)) throw new Error('only weights in memory and in blocks are kept');
+  return [bytesOf(weight.values), bytesOf(weight.scales)];
 }
 
 /** What is in the file, and how long that is: `[magic, bytes of the list, list]`. */
-function headerOf(weights: ReadonlyMap<string, HeldWeight>): Uint8Array {
-  const list = [...weights].map(([name, weight]) =>
-    weight instanceof Float32Array ? [name, 'f32', [weight.length]] : [name, weight.form, weight.shape],
-  );
+function headerOf(precision: Precision, tensors: readonly ExpectedTensor[]): Uint8Array {
+  const list = tensors.map((tensor) => {
+    const form = formOf(precision, tensor);
+    return [tensor.name, form ?? 'f32', tensor.shape];
+  });
   const text = Buffer.from(JSON.stringify(list));
   const length = Buffer.alloc(4);
   length.writeUInt32LE(text.length);
   return Buffer.concat([Buffer.from(MAGIC), length, text]);
 }
 
+const padded = (bytes: number) => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
+
 function readWeights(
+  file: WeightFile,
   fd: number,
   precision: Precision,
   tensors: readonly ExpectedTensor[],
 ): Map<string, HeldWeight> | undefined {
   const hash = createHash('sha256');
-  const start = take(fd, Buffer.alloc(MAGIC.length + 4), hash);
-  const length = start.readUInt32LE(MAGIC.length);
-  if (start.toString('latin1', 0, MAGIC.length) !== MAGIC || length > limits.note * 16) return undefined;
-  const text = take(fd, Buffer.alloc(length), hash);
-  const list = headerSchema.parse(JSON.parse(text.toString('utf8')));
-  const expected = tensors.map((tensor) => {
-    const form = formOf(precision, tensor);
-    return [tensor.name, form ?? 'f32', form === undefined ? [size(tensor.shape)] : [...tensor.shape]];
-  });
-  if (JSON.stringify(list) !== JSON.stringify(expected)) return undefined;
-  const bytes = tensors.reduce((sum, tensor) => sum + bytesIn(precision, tensor), 0);
-  if (fstatSync(fd).size !== MAGIC.length + 4 + length + bytes + DIGEST) return undefined;
+  const header = headerOf(precision, tensors);
   const weights = new Map<string, HeldWeight>();
+  let at = padded(header.byteLength);
+  const range = (byteLength: number): FileRange => {
+    const found = { file, offset: at, byteLength };
+    at += padded(byteLength);
+    return found;
+  };
+  const plain: [Float32Array, FileRange][] = [];
   for (const tensor of tensors) {
-    const weight = room(precision, tensor);
-    for (const part of heldParts(weight)) take(fd, part, hash);
-    weights.set(tensor.name, weight);
+    const form = formOf(precision, tensor);
+    const count = size(tensor.shape);
+    if (form === undefined || form === 'f16') {
+      const values = new Float32Array(count);
+      plain.push([values, range(values.byteLength)]);
+      weights.set(tensor.name, values);
+    } else {
+      const [rows, inner] = tensor.shape;
+      const values = range(form === 'int8' ? count : count / 2);
+      const scales = range((count / blockSize) * Float32Array.BYTES_PER_ELEMENT);
+      weights.set(tensor.name, { form, shape: [rows, inner], values, scales });
+    }
   }
-  const digest = hash.digest();
-  return take(fd, Buffer.alloc(DIGEST)).equals(digest) ? weights : undefined;
+  if (fstatSync(fd).size !== at + DIGEST) return undefined;
+  if (!take(fd, Buffer.alloc(header.byteLength), 0).equals(header)) return undefined;
+  const piece = Buffer.alloc(PIECE);
+  for (let done = 0; done < at; done += PIECE)
+    hash.update(take(fd, piece.subarray(0, Math.min(PIECE, at - done)), done));
+  if (!take(fd, Buffer.alloc(DIGEST), at).equals(hash.digest())) return undefined;
+  for (const [values, { offset }] of plain) take(fd, bytesOf(values), offset);
+  return weights;
 }
 
-/** Memory for a weight. */
-function room(precision: Precision, tensor: ExpectedTensor): HeldWeight {
-  const form = formOf(precision, tensor);
-  const count = size(tensor.shape);
-  if (form === undefined) return new Float32Array(count);
-  if (form === 'f16') return { form, shape: tensor.shape, values: new Uint16Array(count) };
-  const values = new Uint8Array(form === 'int8' ? count : count / 2);
-  const [rows, inner] = tensor.shape;
-  return { form, shape: [rows, inner], values, scales: new Float32Array(count / blockSize) } satisfies StoredWeight;
-}
-
-/** Fills memory from where a file stands. @throws where it ends before */
-function take<T extends Uint8Array>(fd: number, into: T, hash?: Hash): T {
+/** Fills memory from a place in a file. @throws where it ends before */
+function take<T extends Uint8Array>(fd: number, into: T, position: number): T {
   for (let at = 0; at < into.byteLength; ) {
-    const read = readSync(fd, into, at, Math.min(PIECE, into.byteLength - at), null);
+    const read = readSync(fd, into, at, into.byteLength - at, position + at);
     if (read === 0) throw new Error('the file ends too early');
-    hash?.update(into.subarray(at, at + read));
     at += read;
   }
   return into;

@@ -86,8 +86,6 @@ export class Weights {
     const { file, name: storedName } = this.find(name);
     const values = this.floats(file, storedName, range);
     const first = range?.first ?? 0;
-    const bad = firstNonFinite(values);
-    if (bad >= 0) throw errors.notFinite(file.path, name, first + bad);
     refuseAbsurd(file.path, name, values, first);
     return values;
   }
@@ -230,10 +228,13 @@ function readIndex(index: string): Map<string, string> | undefined {
   return shardOf;
 }
 
-/** @throws ColaError weights.tooLarge */
+/** @throws ColaError weights.notFinite, weights.tooLarge */
 export function refuseAbsurd(path: string, name: string, values: Float32Array, first = 0): void {
+  if (firstOver(values, ABSURD) < 0) return;
+  const bad = firstNonFinite(values);
+  if (bad >= 0) throw errors.notFinite(path, name, first + bad);
   const at = firstOver(values, ABSURD);
-  if (at >= 0) throw errors.tooLarge(path, name, values[at], first + at);
+  throw errors.tooLarge(path, name, values[at], first + at);
 }
 
 /** Neither a path nor anything a file system could take for one; `:` is a drive or a stream on Windows. */

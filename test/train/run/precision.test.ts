@@ -18,6 +18,7 @@ import { type RunSpec, runSpec, toRunSpec } from '../../../server/spec/schema.ts
 import { RunView, runFolder } from '../../../server/store/run.ts';
 import { makeModel } from '../../engine/tiny-model.ts';
 import { linesOf, makeCola, resume, specOf, stages, start, tinyBase, writeData } from '../../support/runs.ts';
+import { inMemory } from '../../support/stored.ts';
 
 /** Rows of whole blocks. */
 const base = { ...tinyBase, hidden: 32, intermediate: 64 };
@@ -44,7 +45,7 @@ describe('a base that is kept in fewer bits', function () {
       const stored = await LanguageModel.load(pretrained, undefined, precision);
       assert.equal(stored.stored.size, stored.config.layers * 7 + 1);
       const plain = await LanguageModel.load(pretrained);
-      for (const [name, weight] of stored.stored) plain.weights.get(name)!.set(widened(weight));
+      for (const [name, weight] of stored.stored) plain.weights.get(name)!.set(widened(inMemory(weight)));
       const logits = async (model: LanguageModel, exact: boolean) => {
         const stepper = baseStepper(model.on(device, exact), model);
         const cache = await stepper.cache(2, 60);

@@ -29,52 +29,59 @@ export function blocks(form: BlockWeight['form'], shape: readonly [number, numbe
   const bytes = form === 'int8' ? blockSize : blockSize / 2;
   const weight = { form, shape, values: new Uint8Array(count * bytes), scales: new Float32Array(count) } as const;
   const put = form === 'int8' ? putBytes : putNibbles;
-  return {
-    weight,
-    put(values, first) {
-      for (let at = 0; at < values.length; at += blockSize) put(weight, (first + at) / blockSize, values, at);
-    },
-  };
+  return { weight, put: (values, first) => put(weight, first / blockSize, values) };
 }
 
-/** The value that is furthest from 0, with its sign; of two, the first. */
-function furthest(values: Float32Array, at: number): number {
-  let [least, most] = [0, 0];
+/** How far the values of a block are from 0 at most, as bits: without their signs, numbers have the order of their patterns. */
+function furthest(patterns: Int32Array, at: number): number {
+  let most = 0;
   for (let i = at; i < at + blockSize; i++) {
-    const value = values[i];
-    if (value > most) most = value;
-    else if (value < least) least = value;
+    const pattern = patterns[i] & 0x7fffffff;
+    most = pattern > most ? pattern : most;
   }
-  if (most === -least) for (let i = at; i < at + blockSize; i++) if (Math.abs(values[i]) === most) return values[i];
-  return most > -least ? most : least;
+  return most;
 }
 
-function putBytes({ values: out, scales }: BlockWeight, block: number, values: Float32Array, at: number): void {
-  const scale = Math.fround(Math.abs(furthest(values, at)) / 127);
-  const inverse = scale === 0 ? 0 : 1 / scale;
-  scales[block] = scale;
-  const to = block * blockSize;
-  // What is cut off is what is behind the point: the nearest number, 128 up.
-  for (let i = 0; i < blockSize; i++) out[to + i] = atMost(values[at + i] * inverse + 128.5, 255);
+const patternsOf = (values: Float32Array) => new Int32Array(values.buffer, values.byteOffset, values.length);
+const one = new Float32Array(1);
+const onePattern = patternsOf(one);
+
+// Most of what it takes to bring a large model into its form is in these two loops.
+
+function putBytes({ values: out, scales }: BlockWeight, firstBlock: number, values: Float32Array): void {
+  const patterns = patternsOf(values);
+  let to = firstBlock * blockSize;
+  for (let at = 0, block = firstBlock; at < values.length; block++) {
+    onePattern[0] = furthest(patterns, at);
+    const scale = Math.fround(one[0] / 127);
+    const inverse = scale === 0 ? 0 : 1 / scale;
+    scales[block] = scale;
+    // What is cut off is what is behind the point: the nearest number, 128 up, from 1 to 255.
+    for (const end = at + blockSize; at < end; at++, to++) out[to] = values[at] * inverse + 128.5;
+  }
 }
 
 /** The furthest value becomes -8, the only end of the range that has no counterpart: all sixteen numbers are used. */
-function putNibbles({ values: out, scales }: BlockWeight, block: number, values: Float32Array, at: number): void {
-  const scale = Math.fround(furthest(values, at) / -8);
-  const inverse = scale === 0 ? 0 : 1 / scale;
-  scales[block] = scale;
-  const to = (block * blockSize) / 2;
-  for (let i = 0; i < blockSize; i += 2) {
-    const low = atMost(values[at + i] * inverse + 8.5, 15);
-    const high = atMost(values[at + i + 1] * inverse + 8.5, 15);
-    out[to + i / 2] = low | (high << 4);
+function putNibbles({ values: out, scales }: BlockWeight, firstBlock: number, values: Float32Array): void {
+  const patterns = patternsOf(values);
+  let to = (firstBlock * blockSize) / 2;
+  for (let at = 0, block = firstBlock; at < values.length; block++) {
+    const most = furthest(patterns, at);
+    let i = at;
+    // Of two that are as far, the first says which sign.
+    while ((patterns[i] & 0x7fffffff) !== most) i++;
+    const scale = Math.fround(values[i] / -8);
+    const inverse = scale === 0 ? 0 : 1 / scale;
+    scales[block] = scale;
+    for (const end = at + blockSize; at < end; at += 2, to++)
+      out[to] = nibble(values[at] * inverse + 8.5) | (nibble(values[at + 1] * inverse + 8.5) << 4);
   }
 }
 
-/** The whole part of a number that is not below 0. */
-function atMost(value: number, most: number): number {
+/** The whole part of a number that is not below 0, at most 15. */
+function nibble(value: number): number {
   const whole = value | 0;
-  return whole > most ? most : whole;
+  return whole > 15 ? 15 : whole;
 }
 
 /** A weight as it is in memory, in float32: what programs compute with. */

@@ -69,7 +69,7 @@ export interface PrecisionOption {
 /** @param usual what is taken where nothing is said; a word for it where that depends */
 export function withPrecision(command: Command, usual: PrecisionChoice | { readonly words: string }): Command {
   const otherwise = typeof usual === 'string' ? '' : ` (default: ${usual.words})`;
-  const what = `how the weights of the base are kept; auto is f32 below 1e9 parameters and int8 from there${otherwise}`;
+  const what = `how the weights of the base are kept; auto is f32 below 3e8 parameters and int8 from there${otherwise}`;
   const option = new Option('--precision <form>', what).choices(precisionChoices);
   return command.addOption(typeof usual === 'string' ? option.default(usual) : option);
 }

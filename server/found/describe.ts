@@ -14,6 +14,7 @@ import { toolFormOf } from '../model/chat/tool-calls.ts';
 import { loadModelConfig, parseModelConfig } from '../model/config/config.ts';
 import { isAdapter } from '../model/folder.ts';
 import { isGguf, summariseGguf } from '../model/gguf/file.ts';
+import { largeFrom } from '../model/weights/precision.ts';
 
 export interface Description {
   /** Of its weights on the disk. */
@@ -100,16 +101,13 @@ function weightsOf(folder: string): { bytes: number; parameters: number } {
   return { bytes, parameters };
 }
 
-/** Parameters from which `auto` takes 8 bits. */
-const LARGE = 1e9;
-
 /** Of the memory, a fifth is left to everything else. */
 function fitting(parameters: number, memory: number): Description['fits'] {
   const room = memory * 0.8;
-  // In f32 a program of few rows has a copy of its own.
-  if (parameters * (parameters < LARGE ? 8 : 1.125) <= room) return 'yes';
+  // A program of few rows has a copy of its own, laid out for its products.
+  if (parameters * (parameters < largeFrom ? 8 : 2.25) <= room) return 'yes';
   // Embedding and head are in 8 bits, which are a quarter of small models.
-  return parameters * 0.7 <= room ? 'in 4 bits' : 'no';
+  return parameters * 1.4 <= room ? 'in 4 bits' : 'no';
 }
 
 /** What the machine has, or a container allows. */

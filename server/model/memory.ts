@@ -23,6 +23,7 @@ import { baseStep } from './language-model.ts';
 import { chunkSizes } from './step.ts';
 import { type StepGraph, stepOutputs } from './step-graph.ts';
 import { bytesIn } from './weights/precision.ts';
+import { StoredCache } from './weights/stored-cache.ts';
 import { type ExpectedTensor, expectedTensors } from './weights/weights.ts';
 
 const floatBytes = 4;
@@ -134,8 +135,8 @@ export interface DecodeOptions {
 /**
  * Decoding B sequences of up to `length` tokens. The weights are in memory as loaded, and once in each program of single steps: there
  * is one for each room that the rows of a branched cache come to have. Of small weights each program that reads prompts has a copy
- * too; large ones these share with what is loaded. Of a base in 8 or 4 bits a program of few rows has a copy and its layout for the
- * kernels; one in 16 bits is read where it is. An embedding that is the head too is twice in a copy. All copies together have a bounded room, which a single one may exceed.
+ * too; large ones these share with what is loaded. Of a base in 8 or 4 bits a program of few rows has its layout for the kernels,
+ * and a copy where the weights are in no file; one in 16 bits is read where it is. An embedding that is the head too is twice in a copy. All copies together have a bounded room, which a single one may exceed.
  */
 export function decodeMemory(config: ModelConfig, batch: number, length: number, options: DecodeOptions = {}): Memory {
   const step = options.step ?? baseStep(config);
@@ -154,7 +155,9 @@ export function decodeMemory(config: ModelConfig, batch: number, length: number,
   const frozen = Math.max(0, plain - live);
   const table = config.tieWordEmbeddings && precision === 'f32' && !learns.has(embeddingName);
   const twice = table ? floatBytes * config.vocabSize * config.hiddenSize : 0;
-  const copy = frozen + twice + (precision === 'int8' || precision === 'int4' ? 2 * stored : 0);
+  // In blocks they are there as they were given, unless that is a file, and as the kernels want them.
+  const inBlocks = precision === 'int8' || precision === 'int4';
+  const copy = frozen + twice + (inBlocks ? (StoredCache.ofAccount()?.keeps(stored) === true ? 1 : 2) * stored : 0);
   const singles = sharers > 1 ? branchRooms(behind + 1) : 1;
   const chunks =
     options.reads?.flatMap(chunksOf) ??

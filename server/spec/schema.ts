@@ -38,7 +38,7 @@ export const runSpec = z.strictObject({
     .strictObject({
       precision: z.enum(precisionChoices).default('auto').meta({
         description:
-          'Form in which the weights of a frozen base are kept in memory: f32, f16, or 8 or 4 bits in blocks of 32. The modules of latent actions stay f32. auto is f32 below 1e9 parameters and int8 from there, and f32 wherever a stage trains the base.',
+          'Form in which the weights of a frozen base are kept in memory: f32, f16, or 8 or 4 bits in blocks of 32. The modules of latent actions stay f32. auto is f32 below 3e8 parameters and int8 from there, and f32 wherever a stage trains the base.',
       }),
       model: z.string().min(1).optional().meta({
         description:

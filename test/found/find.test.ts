@@ -162,8 +162,8 @@ describe('models of other programs', () => {
     const { parameters } = said;
     for (const [memory, fits] of [
       [parameters * 8 * 1.3, 'yes'],
-      [parameters * 1.2, 'in 4 bits'],
-      [parameters * 0.7, 'no'],
+      [parameters * 2, 'in 4 bits'],
+      [parameters * 1.5, 'no'],
     ] as const) {
       const at = await describeModel(LLAMA, memory);
       assert.equal('fits' in at ? at.fits : at.problem, fits);

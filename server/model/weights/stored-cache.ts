@@ -66,6 +66,11 @@ export class StoredCache {
     return new StoredCache(named === undefined || named === '' ? cacheFolder(env) : named);
   }
 
+  /** Whether weights of so many bytes are kept, if the disk has room. */
+  keeps(bytes: number): boolean {
+    return bytes >= this.limits.least && bytes <= this.limits.most;
+  }
+
   /**
    * The file for a model in a form.
    *
@@ -75,7 +80,7 @@ export class StoredCache {
   async fileOf(model: string, precision: Precision, tensors: readonly ExpectedTensor[]): Promise<string | undefined> {
     if (precision !== 'int8' && precision !== 'int4') return undefined;
     const bytes = tensors.reduce((sum, tensor) => sum + bytesIn(precision, tensor), 0);
-    if (bytes < this.limits.least || bytes > this.limits.most) return undefined;
+    if (!this.keeps(bytes)) return undefined;
     try {
       return join(this.folder, `${await this.contentOf(model)}-${precision}${ENDING}`);
     } catch {

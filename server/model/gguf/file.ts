@@ -8,7 +8,8 @@ import { dequantise } from './dequantise.ts';
 import { ggufErrors as errors } from './errors.ts';
 import { type GgufHeader, type GgufTensor, guardedHeader } from './header.ts';
 import { Metadata } from './metadata.ts';
-import { modelName, pairedHeads, unpairedRow } from './names.ts';
+import { modelName, offsetOf, pairedHeads, unpairedRow } from './names.ts';
+import { factorTensors, type RopeFactors } from './rope.ts';
 import { hasTokenizer, tokenizerConfigOf, tokenizerOf } from './tokenizer.ts';
 import type { TypeName } from './types.ts';
 
@@ -17,9 +18,6 @@ const CHUNK_BYTES = 1 << 22;
 
 /** What every model has. */
 const folderNames: ReadonlySet<string> = new Set(['config.json', 'tokenizer_config.json']);
-
-/** Factors of RoPE, which belong to the configuration. */
-const FACTORS = 'rope_freqs.weight';
 
 /** An open GGUF file. Close it. */
 export class GgufFile {
@@ -31,8 +29,11 @@ export class GgufFile {
     header: GgufHeader,
   ) {
     this.metadata = new Metadata(header, file.path);
+    const architecture = this.metadata.text('general.architecture') ?? '';
     this.tensors = new Map(
-      header.tensors.filter(({ name }) => name !== FACTORS).map((tensor) => [modelName(tensor.name), tensor]),
+      header.tensors
+        .filter(({ name }) => !factorTensors.has(name))
+        .map((tensor) => [modelName(tensor.name, architecture), tensor]),
     );
   }
 
@@ -68,17 +69,19 @@ export class GgufFile {
   }
 
   /**
-   * A tensor as float32, with the rows where a Hugging Face folder has them.
+   * A tensor as float32, with the rows where a Hugging Face folder has them, and norms counted as there.
    *
    * @throws gguf.type, gguf.cannotRead, gguf.truncated
    */
   readFloat32(name: string): Float32Array {
     const tensor = this.find(name);
-    const { architecture } = this;
-    return this.read(
+    const architecture = architectureOf(this.metadata);
+    const values = this.read(
       tensor,
       pairedHeads(tensor.name, architecture, () => headsOf(this.metadata, architecture)),
     );
+    const offset = offsetOf(name, architecture);
+    return offset === 0 ? values : values.map((value) => value - offset);
   }
 
   /** The text that a folder of this model would have under a name; undefined where it would have none. @throws gguf.* */
@@ -102,13 +105,12 @@ export class GgufFile {
     this.close();
   }
 
-  private get architecture(): string {
-    return architectureOf(this.metadata);
-  }
-
-  private factors(): Float32Array | undefined {
-    const tensor = this.metadata.header.tensors.find(({ name }) => name === FACTORS);
-    return tensor === undefined ? undefined : this.read(tensor, 0);
+  private factors(): RopeFactors {
+    const found = this.metadata.header.tensors.flatMap((tensor) => {
+      const kind = factorTensors.get(tensor.name);
+      return kind === undefined ? [] : [[kind, this.read(tensor, 0)] as const];
+    });
+    return Object.fromEntries(found);
   }
 
   private find(name: string): GgufTensor {
@@ -187,7 +189,7 @@ export function summariseGguf(path: string): GgufSummary {
   const parameters = header.tensors.reduce((sum, tensor) => sum + elements(tensor), 0);
   const unread = header.tensors.find(({ type }) => type === undefined);
   const metadata = new Metadata(header, path);
-  const config = configOf(metadata, undefined);
+  const config = configOf(metadata);
   if (unread !== undefined) throw errors.type(path, unread.name, unread.typeName);
   const named = 'tokenizer.chat_template';
   return { config, parameters, bytes: file.size, template: metadata.has(named) ? metadata.text(named) : undefined };

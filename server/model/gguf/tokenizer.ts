@@ -10,8 +10,30 @@ export const UNKNOWN = 2;
 export const CONTROL = 3;
 export const USER = 4;
 export const UNUSED = 5;
+export const BYTE = 6;
 
 type Json = Readonly<Record<string, unknown>>;
+
+/** Texts of tokens at which llama.cpp ends, whatever a file says. */
+const ENDS: ReadonlySet<string> = new Set([
+  '<|eot_id|>',
+  '<|im_end|>',
+  '<|end|>',
+  '<|eom_id|>',
+  '<|endoftext|>',
+  '<|end_of_text|>',
+  '<end_of_turn>',
+  '</s>',
+  '<EOT>',
+]);
+
+/**
+ * Whether a generation ends at a token, by its text. Files of Gemma call the end of a turn a token of the user; but of that kind
+ * `</s>` is a mark of HTML there.
+ */
+export function endsText(text: string, kind: number | undefined): boolean {
+  return ENDS.has(text) && (kind === CONTROL || (kind === USER && text !== '</s>'));
+}
 
 interface Tokens {
   readonly texts: readonly string[];
@@ -43,8 +65,11 @@ export function tokenizerOf(metadata: Metadata): string | undefined {
   throw errors.tokenizer(metadata.file, `of the kind ${JSON.stringify(model)}`);
 }
 
-/** All tokens by their text, and those that are found before anything else. */
-function tables({ texts, kinds }: Tokens): { vocab: Record<string, number>; added: Json[] } {
+/** Tokens of Phi-3 that leave the white space behind them. */
+const UNSTRIPPED: ReadonlySet<string> = new Set(['<unk>', '<s>', '<|endoftext|>']);
+
+/** All tokens by their text, and those that are found before anything else. @param stripped whether these take the white space behind them */
+function tables({ texts, kinds }: Tokens, stripped = false): { vocab: Record<string, number>; added: Json[] } {
   const vocab = new Map<string, number>();
   const added: Json[] = [];
   for (const [id, content] of texts.entries()) {
@@ -53,7 +78,13 @@ function tables({ texts, kinds }: Tokens): { vocab: Record<string, number>; adde
     vocab.set(content, id);
     const kind = kinds[id];
     if (kind === CONTROL || kind === USER || kind === UNKNOWN)
-      added.push({ id, content, special: kind !== USER, normalized: false });
+      added.push({
+        id,
+        content,
+        special: kind !== USER || endsText(content, kind),
+        normalized: false,
+        rstrip: stripped && !UNSTRIPPED.has(content),
+      });
   }
   return { vocab: Object.fromEntries(vocab), added };
 }
@@ -81,7 +112,8 @@ function byteLevel(metadata: Metadata): Json {
   };
 }
 
-const SPACE = '\u2581';
+/** How SentencePiece writes a space. */
+export const SPACE = '\u2581';
 
 function sentencePiece(metadata: Metadata): Json {
   const { file } = metadata;
@@ -92,7 +124,8 @@ function sentencePiece(metadata: Metadata): Json {
   const scores = metadata.numbers(`${KEY}.scores`);
   if (scores?.length !== tokens.texts.length)
     throw errors.value(file, `${KEY}.scores`, `there is not one for each of the ${tokens.texts.length} tokens`);
-  const { vocab, added } = tables(tokens);
+  // A file does not say this of Phi-3; llama.cpp tells it by the name.
+  const { vocab, added } = tables(tokens, /phi-?3/i.test(metadata.text('general.name') ?? ''));
   const prefix = metadata.flag(`${KEY}.add_space_prefix`) ?? true;
   const unknown = metadata.number(`${KEY}.unknown_token_id`) ?? tokens.kinds.indexOf(UNKNOWN);
   return {
@@ -133,7 +166,7 @@ const LONGEST = 256;
  * SentencePiece joins the neighbours whose piece has the highest score. As merges, which have an order: every way to cut a piece
  * in two others, the piece of the highest score first, as transformers converts these models.
  */
-function mergesOf(
+export function mergesOf(
   { texts, kinds }: Tokens,
   vocab: Readonly<Record<string, number>>,
   scores: readonly number[],

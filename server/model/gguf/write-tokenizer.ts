@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { loadChatTemplate } from '../chat/chat.ts';
 import {
+  type Pattern,
   type PreTokenizerSpec,
   parseTokenizerConfig,
   parseTokenizerFile,
@@ -11,13 +12,15 @@ import {
 import { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { ggufErrors as errors } from './errors.ts';
 import { preNames, preTokenizer } from './pre.ts';
-import { CONTROL, NORMAL, UNUSED, USER } from './tokenizer.ts';
+import { BYTE, CONTROL, mergesOf, NORMAL, SPACE, UNKNOWN, UNUSED, USER } from './tokenizer.ts';
 import type { Written } from './writer.ts';
 
 const KEY = 'tokenizer.ggml';
 
 export interface WrittenTokenizer {
   readonly metadata: ReadonlyMap<string, Written>;
+  /** What a model is to be called: llama.cpp tells by its name whether tokens take the white space behind them. */
+  readonly name: (model: string) => string;
   /** The split that llama.cpp is told. */
   readonly pre: string;
   /** Whether it splits as the tokenizer does; else it is the nearest that llama.cpp has. */
@@ -35,29 +38,43 @@ export function tokenizerMetadata(folder: string, vocabSize: number, ends: Reado
   const source = parseTokenizerFile(value, file);
   const settings = parseTokenizerConfig(readModelJson(folder, 'tokenizer_config.json', true)?.value ?? {}, file);
   const tokenizer = new Tokenizer(source, settings, '', file, { modelVocabSize: vocabSize });
-  if (source.decoder?.type !== 'ByteLevel') throw errors.notWritten(folder, 'a tokenizer that is not byte-level');
   if (tokenizer.vocabSize > vocabSize) throw errors.notWritten(folder, 'more tokens than rows of the embedding');
-  const { pre, exact } = splitOf(source, tokenizer, (changed) => new Tokenizer(changed, settings, '', file));
-
   const ids = Array.from({ length: vocabSize }, (_, id) => id);
   const texts = ids.map((id) => tokenizer.tokenOf(id) ?? `[PAD${id}]`);
-  const kinds = ids.map((id) => {
-    if (tokenizer.tokenOf(id) === undefined) return UNUSED;
-    const added = tokenizer.addedTokens.get(texts[id]);
-    return added?.id !== id ? NORMAL : added.special ? CONTROL : USER;
-  });
+  const pieces = source.model.byte_fallback;
+  const kinds = texts.map((text, id) => kindOf(text, id, tokenizer, pieces ? source.model.unk_token : undefined));
   const metadata = new Map<string, Written>([
-    [`${KEY}.model`, { text: 'gpt2' }],
-    [`${KEY}.pre`, { text: pre }],
     [`${KEY}.tokens`, { texts }],
     [`${KEY}.token_type`, { i32s: kinds }],
-    [`${KEY}.merges`, { texts: source.model.merges.map((pair) => (typeof pair === 'string' ? pair : pair.join(' '))) }],
   ]);
+  let split: { pre: string; exact: boolean };
+  if (pieces) {
+    const prefix = spaceBefore(source);
+    if (prefix === undefined) throw errors.notWritten(folder, 'a tokenizer that changes texts before it reads them');
+    const scores = scoresOf(source, texts);
+    metadata.set(`${KEY}.model`, { text: 'llama' });
+    metadata.set(`${KEY}.scores`, { f32s: scores });
+    metadata.set(`${KEY}.add_space_prefix`, { flag: prefix !== 'never' });
+    const same = mergesOf({ texts, kinds }, source.model.vocab, scores).every(
+      (pair, i, { length }) => length === source.model.merges.length && isMerge(source.model.merges[i], pair),
+    );
+    split = { pre: 'default', exact: same && prefix !== 'first' };
+  } else {
+    if (source.decoder?.type !== 'ByteLevel')
+      throw errors.notWritten(folder, 'a tokenizer that is neither byte-level nor SentencePiece');
+    split = splitOf(source, tokenizer, (changed) => new Tokenizer(changed, settings, '', file));
+    metadata.set(`${KEY}.model`, { text: 'gpt2' });
+    metadata.set(`${KEY}.merges`, {
+      texts: source.model.merges.map((pair) => (typeof pair === 'string' ? pair : pair.join(' '))),
+    });
+  }
+  metadata.set(`${KEY}.pre`, { text: split.pre });
   const [eos, ...others] = [tokenizer.eosId, ...ends].filter((id, i, all) => id !== undefined && all.indexOf(id) === i);
   for (const [name, id] of [
     ['bos', tokenizer.bosId],
     ['eos', eos],
     ['eot', others[0]],
+    ['unknown', pieces ? tokenizer.idOf(source.model.unk_token ?? '') : undefined],
     ['padding', tokenizer.padId],
   ] as const)
     if (id !== undefined) metadata.set(`${KEY}.${name}_token_id`, { u32: id });
@@ -72,8 +89,48 @@ export function tokenizerMetadata(folder: string, vocabSize: number, ends: Reado
   if (template !== undefined) metadata.set('tokenizer.chat_template', { text: template });
   // Programs that read it need nothing of the above.
   metadata.set('tokenizer.huggingface.json', { text: text ?? '' });
-  return { metadata, pre, exact };
+  const stripped = [...tokenizer.addedTokens.values()].some(({ rstrip }) => rstrip);
+  return { metadata, ...split, name: (model) => (stripped && !/phi-?3/i.test(model) ? `Phi-3 ${model}` : model) };
 }
+
+function kindOf(text: string, id: number, tokenizer: Tokenizer, unknown: string | null | undefined): number {
+  if (tokenizer.tokenOf(id) === undefined) return UNUSED;
+  if (text === unknown) return UNKNOWN;
+  const added = tokenizer.addedTokens.get(text);
+  if (added?.id === id) return added.special ? CONTROL : USER;
+  return unknown !== undefined && /^<0x[0-9A-F]{2}>$/.test(text) ? BYTE : NORMAL;
+}
+
+/** Where a space is put before a text, of a tokenizer that only writes spaces as {@link SPACE}; undefined of others. */
+function spaceBefore({ normalizer, pre_tokenizer: pre }: TokenizerFile): 'always' | 'first' | 'never' | undefined {
+  const stages = normalizer?.type === 'Sequence' ? normalizer.normalizers : normalizer ? [normalizer] : [];
+  const [first, ...others] = stages;
+  const prepended = first?.type === 'Prepend' && first.prepend === SPACE;
+  const replaced = prepended ? others : stages;
+  if (replaced.some((stage) => stage.type !== 'Replace' || !isSpace(stage.pattern) || stage.content !== SPACE))
+    return undefined;
+  if (pre?.type === 'Metaspace' && replaced.length === 0 && !prepended && pre.replacement === SPACE)
+    return pre.split ? undefined : pre.prepend_scheme;
+  // Behind the normaliser there are no spaces that it could split at.
+  const idle = pre == null || (pre.type === 'Split' && isSpace(pre.pattern) && replaced.length > 0);
+  if (!idle || replaced.length === 0) return undefined;
+  return prepended ? 'always' : 'never';
+}
+
+const isSpace = (pattern: Pattern) => 'String' in pattern && pattern.String === ' ';
+
+/** The rank of the first merge that makes a piece, from 0 down, as SentencePiece scores pieces; what no merge makes is last. */
+function scoresOf({ model: { merges } }: TokenizerFile, texts: readonly string[]): number[] {
+  const ranks = new Map<string, number>();
+  for (const merge of merges) {
+    const piece = typeof merge === 'string' ? merge.replace(' ', '') : merge.join('');
+    if (!ranks.has(piece)) ranks.set(piece, ranks.size);
+  }
+  return texts.map((text) => -(ranks.get(text) ?? ranks.size));
+}
+
+const isMerge = (merge: string | [string, string], [left, right]: readonly [string, string]) =>
+  typeof merge === 'string' ? merge === `${left} ${right}` : merge[0] === left && merge[1] === right;
 
 function templateOf(folder: string): string | undefined {
   try {

@@ -68,8 +68,12 @@ export function tokenizerOf(metadata: Metadata): string | undefined {
 /** Tokens of Phi-3 that leave the white space behind them. */
 const UNSTRIPPED: ReadonlySet<string> = new Set(['<unk>', '<s>', '<|endoftext|>']);
 
-/** All tokens by their text, and those that are found before anything else. @param stripped whether these take the white space behind them */
-function tables({ texts, kinds }: Tokens, stripped = false): { vocab: Record<string, number>; added: Json[] } {
+/** Whether llama.cpp lets tokens take the white space behind them: no file says it, and it goes by the name of the model. */
+export const stripsBehind = (token: string, model: string): boolean => /phi-?3/i.test(model) && !UNSTRIPPED.has(token);
+
+/** All tokens by their text, and those that are found before anything else. */
+function tables({ texts, kinds }: Tokens, metadata: Metadata): { vocab: Record<string, number>; added: Json[] } {
+  const model = metadata.text('general.name') ?? '';
   const vocab = new Map<string, number>();
   const added: Json[] = [];
   for (const [id, content] of texts.entries()) {
@@ -83,7 +87,7 @@ function tables({ texts, kinds }: Tokens, stripped = false): { vocab: Record<str
         content,
         special: kind !== USER || endsText(content, kind),
         normalized: false,
-        rstrip: stripped && !UNSTRIPPED.has(content),
+        rstrip: stripsBehind(content, model),
       });
   }
   return { vocab: Object.fromEntries(vocab), added };
@@ -101,7 +105,7 @@ function byteLevel(metadata: Metadata): Json {
   const merges = metadata.texts(`${KEY}.merges`);
   if (merges === undefined) throw errors.value(file, `${KEY}.merges`, 'it is missing');
   const tokens = tokensOf(metadata);
-  const { vocab, added } = tables(tokens);
+  const { vocab, added } = tables(tokens, metadata);
   return {
     added_tokens: added,
     normalizer: pre.normalizer,
@@ -124,8 +128,7 @@ function sentencePiece(metadata: Metadata): Json {
   const scores = metadata.numbers(`${KEY}.scores`);
   if (scores?.length !== tokens.texts.length)
     throw errors.value(file, `${KEY}.scores`, `there is not one for each of the ${tokens.texts.length} tokens`);
-  // A file does not say this of Phi-3; llama.cpp tells it by the name.
-  const { vocab, added } = tables(tokens, /phi-?3/i.test(metadata.text('general.name') ?? ''));
+  const { vocab, added } = tables(tokens, metadata);
   const prefix = metadata.flag(`${KEY}.add_space_prefix`) ?? true;
   const unknown = metadata.number(`${KEY}.unknown_token_id`) ?? tokens.kinds.indexOf(UNKNOWN);
   return {
@@ -172,25 +175,42 @@ export function mergesOf(
   scores: readonly number[],
 ): [string, string][] {
   const known = new Map(Object.entries(vocab));
-  const merges: { pair: [string, string]; score: number; left: number; right: number }[] = [];
+  const merges: Merge[] = [];
   for (const [id, piece] of texts.entries()) {
-    if (kinds[id] !== NORMAL || known.get(piece) !== id || piece.length > LONGEST) continue;
+    const kind = kinds[id];
+    if ((kind !== NORMAL && kind !== USER) || known.get(piece) !== id || piece.length > LONGEST) continue;
+    const whole = characters(piece);
     for (let cut = 1; cut < piece.length; cut++) {
-      const pair: [string, string] = [piece.slice(0, cut), piece.slice(cut)];
-      const [left, right] = pair.map((part) => known.get(part));
-      if (left !== undefined && right !== undefined) merges.push({ pair, score: scores[id], left, right });
+      const left = known.get(piece.slice(0, cut));
+      if (left === undefined) continue;
+      const right = known.get(piece.slice(cut));
+      if (right === undefined) continue;
+      const length = whole === piece.length ? cut : characters(piece.slice(0, cut));
+      merges.push({ piece, cut, score: scores[id], left, right, length, rest: whole - length });
     }
   }
-  const length = (text: string) => [...text].length;
   merges.sort(
-    (a, b) =>
-      b.score - a.score ||
-      length(b.pair[0]) - length(a.pair[0]) ||
-      length(b.pair[1]) - length(a.pair[1]) ||
-      a.left - b.left ||
-      a.right - b.right,
+    (a, b) => b.score - a.score || b.length - a.length || b.rest - a.rest || a.left - b.left || a.right - b.right,
   );
-  return merges.map(({ pair }) => pair);
+  return merges.map(({ piece, cut }) => [piece.slice(0, cut), piece.slice(cut)]);
+}
+
+/** A piece cut in two others: their ids, and how many characters they have. */
+interface Merge {
+  readonly piece: string;
+  readonly cut: number;
+  readonly score: number;
+  readonly left: number;
+  readonly right: number;
+  readonly length: number;
+  readonly rest: number;
+}
+
+/** Both halves of a surrogate pair are one. */
+function characters(text: string): number {
+  let count = 0;
+  for (const _ of text) count++;
+  return count;
 }
 
 /** What is put before and behind every text. */

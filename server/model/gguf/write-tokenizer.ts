@@ -1,5 +1,5 @@
 /** The metadata that says of a tokenizer what llama.cpp asks for. */
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { loadChatTemplate } from '../chat/chat.ts';
 import {
   type Pattern,
@@ -12,15 +12,15 @@ import {
 import { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { ggufErrors as errors } from './errors.ts';
 import { preNames, preTokenizer } from './pre.ts';
-import { BYTE, CONTROL, mergesOf, NORMAL, SPACE, UNKNOWN, UNUSED, USER } from './tokenizer.ts';
+import { BYTE, CONTROL, mergesOf, NORMAL, SPACE, stripsBehind, UNKNOWN, UNUSED, USER } from './tokenizer.ts';
 import type { Written } from './writer.ts';
 
 const KEY = 'tokenizer.ggml';
 
 export interface WrittenTokenizer {
   readonly metadata: ReadonlyMap<string, Written>;
-  /** What a model is to be called: llama.cpp tells by its name whether tokens take the white space behind them. */
-  readonly name: (model: string) => string;
+  /** What the model is to be called: see {@link stripsBehind}. */
+  readonly name: string;
   /** The split that llama.cpp is told. */
   readonly pre: string;
   /** Whether it splits as the tokenizer does; else it is the nearest that llama.cpp has. */
@@ -55,10 +55,12 @@ export function tokenizerMetadata(folder: string, vocabSize: number, ends: Reado
     metadata.set(`${KEY}.model`, { text: 'llama' });
     metadata.set(`${KEY}.scores`, { f32s: scores });
     metadata.set(`${KEY}.add_space_prefix`, { flag: prefix !== 'never' });
-    const same = mergesOf({ texts, kinds }, source.model.vocab, scores).every(
-      (pair, i, { length }) => length === source.model.merges.length && isMerge(source.model.merges[i], pair),
-    );
-    split = { pre: 'default', exact: same && prefix !== 'first' };
+    const make = (merges: [string, string][]) =>
+      new Tokenizer({ ...source, model: { ...source.model, merges } }, settings, '', file);
+    split = {
+      pre: 'default',
+      exact: prefix !== 'first' && joinsAlike(source, tokenizer, { texts, kinds, scores }, make),
+    };
   } else {
     if (source.decoder?.type !== 'ByteLevel')
       throw errors.notWritten(folder, 'a tokenizer that is neither byte-level nor SentencePiece');
@@ -89,8 +91,20 @@ export function tokenizerMetadata(folder: string, vocabSize: number, ends: Reado
   if (template !== undefined) metadata.set('tokenizer.chat_template', { text: template });
   // Programs that read it need nothing of the above.
   metadata.set('tokenizer.huggingface.json', { text: text ?? '' });
-  const stripped = [...tokenizer.addedTokens.values()].some(({ rstrip }) => rstrip);
-  return { metadata, ...split, name: (model) => (stripped && !/phi-?3/i.test(model) ? `Phi-3 ${model}` : model) };
+  const added = [...tokenizer.addedTokens.values()];
+  const name = nameFor(basename(folder), tokenizer);
+  const stripped = added.every(({ content, lstrip, rstrip }) => !lstrip && rstrip === stripsBehind(content, name));
+  return { metadata, name, pre: split.pre, exact: split.exact && stripped };
+}
+
+/** Tokens that llama.cpp asks for in a model that is called Phi-3; without them it opens none. */
+const PHI3 = ['<unk>', '<s>', '</s>', '<|endoftext|>'];
+
+/** See {@link stripsBehind}. */
+function nameFor(model: string, tokenizer: Tokenizer): string {
+  if (PHI3.some((token) => tokenizer.idOf(token) === undefined)) return model.replace(/phi-?3/gi, 'Phi 3');
+  const strips = [...tokenizer.addedTokens.values()].some(({ rstrip }) => rstrip);
+  return strips && !stripsBehind('', model) ? `Phi-3 ${model}` : model;
 }
 
 function kindOf(text: string, id: number, tokenizer: Tokenizer, unknown: string | null | undefined): number {
@@ -129,8 +143,28 @@ function scoresOf({ model: { merges } }: TokenizerFile, texts: readonly string[]
   return texts.map((text) => -(ranks.get(text) ?? ranks.size));
 }
 
-const isMerge = (merge: string | [string, string], [left, right]: readonly [string, string]) =>
-  typeof merge === 'string' ? merge === `${left} ${right}` : merge[0] === left && merge[1] === right;
+/**
+ * Whether joining by score is joining by the merges: they are the same pairs, in the same order or in one that makes no other tokens
+ * of the sample. In a file every piece has a score of its own; tokenizers that were converted have some of one score, by length.
+ */
+function joinsAlike(
+  { model }: TokenizerFile,
+  tokenizer: Tokenizer,
+  { scores, ...tokens }: Parameters<typeof mergesOf>[0] & { readonly scores: readonly number[] },
+  make: (merges: [string, string][]) => Tokenizer,
+): boolean {
+  const pair = (merge: string | readonly [string, string]) => (typeof merge === 'string' ? merge : merge.join(' '));
+  const own = model.merges.map(pair);
+  const merges = mergesOf(tokens, model.vocab, scores);
+  if (own.length !== merges.length) return false;
+  const known = new Set(own);
+  const others = merges.map(pair);
+  if (!others.every((each) => known.has(each))) return false;
+  if (others.every((each, i) => each === own[i])) return true;
+  const other = make(merges);
+  const read = (by: Tokenizer, text: string) => by.encode(text, { addSpecialTokens: false }).join();
+  return SAMPLE.every((text) => read(other, text) === read(tokenizer, text));
+}
 
 function templateOf(folder: string): string | undefined {
   try {

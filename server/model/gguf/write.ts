@@ -42,7 +42,7 @@ export async function writeGguf(path: string, model: LanguageModel, type: GgufTy
   const metadata = new Map<string, Written>([
     ['general.architecture', { text: architecture }],
     ['general.type', { text: 'model' }],
-    ['general.name', { text: tokenizer?.name(basename(folder)) ?? basename(folder) }],
+    ['general.name', { text: tokenizer?.name ?? basename(folder) }],
     ['general.file_type', { u32: fileTypes[type] }],
     ['general.quantization_version', { u32: 2 }],
     ...shape,

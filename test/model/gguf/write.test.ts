@@ -4,15 +4,20 @@ import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { openDevice } from '../../../server/device/device.ts';
+import { loadModelConfig } from '../../../server/model/config/config.ts';
 import { generate } from '../../../server/model/generate.ts';
 import { GgufFile } from '../../../server/model/gguf/file.ts';
+import { Metadata } from '../../../server/model/gguf/metadata.ts';
 import { quantise } from '../../../server/model/gguf/quantise.ts';
+import { tokenizerConfigOf, tokenizerOf } from '../../../server/model/gguf/tokenizer.ts';
 import { tensorTypeNamed } from '../../../server/model/gguf/types.ts';
 import { ggufTypes, writeGguf } from '../../../server/model/gguf/write.ts';
 import { baseStepper, LanguageModel } from '../../../server/model/language-model.ts';
+import { tokenizerFrom } from '../../../server/model/tokenizer/tokenizer.ts';
 import { cola } from '../../cli/cola.ts';
 import { makeModel } from '../../engine/tiny-model.ts';
 import { scratchFolder } from '../../store/scratch.ts';
+import { pieceTexts, pieceTokenizer } from './pieces.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
 const FIXTURES = join(ROOT, 'test/fixtures');
@@ -56,6 +61,27 @@ async function writable(folder: string): Promise<LanguageModel> {
   };
   return new LanguageModel(folder, changed, tokenizer, weights);
 }
+/** Marks of a turn, as the families have them. */
+const PIECES = [
+  [
+    'Gemma',
+    [
+      { content: '<|user|>', special: false },
+      { content: '<end_of_turn>', special: true },
+    ],
+    false,
+  ],
+  [
+    'Phi-3',
+    [
+      { content: '<|user|>', special: true, rstrip: true },
+      { content: '<|end|>', special: true, rstrip: true },
+      { content: '<|endoftext|>', special: true },
+    ],
+    true,
+  ],
+] as const;
+
 const floats = (name: string) => new Float32Array(new Uint8Array(readFileSync(join(FIXTURES, 'gguf', name))).buffer);
 
 describe('writing GGUF', () => {
@@ -121,6 +147,46 @@ describe('writing GGUF', () => {
     }
   });
 
+  for (const [what, added, prefix] of PIECES) {
+    it(`says of pieces as ${what} has them how they are joined`, async () => {
+      const model = await withPieces(scratch(what), added, prefix);
+      const { exact, split } = await writeGguf(scratch('m.gguf'), model, 'f32');
+      assert.deepEqual({ exact, split }, { exact: true, split: 'default' });
+      using file = GgufFile.open(scratch('m.gguf'));
+      // Read by what llama.cpp reads.
+      const { header } = file.metadata;
+      const pairs = [...header.metadata].filter(([key]) => key !== 'tokenizer.huggingface.json');
+      const metadata = new Metadata({ ...header, metadata: new Map(pairs) }, file.path);
+      const config = tokenizerConfigOf(metadata);
+      const again = tokenizerFrom(JSON.parse(tokenizerOf(metadata) ?? ''), config);
+      for (const text of pieceTexts) {
+        const ids = model.tokenizer!.encode(text);
+        assert.deepEqual(again.encode(text), ids, text);
+        assert.equal(again.decode(ids), model.tokenizer!.decode(ids), text);
+      }
+      assert.equal(again.eosId, model.tokenizer!.eosId);
+      const { eosTokenIds } = await loadModelConfig(scratch('m.gguf'));
+      assert.deepEqual([...eosTokenIds].sort(), prefix ? [2, 4, 5] : [2, 4]);
+    });
+  }
+
+  it('calls no model Phi-3 that llama.cpp would then not open', async () => {
+    const model = await withPieces(scratch('my-phi-3'), [], false);
+    await writeGguf(scratch('m.gguf'), model, 'f32');
+    using file = GgufFile.open(scratch('m.gguf'));
+    assert.equal(file.metadata.text('general.name'), 'my-Phi 3');
+  });
+
+  it('says that pieces are joined otherwise where no scores join them alike', async () => {
+    const model = await withPieces(scratch('other'), [], false);
+    const file = join(model.folder, 'tokenizer.json');
+    const json = JSON.parse(readFileSync(file, 'utf8'));
+    // h + e is no longer a merge, but its letters still lie side by side.
+    json.model.merges = json.model.merges.filter((pair: string[]) => pair.join('') !== 'he');
+    writeFileSync(file, JSON.stringify(json));
+    assert.equal((await writeGguf(scratch('m.gguf'), await LanguageModel.load(model.folder), 'f32')).exact, false);
+  });
+
   it('is a command, which says what is left out', async () => {
     const model = await makeModel(scratch('model'));
     const { code, stderr, stdout } = await cola(['export', model, scratch('m.gguf'), '--format', 'gguf', '--json']);
@@ -149,6 +215,20 @@ describe('writing GGUF', () => {
     await assert.rejects(writeGguf(scratch('m.gguf'), other({ attentionBias: true }), 'f16'), {
       id: 'gguf.notWritten',
     });
+    const refused = async (folder: string, change: object, what: RegExp) => {
+      const { folder: from, config, tokenizer, weights } = await writable(join(FIXTURES, folder));
+      const changed = new LanguageModel(from, { ...config, ...change }, tokenizer, weights);
+      await assert.rejects(writeGguf(scratch('m.gguf'), changed, 'f32'), (error: Error & { id?: string }) => {
+        assert.equal(error.id, 'gguf.notWritten');
+        assert.match(error.message, what);
+        return true;
+      });
+    };
+    await refused('families/gemma2', { queryScale: 6 }, /root of 6 instead of 8/);
+    await refused('families/gemma2', { scoreCap: null }, /caps/);
+    await refused('families/gemma3', { logitCap: 30 }, /caps/);
+    await refused('families/gemma3', { sliding: { window: 4, layers: [0, 3] } }, /no period/);
+    await refused('families/phi3', { headDim: 4 }, /width/);
     const weights = new Map(model.weights);
     const name = 'model.embed_tokens.weight';
     weights.set(
@@ -234,6 +314,16 @@ describe('llama.cpp and a GGUF file from here', function () {
     });
   }
 
+  for (const [what, added, prefix] of PIECES) {
+    it(`reads texts in pieces as ${what} has them alike`, async () => {
+      const model = await withPieces(scratch(what), added, prefix);
+      await writeGguf(scratch('m.gguf'), model, 'f32');
+      const mine = pieceTexts.map((text) => [...model.tokenizer!.encode(text, { addSpecialTokens: false })]);
+      const question = { model: scratch('m.gguf'), prompts: [], texts: pieceTexts, count: 1, length: 128 };
+      assert.deepEqual(ask(question).tokens, mine);
+    });
+  }
+
   for (const name of MODELS) {
     it(`${name} gives the same greedy tokens`, async () => {
       const folder = scratch('model');
@@ -254,6 +344,32 @@ describe('llama.cpp and a GGUF file from here', function () {
     });
   }
 });
+
+/** A folder of a tiny Gemma with such a tokenizer. */
+async function withPieces(
+  folder: string,
+  added: Parameters<typeof pieceTokenizer>[0],
+  prefix: boolean,
+): Promise<LanguageModel> {
+  const { config, weights } = await LanguageModel.load(join(FIXTURES, 'families/gemma2'));
+  const vocabSize = 304;
+  const name = 'model.embed_tokens.weight';
+  const before = weights.get(name)!;
+  const rows = Float32Array.from({ length: vocabSize * config.hiddenSize }, (_, i) => before[(i * 7) % before.length]);
+  const json = JSON.parse(readFileSync(join(FIXTURES, 'families/gemma2/config.json'), 'utf8'));
+  const configJson = { ...json, vocab_size: vocabSize, query_pre_attn_scalar: config.headDim, eos_token_id: [2, 4] };
+  const made = new LanguageModel(
+    join(FIXTURES, 'families/gemma2'),
+    { ...config, vocabSize },
+    undefined,
+    new Map([...weights, [name, rows]]),
+    { configJson },
+  );
+  await made.save(folder);
+  writeFileSync(join(folder, 'tokenizer.json'), JSON.stringify(pieceTokenizer(added, prefix)));
+  writeFileSync(join(folder, 'tokenizer_config.json'), JSON.stringify({ bos_token: '<s>', eos_token: '</s>' }));
+  return LanguageModel.load(folder);
+}
 
 /** A tokenizer of so many letters. */
 function letters(count: number): string {

@@ -1,4 +1,5 @@
 /** The config.json that a GGUF file stands for, from its metadata and the shapes of its tensors. */
+import { architectureKind } from '../config/architecture.ts';
 import { ggufErrors as errors } from './errors.ts';
 import type { Metadata } from './metadata.ts';
 import { type RopeFactors, ropeKeys, shortest } from './rope.ts';
@@ -38,7 +39,8 @@ export function architectureOf(metadata: Metadata): string {
   if (parts > 1) throw errors.split(file, parts);
   const architecture = metadata.text('general.architecture');
   if (architecture === undefined) throw errors.value(file, 'general.architecture', 'it is missing');
-  if (!Object.hasOwn(families, architecture)) throw errors.architecture(file, architecture);
+  if (!Object.hasOwn(families, architecture))
+    throw errors.architecture(file, architecture, architectureKind([architecture]));
   return architecture;
 }
 

@@ -192,6 +192,8 @@ describe('GGUF files', () => {
     const without = (...keys: string[]) => base.filter(([key]) => !keys.includes(key));
     const cases: readonly (readonly [what: string, pairs: readonly Pair[], id: string, says: RegExp])[] = [
       ['another Gemma', [['general.architecture', 'gemma3n']], 'gguf.architecture', /gemma3n/],
+      ['Gated DeltaNet', [['general.architecture', 'qwen35']], 'gguf.architecture', /qwen35.*Gated DeltaNet/],
+      ['gpt-oss', [['general.architecture', 'gpt-oss']], 'gguf.architecture', /mixture of experts/],
       ['another Phi', [['general.architecture', 'phi2']], 'gguf.architecture', /phi2/],
       [
         'a list of too few layers',

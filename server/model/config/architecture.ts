@@ -13,7 +13,7 @@ const kinds: readonly (readonly [name: RegExp, kind: string])[] = [
   [/^t5|T5|mt5|Bart|Marian|Pegasus|EncoderDecoder/i, 'an encoder with a decoder'],
   [/bert|MaskedLM|electra|mpnet|^bge|^e5/i, 'an encoder, which writes no text'],
   [/Mamba|Rwkv/i, 'a recurrent model'],
-  [/Qwen3_?(Next|5)|qwen3_(next|5)/, 'layers of the kind Gated DeltaNet'],
+  [/Qwen3_?(Next|5)|qwen3_?(next|5)/, 'layers of the kind Gated DeltaNet'],
   [/^(Gemma|gemma|gemma3n|gemma4)/, 'blocks of another generation than Gemma 2 and 3'],
   [/^(Phi|phi)/, 'blocks of another generation than Phi-3 and Phi-4'],
   [/Moe|MoE|Mixtral|moe$|mixtral|[Gg]pt[-_]?[Oo]ss|[Dd]eepseek_?[Vv]?[23]/, 'a mixture of experts'],

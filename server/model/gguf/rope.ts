@@ -73,6 +73,9 @@ function ropeScaling(
       throw errors.feature(file, `RoPE that is scaled twice ("${type}" and "rope_factors_short.weight")`);
     return longrope(metadata, architecture, short, long);
   }
+  // Who asks for the shape alone, such as a list of models, has read no factors.
+  if (type === 'longrope' && metadata.header.tensors.some(({ name }) => factorTensors.get(name) === 'short'))
+    return undefined;
   if (all?.some((each) => each !== 1) === true) {
     if (type !== 'none') throw errors.feature(file, `RoPE that is scaled twice ("${type}" and "rope_freqs.weight")`);
     return llama3(turned, thetaOf(metadata, [key('freq_base')]), all, file);

@@ -4,9 +4,9 @@ import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { openDevice } from '../../../server/device/device.ts';
-import { loadModelConfig } from '../../../server/model/config/config.ts';
+import { loadModelConfig, parseModelConfig } from '../../../server/model/config/config.ts';
 import { generate } from '../../../server/model/generate.ts';
-import { GgufFile } from '../../../server/model/gguf/file.ts';
+import { GgufFile, summariseGguf } from '../../../server/model/gguf/file.ts';
 import { Metadata } from '../../../server/model/gguf/metadata.ts';
 import { quantise } from '../../../server/model/gguf/quantise.ts';
 import { tokenizerConfigOf, tokenizerOf } from '../../../server/model/gguf/tokenizer.ts';
@@ -105,6 +105,7 @@ describe('writing GGUF', () => {
       const { largest, parameters } = await writeGguf(scratch('m.gguf'), before, 'f32');
       assert.ok(largest <= most, `${largest}`);
       const after = await LanguageModel.load(scratch('m.gguf'));
+      assert.equal(parseModelConfig(summariseGguf(scratch('m.gguf')).config, 'm.gguf').layers, before.config.layers);
       assert.equal(
         parameters,
         [...after.weights.values()].reduce((n, { length }) => n + length, 0),
@@ -197,6 +198,8 @@ describe('writing GGUF', () => {
     assert.ok(weights.size > 0);
     const generated = await cola(['generate', '--model', scratch('m.gguf'), '--prompt', 'a', '--max-new', '3']);
     assert.equal(generated.code, 0, generated.stderr);
+    const window = join(FIXTURES, 'families/mistral-window');
+    assert.match((await cola(['export', window, scratch('w.gguf'), '--format', 'gguf'])).stderr, /window of 9 tokens/);
     // A GGUF file may be replaced, anything else may not.
     assert.equal((await cola(['export', model, scratch('m.gguf'), '--format', 'gguf', '--type', 'f32'])).code, 0);
     writeFileSync(scratch('thesis.txt'), 'years of work');

@@ -1,5 +1,10 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { LanguageModel } from '../../../server/model/language-model.ts';
+
 /** A tokenizer.json as transformers converts those of SentencePiece: pieces that are joined by rank, and bytes for all others. */
 
+const GEMMA = join(import.meta.dirname, '../../fixtures/families/gemma2');
 const SPACE = '\u2581';
 const bytes = Array.from({ length: 256 }, (_, i) => `<0x${i.toString(16).toUpperCase().padStart(2, '0')}>`);
 const letters = [SPACE, ...'abcdehlnortuw', '\n'];
@@ -27,7 +32,7 @@ interface Added {
 }
 
 /** Ids of `added` begin at 3, behind `<unk>`, `<s>` and `</s>`. @param prefix whether a space is put before a text */
-export function pieceTokenizer(added: readonly Added[], prefix: boolean): object {
+function pieceTokenizer(added: readonly Added[], prefix: boolean): object {
   const marks: Added[] = ['<unk>', '<s>', '</s>'].map((content) => ({ content, special: true }));
   // As in Phi-3.
   if (prefix) marks[2] = { content: '</s>', special: false, rstrip: true };
@@ -69,3 +74,42 @@ export const pieceTexts = [
   'wwwellorld',
   '',
 ];
+
+/** Marks of a turn, as the families have them. */
+export const PIECES = [
+  [
+    'Gemma',
+    [
+      { content: '<|user|>', special: false },
+      { content: '<end_of_turn>', special: true },
+    ],
+    false,
+  ],
+  [
+    'Phi-3',
+    [
+      { content: '<|user|>', special: true, rstrip: true },
+      { content: '<|end|>', special: true, rstrip: true },
+      { content: '<|endoftext|>', special: true },
+    ],
+    true,
+  ],
+] as const;
+
+/** A folder of a tiny Gemma with such a tokenizer. */
+export async function withPieces(folder: string, added: readonly Added[], prefix: boolean): Promise<LanguageModel> {
+  const { config, weights } = await LanguageModel.load(GEMMA);
+  const vocabSize = 304;
+  const name = 'model.embed_tokens.weight';
+  const before = weights.get(name)!;
+  const rows = Float32Array.from({ length: vocabSize * config.hiddenSize }, (_, i) => before[(i * 7) % before.length]);
+  const json = JSON.parse(readFileSync(join(GEMMA, 'config.json'), 'utf8'));
+  const configJson = { ...json, vocab_size: vocabSize, query_pre_attn_scalar: config.headDim, eos_token_id: [2, 4] };
+  const made = new LanguageModel(GEMMA, { ...config, vocabSize }, undefined, new Map([...weights, [name, rows]]), {
+    configJson,
+  });
+  await made.save(folder);
+  writeFileSync(join(folder, 'tokenizer.json'), JSON.stringify(pieceTokenizer(added, prefix)));
+  writeFileSync(join(folder, 'tokenizer_config.json'), JSON.stringify({ bos_token: '<s>', eos_token: '</s>' }));
+  return LanguageModel.load(folder);
+}

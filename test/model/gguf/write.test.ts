@@ -17,7 +17,7 @@ import { tokenizerFrom } from '../../../server/model/tokenizer/tokenizer.ts';
 import { cola } from '../../cli/cola.ts';
 import { makeModel } from '../../engine/tiny-model.ts';
 import { scratchFolder } from '../../store/scratch.ts';
-import { pieceTexts, pieceTokenizer } from './pieces.ts';
+import { PIECES, pieceTexts, withPieces } from './pieces.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
 const FIXTURES = join(ROOT, 'test/fixtures');
@@ -61,27 +61,6 @@ async function writable(folder: string): Promise<LanguageModel> {
   };
   return new LanguageModel(folder, changed, tokenizer, weights);
 }
-/** Marks of a turn, as the families have them. */
-const PIECES = [
-  [
-    'Gemma',
-    [
-      { content: '<|user|>', special: false },
-      { content: '<end_of_turn>', special: true },
-    ],
-    false,
-  ],
-  [
-    'Phi-3',
-    [
-      { content: '<|user|>', special: true, rstrip: true },
-      { content: '<|end|>', special: true, rstrip: true },
-      { content: '<|endoftext|>', special: true },
-    ],
-    true,
-  ],
-] as const;
-
 const floats = (name: string) => new Float32Array(new Uint8Array(readFileSync(join(FIXTURES, 'gguf', name))).buffer);
 
 describe('writing GGUF', () => {
@@ -347,32 +326,6 @@ describe('llama.cpp and a GGUF file from here', function () {
     });
   }
 });
-
-/** A folder of a tiny Gemma with such a tokenizer. */
-async function withPieces(
-  folder: string,
-  added: Parameters<typeof pieceTokenizer>[0],
-  prefix: boolean,
-): Promise<LanguageModel> {
-  const { config, weights } = await LanguageModel.load(join(FIXTURES, 'families/gemma2'));
-  const vocabSize = 304;
-  const name = 'model.embed_tokens.weight';
-  const before = weights.get(name)!;
-  const rows = Float32Array.from({ length: vocabSize * config.hiddenSize }, (_, i) => before[(i * 7) % before.length]);
-  const json = JSON.parse(readFileSync(join(FIXTURES, 'families/gemma2/config.json'), 'utf8'));
-  const configJson = { ...json, vocab_size: vocabSize, query_pre_attn_scalar: config.headDim, eos_token_id: [2, 4] };
-  const made = new LanguageModel(
-    join(FIXTURES, 'families/gemma2'),
-    { ...config, vocabSize },
-    undefined,
-    new Map([...weights, [name, rows]]),
-    { configJson },
-  );
-  await made.save(folder);
-  writeFileSync(join(folder, 'tokenizer.json'), JSON.stringify(pieceTokenizer(added, prefix)));
-  writeFileSync(join(folder, 'tokenizer_config.json'), JSON.stringify({ bos_token: '<s>', eos_token: '</s>' }));
-  return LanguageModel.load(folder);
-}
 
 /** A tokenizer of so many letters. */
 function letters(count: number): string {

@@ -3,9 +3,9 @@ import { catalogue } from '../errors.ts';
 import { meantPath } from '../files/meant.ts';
 import { quote, reason } from '../files/safetensors-errors.ts';
 
-const ANOTHER = 'Use a Llama, Mistral, Qwen2, Qwen3, SmolLM3, Gemma or Phi-3 model without this feature.';
+const ANOTHER = 'Use a Llama, Mistral, Qwen2, Qwen3, SmolLM3, Gemma 2 or 3, Phi-3 or Phi-4 model without this feature.';
 const QUANTISED =
-  'Use the model that it was quantised from, stored as F32, F16 or BF16; the page of the model usually names it.';
+  'Use the model that it was quantised from, stored as F32, F16 or BF16 (its page usually names it), or a GGUF file of that, which may have 4 to 8 bits.';
 const WHOLE = 'Check that the folder holds one complete model, as it was published or saved.';
 
 export const configErrors = catalogue('config', {
@@ -42,7 +42,7 @@ export const configErrors = catalogue('config', {
   ],
   architecture: (file: string, found: string, kind?: string) => [
     `The model in ${file} is of the kind ${quote(found)}${kind === undefined ? '' : ` (${kind})`}, which is not supported.`,
-    'Use a causal language model of the families Llama, Mistral, Qwen2, Qwen3, SmolLM3, Gemma 2 and 3 or Phi-3.',
+    'Use a causal language model of the families Llama, Mistral, Qwen2, Qwen3, SmolLM3, Gemma 2 or 3, Phi-3 or Phi-4.',
   ],
   noScores: (file: string, found: string) => [
     `The model in ${file} is of the kind ${quote(found)}, which gives no scores.`,
@@ -57,7 +57,7 @@ export const configErrors = catalogue('config', {
     ANOTHER,
   ],
   quantised: (file: string, how: string) => [
-    `The weights that ${file} describes are quantised (${how.slice(0, 200)}), which is not supported: training needs them as they were.`,
+    `The weights that ${file} describes are quantised (${how.slice(0, 200)}) in a form that is not read.`,
     QUANTISED,
   ],
 });

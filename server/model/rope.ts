@@ -39,6 +39,8 @@ type RopeKind =
       readonly theta: number;
       /** What each frequency is divided by, `[R/2]`. */
       readonly factors: readonly number[];
+      /** By what those of longer texts are, and how long the longest is, where that is known. */
+      readonly long?: { readonly factors: readonly number[]; readonly positions: number };
       readonly originalMaxPositionEmbeddings: number;
       /** Cosines and sines are multiplied by it. */
       readonly attentionFactor: number;
@@ -253,7 +255,15 @@ function interpret(
       const attentionFactor =
         scaling.attention_factor ??
         (factor <= 1 ? 1 : Math.sqrt(1 + Math.log(factor) / Math.log(originalMaxPositionEmbeddings)));
-      return { type: 'longrope', theta, factors, originalMaxPositionEmbeddings, attentionFactor };
+      const long = scaling.long_factor ?? undefined;
+      return {
+        type: 'longrope',
+        theta,
+        factors,
+        ...(long === undefined || positions === null ? {} : { long: { factors: long, positions } }),
+        originalMaxPositionEmbeddings,
+        attentionFactor,
+      };
     }
     default:
       throw errors.feature(file, `RoPE of the kind "${type.slice(0, 100)}"`);

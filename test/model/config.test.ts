@@ -154,6 +154,35 @@ describe('model configuration', () => {
     ['softcapping', { ...LLAMA, attn_logit_softcapping: 50 }, 'feature', /softcapping/],
     ['experts', { ...LLAMA, num_local_experts: 8 }, 'feature', /mixture of experts/],
     ['quantised weights', { ...LLAMA, quantization_config: { bits: 4 } }, 'quantised', /4 bits/],
+    ...(
+      [
+        [{ quant_method: 'fp8', weight_block_size: [128, 128] }, /\(fp8;/],
+        [{ quant_method: 'compressed-tensors', format: 'pack-quantized' }, /compressed-tensors, pack-quantized/],
+        [{ quant_method: 'bitsandbytes', load_in_4bit: true, load_in_8bit: false }, /bitsandbytes, 4 bits/],
+        [{ quant_method: 'bitsandbytes', load_in_8bit: true }, /bitsandbytes, 8 bits/],
+        [{ quant_method: 'awq', bits: 4 }, /awq, 4 bits/],
+        [{ quant_method: 'mxfp4' }, /mxfp4/],
+      ] as const
+    ).map(
+      ([quantization_config, says]) =>
+        [
+          `weights in ${quantization_config.quant_method}`,
+          { ...LLAMA, quantization_config },
+          'quantised',
+          says,
+        ] as const,
+    ),
+    ...(
+      [
+        ['Qwen3NextForCausalLM', 'qwen3_next', /Gated DeltaNet/],
+        ['Qwen3_5ForConditionalGeneration', 'qwen3_5', /Gated DeltaNet/],
+        ['Qwen3_5MoeForCausalLM', 'qwen3_5_moe_text', /Gated DeltaNet/],
+        ['GptOssForCausalLM', 'gpt_oss', /mixture of experts/],
+      ] as const
+    ).map(
+      ([architecture, model_type, says]) =>
+        [architecture, { ...LLAMA, model_type, architectures: [architecture] }, 'architecture', says] as const,
+    ),
     ['other layers', { ...QWEN3, layer_types: ['linear_attention'] }, 'feature', /linear_attention/],
     [
       'a bias that Mistral does not have',

@@ -107,7 +107,7 @@ describe('weights in fewer bits on the disk', () => {
     ['its list is another', (bytes: Buffer) => Buffer.from(bytes.toString('latin1').replace('int4', 'int8'), 'latin1')],
     [
       'it is of another version',
-      (bytes: Buffer) => Buffer.from(bytes.toString('latin1').replace('weights 2', 'weights 1'), 'latin1'),
+      (bytes: Buffer) => Buffer.from(bytes.toString('latin1').replace(/weights \d/, 'weights 0'), 'latin1'),
     ],
     ['it is empty', () => Buffer.alloc(0)],
   ] as const)

@@ -72,6 +72,10 @@ async function toGguf(folder: string, file: string, type: GgufType, output: Outp
     output.note(
       'A GGUF file holds the base alone: llama.cpp knows no latent actions, and the model in it completes without them.',
     );
+  if (written.unseenWindow !== null)
+    output.note(
+      `Layers of this model see a window of ${written.unseenWindow} tokens. llama.cpp reads no windows of this family: there they see all, and texts that are longer come out otherwise.`,
+    );
   if (!written.exact)
     output.note(
       `llama.cpp does not know how this tokenizer splits texts. It is told the nearest that it knows (${written.split}), and may make other tokens of a text; the same tokens give the same answers.`,

@@ -260,14 +260,26 @@ function refuseUnsupported(raw: RawConfig, family: Family, file: string): void {
 }
 
 /** Tools write how they quantised under `quantization_config`, those of MLX under `quantization`. */
-const quantisedSchema = z.looseObject({ quant_method: z.string().nullish(), bits: z.number().nullish() });
+const quantisedSchema = z.looseObject({
+  quant_method: z.string().nullish(),
+  bits: z.number().nullish(),
+  /** Of compressed-tensors. */
+  format: z.string().nullish(),
+  /** Of bitsandbytes. */
+  load_in_4bit: z.boolean().nullish(),
+  load_in_8bit: z.boolean().nullish(),
+});
 
 function refuseQuantised(raw: RawConfig, file: string): void {
   for (const key of ['quantization_config', 'quantization']) {
     if (raw[key] === undefined || raw[key] === null) continue;
-    const { quant_method, bits } = quantisedSchema.safeParse(raw[key]).data ?? {};
+    const { quant_method, format, load_in_4bit, load_in_8bit, ...found } =
+      quantisedSchema.safeParse(raw[key]).data ?? {};
+    const bits = found.bits ?? (load_in_4bit === true ? 4 : load_in_8bit === true ? 8 : undefined);
     const method = quant_method ?? (key === 'quantization' ? 'MLX' : undefined);
-    const how = [...(method == null ? [] : [method]), ...(bits == null ? [] : [`${bits} bits`])].join(', ');
+    const how = [method, format, bits === undefined ? undefined : `${bits} bits`]
+      .filter((part) => part != null)
+      .join(', ');
     throw errors.quantised(file, `${how === '' ? '' : `${how}; `}"${key}"`);
   }
 }

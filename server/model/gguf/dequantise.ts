@@ -10,7 +10,7 @@ import type { ReadType, TypeName } from './types.ts';
 const f = Math.fround;
 
 /** Reads halves one at a time. */
-const half = (() => {
+export const half = (() => {
   const bits = new Uint16Array(1);
   const value = new Float32Array(1);
   return (bytes: Uint8Array, at: number): number => {
@@ -107,7 +107,8 @@ const unpack: Readonly<Record<Exclude<TypeName, 'F32' | 'F16' | 'BF16'>, Unpack>
 
 const signed = (byte: number): number => (byte << 24) >> 24;
 /** The fifth bit of an element, of 32 that lie together, in its place. */
-const fifth = (bytes: Uint8Array, from: number, i: number): number => ((bytes[from + (i >> 3)] >> (i & 7)) & 1) << 4;
+export const fifth = (bytes: Uint8Array, from: number, i: number): number =>
+  ((bytes[from + (i >> 3)] >> (i & 7)) & 1) << 4;
 
 /** The six bits each of scale and least value of a group, which lie packed in twelve bytes. */
 function scaleAndMin(bytes: Uint8Array, from: number, group: number): [scale: number, min: number] {

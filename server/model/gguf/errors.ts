@@ -44,13 +44,13 @@ export const ggufErrors = catalogue('gguf', {
     'Choose the file of the model itself.',
   ],
   value: (file: string, key: string, detail: string) => [`${quote(key)} in ${file} is not usable: ${detail}.`, AGAIN],
-  architecture: (file: string, found: string) => [
-    `The model in ${file} is of the kind ${quote(found)}, which is not supported.`,
-    'Use a causal language model of the families Llama, Mistral, Qwen2, Qwen3 or SmolLM3.',
+  architecture: (file: string, found: string, kind?: string) => [
+    `The model in ${file} is of the kind ${quote(found)}${kind === undefined ? '' : ` (${kind})`}, which is not supported.`,
+    'Use a causal language model of the families Llama, Mistral, Qwen2, Qwen3, SmolLM3, Gemma 2 or 3, Phi-3 or Phi-4.',
   ],
   feature: (file: string, feature: string) => [
     `The model in ${file} uses ${feature}, which is not supported.`,
-    'Use a Llama, Mistral, Qwen2, Qwen3 or SmolLM3 model without this feature.',
+    'Use a model of the families Llama, Mistral, Qwen2, Qwen3, SmolLM3, Gemma 2 or 3, Phi-3 or Phi-4 without this feature.',
   ],
   tokenizer: (file: string, what: string) => [
     `The tokenizer in ${file} is ${what}, which is not read.`,

@@ -3,23 +3,23 @@
  * tensors under the names and with the rows that they have there.
  */
 import { RandomFile } from '../../files/random-file.ts';
+import { type BlockWeight, blockSize } from '../../graph/stored.ts';
+import { fitsBlocks, putBlocks } from './blocks.ts';
 import { architectureOf, configOf, headsOf } from './config.ts';
 import { dequantise } from './dequantise.ts';
 import { ggufErrors as errors } from './errors.ts';
 import { type GgufHeader, type GgufTensor, guardedHeader } from './header.ts';
 import { Metadata } from './metadata.ts';
-import { modelName, pairedHeads, unpairedRow } from './names.ts';
+import { modelName, offsetOf, pairedHeads, unpairedRow } from './names.ts';
+import { factorTensors, type RopeFactors } from './rope.ts';
 import { hasTokenizer, tokenizerConfigOf, tokenizerOf } from './tokenizer.ts';
-import type { TypeName } from './types.ts';
+import type { ReadType, TypeName } from './types.ts';
 
 /** Bytes read at once, so that widening needs no second copy of a whole tensor. */
 const CHUNK_BYTES = 1 << 22;
 
 /** What every model has. */
 const folderNames: ReadonlySet<string> = new Set(['config.json', 'tokenizer_config.json']);
-
-/** Factors of RoPE, which belong to the configuration. */
-const FACTORS = 'rope_freqs.weight';
 
 /** An open GGUF file. Close it. */
 export class GgufFile {
@@ -31,8 +31,11 @@ export class GgufFile {
     header: GgufHeader,
   ) {
     this.metadata = new Metadata(header, file.path);
+    const architecture = this.metadata.text('general.architecture') ?? '';
     this.tensors = new Map(
-      header.tensors.filter(({ name }) => name !== FACTORS).map((tensor) => [modelName(tensor.name), tensor]),
+      header.tensors
+        .filter(({ name }) => !factorTensors.has(name))
+        .map((tensor) => [modelName(tensor.name, architecture), tensor]),
     );
   }
 
@@ -68,17 +71,33 @@ export class GgufFile {
   }
 
   /**
-   * A tensor as float32, with the rows where a Hugging Face folder has them.
+   * A tensor as float32, with the rows where a Hugging Face folder has them, and norms counted as there.
    *
    * @throws gguf.type, gguf.cannotRead, gguf.truncated
    */
   readFloat32(name: string): Float32Array {
     const tensor = this.find(name);
-    const { architecture } = this;
-    return this.read(
-      tensor,
-      pairedHeads(tensor.name, architecture, () => headsOf(this.metadata, architecture)),
-    );
+    const values = this.read(tensor, this.heads(tensor));
+    const offset = offsetOf(name, architectureOf(this.metadata));
+    return offset === 0 ? values : values.map((value) => value - offset);
+  }
+
+  /**
+   * Fills a weight in blocks with those of the file, where they are the same blocks.
+   *
+   * @returns false where they are not, and nothing is filled
+   * @throws as {@link readFloat32}
+   */
+  fillBlocks(name: string, weight: BlockWeight): boolean {
+    const tensor = this.find(name);
+    if (tensor.type === undefined || !fitsBlocks(tensor.type.name, weight.form)) return false;
+    this.walk(tensor, this.heads(tensor), (type, bytes, first) => putBlocks(type, bytes, weight, first / blockSize));
+    return true;
+  }
+
+  private heads({ name }: GgufTensor): number {
+    const architecture = architectureOf(this.metadata);
+    return pairedHeads(name, architecture, () => headsOf(this.metadata, architecture));
   }
 
   /** The text that a folder of this model would have under a name; undefined where it would have none. @throws gguf.* */
@@ -102,13 +121,12 @@ export class GgufFile {
     this.close();
   }
 
-  private get architecture(): string {
-    return architectureOf(this.metadata);
-  }
-
-  private factors(): Float32Array | undefined {
-    const tensor = this.metadata.header.tensors.find(({ name }) => name === FACTORS);
-    return tensor === undefined ? undefined : this.read(tensor, 0);
+  private factors(): RopeFactors {
+    const found = this.metadata.header.tensors.flatMap((tensor) => {
+      const kind = factorTensors.get(tensor.name);
+      return kind === undefined ? [] : [[kind, this.read(tensor, 0)] as const];
+    });
+    return Object.fromEntries(found);
   }
 
   private find(name: string): GgufTensor {
@@ -117,8 +135,31 @@ export class GgufFile {
     return tensor;
   }
 
-  /** @param heads whose rows are put back from pairs to halves; 0 for a tensor that lies as it should */
-  private read({ name, shape, type, typeName, offset, byteLength }: GgufTensor, heads: number): Float32Array {
+  /** @param heads see {@link walk} */
+  private read(tensor: GgufTensor, heads: number): Float32Array {
+    let values: Float32Array;
+    try {
+      values = new Float32Array(tensor.shape.reduce((n, extent) => n * extent, 1));
+    } catch (cause) {
+      throw errors.cannotRead(this.path, tensor.name, cause);
+    }
+    this.walk(tensor, heads, (type, bytes, first, count) =>
+      dequantise(type, bytes, values.subarray(first, first + count)),
+    );
+    return values;
+  }
+
+  /**
+   * Goes through the bytes of a tensor.
+   *
+   * @param heads whose rows are put back from pairs to halves; 0 for a tensor that lies as it should
+   * @param take gets so many elements, and the place of the first of them; their bytes hold until it returns
+   */
+  private walk(
+    { name, shape, type, typeName, offset, byteLength }: GgufTensor,
+    heads: number,
+    take: (type: ReadType, bytes: Uint8Array<ArrayBuffer>, first: number, count: number) => void,
+  ): void {
     if (type === undefined) throw errors.type(this.path, name, typeName);
     const elements = shape.reduce((n, extent) => n * extent, 1);
     const rows = heads > 0 ? shape[0] : shape.slice(0, -1).reduce((n, extent) => n * extent, 1);
@@ -126,12 +167,6 @@ export class GgufFile {
     const headDim = heads > 0 ? rows / heads : 0;
     if (heads > 0 && (!Number.isInteger(headDim) || headDim % 2 !== 0 || width % type.elements !== 0))
       throw errors.tensor(this.path, name, `its ${rows} rows are not of ${heads} heads`);
-    let values: Float32Array;
-    try {
-      values = new Float32Array(elements);
-    } catch (cause) {
-      throw errors.cannotRead(this.path, name, cause);
-    }
     const rowBytes = byteLength / rows;
     const atOnce = Math.max(1, Math.floor(CHUNK_BYTES / rowBytes));
     const buffer = new Uint8Array(Math.min(atOnce, rows) * rowBytes);
@@ -139,14 +174,11 @@ export class GgufFile {
       const count = Math.min(atOnce, rows - first);
       const chunk = buffer.subarray(0, count * rowBytes);
       this.fill(name, chunk, offset + first * rowBytes);
-      if (heads === 0) dequantise(type, chunk, values.subarray(first * width, (first + count) * width));
+      if (heads === 0) take(type, chunk, first * width, count * width);
       else
-        for (let i = 0; i < count; i++) {
-          const to = unpairedRow(first + i, headDim) * width;
-          dequantise(type, chunk.subarray(i * rowBytes, (i + 1) * rowBytes), values.subarray(to, to + width));
-        }
+        for (let i = 0; i < count; i++)
+          take(type, chunk.subarray(i * rowBytes, (i + 1) * rowBytes), unpairedRow(first + i, headDim) * width, width);
     }
-    return values;
   }
 
   private fill(name: string, target: Uint8Array, position: number): void {
@@ -187,7 +219,7 @@ export function summariseGguf(path: string): GgufSummary {
   const parameters = header.tensors.reduce((sum, tensor) => sum + elements(tensor), 0);
   const unread = header.tensors.find(({ type }) => type === undefined);
   const metadata = new Metadata(header, path);
-  const config = configOf(metadata, undefined);
+  const config = configOf(metadata);
   if (unread !== undefined) throw errors.type(path, unread.name, unread.typeName);
   const named = 'tokenizer.chat_template';
   return { config, parameters, bytes: file.size, template: metadata.has(named) ? metadata.text(named) : undefined };

@@ -40,6 +40,14 @@ export class Metadata {
     return only;
   }
 
+  /** @throws gguf.value for something else than a number or a list of yes and no */
+  numberOrFlags(key: string): number | readonly boolean[] | undefined {
+    const value = this.header.metadata.get(key);
+    if (value === undefined || typeof value === 'number') return value;
+    if (Array.isArray(value) && value.every((each): each is boolean => typeof each === 'boolean')) return value;
+    throw errors.value(this.file, key, 'it is neither a number nor a list of yes and no');
+  }
+
   flag(key: string): boolean | undefined {
     const value = this.header.metadata.get(key);
     if (value === undefined || typeof value === 'boolean') return value;

@@ -13,27 +13,72 @@ export function shortest(value: number): number {
   return value;
 }
 
-/**
- * @param factors what the turns of each pair are divided by, where the file says so (`rope_freqs.weight`)
- * @returns `rope_scaling`; undefined for plain RoPE
- */
-export function ropeScaling(
-  metadata: Metadata,
-  architecture: string,
-  headDim: number,
-  factors: Float32Array | undefined,
-): Readonly<Record<string, unknown>> | undefined {
+/** What the turns of each pair are divided by, where a file says so. */
+export interface RopeFactors {
+  /** In all texts. */
+  readonly all?: Float32Array;
+  /** In those up to the length that the model was made from, and in longer ones. */
+  readonly short?: Float32Array;
+  readonly long?: Float32Array;
+}
+
+/** Where a file has {@link RopeFactors}. */
+export const factorTensors: ReadonlyMap<string, keyof RopeFactors> = new Map([
+  ['rope_freqs.weight', 'all'],
+  ['rope_factors_short.weight', 'short'],
+  ['rope_factors_long.weight', 'long'],
+]);
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** The keys of config.json. @throws gguf.feature, gguf.value */
+export function ropeKeys(metadata: Metadata, architecture: string, headDim: number, factors: RopeFactors): Json {
   const { file } = metadata;
   const key = (name: string) => `${architecture}.rope.${name}`;
   const turned = metadata.number(key('dimension_count')) ?? headDim;
-  if (turned !== headDim) throw errors.feature(file, `RoPE on ${turned} of the ${headDim} dimensions of each head`);
-  const theta = shortest(metadata.number(key('freq_base')) ?? 10000);
+  if (turned !== headDim && architecture !== 'phi3')
+    throw errors.feature(file, `RoPE on ${turned} of the ${headDim} dimensions of each head`);
+  const original = metadata.number(key('scaling.original_context_length'));
+  return {
+    // Ollama has names of its own for the two of Gemma 3.
+    rope_theta: thetaOf(metadata, [key('freq_base'), key('global.freq_base')]),
+    rope_scaling: ropeScaling(metadata, architecture, turned, factors) ?? null,
+    ...(turned === headDim ? {} : { partial_rotary_factor: turned / headDim }),
+    ...(architecture === 'gemma3'
+      ? { rope_local_base_freq: thetaOf(metadata, [key('freq_base_swa'), key('local.freq_base')]) }
+      : {}),
+    ...(architecture === 'phi3' && original !== undefined ? { original_max_position_embeddings: original } : {}),
+  };
+}
+
+function thetaOf(metadata: Metadata, keys: readonly string[]): number {
+  const found = keys.map((key) => metadata.number(key)).find((theta) => theta !== undefined);
+  return shortest(found ?? 10000);
+}
+
+/** @returns `rope_scaling`; undefined for plain RoPE */
+function ropeScaling(
+  metadata: Metadata,
+  architecture: string,
+  turned: number,
+  { all, short, long }: RopeFactors,
+): Json | undefined {
+  const { file } = metadata;
+  const key = (name: string) => `${architecture}.rope.${name}`;
   const linear = metadata.number(key('scale_linear')) ?? 1;
   const type = metadata.text(key('scaling.type')) ?? (linear === 1 ? 'none' : 'linear');
   const factor = shortest(metadata.number(key('scaling.factor')) ?? linear);
-  if (factors?.some((each) => each !== 1) === true) {
+  if (short !== undefined) {
+    if (type !== 'none' && type !== 'longrope')
+      throw errors.feature(file, `RoPE that is scaled twice ("${type}" and "rope_factors_short.weight")`);
+    return longrope(metadata, architecture, short, long);
+  }
+  // Who asks for the shape alone, such as a list of models, has read no factors.
+  if (type === 'longrope' && metadata.header.tensors.some(({ name }) => factorTensors.get(name) === 'short'))
+    return undefined;
+  if (all?.some((each) => each !== 1) === true) {
     if (type !== 'none') throw errors.feature(file, `RoPE that is scaled twice ("${type}" and "rope_freqs.weight")`);
-    return llama3(headDim, theta, factors, file);
+    return llama3(turned, thetaOf(metadata, [key('freq_base')]), all, file);
   }
   if (type === 'none') return undefined;
   if (type === 'linear') return { rope_type: 'linear', factor };
@@ -47,6 +92,26 @@ export function ropeScaling(
     original_max_position_embeddings: metadata.requiredNumber(key('scaling.original_context_length')),
     beta_fast: metadata.number(key('scaling.yarn_beta_fast')),
     beta_slow: metadata.number(key('scaling.yarn_beta_slow')),
+  };
+}
+
+/** What transformers multiplies cosines and sines by where config.json does not say it. */
+export function longropeScale(positions: number, original: number): number {
+  return positions <= original ? 1 : Math.sqrt(1 + Math.log(positions / original) / Math.log(original));
+}
+
+function longrope(metadata: Metadata, architecture: string, short: Float32Array, long: Float32Array | undefined): Json {
+  const original = metadata.requiredNumber(`${architecture}.rope.scaling.original_context_length`);
+  const usual = longropeScale(metadata.requiredNumber(`${architecture}.context_length`), original);
+  const scale = shortest(metadata.number(`${architecture}.rope.scaling.attn_factor`) ?? 1);
+  const list = (factors: Float32Array) => Array.from(factors, shortest);
+  return {
+    type: 'longrope',
+    short_factor: list(short),
+    ...(long === undefined ? {} : { long_factor: list(long) }),
+    // Some versions of transformers want no more keys than these.
+    ...(Math.fround(usual) === Math.fround(scale) ? {} : { attention_factor: scale }),
+    ...(architecture === 'phi3' ? {} : { original_max_position_embeddings: original }),
   };
 }
 

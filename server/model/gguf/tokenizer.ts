@@ -10,8 +10,30 @@ export const UNKNOWN = 2;
 export const CONTROL = 3;
 export const USER = 4;
 export const UNUSED = 5;
+export const BYTE = 6;
 
 type Json = Readonly<Record<string, unknown>>;
+
+/** Texts of tokens at which llama.cpp ends, whatever a file says. */
+const ENDS: ReadonlySet<string> = new Set([
+  '<|eot_id|>',
+  '<|im_end|>',
+  '<|end|>',
+  '<|eom_id|>',
+  '<|endoftext|>',
+  '<|end_of_text|>',
+  '<end_of_turn>',
+  '</s>',
+  '<EOT>',
+]);
+
+/**
+ * Whether a generation ends at a token, by its text. Files of Gemma call the end of a turn a token of the user; but of that kind
+ * `</s>` is a mark of HTML there.
+ */
+export function endsText(text: string, kind: number | undefined): boolean {
+  return ENDS.has(text) && (kind === CONTROL || (kind === USER && text !== '</s>'));
+}
 
 interface Tokens {
   readonly texts: readonly string[];
@@ -43,8 +65,15 @@ export function tokenizerOf(metadata: Metadata): string | undefined {
   throw errors.tokenizer(metadata.file, `of the kind ${JSON.stringify(model)}`);
 }
 
+/** Tokens of Phi-3 that leave the white space behind them. */
+const UNSTRIPPED: ReadonlySet<string> = new Set(['<unk>', '<s>', '<|endoftext|>']);
+
+/** Whether llama.cpp lets tokens take the white space behind them: no file says it, and it goes by the name of the model. */
+export const stripsBehind = (token: string, model: string): boolean => /phi-?3/i.test(model) && !UNSTRIPPED.has(token);
+
 /** All tokens by their text, and those that are found before anything else. */
-function tables({ texts, kinds }: Tokens): { vocab: Record<string, number>; added: Json[] } {
+function tables({ texts, kinds }: Tokens, metadata: Metadata): { vocab: Record<string, number>; added: Json[] } {
+  const model = metadata.text('general.name') ?? '';
   const vocab = new Map<string, number>();
   const added: Json[] = [];
   for (const [id, content] of texts.entries()) {
@@ -53,7 +82,13 @@ function tables({ texts, kinds }: Tokens): { vocab: Record<string, number>; adde
     vocab.set(content, id);
     const kind = kinds[id];
     if (kind === CONTROL || kind === USER || kind === UNKNOWN)
-      added.push({ id, content, special: kind !== USER, normalized: false });
+      added.push({
+        id,
+        content,
+        special: kind !== USER || endsText(content, kind),
+        normalized: false,
+        rstrip: stripsBehind(content, model),
+      });
   }
   return { vocab: Object.fromEntries(vocab), added };
 }
@@ -70,7 +105,7 @@ function byteLevel(metadata: Metadata): Json {
   const merges = metadata.texts(`${KEY}.merges`);
   if (merges === undefined) throw errors.value(file, `${KEY}.merges`, 'it is missing');
   const tokens = tokensOf(metadata);
-  const { vocab, added } = tables(tokens);
+  const { vocab, added } = tables(tokens, metadata);
   return {
     added_tokens: added,
     normalizer: pre.normalizer,
@@ -81,7 +116,8 @@ function byteLevel(metadata: Metadata): Json {
   };
 }
 
-const SPACE = '\u2581';
+/** How SentencePiece writes a space. */
+export const SPACE = '\u2581';
 
 function sentencePiece(metadata: Metadata): Json {
   const { file } = metadata;
@@ -92,7 +128,7 @@ function sentencePiece(metadata: Metadata): Json {
   const scores = metadata.numbers(`${KEY}.scores`);
   if (scores?.length !== tokens.texts.length)
     throw errors.value(file, `${KEY}.scores`, `there is not one for each of the ${tokens.texts.length} tokens`);
-  const { vocab, added } = tables(tokens);
+  const { vocab, added } = tables(tokens, metadata);
   const prefix = metadata.flag(`${KEY}.add_space_prefix`) ?? true;
   const unknown = metadata.number(`${KEY}.unknown_token_id`) ?? tokens.kinds.indexOf(UNKNOWN);
   return {
@@ -133,31 +169,48 @@ const LONGEST = 256;
  * SentencePiece joins the neighbours whose piece has the highest score. As merges, which have an order: every way to cut a piece
  * in two others, the piece of the highest score first, as transformers converts these models.
  */
-function mergesOf(
+export function mergesOf(
   { texts, kinds }: Tokens,
   vocab: Readonly<Record<string, number>>,
   scores: readonly number[],
 ): [string, string][] {
   const known = new Map(Object.entries(vocab));
-  const merges: { pair: [string, string]; score: number; left: number; right: number }[] = [];
+  const merges: Merge[] = [];
   for (const [id, piece] of texts.entries()) {
-    if (kinds[id] !== NORMAL || known.get(piece) !== id || piece.length > LONGEST) continue;
+    const kind = kinds[id];
+    if ((kind !== NORMAL && kind !== USER) || known.get(piece) !== id || piece.length > LONGEST) continue;
+    const whole = characters(piece);
     for (let cut = 1; cut < piece.length; cut++) {
-      const pair: [string, string] = [piece.slice(0, cut), piece.slice(cut)];
-      const [left, right] = pair.map((part) => known.get(part));
-      if (left !== undefined && right !== undefined) merges.push({ pair, score: scores[id], left, right });
+      const left = known.get(piece.slice(0, cut));
+      if (left === undefined) continue;
+      const right = known.get(piece.slice(cut));
+      if (right === undefined) continue;
+      const length = whole === piece.length ? cut : characters(piece.slice(0, cut));
+      merges.push({ piece, cut, score: scores[id], left, right, length, rest: whole - length });
     }
   }
-  const length = (text: string) => [...text].length;
   merges.sort(
-    (a, b) =>
-      b.score - a.score ||
-      length(b.pair[0]) - length(a.pair[0]) ||
-      length(b.pair[1]) - length(a.pair[1]) ||
-      a.left - b.left ||
-      a.right - b.right,
+    (a, b) => b.score - a.score || b.length - a.length || b.rest - a.rest || a.left - b.left || a.right - b.right,
   );
-  return merges.map(({ pair }) => pair);
+  return merges.map(({ piece, cut }) => [piece.slice(0, cut), piece.slice(cut)]);
+}
+
+/** A piece cut in two others: their ids, and how many characters they have. */
+interface Merge {
+  readonly piece: string;
+  readonly cut: number;
+  readonly score: number;
+  readonly left: number;
+  readonly right: number;
+  readonly length: number;
+  readonly rest: number;
+}
+
+/** Both halves of a surrogate pair are one. */
+function characters(text: string): number {
+  let count = 0;
+  for (const _ of text) count++;
+  return count;
 }
 
 /** What is put before and behind every text. */

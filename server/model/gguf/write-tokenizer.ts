@@ -1,7 +1,8 @@
 /** The metadata that says of a tokenizer what llama.cpp asks for. */
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { loadChatTemplate } from '../chat/chat.ts';
 import {
+  type Pattern,
   type PreTokenizerSpec,
   parseTokenizerConfig,
   parseTokenizerFile,
@@ -11,13 +12,15 @@ import {
 import { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { ggufErrors as errors } from './errors.ts';
 import { preNames, preTokenizer } from './pre.ts';
-import { CONTROL, NORMAL, UNUSED, USER } from './tokenizer.ts';
+import { BYTE, CONTROL, mergesOf, NORMAL, SPACE, stripsBehind, UNKNOWN, UNUSED, USER } from './tokenizer.ts';
 import type { Written } from './writer.ts';
 
 const KEY = 'tokenizer.ggml';
 
 export interface WrittenTokenizer {
   readonly metadata: ReadonlyMap<string, Written>;
+  /** What the model is to be called: see {@link stripsBehind}. */
+  readonly name: string;
   /** The split that llama.cpp is told. */
   readonly pre: string;
   /** Whether it splits as the tokenizer does; else it is the nearest that llama.cpp has. */
@@ -35,29 +38,45 @@ export function tokenizerMetadata(folder: string, vocabSize: number, ends: Reado
   const source = parseTokenizerFile(value, file);
   const settings = parseTokenizerConfig(readModelJson(folder, 'tokenizer_config.json', true)?.value ?? {}, file);
   const tokenizer = new Tokenizer(source, settings, '', file, { modelVocabSize: vocabSize });
-  if (source.decoder?.type !== 'ByteLevel') throw errors.notWritten(folder, 'a tokenizer that is not byte-level');
   if (tokenizer.vocabSize > vocabSize) throw errors.notWritten(folder, 'more tokens than rows of the embedding');
-  const { pre, exact } = splitOf(source, tokenizer, (changed) => new Tokenizer(changed, settings, '', file));
-
   const ids = Array.from({ length: vocabSize }, (_, id) => id);
   const texts = ids.map((id) => tokenizer.tokenOf(id) ?? `[PAD${id}]`);
-  const kinds = ids.map((id) => {
-    if (tokenizer.tokenOf(id) === undefined) return UNUSED;
-    const added = tokenizer.addedTokens.get(texts[id]);
-    return added?.id !== id ? NORMAL : added.special ? CONTROL : USER;
-  });
+  const pieces = source.model.byte_fallback;
+  const kinds = texts.map((text, id) => kindOf(text, id, tokenizer, pieces ? source.model.unk_token : undefined));
   const metadata = new Map<string, Written>([
-    [`${KEY}.model`, { text: 'gpt2' }],
-    [`${KEY}.pre`, { text: pre }],
     [`${KEY}.tokens`, { texts }],
     [`${KEY}.token_type`, { i32s: kinds }],
-    [`${KEY}.merges`, { texts: source.model.merges.map((pair) => (typeof pair === 'string' ? pair : pair.join(' '))) }],
   ]);
+  let split: { pre: string; exact: boolean };
+  if (pieces) {
+    const prefix = spaceBefore(source);
+    if (prefix === undefined) throw errors.notWritten(folder, 'a tokenizer that changes texts before it reads them');
+    const scores = scoresOf(source, texts);
+    metadata.set(`${KEY}.model`, { text: 'llama' });
+    metadata.set(`${KEY}.scores`, { f32s: scores });
+    metadata.set(`${KEY}.add_space_prefix`, { flag: prefix !== 'never' });
+    const make = (merges: [string, string][]) =>
+      new Tokenizer({ ...source, model: { ...source.model, merges } }, settings, '', file);
+    split = {
+      pre: 'default',
+      exact: prefix !== 'first' && joinsAlike(source, tokenizer, { texts, kinds, scores }, make),
+    };
+  } else {
+    if (source.decoder?.type !== 'ByteLevel')
+      throw errors.notWritten(folder, 'a tokenizer that is neither byte-level nor SentencePiece');
+    split = splitOf(source, tokenizer, (changed) => new Tokenizer(changed, settings, '', file));
+    metadata.set(`${KEY}.model`, { text: 'gpt2' });
+    metadata.set(`${KEY}.merges`, {
+      texts: source.model.merges.map((pair) => (typeof pair === 'string' ? pair : pair.join(' '))),
+    });
+  }
+  metadata.set(`${KEY}.pre`, { text: split.pre });
   const [eos, ...others] = [tokenizer.eosId, ...ends].filter((id, i, all) => id !== undefined && all.indexOf(id) === i);
   for (const [name, id] of [
     ['bos', tokenizer.bosId],
     ['eos', eos],
     ['eot', others[0]],
+    ['unknown', pieces ? tokenizer.idOf(source.model.unk_token ?? '') : undefined],
     ['padding', tokenizer.padId],
   ] as const)
     if (id !== undefined) metadata.set(`${KEY}.${name}_token_id`, { u32: id });
@@ -72,7 +91,79 @@ export function tokenizerMetadata(folder: string, vocabSize: number, ends: Reado
   if (template !== undefined) metadata.set('tokenizer.chat_template', { text: template });
   // Programs that read it need nothing of the above.
   metadata.set('tokenizer.huggingface.json', { text: text ?? '' });
-  return { metadata, pre, exact };
+  const added = [...tokenizer.addedTokens.values()];
+  const name = nameFor(basename(folder), tokenizer);
+  const stripped = added.every(({ content, lstrip, rstrip }) => !lstrip && rstrip === stripsBehind(content, name));
+  return { metadata, name, pre: split.pre, exact: split.exact && stripped };
+}
+
+/** Tokens that llama.cpp asks for in a model that is called Phi-3; without them it opens none. */
+const PHI3 = ['<unk>', '<s>', '</s>', '<|endoftext|>'];
+
+/** See {@link stripsBehind}. */
+function nameFor(model: string, tokenizer: Tokenizer): string {
+  if (PHI3.some((token) => tokenizer.idOf(token) === undefined)) return model.replace(/phi-?3/gi, 'Phi 3');
+  const strips = [...tokenizer.addedTokens.values()].some(({ rstrip }) => rstrip);
+  return strips && !stripsBehind('', model) ? `Phi-3 ${model}` : model;
+}
+
+function kindOf(text: string, id: number, tokenizer: Tokenizer, unknown: string | null | undefined): number {
+  if (tokenizer.tokenOf(id) === undefined) return UNUSED;
+  if (text === unknown) return UNKNOWN;
+  const added = tokenizer.addedTokens.get(text);
+  if (added?.id === id) return added.special ? CONTROL : USER;
+  return unknown !== undefined && /^<0x[0-9A-F]{2}>$/.test(text) ? BYTE : NORMAL;
+}
+
+/** Where a space is put before a text, of a tokenizer that only writes spaces as {@link SPACE}; undefined of others. */
+function spaceBefore({ normalizer, pre_tokenizer: pre }: TokenizerFile): 'always' | 'first' | 'never' | undefined {
+  const stages = normalizer?.type === 'Sequence' ? normalizer.normalizers : normalizer ? [normalizer] : [];
+  const [first, ...others] = stages;
+  const prepended = first?.type === 'Prepend' && first.prepend === SPACE;
+  const replaced = prepended ? others : stages;
+  if (replaced.some((stage) => stage.type !== 'Replace' || !isSpace(stage.pattern) || stage.content !== SPACE))
+    return undefined;
+  if (pre?.type === 'Metaspace' && replaced.length === 0 && !prepended && pre.replacement === SPACE)
+    return pre.split ? undefined : pre.prepend_scheme;
+  // Behind the normaliser there are no spaces that it could split at.
+  const idle = pre == null || (pre.type === 'Split' && isSpace(pre.pattern) && replaced.length > 0);
+  if (!idle || replaced.length === 0) return undefined;
+  return prepended ? 'always' : 'never';
+}
+
+const isSpace = (pattern: Pattern) => 'String' in pattern && pattern.String === ' ';
+
+/** The rank of the first merge that makes a piece, from 0 down, as SentencePiece scores pieces; what no merge makes is last. */
+function scoresOf({ model: { merges } }: TokenizerFile, texts: readonly string[]): number[] {
+  const ranks = new Map<string, number>();
+  for (const merge of merges) {
+    const piece = typeof merge === 'string' ? merge.replace(' ', '') : merge.join('');
+    if (!ranks.has(piece)) ranks.set(piece, ranks.size);
+  }
+  return texts.map((text) => -(ranks.get(text) ?? ranks.size));
+}
+
+/**
+ * Whether joining by score is joining by the merges: they are the same pairs, in the same order or in one that makes no other tokens
+ * of the sample. In a file every piece has a score of its own; tokenizers that were converted have some of one score, by length.
+ */
+function joinsAlike(
+  { model }: TokenizerFile,
+  tokenizer: Tokenizer,
+  { scores, ...tokens }: Parameters<typeof mergesOf>[0] & { readonly scores: readonly number[] },
+  make: (merges: [string, string][]) => Tokenizer,
+): boolean {
+  const pair = (merge: string | readonly [string, string]) => (typeof merge === 'string' ? merge : merge.join(' '));
+  const own = model.merges.map(pair);
+  const merges = mergesOf(tokens, model.vocab, scores);
+  if (own.length !== merges.length) return false;
+  const known = new Set(own);
+  const others = merges.map(pair);
+  if (!others.every((each) => known.has(each))) return false;
+  if (others.every((each, i) => each === own[i])) return true;
+  const other = make(merges);
+  const read = (by: Tokenizer, text: string) => by.encode(text, { addSpecialTokens: false }).join();
+  return SAMPLE.every((text) => read(other, text) === read(tokenizer, text));
 }
 
 function templateOf(folder: string): string | undefined {

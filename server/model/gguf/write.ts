@@ -1,14 +1,13 @@
 /** A base model as a GGUF file for llama.cpp and what is built on it. */
 import { basename } from 'node:path';
-import type { ModelConfig } from '../config/config.ts';
 import type { LanguageModel } from '../language-model.ts';
 import { weightOf } from '../language-model.ts';
 import { ggufErrors as errors } from './errors.ts';
 import { GgufFile } from './file.ts';
-import { ggufName, pairedHeads, unpairedRow } from './names.ts';
+import { ggufName, offsetOf, pairedHeads, unpairedRow } from './names.ts';
 import { quantise } from './quantise.ts';
-import { llama3Factors } from './rope.ts';
 import { type ReadType, tensorTypeNamed } from './types.ts';
+import { writtenShape } from './write-config.ts';
 import { tokenizerMetadata } from './write-tokenizer.ts';
 import { type TensorToWrite, type Written, writeGgufFile } from './writer.ts';
 
@@ -27,6 +26,8 @@ export interface WrittenGguf {
   readonly split: string | undefined;
   /** Whether llama.cpp has the split of the tokenizer. */
   readonly exact: boolean;
+  /** The window of layers that see all in llama.cpp, in tokens; null where there is none. */
+  readonly unseenWindow: number | null;
 }
 
 /** Elements that are narrowed at once, or a row where that has more. */
@@ -35,93 +36,30 @@ const CHUNK = 1 << 20;
 /** @throws gguf.notWritten, gguf.tooLarge, store.cannotWrite */
 export async function writeGguf(path: string, model: LanguageModel, type: GgufType): Promise<WrittenGguf> {
   const { config, folder } = model;
-  const architecture = architectureFor(config, folder);
+  const { architecture, metadata: shape, factors, unseenWindow } = writtenShape(config, folder);
+  const tokenizer =
+    model.tokenizer === undefined ? undefined : tokenizerMetadata(folder, config.vocabSize, model.endIds);
   const metadata = new Map<string, Written>([
     ['general.architecture', { text: architecture }],
     ['general.type', { text: 'model' }],
-    ['general.name', { text: basename(folder) }],
+    ['general.name', { text: tokenizer?.name ?? basename(folder) }],
     ['general.file_type', { u32: fileTypes[type] }],
     ['general.quantization_version', { u32: 2 }],
-    ...shapeMetadata(config, architecture, folder),
+    ...shape,
+    ...(tokenizer?.metadata ?? [['tokenizer.ggml.model', { text: 'none' }]]),
   ]);
-  const tokenizer =
-    model.tokenizer === undefined ? undefined : tokenizerMetadata(folder, config.vocabSize, model.endIds);
-  if (tokenizer === undefined) metadata.set('tokenizer.ggml.model', { text: 'none' });
-  for (const [key, value] of tokenizer?.metadata ?? []) metadata.set(key, value);
 
   const tensors: TensorToWrite[] = model.tensors.map(({ name, shape }) => {
-    const there = ggufName(name);
-    const heads = pairedHeads(there, architecture, () => config);
+    const there = ggufName(name, architecture);
+    const rows = { heads: pairedHeads(there, architecture, () => config), offset: offsetOf(name, architecture) };
     const stored = typeOf(type, name, shape);
-    return { name: there, shape, type: stored, pieces: () => piecesOf(model, name, shape, stored, heads) };
+    return { name: there, shape, type: stored, pieces: () => piecesOf(model, name, shape, stored, rows) };
   });
-  if (config.rope.type === 'llama3') {
-    const factors = llama3Factors(config.headDim, config.rope);
-    const f32 = tensorTypeNamed('F32');
-    tensors.push({
-      name: 'rope_freqs.weight',
-      shape: [factors.length],
-      type: f32,
-      pieces: () => [quantise(f32, factors)],
-    });
-  }
+  const f32 = tensorTypeNamed('F32');
+  for (const [name, values] of factors)
+    tensors.push({ name, shape: [values.length], type: f32, pieces: () => [quantise(f32, values)] });
   await writeGgufFile(path, metadata, tensors);
-  return { ...compare(path, model), split: tokenizer?.pre, exact: tokenizer?.exact ?? true };
-}
-
-/** The name that llama.cpp has for models of this make. */
-function architectureFor(config: ModelConfig, folder: string): string {
-  const { family } = config;
-  const refuse = (what: string): never => {
-    throw errors.notWritten(folder, what);
-  };
-  if (config.sliding !== null) return refuse('layers that see a window');
-  if (family === 'llama' || family === 'mistral') return 'llama';
-  if (family === 'qwen2') return 'qwen2';
-  if (family === 'qwen3') return config.attentionBias ? refuse('a bias in the attention of Qwen3') : 'qwen3';
-  if (family !== 'smollm3') return refuse(`the family ${family}`);
-  const every4 = Array.from({ length: config.layers }, (_, i) => i).filter((i) => (i + 1) % 4 === 0);
-  if (every4.join() !== config.unrotatedLayers.join()) return refuse('other layers without RoPE than every fourth');
-  return config.attentionBias || config.mlpBias ? refuse('a bias in SmolLM3') : 'smollm3';
-}
-
-function shapeMetadata(config: ModelConfig, architecture: string, folder: string): [string, Written][] {
-  const pairs: [string, Written][] = [
-    ['context_length', { u32: config.maxPositionEmbeddings }],
-    ['embedding_length', { u32: config.hiddenSize }],
-    ['block_count', { u32: config.layers }],
-    ['feed_forward_length', { u32: config.intermediateSize }],
-    ['attention.head_count', { u32: config.heads }],
-    ['attention.head_count_kv', { u32: config.kvHeads }],
-    ['attention.key_length', { u32: config.headDim }],
-    ['attention.value_length', { u32: config.headDim }],
-    ['attention.layer_norm_rms_epsilon', { f32: config.rmsNormEps }],
-    ['vocab_size', { u32: config.vocabSize }],
-    ['rope.dimension_count', { u32: config.headDim }],
-    ['rope.freq_base', { f32: config.rope.theta }],
-    ...ropeMetadata(config, folder),
-  ];
-  return pairs.map(([key, value]) => [`${architecture}.${key}`, value]);
-}
-
-function ropeMetadata({ rope }: ModelConfig, folder: string): [string, Written][] {
-  if (rope.type === 'default' || rope.type === 'llama3') return [];
-  if (rope.type === 'longrope') throw errors.notWritten(folder, 'longrope');
-  const scaling: [string, Written][] = [
-    ['rope.scaling.type', { text: rope.type }],
-    ['rope.scaling.factor', { f32: rope.factor }],
-  ];
-  if (rope.type === 'linear') return scaling;
-  // llama.cpp makes this one of the factor itself.
-  const usual = rope.factor <= 1 ? 1 : 0.1 * Math.log(rope.factor) + 1;
-  if (!rope.truncate || Math.abs(rope.attentionFactor - usual) > 1e-6)
-    throw errors.notWritten(folder, 'YaRN with settings of its own');
-  return [
-    ...scaling,
-    ['rope.scaling.original_context_length', { u32: rope.originalMaxPositionEmbeddings }],
-    ['rope.scaling.yarn_beta_fast', { f32: rope.betaFast }],
-    ['rope.scaling.yarn_beta_slow', { f32: rope.betaSlow }],
-  ];
+  return { ...compare(path, model), split: tokenizer?.pre, exact: tokenizer?.exact ?? true, unseenWindow };
 }
 
 /**
@@ -138,13 +76,13 @@ function typeOf(type: GgufType, name: string, shape: readonly number[]): ReadTyp
 /** The largest finite float16. */
 const TOP = 65504;
 
-/** @param heads whose rows are put from halves to pairs; 0 for a tensor that stays as it is */
+/** @param how heads whose rows are put from halves to pairs, 0 for none; and what is added */
 function* piecesOf(
   model: LanguageModel,
   name: string,
   shape: readonly number[],
   type: ReadType,
-  heads: number,
+  { heads, offset }: { readonly heads: number; readonly offset: number },
 ): Generator<Uint8Array> {
   const values = weightOf(model.weights, name);
   if (type.name !== 'F32') {
@@ -164,7 +102,7 @@ function* piecesOf(
         chunk.set(values.subarray(from, from + width), i * width);
       }
     }
-    yield quantise(type, chunk);
+    yield quantise(type, offset === 0 ? chunk : chunk.map((value) => value + offset));
   }
 }
 

@@ -8,6 +8,7 @@ export type Written =
   | { readonly u32: number }
   | { readonly f32: number }
   | { readonly flag: boolean }
+  | { readonly flags: readonly boolean[] }
   | { readonly text: string }
   | { readonly texts: readonly string[] }
   | { readonly i32s: readonly number[] }
@@ -73,6 +74,8 @@ function encoded(value: Written): Buffer {
   if ('flag' in value) return Buffer.concat([u32(7), Buffer.from([value.flag ? 1 : 0])]);
   if ('text' in value) return Buffer.concat([u32(8), text(value.text)]);
   if ('texts' in value) return Buffer.concat([u32(9), u32(8), u64(value.texts.length), ...value.texts.map(text)]);
+  if ('flags' in value)
+    return Buffer.concat([u32(9), u32(7), u64(value.flags.length), Buffer.from(value.flags.map(Number))]);
   const isFloats = 'f32s' in value;
   const values = isFloats ? Float32Array.from(value.f32s) : Int32Array.from(value.i32s);
   return Buffer.concat([u32(9), u32(isFloats ? 6 : 5), u64(values.length), numbers(values)]);

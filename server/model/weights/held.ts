@@ -64,8 +64,10 @@ function readWeight(files: Weights, tensor: ExpectedTensor, precision: Precision
   const filling = fillingFor(precision, tensor);
   const { name, shape } = tensor;
   if (filling === undefined) return files.read(name);
+  const { weight } = filling;
+  if (weight.form !== 'f16' && files.fillBlocks(name, weight)) return weight;
   const elements = size(shape);
   for (let first = 0; first < elements; first += pieceElements)
     filling.put(files.read(name, { first, count: Math.min(pieceElements, elements - first) }), first);
-  return filling.weight;
+  return weight;
 }

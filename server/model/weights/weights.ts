@@ -8,6 +8,7 @@ import { basename, dirname, join, sep } from 'node:path';
 import { z } from 'zod';
 import { firstNonFinite, firstOver } from '../../files/floats.ts';
 import { DTYPE_BYTES, type Dtype, type ElementRange, SafetensorsFile } from '../../files/safetensors.ts';
+import { type BlockWeight, blockSize } from '../../graph/stored.ts';
 import { firstIssue } from '../../schemas/first-issue.ts';
 import { blockWeights } from '../block-weights.ts';
 import type { ModelConfig, ModelForm } from '../config/config.ts';
@@ -88,6 +89,21 @@ export class Weights {
     const first = range?.first ?? 0;
     refuseAbsurd(file.path, name, values, first);
     return values;
+  }
+
+  /**
+   * Fills a weight in blocks with those that it has in a GGUF file, number for number.
+   *
+   * @returns false where they are others, and nothing is filled
+   * @throws ColaError gguf.*, weights.notFinite, weights.tooLarge
+   */
+  fillBlocks(name: string, weight: BlockWeight): boolean {
+    const { file, name: storedName } = this.find(name);
+    if (!(file instanceof GgufFile) || !file.fillBlocks(storedName, weight)) return false;
+    const bad = firstNonFinite(weight.scales);
+    if (bad >= 0) throw errors.notFinite(file.path, name, bad * blockSize);
+    refuseAbsurd(file.path, name, weight.scales);
+    return true;
   }
 
   private floats(file: TensorFile, name: string, range: ElementRange | undefined): Float32Array {

@@ -1,10 +1,10 @@
 // Asks llama.cpp, through node-llama-cpp, for the greedy continuation of token ids. Reads a question from stdin, writes the answer
-// to stdout, both JSON: { package, model, prompts, texts, count } -> { ids, tokens, written }.
+// to stdout, both JSON: { package, model, prompts, texts, count, length } -> { ids, tokens, written }.
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { pathToFileURL } from 'node:url';
 
-const { package: folder, model: modelPath, prompts, texts, count } = JSON.parse(await text(process.stdin));
+const { package: folder, model: modelPath, prompts, texts, count, length } = JSON.parse(await text(process.stdin));
 const { getLlama, LlamaLogLevel } = await import(pathToFileURL(join(folder, 'dist', 'index.js')).href);
 const llama = await getLlama({
   gpu: false,
@@ -16,7 +16,7 @@ const llama = await getLlama({
 const model = await llama.loadModel({ modelPath });
 // It keeps keys and values in 16 bits otherwise.
 const exact = { flashAttention: false, experimentalKvCacheKeyType: 'F32', experimentalKvCacheValueType: 'F32' };
-const context = await model.createContext({ contextSize: model.trainContextSize, threads: 1, ...exact });
+const context = await model.createContext({ contextSize: length, threads: 1, ...exact });
 const sequence = context.getSequence();
 const ids = [];
 for (const prompt of prompts) {

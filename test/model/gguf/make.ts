@@ -1,6 +1,6 @@
 /** Headers of GGUF files for tests, written with no line of the product. */
 
-export type Value = number | string | boolean | readonly string[] | Float32Array | Int32Array;
+export type Value = number | string | boolean | readonly string[] | readonly boolean[] | Float32Array | Int32Array;
 export type Pair = readonly [key: string, value: Value];
 
 export interface Entry {
@@ -39,7 +39,10 @@ function value(given: Value): Buffer {
     const kind = given instanceof Float32Array ? 6 : 5;
     return Buffer.concat([u32(9), u32(kind), u64(given.length), Buffer.from(given.buffer)]);
   }
-  return Buffer.concat([u32(9), u32(8), u64(given.length), ...given.map(text)]);
+  const texts = given.filter((each): each is string => typeof each === 'string');
+  if (texts.length < given.length)
+    return Buffer.concat([u32(9), u32(7), u64(given.length), Buffer.from(given.map(Number))]);
+  return Buffer.concat([u32(9), u32(8), u64(texts.length), ...texts.map(text)]);
 }
 
 /** A file up to where its tensors begin. */

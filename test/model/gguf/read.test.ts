@@ -130,8 +130,16 @@ describe('GGUF files', () => {
     ];
     const without = (...keys: string[]) => base.filter(([key]) => !keys.includes(key));
     const cases: readonly (readonly [what: string, pairs: readonly Pair[], id: string, says: RegExp])[] = [
-      ['Gemma', [['general.architecture', 'gemma3']], 'gguf.architecture', /gemma3/],
-      ['Phi', [['general.architecture', 'phi3']], 'gguf.architecture', /phi3/],
+      ['another Gemma', [['general.architecture', 'gemma3n']], 'gguf.architecture', /gemma3n/],
+      ['Gated DeltaNet', [['general.architecture', 'qwen35']], 'gguf.architecture', /qwen35.*Gated DeltaNet/],
+      ['gpt-oss', [['general.architecture', 'gpt-oss']], 'gguf.architecture', /mixture of experts/],
+      ['another Phi', [['general.architecture', 'phi2']], 'gguf.architecture', /phi2/],
+      [
+        'a list of too few layers',
+        [...base, ['llama.attention.sliding_window', 9], ['llama.attention.sliding_window_pattern', [true, false]]],
+        'gguf.value',
+        /2 entries for 1 layers/,
+      ],
       ['an adapter', [['general.type', 'adapter']], 'gguf.notModel', /adapter/],
       ['a part', [...base, ['split.count', 3]], 'gguf.split', /3 parts.*llama-gguf-split/s],
       ['a mixture of experts', [...base, ['llama.expert_count', 8]], 'gguf.feature', /experts/],
@@ -204,6 +212,103 @@ describe('GGUF files', () => {
     factors[3] *= 1.5;
     writeFileSync(scratch('m.gguf'), Buffer.concat([header(pairs, [tensor]), asBytes(factors)]));
     await assert.rejects(loadModelConfig(scratch('m.gguf')), { id: 'gguf.feature' });
+  });
+
+  describe('of Gemma and Phi', () => {
+    const shape = (architecture: string, layers: number, more: readonly Pair[] = []): Pair[] => [
+      ['general.architecture', architecture],
+      ...(
+        [
+          ['context_length', 8192],
+          ['embedding_length', 64],
+          ['block_count', layers],
+          ['feed_forward_length', 64],
+          ['attention.head_count', 4],
+          ['attention.head_count_kv', 2],
+          ['attention.layer_norm_rms_epsilon', 1e-6],
+          ...more,
+        ] satisfies Pair[]
+      ).map(([key, value]): Pair => [`${architecture}.${key}`, value]),
+      ['tokenizer.ggml.tokens', ['a', 'b']],
+    ];
+    async function config(...given: Parameters<typeof shape>) {
+      writeFileSync(scratch('m.gguf'), header(shape(...given)));
+      return loadModelConfig(scratch('m.gguf'));
+    }
+
+    it('have what llama.cpp takes where they are silent', async () => {
+      const two = await config('gemma2', 3, [['attention.key_length', 32]]);
+      assert.deepEqual(two.sliding, { window: 4096, layers: [0, 2] });
+      const { scoreCap, logitCap, queryScale, normOffset, activation } = two;
+      assert.deepEqual(
+        { scoreCap, logitCap, queryScale, normOffset, activation },
+        { scoreCap: 50, logitCap: 30, queryScale: 32, normOffset: 1, activation: 'gelu' },
+      );
+      const three = await config('gemma3', 8, [
+        ['attention.sliding_window', 512],
+        ['rope.freq_base', 1e6 + 0.5],
+        ['rope.scaling.type', 'linear'],
+        ['rope.scaling.factor', 8.5],
+      ]);
+      assert.deepEqual(three.sliding, {
+        window: 512,
+        layers: [0, 1, 2, 3, 4, 6, 7],
+        rope: { type: 'default', theta: 10000 },
+      });
+      assert.deepEqual(three.rope, { type: 'linear', theta: 1000000.5, factor: 8.5 });
+      assert.deepEqual([three.scoreCap, three.logitCap, three.qkNorm], [null, null, true]);
+      assert.equal((await config('gemma3', 2)).sliding, null);
+    });
+
+    it('of 27B divide scores by the root of d / heads', async () => {
+      assert.equal((await config('gemma2', 46, [['attention.key_length', 32]])).queryScale, 16);
+      assert.equal((await config('gemma3', 62, [['attention.key_length', 32]])).queryScale, 16);
+      assert.equal((await config('gemma3', 48, [['attention.key_length', 32]])).queryScale, 32);
+    });
+
+    it('say which layers see a window by a period or by a list, and by names of Ollama how these turn', async () => {
+      const window: Pair = ['attention.sliding_window', 16];
+      const by = (pattern: Pair[1]) => config('gemma3', 4, [window, ['attention.sliding_window_pattern', pattern]]);
+      assert.deepEqual((await by(2)).sliding?.layers, [0, 2]);
+      assert.deepEqual((await by(0)).sliding?.layers, [0, 1, 2, 3]);
+      assert.deepEqual((await by([true, false, false, true])).sliding?.layers, [0, 3]);
+      const named = await config('gemma3', 1, [
+        window,
+        ['rope.local.freq_base', 700.5],
+        ['rope.global.freq_base', 9e5],
+      ]);
+      assert.deepEqual([named.sliding?.rope, named.rope.theta], [{ type: 'default', theta: 700.5 }, 9e5]);
+      const phi = await config('phi3', 2, [['attention.sliding_window', 0]]);
+      assert.deepEqual([phi.sliding, phi.joined], [null, true]);
+      assert.deepEqual((await config('phi3', 2, [window])).sliding, { window: 16, layers: [0, 1] });
+      await assert.rejects(
+        config('phi3', 2, [window, ['attention.sliding_window_pattern', 2]]),
+        /window in some layers/,
+      );
+    });
+
+    it('are refused where they hold parts for pictures', async () => {
+      const picture = { name: 'v.patch_embd.weight', extents: [4], type: 0, offset: 0 };
+      const bytes = Buffer.concat([header(shape('gemma3', 1), [picture]), Buffer.alloc(16)]);
+      writeFileSync(scratch('m.gguf'), bytes);
+      await assert.rejects(loadModelConfig(scratch('m.gguf')), { id: 'gguf.feature', message: /pictures/ });
+    });
+
+    it('end a turn at a token that the file calls one of the user, but not at a mark of HTML', async () => {
+      const tokens = ['<unk>', '<bos>', '<eos>', '<end_of_turn>', '</s>', 'a'];
+      const pairs: Pair[] = [
+        ...shape('gemma3', 1).slice(0, -1),
+        ['tokenizer.ggml.model', 'llama'],
+        ['tokenizer.ggml.tokens', tokens],
+        ['tokenizer.ggml.scores', new Float32Array(6)],
+        ['tokenizer.ggml.token_type', Int32Array.from([2, 3, 3, 4, 4, 1])],
+        ['tokenizer.ggml.eos_token_id', 2],
+      ];
+      writeFileSync(scratch('m.gguf'), header(pairs));
+      assert.deepEqual((await loadModelConfig(scratch('m.gguf'))).eosTokenIds, [2, 3]);
+      const { loadTokenizer } = await import('../../../server/model/tokenizer/tokenizer.ts');
+      assert.deepEqual([...loadTokenizer(scratch('m.gguf')).specialIds], [0, 1, 2, 3]);
+    });
   });
 
   it('have a tokenizer of SentencePiece, that joins by score and falls back on bytes', async () => {

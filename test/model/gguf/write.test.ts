@@ -4,15 +4,20 @@ import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { openDevice } from '../../../server/device/device.ts';
+import { loadModelConfig, parseModelConfig } from '../../../server/model/config/config.ts';
 import { generate } from '../../../server/model/generate.ts';
-import { GgufFile } from '../../../server/model/gguf/file.ts';
+import { GgufFile, summariseGguf } from '../../../server/model/gguf/file.ts';
+import { Metadata } from '../../../server/model/gguf/metadata.ts';
 import { quantise } from '../../../server/model/gguf/quantise.ts';
+import { tokenizerConfigOf, tokenizerOf } from '../../../server/model/gguf/tokenizer.ts';
 import { tensorTypeNamed } from '../../../server/model/gguf/types.ts';
 import { ggufTypes, writeGguf } from '../../../server/model/gguf/write.ts';
 import { baseStepper, LanguageModel } from '../../../server/model/language-model.ts';
+import { tokenizerFrom } from '../../../server/model/tokenizer/tokenizer.ts';
 import { cola } from '../../cli/cola.ts';
 import { makeModel } from '../../engine/tiny-model.ts';
 import { scratchFolder } from '../../store/scratch.ts';
+import { PIECES, pieceTexts, withPieces } from './pieces.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
 const FIXTURES = join(ROOT, 'test/fixtures');
@@ -24,7 +29,38 @@ const MODELS = [
   'hf/qwen3',
   'families/qwen3-yarn',
   'families/smollm3',
+  'families/gemma2',
+  'families/gemma3',
+  'families/phi3',
+  'families/mistral-window',
+  'families/qwen3-window',
 ];
+
+/**
+ * A folder as it can be written: llama.cpp divides scores of Gemma by what the published models do. It makes room for 256 tokens at
+ * the least, and turns Phi by the factors of long texts where there is room for more than those that it was made from.
+ */
+async function writable(folder: string): Promise<LanguageModel> {
+  const { config, tokenizer, weights } = await LanguageModel.load(folder);
+  const { rope } = config;
+  const gemma = config.family.startsWith('gemma');
+  const changed = {
+    ...config,
+    ...(gemma ? { queryScale: config.headDim } : {}),
+    ...(rope.type === 'longrope' && rope.long !== undefined
+      ? {
+          rope: {
+            ...rope,
+            attentionFactor: 1.25,
+            originalMaxPositionEmbeddings: 256,
+            long: { ...rope.long, positions: 512 },
+          },
+          maxPositionEmbeddings: 256,
+        }
+      : {}),
+  };
+  return new LanguageModel(folder, changed, tokenizer, weights);
+}
 const floats = (name: string) => new Float32Array(new Uint8Array(readFileSync(join(FIXTURES, 'gguf', name))).buffer);
 
 describe('writing GGUF', () => {
@@ -42,10 +78,13 @@ describe('writing GGUF', () => {
 
   for (const name of MODELS) {
     it(`${name} comes back as it was`, async () => {
-      const before = await LanguageModel.load(join(FIXTURES, name));
+      const before = await writable(join(FIXTURES, name));
+      // Norms of Gemma stand in a file as 1 + w.
+      const most = name.includes('gemma') ? 2 ** -24 : 0;
       const { largest, parameters } = await writeGguf(scratch('m.gguf'), before, 'f32');
-      assert.equal(largest, 0);
+      assert.ok(largest <= most, `${largest}`);
       const after = await LanguageModel.load(scratch('m.gguf'));
+      assert.equal(parseModelConfig(summariseGguf(scratch('m.gguf')).config, 'm.gguf').layers, before.config.layers);
       assert.equal(
         parameters,
         [...after.weights.values()].reduce((n, { length }) => n + length, 0),
@@ -54,7 +93,11 @@ describe('writing GGUF', () => {
       const { initializerRange: _, bosTokenId: __, eosTokenIds, padTokenId: ___, ...config } = after.config;
       for (const [key, value] of Object.entries(config))
         assert.deepEqual(value, before.config[key as keyof typeof config], key);
-      for (const [key, values] of before.weights) assert.deepEqual(after.weights.get(key), values, key);
+      assert.deepEqual([...after.weights.keys()], [...before.weights.keys()]);
+      for (const [key, values] of before.weights) {
+        const found = after.weights.get(key);
+        assert.ok(found?.length === values.length && found.every((x, i) => Math.abs(x - values[i]) <= most), key);
+      }
       assert.equal(after.tokenizer === undefined, before.tokenizer === undefined);
       if (after.tokenizer === undefined || before.tokenizer === undefined) return;
       for (const id of before.endIds) assert.ok(eosTokenIds.includes(id) || after.endIds.has(id), `end ${id}`);
@@ -84,6 +127,46 @@ describe('writing GGUF', () => {
     }
   });
 
+  for (const [what, added, prefix] of PIECES) {
+    it(`says of pieces as ${what} has them how they are joined`, async () => {
+      const model = await withPieces(scratch(what), added, prefix);
+      const { exact, split } = await writeGguf(scratch('m.gguf'), model, 'f32');
+      assert.deepEqual({ exact, split }, { exact: true, split: 'default' });
+      using file = GgufFile.open(scratch('m.gguf'));
+      // Read by what llama.cpp reads.
+      const { header } = file.metadata;
+      const pairs = [...header.metadata].filter(([key]) => key !== 'tokenizer.huggingface.json');
+      const metadata = new Metadata({ ...header, metadata: new Map(pairs) }, file.path);
+      const config = tokenizerConfigOf(metadata);
+      const again = tokenizerFrom(JSON.parse(tokenizerOf(metadata) ?? ''), config);
+      for (const text of pieceTexts) {
+        const ids = model.tokenizer!.encode(text);
+        assert.deepEqual(again.encode(text), ids, text);
+        assert.equal(again.decode(ids), model.tokenizer!.decode(ids), text);
+      }
+      assert.equal(again.eosId, model.tokenizer!.eosId);
+      const { eosTokenIds } = await loadModelConfig(scratch('m.gguf'));
+      assert.deepEqual([...eosTokenIds].sort(), prefix ? [2, 4, 5] : [2, 4]);
+    });
+  }
+
+  it('calls no model Phi-3 that llama.cpp would then not open', async () => {
+    const model = await withPieces(scratch('my-phi-3'), [], false);
+    await writeGguf(scratch('m.gguf'), model, 'f32');
+    using file = GgufFile.open(scratch('m.gguf'));
+    assert.equal(file.metadata.text('general.name'), 'my-Phi 3');
+  });
+
+  it('says that pieces are joined otherwise where no scores join them alike', async () => {
+    const model = await withPieces(scratch('other'), [], false);
+    const file = join(model.folder, 'tokenizer.json');
+    const json = JSON.parse(readFileSync(file, 'utf8'));
+    // h + e is no longer a merge, but its letters still lie side by side.
+    json.model.merges = json.model.merges.filter((pair: string[]) => pair.join('') !== 'he');
+    writeFileSync(file, JSON.stringify(json));
+    assert.equal((await writeGguf(scratch('m.gguf'), await LanguageModel.load(model.folder), 'f32')).exact, false);
+  });
+
   it('is a command, which says what is left out', async () => {
     const model = await makeModel(scratch('model'));
     const { code, stderr, stdout } = await cola(['export', model, scratch('m.gguf'), '--format', 'gguf', '--json']);
@@ -94,6 +177,8 @@ describe('writing GGUF', () => {
     assert.ok(weights.size > 0);
     const generated = await cola(['generate', '--model', scratch('m.gguf'), '--prompt', 'a', '--max-new', '3']);
     assert.equal(generated.code, 0, generated.stderr);
+    const window = join(FIXTURES, 'families/mistral-window');
+    assert.match((await cola(['export', window, scratch('w.gguf'), '--format', 'gguf'])).stderr, /window of 9 tokens/);
     // A GGUF file may be replaced, anything else may not.
     assert.equal((await cola(['export', model, scratch('m.gguf'), '--format', 'gguf', '--type', 'f32'])).code, 0);
     writeFileSync(scratch('thesis.txt'), 'years of work');
@@ -112,6 +197,20 @@ describe('writing GGUF', () => {
     await assert.rejects(writeGguf(scratch('m.gguf'), other({ attentionBias: true }), 'f16'), {
       id: 'gguf.notWritten',
     });
+    const refused = async (folder: string, change: object, what: RegExp) => {
+      const { folder: from, config, tokenizer, weights } = await writable(join(FIXTURES, folder));
+      const changed = new LanguageModel(from, { ...config, ...change }, tokenizer, weights);
+      await assert.rejects(writeGguf(scratch('m.gguf'), changed, 'f32'), (error: Error & { id?: string }) => {
+        assert.equal(error.id, 'gguf.notWritten');
+        assert.match(error.message, what);
+        return true;
+      });
+    };
+    await refused('families/gemma2', { queryScale: 6 }, /root of 6 instead of 8/);
+    await refused('families/gemma2', { scoreCap: null }, /caps/);
+    await refused('families/gemma3', { logitCap: 30 }, /caps/);
+    await refused('families/gemma3', { sliding: { window: 4, layers: [0, 3] } }, /no period/);
+    await refused('families/phi3', { headDim: 4 }, /width/);
     const weights = new Map(model.weights);
     const name = 'model.embed_tokens.weight';
     weights.set(
@@ -146,7 +245,7 @@ describe('llama.cpp and a GGUF file from here', function () {
     this.skip();
   });
 
-  function ask(question: { model: string; prompts: number[][]; texts: string[]; count: number }) {
+  function ask(question: { model: string; prompts: number[][]; texts: string[]; count: number; length: number }) {
     const input = JSON.stringify({ package: PACKAGE, ...question });
     const script = join(import.meta.dirname, 'llama.mjs');
     const { status, stdout, stderr } = spawnSync(process.execPath, [script], {
@@ -181,7 +280,7 @@ describe('llama.cpp and a GGUF file from here', function () {
       const { tokenizer } = model;
       assert.ok(tokenizer !== undefined);
       const prompts = TEXTS.map((text) => [...tokenizer.encode(text)]);
-      const theirs = ask({ model: scratch('nano.gguf'), prompts, texts: TEXTS, count: 32 });
+      const theirs = ask({ model: scratch('nano.gguf'), prompts, texts: TEXTS, count: 32, length: 128 });
       const mine = await own(model, prompts, 32);
       const same = mine.filter(({ ids }, i) => String([...ids]) === String(theirs.ids[i])).length;
       const sameTokens = prompts.filter((ids, i) => String(ids) === String(theirs.tokens[i])).length;
@@ -197,18 +296,31 @@ describe('llama.cpp and a GGUF file from here', function () {
     });
   }
 
+  for (const [what, added, prefix] of PIECES) {
+    it(`reads texts in pieces as ${what} has them alike`, async () => {
+      const model = await withPieces(scratch(what), added, prefix);
+      await writeGguf(scratch('m.gguf'), model, 'f32');
+      const mine = pieceTexts.map((text) => [...model.tokenizer!.encode(text, { addSpecialTokens: false })]);
+      const question = { model: scratch('m.gguf'), prompts: [], texts: pieceTexts, count: 1, length: 128 };
+      assert.deepEqual(ask(question).tokens, mine);
+    });
+  }
+
   for (const name of MODELS) {
     it(`${name} gives the same greedy tokens`, async () => {
       const folder = scratch('model');
       cpSync(join(FIXTURES, name), folder, { recursive: true });
       // node-llama-cpp opens no model without words.
       if (!existsSync(join(folder, 'tokenizer.json'))) writeFileSync(join(folder, 'tokenizer.json'), letters(48));
-      await writeGguf(scratch('m.gguf'), await LanguageModel.load(folder), 'f32');
-      const model = await LanguageModel.load(scratch('m.gguf'));
+      const { unseenWindow } = await writeGguf(scratch('m.gguf'), await writable(folder), 'f32');
+      const read = await LanguageModel.load(scratch('m.gguf'));
+      assert.equal(unseenWindow !== null, /window|phi/.test(name));
+      const seen = unseenWindow === null ? read.config : { ...read.config, sliding: null };
+      const model = new LanguageModel(read.folder, seen, read.tokenizer, read.weights);
       const prompts = Array.from({ length: 8 }, (_, row) =>
         Array.from({ length: 5 + 7 * row }, (_, i) => (row * 37 + i * i * 11 + 5) % model.config.vocabSize),
       );
-      const theirs = ask({ model: scratch('m.gguf'), prompts, texts: [], count: 12 });
+      const theirs = ask({ model: scratch('m.gguf'), prompts, texts: [], count: 12, length: 128 });
       const mine = await own(model, prompts, 12);
       for (const [i, { ids }] of mine.entries()) assert.deepEqual([...ids], theirs.ids[i], `prompt ${i}`);
     });

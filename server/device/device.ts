@@ -62,6 +62,11 @@ export interface DeviceOptions {
 export const sharedFrom = 256e6;
 /** Smaller weights stand in the model itself. A protobuf message ends at 2 GB, and is copied to be read. */
 const inlineBytes = 4096;
+/**
+ * Where a program maps a file, the runtime takes no other memory for weights: they stand in the model itself up to here, and are
+ * read where they are beyond.
+ */
+const inlineMost = 1e9;
 
 /** Weights that every program of a device may read, kept in fewer bits. */
 interface StoredWeights {
@@ -197,7 +202,9 @@ export class Device {
   }
 
   private shares({ shared, frozen = new Map() }: CompileOptions): boolean {
-    return shared === true && bytesOf(frozen) > (this.options.shareFrom ?? sharedFrom);
+    const bytes = bytesOf(frozen);
+    if (bytes > inlineMost && [...this.stored.weights.values()].some(isMapped)) return true;
+    return shared === true && bytes > (this.options.shareFrom ?? sharedFrom);
   }
 
   /**
@@ -330,17 +337,16 @@ interface Apart {
 }
 
 /** Large weights beside the model. */
-function apart(inside: Iterable<readonly [string, Inside]>): Apart {
+function apart(inside: readonly (readonly [string, Inside])[]): Apart {
   const values = new Map<string, FrozenValue>();
   const files: { path: string; data: Uint8Array }[] = [];
-  let mapped: WeightFile | undefined;
+  const [mapped, other] = new Set(inside.flatMap(([, value]) => ('range' in value ? [value.range.file] : [])));
+  if (other !== undefined) throw new Error(`weights are in ${mapped.name} and in ${other.name}`);
   for (const [name, value] of inside) {
     if ('range' in value) {
       const { file, offset, byteLength: length } = value.range;
-      if (mapped !== undefined && mapped !== file) throw new Error(`weights are in ${mapped.name} and in ${file.name}`);
-      mapped = file;
       values.set(name, { location: file.name, offset, length, ...(value.copied ? {} : { given: true }) });
-    } else if (value.byteLength < inlineBytes) values.set(name, value);
+    } else if (mapped !== undefined || value.byteLength < inlineBytes) values.set(name, value);
     else {
       const path = `weight-${files.length}`;
       values.set(name, { location: path, offset: 0, length: value.byteLength });

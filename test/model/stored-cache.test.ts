@@ -15,14 +15,16 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Device } from '../../server/device/device.ts';
-import { isMapped, type StoredWeight } from '../../server/graph/stored.ts';
+import { linear } from '../../server/graph/functions.ts';
+import * as ops from '../../server/graph/ops.ts';
+import { isMapped, type MappedWeight, type StoredWeight } from '../../server/graph/stored.ts';
 import { loadModelConfig } from '../../server/model/config/config.ts';
 import { baseStepper, LanguageModel } from '../../server/model/language-model.ts';
 import { heldWeights } from '../../server/model/weights/held.ts';
 import type { HeldWeight } from '../../server/model/weights/shelf.ts';
 import { cacheFolder, StoredCache } from '../../server/model/weights/stored-cache.ts';
 import { expectedTensors } from '../../server/model/weights/weights.ts';
-import { allInMemory } from '../support/stored.ts';
+import { allInMemory, inMemory } from '../support/stored.ts';
 
 const fixture = join(import.meta.dirname, '../fixtures/hf/llama-gqa');
 
@@ -156,6 +158,35 @@ describe('weights in fewer bits on the disk', () => {
         assert([...mapped.values()].some((each) => !(each instanceof Float32Array) && isMapped(each)));
         assert.deepEqual(await logits(mapped), await logits(allInMemory(mapped)));
       });
+
+    it('stand beside large ones in memory', async () => {
+      const own = Float32Array.from({ length: 1 << 14 }, (_, i) => Math.sin(i));
+      const [name, mapped] = [...(await held())].find(([, each]) => !(each instanceof Float32Array)) as [
+        string,
+        MappedWeight,
+      ];
+      const found: Float32Array[] = [];
+      for (const weight of [mapped, inMemory(mapped)]) {
+        const over = device.over(new Map([[name, weight]]));
+        const program = await over.program(
+          (graph) => {
+            const [rows, inner] = weight.shape;
+            const x = graph.input('x', 'float32', [1, inner]);
+            const product = ops.matmul(
+              linear(x, graph.parameter(name, [rows, inner])),
+              graph.parameter('own', [rows, own.length / rows]),
+            );
+            return { product };
+          },
+          { frozen: new Map([['own', own]]) },
+        );
+        const { product } = await program.run({ x: own.slice(0, weight.shape[1]) });
+        found.push((await product.readFloats()).slice());
+        product.release();
+        await program.dispose();
+      }
+      assert.deepEqual(found[0], found[1]);
+    });
 
     it('come back where their file is taken away meanwhile', async () => {
       const mapped = await held();

@@ -1,6 +1,7 @@
 /** The options of `cola search`, and what they come to. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { checkBudget, type SearchBudget, type SearchSettings } from '../search/options.ts';
+import type { TurnSettings } from '../search/turns.ts';
 import { cliErrors } from './errors.ts';
 import {
   count,
@@ -49,7 +50,7 @@ export type SearchCommandOptions = JsonOption &
     readonly promptFile?: string;
     readonly ids?: string;
     readonly chat?: boolean;
-    readonly reward: string;
+    readonly reward?: string;
     readonly row?: string;
     readonly simulations?: number;
     readonly tokens?: number;
@@ -58,11 +59,22 @@ export type SearchCommandOptions = JsonOption &
     readonly continue?: string;
     readonly html?: string;
     readonly lines: number;
-  };
+  } & WorldOptions;
+
+/** Of a search over turns. */
+export interface WorldOptions {
+  readonly environment?: string;
+  readonly unseen?: boolean;
+  readonly turns?: number;
+  readonly begin?: 'samples' | 'actions';
+  readonly decoding?: 'actions' | 'tokens';
+}
 
 /** Where `--out` is not given. */
 export const defaultOut = 'search.json';
 const longestAnswer = 64;
+/** As `cola play` has it. */
+export const longestTurn = 24;
 
 export function withSearchOptions(command: Command): Command {
   command
@@ -70,12 +82,16 @@ export function withSearchOptions(command: Command): Command {
     .option('--prompt-file <file>', 'file with the text to continue')
     .option('--ids <list>', 'token ids to continue, with commas, for models without a tokenizer')
     .option('--chat', "put the text through the model's chat template, as a message to answer")
-    .requiredOption('--reward <reward>', 'how answers are judged: a name, or what a run spec would say')
+    .option('--reward <reward>', 'how answers are judged: a name, or what a run spec would say')
     .option('--row <json>', 'the columns that the reward reads, as a JSON object')
     .option('--simulations <count>', 'budget in simulations', natural)
     .option('--tokens <count>', 'budget in generated tokens', natural)
     .option('--seconds <number>', 'budget in seconds of searching', positive)
-    .option('--breadth <count>', 'children of a node: its most probable actions (default: 4)', count)
+    .option(
+      '--breadth <count>',
+      'children of a node: its most probable actions, or turns that are tried (default: 4)',
+      count,
+    )
     .option('--root-breadth <count>', 'children of the prompt (default: --breadth)', count)
     .option('--no-merge', 'a child for each action, also for those that write the same token, as in the paper')
     .option('--normalise', 'scale values by the least and the largest of the search, whatever rewards are')
@@ -99,17 +115,41 @@ export function withSearchOptions(command: Command): Command {
     .option('--gamma <number>', 'discount of an edge (default: 0.99)', positive)
     .option('--value <weights>', 'worth of a simulation: rollout, value, q, or a mix such as rollout=1,q=0.5', weights)
     .option('--batch <count>', 'simulations in lockstep (default: 1)', count)
-    .option('--max-new <count>', `most tokens of an answer (default: ${longestAnswer})`, count)
-    .option('--temperature <number>', 'of the actions of rollouts; 0 is greedy (default: 0)', positive)
-    .option('--seed <number>', 'seed of the search and of the samples beside it (default: 0)', integer)
+    .option(
+      '--max-new <count>',
+      `most tokens of an answer (default: ${longestAnswer}), or of a turn (default: ${longestTurn})`,
+      count,
+    )
+    .option('--temperature <number>', 'of the actions of rollouts; 0 is greedy (default: 0, of turns 1)', positive)
+    .option(
+      '--seed <number>',
+      'seed of the search and of the samples beside it; with --environment also which world (default: 0, of worlds 1)',
+      integer,
+    )
     .option('--reward-seconds <number>', 'longest wait for one reward (default: 60)', positive)
     .option('--continue <file>', 'search on in the tree of an earlier search, with more budget')
     .option('--out <file>', `where the search is saved (default: ${defaultOut}, or the file that is continued)`)
     .option('--html <file>', 'also write the search as a page to look at')
+    .option('--environment <name>', 'search over turns of an episode instead: what "cola play" takes')
+    .option('--unseen', 'with --environment: a world of those that nothing is trained in')
+    .option('--turns <count>', 'with --environment: most turns (default: 20)', count)
+    .addOption(
+      new Option(
+        '--begin <how>',
+        'with --environment: turns are drawn, or each begins with another of the likeliest actions (default: samples)',
+      ).choices(['samples', 'actions']),
+    )
+    .addOption(
+      new Option(
+        '--decoding <how>',
+        'with --environment: what writes the turns (default: as the model was tuned)',
+      ).choices(['actions', 'tokens']),
+    )
     .option('--lines <count>', 'most branches to print, the most visited ones', count, 40);
   return withExamples(withPrecision(withDevice(withJson(command)), 'auto'), [
     'search my-model --prompt "3 4 5 -> 17: " --reward countdown --row \'{"numbers": [3, 4, 5], "target": 17}\' --simulations 200',
     'search .cola/runs/countdown --chat --prompt-file task.txt --reward "{numeric: {column: answer}}" --row \'{"answer": 42}\' --tokens 20_000 --edges q',
+    'search my-agent --environment household --seed 3 --tokens 4000',
     'search my-model --reward maths --row \'{"answer": "7"}\' --continue search.json --simulations 500 --html search.html',
   ]);
 }
@@ -209,4 +249,57 @@ export function rowOf(text: string | undefined): Readonly<Record<string, unknown
     throw wrongUse('--row should be a JSON object, such as \'{"answer": "7"}\'');
   }
   return { ...row };
+}
+
+/** @returns how answers are judged @throws cli.usage where it is not said, or where something goes with --environment alone */
+export function withoutWorld(options: SearchCommandOptions): string {
+  const astray = (['unseen', 'turns', 'begin', 'decoding'] as const).find((name) => options[name] !== undefined);
+  if (astray !== undefined) throw wrongUse(`--${astray} goes with --environment`);
+  if (options.reward === undefined) throw wrongUse('There should be --reward, or --environment for a world to act in');
+  return options.reward;
+}
+
+/** Options that mean nothing in a world. */
+const ofAnswers = [
+  'prompt',
+  'promptFile',
+  'ids',
+  'chat',
+  'reward',
+  'row',
+  'edges',
+  'stepsPerEdge',
+  'maxExtra',
+  'threshold',
+  'order',
+  'normalise',
+  'batch',
+  'rewardSeconds',
+  'continue',
+  'out',
+] as const;
+
+/** What the options say of a search over turns. @throws cli.usage, search.budget */
+export function turnSettingsOf(options: SearchCommandOptions): {
+  readonly settings: TurnSettings;
+  readonly budget: SearchBudget;
+} {
+  const astray = ofAnswers.find((name) => options[name] !== undefined);
+  if (astray !== undefined)
+    throw wrongUse(`--${astray.replace(/[A-Z]/g, (x) => `-${x.toLowerCase()}`)} does not go with --environment`);
+  if (!options.merge) throw wrongUse('--no-merge does not go with --environment');
+  const { breadth, rootBreadth, cpuct, gamma, value, widening, temperature, begin, seed = 1 } = options;
+  if (value?.q !== undefined) throw wrongUse('With --environment --value is of rollout and value');
+  const given = {
+    breadth,
+    root_breadth: rootBreadth,
+    cpuct,
+    gamma,
+    value,
+    widening: widening === undefined ? undefined : { alpha: widening },
+    temperature,
+    byAction: begin === undefined ? undefined : begin === 'actions',
+  };
+  const settings: TurnSettings = Object.fromEntries(Object.entries(given).filter(([, v]) => v !== undefined));
+  return { settings: { max_new: options.maxNew ?? longestTurn, seed, ...settings }, budget: budgetOf(options) };
 }

@@ -54,6 +54,11 @@ export interface Environment {
   readonly tools: readonly Tool[];
   /** Highest and lowest sum of rewards, where they are known. */
   readonly range?: readonly [lowest: number, highest: number];
+  /**
+   * Whether the same steps may be taken again from the same seed and lead to the same, so that a search brings a world back to an
+   * earlier turn by doing so. Not where a step may do something that stays: tools of other programs.
+   */
+  readonly repeats: boolean;
   /** What is to be done, where somebody wrote it down: seeds count them, and those beyond begin again. */
   readonly tasks?: WrittenTasks;
   /** Many may be open at once. */
@@ -103,7 +108,7 @@ export function gameEnvironment(
   about: Pick<Environment, 'name' | 'instructions' | 'tools' | 'range'>,
   game: () => Game,
 ): GameEnvironment {
-  return { ...about, game, open: () => worldOf(game()), close: async () => undefined };
+  return { ...about, repeats: true, game, open: () => worldOf(game()), close: async () => undefined };
 }
 
 /** Bounds of what an environment may take and give. */

@@ -73,6 +73,14 @@ export const environmentErrors = catalogue('environment', {
     `The MCP server "${name}" has ${count} tools, and an agent is told of ${most} at most.`,
     'Name those that the tasks need in "tools".',
   ],
+  unrepeatable: (name: string) => [
+    `The environment "${name}" cannot be searched: its turns cannot be taken again, as what a tool does may stay done.`,
+    'Search in one that is built in, such as household, in a module of your own, or on a server of OpenEnv; for tools, compare samples with "cola evaluate --measures agent".',
+  ],
+  changed: (name: string, turn: number) => [
+    `The environment "${name}" did not answer the same to the same: turn ${turn} led elsewhere when it was taken again.`,
+    'Make it depend on its seed, its task and its steps alone; a search has to come back to a place that it has seen.',
+  ],
   unjudged: (name: string, reason: string) => [
     `An answer in the environment "${name}" could not be judged: ${reason}.`,
     'Check that the rows have what the reward compares with.',

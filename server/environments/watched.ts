@@ -26,9 +26,9 @@ export function watchedWorld(world: World, watcher: Watcher): World {
 
 /** The same environment, with somebody who watches all its worlds. */
 export function watched(environment: Environment, watcher: Watcher): Environment {
-  const { name, instructions, tools, range, tasks } = environment;
+  const { name, instructions, tools, range, repeats, tasks } = environment;
   return {
-    ...{ name, instructions, tools },
+    ...{ name, instructions, tools, repeats },
     ...(range === undefined ? {} : { range }),
     ...(tasks === undefined ? {} : { tasks }),
     open: () => watchedWorld(environment.open(), watcher),

@@ -6,6 +6,7 @@ import type { StageAgent } from '../spec/stages.ts';
 import { templateOf, tokenizerOf } from '../train/data.ts';
 import type { Figures } from '../train/measures/figures.ts';
 import { evaluatePrompts } from '../train/measures/prompts.ts';
+import type { SolvedEach } from '../train/measures/solved.ts';
 import { environmentPrompts, inEnvironment } from '../train/reinforce/environment-rollouts.ts';
 import { openEnvironment } from '../train/reinforce/open-environment.ts';
 import { promptRoom } from '../train/reinforce/rollout.ts';
@@ -17,7 +18,13 @@ export interface AgentSpec extends Omit<StageAgent, 'sizes' | 'max_tokens'> {
   readonly max_tokens?: number | undefined;
 }
 
-const sides = ['seen', 'unseen'] as const;
+export const sides = ['seen', 'unseen'] as const;
+
+export interface AgentMeasured {
+  readonly figures: Figures;
+  /** World by world. */
+  readonly each: Readonly<Record<Task['side'], SolvedEach>>;
+}
 
 /**
  * Episodes of a model: `seen_` and `unseen_` with `greedy` (the share of worlds that are solved when the likeliest is always
@@ -34,7 +41,7 @@ export async function measureAgent(
   worlds: number,
   samples: number,
   seed: number,
-): Promise<Figures> {
+): Promise<AgentMeasured> {
   const { context, base, signal } = subject;
   const { turns, max_new: maxNew, temperature, top_k: topK } = agent;
   const environment = await openEnvironment(agent.environment, context);
@@ -44,19 +51,21 @@ export async function measureAgent(
     const longest = promptRoom(base.config, agent.max_tokens ?? maxNew);
     const solvedAt = environment.range?.[1] ?? 1;
     const figures: Record<string, number> = {};
-    for (const side of sides) {
+    const measureOn = async (side: Task['side']): Promise<SolvedEach> => {
       const prompts = await environmentPrompts(environment, speech, side, worlds, longest, signal);
       const room = base.config.maxPositionEmbeddings - Math.max(...prompts.map(({ ids }) => ids.length));
       const sizes = { turns, maxTokens: agent.max_tokens ?? room };
       const rollouts = inEnvironment(environment, actor, speech, sizes);
       const options = { samples, maxNew, temperature, topK, signal, solvedAt, seed };
-      const { metrics } = await evaluatePrompts(rollouts, prompts, options);
+      const { metrics, each } = await evaluatePrompts(rollouts, prompts, options);
       const { greedy_solved: greedy, sampled_solved: sampled, unscored } = metrics;
       const own = { greedy, sampled, unscored, ...controls(environment, side, worlds, turns, seed) };
       for (const [name, value] of Object.entries(own))
         if (typeof value === 'number') figures[`${side}_${name}`] = value;
-    }
-    return figures;
+      return each;
+    };
+    const each = { seen: await measureOn('seen'), unseen: await measureOn('unseen') };
+    return { figures, each };
   } finally {
     await actor.dispose();
     await environment.close();

@@ -11,7 +11,7 @@ import { overSeeds, type SolvedEach, turned } from '../train/measures/solved.ts'
 import type { Sequences } from '../train/measures/states.ts';
 import type { FrozenData } from '../train/run/frozen.ts';
 import { measureCodebook } from './actions/codebook.ts';
-import { type AgentSpec, measureAgent } from './agent.ts';
+import { type AgentMeasured, type AgentSpec, measureAgent, sides } from './agent.ts';
 import { choicePieces, measureChoice } from './choice/choice.ts';
 import type { ChoiceReport } from './choice/report.ts';
 import { measureDiversity } from './diversity.ts';
@@ -307,14 +307,19 @@ class Measurement {
   }
 
   private async agent(): Promise<Found> {
-    const { agent, settings, seeds, onProgress } = this.options;
+    const { agent, settings, seeds, onProgress, onEach } = this.options;
     if (agent === undefined) return { reason: 'it needs an environment' };
-    const all: Figures[] = [];
+    const all: AgentMeasured[] = [];
     for (const seed of seeds) {
       onProgress?.(`Acting in ${2 * settings.prompts} worlds, seed ${seed}`);
       all.push(await measureAgent(this.subject, agent, settings.prompts, settings.samples, seed));
     }
-    return { figures: summariseSeeds(all) };
+    for (const side of sides) {
+      const { greedy, sampled } = overSeeds(all.map(({ each }) => each[side]));
+      onEach?.('agent', `${side}_greedy_each`, greedy);
+      onEach?.('agent', `${side}_sampled_each`, sampled);
+    }
+    return { figures: summariseSeeds(all.map(({ figures }) => figures)) };
   }
 
   private async marginal(): Promise<Found> {

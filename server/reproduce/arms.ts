@@ -181,7 +181,7 @@ export class Arms {
     this.device = taken.device.name;
     try {
       const own = run === undefined ? undefined : await runDefaults(run, model, cacheFolder);
-      const { measures, decoding, text, task, settings, name } = this.filled(measurement) as Measurement;
+      const { measures, decoding, text, task, agent, settings, name } = this.filled(measurement) as Measurement;
       const given: EvaluationOptions = {
         ...own,
         device: taken.device,
@@ -190,12 +190,15 @@ export class Arms {
         decoding: decoding ?? own?.decoding,
         text: text === undefined ? own?.text : { data: text },
         task: task ?? own?.task,
+        agent: agent ?? own?.agent,
         taskSeed: own?.taskSeed ?? this.seed,
         seeds: [this.seed],
         settings: { ...(own?.settings ?? defaultSettings), ...settings } as EvaluationOptions['settings'],
         // Paths of a run count from its own spec.
         specFile:
-          text === undefined && task === undefined ? (own?.specFile ?? this.experiment.file) : this.experiment.file,
+          text === undefined && task === undefined && agent === undefined
+            ? (own?.specFile ?? this.experiment.file)
+            : this.experiment.file,
         cacheFolder,
         signal,
         onProgress: (line) => say(`${arm}: ${line}`),

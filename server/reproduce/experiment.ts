@@ -6,6 +6,7 @@ import { statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { z } from 'zod';
+import { environmentSpec } from '../environments/spec.ts';
 import { evaluationSettings } from '../evaluate/report.ts';
 import { limits, readBytes } from '../files/open.ts';
 import { namesIn, readable } from '../files/place.ts';
@@ -31,6 +32,18 @@ const task = z.strictObject({
   solved_at: z.number(),
 });
 
+/** A world to act in, where no stage of the arm says so. */
+const agent = z.strictObject({
+  environment: environmentSpec,
+  chat: z.boolean().optional(),
+  turns: z.int().positive().max(1000),
+  /** Longest turn, and longest episode behind its start, in tokens. */
+  max_new: z.int().positive(),
+  max_tokens: z.int().positive().optional(),
+  temperature: z.number().min(0).default(1),
+  top_k: z.int().min(0).default(0),
+});
+
 /** Sizes of measures that are given, and no others: what is not said is as a run has it. */
 const sizes = evaluationSettings.partial();
 const givenSizes = z.record(z.string(), z.unknown()).transform((given, context): z.infer<typeof sizes> => {
@@ -51,6 +64,7 @@ const measurement = z.strictObject({
   /** Text of training, of which the last fiftieth is held out. */
   text: dataSpec.optional(),
   task: task.optional(),
+  agent: agent.optional(),
   settings: givenSizes.optional(),
 });
 export type Measurement = z.infer<typeof measurement>;

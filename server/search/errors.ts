@@ -25,6 +25,10 @@ export const searchErrors = catalogue('search', {
     'This search uses the value head, and the model has none.',
     'Train one with PPO, or take values from rollouts or Q.',
   ],
+  drawnTurns: () => [
+    'Turns that always take what is likeliest are all the same: there is nothing to search among.',
+    'Give a temperature above 0, such as --temperature 1, or let each turn begin with another action: --begin actions.',
+  ],
   rewardFailed: (simulation: number, cause: unknown) => [
     `The reward failed on simulation ${simulation}: ${cause instanceof Error ? cause.message : String(cause)}.`,
     'The tree so far is kept. Repair the reward and continue the search: the simulation is done again.',

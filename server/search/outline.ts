@@ -131,21 +131,28 @@ export function edgeFigures(node: OutlineNode): string {
   return [...figures, ...words.map((word) => (word === 'terminal' ? 'ended' : word))].join('  ');
 }
 
+/** The first action of an edge and the text of its tokens. */
+export const edgeFace =
+  (text: (tokens: readonly number[]) => string) =>
+  ({ actions, tokens }: OutlineNode): string =>
+    `${actions[0]} ${quoted(text(tokens), 40)}`;
+
 /**
- * The tree with indentation, one line an edge: its first action, the text of its tokens, and its figures. Edges of the
- * principal variation are marked with `>`.
+ * The tree with indentation, one line an edge: its face, and its figures. Edges of the principal variation are marked with `>`.
  *
- * @param text of tokens
+ * @param face what is shown of an edge
  * @param most lines for nodes; the least visited ones are counted instead
+ * @param root what is shown of the root
  */
 export function treeLines(
   nodes: readonly OutlineNode[],
-  text: (tokens: readonly number[]) => string,
+  face: (node: OutlineNode) => string,
   most: number,
+  root = 'prompt',
 ): string[] {
   const shown = mostVisited(nodes, most);
   const principal = new Set(principalVariation(nodes));
-  const lines = [`prompt  ${edgeFigures(nodes[0])}`.trimEnd()];
+  const lines = [`${root}  ${edgeFigures(nodes[0])}`.trimEnd()];
   const stack: { readonly id: number; readonly lead: string; readonly last: boolean }[] = [];
   const below = (id: number, lead: string) => {
     const children = nodes[id].children.filter((child) => shown.has(child));
@@ -166,7 +173,7 @@ export function treeLines(
     }
     const node = nodes[id];
     const sign = principal.has(id) ? '> ' : '  ';
-    lines.push(`${branch}${sign}${node.actions[0]} ${quoted(text(node.tokens), 40)}  ${edgeFigures(node)}`);
+    lines.push(`${branch}${sign}${face(node)}  ${edgeFigures(node)}`);
     below(id, `${lead}${last ? '   ' : '│  '}`);
   }
   return lines;

@@ -13,6 +13,8 @@ export interface PageOptions {
   readonly facts?: readonly (readonly [name: string, value: string])[];
   /** Text of tokens. */
   readonly text: (tokens: readonly number[]) => string;
+  /** What was said to the turn that leads to a node, in a search over turns. */
+  readonly heard?: (node: number) => string | undefined;
   /** Most nodes on the page; the most visited ones are taken. */
   readonly nodes?: number;
   /** Branches with fewer visits are folded at first. */
@@ -78,7 +80,7 @@ ${rows}
 <h2>Settings</h2>
 ${list(settings(snapshot))}
 </footer>
-<script type="application/json" id="data">${inlineJson(details(snapshot, order, principal, options.text))}</script>
+<script type="application/json" id="data">${inlineJson(details(snapshot, order, principal, options))}</script>
 <script>${pageScript}</script>
 </body>
 </html>
@@ -143,7 +145,7 @@ function details(
   snapshot: SearchSnapshot,
   order: readonly OutlineNode[],
   principal: ReadonlySet<number>,
-  text: PageOptions['text'],
+  { text, heard }: PageOptions,
 ): unknown[] {
   const places = new Map(order.map(({ id }, i) => [id, i]));
   const first = new Map<number, SearchSnapshot['simulations'][number]>();
@@ -161,6 +163,7 @@ function details(
       ['node', node.id],
       ['actions', node.actions.join(' ')],
       ['text', node.parent < 0 ? undefined : quoted(text(node.tokens))],
+      ['what was said to it', quotedIf(heard?.(node.id))],
       ['so far', node.parent < 0 ? undefined : quoted(text(response))],
       ['N', node.N],
       ['Q', node.Q],
@@ -181,3 +184,5 @@ function details(
     return { up, N: node.N, keep: node.parent < 0 || principal.has(node.id), facts };
   });
 }
+
+const quotedIf = (text: string | undefined) => (text === undefined ? undefined : quoted(text));

@@ -85,8 +85,13 @@ export type SearchSnapshot = z.output<typeof snapshotSchema>;
 
 const nullable = (values: Float64Array) => Array.from(values, (v) => (Number.isNaN(v) ? null : v));
 
+/** What a snapshot is taken of. */
+export type Searched = Pick<Search<unknown>, 'tree' | 'log' | 'spent' | 'prompt' | 'options' | 'randomState'> & {
+  readonly model: Pick<SearchModel<unknown>, 'numCodes'>;
+};
+
 /** The whole search as plain data. What is under way in a paused run is left out: it is done again. */
-export function takeSnapshot<S>(search: Search<S>): SearchSnapshot {
+export function takeSnapshot(search: Searched): SearchSnapshot {
   const { tree, log, spent, prompt, options } = search;
   const n = tree.count;
   const ids = Array.from({ length: n }, (_, id) => id);

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import vm from 'node:vm';
 import fc from 'fast-check';
 import {
+  edgeFace,
   figure,
   mostVisited,
   outline,
@@ -129,9 +130,9 @@ describe('outline of a search', () => {
       const shown = mostVisited(nodes, most);
       assert.equal(shown.size, most);
       for (const id of shown) assert.ok(id === 0 || shown.has(nodes[id]!.parent));
-      assert.ok(treeLines(nodes, ids, most).filter((line) => !/ more$/.test(line)).length === most);
+      assert.ok(treeLines(nodes, edgeFace(ids), most).filter((line) => !/ more$/.test(line)).length === most);
     }
-    const whole = treeLines(nodes, ids, nodes.length);
+    const whole = treeLines(nodes, edgeFace(ids), nodes.length);
     assert.equal(whole.length, nodes.length);
     assert.equal(whole.filter((line) => line.includes('─> ')).length, principalVariation(nodes).length);
   });

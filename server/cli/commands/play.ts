@@ -5,6 +5,7 @@ import { type Environment, type Game, isGame, type Task, worldOf } from '../../e
 import { builtIn } from '../../environments/spec.ts';
 import { toolsText } from '../../environments/tools.ts';
 import { type Watcher, watched, watchedWorld } from '../../environments/watched.ts';
+import { runDecoding } from '../../evaluate/run.ts';
 import { Subject } from '../../evaluate/subject.ts';
 import { Speech } from '../../model/chat/speech.ts';
 import { Random } from '../../random.ts';
@@ -186,8 +187,9 @@ async function byModel(
   const { side, seed, turns, maxNew, temperature } = options;
   const device = await openChosen(options, output);
   try {
-    const { folder } = await namedModel(options.model, cwd);
-    const decoding = options.tokens === true ? 'tokens' : undefined;
+    const { folder, run } = await namedModel(options.model, cwd);
+    const tuned = run === undefined ? undefined : runDecoding(run);
+    const decoding = options.tokens === true ? 'tokens' : tuned;
     const subject = await Subject.load(device, folder, { decoding, signal });
     const actor = subject.actor(0);
     try {

@@ -14,7 +14,7 @@ import { bestOfN } from '../../search/best-of-n.ts';
 import { type Branch, BranchedModel } from '../../search/branches.ts';
 import { type Answer, askJudge, isScore, type Judge, rewardJudge } from '../../search/judge.ts';
 import { parseSearchOptions, type SearchBudget } from '../../search/options.ts';
-import { figure, outline, principalVariation, quoted, treeLines, visible } from '../../search/outline.ts';
+import { edgeFace, figure, outline, principalVariation, quoted, treeLines, visible } from '../../search/outline.ts';
 import { searchPage } from '../../search/page.ts';
 import { Search, type SearchEnd } from '../../search/search.ts';
 import { readSnapshot, restoreSearch, saveSearch, takeSnapshot } from '../../search/snapshot.ts';
@@ -27,11 +27,13 @@ import {
   rowOf,
   type SearchCommandOptions,
   settingsOf,
+  withoutWorld,
   withSearchOptions,
   wrongUse,
 } from '../search-options.ts';
 import { promptOf, textOf } from '../search-prompt.ts';
 import type { Session } from '../session.ts';
+import { searchTurns } from './search-turns.ts';
 
 /** Milliseconds between two writes of the file, and between two pauses in which Ctrl+C is heard. */
 const saveInterval = 10_000;
@@ -43,11 +45,15 @@ export function addSearch(program: Command, session: Session): void {
   const command = program
     .command('search')
     .description(
-      'Search for the best answer over latent actions, with best-of-N at as many generated tokens beside it.',
+      'Search for the best answer over latent actions, or with --environment for the best episode over turns, with best-of-N at as many generated tokens beside it.',
     )
-    .argument('<model>', 'folder of a model with latent actions, or a run');
+    .argument('<model>', 'folder of a model, with latent actions but for --environment, or a run');
   withSearchOptions(command).action((path: string, options: SearchCommandOptions) =>
-    session.perform(options.json === true, (output) => run(path, options, output, session)),
+    session.perform(options.json === true, (output) =>
+      options.environment === undefined
+        ? run(path, options, output, session)
+        : searchTurns(path, options, options.environment, output, session),
+    ),
   );
 }
 
@@ -61,6 +67,7 @@ interface Result extends Answer {
 
 async function run(path: string, options: SearchCommandOptions, output: Output, session: Session): Promise<CliOutcome> {
   const { cwd, signal } = session;
+  const judging = withoutWorld(options);
   const budget = budgetOf(options);
   const row = rowOf(options.row);
   const before = options.continue === undefined ? undefined : await readSnapshot(resolve(cwd, options.continue));
@@ -74,7 +81,7 @@ async function run(path: string, options: SearchCommandOptions, output: Output, 
   }
   const model = await loadModel(path, cwd, options.precision);
   const prompt = await promptOf(options, model.base, before?.prompt, cwd, signal);
-  const reward = await openReward(readUncheckedReward(options.reward), cwd);
+  const reward = await openReward(readUncheckedReward(judging), cwd);
   try {
     const judge = rewardJudge(reward, textOf(model.base, true), { prompt: prompt.text, row });
     const device = await openChosen(options, output);
@@ -138,7 +145,7 @@ async function perform(work: Work): Promise<CliOutcome> {
   const answer = signal.aborted ? undefined : await answerOf(work);
   const nodes = outline(snapshot);
   const path = principalVariation(nodes);
-  for (const line of treeLines(nodes, shown, options.lines)) output.line(line);
+  for (const line of treeLines(nodes, edgeFace(shown), options.lines)) output.line(line);
   output.line();
   const steps = path.map((id) => `${nodes[id].actions[0]} ${quoted(shown(nodes[id].tokens), 24)}`);
   output.line(`> Principal variation: ${steps.length === 0 ? 'none yet' : steps.join('  ')}`);
@@ -166,7 +173,7 @@ async function perform(work: Work): Promise<CliOutcome> {
     const facts = [
       ['model', options.continue === undefined ? model.folder : `${model.folder}, continued from ${options.continue}`],
       ['prompt', shown(search.prompt)],
-      ['reward', options.reward],
+      ['reward', options.reward ?? ''],
       ['spent', spent],
       ['best answer', answer?.text ?? ''],
       ['its reward', rewardText(answer)],

@@ -113,6 +113,7 @@ export async function mcpEnvironment(
       // Who never answers gets nothing.
       ...(range === undefined ? {} : { range: [Math.min(0, range.lowest), Math.max(0, range.highest)] as const }),
       tasks,
+      repeats: false,
       open() {
         const world = new McpWorld({ ...parts, solvedAt: solvedFrom(options.reward) }, () => open.delete(world));
         open.add(world);

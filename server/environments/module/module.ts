@@ -78,7 +78,7 @@ export async function moduleEnvironment(options: z.infer<typeof moduleOptions>, 
     const told = about.safeParse(await ask(helpers[0], { ask: 'about' }));
     if (!told.success) throw environmentErrors.moduleShape(path, problemOf(told.error));
     let count = 0;
-    return { name, ...told.data, open: () => worldOf(count++), close };
+    return { name, ...told.data, repeats: true, open: () => worldOf(count++), close };
   } catch (error) {
     await close();
     throw error;

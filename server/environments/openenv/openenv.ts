@@ -63,6 +63,8 @@ export function openenvEnvironment(options: OpenenvOptions): Environment {
     name: `OpenEnv at ${url.host}`,
     instructions: options.instructions,
     tools: [],
+    // Each session is a world of its own; whether its seed says all is up to the server, and is seen when it is played again.
+    repeats: true,
     open() {
       const world = new OpenenvWorld(url, options, sessions, () => open.delete(world));
       open.add(world);

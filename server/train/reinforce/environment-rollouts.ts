@@ -63,7 +63,7 @@ export async function environmentPrompt(
   }
 }
 
-interface WorldTask extends Pick<Task, 'side' | 'written'> {
+export interface WorldTask extends Pick<Task, 'side' | 'written'> {
   readonly seed: number;
 }
 
@@ -83,6 +83,15 @@ async function startOf(
   return { text, ids, row: { seed, ...task } };
 }
 
+/** Where an episode begins. */
+export interface Stand {
+  readonly task: WorldTask;
+  /** Turns that are taken before it; they lead where they led. */
+  readonly behind?: readonly Exchange[];
+  /** Tokens that its first turn begins with; the policy goes on behind them. */
+  readonly begun?: readonly number[];
+}
+
 /** What happened in one world, and what it came to. */
 class Visit implements Partner {
   reward = 0;
@@ -92,16 +101,17 @@ class Visit implements Partner {
   private closed: Promise<void> | undefined;
 
   constructor(
+    private readonly name: string,
     private readonly world: World,
-    private readonly task: WorldTask,
+    private readonly stand: Stand,
     private readonly speech: Speech,
   ) {}
 
   async reply(written: readonly number[], ended: boolean, signal: AbortSignal) {
-    const { seed, ...task } = this.task;
-    const said = this.speech.tokenizer.decode([...written], { skipSpecialTokens: true }).trim();
+    const begun = this.begun ? [] : (this.stand.begun ?? []);
+    const said = this.speech.tokenizer.decode([...begun, ...written], { skipSpecialTokens: true }).trim();
     const turn = this.exchanges.push({ said, observation: null }) - 1;
-    if (!this.begun) await this.world.reset(seed, task, signal);
+    if (!this.begun) await this.begin(signal);
     this.begun = true;
     const { observation, reward, done, info } = await this.world.step(said, signal, {
       tokens: written.length,
@@ -111,6 +121,17 @@ class Visit implements Partner {
     this.exchanges[turn] = { said, observation };
     if (typeof info.solved === 'boolean') this.solved = info.solved;
     return { tokens: done ? [] : this.speech.reply(observation, written[written.length - 1], ended), reward, done };
+  }
+
+  /** @throws environment.changed */
+  private async begin(signal: AbortSignal): Promise<void> {
+    const { task, behind = [] } = this.stand;
+    const { seed, ...what } = task;
+    await this.world.reset(seed, what, signal);
+    for (const [turn, { said, observation }] of behind.entries()) {
+      const again = await this.world.step(said, signal);
+      if (again.done || again.observation !== observation) throw environmentErrors.changed(this.name, turn + 1);
+    }
   }
 
   /** What was said and answered. */
@@ -140,33 +161,62 @@ export function inEnvironment(
 ): Rollouts {
   return {
     async run(starts: readonly Start[], settings: SamplingSettings, signal: AbortSignal) {
-      const visits = starts.flatMap(({ prompt: { row }, seeds }) => {
+      const stands = starts.map(({ prompt: { row } }): Stand => {
         const written = row.written === undefined ? {} : { written: writtenTask.parse(row.written) };
         const side = row.side === 'unseen' ? ('unseen' as const) : ('seen' as const);
-        const task = { seed: Number(row.seed), side, ...written };
-        return seeds.map(() => new Visit(openWorld(environment), task, speech));
+        return { task: { seed: Number(row.seed), side, ...written } };
       });
-      try {
-        const limits = { ...settings, ...sizes, endsTurn: (token: number) => speech.endsTurn(token) };
-        const episodes = await sampleConversations(chooser, starts, visits, limits, signal, turn);
-        const rows = episodes.map(({ failed, ...episode }, i): Judged => {
-          const { text, reward, solved, exchanges } = visits[i];
-          const ended = endOf(episode, failed, sizes);
-          const parts = solved === undefined ? { reward } : { reward, solved: Number(solved) };
-          return {
-            ...episode,
-            completion: text,
-            talk: { exchanges, ended },
-            result: failed === undefined ? { value: reward, parts } : { noScore: failed },
-          };
-        });
-        return { rows, seconds: 0 };
-      } finally {
-        await Promise.all(visits.map((visit) => visit.close()));
-      }
+      const rows = await actIn(
+        environment,
+        { chooser, speech, turn },
+        starts,
+        stands,
+        { ...settings, ...sizes },
+        signal,
+      );
+      return { rows, seconds: 0 };
     },
     close: () => environment.close(),
   };
+}
+
+/** Who acts in an environment. */
+export interface Acting {
+  readonly chooser: Chooser;
+  readonly speech: Speech;
+  /** Awaited between runs of the device. */
+  readonly turn?: (() => Promise<void>) | undefined;
+}
+
+/** @param stands one for each start, for all of its samples @returns in the order of the starts, groups together */
+export async function actIn(
+  environment: Environment,
+  { chooser, speech, turn }: Acting,
+  starts: readonly Start[],
+  stands: readonly Stand[],
+  settings: SamplingSettings & ConversationSizes,
+  signal: AbortSignal,
+): Promise<Judged[]> {
+  const visits = starts.flatMap(({ seeds }, i) =>
+    seeds.map(() => new Visit(environment.name, openWorld(environment), stands[i], speech)),
+  );
+  try {
+    const limits = { ...settings, endsTurn: (token: number) => speech.endsTurn(token) };
+    const episodes = await sampleConversations(chooser, starts, visits, limits, signal, turn);
+    return episodes.map(({ failed, ...episode }, i): Judged => {
+      const { text, reward, solved, exchanges } = visits[i];
+      const ended = endOf(episode, failed, settings);
+      const parts = solved === undefined ? { reward } : { reward, solved: Number(solved) };
+      return {
+        ...episode,
+        completion: text,
+        talk: { exchanges, ended },
+        result: failed === undefined ? { value: reward, parts } : { noScore: failed },
+      };
+    });
+  } finally {
+    await Promise.all(visits.map((visit) => visit.close()));
+  }
 }
 
 function endOf({ finished, turns }: Episode, failed: string | undefined, sizes: ConversationSizes): Talk['ended'] {

@@ -1,0 +1,302 @@
+/**
+ * Search over turns in a world: a node is the state behind a turn and what was said to it, an edge is a turn that the model wrote.
+ * A leaf is reached by PUCT, as in a search over tokens; several turns are drawn there, each of which is played on to the end
+ * of the episode. So a turn is expanded and simulated at once, and nothing is written that does not count. Worlds answer the
+ * same to the same: an episode that is over is never simulated again, and turns of the same words are one child.
+ */
+import { environmentErrors } from '../environments/errors.ts';
+import { Random, type RandomState, seedFrom } from '../random.ts';
+import { searchErrors } from './errors.ts';
+import {
+  checkBudget,
+  parseSearchOptions,
+  type SearchBudget,
+  type SearchOptions,
+  type SearchSettings,
+  type Spent,
+} from './options.ts';
+import { bestChild } from './selection.ts';
+import { type Simulation, SimulationLog } from './simulations.ts';
+import { flag, SearchTree } from './tree.ts';
+import { ValueRange } from './value-range.ts';
+
+/** A turn that was taken. */
+export interface TakenTurn {
+  /** One a token: latent actions, or zeros where the model has none. */
+  readonly actions: readonly number[];
+  /** What the model wrote, the end of the turn included. */
+  readonly tokens: readonly number[];
+  readonly said: string;
+  readonly observation: string;
+  /** What it earned by itself. */
+  readonly reward: number;
+}
+
+/** How an episode went on behind some turns. */
+export interface Course {
+  /** Those that had an answer; of the first at least, where none failed. */
+  readonly turns: readonly TakenTurn[];
+  /** Probability of the first action, where the turn was to begin with it; undefined for a turn that was drawn. */
+  readonly prior?: number | undefined;
+  /** V of the state behind the first turn: what is still to be earned there. */
+  readonly value?: number | undefined;
+  /** Whether nothing follows: it came to its end, or there were enough turns or tokens. */
+  readonly over: boolean;
+  /** Why a turn had no answer. */
+  readonly failed?: string | undefined;
+  /** Tokens that were written for it. */
+  readonly generated: number;
+}
+
+/** How the episodes from a node are played. */
+export interface CoursePlan {
+  /** Of each episode, the seed of what it draws. */
+  readonly seeds: readonly number[];
+  /** 0 takes what is likeliest. */
+  readonly temperature: number;
+  /** Whether the first turn alone is taken. */
+  readonly single: boolean;
+  /** Whether V behind the first turn is wanted. */
+  readonly valued: boolean;
+  /** Whether each begins with a latent action of its own, the likeliest ones, instead of being drawn. */
+  readonly byAction: boolean;
+}
+
+/** A model in a world. */
+export interface TurnPlayer {
+  /** Of the world, for messages. */
+  readonly name: string;
+  /** N; 1 for a model without latent actions. */
+  readonly numCodes: number;
+  readonly hasValue: boolean;
+  /** Largest reward of an episode, where it is known: nothing is better than that. */
+  readonly most: number | undefined;
+  /** Tokens of what the model reads first. */
+  readonly start: readonly number[];
+  /** @returns no more than there are seeds; fewer, where there are not as many actions to begin with */
+  play(behind: readonly TakenTurn[], plan: CoursePlan, signal: AbortSignal): Promise<readonly Course[]>;
+}
+
+export interface TurnSettings
+  extends Pick<
+    SearchSettings,
+    'breadth' | 'root_breadth' | 'cpuct' | 'gamma' | 'widening' | 'temperature' | 'seed' | 'max_new'
+  > {
+  /** What a simulation is worth: what its episode earns, what V says behind its first turn, or a mix of both. */
+  readonly value?: { readonly rollout?: number; readonly value?: number };
+  readonly byAction?: boolean;
+}
+
+/** An episode from the start. */
+export interface TurnEpisode {
+  readonly turns: readonly TakenTurn[];
+  readonly reward: number;
+  readonly over: boolean;
+}
+
+export type TurnEvent =
+  | { readonly kind: 'expanded'; readonly node: number; readonly children: readonly number[] }
+  | { readonly kind: 'simulated'; readonly simulation: Simulation };
+
+/** Why a run ended. `solved`: an episode earned as much as there is. `exhausted`: every branch is over. */
+export type TurnEnd = 'simulations' | 'tokens' | 'seconds' | 'solved' | 'exhausted';
+
+export const earned = (turns: readonly TakenTurn[]): number => turns.reduce((sum, { reward }) => sum + reward, 0);
+
+export class TurnSearch {
+  readonly options: SearchOptions;
+  readonly tree: SearchTree;
+  readonly log: SimulationLog;
+  readonly spent: Spent = { simulations: 0, tokens: 0, seconds: 0 };
+  /** The turn that leads to each node; undefined for the start. */
+  private readonly taken: (TakenTurn | undefined)[] = [undefined];
+  /** By simulation. */
+  private readonly episodes: (TurnEpisode | undefined)[] = [];
+  private readonly range: ValueRange;
+  private readonly byAction: boolean;
+
+  /** @throws search.options, search.noValue, search.drawnTurns */
+  constructor(
+    readonly player: TurnPlayer,
+    settings: TurnSettings = {},
+  ) {
+    const { byAction = false, ...rest } = settings;
+    this.byAction = byAction;
+    // Rewards of worlds have any scale.
+    this.options = parseSearchOptions({ temperature: 1, ...rest, normalise: true });
+    const { value, temperature, gamma } = this.options;
+    if (value.value > 0 && !player.hasValue) throw searchErrors.noValue();
+    if (temperature === 0 && !byAction) throw searchErrors.drawnTurns();
+    this.tree = new SearchTree(gamma);
+    this.tree.add(-1, { actions: [], tokens: [], errors: [], prior: Number.NaN, terminal: false }, 0);
+    this.log = new SimulationLog(this.tree, new Set(), Number.POSITIVE_INFINITY);
+    this.range = new ValueRange(this.tree, this.log);
+  }
+
+  // What a page is made from, beside the tree.
+  get model(): Pick<TurnPlayer, 'numCodes'> {
+    return this.player;
+  }
+  get prompt(): readonly number[] {
+    return this.player.start;
+  }
+  /** What is drawn follows from the seed and the number of the simulation. */
+  get randomState(): RandomState {
+    return new Random(this.options.seed).state;
+  }
+
+  /** The turn that leads to a node; undefined for the start. */
+  turnOf(node: number): TakenTurn | undefined {
+    return this.taken[node];
+  }
+
+  /** Turns from the start to a node. */
+  turnsTo(node: number): TakenTurn[] {
+    return this.tree.path(node).flatMap((id) => this.taken[id] ?? []);
+  }
+
+  /**
+   * Searches on until the budget is spent; it is checked between expansions, so a run may overshoot by one.
+   *
+   * @throws search.budget, environment.changed; the signal's reason, with the tree so far
+   */
+  async *run(budget: SearchBudget, signal = new AbortController().signal): AsyncGenerator<TurnEvent, TurnEnd> {
+    checkBudget(budget);
+    const before = { ...this.spent };
+    for (;;) {
+      if (this.isSolved()) return 'solved';
+      for (const name of ['simulations', 'tokens', 'seconds'] as const) {
+        if (this.spent[name] - before[name] >= (budget[name] ?? Number.POSITIVE_INFINITY)) return name;
+      }
+      const leaf = this.leaf();
+      if (leaf < 0) return 'exhausted';
+      signal.throwIfAborted();
+      const start = performance.now();
+      const breadth = leaf === 0 ? (this.options.root_breadth ?? this.options.breadth) : this.options.breadth;
+      const events = await this.expand(leaf, breadth, signal);
+      this.spent.seconds += (performance.now() - start) / 1000;
+      yield* events;
+    }
+  }
+
+  /** The episode that earned most, the first among equals; undefined before one was played to its end. */
+  best(): TurnEpisode | undefined {
+    let best: TurnEpisode | undefined;
+    for (const episode of this.episodes) {
+      if (episode?.over === true && episode.reward > (best?.reward ?? Number.NEGATIVE_INFINITY)) best = episode;
+    }
+    return best;
+  }
+
+  /** {@link best}, or where the search has valued all unfinished, the most promising one, played on with what is likeliest. */
+  async answer(signal: AbortSignal): Promise<TurnEpisode | undefined> {
+    const best = this.best();
+    const node = best === undefined ? this.tree.best() : -1;
+    if (node < 0) return best;
+    const behind = this.turnsTo(node);
+    const plan = { seeds: [0], temperature: 0, single: false, valued: false, byAction: false };
+    const [course] = await this.player.play(behind, plan, signal);
+    this.spent.tokens += course.generated;
+    const turns = [...behind, ...course.turns];
+    return { turns, reward: earned(turns), over: course.over };
+  }
+
+  private isSolved(): boolean {
+    const { most } = this.player;
+    return most !== undefined && (this.best()?.reward ?? Number.NEGATIVE_INFINITY) >= most;
+  }
+
+  /** A node without children that may have some; -1 where there is none. */
+  private leaf(): number {
+    const { tree, options } = this;
+    if (tree.has(0, flag.closed)) return -1;
+    let node = 0;
+    while (tree.firstChild[node] >= 0) {
+      node = bestChild(tree, node, options, this.range.get());
+      if (node < 0) return -1;
+    }
+    return node;
+  }
+
+  /** Draws turns at a node and plays each to the end; turns of the same words are one child. */
+  private async expand(node: number, breadth: number, signal: AbortSignal): Promise<TurnEvent[]> {
+    const { tree, options, player, byAction } = this;
+    const behind = this.turnsTo(node);
+    const { value: weights, temperature, seed } = options;
+    const plan = {
+      seeds: Array.from({ length: breadth }, (_, i) => seedFrom(seed, this.log.count + i)),
+      temperature,
+      single: weights.rollout === 0,
+      valued: weights.value > 0,
+      byAction,
+    };
+    const courses = await player.play(behind, plan, signal);
+    const children = new Map<string, number>();
+    const born = this.log.count;
+    const total = courses.reduce((sum, { prior = 1 }) => sum + prior, 0);
+    const leads = courses.map((course) => {
+      const first = course.turns.at(0);
+      // Nobody knows where a turn leads that had no answer.
+      if (first === undefined) return node;
+      const there = children.get(first.said);
+      const share = (course.prior ?? 1) / total;
+      if (there !== undefined) {
+        if (this.taken[there]?.observation !== first.observation)
+          throw environmentErrors.changed(player.name, behind.length + 1);
+        tree.prior[there] += share;
+        return there;
+      }
+      const terminal = course.turns.length === 1 && course.over;
+      const { actions, tokens } = first;
+      const child = tree.add(node, { actions, tokens, errors: [], prior: share, terminal }, born);
+      this.taken[child] = first;
+      children.set(first.said, child);
+      return child;
+    });
+    const simulated = courses.map((course, i) => this.count(leads[i], behind, course));
+    for (const child of children.values()) if (tree.has(child, flag.terminal)) tree.close(child);
+    // Where no turn had an answer, none will have.
+    if (children.size === 0) tree.close(node);
+    return [
+      { kind: 'expanded', node, children: [...children.values()] },
+      ...simulated.map((simulation): TurnEvent => ({ kind: 'simulated', simulation })),
+    ];
+  }
+
+  private count(leaf: number, behind: readonly TakenTurn[], course: Course): Simulation {
+    const { tree } = this;
+    const turns = [...behind, ...course.turns];
+    const reward = course.over ? earned(turns) : null;
+    const noScore = course.failed ?? null;
+    let value: number | null = null;
+    if (noScore === null) {
+      value = this.worth([...behind, ...course.turns.slice(0, 1)], reward, course);
+      tree.backup(leaf, value);
+      if (course.turns.length === 1 && reward !== null) tree.reward[leaf] = reward;
+      if (course.value !== undefined) tree.value[leaf] = course.value;
+    } else tree.flags[leaf] |= flag.unscored;
+    this.spent.simulations++;
+    this.spent.tokens += course.generated;
+    this.episodes.push(noScore === null && reward !== null ? { turns, reward, over: course.over } : undefined);
+    const rest = course.turns.slice(1);
+    return this.log.push({
+      node: leaf,
+      value,
+      reward: noScore === null ? reward : null,
+      parts: null,
+      noScore,
+      rolloutActions: rest.flatMap(({ actions }) => actions),
+      rolloutTokens: rest.flatMap(({ tokens }) => tokens),
+      generated: this.spent.tokens,
+    });
+  }
+
+  /** @param child turns up to the child @param reward of the whole episode, where it was played on */
+  private worth(child: readonly TakenTurn[], reward: number | null, course: Course): number {
+    const { rollout, value } = this.options.value;
+    // Of an episode that is over nothing is left to be guessed.
+    if (course.over && course.turns.length === 1) return reward ?? 0;
+    const guessed = earned(child) + (course.value ?? 0);
+    return (rollout * (reward ?? 0) + value * guessed) / (rollout + value);
+  }
+}

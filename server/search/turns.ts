@@ -2,7 +2,8 @@
  * Search over turns in a world: a node is the state behind a turn and what was said to it, an edge is a turn that the model wrote.
  * A leaf is reached by PUCT, as in a search over tokens; several turns are drawn there, each of which is played on to the end
  * of the episode. So a turn is expanded and simulated at once, and nothing is written that does not count. Worlds answer the
- * same to the same: an episode that is over is never simulated again, and turns of the same words are one child.
+ * same to the same: an episode that is over is never simulated again, and turns of the same words are one child. Where all children
+ * are over, more turns are drawn, until a draw brings none that is new.
  */
 import { environmentErrors } from '../environments/errors.ts';
 import { Random, type RandomState, seedFrom } from '../random.ts';
@@ -112,6 +113,10 @@ export class TurnSearch {
   private readonly taken: (TakenTurn | undefined)[] = [undefined];
   /** By simulation. */
   private readonly episodes: (TurnEpisode | undefined)[] = [];
+  /** How often each node's turn was drawn, or the probability of its action. */
+  private readonly weight: number[] = [0];
+  /** Nodes at which nothing new was drawn the last time. */
+  private readonly drained = new Set<number>();
   private readonly range: ValueRange;
   private readonly byAction: boolean;
 
@@ -206,16 +211,16 @@ export class TurnSearch {
     return most !== undefined && (this.best()?.reward ?? Number.NEGATIVE_INFINITY) >= most;
   }
 
-  /** A node without children that may have some; -1 where there is none. */
+  /** A node at which turns are to be drawn: one without children that are open; -1 where all is over. */
   private leaf(): number {
     const { tree, options } = this;
     if (tree.has(0, flag.closed)) return -1;
     let node = 0;
-    while (tree.firstChild[node] >= 0) {
-      node = bestChild(tree, node, options, this.range.get());
-      if (node < 0) return -1;
+    for (;;) {
+      const next = bestChild(tree, node, options, this.range.get());
+      if (next < 0) return node;
+      node = next;
     }
-    return node;
   }
 
   /** Draws turns at a node and plays each to the end; turns of the same words are one child. */
@@ -231,36 +236,49 @@ export class TurnSearch {
       byAction,
     };
     const courses = await player.play(behind, plan, signal);
-    const children = new Map<string, number>();
-    const born = this.log.count;
-    const total = courses.reduce((sum, { prior = 1 }) => sum + prior, 0);
-    const leads = courses.map((course) => {
-      const first = course.turns.at(0);
-      // Nobody knows where a turn leads that had no answer.
-      if (first === undefined) return node;
-      const there = children.get(first.said);
-      const share = (course.prior ?? 1) / total;
-      if (there !== undefined) {
-        if (this.taken[there]?.observation !== first.observation)
-          throw environmentErrors.changed(player.name, behind.length + 1);
-        tree.prior[there] += share;
-        return there;
-      }
-      const terminal = course.turns.length === 1 && course.over;
-      const { actions, tokens } = first;
-      const child = tree.add(node, { actions, tokens, errors: [], prior: share, terminal }, born);
-      this.taken[child] = first;
-      children.set(first.said, child);
-      return child;
-    });
+    const known = tree.childrenOf(node);
+    const leads = courses.map((course) => this.lead(node, behind, course));
+    const children = tree.childrenOf(node).slice(known.length);
+    const total = tree.childrenOf(node).reduce((sum, child) => sum + this.weight[child], 0);
+    for (const child of tree.childrenOf(node)) tree.prior[child] = this.weight[child] / total;
     const simulated = courses.map((course, i) => this.count(leads[i], behind, course));
-    for (const child of children.values()) if (tree.has(child, flag.terminal)) tree.close(child);
-    // Where no turn had an answer, none will have.
-    if (children.size === 0) tree.close(node);
+    for (const child of children) if (tree.has(child, flag.terminal)) tree.flags[child] |= flag.closed;
+    this.closeFrom(node, children.length === 0);
     return [
-      { kind: 'expanded', node, children: [...children.values()] },
+      { kind: 'expanded', node, children },
       ...simulated.map((simulation): TurnEvent => ({ kind: 'simulated', simulation })),
     ];
+  }
+
+  /** The child that a course begins with; where its turn had no answer, nobody knows where it leads: the node itself. */
+  private lead(node: number, behind: readonly TakenTurn[], course: Course): number {
+    const { tree, player } = this;
+    const first = course.turns.at(0);
+    if (first === undefined) return node;
+    const there = tree.childrenOf(node).find((child) => this.taken[child]?.said === first.said);
+    const weight = course.prior ?? 1;
+    if (there !== undefined) {
+      if (this.taken[there]?.observation !== first.observation)
+        throw environmentErrors.changed(player.name, behind.length + 1);
+      this.weight[there] += weight;
+      return there;
+    }
+    const { actions, tokens } = first;
+    const terminal = course.turns.length === 1 && course.over;
+    const child = tree.add(node, { actions, tokens, errors: [], prior: 0, terminal }, this.log.count);
+    this.taken[child] = first;
+    this.weight[child] = weight;
+    return child;
+  }
+
+  /** Closes what has nothing open below it, and has been drawn from in vain. */
+  private closeFrom(from: number, inVain: boolean): void {
+    const { tree } = this;
+    if (inVain) this.drained.add(from);
+    for (let node = from; node >= 0 && this.drained.has(node); node = tree.parent[node]) {
+      if (tree.childrenOf(node).some((child) => !tree.has(child, flag.closed))) return;
+      tree.flags[node] |= flag.closed;
+    }
   }
 
   private count(leaf: number, behind: readonly TakenTurn[], course: Course): Simulation {

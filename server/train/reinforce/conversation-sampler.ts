@@ -90,7 +90,6 @@ class Speaker {
     row.next = [row.tokens[row.tokens.length - 1], ...Array.from(tokens)];
     for (let i = 0; i < tokens.length; i++) row.tokens.push(tokens[i]);
     this.from = row.tokens.length;
-    row.done = false;
   }
 }
 
@@ -130,8 +129,8 @@ export async function sampleConversations(
 
   /** Lets them write a turn each. */
   async function speak(speaking: readonly Speaker[]): Promise<void> {
-    const others = speakers.filter((speaker) => !speaking.includes(speaker));
-    for (const { row } of others) row.done = true;
+    // Whose answer comes in the middle of this begins the next turn with the others.
+    for (const speaker of speakers) speaker.row.done = !speaking.includes(speaker);
     for (let t = 0; t < settings.maxNew && speaking.some(({ row }) => !row.done); t++) {
       await turn?.();
       signal.throwIfAborted();

@@ -236,6 +236,33 @@ onEachDevice((device: () => Device, name) => {
       assert(order.indexOf(4) > starts.length * group, order.join(' '));
     });
 
+    itOnce(name, 'begin the next turn with the others, where an answer comes in the middle of theirs', async () => {
+      const middle = new EventTarget();
+      const came = once(middle, 'second turns');
+      let [answered, steps] = [0, 0];
+      const late = echoes().map(
+        (echo, i): Partner => ({
+          async reply(written, ended, own) {
+            if (i === 4) await came;
+            else answered++;
+            return echo.reply(written, ended, own);
+          },
+        }),
+      );
+      // The others are in their second turn, and have written some of it.
+      const turn = async () => {
+        if (answered === starts.length * group - 1 && ++steps === 3) middle.dispatchEvent(new Event('second turns'));
+        await new Promise(setImmediate);
+      };
+      const plain = await sampleConversations(actors[0], starts, echoes(), settings, signal);
+      const rows = await sampleConversations(actors[0], starts, late, settings, signal, turn);
+      assert.ok(steps >= 3);
+      assert.deepEqual(
+        rows.map(({ tokens, turns }) => ({ tokens, turns })),
+        plain.map(({ tokens, turns }) => ({ tokens, turns })),
+      );
+    });
+
     itOnce(name, 'without an answer are left out of updates, and the others are not', async () => {
       const partners = echoes().map(
         (echo, i): Partner => (i === 1 ? { reply: () => Promise.reject(new Error('gone')) } : echo),

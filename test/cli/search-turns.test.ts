@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gameOf } from '../../server/environments/registry.ts';
 import { makeModel, removeFolder, temporaryFolder } from '../engine/tiny-model.ts';
@@ -65,6 +65,42 @@ describe('cola search --environment', function () {
       for (const { reward, turns } of [found, samples, greedy]) {
         assert.equal(reward, turns.filter(({ said }: { said: string }) => said.length > 8).length);
       }
+    }
+  });
+
+  it('tells what it has found when it is stopped, even while a world thinks', async () => {
+    const file = join(folder, 'thinks');
+    // Who asks for the start, and three episodes of two turns, have answers; the next has none.
+    const thinking = `import { writeFileSync } from 'node:fs';
+      let episodes = 0;
+      export default { instructions: 'Write.', create() { let turns = 0, mine = 0; return {
+        reset() { turns = 0; mine = ++episodes; return 'Go.'; },
+        step() {
+          if (mine > 4) { writeFileSync(${JSON.stringify(file)}, ''); return new Promise(() => {}); }
+          return { observation: 'Turn ' + ++turns + '.', reward: 0.25, done: turns === 2 };
+        } }; } };`;
+    writeFileSync(join(folder, 'thinks.mjs'), thinking);
+    writeFileSync(
+      join(folder, 'thinks.cola.yaml'),
+      JSON.stringify({
+        model: 'builtin:nano',
+        stages: [{ reinforce: { environment: { module: { path: 'thinks.mjs', processes: 1 } } } }],
+      }),
+    );
+    const stop = new AbortController();
+    const timer = setInterval(() => {
+      if (existsSync(file)) stop.abort();
+    }, 50);
+    try {
+      const options = { cwd: folder, signal: stop.signal };
+      const given = ['--environment', 'thinks.cola.yaml', ...small, '--simulations', '50', '--device', 'cpu'];
+      const { code, stdout } = await cola(['search', model, ...given], options);
+      assert.equal(code, 130);
+      assert.match(stdout, /^start {2}N 3 {2}Q 0\.\d+ {2}best 0\.5$/m);
+      assert.match(stdout, /; it was stopped\.\n\nBest episode:\n> .*\nTurn 1\.\n> .*\nTurn 2\.\n/);
+      assert.doesNotMatch(stdout, /best of/);
+    } finally {
+      clearInterval(timer);
     }
   });
 

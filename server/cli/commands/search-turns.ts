@@ -26,12 +26,13 @@ import type { Session } from '../session.ts';
 /** As a stage has it. */
 const usualTurns = 20;
 
-const ends: Record<TurnEnd, string> = {
+const ends: Record<TurnEnd | 'cancelled', string> = {
   simulations: 'the budget of simulations is spent.',
   tokens: 'the budget of tokens is spent.',
   seconds: 'the budget of seconds is spent.',
   solved: 'nothing earns more.',
   exhausted: 'every branch is over.',
+  cancelled: 'it was stopped.',
 };
 
 /** @throws environment.*, search.*, cli.usage, whatever loading a model throws */
@@ -103,75 +104,95 @@ interface Work {
 }
 
 async function perform(work: Work): Promise<unknown> {
-  const { environment, subject, player, settings, budget, options, output, session, task, start } = work;
+  const { environment, player, settings, output, session, task } = work;
   const { signal } = session;
-  const told = [environment.instructions, toolsText(environment.tools)].filter((part) => part !== '');
   const search = new TurnSearch(player, settings);
-  const end = await explore(search, budget, output, signal);
-  const answer = await search.answer(signal);
-  // What is found when tokens are counted is counted with them.
-  const spent = { ...search.spent };
-  const greedy = await greedyEpisode(player, signal);
-  const { breadth: batch, temperature, seed } = search.options;
-  const progress = output.startProgress('best of N, tokens', spent.tokens);
-  const drawn = { tokens: spent.tokens, batch, temperature: temperature === 0 ? 1 : temperature, seed };
-  const samples = await bestOfEpisodes(player, drawn, signal, (tokens) =>
-    progress.update(Math.min(tokens, spent.tokens)),
-  );
-  output.endProgress();
-
-  const snapshot = takeSnapshot(search);
-  const nodes = outline(snapshot);
-  const path = principalVariation(nodes);
-  output.line([...told, start].join('\n\n'));
-  output.line();
-  for (const line of treeLines(nodes, (node) => faceOf(search, node), options.lines, 'start')) output.line(line);
-  output.line();
-  output.line(
-    `Spent: ${spent.simulations} episodes, ${spent.tokens} generated tokens, ${spent.seconds.toFixed(2)} s; ${ends[end]}`,
-  );
-  output.line();
-  output.line(answer === undefined ? 'No episode came to its end.' : 'Best episode:');
-  for (const { said, observation } of answer?.turns ?? []) output.line(`> ${said}\n${observation}`);
-  output.line();
-  const found = { best: answer, episodes: spent.simulations, tokens: spent.tokens };
-  output.table([
-    ['', 'reward', 'turns', 'tokens', 'episodes'],
-    ['search', ...cells(found)],
-    [`best of ${samples.episodes}`, ...cells(samples)],
-    ['likeliest', ...cells(greedy)],
-  ]);
-  output.line(
-    "Of several episodes the environment's own reward has picked the best: an oracle, which knows what was right.",
-  );
-  if (options.html !== undefined) {
-    const html = resolve(session.cwd, options.html);
-    const facts = [
-      ['model', subject.folder],
-      ['environment', `${environment.name}, world ${task.seed}, ${task.side}`],
-      ['start', start],
-      ['best episode', answer?.turns.map(({ said }) => said).join(' · ') ?? ''],
-      ['its reward', answer === undefined ? 'none' : figure(answer.reward)],
-    ] as const;
-    const shown = {
-      facts,
-      text: textOf(subject.base, true),
-      heard: (node: number) => search.turnOf(node)?.observation,
-    };
-    await writeFileAtomic(html, searchPage(snapshot, { title: 'Search over turns', ...shown }));
-    output.note(`Page: ${html}`);
+  const end = await explore(search, work.budget, output, signal);
+  // What was found is told, also where the person has stopped it.
+  const stopped = signal.aborted;
+  const answer = stopped ? search.best() : await search.answer(signal);
+  const found = { best: answer, episodes: search.spent.simulations, tokens: search.spent.tokens };
+  const controls = stopped ? undefined : await controlsOf(work, search);
+  const nodes = outline(takeSnapshot(search));
+  tell(work, search, nodes, end, answer);
+  if (controls !== undefined) {
+    const { samples, greedy } = controls;
+    output.table([
+      ['', 'reward', 'turns', 'tokens', 'episodes'],
+      ['search', ...cells(found)],
+      [`best of ${samples.episodes}`, ...cells(samples)],
+      ['likeliest', ...cells(greedy)],
+    ]);
+    const oracle =
+      "Of several episodes the environment's own reward has picked the best: an oracle, which knows what was right.";
+    output.line(oracle);
   }
+  await writePage(work, search, answer);
+  signal.throwIfAborted();
   return {
     environment: environment.name,
     ...task,
     end,
-    spent,
+    spent: search.spent,
     nodes: nodes.length,
-    principal_variation: path.map((node) => ({ node, said: search.turnOf(node)?.said ?? '' })),
+    principal_variation: principalVariation(nodes).map((node) => ({ node, said: search.turnOf(node)?.said ?? '' })),
     search: kept(found),
-    best_of_n: kept(samples),
-    greedy: kept(greedy),
+    best_of_n: controls === undefined ? null : kept(controls.samples),
+    greedy: controls === undefined ? null : kept(controls.greedy),
   };
+}
+
+/** What the same model does without a search: what is likeliest, and samples for as many tokens. */
+async function controlsOf(
+  { player, output, session: { signal } }: Work,
+  { options: { breadth: batch, temperature, seed }, spent: { tokens } }: TurnSearch,
+): Promise<{ readonly samples: TurnControl; readonly greedy: TurnControl }> {
+  const greedy = await greedyEpisode(player, signal);
+  const progress = output.startProgress('best of N, tokens', tokens);
+  const drawn = { tokens, batch, temperature: temperature === 0 ? 1 : temperature, seed };
+  const samples = await bestOfEpisodes(player, drawn, signal, (written) => progress.update(Math.min(written, tokens)));
+  output.endProgress();
+  return { samples, greedy };
+}
+
+function tell(
+  { environment, output, options, start }: Work,
+  search: TurnSearch,
+  nodes: readonly OutlineNode[],
+  end: TurnEnd | 'cancelled',
+  answer: TurnEpisode | undefined,
+): void {
+  const told = [environment.instructions, toolsText(environment.tools), start].filter((part) => part !== '');
+  const { simulations, tokens, seconds } = search.spent;
+  output.line(told.join('\n\n'));
+  output.line();
+  for (const line of treeLines(nodes, (node) => faceOf(search, node), options.lines, 'start')) output.line(line);
+  output.line();
+  output.line(`Spent: ${simulations} episodes, ${tokens} generated tokens, ${seconds.toFixed(2)} s; ${ends[end]}`);
+  output.line();
+  output.line(answer === undefined ? 'No episode came to its end.' : 'Best episode:');
+  for (const { said, observation } of answer?.turns ?? []) output.line(`> ${said}\n${observation}`);
+  output.line();
+}
+
+async function writePage(
+  { environment, subject, options, output, session, task, start }: Work,
+  search: TurnSearch,
+  answer: TurnEpisode | undefined,
+): Promise<void> {
+  if (options.html === undefined) return;
+  const html = resolve(session.cwd, options.html);
+  const facts = [
+    ['model', subject.folder],
+    ['environment', `${environment.name}, world ${task.seed}, ${task.side}`],
+    ['start', start],
+    ['best episode', answer?.turns.map(({ said }) => said).join(' · ') ?? ''],
+    ['its reward', answer === undefined ? 'none' : figure(answer.reward)],
+  ] as const;
+  const heard = (node: number) => search.turnOf(node)?.observation;
+  const shown = { title: 'Search over turns', facts, text: textOf(subject.base, true), heard };
+  await writeFileAtomic(html, searchPage(takeSnapshot(search), shown));
+  output.note(`Page: ${html}`);
 }
 
 /** What is kept of an episode for a program. */
@@ -201,7 +222,7 @@ async function explore(
   budget: SearchBudget,
   output: Output,
   signal: AbortSignal,
-): Promise<TurnEnd> {
+): Promise<TurnEnd | 'cancelled'> {
   const progress = output.startProgress('episodes', budget.simulations);
   const events = search.run(budget, signal);
   let best: TurnEpisode | undefined;
@@ -213,6 +234,9 @@ async function explore(
       const { simulations, tokens } = search.spent;
       progress.update(simulations, `${tokens} tokens${best === undefined ? '' : `, best ${figure(best.reward)}`}`);
     }
+  } catch (error) {
+    if (signal.aborted) return 'cancelled';
+    throw error;
   } finally {
     output.endProgress();
   }

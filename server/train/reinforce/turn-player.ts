@@ -70,7 +70,8 @@ export class EpisodePlayer implements TurnPlayer {
     const written = ids.length - this.start.length;
     const left = {
       turns: plan.single ? 1 : sizes.turns - behind.length,
-      maxTokens: sizes.maxTokens - written,
+      // A token that a turn begins with is read before it.
+      maxTokens: sizes.maxTokens - written - (plan.byAction ? 1 : 0),
       maxNew: sizes.maxNew,
       temperature: plan.temperature,
       topK: 0,
@@ -180,11 +181,11 @@ export class EpisodePlayer implements TurnPlayer {
   ): Promise<Course[]> {
     const open = courses.filter(({ over, failed }) => !over && failed === undefined);
     if (open.length === 0) return [...courses];
-    const { environment, actor, speech, task, sizes } = this.parts;
+    const { environment, actor, speech, task } = this.parts;
     const paths = open.map(({ turns }) => [...behind, ...turns]);
     const starts = paths.map((path) => ({ prompt: this.promptOf(this.read(path)), seeds: [seeds[0]] }));
     const stands = paths.map((path): Stand => ({ task, behind: path }));
-    const one = { turns: 1, maxTokens: sizes.maxTokens, maxNew: 1, temperature: 0, topK: 0 };
+    const one = { turns: 1, maxTokens: 1, maxNew: 1, temperature: 0, topK: 0 };
     const rows = await actIn(environment, { chooser: actor, speech }, starts, stands, one, signal);
     return courses.map((course) => {
       const row = rows[open.indexOf(course)];

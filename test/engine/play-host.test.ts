@@ -213,6 +213,17 @@ describe('an episode that is played in the engine', function () {
     });
   }
 
+  it('acts as its run has tuned it: by tokens, whatever actions the model still has', async () => {
+    const run = join(root, 'tuned');
+    cpSync(model, join(run, 'model'), { recursive: true });
+    const stage = { tokens: { method: 'supervised', data: 'x.jsonl' } };
+    writeFileSync(join(run, 'spec.yaml'), JSON.stringify({ model: 'builtin:nano', stages: [stage] }));
+    writeFileSync(join(run, 'metrics.jsonl'), '');
+    const { decoding } = await open('tuned', { model: join(run, 'model') });
+    assert.equal(decoding, 'tokens');
+    await line.channel.ask(closePlay, { play: 'tuned' });
+  });
+
   it('lets the person choose the actions: the first alternative is what the model writes, another begins otherwise', async () => {
     const play = 'picked';
     // Of the model in the box other actions lead to other tokens.

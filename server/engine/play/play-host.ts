@@ -1,6 +1,7 @@
 /** The episodes that are played in the engine. Model steps are jobs of the lane `interactive`; a slow world keeps nobody waiting. */
 import { readLabels } from '../../cola/actions-file.ts';
 import type { Devices } from '../../device/devices.ts';
+import { runDecoding, runOf } from '../../evaluate/run.ts';
 import { Subject } from '../../evaluate/subject.ts';
 import type { WeightShelf } from '../../model/weights/shelf.ts';
 import type { Channel } from '../../protocol/channel/channel.ts';
@@ -121,7 +122,11 @@ export class PlayHost {
     const taken = await this.devices.take(device, threads === undefined ? {} : { threads });
     try {
       const { shelf } = this;
-      const subject = await Subject.load(taken.device, resolvePath(model, ''), { signal, shelf, precision });
+      const folder = resolvePath(model, '');
+      // What a run tuned over tokens acts by tokens, whatever actions its model still has.
+      const tuned = await runOf(folder);
+      const decoding = tuned === undefined ? undefined : runDecoding(tuned.run);
+      const subject = await Subject.load(taken.device, folder, { decoding, signal, shelf, precision });
       const codes = subject.context.cola?.config.numCodes;
       const labels = codes === undefined ? [] : readLabels(subject.folder, codes);
       return { labels, writer: new TurnWriter(subject, taken, (work) => this.pace(work)) };

@@ -11,6 +11,7 @@ export interface OutlineNode {
   readonly children: readonly number[];
   /** Edges from the root. */
   readonly depth: number;
+  /** None of a model that chooses tokens. */
   readonly actions: readonly number[];
   readonly tokens: readonly number[];
   readonly N: number;
@@ -30,7 +31,7 @@ export interface OutlineNode {
 }
 
 /** Nodes by id. */
-export function outline({ tree, simulations }: SearchSnapshot): OutlineNode[] {
+export function outline({ tree, simulations, num_codes: codes }: SearchSnapshot): OutlineNode[] {
   const best = new Array<number | null>(tree.parent.length).fill(null);
   for (const { node, reward } of simulations) {
     if (reward === null) continue;
@@ -51,7 +52,7 @@ export function outline({ tree, simulations }: SearchSnapshot): OutlineNode[] {
       parent,
       children: [],
       depth: parent < 0 ? 0 : nodes[parent].depth + 1,
-      actions: tree.actions.slice(start, end),
+      actions: codes === 1 ? [] : tree.actions.slice(start, end),
       tokens: tree.tokens.slice(start, end),
       N: tree.N[id],
       Q: tree.N[id] === 0 ? null : tree.W[id] / tree.N[id],

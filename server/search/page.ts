@@ -107,18 +107,21 @@ function indents(deepest: number): string {
 
 function row(node: OutlineNode, index: number, principal: boolean, text: PageOptions['text']): string {
   const name =
-    node.parent < 0 ? '<b>prompt</b>' : `<b>${node.actions[0]}</b> <q>${escapeHtml(quoted(text(node.tokens), 60))}</q>`;
+    node.parent < 0 ? '<b>prompt</b>' : `${actionOf(node)}<q>${escapeHtml(quoted(text(node.tokens), 60))}</q>`;
   const sign = principal ? '<i title="principal variation">&#187;</i> ' : '';
   const kind = `d${Math.min(60, node.depth)}${principal ? ' principal' : ''}`;
   const focus = index === 0 ? 0 : -1;
   return `<li role="treeitem" aria-level="${node.depth + 1}" tabindex="${focus}" class="${kind}">${sign}${name} <small>${edgeFigures(node)}</small></li>`;
 }
 
+const actionOf = ({ actions }: OutlineNode) => (actions.length === 0 ? '' : `<b>${actions[0]}</b> `);
+
 function variation(nodes: readonly OutlineNode[], path: readonly number[], text: PageOptions['text']): string {
   if (path.length === 0) return '<p>None yet.</p>';
   const steps = path.map((id) => {
     const { actions, tokens } = nodes[id];
-    return `<li><b>${actions.join(' ')}</b> <q>${escapeHtml(quoted(text(tokens)))}</q></li>`;
+    const named = actions.length === 0 ? '' : `<b>${actions.join(' ')}</b> `;
+    return `<li>${named}<q>${escapeHtml(quoted(text(tokens)))}</q></li>`;
   });
   return `<ol>${steps.join('')}</ol>`;
 }

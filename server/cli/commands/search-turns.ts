@@ -213,7 +213,7 @@ const cells = ({ best, tokens, episodes }: TurnControl): string[] => [
 /** A turn with what was said to it. */
 function faceOf(search: TurnSearch, node: OutlineNode): string {
   const turn = search.turnOf(node.id);
-  const action = search.player.numCodes === 1 ? '' : `${node.actions[0]} `;
+  const action = node.actions.length === 0 ? '' : `${node.actions[0]} `;
   return `${action}${quoted(turn?.said ?? '', 32)} ${quoted(turn?.observation ?? '', 40)}`;
 }
 

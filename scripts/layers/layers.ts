@@ -48,7 +48,7 @@ export const layers: readonly Layer[] = [
   { path: 'server/reward-model', what: 'reward models: their scores as a reward' },
   { path: 'server/spec', what: 'run specs and settings' },
   { path: 'server/found', what: 'models that lie on this machine: stores of other programs, sizes, families' },
-  { path: 'server/search', what: 'Monte Carlo search over latent actions' },
+  { path: 'server/search', what: 'Monte Carlo search over latent actions, and over turns in a world' },
   { path: 'server/feedback', what: 'what a person did, and versions of the policy' },
   { path: 'server/schedule', what: 'lanes: who goes first on the device' },
   { path: 'server/completion', what: 'completion by latent actions' },

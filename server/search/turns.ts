@@ -193,17 +193,22 @@ export class TurnSearch {
     return best;
   }
 
-  /** {@link best}, or where the search has valued all unfinished, the most promising one, played on with what is likeliest. */
+  /**
+   * {@link best}; where episodes were valued unfinished, the most promising one is played on with what is likeliest, and is taken if
+   * it earns more.
+   */
   async answer(signal: AbortSignal): Promise<TurnEpisode | undefined> {
     const best = this.best();
-    const node = best === undefined ? this.tree.best() : -1;
+    const open = (id: number) => !this.tree.has(id, flag.terminal);
+    const node = this.options.value.rollout === 0 ? this.tree.best(open) : -1;
     if (node < 0) return best;
     const behind = this.turnsTo(node);
     const plan = { seeds: [0], temperature: 0, single: false, valued: false, byAction: false };
     const [course] = await this.player.play(behind, plan, signal);
     this.spent.tokens += course.generated;
     const turns = [...behind, ...course.turns];
-    return { turns, reward: earned(turns), over: course.over };
+    const reward = earned(turns);
+    return !course.over || (best !== undefined && best.reward >= reward) ? best : { turns, reward, over: true };
   }
 
   private isSolved(): boolean {

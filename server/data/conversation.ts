@@ -145,6 +145,24 @@ export function messagesFrom(value: unknown): Message[] | undefined {
   return messages.every((message) => message !== undefined) ? messages : undefined;
 }
 
+/**
+ * Turns that were said before a prompt: pairs of a question and its answer, or a conversation up to an answer.
+ *
+ * @returns undefined where it is neither
+ */
+export function turnsBefore(value: unknown): Message[] | undefined {
+  if (!Array.isArray(value)) return undefined;
+  if (value.length === 0) return [];
+  const isPair = (one: unknown): one is [string, string] => Array.isArray(one) && one.length === 2 && one.every(text);
+  if (value.every(isPair))
+    return value.flatMap(([asked, answered]) => [
+      { role: 'user', content: asked },
+      { role: 'assistant', content: answered },
+    ]);
+  const messages = messagesFrom(value);
+  return messages?.at(-1)?.role === 'assistant' ? messages : undefined;
+}
+
 /** Which message of a list is none, in words. */
 export function notMessages(list: readonly unknown[]): string {
   if (list.length === 0) return 'an empty list';

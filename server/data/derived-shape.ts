@@ -1,9 +1,11 @@
 /** What a published shape is read into, and what all of them look for in a row. */
 import { type Columns, columnAt } from '../schemas/columns.ts';
 import { type Message, messagesFrom } from './conversation.ts';
+import type { Part } from './rows.ts';
 
 /** What a row says, by role, and the columns it was made of. */
 export interface Derived {
+  readonly parts?: readonly Part[];
   readonly prompt?: string | Message[];
   readonly response?: string;
   readonly rejected?: string;

@@ -274,8 +274,24 @@ const instances: DerivedShape = {
   },
 };
 
+/** A text in segments, of which some are learned and the others only read (axolotl's `input_output`). */
+const segments: DerivedShape = {
+  name: 'segments',
+  columns: ['segments'],
+  derive: ({ segments: list }) => {
+    if (!Array.isArray(list) || list.length === 0) return undefined;
+    const parts = list.flatMap((one) =>
+      isObject(one) && typeof one.text === 'string' && typeof one.label === 'boolean'
+        ? { text: one.text, learned: one.label }
+        : [],
+    );
+    return parts.length === list.length ? { parts, from: { text: 'segments' } } : undefined;
+  },
+};
+
 /** In the order in which they are tried, before plainer ones. */
 export const derivedShapes: readonly DerivedShape[] = [
+  segments,
   arena,
   judgedPairs,
   rankedAnswers,

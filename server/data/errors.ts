@@ -6,7 +6,7 @@ import { meantPath } from '../files/meant.ts';
 import { areRows, patternForm } from '../schemas/data-form.ts';
 import { nearest } from '../schemas/issues.ts';
 import { onOneLine } from '../schemas/right-form.ts';
-import { taskNames } from './generators/names.ts';
+import { taskMeant } from './generators/names.ts';
 
 const at = (file: string, line: number): string => `${file}, line ${line}`;
 const name = (file: string): string =>
@@ -42,7 +42,7 @@ function meantBy(file: string): string {
   const base = file.slice(Math.max(file.lastIndexOf('/'), file.lastIndexOf('\\')) + 1);
   const other = besides(file, base);
   if (other !== undefined) return ` There is ${JSON.stringify(other)} in that folder.`;
-  const task = nearest(base, taskNames);
+  const task = taskMeant(base);
   if (task !== undefined) return ` The task is called ${task}.`;
   return base.includes('.') ? '' : ' A data set of Hugging Face has to be downloaded first.';
 }

@@ -117,7 +117,13 @@ const short = (text: string): string => (text.length > shownCharacters ? `${text
 
 function shown(row: Row): Inspection['rows'][number] {
   const right = short(row.kind === 'text' ? '' : (answerOf(row) ?? ''));
-  if (row.kind === 'text') return { asks: '', says: short(row.text), right };
+  if (row.kind === 'text') {
+    const parts = row.parts ?? [{ text: row.text, learned: true }];
+    const first = parts.findIndex((part) => part.learned);
+    const cut = first < 0 ? parts.length : first;
+    const joined = (of: typeof parts) => short(of.map(({ text }) => text).join(''));
+    return { asks: joined(parts.slice(0, cut)), says: joined(parts.slice(cut)), right };
+  }
   if (row.kind === 'prompt') return { asks: short(row.prompt), says: short(row.response ?? ''), right };
   const last = row.messages.at(-1);
   const answered = last?.role === 'assistant';

@@ -3,7 +3,7 @@
 import { deeperThan } from '../files/json-depth.ts';
 import { parseJson } from '../jinja/json-text.ts';
 import { type Columns, columnAt, columnNames, kindOf } from '../schemas/columns.ts';
-import { type Message, messagesFrom, notMessages } from './conversation.ts';
+import { type Message, messagesFrom, notMessages, turnsBefore } from './conversation.ts';
 import { dataErrors } from './errors.ts';
 import type { Row, Written } from './rows.ts';
 import {
@@ -155,6 +155,7 @@ interface RoleValues {
   text: string;
   input: string;
   system: string;
+  history: Message[];
   rejected: string | Message[];
   prompt: string | Message[];
   response: string | Message[];
@@ -178,6 +179,7 @@ const readers: { readonly [R in Role]: (value: unknown) => RoleValues[R] | undef
   text: (value: unknown) => (typeof value === 'string' ? value : undefined),
   input: (value: unknown) => (isScalar(value) ? String(value) : undefined),
   system: (value: unknown) => (typeof value === 'string' ? value : undefined),
+  history: turnsBefore,
   rejected: said,
   prompt: question,
   response: (value: unknown) => {
@@ -197,6 +199,7 @@ const expected: Readonly<Record<Role, string>> = {
   text: 'a string',
   input: 'a string',
   system: 'a string',
+  history: 'a list of [question, answer] or of {role, content} that ends with an answer',
   rejected: 'a string or a list of {role, content}',
   prompt: 'a string or a list of {role, content}',
   response: 'a string or a list of {role, content}',
@@ -277,7 +280,12 @@ function readDerived(
   const derived = derive(object);
   if (derived === undefined)
     throw dataErrors.missingColumn(file, line, of.join(' or '), columnNames(object), mapText(guess(object)));
-  const { from, ...values } = derived;
+  const { from, parts, ...values } = derived;
+  if (parts !== undefined) {
+    const text = parts.map((part) => part.text).join('');
+    if (text.trim() === '') throw dataErrors.emptyText(file, line, of[0]);
+    return { row: { kind: 'text', text, parts, columns: object }, map: from };
+  }
   const { row } = readRow(values, { columns, required }, file, line);
   return { row: { ...row, columns: object }, map: from };
 }
@@ -348,6 +356,7 @@ function readRoles(value: Values): Without<Row> {
   if (prompt === undefined) return conversation(value);
   const input = value('input') ?? '';
   const system = value('system') ?? '';
+  const history = value('history') ?? [];
   const response = value('response');
   const right = value('answer');
   const answer = right === undefined || right === '' ? {} : { answer: right };
@@ -361,10 +370,16 @@ function readRoles(value: Values): Without<Row> {
       ? onlyWords(response[0], 'assistant')
       : undefined
     : response;
-  if (asked !== undefined && system === '' && (response === undefined || answered !== undefined)) {
+  if (
+    asked !== undefined &&
+    system === '' &&
+    history.length === 0 &&
+    (response === undefined || answered !== undefined)
+  ) {
     return { kind: 'prompt', prompt: asked, ...(answered === undefined ? {} : { response: answered }), ...answer };
   }
-  const before: Message[] = system === '' ? [] : [{ role: 'system', content: system }];
+  const told: Message[] = system === '' ? [] : [{ role: 'system', content: system }];
+  const before = [...told, ...history];
   const question: Message[] = asked === undefined ? (prompt as Message[]) : [{ role: 'user', content: asked }];
   const end: Message[] = typeof response === 'string' ? [{ role: 'assistant', content: response }] : (response ?? []);
   return { kind: 'chat', messages: [...before, ...question, ...end], ...answer };

@@ -9,6 +9,12 @@ export type Written =
   | { readonly kind: 'prompt'; readonly prompt: string; readonly response?: string }
   | { readonly kind: 'chat'; readonly messages: readonly Message[] };
 
+/** A piece of a text, and whether it is learned or only read. */
+export interface Part {
+  readonly text: string;
+  readonly learned: boolean;
+}
+
 interface AnyRow {
   /** Of a preference: the same with the answer that was not preferred. */
   readonly rejected?: Written;
@@ -18,6 +24,8 @@ interface AnyRow {
 export interface TextRow extends AnyRow {
   readonly kind: 'text';
   readonly text: string;
+  /** The same text in parts, where not all of it is learned. Control tokens are written out in them. */
+  readonly parts?: readonly Part[];
 }
 export interface PromptRow extends AnyRow {
   readonly kind: 'prompt';
@@ -40,11 +48,11 @@ export type Row = TextRow | PromptRow | ChatRow;
 const places = new WeakMap<Row, string>();
 
 /**
- * Whether text of a row that spells a control token is that token: only where the row says so with `"control_tokens": true`.
- * A document that mentions `<|im_end|>` is no end of a turn.
+ * Whether text of a row that spells a control token is that token: only where the row says so with `"control_tokens": true`,
+ * or is in parts, which stand for what a template would write. A document that mentions `<|im_end|>` is no end of a turn.
  */
 export function hasControlTokens(row: Row): boolean {
-  return row.columns.control_tokens === true;
+  return row.columns.control_tokens === true || (row.kind === 'text' && row.parts !== undefined);
 }
 
 /** File and line that a row was read from; undefined for one that was made up. */

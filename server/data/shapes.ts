@@ -14,6 +14,8 @@ export const columnMap = z
     input: z.string().optional(),
     /** What the system says before the prompt. */
     system: z.string().optional(),
+    /** Turns before the prompt: pairs of a question and its answer (LLaMA-Factory), or messages. */
+    history: z.string().optional(),
     response: z.string().optional(),
     answer: z.string().optional(),
     messages: z.string().optional(),
@@ -47,6 +49,7 @@ const answers = [
   'extra_info.answer',
 ];
 const systems = ['system', 'system_prompt'];
+const histories = ['history', 'chat_history'];
 const targets = [
   ...['targets_pretokenized', 'targets', 'target', 'target_text', 'tgt', 'output', 'output_text', 'response'],
 ];
@@ -122,6 +125,7 @@ const shapes: readonly Shape[] = [
     columns: ['prompt'],
     others: {
       system: systems,
+      history: histories,
       response: [
         ...['completion', 'response', 'chosen', 'response_chosen', 'answer_chosen', 'accepted', 'output'],
         ...['canonical_solution', 'solution', 'code', 'generation', 'extra_info.answer'],
@@ -137,6 +141,7 @@ const shapes: readonly Shape[] = [
     beside: ['chosen', 'chosen_response', 'response_j', 'win'],
     others: {
       system: systems,
+      history: histories,
       input: passages,
       response: ['chosen', 'chosen_response', 'response_j', 'win'],
       rejected: ['rejected', 'rejected_response', 'response_k', 'lose'],
@@ -150,6 +155,7 @@ const shapes: readonly Shape[] = [
     beside: ['chosen', 'chosen_response', 'response_j', 'win'],
     others: {
       system: systems,
+      history: histories,
       response: ['chosen', 'chosen_response', 'response_j', 'win'],
       rejected: ['rejected', 'rejected_response', 'response_k', 'lose'],
       answer: answers,
@@ -162,6 +168,7 @@ const shapes: readonly Shape[] = [
     columns: ['instruction'],
     others: {
       system: systems,
+      history: histories,
       input: passages,
       response: ['output', 'response', 'completion', 'answer'],
       answer: answers,
@@ -182,6 +189,7 @@ const shapes: readonly Shape[] = [
     columns: ['question', 'query', 'q', 'questions'],
     others: {
       system: systems,
+      history: histories,
       input: passages,
       response: [
         ...['response', 'solution', 'generated_solution', 'completion', 'output', 'answer', 'answers.text'],
@@ -278,7 +286,7 @@ export function planOfMap(columns: ColumnMap): ColumnPlan | undefined {
   const named = Object.entries(columns).filter((entry): entry is [Role, string] => entry[1] !== undefined);
   if (named.filter(([role]) => required.has(role)).length !== 1) return undefined;
   // What a row may lack is no reason to leave it out.
-  const optional: readonly Role[] = ['input', 'system', 'rejected'];
+  const optional: readonly Role[] = ['input', 'system', 'history', 'rejected'];
   return {
     columns: Object.fromEntries(named.map(([role, column]) => [role, [column]])),
     required: new Set(named.map(([role]) => role).filter((role) => !optional.includes(role))),

@@ -1,6 +1,6 @@
 /**
- * Tokens of a data set on disk, made once: `<key>.bin` with the ids one after another (uint16 or uint32, little-endian, EOS
- * behind every document) and `<key>.json` about them. The key is a hash of the files, the tokenizer and the settings, so a
+ * Tokens of a data set on disk, made once: `<key>.bin` with the ids one after another (uint16 or uint32, or int32 where some
+ * are only read, as `unlearned` has them; little-endian, EOS behind every document) and `<key>.json` about them. The key is a hash of the files, the tokenizer and the settings, so a
  * change of any makes another pair. The .json is renamed into place last: where it is, the .bin is whole.
  */
 import { createHash, randomUUID } from 'node:crypto';
@@ -20,15 +20,18 @@ import { dataErrors } from './errors.ts';
 import { answerOf, hasControlTokens, type Row, RowReport } from './rows.ts';
 import { type ReadOptions, readRows, type Source, sourceFiles } from './sources.ts';
 import type { TokenSource } from './token-stream.ts';
+import { unlearned } from './unlearned.ts';
 
 const FORMAT = 3;
+/** Raised where rows are read otherwise than before, so that they are read anew. */
+const READING = 2;
 /** Tokens are written in pieces of about this many bytes. */
 const WRITE_BYTES = 1024 * 1024;
 
 export const cacheInfo = z.strictObject({
   format: z.literal(FORMAT),
   key: z.string(),
-  type: z.enum(['uint16', 'uint32']),
+  type: z.enum(['uint16', 'uint32', 'int32']),
   tokens: z.int().min(1),
   /** Of the .bin. */
   sha256: z.string(),
@@ -70,8 +73,20 @@ export function encodeRow(
   const encode = (text: string) => tokenizer.encode(text, options);
   switch (row.kind) {
     case 'text': {
-      const ids = encode(row.text);
-      return { ids, responseMask: new Uint8Array(ids.length).fill(1) };
+      // Each apart, as axolotl has it: a token must not reach from what is read into what is learned.
+      const parts = (row.parts ?? [{ text: row.text, learned: true }]).map((part) => ({
+        ...part,
+        ids: encode(part.text),
+      }));
+      const ids = new Int32Array(parts.reduce((n, part) => n + part.ids.length, 0));
+      const responseMask = new Uint8Array(ids.length);
+      let at = 0;
+      for (const part of parts) {
+        ids.set(part.ids, at);
+        responseMask.fill(part.learned ? 1 : 0, at, at + part.ids.length);
+        at += part.ids.length;
+      }
+      return { ids, responseMask };
     }
     case 'prompt': {
       // Apart, as in generation: a token must not reach across the border.
@@ -97,7 +112,28 @@ export function encodeRow(
   }
 }
 
-/** The tokens of a cache. Reads from the file, whatever its size. Close it when done. */
+const arrayOf = (type: CacheInfo['type'], length: number) =>
+  type === 'uint16' ? new Uint16Array(length) : type === 'uint32' ? new Uint32Array(length) : new Int32Array(length);
+
+const isInParts = (row: Row): boolean => row.kind === 'text' && row.parts !== undefined;
+
+/** A row with EOS behind it, and its tokens that are only read as `unlearned` has them. */
+function documentOf(row: Row, tokenizer: Tokenizer, { template, eosId }: CacheRequest): Int32Array {
+  const { ids, responseMask } = encodeRow(row, tokenizer, template);
+  const document = new Int32Array(ids.length + 1);
+  if (!isInParts(row)) {
+    document.set(ids);
+    document[ids.length] = eosId;
+    return document;
+  }
+  document.set(ids.map((id, i) => (responseMask[i] === 1 ? id : unlearned(id))));
+  // They say themselves where they end.
+  if (ids.at(-1) === eosId) return document.subarray(0, ids.length);
+  document[ids.length] = responseMask.at(-1) === 1 ? eosId : unlearned(eosId);
+  return document;
+}
+
+/** The tokens of a cache; those that are only read stand as `unlearned` has them. Reads from the file, whatever its size. Close it when done. */
 export class TokenFile implements TokenSource {
   private readonly handle: number;
   private readonly width: 2 | 4;
@@ -124,8 +160,13 @@ export class TokenFile implements TokenSource {
     return this.info.tokens;
   }
 
+  /** Whether some tokens stand as `unlearned` has them. */
+  get masked(): boolean {
+    return this.info.type === 'int32';
+  }
+
   read(start: number, target: Int32Array): void {
-    const ids = this.width === 2 ? new Uint16Array(target.length) : new Uint32Array(target.length);
+    const ids = arrayOf(this.info.type, target.length);
     readSync(this.handle, ids, 0, ids.byteLength, start * this.width);
     target.set(ids);
   }
@@ -148,6 +189,7 @@ async function keyOf(request: CacheRequest): Promise<string> {
   hash.update(
     JSON.stringify([
       FORMAT,
+      READING,
       source.kind,
       settings,
       tokenizer.fingerprint,
@@ -192,7 +234,7 @@ export async function cachedTokens(request: CacheRequest): Promise<TokenFile> {
   const cached = await openCached(folder, key);
   if (cached !== undefined) return cached;
 
-  const type = tokenizer.vocabSize <= 0x10000 ? 'uint16' : 'uint32';
+  let type: CacheInfo['type'] = tokenizer.vocabSize <= 0x10000 ? 'uint16' : 'uint32';
   const mine = join(folder, `${key}.${randomUUID()}`);
   const report = new RowReport();
   let tokens = 0;
@@ -228,18 +270,19 @@ export async function cachedTokens(request: CacheRequest): Promise<TokenFile> {
       let size = 0;
       for await (const row of readRows(request.source, { ...request.read, report })) {
         request.signal?.throwIfAborted();
+        // All rows of a file have one shape.
+        if (isInParts(row)) type = 'int32';
         let ids: Int32Array;
         try {
-          ids = encodeRow(row, tokenizer, request.template).ids;
+          ids = documentOf(row, tokenizer, request);
         } catch (error) {
           if (request.read?.skipBadRows !== true) throw error;
           report.drop(error);
           continue;
         }
         if (row.kind === 'chat' && request.template === undefined) plain++;
-        const stored = type === 'uint16' ? new Uint16Array(ids.length + 1) : new Uint32Array(ids.length + 1);
+        const stored = arrayOf(type, ids.length);
         stored.set(ids);
-        stored[ids.length] = request.eosId;
         tokens += stored.length;
         waiting.push(new Uint8Array(stored.buffer));
         size += stored.byteLength;

@@ -27,6 +27,15 @@ export function tokenRow(row: Row, tokenizer: Tokenizer, template: ChatTemplate 
   const cut = start < 0 ? ids.length : start;
   const response = [...ids.subarray(cut)];
   const prompt = ids.subarray(0, cut);
+  if (asked.kind === 'text' && asked.parts !== undefined) {
+    const mask = [...responseMask.subarray(cut)];
+    // They say themselves where they end.
+    if (response.at(-1) !== endId) {
+      response.push(endId);
+      mask.push(mask.at(-1) ?? 0);
+    }
+    return { prompt, response, ...(mask.includes(0) ? { mask } : {}) };
+  }
   const ended = asked.kind === 'chat' && (template !== undefined || asked.episode === true);
   if (!ended) return { prompt, response: [...response, endId] };
   const mask = responseMask.subarray(cut);

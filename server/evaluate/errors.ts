@@ -13,6 +13,10 @@ export const evaluateErrors = catalogue('evaluate', {
     `${JSON.stringify(text)} is no task: ${detail}.`,
     'Write countdown, countdown:compact, countdown:paper or arithmetic, or the path of a .jsonl file.',
   ],
+  nothingMeasured: (models: readonly string[], reasons: string) => [
+    `Nothing was measured of ${models.join(', ')} (${reasons}).`,
+    'Give it something to measure on: --prompts countdown:compact (or a file of rows with --reward), --data with a text, --environment household, or a run, which brings its own.',
+  ],
   otherSizes: (name: string) => [
     `The two models have different sizes: "${name}" is not in both, or has another shape.`,
     'Compare a model with the one it was tuned from.',

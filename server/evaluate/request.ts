@@ -2,12 +2,11 @@
 
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { taskNames } from '../data/generators/names.ts';
+import { taskMeant } from '../data/generators/names.ts';
 import type { Device } from '../device/device.ts';
 import type { PrecisionChoice } from '../protocol/precision.ts';
 import { solvedFrom } from '../rewards/range.ts';
 import type { RewardSpec } from '../rewards/spec.ts';
-import { nearest } from '../schemas/issues.ts';
 import { guess } from '../schemas/right-form.ts';
 import { namedEnvironment } from '../spec/named-environment.ts';
 import { absolutePaths } from '../spec/paths.ts';
@@ -158,8 +157,11 @@ function parsePrompts(text: string, root: string): { data: DataSpec; reward?: Re
   const [, task, format] = /^(countdown|arithmetic)(?::(.*))?$/.exec(text) ?? [];
   if (task === undefined) {
     const file = resolve(root, text);
-    const meant = existsSync(file) ? undefined : nearest(text, taskNames);
-    if (meant !== undefined) throw evaluateErrors.badTask(text, `there is no such file${guess(meant)}`);
+    // A name may have its format behind it.
+    const [name, ...form] = text.split(':');
+    const meant = existsSync(file) ? undefined : taskMeant(name);
+    if (meant !== undefined)
+      throw evaluateErrors.badTask(text, `there is no such file${guess([meant, ...form].join(':'))}`);
     return { data: { jsonl: file, skip_bad_rows: false } };
   }
   const parsed = dataSpec.safeParse(format === undefined ? { task } : { task, format });

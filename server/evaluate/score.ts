@@ -3,6 +3,7 @@
 import { holdsRows } from '../data/records.ts';
 import { hasControlTokens, type PromptRow, type Row } from '../data/rows.ts';
 import { readRows, type Source } from '../data/sources.ts';
+import { encodeRow } from '../data/token-cache.ts';
 import type { Device } from '../device/device.ts';
 import type { Program, State } from '../device/program.ts';
 import { ProgramCache } from '../device/program-cache.ts';
@@ -217,6 +218,10 @@ export async function scoreFile(
   const sequence = (row: Row): ScoredSequence => {
     switch (row.kind) {
       case 'text':
+        if (row.parts !== undefined) {
+          const { ids, responseMask } = encodeRow(row, tokenizer);
+          return { ids, counts: responseMask };
+        }
         return { ids: tokenizer.encode(row.text, { controlTokens: hasControlTokens(row) }) };
       case 'prompt':
         return promptSequence(tokenizer, row);

@@ -1,9 +1,10 @@
 /** Held-out text as sequences of one length. */
+
+import { unmasked } from '../data/unlearned.ts';
 import type { DataSpec } from '../spec/settings/parts.ts';
 import { packedData } from '../train/data.ts';
 import type { Sequences } from '../train/measures/states.ts';
 import type { StageContext } from '../train/stage.ts';
-import { unmasked } from '../train/unlearned.ts';
 import { evaluateErrors } from './errors.ts';
 
 /**

@@ -12,6 +12,7 @@ import { readRows, type Source, sourceFiles } from '../data/sources.ts';
 import { cachedTokens, type TokenFile } from '../data/token-cache.ts';
 import { tokenRow } from '../data/token-row.ts';
 import { arrayTokens, type TokenSource, TokenStream, tokenStreamState } from '../data/token-stream.ts';
+import { unlearned } from '../data/unlearned.ts';
 import { gameOf } from '../environments/registry.ts';
 import { ColaError } from '../errors.ts';
 import { type ChatTemplate, loadChatTemplate } from '../model/chat/chat.ts';
@@ -21,7 +22,6 @@ import { trainErrors } from './errors.ts';
 import { FrozenData, type ReadRows } from './run/frozen.ts';
 import type { StageContext } from './stage.ts';
 import type { BatchSource, Feeds } from './supervised.ts';
-import { unlearned } from './unlearned.ts';
 
 /** Share of the data that is held out where the spec names no held-out data. */
 const heldOutShare = 1 / 50;
@@ -139,7 +139,8 @@ function sayRowsAsText(files: readonly string[], context: StageContext): void {
   }
 }
 
-type ClosableTokens = TokenSource & { close(): void };
+/** @property masked whether some tokens are {@link unlearned} */
+type ClosableTokens = TokenSource & { readonly masked: boolean; close(): void };
 
 /** Solved problems of a task or episodes, one after the other, as a text to learn from. */
 async function madeTokens(data: MadeData, context: StageContext, side: 'train' | 'test'): Promise<ClosableTokens> {
@@ -153,7 +154,7 @@ async function madeTokens(data: MadeData, context: StageContext, side: 'train' |
     const given = Array.from(prompt, (id) => (masked ? unlearned(id) : id));
     return [...given, ...Array.from(response, (id, i) => (mask?.[i] === 0 ? unlearned(id) : id))];
   });
-  return { ...arrayTokens(Int32Array.from(ids)), close: () => undefined };
+  return { ...arrayTokens(Int32Array.from(ids)), masked, close: () => undefined };
 }
 
 function leftOut(data: DataSpec, used: number, reasons: string): string {
@@ -213,8 +214,8 @@ export async function packedData(
   };
   const all = await tokens(settings.data, 'train');
   const held = settings.held_out ?? (isMade(expandData(settings.data, context)) ? settings.data : undefined);
-  const masked = [settings.data, held].some((each) => typeof each === 'object' && 'environment' in each);
   const other = held === undefined ? undefined : await tokens(held, 'test');
+  const masked = all.masked || other?.masked === true;
   const close = () => {
     all.close();
     other?.close();

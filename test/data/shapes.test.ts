@@ -34,6 +34,61 @@ describe('published shapes', () => {
         rejected: { kind: 'prompt', prompt: 'Translate.\n\nHut', response: 'hut' },
       },
     ],
+    'LLaMA-Factory: turns that came before': [
+      {
+        instruction: 'And now?',
+        input: '',
+        output: 'Four.',
+        system: 'Count.',
+        history: [
+          ['One?', 'Two.'],
+          ['Two?', 'Three.'],
+        ],
+      },
+      {
+        kind: 'chat',
+        messages: [
+          ...[system('Count.'), user('One?'), assistant('Two.'), user('Two?'), assistant('Three.')],
+          ...[user('And now?'), assistant('Four.')],
+        ],
+      },
+    ],
+    'LLaMA-Factory: no turns before': [
+      { instruction: 'Hi', input: '', output: 'Ho', system: '', history: [] },
+      { kind: 'prompt', prompt: 'Hi', response: 'Ho' },
+    ],
+    'ms-swift: turns that came before': [
+      { query: 'And now?', response: 'Three.', history: [['One?', 'Two.']] },
+      { kind: 'chat', messages: [user('One?'), assistant('Two.'), user('And now?'), assistant('Three.')] },
+    ],
+    'turns that came before, as messages': [
+      { prompt: 'And now?', completion: 'Three.', history: [user('One?'), assistant('Two.')] },
+      { kind: 'chat', messages: [user('One?'), assistant('Two.'), user('And now?'), assistant('Three.')] },
+    ],
+    'a preference with turns before': [
+      { instruction: 'r', input: '', chosen: 'c', rejected: 'd', history: [['p', 'q']] },
+      {
+        kind: 'chat',
+        messages: [user('p'), assistant('q'), user('r'), assistant('c')],
+        rejected: { kind: 'chat', messages: [user('p'), assistant('q'), user('r'), assistant('d')] },
+      },
+    ],
+    'axolotl: segments': [
+      {
+        segments: [
+          { label: false, text: '<s>Hi\n' },
+          { label: true, text: 'Ho</s>' },
+        ],
+      },
+      {
+        kind: 'text',
+        text: '<s>Hi\nHo</s>',
+        parts: [
+          { text: '<s>Hi\n', learned: false },
+          { text: 'Ho</s>', learned: true },
+        ],
+      },
+    ],
     'axolotl: messages with the two answers beside them': [
       {
         messages: [user('Hi'), assistant('Yes?'), user('Go on.')],

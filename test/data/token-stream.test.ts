@@ -5,7 +5,9 @@ import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { plainTurns } from '../../server/data/conversation.ts';
 import { cachedTokens, encodeRow } from '../../server/data/token-cache.ts';
+import { tokenRow } from '../../server/data/token-row.ts';
 import { arrayTokens, TokenStream, tokenStreamState } from '../../server/data/token-stream.ts';
+import { unmasked } from '../../server/data/unlearned.ts';
 import { ChatTemplate } from '../../server/model/chat/chat.ts';
 import { loadTokenizer } from '../../server/model/tokenizer/tokenizer.ts';
 import { useFolder } from './folder.ts';
@@ -147,6 +149,35 @@ describe('token cache', () => {
     const file = folder.write('file', '');
     folder.write('rows.jsonl', '{"text":"other"}');
     await assert.rejects(cachedTokens(request({ folder: file })), { id: 'data.cacheNotWritable' });
+  });
+
+  it('marks what is only read of a text in segments, whose control tokens count', async () => {
+    const row = {
+      segments: [
+        { label: false, text: 'the <|im_end|>' },
+        { label: true, text: 'one' },
+        { label: false, text: ' more' },
+        { label: true, text: ' end<|endoftext|>' },
+      ],
+    };
+    const open = { segments: row.segments.slice(0, 3) };
+    folder.write('rows.jsonl', `${JSON.stringify(row)}\n${JSON.stringify(open)}\n`);
+    const made = await cachedTokens(request());
+    assert.ok(made.masked);
+    const { ids, mask } = unmasked(all(made));
+    const learned = (value: number) => tokenizer.decode(ids.filter((_, i) => mask[i] === value));
+    assert.equal(tokenizer.decode(ids), 'the <|im_end|>one more end<|endoftext|>the <|im_end|>one more<|endoftext|>');
+    assert.equal(learned(1), 'one end<|endoftext|>one');
+    assert.equal(learned(0), 'the <|im_end|> morethe <|im_end|> more<|endoftext|>');
+    assert.equal(ids.filter((id) => id === tokenizer.encode('<|im_end|>')[0]).length, 2);
+
+    const parts = row.segments.map(({ label, text }) => ({ text, learned: label }));
+    const text = parts.map((part) => part.text).join('');
+    const tokens = tokenRow({ kind: 'text', text, parts, columns: row }, tokenizer, undefined, 317);
+    assert.equal(tokenizer.decode([...Array.from(tokens.prompt)]), 'the <|im_end|>');
+    const said = Array.from(tokens.response);
+    assert.equal(tokenizer.decode(said), 'one more end<|endoftext|>');
+    assert.equal(tokenizer.decode(said.filter((_, i) => tokens.mask?.[i] === 1)), 'one end<|endoftext|>');
   });
 
   it('holds prompts with their responses, and conversations', async () => {

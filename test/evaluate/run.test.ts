@@ -228,10 +228,13 @@ describe('the evaluation of a run', () => {
     const bare = join(root, 'bare');
     cpSync(model, bare, { recursive: true });
     const nothing = await call(root, 'evaluate', bare, '--device', 'cpu', '--json');
-    assert.equal(nothing.code, 0);
-    const [{ evaluations }] = comparison.parse(JSON.parse(nothing.stdout)).columns;
-    assert.deepEqual(evaluations[0].results, {});
-    assert.equal(evaluations[0].skipped.length, 7);
+    assert.equal(nothing.code, 2);
+    const { error } = JSON.parse(nothing.stdout);
+    assert.equal(error.id, 'evaluate.nothingMeasured');
+    assert.match(
+      error.message,
+      /bare \(accuracy, pass@k: it needs prompts and a reward .*; diversity, marginal, codebook: it needs /,
+    );
     const full = ['--data', 'notes.txt', '--prompts', 'countdown:compact', '--no-chat', '--max-new', '3'];
     const more = ['--against', model, '--limit', '2', '--seeds', '1', '--samples', '2', '--device', 'cpu'];
     const { code, stdout, stderr } = await call(root, 'evaluate', 'bare', ...full, ...more);
@@ -252,6 +255,13 @@ describe('the evaluation of a run', () => {
     assert(unjudged.stderr.includes('[evaluate.noReward]'));
     const wrong = await call(root, 'evaluate', 'bare', '--prompts', 'countdown:short', '--device', 'cpu');
     assert(wrong.stderr.includes('[evaluate.badTask]'));
+    for (const [near, meant] of [
+      ['arith', 'arithmetic'],
+      ['countdwn:compact', 'countdown:compact'],
+    ]) {
+      const missed = await call(root, 'evaluate', 'bare', '--prompts', near, '--device', 'cpu');
+      assert(missed.stderr.includes(`(did you mean "${meant}"?)`), missed.stderr);
+    }
     const bad = await call(root, 'evaluate', 'bare', '--prompts', 'rows.jsonl', '--reward', 'luck', '--device', 'cpu');
     assert(bad.stderr.includes('[evaluate.badReward]'));
     assert(existsSync(join(root, '.cola/cache')));

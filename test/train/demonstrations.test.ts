@@ -12,7 +12,7 @@ import { runFolder } from '../../server/store/run.ts';
 import type { TrainEvent } from '../../server/train/run/events.ts';
 import { inputsOnly } from '../../server/train/stages/control.ts';
 import { shifted } from '../../server/train/stages/pretrain.ts';
-import { unlearned } from '../../server/train/unlearned.ts';
+import { unlearned } from '../../server/data/unlearned.ts';
 import { onEachDevice } from '../support/devices.ts';
 import { assertClose } from '../support/reference.ts';
 import { linesOf, specOf, start, tinyBase } from '../support/runs.ts';

@@ -83,6 +83,13 @@ const others: Readonly<Record<string, (i: number) => object>> = {
       { response: word(i + 1), overall_score: 8 },
     ],
   }),
+  'turns before': (i) => ({ instruction: word(i + 1), output: word(i + 2), history: [[word(i), word(i + 1)]] }),
+  segments: (i) => ({
+    segments: [
+      { label: false, text: `${word(i)} ` },
+      { label: true, text: word(i + 1) },
+    ],
+  }),
   HH: (i) => ({
     chosen: `\n\nHuman: ${word(i)}\n\nAssistant: ${word(i + 1)}`,
     rejected: `\n\nHuman: ${word(i)}\n\nAssistant: ${word(i + 2)}`,
@@ -143,17 +150,19 @@ describe('rows in a published shape', function () {
       const data = bench.write(`${name.replaceAll(' ', '-')}.jsonl`, lines(make));
       return { tokens: { ...settingsOf('tokens supervised', 1), data, max_length: 200, epochs: undefined, steps: 1 } };
     });
+    // As one row of tokens, too, in which some are only read.
+    const packed = { control: { ...settingsOf('control', 1), data: 'segments.jsonl' } };
     const prompts = bench.write(
       'tinyzero.jsonl',
       lines((i) => ({ target: 24 + i, nums: [3, 9, 12 + i] })),
     );
     const reward = 'countdown';
-    await bench.run([...stages, { reinforce: { ...settingsOf('grpo', 1), prompts, reward } }], wide('wide'), id);
+    await bench.run([...stages, packed, { reinforce: { ...settingsOf('grpo', 1), prompts, reward } }], wide('wide'), id);
     const metrics = linesOf(bench.root, id, 'metrics');
     const learned = metrics.filter((line) => line.stage === 'tokens' && 'loss' in line);
     // Each stage measures before its first step.
     const begun = new Set(metrics.flatMap(({ step, steps }) => (steps === undefined ? [] : [step])));
-    assert.equal(begun.size, stages.length + 1, JSON.stringify([...begun]));
+    assert.equal(begun.size, stages.length + 2, JSON.stringify([...begun]));
     for (const line of learned) assert.ok(Number(line.loss) > 0, JSON.stringify(line));
     for (const line of metrics.filter((each) => 'unscored' in each)) assert.equal(line.unscored, 0);
   });

@@ -7,6 +7,7 @@ import { parse } from 'yaml';
 import { hireMeasurers } from '../../cluster/hire.ts';
 import type { Device } from '../../device/device.ts';
 import { compareEvaluations, comparisonTable } from '../../evaluate/compare.ts';
+import { evaluateErrors } from '../../evaluate/errors.ts';
 import type { HireMeasurers } from '../../evaluate/measuring.ts';
 import { type Evaluation, type EvaluationSettings, type MeasureName, searchMeasure } from '../../evaluate/report.ts';
 import { type EvaluationRequest, evaluateRequest } from '../../evaluate/request.ts';
@@ -120,6 +121,11 @@ export function addEvaluate(program: Command, session: Session): void {
           output.note(`Model: ${folder}`);
           all.push({ label, evaluation: await evaluate(folder, options, device, session, output, hire) });
         }
+        if (all.every(({ evaluation }) => Object.keys(evaluation.results).length === 0))
+          throw evaluateErrors.nothingMeasured(
+            all.map(({ label }) => label),
+            reasonsOf(all[0].evaluation),
+          );
         const comparison = compareEvaluations(all);
         output.table(comparisonTable(comparison));
         for (const { label, evaluation } of all) {
@@ -133,6 +139,13 @@ export function addEvaluate(program: Command, session: Session): void {
       }
     }),
   );
+}
+
+/** Why measures were left out, those with one reason together. */
+function reasonsOf({ skipped }: Evaluation): string {
+  const reasons = [...new Set(skipped.map(({ reason }) => reason))];
+  const namesOf = (why: string) => skipped.flatMap(({ measure, reason }) => (reason === why ? [measure] : []));
+  return reasons.map((reason) => `${namesOf(reason).join(', ')}: ${reason}`).join('; ');
 }
 
 function measures(text: string): MeasureName[] {

@@ -1,9 +1,8 @@
 /** Problems of a run spec, underlined where they are, and how to put them right. */
 import { type CodeAction, CodeActionKind, type Diagnostic, DiagnosticSeverity } from 'vscode-languageserver';
 import { TextDocument } from 'vscode-languageserver-textdocument';
-import { taskNames } from '../../data/generators/names.ts';
+import { taskMeant } from '../../data/generators/names.ts';
 import { patternForm } from '../../schemas/data-form.ts';
-import { nearest } from '../../schemas/issues.ts';
 import { isForm, onOneLine } from '../../schemas/right-form.ts';
 import { specIn } from './parsed-text.ts';
 import { missingIn } from './paths.ts';
@@ -40,7 +39,7 @@ export async function diagnoseMissing(text: string, specFile: string): Promise<D
 /** What the path of data that is not there was meant as: a pattern, or a task. */
 function meantData(path: string): Pick<Diagnostic, 'data'> {
   const form = patternForm(path);
-  const data = form === undefined ? nearest(path, taskNames) : onOneLine(form);
+  const data = form === undefined ? taskMeant(path) : onOneLine(form);
   return data === undefined ? {} : { data };
 }
 

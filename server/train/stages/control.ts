@@ -6,6 +6,7 @@ import { type ColaConfig, moduleWeights } from '../../cola/config.ts';
 import { codeHealth } from '../../cola/health.ts';
 import { controlLoss } from '../../cola/losses.ts';
 import { lossUnder, namesForced } from '../../cola/saying.ts';
+import { unmasked } from '../../data/unlearned.ts';
 import * as ops from '../../graph/ops.ts';
 import type { Graph } from '../../graph/tensor.ts';
 import { hiddenStates, languageHead, nextTokenLoss } from '../../model/base.ts';
@@ -22,7 +23,6 @@ import { type BatchShape, hireFor, type Learning } from '../shards/supervised-wo
 import type { Metrics, Stage, StageContext } from '../stage.ts';
 import { actionsOf, type StageKind } from '../stage-kind.ts';
 import { type BatchSource, type Feeds, SupervisedStage } from '../supervised.ts';
-import { unmasked } from '../unlearned.ts';
 import { forcedFeeds, forcedInputs, meanOfRows } from './forced-codes.ts';
 import { cutBatch, stepsOf } from './pretrain.ts';
 

@@ -84,7 +84,7 @@ export async function rowData(
 
 /** A row with something to learn: its response, or else the right answer. Undefined where it has neither. */
 function withResponse(row: Row): Row | undefined {
-  if (row.kind === 'text') return row;
+  if (row.kind === 'text') return row.parts?.some((part) => part.learned) === false ? undefined : row;
   const answer = answerOf(row);
   if (row.kind === 'prompt') {
     if ((row.response ?? '') !== '') return row;

@@ -2,6 +2,8 @@
  * Next-token training of all weights of the base, or full fine-tuning of a loaded one. Sequences are packed without a mask
  * between documents (method of the paper's data, section 4.1).
  */
+
+import { unmasked } from '../../data/unlearned.ts';
 import { crossEntropy, maskedMean } from '../../graph/functions.ts';
 import * as ops from '../../graph/ops.ts';
 import type { Graph } from '../../graph/tensor.ts';
@@ -20,7 +22,6 @@ import { type BatchShape, hireFor, type Learning } from '../shards/supervised-wo
 import type { Stage, StageContext } from '../stage.ts';
 import type { StageKind } from '../stage-kind.ts';
 import { type Feeds, SupervisedStage } from '../supervised.ts';
-import { unmasked } from '../unlearned.ts';
 
 /** Steps of a stage whose length may be given in tokens. */
 export function stepsOf(settings: {

@@ -5,6 +5,7 @@ import { demonstration, demonstrations } from '../../../server/data/generators/d
 import { padRows } from '../../../server/data/packing.ts';
 import type { ChatRow } from '../../../server/data/rows.ts';
 import { tokenRow } from '../../../server/data/token-row.ts';
+import { unlearned, unmasked } from '../../../server/data/unlearned.ts';
 import { guessTheRule } from '../../../server/environments/guess-the-rule/guess-the-rule.ts';
 import { drawHouse, layoutOf } from '../../../server/environments/household/house.ts';
 import { household, householdOptions } from '../../../server/environments/household/household.ts';
@@ -13,7 +14,6 @@ import { ChatTemplate } from '../../../server/model/chat/chat.ts';
 import { Speech } from '../../../server/model/chat/speech.ts';
 import { parseTokenizerConfig } from '../../../server/model/tokenizer/file.ts';
 import { loadTokenizer } from '../../../server/model/tokenizer/tokenizer.ts';
-import { unlearned, unmasked } from '../../../server/train/unlearned.ts';
 
 const CHATML =
   "{%- for m in messages %}{{ '<|im_start|>' + m.role + '\\n' + m.content + '<|im_end|>\\n' }}{%- endfor %}" +

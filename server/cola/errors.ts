@@ -29,6 +29,14 @@ export const colaErrors = catalogue('cola', {
     `${file} cannot be used: ${detail}.`,
     'Make it anew with `cola actions` and the folder of the model.',
   ],
+  modelThere: (target: string, holds: string) => [
+    `${target} is there already, and writing over it would lose what it holds: ${holds}.`,
+    'Choose a name that is not taken yet, or add --force to replace it.',
+  ],
+  intoItself: (target: string) => [
+    `${target} is where the model itself is: writing over it would lose the weights as they are.`,
+    'Choose a name that is not taken yet.',
+  ],
   noModelThere: (folder: string) => [
     `${folder} is there already and holds no model.`,
     'Choose a name that is not taken yet.',

@@ -1,7 +1,7 @@
 /** A copy of a model in another number format, or in another file format. */
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, realpathSync, statSync } from 'node:fs';
 import { cp, mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, sep } from 'node:path';
 import { exists, writeFolderAtomic } from '../files/atomic.ts';
 import { holdsModel } from '../files/model-files.ts';
 import type { SavedDtype } from '../files/safetensors-writer.ts';
@@ -25,17 +25,17 @@ const weightFiles = ['model.safetensors', 'adapter_model.safetensors', 'cola.saf
  * Writes a model to a folder that appears with everything or not at all. Doing it again, or exporting the copy, gives the
  * same bytes: what was narrowed once is not changed by it.
  *
- * @param target a folder that is there must hold a model; it is replaced
+ * @param target a folder that is there is replaced only if it holds a model and `options.replace` is set
  * @param options.merge an adapter is added to the weights of its base; otherwise it is written alone, as PEFT does
- * @throws cola.noModelThere, cola.tooLarge where a weight is beyond float16, and what loading the model throws
+ * @throws cola.noModelThere, cola.modelThere, cola.intoItself, cola.tooLarge where a weight is beyond float16, and what loading the model throws
  */
 export async function exportModel(
   folder: string,
   target: string,
   dtype: SavedDtype,
-  { merge = false }: { readonly merge?: boolean } = {},
+  { merge = false, replace = false }: { readonly merge?: boolean; readonly replace?: boolean } = {},
 ): Promise<Exported> {
-  if ((await exists(target)) && !holdsModel(target)) throw colaErrors.noModelThere(target);
+  await needPlaceFor(folder, target, replace, holdsModel);
   const loaded = await loadWhole(folder);
   const base = merge ? loaded.base.merged() : loaded.base;
   const cola = loaded.cola?.on(base);
@@ -52,7 +52,7 @@ export async function exportModel(
         if (existsSync(join(from, name))) await cp(join(from, name), join(temporary, name));
       }
     },
-    { replace: true },
+    { replace },
   );
   const written = await loadWhole(target);
   const copy = written.cola?.allWeights ?? written.base.weights;
@@ -67,13 +67,47 @@ export interface ExportedGguf extends WrittenGguf {
 /**
  * Writes the base of a model as a GGUF file, which appears whole or not at all. An adapter is merged into it.
  *
- * @param target a file that is there must be GGUF; it is replaced
- * @throws cola.noModelThere, gguf.notWritten, gguf.tooLarge, and what loading the model throws
+ * @param target a file that is there is replaced only if it is GGUF and `replace` is set
+ * @throws cola.noModelThere, cola.modelThere, cola.intoItself, gguf.notWritten, gguf.tooLarge, and what loading the model throws
  */
-export async function exportGguf(folder: string, target: string, type: GgufType): Promise<ExportedGguf> {
-  if ((await exists(target)) && !isGguf(target)) throw colaErrors.noModelThere(target);
+export async function exportGguf(
+  folder: string,
+  target: string,
+  type: GgufType,
+  replace = false,
+): Promise<ExportedGguf> {
+  await needPlaceFor(folder, target, replace, isGguf);
   const { base, cola } = await loadWhole(folder);
   return { ...(await writeGguf(target, base.merged(), type)), latent: cola !== undefined };
+}
+
+/** Files of a folder that are named. */
+const namedFiles = 8;
+
+/** Refuses a target whose content nobody said is to be lost. */
+async function needPlaceFor(
+  model: string,
+  target: string,
+  replace: boolean,
+  holds: (target: string) => boolean,
+): Promise<void> {
+  if (!(await exists(target))) return;
+  // A model that is not there is told of where it is loaded.
+  const [from, to] = [existsSync(model) ? realpathSync(model) : '', realpathSync(target)];
+  if (from === to || from.startsWith(to + sep)) throw colaErrors.intoItself(target);
+  if (!holds(target)) throw colaErrors.noModelThere(target);
+  if (!replace) throw colaErrors.modelThere(target, contentOf(target));
+}
+
+/** What a folder or a file holds, in words. */
+function contentOf(target: string): string {
+  const names = statSync(target).isDirectory() ? readdirSync(target) : [];
+  const paths = names.length === 0 ? [target] : names.map((name) => join(target, name));
+  const bytes = paths.reduce((sum, path) => sum + (statSync(path, { throwIfNoEntry: false })?.size ?? 0), 0);
+  const size = `${(bytes / 1e6).toFixed(1)} MB`;
+  if (names.length === 0) return size;
+  const more = names.length > namedFiles ? ` and ${names.length - namedFiles} more` : '';
+  return `${names.slice(0, namedFiles).join(', ')}${more}, ${size}`;
 }
 
 async function loadWhole(folder: string): Promise<{ base: LanguageModel; cola: ColaModel | undefined }> {

@@ -83,24 +83,45 @@ describe('a full disk', function () {
     assert.equal(readFileSync(join(disk, 'copy.jsonl'), 'utf8'), text);
   });
 
+  const settings = [
+    '--ids',
+    '85,46,79',
+    '--reward',
+    '{length: {min: 36, max: 36, unit: characters, slope: 36}}',
+    '--simulations',
+    '30',
+    '--device',
+    'cpu',
+  ];
+
   it('does not keep a search from saying what it found; what is there can be read', async () => {
     fill(4096);
-    const settings = [
-      '--ids',
-      '85,46,79',
-      '--reward',
-      '{length: {min: 36, max: 36, unit: characters, slope: 36}}',
-      '--simulations',
-      '30',
-      '--device',
-      'cpu',
-    ];
     const said = await fails('search', model, ...settings);
     assert.match(said, /Principal variation/);
     assert.match(said, /best of/);
     // It was begun where there was room for that.
     assert.ok((await readSnapshot(join(disk, 'search.json'))).tree.parent.length >= 1);
     assert.deepEqual(readdirSync(disk).sort(), ['filler', 'search.json']);
+  });
+
+  it('does not end a search that saves now and then, and is said once', async () => {
+    fill(4096);
+    const now = performance.now;
+    let leaps = 0;
+    // Every look at the clock finds that it is time to save.
+    performance.now = () => now.call(performance) + 20_000 * leaps++;
+    try {
+      const { code, stderr, stdout } = await cola(['search', model, ...settings], { cwd: disk });
+      assert.equal(code, 74, stderr);
+      assert.match(stderr, /search\.json cannot be written \(ENOSPC.*The search goes on/);
+      assert.equal(stderr.split('The search goes on').length, 2);
+      assert.match(stdout, /Spent: 30 simulations/);
+      assert.match(stdout, /Best answer:/);
+      assert.match(stderr, /\[store\.cannotWrite\]\s*$/);
+    } finally {
+      performance.now = now;
+    }
+    assert.ok((await readSnapshot(join(disk, 'search.json'))).tree.parent.length >= 1);
   });
 
   it('is not said of a folder that is not there', async () => {

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { exportModel } from '../../server/cola/export.ts';
 import { ColaModel } from '../../server/cola/model.ts';
-import { cola } from '../cli/cola.ts';
+import { cola, listing } from '../cli/cola.ts';
 import { makeModel } from '../engine/tiny-model.ts';
 import { scratchFolder } from '../store/scratch.ts';
 
@@ -47,7 +47,7 @@ describe('cola export', () => {
     assert(largest > 0 && largest <= top * 2 ** -11);
 
     await exportModel(folder('half'), folder('again'), 'F16');
-    await exportModel(folder('model'), folder('half'), 'F16');
+    await exportModel(folder('model'), folder('half'), 'F16', { replace: true });
     for (const name of files)
       assert(readFileSync(folder(`half/${name}`)).equals(readFileSync(folder(`again/${name}`))), name);
   });
@@ -59,6 +59,30 @@ describe('cola export', () => {
     assert.equal(code, 2);
     assert.match(stderr, /cola\.noModelThere/);
     assert.equal(readFileSync(folder('papers/thesis.txt'), 'utf8'), 'years of work');
+  });
+
+  it('replaces a model that is there only where that is said, and never itself', async () => {
+    const model = await makeModel(folder('model'));
+    assert.equal((await cola(['export', model, folder('half')])).code, 0);
+    writeFileSync(folder('half/notes.txt'), 'what I found');
+    const before = listing(folder('half'));
+    const refused = await cola(['export', model, folder('half')]);
+    assert.equal(refused.code, 2);
+    assert.match(
+      refused.stderr,
+      /would lose what it holds: .*config\.json.*notes\.txt.* MB\.\n.*--force.*\n\[cola\.modelThere\]/,
+    );
+    assert.deepEqual(listing(folder('half')), before);
+    assert.equal((await cola(['export', model, folder('half'), '--force'])).code, 0);
+    assert(!existsSync(folder('half/notes.txt')));
+
+    const own = listing(model);
+    for (const target of [model, join(model, '..')]) {
+      const { code, stderr } = await cola(['export', model, target, '--force']);
+      assert.equal(code, 2);
+      assert.match(stderr, /\[cola\.intoItself\]/);
+    }
+    assert.deepEqual(listing(model), own);
   });
 
   it('refuses a weight that float16 cannot hold, and writes nothing', async () => {

@@ -14,6 +14,7 @@ type Options = JsonOption & {
   readonly dtype?: keyof typeof dtypes;
   readonly type?: GgufType;
   readonly merge?: boolean;
+  readonly force?: boolean;
 };
 
 const dtypes = { f16: 'F16', bf16: 'BF16', f32: 'F32' } as const;
@@ -25,17 +26,18 @@ export function addExport(program: Command, session: Session): void {
       'Write a model as a Hugging Face folder of its own: weights of the base and the latent actions, tokenizer, configuration, labels. Or its base as a GGUF file for llama.cpp.',
     )
     .argument('<model>', 'model folder, GGUF file, a run, or builtin:nano')
-    .argument('<target>', 'where to; a folder or file that is there is replaced if it holds a model')
+    .argument('<target>', 'where to; appears whole or not at all')
     .addOption(new Option('--format <format>', 'what is written').choices(['folder', 'gguf']).default('folder'))
     .addOption(new Option('--dtype <type>', 'numbers in a folder (default: f16)').choices(Object.keys(dtypes)))
     .addOption(new Option('--type <type>', 'numbers in a GGUF file (default: f16)').choices(ggufTypes))
-    .option('--merge', 'add an adapter (LoRA) to the weights of its base, instead of writing it alone as PEFT does');
+    .option('--merge', 'add an adapter (LoRA) to the weights of its base, instead of writing it alone as PEFT does')
+    .option('--force', 'replace a model that is there already');
   withExamples(withJson(command), [
     'export countdown my-model',
     'export my-model half --dtype f16',
     'export my-run merged --merge --dtype bf16',
     'export builtin:nano nano.gguf --format gguf --type q8_0',
-  ]).action((path: string, target: string, { format, dtype, type, merge, json }: Options) =>
+  ]).action((path: string, target: string, { format, dtype, type, merge, force, json }: Options) =>
     session.perform(json === true, async (output) => {
       if (format === 'gguf' ? dtype !== undefined : type !== undefined)
         throw cliErrors.usage("'--dtype' goes with a folder, and '--type' with '--format gguf'", 'cola export');
@@ -45,8 +47,8 @@ export function addExport(program: Command, session: Session): void {
       const to = resolve(session.cwd, target);
       const value =
         format === 'gguf'
-          ? await toGguf(folder, to, type ?? 'f16', output)
-          : await toFolder(folder, to, dtype ?? 'f16', merge === true, output);
+          ? await toGguf(folder, to, type ?? 'f16', force === true, output)
+          : await toFolder(folder, to, dtype ?? 'f16', { merge: merge === true, replace: force === true }, output);
       output.note(`Written to ${to}`);
       return { value, ok: true };
     }),
@@ -57,16 +59,22 @@ async function toFolder(
   folder: string,
   to: string,
   dtype: keyof typeof dtypes,
-  merge: boolean,
+  how: { readonly merge: boolean; readonly replace: boolean },
   output: Output,
 ): Promise<unknown> {
-  const written = await exportModel(folder, to, dtypes[dtype], { merge });
+  const written = await exportModel(folder, to, dtypes[dtype], how);
   show(written, output);
   return { folder: to, dtype, ...written };
 }
 
-async function toGguf(folder: string, file: string, type: GgufType, output: Output): Promise<unknown> {
-  const written = await exportGguf(folder, file, type);
+async function toGguf(
+  folder: string,
+  file: string,
+  type: GgufType,
+  replace: boolean,
+  output: Output,
+): Promise<unknown> {
+  const written = await exportGguf(folder, file, type, replace);
   show(written, output);
   if (written.latent)
     output.note(

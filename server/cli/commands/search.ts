@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { setImmediate as breath } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { ColaModel } from '../../cola/model.ts';
+import { ColaError } from '../../errors.ts';
 import { readUncheckedReward } from '../../evaluate/reward-text.ts';
 import { writeFileAtomic } from '../../files/atomic.ts';
 import { holdsModel } from '../../files/model-files.ts';
@@ -216,8 +217,9 @@ const ends: Record<SearchEnd | 'idle', string> = {
 const rewardText = (result: Result | undefined) =>
   result === undefined || result.reward === null ? 'none' : figure(result.reward);
 
-/** Searches until the budget is spent. Whatever ends it, the tree so far is on disk. */
-async function explore({ search, budget, out, output, signal }: Work): Promise<SearchEnd | 'idle'> {
+/** Searches until the budget is spent. Whatever ends it, the tree so far is on disk if it can be written. */
+async function explore(work: Work): Promise<SearchEnd | 'idle'> {
+  const { search, budget, out, output, signal } = work;
   const { simulations, tokens, seconds } = budget;
   const from = { ...search.spent };
   const progress = output.startProgress('simulations', simulations);
@@ -225,6 +227,7 @@ async function explore({ search, budget, out, output, signal }: Work): Promise<S
   let most = Number.NEGATIVE_INFINITY;
   let [saved, rested] = [performance.now(), performance.now()];
   let [seen, idle] = [search.spent.tokens, 0];
+  let unsaved = false;
   try {
     for (;;) {
       const next = await events.next();
@@ -241,7 +244,7 @@ async function explore({ search, budget, out, output, signal }: Work): Promise<S
       }
       const now = performance.now();
       if (now - saved > saveInterval) {
-        await saveSearch(out, search);
+        unsaved = await saveSoFar(work, unsaved);
         saved = now;
       }
       // What is found in caches awaits nothing that lets the process listen.
@@ -256,6 +259,23 @@ async function explore({ search, budget, out, output, signal }: Work): Promise<S
   } finally {
     await events.return('cancelled');
     output.endProgress();
+  }
+}
+
+/**
+ * Writes the tree so far. A disk may be full for a while: the search goes on, and is saved again later and at its end.
+ *
+ * @param before whether it could not be written the last time, which is said once
+ * @returns whether it could not
+ */
+async function saveSoFar({ search, out, output }: Work, before: boolean): Promise<boolean> {
+  try {
+    await saveSearch(out, search);
+    return false;
+  } catch (error) {
+    if (!(error instanceof ColaError)) throw error;
+    if (!before) output.note(`${error.message} The search goes on, and is saved later if it can be.`);
+    return true;
   }
 }
 

@@ -180,7 +180,11 @@ describe('writing GGUF', () => {
     const window = join(FIXTURES, 'families/mistral-window');
     assert.match((await cola(['export', window, scratch('w.gguf'), '--format', 'gguf'])).stderr, /window of 9 tokens/);
     // A GGUF file may be replaced, anything else may not.
-    assert.equal((await cola(['export', model, scratch('m.gguf'), '--format', 'gguf', '--type', 'f32'])).code, 0);
+    const again = ['export', model, scratch('m.gguf'), '--format', 'gguf', '--type', 'f32'];
+    const refused = await cola(again);
+    assert.equal(refused.code, 2);
+    assert.match(refused.stderr, /would lose what it holds: [\d.]+ MB\.[\s\S]*\[cola\.modelThere\]/);
+    assert.equal((await cola([...again, '--force'])).code, 0);
     writeFileSync(scratch('thesis.txt'), 'years of work');
     const kept = await cola(['export', model, scratch('thesis.txt'), '--format', 'gguf']);
     assert.equal(kept.code, 2);

@@ -55,9 +55,12 @@ function entriesOf(json: unknown): number {
   return Array.isArray(actions) ? actions.length : 0;
 }
 
+/** Where the profiles of a model are read from. */
+export const actionsOf = (folder: string): string => join(folder, ACTIONS);
+
 /** @throws store.cannotWrite */
-export function writeActions(folder: string, actions: ActionsFile): Promise<void> {
-  return writeFileAtomic(join(folder, ACTIONS), `${JSON.stringify(actions, null, 1)}\n`);
+export function writeActions(file: string, actions: ActionsFile): Promise<void> {
+  return writeFileAtomic(file, `${JSON.stringify(actions, null, 1)}\n`);
 }
 
 /**
@@ -71,7 +74,7 @@ export async function passOnActions(from: string, to: string, codes: number): Pr
   } catch {
     return;
   }
-  if (actions !== undefined) await writeActions(to, actions);
+  if (actions !== undefined) await writeActions(actionsOf(to), actions);
 }
 
 /** One label a code, null where there is none to show. Names are an adornment: a file that cannot be read gives none. */

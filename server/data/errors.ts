@@ -15,7 +15,7 @@ const name = (file: string): string =>
 const skipping = (file: string): string => `{ jsonl: ${name(file)}, skip_bad_rows: true }`;
 const skip = (file: string): string => `Correct the row, or leave such rows out: ${skipping(file)}.`;
 const mapping = (file: string, map: string): string =>
-  `Say in the run spec which column holds what, for example { jsonl: ${name(file)}, columns: ${map.includes(':') ? map : '{ prompt: question, response: reply }'} }.`;
+  `Say in the run spec which column holds what, for example { jsonl: ${name(file)}, columns: ${map.includes(':') ? map : '{ prompt: question, response: reply }'} }. Without a run spec, rename the columns: prompt and response, or text.`;
 const columnsOf = (have: readonly string[]): string => have.slice(0, 40).join(', ') || 'none at all';
 
 /** Whether a cause is that there is nothing of that name. */

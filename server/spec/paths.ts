@@ -1,5 +1,5 @@
 /** Paths in a run spec: relative to its folder, or the name of a model that comes with CoLA Studio. */
-import { existsSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import type { EnvironmentSpec } from '../environments/spec.ts';
 import type { RewardSpec } from '../rewards/spec.ts';
@@ -16,6 +16,13 @@ function packageFolder(): string {
   // Sources lie two levels below, bundles one.
   for (let up = 0; up < 4 && !existsSync(join(folder, 'assets', 'nano')); up++) folder = dirname(folder);
   return folder;
+}
+
+/** Whether a folder belongs to the installation, whatever way leads there: nothing is written into it. */
+export function isInstalled(folder: string): boolean {
+  const assets = join(packageFolder(), 'assets');
+  if (!existsSync(folder) || !existsSync(assets)) return false;
+  return !relative(realpathSync(assets), realpathSync(folder)).startsWith('..');
 }
 
 /**

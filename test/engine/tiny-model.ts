@@ -2,7 +2,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { writeActions } from '../../server/cola/actions-file.ts';
+import { actionsOf, writeActions } from '../../server/cola/actions-file.ts';
 import type { ActionProfile } from '../../server/protocol/actions.ts';
 import { runSpec, toRunSpec } from '../../server/spec/schema.ts';
 import { createBase, prepareModules } from '../../server/train/run/initialise.ts';
@@ -24,7 +24,7 @@ export async function makeModel(folder: string, { hidden = 16, intermediate = 24
   const cola = prepareModules(spec.stages[0], base, undefined, 5);
   if (cola === undefined) throw new Error('the stage makes a model');
   await cola.save(folder);
-  await writeActions(folder, {
+  await writeActions(actionsOf(folder), {
     version: 1,
     codes,
     measured: { text: 'corpus.txt', positions: 0, prompts: 0, tokens: 0, seed: 7 },

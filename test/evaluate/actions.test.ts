@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readActions, readLabels, writeActions } from '../../server/cola/actions-file.ts';
+import { actionsOf, readActions, readLabels, writeActions } from '../../server/cola/actions-file.ts';
 import { Decoder, forced } from '../../server/cola/decoder.ts';
 import { shownLabel } from '../../server/cola/shown-label.ts';
 import { nameToken } from '../../server/cola/token-names.ts';
@@ -12,7 +12,7 @@ import { labelActions } from '../../server/evaluate/actions/labels.ts';
 import { evidenceOf } from '../../server/evaluate/actions/use.ts';
 import { Subject } from '../../server/evaluate/subject.ts';
 import { heldOutText } from '../../server/evaluate/text.ts';
-import { cola } from '../cli/cola.ts';
+import { cola, listing } from '../cli/cola.ts';
 import { codes, makeModel, profile, removeFolder, temporaryFolder } from '../engine/tiny-model.ts';
 
 const token = (text: string, share: number) => ({ text, share, special: false });
@@ -154,6 +154,26 @@ describe('profiles of latent actions', () => {
     assert.equal(readFileSync(join(folder, 'actions.json'), 'utf8'), file);
   });
 
+  it('are written where the person says, or is, and never into an installation', async () => {
+    const box = join(import.meta.dirname, '../../assets/nano');
+    const before = [listing(box), listing(folder)];
+    const few = ['--device', 'cpu', '--threads', '1', '--sequences', '1', '--length', '8', '--prompts', '1'];
+    const place = await temporaryFolder();
+    try {
+      const args = ['--text', text, ...few, '--tokens', '1'];
+      const installed = await cola(['actions', 'builtin:nano', ...args], { cwd: place });
+      assert.equal(installed.code, 0, installed.stderr);
+      assert.match(installed.stderr, /Written to .*nano\.json\n.*cola export builtin:nano FOLDER/);
+      assert.ok(existsSync(join(place, '.cola/actions/nano.json')));
+      const named = await cola(['actions', folder, ...args, '--out', 'mine.json'], { cwd: place });
+      assert.equal(named.code, 0, named.stderr);
+      assert.equal(JSON.parse(readFileSync(join(place, 'mine.json'), 'utf8')).codes, codes);
+      assert.deepEqual([listing(box), listing(folder)], before);
+    } finally {
+      await removeFolder(place);
+    }
+  });
+
   it('say what is missing', async () => {
     const none = await cola(['actions', folder, '--device', 'cpu']);
     assert.equal(none.code, 2);
@@ -169,7 +189,7 @@ describe('profiles of latent actions', () => {
   });
 
   it('of another model or version are refused, and give no labels', async () => {
-    await writeActions(folder, {
+    await writeActions(actionsOf(folder), {
       version: 1,
       codes: codes + 1,
       measured: { text: 'x', positions: 0, prompts: 0, tokens: 0, seed: 1 },

@@ -1,12 +1,15 @@
 /** `cola actions`: what the latent actions of a model do, and what they are called. */
-import { basename, join, resolve } from 'node:path';
+import { accessSync, constants } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { writeActions } from '../../cola/actions-file.ts';
+import { actionsOf, writeActions } from '../../cola/actions-file.ts';
 import { defaultProfile, profileActions } from '../../evaluate/actions/actions.ts';
 import { evaluateErrors } from '../../evaluate/errors.ts';
 import { runDefaults } from '../../evaluate/run.ts';
 import { Subject } from '../../evaluate/subject.ts';
 import { heldOutText } from '../../evaluate/text.ts';
+import { makeFolder } from '../../files/place.ts';
+import { isInstalled } from '../../spec/paths.ts';
 import { modelThere } from '../named-model.ts';
 import {
   count,
@@ -23,6 +26,7 @@ import type { Session } from '../session.ts';
 type Options = JsonOption &
   DeviceOption & {
     readonly text?: string;
+    readonly out?: string;
     readonly sequences: number;
     readonly length: number;
     readonly prompts: number;
@@ -34,10 +38,14 @@ export function addActions(program: Command, session: Session): void {
   const command = program
     .command('actions')
     .description(
-      'Look at every latent action of a model over a text it has not learned: when it is chosen, which tokens it stands for, what forcing it changes. Names them, and writes actions.json beside the model.',
+      'Look at every latent action of a model over a text it has not learned: when it is chosen, which tokens it stands for, what forcing it changes. Names them, and writes actions.json beside the model where that may be written.',
     )
     .argument('<model>', 'model folder with latent actions, a run, or builtin:nano')
     .option('--text <file>', 'text or .jsonl file (default: what the run held out)')
+    .option(
+      '--out <file>',
+      'where the profiles go (default: actions.json beside the model; of a model that cannot be written, .cola/actions)',
+    )
     .option('--sequences <count>', 'most sequences of the text', count, 400)
     .option('--length <tokens>', "tokens in a sequence, at most the model's context", count, 256)
     .option('--prompts <count>', 'prompts on which every action is forced', count, defaultProfile.prompts)
@@ -87,8 +95,15 @@ export function addActions(program: Command, session: Session): void {
               tokens.map(({ text: token }) => JSON.stringify(token)).join(' '),
             ]),
           ]);
-          await writeActions(subject.folder, actions);
-          output.note(`Written to ${join(subject.folder, 'actions.json')}`);
+          const beside = actionsOf(subject.folder);
+          const out = placeFor(subject.folder, options.out, session.cwd);
+          if (options.out === undefined) makeFolder(dirname(out));
+          await writeActions(out, actions);
+          output.note(`Written to ${out}`);
+          if (out !== beside && options.out === undefined)
+            output.note(
+              `${subject.folder} cannot be written and stays as it is. To see these labels, copy the model (cola export ${path} FOLDER) and put the file there as actions.json.`,
+            );
           return { value: actions, ok: true };
         } finally {
           subject.dispose();
@@ -98,6 +113,23 @@ export function addActions(program: Command, session: Session): void {
       }
     }),
   );
+}
+
+/** Where the profiles of a model go. Nothing is written into an installation. */
+function placeFor(folder: string, out: string | undefined, cwd: string): string {
+  if (out !== undefined) return resolve(cwd, out);
+  return isInstalled(folder) || !mayWrite(folder)
+    ? join(cwd, '.cola', 'actions', `${basename(folder)}.json`)
+    : actionsOf(folder);
+}
+
+function mayWrite(folder: string): boolean {
+  try {
+    accessSync(folder, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 const percent = (share: number) => `${(100 * share).toFixed(1)} %`;

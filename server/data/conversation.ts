@@ -5,6 +5,8 @@ import type { Columns } from '../schemas/columns.ts';
 export interface Message {
   readonly role: string;
   readonly content: string;
+  /** False for an answer that is read and not learned. */
+  readonly learned?: false;
 }
 
 /** Names that roles have elsewhere. */
@@ -30,7 +32,7 @@ const isObject = (value: unknown): value is Columns =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** The text of a message's content: a string, or parts that are all text; undefined for anything else. */
-function contentOf(value: unknown): string | undefined {
+export function contentOf(value: unknown): string | undefined {
   if (text(value)) return value;
   if (!Array.isArray(value)) return undefined;
   const parts = value.map((part) => (text(part) ? part : isObject(part) && text(part.text) ? part.text : undefined));
@@ -57,17 +59,22 @@ function thoughtOf(message: Columns, role: string): string {
     : '';
 }
 
+/** How OpenAI, axolotl, ms-swift and AgentInstruct say that an answer is not learned. */
+const isOnlyRead = ({ weight, train, training, loss }: Columns): boolean =>
+  weight === 0 || train === false || training === false || loss === false;
+
 function messageOf(value: unknown): Message | undefined {
   if (!isObject(value)) return undefined;
   const named = value.role ?? value.from ?? value.speaker;
   if (!text(named) || named === '') return undefined;
   const role = roles[named.toLowerCase()] ?? named;
   const calls = callsOf(value);
-  const said = value.content ?? value.value ?? value.text ?? (calls.length > 0 ? '' : undefined);
+  const said = value.content ?? value.value ?? value.text ?? value.parts ?? (calls.length > 0 ? '' : undefined);
   const own = contentOf(said);
   if (own === undefined) return undefined;
   const content = named === 'function_call' ? `<tool_call>\n${own}\n</tool_call>` : thoughtOf(value, role) + own;
-  return { role, content: [content, ...calls].filter((part) => part !== '').join('\n') };
+  const whole = [content, ...calls].filter((part) => part !== '').join('\n');
+  return { role, content: whole, ...(role === 'assistant' && isOnlyRead(value) ? { learned: false as const } : {}) };
 }
 
 /** A question and its answer as one turn. */
@@ -179,6 +186,11 @@ export function notMessages(list: readonly unknown[]): string {
  */
 export function plainTurns(messages: readonly Message[]): { prompt: string; response: string | undefined } {
   const last = messages.at(-1);
+  if (last?.learned === false) {
+    // What is learned ends with an answer that may be.
+    const learned = messages.findLastIndex((message) => message.role === 'assistant' && message.learned !== false);
+    return plainTurns(messages.slice(0, learned < 0 ? -1 : learned + 1));
+  }
   const answered = last?.role === 'assistant';
   const asked = answered ? messages.slice(0, -1) : messages;
   const response = answered ? last.content : undefined;

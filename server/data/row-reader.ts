@@ -3,7 +3,7 @@
 import { deeperThan } from '../files/json-depth.ts';
 import { parseJson } from '../jinja/json-text.ts';
 import { type Columns, columnAt, columnNames, kindOf } from '../schemas/columns.ts';
-import { type Message, messagesFrom, notMessages, turnsBefore } from './conversation.ts';
+import { contentOf, type Message, messagesFrom, notMessages, turnsBefore } from './conversation.ts';
 import { dataErrors } from './errors.ts';
 import type { Row, Written } from './rows.ts';
 import {
@@ -177,8 +177,13 @@ function onlyOf(value: string): string {
 /** The value of a column as the role takes it; undefined where it does not fit. */
 const readers: { readonly [R in Role]: (value: unknown) => RoleValues[R] | undefined } = {
   text: (value: unknown) => (typeof value === 'string' ? value : undefined),
-  input: (value: unknown) => (isScalar(value) ? String(value) : undefined),
-  system: (value: unknown) => (typeof value === 'string' ? value : undefined),
+  input: (value: unknown) => {
+    // A passage in pieces (PubMedQA).
+    if (Array.isArray(value) && value.length > 0 && value.every((part) => typeof part === 'string'))
+      return value.join('\n');
+    return isScalar(value) ? String(value) : undefined;
+  },
+  system: (value: unknown) => contentOf(value),
   history: turnsBefore,
   rejected: said,
   prompt: question,
@@ -263,10 +268,18 @@ export function readRow(object: Columns, plan: ColumnPlan, file: string, line: n
     }
     return undefined;
   };
-  const parts = preference(object, plan, map) ?? readBoth(value);
+  const parts = withoutDisliked(preference(object, plan, map) ?? readBoth(value), object);
   const taken = new Set(Object.values(map));
   const columns = Object.fromEntries(Object.entries(object).filter(([column]) => !taken.has(column)));
   return { row: { ...parts, columns }, map };
+}
+
+const isDisliked = ({ label, kto_tag }: Columns): boolean => label === false || kto_tag === false;
+
+/** Of a conversation that was judged (KTO) an answer that was not liked is none to learn: what was asked stays. */
+function withoutDisliked(row: Without<Row>, object: Columns): Without<Row> {
+  const disliked = row.kind === 'chat' && isDisliked(object) && row.messages.at(-1)?.role === 'assistant';
+  return disliked ? { ...row, messages: row.messages.slice(0, -1) } : row;
 }
 
 /** A row whose roles are made of several columns; these stay with it. */
@@ -348,6 +361,9 @@ function conversation(value: Values): Without<Row> {
 type Without<T> = T extends Row ? Omit<T, 'columns'> : never;
 type Values = <R extends Role>(role: R) => RoleValues[R] | undefined;
 
+/** Characters from which on a question does not stand in its passage by chance. */
+const longQuestion = 20;
+
 /** What the columns of a row say together, without those that have no role. */
 function readRoles(value: Values): Without<Row> {
   const text = value('text');
@@ -364,7 +380,10 @@ function readRoles(value: Values): Without<Row> {
   if (Array.isArray(response) && response[0].role !== 'assistant')
     return { kind: 'chat', messages: response, ...answer };
   const bare = typeof prompt === 'string' ? prompt : prompt.length === 1 ? onlyWords(prompt[0], 'user') : undefined;
-  const asked = bare === undefined || input.trim() === '' ? bare : `${bare}\n\n${input}`;
+  // Some have the whole prompt as their input, with the question in it.
+  const isWhole = bare !== undefined && bare.length >= longQuestion && input.includes(bare);
+  const beside = input.trim() === '' || isWhole ? '' : input;
+  const asked = bare === undefined || beside === '' ? bare : `${bare}\n\n${beside}`;
   const answered = Array.isArray(response)
     ? response.length === 1
       ? onlyWords(response[0], 'assistant')

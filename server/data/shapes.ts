@@ -46,9 +46,12 @@ const answers = [
   'answer.value',
   'answers.text',
   'answers',
+  'answers_spans.spans',
+  'final_decision',
+  'gold_standard_solution',
   'extra_info.answer',
 ];
-const systems = ['system', 'system_prompt'];
+const systems = ['system', 'system_prompt', 'systemInstruction.parts', 'system_instruction.parts'];
 const histories = ['history', 'chat_history'];
 const targets = [
   ...['targets_pretokenized', 'targets', 'target', 'target_text', 'tgt', 'output', 'output_text', 'response'],
@@ -56,7 +59,7 @@ const targets = [
 /** Solutions in a language each, those that the reward for code runs first. */
 const codes = ['typescript', 'javascript', 'solution', 'code', 'python', 'python3', 'java', 'cpp', 'c++'];
 /** What a question is about, where that stands apart. */
-const passages = ['input', 'context', 'passage', 'body', 'article'];
+const passages = ['input', 'context', 'context.contexts', 'passage', 'body', 'article'];
 
 interface Shape {
   /** What a person knows it by. */
@@ -75,6 +78,9 @@ const isTalk = (value: unknown): boolean => Array.isArray(value) && messagesFrom
 /** Messages that wait for an answer, which stands beside them. */
 const isAsking = (value: unknown): boolean =>
   Array.isArray(value) && ![undefined, 'assistant'].includes(messagesFrom(value)?.at(-1)?.role);
+/** A conversation with its question, not an answer alone. */
+const isWholeTalk = (value: unknown): boolean =>
+  Array.isArray(value) && ['user', 'system'].includes(messagesFrom(value)?.[0].role ?? '');
 const isTranscript = (value: unknown): boolean => typeof value === 'string' && messagesFrom(value) !== undefined;
 
 /** Languages whose codes are columns of translations. */
@@ -100,16 +106,30 @@ const shapes: readonly Shape[] = [
   {
     name: 'messages, chosen and rejected',
     role: 'prompt',
-    columns: ['messages', 'conversations'],
+    columns: ['messages', 'conversations', 'trajectory'],
     fits: isAsking,
-    beside: ['chosen.content', 'chosen.value'],
+    beside: ['chosen', 'chosen.content', 'chosen.value'],
     others: { system: systems, response: ['chosen'], rejected: ['rejected'] },
   },
-  { name: 'messages', role: 'messages', columns: ['messages'], others: { system: systems, answer: answers } },
+  // The answer that was preferred often stands once more, as messages.
+  {
+    name: 'chosen and rejected',
+    role: 'messages',
+    columns: ['chosen'],
+    fits: isWholeTalk,
+    beside: ['rejected'],
+    others: { system: systems, rejected: ['rejected'], answer: answers },
+  },
+  {
+    name: 'messages',
+    role: 'messages',
+    columns: ['messages'],
+    others: { system: systems, answer: [...answers, 'solution'] },
+  },
   {
     name: 'ShareGPT',
     role: 'messages',
-    columns: ['conversations', 'conversation', 'body.messages', 'data.messages'],
+    columns: ['conversations', 'conversation', 'body.messages', 'data.messages', 'contents'],
     others: { system: systems, answer: answers },
   },
   {
@@ -128,7 +148,7 @@ const shapes: readonly Shape[] = [
       history: histories,
       response: [
         ...['completion', 'response', 'chosen', 'response_chosen', 'answer_chosen', 'accepted', 'output'],
-        ...['canonical_solution', 'solution', 'code', 'generation', 'extra_info.answer'],
+        ...['canonical_solution', 'solution', 'code', 'generation', 'extra_info.answer', 'gold_standard_solution'],
       ],
       rejected: ['rejected', 'response_rejected', 'answer_rejected'],
       answer: [...answers, 'solution'],
@@ -177,10 +197,13 @@ const shapes: readonly Shape[] = [
   {
     name: 'problem and solution',
     role: 'prompt',
-    columns: ['problem'],
+    columns: ['problem', 'question.problem'],
     others: {
-      response: ['solution', 'generated_solution', 'response', 'answer', 'rationale'],
-      answer: [...answers, 'solution'],
+      response: [
+        ...['solution', 'generated_solution', 'response', 'answer', 'rationale', 'question.ground_truth_solution'],
+        'question.ground_truth_answer',
+      ],
+      answer: [...answers, 'question.ground_truth_answer', 'solution'],
     },
   },
   {
@@ -197,6 +220,8 @@ const shapes: readonly Shape[] = [
           'answer.value',
           'a',
           'answers',
+          'answers_spans.spans',
+          'final_decision',
           'rationale',
           'r1_solution_1',
           'golden_answers',
@@ -205,7 +230,7 @@ const shapes: readonly Shape[] = [
           'query',
         ],
       ],
-      answer: [...answers, 'a'],
+      answer: [...answers, 'a', 'correct_answers', 'solution'],
     },
   },
   {
@@ -318,7 +343,9 @@ export function recognise(first: Columns): Recognised | undefined {
     const leading = here(columns).find((column) => fits(columnAt(first, column)));
     if (leading === undefined || (beside !== undefined && here(beside).length === 0)) continue;
     // Later rows may have columns that the first one lacks, in small letters.
-    const spelt = (names: readonly string[]) => names.map((each) => own.get(each) ?? each);
+    // What is asked is no answer to itself.
+    const spelt = (names: readonly string[]) =>
+      names.map((each) => own.get(each) ?? each).filter((each) => each !== leading);
     const rest = Object.entries(others).map(([other, names]) => [other, spelt(names)] as const);
     return {
       name,

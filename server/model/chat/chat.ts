@@ -13,6 +13,8 @@ export interface Message {
   /** Usually `system`, `user`, `assistant` or `tool`. */
   readonly role: string;
   readonly content: string;
+  /** False for an answer that is read and not learned. */
+  readonly learned?: boolean;
   /** Tools that an answer called. */
   readonly toolCalls?: readonly SaidCall[];
   /** Which call a tool answers. */
@@ -160,7 +162,8 @@ export class ChatTemplate {
 
   /**
    * The tokens of a conversation, split so that every answer begins where generation would: the prompt up to the answer and
-   * the answer itself are encoded apart. Answers are the assistant's messages with what the template puts behind them; of a
+   * the answer itself are encoded apart. Answers are the assistant's messages with what the template puts behind them, but for
+   * those that are not to be learned; of a
    * template that rewrites earlier turns (leaves out their thoughts, say) only the last answer counts.
    *
    * Control tokens are those that the template writes; one that a message mentions is text.
@@ -202,7 +205,7 @@ export class ChatTemplate {
         : besideThoughts(rendered, whole, messages[i].content);
       if (split === undefined || !split.prompt.startsWith(done)) return undefined;
       segments.push({ text: split.prompt.slice(done.length), isResponse: false });
-      segments.push({ text: split.response, isResponse: true });
+      segments.push({ text: split.response, isResponse: messages[i].learned !== false });
       done = split.prompt + split.response;
     }
     return segments;

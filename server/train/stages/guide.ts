@@ -90,7 +90,7 @@ function withResponse(row: Row): Row | undefined {
     if ((row.response ?? '') !== '') return row;
     return answer === undefined ? undefined : { ...row, response: answer };
   }
-  if (row.messages.some(({ role }) => role === 'assistant')) return row;
+  if (row.messages.some(({ role, learned }) => role === 'assistant' && learned !== false)) return row;
   if (answer === undefined) return undefined;
   return { ...row, messages: [...row.messages, { role: 'assistant', content: answer }] };
 }

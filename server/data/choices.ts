@@ -11,11 +11,23 @@ const apart: readonly (readonly string[])[] = [
   ['option1', 'option2', 'option3', 'option4'],
   ['sol1', 'sol2'],
   ['choice1', 'choice2'],
+  ['answerA', 'answerB', 'answerC'],
 ];
 /** What a question is about, where that stands apart. */
 const passages = ['article', 'passage', 'premise', 'context'];
 const rightChoice = [
-  ...['answerKey', 'answer_idx', 'answer', 'Answer', 'correct', 'correct_option', 'label', 'answer_index', 'cop'],
+  ...[
+    'answerKey',
+    'answer_idx',
+    'answer',
+    'Answer',
+    'correct',
+    'correct_option',
+    'label',
+    'answer_index',
+    'cop',
+    'gold',
+  ],
 ];
 
 /** The choices of a row: a list, an object by their letters, or columns of their own. */
@@ -60,11 +72,13 @@ export const choices: DerivedShape = {
     const offered = choicesOf(row);
     if (offered === undefined) return undefined;
     const { texts, labels, column } = offered;
-    const key = rightChoice.find((name) => isText(row[name]) || typeof row[name] === 'number');
+    // AGIEval has a list, of one.
+    const only = (value: unknown) => (Array.isArray(value) && value.length === 1 ? value[0] : value);
+    const key = rightChoice.find((name) => isText(only(row[name])) || typeof only(row[name]) === 'number');
     if (key === undefined) return undefined;
-    const given = String(row[key]).trim();
-    // WinoGrande numbers its options from one; all others from nought.
-    const shift = column === 'option1 to option2' ? 1 : 0;
+    const given = String(only(row[key])).trim();
+    // WinoGrande and Social IQa number theirs from one; all others from nought.
+    const shift = column === 'option1 to option2' || column.startsWith('answerA') ? 1 : 0;
     const passage = passages.find((name) => name !== question.column && isText(row[name]));
     const about = passage === undefined ? '' : `${String(row[passage])}\n\n`;
     const at =
@@ -76,9 +90,12 @@ export const choices: DerivedShape = {
     const right = labels[at];
     if (right === undefined) return undefined;
     // Some have their letters already.
-    const lines = texts.map((text, i) => (/^\(?[A-Z][).:]/.test(text) ? text : `${labels[i]}. ${text}`));
+    const lettered = texts.map((text) => /^\(?[A-Z][).:]/.test(text));
+    const lines = texts.map((text, i) => (lettered[i] ? text : `${labels[i]}. ${text}`));
+    const said = question.value;
+    const listed = lettered.every((has, i) => has && said.includes(texts[i])) ? '' : `\n\n${lines.join('\n')}`;
     return {
-      prompt: `${about}${question.value}\n\n${lines.join('\n')}`,
+      prompt: `${about}${said}${listed}`,
       response: right,
       answer: right,
       from: { prompt: `${question.column} and ${column}`, response: key, answer: key },

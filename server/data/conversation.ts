@@ -39,16 +39,24 @@ export function contentOf(value: unknown): string | undefined {
   return parts.every(text) ? parts.join('') : undefined;
 }
 
-/** Calls of tools as text, in the form that Hermes and Qwen were trained on. */
+/** A call of a tool as text, in the form that Hermes and Qwen were trained on; undefined for what is none. */
+export function callText(call: unknown): string | undefined {
+  const made = isObject(call) && isObject(call.function) ? call.function : call;
+  if (!isObject(made) || !text(made.name)) return undefined;
+  const given = text(made.arguments) ? made.arguments : jsonText(made.arguments ?? {}, true);
+  return `<tool_call>\n{"name": ${JSON.stringify(made.name)}, "arguments": ${given}}\n</tool_call>`;
+}
+
+/** The tools there are, as a system message that says how they are called: in the same form. */
+export function toolsText(tools: readonly unknown[]): string {
+  const listed = tools.map((tool) => jsonText(tool, true)).join('\n');
+  return `You may call functions. Their signatures are within <tools></tools>:\n<tools>\n${listed}\n</tools>\nFor each call write a JSON object with its name and arguments within <tool_call></tool_call>.`;
+}
+
 function callsOf(message: Columns): string[] {
   const listed = Array.isArray(message.tool_calls) ? message.tool_calls : [];
   const calls = isObject(message.function_call) ? [...listed, message.function_call] : listed;
-  return calls.flatMap((call) => {
-    const made = isObject(call) && isObject(call.function) ? call.function : call;
-    if (!isObject(made) || !text(made.name)) return [];
-    const given = text(made.arguments) ? made.arguments : jsonText(made.arguments ?? {}, true);
-    return [`<tool_call>\n{"name": ${JSON.stringify(made.name)}, "arguments": ${given}}\n</tool_call>`];
-  });
+  return calls.flatMap((call) => callText(call) ?? []);
 }
 
 /** What an answer was thought out with, where it stands apart: in the form that templates look for in the content. */

@@ -9,7 +9,7 @@ export interface Derived {
   readonly prompt?: string | Message[];
   readonly response?: string;
   readonly rejected?: string;
-  readonly answer?: string;
+  readonly answer?: string | readonly string[];
   readonly messages?: readonly Message[];
   readonly from: Readonly<Record<string, string>>;
 }
@@ -18,6 +18,8 @@ export interface DerivedShape {
   readonly name: string;
   /** Columns that begin it, to be named where a later row lacks them. */
   readonly columns: readonly string[];
+  /** Whether later rows may be of another shape, and are then read by their columns. */
+  readonly loose?: true;
   /** Undefined for a row that is not of this shape. */
   derive(row: Columns): Derived | undefined;
 }

@@ -5,6 +5,7 @@
 import { type Columns, columnAt } from '../schemas/columns.ts';
 import { choices } from './choices.ts';
 import { type Message, messagesFrom } from './conversation.ts';
+import { otherShapes } from './derived-others.ts';
 import { asked, type Derived, type DerivedShape, isObject, isText, questions } from './derived-shape.ts';
 import { countdownPrompt } from './generators/countdown.ts';
 
@@ -35,14 +36,50 @@ function preferred(row: Columns): 0 | 1 | undefined {
   return first > second ? 0 : 1;
 }
 
+/** The texts of a list as JSON. */
+function textsIn(value: unknown): string[] | undefined {
+  if (!isText(value) || !/^\s*\[\s*"/.test(value)) return undefined;
+  try {
+    const list: unknown = JSON.parse(value);
+    return Array.isArray(list) && list.length > 0 && list.every(isText) ? list : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Two conversations whose turns are lists as JSON (Arena): what was asked, and what each answered; the last answers differ. */
+function severalTurns(
+  row: Columns,
+  [first, second]: readonly [string, string],
+  better: 0 | 1 | undefined,
+): Derived | undefined {
+  const [asked, a, b] = [row.prompt, row[first], row[second]].map(textsIn);
+  if (asked === undefined || a === undefined || b === undefined) return undefined;
+  if (a.length !== asked.length || b.length !== asked.length) return undefined;
+  const [good, bad] = better === 1 ? [b, a] : [a, b];
+  const prompt = asked.flatMap((content, i) => [
+    { role: 'user', content },
+    ...(i < asked.length - 1 ? [{ role: 'assistant', content: good[i] }] : []),
+  ]);
+  const rejected = better === undefined ? {} : { rejected: bad[bad.length - 1] };
+  return {
+    prompt,
+    response: good[good.length - 1],
+    ...rejected,
+    from: { prompt: 'prompt', response: first, rejected: second },
+  };
+}
+
 const judgedPairs: DerivedShape = {
   name: 'two answers and which was preferred',
   columns: pairs.flat(),
   derive: (row) => {
-    const question = asked(row, questions);
     const pair = pairs.find((names) => names.every((name) => isText(row[name])));
+    const question = asked(row, questions);
     if (question === undefined || pair === undefined) return undefined;
     const better = preferred(row);
+    const turns = severalTurns(row, pair, better);
+    if (turns !== undefined) return turns;
     const [chosen, rejected] = better === 1 ? [pair[1], pair[0]] : pair;
     return {
       prompt: question.value,
@@ -304,4 +341,5 @@ export const derivedShapes: readonly DerivedShape[] = [
   solutions,
   firstTurn,
   labelled,
+  ...otherShapes,
 ];

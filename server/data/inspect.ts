@@ -4,7 +4,7 @@ import { ColaError } from '../errors.ts';
 import { type Columns, columnAt, columnNames } from '../schemas/columns.ts';
 import { DEFAULT_LINE_LIMIT } from './lines.ts';
 import { holdsRows, readRecords } from './records.ts';
-import { readRow } from './row-reader.ts';
+import { readRow, refusePiece } from './row-reader.ts';
 import { answerOf, type Row } from './rows.ts';
 import { type ColumnMap, type ColumnPlan, guess, planOfMap, recognise } from './shapes.ts';
 
@@ -57,6 +57,7 @@ async function lookThrough(file: string): Promise<Look> {
       seen++;
       try {
         const row = read();
+        if (first.length === 0) refusePiece(row, file, number);
         if (first.length < shownRows) first.push(row);
         // In a shape that is not known the person says first what is what.
         plan ??= recognise(first[0])?.plan;
@@ -135,7 +136,13 @@ function shown(row: Row): Inspection['rows'][number] {
 /** Characters of an answer by which its kind is told: expressions take long for long texts. */
 const lookedAt = 1000;
 const number = /^[-+−]?[$€£]?\d[\d,]*(?:\.\d+)?\s?%?$/;
-const maths = /\\(?:boxed|frac|sqrt|pi|text|left)\b|\$.+\$|[\^_]\{|^[-+\w\s*/^().=,]*[\^=][-+\w\s*/^().=,]*$/;
+const maths = /\\(?:boxed|frac|sqrt|pi|text|left)\b|\$.+\$|[\^_]\{/;
+/** A formula, and no sentence that has one in it. */
+const isFormula = (text: string): boolean =>
+  /^[-+\w\s*/^().=,]*[\^=][-+\w\s*/^().=,]*$/.test(text) && (text.match(/\b[A-Za-z]{2,}\b/g) ?? []).length < 3;
+/** What a program checks (test cases, constraints), and no answer that somebody could give. */
+const isCheck = (text: string): boolean =>
+  /^\s*\{\s*"(?:inputs|outputs|fn_name|func_name|instruction_id_list)"/.test(text);
 /** What the reward for code can run: JavaScript and TypeScript. */
 const code = /^\s*(?:```(?:js|javascript|ts|typescript)\b|(?:export |async )*(?:function|const|let|var) [\w{[])/m;
 
@@ -149,7 +156,9 @@ function rewardsOf(read: readonly Row[], rows: readonly Columns[]): FittingRewar
   const isCountdown = (row: Columns) => Array.isArray(row.nums ?? row.numbers) && typeof row.target === 'number';
   if (answers.length === 0) return rows.length > 0 && rows.every(isCountdown) ? ['countdown'] : [];
   if (most((text) => number.test(text.trim()))) return ['numeric', 'maths', 'exact'];
-  if (most((text) => maths.test(text) || number.test(text.trim()))) return ['maths', 'exact', 'similarity'];
+  if (most(isCheck)) return [];
+  if (most((text) => maths.test(text) || isFormula(text) || number.test(text.trim())))
+    return ['maths', 'exact', 'similarity'];
   if (most((text) => code.test(text))) return ['code', 'similarity', 'exact'];
   return most((text) => text.length <= 40) ? ['exact', 'similarity'] : ['similarity', 'exact'];
 }

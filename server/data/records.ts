@@ -10,7 +10,7 @@ import { isParquet, readParquet } from './formats/parquet.ts';
 import { readTable } from './formats/table.ts';
 import { firstNotBlank, isBlank, readLines } from './lines.ts';
 import { refuseOther } from './other-file.ts';
-import { columnsOf, parseObject } from './row-reader.ts';
+import { columnsOf, parseObject } from './row-object.ts';
 
 /** One row of a file. */
 export interface FileRecord {

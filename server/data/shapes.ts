@@ -31,7 +31,12 @@ export interface ColumnPlan {
   readonly columns: Readonly<Partial<Record<Role, readonly string[]>>>;
   readonly required: ReadonlySet<Role>;
   /** Makes the columns of rows that are more than columns with a role each; undefined for a row that is none of them. */
-  readonly derive?: { readonly of: readonly string[]; readonly row: (row: Columns) => Derived | undefined };
+  readonly derive?: {
+    readonly of: readonly string[];
+    /** Whether rows that are none of them may be read by their columns. */
+    readonly loose: boolean;
+    readonly row: (row: Columns) => Derived | undefined;
+  };
 }
 
 /** Columns with the whole of a result, as rewards compare with. */
@@ -327,12 +332,15 @@ const derivedRoles = ['prompt', 'response', 'rejected', 'answer', 'messages'] as
 
 /** The shape that the columns of a row have, capital letters aside; undefined where it is none that is known. */
 export function recognise(first: Columns): Recognised | undefined {
-  for (const { name, columns, derive } of derivedShapes) {
+  for (const { name, columns, loose = false, derive } of derivedShapes) {
     const derived = derive(first);
     if (derived === undefined) continue;
     const leading = derived.messages === undefined ? 'prompt' : 'messages';
     const roles = Object.fromEntries(derivedRoles.map((role) => [role, [role]]));
-    return { name, plan: { columns: roles, required: new Set([leading]), derive: { of: columns, row: derive } } };
+    return {
+      name,
+      plan: { columns: roles, required: new Set([leading]), derive: { of: columns, loose, row: derive } },
+    };
   }
   const languages = translation(first);
   if (languages !== undefined) return languages;

@@ -56,6 +56,17 @@ describe('a look at the rows of a file', () => {
     ],
     ['functions', (i) => ({ prompt: 'q', answer: `function f${i}() {\n  return ${i};\n}` }), 'code'],
     ['tests', (i) => ({ prompt: 'q', tests: `equal(f(${i}), 1)` }), 'code'],
+    [
+      'sentences with sums in them (Orca-Math)',
+      (i) => ({ question: 'q', answer: `She has ${i} + 3 = ${i + 3}. So Ann has ${i + 3} apples in all.` }),
+      'similarity',
+    ],
+    ['letters of choices (ARC)', (i) => ({ question: 'q', choices: ['x', 'y'], answer: i % 2 }), 'exact'],
+    [
+      'what a program checks (Eurus)',
+      (i) => ({ prompt: 'q', reward_model: { ground_truth: `{"inputs": ["${i}"]}` } }),
+      undefined,
+    ],
     ['nothing', () => ({ prompt: 'q', response: 'r' }), undefined],
   ];
   for (const [what, make, reward] of rewards)

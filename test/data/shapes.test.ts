@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { parse } from 'yaml';
 import { messagesFrom, plainTurns } from '../../server/data/conversation.ts';
+import { inspectFile } from '../../server/data/inspect.ts';
 import { placeOf, type Row } from '../../server/data/rows.ts';
 import { columnMap, guess, mapText } from '../../server/data/shapes.ts';
 import { readRows } from '../../server/data/sources.ts';
@@ -72,6 +74,205 @@ describe('published shapes', () => {
         messages: [user('p'), assistant('q'), user('r'), assistant('c')],
         rejected: { kind: 'chat', messages: [user('p'), assistant('q'), user('r'), assistant('d')] },
       },
+    ],
+    'a preference beside its messages (UltraFeedback)': [
+      {
+        prompt: 'p',
+        messages: [user('p'), assistant('good')],
+        chosen: [user('p'), assistant('good')],
+        rejected: [user('p'), assistant('bad')],
+        score_chosen: 8,
+      },
+      {
+        kind: 'chat',
+        messages: [user('p'), assistant('good')],
+        rejected: { kind: 'chat', messages: [user('p'), assistant('bad')] },
+      },
+    ],
+    'a way to an answer, chosen and rejected (UltraInteract)': [
+      { trajectory: [{ from: 'user', value: 'p' }], chosen: 'good', rejected: 'bad' },
+      { kind: 'prompt', prompt: 'p', response: 'good', rejected: { kind: 'prompt', prompt: 'p', response: 'bad' } },
+    ],
+    'turns as JSON and which was preferred (Arena)': [
+      {
+        prompt: '["p", "q"]',
+        response_a: '["a", "b"]',
+        response_b: '["c", "d"]',
+        winner_model_a: 0,
+        winner_model_b: 1,
+      },
+      {
+        kind: 'chat',
+        messages: [user('p'), assistant('c'), user('q'), assistant('d')],
+        rejected: { kind: 'chat', messages: [user('p'), assistant('c'), user('q'), assistant('b')] },
+      },
+    ],
+    'a conversation that was not liked (KTO)': [
+      { messages: [user('p'), assistant('bad')], label: false },
+      { kind: 'chat', messages: [user('p')] },
+    ],
+    'answers that are only read (OpenAI, axolotl, ms-swift)': [
+      {
+        messages: [
+          { ...assistant('a'), weight: 0 },
+          { ...assistant('b'), training: false },
+          { ...assistant('c'), loss: false },
+          { ...user('d'), weight: 0 },
+          { ...assistant('e'), weight: 1 },
+        ],
+      },
+      {
+        kind: 'chat',
+        messages: [
+          ...['a', 'b', 'c'].map((content) => ({ ...assistant(content), learned: false })),
+          user('d'),
+          assistant('e'),
+        ],
+      },
+    ],
+    'a tree of replies (OpenAssistant)': [
+      {
+        message_tree_id: 'm',
+        prompt: {
+          text: 'p',
+          role: 'prompter',
+          replies: [
+            { text: 'bad', role: 'assistant', rank: 2, replies: [] },
+            {
+              text: 'good',
+              role: 'assistant',
+              rank: 0,
+              replies: [
+                {
+                  text: 'q',
+                  role: 'prompter',
+                  replies: [
+                    { text: 'worse', role: 'assistant', rank: 1, replies: [] },
+                    { text: 'better', role: 'assistant', rank: 0, replies: [] },
+                    { text: 'gone', role: 'assistant', rank: 2, deleted: true, replies: [] },
+                  ],
+                },
+              ],
+            },
+          ],
+        },
+      },
+      {
+        kind: 'chat',
+        messages: [user('p'), assistant('good'), user('q'), assistant('better')],
+        rejected: { kind: 'chat', messages: [user('p'), assistant('good'), user('q'), assistant('worse')] },
+      },
+    ],
+    'a commit (CommitPack)': [
+      {
+        commit: 'c',
+        old_file: 'a.js',
+        old_contents: 'let a',
+        new_contents: 'const a',
+        subject: 'Use const',
+        lang: 'x',
+      },
+      { kind: 'prompt', prompt: 'let a\n\nUse const', response: 'const a' },
+    ],
+    'a question, tools and calls (xLAM)': [
+      {
+        query: 'Rome?',
+        tools: '[{"name": "weather", "parameters": {}}]',
+        answers: '[{"name": "weather", "arguments": {"city": "Rome", "days": 1.0}}]',
+      },
+      {
+        kind: 'chat',
+        messages: [
+          system(
+            'You may call functions. Their signatures are within <tools></tools>:\n<tools>\n{"name": "weather", "parameters": {}}\n</tools>\nFor each call write a JSON object with its name and arguments within <tool_call></tool_call>.',
+          ),
+          user('Rome?'),
+          assistant('<tool_call>\n{"name": "weather", "arguments": {"city": "Rome", "days": 1.0}}\n</tool_call>'),
+        ],
+      },
+    ],
+    'answers that are true or not (TruthfulQA)': [
+      { question: 'q', mc1_targets: { choices: ['right', 'wrong'], labels: [1, 0] } },
+      { kind: 'prompt', prompt: 'q', response: 'right', answer: 'right' },
+    ],
+    'a post and answers with votes (ELI5)': [
+      {
+        q_id: '1',
+        title: 'Why?',
+        selftext: 'I ask.',
+        answers: { a_id: ['x', 'y'], text: ['So.', 'Thus.'], score: [1, 5] },
+      },
+      {
+        kind: 'prompt',
+        prompt: 'Why?\n\nI ask.',
+        response: 'Thus.',
+        rejected: { kind: 'prompt', prompt: 'Why?\n\nI ask.', response: 'So.' },
+      },
+    ],
+    'a question of yes or no (BoolQ)': [
+      { question: 'is snow cold', answer: true, passage: 'Snow is ice.' },
+      {
+        kind: 'prompt',
+        prompt: 'is snow cold\n\nSnow is ice.',
+        response: 'yes',
+        answer: ['yes', 'Yes', 'true', 'True'],
+      },
+    ],
+    'a question of true or false': [
+      { question: 'True or false: snow is hot', answer: false },
+      {
+        kind: 'prompt',
+        prompt: 'True or false: snow is hot',
+        response: 'false',
+        answer: ['false', 'False', 'no', 'No'],
+      },
+    ],
+    'a prompt and its text (Cosmopedia)': [
+      { prompt: 'Write.', text: 'Rain falls.', format: 'story' },
+      { kind: 'prompt', prompt: 'Write.', response: 'Rain falls.' },
+    ],
+    'choices in columns that are numbered from one (Social IQa)': [
+      { context: 'Al fell.', question: 'How is he?', answerA: 'hurt', answerB: 'rich', answerC: 'green', label: '1' },
+      { kind: 'prompt', prompt: 'Al fell.\n\nHow is he?\n\nA. hurt\nB. rich\nC. green', response: 'A', answer: 'A' },
+    ],
+    'choices that the question has already (AGIEval)': [
+      { query: 'Q: 2+2? (A)3 (B)4\nA:', choices: ['(A)3', '(B)4'], gold: [1] },
+      { kind: 'prompt', prompt: 'Q: 2+2? (A)3 (B)4\nA:', response: 'B', answer: 'B' },
+    ],
+    'a passage in pieces, and a verdict (PubMedQA)': [
+      {
+        question: 'Does it?',
+        context: { contexts: ['We tried.', 'It did.'] },
+        long_answer: 'So.',
+        final_decision: 'yes',
+      },
+      { kind: 'prompt', prompt: 'Does it?\n\nWe tried.\nIt did.', response: 'yes', answer: 'yes' },
+    ],
+    'several right spans (DROP)': [
+      { passage: 'They won.', question: 'How many?', answers_spans: { spans: ['7', 'seven'], types: ['n', 's'] } },
+      { kind: 'prompt', prompt: 'How many?\n\nThey won.', response: '7', answer: ['7', 'seven'] },
+    ],
+    'a question inside of a column (PRM800K)': [
+      { question: { problem: '2+2?', ground_truth_answer: '4', ground_truth_solution: 'It is 4.' }, label: {} },
+      { kind: 'prompt', prompt: '2+2?', response: 'It is 4.', answer: '4' },
+    ],
+    'a whole prompt beside its question (SimpleRL)': [
+      { input: '<|im_start|>user\nWhat is two and two?<|im_end|>', question: 'What is two and two?', answer: '4' },
+      { kind: 'prompt', prompt: 'What is two and two?', response: '4', answer: '4' },
+    ],
+    'messages beside a solution (NuminaMath)': [
+      { problem: 'p', solution: '$\\boxed{4}$', messages: [user('p'), assistant('$\\boxed{4}$')] },
+      { kind: 'chat', messages: [user('p'), assistant('$\\boxed{4}$')], answer: '$\\boxed{4}$' },
+    ],
+    'contents with parts (Gemini)': [
+      {
+        systemInstruction: { role: 'system', parts: [{ text: 's' }] },
+        contents: [
+          { role: 'user', parts: [{ text: 'h' }] },
+          { role: 'model', parts: [{ text: 'g' }] },
+        ],
+      },
+      { kind: 'chat', messages: [system('s'), user('h'), assistant('g')] },
     ],
     'axolotl: segments': [
       {
@@ -689,6 +890,41 @@ describe('published shapes', () => {
   for (const [name, [row, expected]] of Object.entries(cases))
     it(`are read without a mapping: ${name}`, async () => assert.deepEqual(await parts(row), expected));
 
+  it('as lists that end with what would be right (Open-Reasoner-Zero)', async () => {
+    const row = [
+      { from: 'human', value: '2+2?' },
+      { from: 'assistant', ground_truth: { value: '4' } },
+    ];
+    const rows = await collect(readRows({ kind: 'jsonl', file: folder.write('orz.json', JSON.stringify([row, row])) }));
+    const { columns: _, ...rest } = rows[1];
+    assert.deepEqual(rest, { kind: 'chat', messages: [user('2+2?')], answer: '4' });
+  });
+
+  it('of which the first is answered by truth, and others by words', async () => {
+    const file = folder.write('rows.jsonl', '{"question":"a?","answer":true}\n{"question":"b?","answer":"Bonn"}\n');
+    const rows = await collect(readRows({ kind: 'jsonl', file }));
+    assert.deepEqual(
+      rows.map((row) => row.kind === 'prompt' && [row.response, row.answer]),
+      [
+        ['yes', ['yes', 'Yes', 'true', 'True']],
+        ['Bonn', 'Bonn'],
+      ],
+    );
+  });
+
+  it('that are pieces of rows say what they are and the way on, which is right', async () => {
+    const message = { message_id: 'm', parent_id: null, text: 'hi', role: 'prompter', message_tree_id: 't' };
+    const paragraphs = [{ context: 'c', qas: [{ question: 'q', answers: [{ text: 'a' }] }] }];
+    for (const [row, what] of [
+      [message, /line 1 is a single message of a tree/],
+      [{ title: 't', paragraphs }, /line 1 is a list of paragraphs/],
+    ] as const) {
+      await assert.rejects(read(row), { id: 'data.notARow', message: what });
+      await assert.rejects(inspectFile(join(folder.path, 'rows.jsonl')), { id: 'data.notARow' });
+    }
+    assert.deepEqual(await parts(message, { text: 'text' }), { kind: 'text', text: 'hi' });
+  });
+
   it('are read by a mapping, also of columns inside of others', async () => {
     const row = { q: [user('What?')], reward_model: { ground_truth: 4 }, 'a.b': 'x' };
     assert.deepEqual(await parts(row, { prompt: 'q', answer: 'reward_model.ground_truth' }), {
@@ -788,6 +1024,16 @@ describe('published shapes', () => {
 });
 
 describe('conversations without a template', () => {
+  it('end with an answer that may be learned', () => {
+    const [asked, said] = [
+      { role: 'user', content: 'q' },
+      { role: 'assistant', content: 'a' },
+    ];
+    const read = { role: 'assistant', content: 'b', learned: false } as const;
+    assert.deepEqual(plainTurns([asked, said, asked, read]), { prompt: 'q', response: 'a' });
+    assert.deepEqual(plainTurns([asked, read]), { prompt: 'q', response: undefined });
+  });
+
   it('are one question as it stands, or turns with names', () => {
     const turn = (role: string, content: string) => ({ role, content });
     assert.deepEqual(plainTurns([turn('user', 'q'), turn('assistant', 'a')]), { prompt: 'q', response: 'a' });

@@ -195,5 +195,14 @@ describe('token cache', () => {
       'x',
     );
     assert.equal(tokenizer.decode(encodeRow({ kind: 'chat', messages, columns: {} }, tokenizer, template).ids), 'hi');
+    // An answer that is only read stands in the text and is not learned.
+    const turns = [
+      { role: 'assistant', content: 'one', learned: false } as const,
+      { role: 'user', content: ' more ' },
+      { role: 'assistant', content: 'end' },
+    ];
+    const { ids, responseMask } = encodeRow({ kind: 'chat', messages: turns, columns: {} }, tokenizer, template);
+    assert.equal(tokenizer.decode(ids), 'one more end');
+    assert.equal(tokenizer.decode(ids.filter((_, i) => responseMask[i] === 1)), 'end');
   });
 });

@@ -51,6 +51,50 @@ describe('the exact reward', () => {
     });
     assert.ok('noScore' in (await score('exact', 'x', { answer: [] })));
   });
+
+  it('knows a choice by its letter, however it is written', async () => {
+    const prompt = 'Which is red?\n\nA. grass\nB. blood\n(C) A.B.';
+    const judged = (completion: string, answer: string) => value('exact', completion, { answer }, prompt);
+    const right = [
+      'B',
+      '(B)',
+      'B.',
+      ' **B** ',
+      '\\boxed{B}',
+      '$\\boxed{\\text{B}}$',
+      'Answer: B',
+      'The answer is (B).',
+    ];
+    const spelt = [
+      '**Answer:** B',
+      'B. blood',
+      '(B) blood.',
+      'The correct answer is B) blood',
+      'So the answer is B: blood',
+    ];
+    for (const completion of [...right, ...spelt]) assert.equal(await judged(completion, 'B'), 1, completion);
+    const wrong = [
+      'A',
+      'b',
+      'A or B',
+      'B or A',
+      'not B',
+      'B. grass',
+      'A. blood',
+      'Blood',
+      'B A',
+      'AB',
+      'The answer is B or C.',
+      '',
+    ];
+    for (const completion of wrong) assert.equal(await judged(completion, 'B'), 0, completion);
+    for (const completion of ['yes', 'yes.', '**yes**', 'Answer: yes'])
+      assert.equal(await judged(completion, 'yes'), 1);
+    for (const completion of ['no', 'yes or no', 'yesterday', 'yes, but no'])
+      assert.equal(await judged(completion, 'yes'), 0);
+    // What is no choice is compared as it stands.
+    assert.equal(await judged('(cat)', 'cat'), 0);
+  });
 });
 
 describe('the numeric reward', () => {

@@ -4,7 +4,7 @@ import type { Columns } from '../../schemas/columns.ts';
 import { utf8Of } from '../bytes.ts';
 import { messagesFrom } from '../conversation.ts';
 import { dataErrors } from '../errors.ts';
-import { deepest, mostColumns } from '../row-reader.ts';
+import { deepest, mostColumns } from '../row-object.ts';
 import { recognise } from '../shapes.ts';
 
 /** Bytes of a file that is read as a whole. */

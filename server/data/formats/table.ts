@@ -5,7 +5,7 @@ import { CsvError, parse } from 'csv-parse';
 import type { Columns } from '../../schemas/columns.ts';
 import { utf8Of } from '../bytes.ts';
 import { dataErrors } from '../errors.ts';
-import { mostColumns } from '../row-reader.ts';
+import { mostColumns } from '../row-object.ts';
 
 /** A row of a table, or what is wrong with it. */
 export interface TableRow {

@@ -1,20 +1,7 @@
 /** Published shapes that are of one data set or a few, read into the columns of a plainer shape. */
-import { parseJson } from '../jinja/json-text.ts';
 import { type Columns, columnAt } from '../schemas/columns.ts';
 import { callText, type Message, toolsText } from './conversation.ts';
-import { type Derived, type DerivedShape, isObject, isText } from './derived-shape.ts';
-
-/** A list as it is, or as JSON in a text; undefined for anything else. */
-function listOf(value: unknown): readonly unknown[] | undefined {
-  if (Array.isArray(value)) return value;
-  if (!isText(value) || !/^\s*\[/.test(value)) return undefined;
-  try {
-    const parsed: unknown = parseJson(value, ['arguments']);
-    return Array.isArray(parsed) ? parsed : undefined;
-  } catch {
-    return undefined;
-  }
-}
+import { type Derived, type DerivedShape, isObject, isText, listOf } from './derived-shape.ts';
 
 interface Reply {
   readonly text: string;

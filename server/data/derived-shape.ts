@@ -1,4 +1,5 @@
 /** What a published shape is read into, and what all of them look for in a row. */
+import { parseJson } from '../jinja/json-text.ts';
 import { type Columns, columnAt } from '../schemas/columns.ts';
 import { type Message, messagesFrom } from './conversation.ts';
 import type { Part } from './rows.ts';
@@ -52,3 +53,15 @@ export const questions = [
   'query',
   'input',
 ];
+
+/** A list as it is, or as JSON in a text; undefined for anything else. */
+export function listOf(value: unknown): readonly unknown[] | undefined {
+  if (Array.isArray(value)) return value;
+  if (!isText(value) || !/^\s*\[/.test(value)) return undefined;
+  try {
+    const parsed: unknown = parseJson(value, ['arguments']);
+    return Array.isArray(parsed) ? parsed : undefined;
+  } catch {
+    return undefined;
+  }
+}

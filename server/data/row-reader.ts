@@ -1,8 +1,9 @@
 /** How an object with named columns becomes a row. */
 import { basename } from 'node:path';
 import { type Columns, columnAt, columnNames, kindOf } from '../schemas/columns.ts';
-import { contentOf, type Message, messagesFrom, notMessages, turnsBefore } from './conversation.ts';
+import { contentOf, type Message, messagesFrom, notMessages, toolsText, turnsBefore } from './conversation.ts';
 import { pieceOf } from './derived-others.ts';
+import { isObject, isText, listOf } from './derived-shape.ts';
 import { dataErrors } from './errors.ts';
 import type { Row, Written } from './rows.ts';
 import {
@@ -162,7 +163,7 @@ export function readRow(object: Columns, plan: ColumnPlan, file: string, line: n
     }
     return undefined;
   };
-  const parts = withoutDisliked(preference(object, plan, map) ?? readBoth(value), object);
+  const parts = withTools(withoutDisliked(preference(object, plan, map) ?? readBoth(value), object), object);
   const taken = new Set(Object.values(map));
   const columns = Object.fromEntries(Object.entries(object).filter(([column]) => !taken.has(column)));
   return { row: { ...parts, columns }, map };
@@ -174,6 +175,29 @@ const isDisliked = ({ label, kto_tag }: Columns): boolean => label === false || 
 function withoutDisliked(row: Without<Row>, object: Columns): Without<Row> {
   const disliked = row.kind === 'chat' && isDisliked(object) && row.messages.at(-1)?.role === 'assistant';
   return disliked ? { ...row, messages: row.messages.slice(0, -1) } : row;
+}
+
+/** A conversation that does not say which tools there are, where a column does: the model is told at its beginning. */
+function withTools(row: Without<Row>, { tools }: Columns): Without<Row> {
+  const listed = row.kind === 'chat' ? (listOf(tools) ?? []) : [];
+  if (row.kind !== 'chat' || listed.length === 0) return row;
+  const names = listed.flatMap((tool) => {
+    const name = isObject(tool) ? (columnAt(tool, 'function.name') ?? tool.name) : undefined;
+    return isText(name) ? [name] : [];
+  });
+  if (names.length === 0) return row;
+  const told = (messages: readonly Message[]): readonly Message[] => {
+    const [first, ...rest] = messages;
+    if (first?.role !== 'system') return [{ role: 'system', content: toolsText(listed) }, ...messages];
+    if (names.some((name) => first.content.includes(name))) return messages;
+    return [{ ...first, content: `${first.content}\n\n${toolsText(listed)}` }, ...rest];
+  };
+  const { rejected } = row;
+  return {
+    ...row,
+    messages: told(row.messages),
+    ...(rejected?.kind === 'chat' ? { rejected: { ...rejected, messages: told(rejected.messages) } } : {}),
+  };
 }
 
 /** A row whose roles are made of several columns; these stay with it. */

@@ -425,6 +425,33 @@ describe('published shapes', () => {
       },
       { kind: 'chat', messages: [system('s'), user('h'), assistant('g')] },
     ],
+    'messages with a list of tools beside them (OpenAI)': [
+      {
+        messages: [user('Rome?'), assistant('20')],
+        tools: [{ type: 'function', function: { name: 'weather', parameters: {} } }],
+      },
+      {
+        kind: 'chat',
+        messages: [
+          system(
+            'You may call functions. Their signatures are within <tools></tools>:\n<tools>\n{"type": "function", "function": {"name": "weather", "parameters": {}}}\n</tools>\nFor each call write a JSON object with its name and arguments within <tool_call></tool_call>.',
+          ),
+          user('Rome?'),
+          assistant('20'),
+        ],
+      },
+    ],
+    'messages that name their tools, with a list beside them (Hermes)': [
+      {
+        conversations: [
+          { from: 'system', value: 'Call weather.' },
+          { from: 'human', value: 'Rome?' },
+          { from: 'gpt', value: '20' },
+        ],
+        tools: '[{"name": "weather"}]',
+      },
+      { kind: 'chat', messages: [system('Call weather.'), user('Rome?'), assistant('20')] },
+    ],
     'ShareGPT with tools': [
       {
         conversations: [

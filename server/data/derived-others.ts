@@ -178,7 +178,7 @@ const pieces: readonly { is(row: Columns): boolean; readonly what: string; way(f
       Array.isArray(paragraphs) && paragraphs.some((one) => isObject(one) && Array.isArray(one.qas)),
     what: 'a list of paragraphs with their questions inside (SQuAD as it was published)',
     way: (file) =>
-      `Write one question a row: jq -c '(.data? // [.])[].paragraphs[] | .context as $c | .qas[] | {context: $c, question, answer: (.answers[0].text // "")}' ${file} > questions.jsonl.`,
+      `Write one question a row: jq -c '(.data? // [.])[].paragraphs[] | .context as $c | .qas[] | {context: $c, question, answer: (.answers[0].text // "")}' ${file} > questions.jsonl`,
   },
 ];
 

@@ -11,7 +11,7 @@ import {
   parseDecimal,
   type Rational,
 } from './maths/rational.ts';
-import { pureReward, type Reward, simpleScore, textColumn } from './reward.ts';
+import { pureReward, type Reward, simpleScore, textsColumn } from './reward.ts';
 
 /** Options of {@link numericReward}. */
 export const numericOptions = z.strictObject({
@@ -82,7 +82,7 @@ export function percentReadings(given: PrintedNumber, wanted: PrintedNumber): [R
   return pairs;
 }
 
-/** 1 when the completion's number is the column's number within the tolerances, compared as exact fractions. */
+/** 1 when the completion's number is the column's number (or one of its numbers) within the tolerances, compared as exact fractions. */
 export function numericReward(options: z.infer<typeof numericOptions>): Reward {
   const zero = integer(0n);
   const near = fromNumber(options.tolerance) ?? zero;
@@ -92,12 +92,13 @@ export function numericReward(options: z.infer<typeof numericOptions>): Reward {
     return atMost(distance, near) || atMost(distance, multiply(relative, absolute(wanted)));
   };
   return pureReward('numeric', ({ completion, row }) => {
-    const column = textColumn(row, options.column);
+    const column = textsColumn(row, options.column);
     if ('noScore' in column) return column;
-    const wanted = printedNumbers(column.text).at(-1);
-    if (!wanted) return { noScore: `the column "${options.column}" holds no number` };
+    const wanted = column.texts.flatMap((text) => printedNumbers(text).at(-1) ?? []);
+    if (wanted.length === 0) return { noScore: `the column "${options.column}" holds no number` };
     const given = options.read === 'whole' ? wholeNumber(completion) : printedNumbers(completion).at(-1);
-    const right = given !== undefined && percentReadings(given, wanted).some(([a, b]) => close(a, b));
+    const right =
+      given !== undefined && wanted.some((one) => percentReadings(given, one).some(([a, b]) => close(a, b)));
     return simpleScore('numeric', right ? 1 : 0);
   });
 }

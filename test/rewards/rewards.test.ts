@@ -132,6 +132,12 @@ describe('the numeric reward', () => {
     }
   });
 
+  it('takes one of several right numbers', async () => {
+    assert.equal(await value('numeric', 'it is 7', { answer: ['seven', '7', 8] }), 1);
+    assert.equal(await value('numeric', 'it is 9', { answer: ['7', '8'] }), 0);
+    assert.ok('noScore' in (await score('numeric', '7', { answer: ['seven'] })));
+  });
+
   it('has tolerances, exact at their edge', async () => {
     const near: RewardSpec = { numeric: { tolerance: 0.1 } };
     assert.equal(await value(near, '1.1', { answer: 1 }), 1);

@@ -112,7 +112,7 @@ export const dataErrors = catalogue('data', {
     `${at(file, line)} has none of the columns that are known (${known.join(', ')} and others); it has ${columnsOf(have)}.`,
     mapping(file, map),
   ],
-  notARow: (file: string, line: number, what: string, way: string) => [`${at(file, line)} is ${what}.`, way],
+  notARow: (file: string, line: number, what: string, way: string) => [`${at(file, line)} is ${what}.`, `${way}`],
   missingColumn: (file: string, line: number, column: string, have: readonly string[], map: string) => [
     `${at(file, line)} has no column ${JSON.stringify(column)}; it has ${columnsOf(have)}.`,
     `${skip(file)} ${mapping(file, map)}`,

@@ -284,6 +284,13 @@ type Values = <R extends Role>(role: R) => RoleValues[R] | undefined;
 /** Characters from which on a question does not stand in its passage by chance. */
 const longQuestion = 20;
 
+/** A question with what it is about. Some have the question in that once more, or all of it as a template wrote it. */
+function together(question: string, input: string): string {
+  if (input.trim() === '') return question;
+  if (question.length < longQuestion || !input.includes(question)) return `${question}\n\n${input}`;
+  return /<\|\w+\|>|\[INST\]/.test(input) ? question : input;
+}
+
 /** What the columns of a row say together, without those that have no role. */
 function readRoles(value: Values): Without<Row> {
   const text = value('text');
@@ -300,10 +307,7 @@ function readRoles(value: Values): Without<Row> {
   if (Array.isArray(response) && response[0].role !== 'assistant')
     return { kind: 'chat', messages: response, ...answer };
   const bare = typeof prompt === 'string' ? prompt : prompt.length === 1 ? onlyWords(prompt[0], 'user') : undefined;
-  // Some have the whole prompt as their input, with the question in it.
-  const isWhole = bare !== undefined && bare.length >= longQuestion && input.includes(bare);
-  const beside = input.trim() === '' || isWhole ? '' : input;
-  const asked = bare === undefined || beside === '' ? bare : `${bare}\n\n${beside}`;
+  const asked = bare === undefined ? undefined : together(bare, input);
   const answered = Array.isArray(response)
     ? response.length === 1
       ? onlyWords(response[0], 'assistant')

@@ -260,6 +260,10 @@ describe('published shapes', () => {
       { input: '<|im_start|>user\nWhat is two and two?<|im_end|>', question: 'What is two and two?', answer: '4' },
       { kind: 'prompt', prompt: 'What is two and two?', response: '4', answer: '4' },
     ],
+    'an input with the question in it': [
+      { instruction: 'Translate into French:', input: 'Translate into French: dog', output: 'chien' },
+      { kind: 'prompt', prompt: 'Translate into French: dog', response: 'chien' },
+    ],
     'messages beside a solution (NuminaMath)': [
       { problem: 'p', solution: '$\\boxed{4}$', messages: [user('p'), assistant('$\\boxed{4}$')] },
       { kind: 'chat', messages: [user('p'), assistant('$\\boxed{4}$')], answer: '$\\boxed{4}$' },

@@ -157,7 +157,11 @@ describe('rows in a published shape', function () {
       lines((i) => ({ target: 24 + i, nums: [3, 9, 12 + i] })),
     );
     const reward = 'countdown';
-    await bench.run([...stages, packed, { reinforce: { ...settingsOf('grpo', 1), prompts, reward } }], wide('wide'), id);
+    await bench.run(
+      [...stages, packed, { reinforce: { ...settingsOf('grpo', 1), prompts, reward } }],
+      wide('wide'),
+      id,
+    );
     const metrics = linesOf(bench.root, id, 'metrics');
     const learned = metrics.filter((line) => line.stage === 'tokens' && 'loss' in line);
     // Each stage measures before its first step.

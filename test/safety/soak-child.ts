@@ -26,10 +26,12 @@ export interface MemorySample {
   readonly arrayBuffers: number;
 }
 
-/** Samples over the whole time, whatever it is; a sample costs two collections. */
-const samples = 400;
+/** Samples over the whole time, fewer in seconds: a sample costs two collections, which take longer than many steps. */
+const samplesIn = (seconds: number) => Math.min(400, 6 * seconds);
 /** Samples at least, however long a busy machine takes for them. */
-const fewest = 60;
+const fewest = 30;
+/** Steps or requests between two samples, at least. */
+const apart = 2;
 
 class Sampler {
   private readonly begun = performance.now();
@@ -62,7 +64,8 @@ class Sampler {
 
   tick(): void {
     this.count++;
-    if (this.elapsed < (this.taken * this.seconds) / samples) return;
+    if (this.count % apart !== 0) return;
+    if (this.elapsed < (this.taken * this.seconds) / samplesIn(this.seconds)) return;
     this.taken++;
     globalThis.gc?.();
     globalThis.gc?.();

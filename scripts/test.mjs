@@ -45,20 +45,25 @@ const slowFolders = [
   'train',
 ];
 
-/** Files that take long, the longest first: they begin before the others, so that none is left alone at the end. */
+/**
+ * Files that take long, the longest first: they begin before the others, so that none is left alone at the end. Of those of the editor
+ * the ones that use the window of another follow each other.
+ */
 const longest = [
-  ...['train/run/resume', 'check/check', 'train/shapes', 'cluster/workers', 'reproduce/reproduce', 'safety/kills'],
-  ...['rewards/code', 'train/reinforce/environment-run', 'train/run/frozen', 'start/start', 'safety/hostile-models'],
-  ...['train/run/job', 'train/reinforce/actors', 'train/reinforce/conversations', 'engine/supervisor', 'cli/commands'],
-  ...['evaluate/search', 'safety/limits', 'evaluate/run', 'safety/soak'],
+  ...['cluster/ray', 'check/check', 'train/run/resume', 'train/run/job', 'train/shapes'],
+  ...['train/reinforce/environment-run', 'safety/kills', 'rewards/code', 'cluster/workers', 'safety/limits'],
+  ...['train/reinforce/reinforce', 'safety/hostile-models', 'evaluate/search', 'engine/supervisor', 'cluster/stages'],
+  ...['cli/ending', 'evaluate/run', 'cli/commands', 'safety/soak', 'cluster/shards', 'train/lora', 'rewards/helper'],
+  ...['language/server', 'start/start', 'train/run/frozen', 'reproduce/reproduce'],
 ]
   .map((name) => `test/${name}.test.ts`)
   .concat(
     [
-      ...['settings', 'one-window', 'stranger', 'run-end', 'training', 'hostile'],
-      ...['tree', 'kills', 'feedback', 'folders', 'chat'],
+      ...['settings', 'one-window', 'stranger', 'run-end', 'tree', 'training', 'kills', 'dashboard', 'feedback'],
+      ...['hostile', 'chat', 'folders'],
     ].map((name) => `test/e2e/${name}.e2e.ts`),
-  );
+  )
+  .concat(['looks', 'dashboard'].map((name) => `test/webview/${name}.e2e.ts`));
 
 /** Files that measure the memory of their process: others in it would be measured too. */
 const alone = ['device/leak', 'safety/fuzz', 'safety/soak'].map((name) => `test/${name}.test.ts`);

@@ -2,14 +2,17 @@ import assert from 'node:assert/strict';
 import { eventually } from './support/eventually.ts';
 import { wait } from './support/patience.ts';
 import { vscode } from './support/session.ts';
-import { reinforceSpec } from './support/spec.ts';
+import { reinforceSpec, writeForRuns } from './support/spec.ts';
 
 /** A run that is over soon, and has something to show. */
-const spec = reinforceSpec({ steps: 6, maxNew: 8, evaluateEvery: 3, checkpointEvery: 3 });
+const spec = reinforceSpec({ steps: 6, maxNew: 8, evaluateEvery: 3, checkpointEvery: 3, slowly: true });
 
 describe('the run dashboard in VS Code', () => {
-  const session = vscode();
-  before(() => session.write('look.cola.yaml', spec));
+  const session = vscode({ examples: true, kept: true });
+  before(() => {
+    writeForRuns(session);
+    session.write('look.cola.yaml', spec);
+  });
 
   const page = () => session.workbench.webPage;
   const facts = () => page().locator('.run-facts');

@@ -18,7 +18,7 @@ interface Line {
 }
 
 describe('feedback in VS Code', () => {
-  const session = vscode({});
+  const session = vscode({ kept: true });
   let files = 0;
 
   const log = () => join(session.folder, '.cola/feedback/log.jsonl');

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { vscode } from './support/session.ts';
-import { reinforceSpec } from './support/spec.ts';
+import { reinforceSpec, writeForRuns } from './support/spec.ts';
 import { chooseWorkers } from './support/workers.ts';
 
 const spec = reinforceSpec({ steps: 1, maxNew: 4, evaluateEvery: 1, checkpointEvery: 1 });
@@ -10,6 +10,7 @@ const spec = reinforceSpec({ steps: 1, maxNew: 4, evaluateEvery: 1, checkpointEv
 describe('two folders of one name in one window of VS Code', () => {
   const session = vscode({ folders: ['one/app', 'two/app'] });
   before(() => {
+    for (const app of ['one/app', 'two/app']) writeForRuns(session, app);
     session.write('one/app/first.cola.yaml', spec);
     session.write('two/app/second.cola.yaml', spec);
   });

@@ -5,20 +5,21 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { eventually } from './support/eventually.ts';
 import { processesOf } from './support/processes.ts';
 import { vscode } from './support/session.ts';
-import { reinforceSpec } from './support/spec.ts';
+import { reinforceSpec, writeForRuns } from './support/spec.ts';
 
 /** `npm run test:slow` kills more often, and in a longer run. */
 const slow = process.env.COLA_SLOW !== undefined;
 const kills = slow ? 100 : 1;
 const steps = slow ? 480 : 10;
 
-const spec = reinforceSpec({ steps, maxNew: 8, evaluateEvery: 5, checkpointEvery: 3 });
+const spec = reinforceSpec({ steps, maxNew: 8, evaluateEvery: 5, checkpointEvery: 3, slowly: true });
 
 /** Figures that tell of the machine and not of the run. */
 const ofMachine = /second|memory|time/;
 
 describe('a training run whose engine is killed in VS Code', () => {
-  const session = vscode();
+  const session = vscode({ examples: true, kept: true });
+  before(() => writeForRuns(session));
 
   const metrics = (run: string): Record<string, unknown>[] => {
     const file = join(session.folder, '.cola/runs', run, 'metrics.jsonl');

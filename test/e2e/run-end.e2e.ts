@@ -5,14 +5,17 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { eventually } from './support/eventually.ts';
 import { processesOf } from './support/processes.ts';
 import { vscode } from './support/session.ts';
-import { reinforceSpec } from './support/spec.ts';
+import { reinforceSpec, writeForRuns } from './support/spec.ts';
 
 describe('the end of a run in VS Code', () => {
-  const session = vscode({});
+  const session = vscode({ kept: true });
+  before(() => writeForRuns(session));
   const notice = (text: string | RegExp) => session.workbench.notification(text);
 
+  /** Starts one whose end nobody waits for. */
   async function start(name: string, steps: number): Promise<void> {
-    session.write(`${name}.cola.yaml`, reinforceSpec({ steps, maxNew: 4, evaluateEvery: steps, checkpointEvery: 2 }));
+    const lengths = { steps, maxNew: 4, evaluateEvery: steps, checkpointEvery: 2 };
+    session.write(`${name}.cola.yaml`, reinforceSpec({ ...lengths, slowly: true }));
     await session.workbench.openFile(`${name}.cola.yaml`);
     await session.workbench.command('CoLA: Run Spec');
   }
@@ -39,7 +42,7 @@ describe('the end of a run in VS Code', () => {
     const { workbench, page } = session;
     // A reward that is had by writing one digit: the policy is certain of it after three steps.
     session.write('ones.mjs', "export default ({ completion }) => completion.split('1').length - 1;\n");
-    const spec = reinforceSpec({ steps: 9, maxNew: 6, evaluateEvery: 9, checkpointEvery: 9 });
+    const spec = reinforceSpec({ model: 'builtin:nano', steps: 9, maxNew: 6, evaluateEvery: 9, checkpointEvery: 9 });
     session.write(
       'ones.cola.yaml',
       spec
@@ -104,6 +107,8 @@ describe('the end of a run in VS Code', () => {
     await told.waitFor();
     await told.getByRole('button', { name: 'Go On' }).click();
     await status.filter({ hasText: /step\s[1-9]\d*\/5000/ }).waitFor();
+    await workbench.openSideBar();
+    await workbench.treeItem(/^Run long/).waitFor();
     await workbench.command('CoLA: Stop Run');
     await notice(/long: saved at step \d+/).waitFor();
   });

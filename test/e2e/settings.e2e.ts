@@ -7,7 +7,7 @@ import { eventually } from './support/eventually.ts';
 import { wait } from './support/patience.ts';
 import { processesOf } from './support/processes.ts';
 import { vscode } from './support/session.ts';
-import { reinforceSpec, unhurried } from './support/spec.ts';
+import { reinforceSpec, writeForRuns } from './support/spec.ts';
 
 const start = `export function sum(values: number[]): number {
   let total = 0;
@@ -29,7 +29,7 @@ interface Line {
 
 /** Every setting has a test whose title begins with its name: `test/src/manifest.test.ts` sees that none is left out. */
 describe('settings in VS Code', () => {
-  const session = vscode({});
+  const session = vscode({ kept: true });
   const recording = { 'cola.feedback.enabled': true };
   let files = 0;
   let changes = 0;
@@ -345,7 +345,8 @@ describe('settings in VS Code', () => {
   });
 
   it('cola.precision: a base in fewer bits completes too', async () => {
-    for (const precision of ['int4', 'f16']) {
+    // Each is another model to load and to compile.
+    for (const precision of process.env.COLA_SLOW === '1' ? ['int4', 'f16'] : ['int4']) {
       await set({ 'cola.precision': precision });
       await accept();
     }
@@ -372,7 +373,7 @@ describe('settings in VS Code', () => {
     const counts = status().filter({ hasText: /step\s[1-9]\d*\/5000/ });
     await set({}, { 'cola.runs.outliveWindow': true });
     const spec = reinforceSpec({ steps: 5000, maxNew: 4, evaluateEvery: 5000, checkpointEvery: 2, slowly: true });
-    session.write(unhurried.file, unhurried.text);
+    writeForRuns(session);
     session.write('outlived.cola.yaml', spec);
     await workbench.openFile('outlived.cola.yaml');
     await workbench.command('CoLA: Run Spec');

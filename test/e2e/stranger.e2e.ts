@@ -52,7 +52,7 @@ function filesOf(run: string): string[] {
 }
 
 describe('a person with a project of their own', () => {
-  const session = vscode({});
+  const session = vscode({ kept: true });
   const notice = (text: string | RegExp) => session.workbench.notification(text);
   let sources: string[] = [];
   before(() => {
@@ -77,10 +77,6 @@ describe('a person with a project of their own', () => {
     await offer.click();
     await chooseWorkers(session, /This process/);
     await page.locator('.tab.active[data-resource-name="code.cola.yaml"]').waitFor();
-    // Its first steps are tried meanwhile.
-    const fits = page.locator('.codelens-decoration').getByText(/Fits \(.* GB\), .* (?:s|min|h)/);
-    await fits.waitFor({ timeout: wait(240) });
-    await session.look('files-spec');
     assert.match(readFileSync(join(session.folder, 'code.cola.yaml'), 'utf8'), /globs: \["\*\*\/\*\.ts"\]/);
     shorten(session, 'code.cola.yaml', [
       [/steps: 200 /, 'steps: 3 '],
@@ -88,10 +84,14 @@ describe('a person with a project of their own', () => {
       [/batch: 8\b/g, 'batch: 2'],
       [/length: 128/g, 'length: 32'],
       // To measure what is held out of all files takes longer than to learn from them.
-      [/^( +)length: 32.*\n/gm, '$&$1held_out: src/doc.ts\n'],
+      [/^( +)length: 32.*\n/gm, '$&$1held_out: src/versions.ts\n'],
       [/evaluate: \[codebook, marginal\]\n/, ''],
     ]);
     await workbench.line('steps: 3').first().waitFor();
+    // Its first steps are tried meanwhile.
+    const fits = page.locator('.codelens-decoration').getByText(/Fits \(.* GB\), .* (?:s|min|h)/);
+    await fits.waitFor({ timeout: wait(240) });
+    await session.look('files-spec');
     await runAndUse(session, 'code');
     const read = filesOf(join(session.folder, '.cola/runs/code'));
     assert.deepEqual(

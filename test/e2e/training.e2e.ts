@@ -4,14 +4,23 @@ import { join } from 'node:path';
 import { eventually } from './support/eventually.ts';
 import { processesOf } from './support/processes.ts';
 import { vscode } from './support/session.ts';
-import { reinforceSpec } from './support/spec.ts';
+import { reinforceSpec, writeForRuns } from './support/spec.ts';
 
-/** Many short steps of the model in the box. */
-const spec = reinforceSpec({ steps: 100_000, maxNew: 4, evaluateEvery: 1000, checkpointEvery: 2 });
+/** Many short steps. */
+const spec = reinforceSpec({
+  steps: 100_000,
+  maxNew: 4,
+  evaluateEvery: 1000,
+  checkpointEvery: 2,
+  slowly: true,
+});
 
 describe('a training run in VS Code', () => {
-  const session = vscode();
-  before(() => session.write('short.cola.yaml', spec));
+  const session = vscode({ examples: true, kept: true });
+  before(() => {
+    writeForRuns(session);
+    session.write('short.cola.yaml', spec);
+  });
 
   after(async () => {
     // Nothing may train beside the tests that come next.
@@ -116,19 +125,5 @@ describe('a training run in VS Code', () => {
       Array.from({ length: steps().length }, (_, i) => i + 1),
       'no step is missing, and none is written twice',
     );
-  });
-
-  it('is found again when the window is loaded anew', async () => {
-    await session.workbench.reload();
-    await session.workbench.openSideBar();
-    await session.workbench.treeItem(/^Run short/).waitFor();
-    // The engine of the window before may make a step yet: what counts is what this window says.
-    const steps = status().filter({ hasText: /step\s\d/ });
-    await eventually('the run is resumed', async () => {
-      await session.workbench.command('CoLA: Resume Run…');
-      await session.workbench.pick('short').click({ timeout: 10_000 });
-      await steps.waitFor({ timeout: 20_000 });
-    });
-    await reaches(last() + 1);
   });
 });

@@ -20,7 +20,10 @@ export async function run(): Promise<void> {
   const [folder] = workspace.workspaceFolders ?? [];
   const at = (...parts: string[]) => join(folder.uri.fsPath, ...parts);
   const spec = at('short.cola.yaml');
-  writeFileSync(spec, reinforceSpec({ steps: 2, maxNew: 4, evaluateEvery: 2, checkpointEvery: 1 }));
+  writeFileSync(
+    spec,
+    reinforceSpec({ model: 'builtin:nano', steps: 2, maxNew: 4, evaluateEvery: 2, checkpointEvery: 1 }),
+  );
   await commands.executeCommand('cola.runSpec', Uri.file(spec));
   const model = at('.cola/runs/short/model/config.json');
   for (const end = Date.now() + patience; !existsSync(model); await delay(500))

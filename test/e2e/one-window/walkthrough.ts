@@ -20,6 +20,8 @@ describe('the first five minutes', () => {
       .line(/^\s{4}\S/)
       .first()
       .waitFor();
+    // To save it would ask for a name.
+    await workbench.command('View: Revert and Close Editor');
   });
 
   it('write a spec that can be run', async () => {

@@ -15,6 +15,7 @@ import type { Page } from 'playwright-core';
 import { root } from '../../../scripts/bundles.mjs';
 import type { Profile } from '../../../scripts/vscode/profile.ts';
 import type { EditorServer } from '../../../scripts/vscode/server.ts';
+import { eventually } from './eventually.ts';
 import { wait } from './patience.ts';
 import { editor, endEditor, type Running } from './running.ts';
 import type { Workbench } from './workbench.ts';
@@ -116,7 +117,15 @@ export class Session {
     const panel = this.page.locator('.part.panel');
     if (await panel.isVisible()) await this.page.keyboard.press('Control+J');
     await panel.waitFor({ state: 'hidden' });
-    if (existsSync(join(folder, '.cola'))) throw new Error('there are runs or records in its folder');
+    // A server keeps what it has read of these.
+    for (const name of ['feedback', 'versions'])
+      if (existsSync(join(folder, '.cola', name))) throw new Error(`there is .cola/${name} in its folder`);
+    const runs = join(folder, '.cola/runs');
+    const names = existsSync(runs) ? readdirSync(runs) : [];
+    const unlocked = () => {
+      for (const name of names) if (existsSync(join(runs, name, 'lock'))) throw new Error(name);
+    };
+    await eventually('no run is under way', unlocked, 20);
     for (const name of readdirSync(folder)) rmSync(join(folder, name), { recursive: true });
     if (examples === true) cpSync(join(root, 'examples'), folder, { recursive: true });
     clearances++;

@@ -1,10 +1,20 @@
-/** Specs of runs that train the model in the box, in steps as short as can be, and leave a core to the editor. */
+/** Specs of runs in steps as short as can be, of a small model or of the one in the box, and a core left to the editor. */
+import { join } from 'node:path';
+import { writeSmallModel } from './small-model.ts';
+
+const small = 'small';
+
+/** Puts beside a spec what it is without: the model of {@link reinforceSpec}, and the reward of a run that is not to hurry. */
+export function writeForRuns(session: { readonly folder: string; write(path: string, text: string): void }, at = '.') {
+  writeSmallModel(join(session.folder, at, small));
+  session.write(join(at, unhurried.file), unhurried.text);
+}
 
 /**
  * A reward that takes its time: a run whose end nobody waits for makes a few steps a second instead of as many as it can, and leaves
  * the processors to the editor.
  */
-export const unhurried = {
+const unhurried = {
   file: 'unhurried.mjs',
   text: `import { setTimeout } from 'node:timers/promises';
 export default ({ completion }) => setTimeout(80, completion.length / 100);
@@ -16,8 +26,10 @@ interface Lengths {
   readonly maxNew: number;
   readonly evaluateEvery: number;
   readonly checkpointEvery: number;
-  /** Whether it is judged by {@link unhurried}, which the folder has to have. */
+  /** Whether it is judged by {@link unhurried}. */
   readonly slowly?: boolean;
+  /** The model of {@link writeForRuns} if none is named. */
+  readonly model?: string;
 }
 
 export const reinforceSpec = ({
@@ -26,7 +38,8 @@ export const reinforceSpec = ({
   evaluateEvery,
   checkpointEvery,
   slowly = false,
-}: Lengths): string => `model: builtin:nano
+  model = `./${small}`,
+}: Lengths): string => `model: ${model}
 threads: 1
 seed: 7
 stages:

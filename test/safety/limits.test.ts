@@ -24,6 +24,7 @@ describe('what the system allows', function () {
     const model = await makeModel(join(root, 'model'));
     const spec = await makeSpec(root, model, steps);
     tooLarge = join(root, 'large.cola.yaml');
+    writeFileSync(join(root, 'short.cola.yaml'), readFileSync(spec, 'utf8').replace(`steps: ${steps}`, 'steps: 5'));
     // Far more than any machine has; and there are no data, so that it ends at once where it is begun all the same.
     const large = readFileSync(spec, 'utf8').replace('batch: 2, length: 16', 'batch: 200000, length: 1024');
     writeFileSync(tooLarge, large.replace('data: corpus.txt', 'data: nowhere.txt'));
@@ -111,12 +112,12 @@ describe('what the system allows', function () {
   });
 
   (linux ? it : it.skip)('says that there are too few addresses, and what it says helps', async () => {
-    const child = start(['train', 'tiny.cola.yaml', '--run', 'narrow'], 'ulimit -v 4000000');
+    const child = start(['train', 'short.cola.yaml', '--run', 'narrow'], 'ulimit -v 4000000');
     const { code, said } = await ended(child);
     assert.equal(code, 2, said);
     assert.match(said, /\[limits\.addresses\]\n$/);
     const [, name, value] = /`export (NODE_OPTIONS)=(\S+)`/.exec(said) ?? [];
-    const second = start(['train', 'tiny.cola.yaml', '--run', 'narrow'], 'ulimit -v 4000000', { [name]: value });
+    const second = start(['train', 'short.cola.yaml', '--run', 'narrow'], 'ulimit -v 4000000', { [name]: value });
     const { code: good, said: then } = await ended(second);
     assert.equal(good, 0, then);
   });

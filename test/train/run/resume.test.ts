@@ -210,7 +210,7 @@ describe('a run that is interrupted and resumed', function () {
   });
 
   it('killed at random moments, a chain of stages is always readable and ends the same', async () => {
-    const wanted = slow ? 50 : 6;
+    const wanted = slow ? 50 : 4;
     const random = new Random(23);
     let kills = 0;
     for (let life = 0; kills < wanted; life++) {

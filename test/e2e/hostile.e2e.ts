@@ -71,7 +71,8 @@ const namesBelow = (folder: string) => readdirSync(folder, { recursive: true, en
 
 for (const trusted of [false, true]) {
   describe(`a folder that means harm, ${trusted ? 'trusted' : 'not trusted'}`, () => {
-    const session = vscode({ trust: !trusted });
+    // Without trust nothing is recorded, whatever the person's settings say.
+    const session = vscode({ trust: !trusted, settings: trusted ? {} : { 'cola.feedback.enabled': true } });
     let outside = '';
     let home: string[] = [];
     before(async () => {
@@ -82,7 +83,11 @@ for (const trusted of [false, true]) {
     it('has specs that are refused, and completion beside them', async () => {
       const { workbench, page } = session;
       // A large file takes the editor long, whoever trusts it.
-      for (const name of ['deep.cola.yaml', 'alias.cola.yaml', ...(trusted ? [] : ['large.cola.yaml'])]) {
+      for (const name of [
+        'deep.cola.yaml',
+        'alias.cola.yaml',
+        ...(trusted && process.env.COLA_SLOW !== '1' ? [] : ['large.cola.yaml']),
+      ]) {
         await workbench.openFile(name);
         await workbench.command('Problems: Focus on Problems View');
         await page.locator('.markers-panel .monaco-list-row').first().waitFor();
@@ -140,12 +145,23 @@ for (const trusted of [false, true]) {
       });
 
     if (!trusted)
-      it('has a reward that does not run', async () => {
+      it('has a reward that does not run, and is not trained in, which is told with what to do', async () => {
         const { workbench } = session;
         await workbench.openFile('evil.cola.yaml');
         await workbench.command('CoLA: Run Spec');
-        await workbench.notification('the folder is not trusted').waitFor();
+        const refusal = workbench.notification('the folder is not trusted');
+        await refusal.waitFor();
+        await refusal.getByRole('button', { name: 'Manage Trust' }).waitFor();
         assert.equal(existsSync(join(session.folder, 'pwned')), false);
+        assert.equal(existsSync(join(session.folder, '.cola/runs/evil')), false);
+      });
+
+    if (!trusted)
+      it('is told to have no feedback', async () => {
+        const { workbench } = session;
+        await workbench.command('Notifications: Clear All Notifications');
+        await workbench.command('CoLA: Show Feedback');
+        await workbench.notification('the folder is not trusted').first().waitFor();
       });
 
     it('has written nothing anywhere, and recorded nothing', () => {

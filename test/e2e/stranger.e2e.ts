@@ -77,6 +77,10 @@ describe('a person with a project of their own', () => {
     await offer.click();
     await chooseWorkers(session, /This process/);
     await page.locator('.tab.active[data-resource-name="code.cola.yaml"]').waitFor();
+    // Its first steps are tried meanwhile.
+    const fits = page.locator('.codelens-decoration').getByText(/Fits \(.* GB\), .* (?:s|min|h)/);
+    await fits.waitFor({ timeout: wait(240) });
+    await session.look('files-spec');
     assert.match(readFileSync(join(session.folder, 'code.cola.yaml'), 'utf8'), /globs: \["\*\*\/\*\.ts"\]/);
     shorten(session, 'code.cola.yaml', [
       [/steps: 200 /, 'steps: 3 '],
@@ -88,10 +92,6 @@ describe('a person with a project of their own', () => {
       [/evaluate: \[codebook, marginal\]\n/, ''],
     ]);
     await workbench.line('steps: 3').first().waitFor();
-    // Its first steps are tried meanwhile.
-    const fits = page.locator('.codelens-decoration').getByText(/Fits \(.* GB\), .* (?:s|min|h)/);
-    await fits.waitFor({ timeout: wait(240) });
-    await session.look('files-spec');
     await runAndUse(session, 'code');
     const read = filesOf(join(session.folder, '.cola/runs/code'));
     assert.deepEqual(

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { eventually } from './support/eventually.ts';
 import { wait } from './support/patience.ts';
 import { vscode } from './support/session.ts';
-import { reinforceSpec, writeForRuns } from './support/spec.ts';
+import { writeForRuns } from './support/small-model.ts';
+import { reinforceSpec } from './support/spec.ts';
 
 /** A run that is over soon, and has something to show. */
 const spec = reinforceSpec({ steps: 6, maxNew: 8, evaluateEvery: 3, checkpointEvery: 3, slowly: true });

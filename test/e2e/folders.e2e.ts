@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { vscode } from './support/session.ts';
-import { reinforceSpec, writeForRuns } from './support/spec.ts';
+import { writeForRuns } from './support/small-model.ts';
+import { reinforceSpec } from './support/spec.ts';
 import { chooseWorkers } from './support/workers.ts';
 
 const spec = reinforceSpec({ steps: 1, maxNew: 4, evaluateEvery: 1, checkpointEvery: 1 });

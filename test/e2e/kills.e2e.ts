@@ -5,7 +5,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { eventually } from './support/eventually.ts';
 import { processesOf } from './support/processes.ts';
 import { vscode } from './support/session.ts';
-import { reinforceSpec, writeForRuns } from './support/spec.ts';
+import { writeForRuns } from './support/small-model.ts';
+import { reinforceSpec } from './support/spec.ts';
 
 /** `npm run test:slow` kills more often, and in a longer run. */
 const slow = process.env.COLA_SLOW !== undefined;

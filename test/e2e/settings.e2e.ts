@@ -7,7 +7,8 @@ import { eventually } from './support/eventually.ts';
 import { wait } from './support/patience.ts';
 import { processesOf } from './support/processes.ts';
 import { vscode } from './support/session.ts';
-import { reinforceSpec, writeForRuns } from './support/spec.ts';
+import { writeForRuns } from './support/small-model.ts';
+import { reinforceSpec } from './support/spec.ts';
 
 const start = `export function sum(values: number[]): number {
   let total = 0;

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { eventually } from './support/eventually.ts';
 import { processesOf } from './support/processes.ts';
 import { vscode } from './support/session.ts';
-import { reinforceSpec, writeForRuns } from './support/spec.ts';
+import { writeForRuns } from './support/small-model.ts';
+import { reinforceSpec } from './support/spec.ts';
 
 /** Many short steps. */
 const spec = reinforceSpec({

@@ -2,6 +2,7 @@
 import { cpSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from '../../../scripts/bundles.mjs';
+import { small, unhurried } from './spec.ts';
 
 /** The three that the model's own files name by number: padding, begin and end. */
 const special = ['<pad>', '<begin>', '<end>'];
@@ -27,7 +28,7 @@ const tokenizer = {
  * Writes it into a folder: a model that tests of graphs have, with a tokenizer of single letters. In a step of a run it takes a
  * tenth of the time that the model in the box takes.
  */
-export function writeSmallModel(folder: string): void {
+function writeSmallModel(folder: string): void {
   cpSync(join(root, 'test/fixtures/cola/n8-residual'), folder, { recursive: true });
   for (const name of ['expected.json', 'expected.safetensors']) rmSync(join(folder, name));
   writeFileSync(join(folder, 'base/tokenizer.json'), JSON.stringify(tokenizer));
@@ -35,4 +36,10 @@ export function writeSmallModel(folder: string): void {
     join(folder, 'base/tokenizer_config.json'),
     JSON.stringify({ bos_token: '<begin>', eos_token: '<end>', pad_token: '<pad>' }),
   );
+}
+
+/** Puts beside a spec of `reinforceSpec` what it is without: its model, and the reward of a run that is not to hurry. */
+export function writeForRuns(session: { readonly folder: string; write(path: string, text: string): void }, at = '.') {
+  writeSmallModel(join(session.folder, at, small));
+  session.write(join(at, unhurried.file), unhurried.text);
 }

@@ -1,20 +1,13 @@
 /** Specs of runs in steps as short as can be, of a small model or of the one in the box, and a core left to the editor. */
-import { join } from 'node:path';
-import { writeSmallModel } from './small-model.ts';
 
-const small = 'small';
-
-/** Puts beside a spec what it is without: the model of {@link reinforceSpec}, and the reward of a run that is not to hurry. */
-export function writeForRuns(session: { readonly folder: string; write(path: string, text: string): void }, at = '.') {
-  writeSmallModel(join(session.folder, at, small));
-  session.write(join(at, unhurried.file), unhurried.text);
-}
+/** The folder beside a spec in which its model lies. */
+export const small = 'small';
 
 /**
  * A reward that takes its time: a run whose end nobody waits for makes a few steps a second instead of as many as it can, and leaves
  * the processors to the editor.
  */
-const unhurried = {
+export const unhurried = {
   file: 'unhurried.mjs',
   text: `import { setTimeout } from 'node:timers/promises';
 export default ({ completion }) => setTimeout(80, completion.length / 100);
@@ -28,7 +21,7 @@ interface Lengths {
   readonly checkpointEvery: number;
   /** Whether it is judged by {@link unhurried}. */
   readonly slowly?: boolean;
-  /** The model of {@link writeForRuns} if none is named. */
+  /** The model of `writeForRuns` if none is named. */
   readonly model?: string;
 }
 

@@ -20,7 +20,7 @@ import { branchCapacity, branchRooms, capacityFor } from './cache/key-value-cach
 import { CacheStore, type StemShape } from './cache/store.ts';
 import type { ModelConfig } from './config/config.ts';
 import { baseStep } from './language-model.ts';
-import { chunkSizes } from './step.ts';
+import { chunkSizes, nextChunk } from './step.ts';
 import { type StepGraph, stepOutputs } from './step-graph.ts';
 import { bytesIn } from './weights/precision.ts';
 import { StoredCache } from './weights/stored-cache.ts';
@@ -189,9 +189,13 @@ export function decodeMemory(config: ModelConfig, batch: number, length: number,
 
 /** Sizes of the chunks in which a prompt is read, but for a single token, which a step reads. */
 function chunksOf(tokens: number): number[] {
-  const rest = tokens % prefillChunk;
-  const last = rest > 1 ? chunkSizes.find((n) => n >= rest) : undefined;
-  return [...(tokens >= prefillChunk ? [prefillChunk] : []), ...(last === undefined ? [] : [last])];
+  const sizes = new Set<number>();
+  for (let left = tokens; left > 0; ) {
+    const read = nextChunk(left);
+    sizes.add(chunkSizes.find((n) => n >= read) ?? read);
+    left -= read;
+  }
+  return [...sizes].filter((n) => n > 1);
 }
 
 /** What is alive at once in a program, and what the runtime takes beyond it. @param outside outputs in memory of the caller's */

@@ -21,6 +21,17 @@ import { type StepGraph, type StepShape, stepOutputs } from './step-graph.ts';
 /** Lengths a program is compiled for: a chunk of a prompt is padded to the next of them. */
 export const chunkSizes = [1, 8, 32, 128] as const;
 
+/**
+ * How many of so many tokens the next run reads. It is padded to one of {@link chunkSizes}: between two of them several small runs
+ * compute less than a large one, unless that would be all but full.
+ */
+export function nextChunk(tokens: number): number {
+  const size = chunkSizes.find((n) => n >= tokens);
+  if (size === undefined) return chunkSizes[chunkSizes.length - 1];
+  const smaller = chunkSizes[chunkSizes.indexOf(size) - 1];
+  return size > 32 && tokens <= size - smaller ? smaller : tokens;
+}
+
 /** The name under which a program reads a cache that joins another. */
 const joined = (name: string) => `joined.${name}`;
 
@@ -261,10 +272,9 @@ export class Stepper {
     for (const [b, row] of tokens.entries()) most = Math.max(most, cache.lengths[b] + row.length);
     if (most >= cache.most) throw modelErrors.contextFull(cache.most - 1);
     if (most >= cache.capacity) await this.grow(cache, most);
-    const largest = chunkSizes[chunkSizes.length - 1];
     let results: Record<string, DeviceBuffer> | undefined;
-    for (let start = 0; start < longest; start += largest) {
-      const end = Math.min(longest, start + largest);
+    for (let start = 0, end = 0; start < longest; start = end) {
+      end = start + nextChunk(longest - start);
       if (results !== undefined) for (const buffer of Object.values(results)) buffer.release();
       results = await this.chunk(cache, tokens, longest, start, end, feeds);
       if (collect !== undefined) await takeRows(results[collect.output], tokens, longest, start, end, collect.take);

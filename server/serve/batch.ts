@@ -133,14 +133,15 @@ export class Batch {
       const start = reading.at;
       const ids = order.prompt.subarray(start, Math.min(start + this.piece, end));
       const k = order.echoLogprobs;
+      let next = start + 1;
       await this.voice.read(
         cache,
         ids,
         k === undefined
           ? undefined
           : (logits) => {
-              for (let i = 0; i < ids.length; i++)
-                chances.push(this.chanceOf(logits, i * this.vocabSize, order.prompt[start + i + 1], k));
+              for (let at = 0; at < logits.length; at += this.vocabSize)
+                chances.push(this.chanceOf(logits, at, order.prompt[next++], k));
             },
       );
       reading.at += ids.length;

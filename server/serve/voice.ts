@@ -40,7 +40,7 @@ export interface Voice {
   /**
    * Reads a piece of a prompt into a cache of one row.
    *
-   * @param takeLogits receives the logits `[n,V]` behind each of the tokens; only by tokens
+   * @param takeLogits receives the logits `[n,V]` behind each of the tokens, some after the others; only by tokens
    */
   read(cache: KeyValueCache, ids: Int32Array, takeLogits?: (logits: Float32Array) => void): Promise<void>;
   /** Reads the last token of each row and chooses the next. A row without a wish stays as it is. */

@@ -14,7 +14,7 @@ import { toolFormOf } from '../model/chat/tool-calls.ts';
 import { loadModelConfig, parseModelConfig } from '../model/config/config.ts';
 import { isAdapter } from '../model/folder.ts';
 import { isGguf, summariseGguf } from '../model/gguf/file.ts';
-import { largeFrom } from '../model/weights/precision.ts';
+import { largeFrom } from '../protocol/precision.ts';
 
 export interface Description {
   /** Of its weights on the disk. */

@@ -20,7 +20,7 @@ import { branchCapacity, branchRooms, capacityFor } from './cache/key-value-cach
 import { CacheStore, type StemShape } from './cache/store.ts';
 import type { ModelConfig } from './config/config.ts';
 import { baseStep } from './language-model.ts';
-import { chunkSizes, nextChunk } from './step.ts';
+import { chunkSizes, chunksOf } from './step.ts';
 import { type StepGraph, stepOutputs } from './step-graph.ts';
 import { bytesIn } from './weights/precision.ts';
 import { StoredCache } from './weights/stored-cache.ts';
@@ -34,6 +34,9 @@ const floatBytes = 4;
 const sessionBytes = 6e6;
 /** Tokens of a prompt that are read in one run. */
 const prefillChunk = chunkSizes[chunkSizes.length - 1];
+
+/** Lengths of the programs that read a prompt, but for a single token, which a step reads. */
+const readingLengths = (tokens: number) => chunksOf(tokens).flatMap(({ length }) => (length > 1 ? [length] : []));
 
 /** Bytes, part by part. */
 export interface Memory {
@@ -160,7 +163,7 @@ export function decodeMemory(config: ModelConfig, batch: number, length: number,
   const copy = frozen + twice + (inBlocks ? (StoredCache.ofAccount()?.keeps(stored) === true ? 1 : 2) * stored : 0);
   const singles = sharers > 1 ? branchRooms(behind + 1) : 1;
   const chunks =
-    options.reads?.flatMap(chunksOf) ??
+    options.reads?.flatMap(readingLengths) ??
     chunkSizes.slice(1, 1 + chunkSizes.findIndex((n) => n >= Math.min(begun, prefillChunk)));
   const read = new Set(chunks).size;
   const readers = frozen > sharedFrom ? 0 : read;
@@ -185,17 +188,6 @@ export function decodeMemory(config: ModelConfig, batch: number, length: number,
     activations,
     slack: slack + sessionBytes * (singles + read),
   });
-}
-
-/** Sizes of the chunks in which a prompt is read, but for a single token, which a step reads. */
-function chunksOf(tokens: number): number[] {
-  const sizes = new Set<number>();
-  for (let left = tokens; left > 0; ) {
-    const read = nextChunk(left);
-    sizes.add(chunkSizes.find((n) => n >= read) ?? read);
-    left -= read;
-  }
-  return [...sizes].filter((n) => n > 1);
 }
 
 /** What is alive at once in a program, and what the runtime takes beyond it. @param outside outputs in memory of the caller's */

@@ -21,15 +21,28 @@ import { type StepGraph, type StepShape, stepOutputs } from './step-graph.ts';
 /** Lengths a program is compiled for: a chunk of a prompt is padded to the next of them. */
 export const chunkSizes = [1, 8, 32, 128] as const;
 
+/** A run of a program, which reads so many tokens, padded to a length that it is compiled for. */
+export interface Chunk {
+  readonly tokens: number;
+  readonly length: number;
+}
+
 /**
- * How many of so many tokens the next run reads. It is padded to one of {@link chunkSizes}: between two of them several small runs
- * compute less than a large one, unless that would be all but full.
+ * The runs in which so many tokens are read. Between two lengths several short runs compute less than a long one, unless that would be
+ * all but full. What is left of a longer text is padded to 32: a program of fewer rows would lay out weights of its own, and of a
+ * base in fewer bits round what it multiplies.
  */
-export function nextChunk(tokens: number): number {
-  const size = chunkSizes.find((n) => n >= tokens);
-  if (size === undefined) return chunkSizes[chunkSizes.length - 1];
-  const smaller = chunkSizes[chunkSizes.indexOf(size) - 1];
-  return size > 32 && tokens <= size - smaller ? smaller : tokens;
+export function chunksOf(tokens: number): Chunk[] {
+  const [, , some, most] = chunkSizes;
+  const chunks: Chunk[] = [];
+  for (let left = tokens; left > 0; ) {
+    const length =
+      left > most - some ? most : left > some || tokens > some ? some : (chunkSizes.find((n) => n >= left) ?? some);
+    const read = Math.min(left, length);
+    chunks.push({ tokens: read, length });
+    left -= read;
+  }
+  return chunks;
 }
 
 /** The name under which a program reads a cache that joins another. */
@@ -273,11 +286,13 @@ export class Stepper {
     if (most >= cache.most) throw modelErrors.contextFull(cache.most - 1);
     if (most >= cache.capacity) await this.grow(cache, most);
     let results: Record<string, DeviceBuffer> | undefined;
-    for (let start = 0, end = 0; start < longest; start = end) {
-      end = start + nextChunk(longest - start);
+    let start = 0;
+    for (const { tokens: count, length } of chunksOf(longest)) {
+      const end = start + count;
       if (results !== undefined) for (const buffer of Object.values(results)) buffer.release();
-      results = await this.chunk(cache, tokens, longest, start, end, feeds);
+      results = await this.chunk(cache, tokens, longest, [start, end], length, feeds);
       if (collect !== undefined) await takeRows(results[collect.output], tokens, longest, start, end, collect.take);
+      start = end;
     }
     for (const [b, row] of tokens.entries()) cache.lengths[b] += row.length;
     if (results === undefined) throw new Error('no tokens to read');
@@ -292,11 +307,10 @@ export class Stepper {
     cache: KeyValueCache,
     tokens: readonly ArrayLike<number>[],
     longest: number,
-    start: number,
-    end: number,
+    [start, end]: readonly [number, number],
+    length: number,
     feeds: Readonly<Record<string, Feed>>,
   ): Promise<Record<string, DeviceBuffer>> {
-    const length = chunkSizes.find((n) => n >= end - start) ?? end - start;
     const { batch, capacity } = cache;
     const ids = new Int32Array(batch * length);
     const slotOf = new Int32Array(batch * length).fill(capacity - 1);

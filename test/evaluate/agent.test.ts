@@ -78,12 +78,12 @@ describe('what a model gets done in an environment', function () {
   });
 
   it('needs an environment', async () => {
-    const { code, stdout } = await cola(
+    const { code, stderr } = await cola(
       ['evaluate', model, '--measures', 'agent', '--device', 'cpu', '--seeds', '1', '--json'],
       { cwd: root },
     );
-    assert.equal(code, 0);
-    assert.match(stdout, /it needs an environment/);
+    assert.equal(code, 2);
+    assert.match(stderr, /it needs an environment/);
     const unknown = await cola(['evaluate', model, '--measures', 'agent', '--environment', 'hous'], { cwd: root });
     assert.equal(unknown.code, 2);
     assert.match(unknown.stderr, /no environment called "hous"/);

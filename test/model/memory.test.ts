@@ -49,9 +49,11 @@ describe('the memory of a model', () => {
     assert.equal(memory.weights, copy - table);
     assert.equal(memory.copies, 4 * copy);
     assert.equal(decodeMemory(config, 4, 20).copies, 3 * copy);
-    // Prompts of 130 tokens are read in 128 and 8, those of 20 in 32.
+    // Prompts of 130 tokens are read in 128 and 32, those of 20 and of 50 in 32, and those of 5 in 8.
     assert.equal(decodeMemory(config, 4, 200, { reads: [130] }).copies, 3 * copy);
-    assert.equal(decodeMemory(config, 4, 200, { reads: [130, 20] }).copies, 4 * copy);
+    assert.equal(decodeMemory(config, 4, 200, { reads: [130, 20, 50] }).copies, 3 * copy);
+    assert.equal(decodeMemory(config, 4, 200, { reads: [50] }).copies, 2 * copy);
+    assert.equal(decodeMemory(config, 4, 200, { reads: [130, 5] }).copies, 4 * copy);
     assert.equal(decodeMemory(config, 4, 200, { reads: [] }).copies, copy);
     assert.equal(decodeMemory(config, 8, 100).cache, 2 * memory.cache);
     assert(decodeMemory(config, 8, 100).activations > 1.5 * memory.activations);

@@ -1,17 +1,11 @@
 /** Which form each weight of a base is kept in. */
 import { type BlockWeight, blockSize, type StoredWeight } from '../../graph/stored.ts';
 import { size } from '../../graph/tensor.ts';
-import type { Precision, PrecisionChoice } from '../../protocol/precision.ts';
+import { largeFrom, type Precision, type PrecisionChoice } from '../../protocol/precision.ts';
 import { embeddingName, headName } from '../base.ts';
 import type { ModelConfig } from '../config/config.ts';
 import { blocks, type Filling, halves } from './quantise.ts';
 import { type ExpectedTensor, expectedTensors } from './weights.ts';
-
-/**
- * Parameters from which `auto` keeps a frozen base in 8 bits: one of 0.5e9 then decodes with 1.9 GB instead of 4.9, and twice as fast,
- * 3e-4 nats from float32 on the model in the box (docs/models.md has the figures).
- */
-export const largeFrom = 3e8;
 
 /**
  * What `auto` means for a model: it is told by the model alone, so that a run goes on elsewhere as it began.

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { eventually } from '../support/eventually.ts';
+import { wait } from '../support/patience.ts';
 import { vscode } from '../support/session.ts';
 import { end } from '../support/workbench.ts';
 
@@ -157,11 +158,18 @@ describe('completion by the model in the box', () => {
 
   it('is off for half an hour or for the language, and on again, from the list behind the status bar', async () => {
     const { workbench } = session;
-    const choose = async (entry: string) => {
-      await workbench.statusItem('cola.status').click();
-      await workbench.pick(entry).click();
-      await workbench.quickInput.waitFor({ state: 'hidden' });
-    };
+    // The list says what held when it was opened, and extensions are told of a setting after it is in its file.
+    const choose = (entry: string) =>
+      eventually(`${entry} is in the list`, async () => {
+        await workbench.statusItem('cola.status').click();
+        try {
+          await workbench.pick(entry).click({ timeout: wait(4) });
+        } catch (error) {
+          await session.page.keyboard.press('Escape');
+          throw error;
+        }
+        await workbench.quickInput.waitFor({ state: 'hidden' });
+      });
     const off = status().filter({ hasText: /no completion until \d/ });
     await typeUntilGhost('total');
     await choose('Completion Off for Half an Hour');

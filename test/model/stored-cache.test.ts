@@ -14,7 +14,6 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Device } from '../../server/device/device.ts';
 import { linear } from '../../server/graph/functions.ts';
 import * as ops from '../../server/graph/ops.ts';
 import { isMapped, type MappedWeight, type StoredWeight } from '../../server/graph/stored.ts';
@@ -24,6 +23,7 @@ import { heldWeights } from '../../server/model/weights/held.ts';
 import type { HeldWeight } from '../../server/model/weights/shelf.ts';
 import { cacheFolder, StoredCache } from '../../server/model/weights/stored-cache.ts';
 import { expectedTensors } from '../../server/model/weights/weights.ts';
+import { itOnce, onEachDevice } from '../support/devices.ts';
 import { allInMemory, inMemory } from '../support/stored.ts';
 
 const fixture = join(import.meta.dirname, '../fixtures/hf/llama-gqa');
@@ -123,13 +123,7 @@ describe('weights in fewer bits on the disk', () => {
       assert.deepEqual(readFileSync(file), whole);
     });
 
-  describe('that programs map', () => {
-    let device: Device;
-    before(async () => {
-      device = await Device.open('cpu', { threads: 1 });
-    });
-    after(() => device.dispose());
-
+  onEachDevice((device, name) => {
     /** Logits behind prompts that programs of few rows and of many read, and behind one more token. */
     async function logits(weights: ReadonlyMap<string, HeldWeight>): Promise<Float32Array[]> {
       const [plain, stored] = [new Map<string, Float32Array>(), new Map<string, StoredWeight>()];
@@ -137,7 +131,7 @@ describe('weights in fewer bits on the disk', () => {
         if (each instanceof Float32Array) plain.set(name, each);
         else stored.set(name, each);
       const config = await loadModelConfig(model);
-      const stepper = baseStepper(device, new LanguageModel(model, config, undefined, plain, { stored }));
+      const stepper = baseStepper(device(), new LanguageModel(model, config, undefined, plain, { stored }));
       const found: Float32Array[] = [];
       for (const count of [3, 40]) {
         const cache = await stepper.cache(1, 60);
@@ -153,7 +147,7 @@ describe('weights in fewer bits on the disk', () => {
     }
 
     for (const precision of ['int8', 'int4'] as const)
-      it(`give what the same weights in memory do, in ${precision}`, async () => {
+      it(`give programs that map them what the same weights in memory do, in ${precision}`, async () => {
         const mapped = await held(precision);
         assert([...mapped.values()].some((each) => !(each instanceof Float32Array) && isMapped(each)));
         assert.deepEqual(await logits(mapped), await logits(allInMemory(mapped)));
@@ -167,7 +161,7 @@ describe('weights in fewer bits on the disk', () => {
       const own = Float32Array.from({ length: 64 * mapped.shape[0] }, (_, i) => Math.sin(i));
       const found: Float32Array[] = [];
       for (const weight of [mapped, inMemory(mapped)]) {
-        const over = device.over(new Map([[name, weight]]));
+        const over = device().over(new Map([[name, weight]]));
         const program = await over.program(
           (graph) => {
             const [rows, inner] = weight.shape;
@@ -188,7 +182,7 @@ describe('weights in fewer bits on the disk', () => {
       assert.deepEqual(found[0], found[1]);
     });
 
-    it('come back where their file is taken away meanwhile', async () => {
+    itOnce(name, 'come back where their file is taken away meanwhile', async () => {
       const mapped = await held();
       const wanted = await logits(mapped);
       const [name] = kept();

@@ -1,24 +1,22 @@
 /** Execution providers of ONNX Runtime behind one interface. This folder is the only importer of onnxruntime-node. */
 import { availableParallelism } from 'node:os';
 import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
-import { type FrozenValue, outputName, writeOnnx } from '../graph/onnx.ts';
+import { outputName, writeOnnx } from '../graph/onnx.ts';
 import * as ops from '../graph/ops.ts';
 import {
-  type FileRange,
   isMapped,
   isRange,
   partsOf,
   productRows,
-  type StoredPart,
   type StoredWeight,
   StoredWriter,
   storedBytes,
-  type WeightFile,
 } from '../graph/stored.ts';
 import { type DType, Graph, reachable, type Shape, type Tensor, type TensorData } from '../graph/tensor.ts';
 import { DeviceBuffer, hostTensor, Ledger, storedTensor } from './buffer.ts';
 import { deviceErrors } from './errors.ts';
 import { HeldWeights } from './held-weights.ts';
+import { apart, type Inside } from './inside.ts';
 import { LaidOutPrograms, layoutRoom } from './laid-out.ts';
 import { type DeviceName, deviceNames } from './names.ts';
 import { missingPrerequisite } from './prerequisites.ts';
@@ -60,8 +58,6 @@ export interface DeviceOptions {
 
 /** Bytes of weights that programs share rather than hold each: below, a copy costs little, and a program of its own layout is faster. */
 export const sharedFrom = 256e6;
-/** Smaller weights stand in the model itself. A protobuf message ends at 2 GB, and is copied to be read. */
-const inlineBytes = 4096;
 /**
  * Where a program maps a file, the runtime takes no other memory for weights: they stand in the model itself up to here, and are
  * read where they are beyond.
@@ -171,10 +167,11 @@ export class Device {
     const resident = new Set(this.resident ? [...carried, ...(options.resident ?? [])] : []);
     const frozen = options.frozen ?? new Map<string, Float32Array>();
     const shared = this.shares(options);
+    const inside = [...(shared ? [] : frozen), ...this.inside(outputs, options)];
+    const { values, files: externalData, mapped } = apart(inside);
+    // What is wrong with its place is said as it is.
+    await mapped?.present();
     try {
-      const inside = [...(shared ? [] : frozen), ...this.inside(outputs, options)];
-      const { values, files: externalData, mapped } = apart(inside);
-      await mapped?.present();
       const sessionOptions = this.sessionOptions(Object.keys(outputs), resident, options, mapped?.folder);
       const stored = new StoredWriter(this.stored.weights, this.stored.exact ? 0 : 4, this.name === 'cpu');
       const model = writeOnnx(outputs, values, options.given, stored);
@@ -194,7 +191,6 @@ export class Device {
         deviceName: this.name,
         held,
         stored: new Map(model.stored.map((part) => [part.name, storedTensor(part)])),
-        file: mapped,
       });
     } catch (cause) {
       throw runError(this.name, cause);
@@ -322,41 +318,6 @@ function bytesOf(frozen: ReadonlyMap<string, Float32Array>): number {
   for (const value of frozen.values()) bytes += value.byteLength;
   return bytes;
 }
-
-/** Values that stand in a program: in memory, or in a file and copied or not. */
-type Inside = Float32Array | MemoryData | { readonly range: FileRange; readonly copied: boolean };
-
-type MemoryData = Exclude<StoredPart['data'], FileRange>;
-
-interface Apart {
-  readonly values: Map<string, FrozenValue>;
-  /** Memory that the runtime reads while it makes a session. */
-  readonly files: ExternalData;
-  /** The file that it maps; there is one at most, since a program is over one base. */
-  readonly mapped: WeightFile | undefined;
-}
-
-/** Large weights beside the model. */
-function apart(inside: readonly (readonly [string, Inside])[]): Apart {
-  const values = new Map<string, FrozenValue>();
-  const files: { path: string; data: Uint8Array }[] = [];
-  const [mapped, other] = new Set(inside.flatMap(([, value]) => ('range' in value ? [value.range.file] : [])));
-  if (other !== undefined) throw new Error(`weights are in ${mapped.name} and in ${other.name}`);
-  for (const [name, value] of inside) {
-    if ('range' in value) {
-      const { file, offset, byteLength: length } = value.range;
-      values.set(name, { location: file.name, offset, length, ...(value.copied ? {} : { given: true }) });
-    } else if (mapped !== undefined || value.byteLength < inlineBytes) values.set(name, value);
-    else {
-      const path = `weight-${files.length}`;
-      values.set(name, { location: path, offset: 0, length: value.byteLength });
-      files.push({ path, data: new Uint8Array(value.buffer, value.byteOffset, value.byteLength) });
-    }
-  }
-  return { values, files, mapped };
-}
-
-type ExternalData = NonNullable<InferenceSession.SessionOptions['externalData']>;
 
 export interface Attempt {
   readonly name: DeviceName;

@@ -1,7 +1,6 @@
 import { MessageChannel } from 'node:worker_threads';
 import type * as ort from 'onnxruntime-node';
 import { inputName, outputName } from '../graph/onnx.ts';
-import type { WeightFile } from '../graph/stored.ts';
 import type { Tensor, TensorData } from '../graph/tensor.ts';
 import { DeviceBuffer, type Download, hostTensor, type Ledger } from './buffer.ts';
 import { deviceErrors } from './errors.ts';
@@ -72,8 +71,6 @@ export interface ProgramParts {
   readonly held?: Held | undefined;
   /** Inputs that are the same in every run: weights in their stored form. */
   readonly stored?: ReadonlyMap<string, ort.Tensor>;
-  /** The file that it has mapped, which stays as long. */
-  readonly file?: WeightFile | undefined;
 }
 
 /** A compiled graph. All outputs are computed in every run, in a fixed order. */

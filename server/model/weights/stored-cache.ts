@@ -263,9 +263,11 @@ const closing = new FinalizationRegistry(closeSync);
 const bytesOf = (data: Uint8Array | Uint16Array | Float32Array) =>
   new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 
+const onlyBlocks = 'only weights in blocks are kept';
+
 function partsIn(weight: HeldWeight): Uint8Array[] {
   if (weight instanceof Float32Array) return [bytesOf(weight)];
-  if (weight.form === 'f16' || isMapped(weight)) throw new Error('only weights in memory and in blocks are kept');
+  if (weight.form === 'f16' || isMapped(weight)) throw new Error(onlyBlocks);
   return [bytesOf(weight.values), bytesOf(weight.scales)];
 }
 
@@ -302,7 +304,8 @@ function readWeights(
   for (const tensor of tensors) {
     const form = formOf(precision, tensor);
     const count = size(tensor.shape);
-    if (form === undefined || form === 'f16') {
+    if (form === 'f16') throw new Error(onlyBlocks);
+    if (form === undefined) {
       const values = new Float32Array(count);
       plain.push([values, range(values.byteLength)]);
       weights.set(tensor.name, values);

@@ -4,10 +4,12 @@ import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { outputName, writeOnnx } from '../graph/onnx.ts';
 import * as ops from '../graph/ops.ts';
 import {
+  blockParts,
   isMapped,
   isRange,
   partsOf,
   productRows,
+  type StoredPart,
   type StoredWeight,
   StoredWriter,
   storedBytes,
@@ -75,7 +77,7 @@ interface StoredWeights {
  * used, rather than lay out a copy of its own: for so many rows that costs little, and it is exact. There are no kernels for half
  * precision on the CPU: laid out it would be float32 again.
  */
-const widenFrom = { f16: 0, int8: 32, int4: 32 } as const;
+export const widenFrom = { f16: 0, int8: 32, int4: 32 } as const;
 
 export class Device {
   private constructor(
@@ -167,13 +169,18 @@ export class Device {
     const resident = new Set(this.resident ? [...carried, ...(options.resident ?? [])] : []);
     const frozen = options.frozen ?? new Map<string, Float32Array>();
     const shared = this.shares(options);
-    const inside = [...(shared ? [] : frozen), ...this.inside(outputs, options)];
+    const copied = this.copied(outputs, options);
+    const inside = [...(shared ? [] : frozen), ...this.inside(copied)];
     const { values, files: externalData, mapped } = apart(inside);
     // What is wrong with its place is said as it is.
     await mapped?.present();
     try {
       const sessionOptions = this.sessionOptions(Object.keys(outputs), resident, options, mapped?.folder);
-      const stored = new StoredWriter(this.stored.weights, this.stored.exact ? 0 : 4, this.name === 'cpu');
+      const stored = new StoredWriter(this.stored.weights, {
+        level: this.stored.exact ? 0 : 4,
+        onHost: this.name === 'cpu',
+        widens: (name) => !copied(name),
+      });
       const model = writeOnnx(outputs, values, options.given, stored);
       // The runtime copies what it is given: the memory of the weights is free to go, or to change, once there is a session.
       const session = await ort.InferenceSession.create(model.bytes, { ...sessionOptions, externalData });
@@ -218,19 +225,30 @@ export class Device {
     return bytes;
   }
 
-  /** Parts of stored weights that stand in a program: those it has a copy of, and those that lie in a file. */
-  private inside(outputs: Readonly<Record<string, Tensor>>, { given }: CompileOptions): [string, Inside][] {
+  /** Which stored weights a program has a copy of, laid out for its products. */
+  private copied(outputs: Readonly<Record<string, Tensor>>, { given }: CompileOptions): (name: string) => boolean {
     const { weights } = this.stored;
-    if (weights.size === 0) return [];
+    // An accelerator has no use for host memory that it would have to fetch with every run.
+    if (weights.size === 0 || this.name !== 'cpu') return () => true;
     const rows = productRows(reachable(Object.values(outputs), given), weights);
+    return (name) => {
+      const { form } = weights.get(name) ?? {};
+      return form === undefined || (rows.get(name) ?? Number.POSITIVE_INFINITY) < widenFrom[form];
+    };
+  }
+
+  /** Parts of stored weights that stand in a program: those it has a copy of, and those that lie in a file. */
+  private inside(copied: (name: string) => boolean): [string, Inside][] {
     const parts: [string, Inside][] = [];
-    for (const [name, weight] of weights) {
-      // An accelerator has no use for host memory that it would have to fetch with every run.
-      const copied = this.name !== 'cpu' || (rows.get(name) ?? Number.POSITIVE_INFINITY) < widenFrom[weight.form];
-      for (const { name: part, data } of partsOf(name, weight)) {
-        if (isRange(data)) parts.push([part, { range: data, copied }]);
-        else if (copied) parts.push([part, data]);
-      }
+    for (const [name, weight] of this.stored.weights) {
+      const put = (of: readonly StoredPart[], copied: boolean) => {
+        for (const { name, data } of of) {
+          if (isRange(data)) parts.push([name, { range: data, copied }]);
+          else if (copied) parts.push([name, data]);
+        }
+      };
+      put(partsOf(name, weight), copied(name));
+      put(blockParts(name, weight) ?? [], false);
     }
     return parts;
   }
@@ -263,6 +281,10 @@ export class Device {
           ...(folder === undefined ? {} : { model_external_initializers_file_folder_path: folder }),
           ...(strict && this.name !== 'cpu' ? { disable_cpu_ep_fallback: '1' } : {}),
         },
+        // It would widen a weight once for all that read it, and keep it so until the last of them.
+        ...(this.stored.weights.size === 0
+          ? {}
+          : { optimization: { disable_specified_optimizers: 'CommonSubexpressionElimination' } }),
       },
     };
     if (!this.resident) return options;

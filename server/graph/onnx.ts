@@ -9,10 +9,15 @@ const irVersion = 10;
 /** Opset 21: axes are inputs of every reduction, and both providers have kernels for all ops used here. */
 const opset = 21;
 
-const dataType = { float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9, float16: 10 } as const satisfies Record<
-  StoredPart['dtype'],
-  number
->;
+const dataType = {
+  float32: 1,
+  uint8: 2,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+  float16: 10,
+  uint4: 21,
+} as const satisfies Record<StoredPart['dtype'], number>;
 
 /** A range of bytes of a file beside the model. */
 export interface ExternalValue {

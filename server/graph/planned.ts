@@ -119,8 +119,13 @@ export interface PlannedMemory {
 
 /**
  * @param outside outputs that are written into memory of the caller's
+ * @param widened bytes of each weight that is widened for a node, just before it
  */
-export function plannedMemory(outputs: readonly Tensor[], outside: readonly Tensor[] = []): PlannedMemory {
+export function plannedMemory(
+  outputs: readonly Tensor[],
+  outside: readonly Tensor[] = [],
+  widened: (node: Node) => readonly number[] = () => [],
+): PlannedMemory {
   const folded = new Set<Tensor>();
   for (const tensor of reachable(outputs)) {
     const node = nodeOf(tensor);
@@ -144,6 +149,13 @@ export function plannedMemory(outputs: readonly Tensor[], outside: readonly Tens
   for (const [at, tensor] of order.entries()) {
     const node = nodeOf(tensor) as Node;
     const uses = (readers.get(tensor) ?? 0) + (kept.has(tensor) ? 1 : 0);
+    const wide = widened(node).map((bytes) => {
+      const shape = `widened:${bytes}`;
+      const place = free.findIndex((buffer) => buffer.shape === shape);
+      const buffer = place < 0 ? { shape, bytes, uses: 0, end: order.length } : free.splice(place, 1)[0];
+      if (place < 0) begins.set(at, [...(begins.get(at) ?? []), buffer]);
+      return buffer;
+    });
     const over = kept.has(tensor) ? undefined : writtenOver(node, buffers);
     if (over !== undefined) {
       buffers.set(tensor, over);
@@ -154,7 +166,7 @@ export function plannedMemory(outputs: readonly Tensor[], outside: readonly Tens
       const shape = `${elementSize[tensor.dtype]}:${tensor.shape.join()}`;
       const place = kept.has(tensor) ? -1 : free.findIndex((buffer) => buffer.shape === shape);
       const buffer = place < 0 ? { shape, bytes: bytesOf(tensor), uses: 0, end: order.length } : free[place];
-      if (place < 0) begins.set(at, [buffer]);
+      if (place < 0) begins.set(at, [...(begins.get(at) ?? []), buffer]);
       else free.splice(place, 1);
       buffer.uses += uses;
       buffers.set(tensor, buffer);
@@ -164,6 +176,10 @@ export function plannedMemory(outputs: readonly Tensor[], outside: readonly Tens
       if (buffer === undefined) continue;
       buffer.uses--;
       if (buffer.uses > 0) continue;
+      buffer.end = at;
+      free.unshift(buffer);
+    }
+    for (const buffer of wide) {
       buffer.end = at;
       free.unshift(buffer);
     }

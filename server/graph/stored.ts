@@ -68,7 +68,7 @@ export function storedBytes(weight: StoredWeight): number {
 /** A tensor of a stored weight, as the runtime is given it. */
 export interface StoredPart<D = TensorData | Uint16Array | FileRange> {
   readonly name: string;
-  readonly dtype: DType | 'float16' | 'uint8';
+  readonly dtype: DType | 'float16' | 'uint8' | 'uint4';
   readonly shape: Shape;
   readonly data: D;
 }
@@ -89,6 +89,23 @@ export function partsOf(name: string, weight: StoredWeight): StoredPart[] {
   ];
 }
 
+/**
+ * The same numbers as a product reads them that widens them first: a row for each block, and its scale. Numbers of 4 bits are a type of
+ * their own there, which the runtime takes from a file and not from its caller.
+ *
+ * @returns undefined where the runtime cannot take them so
+ */
+export function blockParts(name: string, weight: StoredWeight): readonly [StoredPart, StoredPart] | undefined {
+  if (weight.form === 'f16' || (weight.form === 'int4' && !isMapped(weight))) return undefined;
+  const [rows, inner] = weight.shape;
+  const blocks = (rows * inner) / blockSize;
+  const dtype = weight.form === 'int4' ? 'uint4' : 'uint8';
+  return [
+    { name: `${name}:blocks`, dtype, shape: [blocks, blockSize], data: weight.values },
+    { name: `${name}:steps`, dtype: 'float32', shape: [blocks], data: weight.scales },
+  ];
+}
+
 /** A node as it is written: tensors by name. */
 export interface WrittenNode {
   readonly op: string;
@@ -102,7 +119,8 @@ export interface WrittenNode {
 export interface StoredReading {
   /**
    * Nodes that widen a whole weight, to be written before all others of the program: the runtime runs what reads only inputs as late
-   * as it can where it comes first, and as early as it can elsewhere. All weights would be there in float32 at once.
+   * as it can where it comes first, and as early as it can elsewhere. All weights would be there in float32 at once. For the same reason
+   * each node that reads a weight widens it anew.
    */
   readonly ahead: readonly WrittenNode[];
   readonly nodes: readonly WrittenNode[];
@@ -132,10 +150,10 @@ function isProduct({ op, inputs, attributes }: Node, weight: Tensor): boolean {
   );
 }
 
-/** Of each stored weight that is multiplied with, the rows of its smallest product x W^T. */
+/** Of each stored weight that is multiplied with, the rows of its largest product x W^T. */
 export function productRows(
   order: readonly Tensor[],
-  stored: ReadonlyMap<string, StoredWeight>,
+  stored: { has(name: string): boolean },
 ): ReadonlyMap<string, number> {
   const rows = new Map<string, number>();
   for (const { source } of order) {
@@ -143,26 +161,52 @@ export function productRows(
     const [x, weight] = source.node.inputs;
     const name = weightName(weight);
     if (name === undefined || !stored.has(name) || !isProduct(source.node, weight)) continue;
-    rows.set(name, Math.min(rows.get(name) ?? Number.POSITIVE_INFINITY, x.shape[0]));
+    rows.set(name, Math.max(rows.get(name) ?? 0, x.shape[0]));
   }
   return rows;
 }
 
+/**
+ * The frozen weights that a node widens as a whole where it runs in host memory.
+ *
+ * @param form how a weight is kept, by its name; undefined for one in float32
+ * @param widens see {@link StoredReader.widens}
+ */
+export function widenedBy(
+  node: Node,
+  form: (name: string, shape: Shape) => StoredWeight['form'] | undefined,
+  widens: (name: string) => boolean,
+): readonly Tensor[] {
+  return node.inputs.filter((input, i) => {
+    const name = weightName(input);
+    if (name === undefined || form(name, input.shape) === undefined || (node.op === 'Gather' && i === 0)) return false;
+    return !isProduct(node, input) || widens(name);
+  });
+}
+
+/** How a device reads stored weights. */
+export interface StoredReader {
+  /** Accuracy of products in blocks: 0 computes in float32, 4 rounds what is multiplied to 8 bits. */
+  readonly level: 0 | 4;
+  /**
+   * Whether it computes in host memory: tables in half precision are read there, and weights are widened when they are needed.
+   * Elsewhere the runtime widens a weight as a whole, when it makes the program.
+   */
+  readonly onHost: boolean;
+  /** Whether products with a weight in blocks are products in float32 with the weight widened as a whole. */
+  widens(name: string): boolean;
+}
+
 /** Writes the nodes of one program that read stored weights. */
 export class StoredWriter {
-  /** Weights that are there as float32 already. */
-  private readonly widened = new Map<string, string>();
+  /** Parts and constants that have been written. */
   private readonly known = new Set<string>();
+  /** Weights that are there as float32 for all nodes. */
+  private readonly widened = new Map<string, string>();
 
-  /**
-   * @param level accuracy of products in blocks: 0 computes in float32, 4 rounds what is multiplied to 8 bits
-   * @param halves whether the device reads tables in half precision; if not, such a weight is widened as a whole, by the runtime
-   *   when it makes the program
-   */
   constructor(
     private readonly stored: ReadonlyMap<string, StoredWeight>,
-    private readonly level: 0 | 4,
-    private readonly halves = true,
+    private readonly reader: StoredReader,
   ) {}
 
   has(tensor: Tensor): boolean {
@@ -179,33 +223,56 @@ export class StoredWriter {
       constants: [] as StoredConstant[],
       parts: [] as StoredPart[],
     };
-    for (const weight of read) {
-      for (const part of partsOf(nameOf(weight), this.find(weight))) {
-        if (this.known.has(part.name)) continue;
-        this.known.add(part.name);
-        reading.parts.push(part);
-      }
-    }
     const [first] = read;
-    const name = nameOf(node.output);
+    const output = nameOf(node.output);
+    const name = nameOf(first);
     const weight = this.find(first);
-    const table = node.op === 'Gather' && node.inputs[0] === first && (weight.form !== 'f16' || this.halves);
-    if (table) this.rows(node, weight, nameOf, reading);
-    else if (weight.form !== 'f16' && isProduct(node, first)) {
+    const table = node.op === 'Gather' && node.inputs[0] === first && (weight.form !== 'f16' || this.reader.onHost);
+    if (table) {
+      this.take(partsOf(name, weight), reading.parts);
+      this.gather(name, weight, nameOf(node.inputs[1]), output, node.output.shape, reading);
+    } else if (weight.form !== 'f16' && isProduct(node, first) && !this.widensProduct(name, weight)) {
+      const parts = partsOf(name, weight);
+      this.take(parts, reading.parts);
       const [rows, inner] = weight.shape;
-      const attributes = { N: rows, K: inner, bits: bitsOf(weight), block_size: blockSize, accuracy_level: this.level };
+      const attributes = {
+        N: rows,
+        K: inner,
+        bits: bitsOf(weight),
+        block_size: blockSize,
+        accuracy_level: this.reader.level,
+      };
       reading.nodes.push({
         op: 'MatMulNBits',
         domain: 'com.microsoft',
-        inputs: [nameOf(node.inputs[0]), ...partsOf(nameOf(first), weight).map((part) => part.name)],
-        output: name,
+        inputs: [nameOf(node.inputs[0]), ...parts.map((part) => part.name)],
+        output,
         attributes: integers(attributes),
       });
     } else {
-      const inputs = node.inputs.map((input) => (this.has(input) ? this.widen(input, nameOf, reading) : nameOf(input)));
-      reading.nodes.push({ op: node.op, domain: node.domain, inputs, output: name, attributes: node.attributes });
+      const inputs = node.inputs.map((input, i) =>
+        this.has(input) ? this.widen(nameOf(input), this.find(input), `${output}:${i}`, reading) : nameOf(input),
+      );
+      reading.nodes.push({ op: node.op, domain: node.domain, inputs, output, attributes: node.attributes });
     }
     return reading;
+  }
+
+  private widensProduct(name: string, weight: StoredWeight): boolean {
+    return this.reader.widens(name) && this.blocksOf(name, weight) !== undefined;
+  }
+
+  private blocksOf(name: string, weight: StoredWeight): readonly StoredPart[] | undefined {
+    return this.reader.onHost ? blockParts(name, weight) : undefined;
+  }
+
+  /** Those among parts or constants that are not there yet. */
+  private take<T extends { readonly name: string }>(all: readonly T[], into: T[]): void {
+    for (const part of all) {
+      if (this.known.has(part.name)) continue;
+      this.known.add(part.name);
+      into.push(part);
+    }
   }
 
   private find(tensor: Tensor): StoredWeight {
@@ -214,30 +281,34 @@ export class StoredWriter {
     return weight;
   }
 
-  /** Rows of a table: only those that are asked for are widened. */
-  private rows(node: Node, weight: StoredWeight, nameOf: (tensor: Tensor) => string, reading: Building): void {
-    const [table, ids] = node.inputs;
-    this.gather(nameOf(table), weight, nameOf(ids), nameOf(node.output), node.output.shape, reading);
-  }
-
-  /** The whole weight as float32, once for all nodes of the program that need it. */
-  private widen(
-    tensor: Tensor,
-    nameOf: (tensor: Tensor) => string,
-    { ahead: nodes, constants }: { readonly ahead: WrittenNode[]; readonly constants: StoredConstant[] },
-  ): string {
-    const name = nameOf(tensor);
+  /** The whole weight as float32, on the host for one node, else for all. @param to what names of its own begin with */
+  private widen(name: string, weight: StoredWeight, to: string, reading: Reading): string {
     const known = this.widened.get(name);
     if (known !== undefined) return known;
-    const weight = this.find(tensor);
-    const output = `${name}:f32`;
-    this.widened.set(name, output);
-    if (weight.form === 'f16') nodes.push(toFloat(`${name}:values`, output));
+    const output = `${to}:f32`;
+    if (!this.reader.onHost) this.widened.set(name, output);
+    const blocks = this.blocksOf(name, weight);
+    if (blocks !== undefined) {
+      this.take(blocks, reading.parts);
+      const [{ shape }] = blocks;
+      const zero = zeroPoints(weight.form, shape[0]);
+      const rows = lengths(`${name}:shape`, weight.shape);
+      this.take([zero, rows], reading.constants);
+      const inputs = [...blocks.map((part) => part.name), zero.name];
+      const attributes = integers({ axis: 0 });
+      const each = `${output}:blocks`;
+      reading.ahead.push({ op: 'DequantizeLinear', domain: '', inputs, output: each, attributes });
+      reading.ahead.push(reshape(each, rows.name, output));
+      return output;
+    }
+    this.take(partsOf(name, weight), reading.parts);
+    if (weight.form === 'f16') reading.ahead.push(toFloat(`${name}:values`, output));
     else {
-      const all = `${name}:all`;
       const iota = Int32Array.from({ length: weight.shape[0] }, (_, i) => i);
-      constants.push({ name: all, dtype: 'int32', shape: [iota.length], data: iota });
-      this.gather(name, weight, all, output, weight.shape, { nodes, constants });
+      const all = { name: `${name}:all`, dtype: 'int32' as const, shape: [iota.length], data: iota };
+      this.take([all], reading.constants);
+      const own = { nodes: reading.ahead, constants: reading.constants };
+      this.gather(name, weight, all.name, output, weight.shape, own);
     }
     return output;
   }
@@ -272,6 +343,19 @@ export class StoredWriter {
 interface Building {
   readonly nodes: WrittenNode[];
   readonly constants: StoredConstant[];
+}
+
+interface Reading extends Building {
+  readonly ahead: WrittenNode[];
+  readonly parts: StoredPart[];
+}
+
+/** What stands for 0 in every block. */
+function zeroPoints(form: StoredWeight['form'], blocks: number): StoredPart<Uint8Array> {
+  const name = `zero:${form}:${blocks}`;
+  return form === 'int4'
+    ? { name, dtype: 'uint4', shape: [blocks], data: new Uint8Array(Math.ceil(blocks / 2)).fill(0x88) }
+    : { name, dtype: 'uint8', shape: [blocks], data: new Uint8Array(blocks).fill(128) };
 }
 
 function integers(values: Readonly<Record<string, number>>): Record<string, Attribute> {

@@ -4,14 +4,15 @@
  */
 import { readFileSync } from 'node:fs';
 import { freemem, totalmem } from 'node:os';
-import { sharedFrom } from '../device/device.ts';
+import { sharedFrom, widenFrom } from '../device/device.ts';
 import { layoutRoom } from '../device/laid-out.ts';
 import type { DeviceName } from '../device/names.ts';
 import { gradient } from '../graph/gradient.ts';
 import { liveness } from '../graph/liveness.ts';
 import * as ops from '../graph/ops.ts';
 import { plannedMemory } from '../graph/planned.ts';
-import { Graph, size, type Tensor } from '../graph/tensor.ts';
+import { productRows, widenedBy } from '../graph/stored.ts';
+import { Graph, type Node, reachable, type Shape, size, type Tensor } from '../graph/tensor.ts';
 import type { Precision } from '../protocol/precision.ts';
 import { adapterTensors, isAdapterTensor } from './adapter/adapter.ts';
 import { embeddingName, headName, hiddenStates, languageHead, nextTokenLoss } from './base.ts';
@@ -22,7 +23,7 @@ import type { ModelConfig } from './config/config.ts';
 import { baseStep } from './language-model.ts';
 import { chunkSizes, chunksOf } from './step.ts';
 import { type StepGraph, stepOutputs } from './step-graph.ts';
-import { bytesIn } from './weights/precision.ts';
+import { bytesIn, formOf } from './weights/precision.ts';
 import { StoredCache } from './weights/stored-cache.ts';
 import { type ExpectedTensor, expectedTensors } from './weights/weights.ts';
 
@@ -107,10 +108,19 @@ export function adapterCount(config: ModelConfig): number {
   return elements(adapterTensors(config));
 }
 
+const ofBase = (name: string) => (name.startsWith('model.') && !isAdapterTensor(name)) || name === headName;
+
 /** Bytes of weights of which those of the base are kept in a precision. */
 function keptBytes(tensors: readonly ExpectedTensor[], precision: Precision): number {
-  const base = (name: string) => (name.startsWith('model.') && !isAdapterTensor(name)) || name === headName;
-  return tensors.reduce((sum, tensor) => sum + bytesIn(base(tensor.name) ? precision : 'f32', tensor), 0);
+  return tensors.reduce((sum, tensor) => sum + bytesIn(ofBase(tensor.name) ? precision : 'f32', tensor), 0);
+}
+
+/** Bytes of each weight that a node of a program on the CPU widens to float32. */
+function widening(outputs: readonly Tensor[], precision: Precision): (node: Node) => readonly number[] {
+  const form = (name: string, shape: Shape) => (ofBase(name) ? formOf(precision, { name, shape }) : undefined);
+  const rows = productRows(reachable(outputs), { has: ofBase });
+  const widens = (name: string) => (rows.get(name) ?? 0) >= widenFrom[precision === 'f32' ? 'f16' : precision];
+  return (node) => widenedBy(node, form, widens).map(({ shape }) => floatBytes * size(shape));
 }
 
 /** A base model in host memory, in the form it is kept in. */
@@ -173,11 +183,11 @@ export function decodeMemory(config: ModelConfig, batch: number, length: number,
   const cache = floatBytes * 2 * step.cachedBlocks * config.kvHeads * kept * config.headDim;
   const single = (rows: number) =>
     sharers > 1
-      ? stepActivations(config, step, rows * sharers, 1, slots, { sharers, capacity })
-      : stepActivations(config, step, rows, 1, capacity);
+      ? stepActivations(config, step, precision, [rows * sharers, 1, slots], { sharers, capacity })
+      : stepActivations(config, step, precision, [rows, 1, capacity]);
   // A runtime session keeps the memory of its largest run.
   const { activations, slack } = memoryAt(starts, Math.min(prefillChunk, begun), (rows, tokens) => {
-    const parts = [stepActivations(config, step, rows, tokens, capacity), single(rows)];
+    const parts = [stepActivations(config, step, precision, [rows, tokens, capacity]), single(rows)];
     const sum = (name: 'activations' | 'slack') => parts.reduce((bytes, part) => bytes + part[name], 0);
     return memory({ activations: sum('activations'), slack: sum('slack') });
   });
@@ -191,22 +201,23 @@ export function decodeMemory(config: ModelConfig, batch: number, length: number,
 }
 
 /** What is alive at once in a program, and what the runtime takes beyond it. @param outside outputs in memory of the caller's */
-function programMemory(outputs: readonly Tensor[], outside: readonly Tensor[] = []) {
+function programMemory(outputs: readonly Tensor[], precision: Precision, outside: readonly Tensor[] = []) {
   const { peak } = liveness(outputs, { outside });
-  return { activations: peak, slack: Math.max(0, plannedMemory(outputs, outside).bytes - peak) };
+  const { bytes } = plannedMemory(outputs, outside, widening(outputs, precision));
+  return { activations: peak, slack: Math.max(0, bytes - peak) };
 }
 
 function stepActivations(
   config: ModelConfig,
   step: StepGraph,
-  batch: number,
-  length: number,
-  capacity: number,
+  precision: Precision,
+  [batch, length, capacity]: readonly [rows: number, tokens: number, slots: number],
   stem?: StemShape,
 ) {
   const store = new CacheStore(config, step.cachedBlocks, true);
   return programMemory(
     Object.values(stepOutputs(new Graph(), config, step, store, { batch, length, capacity, stem }).all),
+    precision,
   );
 }
 
@@ -242,8 +253,8 @@ export function trainMemory(
   // As a step adds them up: this is what decides in which order gradients are computed.
   let squares = loss.graph.scalar(0);
   for (const each of gradients) squares = ops.add(squares, ops.sumOfSquares(each));
-  const step = programMemory([loss, ...kept, ...gradients, squares], gradients);
-  const beside = programMemory(measured);
+  const step = programMemory([loss, ...kept, ...gradients, squares], precision, gradients);
+  const beside = programMemory(measured, precision);
   return memory({
     weights: keptBytes(
       [...parameters].map(([name, { shape }]) => ({ name, shape })),

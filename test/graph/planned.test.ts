@@ -3,37 +3,51 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
+import { storedTensor } from '../../server/device/buffer.ts';
 import { ort } from '../../server/device/runtime.ts';
 import { Arena } from '../../server/graph/arena.ts';
 import { gradient } from '../../server/graph/gradient.ts';
 import { inputName, writeOnnx } from '../../server/graph/onnx.ts';
 import * as ops from '../../server/graph/ops.ts';
 import { plannedMemory } from '../../server/graph/planned.ts';
-import { Graph, size, type Tensor } from '../../server/graph/tensor.ts';
+import { type MemoryWeight, type StoredWeight, StoredWriter, widenedBy } from '../../server/graph/stored.ts';
+import { Graph, type Node, size, type Tensor } from '../../server/graph/tensor.ts';
 import { hiddenStates, languageHead, nextTokenLoss } from '../../server/model/base.ts';
 import { causalContext } from '../../server/model/block.ts';
 import { loadModelConfig } from '../../server/model/config/config.ts';
+import { blocks, halves } from '../../server/model/weights/quantise.ts';
 
 const folder = join(import.meta.dirname, '../fixtures/hf/llama-gqa');
 
 const arrays = { float32: Float32Array, int32: Int32Array, int64: BigInt64Array, bool: Uint8Array } as const;
 
 /** Bytes of all buffers that the runtime makes in a run, by its own account. */
-async function madeByRuntime(outputs: Readonly<Record<string, Tensor>>, outside: readonly string[]): Promise<number> {
+async function madeByRuntime(
+  outputs: Readonly<Record<string, Tensor>>,
+  outside: readonly string[],
+  weights: ReadonlyMap<string, StoredWeight> = new Map(),
+): Promise<number> {
   const place = mkdtempSync(join(tmpdir(), 'cola-planned-'));
   try {
     const file = join(place, 'nodes.csv');
-    const { bytes, inputs } = writeOnnx(outputs);
+    const writer = new StoredWriter(weights, { level: 0, onHost: true, widens: () => true });
+    const { bytes, inputs, stored } = writeOnnx(outputs, new Map(), new Set(), writer);
     const session = await ort.InferenceSession.create(bytes, {
       executionProviders: ['cpu'],
       graphOptimizationLevel: 'all',
       enableMemPattern: false,
       intraOpNumThreads: 1,
       logSeverityLevel: 4,
-      extra: { session: { collect_node_memory_stats_to_file: file } },
+      extra: {
+        session: { collect_node_memory_stats_to_file: file },
+        optimization: { disable_specified_optimizers: 'CommonSubexpressionElimination' },
+      },
     });
     const value = ({ dtype, shape }: Tensor) => new ort.Tensor(dtype, new arrays[dtype](size(shape)) as never, shape);
-    const feeds = Object.fromEntries(inputs.map((input) => [inputName(input), value(input)]));
+    const feeds = Object.fromEntries([
+      ...inputs.map((input) => [inputName(input), value(input)] as const),
+      ...stored.map((part) => [part.name, storedTensor(part)] as const),
+    ]);
     const fetches = Object.entries(outputs).map(
       ([name, tensor]) => [`out:${name}`, outside.includes(name) ? value(tensor) : null] as const,
     );
@@ -63,6 +77,33 @@ describe('the memory that the runtime plans', () => {
       const made = await madeByRuntime(outputs, names);
       assert.ok(Math.abs(requested / made - 1) < 0.02, `${requested} planned, ${made} made`);
       assert.ok(bytes < 1.2 * made);
+    });
+  }
+
+  for (const form of ['int8', 'f16'] as const) {
+    it(`is that of its own account, with weights in ${form} that it widens for each product`, async () => {
+      const config = await loadModelConfig(folder);
+      const graph = new Graph({ strip: 32 });
+      const ids = graph.input('ids', 'int32', [2, 64]);
+      const { h } = hiddenStates(graph, config, ids, causalContext(graph, config, 2, 64));
+      const turned = ops.add(h, graph.parameter('turned', [config.hiddenSize]));
+      const loss = nextTokenLoss(languageHead(graph, config, turned), ids);
+      const [back] = gradient(loss, [graph.parameter('turned', [config.hiddenSize])]);
+      const weights = new Map<string, MemoryWeight>();
+      for (const [name, { shape }] of graph.parameters)
+        if (shape.length === 2)
+          weights.set(name, form === 'f16' ? halves(shape).weight : blocks(form, [shape[0], shape[1]]).weight);
+      const widened = (node: Node) =>
+        widenedBy(
+          node,
+          (name) => weights.get(name)?.form,
+          () => true,
+        ).map(({ shape }) => 4 * size(shape));
+      const outputs = { loss, back };
+      const { requested } = plannedMemory([loss, back], [], widened);
+      const made = await madeByRuntime(outputs, [], weights);
+      assert.ok(Math.abs(requested / made - 1) < 0.02, `${requested} planned, ${made} made`);
+      assert.ok(requested > plannedMemory([loss, back]).requested, 'what is widened counts');
     });
   }
 

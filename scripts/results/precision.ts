@@ -92,7 +92,7 @@ async function quality(folder: string, ids: readonly Int32Array[]): Promise<Qual
     all.reduce((sum, row, i) => sum + value(row, i), 0) / all.length;
   const found = [{ name: 'f32', loss: mean((row, i) => -row[target(i)], truth), kl: 0, agreement: 1 }];
   for (const { name, precision, otherwise, exact } of variants) {
-    const loaded = await LanguageModel.load(folder, undefined, precision);
+    const loaded = await LanguageModel.load(folder, { precision });
     const model = otherwise === undefined ? loaded : withOthers(loaded, plain, otherwise);
     let [i, loss, kl, agreement] = [0, 0, 0, 0];
     for await (const row of positions(model, model.on(device, exact), ids)) {
@@ -143,7 +143,7 @@ const peakBytes = () => 1024 * Number(/VmHWM:\s+(\d+)/.exec(readFileSync('/proc/
 /** In a process of its own. */
 async function speed(folder: string, precision: Precision, batch: number): Promise<Speed> {
   const device = await Device.open('cpu', { threads: 1 });
-  const model = await LanguageModel.load(folder, undefined, precision);
+  const model = await LanguageModel.load(folder, { precision });
   const loaded = peakBytes();
   const stepper = baseStepper(device, model);
   const cache = await stepper.cache(batch, 300);
@@ -183,7 +183,7 @@ interface Loading {
 /** In a process of its own. */
 async function loading(folder: string, precision: Precision): Promise<Omit<Loading, 'from'>> {
   const [started, before] = [performance.now(), process.cpuUsage()];
-  await LanguageModel.load(folder, undefined, precision);
+  await LanguageModel.load(folder, { precision });
   const { user, system } = process.cpuUsage(before);
   return { precision, seconds: (performance.now() - started) / 1000, cpu: (user + system) / 1e6, peak: peakBytes() };
 }

@@ -55,7 +55,8 @@ export async function loadBase(
   precision: PrecisionChoice,
 ): Promise<LanguageModel> {
   const { folder } = await namedModel(path, cwd);
-  if (!ColaModel.exists(folder)) return LanguageModel.load(folder, undefined, precision);
+  if (!ColaModel.exists(folder))
+    return LanguageModel.load(folder, { precision, say: (text: string) => output.note(text) });
   output.note('This model has latent actions; here its base is used without them.');
-  return (await ColaModel.load(folder, undefined, precision)).base;
+  return (await ColaModel.load(folder, { precision, say: (text: string) => output.note(text) })).base;
 }

@@ -9,10 +9,9 @@ import { SafetensorsFile } from '../files/safetensors.ts';
 import { type SavedDtype, writeSafetensors } from '../files/safetensors-writer.ts';
 import { locateModel, refuseFolder } from '../model/folder.ts';
 import { CONFIG_BYTES, readModelText } from '../model/json.ts';
-import { LanguageModel, type WeightMap } from '../model/language-model.ts';
-import { SharedWeights, type WeightShelf } from '../model/weights/shelf.ts';
+import { LanguageModel, type LoadModelOptions, type WeightMap } from '../model/language-model.ts';
+import { SharedWeights } from '../model/weights/shelf.ts';
 import { type ExpectedTensor, refuseAbsurd } from '../model/weights/weights.ts';
-import type { PrecisionChoice } from '../protocol/precision.ts';
 import { type ColaConfig, type ModuleName, moduleWeights, parseColaConfig } from './config.ts';
 import { colaErrors } from './errors.ts';
 
@@ -40,17 +39,10 @@ export class ColaModel {
    * The base is the folder itself, or its `base` entry in `cola.json`, or the folder `base` inside it.
    *
    * @param path the folder, or what {@link locateModel} finds it by
-   * @param shelf where models of the same folder share their weights
-   * @param choice the form the weights of the base are kept in
-   * @param baseFolder of a base that is an adapter, the folder of its base, where its configuration does not say
    * @throws cola.*, and whatever {@link LanguageModel.load} throws
    */
-  static async load(
-    path: string,
-    shelf?: WeightShelf,
-    choice: PrecisionChoice = 'f32',
-    baseFolder?: string,
-  ): Promise<ColaModel> {
+  static async load(path: string, options: Omit<LoadModelOptions, 'form'> = {}): Promise<ColaModel> {
+    const { shelf } = options;
     const folder = locateModel(path);
     const file = join(folder, COLA_JSON);
     const text = readModelText(file, CONFIG_BYTES);
@@ -65,7 +57,7 @@ export class ColaModel {
       throw colaErrors.config(file, '', error instanceof Error ? error.message : String(error));
     }
     const config = parseColaConfig(json, file, hasBase(folder) ? '.' : 'base');
-    const base = await LanguageModel.load(join(folder, config.base), shelf, choice, 'language', baseFolder);
+    const base = await LanguageModel.load(join(folder, config.base), options);
     const read = () => readModules(join(folder, COLA_WEIGHTS), base, config);
     const weights = shelf === undefined ? read() : shelf.take([folder, base.folder], 'modules', read);
     const shared = new SharedWeights(weights, new Set(shelf === undefined ? [] : weights.keys()));

@@ -103,7 +103,7 @@ export class LoadedModel {
   /** @throws engine.noTokenizer, model.otherTokenizer, device.*, cola.*, and whatever loading the base throws */
   static async load(options: LoadOptions): Promise<LoadedModel> {
     const { folder, device: name, threads, shelf, devices = new Devices(), precision } = options;
-    const cola = await ColaModel.load(folder, shelf, precision);
+    const cola = await ColaModel.load(folder, { shelf, precision });
     const taken = await devices.take(name, threads === undefined ? {} : { threads });
     try {
       return await LoadedModel.on(taken.device, cola, taken);

@@ -101,8 +101,8 @@ export class ChatHost {
     if (this.speaker?.key === key) return this.speaker;
     await this.release();
     const model = ColaModel.exists(folder)
-      ? await ColaModel.load(folder, this.shelf, precision)
-      : await LanguageModel.load(folder, this.shelf, precision);
+      ? await ColaModel.load(folder, { shelf: this.shelf, precision })
+      : await LanguageModel.load(folder, { shelf: this.shelf, precision });
     const taken = await this.devices.take(wanted, threads === undefined ? {} : { threads });
     try {
       const base = model instanceof ColaModel ? model.base : model;

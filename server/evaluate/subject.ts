@@ -49,9 +49,10 @@ export class Subject {
 
   /** @throws cola.*, config.*, weights.*, safetensors.*, tokenizer.* */
   static async load(computes: Device, folder: string, options: SubjectOptions = {}): Promise<Subject> {
-    const { shelf, precision } = options;
-    const cola = ColaModel.exists(folder) ? await ColaModel.load(folder, shelf, precision) : undefined;
-    const base = cola?.base ?? (await LanguageModel.load(folder, shelf, precision));
+    const { shelf, precision, say } = options;
+    const read = { shelf, precision, say };
+    const cola = ColaModel.exists(folder) ? await ColaModel.load(folder, read) : undefined;
+    const base = cola?.base ?? (await LanguageModel.load(folder, read));
     // A measure is of the model, not of a shortcut.
     const device = base.on(computes, true);
     const weights = new DeviceWeights(device);

@@ -74,6 +74,20 @@ export interface ModelParts {
   readonly adapter?: HeldAdapter;
 }
 
+/** How a model is read. */
+export interface LoadModelOptions {
+  /** Where models of the same folder share their weights. */
+  readonly shelf?: WeightShelf | undefined;
+  /** The form the weights of the base are kept in; in float32, if not given. */
+  readonly precision?: PrecisionChoice | undefined;
+  /** With `scores` the weight of {@link scoreHead} is among its weights, and there is no head for tokens. */
+  readonly form?: ModelForm;
+  /** The folder of the base of an adapter, where its configuration does not say. */
+  readonly base?: string | undefined;
+  /** Hears what takes long, in words: that a large model is brought into its form, and how far that is. */
+  readonly say?: ((text: string) => void) | undefined;
+}
+
 export class LanguageModel {
   readonly stored: ReadonlyMap<string, StoredWeight>;
   readonly shared: SharedWeights;
@@ -98,28 +112,19 @@ export class LanguageModel {
 
   /**
    * @param path the folder, or what {@link locateModel} finds it by
-   * @param shelf where models of the same folder share their weights
-   * @param choice the form its weights are kept in; in float32, if not given
-   * @param form with `scores` the weight of {@link scoreHead} is among its weights, and there is no head for tokens
-   * @param base the folder of the base of an adapter, where its configuration does not say
    * @throws config.*, adapter.*, weights.*, safetensors.*, gguf.*, tokenizer.*, and folder.* which says what is there instead of a model
    */
-  static async load(
-    path: string,
-    shelf?: WeightShelf,
-    choice: PrecisionChoice = 'f32',
-    form: ModelForm = 'language',
-    base?: string,
-  ): Promise<LanguageModel> {
+  static async load(path: string, options: LoadModelOptions = {}): Promise<LanguageModel> {
+    const { shelf, form = 'language', say } = options;
     const found = locateModel(path);
-    const folder = isAdapter(found) ? adapterBase(found, base) : found;
+    const folder = isAdapter(found) ? adapterBase(found, options.base) : found;
     const config = await loadModelConfig(folder, form);
     const adapter = folder === found ? undefined : readAdapter(found, config);
     const tokenizer = hasFile(folder, 'tokenizer.json')
       ? loadTokenizer(folder, { modelVocabSize: config.vocabSize })
       : undefined;
-    const precision = chosenPrecision(choice, config);
-    const held = await heldWeights(folder, config, precision, { shelf, form });
+    const precision = chosenPrecision(options.precision ?? 'f32', config);
+    const held = await heldWeights(folder, config, precision, { shelf, form, say });
     const weights = new Map<string, Float32Array>();
     const stored = new Map<string, StoredWeight>();
     for (const [name, weight] of held) {

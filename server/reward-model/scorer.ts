@@ -75,7 +75,7 @@ export class Scorer {
     const manifest = await readManifest(folder);
     const damage = manifest === undefined ? [] : await differences(folder, manifest, 'anything');
     if (damage.length > 0) throw rewardModelErrors.damaged(folder, damage);
-    const model = await LanguageModel.load(folder, undefined, 'f32', 'scores');
+    const model = await LanguageModel.load(folder, { form: 'scores' });
     if (model.tokenizer === undefined) throw rewardModelErrors.noTokenizer(folder);
     const template = templateIn(folder);
     const { device } = await openDevice(name);

@@ -51,7 +51,7 @@ describe('one device for all that compute', () => {
     it(`has what nobody trains once on ${name}, and what one of them trains for each`, async () => {
       const [devices, shelf] = [new Devices(), new WeightShelf()];
       const taken = [await devices.take(name), await devices.take(name, { threads: 1 })];
-      const [one, other] = [await ColaModel.load(folder, shelf), await ColaModel.load(folder, shelf)];
+      const [one, other] = [await ColaModel.load(folder, { shelf }), await ColaModel.load(folder, { shelf })];
       const { ledger } = taken[0].device;
       const [first, second] = taken.map(({ device }) => new DeviceWeights(device));
       const add = (weights: DeviceWeights, { base }: ColaModel) =>

@@ -99,7 +99,7 @@ onEachDevice((device, on) => {
         `beside a base in ${precision}: gradients are those beside the numbers that it stands for`,
         async () => {
           const folder = join(fixtures, 'plain');
-          const stored = await LanguageModel.load(folder, undefined, precision);
+          const stored = await LanguageModel.load(folder, { precision });
           assert(stored.stored.size > 20 && [...stored.stored.keys()].every((name) => !isAdapterTensor(name)));
           using expected = SafetensorsFile.open(join(folder, 'expected.safetensors'));
           const ids = expected.readInt32('ids');
@@ -179,7 +179,7 @@ describe('folders of adapters', () => {
     assert.equal(error.id, 'adapter.base');
     assert.match(error.message, /someone\/a-model/);
     assert.match(error.remedy, /base_model_name_or_path.*base: \{model: FOLDER\}/);
-    const model = await LanguageModel.load(join(root, 'a'), undefined, 'f32', 'language', base);
+    const model = await LanguageModel.load(join(root, 'a'), { base });
     assert.equal(model.folder, base);
     change({ base_model_name_or_path: null });
     assert.match((await refusal(join(root, 'a'))).message, /does not say of which model/);

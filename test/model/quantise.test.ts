@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { blockSize, type MemoryWeight, storedBytes } from '../../server/graph/stored.ts';
 import { parseModelConfig } from '../../server/model/config/config.ts';
+import { partsTold } from '../../server/model/weights/held.ts';
 import { bytesIn, chosenPrecision, fillingFor, formOf } from '../../server/model/weights/precision.ts';
 import { blocks, halves, widened } from '../../server/model/weights/quantise.ts';
 
@@ -107,5 +108,30 @@ describe('the precision of a base', () => {
     assert.equal(chosenPrecision('int4', LLAMA), 'int4');
     const large = { ...LLAMA, hiddenSize: 2048, intermediateSize: 8192, layers: 16, vocabSize: 128_256 };
     assert.equal(chosenPrecision('auto', large), 'int8');
+  });
+});
+
+describe('a large model that is brought into its form', () => {
+  const layers = (count: number) =>
+    Array.from({ length: count }, (_, i) => ({
+      name: `model.layers.${i}.mlp.up_proj.weight`,
+      shape: [10_000, 10_000],
+    }));
+  const told = (count: number) => {
+    const said: string[] = [];
+    const tell = partsTold(layers(count), 'Bringing the weights into int4', (text) => said.push(text));
+    for (const layer of layers(count)) tell(layer);
+    return said;
+  };
+
+  it('is told at its beginning and in tenths, and not at its end', () => {
+    assert.deepEqual(told(40), [
+      'Bringing the weights into int4 (4.0 billion).',
+      ...[10, 20, 30, 40, 50, 60, 70, 80, 90].map((part) => `Bringing the weights into int4: ${part} %`),
+    ]);
+  });
+
+  it('says nothing of a small one, which takes seconds', () => {
+    assert.deepEqual(told(9), []);
   });
 });

@@ -31,7 +31,7 @@ async function scoresOf(device: Device, model: LanguageModel, ids: Int32Array, b
   return values;
 }
 
-const load = (folder: string) => LanguageModel.load(folder, undefined, 'f32', 'scores');
+const load = (folder: string) => LanguageModel.load(folder, { form: 'scores' });
 
 onEachDevice((device, on) => {
   describe('reward models', () => {

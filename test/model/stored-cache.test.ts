@@ -48,7 +48,7 @@ describe('weights in fewer bits on the disk', () => {
   const tensors = async () => expectedTensors(await loadModelConfig(model));
 
   it('are those of the model, and come from there the next time', async () => {
-    const [first, plain] = [await load(), await LanguageModel.load(model, undefined, 'int4')];
+    const [first, plain] = [await load(), await LanguageModel.load(model, { precision: 'int4' })];
     assert.deepEqual(
       first,
       new Map([...plain.tensors].map(({ name }) => [name, plain.stored.get(name) ?? plain.weights.get(name)])),

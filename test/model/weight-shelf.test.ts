@@ -19,21 +19,21 @@ describe('a shelf of weights', () => {
 
   it('has the weights of a folder once, until its files change', async () => {
     const shelf = new WeightShelf();
-    const [one, two] = [await ColaModel.load(folder, shelf), await ColaModel.load(folder, shelf)];
+    const [one, two] = [await ColaModel.load(folder, { shelf }), await ColaModel.load(folder, { shelf })];
     for (const [name, values] of one.allWeights) assert.equal(two.allWeights.get(name), values, name);
     const alone = await ColaModel.load(folder);
     const name = 'model.norm.weight';
     assert.notEqual(alone.base.weights.get(name), one.base.weights.get(name));
     const file = join(folder, 'model.safetensors');
     writeFileSync(file, readFileSync(file));
-    const later = await ColaModel.load(folder, shelf);
+    const later = await ColaModel.load(folder, { shelf });
     assert.notEqual(later.base.weights.get(name), one.base.weights.get(name));
     assert.deepEqual(later.base.weights, one.base.weights);
   });
 
   it('gives a model its own copy of what it asks for, and of nothing else', async () => {
     const shelf = new WeightShelf();
-    const [one, two] = [(await ColaModel.load(folder, shelf)).base, (await ColaModel.load(folder, shelf)).base];
+    const [one, two] = [(await ColaModel.load(folder, { shelf })).base, (await ColaModel.load(folder, { shelf })).base];
     const [norm, embedding] = ['model.norm.weight', 'model.embed_tokens.weight'];
     assert.equal(one.shared.own([norm, 'policy.head.weight']), true);
     assert.equal(one.shared.own([norm]), false);
@@ -74,7 +74,7 @@ describe('a shelf of weights', () => {
   ] as const) {
     it(`is not written by a run of ${stage.split(':')[0]}`, async () => {
       const shelf = new WeightShelf();
-      const cola = await ColaModel.load(folder, shelf);
+      const cola = await ColaModel.load(folder, { shelf });
       const before = copyOf(cola.allWeights);
       const model = await run(stage.split(':')[0], './model', stage, shelf);
       assert.deepEqual(cola.allWeights, before);
@@ -88,7 +88,7 @@ describe('a shelf of weights', () => {
     const q =
       'q: { prompts: answers.jsonl, chat: false, reward: { length: { max: 9 } }, batch: 2, group: 2, max_new: 4, target_every: 1, steps: 2 }';
     const first = await run('q', './model', q, shelf);
-    const cola = await ColaModel.load(first, shelf);
+    const cola = await ColaModel.load(first, { shelf });
     const before = copyOf(cola.allWeights);
     const again = await run('q-again', first, q, shelf);
     assert.deepEqual(cola.allWeights, before);

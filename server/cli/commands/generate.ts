@@ -84,9 +84,9 @@ interface Chosen {
 
 async function load({ model, tokens, topP, precision }: Options, cwd: string, output: Output): Promise<Chosen> {
   const { folder, run } = await namedModel(model, cwd);
-  if (!ColaModel.exists(folder))
-    return { base: await LanguageModel.load(folder, undefined, precision), cola: undefined };
-  const cola = await ColaModel.load(folder, undefined, precision);
+  const read = { precision, say: (text: string) => output.note(text) };
+  if (!ColaModel.exists(folder)) return { base: await LanguageModel.load(folder, read), cola: undefined };
+  const cola = await ColaModel.load(folder, read);
   const { base } = cola;
   const plain = (why: string): Chosen => {
     output.note(`Choosing tokens with the base: ${why}.`);

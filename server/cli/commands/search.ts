@@ -8,8 +8,7 @@ import { ColaError } from '../../errors.ts';
 import { readUncheckedReward } from '../../evaluate/reward-text.ts';
 import { writeFileAtomic } from '../../files/atomic.ts';
 import { holdsModel } from '../../files/model-files.ts';
-import { LanguageModel } from '../../model/language-model.ts';
-import type { PrecisionChoice } from '../../protocol/precision.ts';
+import { LanguageModel, type LoadModelOptions } from '../../model/language-model.ts';
 import { openReward } from '../../reward-model/learned-reward.ts';
 import { bestOfN } from '../../search/best-of-n.ts';
 import { type Branch, BranchedModel } from '../../search/branches.ts';
@@ -80,7 +79,7 @@ async function run(path: string, options: SearchCommandOptions, output: Output, 
       `${defaultOut} is there already: search on with --continue ${defaultOut}, or name a file with --out`,
     );
   }
-  const model = await loadModel(path, cwd, options.precision);
+  const model = await loadModel(path, cwd, { precision: options.precision, say: (text) => output.note(text) });
   const prompt = await promptOf(options, model.base, before?.prompt, cwd, signal);
   const reward = await openReward(readUncheckedReward(judging), cwd);
   try {
@@ -111,11 +110,11 @@ async function run(path: string, options: SearchCommandOptions, output: Output, 
 }
 
 /** The model of a folder or of a run. @throws cola.*, config.*, spec.* */
-async function loadModel(path: string, cwd: string, precision: PrecisionChoice): Promise<ColaModel> {
+async function loadModel(path: string, cwd: string, options: LoadModelOptions): Promise<ColaModel> {
   const { folder } = await namedModel(path, cwd);
   // A folder that is no model at all says so itself.
   if (!holdsModel(folder)) await LanguageModel.load(folder);
-  const model = await ColaModel.load(folder, undefined, precision);
+  const model = await ColaModel.load(folder, options);
   model.require('world', 'policy');
   return model;
 }

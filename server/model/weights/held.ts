@@ -8,6 +8,29 @@ import type { HeldWeight, WeightShelf } from './shelf.ts';
 import { StoredCache } from './stored-cache.ts';
 import { type ExpectedTensor, expectedTensors, openWeights, type Weights } from './weights.ts';
 
+/** Weights from which a model is so large that somebody who waits for it wants to hear how far it is. */
+const largeFrom = 1e9;
+/** Parts of a whole that are told. */
+const tenths = 10;
+
+/** Tells each further tenth of a large model. @returns to be called with each of its weights when it is done */
+export function partsTold(
+  tensors: readonly ExpectedTensor[],
+  what: string,
+  say: (text: string) => void,
+): (tensor: ExpectedTensor) => void {
+  const total = tensors.reduce((sum, { shape }) => sum + size(shape), 0);
+  if (total < largeFrom) return () => {};
+  let [done, told] = [0, 0];
+  say(`${what} (${(total / 1e9).toFixed(1)} billion).`);
+  return ({ shape }) => {
+    done += size(shape);
+    const part = Math.floor((tenths * done) / total);
+    if (part > told && part < tenths) say(`${what}: ${(100 / tenths) * part} %`);
+    told = part;
+  };
+}
+
 /** Values that are read at once while a weight is brought into another form. */
 const pieceElements = 1 << 22;
 
@@ -25,10 +48,13 @@ export async function heldWeights(
     shelf,
     form = 'language',
     cache = StoredCache.ofAccount(),
+    say = () => {},
   }: {
     readonly shelf?: WeightShelf | undefined;
     readonly form?: ModelForm;
     readonly cache?: StoredCache | undefined;
+    /** Hears how far a large model is. */
+    readonly say?: ((text: string) => void) | undefined;
   } = {},
 ): Promise<Map<string, HeldWeight>> {
   const tensors = expectedTensors(config);
@@ -36,7 +62,12 @@ export async function heldWeights(
   const keep = async () => {
     if (file === undefined || cache === undefined) return;
     using files = openWeights(folder, config, form);
-    const each = (tensor: ExpectedTensor) => readWeight(files, tensor, precision);
+    const telling = partsTold(tensors, `Bringing the weights into ${precision}, which is kept for the next time`, say);
+    const each = (tensor: ExpectedTensor) => {
+      const weight = readWeight(files, tensor, precision);
+      telling(tensor);
+      return weight;
+    };
     // Only if it still is the model that the file is named after.
     await cache.write(
       file,

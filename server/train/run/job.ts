@@ -176,7 +176,9 @@ class Job {
     const { device: opened, attempts } = taken;
     const weights = new DeviceWeights(opened);
     try {
-      const model = await TrainingModel.load(spec, this.options.specFile, this.options.shelf);
+      const { specFile, shelf } = this.options;
+      const tell = (text: string) => this.emit({ kind: 'message', text });
+      const model = await TrainingModel.load(spec, specFile, { shelf, say: tell });
       const { base } = model;
       const device = base.on(opened);
       // Nobody hears that the run goes on before it is known that it can.

@@ -1,8 +1,7 @@
 /** The model of a run in memory and on its device: as its spec names it, and with what each stage makes beside it. */
 import { ColaModel } from '../../cola/model.ts';
 import { size } from '../../graph/tensor.ts';
-import { LanguageModel } from '../../model/language-model.ts';
-import type { WeightShelf } from '../../model/weights/shelf.ts';
+import { LanguageModel, type LoadModelOptions } from '../../model/language-model.ts';
 import { resolveModel } from '../../spec/document.ts';
 import { basePrecision, type RunSpec, type StageSpec } from '../../spec/schema.ts';
 import type { Checkpoint } from '../../store/checkpoint.ts';
@@ -22,7 +21,11 @@ export class TrainingModel {
   ) {}
 
   /** @throws train.modelDamaged, and whatever reading the model throws */
-  static async load(spec: RunSpec, specFile: string, shelf?: WeightShelf): Promise<TrainingModel> {
+  static async load(
+    spec: RunSpec,
+    specFile: string,
+    { shelf, say }: Pick<LoadModelOptions, 'shelf' | 'say'> = {},
+  ): Promise<TrainingModel> {
     if (typeof spec.model !== 'string')
       return new TrainingModel(spec, createBase(spec.model, specFile, spec.seed), undefined);
     const folder = resolveModel(spec.model, specFile);
@@ -30,10 +33,10 @@ export class TrainingModel {
     const precision = basePrecision(spec);
     const under = spec.base.model === undefined ? undefined : resolveModel(spec.base.model, specFile);
     if (!ColaModel.exists(folder)) {
-      const base = await LanguageModel.load(folder, shelf, precision, 'language', under);
+      const base = await LanguageModel.load(folder, { shelf, precision, base: under, say });
       return new TrainingModel(spec, prepareBase(base, spec), undefined);
     }
-    const cola = await ColaModel.load(folder, shelf, precision, under);
+    const cola = await ColaModel.load(folder, { shelf, precision, base: under, say });
     const base = prepareBase(cola.base, spec);
     return new TrainingModel(spec, base, cola.on(base));
   }

@@ -65,7 +65,7 @@ describe('GGUF files', () => {
       );
       await writeGguf(scratch('m.gguf'), new LanguageModel(folder, wide, undefined, weights), type);
       const exact = await LanguageModel.load(scratch('m.gguf'));
-      const { stored } = await LanguageModel.load(scratch('m.gguf'), undefined, precision);
+      const { stored } = await LanguageModel.load(scratch('m.gguf'), { precision });
       assert.ok(stored.size > 7);
       for (const [name, weight] of stored) assert.deepEqual(widened(inMemory(weight)), exact.weights.get(name), name);
     });

@@ -63,7 +63,7 @@ describe('GGUF files', () => {
   }
 
   it('are saved as a folder that is the same model', async () => {
-    const from = await LanguageModel.load(gguf('llama.gguf'), new WeightShelf());
+    const from = await LanguageModel.load(gguf('llama.gguf'), { shelf: new WeightShelf() });
     await from.save(scratch('saved'));
     const saved = await LanguageModel.load(scratch('saved'));
     assert.deepEqual(saved.config, from.config);
@@ -75,14 +75,14 @@ describe('GGUF files', () => {
     const shelf = new WeightShelf();
     cpSync(gguf('llama.gguf'), scratch('m.gguf'));
     const [a, b] = [
-      await LanguageModel.load(scratch('m.gguf'), shelf),
-      await LanguageModel.load(scratch('m.gguf'), shelf),
+      await LanguageModel.load(scratch('m.gguf'), { shelf }),
+      await LanguageModel.load(scratch('m.gguf'), { shelf }),
     ];
     const name = 'model.norm.weight';
     assert.equal(a.weights.get(name), b.weights.get(name));
     cpSync(gguf('llama.gguf'), scratch('other.gguf'));
     renameSync(scratch('other.gguf'), scratch('m.gguf'));
-    const c = await LanguageModel.load(scratch('m.gguf'), shelf);
+    const c = await LanguageModel.load(scratch('m.gguf'), { shelf });
     assert.notEqual(a.weights.get(name), c.weights.get(name));
   });
 

@@ -42,7 +42,7 @@ describe('a base that is kept in fewer bits', function () {
   for (const precision of narrow) {
     it(`of ${precision} decodes as one with the same weights in float32`, async () => {
       const device = await Device.open('cpu', { threads: 1 });
-      const stored = await LanguageModel.load(pretrained, undefined, precision);
+      const stored = await LanguageModel.load(pretrained, { precision });
       assert.equal(stored.stored.size, stored.config.layers * 7 + 1);
       const plain = await LanguageModel.load(pretrained);
       for (const [name, weight] of stored.stored) plain.weights.get(name)!.set(widened(inMemory(weight)));
@@ -124,8 +124,8 @@ describe('a base that is kept in fewer bits', function () {
   it('may come out of a GGUF file', async () => {
     const fixtures = join(import.meta.dirname, '../../fixtures');
     for (const precision of narrow) {
-      const here = await LanguageModel.load(join(fixtures, 'gguf/llama.gguf'), undefined, precision);
-      const there = await LanguageModel.load(join(fixtures, 'hf/llama-tied-bf16'), undefined, precision);
+      const here = await LanguageModel.load(join(fixtures, 'gguf/llama.gguf'), { precision });
+      const there = await LanguageModel.load(join(fixtures, 'hf/llama-tied-bf16'), { precision });
       assert(here.stored.size > 0);
       assert.deepEqual(here.stored, there.stored);
       const names = here.tensors.map(({ name }) => name);
@@ -136,9 +136,9 @@ describe('a base that is kept in fewer bits', function () {
   it('is on the shelf once for each form', async () => {
     const shelf = new WeightShelf();
     const [one, two, other] = [
-      await LanguageModel.load(pretrained, shelf, 'int4'),
-      await LanguageModel.load(pretrained, shelf, 'int4'),
-      await LanguageModel.load(pretrained, shelf, 'int8'),
+      await LanguageModel.load(pretrained, { shelf, precision: 'int4' }),
+      await LanguageModel.load(pretrained, { shelf, precision: 'int4' }),
+      await LanguageModel.load(pretrained, { shelf, precision: 'int8' }),
     ];
     const name = 'model.embed_tokens.weight';
     assert.equal(one.stored.get(name), two.stored.get(name));

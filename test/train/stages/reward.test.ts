@@ -152,7 +152,7 @@ describe('the stage reward', function () {
     assert.deepEqual(config.architectures, ['LlamaForSequenceClassification']);
     assert.deepEqual(config.id2label, { 0: 'score' });
     assert.equal(typeof config.pad_token_id, 'number');
-    const model = await LanguageModel.load(folder, undefined, 'f32', 'scores');
+    const model = await LanguageModel.load(folder, { form: 'scores' });
     assert(model.weights.get('score.weight')?.some((x) => x !== 0));
     assert(!model.weights.has('lm_head.weight'));
     // The head alone was trained.
@@ -161,7 +161,7 @@ describe('the stage reward', function () {
       if (name !== 'lm_head.weight') assert.deepEqual(model.weights.get(name), values, name);
     await assert.rejects(LanguageModel.load(folder), errorOf('config.architecture', /writes no text/));
     await assert.rejects(
-      LanguageModel.load(bench.cola, undefined, 'f32', 'scores'),
+      LanguageModel.load(bench.cola, { form: 'scores' }),
       errorOf('config.noScores', /LlamaForCausalLM/),
     );
   });

@@ -160,6 +160,11 @@ export class TokenFile implements TokenSource {
     return this.info.tokens;
   }
 
+  /** A hash of all tokens. */
+  get contents(): string {
+    return this.info.sha256;
+  }
+
   /** Whether some tokens stand as `unlearned` has them. */
   get masked(): boolean {
     return this.info.type === 'int32';

@@ -40,6 +40,7 @@ export class TokenStream {
   private position = 0;
   private window = 0;
   private order: Uint32Array = new Uint32Array(0);
+  private given: readonly number[] = [];
 
   constructor(
     private readonly source: TokenSource,
@@ -54,12 +55,18 @@ export class TokenStream {
   next(B: number, T: number): Int32Array {
     if (T !== this.window) this.begin(this.window === 0 ? 0 : this.epoch + 1, T);
     const ids = new Int32Array(B * (T + 1));
-    for (let b = 0; b < B; b++) {
+    this.given = Array.from({ length: B }, (_, b) => {
       if (this.position === this.order.length) this.begin(this.epoch + 1, T);
-      const start = this.order[this.position++] * T;
-      this.source.read(start, ids.subarray(b * (T + 1), (b + 1) * (T + 1)));
-    }
+      const window = this.order[this.position++];
+      this.source.read(window * T, ids.subarray(b * (T + 1), (b + 1) * (T + 1)));
+      return window;
+    });
     return ids;
+  }
+
+  /** Which windows the last batch is of: window k begins at token k T. */
+  get windows(): readonly number[] {
+    return this.given;
   }
 
   get state(): TokenStreamState {

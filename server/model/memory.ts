@@ -221,6 +221,23 @@ function stepActivations(
   );
 }
 
+/** Reading B sequences of `length` tokens to have their hidden states: a program that reads the weights as they are loaded. */
+export function readingMemory(
+  config: ModelConfig,
+  batch: number,
+  length: number,
+  precision: Precision = 'f32',
+): Memory {
+  return memoryAt(batch, length, (b, t) => {
+    const graph = new Graph();
+    const ids = graph.input('ids', 'int32', [b, t]);
+    const { h } = hiddenStates(graph, config, ids, causalContext(graph, config, b, t));
+    const { activations, slack } = programMemory([h]);
+    const read = [...graph.parameters].map(([name, { shape }]) => ({ name, shape }));
+    return memory({ weights: keptBytes(read, precision), activations, slack: slack + sessionBytes });
+  });
+}
+
 export interface TrainOptions {
   /** Micro-batches of a step; with more than one there is a second set of gradients. */
   readonly accumulate?: number;

@@ -1,4 +1,5 @@
 /** Data of a spec as what stages take: streams of packed tokens, or rows in a shuffled order. */
+import { createHash } from 'node:crypto';
 import { existsSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { dataErrors } from '../data/errors.ts';
@@ -21,6 +22,7 @@ import type { DataSpec } from '../spec/settings/parts.ts';
 import { trainErrors } from './errors.ts';
 import { FrozenData, type ReadRows } from './run/frozen.ts';
 import type { StageContext } from './stage.ts';
+import type { KeptStates } from './states/kept-states.ts';
 import type { BatchSource, Feeds } from './supervised.ts';
 
 /** Share of the data that is held out where the spec names no held-out data. */
@@ -139,8 +141,11 @@ function sayRowsAsText(files: readonly string[], context: StageContext): void {
   }
 }
 
-/** @property masked whether some tokens are {@link unlearned} */
-type ClosableTokens = TokenSource & { readonly masked: boolean; close(): void };
+/**
+ * @property masked whether some tokens are {@link unlearned}
+ * @property contents a hash of the tokens
+ */
+type ClosableTokens = TokenSource & { readonly masked: boolean; readonly contents: string; close(): void };
 
 /** Solved problems of a task or episodes, one after the other, as a text to learn from. */
 async function madeTokens(data: MadeData, context: StageContext, side: 'train' | 'test'): Promise<ClosableTokens> {
@@ -154,7 +159,9 @@ async function madeTokens(data: MadeData, context: StageContext, side: 'train' |
     const given = Array.from(prompt, (id) => (masked ? unlearned(id) : id));
     return [...given, ...Array.from(response, (id, i) => (mask?.[i] === 0 ? unlearned(id) : id))];
   });
-  return { ...arrayTokens(Int32Array.from(ids)), masked, close: () => undefined };
+  const tokens = Int32Array.from(ids);
+  const contents = createHash('sha256').update(tokens).digest('hex');
+  return { ...arrayTokens(tokens), masked, contents, close: () => undefined };
 }
 
 function leftOut(data: DataSpec, used: number, reasons: string): string {
@@ -183,7 +190,9 @@ export interface PackedData {
   readonly heldOut: readonly Int32Array[];
   /** Whether some tokens are {@link unlearned}. */
   readonly masked: boolean;
+  /** Those to learn from, and a hash of them with those behind them. */
   readonly tokens: number;
+  readonly contents: string;
   /** Closes the files. */
   close(): void;
 }
@@ -234,22 +243,27 @@ export async function packedData(
     const heldOut = Array.from({ length: Math.max(1, Math.min(heldOutBatches, available)) }, () =>
       stream.next(batch, length),
     );
-    return { train: new TokenStream(part(all, 0, cut), context.seed), heldOut, masked, tokens: cut, close };
+    const { contents } = all;
+    return { train: new TokenStream(part(all, 0, cut), context.seed), heldOut, masked, tokens: cut, contents, close };
   } catch (error) {
     close();
     throw error;
   }
 }
 
-/** Packed sequences as micro-batches: `ids [B,T]` and `targets [B,T]`. */
+/** Packed sequences as micro-batches: `ids [B,T]` and `targets [B,T]`. @param states the hidden states go along with them */
 export function packedBatches(
   stream: TokenStream,
   batch: number,
   length: number,
   feeds: (ids: Int32Array) => Feeds,
+  states?: KeptStates,
 ): BatchSource {
   return {
-    next: () => feeds(stream.next(batch, length)),
+    next() {
+      const made = feeds(stream.next(batch, length));
+      return states?.of(made, stream.windows) ?? made;
+    },
     get state() {
       return stream.state;
     },

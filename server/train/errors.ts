@@ -9,6 +9,10 @@ export const trainErrors = catalogue('train', {
     `There is not enough memory for this run: "${what}" takes about ${gigabytes(bytes)}, and ${gigabytes(free)} are left (${source}).`,
     'Use a smaller batch or shorter sequences; `cola fit` says what each part takes. To try it all the same: cola train with --anyway.',
   ],
+  noDisk: (folder: string, bytes: number, needed: number, free: number) => [
+    `The hidden states that "cache_states" keeps in ${folder} take ${gigabytes(bytes)} on the disk: ${gigabytes(needed)} more, and ${gigabytes(free)} are left.`,
+    'Free some room, learn from fewer tokens, or write "cache_states: false" in the run spec: then the base reads the rows in every epoch.',
+  ],
   onePiece: (run: string) => [
     `The run ${run} was begun in one piece, so that workers cannot go on with it.`,
     `Go on without them: cola train --resume ${run}. To train with workers, start the spec anew with --cluster.`,

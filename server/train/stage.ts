@@ -9,6 +9,7 @@ import type { Sharing } from './optimizer/step-program.ts';
 import type { DeviceWeights } from './optimizer/weights.ts';
 import type { FrozenData } from './run/frozen.ts';
 import type { Sharding } from './shards/shards.ts';
+import type { StatesPlace } from './states/kept-states.ts';
 
 export type Metrics = Readonly<Record<string, number | readonly number[]>>;
 
@@ -91,6 +92,8 @@ export interface StageContext extends Sharing {
   readonly cacheFolder: string;
   /** The data as the run began with it; without one, data is read as it is now. */
   readonly frozen?: FrozenData | undefined;
+  /** Where hidden states of the base are kept; undefined where no stage is run that asks for it. */
+  readonly states?: StatesPlace | undefined;
   /** How a round is cut and who computes it; undefined where it is computed in one piece. */
   readonly sharding?: Sharding | undefined;
   readonly signal: AbortSignal;

@@ -20,7 +20,7 @@ export type Feeds = Readonly<Record<string, Int32Array | Float32Array | BigInt64
 /** Where micro-batches come from, with a state that can be saved. */
 export interface BatchSource {
   /** Feeds of the next micro-batch. */
-  next(): Feeds;
+  next(): Feeds | Promise<Feeds>;
   readonly state: unknown;
   restore(state: unknown): void;
 }
@@ -63,7 +63,7 @@ export interface SupervisedPlan {
     heldOut: boolean,
   ) => Metrics;
   /** Closes what the batches come from. */
-  readonly close?: () => void;
+  readonly close?: () => void | Promise<void>;
 }
 
 export const adamWOptions = (settings: OptimisationSettings, undecayed: readonly string[] = []) => ({
@@ -127,15 +127,17 @@ export class SupervisedStage implements Stage {
       index,
     );
     const { state } = plan.batches;
-    const batches = Array.from({ length: plan.accumulate }, () => plan.batches.next());
+    const batches: Feeds[] = [];
     const { shards } = this;
-    const result =
-      shards === undefined
-        ? await this.optimizer.step(batches, rate)
-        : await this.inShards(shards, index, batches, rate, signal).catch((error: unknown) => {
-            plan.batches.restore(state);
-            throw error;
-          });
+    const made = async () => {
+      while (batches.length < plan.accumulate) batches.push(await plan.batches.next());
+      if (shards === undefined) return this.optimizer.step(batches, rate);
+      return this.inShards(shards, index, batches, rate, signal);
+    };
+    const result = await made().catch((error: unknown) => {
+      plan.batches.restore(state);
+      throw error;
+    });
     const own = plan.metrics(result.metrics, false);
     const { rows, length } = plan.shape;
     const tokens = (plan.texts ?? 1) * rows * length * plan.accumulate;
@@ -197,7 +199,7 @@ export class SupervisedStage implements Stage {
   }
 
   async dispose(): Promise<void> {
-    this.plan.close?.();
+    await this.plan.close?.();
     await this.shards?.close();
     await this.optimizer.dispose();
     await this.heldOutProgram?.dispose();

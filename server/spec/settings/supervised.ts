@@ -23,8 +23,15 @@ export const pretrainSettings = z.strictObject({
   ...keeping,
 });
 
+const cacheStates = setting(
+  z.boolean().default(false),
+  'Keep the hidden states of the rows on the disk, so that the base reads every row once: later epochs, stages over the same data and a run that goes on read them there. The same figures to the last bit. 4 d bytes a token, in the folder of the run until it ends.',
+  { paper: 'none' },
+);
+
 export const controlSettings = z.strictObject({
   ...packed(800),
+  cache_states: cacheStates,
   codes: setting(count.default(64), 'Number of latent actions N.', { paper: '64 (section 4.1)' }),
   idm_layers: setting(count.default(2), 'Blocks of the inverse dynamics.', { paper: '4 (appendix C.1)' }),
   policy_layers: setting(count.default(3), 'Blocks of the policy.', { paper: '8 (appendix C.1)' }),
@@ -50,6 +57,7 @@ export const controlSettings = z.strictObject({
 
 export const cloneSettings = z.strictObject({
   ...packed(400),
+  cache_states: cacheStates,
   ...optimisation(2e-3, { paper: '1e-4 at d = 4096 (code)' }, 0.01, [0.9, 0.999]),
   ...keeping,
 });

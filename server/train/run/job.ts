@@ -9,7 +9,7 @@ import type { ColaModel } from '../../cola/model.ts';
 import type { Device } from '../../device/device.ts';
 import { Devices } from '../../device/devices.ts';
 import { ColaError } from '../../errors.ts';
-import { removeFolder } from '../../files/atomic.ts';
+import { exists, removeFolder } from '../../files/atomic.ts';
 import { limitBehind } from '../../files/limits.ts';
 import type { LanguageModel, WeightMap } from '../../model/language-model.ts';
 import type { WeightShelf } from '../../model/weights/shelf.ts';
@@ -26,6 +26,7 @@ import { DeviceWeights } from '../optimizer/weights.ts';
 import type { OpenShards, Sharding } from '../shards/shards.ts';
 import type { Metrics, StageContext } from '../stage.ts';
 import { createStage, kindOf } from '../stages/index.ts';
+import { statesFolder } from '../states/kept-states.ts';
 import { noteEvent, type TrainEvent } from './events.ts';
 import { FrozenData, frozenFolder } from './frozen.ts';
 import type { Hire } from './hiring.ts';
@@ -201,6 +202,7 @@ class Job {
         const say = (text: string) => this.emit({ kind: 'message', text });
         await measure(this.run, opened, { signal, cacheFolder: this.cacheFolder, say });
       }
+      await this.forgetStates();
       this.emit({ kind: 'done', model: folder });
       return folder;
     } finally {
@@ -223,10 +225,19 @@ class Job {
         await refusePosition(run, whole.checkpoint, 'state.json is of a stage that the spec does not have');
       this.position = whole.position;
     }
-    if (from !== undefined) await run.rewind(from);
-    else await run.truncateMetricsAfter(whole?.checkpoint.step ?? -1);
+    if (from !== undefined) {
+      await run.rewind(from);
+      // A later stage may have kept those of a base that has learned since.
+      await this.forgetStates();
+    } else await run.truncateMetricsAfter(whole?.checkpoint.step ?? -1);
     await run.logTo(spec.log);
     return whole?.checkpoint ?? null;
+  }
+
+  /** Removes hidden states that were kept. @throws store.cannotWrite */
+  private async forgetStates(): Promise<void> {
+    const folder = join(this.run.path, statesFolder);
+    if (await exists(folder)) await removeFolder(folder);
   }
 
   /** Writes the whole model as it is now into a folder of the run, unless what is there was made from the same checkpoint. */
@@ -336,6 +347,7 @@ class Job {
       resolve: (path) => resolvePath(path, specFile),
       cacheFolder: this.cacheFolder,
       frozen,
+      states: { folder: join(this.run.path, statesFolder), origin: JSON.stringify(this.origin) },
       sharding: this.sharding(at, weights, say),
       signal,
       ...(turn === undefined ? {} : { turn }),
@@ -356,7 +368,9 @@ class Job {
       await frozen.commit();
       if (checkpoint !== null && this.position.at === at && this.position.done > 0) await stage.restore(checkpoint);
       else this.position = { ...this.position, at, done: 0, best: null, unmeasured: false };
-      const changed = new Set([...this.position.changed, ...stage.trained]);
+      const learned = new Set(stage.trained);
+      if (base.tensors.some(({ name }) => learned.has(name))) await this.forgetStates();
+      const changed = new Set([...this.position.changed, ...learned]);
       this.position.changed = [...changed].sort();
       const { length: count } = spec.stages;
       const { done: from, before } = this.position;

@@ -19,6 +19,7 @@ import { colaOf } from '../run/model-of.ts';
 import { type BatchShape, hireFor, type Learning } from '../shards/supervised-work.ts';
 import type { Metrics, Stage, StageContext } from '../stage.ts';
 import { actionsOf, allModules, type StageKind, type StageModules } from '../stage-kind.ts';
+import { closeAll, keptStates, readingPart } from '../states/packed-states.ts';
 import { SupervisedStage } from '../supervised.ts';
 import { inputsOnly } from './control.ts';
 import { forcedFeeds, forcedInputs, meanOfRows } from './forced-codes.ts';
@@ -28,14 +29,18 @@ import { cutBatch, stepsOf } from './pretrain.ts';
 function objective(
   graph: Graph,
   { config, cola }: { readonly config: ModelConfig; readonly cola: ColaConfig },
+  settings: Pick<CloneSettings, 'cache_states'>,
   rows: number,
   length: number,
   heldOut: boolean,
   masked = false,
 ): Objective {
-  const ids = graph.input('ids', 'int32', [rows, length]);
   const attention = causalContext(graph, config, rows, length);
-  const h = ops.stopGradient(hiddenStates(graph, config, ids, attention).h);
+  const kept = settings.cache_states && !heldOut;
+  const ids = graph.input('ids', 'int32', [rows, length]);
+  const h = kept
+    ? graph.input('hidden', 'float32', [rows, length, config.hiddenSize])
+    : ops.stopGradient(hiddenStates(graph, config, ids, attention).h);
   const labels = ops.argmax(inverseDynamics(graph, config, cola, h, attention));
   const logits = headOn(graph, config, cola, 'policy', h, attention);
   const guesses = ops.slice(ops.argmax(logits), 1, 0, length - 1);
@@ -56,12 +61,12 @@ function objective(
   return { loss, metrics: { accuracy, guesses, ...said } };
 }
 
-function learning(_: CloneSettings, context: StageContext, { rows, length, masked }: BatchShape): Learning {
+function learning(settings: CloneSettings, context: StageContext, { rows, length, masked }: BatchShape): Learning {
   const cola = colaOf(context, 'clone', allModules(modules));
   const configs = { config: context.base.config, cola: cola.config };
   return {
     trained: cola.tensorsOf('policy').map(({ name }) => name),
-    objective: (graph) => objective(graph, configs, rows, length, false, masked),
+    objective: (graph) => objective(graph, configs, settings, rows, length, false, masked),
   };
 }
 
@@ -73,6 +78,7 @@ async function createClone(settings: CloneSettings, context: StageContext): Prom
   const data = await packedData({ ...settings, batch }, context, 16);
   const { masked } = data;
   const shape = { rows, length, masked, part: 0 };
+  const states = await keptStates(settings, context, data, shape);
   return SupervisedStage.create(context, {
     name: 'clone',
     steps: stepsOf(settings),
@@ -80,13 +86,13 @@ async function createClone(settings: CloneSettings, context: StageContext): Prom
     settings,
     learning: learning(settings, context, shape),
     shape,
-    measured: (graph) => objective(graph, configs, batch, length, true, masked),
-    batches: packedBatches(data.train, rows, length, (ids) => inputsOnly(ids, rows, length, masked)),
+    measured: (graph) => objective(graph, configs, settings, batch, length, true, masked),
+    batches: packedBatches(data.train, rows, length, (ids) => inputsOnly(ids, rows, length, masked), states),
     heldOut: forcedFeeds(
       data.heldOut.map((ids) => inputsOnly(ids, batch, length, masked)),
       { rows: batch, length, codes: cola.config.numCodes, everywhere: false },
     ),
-    close: data.close,
+    close: () => closeAll(data, states),
     metrics: (outputs, heldOut): Metrics => {
       const accuracy = outputs.reduce((n, o) => n + o.accuracy[0], 0) / outputs.length;
       if (!heldOut) return { accuracy };
@@ -114,13 +120,14 @@ export const clone: StageKind<CloneSettings> = {
   parts: (settings, configs, length = settings.length) => {
     const latent = { ...configs, cola: actionsOf(configs) };
     return [
+      ...readingPart(configs.config, settings, length),
       trainingPart({
         rows: microRows(settings),
         length,
         accumulate: settings.accumulate,
         learns: clone.learns(settings, configs),
-        objective: (graph, rows, t) => objective(graph, latent, rows, t, false),
-        measured: (graph, rows, t) => measuredBy(objective(graph, latent, rows, t, true)),
+        objective: (graph, rows, t) => objective(graph, latent, settings, rows, t, false),
+        measured: (graph, rows, t) => measuredBy(objective(graph, latent, settings, rows, t, true)),
       }),
     ];
   },

@@ -22,6 +22,7 @@ import { colaOf } from '../run/model-of.ts';
 import { type BatchShape, hireFor, type Learning } from '../shards/supervised-work.ts';
 import type { Metrics, Stage, StageContext } from '../stage.ts';
 import { actionsOf, type StageKind } from '../stage-kind.ts';
+import { closeAll, keptStates, readingPart } from '../states/packed-states.ts';
 import { type BatchSource, type Feeds, SupervisedStage } from '../supervised.ts';
 import { forcedFeeds, forcedInputs, meanOfRows } from './forced-codes.ts';
 import { cutBatch, stepsOf } from './pretrain.ts';
@@ -39,7 +40,10 @@ function objective(
 ): Objective {
   const ids = graph.input('ids', 'int32', [rows, length]);
   const attention = causalContext(graph, config, rows, length);
-  const h = ops.stopGradient(hiddenStates(graph, config, ids, attention).h);
+  const h =
+    settings.cache_states && !heldOut
+      ? graph.input('hidden', 'float32', [rows, length, config.hiddenSize])
+      : ops.stopGradient(hiddenStates(graph, config, ids, attention).h);
   const noiseShape = [rows, length, cola.numCodes];
   const gumbel = heldOut ? ops.expand(graph.scalar(0), noiseShape) : graph.input('gumbel', 'float32', noiseShape);
   const mask = masked ? graph.input('mask', 'float32', [rows, length]) : undefined;
@@ -78,6 +82,7 @@ async function createControl(settings: ControlSettings, context: StageContext): 
   const data = await packedData({ ...settings, batch }, context, heldOutBatches);
   const { masked } = data;
   const shape = { rows, length, masked, part: 0 };
+  const states = await keptStates(settings, context, data, shape);
   return SupervisedStage.create(context, {
     name: 'control',
     steps: stepsOf(settings),
@@ -88,7 +93,7 @@ async function createControl(settings: ControlSettings, context: StageContext): 
     undecayed: ['codebook.weight'],
     measured: (graph) => objective(graph, configs, settings, batch, length, true, masked),
     batches: noisy(
-      packedBatches(data.train, rows, length, (ids) => inputsOnly(ids, rows, length, masked)),
+      packedBatches(data.train, rows, length, (ids) => inputsOnly(ids, rows, length, masked), states),
       rows * length * numCodes,
       context.seed,
     ),
@@ -96,7 +101,7 @@ async function createControl(settings: ControlSettings, context: StageContext): 
       data.heldOut.map((ids) => inputsOnly(ids, batch, length, masked)),
       { rows: batch, length, codes: numCodes, everywhere: true },
     ),
-    close: data.close,
+    close: () => closeAll(data, states),
     metrics: (outputs, heldOut) => controlMetrics(outputs, numCodes, heldOut),
   });
 }
@@ -141,7 +146,10 @@ function controlMetrics(
 function noisy(source: BatchSource, count: number, seed: number): BatchSource {
   const random = new Random(seed).fork();
   return {
-    next: () => ({ ...source.next(), gumbel: Float32Array.from({ length: count }, () => random.gumbel()) }),
+    async next() {
+      const feeds = await source.next();
+      return { ...feeds, gumbel: Float32Array.from({ length: count }, () => random.gumbel()) };
+    },
     get state() {
       return { source: source.state, random: random.state };
     },
@@ -174,6 +182,7 @@ export const control: StageKind<ControlSettings> = {
   parts: (settings, configs, length = settings.length) => {
     const latent = { ...configs, cola: actionsOf(configs) };
     return [
+      ...readingPart(configs.config, settings, length),
       trainingPart({
         rows: microRows(settings),
         length,

@@ -1,0 +1,57 @@
+/** Kept hidden states of stages that learn from packed rows under a frozen base. */
+import type { ModelConfig } from '../../model/config/config.ts';
+import { readingMemory } from '../../model/memory.ts';
+import type { DataSpec } from '../../spec/settings/parts.ts';
+import type { PackedData } from '../data.ts';
+import { type MemoryPart, microRows } from '../run/memory-parts.ts';
+import type { StageContext } from '../stage.ts';
+import { stepsOf } from '../stages/pretrain.ts';
+import { KeptStates } from './kept-states.ts';
+
+/** What such a stage says of its rows. */
+export interface PackedSettings {
+  readonly data: DataSpec;
+  readonly held_out?: DataSpec | undefined;
+  readonly steps: number;
+  readonly tokens?: number | undefined;
+  readonly batch: number;
+  readonly accumulate: number;
+  readonly length: number;
+  readonly cache_states: boolean;
+}
+
+/** Rows that a stage reads in all, each counted whenever it is read. */
+export const rowsRead = (settings: PackedSettings): number => stepsOf(settings) * settings.batch;
+
+/** Undefined where none are to be kept. @param shape of a micro-batch @throws train.noDisk, store.cannotWrite */
+export async function keptStates(
+  settings: PackedSettings,
+  context: StageContext,
+  data: PackedData,
+  shape: { readonly rows: number; readonly length: number },
+): Promise<KeptStates | undefined> {
+  if (!settings.cache_states) return undefined;
+  try {
+    return await KeptStates.open(context, data, shape, rowsRead(settings));
+  } catch (error) {
+    data.close();
+    throw error;
+  }
+}
+
+export async function closeAll(data: PackedData, states: KeptStates | undefined): Promise<void> {
+  data.close();
+  await states?.close();
+}
+
+/** The program of the base that makes the states; none where they are made in the step. */
+export function readingPart(config: ModelConfig, settings: PackedSettings, length: number): MemoryPart[] {
+  const rows = microRows(settings);
+  if (!settings.cache_states) return [];
+  return [
+    {
+      what: `reading ${rows} x ${length}`,
+      memory: (precision = 'f32') => readingMemory(config, rows, length, precision),
+    },
+  ];
+}

@@ -221,11 +221,16 @@ function stepActivations(
   );
 }
 
-/** Reading B sequences of `length` tokens to have their hidden states: a program that reads the weights as they are loaded. */
+/**
+ * Reading B sequences of `length` tokens to have their hidden states: a program that reads the weights as they are loaded.
+ *
+ * @param beside weights that are in memory beside the base's
+ */
 export function readingMemory(
   config: ModelConfig,
   batch: number,
   length: number,
+  beside: readonly ExpectedTensor[] = [],
   precision: Precision = 'f32',
 ): Memory {
   return memoryAt(batch, length, (b, t) => {
@@ -234,7 +239,7 @@ export function readingMemory(
     const { h } = hiddenStates(graph, config, ids, causalContext(graph, config, b, t));
     const { activations, slack } = programMemory([h]);
     const read = [...graph.parameters].map(([name, { shape }]) => ({ name, shape }));
-    return memory({ weights: keptBytes(read, precision), activations, slack: slack + sessionBytes });
+    return memory({ weights: keptBytes([...read, ...beside], precision), activations, slack: slack + sessionBytes });
   });
 }
 

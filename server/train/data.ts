@@ -17,6 +17,7 @@ import { unlearned } from '../data/unlearned.ts';
 import { gameOf } from '../environments/registry.ts';
 import { ColaError } from '../errors.ts';
 import { type ChatTemplate, loadChatTemplate } from '../model/chat/chat.ts';
+import type { LanguageModel } from '../model/language-model.ts';
 import type { Tokenizer } from '../model/tokenizer/tokenizer.ts';
 import type { DataSpec } from '../spec/settings/parts.ts';
 import { trainErrors } from './errors.ts';
@@ -77,14 +78,19 @@ export function skipsBadRows(data: DataSpec): boolean {
   return typeof data === 'object' && 'jsonl' in data && data.skip_bad_rows;
 }
 
-export function tokenizerOf(context: StageContext): Tokenizer {
+/** What reading tokens needs of a stage. */
+export type TextContext = Pick<StageContext, 'resolve' | 'signal' | 'say' | 'frozen' | 'seed' | 'cacheFolder'> & {
+  readonly base: Pick<LanguageModel, 'config' | 'folder' | 'tokenizer'>;
+};
+
+export function tokenizerOf(context: Pick<TextContext, 'base'>): Tokenizer {
   const { base } = context;
   if (base.tokenizer === undefined) throw trainErrors.noTokenizer(base.folder);
   return base.tokenizer;
 }
 
 /** The chat template of a model, where it has one. @throws chat.*, if it has one that is broken */
-export function templateOf(context: Pick<StageContext, 'base'>): ChatTemplate | undefined {
+export function templateOf(context: { readonly base: Pick<LanguageModel, 'folder'> }): ChatTemplate | undefined {
   try {
     return loadChatTemplate(context.base.folder);
   } catch (error) {
@@ -94,7 +100,7 @@ export function templateOf(context: Pick<StageContext, 'base'>): ChatTemplate | 
 }
 
 /** Id behind every document. */
-function endOf(context: StageContext, tokenizer: Tokenizer): number {
+function endOf(context: Pick<TextContext, 'base'>, tokenizer: Tokenizer): number {
   return tokenizer.eosId ?? context.base.config.eosTokenIds[0] ?? 0;
 }
 
@@ -107,7 +113,7 @@ function part(source: TokenSource, start: number, length: number): TokenSource {
 const changesOf = (data: DataSpec, context: Pick<StageContext, 'say'>) => (changes: string) =>
   context.say(`${dataName(data)}: ${changes} since the run began; it goes on with the data that it began with`);
 
-async function tokensOf(data: DataSpec, long: FileData, context: StageContext): Promise<TokenFile> {
+async function tokensOf(data: DataSpec, long: FileData, context: TextContext): Promise<TokenFile> {
   const tokenizer = tokenizerOf(context);
   const { source, skipBadRows } = sourceOf(long, context);
   const template = templateOf(context);
@@ -134,7 +140,7 @@ async function tokensOf(data: DataSpec, long: FileData, context: StageContext): 
 }
 
 /** Brackets and names of columns are learned as well, which is seldom meant. */
-function sayRowsAsText(files: readonly string[], context: StageContext): void {
+function sayRowsAsText(files: readonly string[], context: Pick<TextContext, 'say'>): void {
   for (const file of files.filter(holdsRows)) {
     const name = basename(file);
     context.say(`${name} is read as plain text, brackets and names of columns too; for its rows: { jsonl: ${name} }`);
@@ -148,7 +154,7 @@ function sayRowsAsText(files: readonly string[], context: StageContext): void {
 type ClosableTokens = TokenSource & { readonly masked: boolean; readonly contents: string; close(): void };
 
 /** Solved problems of a task or episodes, one after the other, as a text to learn from. */
-async function madeTokens(data: MadeData, context: StageContext, side: 'train' | 'test'): Promise<ClosableTokens> {
+async function madeTokens(data: MadeData, context: TextContext, side: 'train' | 'test'): Promise<ClosableTokens> {
   const tokenizer = tokenizerOf(context);
   const template = templateOf(context);
   const end = endOf(context, tokenizer);
@@ -210,7 +216,7 @@ export async function packedData(
     readonly batch: number;
     readonly length: number;
   },
-  context: StageContext,
+  context: TextContext,
   heldOutBatches: number,
   tooFew = trainErrors.tooFewTokens,
 ): Promise<PackedData> {

@@ -1,6 +1,6 @@
 /** `cola fit`: whether a model or a run fits into memory, before anything is loaded. */
 import { statSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { type DeviceName, deviceNames } from '../../device/names.ts';
 import type { ModelConfig } from '../../model/config/config.ts';
@@ -21,6 +21,7 @@ import { assumedPrompt, describedPart, type MemoryPart } from '../../train/run/m
 import { configsOf, specParts } from '../../train/run/spec-memory.ts';
 import { estimateTime, type TimeEstimate, timingsOfRuns } from '../../train/run/time-estimate.ts';
 import { tryOut } from '../../train/run/trial.ts';
+import { type PlannedDisk, plannedDisk } from '../../train/states/planned-states.ts';
 import { cliErrors } from '../errors.ts';
 import type { Output } from '../io.ts';
 import { namedModel } from '../named-model.ts';
@@ -45,7 +46,7 @@ export function addFit(program: Command, session: Session): void {
   const command = program
     .command('fit')
     .description(
-      'Estimate the memory a model or the stages of a run spec take. Exit code 1 if more is needed than is free.',
+      'Estimate the memory a model or the stages of a run spec take, and the disk where states are kept. Exit code 1 if more is needed than is free.',
     )
     .argument('<spec-or-folder>', 'run spec (.yaml), model folder, a run, or builtin:nano')
     .option('--time', 'say how long the run of a spec takes: by earlier runs here, or by taking its first steps')
@@ -73,18 +74,34 @@ export function addFit(program: Command, session: Session): void {
         return { what: describedPart(part.what, memory), memory, fit: fits(memory.total, options.device) };
       });
       report(config, entries, output);
-      const ok = entries.every(({ fit }) => fit.fits !== false);
+      const disk = isSpec ? await diskOf(path, session, output) : undefined;
+      const ok = entries.every(({ fit }) => fit.fits !== false) && (disk === undefined || disk.bytes <= disk.free);
       const time = ok && isSpec && options.time === true ? await timeOf(path, session, output) : undefined;
       const value = {
         parameters: parameterCount(config),
         adapter: adapterCount(config),
         parts: entries,
+        ...(disk === undefined ? {} : { disk }),
         ok,
         ...(time === undefined ? {} : { time }),
       };
       return { value, ok };
     }),
   );
+}
+
+/** What hidden states take that are kept; their tokens are kept for the run. */
+async function diskOf(file: string, { cwd, signal }: Session, output: Output): Promise<PlannedDisk | undefined> {
+  const disk = await plannedDisk(file, readSpec(file), { cacheFolder: join(cwd, '.cola', 'cache'), signal });
+  for (const { stages, rows, bytes } of disk?.kept ?? [])
+    output.line(
+      `Hidden states on the disk (${stages.join(', ')}): ${rows} rows, ${gigabytes(bytes)} until the run ends`,
+    );
+  if (disk !== undefined) {
+    const word = disk.bytes <= disk.free ? 'fits' : 'TOO MUCH';
+    output.line(`${gigabytes(disk.free)}: free space of the disk, ${word}`);
+  }
+  return disk;
 }
 
 /** Earlier runs are those of the folder that the command is given in, where `cola train` puts its own. */

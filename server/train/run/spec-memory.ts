@@ -69,7 +69,8 @@ function stageParts(stage: StageSpec, configs: Configs, { batch, length }: Sizes
   return kind.parts(settings, configs, length);
 }
 
-async function configsOfSpec(spec: RunSpec, file: string): Promise<Configs> {
+/** Configurations of the model of a spec, read without its weights. @param file that its paths are relative to */
+export async function configsOfSpec(spec: RunSpec, file: string): Promise<Configs> {
   const { model, base } = spec;
   if (typeof model !== 'string') return { config: newConfig(model, file).config, cola: undefined };
   const named = base.model === undefined ? undefined : resolveModel(base.model, file);

@@ -119,8 +119,9 @@ export const clone: StageKind<CloneSettings> = {
   learns: (_, configs) => moduleWeights(configs.config, actionsOf(configs)).policy,
   parts: (settings, configs, length = settings.length) => {
     const latent = { ...configs, cola: actionsOf(configs) };
+    const { idm, policy } = moduleWeights(latent.config, latent.cola);
     return [
-      ...readingPart(configs.config, settings, length),
+      ...readingPart(configs.config, settings, length, [...idm, ...policy]),
       trainingPart({
         rows: microRows(settings),
         length,

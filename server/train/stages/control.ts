@@ -182,7 +182,7 @@ export const control: StageKind<ControlSettings> = {
   parts: (settings, configs, length = settings.length) => {
     const latent = { ...configs, cola: actionsOf(configs) };
     return [
-      ...readingPart(configs.config, settings, length),
+      ...readingPart(configs.config, settings, length, control.learns(settings, configs)),
       trainingPart({
         rows: microRows(settings),
         length,

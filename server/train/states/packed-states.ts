@@ -1,6 +1,7 @@
 /** Kept hidden states of stages that learn from packed rows under a frozen base. */
 import type { ModelConfig } from '../../model/config/config.ts';
 import { readingMemory } from '../../model/memory.ts';
+import type { ExpectedTensor } from '../../model/weights/weights.ts';
 import type { DataSpec } from '../../spec/settings/parts.ts';
 import type { PackedData } from '../data.ts';
 import { type MemoryPart, microRows } from '../run/memory-parts.ts';
@@ -44,14 +45,23 @@ export async function closeAll(data: PackedData, states: KeptStates | undefined)
   await states?.close();
 }
 
-/** The program of the base that makes the states; none where they are made in the step. */
-export function readingPart(config: ModelConfig, settings: PackedSettings, length: number): MemoryPart[] {
+/**
+ * The program of the base that makes the states; none where they are made in the step.
+ *
+ * @param beside weights of the modules that the stage has beside the base
+ */
+export function readingPart(
+  config: ModelConfig,
+  settings: PackedSettings,
+  length: number,
+  beside: readonly ExpectedTensor[],
+): MemoryPart[] {
   const rows = microRows(settings);
   if (!settings.cache_states) return [];
   return [
     {
       what: `reading ${rows} x ${length}`,
-      memory: (precision = 'f32') => readingMemory(config, rows, length, precision),
+      memory: (precision = 'f32') => readingMemory(config, rows, length, beside, precision),
     },
   ];
 }

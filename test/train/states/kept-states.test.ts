@@ -15,9 +15,10 @@ import { join } from 'node:path';
 import { Program } from '../../../server/device/program.ts';
 import { runFolder } from '../../../server/store/run.ts';
 import type { TrainEvent } from '../../../server/train/run/events.ts';
+import { plannedDisk } from '../../../server/train/states/planned-states.ts';
 import { freeDisk, StatesFile, statesBytes } from '../../../server/train/states/states-file.ts';
 import { errorOf, scratchFolder } from '../../store/scratch.ts';
-import { testDevices } from '../../support/devices.ts';
+import { itMainly, testDevices } from '../../support/devices.ts';
 import { Bench, linesOf, resume, settingsOf, specOf, start, tinyBase } from '../../support/runs.ts';
 
 const bench = Bench.forTests();
@@ -55,11 +56,11 @@ function fileOf(id: string): string {
 }
 
 describe('hidden states that are kept', function () {
-  this.timeout(120_000);
+  this.timeout(process.env.COLA_SLOW === '1' ? 900_000 : 120_000);
   before(() => bench.write('few.jsonl', `${text.join('\n')}\n`));
 
   for (const device of testDevices) {
-    it(`are those that the steps would have made, bit for bit, on ${device}`, async () => {
+    itMainly(device, `are those that the steps would have made, bit for bit, on ${device}`, async () => {
       const [plain, kept] = [bench.fresh(), bench.fresh()];
       const list = (cache: boolean) => (device === 'cpu' ? [control(cache), clone(cache)] : [control(cache)]);
       const of = (id: string, cache: boolean) =>
@@ -137,6 +138,33 @@ describe('hidden states that are kept', function () {
     assert(rows > 7);
     const again = await readings(() => same(damaged));
     assert(again >= 1 && again <= 3, `${again} readings`);
+  });
+
+  it('take what is said before, and are read once where two stages have the same rows', async () => {
+    const file = join(bench.root, 'kept.cola.yaml');
+    const list = [control(true), { clone: { ...clone(true).clone, accumulate: 2 } }, control(false)];
+    const options = { cacheFolder: join(bench.root, '.cola', 'cache'), signal: new AbortController().signal };
+    const spec = specOf(bench.cola, list);
+    const planned = await plannedDisk(file, spec, options);
+    const id = bench.fresh();
+    const found: number[] = [];
+    const onEvent = ({ kind }: TrainEvent) => {
+      if (kind === 'step') found.push(readFileSync(fileOf(id)).length);
+    };
+    await start({ root: bench.root, id, onEvent }, specOf(bench.cola, list.slice(0, 2)));
+    assert.deepEqual(
+      planned?.kept.map(({ stages }) => stages),
+      [['control', 'clone']],
+    );
+    // Every row is used, so that the file is as long as what is in it.
+    assert.deepEqual([...new Set(found)], [planned.bytes]);
+    const one = await plannedDisk(
+      file,
+      specOf(bench.cola, [{ control: { ...control(true).control, steps: 1 } }]),
+      options,
+    );
+    assert.equal(one?.kept[0].rows, own.batch);
+    assert.equal(await plannedDisk(file, specOf(bench.cola, [control(false)]), options), undefined);
   });
 
   it('are refused where the disk has no room, and nothing is written', async () => {

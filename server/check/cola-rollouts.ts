@@ -109,7 +109,7 @@ class RolloutCheck {
   }
 
   private async ppo(): Promise<void> {
-    const { hyper, reference, model } = this.check;
+    const { hyper, reference } = this.check;
     if (!reference.has('ppo.loss')) return;
     const r = this.rollouts();
     const valuesOld = reference.floats('in.rl.values_old');
@@ -126,7 +126,7 @@ class RolloutCheck {
     const actions = graph.input('actions', 'int32', [r.rows, r.length]);
     const logp = actionLogProbabilities(logits, actions, hyper.action_temperature);
     const policy = clippedLoss(logp, row('logp_old'), row('advantages'), mask, hyper.clip_eps);
-    const values = ops.mul(stateValue(graph, model.base.config, states), mask);
+    const values = ops.mul(stateValue(graph, states), mask);
     const value = valueLoss(values, row('values_old'), row('returns'), mask, hyper.ppo.value_clip);
     const loss = ops.add(policy, ops.mul(value, hyper.ppo.value_coef));
     const feeds = {

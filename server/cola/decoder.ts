@@ -70,7 +70,7 @@ export function fusedStep(config: ModelConfig, cola: ColaConfig, parts: StepPart
       const outputs: Record<string, Tensor> = { action, token, policy_logits: logits };
       if (parts.hidden === true) outputs.hidden = h;
       if (parts.state === true) outputs.state = state;
-      if (parts.value === true) outputs.value = stateValue(graph, config, trunk);
+      if (parts.value === true) outputs.value = stateValue(graph, trunk);
       if (parts.rivals === true) Object.assign(outputs, rivals(graph, config, cola, state, logits, world, token));
       if (parts.preview === true) Object.assign(outputs, preview(graph, config, cola, state));
       if (parts.q === true) {

@@ -12,7 +12,7 @@ import { CONFIG_BYTES, readModelText } from '../model/json.ts';
 import { LanguageModel, type LoadModelOptions, type WeightMap } from '../model/language-model.ts';
 import { SharedWeights } from '../model/weights/shelf.ts';
 import { type ExpectedTensor, refuseAbsurd } from '../model/weights/weights.ts';
-import { type ColaConfig, type ModuleName, moduleWeights, parseColaConfig } from './config.ts';
+import { type ColaConfig, isNarrow, type ModuleName, moduleWeights, parseColaConfig } from './config.ts';
 import { colaErrors } from './errors.ts';
 
 const COLA_JSON = 'cola.json';
@@ -134,6 +134,7 @@ export class ColaModel {
       idm_layers: config.idmLayers,
       policy_layers: config.policyLayers,
       merge_layers: config.mergeLayers,
+      ...(isNarrow(this.base.config, config) ? { width: config.width } : {}),
       world_residual: config.worldResidual,
       base: '.',
     };

@@ -15,18 +15,10 @@ import {
   type UpdatedCache,
 } from '../model/block.ts';
 import type { ModelConfig } from '../model/config/config.ts';
-import type { ColaConfig } from './config.ts';
-
-/** A stack of blocks on h that ends in N logits. `q_target` is the delayed copy of `q`. */
-export type HeadName = 'idm' | 'policy' | 'q' | 'q_target';
-
-/** Blocks of a head: the inverse dynamics has its own number, the others that of the policy. */
-export function headLayers(cola: ColaConfig, head: HeadName): number {
-  return head === 'idm' ? cola.idmLayers : cola.policyLayers;
-}
+import { type ColaConfig, type HeadName, headConfig, headLayers, isNarrow, widthOf } from './config.ts';
 
 /**
- * The trunk of a head: blocks on h, then RMSNorm, `[B,T,d] -> [B,T,d]`; `[n,d]` where the context names the rows that are wanted.
+ * The trunk of a head: h in the head's width w, blocks, then RMSNorm, `[B,T,d] -> [B,T,w]`; `[n,w]` where the context names the rows that are wanted.
  *
  * @param caches one per block, with a context that has slots
  */
@@ -39,22 +31,27 @@ export function headTrunk(
   context: AttentionContext,
   caches?: readonly BlockCache[],
 ): { trunk: Tensor; caches: UpdatedCache[] } {
+  const own = headConfig(config, cola);
   let x = h;
+  if (isNarrow(config, cola)) {
+    const narrow = graph.parameter(`${head}.narrow.weight`, [own.hiddenSize, config.hiddenSize]);
+    x = linear(h, narrow);
+  }
   const updated: UpdatedCache[] = [];
   const layers = headLayers(cola, head);
   for (let layer = 0; layer < layers; layer++) {
-    const own = contextOf(context, layer, layers);
-    const step = block(graph, config, `${head}.blocks.${layer}`, x, own, caches?.[layer]);
+    const attended = contextOf(context, layer, layers);
+    const step = block(graph, own, `${head}.blocks.${layer}`, x, attended, caches?.[layer]);
     x = step.output;
     if (step.cache !== undefined) updated.push(step.cache);
   }
-  const weight = graph.parameter(`${head}.norm.weight`, [config.hiddenSize]);
+  const weight = graph.parameter(`${head}.norm.weight`, [own.hiddenSize]);
   return { trunk: normalised(config, x, weight), caches: updated };
 }
 
-/** Logits over the codes: trunk `[..., d] -> [..., N]`. */
+/** Logits over the codes: trunk `[..., w] -> [..., N]`. */
 export function headLogits(graph: Graph, config: ModelConfig, cola: ColaConfig, head: HeadName, trunk: Tensor): Tensor {
-  return linear(trunk, graph.parameter(`${head}.head.weight`, [cola.numCodes, config.hiddenSize]));
+  return linear(trunk, graph.parameter(`${head}.head.weight`, [cola.numCodes, widthOf(config, cola)]));
 }
 
 /** Logits of a head for every position of whole sequences: h `[B,T,d] -> [B,T,N]`. */
@@ -83,34 +80,52 @@ export function inverseDynamics(
   return ops.slice(headOn(graph, config, cola, 'idm', h, context), 1, 1, h.shape[1]);
 }
 
-/** The value of each state, from the policy's trunk: `[..., d] -> [...]`. */
-export function stateValue(graph: Graph, config: ModelConfig, trunk: Tensor): Tensor {
-  const v = linear(trunk, graph.parameter('value.head.weight', [1, config.hiddenSize]));
+/** The value of each state, from the policy's trunk: `[..., w] -> [...]`. */
+export function stateValue(graph: Graph, trunk: Tensor): Tensor {
+  const v = linear(trunk, graph.parameter('value.head.weight', [1, trunk.shape[trunk.shape.length - 1]]));
   return ops.reshape(v, trunk.shape.slice(0, -1));
 }
 
-/** The codebook C `[N,d]`; code i is row i. */
+/** The codebook C `[N,w]`; code i is row i. */
 export function codebook(graph: Graph, config: ModelConfig, cola: ColaConfig): Tensor {
-  return graph.parameter('codebook.weight', [cola.numCodes, config.hiddenSize]);
+  return graph.parameter('codebook.weight', [cola.numCodes, widthOf(config, cola)]);
 }
 
-function mergeWeights(graph: Graph, config: ModelConfig, layer: number): { w1: Tensor; w2: Tensor; w3: Tensor } {
-  const { hiddenSize: d, intermediateSize: f } = config;
+function mergeWeights(
+  graph: Graph,
+  config: ModelConfig,
+  cola: ColaConfig,
+  layer: number,
+): { w1: Tensor; w2: Tensor; w3: Tensor } {
+  const { hiddenSize: w, intermediateSize: f } = headConfig(config, cola);
   return {
-    w1: graph.parameter(`merge.${layer}.w1.weight`, [f, 2 * d]),
-    w2: graph.parameter(`merge.${layer}.w2.weight`, [f, 2 * d]),
-    w3: graph.parameter(`merge.${layer}.w3.weight`, [d, f]),
+    w1: graph.parameter(`merge.${layer}.w1.weight`, [f, 2 * w]),
+    w2: graph.parameter(`merge.${layer}.w2.weight`, [f, 2 * w]),
+    w3: graph.parameter(`merge.${layer}.w3.weight`, [w, f]),
   };
 }
 
+/** s_0 `[..., w]`: h itself, or what a narrower merge reads of it. */
+function mergeInput(graph: Graph, config: ModelConfig, cola: ColaConfig, h: Tensor): Tensor {
+  if (!isNarrow(config, cola)) return h;
+  return linear(h, graph.parameter('merge.narrow.weight', [widthOf(config, cola), config.hiddenSize]));
+}
+
+/** What goes into the final norm: s itself, or h and what a narrower merge `[..., w]` adds to it. */
+function mergeOutput(graph: Graph, config: ModelConfig, cola: ColaConfig, s: Tensor, h: Tensor): Tensor {
+  if (!isNarrow(config, cola)) return s;
+  return ops.add(h, linear(s, graph.parameter('merge.widen.weight', [config.hiddenSize, widthOf(config, cola)])));
+}
+
 /**
- * The language world model p(x_{t+1} | x_{1:t}, a_t): h and code embeddings c, both `[..., d]`, to logits `[..., V]`.
- * s_{k+1} = s_k + W3 (SiLU(W1 [s_k; c]) * W2 [s_k; c]); then the base's final norm, and in the residual variant minus h.
+ * The language world model p(x_{t+1} | x_{1:t}, a_t): h `[..., d]` and code embeddings c `[..., w]` to logits `[..., V]`.
+ * s_0 = h, s_{k+1} = s_k + W3 (SiLU(W1 [s_k; c]) * W2 [s_k; c]); then the base's final norm, and in the residual variant minus h.
+ * A narrower merge (not in the paper) has s_0 = P h, and h + U s goes into the norm.
  */
 export function worldModel(graph: Graph, config: ModelConfig, cola: ColaConfig, h: Tensor, c: Tensor): Tensor {
-  let s = h;
+  let s = mergeInput(graph, config, cola, h);
   for (let layer = 0; layer < cola.mergeLayers; layer++) {
-    const { w1, w2, w3 } = mergeWeights(graph, config, layer);
+    const { w1, w2, w3 } = mergeWeights(graph, config, cola, layer);
     const joined = ops.concat([s, c], -1);
     s = ops.add(s, linear(swiglu(linear(joined, w1), linear(joined, w2)), w3));
   }
@@ -118,7 +133,7 @@ export function worldModel(graph: Graph, config: ModelConfig, cola: ColaConfig, 
 }
 
 function worldHead(graph: Graph, config: ModelConfig, cola: ColaConfig, s: Tensor, h: Tensor): Tensor {
-  const u = finalNorm(graph, config, s);
+  const u = finalNorm(graph, config, mergeOutput(graph, config, cola, s, h));
   return languageHead(graph, config, cola.worldResidual ? ops.sub(u, ops.stopGradient(h)) : u);
 }
 
@@ -128,21 +143,23 @@ function worldHead(graph: Graph, config: ModelConfig, cola: ColaConfig, s: Tenso
  */
 export function worldModelAll(graph: Graph, config: ModelConfig, cola: ColaConfig, h: Tensor): Tensor {
   const [rows, d] = h.shape;
+  const w = widthOf(config, cola);
   const n = cola.numCodes;
   const codes = codebook(graph, config, cola);
-  const wide = (x: Tensor) => ops.expand(ops.reshape(x, [rows, 1, d]), [rows, n, d]);
+  const row = (x: Tensor, width: number) => ops.reshape(x, [rows, 1, width]);
+  const input = row(mergeInput(graph, config, cola, h), w);
   let s: Tensor | undefined;
   for (let layer = 0; layer < cola.mergeLayers; layer++) {
-    const { w1, w2, w3 } = mergeWeights(graph, config, layer);
-    const state = s ?? ops.reshape(h, [rows, 1, d]);
-    const part = (w: Tensor) => {
-      const ofState = linear(state, ops.slice(w, 1, 0, d));
-      const ofCode = linear(codes, ops.slice(w, 1, d, 2 * d));
+    const { w1, w2, w3 } = mergeWeights(graph, config, cola, layer);
+    const state = s ?? input;
+    const part = (both: Tensor) => {
+      const ofState = linear(state, ops.slice(both, 1, 0, w));
+      const ofCode = linear(codes, ops.slice(both, 1, w, 2 * w));
       return ops.add(ofState, ofCode);
     };
     s = ops.add(state, linear(swiglu(part(w1), part(w2)), w3));
   }
-  return worldHead(graph, config, cola, s ?? wide(h), ops.reshape(h, [rows, 1, d]));
+  return worldHead(graph, config, cola, s ?? ops.expand(input, [rows, n, w]), row(h, d));
 }
 
 /**

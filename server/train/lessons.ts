@@ -100,7 +100,7 @@ export function lessonObjective(
   };
   let loss = policy;
   if (weights.value > 0) {
-    const values = stateValue(graph, config, trunk);
+    const values = stateValue(graph, trunk);
     metrics.value_loss = returnLoss(values, positions('values'), positions('value_weights'));
     loss = ops.add(loss, ops.mul(metrics.value_loss, weights.value));
   }

@@ -36,6 +36,11 @@ export const controlSettings = z.strictObject({
   idm_layers: setting(count.default(2), 'Blocks of the inverse dynamics.', { paper: '4 (appendix C.1)' }),
   policy_layers: setting(count.default(3), 'Blocks of the policy.', { paper: '8 (appendix C.1)' }),
   merge_layers: setting(count.default(2), 'Merge layers of the world model.', { paper: '2 (appendix C.1)' }),
+  width: setting(
+    count.optional(),
+    'Width of inverse dynamics, policy, codes and merge, with a learned projection of h; that of the base, if not given. Memory and time of the modules shrink with it.',
+    { paper: 'none: d' },
+  ),
   world: setting(
     z.enum(['plain', 'residual']).default('plain'),
     'Whether the world model subtracts h. On small models residual is worse by 1.3 to 2.1 nats.',

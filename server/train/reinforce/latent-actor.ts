@@ -2,7 +2,7 @@
  * Reinforcement over latent actions: only the policy learns (paper, section 3.3). Rollouts keep h, so an update runs the
  * policy alone and never the base.
  */
-import { type ColaConfig, moduleWeights } from '../../cola/config.ts';
+import { type ColaConfig, moduleWeights, widthOf } from '../../cola/config.ts';
 import { Decoder, fusedStep, type StepParts, type StepResult } from '../../cola/decoder.ts';
 import type { ColaModel } from '../../cola/model.ts';
 import { headLogits, headTrunk, stateValue } from '../../cola/modules.ts';
@@ -41,9 +41,9 @@ export function latentPolicy(config: ModelConfig, cola: ColaConfig, withValue: b
     build(graph, shape) {
       const h = graph.input('hidden', 'float32', [shape.rows, shape.length, config.hiddenSize]);
       const { trunk } = headTrunk(graph, config, cola, 'policy', h, chosenContext(graph, config, shape));
-      const chosen = ops.reshape(trunk, [shape.samples, shape.answer, config.hiddenSize]);
+      const chosen = ops.reshape(trunk, [shape.samples, shape.answer, widthOf(config, cola)]);
       const logits = headLogits(graph, config, cola, 'policy', chosen);
-      return withValue ? { logits, values: stateValue(graph, config, chosen) } : { logits };
+      return withValue ? { logits, values: stateValue(graph, chosen) } : { logits };
     },
   };
 }

@@ -1,8 +1,8 @@
 /** Q over latent actions as it learns: answers of the policy, and the loss of what they chose. */
-import type { ColaConfig } from '../../cola/config.ts';
+import { type ColaConfig, type HeadName, widthOf } from '../../cola/config.ts';
 import { qLoss } from '../../cola/losses.ts';
 import type { ColaModel } from '../../cola/model.ts';
-import { type HeadName, headLogits, headTrunk } from '../../cola/modules.ts';
+import { headLogits, headTrunk } from '../../cola/modules.ts';
 import * as ops from '../../graph/ops.ts';
 import type { Graph } from '../../graph/tensor.ts';
 import { rowsOf } from '../../model/block.ts';
@@ -38,7 +38,7 @@ export function qObjective(
   const places = graph.input('places', 'int32', [shape.samples * shape.answer]);
   const values = (head: HeadName) => {
     const { trunk } = headTrunk(graph, config, cola, head, h, attention);
-    const states = ops.reshape(rowsOf(trunk, places), [...chosen, config.hiddenSize]);
+    const states = ops.reshape(rowsOf(trunk, places), [...chosen, widthOf(config, cola)]);
     return headLogits(graph, config, cola, head, states);
   };
   const [own, target] = [values('q'), values('q_target')];

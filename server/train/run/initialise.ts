@@ -1,9 +1,9 @@
 /** Fresh weights: of a new base, and of the modules a stage needs and the model does not have yet. */
 import type { ColaConfig, ModuleName } from '../../cola/config.ts';
-import { moduleWeights } from '../../cola/config.ts';
+import { moduleWeights, widthOf } from '../../cola/config.ts';
 import { ColaModel } from '../../cola/model.ts';
 import { size } from '../../graph/tensor.ts';
-import { parseModelConfig } from '../../model/config/config.ts';
+import { type ModelConfig, parseModelConfig } from '../../model/config/config.ts';
 import { LanguageModel } from '../../model/language-model.ts';
 import { loadTokenizer } from '../../model/tokenizer/tokenizer.ts';
 import type { ExpectedTensor } from '../../model/weights/weights.ts';
@@ -70,7 +70,8 @@ export function createBase(sizes: NewModel, specFile: string, seed: number): Lan
 
 /**
  * The modules that a stage trains and the model lacks, with fresh weights. Nothing happens where they are there already.
- * New linears have std sqrt(2 / 5d), outputs of blocks 1 / (sqrt(d) layers) (method of the paper's code).
+ * New linears have std sqrt(2 / 5d), outputs of blocks 1 / (sqrt(d) layers) (method of the paper's code); where modules are
+ * narrower than the base, with their width in the place of d.
  *
  * @throws train.needs where the stage needs modules that only an earlier stage can make
  */
@@ -84,13 +85,17 @@ export function prepareModules(
   const modules = kind.modules(planned.settings);
   if (modules === undefined) return cola;
   const actions = kind.actions?.(planned.settings);
+  const { width } = actions?.config ?? {};
+  const { hiddenSize } = base.config;
+  if (width !== undefined && width > hiddenSize)
+    throw trainErrors.setting(planned.name, 'width', `the base is ${hiddenSize} wide, and its modules may be narrower`);
   const model = actions === undefined ? needed(planned.name, cola) : withActions(base, cola, actions.config);
   return withModules(model, modules.makes, seed, actions?.codebookStd);
 }
 
 /** The model itself if its latent actions have these sizes, to be trained on; otherwise one whose are to be made anew. */
 function withActions(base: LanguageModel, cola: ColaModel | undefined, config: ColaConfig): ColaModel {
-  return cola !== undefined && sameSizes(cola.config, config)
+  return cola !== undefined && sameSizes(base.config, cola.config, config)
     ? cola
     : new ColaModel(base.folder, base, config, new Map(), {});
 }
@@ -100,12 +105,13 @@ function needed(stage: string, cola: ColaModel | undefined): ColaModel {
   return cola;
 }
 
-function sameSizes(a: ColaConfig, b: ColaConfig): boolean {
+function sameSizes(base: ModelConfig, a: ColaConfig, b: ColaConfig): boolean {
   return (
     a.numCodes === b.numCodes &&
     a.idmLayers === b.idmLayers &&
     a.policyLayers === b.policyLayers &&
     a.mergeLayers === b.mergeLayers &&
+    widthOf(base, a) === widthOf(base, b) &&
     a.worldResidual === b.worldResidual
   );
 }
@@ -130,11 +136,12 @@ function fresh(
   codebookStd: number,
 ): Float32Array {
   const { hiddenSize: d, layers, normOffset } = cola.base.config;
+  const w = widthOf(cola.base.config, cola.config);
   // A norm multiplies by 1 at first, its offset included.
   if (isNorm(name)) return new Float32Array(size(shape)).fill(1 - normOffset);
   if (name === 'codebook.weight') return draw(shape, codebookStd, random);
   if (module === 'value') return new Float32Array(size(shape));
-  if (/^q(_target)?\.head/.test(name)) return draw(shape, 1 / (d + 1), random);
-  if (isOutput(name)) return draw(shape, 1 / (Math.sqrt(d) * layers), random);
-  return draw(shape, Math.sqrt(2 / (5 * d)), random);
+  if (/^q(_target)?\.head/.test(name)) return draw(shape, 1 / (w + 1), random);
+  if (isOutput(name) || name === 'merge.widen.weight') return draw(shape, 1 / (Math.sqrt(w) * layers), random);
+  return draw(shape, Math.sqrt(2 / (5 * (name.endsWith('.narrow.weight') ? d : w))), random);
 }

@@ -170,6 +170,7 @@ export const control: StageKind<ControlSettings> = {
       idmLayers: settings.idm_layers,
       policyLayers: settings.policy_layers,
       mergeLayers: settings.merge_layers,
+      width: settings.width,
       worldResidual: settings.world === 'residual',
       base: '.',
     },

@@ -76,7 +76,7 @@ function wholePass({ device }: StageContext, cola: ColaModel): Promise<Program> 
     h,
     ops.gather(codebook(graph, config, cola.config), ops.argmax(policy)),
   );
-  const outputs = { h, policy, world, base: languageHead(graph, config, h), value: stateValue(graph, config, trunk) };
+  const outputs = { h, policy, world, base: languageHead(graph, config, h), value: stateValue(graph, trunk) };
   return device.compile(outputs);
 }
 

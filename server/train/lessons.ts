@@ -154,7 +154,7 @@ export interface Agreement {
 export interface LessonSettings {
   readonly steps: number;
   readonly minibatches: number;
-  readonly learning_rate: number;
+  readonly learning_rate?: number | undefined;
   readonly warmup: number;
   readonly floor: number;
   readonly value_weight: number;

@@ -27,7 +27,7 @@ export interface BatchSource {
 
 /** Settings of AdamW as the spec names them. */
 export interface OptimisationSettings {
-  readonly learning_rate: number;
+  readonly learning_rate?: number | undefined;
   readonly warmup: number;
   readonly floor: number;
   readonly weight_decay: number;

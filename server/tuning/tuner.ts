@@ -3,6 +3,7 @@
  * The model's base and world model are used where they are; the policy is a copy, so that completion goes on with the old one
  * until the new one is there.
  */
+import { widthOf } from '../cola/config.ts';
 import type { ColaModel } from '../cola/model.ts';
 import type { Device } from '../device/device.ts';
 import { feedbackErrors } from '../feedback/errors.ts';
@@ -11,6 +12,7 @@ import type { FeedbackLog } from '../feedback/log.ts';
 import { fingerprintOf, original } from '../feedback/model.ts';
 import type { PolicyVersion, PolicyVersions, PolicyWeights } from '../feedback/versions.ts';
 import { Random } from '../random.ts';
+import { ratedStage } from '../spec/rates.ts';
 import type { FeedbackSettings } from '../spec/settings/feedback.ts';
 import { FeedbackLearner, passOf, type ShadowScore } from '../train/feedback/learner.ts';
 import { lessonsOf } from '../train/feedback/lessons.ts';
@@ -88,7 +90,7 @@ export class Tuner {
     const perPass = Math.ceil(train.length / settings.batch);
     const steps = settings.epochs * perPass;
     const schedule = {
-      peak: settings.learning_rate,
+      peak: this.rateOf(settings),
       warmupSteps: settings.warmup,
       steps,
       floor: settings.floor,
@@ -127,6 +129,12 @@ export class Tuner {
     );
     if (verdict.verdict === 'kept') await versions.choose(version.id, false);
     return { version, weights: tuned, before, after };
+  }
+
+  private rateOf(settings: FeedbackSettings): number | undefined {
+    const { config, base } = this.cola;
+    const widths = { base: base.config.hiddenSize, modules: widthOf(base.config, config) };
+    return ratedStage({ name: 'feedback', settings }, widths).settings.learning_rate;
   }
 
   /** Compiled once for the same settings. */

@@ -269,8 +269,7 @@ function agentStages({ data, model, short }: SpecAnswers): string[] {
         environment: ${text}
         episodes: ${episodes}
       max_length: ${small ? 320 : 1024}     # of an episode, in tokens; longer ones are cut
-      batch: 16
-      learning_rate: ${small ? '1e-3' : '1e-5'}
+      batch: 16${small ? '\n      learning_rate: 1e-3' : ''}
       warmup: 10`;
   const reinforcement = `  # What comes of its own turns; measured in worlds that nothing was trained in.
   - tokens:

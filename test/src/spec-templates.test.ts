@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { builtIn, environmentSpec } from '../../server/environments/spec.ts';
 import { createReward } from '../../server/rewards/registry.ts';
 import { parseSpec } from '../../server/spec/document.ts';
+import { ratedStage } from '../../server/spec/rates.ts';
+import type { StageSpec } from '../../server/spec/schema.ts';
 import {
   builtInEnvironments,
   type DataChoice,
@@ -74,6 +76,22 @@ describe('specs that CoLA: Train… writes', () => {
       else if (!answers.latent) assert.deepEqual(names.slice(0, 2), ['control', 'clone']);
       if (answers.latent && answers.goal === 'answers') assert.deepEqual(names, ['reinforce']);
     }
+  });
+
+  it('name no learning rate that is too high for a model of any width', () => {
+    for (const answers of all)
+      for (const model of ['./model', 'builtin:nano']) {
+        const stages = parseSpec(specText({ ...answers, model }), 'x').spec?.stages ?? [];
+        for (const { name, settings } of stages) {
+          if (!('learning_rate' in settings) || settings.learning_rate === undefined) continue;
+          if (model === 'builtin:nano') continue;
+          const given = { name, settings: { ...settings, learning_rate: undefined } } as StageSpec;
+          const { learning_rate: most } = ratedStage(given, { base: 8192, modules: 8192 }).settings as {
+            readonly learning_rate: number;
+          };
+          assert.ok(settings.learning_rate <= most, `${name}: ${settings.learning_rate} above ${most}`);
+        }
+      }
   });
 
   it('explain themselves, and are named after what they do', () => {

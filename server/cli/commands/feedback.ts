@@ -204,7 +204,7 @@ function addSimulate(command: Command, session: Session): void {
       .option('--seed <number>', 'the first seed', integer, 1)
       .option('--events <count>', 'moments that are learned from', count, 500)
       .option('--places <count>', 'places that the result is tried at', count, 200)
-      .option('--learning-rate <rate>', `of the stage feedback (default: ${defaults.learning_rate})`, positive)
+      .option('--learning-rate <rate>', 'of the stage feedback (default: by the width of its policy)', positive)
       .option('--epochs <count>', `passes over the moments (default: ${defaults.epochs})`, count)
       .option('--kl <weight>', `of the KL divergence (default: ${defaults.kl})`, positive),
     ['feedback simulate .cache/corpus/heldout.jsonl --model builtin:nano'],

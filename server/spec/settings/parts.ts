@@ -14,7 +14,14 @@ export interface SettingNotes {
   readonly unit?: string;
   /** The paper's value and where it stands. */
   readonly paper?: string;
+  /** Of a learning rate: what it is at {@link tunedWidth}, where none is given. */
+  readonly tuned?: number;
+  /** Of a learning rate that is not that of the stage itself: whose it is. */
+  readonly of?: 'modules';
 }
+
+/** Width of the model that learning rates were tuned on. */
+export const tunedWidth = 320;
 
 export const setting = <T extends z.ZodType>(schema: T, description: string, notes: SettingNotes = {}): T =>
   schema.meta({ description, ...notes }) as T;
@@ -59,6 +66,14 @@ export const heldOut = setting(
   'Rows to measure on. Without it, the last fiftieth of the data is held out.',
 );
 
+/** A learning rate that depends on the width of what learns, where none is given; see spec/rates.ts. */
+export const rate = (tuned: number, description: string, notes: SettingNotes = {}) =>
+  setting(
+    z.number().positive().optional(),
+    `${description} If not given, ${tuned} where what learns is up to ${tunedWidth} wide, and ${tunedWidth} / width of that where it is wider.`,
+    { ...notes, tuned },
+  );
+
 /** Settings of AdamW and its schedule, with each stage's own learning rate and decay. */
 export const optimisation = (
   learningRate: number,
@@ -66,7 +81,7 @@ export const optimisation = (
   decay: number,
   betas: readonly [number, number],
 ) => ({
-  learning_rate: setting(z.number().positive().default(learningRate), 'Highest learning rate of AdamW.', notes),
+  learning_rate: rate(learningRate, 'Highest learning rate of AdamW.', notes),
   warmup: setting(z.int().min(0).default(30), 'Steps over which the learning rate rises linearly.', {
     unit: 'steps',
     paper: '100 (code, pretrain_intention.py)',

@@ -1,6 +1,6 @@
 /** Settings of the stages that learn from text and from answers: the base, CoLA's first two stages, and guiding. */
 import { z } from 'zod';
-import { checkpoint, count, data, heldOut, keeping, lora, optimisation, rowsOf, setting } from './parts.ts';
+import { checkpoint, count, data, heldOut, keeping, lora, optimisation, rate, rowsOf, setting } from './parts.ts';
 
 /** Batches of packed sequences. */
 const packed = (steps: number) => ({
@@ -82,7 +82,7 @@ export const guideSettings = z.strictObject({
   reclone: setting(z.boolean().default(true), 'After the inverse variant, clone the policy again on the same rows.', {
     paper: 'yes (algorithm 2)',
   }),
-  reclone_learning_rate: setting(z.number().positive().default(1e-3), 'Learning rate of that cloning.'),
+  reclone_learning_rate: rate(1e-3, 'Learning rate of that cloning.', { of: 'modules' }),
   ...optimisation(1e-4, { paper: '5e-6 at d = 4096' }, 0, [0.9, 0.95]),
   ...keeping,
 });

@@ -31,6 +31,7 @@ import { noteEvent, type TrainEvent } from './events.ts';
 import { FrozenData, frozenFolder } from './frozen.ts';
 import type { Hire } from './hiring.ts';
 import { KeptData, type Origin, originOf } from './origin.ts';
+import { ratedSpec } from './rated.ts';
 import { confirmOrigin, confirmSpec, type ResumeChoice, refusePosition, wholeCheckpoint } from './resume.ts';
 import { alreadySaved, saveModelFolder } from './saved-model.ts';
 import { stageSeed } from './seed.ts';
@@ -83,7 +84,8 @@ export type ResumeOptions = CommonOptions & ResumeChoice;
  * @throws train.stopped when the signal stops it, after a checkpoint has been saved; store.runExists; whatever the stages throw
  */
 export async function startRun(options: StartOptions): Promise<{ runPath: string; model: string }> {
-  const { spec, specFile, root, runId } = options;
+  const { specFile, root, runId } = options;
+  const spec = await ratedSpec(options.spec, specFile);
   const frozen = join(runFolder(root, runId), 'spec.yaml');
   const run = await Run.create(root, runId, stringifySpec(rebaseSpec(spec, specFile, frozen)));
   let begun = false;

@@ -13,6 +13,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { Program } from '../../../server/device/program.ts';
+import { clusterSettings } from '../../../server/spec/settings/cluster.ts';
 import { runFolder } from '../../../server/store/run.ts';
 import type { TrainEvent } from '../../../server/train/run/events.ts';
 import { plannedDisk } from '../../../server/train/states/planned-states.ts';
@@ -89,6 +90,18 @@ describe('hidden states that are kept', function () {
     } finally {
       StatesFile.prototype.write = write;
     }
+  });
+
+  it('go to whoever computes a shard', async () => {
+    const of = async (cache: boolean) => {
+      const id = bench.fresh();
+      const spec = { ...specOf(bench.cola, [control(cache), clone(cache)]), cluster };
+      return { id, model: await start({ root: bench.root, id }, spec) };
+    };
+    const cluster = clusterSettings.parse({ shards: 2, engine: 'here' });
+    const [plain, kept] = [await of(false), await of(true)];
+    assert(weightsOf(kept.model).equals(weightsOf(plain.model)));
+    assert.deepEqual(linesOf(bench.root, kept.id, 'metrics'), linesOf(bench.root, plain.id, 'metrics'));
   });
 
   it('are made anew of a base that has learned', async () => {

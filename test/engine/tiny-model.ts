@@ -10,11 +10,14 @@ import { createBase, prepareModules } from '../../server/train/run/initialise.ts
 export const codes = 8;
 
 /** @returns its folder */
-export async function makeModel(folder: string, { hidden = 16, intermediate = 24 } = {}): Promise<string> {
+export async function makeModel(
+  folder: string,
+  { hidden = 16, intermediate = 24, width = hidden } = {},
+): Promise<string> {
   const spec = toRunSpec(
     runSpec.parse({
       model: { tokenizer: 'builtin:nano', hidden, intermediate, layers: 1, heads: 2, context: 1024 },
-      stages: [{ control: { data: 'x.txt', codes, idm_layers: 1, policy_layers: 1, merge_layers: 1 } }],
+      stages: [{ control: { data: 'x.txt', codes, idm_layers: 1, policy_layers: 1, merge_layers: 1, width } }],
     }),
   );
   if (typeof spec.model === 'string') throw new Error('the model is new');

@@ -4,7 +4,7 @@
  * does not have its hash, and counts as missing. So nothing needs to be forced to the disk, and no list says what is there.
  */
 import { createHash } from 'node:crypto';
-import { closeSync, fstatSync, ftruncateSync, readSync, statSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, ftruncateSync, readSync, type Stats, statSync, writeSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { writeFileAtomic, writing } from '../../files/atomic.ts';
@@ -59,7 +59,7 @@ export class StatesFile {
     return writing(path, async () => {
       const before = statSync(path, { throwIfNoEntry: false });
       const bytes = statesBytes(used, width);
-      const needed = bytes - (before?.blocks ?? 0) * 512;
+      const needed = bytes - takenBy(before);
       const left = needed > 0 ? await free(folder) : 0;
       if (needed > left) throw trainErrors.noDisk(folder, bytes, needed, left);
       if (before === undefined) await writeFileAtomic(path, '');
@@ -112,6 +112,12 @@ export class StatesFile {
   close(): void {
     closeSync(this.fd);
   }
+}
+
+/** Bytes that a file has on the disk. On Windows all that it is long is taken from the start. */
+function takenBy(file: Stats | undefined): number {
+  if (file === undefined) return 0;
+  return process.platform === 'win32' ? file.size : file.blocks * 512;
 }
 
 const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array) => new Uint8Array(buffer, byteOffset, byteLength);

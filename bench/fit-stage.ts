@@ -7,6 +7,7 @@ import { LanguageModel } from '../server/model/language-model.ts';
 import { loadTokenizer } from '../server/model/tokenizer/tokenizer.ts';
 import { readSpec } from '../server/spec/document.ts';
 import { resolveModel } from '../server/spec/paths.ts';
+import { ratedStage } from '../server/spec/rates.ts';
 import { controlSettings } from '../server/spec/settings/supervised.ts';
 import { DeviceWeights } from '../server/train/optimizer/weights.ts';
 import { prepareBase } from '../server/train/run/adapter.ts';
@@ -50,7 +51,6 @@ export async function measureStage({ shape, stage, length }: FitCase, folder: st
   const specFile = join(folder, 'fit.cola.yaml');
   writeFileSync(specFile, `model: builtin:nano\ndevice: cpu\nthreads: 1\nstages:\n  - ${stage}\n`);
   const spec = readSpec(specFile);
-  const [planned] = spec.stages;
   const { device } = await openDevice('cpu', { threads: 1 });
   const nano = resolveModel('builtin:nano', '');
   const tokenizer = loadTokenizer(nano);
@@ -69,6 +69,8 @@ export async function measureStage({ shape, stage, length }: FitCase, folder: st
   const random = randomModel(shape);
   const base = prepareBase(new LanguageModel(nano, random.config, tokenizer, random.weights), spec);
   const control = { name: 'control', settings: controlSettings.parse(latent) } as const;
+  const { hiddenSize } = base.config;
+  const planned = ratedStage(spec.stages[0], { base: hiddenSize, modules: hiddenSize });
   const cola = prepareModules(
     planned,
     base,

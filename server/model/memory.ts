@@ -237,7 +237,7 @@ export function readingMemory(
     const graph = new Graph();
     const ids = graph.input('ids', 'int32', [b, t]);
     const { h } = hiddenStates(graph, config, ids, causalContext(graph, config, b, t));
-    const { activations, slack } = programMemory([h]);
+    const { activations, slack } = programMemory([h], precision);
     const read = [...graph.parameters].map(([name, { shape }]) => ({ name, shape }));
     return memory({ weights: keptBytes([...read, ...beside], precision), activations, slack: slack + sessionBytes });
   });

@@ -12,7 +12,7 @@ export const codes = 8;
 /** @returns its folder */
 export async function makeModel(
   folder: string,
-  { hidden = 16, intermediate = 24, width = hidden } = {},
+  { hidden = 16, intermediate = 24, width }: { hidden?: number; intermediate?: number; width?: number } = {},
 ): Promise<string> {
   const spec = toRunSpec(
     runSpec.parse({

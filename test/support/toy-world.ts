@@ -173,6 +173,7 @@ export function toySettings(settings: ToySettings): ReinforceSettings {
     reward: 'repetition',
     evaluate_rows: 1,
     evaluate_samples: 1,
+    learning_rate: 1e-4,
     ...settings,
   });
 }

@@ -9,7 +9,7 @@ import type { ColaModel } from '../../cola/model.ts';
 import type { Device } from '../../device/device.ts';
 import { Devices } from '../../device/devices.ts';
 import { ColaError } from '../../errors.ts';
-import { exists, removeFolder } from '../../files/atomic.ts';
+import { removeFolder } from '../../files/atomic.ts';
 import { limitBehind } from '../../files/limits.ts';
 import type { LanguageModel, WeightMap } from '../../model/language-model.ts';
 import type { WeightShelf } from '../../model/weights/shelf.ts';
@@ -26,7 +26,7 @@ import { DeviceWeights } from '../optimizer/weights.ts';
 import type { OpenShards, Sharding } from '../shards/shards.ts';
 import type { Metrics, StageContext } from '../stage.ts';
 import { createStage, kindOf } from '../stages/index.ts';
-import { statesFolder } from '../states/kept-states.ts';
+import { forgetStates, statesFolder } from '../states/kept-states.ts';
 import { noteEvent, type TrainEvent } from './events.ts';
 import { FrozenData, frozenFolder } from './frozen.ts';
 import type { Hire } from './hiring.ts';
@@ -204,7 +204,7 @@ class Job {
         const say = (text: string) => this.emit({ kind: 'message', text });
         await measure(this.run, opened, { signal, cacheFolder: this.cacheFolder, say });
       }
-      await this.forgetStates();
+      await forgetStates(this.run.path);
       this.emit({ kind: 'done', model: folder });
       return folder;
     } finally {
@@ -230,16 +230,10 @@ class Job {
     if (from !== undefined) {
       await run.rewind(from);
       // A later stage may have kept those of a base that has learned since.
-      await this.forgetStates();
+      await forgetStates(this.run.path);
     } else await run.truncateMetricsAfter(whole?.checkpoint.step ?? -1);
     await run.logTo(spec.log);
     return whole?.checkpoint ?? null;
-  }
-
-  /** Removes hidden states that were kept. @throws store.cannotWrite */
-  private async forgetStates(): Promise<void> {
-    const folder = join(this.run.path, statesFolder);
-    if (await exists(folder)) await removeFolder(folder);
   }
 
   /** Writes the whole model as it is now into a folder of the run, unless what is there was made from the same checkpoint. */
@@ -371,7 +365,7 @@ class Job {
       if (checkpoint !== null && this.position.at === at && this.position.done > 0) await stage.restore(checkpoint);
       else this.position = { ...this.position, at, done: 0, best: null, unmeasured: false };
       const learned = new Set(stage.trained);
-      if (base.tensors.some(({ name }) => learned.has(name))) await this.forgetStates();
+      if (base.tensors.some(({ name }) => learned.has(name))) await forgetStates(this.run.path);
       const changed = new Set([...this.position.changed, ...learned]);
       this.position.changed = [...changed].sort();
       const { length: count } = spec.stages;

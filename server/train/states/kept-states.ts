@@ -4,6 +4,8 @@
  * (docs/decisions/rollouts-keep-h.md): the base does not change, so they are what a second reading would give.
  */
 import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { exists, removeFolder } from '../../files/atomic.ts';
 import { hiddenStates } from '../../model/base.ts';
 import { causalContext } from '../../model/block.ts';
 import type { PackedData } from '../data.ts';
@@ -23,7 +25,13 @@ export interface StatesPlace {
 /** Where in a run's folder they are, as long as it is not over. */
 export const statesFolder = 'states';
 
-/** Numbers are rounded differently from device to device, and the states are to be those that a step would have made. */
+/** Removes what a run has kept. @param run its folder @throws store.cannotWrite */
+export async function forgetStates(run: string): Promise<void> {
+  const folder = join(run, statesFolder);
+  if (await exists(folder)) await removeFolder(folder);
+}
+
+/** Raised where the same rows would get other numbers. */
 const format = 1;
 
 export class KeptStates {
@@ -50,6 +58,7 @@ export class KeptStates {
     if (place === undefined) throw new Error('there is no place for hidden states');
     const { length } = shape;
     const rows = rowsIn(data.tokens, length);
+    // Devices round differently, and the states are to be those that a step would have made.
     const name = createHash('sha256')
       .update(JSON.stringify([format, place.origin, device.name, data.contents, data.tokens, length]))
       .digest('hex')

@@ -280,6 +280,26 @@ describe('cola', () => {
     assert.equal(parameters, 320 * 64 + 64 + 2 * (4 * 64 * 64 + 3 * 64 * 128 + 2 * 64));
   });
 
+  it('fit says what the hidden states take on the disk that a spec keeps', async () => {
+    writeFileSync(scratch('a.txt'), 'one two three four five six seven eight nine ten\n'.repeat(20));
+    const sizes = 'hidden: 16, intermediate: 32, layers: 1, heads: 2, context: 32';
+    const stages = [
+      'pretrain: { data: a.txt }',
+      'control: { data: a.txt, length: 16, steps: 3, batch: 4, cache_states: true }',
+    ];
+    const lines = stages.map((stage) => `\n  - ${stage}`).join('');
+    writeFileSync(scratch('kept.yaml'), `model: { tokenizer: ${HF[0]}, ${sizes} }\nstages:${lines}\n`);
+    const { code, stdout, stderr } = await cola(['fit', 'kept.yaml', '--json'], { cwd: scratch() });
+    assert.equal(code, 0, stderr);
+    const { disk, parts } = JSON.parse(stdout);
+    // As many rows as the steps read; each has 16 states of 16 numbers, and its hash.
+    assert.deepEqual(disk.kept, [{ stages: ['control'], rows: 12, bytes: 12 * (4 * 16 * 16 + 32) }]);
+    assert(disk.free > disk.bytes);
+    assert(parts.some(({ what }: { what: string }) => what === '2 control: reading 4 x 16'));
+    const table = await cola(['fit', 'kept.yaml'], { cwd: scratch() });
+    assert.match(table.stdout, /^Hidden states on the disk \(control\): 12 rows/m);
+  });
+
   it('train runs a spec, numbers its runs, and resumes one that was stopped', async () => {
     writeFileSync(scratch('a.txt'), 'one two three four five six seven eight nine ten\n'.repeat(200));
     const sizes = 'hidden: 16, intermediate: 32, layers: 1, heads: 2, context: 32';

@@ -1,5 +1,7 @@
 /** Hidden states that are kept on the disk: the same run to the last bit, and a base that is not run again. */
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import {
   closeSync,
   cpSync,
@@ -9,6 +11,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  writeFileSync,
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -19,6 +22,7 @@ import type { TrainEvent } from '../../../server/train/run/events.ts';
 import { plannedDisk } from '../../../server/train/states/planned-states.ts';
 import { freeDisk, StatesFile, statesBytes } from '../../../server/train/states/states-file.ts';
 import { errorOf, scratchFolder } from '../../store/scratch.ts';
+import { program, uncovered } from '../../support/bundled.ts';
 import { itMainly, testDevices } from '../../support/devices.ts';
 import { Bench, linesOf, resume, settingsOf, specOf, start, tinyBase } from '../../support/runs.ts';
 
@@ -152,6 +156,26 @@ describe('hidden states that are kept', function () {
     const again = await readings(() => same(damaged));
     assert(again >= 1 && again <= 3, `${again} readings`);
   });
+
+  if (process.env.COLA_SLOW === '1')
+    it('are whole or missing where the process is killed at any moment', async () => {
+      const plain = bench.fresh();
+      const expected = await bench.run([control(false)], bench.cola, plain);
+      for (const after of [150, 300, 450]) {
+        const id = bench.fresh();
+        const job = join(bench.root, `${id}.json`);
+        const spec = { model: bench.cola, device: 'cpu', threads: 1, seed: 7, stages: [control(true)] };
+        writeFileSync(job, JSON.stringify({ root: bench.root, id, spec }));
+        const child = spawn(process.execPath, [program('train-child'), job], { env: uncovered });
+        child.stdout.once('data', () => setTimeout(() => child.kill('SIGKILL'), after));
+        await once(child, 'close');
+        const model = existsSync(statesOf(id))
+          ? await resume({ root: bench.root, id })
+          : join(runFolder(bench.root, id), 'model');
+        assert(weightsOf(model).equals(weightsOf(expected)), `killed after ${after} ms`);
+        assert.deepEqual(linesOf(bench.root, id, 'metrics'), linesOf(bench.root, plain, 'metrics'));
+      }
+    });
 
   it('take what is said before, and are read once where two stages have the same rows', async () => {
     const file = join(bench.root, 'kept.cola.yaml');

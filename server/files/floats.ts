@@ -48,9 +48,20 @@ export function widenFloat16(source: Uint16Array, target: Float32Array): void {
  * @param target `[n]` receives the bit patterns
  */
 export function narrowFloat16(source: Float32Array, target: Uint16Array): void {
-  const bits = new Uint32Array(source.buffer, source.byteOffset, source.length);
-  for (let i = 0; i < bits.length; i++) target[i] = halfBits(bits[i] ?? 0);
+  const bits = new Int32Array(source.buffer, source.byteOffset, source.length);
+  for (let i = 0; i < bits.length; i++) {
+    const single = bits[i];
+    const far = single & 0x7fffffff;
+    // Nearly all weights are normal numbers there too: the exponent moves, and the fraction is rounded, with a carry if need be.
+    target[i] =
+      far >= leastNormal && far < beyondHalf
+        ? ((single >> 16) & 0x8000) | ((far - 0x38000000 + 0xfff + ((far >> 13) & 1)) >> 13)
+        : halfBits(single);
+  }
 }
+
+/** Patterns of the least normal half, 2^-14, and of 65520, which rounds to infinity. */
+const [leastNormal, beyondHalf] = [0x38800000, 0x477ff000];
 
 /**
  * Narrows float32 to bfloat16, round to nearest, ties to even. What rounds beyond the largest one is infinity.

@@ -33,11 +33,19 @@ const floatBytes = 4;
  * thread, ONNX Runtime 1.30 on Linux.
  */
 const sessionBytes = 6e6;
-/** Tokens of a prompt that are read in one run. */
-const prefillChunk = chunkSizes[chunkSizes.length - 1];
+/** Lengths beyond this one are read in runs of the same lengths as shorter ones. */
+const allLengths = 2 * chunkSizes[chunkSizes.length - 1];
 
-/** Lengths of the programs that read a prompt, but for a single token, which a step reads. */
-const readingLengths = (tokens: number) => chunksOf(tokens).flatMap(({ length }) => (length > 1 ? [length] : []));
+/**
+ * Lengths of the programs that read prompts, but for a single token, which a step reads.
+ *
+ * @param reads tokens of the prompts; any number up to `most`, if not given
+ */
+function readingLengths(reads: readonly number[] | undefined, most: number, rows: number): ReadonlySet<number> {
+  const any = () => Array.from({ length: Math.min(most, allLengths) }, (_, i) => i + 1);
+  const lengths = (reads ?? any()).flatMap((tokens) => chunksOf(tokens, rows).map(({ length }) => length));
+  return new Set(lengths.filter((length) => length > 1));
+}
 
 /** Bytes, part by part. */
 export interface Memory {
@@ -67,7 +75,10 @@ export function memory(parts: Partial<Memory>): Memory {
 const elements = (tensors: readonly { readonly shape: readonly number[] }[]) =>
   tensors.reduce((sum, { shape }) => sum + size(shape), 0);
 
-/** Beyond these, sizes are extrapolated: constants of a graph grow with them, and with the square of the length. */
+/**
+ * Beyond these, sizes are extrapolated: constants of a graph grow with them, and with the square of the length. From so many rows on all
+ * products widen weights that are kept in fewer bits.
+ */
 const largestBatch = 32;
 const largestLength = 2048;
 
@@ -77,7 +88,7 @@ const largestLength = 2048;
  * @param build the memory of a graph for a batch and a length
  */
 export function memoryAt(batch: number, length: number, build: (batch: number, length: number) => Memory): Memory {
-  const batches = batch <= largestBatch ? [batch] : [largestBatch / 2, largestBatch];
+  const batches = batch <= largestBatch ? [batch] : [largestBatch, 2 * largestBatch];
   const lengths = length <= largestLength ? [length] : [largestLength / 4, largestLength / 2, largestLength];
   const overLengths = lengths.map((t) => {
     const overBatches = batches.map((b) => build(b, t));
@@ -172,13 +183,11 @@ export function decodeMemory(config: ModelConfig, batch: number, length: number,
   const inBlocks = precision === 'int8' || precision === 'int4';
   const copy = frozen + twice + (inBlocks ? (StoredCache.ofAccount()?.keeps(stored) === true ? 1 : 2) * stored : 0);
   const singles = sharers > 1 ? branchRooms(behind + 1) : 1;
-  const chunks =
-    options.reads?.flatMap(readingLengths) ??
-    chunkSizes.slice(1, 1 + chunkSizes.findIndex((n) => n >= Math.min(begun, prefillChunk)));
-  const read = new Set(chunks).size;
+  const starts = Math.ceil(batch / sharers);
+  const lengths = readingLengths(options.reads, begun, starts);
+  const read = lengths.size;
   const readers = frozen > sharedFrom ? 0 : read;
   const copies = Math.min(copy * singles + (frozen + twice) * readers, Math.max(copy, room));
-  const starts = Math.ceil(batch / sharers);
   const kept = starts * capacity + (sharers > 1 ? batch * slots : 0);
   const cache = floatBytes * 2 * step.cachedBlocks * config.kvHeads * kept * config.headDim;
   const single = (rows: number) =>
@@ -186,7 +195,7 @@ export function decodeMemory(config: ModelConfig, batch: number, length: number,
       ? stepActivations(config, step, precision, [rows * sharers, 1, slots], { sharers, capacity })
       : stepActivations(config, step, precision, [rows, 1, capacity]);
   // A runtime session keeps the memory of its largest run.
-  const { activations, slack } = memoryAt(starts, Math.min(prefillChunk, begun), (rows, tokens) => {
+  const { activations, slack } = memoryAt(starts, Math.max(1, ...lengths), (rows, tokens) => {
     const parts = [stepActivations(config, step, precision, [rows, tokens, capacity]), single(rows)];
     const sum = (name: 'activations' | 'slack') => parts.reduce((bytes, part) => bytes + part[name], 0);
     return memory({ activations: sum('activations'), slack: sum('slack') });

@@ -27,17 +27,22 @@ export interface Chunk {
   readonly length: number;
 }
 
+/** Tokens of all rows that are read in one run, unless the rows are more: what is computed of them is in memory at once. */
+const mostAtOnce = 8192;
+
 /**
- * The runs in which so many tokens are read. Between two lengths several short runs compute less than a long one, unless that would be
- * all but full. What is left of a longer text is padded to 32: a program of fewer rows would lay out weights of its own, and of a
- * base in fewer bits round what it multiplies.
+ * The runs in which so many tokens of each row are read. Between two lengths several short runs compute less than a long one, unless
+ * that would be all but full. What is left of a longer text is padded to 32: a program of fewer rows would lay out weights of its own,
+ * and of a base in fewer bits round what it multiplies. Of very many rows fewer tokens are read at once.
  */
-export function chunksOf(tokens: number): Chunk[] {
-  const [, , some, most] = chunkSizes;
+export function chunksOf(tokens: number, rows = 1): Chunk[] {
+  const [, few, ...longer] = chunkSizes;
+  const [some, most] = longer.map((length) => (rows * length <= mostAtOnce ? length : few));
   const chunks: Chunk[] = [];
   for (let left = tokens; left > 0; ) {
-    const length =
-      left > most - some ? most : left > some || tokens > some ? some : (chunkSizes.find((n) => n >= left) ?? some);
+    const long = most > some && left > most - some;
+    const whole = left > some || tokens > some;
+    const length = long ? most : whole ? some : (chunkSizes.find((n) => n >= left) ?? some);
     const read = Math.min(left, length);
     chunks.push({ tokens: read, length });
     left -= read;
@@ -287,7 +292,7 @@ export class Stepper {
     if (most >= cache.capacity) await this.grow(cache, most);
     let results: Record<string, DeviceBuffer> | undefined;
     let start = 0;
-    for (const { tokens: count, length } of chunksOf(longest)) {
+    for (const { tokens: count, length } of chunksOf(longest, tokens.length)) {
       const end = start + count;
       if (results !== undefined) for (const buffer of Object.values(results)) buffer.release();
       results = await this.chunk(cache, tokens, longest, [start, end], length, feeds);

@@ -7,7 +7,7 @@ import { hiddenStates, languageHead } from '../../server/model/base.ts';
 import { causalContext } from '../../server/model/block.ts';
 import { capacityFor } from '../../server/model/cache/key-value-cache.ts';
 import { baseStep, baseStepper, LanguageModel, uploadWeights } from '../../server/model/language-model.ts';
-import { Stepper } from '../../server/model/step.ts';
+import { chunkSizes, chunksOf, Stepper } from '../../server/model/step.ts';
 import { errorOf } from '../store/scratch.ts';
 import { itMainly, itOnce, onEachDevice } from '../support/devices.ts';
 import { assertClose } from '../support/reference.ts';
@@ -63,6 +63,28 @@ async function advance(stepper: Stepper, ...args: Parameters<Stepper['advance']>
 }
 
 describe('cached steps', () => {
+  it('read any number of tokens in runs of known lengths, fewer at once the more rows there are', () => {
+    for (const rows of [1, 8, 64, 65, 200, 256, 257, 2000]) {
+      for (let tokens = 1; tokens < 400; tokens++) {
+        const chunks = chunksOf(tokens, rows);
+        assert.equal(
+          chunks.reduce((sum, chunk) => sum + chunk.tokens, 0),
+          tokens,
+        );
+        for (const { tokens: read, length } of chunks) {
+          assert.ok(read >= 1 && read <= length && chunkSizes.some((size) => size === length));
+          assert.ok(length <= 8 || rows * length <= 8192, `${rows} rows of ${length}`);
+        }
+        if (tokens > 1) assert.ok(chunks.length <= Math.ceil(tokens / 8));
+      }
+    }
+    assert.deepEqual(chunksOf(1, 1000), [{ tokens: 1, length: 1 }]);
+    assert.deepEqual(chunksOf(130), [
+      { tokens: 128, length: 128 },
+      { tokens: 2, length: 32 },
+    ]);
+  });
+
   it('have slots in powers of two, one of them scratch', () => {
     assert.deepEqual([1, 63, 64, 127, 128].map(capacityFor), [64, 64, 128, 128, 256]);
   });

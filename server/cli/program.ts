@@ -133,6 +133,35 @@ const otherNames: Readonly<Record<string, string>> = {
   memory: 'fit',
 };
 
+/** What others call the options. */
+const otherOptions: Readonly<Record<string, string>> = {
+  '--max-tokens': '--max-new',
+  '--max-new-tokens': '--max-new',
+  '--n-predict': '--max-new',
+  '-n': '--max-new',
+  '--temp': '--temperature',
+  '--model-path': '--model',
+  '--model-name-or-path': '--model',
+  '--checkpoint': '--model',
+  '--dtype': '--precision',
+  '--quantize': '--precision',
+  '--bits': '--precision',
+  '--gpu': '--device',
+  '--cuda': '--device',
+  '--batch-size': '--batch',
+  '--max-length': '--length',
+  '--ctx-size': '--length',
+  '--output': '--out',
+  '--output-dir': '--out',
+  '-o': '--out',
+  '--num-threads': '--threads',
+  '-t': '--threads',
+  '--num-samples': '--samples',
+  '--lr': '--learning-rate',
+  '--tasks': '--measures',
+  '--resume-from-checkpoint': '--resume',
+};
+
 /** What was meant, where the parser's own words lead elsewhere; without its full stop. */
 function slip(error: CommanderError, argv: readonly string[], command: Command | undefined): string | undefined {
   if (command === undefined) {
@@ -142,6 +171,12 @@ function slip(error: CommanderError, argv: readonly string[], command: Command |
     return argv[0] === '-v' ? "Unknown option '-v' (Did you mean --version?)" : undefined;
   }
   const long = (word: string) => command.options.find((option) => option.long === word.split('=')[0]);
+  if (error.code === 'commander.unknownOption') {
+    const strange = /'([^']*)'/.exec(error.message)?.[1].split('=')[0] ?? '';
+    const plain = strange.replaceAll('_', '-');
+    const meant = [plain, otherOptions[plain] ?? ''].find((name) => name !== strange && long(name) !== undefined);
+    return meant === undefined ? undefined : `Unknown option '${strange}' (Did you mean ${meant}?)`;
+  }
   if (error.code === 'commander.missingMandatoryOptionValue') {
     // One that is misspelt is looked at after those that are missing.
     const strange = argv.find((word) => word.startsWith('--') && word.length > 2 && word !== '--help' && !long(word));

@@ -94,6 +94,18 @@ const cases: readonly Case[] = [
     args: ['generate', '--modle', 'model'],
   },
   {
+    what: 'an option of another tool',
+    id: 'cli.usage',
+    says: /Unknown option '--max-new-tokens' \(Did you mean --max-new\?\)/,
+    args: ['generate', '--model', 'model', '--prompt', 'a', '--max-new-tokens', '8'],
+  },
+  {
+    what: 'an option as another language writes it',
+    id: 'cli.usage',
+    says: /Unknown option '--max_new' \(Did you mean --max-new\?\)/,
+    args: ['generate', '--model', 'model', '--prompt', 'a', '--max_new=8'],
+  },
+  {
     what: 'a command of another tool',
     id: 'cli.usage',
     says: /Unknown command 'run' \(Did you mean train\?\)/,

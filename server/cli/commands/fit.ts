@@ -71,7 +71,11 @@ export function addFit(program: Command, session: Session): void {
       if (options.length !== undefined) checkLength(options.length, config);
       const entries: Entry[] = parts.map((part) => {
         const memory = part.memory();
-        return { what: describedPart(part.what, memory), memory, fit: fits(memory.total + processBytes, options.device) };
+        return {
+          what: describedPart(part.what, memory),
+          memory,
+          fit: fits(memory.total + processBytes, options.device),
+        };
       });
       report(config, entries, output);
       const disk = isSpec ? await diskOf(path, session, output) : undefined;

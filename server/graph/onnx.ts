@@ -44,18 +44,64 @@ export interface OnnxModel {
   readonly outputs: readonly string[];
 }
 
+/** Bytes of a piece from which it is kept as it is; smaller ones are copied behind each other. */
+const largePiece = 4096;
+const encoder = new TextEncoder();
+
 /** A protobuf message as a list of byte pieces, so that large tensors are copied once. */
 class Message {
-  private readonly pieces: Uint8Array[] = [];
+  private readonly finished: Uint8Array[] = [];
+  /** What was written behind the last finished piece, and how much of it is used. */
+  private small = new Uint8Array(48);
+  private used = 0;
   length = 0;
 
+  /** Makes room for so many small bytes. @returns where they begin */
+  private room(count: number): number {
+    const at = this.used;
+    this.used += count;
+    this.length += count;
+    if (this.used > this.small.length) {
+      const { small } = this;
+      this.small = new Uint8Array(2 * this.used);
+      this.small.set(small);
+    }
+    return at;
+  }
+
   private push(piece: Uint8Array): this {
-    this.pieces.push(piece);
+    if (piece.length < largePiece) {
+      const at = this.room(piece.length);
+      this.small.set(piece, at);
+      return this;
+    }
+    this.finish();
+    this.finished.push(piece);
     this.length += piece.length;
     return this;
   }
 
-  private varint(value: number | bigint): this {
+  private finish(): void {
+    if (this.used > 0) this.finished.push(this.small.subarray(0, this.used));
+    this.small = this.small.subarray(this.used);
+    this.used = 0;
+  }
+
+  private varint(value: number): this {
+    // A BigInt takes long, and nearly no number is negative, which is one of 64 bits, or larger.
+    if (value >>> 0 !== value) return this.longVarint(value);
+    let rest = value;
+    while (rest > 127) {
+      const at = this.room(1);
+      this.small[at] = (rest & 127) | 128;
+      rest >>>= 7;
+    }
+    const at = this.room(1);
+    this.small[at] = rest;
+    return this;
+  }
+
+  private longVarint(value: number): this {
     const bytes: number[] = [];
     let v = BigInt.asUintN(64, BigInt(value));
     while (v > 127n) {
@@ -81,18 +127,23 @@ class Message {
   }
 
   text(field: number, value: string): this {
-    return this.bytes(field, new TextEncoder().encode(value));
+    const { length } = value;
+    for (let i = 0; i < length; i++) if (value.charCodeAt(i) > 127) return this.bytes(field, encoder.encode(value));
+    this.varint((field << 3) | 2).varint(length);
+    const at = this.room(length);
+    for (let i = 0; i < length; i++) this.small[at + i] = value.charCodeAt(i);
+    return this;
   }
 
   message(field: number, value: Message): this {
-    this.varint((field << 3) | 2).varint(value.length);
-    for (const piece of value.pieces) this.push(piece);
-    return this;
+    return this.varint((field << 3) | 2)
+      .varint(value.length)
+      .append(value);
   }
 
-  append({ pieces }: Message): this {
-    for (const piece of pieces) this.push(piece);
-    return this;
+  append(value: Message): this {
+    for (const piece of value.finished) this.push(piece);
+    return this.push(value.small.subarray(0, value.used));
   }
 
   integers(field: number, values: readonly number[]): this {
@@ -101,9 +152,10 @@ class Message {
   }
 
   concatenated(): Uint8Array {
+    this.finish();
     const all = new Uint8Array(this.length);
     let at = 0;
-    for (const piece of this.pieces) {
+    for (const piece of this.finished) {
       all.set(piece, at);
       at += piece.length;
     }

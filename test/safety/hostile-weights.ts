@@ -86,23 +86,22 @@ export const weightCases: readonly HostileFolder[] = [
   {
     name: 'a header of 2^63 bytes',
     ends: /^safetensors\.headerLength$/,
-    spoil: instead('model.safetensors', safetensors('{}', new Uint8Array(8), 2n ** 63n)),
+    spoil: instead('model.safetensors', () => safetensors('{}', new Uint8Array(8), 2n ** 63n)),
   },
   {
     name: 'a header of 100 MB of blanks',
     ends: /^(safetensors|weights)\./,
-    spoil: instead('model.safetensors', safetensors(`{${' '.repeat(99_999_990)}}`, new Uint8Array(0))),
+    spoil: instead('model.safetensors', () => safetensors(`{${' '.repeat(99_999_990)}}`, new Uint8Array(0))),
   },
   {
     name: 'a header that is deeply nested',
     ends: /^safetensors\.header$/,
-    spoil: instead('model.safetensors', safetensors(`{"a":${nested(20_000_000)}}`, new Uint8Array(0))),
+    spoil: instead('model.safetensors', () => safetensors(`{"a":${nested(20_000_000)}}`, new Uint8Array(0))),
   },
   {
     name: 'a million tensors',
     ends: /^(safetensors|weights)\./,
-    spoil: instead(
-      'model.safetensors',
+    spoil: instead('model.safetensors', () =>
       safetensors(
         JSON.stringify(
           Object.fromEntries(

@@ -23,9 +23,9 @@ export function edit(file: string, change: (json: Json) => void): (folder: strin
   };
 }
 
-/** Puts something else in the place of a file. */
-export const instead = (file: string, content: string | Uint8Array) => (folder: string) =>
-  writeFileSync(join(folder, file), content);
+/** Puts something else in the place of a file; what is large is made where it is asked for only, which most of it is not. */
+export const instead = (file: string, content: string | Uint8Array | (() => string | Uint8Array)) => (folder: string) =>
+  writeFileSync(join(folder, file), typeof content === 'function' ? content() : content);
 
 export interface Entry {
   dtype: string;

@@ -24,11 +24,9 @@ const all = stages(2);
 
 /** Stages that workers compute, one after the other in one run: what a stage has learned, the workers of the next have to be told. */
 export const stageRuns = {
-  'latent actions': [all.control, all.clone, all['guide inverse']],
+  'latent actions, searches and the Q function': [all.control, all.clone, all['guide inverse'], all.expert, all.q],
   'the base': [all.pretrain, all['tokens supervised'], all.dpo],
   'a reward model': [all['reward scores']],
-  'the Q function': [all.q],
-  'what searches find': [all.expert],
 } as const;
 
 /** @param usual carries messages where a run names no other */
@@ -72,11 +70,11 @@ export function runsIn(bench: Bench, usual: () => Carrier) {
     const figures = lines.map((line) =>
       Object.fromEntries(Object.entries(line).filter(([name]) => !name.startsWith('worker'))),
     );
-    const file = ['policy.safetensors', 'model.safetensors']
-      .map((name) => join(model, name))
-      .find((path) => existsSync(path));
+    // All that were learned: of latent actions and of the base.
+    const files = ['cola.safetensors', 'model.safetensors'].map((name) => join(model, name)).filter(existsSync);
+    assert(files.length > 0, model);
     const { worker_restarts: restarts } = lines.findLast((line) => 'worker_restarts' in line) ?? {};
-    return { figures, weights: readFileSync(file ?? ''), said, restarts };
+    return { figures, weights: Buffer.concat(files.map((file) => readFileSync(file))), said, restarts };
   }
 
   function same(there: Trained, here: Trained): void {

@@ -36,7 +36,7 @@ describe('data sources', () => {
               assert.equal(bytes.subarray(line.offset, line.offset + line.length).compare(line.bytes!), 0);
           },
         ),
-        { numRuns: process.env.COLA_SLOW ? 2000 : 200 },
+        { numRuns: process.env.COLA_SLOW ? 2000 : 100 },
       );
     });
 
@@ -54,7 +54,7 @@ describe('data sources', () => {
           const last = found.at(-1);
           assert.equal(last !== undefined && last.bytes === undefined ? last.number : -1, long < 0 ? -1 : long + 1);
         }),
-        { numRuns: process.env.COLA_SLOW ? 5000 : 500 },
+        { numRuns: process.env.COLA_SLOW ? 5000 : 100 },
       );
     });
 
@@ -177,7 +177,7 @@ describe('data sources', () => {
             if (!(error instanceof ColaError)) throw error;
           }
         }),
-        { numRuns: process.env.COLA_SLOW ? 5000 : 300 },
+        { numRuns: process.env.COLA_SLOW ? 5000 : 100 },
       );
     });
   });

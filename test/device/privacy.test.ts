@@ -9,16 +9,14 @@ import {
   readFileSync,
   realpathSync,
   rmSync,
-  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { build } from 'esbuild';
-import { node, root } from '../../scripts/bundles.mjs';
 import { complete } from '../../server/protocol/completion.ts';
 import { loadModel } from '../../server/protocol/model.ts';
 import { makeModel, makeSpec } from '../engine/tiny-model.ts';
+import { program } from '../support/bundled.ts';
 
 const strace = '/usr/bin/strace';
 const traced = process.platform === 'linux' && existsSync(strace);
@@ -38,28 +36,16 @@ describe('what CoLA Studio does beside its work', function () {
     place = realpathSync(mkdtempSync(join(tmpdir(), 'cola-privacy-')));
     [home, temporary, project] = ['home', 'temporary', 'project'].map((name) => join(place, name));
     for (const folder of [home, temporary, project]) mkdirSync(folder);
-    symlinkSync(join(root, 'node_modules'), join(place, 'node_modules'));
-    await build({
-      ...node,
-      sourcemap: false,
-      packages: 'external',
-      entryPoints: {
-        cola: 'server/cli/main.ts',
-        engine: 'server/engine/main.ts',
-        worker: 'server/cluster/worker.ts',
-      },
-      outdir: place,
-    });
     model = await makeModel(join(project, 'model'));
     await makeSpec(project, model, 2);
   });
   after(() => rmSync(place, { recursive: true, force: true }));
 
   /** Starts a program in a new home, with what a person might have set themselves. */
-  function start(program: string, args: readonly string[], stdio: ('ignore' | 'pipe' | 'ipc')[]): ChildProcess {
+  function start(name: 'cola' | 'engine', args: readonly string[], stdio: ('ignore' | 'pipe' | 'ipc')[]): ChildProcess {
     const trace = join(place, 'trace');
     const front = traced ? [strace, '-f', '-qq', '-y', '-s', '4096', '-e', `trace=${watched}`, '-o', trace] : [];
-    const [command, ...rest] = [...front, process.execPath, join(place, program), ...args];
+    const [command, ...rest] = [...front, process.execPath, program(name), ...args];
     const own = { HOME: home, TMPDIR: temporary, TMP: temporary, TEMP: temporary, USERPROFILE: home };
     // Node hands the folder of its coverage on by itself, and would write into it.
     const quiet = { NODE_V8_COVERAGE: undefined, ORT_DISABLE_TELEMETRY: '0' };
@@ -74,7 +60,7 @@ describe('what CoLA Studio does beside its work', function () {
     assert.equal(code, 0, said);
   }
 
-  const cola = (...args: string[]) => ended(start('cola.js', args, ['ignore', 'pipe', 'pipe']));
+  const cola = (...args: string[]) => ended(start('cola', args, ['ignore', 'pipe', 'pipe']));
 
   /** Nothing in a person's folders, and with `strace` no connection but those that may be, and no write outside of `folder`. */
   function assertQuiet(folder: string, mayCall?: RegExp): void {
@@ -129,7 +115,7 @@ describe('what CoLA Studio does beside its work', function () {
 
   it('serves on this machine alone, without writing anything', async () => {
     const server = start(
-      'cola.js',
+      'cola',
       ['serve', '--model', model, '--port', '0', '--device', 'cpu'],
       ['ignore', 'pipe', 'pipe'],
     );
@@ -176,7 +162,7 @@ describe('what CoLA Studio does beside its work', function () {
   });
 
   it('completes in the engine without writing anything', async () => {
-    const engine = start('engine.js', [], ['ignore', 'pipe', 'pipe', 'ipc']);
+    const engine = start('engine', [], ['ignore', 'pipe', 'pipe', 'ipc']);
     const close = ended(engine);
     const ask = (id: number, method: string, params: object) =>
       new Promise<unknown>((resolve, reject) => {

@@ -256,7 +256,7 @@ describe('half-written run specs', () => {
         symbols(text);
         lenses(text, 'file:///x');
       }),
-      { numRuns: process.env.COLA_SLOW === undefined ? 150 : 5000 },
+      { numRuns: process.env.COLA_SLOW === undefined ? 75 : 5000 },
     );
   });
 });

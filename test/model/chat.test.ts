@@ -88,7 +88,7 @@ describe('chat template', () => {
           if (!(error instanceof ColaError)) throw error;
         }
       }),
-      { numRuns: process.env.COLA_SLOW ? 20_000 : 500 },
+      { numRuns: process.env.COLA_SLOW ? 20_000 : 200 },
     );
   });
 

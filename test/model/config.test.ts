@@ -9,7 +9,7 @@ import { errorOf, scratchFolder } from '../store/scratch.ts';
 
 const HF = join(import.meta.dirname, '../fixtures/hf');
 const CASES = ['llama-gqa', 'llama-tied-bf16', 'qwen2', 'qwen3'] as const;
-const RUNS = process.env.COLA_SLOW ? 20_000 : 500;
+const RUNS = process.env.COLA_SLOW ? 20_000 : 200;
 
 function readJson(...parts: string[]): Record<string, unknown> {
   return JSON.parse(readFileSync(join(HF, ...parts), 'utf8'));

@@ -128,7 +128,7 @@ describe('tokenizer', () => {
             assert.equal(decoded.normalize('NFC'), wellFormed.normalize('NFC'));
             if (!/[<>]/.test(t)) assert.equal(decoded, wellFormed.normalize('NFC'));
           }),
-          { numRuns: slow ? 5000 : 300 },
+          { numRuns: slow ? 5000 : 100 },
         );
       });
 
@@ -139,7 +139,7 @@ describe('tokenizer', () => {
             const wellFormed = Buffer.from(t, 'utf8').toString('utf8');
             assert.deepEqual([...tokenizer.encode(t)], other.encode(wellFormed).ids);
           }),
-          { numRuns: slow ? 5000 : 300 },
+          { numRuns: slow ? 5000 : 100 },
         );
       });
 
@@ -153,7 +153,7 @@ describe('tokenizer', () => {
               tokenizer.decode(list, { skipSpecialTokens }),
             );
           }),
-          { numRuns: slow ? 5000 : 300 },
+          { numRuns: slow ? 5000 : 100 },
         );
         const stream = new StreamDecoder(tokenizer);
         const pieces = [...tokenizer.encode('a😀漢', { addSpecialTokens: false })].map((id) => stream.push(id));
@@ -322,7 +322,7 @@ describe('tokenizer', () => {
           const streamed = list.map((id) => stream.push(id)).join('') + stream.flush();
           assert.equal(streamed, tokenizer.decode(list, { continuation, skipSpecialTokens }));
         }),
-        { numRuns: slow ? 5000 : 300 },
+        { numRuns: slow ? 5000 : 100 },
       );
       assert.equal(tokenizer.decode([tokenizer.idOf('▁hello')!], { continuation: true }), ' hello');
     });

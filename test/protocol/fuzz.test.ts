@@ -10,7 +10,7 @@ import { fromWire, toWire } from '../../server/protocol/errors.ts';
 import * as protocol from '../../server/protocol/index.ts';
 import { makeModel, removeFolder, temporaryFolder } from '../engine/tiny-model.ts';
 
-const runs = process.env.COLA_SLOW === undefined ? 300 : 5000;
+const runs = process.env.COLA_SLOW === undefined ? 150 : 5000;
 
 const isRequest = (value: unknown): value is RequestType =>
   typeof value === 'object' && value !== null && 'result' in value && 'method' in value;

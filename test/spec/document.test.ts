@@ -16,7 +16,7 @@ import type { RunSpec } from '../../server/spec/schema.ts';
 import { type StageName, stages as stageTable } from '../../server/spec/stages.ts';
 import { errorOf, scratchFolder } from '../store/scratch.ts';
 
-const RUNS = process.env.COLA_SLOW ? 5000 : 200;
+const RUNS = process.env.COLA_SLOW ? 5000 : 100;
 
 /** The problems of a text whose marked parts, «like this», are the ranges that should be reported, in order. */
 function problemsOf(marked: string): readonly SpecProblem[] {

@@ -7,7 +7,7 @@ import { type Message, request, message as travelling } from '../../server/proto
 import { PageHost } from '../../src/panels/page-host.ts';
 import type { Studio } from '../../src/studio.ts';
 
-const runs = process.env.COLA_SLOW === undefined ? 500 : 10_000;
+const runs = process.env.COLA_SLOW === undefined ? 200 : 10_000;
 
 /** A place on disk as the editor has it, as far as a page's document needs one. */
 const uri = (path: string): Uri =>

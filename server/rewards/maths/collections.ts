@@ -21,15 +21,16 @@ function withoutPlusMinus(item: readonly Token[]): Token[][] {
   return [choose('+', '-'), choose('-', '+')];
 }
 
-function itemsOf(tokens: readonly Token[], inner: Read): { items: Answer[]; found: Token[] } | undefined {
+/** @param least items; of fewer none is read: a list of one is what it was read from, and would be read again in itself */
+function itemsOf(tokens: readonly Token[], inner: Read, least = 0): { items: Answer[]; found: Token[] } | undefined {
   const { items, found } = splitTop(tokens, separates);
   const all = items.filter((item) => item.length > 0).flatMap(withoutPlusMinus);
-  return all.length > maxItems ? undefined : { items: all.map((item) => inner(item)), found };
+  return all.length > maxItems || all.length < least ? undefined : { items: all.map((item) => inner(item)), found };
 }
 
 export function list(tokens: readonly Token[], inner: Read): Answer | undefined {
-  const split = itemsOf(tokens, inner);
-  if (!split || split.items.length < 2) return undefined;
+  const split = itemsOf(tokens, inner, 2);
+  if (!split) return undefined;
   const { items, found } = split;
   const either = found.length > 0 && found.every((token) => isWordToken(token, 'or'));
   const both = !found.some((token) => isWordToken(token, 'or'));

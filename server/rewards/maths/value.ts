@@ -98,17 +98,26 @@ function close(a: BigNumber, b: BigNumber): boolean {
   return size.lt(largest) && a.minus(b).abs().lte(relative.times(size).plus(absolute));
 }
 
-function compute(math: MathJsInstance, text: string, scope: Record<string, unknown>): unknown {
-  try {
-    return math.evaluate(text, { ...scope });
-  } catch {
-    return undefined; // outside the domain of a function
-  }
+/** Computes a text at points; it is parsed once, which takes longer than to compute most. */
+function computing(math: MathJsInstance, text: string): (scope: Record<string, unknown>) => unknown {
+  let code: ReturnType<MathJsInstance['compile']> | undefined;
+  return (scope) => {
+    try {
+      code ??= math.compile(text);
+      return code.evaluate({ ...scope });
+    } catch {
+      return undefined; // outside the domain of a function
+    }
+  };
 }
 
-function real(text: string, scope: Record<string, unknown> = {}): BigNumber | undefined {
-  const value = compute(digits64, text, scope);
-  return digits64.isBigNumber(value) && value.isFinite() ? value : undefined;
+/** The real value of a text at points, undefined where it has none. */
+function computingReals(text: string): (scope?: Record<string, unknown>) => BigNumber | undefined {
+  const compute = computing(digits64, text);
+  return (scope = {}) => {
+    const value = compute(scope);
+    return digits64.isBigNumber(value) && value.isFinite() ? value : undefined;
+  };
 }
 
 /** Random points of both signs; the first third is positive, where roots and logarithms are real. */
@@ -127,18 +136,39 @@ function* randomPoints(names: readonly string[]): Generator<Record<string, numbe
 const precise = (scope: Record<string, number>) =>
   Object.fromEntries(Object.entries(scope).map(([name, value]) => [name, digits64.bignumber(value)]));
 
-function sameAt(a: string, b: string, scope: Record<string, number>): boolean | undefined {
-  const [first, second] = [asComplex(compute(doubles, a, scope)), asComplex(compute(doubles, b, scope))];
-  const constant = Object.keys(scope).length === 0;
-  return first && second && near(first, second, constant ? constantTolerance : tolerance);
+/** Whether two texts have the same complex value at points; undefined where one has none. */
+function comparing(a: string, b: string): (scope: Record<string, number>) => boolean | undefined {
+  const [left, right] = [computing(doubles, a), computing(doubles, b)];
+  return (scope) => {
+    const [first, second] = [asComplex(left(scope)), asComplex(right(scope))];
+    const constant = Object.keys(scope).length === 0;
+    return first && second && near(first, second, constant ? constantTolerance : tolerance);
+  };
 }
 
-/** Pairs of values at the points where both are real. */
-function realPairs(a: string, b: string, names: readonly string[]): [BigNumber, BigNumber][] {
+/**
+ * Pairs of values at the points where both are real; no more once there are enough of them and one of them shows what was asked for.
+ *
+ * @param shows what ends it
+ */
+function realPairs(
+  a: string,
+  b: string,
+  names: readonly string[],
+  shows: (pair: readonly [BigNumber, BigNumber], first: readonly [BigNumber, BigNumber]) => boolean,
+): [BigNumber, BigNumber][] {
+  const [realA, realB] = [computingReals(a), computingReals(b)];
   const pairs: [BigNumber, BigNumber][] = [];
+  let shown = false;
   for (const scope of randomPoints(names)) {
-    const [left, right] = [real(a, precise(scope)), real(b, precise(scope))];
-    if (left && right) pairs.push([left, right]);
+    const at = precise(scope);
+    const [left, right] = [realA(at), realB(at)];
+    if (left && right) {
+      const pair: [BigNumber, BigNumber] = [left, right];
+      pairs.push(pair);
+      shown ||= shows(pair, pairs[0] ?? pair);
+    }
+    if (shown && pairs.length >= enough) break;
     // Points of one sign alone do not tell a root of a square from the number.
     if (pairs.length >= plenty && pairs.length > points / 3) break;
   }
@@ -151,12 +181,13 @@ export function sameValue(a: Expression, b: Expression): boolean {
   const [left, right] = [print(a, variables), print(b, variables)];
   const names = [...variables.values()];
   if (names.length === 0) {
-    const [first, second] = [real(left), real(right)];
-    return first && second ? close(first, second) : sameAt(left, right, {}) === true;
+    const [first, second] = [computingReals(left)(), computingReals(right)()];
+    return first && second ? close(first, second) : comparing(left, right)({}) === true;
   }
-  const pairs = realPairs(left, right, names);
+  const pairs = realPairs(left, right, names, ([x, y]) => !close(x, y));
   if (pairs.length >= enough) return pairs.every(([x, y]) => close(x, y));
-  const found = [...randomPoints(names)].flatMap((scope) => sameAt(left, right, scope) ?? []);
+  const sameAt = comparing(left, right);
+  const found = [...randomPoints(names)].flatMap((scope) => sameAt(scope) ?? []);
   return found.length >= enough && found.every((same) => same);
 }
 
@@ -170,7 +201,7 @@ export function sameExpression(a: Expression, b: Expression): boolean {
 export function numberOf(expression: Expression): number | undefined {
   const variables = new Map<string, string>();
   const text = print(expression, variables);
-  return variables.size > 0 ? undefined : real(text)?.toNumber();
+  return variables.size > 0 ? undefined : computingReals(text)()?.toNumber();
 }
 
 /**
@@ -182,10 +213,11 @@ export function proportion(a: Expression, b: Expression): -1 | 0 | 1 {
   const variables = new Map<string, string>();
   const [left, right] = [print(a, variables), print(b, variables)];
   if (variables.size === 0) return 0;
-  const pairs = realPairs(left, right, [...variables.values()]);
+  const apart = ([x, y]: readonly [BigNumber, BigNumber], [first, second]: readonly [BigNumber, BigNumber]) =>
+    first.isZero() || second.isZero() || !close(x, y.times(first.div(second)));
+  const pairs = realPairs(left, right, [...variables.values()], apart);
   const [first] = pairs;
-  if (!first || pairs.length < enough || first[0].isZero() || first[1].isZero()) return 0;
+  if (!first || pairs.length < enough || pairs.some((pair) => apart(pair, first))) return 0;
   const ratio = first[0].div(first[1]);
-  if (!pairs.every(([x, y]) => close(x, y.times(ratio)))) return 0;
   return ratio.isNegative() ? -1 : 1;
 }

@@ -55,28 +55,35 @@ describe('a run in an environment', function () {
     },
     'tokens, ReMax': { tokens: { ...common, algorithm: 'remax', environment: 'household' } },
   })) {
-    // In the short form a process of its own is killed for the first only; what the others leave then is taken from a run that goes on.
+    // In the short form a process of its own is killed for the first only; what a kill leaves of the second is taken from a run that goes
+    // on, and the third is only stopped.
     const kills = slow || name === 'actions, GRPO';
-    it(`over ${name}: stopped and ${kills ? 'killed' : 'left as by a kill'}, it ends bit for bit the same`, async () => {
+    const stops = slow || !name.includes('PPO');
+    const left = slow || !name.includes('ReMax');
+    const ends = [...(stops ? ['stopped'] : []), ...(left ? [kills ? 'killed' : 'left as by a kill'] : [])].join(' and ');
+    it(`over ${name}: ${ends}, it ends bit for bit the same`, async () => {
       const id = name.replace(/\W+/g, '-');
       const killed = { root, id: `${id}-killed` };
       const copy = (event: { kind: string; step?: number }) => {
-        if (kills || event.kind !== 'step' || event.step !== 3) return;
+        if (kills || !left || event.kind !== 'step' || event.step !== 3) return;
         cpSync(runFolder(root, id), runFolder(root, killed.id), { recursive: true });
         rmSync(join(runFolder(root, killed.id), 'lock'));
       };
       await start({ root, id, onEvent: copy }, specOf(cola, [stage]));
       const expected = outcome(id);
-      const stop = new AbortController();
-      const onEvent = (event: { kind: string; step?: number }) => {
-        if (event.kind === 'step' && event.step === 3) stop.abort();
-      };
-      const stopped = { root, id: `${id}-stopped` };
-      await assert.rejects(start({ ...stopped, signal: stop.signal, onEvent }, specOf(cola, [stage])), {
-        id: 'train.stopped',
-      });
-      await resume(stopped);
-      assert.deepEqual(outcome(stopped.id), expected);
+      if (stops) {
+        const stop = new AbortController();
+        const onEvent = (event: { kind: string; step?: number }) => {
+          if (event.kind === 'step' && event.step === 3) stop.abort();
+        };
+        const stopped = { root, id: `${id}-stopped` };
+        await assert.rejects(start({ ...stopped, signal: stop.signal, onEvent }, specOf(cola, [stage])), {
+          id: 'train.stopped',
+        });
+        await resume(stopped);
+        assert.deepEqual(outcome(stopped.id), expected);
+      }
+      if (!left) return;
       if (kills) await kill(killed.id, stage);
       await resume(killed);
       assert.deepEqual(outcome(killed.id), expected);

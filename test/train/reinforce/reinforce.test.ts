@@ -120,6 +120,8 @@ describe('reinforcement in a world whose best actions are known', function () {
       );
     });
 
+    // Rewards mean nothing to each of them in the same way: one is enough, and the slow form has all.
+    if (!slow && algorithm !== 'grpo') continue;
     it(`${algorithm} stays at chance when the rewards are dealt at random`, async () => {
       const settings = toySettings({ ...common, ...own, algorithm, steps: slow ? 60 : 30 });
       const values: number[] = [];

@@ -11,7 +11,8 @@ export type TestProgram =
   | 'train-child'
   | 'lying-worker'
   | 'trainer'
-  | 'feedback-writer';
+  | 'feedback-writer'
+  | 'soak-child';
 
 /** Bundles them into a new folder of this name. @returns the folder */
 export function bundlePrograms(name: string): string;

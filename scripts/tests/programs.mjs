@@ -12,6 +12,7 @@ const entryPoints = {
   'lying-worker': 'test/support/lying-worker.ts',
   trainer: 'test/store/trainer.ts',
   'feedback-writer': 'test/feedback/log.ts',
+  'soak-child': 'test/safety/soak-child.ts',
 };
 
 /** Also the one that looks for its WebAssembly beside itself: the package of the extension has a copy. */

@@ -46,8 +46,7 @@ onEachDevice((device, name) => {
     // one sum: there the one with that sum is enough, and one base; `model/families` has a base of every family on each device. A search
     // is hundreds of steps of decoding: one is enough. The slow form checks the other folders, too, and every search.
     const short = process.env.COLA_SLOW === undefined;
-    const spared =
-      short && name !== 'cpu' ? ['hf/llama-tied-bf16', 'hf/qwen2', 'hf/qwen3', 'cola/n8-plain'] : [];
+    const spared = short && name !== 'cpu' ? ['hf/llama-tied-bf16', 'hf/qwen2', 'hf/qwen3', 'cola/n8-plain'] : [];
     const folders = [...foldersIn('hf'), ...foldersIn('cola')];
     assert(spared.every((folder) => folders.includes(folder)));
     for (const folder of folders.filter((each) => !spared.includes(each))) {

@@ -10,12 +10,12 @@ export const python = process.env.COLA_RAY_PYTHON ?? 'python3';
  * Says its address, then does what lines tell it: a node more, or an actor less. The first node has no place for workers: it is the
  * one that the run speaks through, and may not be lost.
  */
-const program = `
+const program = (count: number) => `
 import sys
 import ray
 from ray.cluster_utils import Cluster
 nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
-for _ in range(3): nodes.add_node(num_cpus=1, wait=False)
+for _ in range(${count}): nodes.add_node(num_cpus=1, wait=False)
 nodes.wait_for_nodes()
 print("ready", nodes.address, flush=True)
 for line in sys.stdin:
@@ -43,9 +43,9 @@ export class RayCluster {
     readonly address: string,
   ) {}
 
-  /** @returns undefined where Ray makes none in time */
-  static async start(): Promise<RayCluster | undefined> {
-    const child = spawn(python, ['-c', program], { stdio: ['pipe', 'pipe', 'ignore'] });
+  /** @param nodes with a place for a worker @returns undefined where Ray makes none in time */
+  static async start(nodes: number): Promise<RayCluster | undefined> {
+    const child = spawn(python, ['-c', program(nodes)], { stdio: ['pipe', 'pipe', 'ignore'] });
     const late = setTimeout(() => child.kill(), patienceMs);
     for await (const line of createInterface({ input: child.stdout })) {
       if (!line.startsWith('ready ')) continue;

@@ -18,6 +18,8 @@ import { NodeApart, obstacle, python, RayCluster } from './ray-cluster.ts';
 import { runsIn, stageRuns } from './trained.ts';
 
 const slow = process.env.COLA_SLOW === '1';
+/** Beside the one that the run speaks through. */
+const nodes = slow ? 3 : 2;
 const stageOf = (steps: number) => ({ reinforce: { ...settingsOf('grpo', steps), minibatches: 2, batch: 4 } });
 
 describe('workers on a Ray cluster', function () {
@@ -29,7 +31,7 @@ describe('workers on a Ray cluster', function () {
     const missing = obstacle();
     // As the nodes know it.
     process.env.COLA_TEST_LIES = mkdtempSync(join(bench.root, 'lies-'));
-    if (missing === undefined) cluster = await RayCluster.start();
+    if (missing === undefined) cluster = await RayCluster.start(nodes);
     if (cluster === undefined) {
       console.log(`Not tested: workers on a Ray cluster. ${missing ?? 'Ray started none on this machine.'}`);
       this.skip();
@@ -46,15 +48,15 @@ describe('workers on a Ray cluster', function () {
     new RayCarrier({ workers, cpus: 1, gpus: 0, placement: 'spread' }, python, worker());
   const { train, found, same } = runsIn(bench, ray(1));
 
-  // Four have places for three: those that are there do the work.
-  const counts = slow ? [1, 2, 3, 4] : [4];
-  it(`come to the bits of one process, with ${counts.join(', ')} of them on three nodes`, async () => {
+  // One more than there are places: those that are there do the work.
+  const counts = Array.from({ length: nodes + 1 }, (_, i) => i + 1).slice(slow ? 0 : -1);
+  it(`come to the bits of one process, with ${counts.join(', ')} of them on ${nodes} nodes`, async () => {
     const here = await train([stageOf(2)], { engine: 'here' });
     for (const count of counts) same(await train([stageOf(2)], { workers: count }, ray(count)), here);
   });
 
   it('are found by who asks for a cluster', async () => {
-    assert.deepEqual(await findRay(), { nodes: 4, cpus: 3, gpus: 0 });
+    assert.deepEqual(await findRay(), { nodes: nodes + 1, cpus: nodes, gpus: 0 });
   });
 
   // Stages and measurements differ from what is above in what a worker computes, and not in how it is reached.

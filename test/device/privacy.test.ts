@@ -106,7 +106,7 @@ describe('what CoLA Studio does beside its work', function () {
     for (const [name, stage] of Object.entries(specs)) {
       const text = `model: ${model}\ndevice: cpu\nthreads: 1\nstages:\n  - ${stage}\n`;
       writeFileSync(join(project, `${name}.cola.yaml`), text);
-      const workers = name === 'crew' ? ['--cluster', 'local', '--workers', '2'] : [];
+      const workers = name === 'crew' ? ['--cluster', 'local', '--workers', '1'] : [];
       await cola('train', `${name}.cola.yaml`, '--run', name, ...workers);
       assert.ok(existsSync(join(project, `.cola/runs/${name}/model`)));
       assertQuiet(join(project, '.cola'));

@@ -81,7 +81,7 @@ describe('the engine as a process', function () {
 
   it('resumes a run and has its model again after a kill -9, and says so once each time', async () => {
     const kills = slow ? 100 : 2;
-    const steps = 200 + 60 * kills;
+    const steps = 100 + 40 * kills;
     const spec = await makeSpec(folder, model, steps);
     const key = { root: folder, run: 'killed' };
     const watched = new Watched();

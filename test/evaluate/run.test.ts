@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { z } from 'zod';
 import { run as cli } from '../../server/cli/program.ts';
 import { Device } from '../../server/device/device.ts';
@@ -11,6 +11,7 @@ import { comparison, type Evaluation, evaluation } from '../../server/evaluate/r
 import { evaluateRun } from '../../server/evaluate/run.ts';
 import { readSpec } from '../../server/spec/document.ts';
 import { startRun } from '../../server/train/run/job.ts';
+import { tokenizerFolder } from '../support/runs.ts';
 
 const spec = `
 model: { tokenizer: TOKENIZER, hidden: 16, intermediate: 32, layers: 1, heads: 2, context: 64 }
@@ -83,7 +84,7 @@ describe('the evaluation of a run', () => {
     root = mkdtempSync(join(tmpdir(), 'cola-test-'));
     writeFileSync(join(root, 'notes.txt'), 'The quick brown fox jumps over the lazy dog. '.repeat(400));
     const file = join(root, 'small.cola.yaml');
-    const once = spec.replace('TOKENIZER', resolve('assets/nano'));
+    const once = spec.replace('TOKENIZER', tokenizerFolder);
     writeFileSync(file, once);
     const run = await startRun({
       root,

@@ -107,10 +107,13 @@ describe('the language server in a folder that a stranger has made', function ()
     'half a million broken lines': text('{\n'.repeat(500_000)),
     'half a million lines of something else': text('{}\n'.repeat(500_000)),
   };
-  for (const [of, name] of Object.entries(files)) {
+  for (const [turn, [of, name]] of Object.entries(files).entries()) {
     const own = name.endsWith('.jsonl') ? logs : {};
+    // In the short form the files take turns: each meets half of what may be there, and each of that is in place of half of them.
+    const all = Object.entries({ ...traps, ...giants });
+    const chosen = process.env.COLA_SLOW === '1' ? all : all.filter((_, i) => i % 2 === turn % 2);
     it(`lists the other runs and answers at once, whatever is in place of the ${of} of one`, async () => {
-      for (const [what, trap] of Object.entries({ ...traps, ...giants, ...own })) {
+      for (const [what, trap] of [...chosen, ...Object.entries(own)]) {
         const { root, evil } = await project();
         trap(join(evil, name));
         const { runs } = await soon(listRuns, { roots: [root] });

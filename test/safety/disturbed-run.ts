@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runFolder } from '../../server/store/run.ts';
 import { program, uncovered } from '../support/bundled.ts';
-import { linesOf, makeCola, specOf, stages, start, tinyBase, writeData } from '../support/runs.ts';
+import { linesOf, madeCola, stages, writeData } from '../support/runs.ts';
 
 const compiler = '/usr/bin/cc';
 /** Whether calls can be disturbed here. */
@@ -51,7 +51,7 @@ export class Bench {
       const options = ['-shared', '-fPIC', '-O1', '-o', join(this.place, 'disturb.so')];
       execFileSync(compiler, [...options, join(import.meta.dirname, 'disturb.c'), '-ldl']);
     }
-    this.model = await start({ root: this.root, id: 'made' }, specOf(tinyBase, makeCola));
+    this.model = await madeCola(this.root);
     const whole = this.fresh();
     const counting = canDisturb ? ({ call: 'any', nth: 0, action: 'count' } as const) : undefined;
     const { code, said, hits } = await this.run(whole, counting);

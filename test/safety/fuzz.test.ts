@@ -22,7 +22,7 @@ import { settled } from './settled.ts';
 
 const slow = process.env.COLA_SLOW === '1';
 const seed = Number(process.env.COLA_SEED ?? 7);
-const perChannel = Number(process.env.COLA_MESSAGES ?? (slow ? 340_000 : 4_000));
+const perChannel = Number(process.env.COLA_MESSAGES ?? (slow ? 340_000 : 2_000));
 const batch = 200;
 /** Code of JSON-RPC for a method that nobody answers: some requests are for another part. */
 const notThere = -32601;

@@ -12,7 +12,7 @@ import { InProcess } from '../support/in-process.ts';
 
 const linux = process.platform === 'linux';
 const prlimit = '/usr/bin/prlimit';
-const steps = 150;
+const steps = 300;
 
 describe('what the system allows', function () {
   this.timeout(180_000);

@@ -20,7 +20,7 @@ import { settled } from './settled.ts';
 
 const slow = process.env.COLA_SLOW === '1';
 const seed = Number(process.env.COLA_SEED ?? 7);
-const perPage = Number(process.env.COLA_MESSAGES ?? (slow ? 85_000 : 5_000));
+const perPage = Number(process.env.COLA_MESSAGES ?? (slow ? 85_000 : 2_000));
 const batch = 100;
 /** What pages make the editor do, and nothing else. */
 const pageCommands = /^(cola\.(openTree|play|showActions|openDashboard|tuneFromPath)|revealFileInOS)$/;

@@ -1,7 +1,7 @@
 /**
  * A process that trains or completes for a long time and writes down the memory it holds: one JSON line a sample, parts in
- * bytes after garbage was collected. Arguments: `train` or `complete`, seconds, a folder of its own, and the share of a core that it
- * takes on average (1: as much as there is).
+ * bytes after garbage was collected. Arguments: `train` or `complete`, seconds, a folder of its own, the share of a core that it takes
+ * on average (1: as much as there is), and the folder of a tokenizer.
  */
 import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -79,9 +79,9 @@ class Sampler {
 /** Nobody wakes a thread that waits here. */
 const nobody = new Int32Array(new SharedArrayBuffer(4));
 
-async function train(folder: string, sampler: Sampler): Promise<void> {
+async function train(folder: string, sampler: Sampler, tokenizer: string): Promise<void> {
   writeData(folder);
-  const model = await start({ root: folder, id: 'made' }, specOf(tinyBase, makeCola));
+  const model = await start({ root: folder, id: 'made' }, specOf({ ...tinyBase, tokenizer }, makeCola));
   const enough = new AbortController();
   const settings = { ...settingsOf('grpo', 6), checkpoint_every: 200, evaluate_every: 100, steps: 100_000_000 };
   const onEvent = ({ kind }: { kind: string }) => {
@@ -124,8 +124,8 @@ async function answer(folder: string, sampler: Sampler): Promise<void> {
   await engine.close();
 }
 
-const [, script, kind, seconds, folder, share] = process.argv;
-if (script === import.meta.filename && folder !== undefined) {
+const [, script, kind, seconds, folder, share, tokenizer] = process.argv;
+if (script === import.meta.filename && folder !== undefined && tokenizer !== undefined) {
   const sampler = new Sampler(join(folder, 'memory.jsonl'), Number(seconds), Number(share ?? 1));
-  await (kind === 'train' ? train : answer)(folder, sampler);
+  await (kind === 'train' ? train(folder, sampler, tokenizer) : answer(folder, sampler));
 }

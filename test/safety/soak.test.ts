@@ -10,6 +10,8 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { program, uncovered } from '../support/bundled.ts';
+import { tokenizerFolder } from '../support/runs.ts';
 import { record } from './results.ts';
 import type { MemorySample } from './soak-child.ts';
 
@@ -33,10 +35,16 @@ async function soak(kind: string): Promise<{ samples: MemorySample[]; warm: Memo
   const folder = mkdtempSync(join(tmpdir(), 'cola-soak-'));
   try {
     if (slow) console.log(`      ${kind}: samples in ${folder}/memory.jsonl`);
-    const child = join(import.meta.dirname, 'soak-child.ts');
-    const env = { ...process.env, NODE_V8_COVERAGE: undefined };
-    const args = ['--expose-gc', '--import', 'tsx', child, kind, String(seconds), folder, String(share / 2)];
-    await promisify(execFile)(process.execPath, args, { env });
+    const args = [
+      '--expose-gc',
+      program('soak-child'),
+      kind,
+      String(seconds),
+      folder,
+      String(share / 2),
+      tokenizerFolder,
+    ];
+    await promisify(execFile)(process.execPath, args, { env: uncovered });
     const lines = readFileSync(join(folder, 'memory.jsonl'), 'utf8').trimEnd().split('\n');
     const samples = lines.map((line) => JSON.parse(line) as MemorySample);
     const warm = slow ? samples.filter((sample) => sample.seconds > seconds * 0.4) : samples.slice(samples.length / 2);

@@ -14,7 +14,7 @@ describe('cola start', function () {
   before(async () => {
     folder = await makeModel(await temporaryFolder());
     text = join(folder, 'text.txt');
-    await writeFile(text, Array.from({ length: 600 }, (_, i) => `const value${i} = call(${i}, "x");`).join('\n'));
+    await writeFile(text, Array.from({ length: 200 }, (_, i) => `const value${i} = call(${i}, "x");`).join('\n'));
   });
 
   const roots: string[] = [];

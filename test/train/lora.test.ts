@@ -38,7 +38,9 @@ describe('an adapter that is trained', function () {
   const weightsOf = (folder: string) => readFileSync(join(folder, 'adapter_model.safetensors'));
 
   for (const [name, stage] of Object.entries(cases)) {
-    for (const precision of ['f32', 'int8'])
+    // What a base in fewer bits changes is the same for all stages that read it: in the short form the last has both.
+    const both = name === 'tokens, reinforced' || process.env.COLA_SLOW === '1';
+    for (const precision of both ? ['f32', 'int8'] : ['f32'])
       it(`by the stage ${name}, beside a base in ${precision}: goes on bit for bit, and leaves the base as it is`, async () => {
         const id = `${name.replace(/\W+/g, '-')}-${precision}`;
         const folder = await start({ root, id }, spec([stage], model, precision));

@@ -1,4 +1,4 @@
-import { all, type BigNumber, create, type MathJsInstance } from 'mathjs';
+import { all, type BigNumber, create, type EvalFunction, type MathJsInstance } from 'mathjs';
 import { Random } from '../../random.ts';
 import { lookup } from '../lookup.ts';
 import { type Expression, exactValue } from './expression.ts';
@@ -100,7 +100,7 @@ function close(a: BigNumber, b: BigNumber): boolean {
 
 /** Computes a text at points; it is parsed once, which takes longer than to compute most. */
 function computing(math: MathJsInstance, text: string): (scope: Record<string, unknown>) => unknown {
-  let code: ReturnType<MathJsInstance['compile']> | undefined;
+  let code: EvalFunction | undefined;
   return (scope) => {
     try {
       code ??= math.compile(text);

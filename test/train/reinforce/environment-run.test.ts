@@ -60,7 +60,9 @@ describe('a run in an environment', function () {
     const kills = slow || name === 'actions, GRPO';
     const stops = slow || !name.includes('PPO');
     const left = slow || !name.includes('ReMax');
-    const ends = [...(stops ? ['stopped'] : []), ...(left ? [kills ? 'killed' : 'left as by a kill'] : [])].join(' and ');
+    const ends = [...(stops ? ['stopped'] : []), ...(left ? [kills ? 'killed' : 'left as by a kill'] : [])].join(
+      ' and ',
+    );
     it(`over ${name}: ${ends}, it ends bit for bit the same`, async () => {
       const id = name.replace(/\W+/g, '-');
       const killed = { root, id: `${id}-killed` };

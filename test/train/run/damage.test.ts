@@ -163,8 +163,10 @@ describe('a run whose files were changed before it is resumed', function () {
       /state\.json is of another step/,
     ],
   };
-  for (const [what, [damage, names]] of Object.entries(damages)) {
-    it(`${what}: is refused by name, and goes on from the checkpoint before`, async () => {
+  for (const [i, [what, [damage, names]]] of Object.entries(damages).entries()) {
+    // What goes on is the same whatever was damaged behind it: in the short form every fourth does.
+    const goesOn = i % 4 === 0 || process.env.COLA_SLOW === '1';
+    it(`${what}: is refused by name${goesOn ? ', and goes on from the checkpoint before' : ''}`, async () => {
       const id = copy();
       damage(checkpointOf(id, 4));
       const error = await refusal(id);
@@ -173,7 +175,7 @@ describe('a run whose files were changed before it is resumed', function () {
       assert.match(error.message, /step 4/);
       assert.ok(error.remedy.includes(`cola train --resume ${id} --from 2`), error.remedy);
       assert.ok(existsSync(checkpointOf(id, 2)), 'nothing was deleted');
-      assert.equal(weights((await tryResume(id, { from: 2 })).model), wanted);
+      if (goesOn) assert.equal(weights((await tryResume(id, { from: 2 })).model), wanted);
     });
   }
 

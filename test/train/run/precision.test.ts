@@ -83,6 +83,8 @@ describe('a base that is kept in fewer bits', function () {
       await device.dispose();
     });
 
+    // Blocks of four bits are read as those of eight are: which is tried above.
+    if (precision === 'int8' && process.env.COLA_SLOW !== '1') continue;
     it(`of ${precision} goes the whole way, and comes out as it was`, async () => {
       const list = [makeCola[1], makeCola[2], stages(4).grpo];
       const id = `way-${precision}`;

@@ -154,6 +154,7 @@ describe('what the system allows', function () {
     const { code, said } = await end;
     assert.equal(code, 'SIGKILL');
     assert.match(said, /The run killed was ended from outside.*cola train --resume killed.*\[cli\.died\]\n$/);
-    await assertGoesOn('killed');
+    // As all do that are killed, of which other files have many.
+    if (process.env.COLA_SLOW === '1') await assertGoesOn('killed');
   });
 });

@@ -26,7 +26,7 @@ describe('a training step repeated', () => {
     it(`does not grow in ${steps} steps`, async function () {
       this.timeout(600_000);
       assert(globalThis.gc !== undefined, 'run with --expose-gc');
-      const [rows, width] = [2, 256];
+      const [rows, width] = [8, 256];
       const graph = new Graph();
       const shape = [width, width];
       const x = graph.input('x', 'float32', [rows, width]);

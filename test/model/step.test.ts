@@ -100,7 +100,8 @@ describe('cached steps', () => {
     after(() => whole.dispose());
 
     // How a length is cut into portions is the same on every device: there, one token, one portion, and more than one.
-    for (const length of name === 'cpu' ? [1, 7, 8, 9, 33, 128, 129, 300] : [1, 129]) {
+    const few = process.env.COLA_SLOW === '1' ? [1, 8, 129] : [1, 129];
+    for (const length of name === 'cpu' ? [1, 7, 8, 9, 33, 128, 129, 300] : few) {
       it(`read ${length} tokens at once as without a cache`, async () => {
         const stepper = baseStepper(device(), model);
         const cache = await stepper.cache(1, length);

@@ -3,7 +3,7 @@ import { existsSync, rmSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import { type Browser, type ConsoleMessage, chromium, type Page } from 'playwright-core';
 import type { Uri, Webview } from 'vscode';
 import { bundlePages } from '../../scripts/bundles.mjs';
 import type {
@@ -33,6 +33,8 @@ export const chromiumMissing = (): string | undefined =>
     : undefined;
 
 const origin = 'http://page.test';
+/** What a page that is closed shows. */
+const nothing = `${origin}/nothing`;
 const types: Readonly<Record<string, string>> = { js: 'text/javascript', css: 'text/css', ttf: 'font/ttf' };
 /** A busy machine may take its time, in milliseconds. */
 const patience = { start: 180_000, step: 120_000 };
@@ -72,6 +74,9 @@ let shared: Promise<Stage> | undefined;
 
 /** One browser with all pages, which opens them as often as tests want. */
 export class Stage {
+  /** Pages that were closed: to load another in one of them takes half as long as to make one. */
+  private readonly idle: Page[] = [];
+
   private constructor(
     private readonly browser: Browser,
     private readonly folder: string,
@@ -102,11 +107,11 @@ export class Stage {
 
   /** As {@link show}, with everything that can be chosen. */
   async prepare(name: string, options: ShowOptions): Promise<PageInChromium> {
-    const context = await this.browser.newContext({
-      viewport: options.size ?? { width: 1280, height: 800 },
-      reducedMotion: options.reducedMotion === true ? 'reduce' : 'no-preference',
-    });
-    const shown = new PageInChromium(await context.newPage(), join(this.folder, 'webview'), name, options);
+    const page = this.idle.pop() ?? (await (await this.browser.newContext()).newPage());
+    await page.setViewportSize(options.size ?? { width: 1280, height: 800 });
+    await page.emulateMedia({ reducedMotion: options.reducedMotion === true ? 'reduce' : 'no-preference' });
+    const leave = () => void this.idle.push(page);
+    const shown = new PageInChromium(page, join(this.folder, 'webview'), name, options, leave);
     await shown.prepare();
     return shown;
   }
@@ -133,18 +138,26 @@ export class PageInChromium {
   private readonly answers: ((host: PageHost) => void)[] = [];
   private receive: (message: unknown) => void = () => {};
   private stage: Stage | undefined;
+  private closed = false;
+  /** What was put into the page for this one. */
+  private readonly parts: { dispose(): Promise<void> }[] = [];
 
+  private readonly failed = (error: Error) => this.errors.push(error.stack ?? String(error));
+  private readonly said = (message: ConsoleMessage) => {
+    if (message.type() === 'error') this.errors.push(message.text());
+  };
+
+  /** @param leave what becomes of the page when this one is closed */
   constructor(
     readonly page: Page,
     private readonly folder: string,
     private readonly name: string,
     private readonly options: ShowOptions,
+    private readonly leave: () => void,
   ) {
     page.setDefaultTimeout(patience.step);
-    page.on('pageerror', (error) => this.errors.push(error.stack ?? String(error)));
-    page.on('console', (message) => {
-      if (message.type() === 'error') this.errors.push(message.text());
-    });
+    page.on('pageerror', this.failed);
+    page.on('console', this.said);
   }
 
   /** A page that is loaded, in a browser of its own. */
@@ -204,26 +217,35 @@ export class PageInChromium {
   }
 
   async close(): Promise<void> {
+    const { page } = this;
+    this.closed = true;
     this.host?.dispose();
-    await this.page.context().close();
-    await this.stage?.close();
+    page.off('pageerror', this.failed);
+    page.off('console', this.said);
+    if (this.stage !== undefined) return this.stage.close();
+    await page.goto(nothing);
+    await page.evaluate(() => sessionStorage.clear());
+    // It may stand over what is shown next.
+    await page.mouse.move(0, 0);
+    for (const part of this.parts) await part.dispose();
+    this.leave();
   }
 
   /** Everything that must be there before the page is. */
   async prepare(): Promise<void> {
     const { page } = this;
-    await page.exposeFunction('sendToEditor', (message: unknown) => {
+    const sendToEditor = (message: unknown) => {
       const { kind, method, params } = message as { kind: string; method: string; params: unknown };
       if (kind === 'request') this.asked.push({ method, params });
       this.receive(message);
-    });
+    };
     // What compiles the tests names functions with a helper that the page has not.
-    await page.addInitScript('globalThis.__name ??= (each) => each;');
-    await this.playEditor();
-    await page.route(`${origin}/**`, async (route) => {
+    this.parts.push(await page.addInitScript('globalThis.__name ??= (each) => each;'));
+    this.parts.push(await page.exposeFunction('sendToEditor', sendToEditor), await this.playEditor());
+    const served = page.route(`${origin}/**`, async (route) => {
       const { pathname } = new URL(route.request().url());
-      if (pathname === '/') {
-        await route.fulfill({ contentType: 'text/html', body: this.document() });
+      if (pathname === '/' || this.closed) {
+        await route.fulfill({ contentType: 'text/html', body: this.closed ? '' : this.document() });
         return;
       }
       const file = join(this.folder, pathname.replace('/dist/webview/', ''));
@@ -231,12 +253,13 @@ export class PageInChromium {
       const contentType = types[file.split('.').at(-1) ?? ''] ?? 'application/octet-stream';
       await (body === undefined ? route.fulfill({ status: 404 }) : route.fulfill({ contentType, body }));
     });
+    this.parts.push(await served);
   }
 
   /** What the editor gives a page: its interface, the theme's variables, and the class of the body. */
-  private async playEditor(): Promise<void> {
+  private playEditor(): Promise<{ dispose(): Promise<void> }> {
     const { kind, variables } = this.options.theme ?? themes.dark;
-    await this.page.addInitScript(
+    return this.page.addInitScript(
       ([bodyClass, values, before]) => {
         const state = () => sessionStorage.getItem('state') ?? before;
         Object.assign(window, {
@@ -273,7 +296,7 @@ export class PageInChromium {
         return { dispose: () => {} };
       },
       postMessage: async (message: unknown) => {
-        if (page.isClosed()) return false;
+        if (this.closed || page.isClosed()) return false;
         const text = JSON.stringify(message);
         // A document that is being left hears nothing.
         await page.evaluate((data) => window.postMessage(JSON.parse(data), '*'), text).catch(() => {});

@@ -47,7 +47,7 @@ const slowFolders = [
 
 /**
  * Files that take long, the longest first: they begin before the others, so that none is left alone at the end. Of those of the editor
- * the ones that use the window of another follow each other.
+ * the ones that use the window of another follow each other, behind them those that leave one which nobody can use again.
  */
 const longest = [
   ...['cluster/ray', 'check/check', 'train/run/resume', 'train/run/job', 'train/shapes'],
@@ -59,8 +59,8 @@ const longest = [
   .map((name) => `test/${name}.test.ts`)
   .concat(
     [
-      ...['settings', 'one-window', 'stranger', 'run-end', 'tree', 'training', 'kills', 'dashboard', 'feedback'],
-      ...['hostile', 'chat', 'folders'],
+      ...['stranger', 'one-window', 'run-end', 'tree', 'training', 'kills', 'dashboard', 'settings', 'feedback'],
+      ...['hostile', 'chat', 'down', 'folders'],
     ].map((name) => `test/e2e/${name}.e2e.ts`),
   )
   .concat(['looks', 'dashboard'].map((name) => `test/webview/${name}.e2e.ts`));

@@ -2,9 +2,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { eventually } from './support/eventually.ts';
-import { runInHost } from './support/host.ts';
+import { HostWindow } from './support/host.ts';
 import { wait } from './support/patience.ts';
-import { vscode } from './support/session.ts';
 
 interface Report {
   readonly model: { readonly name: string; readonly family: string; readonly maxInputTokens: number };
@@ -15,13 +14,25 @@ interface Report {
   readonly refusal: string;
 }
 
-describe('models of CoLA Studio for other extensions of VS Code', () => {
-  it('are found, answer as they write, are counted in tokens, and can be interrupted', async function () {
+describe('the chat of VS Code', () => {
+  let window: HostWindow;
+  before(async function () {
+    this.timeout(wait(300));
+    const settings = { 'chat.disableAIFeatures': false };
+    window = await HostWindow.open(join(import.meta.dirname, 'host/chat.ts'), { settings });
+  });
+  afterEach(async function () {
+    if (this.currentTest?.state !== 'passed') await window?.keepEvidence();
+  });
+  after(() => window?.close());
+
+  it('has models for other extensions: they are found, answer as they write, are counted in tokens, and can be interrupted', async function () {
     this.timeout(wait(300));
     // The person is asked whether another extension may use a model.
-    const report = (await runInHost(join(import.meta.dirname, 'host/chat.ts'), {}, 200, async (page) => {
-      await page.getByRole('button', { name: 'Allow' }).click({ timeout: wait(150) });
-    })) as Report;
+    const allow = window.page.getByRole('button', { name: 'Allow' });
+    // One who is not asked is told by what the script says.
+    void allow.click({ timeout: wait(150) }).catch(() => undefined);
+    const report = (await window.report(200)) as Report;
     assert.equal(report.model.name, 'nano');
     assert.equal(report.model.family, 'llama');
     assert(report.model.maxInputTokens > 100);
@@ -32,14 +43,10 @@ describe('models of CoLA Studio for other extensions of VS Code', () => {
     assert(report.cancelled >= 1);
     assert.match(report.refusal, /has no calls of tools/);
   });
-});
 
-describe('@cola in the chat of VS Code', () => {
   // The thumbs of the chat are not driven: VS Code shows them where an extension brings the default participant, as Copilot does.
-  const session = vscode({ settings: { 'chat.disableAIFeatures': false } });
-
-  it('answers with the actions behind it and with other beginnings, and what is said to them is feedback', async () => {
-    const { workbench, page } = session;
+  it('has @cola, who answers with the actions behind it and with other beginnings, and what is said to them is feedback', async () => {
+    const { page, session, workbench } = window;
     // Recording is a setting of the machine. The title shows when VS Code has it.
     session.writeMachineSettings({ 'cola.feedback.enabled': true, 'window.title': 'it records' });
     await page.waitForFunction(() => document.title.endsWith('it records'));
@@ -50,7 +57,6 @@ describe('@cola in the chat of VS Code', () => {
     await page.keyboard.press('Enter');
     const answer = page.locator('.interactive-response').last();
     await answer.getByText('Other beginnings').waitFor();
-    await session.look('chat');
     // Digits at the foot of every token.
     assert.match((await answer.textContent()) ?? '', /Actions.*[₀-₉]/s);
     await answer.getByRole('button', { name: 'Reject' }).click();

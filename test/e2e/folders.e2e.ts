@@ -40,7 +40,7 @@ describe('two folders of one name in one window of VS Code', () => {
 
   it('offer the specs of both where none is open', async () => {
     const { workbench, page } = session;
-    await workbench.closeEditors();
+    await workbench.tidy();
     await workbench.command('CoLA: Run Spec');
     await workbench.pick(/first\.cola\.yaml\s*one\/app/).waitFor();
     await workbench.pick(/second\.cola\.yaml\s*two\/app/).waitFor();

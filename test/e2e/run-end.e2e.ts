@@ -1,25 +1,17 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { eventually } from './support/eventually.ts';
 import { processesOf } from './support/processes.ts';
 import { vscode } from './support/session.ts';
 import { writeForRuns } from './support/small-model.ts';
 import { reinforceSpec } from './support/spec.ts';
+import { unhurriedRuns } from './support/unhurried-runs.ts';
 
 describe('the end of a run in VS Code', () => {
   const session = vscode({ kept: true });
   before(() => writeForRuns(session));
   const notice = (text: string | RegExp) => session.workbench.notification(text);
-
-  /** Starts one whose end nobody waits for. */
-  async function start(name: string, steps: number): Promise<void> {
-    const lengths = { steps, maxNew: 4, evaluateEvery: steps, checkpointEvery: 2 };
-    session.write(`${name}.cola.yaml`, reinforceSpec({ ...lengths, slowly: true }));
-    await session.workbench.openFile(`${name}.cola.yaml`);
-    await session.workbench.command('CoLA: Run Spec');
-  }
 
   it('is told once, with what can be done with the model', async () => {
     const { workbench } = session;
@@ -98,44 +90,9 @@ describe('the end of a run in VS Code', () => {
     for (const part of ['ones', 'entropy', 'ones.mjs', '<svg']) assert.ok(report.includes(part), part);
   });
 
-  it('by closing the window is told in the next one, which offers to go on', async () => {
-    const { workbench } = session;
-    await start('long', 5000);
-    const status = workbench.statusItem('cola.status');
-    await status.filter({ hasText: /step\s[1-9]\d*\/5000/ }).waitFor();
-    await workbench.reload();
-    const told = notice(/long was stopped when the window was closed\. It is saved at step \d+/);
-    await told.waitFor();
-    await told.getByRole('button', { name: 'Go On' }).click();
-    await status.filter({ hasText: /step\s[1-9]\d*\/5000/ }).waitFor();
-    await workbench.openSideBar();
-    await workbench.treeItem(/^Run long/).waitFor();
-    await workbench.command('CoLA: Stop Run');
-    await notice(/long: saved at step \d+/).waitFor();
-  });
-
-  it('that somebody asked for is not told as one of the window, however soon the window is loaded anew', async () => {
-    const { workbench } = session;
-    const status = workbench.statusItem('cola.status');
-    await start('asked', 5000);
-    await status.filter({ hasText: /step\s[1-9]\d*\/5000/ }).waitFor();
-    // That the run is under way is to be in what the editor remembers, which it writes down every few seconds.
-    await eventually('the editor has written down that it is under way', async () =>
-      assert.ok(await workbench.remembers('"run":"asked"')),
-    );
-    await workbench.command('CoLA: Stop Run');
-    await notice(/asked: saved at step \d+/).waitFor();
-    await workbench.reload();
-    await status.filter({ hasText: /nano/, hasNotText: /loading/ }).waitFor();
-    await workbench.openSideBar();
-    await workbench.treeItem(/^Run asked/).waitFor();
-    await delay(3000);
-    assert.equal(await notice(/when the window was closed/).count(), 0);
-  });
-
   it('because a new server cannot go on with it is told, with what can be done', async () => {
     const { workbench } = session;
-    await start('broken', 5000);
+    await unhurriedRuns(session).start('broken');
     await workbench
       .statusItem('cola.status')
       .filter({ hasText: /step\s[1-9]\d*\/5000/ })

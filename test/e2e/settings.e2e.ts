@@ -7,8 +7,7 @@ import { eventually } from './support/eventually.ts';
 import { wait } from './support/patience.ts';
 import { processesOf } from './support/processes.ts';
 import { vscode } from './support/session.ts';
-import { writeForRuns } from './support/small-model.ts';
-import { reinforceSpec } from './support/spec.ts';
+import { unhurriedRuns } from './support/unhurried-runs.ts';
 
 const start = `export function sum(values: number[]): number {
   let total = 0;
@@ -266,28 +265,28 @@ describe('settings in VS Code', () => {
     await eventually('another is', () => assert.equal(accepted(), known + 1));
   });
 
-  it('cola.feedback.schedule: the policy is tuned by itself once one pauses', async () => {
-    await set({}, recording);
+  /** Accepts one more, and waits longer than the pause after which the policy is tuned. @returns versions by then */
+  async function acceptAndPause(changes: object): Promise<number> {
+    await set({}, { ...recording, ...changes });
+    const known = judgements();
     await accept();
-    await eventually('it is recorded', () => assert.ok(judgements() > 0));
-    assert.deepEqual(versions(), []);
-    await set({}, { ...recording, 'cola.feedback.schedule': 'live' });
-    await accept();
+    await eventually('it is recorded', () => assert.ok(judgements() > known));
+    await delay(4500);
+    return versions().length;
+  }
+
+  it('cola.feedback.schedule: the policy is tuned by itself once one pauses, if it is to be', async () => {
+    assert.equal(await acceptAndPause({ 'cola.feedback.every': 1 }), 0);
+    if (process.env.COLA_SLOW !== '1') return;
+    await acceptAndPause({ 'cola.feedback.schedule': 'live' });
     await eventually('a version is there', () => assert.deepEqual(versions(), ['v0001']));
   });
 
   it('cola.feedback.every: but not before so many judgements', async () => {
-    const every = 4;
-    await set({}, { ...recording, 'cola.feedback.schedule': 'idle', 'cola.feedback.every': every });
-    const known = judgements();
     const before = versions().length;
+    const every = before === 0 ? judgements() + 2 : 2;
+    assert.equal(await acceptAndPause({ 'cola.feedback.schedule': 'idle', 'cola.feedback.every': every }), before);
     await accept();
-    await eventually('it is recorded', () => assert.ok(judgements() > known));
-    // Longer than the pause after which it is tuned.
-    await delay(4500);
-    assert.ok(judgements() < known + every);
-    assert.equal(versions().length, before);
-    while (judgements() < known + every) await accept();
     await eventually('a version is there', () => assert.equal(versions().length, before + 1));
   });
 
@@ -365,32 +364,37 @@ describe('settings in VS Code', () => {
     assert.equal(engines().length, 1);
   });
 
-  it('cola.runs.outliveWindow: a run goes on when the window is loaded anew, is followed there, and stopped there', async function () {
+  it('cola.runs.outliveWindow: a run goes on when the window is loaded anew, is followed and stopped there; one without it is told, and can go on', async function () {
     this.timeout(wait(600));
     const { workbench } = session;
-    const run = join(session.folder, '.cola/runs/outlived');
-    const holder = () => (JSON.parse(readFileSync(join(run, 'lock'), 'utf8')) as { pid: number }).pid;
-    const lines = () => readFileSync(join(run, 'metrics.jsonl'), 'utf8').split('\n').length;
+    const { goesOn, holder, start } = unhurriedRuns(session);
     const counts = status().filter({ hasText: /step\s[1-9]\d*\/5000/ });
     await set({}, { 'cola.runs.outliveWindow': true });
-    const spec = reinforceSpec({ steps: 5000, maxNew: 4, evaluateEvery: 5000, checkpointEvery: 2, slowly: true });
-    writeForRuns(session);
-    session.write('outlived.cola.yaml', spec);
-    await workbench.openFile('outlived.cola.yaml');
-    await workbench.command('CoLA: Run Spec');
-    await counts.waitFor({ timeout: wait(120) });
-    const pid = holder();
+    await start('outlived');
+    await counts.waitFor();
+    const pid = holder('outlived') ?? 0;
     assert.ok(processesOf(join(session.extension, 'dist/engine.js')).includes(pid));
+    await set({}, {});
+    await start('long');
+    assert.notEqual(holder('long'), pid);
 
     await workbench.reload();
-    await counts.waitFor({ timeout: wait(120) });
+    const told = workbench.notification(/long was stopped when the window was closed\. It is saved at step \d+/);
+    await told.waitFor({ timeout: wait(120) });
+    await counts.waitFor();
     await session.look('outlived');
-    assert.equal(holder(), pid, 'it is the same process');
-    assert.equal(await workbench.notification('was stopped when the window was closed').count(), 0);
-    const before = lines();
-    await eventually('it goes on', () => assert.ok(lines() > before + 3));
-    await workbench.command('CoLA: Stop Run');
-    await workbench.notification(/outlived: saved at step \d+, resume any time/).waitFor({ timeout: wait(120) });
-    await eventually('its process has ended', () => assert.ok(!existsSync(join(run, 'lock'))));
+    assert.equal(holder('outlived'), pid, 'it is the same process');
+    assert.equal(await workbench.notification('outlived was stopped').count(), 0);
+    await goesOn('outlived');
+    await told.getByRole('button', { name: 'Go On' }).click();
+    await goesOn('long');
+    await workbench.openSideBar();
+    await workbench.treeItem(/^Run long/).waitFor();
+    for (const run of ['outlived', 'long']) {
+      await workbench.command('CoLA: Stop Run');
+      if (run === 'outlived') await workbench.pick(run).click();
+      await workbench.notification(new RegExp(`${run}: saved at step \\d+, resume any time`)).waitFor();
+      await eventually('its process has ended', () => assert.equal(holder(run), null));
+    }
   });
 });

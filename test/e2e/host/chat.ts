@@ -1,6 +1,7 @@
 /** In the extension host, as any other extension: asks VS Code for the models of CoLA Studio, and talks to the one in the box. */
-import { writeFileSync } from 'node:fs';
+import { existsSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   CancellationTokenSource,
   extensions,
@@ -67,5 +68,9 @@ export async function run(): Promise<void> {
     refusal: await refusal(model),
   };
   const [folder] = workspace.workspaceFolders ?? [];
-  writeFileSync(join(folder.uri.fsPath, reportFile), JSON.stringify(report));
+  const file = join(folder.uri.fsPath, reportFile);
+  writeFileSync(`${file}.part`, JSON.stringify(report));
+  renameSync(`${file}.part`, file);
+  // With the script the extension host would end, and somebody has more to do in its window.
+  while (existsSync(file)) await delay(500);
 }

@@ -1,5 +1,5 @@
 /** In the extension host: runs every command of the extension, and closes whatever it asks. */
-import { writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { commands, extensions, workspace } from 'vscode';
@@ -34,5 +34,7 @@ export async function run(): Promise<void> {
   for (const { command } of extension?.packageJSON.contributes.commands ?? [])
     outcomes[command] = await outcome(command);
   const [folder] = workspace.workspaceFolders ?? [];
-  writeFileSync(join(folder.uri.fsPath, reportFile), JSON.stringify(outcomes));
+  const file = join(folder.uri.fsPath, reportFile);
+  writeFileSync(`${file}.part`, JSON.stringify(outcomes));
+  renameSync(`${file}.part`, file);
 }

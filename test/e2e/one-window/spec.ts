@@ -36,7 +36,7 @@ describe('the extension in VS Code', () => {
 
   it('runs a spec as a task, whose terminal says where it is wrong', async () => {
     const { workbench, page } = session;
-    await workbench.closeEditors();
+    await workbench.tidy();
     session.write('wrong.cola.yaml', 'model: builtin:nano\nstages:\n  - reinforc:\n      steps: 3\n');
     await workbench.command('Tasks: Run Task');
     const task = workbench.pick('train wrong.cola.yaml').first();

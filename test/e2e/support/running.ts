@@ -14,7 +14,7 @@ import { gotoInWindow } from './code-command.ts';
 import { eventually } from './eventually.ts';
 import { wait } from './patience.ts';
 import { processesOf } from './processes.ts';
-import { Workbench } from './workbench.ts';
+import { tidyKeys, Workbench } from './workbench.ts';
 
 const evidence = join(root, '.cache/e2e');
 
@@ -93,6 +93,7 @@ export class Running {
     const profile = makeProfile(mkdtempSync(join(scratch, 'profile-')), {}, extensions);
     const [few, runtime] = ['builtin', 'run'].map((name) => join(profile.folder, name));
     for (const folder of [few, runtime]) mkdirSync(folder);
+    writeFileSync(join(profile.data, 'User/keybindings.json'), JSON.stringify(tidyKeys));
     for (const name of builtin) symlinkSync(join(editor.builtin, name), join(few, name));
     // Whether folders have to be trusted is a setting of each session.
     const server = await EditorServer.start(editor, profile, { trust: true, builtin: few, runtime });
@@ -101,6 +102,8 @@ export class Running {
         executablePath: process.env.COLA_CHROMIUM ?? '/usr/bin/chromium',
         headless: true,
         viewport: { width: 1400, height: 900 },
+        // A quarter of the points is drawn in a quarter of the time, where nobody looks.
+        deviceScaleFactor: process.env.COLA_LOOK === undefined ? 0.5 : 1,
         reducedMotion: 'reduce',
         env: { ...process.env, HOME: profile.home } as Record<string, string>,
         args: chromiumSwitches,

@@ -112,11 +112,7 @@ export class Session {
   private async clear({ examples, settings: more }: SessionOptions): Promise<void> {
     const { workbench, running, folder } = this;
     await this.page.keyboard.press('Escape');
-    await workbench.closeEditors();
-    await workbench.command('Notifications: Clear All Notifications');
-    const panel = this.page.locator('.part.panel');
-    if (await panel.isVisible()) await this.page.keyboard.press('Control+J');
-    await panel.waitFor({ state: 'hidden' });
+    await workbench.tidy();
     // A server keeps what it has read of these.
     for (const name of ['feedback', 'versions'])
       if (existsSync(join(folder, '.cola', name))) throw new Error(`there is .cola/${name} in its folder`);

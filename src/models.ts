@@ -38,7 +38,7 @@ export class ModelShelf {
     runs: RunBook,
   ) {
     studio.context.subscriptions.push(this.changed);
-    runs.onDidChangeList(() => this.changed.fire());
+    runs.onDidChangeModels(() => this.changed.fire());
   }
 
   get onDidChange(): Event<void> {

@@ -21,6 +21,7 @@ import {
 } from '../../server/protocol/index.ts';
 import { t } from '../l10n.ts';
 import type { Arrival, Studio } from '../studio.ts';
+import { mayBeModel } from './model-path.ts';
 import { follow, type RunProgress, underWay, unknownProgress } from './run-progress.ts';
 
 /** Seconds an engine that ends is waited for. */
@@ -43,11 +44,14 @@ export interface FailedToGoOn {
 export class RunBook implements Disposable {
   private readonly changed = new EventEmitter<void>();
   private readonly listed = new EventEmitter<void>();
+  private readonly made = new EventEmitter<void>();
   private readonly failedToGoOn = new EventEmitter<FailedToGoOn>();
   private readonly progresses = new Map<string, RunUnderWay>();
-  private readonly disposables: Disposable[] = [this.changed, this.listed, this.failedToGoOn];
+  private readonly disposables: Disposable[] = [this.changed, this.listed, this.made, this.failedToGoOn];
   private watchers: Disposable[] = [];
   private timer: NodeJS.Timeout | undefined;
+  /** Whether models are among what has changed since the list was told of. */
+  private models = false;
 
   constructor(private readonly studio: Studio) {
     this.disposables.push(
@@ -66,6 +70,11 @@ export class RunBook implements Disposable {
   /** The list of runs has changed. */
   get onDidChangeList(): Event<void> {
     return this.listed.event;
+  }
+
+  /** Models that runs have made may have come or gone: less often than {@link onDidChangeList}, as all folders are looked through. */
+  get onDidChangeModels(): Event<void> {
+    return this.made.event;
   }
 
   /** A run could not go on after the server was started again. */
@@ -94,13 +103,13 @@ export class RunBook implements Disposable {
 
   /** What is written of a run is another. */
   changedOnDisk(): void {
-    this.listed.fire();
+    this.tell();
   }
 
   /** What is not there any more. */
   forget(key: RunKey): void {
     this.progresses.delete(runId(key));
-    this.listed.fire();
+    this.tell();
   }
 
   dispose(): void {
@@ -113,7 +122,8 @@ export class RunBook implements Disposable {
     const before = this.progress(key) ?? unknownProgress;
     this.progresses.set(runId(key), { key, progress: follow(before, event) });
     this.changed.fire();
-    if (event.kind === 'state' || event.kind === 'checkpoint' || event.kind === 'done') this.soon();
+    if (event.kind === 'state' || event.kind === 'checkpoint' || event.kind === 'done')
+      this.soon(event.kind !== 'checkpoint');
   }
 
   /** A server that had to be started again knows nothing of the runs of the one before. */
@@ -132,7 +142,7 @@ export class RunBook implements Disposable {
         this.failedToGoOn.fire({ key, message, remedy });
       }
     }
-    this.listed.fire();
+    this.tell();
     if (arrival === 'crashed') {
       const text = [t('The server of CoLA Studio stopped and was started again.'), ...resumed].join(' ');
       this.studio.log.warn(text);
@@ -158,18 +168,26 @@ export class RunBook implements Disposable {
     for (const watcher of this.watchers.splice(0)) watcher.dispose();
     for (const folder of diskFolders()) {
       const watcher = workspace.createFileSystemWatcher(new RelativePattern(folder, '.cola/{runs,searches}/**'));
-      for (const event of [watcher.onDidCreate, watcher.onDidDelete]) this.watchers.push(event(() => this.soon()));
+      for (const event of [watcher.onDidCreate, watcher.onDidDelete])
+        this.watchers.push(event(({ path }) => this.soon(mayBeModel(path))));
       this.watchers.push(watcher);
     }
-    this.soon();
+    this.soon(true);
   }
 
-  private soon(): void {
+  private soon(models: boolean): void {
+    this.models ||= models;
     if (this.timer !== undefined) return;
     this.timer = setTimeout(() => {
       this.timer = undefined;
-      this.listed.fire();
+      this.tell(this.models);
     }, patience);
+  }
+
+  private tell(models = true): void {
+    this.models = false;
+    this.listed.fire();
+    if (models) this.made.fire();
   }
 }
 

@@ -31,6 +31,7 @@ interface Line {
 describe('settings in VS Code', () => {
   const session = vscode({ kept: true });
   const recording = { 'cola.feedback.enabled': true };
+  const slow = process.env.COLA_SLOW === '1';
   let files = 0;
   let changes = 0;
   let ofMachine = false;
@@ -277,7 +278,7 @@ describe('settings in VS Code', () => {
 
   it('cola.feedback.schedule: the policy is tuned by itself once one pauses, if it is to be', async () => {
     assert.equal(await acceptAndPause({ 'cola.feedback.every': 1 }), 0);
-    if (process.env.COLA_SLOW !== '1') return;
+    if (!slow) return;
     await acceptAndPause({ 'cola.feedback.schedule': 'live' });
     await eventually('a version is there', () => assert.deepEqual(versions(), ['v0001']));
   });
@@ -321,45 +322,45 @@ describe('settings in VS Code', () => {
 
   it('cola.interactiveLatency: the server is told of it, and completes as before', completeWithAll);
 
+  // Each change of these is another model to load and to compile: they are changed together.
+  const fewer = async (precision = 'int4') => {
+    await set({ 'cola.device': 'cpu', 'cola.precision': precision }, { 'cola.threads': 1 });
+    await accept();
+  };
+
+  it('cola.precision: a base in fewer bits completes too', async () => {
+    for (const precision of slow ? ['f16', 'int4'] : ['int4']) await fewer(precision);
+  });
+
   it('cola.threads: the engine has as many', async () => {
-    if (many === 0) await completeWithAll();
-    await set({}, { 'cola.threads': 1 });
+    if (many === 0) {
+      await completeWithAll();
+      await fewer();
+    }
     if (most > 1)
       await eventually('one a program is left', () => assert.ok(threads() < many, `${threads()} of ${many}`));
-    await set({}, {});
   });
 
   it('cola.device: it computes there, or says why not', async () => {
-    // There is none of the kind where these tests run.
-    await set({ 'cola.device': 'dml' });
-    await status()
-      .filter({ hasText: /CoLA: .*dml/ })
-      .waitFor();
-    await set({ 'cola.device': 'cpu' });
-    await accept();
     await status()
       .filter({ hasText: /nano · cpu/ })
       .waitFor();
     // No other was tried before.
     assert.match(await (await session.workbench.hover(status(), 'Device:')).innerText(), /Device:\scpu\n/);
-  });
-
-  it('cola.precision: a base in fewer bits completes too', async () => {
-    // Each is another model to load and to compile.
-    for (const precision of process.env.COLA_SLOW === '1' ? ['int4', 'f16'] : ['int4']) {
-      await set({ 'cola.precision': precision });
-      await accept();
-    }
-    await set({});
+    // There is none of the kind where these tests run.
+    await set({ 'cola.device': 'dml' }, {});
+    await status()
+      .filter({ hasText: /CoLA: .*dml/ })
+      .waitFor();
   });
 
   it('cola.idleMinutes: the engine ends after so long without use', async () => {
-    await set({});
-    await accept();
-    assert.equal(engines().length, 1);
     await set({}, { 'cola.idleMinutes': 0.05 });
+    await accept();
     await eventually('it has ended', () => assert.equal(engines().length, 0));
     await status().filter({ hasText: /idle/ }).waitFor();
+    // It is started again for whatever comes next.
+    if (!slow) return;
     await accept();
     assert.equal(engines().length, 1);
   });

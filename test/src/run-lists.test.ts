@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { folderNames } from '../../src/folder-names.ts';
+import { mayBeModel } from '../../src/runs/model-path.ts';
 import { tagCounts, taggedWith } from '../../src/runs/run-filter.ts';
 
 const runs = [
@@ -26,6 +27,15 @@ describe('lists of runs', () => {
     assert.deepEqual(names(['#baseline', '#short']), ['a']);
     assert.deepEqual(names(['#base']), ['e']);
     assert.deepEqual(names([]), ['a', 'b', 'c', 'd', 'e']);
+  });
+});
+
+describe('what comes and goes in folders of runs', () => {
+  it('is of the list of models only where it may be a model', () => {
+    const may = ['runs/a', 'runs/a/model', 'runs/a/model/config.json', 'runs/a/model/base/config.json'];
+    const cannot = ['runs/a/metrics.jsonl', 'runs/a/checkpoints/8', 'runs/a/models', 'runs/a/data/model', 'searches/a'];
+    const found = [...may, ...cannot].filter((path) => mayBeModel(`/p/.cola/${path}`));
+    assert.deepEqual(found, may);
   });
 });
 

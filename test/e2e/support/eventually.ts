@@ -8,14 +8,15 @@ import { wait } from './patience.ts';
  */
 export async function eventually<T>(what: string, attempt: () => Promise<T> | T, seconds = 90): Promise<T> {
   const deadline = Date.now() + wait(seconds);
-  for (;;) {
+  // What takes long is asked for less and less often.
+  for (let pause = 50; ; pause = Math.min(1.3 * pause, 500)) {
     try {
       return await attempt();
     } catch (error) {
       if (Date.now() > deadline) {
         throw new Error(`after ${wait(seconds) / 1000} s it is still not so that ${what}`, { cause: error });
       }
-      await delay(100);
+      await delay(pause);
     }
   }
 }

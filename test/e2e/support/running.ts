@@ -102,8 +102,6 @@ export class Running {
         executablePath: process.env.COLA_CHROMIUM ?? '/usr/bin/chromium',
         headless: true,
         viewport: { width: 1400, height: 900 },
-        // A quarter of the points is drawn in a quarter of the time, where nobody looks.
-        deviceScaleFactor: process.env.COLA_LOOK === undefined ? 0.5 : 1,
         reducedMotion: 'reduce',
         env: { ...process.env, HOME: profile.home } as Record<string, string>,
         args: chromiumSwitches,

@@ -26,7 +26,7 @@ export function unhurriedRuns(session: Session) {
     goesOn,
     /** Starts one by its spec, which is then open, and waits for its first steps. */
     async start(run: string): Promise<void> {
-      const lengths = { steps, maxNew: 4, evaluateEvery: steps, checkpointEvery: 2 };
+      const lengths = { steps, maxNew: 4, evaluateEvery: steps, checkpointEvery: 5 };
       session.write(`${run}.cola.yaml`, reinforceSpec({ ...lengths, slowly: true }));
       await session.workbench.openFile(`${run}.cola.yaml`);
       await session.workbench.command('CoLA: Run Spec');

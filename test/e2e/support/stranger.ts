@@ -21,8 +21,9 @@ export function typescriptProject(folder: string): string[] {
     (name) => name.endsWith('.ts') && statSync(join(zod, 'src/v4/core', name)).size < 20_000,
   );
   for (const name of sources) cpSync(join(zod, 'src/v4/core', name), join(folder, 'src', name));
-  const made = sources.flatMap((name) => ['.js', '.d.ts'].map((ending) => name.replace(/\.ts$/, ending)));
-  for (const name of made) cpSync(join(zod, 'v4/core', name), join(folder, 'dist', name));
+  const isOfThem = (name: string) => sources.includes(name.replace(/\.js$|\.d\.ts$/, '.ts'));
+  for (const name of readdirSync(join(zod, 'v4/core')).filter(isOfThem))
+    cpSync(join(zod, 'v4/core', name), join(folder, 'dist', name));
   cpSync(join(root, 'node_modules/ignore'), join(folder, 'node_modules/ignore'), { recursive: true });
   write(folder, 'package.json', '{ "name": "shapes", "version": "1.0.0", "type": "module" }\n');
   write(folder, 'tsconfig.json', '{ "compilerOptions": { "outDir": "dist", "strict": true }, "include": ["src"] }\n');

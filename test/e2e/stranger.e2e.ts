@@ -99,8 +99,8 @@ describe('a person with a project of their own', () => {
       // What was left out is looked at too, and counted.
       [...sources, 'legacy.ts'].sort().map((name) => `src/${name}`),
     );
-    await workbench.openFile('src/parse.ts');
-    await workbench.goToEnd('parse.ts');
+    await workbench.openFile('src/util.ts');
+    await workbench.goToEnd('util.ts');
     await page.keyboard.type('\nexport function ');
     await workbench.ghostText.first().waitFor();
     await session.look('files-ghost');

@@ -18,11 +18,10 @@ export function typescriptProject(folder: string): string[] {
   const zod = join(root, 'node_modules/zod');
   // As many as people have, but none that takes long to read.
   const sources = readdirSync(join(zod, 'src/v4/core')).filter(
-    (name) => name.endsWith('.ts') && statSync(join(zod, 'src/v4/core', name)).size < 20_000,
+    (name) => name.endsWith('.ts') && statSync(join(zod, 'src/v4/core', name)).size < 50_000,
   );
   for (const name of sources) cpSync(join(zod, 'src/v4/core', name), join(folder, 'src', name));
-  const isOfThem = (name: string) => sources.includes(name.replace(/\.js$|\.d\.ts$/, '.ts'));
-  for (const name of readdirSync(join(zod, 'v4/core')).filter(isOfThem))
+  for (const name of readdirSync(join(zod, 'v4/core')).filter((each) => /\.js$|\.d\.ts$/.test(each)))
     cpSync(join(zod, 'v4/core', name), join(folder, 'dist', name));
   cpSync(join(root, 'node_modules/ignore'), join(folder, 'node_modules/ignore'), { recursive: true });
   write(folder, 'package.json', '{ "name": "shapes", "version": "1.0.0", "type": "module" }\n');

@@ -59,7 +59,7 @@ const longest = [
   .map((name) => `test/${name}.test.ts`)
   .concat(
     [
-      ...['stranger', 'one-window', 'run-end', 'tree', 'training', 'kills', 'dashboard', 'settings', 'feedback'],
+      ...['one-window', 'stranger', 'run-end', 'tree', 'training', 'kills', 'dashboard', 'settings', 'feedback'],
       ...['hostile', 'chat', 'down', 'folders'],
     ].map((name) => `test/e2e/${name}.e2e.ts`),
   )

@@ -15,6 +15,7 @@ export const exitCodes = { good: 0, checkFailed: 1, badInput: 2, bug: 70, output
 
 export class Session {
   exitCode: number = exitCodes.good;
+  private readonly atEnd: (() => void)[] = [];
 
   constructor(readonly io: CliIo) {}
 
@@ -24,6 +25,15 @@ export class Session {
 
   get signal(): AbortSignal {
     return this.io.signal;
+  }
+
+  /**
+   * Has a sentence said should the process die before all is said of this command: also of its failure, since where memory has run
+   * out the process may end between the two.
+   */
+  watch(lastWords: string): void {
+    const isOver = this.io.lastWords?.(lastWords);
+    if (isOver !== undefined) this.atEnd.push(isOver);
   }
 
   /** Runs the work of a command. */
@@ -39,6 +49,7 @@ export class Session {
       output.endProgress();
       this.fail(error, json);
     }
+    for (const isOver of this.atEnd.splice(0)) isOver();
   }
 
   /** Prints an error for a person, with `json` also for a program. */

@@ -91,15 +91,11 @@ function perform(session: Session, options: Options, specFile: string | undefine
       measure: closingMeasurement,
     };
     output.note(resume ? `Going on with the run ${runId} and the spec it was started with.` : `Run ${runId}`);
-    const isOver = session.io.lastWords?.(cliErrors.died(runId).describe());
-    try {
-      const { runPath, model } = resume
-        ? await resumeRun({ ...common, cluster, from: options.from, asIs: options.asIs })
-        : await start(session, common, specFile, (whole) => withCluster(part(whole), cluster), options.anyway === true);
-      return { value: { run: runId, runPath, model }, ok: true };
-    } finally {
-      isOver?.();
-    }
+    session.watch(cliErrors.died(runId).describe());
+    const { runPath, model } = resume
+      ? await resumeRun({ ...common, cluster, from: options.from, asIs: options.asIs })
+      : await start(session, common, specFile, (whole) => withCluster(part(whole), cluster), options.anyway === true);
+    return { value: { run: runId, runPath, model }, ok: true };
   });
 }
 

@@ -142,10 +142,7 @@ describe('a folder that means harm', () => {
       if (trusted)
         it('has data without end, which is not read', async () => {
           const { workbench, page } = session;
-          await workbench.command('CoLA: Train…');
-          await workbench.pick('Right answers').click();
-          await workbench.pick('A file…').click();
-          await workbench.pick('rows.jsonl').click();
+          await workbench.choose('CoLA: Train…', 'Right answers', 'A file…', 'rows.jsonl');
           await workbench.notification('rows.jsonl is a device, a pipe or a socket, which may have no end').waitFor();
           await page.keyboard.press('Escape');
         });
@@ -153,11 +150,9 @@ describe('a folder that means harm', () => {
       if (trusted)
         it('has models that lie or are named as a command: one is not read, the other runs in no shell', async () => {
           const { workbench } = session;
-          await workbench.command('CoLA: Select Model');
-          await workbench.pick('liar').first().click();
+          await workbench.choose('CoLA: Select Model', 'liar');
           await workbench.notification('liar is not read').waitFor();
-          await workbench.command('CoLA: Serve Model on This Machine…');
-          await workbench.pick('touch pwned').first().click();
+          await workbench.choose('CoLA: Serve Model on This Machine…', 'touch pwned');
           // Who has no token is refused, which the model's process says when it has its name whole.
           await eventually('it answers', async () =>
             assert.equal((await fetch('http://127.0.0.1:8372/v1/models')).status, 401),

@@ -138,7 +138,8 @@ describe('what the system allows', function () {
     const end = ended(child);
     await reached('less', 12, child);
     const [, kilobytes] = /VmSize:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8')) ?? [];
-    execFileSync(prlimit, ['--pid', String(child.pid), `--as=${Number(kilobytes) * 1024}`]);
+    // Below what it has, so that the next request is refused, however small.
+    execFileSync(prlimit, ['--pid', String(child.pid), `--as=${Number(kilobytes) * 512}`]);
     const { code, said } = await end;
     assert.notEqual(code, 0, said);
     // V8 ends its process, the runtime and node throw: whoever meets the end first.

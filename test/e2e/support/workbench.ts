@@ -102,6 +102,21 @@ export class Workbench {
     await eventually(`the palette offers "${title}"`, () => this.tryCommand(title));
   }
 
+  /**
+   * Runs a command and answers its questions, each with a row of a list. From the beginning where one of them does not stay: whatever
+   * else happens in a window may take the focus from a list, which closes it.
+   */
+  async choose(title: string, ...rows: readonly (string | RegExp)[]): Promise<void> {
+    await eventually(`"${title}" is answered`, async () => {
+      await this.page.keyboard.press('Escape');
+      await this.tryCommand(title);
+      for (const row of rows)
+        await this.pick(row)
+          .first()
+          .click({ timeout: wait(10) });
+    });
+  }
+
   private async tryCommand(title: string): Promise<void> {
     await this.page.keyboard.press('F1');
     await this.quickInput.waitFor({ timeout: wait(5) });

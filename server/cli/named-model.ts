@@ -55,8 +55,8 @@ export async function loadBase(
   precision: PrecisionChoice,
 ): Promise<LanguageModel> {
   const { folder } = await namedModel(path, cwd);
-  if (!ColaModel.exists(folder))
-    return LanguageModel.load(folder, { precision, say: (text: string) => output.note(text) });
+  const read = { precision, say: (text: string) => output.note(text) };
+  if (!ColaModel.exists(folder)) return LanguageModel.load(folder, read);
   output.note('This model has latent actions; here its base is used without them.');
-  return (await ColaModel.load(folder, { precision, say: (text: string) => output.note(text) })).base;
+  return (await ColaModel.load(folder, read)).base;
 }

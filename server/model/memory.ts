@@ -19,9 +19,9 @@ import { embeddingName, headName, hiddenStates, languageHead, nextTokenLoss } fr
 import { causalContext } from './block.ts';
 import { branchCapacity, branchRooms, capacityFor } from './cache/key-value-cache.ts';
 import { CacheStore, type StemShape } from './cache/store.ts';
+import { chunkSizes, chunksOf } from './chunks.ts';
 import type { ModelConfig } from './config/config.ts';
 import { baseStep } from './language-model.ts';
-import { chunkSizes, chunksOf } from './step.ts';
 import { type StepGraph, stepOutputs } from './step-graph.ts';
 import { bytesIn, formOf } from './weights/precision.ts';
 import { StoredCache } from './weights/stored-cache.ts';
@@ -128,9 +128,10 @@ function keptBytes(tensors: readonly ExpectedTensor[], precision: Precision): nu
 
 /** Bytes of each weight that a node of a program on the CPU widens to float32. */
 function widening(outputs: readonly Tensor[], precision: Precision): (node: Node) => readonly number[] {
+  if (precision === 'f32') return () => [];
   const form = (name: string, shape: Shape) => (ofBase(name) ? formOf(precision, { name, shape }) : undefined);
   const rows = productRows(reachable(outputs), { has: ofBase });
-  const widens = (name: string) => (rows.get(name) ?? 0) >= widenFrom[precision === 'f32' ? 'f16' : precision];
+  const widens = (name: string) => (rows.get(name) ?? 0) >= widenFrom[precision];
   return (node) => widenedBy(node, form, widens).map(({ shape }) => floatBytes * size(shape));
 }
 

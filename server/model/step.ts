@@ -14,41 +14,10 @@ import { embeddingName } from './base.ts';
 import { compacted, type KeptRows } from './cache/compaction.ts';
 import { branchCapacity, branchSlots, capacityFor, KeyValueCache } from './cache/key-value-cache.ts';
 import { CacheStore, cacheName, floatsOf, stemName } from './cache/store.ts';
+import { chunksOf } from './chunks.ts';
 import type { ModelConfig } from './config/config.ts';
 import { modelErrors } from './model-errors.ts';
 import { type StepGraph, type StepShape, stepOutputs } from './step-graph.ts';
-
-/** Lengths a program is compiled for: a chunk of a prompt is padded to the next of them. */
-export const chunkSizes = [1, 8, 32, 128] as const;
-
-/** A run of a program, which reads so many tokens, padded to a length that it is compiled for. */
-export interface Chunk {
-  readonly tokens: number;
-  readonly length: number;
-}
-
-/** Tokens of all rows that are read in one run, unless the rows are more: what is computed of them is in memory at once. */
-const mostAtOnce = 8192;
-
-/**
- * The runs in which so many tokens of each row are read. Between two lengths several short runs compute less than a long one, unless
- * that would be all but full. What is left of a longer text is padded to 32: a program of fewer rows would lay out weights of its own,
- * and of a base in fewer bits round what it multiplies. Of very many rows fewer tokens are read at once.
- */
-export function chunksOf(tokens: number, rows = 1): Chunk[] {
-  const [, few, ...longer] = chunkSizes;
-  const [some, most] = longer.map((length) => (rows * length <= mostAtOnce ? length : few));
-  const chunks: Chunk[] = [];
-  for (let left = tokens; left > 0; ) {
-    const long = most > some && left > most - some;
-    const whole = left > some || tokens > some;
-    const length = long ? most : whole ? some : (chunkSizes.find((n) => n >= left) ?? some);
-    const read = Math.min(left, length);
-    chunks.push({ tokens: read, length });
-    left -= read;
-  }
-  return chunks;
-}
 
 /** The name under which a program reads a cache that joins another. */
 const joined = (name: string) => `joined.${name}`;

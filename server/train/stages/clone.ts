@@ -6,7 +6,6 @@ import { headOn, inverseDynamics } from '../../cola/modules.ts';
 import { namesForced, saidAt } from '../../cola/saying.ts';
 import * as ops from '../../graph/ops.ts';
 import type { Graph, Tensor } from '../../graph/tensor.ts';
-import { hiddenStates } from '../../model/base.ts';
 import { causalContext } from '../../model/block.ts';
 import type { ModelConfig } from '../../model/config/config.ts';
 import type { CloneSettings } from '../../spec/settings/supervised.ts';
@@ -19,7 +18,7 @@ import { colaOf } from '../run/model-of.ts';
 import { type BatchShape, hireFor, type Learning } from '../shards/supervised-work.ts';
 import type { Metrics, Stage, StageContext } from '../stage.ts';
 import { actionsOf, allModules, type StageKind, type StageModules } from '../stage-kind.ts';
-import { closeAll, keptStates, readingPart } from '../states/packed-states.ts';
+import { closeAll, keptStates, readingPart, rowStates } from '../states/packed-states.ts';
 import { SupervisedStage } from '../supervised.ts';
 import { inputsOnly } from './control.ts';
 import { forcedFeeds, forcedInputs, meanOfRows } from './forced-codes.ts';
@@ -36,11 +35,8 @@ function objective(
   masked = false,
 ): Objective {
   const attention = causalContext(graph, config, rows, length);
-  const kept = settings.cache_states && !heldOut;
   const ids = graph.input('ids', 'int32', [rows, length]);
-  const h = kept
-    ? graph.input('hidden', 'float32', [rows, length, config.hiddenSize])
-    : ops.stopGradient(hiddenStates(graph, config, ids, attention).h);
+  const h = rowStates(graph, config, ids, attention, settings.cache_states && !heldOut);
   const labels = ops.argmax(inverseDynamics(graph, config, cola, h, attention));
   const logits = headOn(graph, config, cola, 'policy', h, attention);
   const guesses = ops.slice(ops.argmax(logits), 1, 0, length - 1);

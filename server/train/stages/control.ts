@@ -9,7 +9,7 @@ import { lossUnder, namesForced } from '../../cola/saying.ts';
 import { unmasked } from '../../data/unlearned.ts';
 import * as ops from '../../graph/ops.ts';
 import type { Graph } from '../../graph/tensor.ts';
-import { hiddenStates, languageHead, nextTokenLoss } from '../../model/base.ts';
+import { languageHead, nextTokenLoss } from '../../model/base.ts';
 import { causalContext } from '../../model/block.ts';
 import type { ModelConfig } from '../../model/config/config.ts';
 import { Random, type RandomState } from '../../random.ts';
@@ -22,7 +22,7 @@ import { colaOf } from '../run/model-of.ts';
 import { type BatchShape, hireFor, type Learning } from '../shards/supervised-work.ts';
 import type { Metrics, Stage, StageContext } from '../stage.ts';
 import { actionsOf, type StageKind } from '../stage-kind.ts';
-import { closeAll, keptStates, readingPart } from '../states/packed-states.ts';
+import { closeAll, keptStates, readingPart, rowStates } from '../states/packed-states.ts';
 import { type BatchSource, type Feeds, SupervisedStage } from '../supervised.ts';
 import { forcedFeeds, forcedInputs, meanOfRows } from './forced-codes.ts';
 import { cutBatch, stepsOf } from './pretrain.ts';
@@ -40,10 +40,7 @@ function objective(
 ): Objective {
   const ids = graph.input('ids', 'int32', [rows, length]);
   const attention = causalContext(graph, config, rows, length);
-  const h =
-    settings.cache_states && !heldOut
-      ? graph.input('hidden', 'float32', [rows, length, config.hiddenSize])
-      : ops.stopGradient(hiddenStates(graph, config, ids, attention).h);
+  const h = rowStates(graph, config, ids, attention, settings.cache_states && !heldOut);
   const noiseShape = [rows, length, cola.numCodes];
   const gumbel = heldOut ? ops.expand(graph.scalar(0), noiseShape) : graph.input('gumbel', 'float32', noiseShape);
   const mask = masked ? graph.input('mask', 'float32', [rows, length]) : undefined;

@@ -1,4 +1,8 @@
 /** Kept hidden states of stages that learn from packed rows under a frozen base. */
+import * as ops from '../../graph/ops.ts';
+import type { Graph, Tensor } from '../../graph/tensor.ts';
+import { hiddenStates } from '../../model/base.ts';
+import type { AttentionContext } from '../../model/block.ts';
 import type { ModelConfig } from '../../model/config/config.ts';
 import { readingMemory } from '../../model/memory.ts';
 import type { ExpectedTensor } from '../../model/weights/weights.ts';
@@ -19,6 +23,23 @@ export interface PackedSettings {
   readonly accumulate: number;
   readonly length: number;
   readonly cache_states: boolean;
+}
+
+/**
+ * h `[B,T,d]` of such rows as a constant: as an input where it is kept, otherwise by the base.
+ *
+ * @param ids int32 `[B,T]`
+ */
+export function rowStates(
+  graph: Graph,
+  config: ModelConfig,
+  ids: Tensor,
+  context: AttentionContext,
+  kept: boolean,
+): Tensor {
+  return kept
+    ? graph.input('hidden', 'float32', [...ids.shape, config.hiddenSize])
+    : ops.stopGradient(hiddenStates(graph, config, ids, context).h);
 }
 
 /** Rows that a stage reads in all, each counted whenever it is read. */

@@ -7,6 +7,7 @@ import {
   blockParts,
   isMapped,
   isRange,
+  laidOutBytes,
   partsOf,
   productRows,
   type StoredPart,
@@ -213,14 +214,16 @@ export class Device {
   /**
    * Bytes of weights that a program with these options has for itself.
    *
-   * @param rows of its products
+   * @param rowsOf rows of its product with a weight; undefined where there is none
    */
-  layoutBytes(options: CompileOptions, rows: number): number {
+  layoutBytes(options: CompileOptions, rowsOf: (name: string) => number | undefined): number {
     let bytes = this.shares(options) ? 0 : bytesOf(options.frozen ?? new Map());
-    for (const weight of this.stored.weights.values()) {
-      if (this.name === 'cpu' && rows >= widenFrom[weight.form]) continue;
+    for (const [name, weight] of this.stored.weights) {
+      const rows = rowsOf(name) ?? Number.POSITIVE_INFINITY;
+      if (this.name !== 'cpu') bytes += storedBytes(weight);
       // Weights in blocks are there as they were given, unless that is a file, and as the kernels want them.
-      bytes += storedBytes(weight) * (this.name === 'cpu' && !isMapped(weight) ? 2 : 1);
+      else if (rows < widenFrom[weight.form])
+        bytes += laidOutBytes(weight) + (isMapped(weight) ? 0 : storedBytes(weight));
     }
     return bytes;
   }

@@ -3,7 +3,7 @@
  * it: its parameter is a float32 tensor. When it is written, the nodes that read such a parameter become others that read the
  * stored form: products in blocks (`MatMulNBits`), rows of a table (`GatherBlockQuantized`), or a conversion before the node.
  */
-import type { Attribute, DType, Node, Shape, Tensor, TensorData } from './tensor.ts';
+import { type Attribute, type DType, type Node, type Shape, size, type Tensor, type TensorData } from './tensor.ts';
 
 /** Values along the inner axis that share a scale. */
 export const blockSize = 32;
@@ -63,6 +63,16 @@ export const bitsOf = ({ form }: Pick<MappedWeight, 'form'>): 4 | 8 => (form ===
 /** Bytes that it takes, in memory or in its file. */
 export function storedBytes(weight: StoredWeight): number {
   return weight.values.byteLength + ('scales' in weight ? weight.scales.byteLength : 0);
+}
+
+/**
+ * Bytes that a program has of a weight that it lays out for products: in blocks the numbers, their scales, and as many sums of blocks;
+ * as the kernels of ONNX Runtime 1.30 do it on x64.
+ */
+export function laidOutBytes({ form, shape }: { readonly form: StoredWeight['form']; readonly shape: Shape }): number {
+  const count = size(shape);
+  if (form === 'f16') return 2 * count;
+  return (count * (form === 'int4' ? 4 : 8)) / 8 + (2 * 4 * count) / blockSize;
 }
 
 /** A tensor of a stored weight, as the runtime is given it. */

@@ -23,6 +23,7 @@ import { chunkSizes, chunksOf } from './chunks.ts';
 import type { ModelConfig } from './config/config.ts';
 import { baseStep } from './language-model.ts';
 import { type StepGraph, stepOutputs } from './step-graph.ts';
+import { storedMemory } from './stored-memory.ts';
 import { bytesIn, formOf } from './weights/precision.ts';
 import { StoredCache } from './weights/stored-cache.ts';
 import { type ExpectedTensor, expectedTensors } from './weights/weights.ts';
@@ -160,8 +161,8 @@ export interface DecodeOptions {
 /**
  * Decoding B sequences of up to `length` tokens. The weights are in memory as loaded, and once in each program of single steps: there
  * is one for each room that the rows of a branched cache come to have. Of small weights each program that reads prompts has a copy
- * too; large ones these share with what is loaded. Of a base in 8 or 4 bits a program of few rows has its layout for the kernels,
- * and a copy where the weights are in no file; one in 16 bits is read where it is. An embedding that is the head too is twice in a copy. All copies together have a bounded room, which a single one may exceed.
+ * too; large ones these share with what is loaded. What a base in fewer bits takes is {@link storedMemory}. An embedding that is the
+ * head too is twice in a copy. All copies together have a bounded room, which a single one may exceed.
  */
 export function decodeMemory(config: ModelConfig, batch: number, length: number, options: DecodeOptions = {}): Memory {
   const step = options.step ?? baseStep(config);
@@ -170,9 +171,9 @@ export function decodeMemory(config: ModelConfig, batch: number, length: number,
   const capacity = capacityFor(begun);
   const slots = branchCapacity(behind + 1);
   const { precision = 'f32', added = [], room = layoutRoom() } = options;
-  const base = keptBytes(expectedTensors(config), precision);
-  const plain = floatBytes * elements([...added, ...adapterTensors(config)]) + (precision === 'f32' ? base : 0);
-  const stored = precision === 'f32' ? 0 : base;
+  const base = expectedTensors(config);
+  const inFloats = base.filter((tensor) => formOf(precision, tensor) === undefined);
+  const plain = floatBytes * elements([...added, ...adapterTensors(config), ...inFloats]);
   const learns = new Set((options.learns ?? []).map(({ name }) => name));
   const live =
     floatBytes *
@@ -180,15 +181,16 @@ export function decodeMemory(config: ModelConfig, batch: number, length: number,
   const frozen = Math.max(0, plain - live);
   const table = config.tieWordEmbeddings && precision === 'f32' && !learns.has(embeddingName);
   const twice = table ? floatBytes * config.vocabSize * config.hiddenSize : 0;
-  // In blocks they are there as they were given, unless that is a file, and as the kernels want them.
-  const inBlocks = precision === 'int8' || precision === 'int4';
-  const copy = frozen + twice + (inBlocks ? (StoredCache.ofAccount()?.keeps(stored) === true ? 1 : 2) * stored : 0);
   const singles = sharers > 1 ? branchRooms(behind + 1) : 1;
   const starts = Math.ceil(batch / sharers);
   const lengths = readingLengths(options.reads, begun, starts);
-  const read = lengths.size;
-  const readers = frozen > sharedFrom ? 0 : read;
-  const copies = Math.min(copy * singles + (frozen + twice) * readers, Math.max(copy, room));
+  const copy = frozen + twice;
+  const programs = [
+    ...Array.from({ length: singles }, () => ({ batch, length: 1, beside: copy })),
+    ...Array.from(lengths, (length) => ({ batch: starts, length, beside: frozen > sharedFrom ? 0 : copy })),
+  ];
+  const mapped = StoredCache.ofAccount()?.keeps(keptBytes(base, precision)) === true;
+  const stored = storedMemory(config, precision, programs, { mapped, room });
   const kept = starts * capacity + (sharers > 1 ? batch * slots : 0);
   const cache = floatBytes * 2 * step.cachedBlocks * config.kvHeads * kept * config.headDim;
   const single = (rows: number) =>
@@ -202,11 +204,11 @@ export function decodeMemory(config: ModelConfig, batch: number, length: number,
     return memory({ activations: sum('activations'), slack: sum('slack') });
   });
   return memory({
-    weights: plain + stored,
-    copies,
+    weights: plain + stored.shared,
+    copies: stored.own,
     cache,
     activations,
-    slack: slack + sessionBytes * (singles + read),
+    slack: slack + sessionBytes * programs.length,
   });
 }
 

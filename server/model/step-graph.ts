@@ -1,5 +1,6 @@
 /** The graph of cached decoding: T new tokens of B sequences behind a key-value cache. */
 import type { Graph, Tensor } from '../graph/tensor.ts';
+import { embeddingName, headName } from './base.ts';
 import { type AttentionContext, type BlockCache, cachedContext, type UpdatedCache } from './block.ts';
 import type { CacheStore, StemShape } from './cache/store.ts';
 import type { ModelConfig } from './config/config.ts';
@@ -42,4 +43,19 @@ export function stepOutputs(
   const built = step.build(graph, { ids, context, caches: store.inputs(graph, batch, capacity, stem), last });
   const kept = store.outputs(built.caches);
   return { all: { ...built.outputs, ...kept.outputs }, carried: kept.carried };
+}
+
+/**
+ * Rows of the product with a weight of the base where a step reads T tokens of B sequences: the head reads the last of each only.
+ *
+ * @returns undefined for an embedding that is no head
+ */
+export function stepProductRows(
+  { tieWordEmbeddings: tied }: ModelConfig,
+  name: string,
+  batch: number,
+  length: number,
+): number | undefined {
+  if (name === headName || (tied && name === embeddingName)) return batch;
+  return name === embeddingName ? undefined : batch * length;
 }

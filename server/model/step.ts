@@ -17,7 +17,7 @@ import { CacheStore, cacheName, floatsOf, stemName } from './cache/store.ts';
 import { chunksOf } from './chunks.ts';
 import type { ModelConfig } from './config/config.ts';
 import { modelErrors } from './model-errors.ts';
-import { type StepGraph, type StepShape, stepOutputs } from './step-graph.ts';
+import { type StepGraph, type StepShape, stepOutputs, stepProductRows } from './step-graph.ts';
 
 /** The name under which a program reads a cache that joins another. */
 const joined = (name: string) => `joined.${name}`;
@@ -318,7 +318,7 @@ export class Stepper {
     const results = await this.device.laidOut.use(
       this,
       key,
-      () => this.layoutBytes(weights, batch * length),
+      () => this.layoutBytes(weights, batch, length),
       () => this.stepProgram({ batch, length, capacity, stem }, weights),
       (program) => program.run(inputs, { states: [cache.state, ...this.weights] }),
     );
@@ -326,8 +326,8 @@ export class Stepper {
     return results;
   }
 
-  private layoutBytes(weights: CompileOptions, rows: number): number {
-    const bytes = this.device.layoutBytes(weights, rows);
+  private layoutBytes(weights: CompileOptions, batch: number, length: number): number {
+    const bytes = this.device.layoutBytes(weights, (name) => stepProductRows(this.config, name, batch, length));
     const table = this.config.tieWordEmbeddings ? this.frozen.get(embeddingName) : undefined;
     // An embedding that is the head too is there twice: laid out for products, and as the table it is looked up in.
     return bytes === 0 || table === undefined ? bytes : bytes + table.byteLength;

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Device } from '../../server/device/device.ts';
 import * as ops from '../../server/graph/ops.ts';
 import { Graph } from '../../server/graph/tensor.ts';
 import type { KeyValueCache } from '../../server/model/cache/key-value-cache.ts';
-import { loadModelConfig, type ModelConfig } from '../../server/model/config/config.ts';
+import { loadModelConfig, type ModelConfig, parseModelConfig } from '../../server/model/config/config.ts';
 import { baseStepper, LanguageModel } from '../../server/model/language-model.ts';
 import {
   decodeMemory,
@@ -102,6 +103,35 @@ describe('the memory of a model', () => {
       await stepper.dispose();
       await device.dispose();
     }
+  });
+
+  it('counts what programs of few rows lay out of a base in blocks, and the head of those that read a prompt', async () => {
+    for (const precision of ['int8', 'int4'] as const) {
+      const model = await LanguageModel.load(FOLDER, { precision });
+      const device = await Device.open('cpu', { threads: 1, layoutRoom: 1e12 });
+      const stepper = baseStepper(device, model);
+      const cache = await stepper.cache(2, 100);
+      for (const length of [3, 30, 90, 1]) {
+        cache.lengths.fill(0);
+        const ids = Array.from({ length: cache.batch }, () => new Int32Array(length).fill(5));
+        for (const buffer of Object.values(await stepper.advance(cache, ids))) buffer.release();
+      }
+      const { copies } = decodeMemory(config, 2, 100, { room: 1e12, precision, reads: [3, 30, 90] });
+      assert.equal(copies, device.laidOut.bytes);
+      cache.dispose();
+      await stepper.dispose();
+      await device.dispose();
+    }
+  });
+
+  it('is of a base whose file is mapped what was measured, within a tenth', () => {
+    // Qwen3 8B in int4, random weights, a short prompt: 7.7 GB beside a process of 0.2 GB (docs/figures.md, "The whole way").
+    const shape = { hidden_size: 4096, intermediate_size: 12_288, num_hidden_layers: 36, num_attention_heads: 32 };
+    const file = JSON.parse(readFileSync(join(FOLDER, 'config.json'), 'utf8'));
+    const large = { ...file, ...shape, num_key_value_heads: 8, head_dim: 128, vocab_size: 151_936 };
+    const parsed = parseModelConfig({ ...large, layer_types: undefined, tie_word_embeddings: false }, 'config.json');
+    const taken = decodeMemory(parsed, 1, 32, { precision: 'int4', reads: [5] }).total + 0.2e9;
+    assert(Math.abs(taken / 7.7e9 - 1) < 0.1, `${taken}`);
   });
 
   it('has gradients, moments and activations when all of it trains', () => {

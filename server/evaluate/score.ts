@@ -5,24 +5,28 @@ import { hasControlTokens, type PromptRow, type Row } from '../data/rows.ts';
 import { readRows, type Source } from '../data/sources.ts';
 import { encodeRow } from '../data/token-cache.ts';
 import type { Device } from '../device/device.ts';
-import type { Program, State } from '../device/program.ts';
+import type { State } from '../device/program.ts';
 import { ProgramCache } from '../device/program-cache.ts';
 import { crossEntropy } from '../graph/functions.ts';
 import * as ops from '../graph/ops.ts';
-import type { Graph } from '../graph/tensor.ts';
+import { Graph, type Tensor } from '../graph/tensor.ts';
 import { hiddenStates, languageHead } from '../model/base.ts';
 import { causalContext } from '../model/block.ts';
 import { type ChatTemplate, loadChatTemplate } from '../model/chat/chat.ts';
 import type { ModelConfig } from '../model/config/config.ts';
 import { type LanguageModel, uploadWeights } from '../model/language-model.ts';
+import { type Memory, memoryAt, outputsMemory } from '../model/memory.ts';
 import { modelErrors } from '../model/model-errors.ts';
 import { noTokenizer } from '../model/tokenizer/no-tokenizer.ts';
 import type { Tokenizer } from '../model/tokenizer/tokenizer.ts';
+import type { Precision } from '../protocol/precision.ts';
 
 /** Logits that one run may hold, in numbers: batches are cut so that a large vocabulary does not fill the memory. */
 const logitBudget = 1 << 26;
 const largestBatch = 16;
 const shortestWindow = 16;
+/** Rows of a product from which a program reads weights in fewer bits where they are. */
+const fewestRows = 32;
 
 /** Tokens with those of them that are predicted. */
 export interface ScoredSequence {
@@ -82,8 +86,28 @@ interface Piece {
   readonly counts: Float32Array;
 }
 
+/** Windows of so many tokens that are read at once. */
+export function windowBatch({ vocabSize }: ModelConfig, length: number): number {
+  return Math.max(1, Math.min(largestBatch, Math.floor(logitBudget / (length * vocabSize))));
+}
+
+/** What a program computes: the losses `[B,T]` of tokens that count. */
+function lossesOf(graph: Graph, config: ModelConfig, batch: number, length: number): { losses: Tensor } {
+  const ids = graph.input('ids', 'int32', [batch, length]);
+  const { h } = hiddenStates(graph, config, ids, causalContext(graph, config, batch, length));
+  const losses = crossEntropy(languageHead(graph, config, h), graph.input('targets', 'int32', [batch, length]));
+  return { losses: ops.mul(losses, graph.input('counts', 'float32', [batch, length])) };
+}
+
+/** Reading a text in windows of `length` tokens. */
+export function scoreMemory(config: ModelConfig, length: number, precision: Precision): Memory {
+  return memoryAt(windowBatch(config, length), length, (batch, tokens) =>
+    outputsMemory(Object.values(lossesOf(new Graph(), config, batch, tokens)), precision),
+  );
+}
+
 class Scorer {
-  private readonly programs = new ProgramCache<number>();
+  private readonly programs = new ProgramCache<string>();
   private readonly waiting = new Map<number, Piece[]>();
   nats = 0;
   done = 0;
@@ -95,10 +119,6 @@ class Scorer {
     private readonly longest: number,
   ) {}
 
-  private batchOf(length: number): number {
-    return Math.max(1, Math.min(largestBatch, Math.floor(logitBudget / (length * this.config.vocabSize))));
-  }
-
   /** Takes a piece into a batch of pieces of about its length, and runs that when it is full. */
   async add(piece: Piece): Promise<void> {
     let length = shortestWindow;
@@ -107,15 +127,22 @@ class Scorer {
     const queue = this.waiting.get(length) ?? [];
     this.waiting.set(length, queue);
     queue.push(piece);
-    if (queue.length === this.batchOf(length)) await this.run(length, queue.splice(0));
+    const batch = windowBatch(this.config, length);
+    if (queue.length === batch) await this.run(length, batch, queue.splice(0));
   }
 
+  /** Runs what is left, in batches no larger than it needs. */
   async finish(): Promise<void> {
-    for (const [length, queue] of this.waiting) if (queue.length > 0) await this.run(length, queue.splice(0));
+    for (const [length, queue] of this.waiting) {
+      if (queue.length === 0) continue;
+      const enough = Math.max(2 ** Math.ceil(Math.log2(queue.length)), Math.ceil(fewestRows / length));
+      // Of a large model one program takes gigabytes, and those of other windows have done their work.
+      await this.programs.dispose();
+      await this.run(length, Math.min(enough, windowBatch(this.config, length)), queue.splice(0));
+    }
   }
 
-  private async run(length: number, pieces: readonly Piece[]): Promise<void> {
-    const batch = this.batchOf(length);
+  private async run(length: number, batch: number, pieces: readonly Piece[]): Promise<void> {
     const ids = new Int32Array(batch * length);
     const targets = new Int32Array(batch * length);
     const counts = new Float32Array(batch * length);
@@ -124,25 +151,14 @@ class Scorer {
       targets.set(piece.ids.subarray(1), b * length);
       counts.set(piece.counts.subarray(1), b * length);
     }
-    const program = await this.program(batch, length);
+    const program = await this.programs.get(`${batch} x ${length}`, () =>
+      this.device.program((graph) => lossesOf(graph, this.config, batch, length)),
+    );
     const { losses } = await program.run({ ids, targets, counts }, { states: [this.weights] });
     // Summed in float64: a long file has millions of terms.
     for (const value of await losses.readFloats()) this.nats += value;
     losses.release();
     for (const value of counts) this.done += value;
-  }
-
-  private program(batch: number, length: number): Promise<Program> {
-    const build = (graph: Graph) => {
-      const ids = graph.input('ids', 'int32', [batch, length]);
-      const { h } = hiddenStates(graph, this.config, ids, causalContext(graph, this.config, batch, length));
-      const losses = crossEntropy(
-        languageHead(graph, this.config, h),
-        graph.input('targets', 'int32', [batch, length]),
-      );
-      return { losses: ops.mul(losses, graph.input('counts', 'float32', [batch, length])) };
-    };
-    return this.programs.get(length, () => this.device.program(build));
   }
 
   async dispose(): Promise<void> {

@@ -249,10 +249,23 @@ export function readingMemory(
     const graph = new Graph();
     const ids = graph.input('ids', 'int32', [b, t]);
     const { h } = hiddenStates(graph, config, ids, causalContext(graph, config, b, t));
-    const { activations, slack } = programMemory([h], precision);
-    const read = [...graph.parameters].map(([name, { shape }]) => ({ name, shape }));
-    return memory({ weights: keptBytes([...read, ...beside], precision), activations, slack: slack + sessionBytes });
+    return outputsMemory([h], precision, beside);
   });
+}
+
+/**
+ * A program of many rows, which reads the weights as they are loaded.
+ *
+ * @param beside weights that are in memory beside those it reads
+ */
+export function outputsMemory(
+  outputs: readonly Tensor[],
+  precision: Precision,
+  beside: readonly ExpectedTensor[] = [],
+): Memory {
+  const { activations, slack } = programMemory(outputs, precision);
+  const read = [...outputs[0].graph.parameters].map(([name, { shape }]) => ({ name, shape }));
+  return memory({ weights: keptBytes([...read, ...beside], precision), activations, slack: slack + sessionBytes });
 }
 
 export interface TrainOptions {

@@ -3,6 +3,7 @@ import { statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { type DeviceName, deviceNames } from '../../device/names.ts';
+import { scoreMemory, windowBatch } from '../../evaluate/score.ts';
 import type { ModelConfig } from '../../model/config/config.ts';
 import {
   adapterCount,
@@ -140,6 +141,10 @@ async function folderParts(folder: string, { batch = 8, ...options }: Options) {
   const precision = chosenPrecision(options.precision ?? 'auto', config);
   const parts: MemoryPart[] = [
     { what: 'loading', memory: () => loadMemory(config, precision) },
+    {
+      what: `scoring ${windowBatch(config, length)} x ${length}`,
+      memory: () => scoreMemory(config, length, precision),
+    },
     { what: `decoding ${batch} x ${length}`, memory: () => decodeMemory(config, batch, length, { precision }) },
     { what: `training ${batch} x ${length}`, memory: () => pretrainMemory(whole, batch, length) },
   ];

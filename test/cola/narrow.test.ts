@@ -20,7 +20,7 @@ import { runSpec, toRunSpec } from '../../server/spec/schema.ts';
 import { prepareModules } from '../../server/train/run/initialise.ts';
 import { specParts } from '../../server/train/run/spec-memory.ts';
 import { errorOf } from '../store/scratch.ts';
-import { onEachDevice } from '../support/devices.ts';
+import { itMainly, onEachDevice } from '../support/devices.ts';
 import { assertClose } from '../support/reference.ts';
 import { Bench, settingsOf, specOf, stages, tinyBase } from '../support/runs.ts';
 
@@ -40,11 +40,12 @@ async function narrowModel(): Promise<ColaModel> {
 const [rows, length] = [2, 6];
 const ids = Int32Array.from({ length: rows * length }, (_, i) => 3 + ((7 * i) % 29));
 
-onEachDevice((device) => {
+onEachDevice((device, name) => {
   describe('modules of half the width of their base', function () {
     this.timeout(300_000);
 
-    it('have the gradients that differences have', async () => {
+    // Of what it is made of, `graph/ops` and `check` try the gradients on every device.
+    itMainly(name, 'have the gradients that differences have', async () => {
       const model = await narrowModel();
       const { config, base } = { config: model.config, base: model.base.config };
       const learned = [...model.tensorsOf('policy'), ...model.tensorsOf('world')];

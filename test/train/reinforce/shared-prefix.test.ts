@@ -19,7 +19,7 @@ import { numbered, startsOf } from '../../../server/train/reinforce/starts.ts';
 import { TokenActor, trainedOf } from '../../../server/train/reinforce/token-actor.ts';
 import { answersPerRow, packed, paddedLength } from '../../../server/train/shared-prefix.ts';
 import type { StageContext } from '../../../server/train/stage.ts';
-import { itOnce, onEachDevice } from '../../support/devices.ts';
+import { itMainly, itOnce, onEachDevice } from '../../support/devices.ts';
 import { contextOf, promptOf, toyModel } from '../../support/toy-world.ts';
 
 const { signal } = new AbortController();
@@ -130,8 +130,9 @@ onEachDevice((device: () => Device, name) => {
 
     // Each has other numbers of groups and answers: how they are laid out is nothing that a device knows of.
     for (const seed of name === 'cpu' ? [1, 2, 3] : [1]) {
-      it(`has the loss and the gradients of one that reads it for each, groups of seed ${seed}`, () =>
-        alike(cola, context, seed));
+      itMainly(name, `has the loss and the gradients of one that reads it for each, groups of seed ${seed}`, () =>
+        alike(cola, context, seed),
+      );
     }
 
     itOnce(name, 'has them where layers of the base see a window', async () => {

@@ -28,7 +28,9 @@ describe('a run on bad data', function () {
     'bytes that are no text': ['\u0000'.repeat(9), 'data.brokenJson', /x\.jsonl, line 1 /],
   };
 
-  for (const [what, [content, id, says]] of Object.entries(files)) {
+  for (const [i, [what, [content, id, says]]] of Object.entries(files).entries()) {
+    // What goes on where nothing was left is the same whatever was wrong: in the short form every third does.
+    const goesOn = i % 3 === 0 || process.env.COLA_SLOW === '1';
     it(`names file and line of ${what}, and leaves nothing that is in the way`, async () => {
       const data = bench.write('x.jsonl', content);
       const name = bench.fresh();
@@ -39,6 +41,7 @@ describe('a run on bad data', function () {
         readdirSync(join(bench.root, '.cola', 'cache')).filter((file) => !/^\w{32}\.(bin|json)$/.test(file)),
         [],
       );
+      if (!goesOn) return;
       bench.write('x.jsonl', good);
       await bench.run([stage], tinyBase, name);
     });
@@ -115,7 +118,7 @@ describe('a run on bad data', function () {
     const prompts = bench.write('s.jsonl', content);
     for (const name of ['grpo', 'remax', 'ppo', 'q', 'expert'] as const) {
       const kind = name === 'q' || name === 'expert' ? name : 'reinforce';
-      const own = settingsOf(name, steps);
+      const own = settingsOf(name, 2);
       const id = bench.fresh();
       await bench.run([{ [kind]: { ...own, prompts } }], bench.cola, id);
       const lines = linesOf(bench.root, id, 'metrics');

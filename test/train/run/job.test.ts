@@ -35,7 +35,7 @@ describe('a run', function () {
       ['q', 'held_out_loss'],
     ] as const) {
       const [first, second] = [bench.fresh(), bench.fresh()];
-      const model = await bench.run([stages(steps)[stage]], bench.cola, first);
+      const model = await bench.run([stages(2)[stage]], bench.cola, first);
       // It measures before its first step.
       await bench.run([stages(stage === 'tokens' ? 2 : 1)[stage]], model, second);
       const last = linesOf(bench.root, first, 'metrics').findLast(({ evaluation }) => evaluation === true);

@@ -56,8 +56,10 @@ describe('a run whose files are lost while it goes on', function () {
     'deleted checkpoint': [(folder) => rmSync(join(folder, 'checkpoints/2'), { recursive: true }), /checkpoints\/2/],
     'deleted checkpoints': [(folder) => rmSync(join(folder, 'checkpoints'), { recursive: true }), /checkpoints\/2/],
   };
-  for (const [what, [act, names]] of Object.entries(lost)) {
-    it(`${what}: stops at the next step, saved, and can go on`, async () => {
+  for (const [i, [what, [act, names]]] of Object.entries(lost).entries()) {
+    // What goes on is the same whatever was lost: in the short form it does for one file, and for the checkpoints.
+    const goesOn = i === 0 || what === 'deleted checkpoints' || process.env.COLA_SLOW === '1';
+    it(`${what}: stops at the next step, saved${goesOn ? ', and can go on' : ''}`, async () => {
       const id = what.replaceAll(' ', '-');
       const { error, steps } = await disturb(id, act);
       assert.ok(error instanceof Error && 'id' in error && 'remedy' in error);
@@ -66,6 +68,7 @@ describe('a run whose files are lost while it goes on', function () {
       assert.match(String(error.remedy), new RegExp(`--resume ${id}`));
       assert.equal(steps, 3);
       assert.equal(RunView.view(runFolder(root, id)).latestCheckpoint()?.step, 3);
+      if (!goesOn) return;
       await resume({ root, id });
       assert.equal(linesOf(root, id, 'metrics').at(-1)?.step, 6);
     });

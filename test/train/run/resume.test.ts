@@ -132,10 +132,10 @@ describe('a run that is interrupted and resumed', function () {
 
   for (const [turn, [name, stage]] of (Object.entries(stages(steps)) as [StageCase, object][]).entries()) {
     const id = name.replace(' ', '-');
-    // In the short form one is stopped twice, every second of the others once, and what a kill leaves is gone on with by all.
+    // In the short form one is stopped twice, every fourth of the others once, and what a kill leaves is gone on with by all.
     const stops = { 3: 'while it measures', 4: 'between steps' };
     const both = slow || killed.has(name);
-    const chosen = ([3, 4] as const).filter((at) => both || turn % 4 === 2 * (at - 3));
+    const chosen = ([3, 4] as const).filter((at) => both || turn % 8 === 4 * (at - 3));
 
     if (chosen.length > 0)
       it(`${name}: stopped ${chosen.map((at) => stops[at]).join(' and again ')}, it ends bit for bit the same`, async () => {
@@ -190,7 +190,7 @@ describe('a run that is interrupted and resumed', function () {
   it('stopped in the middle of rollouts and measurements, a chain of stages ends the same', async () => {
     const random = new Random(11);
     // Where the machine is busy, little is done between two stops: after some, it goes on to its end.
-    const most = slow ? 100 : 4;
+    const most = slow ? 100 : 2;
     let stops = 0;
     for (let begun = false, done = false; !done; begun = true) {
       const parts = { root, id: 'chain-stopped' };
@@ -215,7 +215,7 @@ describe('a run that is interrupted and resumed', function () {
   });
 
   it('killed at random moments, a chain of stages is always readable and ends the same', async () => {
-    const wanted = slow ? 50 : 2;
+    const wanted = slow ? 50 : 1;
     const random = new Random(23);
     let kills = 0;
     for (let life = 0; kills < wanted; life++) {

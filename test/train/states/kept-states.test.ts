@@ -99,7 +99,7 @@ describe('hidden states that are kept', function () {
   it('go to whoever computes a shard', async () => {
     const of = async (cache: boolean) => {
       const id = bench.fresh();
-      const spec = { ...specOf(bench.cola, [control(cache), clone(cache)]), cluster };
+      const spec = { ...specOf(bench.cola, [control(cache)]), cluster };
       return { id, model: await start({ root: bench.root, id }, spec) };
     };
     const cluster = clusterSettings.parse({ shards: 2, engine: 'here' });

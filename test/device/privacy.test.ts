@@ -23,6 +23,9 @@ const traced = process.platform === 'linux' && existsSync(strace);
 if (process.platform === 'linux' && !traced)
   console.log(`Calls of the system are not watched: missing ${strace}. \`npm test\` installs it where it can.`);
 
+/** More threads would only wait for each other. */
+const onOne = ['--device', 'cpu', '--threads', '1'];
+
 /** Calls that make or reach a connection, and those that change what is on the disk. */
 const watched = 'socket,connect,bind,sendto,sendmsg,%file';
 
@@ -114,11 +117,7 @@ describe('what CoLA Studio does beside its work', function () {
   });
 
   it('serves on this machine alone, without writing anything', async () => {
-    const server = start(
-      'cola',
-      ['serve', '--model', model, '--port', '0', '--device', 'cpu'],
-      ['ignore', 'pipe', 'pipe'],
-    );
+    const server = start('cola', ['serve', '--model', model, '--port', '0', ...onOne], ['ignore', 'pipe', 'pipe']);
     let said = '';
     const up = new Promise<void>((resolve) => {
       const hear = (text: unknown) => {
@@ -150,14 +149,14 @@ describe('what CoLA Studio does beside its work', function () {
   }
 
   it('completes without writing anything', async () => {
-    await cola('generate', '--model', model, '--prompt', 'const value', '--max-new', '4', '--device', 'cpu');
+    await cola('generate', '--model', model, '--prompt', 'const value', '--max-new', '4', ...onOne);
     assertQuiet(join(project, 'nowhere'));
   });
 
   it('searches and writes the tree where it was told to', async () => {
     mkdirSync(join(project, 'tree'));
     const what = ['--prompt', 'const value', '--reward', 'repetition', '--max-new', '4', '--simulations', '10'];
-    await cola('search', model, ...what, '--device', 'cpu', '--out', 'tree/found.json');
+    await cola('search', model, ...what, ...onOne, '--out', 'tree/found.json');
     assertQuiet(join(project, 'tree'));
   });
 

@@ -7,7 +7,7 @@ import { run as cli } from '../../server/cli/program.ts';
 import { Device } from '../../server/device/device.ts';
 import { compareBeforeAfter } from '../../server/evaluate/before-after.ts';
 import { closingMeasurement } from '../../server/evaluate/closing.ts';
-import { comparison, type Evaluation, evaluation } from '../../server/evaluate/report.ts';
+import { comparison, defaultSettings, type Evaluation, evaluation } from '../../server/evaluate/report.ts';
 import { evaluateRun } from '../../server/evaluate/run.ts';
 import { readSpec } from '../../server/spec/document.ts';
 import { startRun } from '../../server/train/run/job.ts';
@@ -80,7 +80,10 @@ describe('the evaluation of a run', () => {
   let model: string;
   let report: Evaluation;
   const messages: string[] = [];
+  // The search of a run has the usual number of tokens, with which it takes as long as all else here.
+  const { search } = defaultSettings;
   before(async () => {
+    defaultSettings.search = { ...search, tokens: 24 };
     root = mkdtempSync(join(tmpdir(), 'cola-test-'));
     writeFileSync(join(root, 'notes.txt'), 'The quick brown fox jumps over the lazy dog. '.repeat(400));
     const file = join(root, 'small.cola.yaml');
@@ -100,7 +103,10 @@ describe('the evaluation of a run', () => {
     model = run.model;
     report = evaluation.parse(JSON.parse(readFileSync(join(run.runPath, 'evaluation.json'), 'utf8')));
   });
-  after(() => rmSync(root, { recursive: true }));
+  after(() => {
+    defaultSettings.search = search;
+    rmSync(root, { recursive: true });
+  });
 
   it('is kept with every measure that could be taken', () => {
     assert.deepEqual(report.skipped, [{ measure: 'forgetting', reason: 'it needs the model it was tuned from' }]);

@@ -53,7 +53,7 @@ describe('tuning from feedback', () => {
   const offered = async () => {
     const person = new SimulatedPerson(model, 2, 4);
     const sittings = [];
-    for (const place of places(60, 5000)) sittings.push((await person.sit(place, 'x', 0)).alternatives);
+    for (const place of places(40, 5000)) sittings.push((await person.sit(place, 'x', 0)).alternatives);
     return sittings;
   };
   /**

@@ -130,7 +130,8 @@ describe('whole tokenizers', () => {
 
 describe('expressions that take forever', () => {
   const tokenizer = read('tokenizers').cases['zero-width split'].tokenizer;
-  const hostile = ['(a|a)*b', '(\\w+\\s?)+#', '(.*a){12}c'];
+  /** Each takes the whole limit: one in the short form. */
+  const hostile = ['(\\w+\\s?)+#', ...(process.env.COLA_SLOW === '1' ? ['(a|a)*b', '(.*a){12}c'] : [])];
   const text = `${'a'.repeat(40)}!`;
   const takesLong = (file: unknown) => {
     const started = process.cpuUsage();

@@ -20,7 +20,7 @@ import { contextOf, toyModel } from '../support/toy-world.ts';
 
 const data = { environment: { household: { kind: 'put', rooms: 2, rules: false } }, episodes: 12 };
 const packed = { data, batch: 2, length: 96, steps: 2, evaluate_every: 2, checkpoint_every: 2 };
-const rows = { data, batch: 4, max_length: 400, evaluate_every: 2, checkpoint_every: 2 };
+const rows = { data, batch: 2, max_length: 400, evaluate_every: 2, checkpoint_every: 2 };
 const stages = [
   { pretrain: packed },
   { tokens: { ...rows, method: 'supervised', steps: 3 } },

@@ -120,7 +120,8 @@ describe('writing GGUF', () => {
       assert.equal(file.info('model.layers.0.self_attn.q_proj.weight').dtype, matrix);
       assert.equal(file.info('model.norm.weight').dtype, 'F32');
       assert.equal(file.info('model.embed_tokens.weight').dtype, type === 'q4_0' ? 'Q8_0' : matrix);
-      // Reading and writing once more changes nothing.
+      // Reading and writing once more changes nothing: in the short form that is tried of blocks of eight bits alone.
+      if (type !== 'q8_0' && process.env.COLA_SLOW !== '1') continue;
       const again = await LanguageModel.load(scratch('m.gguf'));
       const second = await writeGguf(scratch('again.gguf'), again, type);
       if (type !== 'q4_0') assert.equal(second.largest, 0);

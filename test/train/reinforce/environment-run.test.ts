@@ -15,7 +15,7 @@ import { linesOf, makeCola, resume, specOf, start, tinyBase, writeData } from '.
 const base = { ...tinyBase, context: 1024 };
 const common = {
   ...{ worlds: 6, turns: 3, max_new: 5, max_tokens: 400, batch: 2, group: 3, steps: 4, warmup: 0 },
-  ...{ checkpoint_every: 2, evaluate_every: 2, evaluate_rows: 2, evaluate_samples: 2, learning_rate: 3e-3 },
+  ...{ checkpoint_every: 2, evaluate_every: 4, evaluate_rows: 2, evaluate_samples: 2, learning_rate: 3e-3 },
 };
 
 const slow = process.env.COLA_SLOW === '1';

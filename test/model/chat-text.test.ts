@@ -113,7 +113,6 @@ describe('templates without bounds', () => {
     "{% set ns = namespace(s='x') %}{% for i in range(60) %}{% set ns.s = ns.s + ns.s %}{% endfor %}",
     "{% set ns = namespace(s='x') %}{% for i in range(60) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}",
     '{% set ns = namespace(s=[1]) %}{% for i in range(60) %}{% set ns.s = [ns.s, ns.s] %}{% endfor %}{{ ns.s }}',
-    '{% set ns = namespace(s=[1]) %}{% for i in range(60) %}{% set ns.s = [ns.s, ns.s] %}{% endfor %}{{ ns.s|tojson }}',
     '{% set ns = namespace(s=[1]) %}{% for i in range(60) %}{% set ns.s = [ns.s, ns.s] %}{% endfor %}{{ ns.s == ns.s + [] }}',
     "{{ 'x' * 1000000000000 }}",
     '{{ [1] * 1000000000 }}',
@@ -132,8 +131,13 @@ describe('templates without bounds', () => {
     `{{ ${'('.repeat(100_000)}1${')'.repeat(100_000)} }}`,
     `{{ ${'['.repeat(20_000)}1${']'.repeat(20_000)} }}`,
     "{{ 'a\\tb'.expandtabs(1000000000) }}",
-    "{{ (' ' * 1000000)|trim * 3 }}{% for i in range(100000) %}{{ (' ' * 100000)|trim }}{% endfor %}",
   ];
+  // Each of these takes the whole limit.
+  if (process.env.COLA_SLOW === '1')
+    bombs.push(
+      '{% set ns = namespace(s=[1]) %}{% for i in range(60) %}{% set ns.s = [ns.s, ns.s] %}{% endfor %}{{ ns.s|tojson }}',
+      "{{ (' ' * 1000000)|trim * 3 }}{% for i in range(100000) %}{{ (' ' * 100000)|trim }}{% endfor %}",
+    );
   for (const bomb of bombs) {
     it(`are refused: ${bomb.slice(0, 90)}`, function () {
       this.timeout(20_000);

@@ -227,7 +227,8 @@ claims:
     const root = await newRoot();
     const other = join(root, 'claims');
     mkdirSync(other);
-    writeFileSync(join(other, 'tiny.yaml'), experiment(folder).replace('tokens.cost.tokens_steps', 'tokens.cost.time'));
+    const short = experiment(folder).replace('steps: 3', 'steps: 1');
+    writeFileSync(join(other, 'tiny.yaml'), short.replace('tokens.cost.tokens_steps', 'tokens.cost.time'));
     const { code, stdout } = await call(root, '--claims', other, '--seeds', '1');
     assert.equal(code, 2);
     assert.equal(JSON.parse(stdout).error.id, 'reproduce.noFigure');

@@ -88,9 +88,9 @@ describe('answers by search at the same number of tokens', function () {
   it('is the same for a seed, and samples others for another', async () => {
     const reward = valueReward(drawValues(places, 96, new Random(4)));
     const [first, again, other] = [
-      await measured(12, 1, reward),
-      await measured(12, 1, reward),
-      await measured(12, 2, reward),
+      await measured(6, 1, reward),
+      await measured(6, 1, reward),
+      await measured(6, 2, reward),
     ];
     assert.deepEqual(again, first);
     assert.notEqual(other.best_of_n_oracle_reward, first.best_of_n_oracle_reward);
@@ -110,13 +110,13 @@ describe('answers by search at the same number of tokens', function () {
   it('gives figures of MCTS-Q only where Q knows what answers earn', async () => {
     const reward = valueReward(drawValues(places, 96, new Random(3)));
     // This Q is drawn at random.
-    const { q_correlation, ...figures } = await measured(12, 1, reward, task.solved_at, undefined, 0.7);
+    const { q_correlation, ...figures } = await measured(6, 1, reward, task.solved_at, undefined, 0.7);
     assert.ok(q_correlation > -1 && q_correlation < 0.7, `${q_correlation}`);
     assert.deepEqual(
       Object.keys(figures).filter((name) => name.startsWith('mcts_q')),
       [],
     );
-    const follows = await measured(12, 1, reward, task.solved_at, undefined, q_correlation - 1e-3);
+    const follows = await measured(6, 1, reward, task.solved_at, undefined, q_correlation - 1e-3);
     assert.equal(follows.q_correlation, q_correlation);
     assert.equal(typeof follows.mcts_q_oracle_reward, 'number');
   });
@@ -138,9 +138,9 @@ describe('answers by search at the same number of tokens', function () {
       parts: {},
     }));
     const [oracle, agreed, opposed] = [
-      await measured(16, 1, reward),
-      await measured(16, 1, counted, task.solved_at, valueReward(values)),
-      await measured(16, 1, reward, task.solved_at, opposite),
+      await measured(10, 1, reward),
+      await measured(10, 1, counted, task.solved_at, valueReward(values)),
+      await measured(10, 1, reward, task.solved_at, opposite),
     ];
     // Greedy, majority, best of N, two searches; what V picks among samples and by a search.
     assert.equal(seen, 7 * prompts.length);

@@ -12,7 +12,8 @@ export type TestProgram =
   | 'lying-worker'
   | 'trainer'
   | 'feedback-writer'
-  | 'soak-child';
+  | 'soak-child'
+  | 'killed-run';
 
 /** Bundles them into a new folder of this name. @returns the folder */
 export function bundlePrograms(name: string): string;

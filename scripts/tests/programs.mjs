@@ -1,6 +1,7 @@
 // The programs that tests start as processes of their own, bundled into one folder: to start one from its sources takes three times as
 // long. They lie below the working copy, so that they find its packages and the model in the box. `npm test` makes them once, and
 // names the folder in COLA_TEST_PROGRAMS; a test file that is run by itself makes its own (test/support/bundled.ts).
+import { copyFileSync } from 'node:fs';
 import { buildSync } from 'esbuild';
 import { commandLine, node, ownFiles, programs, requireBanner, root } from '../bundles.mjs';
 
@@ -13,6 +14,7 @@ const entryPoints = {
   trainer: 'test/store/trainer.ts',
   'feedback-writer': 'test/feedback/log.ts',
   'soak-child': 'test/safety/soak-child.ts',
+  'killed-run': 'test/cluster/killed-run.ts',
 };
 
 /** Also the one that looks for its WebAssembly beside itself: the package of the extension has a copy. */
@@ -31,5 +33,6 @@ export function bundlePrograms(name) {
     outdir: folder,
     chunkNames: '[name]-[hash]',
   });
+  copyFileSync(`${root}server/cluster/ray_workers.py`, `${folder}/ray_workers.py`);
   return folder;
 }

@@ -14,7 +14,8 @@ const program = (count: number) => `
 import sys
 import ray
 from ray.cluster_utils import Cluster
-nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+head = {"num_cpus": 0, "include_dashboard": False, "include_log_monitor": False, "no_monitor": True}
+nodes = Cluster(initialize_head=True, head_node_args=head)
 for _ in range(${count}): nodes.add_node(num_cpus=1, wait=False)
 nodes.wait_for_nodes()
 print("ready", nodes.address, flush=True)
@@ -31,7 +32,9 @@ nodes.shutdown()
 
 /** Why there is no such cluster here; undefined if there can be one. */
 export function obstacle(): string | undefined {
-  if (spawnSync(python, ['-c', 'import ray']).status === 0) return undefined;
+  // To load it takes a second.
+  const there = 'import sys, importlib.util; sys.exit(importlib.util.find_spec("ray") is None)';
+  if (spawnSync(python, ['-c', there]).status === 0) return undefined;
   return `${python} has no Ray; COLA_RAY_PYTHON may name another.`;
 }
 

@@ -48,19 +48,18 @@ describe('workers on a Ray cluster', function () {
     new RayCarrier({ workers, cpus: 1, gpus: 0, placement: 'spread' }, python, worker());
   const { train, found, same } = runsIn(bench, ray(1));
 
-  // One more than there are places: those that are there do the work.
-  const counts = Array.from({ length: nodes + 1 }, (_, i) => i + 1).slice(slow ? 0 : -1);
-  it(`come to the bits of one process, with ${counts.join(', ')} of them on ${nodes} nodes`, async () => {
-    const here = await train([stageOf(2)], { engine: 'here' });
-    for (const count of counts) same(await train([stageOf(2)], { workers: count }, ray(count)), here);
-  });
-
   it('are found by who asks for a cluster', async () => {
     assert.deepEqual(await findRay(), { nodes: nodes + 1, cpus: nodes, gpus: 0 });
   });
 
-  // Stages and measurements differ from what is above in what a worker computes, and not in how it is reached.
+  // Stages and measurements differ from what is below in what a worker computes, and not in how it is reached.
   if (slow) {
+    const counts = Array.from({ length: nodes + 1 }, (_, i) => i + 1);
+    it(`come to the bits of one process, with ${counts.join(', ')} of them on ${nodes} nodes`, async () => {
+      const here = await train([stageOf(2)], { engine: 'here' });
+      for (const count of counts) same(await train([stageOf(2)], { workers: count }, ray(count)), here);
+    });
+
     for (const [name, list] of Object.entries({ ...stageRuns, tokens: [stages(2)['tokens ppo']] })) {
       it(`come to the bits of one process: ${name}`, async () => {
         same(await train(list, { workers: 3 }, ray(3)), await train(list, { engine: 'here' }));
@@ -89,8 +88,10 @@ describe('workers on a Ray cluster', function () {
       }))
     : few.map((what, i) => ({ what, during: phases[i] }));
   const steps = slow ? 60 : 6;
+  // In the short form one more than there are places: those that are there do the work.
+  const workers = slow ? 2 : nodes + 1;
 
-  it(`come to the bits of one process where ${kills.length} times one is killed, its actor, its node or the run`, async () => {
+  it(`come to the bits of one process, ${workers} of them on ${nodes} nodes, where ${kills.length} times one is killed, its actor, its node or the run`, async () => {
     const here = await train([stageOf(steps)], { engine: 'here' });
     const id = bench.fresh();
     const spec = {
@@ -99,16 +100,14 @@ describe('workers on a Ray cluster', function () {
       threads: 1,
       seed: 7,
       stages: [stageOf(steps)],
-      cluster: { engine: 'ray', shards: 3, workers: 2 },
+      cluster: { engine: 'ray', shards: 3, workers },
     };
     const job: Job = { root: bench.root, id, spec, program: worker(), kills };
     const file = join(bench.root, `${id}.json`);
     writeFileSync(file, JSON.stringify(job));
     const killed: string[] = [];
     for (;;) {
-      const run = spawn(process.execPath, ['--import', 'tsx', join(import.meta.dirname, 'killed-run.ts'), file], {
-        stdio: ['ignore', 'pipe', 'pipe'],
-      });
+      const run = spawn(process.execPath, [program('killed-run'), file], { stdio: ['ignore', 'pipe', 'pipe'] });
       let said = '';
       run.stderr.on('data', (text) => {
         said += text;

@@ -13,7 +13,8 @@ export type TestProgram =
   | 'trainer'
   | 'feedback-writer'
   | 'soak-child'
-  | 'killed-run';
+  | 'killed-run'
+  | 'helper';
 
 /** Bundles them into a new folder of this name. @returns the folder */
 export function bundlePrograms(name: string): string;

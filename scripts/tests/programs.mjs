@@ -15,6 +15,8 @@ const entryPoints = {
   'feedback-writer': 'test/feedback/log.ts',
   'soak-child': 'test/safety/soak-child.ts',
   'killed-run': 'test/cluster/killed-run.ts',
+  // For programs that a test writes.
+  helper: 'server/rewards/process/helper.ts',
 };
 
 /** Also the one that looks for its WebAssembly beside itself: the package of the extension has a copy. */

@@ -47,12 +47,22 @@ describe('code that goes on', () => {
     assert.equal(parsedShare(') (\n', 'a ) b'), 0.8);
   });
 
-  it('is judged with the prompt by the reward', async () => {
-    const reward = codeReward(codeOptions.parse({ read: 'continued', parse: 1, test: 0, processes: 1 }));
-    const judged = async (completion: string) =>
-      part(await reward.score({ ...input(completion), prompt: 'const x = ' }), 'parse');
-    assert.deepEqual([await judged('[1, 2'), await judged('a ) b')], [1, 0.4]);
-    await reward.close();
+  it('is judged with the prompt by the reward, with 0 or 1 where all tests have to be passed', async () => {
+    // With tests, of which all have to be passed.
+    const all = { read: 'continued', parse: 1, tests: 'all', processes: 1 };
+    const reward = codeReward(codeOptions.parse(all));
+    const judged = async (completion: string, tests: string) => {
+      const result = await reward.score({ ...input(completion, tests), prompt: 'var x = ' });
+      return [part(result, 'parse'), part(result, 'test')];
+    };
+    try {
+      assert.deepEqual(await judged('1', 'equal(x, 1); equal(x, 2);'), [1, 0]);
+      assert.deepEqual(await judged('1', 'equal(x, 1); notEqual(x, 2);'), [1, 1]);
+      assert.deepEqual(await judged('[1, 2', 'equal(x, 1);'), [1, 0]);
+      assert.deepEqual(await judged('a ) b', 'equal(x, 1);'), [0.4, 0]);
+    } finally {
+      await reward.close();
+    }
   });
 });
 
@@ -75,13 +85,6 @@ describe('the code reward', () => {
     const result = await reward.score(input('function add(a, b) { return a + b }', tests));
     assert.deepEqual(result, { value: 1.1, parts: { parse: 1, test: 1 } });
     assert.deepEqual(await reward.score(input('function add(a, {', tests)), { value: 0, parts: { parse: 0, test: 0 } });
-  });
-
-  it('gives 0 or 1 when asked for all', async () => {
-    const all = codeReward(codeOptions.parse({ tests: 'all', processes: 1 }));
-    assert.equal(part(await all.score(input('var a = 1', 'equal(a, 1); equal(a, 2);')), 'test'), 0);
-    assert.equal(part(await all.score(input('var a = 1', 'equal(a, 1); notEqual(a, 2);')), 'test'), 1);
-    await all.close();
   });
 
   it('understands every form of export, classes, async code, timers and typed tests', async () => {
@@ -192,9 +195,12 @@ describe('the code reward', () => {
     'an early end of the tests': 'function f() { throw { toString() { return pass__(0) } } }',
   };
 
-  // Each of these costs its helper the whole limit and a new start, as the others of its kind do that are tried in the short form, too:
-  // growth that is caught, and what loops inside a built-in function.
-  const forSlow = ['endless growth', 'deeply nested data', 'deep recursion that is caught', 'a flood of output'];
+  // Each of these costs its helper the whole limit and a new start, as what loops inside a built-in function does in the short form;
+  // what grows without end is a text there.
+  const forSlow = [
+    ...['endless growth', 'growth that is caught', 'deeply nested data', 'deep recursion that is caught'],
+    ...['a flood of output'],
+  ];
   assert.ok(forSlow.every((name) => name in hostile));
   for (const [name, code] of Object.entries(hostile)) {
     if (process.env.COLA_SLOW === undefined && forSlow.includes(name)) continue;

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -11,9 +10,9 @@ import { ColaError } from '../../server/errors.ts';
 import { parseRewardSpec } from '../../server/rewards/index.ts';
 import { Helper, HelperPool } from '../../server/rewards/process/helper.ts';
 import { markOf, newMarkName } from '../../server/rewards/process/process-tree.ts';
+import { program } from '../support/bundled.ts';
 
-const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
-const helperFile = new URL('../../server/rewards/process/helper.ts', import.meta.url).href;
+const helperFile = () => pathToFileURL(program('helper')).href;
 
 function alive(pid: number): boolean {
   try {
@@ -64,25 +63,6 @@ describe('a helper process', () => {
     assert.equal(alive(Number(second.value)), false);
     await assert.rejects(helper.ask(0, 100), ColaError);
     await assert.rejects(open('x').ask(0, 100, AbortSignal.abort(new Error('before'))), /before/);
-  });
-
-  it('does not survive an engine that is killed while it is busy', async () => {
-    const path = module('busy.mjs', 'export default (x) => { if (x) for (;;) {} return process.pid }');
-    const engine = module(
-      'engine.mjs',
-      `import { Helper } from ${JSON.stringify(helperFile)};
-      const helper = new Helper({ name: 'test', program: 'module-worker', argument: ${JSON.stringify(path)}, trusted: true });
-      const { value } = await helper.ask(0, 5000);
-      process.send(value);
-      await helper.ask(1, 600000);`,
-    );
-    const child = fork(engine, { execArgv: ['--import', tsx] });
-    const [pid] = await once(child, 'message');
-    await sleep(100);
-    assert.equal(alive(pid), true);
-    child.kill('SIGKILL');
-    for (let i = 0; i < 100 && alive(pid); i += 1) await sleep(50);
-    assert.equal(alive(pid), false);
   });
 
   /** A module whose child and whose detached child, which has left the group, stay behind; it answers with their ids. */
@@ -153,17 +133,17 @@ describe('a helper process', () => {
     });
   }
 
-  it('takes all that it started with it when the engine is killed', async () => {
+  it('does not survive an engine that is killed while it is busy, and takes all that it started with it', async () => {
     const path = module('spawning.mjs', spawning);
     const engine = module(
       'killed.mjs',
-      `import { Helper } from ${JSON.stringify(helperFile)};
+      `import { Helper } from ${JSON.stringify(helperFile())};
       const helper = new Helper({ name: 'test', program: 'module-worker', argument: ${JSON.stringify(path)}, trusted: true });
       const { value } = await helper.ask('start', 20000);
       process.send(value);
       await helper.ask('loop', 600000);`,
     );
-    const child = fork(engine, { execArgv: ['--import', tsx] });
+    const child = fork(engine, { execArgv: [] });
     const [pids] = await once(child, 'message');
     await sleep(200);
     assert.deepEqual(pids.map(alive), [true, true, true]);
@@ -218,11 +198,11 @@ describe('a helper process', () => {
     const path = module('rest.mjs', 'export default (x) => x');
     const engine = module(
       'leave.mjs',
-      `import { Helper } from ${JSON.stringify(helperFile)};
+      `import { Helper } from ${JSON.stringify(helperFile())};
       const helper = new Helper({ name: 'test', program: 'module-worker', argument: ${JSON.stringify(path)}, trusted: true });
       await helper.ask(7, 5000);`,
     );
-    const child = fork(engine, { execArgv: ['--import', tsx] });
+    const child = fork(engine, { execArgv: [] });
     const [code] = await once(child, 'exit');
     assert.equal(code, 0);
   });

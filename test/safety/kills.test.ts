@@ -12,7 +12,7 @@ import { record, recorded } from './results.ts';
 const slow = process.env.COLA_SLOW === '1';
 const seed = Number(process.env.COLA_SEED ?? 7);
 const killsAtCalls = Number(process.env.COLA_KILLS_AT_CALLS ?? (slow ? 240 : 2));
-const killsInAll = Number(process.env.COLA_KILLS ?? (slow ? 1040 : 4));
+const killsInAll = Number(process.env.COLA_KILLS ?? (slow ? 1040 : 3));
 const shortCalls: readonly ChangingCall[] = ['write', 'rename', 'fsync', 'unlink', 'mkdir'];
 /** The short form has a call of each kind fail in one of the two ways: bytes, names and what makes them last. */
 const failing: Readonly<Record<'ENOSPC' | 'EIO', readonly ChangingCall[]>> = slow

@@ -16,7 +16,7 @@ import { record } from './results.ts';
 import type { MemorySample } from './soak-child.ts';
 
 const slow = process.env.COLA_SLOW === '1';
-const seconds = Number(process.env.COLA_SOAK ?? (slow ? 7500 : 5));
+const seconds = Number(process.env.COLA_SOAK ?? (slow ? 7500 : 3));
 const share = Number(process.env.COLA_SOAK_SHARE ?? 2);
 /** Bytes a step or request that memory may rise by: a forgotten tensor or row would be more. Short runs still warm up. */
 const allowed = slow ? { heapUsed: 64, external: 16, rss: 256 } : { heapUsed: 8192, external: 2048 };

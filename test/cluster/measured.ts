@@ -35,7 +35,7 @@ export const measuredIn = (root: string, device: Device, model: string, hire: Hi
     // Four prompts are sampled at once, and each is searched by itself.
     settings: {
       ...defaultSettings,
-      ...{ prompts: 7, samples: 64 },
+      ...{ prompts: 5, samples: 64 },
       search: searchMeasure.parse({ prompts: 3, tokens: 12, breadth: 3, q_above: -0.999 }),
     },
     specFile: join(root, 'x.cola.yaml'),

@@ -59,10 +59,37 @@ describe('the language server', function () {
     assert.deepEqual(ofEditor, ['vscode-jsonrpc/node']);
   });
 
-  it('answers about specs, completes, and runs a spec from beginning to end', async () => {
-    const file = await makeSpec(folder, model, 12);
-    const client = await Client.start({ model, device: 'cpu', threads: 1, trusted: true }, true);
-    try {
+  describe('in a folder that is trusted', () => {
+    let client: Client;
+    before(async () => {
+      client = await Client.start({ model, device: 'cpu', threads: 1, trusted: true }, true);
+    });
+    after(() => client.stop());
+
+    it('says what a folder and a file have to learn from', async () => {
+      const root = join(folder, 'mine');
+      await mkdir(join(root, 'node_modules', 'p'), { recursive: true });
+      await writeFile(join(root, 'a.py'), 'print(1)\n');
+      await writeFile(join(root, 'node_modules', 'p', 'b.js'), 'let b;\n');
+      await writeFile(join(root, 'rows.csv'), 'question,answer\nq,#### 4\n');
+      const survey = await client.ask(surveyFiles, { root });
+      assert.deepEqual(survey.languages, [{ name: 'Python', files: 1, bytes: 9, glob: '**/*.py' }]);
+      assert.equal(survey.tokens, null);
+      const { inspection } = await client.ask(inspectData, { file: join(root, 'rows.csv') });
+      assert.deepEqual(inspection?.rows, [{ asks: 'q', says: '#### 4', right: '4' }]);
+      assert.equal(inspection.rewards[0], 'numeric');
+      assert.deepEqual(await client.ask(inspectData, { file: join(root, 'a.py') }), { inspection: null });
+      await assert.rejects(client.ask(surveyFiles, { root: join(root, 'none') }), failsWith('data.missingFile'));
+      assert.equal((await client.ask(getStatus, {})).engine, 'off');
+      const text = 'print(1)\n';
+      const expected = loadTokenizer(baseOf(model).folder).encode(text, { addSpecialTokens: false }).length;
+      const { tokens } = await client.ask(surveyFiles, { root, model });
+      assert.deepEqual(tokens, { count: expected, counted: 'all' });
+      assert.equal((await client.ask(surveyFiles, { root, model: join(root, 'none') })).tokens, null);
+    });
+
+    it('answers about specs, completes, and runs a spec from beginning to end', async () => {
+      const file = await makeSpec(folder, model, 12);
       const uri = pathToFileURL(file).href;
       const text = `model: ${model}\nstages:\n  - clone: { data: corpus.txt, stepz: 3 }\n`;
       await client.connection.sendNotification('textDocument/didOpen', {
@@ -71,7 +98,6 @@ describe('the language server', function () {
       await client.until(() => client.notifications.some(({ method }) => method === 'textDocument/publishDiagnostics'));
       const where = { textDocument: { uri }, position: { line: 2, character: 14 } };
       assert.match(JSON.stringify(await client.connection.sendRequest('textDocument/hover', where)), /Rows to learn/);
-      assert.equal((await client.ask(getStatus, {})).engine, 'off');
       const { alternatives } = await client.ask(complete, { prefix: 'const a = ', maxTokens: 4, alternatives: 3 });
       assert.ok(alternatives.length >= 1);
       assert.equal((await client.ask(getStatus, {})).engine, 'ready');
@@ -106,36 +132,7 @@ describe('the language server', function () {
       assert.deepEqual([told.length, others.length], [before, 0], 'nobody listens, nothing is told');
       await assert.rejects(client.connection.sendRequest('cola/none', {}), failsWith('protocol.method'));
       await assert.rejects(client.connection.sendRequest('textDocument/rename', where), { code: -32601 });
-    } finally {
-      await client.stop();
-    }
-  });
-
-  it('says what a folder and a file have to learn from', async () => {
-    const client = await Client.start({ model, device: 'cpu', threads: 1, trusted: true });
-    const root = join(folder, 'mine');
-    await mkdir(join(root, 'node_modules', 'p'), { recursive: true });
-    await writeFile(join(root, 'a.py'), 'print(1)\n');
-    await writeFile(join(root, 'node_modules', 'p', 'b.js'), 'let b;\n');
-    await writeFile(join(root, 'rows.csv'), 'question,answer\nq,#### 4\n');
-    try {
-      const survey = await client.ask(surveyFiles, { root });
-      assert.deepEqual(survey.languages, [{ name: 'Python', files: 1, bytes: 9, glob: '**/*.py' }]);
-      assert.equal(survey.tokens, null);
-      const { inspection } = await client.ask(inspectData, { file: join(root, 'rows.csv') });
-      assert.deepEqual(inspection?.rows, [{ asks: 'q', says: '#### 4', right: '4' }]);
-      assert.equal(inspection.rewards[0], 'numeric');
-      assert.deepEqual(await client.ask(inspectData, { file: join(root, 'a.py') }), { inspection: null });
-      await assert.rejects(client.ask(surveyFiles, { root: join(root, 'none') }), failsWith('data.missingFile'));
-      assert.equal((await client.ask(getStatus, {})).engine, 'off');
-      const text = 'print(1)\n';
-      const expected = loadTokenizer(baseOf(model).folder).encode(text, { addSpecialTokens: false }).length;
-      const { tokens } = await client.ask(surveyFiles, { root, model });
-      assert.deepEqual(tokens, { count: expected, counted: 'all' });
-      assert.equal((await client.ask(surveyFiles, { root, model: join(root, 'none') })).tokens, null);
-    } finally {
-      await client.stop();
-    }
+    });
   });
 
   it('runs nothing of a folder that is not trusted, but completes', async () => {

@@ -13,7 +13,7 @@ import { program, uncovered } from '../support/bundled.ts';
 import { errorOf, scratchFolder } from './scratch.ts';
 import { EVERY, KEEP, metricAt, momentsAt, policyAt } from './trainer.ts';
 
-const KILLS = process.env.COLA_SLOW ? 50 : 8;
+const KILLS = process.env.COLA_SLOW ? 50 : 6;
 const SPEC = 'name: test\nstages: []\n';
 const lineSchema = z.looseObject({ step: z.number() });
 

@@ -46,7 +46,8 @@ describe('a run spec that is too much for a parser', function () {
     const uri = 'file:///nowhere/typed.cola.yaml';
     await client.open(uri, hostile['comments of 5 MB']!);
     const waits: number[] = [];
-    for (let version = 2; version <= 101; version++) {
+    const last = process.env.COLA_SLOW === '1' ? 101 : 41;
+    for (let version = 2; version <= last; version++) {
       await client.type(uri, version, 'x');
       if (version % 20 === 0) {
         waits.push((await client.ask('textDocument/completion', uri, { position })).took);
@@ -56,7 +57,7 @@ describe('a run spec that is too much for a parser', function () {
       }
     }
     assert.ok(Math.max(...waits) < soon, waits.join());
-    const [first] = await client.underlined(uri, 101);
-    assert.match(String(first!.message), /at most 131072 characters and has 5000100$/);
+    const [first] = await client.underlined(uri, last);
+    assert.ok(String(first!.message).endsWith(`at most 131072 characters and has ${5_000_000 + last - 1}`));
   });
 });

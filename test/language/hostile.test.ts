@@ -39,14 +39,18 @@ describe('the language server in a folder that a stranger has made', function ()
   let folder = '';
   let model = '';
   let client: Client;
+  /** Of somebody who trusts it. */
+  let trusted: Client;
   let made = 0;
   before(async () => {
     folder = await temporaryFolder();
     model = await makeModel(join(folder, 'model'));
     client = await Client.start({ model, device: 'cpu', threads: 1 }, true);
+    trusted = await Client.start({ model, device: 'cpu', threads: 1, trusted: true }, true);
   });
   after(async () => {
     await client.stop();
+    await trusted.stop();
     await removeFolder(folder);
   });
 
@@ -166,24 +170,19 @@ describe('the language server in a folder that a stranger has made', function ()
       'x\0y',
       '.hidden',
     ];
-    const trusted = await Client.start({ model, device: 'cpu', threads: 1, trusted: true }, true);
-    try {
-      for (const run of names) {
-        for (const type of [runDetails, runMetrics, runSamples])
-          await assert.rejects(soon(type, { root, run }), failsWith('protocol.params'), run);
-        const search = { root, search: run, format: 'json' };
-        await assert.rejects(soon(exportSearch, search), failsWith('server.untrusted'), run);
-        await assert.rejects(soon(exportSearch, search, trusted), failsWith('protocol.params'), run);
-      }
-      // Between server and engine alone: no editor can ask for them.
-      for (const { method } of [pathLines, scorePolicies])
-        await assert.rejects(
-          trusted.connection.sendRequest(method, { root, search: 's', node: 0 }),
-          /no request|Unhandled/,
-        );
-    } finally {
-      await trusted.stop();
+    for (const run of names) {
+      for (const type of [runDetails, runMetrics, runSamples])
+        await assert.rejects(soon(type, { root, run }), failsWith('protocol.params'), run);
+      const search = { root, search: run, format: 'json' };
+      await assert.rejects(soon(exportSearch, search), failsWith('server.untrusted'), run);
+      await assert.rejects(soon(exportSearch, search, trusted), failsWith('protocol.params'), run);
     }
+    // Between server and engine alone: no editor can ask for them.
+    for (const { method } of [pathLines, scorePolicies])
+      await assert.rejects(
+        trusted.connection.sendRequest(method, { root, search: 's', node: 0 }),
+        /no request|Unhandled/,
+      );
     for (const run of ['con', 'good.', 'a b'])
       await assert.rejects(soon(runDetails, { root, run }), failsWith('store.runId'), run);
   });
@@ -270,53 +269,48 @@ describe('the language server in a folder that a stranger has made', function ()
     });
 
     it('is neither written nor read with trust, at whatever level the link is', async () => {
-      const trusted = await Client.start({ model, device: 'cpu', threads: 1, trusted: true });
-      try {
-        const outside = join(folder, 'outside');
-        mkdirSync(join(outside, 'feedback'), { recursive: true });
-        writeFileSync(join(outside, 'log.jsonl'), shell);
-        writeFileSync(join(outside, 'feedback', 'log.jsonl'), shell);
-        for (const [place, target, id] of [
-          ['.cola/feedback/log.jsonl', join(outside, 'log.jsonl'), 'files.link'],
-          ['.cola/feedback/log.jsonl', join(outside, 'new.jsonl'), 'files.link'],
-          ['.cola/feedback/log.jsonl', '/dev/zero', 'files.link'],
-          ['.cola/feedback', outside, 'files.link'],
-          ['.cola', outside, 'files.linkedHome'],
-        ] as const) {
-          const root = join(folder, `project-${made++}`);
-          link(target)(join(root, place));
-          await assert.rejects(note(trusted, root), failsWith(id), place);
-          for (const type of [listFeedback, eraseFeedback])
-            await assert.rejects(trusted.ask(type, { root }), failsWith(id), place);
-        }
-        assert.equal(existsSync(join(outside, 'new.jsonl')), false);
-        assert.equal(readFileSync(join(outside, 'log.jsonl'), 'utf8'), shell);
-        assert.equal(readFileSync(join(outside, 'feedback', 'log.jsonl'), 'utf8'), shell);
-        const versions = join(folder, `project-${made++}`);
-        link(outside)(join(versions, '.cola', 'versions'));
-        await assert.rejects(trusted.ask(listVersions, { root: versions }), failsWith('files.link'));
-        await assert.rejects(
-          trusted.ask(chooseVersion, { root: versions, version: 'original' }),
-          failsWith('files.link'),
-        );
-        const search = { root: join(folder, `project-${made++}`), search: 's' };
-        for (const trap of Object.values(traps)) {
-          trap(join(search.root, '.cola', 'searches', 's.json'));
-          await assert.rejects(trusted.ask(describeSearch, search), /links|should be/);
-        }
-        link(outside)(join(search.root, '.cola', 'searches'));
-        const begun = { ...search, prompt: 'a', reward: 'countdown' };
-        await assert.rejects(trusted.ask(startSearch, begun), failsWith('files.link'));
-        // A project behind a link has its log where it really lies.
-        const real = join(folder, `project-${made++}`);
-        mkdirSync(real);
-        symlinkSync(real, `${real}-link`);
-        assert.deepEqual(await note(trusted, `${real}-link`), { stored: true });
-        assert.match(readFileSync(join(real, '.cola', 'feedback', 'log.jsonl'), 'utf8'), /"kind":"moment"/);
-        assert.equal((await trusted.ask(listFeedback, { root: real })).count, 1);
-      } finally {
-        await trusted.stop();
+      const outside = join(folder, 'outside');
+      mkdirSync(join(outside, 'feedback'), { recursive: true });
+      writeFileSync(join(outside, 'log.jsonl'), shell);
+      writeFileSync(join(outside, 'feedback', 'log.jsonl'), shell);
+      for (const [place, target, id] of [
+        ['.cola/feedback/log.jsonl', join(outside, 'log.jsonl'), 'files.link'],
+        ['.cola/feedback/log.jsonl', join(outside, 'new.jsonl'), 'files.link'],
+        ['.cola/feedback/log.jsonl', '/dev/zero', 'files.link'],
+        ['.cola/feedback', outside, 'files.link'],
+        ['.cola', outside, 'files.linkedHome'],
+      ] as const) {
+        const root = join(folder, `project-${made++}`);
+        link(target)(join(root, place));
+        await assert.rejects(note(trusted, root), failsWith(id), place);
+        for (const type of [listFeedback, eraseFeedback])
+          await assert.rejects(trusted.ask(type, { root }), failsWith(id), place);
       }
+      assert.equal(existsSync(join(outside, 'new.jsonl')), false);
+      assert.equal(readFileSync(join(outside, 'log.jsonl'), 'utf8'), shell);
+      assert.equal(readFileSync(join(outside, 'feedback', 'log.jsonl'), 'utf8'), shell);
+      const versions = join(folder, `project-${made++}`);
+      link(outside)(join(versions, '.cola', 'versions'));
+      await assert.rejects(trusted.ask(listVersions, { root: versions }), failsWith('files.link'));
+      await assert.rejects(
+        trusted.ask(chooseVersion, { root: versions, version: 'original' }),
+        failsWith('files.link'),
+      );
+      const search = { root: join(folder, `project-${made++}`), search: 's' };
+      for (const trap of Object.values(traps)) {
+        trap(join(search.root, '.cola', 'searches', 's.json'));
+        await assert.rejects(trusted.ask(describeSearch, search), /links|should be/);
+      }
+      link(outside)(join(search.root, '.cola', 'searches'));
+      const begun = { ...search, prompt: 'a', reward: 'countdown' };
+      await assert.rejects(trusted.ask(startSearch, begun), failsWith('files.link'));
+      // A project behind a link has its log where it really lies.
+      const real = join(folder, `project-${made++}`);
+      mkdirSync(real);
+      symlinkSync(real, `${real}-link`);
+      assert.deepEqual(await note(trusted, `${real}-link`), { stored: true });
+      assert.match(readFileSync(join(real, '.cola', 'feedback', 'log.jsonl'), 'utf8'), /"kind":"moment"/);
+      assert.equal((await trusted.ask(listFeedback, { root: real })).count, 1);
     });
   });
 });

@@ -46,12 +46,14 @@ describe('workers', function () {
   });
 
   it('may be killed at anything, and nothing is lost', async () => {
-    let [count, killed] = [0, 0];
-    const kills = 3;
+    let [since, killed] = [0, 0];
+    const at = ['policy', 'begin', 'sum'];
+    const kills = at.length;
     const carrier = () =>
       watched(new LocalCarrier(worker()), (kind, { hello }) => {
-        // Policy, rollout and gradient take turns, and five has no divisor with them: each is met once.
-        if (kind === 'open' || ++count % 5 !== 0 || killed === kills) return;
+        // Not before the others have something, too.
+        if (++since < 4 || kind !== at[killed]) return;
+        since = 0;
         killed++;
         process.kill(hello.process, 'SIGKILL');
       });

@@ -39,15 +39,14 @@ const stackBytes = 1024 * 1024;
 const jobsAtOnce = 64;
 
 /** An instance that nothing runs in: as long as somebody has it, V8 has what it compiled, and need not do so again for each run. */
-let kept: Promise<unknown> | undefined;
+let kept: unknown;
 
 /**
  * @param candidate a script
  * @param tests a function expression as {@link testScript} writes it
  */
 export async function runInSandbox(candidate: string, tests: string, limits: SandboxLimits): Promise<SandboxResult> {
-  kept ??= newQuickJSWASMModuleFromVariant(variant);
-  await kept;
+  if (kept === undefined) kept = await newQuickJSWASMModuleFromVariant(variant);
   const quickjs = await newQuickJSWASMModuleFromVariant(variant);
   const passed = new Set<number>();
   let deadline = Number.POSITIVE_INFINITY;

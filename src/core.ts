@@ -26,8 +26,8 @@ import { setting } from './settings.ts';
 import { type Health, modelName, stateWord, statusDetails, statusText } from './status-text.ts';
 import type { Studio } from './studio.ts';
 
-/** Milliseconds between updates of the item while a run takes many short steps. */
-const patience = 200;
+/** Milliseconds between updates of the item, and between those while a run takes many short steps. */
+const patience = { any: 200, steps: 1000 };
 
 export function registerCore(studio: Studio, runs: RunBook, tuning: FeedbackTuning, snooze: Snooze): void {
   const item = new StatusItem(studio, runs, tuning);
@@ -46,7 +46,9 @@ class StatusItem {
   private readonly item = window.createStatusBarItem('cola.status', StatusBarAlignment.Right, 90);
   private readonly disposables: Disposable[] = [this.item];
   private lastEvent: string | null = null;
-  private timer: NodeJS.Timeout | undefined;
+  private readonly timers: { any?: NodeJS.Timeout | undefined; steps?: NodeJS.Timeout | undefined } = {};
+  /** What `when` clauses were told last, as text. */
+  private told = '';
 
   constructor(
     private readonly studio: Studio,
@@ -59,7 +61,7 @@ class StatusItem {
     this.disposables.push(
       studio.onStatus(soon),
       studio.onConnection(soon),
-      runs.onDidChange(soon),
+      runs.onDidChange(() => this.soon('steps')),
       tuning.onDidChange(soon),
     );
     studio.on(notice, ({ message }) => this.note(message));
@@ -88,7 +90,7 @@ class StatusItem {
   }
 
   dispose(): void {
-    clearTimeout(this.timer);
+    for (const timer of Object.values(this.timers)) clearTimeout(timer);
     for (const each of this.disposables) each.dispose();
   }
 
@@ -98,11 +100,11 @@ class StatusItem {
     this.soon();
   }
 
-  private soon(): void {
-    this.timer ??= setTimeout(() => {
-      this.timer = undefined;
+  private soon(what: keyof typeof patience = 'any'): void {
+    this.timers[what] ??= setTimeout(() => {
+      this.timers[what] = undefined;
       this.show();
-    }, patience);
+    }, patience[what]);
   }
 
   private show(): void {
@@ -112,8 +114,12 @@ class StatusItem {
     this.item.accessibilityInformation = { label, role: 'button' };
     this.item.backgroundColor = severity === 'ok' ? undefined : new ThemeColor(`statusBarItem.${severity}Background`);
     this.item.tooltip = tooltip(health, this.runs.underWay[0]);
-    void commands.executeCommand('setContext', 'cola.ready', health.connection === 'up');
-    void commands.executeCommand('setContext', 'cola.training', health.run !== undefined);
+    const [ready, training] = [health.connection === 'up', health.run !== undefined];
+    const told = `${ready} ${training}`;
+    if (told === this.told) return;
+    this.told = told;
+    void commands.executeCommand('setContext', 'cola.ready', ready);
+    void commands.executeCommand('setContext', 'cola.training', training);
   }
 }
 

@@ -167,7 +167,11 @@ export class RunBook implements Disposable {
   private watch(): void {
     for (const watcher of this.watchers.splice(0)) watcher.dispose();
     for (const folder of diskFolders()) {
-      const watcher = workspace.createFileSystemWatcher(new RelativePattern(folder, '.cola/{runs,searches}/**'));
+      const watcher = workspace.createFileSystemWatcher(
+        new RelativePattern(folder, '.cola/{runs,searches}/**'),
+        false,
+        true,
+      );
       for (const event of [watcher.onDidCreate, watcher.onDidDelete])
         this.watchers.push(event(({ path }) => this.soon(mayBeModel(path))));
       this.watchers.push(watcher);

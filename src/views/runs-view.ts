@@ -21,25 +21,24 @@ import { stateWord } from '../status-text.ts';
 import { listOr } from './listing.ts';
 
 /** Milliseconds between updates while a run takes many short steps. */
-const patience = 500;
+const patience = 2000;
 
 export class RunsView implements TreeDataProvider<ListedRun> {
-  private readonly changed = new EventEmitter<void>();
+  private readonly changed = new EventEmitter<ListedRun[] | undefined>();
   private runs: ListedRun[] | undefined;
+  /** The list as it was drawn last, by its shape. */
+  private drawn = '';
+  /** What it says of each run, by its id. */
+  private readonly said = new Map<string, string>();
   private timer: NodeJS.Timeout | undefined;
   private view: TreeView<ListedRun> | undefined;
   /** Only runs with all of these tags are shown. */
   private tags: readonly string[] = [];
-  readonly onDidChangeTreeData: Event<void> = this.changed.event;
+  readonly onDidChangeTreeData: Event<ListedRun[] | undefined> = this.changed.event;
 
   constructor(private readonly book: RunBook) {
-    book.onDidChangeList(() => this.refresh());
-    book.onDidChange(() => {
-      this.timer ??= setTimeout(() => {
-        this.timer = undefined;
-        this.changed.fire();
-      }, patience);
-    });
+    book.onDidChangeList(() => void this.update());
+    book.onDidChange(() => this.soon());
   }
 
   /** Where it is shown. */
@@ -49,7 +48,42 @@ export class RunsView implements TreeDataProvider<ListedRun> {
 
   refresh(): void {
     this.runs = undefined;
-    this.changed.fire();
+    this.changed.fire(undefined);
+  }
+
+  /** Draws all of the list where it has other runs or states than before, and else what has come of them, at its time. */
+  private async update(): Promise<void> {
+    if (this.view?.visible !== true) return this.refresh();
+    const runs = await listOr(this.book.list());
+    const known = this.runs;
+    if (known !== undefined && runs !== undefined && this.shape(runs) === this.drawn) {
+      // The editor knows them by these objects.
+      for (const [i, run] of known.entries()) Object.assign(run, runs[i]);
+      return this.soon();
+    }
+    this.runs = runs;
+    this.changed.fire(undefined);
+  }
+
+  /** What of a list is to be seen at once. */
+  private shape(runs: readonly ListedRun[]): string {
+    const shapes = runs.map((listed) => {
+      const run = this.current(listed);
+      return [runId(run), run.state, run.note, ...abilities(run)];
+    });
+    return JSON.stringify(shapes);
+  }
+
+  /** Draws runs again of which there is something else to say. */
+  private soon(): void {
+    this.timer ??= setTimeout(() => {
+      this.timer = undefined;
+      const changed = (this.runs ?? []).filter((run) => {
+        const before = this.said.get(runId(run));
+        return before !== undefined && before !== this.words(run);
+      });
+      if (changed.length > 0) this.changed.fire(changed);
+    }, patience);
   }
 
   get filter(): readonly string[] {
@@ -59,13 +93,14 @@ export class RunsView implements TreeDataProvider<ListedRun> {
   /** Shows only runs that have all of the tags; all runs where there are none. */
   filterBy(tags: readonly string[]): void {
     this.tags = tags;
-    this.changed.fire();
+    this.changed.fire(undefined);
   }
 
   async getChildren(element?: ListedRun): Promise<ListedRun[]> {
     if (element !== undefined) return [];
     this.runs ??= await listOr(this.book.list());
     const all = this.runs ?? [];
+    this.drawn = this.shape(all);
     const shown = taggedWith(all, this.tags);
     // The editor takes an empty text for none.
     if (this.view !== undefined) this.view.message = this.filterWords(shown.length, all.length) ?? '';
@@ -79,13 +114,27 @@ export class RunsView implements TreeDataProvider<ListedRun> {
     return t('Only {tags}: {shown} of {all} runs. "CoLA: Show All Runs" shows the others.', { tags, shown, all });
   }
 
-  getTreeItem(listed: ListedRun): TreeItem {
+  /** As it is listed, in the state that its events tell of. */
+  private current(listed: ListedRun): ListedRun {
     const progress = this.book.progress(listed);
-    const run: ListedRun =
-      progress !== undefined && underWay(progress.state) ? { ...listed, state: progress.state } : listed;
+    return progress !== undefined && underWay(progress.state) ? { ...listed, state: progress.state } : listed;
+  }
+
+  private describe(listed: ListedRun): string {
+    return [describeRun(this.current(listed), this.book.progress(listed)), ...folderWords(listed.root)].join(' · ');
+  }
+
+  /** All that changes of it while its shape does not. */
+  private words(listed: ListedRun): string {
+    return [this.describe(listed), listed.checkpoint, listed.updated].join('\n');
+  }
+
+  getTreeItem(listed: ListedRun): TreeItem {
+    const run = this.current(listed);
     const item = new TreeItem(run.run);
     item.id = runId(run);
-    item.description = [describeRun(run, progress), ...folderWords(run.root)].join(' · ');
+    item.description = this.describe(listed);
+    this.said.set(item.id, this.words(listed));
     item.iconPath = iconOf(run);
     item.contextValue = ['run', ...abilities(run)].join(' ');
     item.tooltip = tooltipOf(run, item.description);

@@ -27,9 +27,11 @@ export interface SavedSearch extends SearchKey {
 export class SearchesView implements TreeDataProvider<SavedSearch> {
   private readonly changed = new EventEmitter<void>();
   readonly onDidChangeTreeData: Event<void> = this.changed.event;
+  /** The list as it was drawn last, as text; null where it was not. */
+  private drawn: string | null = null;
 
   constructor(studio: Studio, book: RunBook) {
-    book.onDidChangeList(() => this.changed.fire());
+    book.onDidChangeList(() => void this.update());
     registerCommand(studio, 'cola.deleteSearch', async (target) => {
       const key = keyOf(target);
       if (key === undefined) return;
@@ -44,7 +46,16 @@ export class SearchesView implements TreeDataProvider<SavedSearch> {
   }
 
   async getChildren(element?: SavedSearch): Promise<SavedSearch[]> {
-    return element === undefined ? savedSearches() : [];
+    if (element !== undefined) return [];
+    const searches = await savedSearches();
+    this.drawn = JSON.stringify(searches);
+    return searches;
+  }
+
+  /** Draws it again where it has changed: a run that goes on tells of files again and again. */
+  private async update(): Promise<void> {
+    if (this.drawn !== null && JSON.stringify(await savedSearches()) === this.drawn) return;
+    this.changed.fire();
   }
 
   getTreeItem({ root, search, updated }: SavedSearch): TreeItem {

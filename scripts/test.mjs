@@ -59,8 +59,8 @@ const longest = [
   .map((name) => `test/${name}.test.ts`)
   .concat(
     [
-      ...['one-window', 'stranger', 'run-end', 'tree', 'training', 'kills', 'dashboard', 'settings', 'feedback'],
-      ...['hostile', 'chat', 'down', 'folders'],
+      ...['one-window', 'stranger', 'run-end', 'tree', 'training', 'kills', 'dashboard', 'reload', 'settings'],
+      ...['feedback', 'hostile', 'chat', 'down', 'folders'],
     ].map((name) => `test/e2e/${name}.e2e.ts`),
   )
   .concat(['looks', 'dashboard'].map((name) => `test/webview/${name}.e2e.ts`));

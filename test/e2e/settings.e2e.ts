@@ -4,10 +4,8 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { eventually } from './support/eventually.ts';
-import { wait } from './support/patience.ts';
 import { processesOf } from './support/processes.ts';
 import { vscode } from './support/session.ts';
-import { unhurriedRuns } from './support/unhurried-runs.ts';
 
 const start = `export function sum(values: number[]): number {
   let total = 0;
@@ -27,7 +25,7 @@ interface Line {
   readonly alternatives: readonly { readonly tokens: readonly number[] }[];
 }
 
-/** Every setting has a test whose title begins with its name: `test/src/manifest.test.ts` sees that none is left out. */
+/** Every setting has a test whose title begins with its name, here or in `reload.e2e.ts`: `test/src/manifest.test.ts` sees that none is left out. */
 describe('settings in VS Code', () => {
   const session = vscode({ kept: true });
   const recording = { 'cola.feedback.enabled': true };
@@ -42,9 +40,13 @@ describe('settings in VS Code', () => {
   // The session that other tests share may have one too.
   const engines = () => processesOf(join(session.extension, 'dist/engine.js'), session.server.pid);
 
+  /** A short answer is there sooner: what is offered is looked at where these are what is tried. */
+  const short = { 'cola.completion.alternatives': 2, 'cola.completion.maxTokens': 6 };
+  const asInstalled = { 'cola.completion.alternatives': undefined, 'cola.completion.maxTokens': undefined };
+
   /**
-   * Makes these the settings of the folder, or of the person on this machine, and no others, and waits until VS Code has them.
-   * A folder has no say in some.
+   * Makes these the settings of the folder, or of the person on this machine, with {@link short} and no others, and waits until VS
+   * Code has them. A folder has no say in some.
    */
   async function set(folder: object, machine?: object): Promise<void> {
     if (machine === undefined && ofMachine) await set({}, {});
@@ -52,7 +54,8 @@ describe('settings in VS Code', () => {
     changes++;
     // The folder's title is the one that shows, if it has one. Extensions are told before whatever one does after it shows.
     const title = { 'window.title': `settings ${changes}` };
-    session.write('.vscode/settings.json', JSON.stringify({ ...(machine === undefined && title), ...folder }));
+    const ofFolder = { ...(machine === undefined && title), ...short, ...folder };
+    session.write('.vscode/settings.json', JSON.stringify(ofFolder));
     if (machine !== undefined) session.writeMachineSettings({ ...title, ...machine });
     await session.page.waitForFunction((wanted) => document.title.endsWith(wanted), title['window.title']);
   }
@@ -116,7 +119,7 @@ describe('settings in VS Code', () => {
   }
 
   // VS Code is slow to see that there are such settings, and quick to see them change.
-  before(() => session.write('.vscode/settings.json', '{}'));
+  before(() => session.write('.vscode/settings.json', JSON.stringify(short)));
 
   it('cola.feedback.enabled: what one does is recorded from then on', async () => {
     await accept();
@@ -166,7 +169,7 @@ describe('settings in VS Code', () => {
       await session.page.keyboard.press('Alt+]');
       await completion().filter({ hasText: text }).waitFor();
     };
-    await set({});
+    await set(asInstalled);
     await steps(/· 2\/[4-8]$/);
     await set({ 'cola.completion.alternatives': 3 });
     await steps(/· 2\/3$/);
@@ -175,10 +178,10 @@ describe('settings in VS Code', () => {
   });
 
   it('cola.completion.maxTokens: what is offered ends there', async () => {
-    await set({}, recording);
+    await set(asInstalled, recording);
     const long = await moment();
     assert.ok(long.alternatives[0].tokens.length > 3);
-    await set({}, { ...recording, 'cola.completion.maxTokens': 3 });
+    await set(asInstalled, { ...recording, 'cola.completion.maxTokens': 3 });
     const short = await moment();
     assert.equal(short.alternatives[0].tokens.length, 3);
     assert.ok(short.ghost.length < long.ghost.length && long.ghost.startsWith(short.ghost), short.ghost);
@@ -200,9 +203,9 @@ describe('settings in VS Code', () => {
         return now.length - there;
       });
     };
-    await set({});
+    await set(asInstalled);
     assert.equal(await lines(), 1);
-    await set({ 'cola.completion.multiline': true });
+    await set({ ...asInstalled, 'cola.completion.multiline': true });
     assert.ok((await lines()) > 1);
   });
 
@@ -363,39 +366,5 @@ describe('settings in VS Code', () => {
     if (!slow) return;
     await accept();
     assert.equal(engines().length, 1);
-  });
-
-  it('cola.runs.outliveWindow: a run goes on when the window is loaded anew, is followed and stopped there; one without it is told, and can go on', async function () {
-    this.timeout(wait(600));
-    const { workbench } = session;
-    const { goesOn, holder, start } = unhurriedRuns(session);
-    const counts = status().filter({ hasText: /step\s[1-9]\d*\/5000/ });
-    await set({}, { 'cola.runs.outliveWindow': true });
-    await start('outlived');
-    await counts.waitFor();
-    const pid = holder('outlived') ?? 0;
-    assert.ok(processesOf(join(session.extension, 'dist/engine.js')).includes(pid));
-    await set({}, {});
-    await start('long');
-    assert.notEqual(holder('long'), pid);
-
-    await workbench.reload();
-    const told = workbench.notification(/long was stopped when the window was closed\. It is saved at step \d+/);
-    await told.waitFor({ timeout: wait(120) });
-    await counts.waitFor();
-    await session.look('outlived');
-    assert.equal(holder('outlived'), pid, 'it is the same process');
-    assert.equal(await workbench.notification('outlived was stopped').count(), 0);
-    await goesOn('outlived');
-    await told.getByRole('button', { name: 'Go On' }).click();
-    await goesOn('long');
-    await workbench.openSideBar();
-    await workbench.treeItem(/^Run long/).waitFor();
-    for (const run of ['outlived', 'long']) {
-      await workbench.command('CoLA: Stop Run');
-      if (run === 'outlived') await workbench.pick(run).click();
-      await workbench.notification(new RegExp(`${run}: saved at step \\d+, resume any time`)).waitFor();
-      await eventually('its process has ended', () => assert.equal(holder(run), null));
-    }
   });
 });

@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { eventually } from './support/eventually.ts';
 import { vscode } from './support/session.ts';
-import { unhurriedRuns } from './support/unhurried-runs.ts';
 
 const prompt = 'const total = ';
 
@@ -173,31 +171,5 @@ describe('the tree explorer in VS Code', () => {
     await workbench.pick(/const total/).click();
     await page().locator('.card').nth(3).waitFor();
     assert.ok((await simulations()) > 64);
-  });
-
-  it('is there again when the window is loaded anew, which tells of no run that somebody stopped, however soon before', async () => {
-    const { workbench } = session;
-    const [simulated, cards] = [await simulations(), await nodes()];
-    // The editor writes down what is open every few seconds. What it wrote last may be of before the page was closed and opened
-    // again; one that has a file which was opened later has the page too. That a run is under way is to be in it too.
-    await unhurriedRuns(session).start('asked');
-    const status = workbench.statusItem('cola.status');
-    await status.filter({ hasText: /step\s[1-9]\d*\/5000/ }).waitFor();
-    for (const text of ['/asked.cola.yaml', '"run":"asked"'])
-      await eventually(`the editor has written down ${text}`, async () => assert.ok(await workbench.remembers(text)));
-    await workbench.command('CoLA: Stop Run');
-    await workbench.notification(/asked: saved at step \d+/).waitFor();
-    await workbench.reload();
-    await session.page.locator('.tab[aria-label^="Tree: "]').click();
-    // How many cards are in view depends on the tree; what it says of itself does not.
-    await page().locator('.card').first().waitFor();
-    await eventually('all of the tree is there again', async () =>
-      assert.deepEqual([await simulations(), await nodes()], [simulated, cards]),
-    );
-    await status.filter({ hasText: /nano/, hasNotText: /loading/ }).waitFor();
-    await workbench.openSideBar();
-    await workbench.treeItem(/^Run asked/).waitFor();
-    await delay(3000);
-    assert.equal(await workbench.notification(/when the window was closed/).count(), 0);
   });
 });

@@ -17,8 +17,11 @@ interface Line {
   readonly at: number;
 }
 
+/** What is offered is short, as it is recorded in the same way. */
+const short = { 'cola.completion.alternatives': 2, 'cola.completion.maxTokens': 6 };
+
 describe('feedback in VS Code', () => {
-  const session = vscode({ kept: true });
+  const session = vscode({ kept: true, settings: short });
   let files = 0;
 
   const log = () => join(session.folder, '.cola/feedback/log.jsonl');
@@ -78,7 +81,7 @@ describe('feedback in VS Code', () => {
 
   it('records what is shown, accepted and put away once it is on, and nothing of before', async () => {
     const switched = Date.now();
-    session.writeMachineSettings({ 'cola.feedback.enabled': true });
+    session.writeMachineSettings({ ...short, 'cola.feedback.enabled': true });
     await eventually('something is recorded', async () => {
       await take('total');
       assert.ok(counted('event', 'accepted') > 0);

@@ -266,11 +266,11 @@ describe('how pages look', function () {
     const reward = { sum: [{ reward: first, weight: 0.2 }, { reward: 'similarity' }] };
     const row = { answer: 'items.reduce((sum, item) => sum + item.price, 0);' };
     const prompt = 'export function total(items: Item[]) {\n  const sum = ';
-    await ask(startSearch, { ...key, prompt, row, reward, options: { max_new: 16, breadth: 3 } });
+    await ask(startSearch, { ...key, prompt, row, reward, options: { max_new: 8, breadth: 3 } });
     const stands = new Promise<void>((resolve) => {
       ended = resolve;
     });
-    await ask(extendSearch, { ...key, simulations: 24 });
+    await ask(extendSearch, { ...key, simulations: 12 });
     await stands;
     const shown = await stage.prepare('tree', {
       theme: themes.dark,

@@ -18,7 +18,7 @@ export function typescriptProject(folder: string): string[] {
   const zod = join(root, 'node_modules/zod');
   // As many as people have, but none that takes long to read.
   const sources = readdirSync(join(zod, 'src/v4/core')).filter(
-    (name) => name.endsWith('.ts') && statSync(join(zod, 'src/v4/core', name)).size < 50_000,
+    (name) => name.endsWith('.ts') && statSync(join(zod, 'src/v4/core', name)).size < 10_000,
   );
   for (const name of sources) cpSync(join(zod, 'src/v4/core', name), join(folder, 'src', name));
   for (const name of readdirSync(join(zod, 'v4/core')).filter((each) => /\.js$|\.d\.ts$/.test(each)))

@@ -107,13 +107,14 @@ export class Workbench {
    * else happens in a window may take the focus from a list, which closes it.
    */
   async choose(title: string, ...rows: readonly (string | RegExp)[]): Promise<void> {
+    // A list that was closed is waited for in vain: not for long at first.
+    let seconds = 2;
     await eventually(`"${title}" is answered`, async () => {
+      const timeout = wait(seconds);
+      seconds *= 2;
       await this.page.keyboard.press('Escape');
       await this.tryCommand(title);
-      for (const row of rows)
-        await this.pick(row)
-          .first()
-          .click({ timeout: wait(10) });
+      for (const row of rows) await this.pick(row).first().click({ timeout });
     });
   }
 

@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { eventually } from './support/eventually.ts';
+import { wait } from './support/patience.ts';
 import { processesOf } from './support/processes.ts';
 import { vscode } from './support/session.ts';
 
@@ -59,6 +60,13 @@ describe('settings in VS Code', () => {
     if (machine !== undefined) session.writeMachineSettings({ ...title, ...machine });
     await session.page.waitForFunction((wanted) => document.title.endsWith(wanted), title['window.title']);
   }
+
+  /** What the status bar says to the pointer, which goes when there is something new to say. */
+  const hovered = () =>
+    eventually('the hover can be read', async () => {
+      const shown = await session.workbench.hover(status(), 'Device:');
+      return shown.innerText({ timeout: wait(2) });
+    });
 
   /** Opens a file of its own, with the cursor behind `before`. */
   async function open(before = start, after = '', extension = 'ts'): Promise<string> {
@@ -304,7 +312,7 @@ describe('settings in VS Code', () => {
     await set({}, { ...recording, 'cola.feedback.scope': 'global' });
     const known = accepted();
     await eventually('the model has its own policy', async () => {
-      assert.doesNotMatch(await (await session.workbench.hover(status(), 'Device:')).innerText(), /Policy/);
+      assert.doesNotMatch(await hovered(), /Policy/);
     });
     await accept();
     await eventually('it is recorded', () => assert.equal(accepted(log(computer)), 1));
@@ -349,7 +357,7 @@ describe('settings in VS Code', () => {
       .filter({ hasText: /nano · cpu/ })
       .waitFor();
     // No other was tried before.
-    assert.match(await (await session.workbench.hover(status(), 'Device:')).innerText(), /Device:\scpu\n/);
+    assert.match(await hovered(), /Device:\scpu\n/);
     // There is none of the kind where these tests run.
     await set({ 'cola.device': 'dml' }, {});
     await status()

@@ -17,6 +17,7 @@ import {
 } from '../graph/stored.ts';
 import { type DType, Graph, reachable, type Shape, type Tensor, type TensorData } from '../graph/tensor.ts';
 import { DeviceBuffer, hostTensor, Ledger, storedTensor } from './buffer.ts';
+import { discard } from './discard.ts';
 import { deviceErrors } from './errors.ts';
 import { HeldWeights } from './held-weights.ts';
 import { apart, type Inside } from './inside.ts';
@@ -65,7 +66,7 @@ export const sharedFrom = 256e6;
  * Where a program maps a file, the runtime takes no other memory for weights: they stand in the model itself up to here, and are
  * read where they are beyond.
  */
-const inlineMost = 1e9;
+export const inlineMost = 1e9;
 
 /** Weights that every program of a device may read, kept in fewer bits. */
 interface StoredWeights {
@@ -185,6 +186,7 @@ export class Device {
       const model = writeOnnx(outputs, values, options.given, stored);
       // The runtime copies what it is given: the memory of the weights is free to go, or to change, once there is a session.
       const session = await ort.InferenceSession.create(model.bytes, { ...sessionOptions, externalData });
+      discard([model.bytes.buffer]);
       const held = shared ? await this.held.take(model.inputs, frozen) : undefined;
       const download = this.resident ? this.download : undefined;
       return new Program({

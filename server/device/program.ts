@@ -1,8 +1,8 @@
-import { MessageChannel } from 'node:worker_threads';
 import type * as ort from 'onnxruntime-node';
 import { inputName, outputName } from '../graph/onnx.ts';
 import type { Tensor, TensorData } from '../graph/tensor.ts';
 import { DeviceBuffer, type Download, hostTensor, type Ledger } from './buffer.ts';
+import { discard } from './discard.ts';
 import { deviceErrors } from './errors.ts';
 import type { Held } from './held-weights.ts';
 
@@ -157,12 +157,7 @@ export class Program {
       const { buffer } = results[outputName(name)].data as Float32Array<ArrayBuffer>;
       if (buffer !== given.buffer && buffer.byteLength > smallCopy) copies.push(buffer);
     }
-    if (copies.length === 0) return;
-    // A message that nobody receives takes them with it.
-    const { port1, port2 } = new MessageChannel();
-    port1.postMessage(null, copies);
-    port1.close();
-    port2.close();
+    discard(copies);
   }
 
   private wrap(result: ort.Tensor, name: string, tensor: Tensor): DeviceBuffer {

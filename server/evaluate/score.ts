@@ -102,7 +102,7 @@ function lossesOf(graph: Graph, config: ModelConfig, batch: number, length: numb
 /** Reading a text in windows of `length` tokens. */
 export function scoreMemory(config: ModelConfig, length: number, precision: Precision): Memory {
   return memoryAt(windowBatch(config, length), length, (batch, tokens) =>
-    outputsMemory(Object.values(lossesOf(new Graph(), config, batch, tokens)), precision),
+    outputsMemory(config, Object.values(lossesOf(new Graph(), config, batch, tokens)), precision),
   );
 }
 

@@ -35,7 +35,8 @@ export interface ExternalValue {
 export type FrozenValue = TensorData | Uint16Array | ExternalValue;
 
 export interface OnnxModel {
-  readonly bytes: Uint8Array;
+  /** In memory of their own. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
   /** Inputs in order: those of the graph that the outputs need, then the parameters that are not frozen. */
   readonly inputs: readonly Tensor[];
   /** Further inputs: parts of stored weights that are not frozen. */
@@ -151,7 +152,7 @@ class Message {
     return this;
   }
 
-  concatenated(): Uint8Array {
+  concatenated(): Uint8Array<ArrayBuffer> {
     this.finish();
     const all = new Uint8Array(this.length);
     let at = 0;

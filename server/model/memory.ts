@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { freemem, totalmem } from 'node:os';
-import { sharedFrom, widenFrom } from '../device/device.ts';
+import { inlineMost, sharedFrom, widenFrom } from '../device/device.ts';
 import { layoutRoom } from '../device/laid-out.ts';
 import type { DeviceName } from '../device/names.ts';
 import { gradient } from '../graph/gradient.ts';
@@ -62,10 +62,12 @@ export interface Memory {
   readonly activations: number;
   /** What the runtime takes beyond them on the CPU, because it holds buffers for later and its memory has gaps. */
   readonly slack: number;
+  /** What is there beside all that while a program is made that has weights of its own in the model it is made of. */
+  readonly making: number;
   readonly total: number;
 }
 
-const nothing = { weights: 0, copies: 0, gradients: 0, moments: 0, cache: 0, activations: 0, slack: 0 };
+const nothing = { weights: 0, copies: 0, gradients: 0, moments: 0, cache: 0, activations: 0, slack: 0, making: 0 };
 
 /** With their sum. */
 export function memory(parts: Partial<Memory>): Memory {
@@ -125,6 +127,12 @@ const ofBase = (name: string) => (name.startsWith('model.') && !isAdapterTensor(
 /** Bytes of weights of which those of the base are kept in a precision. */
 function keptBytes(tensors: readonly ExpectedTensor[], precision: Precision): number {
   return tensors.reduce((sum, tensor) => sum + bytesIn(ofBase(tensor.name) ? precision : 'f32', tensor), 0);
+}
+
+/** Whether programs map a file of the base's weights. */
+function isInFile(config: ModelConfig, precision: Precision): boolean {
+  if (precision !== 'int8' && precision !== 'int4') return false;
+  return StoredCache.ofAccount()?.keeps(keptBytes(expectedTensors(config), precision)) === true;
 }
 
 /** Bytes of each weight that a node of a program on the CPU widens to float32. */
@@ -189,7 +197,7 @@ export function decodeMemory(config: ModelConfig, batch: number, length: number,
     ...Array.from({ length: singles }, () => ({ batch, length: 1, beside: copy })),
     ...Array.from(lengths, (length) => ({ batch: starts, length, beside: frozen > sharedFrom ? 0 : copy })),
   ];
-  const mapped = StoredCache.ofAccount()?.keeps(keptBytes(base, precision)) === true;
+  const mapped = isInFile(config, precision);
   const stored = storedMemory(config, precision, programs, { mapped, room });
   const kept = starts * capacity + (sharers > 1 ? batch * slots : 0);
   const cache = floatBytes * 2 * step.cachedBlocks * config.kvHeads * kept * config.headDim;
@@ -203,9 +211,12 @@ export function decodeMemory(config: ModelConfig, batch: number, length: number,
     const sum = (name: 'activations' | 'slack') => parts.reduce((bytes, part) => bytes + part[name], 0);
     return memory({ activations: sum('activations'), slack: sum('slack') });
   });
+  // Where a program maps a file, weights in float32 stand in the model: as it was given, and as the runtime has parsed it.
+  const making = mapped && copy <= inlineMost ? 2 * copy : 0;
   return memory({
     weights: plain + stored.shared,
     copies: stored.own,
+    making,
     cache,
     activations,
     slack: slack + sessionBytes * programs.length,
@@ -249,7 +260,7 @@ export function readingMemory(
     const graph = new Graph();
     const ids = graph.input('ids', 'int32', [b, t]);
     const { h } = hiddenStates(graph, config, ids, causalContext(graph, config, b, t));
-    return outputsMemory([h], precision, beside);
+    return outputsMemory(config, [h], precision, beside);
   });
 }
 
@@ -259,12 +270,17 @@ export function readingMemory(
  * @param beside weights that are in memory beside those it reads
  */
 export function outputsMemory(
+  config: ModelConfig,
   outputs: readonly Tensor[],
   precision: Precision,
   beside: readonly ExpectedTensor[] = [],
 ): Memory {
   const { activations, slack } = programMemory(outputs, precision);
-  const read = [...outputs[0].graph.parameters].map(([name, { shape }]) => ({ name, shape }));
+  // Of an embedding that is no head some rows are read, where it is in a file.
+  const rowsOnly = !config.tieWordEmbeddings && isInFile(config, precision);
+  const read = [...outputs[0].graph.parameters]
+    .map(([name, { shape }]) => ({ name, shape }))
+    .filter(({ name }) => !(rowsOnly && name === embeddingName));
   return memory({ weights: keptBytes([...read, ...beside], precision), activations, slack: slack + sessionBytes });
 }
 

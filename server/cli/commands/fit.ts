@@ -169,7 +169,18 @@ function report(config: ModelConfig, entries: readonly Entry[], output: Output):
       'without latent actions',
     ].join(', '),
   );
-  const columns = ['weights', 'copies', 'gradients', 'moments', 'cache', 'activations', 'slack', 'total'] as const;
+  const all = [
+    'weights',
+    'copies',
+    'gradients',
+    'moments',
+    'cache',
+    'activations',
+    'slack',
+    'making',
+    'total',
+  ] as const;
+  const columns = all.filter((name) => name !== 'making' || entries.some(({ memory }) => memory.making > 0));
   output.table([
     ['', ...columns, ''],
     ...entries.map(({ what, memory, fit }) => [what, ...columns.map((name) => size(memory, name)), verdict(fit)]),

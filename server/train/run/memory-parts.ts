@@ -136,5 +136,6 @@ export function stageMemory(parts: readonly Memory[], room = layoutRoom()): Memo
     cache: sum('cache'),
     activations: sum('activations'),
     slack: sum('slack'),
+    making: most('making'),
   });
 }

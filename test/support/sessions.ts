@@ -2,9 +2,6 @@
  * For every test, before the first: a session of ONNX Runtime that a test has released is given to the next who asks for the same
  * program on the CPU. Tests train the same few models many times, and to compile their programs took up to a third of their time.
  * What runs is the same: a session keeps nothing from run to run, and one is never with two at a time.
- *
- * Its threads sleep where they wait for each other inside a run, and do not spin: files run beside each other on all cores, so that
- * one that spins takes the core from the one that it waits for, and half of the time of small models with two threads went into that.
  */
 import { createHash } from 'node:crypto';
 import type { InferenceSession } from 'onnxruntime-node';
@@ -21,19 +18,12 @@ const compile = ort.InferenceSession.create as (model: Uint8Array, options?: Opt
 /** Released sessions with the key of their program, in the order in which they were released. */
 const waiting: { readonly key: string; readonly session: InferenceSession }[] = [];
 
-ort.InferenceSession.create = (async (model: Uint8Array, given: Options = {}) => {
-  const options = asleep(given);
+ort.InferenceSession.create = (async (model: Uint8Array, options: Options = {}) => {
   const key = keyOf(model, options);
   if (key === undefined) return compile(model, options);
   const at = waiting.findIndex((one) => one.key === key);
   return lent(key, at < 0 ? await compile(model, options) : waiting.splice(at, 1)[0]!.session);
 }) as typeof ort.InferenceSession.create;
-
-/** The same settings for threads that do not spin. */
-function asleep({ extra = {}, ...options }: Options): Options {
-  const { session } = extra as { readonly session?: object };
-  return { ...options, extra: { ...extra, session: { ...session, intra_op: { allow_spinning: '0' } } } };
-}
 
 /** Says what a program computes, its weights and settings among it; undefined of one that is not kept. */
 function keyOf(model: Uint8Array, { externalData = [], ...options }: Options): string | undefined {

@@ -3,7 +3,7 @@
  * it: its parameter is a float32 tensor. When it is written, the nodes that read such a parameter become others that read the
  * stored form: products in blocks (`MatMulNBits`), rows of a table (`GatherBlockQuantized`), or a conversion before the node.
  */
-import { type Attribute, type DType, type Node, type Shape, size, type Tensor, type TensorData } from './tensor.ts';
+import type { Attribute, DType, Node, Shape, Tensor, TensorData } from './tensor.ts';
 
 /** Values along the inner axis that share a scale. */
 export const blockSize = 32;
@@ -70,7 +70,7 @@ export function storedBytes(weight: StoredWeight): number {
  * as the kernels of ONNX Runtime 1.30 do it on x64.
  */
 export function laidOutBytes({ form, shape }: { readonly form: StoredWeight['form']; readonly shape: Shape }): number {
-  const count = size(shape);
+  const count = shape.reduce((n, length) => n * length, 1);
   if (form === 'f16') return 2 * count;
   return (count * (form === 'int4' ? 4 : 8)) / 8 + (2 * 4 * count) / blockSize;
 }

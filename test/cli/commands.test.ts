@@ -208,7 +208,12 @@ describe('cola', () => {
   it('fit adds up what a folder takes, and fails where nothing could hold it', async () => {
     const { code, stdout } = await cola(['fit', HF[0]!, '--batch', '4', '--length', '32']);
     assert.equal(code, 0);
-    for (const line of [/^loading .*fits$/m, /^decoding 4 x 32 .*fits$/m, /^training 4 x 32 .*fits$/m])
+    for (const line of [
+      /^loading .*fits$/m,
+      /^scoring 16 x 32 .*fits$/m,
+      /^decoding 4 x 32 .*fits$/m,
+      /^training 4 x 32 .*fits$/m,
+    ])
       assert.match(stdout, line);
     const huge = await cola(['fit', HF[0]!, '--batch', '100000000', '--length', '128', '--json']);
     assert.equal(huge.code, 1);
@@ -216,7 +221,7 @@ describe('cola', () => {
     assert.equal(ok, false);
     assert.deepEqual(
       parts.map(({ fit }: { fit: { fits: boolean } }) => fit.fits),
-      [true, false, false],
+      [true, true, false, false],
     );
     const elsewhere = await cola(['fit', HF[0]!, '--length', '32', '--device', 'webgpu']);
     assert.equal(elsewhere.code, 0);

@@ -78,17 +78,21 @@ describe('settings in VS Code', () => {
     return file;
   }
 
+  const inGrey = async () => (await ghost().allInnerTexts()).join('').replaceAll('\u00a0', ' ');
+
   /** Types, and waits for what follows in grey. */
   async function offered(typed = 't'): Promise<string> {
     await session.page.keyboard.type(typed);
     await ghost().first().waitFor();
     await completion().filter({ hasText: '◆' }).waitFor();
-    return (await ghost().allInnerTexts()).join('').replaceAll('\u00a0', ' ');
+    return inGrey();
   }
 
+  /** Accepts what is offered. The next may be there before anybody sees that this one went. */
   async function take(): Promise<void> {
+    const before = await inGrey();
     await session.page.keyboard.press('Tab');
-    await ghost().first().waitFor({ state: 'detached' });
+    await eventually('it is accepted', async () => assert.notEqual(await inGrey(), before));
   }
 
   /** Something is typed, shown and accepted, in a file of its own. */

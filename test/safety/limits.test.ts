@@ -134,17 +134,24 @@ describe('what the system allows', function () {
   });
 
   (linux && existsSync(prlimit) ? it : it.skip)('loses nothing when memory runs out on the way', async () => {
-    const child = start(['train', 'tiny.cola.yaml', '--run', 'less']);
-    const end = ended(child);
-    await reached('less', 12, child);
-    const [, kilobytes] = /VmSize:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8')) ?? [];
-    // Below what it has, so that the next request is refused, however small.
-    execFileSync(prlimit, ['--pid', String(child.pid), `--as=${Number(kilobytes) * 512}`]);
-    const { code, said } = await end;
-    assert.notEqual(code, 0, said);
-    // V8 ends its process, the runtime and node throw: whoever meets the end first.
-    assert.match(said, /\[(limits\.memory|limits\.addresses|device\.outOfMemory|cli\.died)\]\n$/);
-    await assertGoesOn('less');
+    // A run may come to its end with what it has: another is tried then.
+    for (let attempt = 0; attempt < 6; attempt++) {
+      const run = `less-${attempt}`;
+      const child = start(['train', 'tiny.cola.yaml', '--run', run]);
+      const end = ended(child);
+      await reached(run, 2 + 2 * attempt, child);
+      const [, kilobytes] = /VmSize:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8')) ?? [];
+      // Below what it has, so that the next request is refused, however small.
+      execFileSync(prlimit, ['--pid', String(child.pid), `--as=${Number(kilobytes) * 512}`]);
+      const { code, said } = await end;
+      if (/^Model: /m.test(said)) continue;
+      assert.notEqual(code, 0, said);
+      // V8 ends its process, the runtime and node throw: whoever meets the end first.
+      assert.match(said, /\[(limits\.memory|limits\.addresses|device\.outOfMemory|cli\.died)\]\n$/);
+      await assertGoesOn(run);
+      return;
+    }
+    assert.fail('no run needed memory that it did not have');
   });
 
   (linux ? it : it.skip)('says what became of the run where the process is given no time to', async () => {

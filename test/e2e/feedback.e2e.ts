@@ -50,8 +50,7 @@ describe('feedback in VS Code', () => {
 
   async function take(typed: string): Promise<void> {
     await offer(typed);
-    await session.page.keyboard.press('Tab');
-    await session.workbench.ghostText.first().waitFor({ state: 'detached' });
+    await session.workbench.take();
   }
 
   async function putAway(typed: string): Promise<void> {

@@ -118,8 +118,7 @@ describe('a folder that means harm', () => {
         await workbench.goToEnd('sum.ts');
         await page.keyboard.type('for');
         await workbench.ghostText.first().waitFor();
-        await page.keyboard.press('Tab');
-        await workbench.ghostText.first().waitFor({ state: 'detached' });
+        await workbench.take();
         await session.look(`hostile-${trusted}`);
       });
 

@@ -78,28 +78,19 @@ describe('settings in VS Code', () => {
     return file;
   }
 
-  const inGrey = async () => (await ghost().allInnerTexts()).join('').replaceAll('\u00a0', ' ');
-
   /** Types, and waits for what follows in grey. */
   async function offered(typed = 't'): Promise<string> {
     await session.page.keyboard.type(typed);
     await ghost().first().waitFor();
     await completion().filter({ hasText: '◆' }).waitFor();
-    return inGrey();
-  }
-
-  /** Accepts what is offered. The next may be there before anybody sees that this one went. */
-  async function take(): Promise<void> {
-    const before = await inGrey();
-    await session.page.keyboard.press('Tab');
-    await eventually('it is accepted', async () => assert.notEqual(await inGrey(), before));
+    return session.workbench.inGrey();
   }
 
   /** Something is typed, shown and accepted, in a file of its own. */
   async function accept(extension = 'ts'): Promise<void> {
     await open(start, '', extension);
     await offered();
-    await take();
+    await session.workbench.take();
   }
 
   function log(root = session.folder): Line[] {
@@ -207,7 +198,7 @@ describe('settings in VS Code', () => {
     const lines = async () => {
       const file = await open(before, after);
       await offered('\n');
-      await take();
+      await session.workbench.take();
       return eventually('it is in the file', async () => {
         await session.page.keyboard.press('Control+S');
         const now = readFileSync(join(session.folder, file), 'utf8').split('\n');

@@ -201,6 +201,20 @@ export class Workbench {
     );
   }
 
+  /** What is offered in grey, empty where nothing is. */
+  async inGrey(): Promise<string> {
+    return (await this.ghostText.allInnerTexts()).join('').replaceAll('\u00a0', ' ');
+  }
+
+  /** Accepts what is offered. The next may be there before anybody sees that this one went. */
+  async take(): Promise<void> {
+    const before = await this.inGrey();
+    await this.page.keyboard.press('Tab');
+    await eventually('it is accepted', async () => {
+      if ((await this.inGrey()) === before) throw new Error(`${before} is still offered`);
+    });
+  }
+
   /** Rests the pointer on something until the hover says `text`: code lenses that arrive late move text from under it. */
   async hover(target: Locator, text: string | RegExp): Promise<Locator> {
     const shown = this.page.locator('.monaco-hover:visible').filter({ hasText: text }).first();

@@ -2,7 +2,8 @@
 
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import { promisify } from 'node:util';
 import { z } from 'zod';
@@ -73,14 +74,10 @@ export async function readPackageList(): Promise<z.infer<typeof packageListSchem
 export async function fetchPackage(entry: PackageEntry, cache: string): Promise<string> {
   const spec = `${entry.name}@${entry.version}`;
   const folder = join(cache, spec.replace('/', '+'));
-  const unpacking = `${folder}.part`;
-  try {
-    await readFile(join(folder, 'package.json'));
-    return folder;
-  } catch {
-    await rm(unpacking, { recursive: true, force: true });
-    await mkdir(unpacking, { recursive: true });
-  }
+  if (existsSync(join(folder, 'package.json'))) return folder;
+  await mkdir(cache, { recursive: true });
+  // Of its own for each process: those that share a measurement may all find that it is missing.
+  const unpacking = await mkdtemp(`${folder}.part-`);
   try {
     const arguments_ = ['pack', spec, '--json', '--ignore-scripts', '--pack-destination', unpacking];
     await run('npm', arguments_, { shell: process.platform === 'win32', maxBuffer: 1 << 26 });
@@ -92,10 +89,15 @@ export async function fetchPackage(entry: PackageEntry, cache: string): Promise<
     if (`sha512-${digest}` !== entry.integrity) throw corpusErrors.integrity(spec);
     await run('tar', ['-xzf', tarball, '--strip-components=1'], { cwd: unpacking });
     await rm(join(unpacking, tarball));
-    await rename(unpacking, folder);
+    await rename(unpacking, folder).catch((error) => {
+      // Another process was first.
+      if (!existsSync(join(folder, 'package.json'))) throw error;
+    });
   } catch (cause) {
     if (cause instanceof ColaError) throw cause;
     throw corpusErrors.fetch(spec, cause);
+  } finally {
+    await rm(unpacking, { recursive: true, force: true });
   }
   return folder;
 }

@@ -4,7 +4,7 @@ import { holdsRows } from '../data/records.ts';
 import { hasControlTokens, type PromptRow, type Row } from '../data/rows.ts';
 import { readRows, type Source } from '../data/sources.ts';
 import { encodeRow } from '../data/token-cache.ts';
-import type { Device } from '../device/device.ts';
+import { type Device, widenFrom } from '../device/device.ts';
 import type { State } from '../device/program.ts';
 import { ProgramCache } from '../device/program-cache.ts';
 import { crossEntropy } from '../graph/functions.ts';
@@ -25,8 +25,8 @@ import type { Precision } from '../protocol/precision.ts';
 const logitBudget = 1 << 26;
 const largestBatch = 16;
 const shortestWindow = 16;
-/** Rows of a product from which a program reads weights in fewer bits where they are. */
-const fewestRows = 32;
+/** Rows of a product from which a program reads weights in fewer bits where they are, whatever they are kept in. */
+const fewestRows = Math.max(...Object.values(widenFrom));
 
 /** Tokens with those of them that are predicted. */
 export interface ScoredSequence {

@@ -10,7 +10,7 @@ import { bytesIn, formOf } from './weights/precision.ts';
 import { expectedTensors } from './weights/weights.ts';
 
 /** A program that reads `length` tokens of each of `batch` sequences. */
-export interface StepProgram {
+export interface PlannedReading {
   readonly batch: number;
   readonly length: number;
   /** Bytes that it has for itself besides those of the stored weights. */
@@ -34,28 +34,28 @@ export interface StoredMemory {
 export function storedMemory(
   config: ModelConfig,
   precision: Precision,
-  programs: readonly StepProgram[],
+  programs: readonly PlannedReading[],
   { mapped, room }: { readonly mapped: boolean; readonly room: number },
 ): StoredMemory {
   const all = programs
     .map((program) => ({ program, own: program.beside + laidOut(config, precision, program, mapped) }))
     .sort((a, b) => a.own - b.own);
-  const together: StepProgram[] = [];
+  const together: PlannedReading[] = [];
   let own = 0;
   for (const each of all) {
     if (own + each.own > room) break;
     own += each.own;
     together.push(each.program);
   }
-  const shared = (programs: readonly StepProgram[]) => readBytes(config, precision, programs, mapped);
+  const shared = (programs: readonly PlannedReading[]) => readBytes(config, precision, programs, mapped);
   const turns = all.slice(together.length).map(({ program, own }) => ({ own, shared: shared([program]) }));
   return [{ own, shared: shared(together) }, ...turns].reduce((a, b) => (b.own + b.shared > a.own + a.shared ? b : a));
 }
 
-const rowsOf = (config: ModelConfig, name: string, { batch, length }: StepProgram) =>
+const rowsOf = (config: ModelConfig, name: string, { batch, length }: PlannedReading) =>
   stepProductRows(config, name, batch, length) ?? Number.POSITIVE_INFINITY;
 
-function laidOut(config: ModelConfig, precision: Precision, program: StepProgram, mapped: boolean): number {
+function laidOut(config: ModelConfig, precision: Precision, program: PlannedReading, mapped: boolean): number {
   return expectedTensors(config).reduce((sum, tensor) => {
     const form = formOf(precision, tensor);
     if (form === undefined || rowsOf(config, tensor.name, program) >= widenFrom[form]) return sum;
@@ -68,7 +68,7 @@ function laidOut(config: ModelConfig, precision: Precision, program: StepProgram
 function readBytes(
   config: ModelConfig,
   precision: Precision,
-  programs: readonly StepProgram[],
+  programs: readonly PlannedReading[],
   mapped: boolean,
 ): number {
   const tied = config.tieWordEmbeddings;

@@ -170,6 +170,7 @@ export const treePageBench: Bench = {
           gamma,
           model: 'generated',
           labels,
+          world: null,
         };
         const draft = { prompt: '', row: {}, language: '' };
         host.answer(protocol.treeReady, async () => ({

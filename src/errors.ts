@@ -36,6 +36,7 @@ export const studioErrors = catalogue('studio', {
     t('Start one with "CoLA: Train…" or "CoLA: Run Spec".'),
   ],
   noPlay: () => [t('This page plays no environment.'), t('Choose one with "CoLA: Play an Environment…".')],
+  noPlayer: () => [t('There is no model that could take turns.'), t('Play with a model, and search then.')],
   noTags: () => [
     t('No run has a tag yet.'),
     t('Write one, such as #baseline, with "Note and Tags…" in the menu of a run.'),

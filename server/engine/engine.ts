@@ -103,7 +103,7 @@ export class Engine {
       this.shelf,
       this.devices,
     );
-    this.searches = new SearchHost(this.scheduler, () => this.loaded(), channel);
+    this.searches = new SearchHost(this.scheduler, () => this.loaded(), this.shelf, channel);
     this.feedback = new FeedbackHost(this.scheduler, () => this.loaded(), channel);
     this.chats = new ChatHost(this.scheduler, this.shelf, this.devices, trusted, channel);
     this.plays = new PlayHost(this.scheduler, this.patience, this.shelf, this.devices, channel);

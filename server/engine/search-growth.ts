@@ -8,11 +8,13 @@ const finite = (value: number) => (Number.isFinite(value) ? value : null);
 /**
  * @param nodes ids of the nodes to tell of
  * @param simulations their orders
+ * @param room tokens that a card has room for at least
  */
 export function growthOf<S>(
   { tree, log }: Pick<Search<S>, 'tree' | 'log'>,
   nodes: readonly number[],
   simulations: readonly number[],
+  room = 0,
 ): Growth {
   const entries = simulations.map((order) => log.entries[order]);
   const seen = new Set<number>();
@@ -28,7 +30,7 @@ export function growthOf<S>(
       parent: nodes.map((id) => tree.parent[id]),
       born: nodes.map((id) => tree.born[id]),
       action: nodes.map((id) => tree.firstAction(id)),
-      length: nodes.map((id) => tree.edgeLength[id]),
+      length: nodes.map((id) => (id === 0 ? 0 : Math.max(room, tree.edgeLength[id]))),
       prior: nodes.map((id) => finite(tree.prior[id])),
       flags: nodes.map((id) => tree.flags[id] & ownFlags),
       score: nodes.map((id) => finite(tree.score[id])),

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { LoadedModel } from '../completion/loaded-model.ts';
 import { makeFolder } from '../files/place.ts';
+import type { WeightShelf } from '../model/weights/shelf.ts';
 import type { Channel } from '../protocol/channel/channel.ts';
 import { toWire } from '../protocol/errors.ts';
 import { pathLines } from '../protocol/feedback.ts';
@@ -23,13 +24,17 @@ import {
   searchNodes,
   searchSimulations,
   startSearch,
+  startTurnSearch,
 } from '../protocol/search.ts';
 import type { Job, JobHandle, Scheduler } from '../schedule/scheduler.ts';
 import { inTurns } from '../schedule/turns.ts';
+import { searchErrors } from '../search/errors.ts';
 import { engineErrors } from './errors.ts';
+import { type OpenSearch, readSearchFile, searchFile } from './open-search.ts';
 import { pathLinesOf } from './path-lines.ts';
 import { growthOf } from './search-growth.ts';
-import { SearchSession, searchFile } from './search-session.ts';
+import { SearchSession } from './search-session.ts';
+import { TurnSession } from './turn-session.ts';
 
 /** Progress is told, and the file written, at most so often, in milliseconds. */
 const tellInterval = 100;
@@ -39,9 +44,12 @@ const pageSize = 20_000;
 /** Most nodes in the answer to a search for text. */
 const mostFound = 1000;
 
+/** A search on its way. */
+type Way = Pick<JobHandle<void>, 'done' | 'state' | 'cancel'>;
+
 interface Open {
-  readonly session: SearchSession;
-  handle?: JobHandle<void>;
+  readonly session: OpenSearch;
+  handle?: Way;
 }
 
 const fileOf = ({ root, search }: SearchKey) => searchFile({ root, search });
@@ -50,13 +58,21 @@ const abort = () => new DOMException('The search is paused.', 'AbortError');
 
 export class SearchHost {
   private readonly open = new Map<string, Promise<Open>>();
+  /** Ends what is being opened. */
+  private closing = new AbortController();
 
   constructor(
     private readonly scheduler: Scheduler,
     /** @throws engine.noModel */
     private readonly model: () => LoadedModel,
+    private readonly shelf: WeightShelf,
     private readonly channel: Channel,
   ) {
+    channel.answer(startTurnSearch, async ({ root, search, options, ...about }) => {
+      const key = { root, search };
+      await this.start(key, (model) => TurnSession.create(key, about, options, this.means(model)));
+      return {};
+    });
     channel.answer(startSearch, async ({ prompt, row, reward, options, ...key }) => {
       await this.start(key, (model) => SearchSession.create(key, { prompt, row, reward }, options, model));
       return {};
@@ -74,21 +90,17 @@ export class SearchHost {
       return {};
     });
     channel.answer(forceAction, ({ node, action, ...key }) =>
-      this.steer(key, async ({ search }) => {
-        const child = await search.childFor(node, action);
-        search.force(child);
-        return { node: child };
-      }),
+      this.steer(key, async (session) => ({ node: await session.tryAction(node, action) })),
     );
     channel.answer(markNode, ({ node, mark, ...key }) =>
-      this.steer(key, async ({ search }) => {
-        search[mark](node);
+      this.steer(key, async (session) => {
+        session.mark(node, mark);
         return {};
       }),
     );
     channel.answer(scoreNode, ({ node, score, ...key }) =>
-      this.steer(key, async ({ search }) => {
-        search.score(node, score);
+      this.steer(key, async (session) => {
+        session.score(node, score);
         return {};
       }),
     );
@@ -98,18 +110,24 @@ export class SearchHost {
     });
     channel.answer(pathLines, async ({ node, ...key }) => {
       const { session } = await this.find(key);
+      if (!(session instanceof SearchSession)) throw searchErrors.turnPath();
       return { lines: pathLinesOf(session, this.model(), node) };
     });
     channel.answer(searchNodes, async ({ from, to, ids, ...key }) => {
       const { session } = await this.find(key);
-      const { tree, log } = session.search;
+      const { tree, log } = session.grown;
       const wanted = ids?.filter((id) => id < tree.count) ?? page(from, to, tree.count);
       return { count: tree.count, simulations: log.count, nodes: wanted.map((id) => session.node(id)) };
     });
     channel.answer(searchGrowth, async ({ nodes, simulations, ...key }) => {
       const { session } = await this.find(key);
-      const { tree, log } = session.search;
-      return growthOf(session.search, page(nodes, undefined, tree.count), page(simulations, undefined, log.count));
+      const { tree, log } = session.grown;
+      return growthOf(
+        session.grown,
+        page(nodes, undefined, tree.count),
+        page(simulations, undefined, log.count),
+        session.room,
+      );
     });
     channel.answer(describeSearch, async (key) => (await this.find(key)).session.describe());
     channel.answer(findInSearch, async ({ text, ...key }) => {
@@ -122,17 +140,19 @@ export class SearchHost {
     });
     channel.answer(searchSimulations, async ({ from, to, ...key }) => {
       const { session } = await this.find(key);
-      const { count } = session.search.log;
+      const { count } = session.grown.log;
       return { count, simulations: page(from, to, count).map((order) => session.simulation(order)) };
     });
   }
 
   /** Frees all searches; their files stay. */
   async close(): Promise<void> {
+    this.closing.abort(abort());
+    this.closing = new AbortController();
     await Promise.all([...this.open.keys()].map((name) => this.drop(name)));
   }
 
-  private async start(key: SearchKey, create: (model: LoadedModel) => Promise<SearchSession>): Promise<void> {
+  private async start(key: SearchKey, create: (model: LoadedModel) => Promise<OpenSearch>): Promise<void> {
     const name = fileOf(key);
     if (this.open.has(name) || existsSync(name)) throw engineErrors.searchExists(key.search);
     makeFolder(dirname(name));
@@ -143,10 +163,22 @@ export class SearchHost {
   /** The search, read from its file where it is not in memory. */
   private find(key: SearchKey): Promise<Open> {
     const name = fileOf(key);
-    return this.open.get(name) ?? this.remember(name, () => SearchSession.load(keyOf(key), this.model()));
+    return this.open.get(name) ?? this.remember(name, () => this.load(keyOf(key)));
   }
 
-  private remember(name: string, make: () => Promise<SearchSession>): Promise<Open> {
+  private async load(key: SearchKey): Promise<OpenSearch> {
+    const json = readSearchFile(key);
+    const model = this.model();
+    return 'world' in json ? TurnSession.load(key, json, this.means(model)) : SearchSession.load(key, json, model);
+  }
+
+  private means({ device }: LoadedModel) {
+    const { shelf } = this;
+    const pace = <T>(work: () => Promise<T>) => this.scheduler.submit('search', () => inTurns(work)).done;
+    return { device, shelf, pace, signal: this.closing.signal };
+  }
+
+  private remember(name: string, make: () => Promise<OpenSearch>): Promise<Open> {
     const opening = (async (): Promise<Open> => ({ session: await make() }))();
     this.open.set(name, opening);
     opening.catch(() => this.open.delete(name));
@@ -166,7 +198,9 @@ export class SearchHost {
   private extend(open: Open, simulations: number): void {
     const { session } = open;
     if (open.handle !== undefined && open.handle.state !== 'ended') return;
-    const handle = this.scheduler.submit('search', (signal) => this.drive(session, simulations, signal));
+    const handle: Way = session.asks
+      ? alone((signal) => this.drive(session, simulations, signal))
+      : this.scheduler.submit('search', (signal) => this.drive(session, simulations, signal));
     open.handle = handle;
     handle.done.catch((error: unknown) => {
       if (error instanceof DOMException) return this.channel.tell(searchEvent, session.progress('cancelled'));
@@ -175,8 +209,8 @@ export class SearchHost {
     });
   }
 
-  private async *drive(session: SearchSession, simulations: number, signal: AbortSignal): Job<void> {
-    const events = session.search.run({ simulations }, signal);
+  private async *drive(session: OpenSearch, simulations: number, signal: AbortSignal): Job<void> {
+    const events = session.run(simulations, signal);
     let told = 0;
     let saved = performance.now();
     try {
@@ -206,7 +240,7 @@ export class SearchHost {
   }
 
   /** What a person does to the tree: done between steps, and kept on disk. */
-  private async steer<T>(key: SearchKey, change: (session: SearchSession) => Promise<T>): Promise<T> {
+  private async steer<T>(key: SearchKey, change: (session: OpenSearch) => Promise<T>): Promise<T> {
     const { session, handle } = await this.find(key);
     const result = await this.interactive(() => change(session));
     await session.save();
@@ -218,6 +252,26 @@ export class SearchHost {
   private interactive<T>(work: () => Promise<T>): Promise<T> {
     return this.scheduler.submit('interactive', () => inTurns(work)).done;
   }
+}
+
+/** Work that asks for the device by itself, beside all others. */
+function alone(work: (signal: AbortSignal) => Job<void>): Way {
+  const ending = new AbortController();
+  let ended = false;
+  const done = (async () => {
+    try {
+      for await (const _ of work(ending.signal));
+    } finally {
+      ended = true;
+    }
+  })();
+  return {
+    done,
+    get state() {
+      return ended ? 'ended' : 'ready';
+    },
+    cancel: (reason) => ending.abort(reason),
+  };
 }
 
 /** Ends what runs; settles when it stands. */

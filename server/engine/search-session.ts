@@ -1,10 +1,7 @@
-/** One search with what it needs: the model, the reward, and its file. */
-import { join } from 'node:path';
+/** One search over latent actions with what it needs: the model, the reward, and its file. */
 import { z } from 'zod';
 import type { LoadedModel } from '../completion/loaded-model.ts';
 import { writeFileAtomic } from '../files/atomic.ts';
-import { limits, readTextIfThere } from '../files/open.ts';
-import { readable } from '../files/place.ts';
 import { probabilities } from '../model/sampling.ts';
 import { StreamDecoder } from '../model/tokenizer/tokenizer.ts';
 import type { ResultOf } from '../protocol/channel/request.ts';
@@ -20,8 +17,8 @@ import { searchPage } from '../search/page.ts';
 import { Search } from '../search/search.ts';
 import type { Simulation } from '../search/simulations.ts';
 import { parseSnapshot, restoreSearch, takeSnapshot } from '../search/snapshot.ts';
-import { flag } from '../search/tree.ts';
 import { engineErrors } from './errors.ts';
+import { finite, type Mark, nodeOf, type OpenSearch, progressOf, searchFile } from './open-search.ts';
 
 const fileSchema = z.object({
   prompt: z.string(),
@@ -39,14 +36,10 @@ export interface Subject {
   readonly reward: unknown;
 }
 
-/** Where a search lies on disk. */
-export function searchFile({ root, search }: SearchKey): string {
-  return join(root, '.cola', 'searches', `${search}.json`);
-}
+export class SearchSession implements OpenSearch {
+  readonly asks = false;
+  readonly room = 0;
 
-const finite = (value: number) => (Number.isFinite(value) ? value : null);
-
-export class SearchSession {
   private constructor(
     readonly key: SearchKey,
     readonly subject: Subject,
@@ -65,22 +58,9 @@ export class SearchSession {
     });
   }
 
-  /** @throws engine.noSearch, engine.searchFile, files.*, search.*, rewards.* */
-  static async load(key: SearchKey, model: LoadedModel): Promise<SearchSession> {
+  /** @param json what its file has @throws engine.searchFile, search.*, rewards.* */
+  static async load(key: SearchKey, json: unknown, model: LoadedModel): Promise<SearchSession> {
     const file = searchFile(key);
-    let text: string | undefined;
-    try {
-      text = readTextIfThere(file, limits.whole);
-    } catch (error) {
-      throw readable(error, () => engineErrors.noSearch(file));
-    }
-    if (text === undefined) throw engineErrors.noSearch(file);
-    let json: unknown;
-    try {
-      json = JSON.parse(text);
-    } catch (error) {
-      throw engineErrors.searchFile(file, error instanceof Error ? error.message : String(error));
-    }
     const parsed = fileSchema.safeParse(json);
     if (!parsed.success) {
       const { path, detail } = firstIssue(parsed.error);
@@ -114,6 +94,28 @@ export class SearchSession {
       await reward.close();
       throw error;
     }
+  }
+
+  get grown(): Search<Branch> {
+    return this.search;
+  }
+
+  run(simulations: number, signal: AbortSignal) {
+    return this.search.run({ simulations }, signal);
+  }
+
+  async tryAction(node: number, action: number): Promise<number> {
+    const child = await this.search.childFor(node, action);
+    this.search.force(child);
+    return child;
+  }
+
+  mark(node: number, mark: Mark): void {
+    this.search[mark](node);
+  }
+
+  score(node: number, score: number | null): void {
+    this.search.score(node, score);
   }
 
   /** @throws store.cannotWrite */
@@ -154,6 +156,7 @@ export class SearchSession {
       gamma: search.options.gamma,
       model: model.cola.folder,
       labels: [...model.labels],
+      world: null,
     };
   }
 
@@ -173,40 +176,14 @@ export class SearchSession {
     return found;
   }
 
-  /** How far it is. */
   progress(end: SearchEvent['end']): SearchEvent {
-    const { search, key } = this;
-    const { tree, log } = search;
-    const best = search.best();
-    return {
-      ...key,
-      simulations: log.count,
-      nodes: tree.count,
-      best: best === undefined ? null : { node: best.node, value: best.value },
-      rootValue: tree.N[0] === 0 ? null : finite(tree.W[0] / tree.N[0]),
-      end,
-    };
+    const best = this.search.best();
+    return progressOf(this.key, this.search, best === undefined ? null : { node: best.node, value: best.value }, end);
   }
 
   node(id: number): TreeNode {
     const { tree } = this.search;
-    return {
-      id,
-      parent: tree.parent[id],
-      text: decode(this.model, tree.edgeTokens(id), false),
-      actions: Array.from(tree.edgeActions(id)),
-      visits: tree.N[id],
-      q: tree.N[id] === 0 ? null : finite(tree.W[id] / tree.N[id]),
-      prior: finite(tree.prior[id]),
-      value: finite(tree.value[id]),
-      reward: finite(tree.reward[id]),
-      score: finite(tree.score[id]),
-      terminal: tree.has(id, flag.terminal),
-      banned: tree.has(id, flag.banned),
-      forced: tree.has(id, flag.forced),
-      unscored: tree.has(id, flag.unscored),
-      born: tree.born[id],
-    };
+    return nodeOf(tree, id, decode(this.model, tree.edgeTokens(id), false));
   }
 
   simulation(order: number) {

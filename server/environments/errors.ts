@@ -77,8 +77,9 @@ export const environmentErrors = catalogue('environment', {
     `The environment "${name}" cannot be searched: its turns cannot be taken again, as what a tool does may stay done.`,
     'Search in one that is built in, such as household, in a module of your own, or on a server of OpenEnv; for tools, compare samples with "cola evaluate --measures agent".',
   ],
+  /** @param turn 0 is the start */
   changed: (name: string, turn: number) => [
-    `The environment "${name}" did not answer the same to the same: turn ${turn} led elsewhere when it was taken again.`,
+    `The environment "${name}" did not answer the same to the same: ${turn === 0 ? 'its world began otherwise' : `turn ${turn} led elsewhere`} when it was taken again.`,
     'Make it depend on its seed, its task and its steps alone; a search has to come back to a place that it has seen.',
   ],
   unjudged: (name: string, reason: string) => [

@@ -6,7 +6,7 @@ import { templateOf, tokenizerOf } from '../train/data.ts';
 import { environmentPrompt, type WorldTask } from '../train/reinforce/environment-rollouts.ts';
 import { LatentActor } from '../train/reinforce/latent-actor.ts';
 import { promptRoom } from '../train/reinforce/rollout.ts';
-import { EpisodePlayer } from '../train/reinforce/turn-player.ts';
+import { EpisodePlayer, type Pace } from '../train/reinforce/turn-player.ts';
 import type { Subject } from './subject.ts';
 
 export interface TurnLimits {
@@ -19,6 +19,7 @@ export interface TurnLimits {
  * The caller disposes it, before the subject and the environment.
  *
  * @param valued whether values are wanted, where the model has a value head
+ * @param pace does a piece of work when the device is free for it
  * @throws environment.*, train.startTooLong
  */
 export async function turnPlayerOf(
@@ -27,6 +28,7 @@ export async function turnPlayerOf(
   task: WorldTask,
   { turns, maxNew }: TurnLimits,
   valued: boolean,
+  pace?: Pace,
 ): Promise<EpisodePlayer> {
   if (!environment.repeats) throw environmentErrors.unrepeatable(environment.name);
   const { context, base, decoding, signal } = subject;
@@ -44,5 +46,6 @@ export async function turnPlayerOf(
     cola,
     device: subject.device,
     hasValue,
+    pace,
   });
 }

@@ -30,6 +30,32 @@ export const startSearch = request(
   }),
   nothing,
 );
+/** A world in which a search goes over turns, and where in it. */
+export const turnWorld = z.strictObject({
+  /** As `cola play` takes it: a name, a module, an address, or a run spec. */
+  environment: z.string().min(1).max(4096),
+  seed: z.int().nonnegative().max(0x7fffffff),
+  side: z.enum(['seen', 'unseen']),
+});
+const exchange = z.strictObject({ said: z.string().max(20_000), observation: z.string().max(1_000_000) });
+
+/**
+ * Makes a search over turns, from where an episode stands: each node is a state behind a turn and what was said to it, and is worth
+ * what is earned from there. Nothing runs before {@link extendSearch}.
+ */
+export const startTurnSearch = request(
+  'cola/search/startTurns',
+  searchKey.extend({
+    ...turnWorld.shape,
+    /** Folder of a model, a run or `builtin:nano`. */
+    model: z.string().min(1).max(4096),
+    /** What was said before, turn by turn. */
+    behind: z.array(z.string().max(20_000)).max(200).default([]),
+    /** Settings of the search; each has a default. */
+    options: z.record(z.string(), z.unknown()).default({}),
+  }),
+  nothing,
+);
 /** Searches on. Answered at once; progress and the end come as {@link searchEvent}. */
 export const extendSearch = request('cola/search/extend', searchKey.extend({ simulations }), nothing);
 /** Ends what {@link extendSearch} began; the tree is kept. Answered when it stands still. */
@@ -161,8 +187,10 @@ export const searchDescription = z.object({
   /** Discount for each edge. */
   gamma: z.number(),
   model: z.string(),
-  /** Labels of the latent actions, by code. */
+  /** Labels of the latent actions, by code; empty where nothing is chosen by them. */
   labels: z.array(z.string().nullable()),
+  /** Where edges are turns: the world, what is seen first, and the turns before the root; null of a search over actions. */
+  world: turnWorld.extend({ start: z.string(), behind: z.array(exchange) }).nullable(),
 });
 export type SearchDescription = z.infer<typeof searchDescription>;
 /** What a search is about. */
@@ -182,13 +210,13 @@ export const exportSearch = request(
   z.object({ text: z.string() }),
 );
 
-/** All codes at a node, most probable first, tried or not. */
+/** All codes at a node, most probable first, tried or not; where edges are turns, those that are there, each a token of its own. */
 export const inspectNode = request(
   'cola/search/inspect',
   searchKey.extend({ node }),
   z.object({
     value: figure,
-    /** What was taken from the prompt to the node, one action a token. */
+    /** What was taken from the prompt to the node, one action a token, or a turn. */
     path: z.array(z.object({ action: z.int(), text: z.string() })),
     codes: z.array(
       z.object({
@@ -216,7 +244,7 @@ export const searchEvent = notification(
     best: z.object({ node, value: figure }).nullable(),
     rootValue: figure,
     /** Why it stands still; null while it runs. */
-    end: z.enum(['simulations', 'tokens', 'seconds', 'ended', 'exhausted', 'cancelled', 'failed']).nullable(),
+    end: z.enum(['simulations', 'tokens', 'seconds', 'ended', 'solved', 'exhausted', 'cancelled', 'failed']).nullable(),
     message: z.string().optional(),
     remedy: z.string().optional(),
   }),

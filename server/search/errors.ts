@@ -55,6 +55,14 @@ export const searchErrors = catalogue('search', {
     `The answer at node ${id} has ended: there is no next action.`,
     'Choose a node that is not terminal.',
   ],
+  turnActions: () => [
+    'In a search over turns an action cannot be tried by itself.',
+    'Force or ban a turn that is there, or search on: more turns are drawn.',
+  ],
+  turnPath: () => [
+    'A policy is not tuned from a path of turns.',
+    'Train on the environment instead: "CoLA: Train…", An agent for an environment.',
+  ],
   score: (value: number) => [
     `${value} is not a score.`,
     'A score is a finite number on the scale of the reward, usually between 0 and 1.',

@@ -15,7 +15,8 @@ import type { Judge } from './judge.ts';
 import type { SearchModel } from './model.ts';
 import { searchOptionsSchema } from './options.ts';
 import { Search } from './search.ts';
-import { flag, ownFlags } from './tree.ts';
+import type { SimulationLog } from './simulations.ts';
+import { flag, ownFlags, type SearchTree } from './tree.ts';
 
 export const snapshotVersion = 1;
 
@@ -143,9 +144,10 @@ export function takeSnapshot(search: Searched): SearchSnapshot {
  * Checks data that should be a snapshot.
  *
  * @param file for messages
+ * @param overTurns whether an edge is a turn, which may be as long as an answer
  * @throws search.snapshotJson, search.snapshotVersion
  */
-export function parseSnapshot(json: unknown, file: string): SearchSnapshot {
+export function parseSnapshot(json: unknown, file: string, overTurns = false): SearchSnapshot {
   const version = z.looseObject({ kind: z.literal('cola-search'), version: z.number() }).safeParse(json);
   if (version.success && version.data.version !== snapshotVersion) {
     throw searchErrors.snapshotVersion(file, version.data.version, snapshotVersion);
@@ -155,13 +157,16 @@ export function parseSnapshot(json: unknown, file: string): SearchSnapshot {
     const { path, detail } = firstIssue(parsed.error);
     throw searchErrors.snapshotJson(file, path === '' ? detail : `"${path}": ${detail}`);
   }
-  const problem = contradiction(parsed.data);
+  const problem = contradiction(parsed.data, overTurns);
   if (problem !== undefined) throw searchErrors.snapshotJson(file, problem);
   return parsed.data;
 }
 
 /** What the parts of a snapshot say against each other. */
-function contradiction({ tree, simulations, spent, options, num_codes: codes }: SearchSnapshot): string | undefined {
+function contradiction(
+  { tree, simulations, spent, options, num_codes: codes }: SearchSnapshot,
+  overTurns: boolean,
+): string | undefined {
   const n = tree.parent.length;
   const { actions, tokens, errors, ...columns } = tree;
   for (const [name, column] of Object.entries(columns)) {
@@ -182,7 +187,7 @@ function contradiction({ tree, simulations, spent, options, num_codes: codes }: 
     if (parent < 0 || parent >= id || tree.edge[id] === 0) return `node ${id} is not connected`;
     if ((tree.flags[parent] & flag.terminal) !== 0) return `node ${id} is below an ended answer`;
     lengths[id] = (lengths[parent] ?? 0) + tree.edge[id];
-    if (lengths[id] > options.max_new) return `the branch to node ${id} is longer than an answer may be`;
+    if (!overTurns && lengths[id] > options.max_new) return `the branch to node ${id} is longer than an answer may be`;
   }
   if (actions.some((action) => action >= codes)) return 'an action is beyond the number of codes';
   if (simulations.some(({ node }) => node >= n)) return 'a simulation is of a node that is not there';
@@ -202,15 +207,32 @@ export function restoreSearch<S>(
   judge: Judge,
   clock?: () => number,
 ): Search<S> {
-  if (snapshot.num_codes !== model.numCodes) throw searchErrors.snapshotModel(snapshot.num_codes, model.numCodes);
-  // A device may read beyond its tables without a word.
-  for (const tokens of [snapshot.prompt, snapshot.tree.tokens, ...snapshot.simulations.map((each) => each.tokens)]) {
-    const strange = tokens.find((id) => id >= model.vocabSize);
-    if (strange !== undefined) throw modelErrors.idOutOfRange(strange, model.vocabSize);
-  }
+  checkTokens(snapshot, model);
   const search = new Search(model, snapshot.prompt, judge, snapshot.options, clock);
-  const { tree } = search;
-  const from = snapshot.tree;
+  growFrom(snapshot, search);
+  search.tree.derive();
+  search.resume(snapshot.random, snapshot.spent);
+  return search;
+}
+
+/** @throws search.snapshotModel, model.idOutOfRange */
+export function checkTokens(
+  { num_codes: codes, prompt, tree, simulations }: SearchSnapshot,
+  { numCodes, vocabSize }: { readonly numCodes: number; readonly vocabSize: number },
+): void {
+  if (codes !== numCodes) throw searchErrors.snapshotModel(codes, numCodes);
+  // A device may read beyond its tables without a word.
+  for (const tokens of [prompt, tree.tokens, ...simulations.map((each) => each.tokens)]) {
+    const strange = tokens.find((id) => id >= vocabSize);
+    if (strange !== undefined) throw modelErrors.idOutOfRange(strange, vocabSize);
+  }
+}
+
+/** Nodes and simulations as they were, in a tree that has its root alone; what follows from them is to be derived. */
+export function growFrom(
+  { tree: from, simulations }: SearchSnapshot,
+  { tree, log }: { readonly tree: SearchTree; readonly log: SimulationLog },
+): void {
   const number = (value: number | null) => value ?? Number.NaN;
   let [edge, error] = [0, 0];
   for (const [id, parent] of from.parent.entries()) {
@@ -219,7 +241,6 @@ export function restoreSearch<S>(
     const errors = from.errors.slice(error, error + from.error_count[id]);
     edge += from.edge[id];
     error += from.error_count[id];
-    // The search has its root already.
     if (id > 0)
       tree.add(parent, { actions, tokens, errors, prior: number(from.prior[id]), terminal: false }, from.born[id]);
     tree.N[id] = from.N[id];
@@ -232,9 +253,8 @@ export function restoreSearch<S>(
     tree.judgedSum[id] = from.judged_sum[id];
     tree.flags[id] = from.flags[id];
   }
-  tree.derive();
-  for (const simulation of snapshot.simulations) {
-    search.log.push({
+  for (const simulation of simulations) {
+    log.push({
       node: simulation.node,
       value: simulation.value,
       reward: simulation.reward,
@@ -245,8 +265,6 @@ export function restoreSearch<S>(
       generated: simulation.generated,
     });
   }
-  search.resume(snapshot.random, snapshot.spent);
-  return search;
 }
 
 /** Writes `search.json`, completely or not at all. @throws store.cannotWrite */

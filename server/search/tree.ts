@@ -298,8 +298,12 @@ export class SearchTree {
     return false;
   }
 
-  /** Works out the derived flags anew, after a person banned, forced, scored or released a node. */
-  derive(): void {
+  /**
+   * Works out the derived flags anew, after a person banned, forced, scored or released a node.
+   *
+   * @param ends whether nothing in a subtree can be visited any more, told whether a child of its node can
+   */
+  derive(ends: (id: number, open: boolean) => boolean = (id, open) => this.leadsNowhere(id, open)): void {
     const narrowed = new Uint8Array(this.count);
     for (let id = 1; id < this.count; id++) {
       if ((this.flags[id] & (flag.forced | flag.banned)) === flag.forced) narrowed[this.parent[id]] = 1;
@@ -312,9 +316,11 @@ export class SearchTree {
         this.flags[id] |= flag.excluded;
       }
     }
-    for (let id = this.count - 1; id >= 0; id--) {
-      const dead = this.has(id, flag.terminal) && this.has(id, flag.unscored);
-      if (dead || (this.firstChild[id] >= 0 && !this.openChildren(id))) this.flags[id] |= flag.closed;
-    }
+    for (let id = this.count - 1; id >= 0; id--) if (ends(id, this.openChildren(id))) this.flags[id] |= flag.closed;
+  }
+
+  private leadsNowhere(id: number, open: boolean): boolean {
+    const dead = this.has(id, flag.terminal) && this.has(id, flag.unscored);
+    return dead || (this.firstChild[id] >= 0 && !open);
   }
 }

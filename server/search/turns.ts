@@ -16,7 +16,7 @@ import {
   type SearchSettings,
   type Spent,
 } from './options.ts';
-import { bestChild } from './selection.ts';
+import { bestChild, narrowed } from './selection.ts';
 import { type Simulation, SimulationLog } from './simulations.ts';
 import { flag, SearchTree } from './tree.ts';
 import { ValueRange } from './value-range.ts';
@@ -102,6 +102,27 @@ export type TurnEvent =
 /** Why a run ended. `solved`: an episode earned as much as there is. `exhausted`: every branch is over. */
 export type TurnEnd = 'simulations' | 'tokens' | 'seconds' | 'solved' | 'exhausted';
 
+/** What a search over turns knows that its tree does not say. */
+export interface TurnMemory {
+  readonly byAction: boolean;
+  /** By node. */
+  readonly taken: readonly (TakenTurn | undefined)[];
+  readonly weight: readonly number[];
+  readonly drained: readonly number[];
+  /** By simulation. */
+  readonly rests: readonly (readonly TakenTurn[] | undefined)[];
+}
+
+/** A player who goes on behind turns that were taken; rewards count from there. */
+export function behindTurns(player: TurnPlayer, before: readonly TakenTurn[]): TurnPlayer {
+  const { name, numCodes, hasValue, start } = player;
+  const most = player.most === undefined ? undefined : player.most - earned(before);
+  return {
+    ...{ name, numCodes, hasValue, start, most },
+    play: (behind, plan, signal) => player.play([...before, ...behind], plan, signal),
+  };
+}
+
 export const earned = (turns: readonly TakenTurn[]): number => turns.reduce((sum, { reward }) => sum + reward, 0);
 
 export class TurnSearch {
@@ -111,8 +132,8 @@ export class TurnSearch {
   readonly spent: Spent = { simulations: 0, tokens: 0, seconds: 0 };
   /** The turn that leads to each node; undefined for the start. */
   private readonly taken: (TakenTurn | undefined)[] = [undefined];
-  /** By simulation. */
-  private readonly episodes: (TurnEpisode | undefined)[] = [];
+  /** By simulation: how it went on behind its node, where it came to its end. */
+  private readonly rests: (readonly TakenTurn[] | undefined)[] = [];
   /** How often each node's turn was drawn, or the probability of its action. */
   private readonly weight: number[] = [0];
   /** Nodes at which nothing new was drawn the last time. */
@@ -184,13 +205,111 @@ export class TurnSearch {
     }
   }
 
-  /** The episode that earned most, the first among equals; undefined before one was played to its end. */
-  best(): TurnEpisode | undefined {
-    let best: TurnEpisode | undefined;
-    for (const episode of this.episodes) {
-      if (episode?.over === true && episode.reward > (best?.reward ?? Number.NEGATIVE_INFINITY)) best = episode;
+  /** What is kept of it beside its tree and its simulations. */
+  get memory(): TurnMemory {
+    const { tree, weight, drained, rests, byAction } = this;
+    const ids = Array.from({ length: tree.count }, (_, id) => id);
+    return {
+      byAction,
+      taken: ids.map((id) => this.taken[id]),
+      weight: [...weight],
+      drained: [...drained],
+      rests: [...rests],
+    };
+  }
+
+  /** Goes on from what was kept, once tree and simulations are as they were. */
+  resume({ taken, weight, drained, rests }: TurnMemory, spent: Spent): void {
+    for (const [id, turn] of taken.entries()) this.taken[id] = turn;
+    for (const [id, each] of weight.entries()) this.weight[id] = each;
+    for (const id of drained) this.drained.add(id);
+    this.rests.push(...rests);
+    Object.assign(this.spent, spent);
+    this.range.forget();
+    this.derive();
+  }
+
+  /** The simulation whose episode earned most, or a person scored highest, the first among equals; -1 before one came to its end. */
+  bestSimulation(): number {
+    const { tree, log, rests } = this;
+    let best = -1;
+    let most = Number.NEGATIVE_INFINITY;
+    for (const [order, rest] of rests.entries()) {
+      if (rest === undefined) continue;
+      const { node, reward } = log.entries[order];
+      const score = tree.score[node];
+      const worth = Number.isNaN(score) ? (reward ?? Number.NEGATIVE_INFINITY) : score;
+      if (worth > most && this.permits(node, rest)) {
+        best = order;
+        most = worth;
+      }
     }
     return best;
+  }
+
+  /** The episode of {@link bestSimulation}. */
+  best(): TurnEpisode | undefined {
+    const order = this.bestSimulation();
+    const rest = this.rests[order];
+    if (rest === undefined) return undefined;
+    const { node, reward } = this.log.entries[order];
+    return { turns: [...this.turnsTo(node), ...rest], reward: reward ?? 0, over: true };
+  }
+
+  /** Whether a person has let a branch stand, and what was played on from it. */
+  private permits(from: number, rest: readonly TakenTurn[]): boolean {
+    const { tree } = this;
+    let node = from;
+    for (let at = 0; ; at++) {
+      if (tree.has(node, flag.excluded)) return false;
+      const next = tree.childrenOf(node).find((child) => this.taken[child]?.said === rest[at]?.said);
+      if (next === undefined) return at >= rest.length || !narrowed(tree, node);
+      node = next;
+    }
+  }
+
+  /** Of this node's siblings only those that are forced will be visited. @throws search.node, search.root */
+  force(node: number): void {
+    this.mark(node, flag.forced);
+  }
+
+  /** The node and everything below it will not be visited again; what it counted so far stays counted. @throws search.node, search.root */
+  ban(node: number): void {
+    this.mark(node, flag.banned);
+  }
+
+  /** Takes back {@link force} and {@link ban}. @throws search.node, search.root */
+  release(node: number): void {
+    this.mark(node, 0);
+  }
+
+  /** A person's score of a node, in place of what its simulations earned; null takes it back. @throws search.node, search.score */
+  score(node: number, score: number | null): void {
+    this.checkNode(node);
+    if (score !== null && !Number.isFinite(score)) throw searchErrors.score(score);
+    this.tree.rescore(node, score ?? Number.NaN);
+    this.range.forget();
+    this.derive();
+  }
+
+  /** @throws search.node */
+  checkNode(node: number): void {
+    const { count } = this.tree;
+    if (!Number.isInteger(node) || node < 0 || node >= count) throw searchErrors.node(node, count);
+  }
+
+  private mark(node: number, bit: number): void {
+    this.checkNode(node);
+    if (node === 0) throw searchErrors.root();
+    const { flags } = this.tree;
+    flags[node] = (flags[node] & ~(flag.forced | flag.banned)) | bit;
+    this.derive();
+  }
+
+  /** Where nothing is open more turns may be drawn, but for what is over, was drawn in vain, or is held to what a person forced. */
+  private derive(): void {
+    const { tree } = this;
+    tree.derive((id, open) => tree.has(id, flag.terminal) || (!open && (this.drained.has(id) || narrowed(tree, id))));
   }
 
   /**
@@ -213,7 +332,8 @@ export class TurnSearch {
 
   private isSolved(): boolean {
     const { most } = this.player;
-    return most !== undefined && (this.best()?.reward ?? Number.NEGATIVE_INFINITY) >= most;
+    const reward = this.log.entries[this.bestSimulation()]?.reward;
+    return most !== undefined && (reward ?? Number.NEGATIVE_INFINITY) >= most;
   }
 
   /** A node at which turns are to be drawn: one without children that are open; -1 where all is over. */
@@ -247,8 +367,8 @@ export class TurnSearch {
     const total = tree.childrenOf(node).reduce((sum, child) => sum + this.weight[child], 0);
     for (const child of tree.childrenOf(node)) tree.prior[child] = this.weight[child] / total;
     const simulated = courses.map((course, i) => this.count(leads[i], behind, course));
-    for (const child of children) if (tree.has(child, flag.terminal)) tree.flags[child] |= flag.closed;
-    this.closeFrom(node, children.length === 0);
+    if (children.length === 0) this.drained.add(node);
+    this.derive();
     return [
       { kind: 'expanded', node, children },
       ...simulated.map((simulation): TurnEvent => ({ kind: 'simulated', simulation })),
@@ -276,16 +396,6 @@ export class TurnSearch {
     return child;
   }
 
-  /** Closes what has nothing open below it, and has been drawn from in vain. */
-  private closeFrom(from: number, inVain: boolean): void {
-    const { tree } = this;
-    if (inVain) this.drained.add(from);
-    for (let node = from; node >= 0 && this.drained.has(node); node = tree.parent[node]) {
-      if (tree.childrenOf(node).some((child) => !tree.has(child, flag.closed))) return;
-      tree.flags[node] |= flag.closed;
-    }
-  }
-
   private count(leaf: number, behind: readonly TakenTurn[], course: Course): Simulation {
     const { tree } = this;
     const turns = [...behind, ...course.turns];
@@ -300,8 +410,8 @@ export class TurnSearch {
     } else tree.flags[leaf] |= flag.unscored;
     this.spent.simulations++;
     this.spent.tokens += course.generated;
-    this.episodes.push(noScore === null && reward !== null ? { turns, reward, over: course.over } : undefined);
     const rest = course.turns.slice(1);
+    this.rests.push(noScore === null && reward !== null ? rest : undefined);
     return this.log.push({
       node: leaf,
       value,

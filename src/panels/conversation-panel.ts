@@ -1,5 +1,6 @@
 /** Conversations of agents with their environments: one of a run, or one that is played in the engine as long as its page is open. */
 import { randomUUID } from 'node:crypto';
+import { basename } from 'node:path';
 import { CancellationTokenSource, commands, Disposable } from 'vscode';
 import { ColaError } from '../../server/protocol/errors.ts';
 import {
@@ -12,8 +13,10 @@ import {
   conversationPlay,
   conversationProgress,
   conversationRestart,
+  conversationSearch,
   conversationSubject,
   conversationTurn,
+  extendSearch,
   openPlay,
   type ParamsOf,
   type PlayProgress,
@@ -26,15 +29,21 @@ import {
   readConversation,
   readPlay,
   restartPlay,
+  type SearchKey,
+  startTurnSearch,
   takeTurn,
   turnBack,
 } from '../../server/protocol/index.ts';
 import { studioErrors } from '../errors.ts';
 import { needTrust } from '../folders.ts';
 import { t } from '../l10n.ts';
+import { searchName } from '../search-name.ts';
 import { setting } from '../settings.ts';
 import type { Studio } from '../studio.ts';
 import { type OpenPage, PagePanels } from './page-panels.ts';
+
+/** Episodes that a search over turns begins with. */
+const firstEpisodes = 32;
 
 export function conversationPanels(studio: Studio): PagePanels<ConversationSubject> {
   return new PagePanels<ConversationSubject>(studio, {
@@ -82,6 +91,23 @@ function attach(studio: Studio, page: OpenPage<ConversationSubject>): Disposable
   host.answer(conversationAlternatives, (_, signal) => asked(playAlternatives, { play }, signal));
   host.answer(conversationPick, (params, signal) => asked(pickAlternative, { play, ...params }, signal));
   host.answer(conversationBack, (_, signal) => asked(turnBack, { play }, signal));
+  host.answer(conversationSearch, async (_, signal) => {
+    const { root, environment, model } = setupOf();
+    if (model === null) throw studioErrors.noPlayer();
+    const { seed, side, turns } = await asked(readPlay, { play }, signal);
+    const behind = turns.map(({ said }) => said);
+    const key: SearchKey = {
+      root,
+      search: searchName(
+        t('{environment} world {seed}', { environment: basename(environment).replace(/\..*$/, ''), seed }),
+      ),
+    };
+    const about = { environment, seed, side, model, behind, options: {} };
+    await asked(startTurnSearch, { ...key, ...about }, signal);
+    await commands.executeCommand('cola.openTree', key);
+    await studio.request(extendSearch, { ...key, simulations: firstEpisodes });
+    return {};
+  });
   host.answer(conversationRestart, (world, signal) => {
     const setup = { ...setupOf(), ...world };
     if (page.subject.kind === 'play') page.turnTo({ ...page.subject, setup });

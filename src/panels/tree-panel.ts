@@ -108,8 +108,8 @@ export class TreePanels {
       const { key } = subject;
       const search = key === null ? null : await this.saying(host, () => studio.request(describeSearch, key));
       const event = key === null ? undefined : this.events.get(searchId(key));
-      const canTune = (await commands.getCommands(true)).includes(tuneCommand);
-      return { subject, search, event: event ?? null, canTune };
+      const tunes = search?.world === null && (await commands.getCommands(true)).includes(tuneCommand);
+      return { subject, search, event: event ?? null, canTune: tunes };
     });
     host.answer(treeStart, async (params) => {
       const folder = await pickFolder(t('Search'));

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { Random } from '../../server/random.ts';
 import { bestOfEpisodes, greedyEpisode } from '../../server/search/turn-controls.ts';
+import { parseTurnSnapshot, restoreTurnSearch, takeTurnSnapshot } from '../../server/search/turn-snapshot.ts';
 import {
+  behindTurns,
   type Course,
   type CoursePlan,
   type TakenTurn,
@@ -86,6 +88,25 @@ class Lock implements TurnPlayer {
     });
   }
 }
+
+async function goOn(search: TurnSearch, simulations: number) {
+  const run = search.run({ simulations }, signal);
+  for (;;) {
+    const next = await run.next();
+    if (next.done === true) return next.value;
+  }
+}
+
+/** As it would be read from a file, by a program that was started anew. */
+function reopened(search: TurnSearch): TurnSearch {
+  const json: unknown = JSON.parse(JSON.stringify(takeTurnSnapshot(search)));
+  return restoreTurnSearch(parseTurnSnapshot(json, 'lock.json'), new Lock(), 100);
+}
+
+const known = (search: TurnSearch) => {
+  const { tree, turns } = takeTurnSnapshot(search);
+  return { tree: { ...tree, spent: { ...tree.spent, seconds: 0 } }, turns };
+};
 
 async function searched(player: TurnPlayer, settings: TurnSettings, budget: { tokens?: number; simulations?: number }) {
   const search = new TurnSearch(player, settings);
@@ -209,5 +230,95 @@ describe('a search over turns', () => {
     await assert.rejects(searched(new Lock({ forgets: true }), usual, { simulations: 50 }), {
       id: 'environment.changed',
     });
+  });
+
+  it('goes on from what was kept as it would have without a break', async () => {
+    for (const byAction of [false, true]) {
+      const { search: whole } = await searched(new Lock(), { ...usual, byAction, breadth: 4 }, { simulations: 60 });
+      const { search: half } = await searched(new Lock(), { ...usual, byAction, breadth: 4 }, { simulations: 24 });
+      const again = reopened(half);
+      assert.deepEqual(known(again), known(half));
+      assert.deepEqual(again.best(), half.best());
+      await goOn(again, whole.spent.simulations - half.spent.simulations);
+      assert.deepEqual(known(again), known(whole));
+    }
+  });
+
+  it('keeps to what a person forced, away from what was banned, and to their scores, also after a break', async () => {
+    const { search } = await searched(new Lock(), usual, { simulations: 30 });
+    const named = (letter: number) =>
+      search.tree.childrenOf(0).find((child) => search.turnOf(child)!.said === String(letter))!;
+    const [right, wrong] = [named(secret[0]!), named((secret[0]! + 1) % letters)];
+    search.ban(right);
+    assert.notEqual(search.best()!.turns[0]!.said, String(secret[0]));
+    const visits = search.tree.N[right]!;
+    const again = reopened(search);
+    await goOn(again, 30);
+    // A turn that is drawn anew may be the banned one; nothing is chosen there.
+    assert.ok(again.tree.N[right]! - visits < 15, `${again.tree.N[right]! - visits} of 30`);
+    again.release(right);
+    again.force(wrong);
+    const before = again.tree.N[wrong]!;
+    await goOn(again, 30);
+    assert.equal(again.tree.N[wrong]! - before, again.spent.simulations - search.spent.simulations - 30);
+    assert.equal(again.best()!.turns[0]!.said, again.turnOf(wrong)!.said);
+    again.release(wrong);
+    const [leaf] = again.log.entries.flatMap(({ node }) =>
+      again.turnsTo(node)[0]?.said === again.turnOf(wrong)!.said ? [node] : [],
+    );
+    again.score(leaf!, 5);
+    assert.equal(again.log.entries[again.bestSimulation()]!.node, leaf);
+    assert.equal(reopened(again).log.entries[reopened(again).bestSimulation()]!.node, leaf);
+    again.score(leaf!, null);
+    assert.notEqual(again.log.entries[again.bestSimulation()]!.node, leaf);
+    assert.throws(() => again.ban(0), { id: 'search.root' });
+    assert.throws(() => again.force(10_000), { id: 'search.node' });
+    assert.throws(() => again.score(1, Number.NaN), { id: 'search.score' });
+  });
+
+  it('goes from where an episode stands, and counts what is earned from there', async () => {
+    const opened = new Lock();
+    const [first] = await opened.play([], { seeds: [0], temperature: 0, single: true, valued: false, byAction: false });
+    const before = [{ ...first!.turns[0]!, said: String(secret[0]), observation: 'click', reward: 1 / length }];
+    const player = new Lock();
+    const { search, end } = await searched(behindTurns(player, before), usual, { tokens: 4000 });
+    assert.equal(end, 'solved');
+    assert.ok(player.asked.every(({ behind }) => behind.startsWith(String(secret[0]))));
+    assert.deepEqual(
+      search.best()!.turns.map(({ said }) => Number(said)),
+      secret.slice(1),
+    );
+    assert.equal(search.best()!.reward.toFixed(6), '0.800000');
+  });
+
+  it('is refused where its file was changed or damaged', async () => {
+    const { search } = await searched(new Lock(), usual, { simulations: 20 });
+    type Kept = ReturnType<typeof takeTurnSnapshot>;
+    const damaged = (change: (kept: Kept) => unknown) => {
+      const kept = JSON.parse(JSON.stringify(takeTurnSnapshot(search))) as Kept;
+      const json = change(kept) ?? kept;
+      return () => restoreTurnSearch(parseTurnSnapshot(json, 'lock.json'), new Lock(), 100);
+    };
+    for (const change of [
+      ({ turns }: Kept) => void (turns.taken as unknown[]).pop(),
+      ({ turns }: Kept) => void (turns.weight as number[]).push(1),
+      ({ turns }: Kept) => void (turns.drained as number[]).push(10_000),
+      ({ turns }: Kept) => void (turns.rests as unknown[]).pop(),
+      ({ turns }: Kept) =>
+        void Object.assign(turns.rests.find((rest) => rest !== null && rest.length > 0)![0]!, { length: 7 }),
+      ({ tree }: Kept) => ({ tree }),
+      ({ turns }: Kept) => ({ turns }),
+      ({ tree, turns }: Kept) => ({ turns, tree: { ...tree, prompt: [] } }),
+      () => [],
+    ])
+      assert.throws(damaged(change), { id: 'search.snapshotJson' });
+    assert.throws(
+      damaged(({ tree }) => void Object.assign(tree, { num_codes: 5 })),
+      { id: 'search.snapshotModel' },
+    );
+    assert.throws(
+      damaged(({ tree }) => void tree.tree.tokens.fill(100)),
+      { id: 'model.idOutOfRange' },
+    );
   });
 });

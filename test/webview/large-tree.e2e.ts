@@ -59,7 +59,8 @@ describe('the tree explorer with two thousand nodes', function () {
       options: { breadth: 4 },
       gamma,
       model: 'builtin:nano',
-      labels: [],
+      labels: Array.from({ length: 64 }, () => null),
+      world: null,
     };
     shown
       .answer(treeReady, async () => {

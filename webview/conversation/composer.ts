@@ -10,6 +10,8 @@ export interface Moves {
   type(text: string): void;
   ask(by: 'model' | 'expert'): void;
   alternatives(): void;
+  /** Searches over turns from here. */
+  search(): void;
   pick(alternative: number, whole: boolean): void;
   back(): void;
   stop(): void;
@@ -36,6 +38,12 @@ export class Composer {
     title: 'What the likeliest latent actions would write here',
     onPress: () => this.moves.alternatives(),
   });
+  private readonly search = button({
+    label: 'Search from here',
+    icon: 'list-tree',
+    title: 'Tries turns from here, plays each to its end, and shows them as a tree',
+    onPress: () => this.moves.search(),
+  });
   private readonly expert = button({
     label: 'Show me',
     icon: 'lightbulb',
@@ -59,13 +67,13 @@ export class Composer {
     this.element.append(
       this.draft,
       this.typed,
-      h('div', { class: 'toolbar-group' }, this.model, this.actions, this.expert, this.back, this.stop),
+      h('div', { class: 'toolbar-group' }, this.model, this.actions, this.search, this.expert, this.back, this.stop),
       this.waiting,
       this.choices,
       this.hints,
     );
     this.stop.hidden = this.choices.hidden = this.draft.hidden = this.hints.hidden = true;
-    this.model.hidden = this.actions.hidden = this.expert.hidden = true;
+    this.model.hidden = this.actions.hidden = this.search.hidden = this.expert.hidden = true;
   }
 
   show(state: PlayState): void {
@@ -76,6 +84,7 @@ export class Composer {
     this.typed.hidden = !open;
     this.model.hidden = !open || state.decoding === null;
     this.actions.hidden = !open || state.decoding !== 'actions';
+    this.search.hidden = !open || state.decoding === null || state.draft.length > 0;
     this.expert.hidden = !open || !state.expert;
     this.showPossible(open ? (state.possible ?? []) : []);
     this.settle();
@@ -171,7 +180,7 @@ export class Composer {
   private settle(): void {
     const { busy, state } = this;
     const still = busy || state === undefined || state.ended !== null;
-    for (const control of [this.send, this.model, this.actions, this.expert]) setDisabled(control, still);
+    for (const control of [this.send, this.model, this.actions, this.search, this.expert]) setDisabled(control, still);
     setDisabled(this.back, busy || state?.back !== true);
     this.stop.hidden = !busy;
     this.waiting.hidden = !busy;

@@ -9,6 +9,7 @@ import {
   conversationPlay,
   conversationProgress,
   conversationRestart,
+  conversationSearch,
   conversationSubject,
   conversationTurn,
   readConversation,
@@ -42,6 +43,7 @@ class ConversationPage {
     ask: (by) => this.play((signal) => ask(conversationTurn, { by }, signal)),
     alternatives: () => void this.choose(),
     pick: (alternative, whole) => this.play((signal) => ask(conversationPick, { alternative, whole }, signal)),
+    search: () => void this.waitFor((signal) => ask(conversationSearch, {}, signal)),
     back: () => this.play((signal) => ask(conversationBack, {}, signal)),
     stop: () => this.stopping?.abort(),
   });

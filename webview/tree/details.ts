@@ -12,8 +12,14 @@ export class NodeDetails {
   private scheduled = false;
   private generation = 0;
 
-  /** @param arrived is called when there is something new to show */
-  constructor(private readonly arrived: () => void) {}
+  /**
+   * @param arrived is called when there is something new to show
+   * @param between stands between the texts of nodes that share a card
+   */
+  constructor(
+    private readonly arrived: () => void,
+    private readonly between: string,
+  ) {}
 
   /** Asks for it where it is not known; returns what is known meanwhile. */
   get(id: number): TreeNode | undefined {
@@ -25,6 +31,11 @@ export class NodeDetails {
       }
     }
     return this.known.get(id);
+  }
+
+  /** The text of nodes that share a card, as far as it is known. */
+  textOf(chain: readonly number[]): string {
+    return chain.map((node) => this.get(node)?.text ?? '').join(this.between);
   }
 
   /** Settles when all that can be known of them is known. */
@@ -72,9 +83,4 @@ export class NodeDetails {
     this.arrived();
     if (this.wanted.size > 0) await this.send();
   }
-}
-
-/** The text of nodes that share a card, as far as it is known. */
-export function textOf(details: NodeDetails, chain: readonly number[]): string {
-  return chain.map((node) => details.get(node)?.text ?? '').join('');
 }

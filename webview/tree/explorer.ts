@@ -41,7 +41,7 @@ export class Explorer {
   private readonly steering: Steering;
   private readonly matches: Matches;
   private readonly keyboard: Keyboard;
-  private readonly details = new NodeDetails(() => this.stage.redraw());
+  private readonly details: NodeDetails;
   private readonly layouts = new LayoutClient();
   private readonly stage: Stage;
   private readonly timeline: Timeline;
@@ -67,6 +67,7 @@ export class Explorer {
     private readonly keep: (view: ViewState) => void,
     private readonly failed: (error: unknown) => void,
   ) {
+    this.details = new NodeDetails(() => this.stage.redraw(), about.world === null ? '' : '\n');
     this.feed = new GrowthFeed(about.gamma, {
       grew: (simulated, anew) => this.grew(simulated, anew),
       complete: () => this.inspectNow(false),
@@ -93,8 +94,11 @@ export class Explorer {
     this.event = event;
     this.placed = view.viewport !== null;
     const label = (action: number) => about.labels[action] ?? null;
+    const turns = about.world !== null;
+    const named = about.labels.length > 0;
     const handlers = {
       label,
+      named,
       select: (node: number) => this.select(node),
       toggle: (node: number) => this.toggle(node),
       apart: (node: number) => this.apart(node),
@@ -111,6 +115,7 @@ export class Explorer {
         select: (node) => this.select(node, true),
         force: (action) => steering.force(action),
         ban: (action) => steering.banAction(action),
+        banNode: (node) => steering.banNode(node),
         mark: (mark) => steering.mark(mark),
         score: (score) => steering.score(score),
         insert: () => steering.insert(),
@@ -118,8 +123,7 @@ export class Explorer {
         read: () => steering.read(),
         tune: () => steering.tune(),
       },
-      canTune,
-      about.reward,
+      { reward: about.reward, canTune, turns, named },
     );
     this.toolbar = this.makeToolbar();
     const main = h(
@@ -152,7 +156,8 @@ export class Explorer {
     if (event.end === 'exhausted')
       this.failed({
         message: 'Every branch has ended or is banned.',
-        remedy: 'Release a branch, or force an action that was not tried.',
+        remedy:
+          this.about.world === null ? 'Release a branch, or force an action that was not tried.' : 'Release a branch.',
       });
     this.announcer.speak(event);
     this.feed.fetch();
@@ -302,7 +307,7 @@ export class Explorer {
     const { node, folded } = picture.scene.shown;
     this.steering.saveDrawing(async () => {
       await this.details.load(node.filter((_, place) => folded[place] === 0));
-      return drawingOf(picture, this.details, this.about.prompt);
+      return drawingOf(picture, this.details, this.about.prompt, this.about.labels.length > 0);
     });
   }
 
@@ -336,7 +341,9 @@ export class Explorer {
         this.inspector.element.hidden = false;
         this.inspector.focusScore();
       },
-      insert: () => steering.insert(),
+      insert: () => {
+        if (this.about.world === null) steering.insert();
+      },
       read: () => steering.read(),
       search: () => this.toolbar.focusSearch(),
       help: () => this.toggleHelp(),

@@ -24,6 +24,17 @@ const meanings: Readonly<Record<string, string>> = {
 /** Shares below are not told apart. */
 const seen = 0.001;
 
+/** What there is to say of nodes of a search. */
+export interface Kinds {
+  /** The reward as a run spec has it. */
+  readonly reward: unknown;
+  readonly canTune: boolean;
+  /** Whether an edge is a turn in a world. */
+  readonly turns: boolean;
+  /** Whether what is chosen are latent actions. */
+  readonly named: boolean;
+}
+
 export interface InspectorHandlers {
   label(action: number): string | null;
   /** What the edge to a node wrote, as far as it is known. */
@@ -33,6 +44,8 @@ export interface InspectorHandlers {
   force(action: number): void;
   /** Bans an action there, tried or not. */
   ban(action: number): void;
+  /** Bans a child of the node that is shown. */
+  banNode(node: number): void;
   mark(mark: 'force' | 'ban' | 'release'): void;
   score(score: number | null): void;
   insert(): void;
@@ -65,10 +78,9 @@ export class Inspector {
 
   constructor(
     private readonly handlers: InspectorHandlers,
-    private readonly canTune: boolean,
-    /** The reward as a run spec has it. */
-    private readonly rewarded: unknown,
+    private readonly kinds: Kinds,
   ) {
+    const { turns, named } = kinds;
     this.stars.addEventListener('change', () => handlers.score(Number(this.stars.value)));
     this.clear = button({
       label: 'Take the score back',
@@ -76,7 +88,7 @@ export class Inspector {
       kind: 'icon',
       onPress: () => handlers.score(null),
     });
-    const heads = ['Writes', 'Prior', 'Visits', 'Q', 'Action'];
+    const heads = [turns ? 'Turn' : 'Writes', 'Prior', 'Visits', 'Q', ...(named ? ['Action'] : [])];
     this.codes.addEventListener('click', (event) => this.clicked(event));
     this.codes.addEventListener('keydown', (event) => this.pressed(event));
     this.element = h(
@@ -94,15 +106,17 @@ export class Inspector {
         this.clear,
       ),
       this.reward,
-      h('h2', {}, 'All actions here'),
+      h('h2', {}, turns ? 'Turns from here' : 'All actions here'),
       h(
         'p',
         { class: 'soft' },
-        'One row for each next token. Click it to go there, or to force it where it is untried; Shift-click bans it. + shows each action that writes it.',
+        turns
+          ? 'What was tried from here. Click a turn to go there; Shift-click bans it.'
+          : 'One row for each next token. Click it to go there, or to force it where it is untried; Shift-click bans it. + shows each action that writes it.',
       ),
       h(
         'table',
-        { class: 'codes', 'aria-label': 'All actions at this node' },
+        { class: 'codes', 'aria-label': turns ? 'Turns from this node' : 'All actions at this node' },
         h(
           'thead',
           {},
@@ -123,10 +137,11 @@ export class Inspector {
       ['depth', String(model.depth[node])],
     ];
     const action = model.action[node];
+    const { turns, named } = this.kinds;
     fill(
       this.head,
-      node === 0
-        ? h('h2', {}, 'Prompt')
+      node === 0 || !named
+        ? h('h2', {}, node === 0 ? (turns ? 'Start' : 'Prompt') : 'Turn')
         : actionChip({ action, label: this.handlers.label(action), token: this.handlers.wrote(node) }, { label: true }),
       ...states(model, node).map((word) => h('span', { class: 'tag' }, word)),
       h(
@@ -158,10 +173,11 @@ export class Inspector {
     const { path, value } = inspection;
     this.last = { inspection, model };
     const faces = path.map(({ action, text }) => ({ action, label: this.handlers.label(action), token: text }));
-    fill(
-      this.text,
-      faces.length === 0 ? h('p', { class: 'soft' }, 'The prompt; branches begin here.') : strippedText(faces),
-    );
+    const { turns } = this.kinds;
+    const begins = turns ? 'Where the episode stands; branches begin here.' : 'The prompt; branches begin here.';
+    if (faces.length === 0) fill(this.text, h('p', { class: 'soft' }, begins));
+    else if (turns) fill(this.text, h('pre', { class: 'inspector-turns' }, path.map(({ text }) => text).join('')));
+    else fill(this.text, strippedText(faces));
     if (value !== null) fill(this.head.querySelector('dl') ?? this.head, ...this.headFacts(value));
     this.list(inspection, model);
   }
@@ -211,11 +227,12 @@ export class Inspector {
       node > 0 && mark('force', forced),
       node > 0 && mark('ban', banned),
       node > 0 &&
+        !this.kinds.turns &&
         button({ label: 'Insert', icon: 'insert', title: 'Into the editor used last (I)', onPress: handlers.insert }),
       node > 0 && button({ label: 'Copy', icon: 'copy', onPress: handlers.copy }),
       node > 0 &&
         button({ label: 'Read', icon: 'book', title: 'As text, with the prompt (R)', onPress: handlers.read }),
-      node > 0 && this.canTune && button({ label: 'Tune from this path', icon: 'wand', onPress: handlers.tune }),
+      node > 0 && this.kinds.canTune && button({ label: 'Tune from this path', icon: 'wand', onPress: handlers.tune }),
     );
   }
 
@@ -232,7 +249,7 @@ export class Inspector {
     ask(treeSimulations, { from: order, to: order + 1 }).then(
       ({ simulations: [simulation] }) => {
         if (this.order === order && simulation !== undefined)
-          fill(this.reward, ...rewardView(simulation, this.rewarded));
+          fill(this.reward, ...rewardView(simulation, this.kinds.reward));
       },
       () => {
         this.order = -1;
@@ -254,7 +271,9 @@ export class Inspector {
       );
     const word = banned ? 'banned' : tried ? 'tried' : 'untried';
     const all = [action, ...others.map((other) => other.action)];
-    const title = `${label ?? `action ${action}`}, ${word}. ${tried ? 'Click to go there' : 'Click to force it'}, Shift-click to ban it.`;
+    const { turns, named } = this.kinds;
+    const name = turns ? 'turn' : (label ?? `action ${action}`);
+    const title = `${name}, ${word}. ${tried ? 'Click to go there' : 'Click to force it'}, Shift-click to ban it.`;
     return h(
       'tr',
       {
@@ -266,32 +285,33 @@ export class Inspector {
         'data-child': tried ? child : undefined,
         title,
       },
-      h('td', { class: 'code next' }, visibleToken(text)),
+      h('td', { class: 'code next' }, turns ? text : visibleToken(text)),
       bar(probability, 'prior'),
       tried ? bar(share, 'share') : h('td', { class: 'number soft' }, '–'),
       h('td', { class: 'number' }, figure(q)),
-      h(
-        'td',
-        {},
+      named &&
         h(
-          'div',
-          { class: 'code-names' },
-          // What it writes stands in front already.
-          actionChip({ action, label, probability: code.probability }, { label: true }),
-          others.length > 0 &&
-            h(
-              'button',
-              {
-                class: 'unfold',
-                type: 'button',
-                tabindex: -1,
-                title: `Actions ${others.map((other) => other.action).join(', ')} write the same here. Show each (→)`,
-                'aria-label': `Show each of ${all.length} actions that write the same here`,
-              },
-              `+${others.length}`,
-            ),
+          'td',
+          {},
+          h(
+            'div',
+            { class: 'code-names' },
+            // What it writes stands in front already.
+            actionChip({ action, label, probability: code.probability }, { label: true }),
+            others.length > 0 &&
+              h(
+                'button',
+                {
+                  class: 'unfold',
+                  type: 'button',
+                  tabindex: -1,
+                  title: `Actions ${others.map((other) => other.action).join(', ')} write the same here. Show each (→)`,
+                  'aria-label': `Show each of ${all.length} actions that write the same here`,
+                },
+                `+${others.length}`,
+              ),
+          ),
         ),
-      ),
     );
   }
 
@@ -313,7 +333,8 @@ export class Inspector {
   private choose({ dataset }: HTMLElement, ban: boolean): void {
     const action = Number(dataset.action);
     // What is not to be written is banned in all its names.
-    if (ban) for (const each of dataset.actions?.split(' ') ?? []) this.handlers.ban(Number(each));
+    if (ban && this.kinds.turns) this.handlers.banNode(Number(dataset.child));
+    else if (ban) for (const each of dataset.actions?.split(' ') ?? []) this.handlers.ban(Number(each));
     else if (dataset.child === undefined) this.handlers.force(action);
     else this.handlers.select(Number(dataset.child));
   }

@@ -68,6 +68,13 @@ export class Steering {
     });
   }
 
+  banNode(node: number): void {
+    void this.attempt(async () => {
+      await ask(treeMark, { node, mark: 'ban' });
+      this.handlers.changed();
+    });
+  }
+
   score(score: number | null): void {
     void this.attempt(async () => {
       await ask(treeScore, { node: this.node, score });

@@ -24,6 +24,13 @@ export interface ToolbarHandlers {
   help(): void;
 }
 
+/** Which world it is, and how far its episode had come. */
+function worldWords({ environment, seed, side, behind }: NonNullable<SearchDescription['world']>): string {
+  const where = `${environment}, ${side === 'seen' ? '' : 'unseen '}world ${seed}`;
+  if (behind.length === 0) return where;
+  return `${where}, after ${behind.length === 1 ? 'a turn' : `${behind.length} turns`}`;
+}
+
 /** So many simulations are not done in a lifetime. */
 const untilStopped = 1_000_000;
 
@@ -92,9 +99,13 @@ export class Toolbar {
       'header',
       { class: 'toolbar tree-toolbar', role: 'toolbar', 'aria-label': 'Search' },
       group(
-        h('span', { class: 'prompt-end code', title: about.prompt }, ending(about.prompt, 30)),
-        h('span', { class: 'tag', title: JSON.stringify(about.reward) }, `reward ${rewardName(about.reward)}`),
-        tool('New search from this prompt', 'add', handlers.begin),
+        ...(about.world === null
+          ? [
+              h('span', { class: 'prompt-end code', title: about.prompt }, ending(about.prompt, 30)),
+              h('span', { class: 'tag', title: JSON.stringify(about.reward) }, `reward ${rewardName(about.reward)}`),
+              tool('New search from this prompt', 'add', handlers.begin),
+            ]
+          : [h('span', { class: 'prompt-end', title: about.prompt }, worldWords(about.world))]),
       ),
       group(...this.extending, this.pause, this.state),
       h('span', { class: 'toolbar-space' }),
@@ -121,13 +132,15 @@ export class Toolbar {
       control.hidden = running;
     }
     this.pause.hidden = !running;
-    if (event !== null) this.count(event.simulations, event.nodes, running);
+    if (event !== null) this.count(event.simulations, event.nodes, event.end);
   }
 
-  count(simulations: number, nodes: number, running = false): void {
+  /** @param end why the search stands still; null while it runs */
+  count(simulations: number, nodes: number, end: TreeEvent['end'] = 'cancelled'): void {
     fill(
       this.state,
-      running && h('span', { class: 'searching' }, 'searching · '),
+      end === null && h('span', { class: 'searching' }, 'searching · '),
+      end === 'solved' && 'nothing earns more · ',
       `${simulations} simulations`,
       h('span', { class: 'node-count' }, ` · ${nodes} nodes`),
     );

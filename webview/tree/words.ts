@@ -55,18 +55,22 @@ export function states(model: TreeModel, id: number): string[] {
     .map((name) => words[name]);
 }
 
-/** One sentence for a screen reader. @param chain the nodes of the card, the one it stands for last */
+/**
+ * One sentence for a screen reader.
+ *
+ * @param chain the nodes of the card, the one it stands for last
+ * @param chosen what is chosen on the edge to the first of them
+ */
 export function spoken(
   model: TreeModel,
   moment: Moment,
   chain: readonly number[],
   text: string,
-  label: string | null,
+  chosen: string,
 ): string {
   const id = chain[chain.length - 1];
   const more = chain.length > 1 ? ` and ${chain.length - 1} more in a row` : '';
-  const name = id === 0 ? 'prompt' : `action ${model.action[chain[0]]}${label ? `, ${label}` : ''}${more}`;
   const visits = moment.visits[id];
   const known = Number.isNaN(moment.q[id]) ? '' : `, Q ${figure(moment.q[id])}`;
-  return [`${name}: ${text}`, `${visits} visits${known}`, ...states(model, id)].join('. ');
+  return [`${chosen}${more}: ${text}`, `${visits} visits${known}`, ...states(model, id)].join('. ');
 }

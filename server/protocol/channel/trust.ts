@@ -36,6 +36,7 @@ import {
   searchNodes,
   searchSimulations,
   startSearch,
+  startTurnSearch,
 } from '../search.ts';
 import { listWorkers } from '../workers.ts';
 import type { RequestType } from './request.ts';
@@ -46,6 +47,7 @@ export const untrustedFlag = '--untrusted';
 /** Requests about a tree: they read its file where the engine does not have it yet. */
 export const searchRequests = [
   startSearch,
+  startTurnSearch,
   extendSearch,
   forceAction,
   markNode,

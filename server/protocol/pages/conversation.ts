@@ -32,6 +32,8 @@ export const readConversation = request(
 export const conversationOpen = request('page/conversation/open', nothing, playState);
 /** Asks the person what to play, in a page of its own. */
 export const conversationPlay = request('page/conversation/play', nothing, nothing);
+/** Searches over turns from where the episode stands, in a page of its own. */
+export const conversationSearch = request('page/conversation/search', nothing, nothing);
 /** To the page: what is waited for, and what is written meanwhile. */
 export const conversationProgress = notification('page/conversation/progress', playProgress);
 

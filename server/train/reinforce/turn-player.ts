@@ -32,6 +32,24 @@ export interface TurnPlayerParts {
   readonly cola: ColaModel | undefined;
   readonly device: Device;
   readonly hasValue: boolean;
+  /** Does a piece of work when the device is free for it; at once, if not given. */
+  readonly pace?: Pace | undefined;
+}
+
+export type Pace = <T>(work: () => Promise<T>) => Promise<T>;
+
+/** A policy that asks for every run of the device. */
+function paced(chooser: Chooser, pace: Pace): Chooser {
+  return {
+    endIds: chooser.endIds,
+    narrows: chooser.narrows,
+    cache: (...given) => pace(() => chooser.cache(...given)),
+    branch: (...given) => pace(() => chooser.branch(...given)),
+    select: (...given) => pace(() => chooser.select(...given)),
+    narrow: (...given) => pace(() => chooser.narrow(...given)),
+    read: (...given) => pace(() => chooser.read(...given)),
+    choose: (...given) => pace(() => chooser.choose(...given)),
+  };
 }
 
 /** A beginning of turns. */
@@ -49,6 +67,8 @@ export class EpisodePlayer implements TurnPlayer {
   readonly most: number | undefined;
   readonly name: string;
   readonly start: readonly number[];
+  private readonly chooser: Chooser;
+  private readonly pace: Pace;
   private decoder: Decoder | undefined;
 
   /** @throws environment.unrepeatable */
@@ -60,10 +80,12 @@ export class EpisodePlayer implements TurnPlayer {
     this.hasValue = hasValue;
     this.most = environment.range?.[1];
     this.start = [...prompt.ids];
+    this.pace = parts.pace ?? ((work) => work());
+    this.chooser = paced(parts.actor, this.pace);
   }
 
   async play(behind: readonly TakenTurn[], plan: CoursePlan, signal: AbortSignal): Promise<Course[]> {
-    const { sizes, environment, actor, speech } = this.parts;
+    const { sizes, environment, speech } = this.parts;
     const ids = this.read(behind);
     const begins = plan.byAction ? await this.byAction(ids, behind, plan) : [this.drawn(ids, behind, plan)];
     if (begins.length === 0) return [];
@@ -78,7 +100,7 @@ export class EpisodePlayer implements TurnPlayer {
     };
     const starts = begins.map(({ start }) => start);
     const stands = begins.map(({ stand }) => stand);
-    const rows = await actIn(environment, { chooser: actor, speech }, starts, stands, left, signal);
+    const rows = await actIn(environment, { chooser: this.chooser, speech }, starts, stands, left, signal);
     const courses = rows.map((row) => this.courseOf(row, begins[row.group], behind));
     if (!plan.valued || !plan.single) return courses;
     return this.valued(courses, behind, plan, signal);
@@ -123,9 +145,10 @@ export class EpisodePlayer implements TurnPlayer {
     const { device, cola, task, actor, speech } = this.parts;
     if (cola === undefined) return [];
     this.decoder ??= new Decoder(device, cola, { parts: { preview: true } });
-    const cache = await this.decoder.cache(1, ids.length);
+    const { decoder } = this;
+    const cache = await this.pace(() => decoder.cache(1, ids.length));
     try {
-      const { policyLogits: policy, nextTokens } = await this.decoder.step(cache, [ids]);
+      const { policyLogits: policy, nextTokens } = await this.pace(() => decoder.step(cache, [ids]));
       if (nextTokens === undefined) throw new Error('the step gives no preview');
       const p = probabilities(policy, 0, policy.length);
       const priorOf = (token: number) =>
@@ -181,12 +204,12 @@ export class EpisodePlayer implements TurnPlayer {
   ): Promise<Course[]> {
     const open = courses.filter(({ over, failed }) => !over && failed === undefined);
     if (open.length === 0) return [...courses];
-    const { environment, actor, speech, task } = this.parts;
+    const { environment, speech, task } = this.parts;
     const paths = open.map(({ turns }) => [...behind, ...turns]);
     const starts = paths.map((path) => ({ prompt: this.promptOf(this.read(path)), seeds: [seeds[0]] }));
     const stands = paths.map((path): Stand => ({ task, behind: path }));
     const one = { turns: 1, maxTokens: 1, maxNew: 1, temperature: 0, topK: 0 };
-    const rows = await actIn(environment, { chooser: actor, speech }, starts, stands, one, signal);
+    const rows = await actIn(environment, { chooser: this.chooser, speech }, starts, stands, one, signal);
     return courses.map((course) => {
       const row = rows[open.indexOf(course)];
       if (row === undefined || scoreOf(row.result) === undefined) return course;

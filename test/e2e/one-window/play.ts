@@ -61,6 +61,36 @@ describe('an environment that is played in VS Code', () => {
     assert.equal(((await turn(1).locator('.said').getAttribute('aria-label')) ?? '').slice(0, 4), words.slice(0, 4));
   });
 
+  it('is searched over turns from where it stands, in a tree that can be steered', async () => {
+    await press('Search from here').click();
+    await session.page
+      .locator('.tab.active')
+      .filter({ hasText: 'Tree: ' })
+      .waitFor({ timeout: wait(120) });
+    await page().getByText('agent.cola.yaml, world 3, after 2 turns').waitFor();
+    const rows = page().locator('table.codes tbody tr');
+    await page()
+      .locator('.card')
+      .nth(3)
+      .waitFor({ timeout: wait(120) });
+    await rows.first().waitFor();
+    // All of its episodes would take half a minute, and show the same.
+    await press('Pause').click();
+    await page().locator('.state', { hasNotText: 'searching' }).waitFor();
+    await session.look('play-tree');
+    const said = (await rows.first().locator('td').first().innerText()).trim();
+    await rows.first().click();
+    await page()
+      .locator('.inspector-turns')
+      .filter({ hasText: `> ${said}` })
+      .waitFor();
+    await page().getByRole('button', { name: 'Ban' }).click();
+    await page().locator('.inspector .tag').filter({ hasText: 'banned' }).waitFor();
+    await session.look('play-tree-turn');
+    await session.page.locator('.tab').filter({ hasText: 'Play agent.cola.yaml' }).click();
+    await turn(1).waitFor();
+  });
+
   it('begins again in the same world, and is shown again where its page was hidden', async () => {
     await press('Start again').click();
     await turn(0).waitFor({ state: 'detached' });

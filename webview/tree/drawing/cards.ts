@@ -19,6 +19,11 @@ export interface CardHandlers {
   toggle(node: number): void;
   /** Shows the nodes that share a card one by one. */
   apart(node: number): void;
+  label(action: number): string | null;
+  /** Whether what is chosen are latent actions. */
+  readonly named: boolean;
+  /** The text of the prompt, which is on the root's card. */
+  prompt(): string;
 }
 
 interface Card {
@@ -36,10 +41,7 @@ export class CardLayer {
 
   constructor(
     private readonly details: NodeDetails,
-    private readonly label: (action: number) => string | null,
     private readonly handlers: CardHandlers,
-    /** The text of the prompt, which is on the root's card. */
-    private readonly prompt: () => string,
   ) {
     this.element.addEventListener('click', (event) => this.clicked(event));
     this.element.addEventListener('dblclick', (event) => {
@@ -137,7 +139,7 @@ export class CardLayer {
       has(nodeFlags.forced) && 'forced',
     ];
     reset(element, classes.filter(Boolean).join(' '));
-    const text = node === 0 ? this.prompt() : all.map((each) => each?.text ?? '').join('');
+    const text = node === 0 ? this.handlers.prompt() : this.details.textOf(chain);
     const siblings = model.parent[first] < 0 ? [first] : model.childrenAt(model.parent[first], moment);
     const words = ending(text, 200);
     const aria: Record<string, string | number> = {
@@ -146,7 +148,7 @@ export class CardLayer {
       'aria-setsize': siblings.length,
       'aria-posinset': siblings.indexOf(first) + 1,
       'aria-selected': String(node === selected),
-      'aria-label': spoken(model, moment, chain, words, node === 0 ? null : this.label(model.action[first])),
+      'aria-label': spoken(model, moment, chain, words, this.nameOf(model, first)),
     };
     if (model.childrenAt(node, moment).length > 0) aria['aria-expanded'] = String(scene.stubOf(node) === undefined);
     for (const [name, value] of Object.entries(aria)) element.setAttribute(name, String(value));
@@ -160,7 +162,9 @@ export class CardLayer {
       h(
         'div',
         { class: 'card-strip' },
-        node === 0 ? h('span', { class: 'soft' }, 'prompt') : this.strip(picture, first, all),
+        node === 0 || !this.handlers.named
+          ? h('span', { class: 'soft' }, node === 0 ? 'prompt' : 'turn')
+          : this.strip(picture, first, all),
       ),
       h(
         'div',
@@ -178,6 +182,14 @@ export class CardLayer {
     );
   }
 
+  /** What is chosen on the edge to a node, for a screen reader. */
+  private nameOf({ action }: Picture['model'], node: number): string {
+    if (node === 0) return 'prompt';
+    if (!this.handlers.named) return 'turn';
+    const label = this.handlers.label(action[node]);
+    return `action ${action[node]}${label ? `, ${label}` : ''}`;
+  }
+
   private strip({ model, moment }: Picture, node: number, all: readonly (TreeNode | undefined)[]): HTMLElement {
     const first = model.action[node];
     const others = model.childrenAt(model.parent[node], moment).filter((child) => child !== node);
@@ -185,10 +197,10 @@ export class CardLayer {
     const runnerUp = next < 0 ? undefined : { action: model.action[next], probability: model.prior[next] };
     const rest = all.flatMap((each) => each?.actions ?? []).slice(1);
     const prior = model.prior[node];
-    const head = { action: first, label: this.label(first), runnerUp, token: all[0]?.text };
+    const head = { action: first, label: this.handlers.label(first), runnerUp, token: all[0]?.text };
     const faces = [
       Number.isNaN(prior) ? head : { ...head, probability: prior },
-      ...rest.map((action) => ({ action, label: this.label(action) })),
+      ...rest.map((action) => ({ action, label: this.handlers.label(action) })),
     ];
     return actionStrip(faces, chips);
   }

@@ -1,7 +1,7 @@
 /** Where the tree is drawn: the view of the plane, with pointer and wheel; cards over edges. */
 import { actionWords } from '../../ui/actions.ts';
 import { custom, h } from '../../ui/elements.ts';
-import { type NodeDetails, textOf } from '../details.ts';
+import type { NodeDetails } from '../details.ts';
 import { ending, figures } from '../words.ts';
 import { CardLayer, cardId } from './cards.ts';
 import { type Colours, onThemeChange, readColours, reducesMotion } from './colours.ts';
@@ -29,6 +29,8 @@ export interface StageHandlers {
   /** The person moved the view. */
   moved(view: Viewport): void;
   label(action: number): string | null;
+  /** Whether what is chosen are latent actions. */
+  readonly named: boolean;
   prompt(): string;
 }
 
@@ -59,7 +61,7 @@ export class Stage {
     private readonly handlers: StageHandlers,
     private view: Viewport,
   ) {
-    this.cards = new CardLayer(details, handlers.label, handlers, handlers.prompt);
+    this.cards = new CardLayer(details, handlers);
     this.minimap = new Minimap((x, y) => {
       const { scale } = this.view;
       this.move({ x: x - this.size.width / scale / 2, y: y - this.size.height / scale / 2, scale });
@@ -202,7 +204,7 @@ export class Stage {
   }
 
   private textOf(node: number, chain: readonly number[]): string {
-    return node === 0 ? this.handlers.prompt() : textOf(this.details, chain);
+    return node === 0 ? this.handlers.prompt() : this.details.textOf(chain);
   }
 
   private move(view: Viewport): void {
@@ -342,8 +344,10 @@ export class Stage {
     const node = scene.firstOf(nearest.place);
     const action = model.action[node];
     const prior = model.prior[node];
-    const face = { action, label: this.handlers.label(action), token: this.details.get(node)?.text };
-    this.showHint(event, actionWords(Number.isNaN(prior) ? face : { ...face, probability: prior }));
+    const text = this.details.get(node)?.text;
+    const face = { action, label: this.handlers.label(action), token: text };
+    if (!this.handlers.named) this.showHint(event, text?.trim() ?? '');
+    else this.showHint(event, actionWords(Number.isNaN(prior) ? face : { ...face, probability: prior }));
   }
 
   /** Near the pointer, and inside the stage. */

@@ -1,7 +1,7 @@
 /** The shown tree as a drawing that stands alone: light ground, no styles from outside. */
 import { hueOf } from '../../../server/protocol/figures/hue.ts';
 import { s } from '../../ui/elements.ts';
-import { type NodeDetails, textOf } from '../details.ts';
+import type { NodeDetails } from '../details.ts';
 import { ending, figures, share, states } from '../words.ts';
 import { edgeWidth, type Picture } from './drawing.ts';
 
@@ -12,6 +12,7 @@ export function drawingOf(
   { scene, model, moment, principal, range }: Picture,
   details: NodeDetails,
   prompt: string,
+  named: boolean,
 ): string {
   const { x, y, width, height } = scene.bounds;
   const box = [x - margin, y - margin, width + 2 * margin, height + 2 * margin];
@@ -71,9 +72,9 @@ export function drawingOf(
       continue;
     }
     const chain = scene.shown.chain[place];
-    const text = node === 0 ? prompt : textOf(details, chain);
+    const text = node === 0 ? prompt : details.textOf(chain);
     root.append(words([rect.x + 8, rect.y + 18], ending(text, 26), {}));
-    if (node > 0) {
+    if (node > 0 && named) {
       const { colour, ink: number } = hueOf(model.action[chain[0]]);
       root.append(s('rect', { x: rect.x + 8, y: rect.y + 26, width: 24, height: 14, rx: 3, fill: colour }));
       root.append(

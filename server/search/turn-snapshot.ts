@@ -1,0 +1,113 @@
+/** A search over turns as plain data: its tree as of any search, with what was said in the world. */
+import { z } from 'zod';
+import { firstIssue } from '../schemas/first-issue.ts';
+import { searchErrors } from './errors.ts';
+import { checkTokens, growFrom, parseSnapshot, type SearchSnapshot, takeSnapshot } from './snapshot.ts';
+import { type TakenTurn, type TurnPlayer, TurnSearch } from './turns.ts';
+
+const count = z.number().int().nonnegative();
+/** What a turn has beside its actions and tokens. */
+const exchange = z.object({ said: z.string(), observation: z.string(), reward: z.number() });
+/** A turn whose actions and tokens are in no tree: how many it has of both. */
+const played = exchange.extend({ length: count });
+/** One whose actions and tokens are written out. */
+export const takenTurn = exchange.extend({ actions: z.array(count), tokens: z.array(count) });
+
+const memorySchema = z.object({
+  by_action: z.boolean(),
+  /** By node, the root left out. */
+  taken: z.array(exchange),
+  weight: z.array(z.number().nonnegative()),
+  drained: z.array(count),
+  /** By simulation; null where the episode did not come to its end. */
+  rests: z.array(z.array(played).nullable()),
+});
+
+export interface TurnSnapshot {
+  readonly tree: SearchSnapshot;
+  readonly turns: z.output<typeof memorySchema>;
+}
+
+const exchangeOf = ({ said, observation, reward }: TakenTurn) => ({ said, observation, reward });
+
+export function takeTurnSnapshot(search: TurnSearch): TurnSnapshot {
+  const { byAction, taken, weight, drained, rests } = search.memory;
+  return {
+    tree: takeSnapshot(search),
+    turns: {
+      by_action: byAction,
+      taken: taken.flatMap((turn) => (turn === undefined ? [] : [exchangeOf(turn)])),
+      weight: [...weight],
+      drained: [...drained],
+      rests: rests.map((rest) => rest?.map((turn) => ({ ...exchangeOf(turn), length: turn.tokens.length })) ?? null),
+    },
+  };
+}
+
+/** @param file for messages @throws search.snapshotJson, search.snapshotVersion */
+export function parseTurnSnapshot(json: unknown, file: string): TurnSnapshot {
+  const both = z.looseObject({ tree: z.unknown(), turns: z.unknown() }).safeParse(json);
+  if (!both.success) throw searchErrors.snapshotJson(file, 'it has no tree and no turns');
+  const tree = parseSnapshot(both.data.tree, file, true);
+  const parsed = memorySchema.safeParse(both.data.turns);
+  if (!parsed.success) {
+    const { path, detail } = firstIssue(parsed.error);
+    throw searchErrors.snapshotJson(file, `"turns.${path}": ${detail}`);
+  }
+  const problem = contradiction(tree, parsed.data);
+  if (problem !== undefined) throw searchErrors.snapshotJson(file, problem);
+  return { tree, turns: parsed.data };
+}
+
+function contradiction({ tree, simulations }: SearchSnapshot, turns: TurnSnapshot['turns']): string | undefined {
+  const nodes = tree.parent.length;
+  const { taken, weight, drained, rests } = turns;
+  if (taken.length !== nodes - 1 || weight.length !== nodes) return 'not every node has a turn';
+  if (drained.some((id) => id >= nodes)) return 'a node that is not there was drawn from';
+  if (rests.length !== simulations.length) return 'not every simulation has an episode';
+  const fits = ({ tokens }: SearchSnapshot['simulations'][number], rest: (typeof rests)[number]) =>
+    rest === null || rest.reduce((sum, { length }) => sum + length, 0) === tokens.length;
+  return simulations.every((each, i) => fits(each, rests[i]))
+    ? undefined
+    : 'an episode has other tokens than its turns';
+}
+
+/**
+ * A search that goes on exactly as the one that was saved would have.
+ *
+ * @throws search.snapshotModel, model.idOutOfRange, and what the constructor of {@link TurnSearch} throws
+ */
+export function restoreTurnSearch(
+  { tree: from, turns }: TurnSnapshot,
+  player: TurnPlayer,
+  vocabSize: number,
+): TurnSearch {
+  checkTokens(from, { numCodes: player.numCodes, vocabSize });
+  const search = new TurnSearch(player, { ...from.options, byAction: turns.by_action });
+  growFrom(from, search);
+  const { tree } = search;
+  const taken = turns.taken.map(
+    (turn, i): TakenTurn => ({ ...turn, actions: [...tree.edgeActions(i + 1)], tokens: [...tree.edgeTokens(i + 1)] }),
+  );
+  const rests = turns.rests.map((rest, order) => {
+    if (rest === null) return undefined;
+    const { actions, tokens } = from.simulations[order];
+    let at = 0;
+    return rest.map(({ length, ...turn }): TakenTurn => {
+      const start = at;
+      at += length;
+      return { ...turn, actions: actions.slice(start, at), tokens: tokens.slice(start, at) };
+    });
+  });
+  search.resume(
+    {
+      byAction: turns.by_action,
+      taken: [undefined, ...taken],
+      weight: turns.weight,
+      drained: turns.drained,
+      rests,
+    },
+    from.spent,
+  );
+  return search;
+}

@@ -337,8 +337,10 @@ function runPackageTests(scratch, editor) {
 const whole = mochaArguments.length === 0 && !fast;
 // Beside all that comes before the tests: most of the time it waits for a network.
 const ray = whole ? rayPython() : undefined;
+// Both wait for a network.
+const bringingPackages = fast ? undefined : installPackages();
 if (!installed() && !(await phase('install', () => run('npm', ['ci', '--no-audit', '--no-fund'])))) finish();
-if (!fast) await installPackages();
+await bringingPackages;
 const scratch = mkdtempSync(join(tmpdir(), 'cola-test-'));
 const packaged = whole && supported;
 // VS Code comes while other things are done.

@@ -9,12 +9,11 @@ export type Ask = <T extends RequestType>(type: T, params: ParamsOf<T>) => Promi
 /** @returns what the page asked for beyond the search: texts inserted and copied, files written */
 export function answerTree(host: PageHost, key: protocol.SearchKey, ask: Ask): string[] {
   const done: string[] = [];
-  host.answer(protocol.treeReady, async () => ({
-    subject: { key, draft: { prompt: '', row: {}, language: '' } },
-    search: await ask(protocol.describeSearch, key),
-    event: null,
-    canTune: true,
-  }));
+  host.answer(protocol.treeReady, async () => {
+    const search = await ask(protocol.describeSearch, key);
+    const subject = { key, draft: { prompt: '', row: {}, language: '' } };
+    return { subject, search, event: null, canTune: search.world === null };
+  });
   for (const [asked, verb] of protocol.searchVerbs) {
     host.answer(asked, (params) => ask(verb, { ...key, ...(params as object) }));
   }

@@ -4,7 +4,14 @@ import { appendFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readLabels } from '../../server/cola/actions-file.ts';
 import { actionsFile } from '../../server/protocol/actions.ts';
-import { extendSearch, loadModel, searchEvent, startSearch, treeReady } from '../../server/protocol/index.ts';
+import {
+  extendSearch,
+  loadModel,
+  searchEvent,
+  startSearch,
+  startTurnSearch,
+  treeReady,
+} from '../../server/protocol/index.ts';
 import { actionProfiles } from '../../server/protocol/pages/actions.ts';
 import {
   conversationAlternatives,
@@ -35,7 +42,7 @@ const widths = [380, 800, 1500];
 /** Where most is shown: without pictures of all, colours are looked at here, and in the slow form everywhere. */
 const widest = 1500;
 const everywhere = process.env.COLA_SLOW === '1' || process.env.COLA_SHOTS !== undefined;
-/** Only for what does not fit: a narrow editor, an editor beside a side bar. */
+/** In the slow form, for what does not fit: a narrow editor, an editor beside a side bar. */
 const between = [520, 1020];
 
 /** A run of two stages with the noise that real ones have, long prompts, and codes that die. */
@@ -151,7 +158,7 @@ describe('how pages look', function () {
       }
       found.push(...(await misfits(shown.page)).map((text) => `${name} ${width}: ${text}`));
     }
-    for (const width of between) {
+    for (const width of everywhere ? between : []) {
       await shown.page.setViewportSize({ width, height: 900 });
       found.push(...(await misfits(shown.page)).map((text) => `${name} ${width}: ${text}`));
     }
@@ -289,6 +296,36 @@ describe('how pages look', function () {
       await page.keyboard.press('Alt+ArrowRight');
       await page.keyboard.press('?');
       await page.locator('.help').waitFor();
+    });
+  });
+
+  it('a search over turns', async () => {
+    await ask(loadModel, { folder: nano, device: 'cpu', threads: 1 });
+    const over = { ...key, search: 'turns' };
+    const behind = ['go to bed 1', 'sing'];
+    const options = { max_new: 6, breadth: 2 };
+    await ask(startTurnSearch, {
+      ...over,
+      environment: 'household',
+      seed: 3,
+      side: 'unseen',
+      model: nano,
+      behind,
+      options,
+    });
+    const stands = new Promise<void>((resolve) => {
+      ended = resolve;
+    });
+    await ask(extendSearch, { ...over, simulations: 4 });
+    await stands;
+    const shown = await stage.prepare('tree', {
+      theme: themes.dark,
+      attach: (host) => void answerTree(host, over, ask),
+    });
+    await look(shown, 'tree-turns', 'tr[data-action]', async ({ page }) => {
+      await page.getByText('household, unseen world 3, after 2 turns').waitFor();
+      await page.locator('.card').nth(1).click();
+      await page.locator('.inspector-turns').waitFor();
     });
   });
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { cpSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   extendSearch,
@@ -6,6 +7,7 @@ import {
   searchEvent,
   searchNodes,
   startSearch,
+  startTurnSearch,
   treeEvent,
 } from '../../server/protocol/index.ts';
 import { makeModel, removeFolder, temporaryFolder } from '../engine/tiny-model.ts';
@@ -238,6 +240,50 @@ describe('the page of the tree explorer', function () {
     }
     await at.page.setViewportSize({ width: 1280, height: 800 });
     assert.deepEqual(await faintTexts(at.page), []);
+  });
+
+  it('shows the turns of a model without actions, and names no action', async () => {
+    const base = join(folder, 'base');
+    cpSync(join(folder, 'model'), base, { recursive: true });
+    for (const name of readdirSync(base)) if (/^(cola|actions)\./.test(name)) rmSync(join(base, name));
+    const over = { root: folder, search: 'turns' };
+    const options = { max_new: 4, breadth: 2 };
+    await ask(startTurnSearch, { ...over, environment: 'household', seed: 3, side: 'seen', model: base, options });
+    const stands = new Promise<void>((resolve) => {
+      ended = resolve;
+    });
+    await ask(extendSearch, { ...over, simulations: 4 });
+    await stands;
+    const shown = await (await Stage.shared()).prepare('tree', {
+      theme: themes.dark,
+      attach: (host) => {
+        done = answerTree(host, over, ask);
+      },
+    });
+    await shown.load();
+    const { page } = shown;
+    await page.locator('.card').nth(1).click();
+    const turns = page.locator('.inspector-turns');
+    await turns.filter({ hasText: /^> / }).waitFor();
+    assert.equal(await page.locator('.action-chip').count(), 0);
+    assert.match((await page.locator('.card.selected').getAttribute('aria-label')) ?? '', /^turn.*: .* → /s);
+    assert.deepEqual(await page.locator('.inspector-actions vscode-button').allInnerTexts(), [
+      'Force',
+      'Ban',
+      'Copy',
+      'Read',
+    ]);
+    await page.getByRole('button', { name: 'Copy' }).click();
+    await settled(async () => done.some((text) => text.startsWith('copy > ')));
+    // From the list, to a turn and back to the start.
+    await page.locator('.stage').focus();
+    await page.keyboard.press('Home');
+    const rows = page.locator('tr[data-child]');
+    await rows.nth(0).waitFor();
+    await rows.nth(0).click({ modifiers: ['Shift'] });
+    await page.locator('tr.banned').waitFor();
+    assert.deepEqual(shown.errors, []);
+    await shown.close();
   });
 
   it('is as it was left after the window was reloaded', async () => {

@@ -128,7 +128,10 @@ export function withSearchOptions(command: Command): Command {
     )
     .option('--reward-seconds <number>', 'longest wait for one reward (default: 60)', positive)
     .option('--continue <file>', 'search on in the tree of an earlier search, with more budget')
-    .option('--out <file>', `where the search is saved (default: ${defaultOut}, or the file that is continued)`)
+    .option(
+      '--out <file>',
+      `where the search is saved (default: ${defaultOut}, or the file that is continued; nowhere with --environment)`,
+    )
     .option('--html <file>', 'also write the search as a page to look at')
     .option('--environment <name>', 'search over turns of an episode instead: what "cola play" takes')
     .option('--unseen', 'with --environment: a world of those that nothing is trained in')
@@ -149,7 +152,8 @@ export function withSearchOptions(command: Command): Command {
   return withExamples(withPrecision(withDevice(withJson(command)), 'auto'), [
     'search my-model --prompt "3 4 5 -> 17: " --reward countdown --row \'{"numbers": [3, 4, 5], "target": 17}\' --simulations 200',
     'search .cola/runs/countdown --chat --prompt-file task.txt --reward "{numeric: {column: answer}}" --row \'{"answer": 42}\' --tokens 20_000 --edges q',
-    'search my-agent --environment household --seed 3 --tokens 4000',
+    'search my-agent --environment household --seed 3 --tokens 4000 --out house.json',
+    'search my-agent --environment household --continue house.json --tokens 4000',
     'search my-model --reward maths --row \'{"answer": "7"}\' --continue search.json --simulations 500 --html search.html',
   ]);
 }
@@ -275,9 +279,15 @@ const ofAnswers = [
   'normalise',
   'batch',
   'rewardSeconds',
-  'continue',
-  'out',
 ] as const;
+
+/** What is given of the world, and of how the model acts there. */
+const ofWorld = ({ seed, unseen, turns, maxNew, decoding }: SearchCommandOptions) =>
+  Object.fromEntries(Object.entries({ seed, unseen, turns, maxNew, decoding }).filter(([, v]) => v !== undefined));
+
+/** The option that a setting comes from. */
+const optionOf = (name: string) =>
+  name === 'byAction' ? 'begin' : name.replaceAll('_', '-').replace(/[A-Z]/g, (x) => `-${x.toLowerCase()}`);
 
 /** What the options say of a search over turns. @throws cli.usage, search.budget */
 export function turnSettingsOf(options: SearchCommandOptions): {
@@ -301,5 +311,13 @@ export function turnSettingsOf(options: SearchCommandOptions): {
     byAction: begin === undefined ? undefined : begin === 'actions',
   };
   const settings: TurnSettings = Object.fromEntries(Object.entries(given).filter(([, v]) => v !== undefined));
+  if (options.continue !== undefined) {
+    const kept = { ...settings, ...ofWorld(options) };
+    const [first] = Object.keys(kept);
+    if (first !== undefined)
+      throw wrongUse(
+        `A search that is continued keeps its world and its settings, so --${optionOf(first)} cannot be given`,
+      );
+  }
   return { settings: { max_new: options.maxNew ?? longestTurn, seed, ...settings }, budget: budgetOf(options) };
 }

@@ -1,5 +1,5 @@
 /** One search over turns with what it needs: the environment, the model that acts in it, and its file. */
-import { z } from 'zod';
+import type { z } from 'zod';
 import { readLabels } from '../cola/actions-file.ts';
 import type { Device } from '../device/device.ts';
 import type { Environment, World } from '../environments/environment.ts';
@@ -14,19 +14,24 @@ import { Speech } from '../model/chat/speech.ts';
 import type { WeightShelf } from '../model/weights/shelf.ts';
 import type { ResultOf } from '../protocol/channel/request.ts';
 import { playLimits } from '../protocol/play.ts';
-import {
-  type inspectNode,
-  type SearchDescription,
-  type SearchEvent,
-  type SearchKey,
-  type TreeNode,
+import type {
+  inspectNode,
+  SearchDescription,
+  SearchEvent,
+  SearchKey,
+  TreeNode,
   turnWorld,
 } from '../protocol/search.ts';
-import { firstIssue } from '../schemas/first-issue.ts';
 import { searchErrors } from '../search/errors.ts';
 import { parseSearchOptions } from '../search/options.ts';
 import { searchPage } from '../search/page.ts';
-import { parseTurnSnapshot, restoreTurnSearch, takenTurn, takeTurnSnapshot } from '../search/turn-snapshot.ts';
+import {
+  parseTurnFile,
+  restoreTurnSearch,
+  type TurnPlace,
+  takeTurnSnapshot,
+  turnFileText,
+} from '../search/turn-snapshot.ts';
 import { behindTurns, type TakenTurn, type TurnPlayer, TurnSearch } from '../search/turns.ts';
 import { namedEnvironment } from '../spec/named-environment.ts';
 import { resolvePath } from '../spec/paths.ts';
@@ -40,23 +45,13 @@ import { finite, type Mark, nodeOf, type OpenSearch, progressOf, searchFile } fr
 /** Turns that an episode goes on for behind the root, at most. */
 const furtherTurns = 20;
 
-const worldSchema = turnWorld.extend({
-  model: z.string().min(1).max(4096),
-  start: z.string(),
-  /** Turns before the root. */
-  behind: z.array(takenTurn).max(playLimits.turns),
-});
-interface TurnWorld extends Omit<z.output<typeof worldSchema>, 'behind'> {
-  readonly behind: readonly TakenTurn[];
-}
-
-const fileSchema = z.looseObject({ world: worldSchema });
-
 /** What is searched, and from where. */
 export interface TurnSubject extends z.output<typeof turnWorld> {
   readonly model: string;
   readonly behind: readonly string[];
 }
+
+type PlaceSubject = Omit<TurnSubject, 'behind'> & Partial<Pick<TurnPlace, 'decoding'>>;
 
 /** What the engine lends it. */
 export interface TurnMeans {
@@ -72,7 +67,7 @@ export class TurnSession implements OpenSearch {
 
   private constructor(
     readonly key: SearchKey,
-    private readonly world: TurnWorld,
+    private readonly world: TurnPlace,
     private readonly search: TurnSearch,
     private readonly place: Place,
   ) {}
@@ -93,22 +88,22 @@ export class TurnSession implements OpenSearch {
         seed: about.seed,
         ...options,
       });
-      const player = behindTurns(await place.player(turns.length, settings.max_new, means), turns);
+      const world = {
+        ...about,
+        start,
+        behind: turns,
+        turns: turns.length + furtherTurns,
+        decoding: place.subject.decoding,
+      };
+      const player = behindTurns(await place.player(world.turns, settings.max_new, means), turns);
       const search = new TurnSearch(player, { ...settings, byAction });
-      return new TurnSession(key, { ...about, start, behind: turns }, search, place);
+      return new TurnSession(key, world, search, place);
     });
   }
 
-  /** @param json what its file has @throws engine.searchFile, environment.changed, search.*, and what {@link create} throws */
+  /** @param json what its file has @throws environment.changed, search.*, and what {@link create} throws */
   static async load(key: SearchKey, json: unknown, means: TurnMeans): Promise<TurnSession> {
-    const file = searchFile(key);
-    const parsed = fileSchema.safeParse(json);
-    if (!parsed.success) {
-      const { path, detail } = firstIssue(parsed.error);
-      throw engineErrors.searchFile(file, `${path}: ${detail}`);
-    }
-    const { world } = parsed.data;
-    const snapshot = parseTurnSnapshot(json, file);
+    const { place: world, snapshot } = parseTurnFile(json, searchFile(key));
     return TurnSession.within(key, world, means, async (place) => {
       const { start, turns } = await place.replay(
         world.behind.map(({ said }) => said),
@@ -117,7 +112,7 @@ export class TurnSession implements OpenSearch {
       const other = turns.findIndex(({ observation }, i) => observation !== world.behind[i].observation);
       if (start !== world.start || other >= 0) throw environmentErrors.changed(place.environment.name, other + 1);
       const { max_new: maxNew } = snapshot.tree.options;
-      const player = behindTurns(await place.player(world.behind.length, maxNew, means), world.behind);
+      const player = behindTurns(await place.player(world.turns, maxNew, means), world.behind);
       const search = restoreTurnSearch(snapshot, player, place.subject.base.config.vocabSize);
       return new TurnSession(key, world, search, place);
     });
@@ -125,7 +120,7 @@ export class TurnSession implements OpenSearch {
 
   private static async within(
     key: SearchKey,
-    about: Omit<TurnSubject, 'behind'>,
+    about: PlaceSubject,
     means: TurnMeans,
     make: (place: Place) => Promise<TurnSession>,
   ): Promise<TurnSession> {
@@ -165,7 +160,7 @@ export class TurnSession implements OpenSearch {
   }
 
   json(): string {
-    return `${JSON.stringify({ world: this.world, ...takeTurnSnapshot(this.search) })}\n`;
+    return turnFileText(this.world, this.search);
   }
 
   page(): string {
@@ -296,7 +291,7 @@ class Place {
 
   static async open(
     root: string,
-    { environment: name, seed, side, model }: Omit<TurnSubject, 'behind'>,
+    { environment: name, seed, side, model, decoding: kept }: PlaceSubject,
     { device, shelf, signal }: TurnMeans,
   ): Promise<Place> {
     // Relative paths count from a file in the folder.
@@ -305,7 +300,7 @@ class Place {
     try {
       const folder = resolvePath(model, '');
       const tuned = await runOf(folder);
-      const decoding = tuned === undefined ? undefined : runDecoding(tuned.run);
+      const decoding = kept ?? (tuned === undefined ? undefined : runDecoding(tuned.run));
       const subject = await Subject.load(device, folder, { decoding, signal, shelf });
       const written = taskAt(environment.tasks, seed, side);
       return new Place(environment, subject, { seed, side, ...(written === undefined ? {} : { written }) });
@@ -335,11 +330,11 @@ class Place {
   }
 
   /**
-   * @param behind turns before the root
+   * @param turns of an episode at most
    * @param maxNew longest turn, in tokens
    */
-  async player(behind: number, maxNew: number, { pace }: TurnMeans): Promise<TurnPlayer> {
-    const limits = { turns: behind + furtherTurns, maxNew };
+  async player(turns: number, maxNew: number, { pace }: TurnMeans): Promise<TurnPlayer> {
+    const limits = { turns, maxNew };
     this.acting = await turnPlayerOf(this.subject, this.environment, this.task, limits, false, pace);
     return this.acting;
   }

@@ -274,12 +274,15 @@ export async function saveSearch<S>(file: string, search: Search<S>): Promise<vo
 
 /** @throws store.cannotRead, search.snapshotJson, search.snapshotVersion */
 export async function readSnapshot(file: string): Promise<SearchSnapshot> {
-  let json: unknown;
+  return parseSnapshot(readSearchJson(file), file);
+}
+
+/** @throws store.cannotRead, search.snapshotJson */
+export function readSearchJson(file: string): unknown {
   try {
-    json = JSON.parse(readText(file, limits.whole));
+    return JSON.parse(readText(file, limits.whole));
   } catch (error) {
     if (isAbsent(error)) throw diskErrors.cannotRead(file, error);
     throw searchErrors.snapshotJson(file, error instanceof Error ? error.message : String(error));
   }
-  return parseSnapshot(json, file);
 }

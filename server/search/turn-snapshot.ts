@@ -1,8 +1,10 @@
-/** A search over turns as plain data: its tree as of any search, with what was said in the world. */
+/** A search over turns as plain data and as a file: its tree as of any search, with the world and what was said in it. */
 import { z } from 'zod';
+import { writeFileAtomic } from '../files/atomic.ts';
+import { turnWorld } from '../protocol/search.ts';
 import { firstIssue } from '../schemas/first-issue.ts';
 import { searchErrors } from './errors.ts';
-import { checkTokens, growFrom, parseSnapshot, type SearchSnapshot, takeSnapshot } from './snapshot.ts';
+import { checkTokens, growFrom, parseSnapshot, readSearchJson, type SearchSnapshot, takeSnapshot } from './snapshot.ts';
 import { type TakenTurn, type TurnPlayer, TurnSearch } from './turns.ts';
 
 const count = z.number().int().nonnegative();
@@ -11,7 +13,7 @@ const exchange = z.object({ said: z.string(), observation: z.string(), reward: z
 /** A turn whose actions and tokens are in no tree: how many it has of both. */
 const played = exchange.extend({ length: count });
 /** One whose actions and tokens are written out. */
-export const takenTurn = exchange.extend({ actions: z.array(count), tokens: z.array(count) });
+const takenTurn = exchange.extend({ actions: z.array(count), tokens: z.array(count) });
 
 const memorySchema = z.object({
   by_action: z.boolean(),
@@ -22,6 +24,48 @@ const memorySchema = z.object({
   /** By simulation; null where the episode did not come to its end. */
   rests: z.array(z.array(played).nullable()),
 });
+
+/** Where a search over turns takes place. */
+const placeSchema = turnWorld.extend({
+  /** Folder of the model. */
+  model: z.string().min(1).max(4096),
+  /** What is seen first. */
+  start: z.string(),
+  /** Turns before the root. */
+  behind: z.array(takenTurn).max(1000),
+  /** Turns of an episode at most, those before the root among them. */
+  turns: count,
+  decoding: z.enum(['actions', 'tokens']),
+});
+export type TurnPlace = Readonly<Omit<z.output<typeof placeSchema>, 'behind'>> & {
+  readonly behind: readonly TakenTurn[];
+};
+
+export interface TurnFile {
+  readonly place: TurnPlace;
+  readonly snapshot: TurnSnapshot;
+}
+
+export const turnFileText = (place: TurnPlace, search: TurnSearch): string =>
+  `${JSON.stringify({ world: place, ...takeTurnSnapshot(search) })}\n`;
+
+/** @throws store.cannotWrite */
+export async function saveTurns(file: string, place: TurnPlace, search: TurnSearch): Promise<void> {
+  await writeFileAtomic(file, turnFileText(place, search));
+}
+
+/** @throws store.cannotRead, search.snapshotJson, search.snapshotVersion */
+export const readTurns = (file: string): TurnFile => parseTurnFile(readSearchJson(file), file);
+
+/** @param json what a file has @param file for messages @throws search.snapshotJson, search.snapshotVersion */
+export function parseTurnFile(json: unknown, file: string): TurnFile {
+  const parsed = z.looseObject({ world: placeSchema }).safeParse(json);
+  if (!parsed.success) {
+    const { path, detail } = firstIssue(parsed.error);
+    throw searchErrors.snapshotJson(file, `"${path}": ${detail}`);
+  }
+  return { place: parsed.data.world, snapshot: parseTurnSnapshot(json, file) };
+}
 
 export interface TurnSnapshot {
   readonly tree: SearchSnapshot;

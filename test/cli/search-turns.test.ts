@@ -82,6 +82,36 @@ describe('cola search --environment', function () {
     }
   });
 
+  it('is kept in a file, goes on in it as it would have without a break, and keeps its world', async () => {
+    const sizes = ['--turns', '3', '--max-new', '5', '--breadth', '3', '--seed', '4', '--begin', 'actions', '--json'];
+    const found = async (...more: string[]) => {
+      const { code, stdout, stderr } = await search('household', '--json', ...more);
+      assert.equal(code, 0, stderr);
+      const { nodes, spent, principal_variation: path, search: best } = JSON.parse(stdout);
+      return { nodes, path, best, spent: { ...spent, seconds: 0 } };
+    };
+    const whole = await found(...sizes, '--simulations', '18', '--out', 'whole.json');
+    await found(...sizes, '--simulations', '9', '--out', 'half.json');
+    assert.deepEqual(await found('--continue', 'half.json', '--simulations', '9'), whole);
+    const kept = (file: string) => {
+      const { tree, ...rest } = JSON.parse(readFileSync(join(folder, file), 'utf8'));
+      return { ...rest, tree: { ...tree, spent: { ...tree.spent, seconds: 0 } } };
+    };
+    assert.deepEqual(kept('half.json'), kept('whole.json'));
+    for (const [environment, more, says] of [
+      ['household', ['--seed', '3'], /keeps its world and its settings, so --seed cannot/],
+      ['household', ['--begin', 'actions'], /so --begin cannot/],
+      ['household', ['--unseen'], /so --unseen cannot/],
+      ['pay.mjs', [], /is a search in household/],
+    ] as const) {
+      const { code, stderr } = await search(environment, '--continue', 'half.json', '--simulations', '3', ...more);
+      assert.equal(code, 2);
+      assert.match(stderr, says);
+    }
+    const { code, stderr } = await search('household', '--continue', 'page.html', '--simulations', '3');
+    assert.deepEqual([code, /\[search\.snapshotJson\]/.test(stderr)], [2, true]);
+  });
+
   it('tells what it has found when it is stopped, even while a world thinks', async () => {
     const file = join(folder, 'thinks');
     // Who asks for the start, and three episodes of two turns, have answers; the next has none.

@@ -150,7 +150,7 @@ describe('a search over turns in the engine', function () {
     const file = join(root, '.cola/searches/other.json');
     const { world: kept, ...rest } = JSON.parse(readFileSync(file, 'utf8'));
     writeFileSync(file, JSON.stringify({ world: { ...kept, seed: -1 }, ...rest }));
-    await assert.rejects(line.channel.ask(describeSearch, { root, search: 'other' }), { id: 'engine.searchFile' });
+    await assert.rejects(line.channel.ask(describeSearch, { root, search: 'other' }), { id: 'search.snapshotJson' });
     writeFileSync(file, '[]');
     await assert.rejects(line.channel.ask(describeSearch, { root, search: 'other' }), { id: 'engine.searchFile' });
   });

@@ -62,7 +62,9 @@ describe('moving pictures', () => {
     for (const name of files) {
       const file = readFileSync(join(folder, name));
       bytes += file.length;
-      assert.ok(chunksOf(file).filter((chunk) => chunk.name === 'ANMF').length > 5, name);
+      const frames = chunksOf(file).filter((chunk) => chunk.name === 'ANMF').length;
+      // The lists at ten places stand still.
+      assert.ok(name === 'places.webp' ? frames === 0 : frames > 5, name);
     }
     assert.ok(bytes < 1_500_000, `${bytes}`);
   });

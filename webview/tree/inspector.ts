@@ -246,10 +246,11 @@ export class Inspector {
     }
     if (order === this.order) return;
     this.order = order;
+    const judged = this.kinds.turns ? 'The whole episode' : 'The answer that was judged';
     ask(treeSimulations, { from: order, to: order + 1 }).then(
       ({ simulations: [simulation] }) => {
         if (this.order === order && simulation !== undefined)
-          fill(this.reward, ...rewardView(simulation, this.kinds.reward));
+          fill(this.reward, ...rewardView(simulation, this.kinds.reward, judged));
       },
       () => {
         this.order = -1;

@@ -7,8 +7,15 @@ import { figure } from './words.ts';
 const charts = ['blue', 'orange', 'green', 'purple', 'yellow', 'red'];
 const colourOf = (term: number) => `var(--chart-${charts[term % charts.length]})`;
 
-/** @param spec the reward as a run spec has it */
-export function rewardView({ reward, parts, noScore, text }: OneSimulation, spec: unknown): HTMLElement[] {
+/**
+ * @param spec the reward as a run spec has it
+ * @param judged what the text is called
+ */
+export function rewardView(
+  { reward, parts, noScore, text }: OneSimulation,
+  spec: unknown,
+  judged: string,
+): HTMLElement[] {
   if (noScore !== null) return [h('h2', {}, 'Reward'), h('p', {}, `No score: ${noScore}`)];
   if (reward === null) return [];
   const explained = explain(reward, parts, spec);
@@ -16,7 +23,7 @@ export function rewardView({ reward, parts, noScore, text }: OneSimulation, spec
     h('h2', { class: 'number' }, `Reward ${figure(reward)}`),
     ...shares(explained.terms),
     table(explained),
-    h('details', {}, h('summary', {}, 'The answer that was judged'), h('pre', { class: 'judged' }, text)),
+    h('details', {}, h('summary', {}, judged), h('pre', { class: 'judged' }, text)),
   ];
 }
 

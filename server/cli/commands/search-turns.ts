@@ -1,6 +1,7 @@
 /** `cola search --environment`: the best episode that a search over turns finds, beside what is likeliest and the best of samples. */
 import { resolve } from 'node:path';
 import type { Environment } from '../../environments/environment.ts';
+import { environmentErrors } from '../../environments/errors.ts';
 import { toolsText } from '../../environments/tools.ts';
 import { watched } from '../../environments/watched.ts';
 import { runDecoding } from '../../evaluate/run.ts';
@@ -12,19 +13,29 @@ import { figure, type OutlineNode, outline, principalVariation, quoted, treeLine
 import { searchPage } from '../../search/page.ts';
 import { takeSnapshot } from '../../search/snapshot.ts';
 import { bestOfEpisodes, greedyEpisode, type TurnControl } from '../../search/turn-controls.ts';
-import { type TurnEnd, type TurnEpisode, TurnSearch, type TurnSettings } from '../../search/turns.ts';
+import { readTurns, restoreTurnSearch, saveTurns, type TurnPlace } from '../../search/turn-snapshot.ts';
+import {
+  behindTurns,
+  type TakenTurn,
+  type TurnEnd,
+  type TurnEpisode,
+  type TurnPlayer,
+  TurnSearch,
+} from '../../search/turns.ts';
 import { namedEnvironment } from '../../spec/named-environment.ts';
 import { openEnvironment } from '../../train/reinforce/open-environment.ts';
-import type { EpisodePlayer } from '../../train/reinforce/turn-player.ts';
 import type { CliOutcome, Output } from '../io.ts';
 import { namedModel } from '../named-model.ts';
 import { openChosen } from '../options.ts';
-import { type SearchCommandOptions, turnSettingsOf } from '../search-options.ts';
+import { saveSoFar } from '../save-so-far.ts';
+import { type SearchCommandOptions, turnSettingsOf, wrongUse } from '../search-options.ts';
 import { textOf } from '../search-prompt.ts';
 import type { Session } from '../session.ts';
 
 /** As a stage has it. */
 const usualTurns = 20;
+/** Milliseconds between two writes of the file. */
+const saveInterval = 10_000;
 
 const ends: Record<TurnEnd | 'cancelled', string> = {
   simulations: 'the budget of simulations is spent.',
@@ -44,9 +55,15 @@ export async function searchTurns(
   session: Session,
 ): Promise<CliOutcome> {
   const { cwd, signal } = session;
-  const { settings, budget } = turnSettingsOf(options);
+  const { settings: given, budget } = turnSettingsOf(options);
+  const from = options.continue === undefined ? undefined : resolve(cwd, options.continue);
+  const before = from === undefined ? undefined : readTurns(from);
+  const settings = before?.snapshot.tree.options ?? given;
+  if (before !== undefined && before.place.environment !== name)
+    throw wrongUse(`${options.continue} is a search in ${before.place.environment}, and --environment names another`);
   const { folder, run } = await namedModel(path, cwd);
-  const { seed = 1, max_new: maxNew = 1 } = settings;
+  const { max_new: maxNew = 1 } = settings;
+  const seed = before?.place.seed ?? given.seed ?? 1;
   const rows = {
     resolve: (file: string) => resolve(cwd, file),
     signal,
@@ -65,16 +82,40 @@ export async function searchTurns(
   try {
     const device = await openChosen(options, output);
     try {
-      const decoding = options.decoding ?? (run === undefined ? undefined : runDecoding(run));
+      const decoding = before?.place.decoding ?? options.decoding ?? (run === undefined ? undefined : runDecoding(run));
       const subject = await Subject.load(device, folder, { decoding, signal, precision: options.precision });
       try {
-        const task = { seed, side: options.unseen === true ? ('unseen' as const) : ('seen' as const) };
-        const limits = { turns: options.turns ?? usualTurns, maxNew };
+        const side = before?.place.side ?? (options.unseen === true ? ('unseen' as const) : ('seen' as const));
+        const task = { seed, side };
+        const limits = { turns: before?.place.turns ?? options.turns ?? usualTurns, maxNew };
         const valued = (settings.value?.value ?? 0) > 0;
         const player = await turnPlayerOf(subject, environment, task, limits, valued);
         try {
-          const work = { environment, subject, player, settings, budget, options, output, session, task, start };
-          return { value: await perform(work), ok: true };
+          if (before !== undefined && before.place.start !== start) throw environmentErrors.changed(name, 0);
+          const place: TurnPlace = before?.place ?? {
+            ...task,
+            environment: name,
+            model: folder,
+            start,
+            behind: [],
+            turns: limits.turns,
+            decoding: subject.decoding,
+          };
+          const acts = behindTurns(player, place.behind);
+          const search =
+            before === undefined
+              ? new TurnSearch(acts, settings)
+              : restoreTurnSearch(before.snapshot, acts, subject.base.config.vocabSize);
+          const out = options.out === undefined ? from : resolve(cwd, options.out);
+          const save = async () => {
+            if (out !== undefined) await saveTurns(out, place, search);
+          };
+          // What cannot be written should be known before the work, not after it.
+          await save();
+          const work = { environment, subject, player: acts, search, save, budget, options, output, session, place };
+          const value = await perform(work);
+          if (out !== undefined) output.note(`Saved: ${out}`);
+          return { value, ok: true };
         } finally {
           await player.dispose();
         }
@@ -92,22 +133,20 @@ export async function searchTurns(
 interface Work {
   readonly environment: Environment;
   readonly subject: Subject;
-  readonly player: EpisodePlayer;
-  readonly settings: TurnSettings;
+  readonly player: TurnPlayer;
+  readonly search: TurnSearch;
+  save(): Promise<void>;
   readonly budget: SearchBudget;
   readonly options: SearchCommandOptions;
   readonly output: Output;
   readonly session: Session;
-  /** What is seen first. */
-  readonly start: string;
-  readonly task: { readonly seed: number; readonly side: string };
+  readonly place: TurnPlace;
 }
 
 async function perform(work: Work): Promise<unknown> {
-  const { environment, player, settings, output, session, task } = work;
+  const { environment, search, session, place, output } = work;
   const { signal } = session;
-  const search = new TurnSearch(player, settings);
-  const end = await explore(search, work.budget, output, signal);
+  const end = await explore(work);
   // What was found is told, also where the person has stopped it.
   const stopped = signal.aborted;
   const answer = stopped ? search.best() : await search.answer(signal);
@@ -131,7 +170,8 @@ async function perform(work: Work): Promise<unknown> {
   signal.throwIfAborted();
   return {
     environment: environment.name,
-    ...task,
+    seed: place.seed,
+    side: place.side,
     end,
     spent: search.spent,
     nodes: nodes.length,
@@ -156,13 +196,15 @@ async function controlsOf(
 }
 
 function tell(
-  { environment, output, options, start }: Work,
+  { environment, output, options, place: { start, behind } }: Work,
   search: TurnSearch,
   nodes: readonly OutlineNode[],
   end: TurnEnd | 'cancelled',
   answer: TurnEpisode | undefined,
 ): void {
-  const told = [environment.instructions, toolsText(environment.tools), start].filter((part) => part !== '');
+  const told = [environment.instructions, toolsText(environment.tools), start, ...behind.map(exchange)].filter(
+    (part) => part !== '',
+  );
   const { simulations, tokens, seconds } = search.spent;
   output.line(told.join('\n\n'));
   output.line();
@@ -171,12 +213,14 @@ function tell(
   output.line(`Spent: ${simulations} episodes, ${tokens} generated tokens, ${seconds.toFixed(2)} s; ${ends[end]}`);
   output.line();
   output.line(answer === undefined ? 'No episode came to its end.' : 'Best episode:');
-  for (const { said, observation } of answer?.turns ?? []) output.line(`> ${said}\n${observation}`);
+  for (const turn of answer?.turns ?? []) output.line(exchange(turn));
   output.line();
 }
 
+const exchange = ({ said, observation }: TakenTurn) => `> ${said}\n${observation}`;
+
 async function writePage(
-  { environment, subject, options, output, session, task, start }: Work,
+  { environment, subject, options, output, session, place }: Work,
   search: TurnSearch,
   answer: TurnEpisode | undefined,
 ): Promise<void> {
@@ -184,8 +228,8 @@ async function writePage(
   const html = resolve(session.cwd, options.html);
   const facts = [
     ['model', subject.folder],
-    ['environment', `${environment.name}, world ${task.seed}, ${task.side}`],
-    ['start', start],
+    ['environment', `${environment.name}, world ${place.seed}, ${place.side}`],
+    ['start', [place.start, ...place.behind.map(exchange)].join('\n')],
     ['best episode', answer?.turns.map(({ said }) => said).join(' · ') ?? ''],
     ['its reward', answer === undefined ? 'none' : figure(answer.reward)],
   ] as const;
@@ -217,12 +261,9 @@ function faceOf(search: TurnSearch, node: OutlineNode): string {
   return `${action}${quoted(turn?.said ?? '', 32)} ${quoted(turn?.observation ?? '', 40)}`;
 }
 
-async function explore(
-  search: TurnSearch,
-  budget: SearchBudget,
-  output: Output,
-  signal: AbortSignal,
-): Promise<TurnEnd | 'cancelled'> {
+async function explore({ search, save, budget, output, session: { signal } }: Work): Promise<TurnEnd | 'cancelled'> {
+  let saved = performance.now();
+  let unsaved = false;
   const progress = output.startProgress('episodes', budget.simulations);
   const events = search.run(budget, signal);
   let best: TurnEpisode | undefined;
@@ -233,11 +274,16 @@ async function explore(
       best = search.best();
       const { simulations, tokens } = search.spent;
       progress.update(simulations, `${tokens} tokens${best === undefined ? '' : `, best ${figure(best.reward)}`}`);
+      if (performance.now() - saved > saveInterval) {
+        unsaved = await saveSoFar(save, output, unsaved);
+        saved = performance.now();
+      }
     }
   } catch (error) {
     if (signal.aborted) return 'cancelled';
     throw error;
   } finally {
     output.endProgress();
+    await save();
   }
 }

@@ -4,7 +4,6 @@ import { resolve } from 'node:path';
 import { setImmediate as breath } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { ColaModel } from '../../cola/model.ts';
-import { ColaError } from '../../errors.ts';
 import { readUncheckedReward } from '../../evaluate/reward-text.ts';
 import { writeFileAtomic } from '../../files/atomic.ts';
 import { holdsModel } from '../../files/model-files.ts';
@@ -21,6 +20,7 @@ import { readSnapshot, restoreSearch, saveSearch, takeSnapshot } from '../../sea
 import type { CliOutcome, Output } from '../io.ts';
 import { namedModel } from '../named-model.ts';
 import { openChosen } from '../options.ts';
+import { saveSoFar } from '../save-so-far.ts';
 import {
   budgetOf,
   defaultOut,
@@ -243,7 +243,7 @@ async function explore(work: Work): Promise<SearchEnd | 'idle'> {
       }
       const now = performance.now();
       if (now - saved > saveInterval) {
-        unsaved = await saveSoFar(work, unsaved);
+        unsaved = await saveSoFar(() => saveSearch(out, search), output, unsaved);
         saved = now;
       }
       // What is found in caches awaits nothing that lets the process listen.
@@ -258,23 +258,6 @@ async function explore(work: Work): Promise<SearchEnd | 'idle'> {
   } finally {
     await events.return('cancelled');
     output.endProgress();
-  }
-}
-
-/**
- * Writes the tree so far. A disk may be full for a while: the search goes on, and is saved again later and at its end.
- *
- * @param before whether it could not be written the last time, which is said once
- * @returns whether it could not
- */
-async function saveSoFar({ search, out, output }: Work, before: boolean): Promise<boolean> {
-  try {
-    await saveSearch(out, search);
-    return false;
-  } catch (error) {
-    if (!(error instanceof ColaError)) throw error;
-    if (!before) output.note(`${error.message} The search goes on, and is saved later if it can be.`);
-    return true;
   }
 }
 

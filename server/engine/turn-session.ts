@@ -103,7 +103,8 @@ export class TurnSession implements OpenSearch {
 
   /** @param json what its file has @throws environment.changed, search.*, and what {@link create} throws */
   static async load(key: SearchKey, json: unknown, means: TurnMeans): Promise<TurnSession> {
-    const { place: world, snapshot } = parseTurnFile(json, searchFile(key));
+    const file = parseTurnFile(json, searchFile(key));
+    const { place: world, snapshot } = file;
     return TurnSession.within(key, world, means, async (place) => {
       const { start, turns } = await place.replay(
         world.behind.map(({ said }) => said),
@@ -112,8 +113,8 @@ export class TurnSession implements OpenSearch {
       const other = turns.findIndex(({ observation }, i) => observation !== world.behind[i].observation);
       if (start !== world.start || other >= 0) throw environmentErrors.changed(place.environment.name, other + 1);
       const { max_new: maxNew } = snapshot.tree.options;
-      const player = behindTurns(await place.player(world.turns, maxNew, means), world.behind);
-      const search = restoreTurnSearch(snapshot, player, place.subject.base.config.vocabSize);
+      const player = await place.player(world.turns, maxNew, means);
+      const search = restoreTurnSearch(file, player, place.subject.base.config.vocabSize);
       return new TurnSession(key, world, search, place);
     });
   }
@@ -222,8 +223,7 @@ export class TurnSession implements OpenSearch {
 
   simulation(order: number) {
     const { node, value, reward, parts, noScore, actions } = this.search.log.at(order);
-    const rest = this.search.memory.rests[order] ?? [];
-    const text = [...this.search.turnsTo(node), ...rest].map(lines).join('\n');
+    const text = this.search.episode(order).map(lines).join('\n');
     return { order, node, value, reward, parts: { ...parts }, noScore, text, actions: [...actions] };
   }
 

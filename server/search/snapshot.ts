@@ -221,8 +221,12 @@ export function checkTokens(
   { numCodes, vocabSize }: { readonly numCodes: number; readonly vocabSize: number },
 ): void {
   if (codes !== numCodes) throw searchErrors.snapshotModel(codes, numCodes);
-  // A device may read beyond its tables without a word.
-  for (const tokens of [prompt, tree.tokens, ...simulations.map((each) => each.tokens)]) {
+  checkIds([prompt, tree.tokens, ...simulations.map((each) => each.tokens)], vocabSize);
+}
+
+/** A device may read beyond its tables without a word. @throws model.idOutOfRange */
+export function checkIds(rows: readonly (readonly number[])[], vocabSize: number): void {
+  for (const tokens of rows) {
     const strange = tokens.find((id) => id >= vocabSize);
     if (strange !== undefined) throw modelErrors.idOutOfRange(strange, vocabSize);
   }

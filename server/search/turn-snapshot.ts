@@ -4,8 +4,16 @@ import { writeFileAtomic } from '../files/atomic.ts';
 import { turnWorld } from '../protocol/search.ts';
 import { firstIssue } from '../schemas/first-issue.ts';
 import { searchErrors } from './errors.ts';
-import { checkTokens, growFrom, parseSnapshot, readSearchJson, type SearchSnapshot, takeSnapshot } from './snapshot.ts';
-import { type TakenTurn, type TurnPlayer, TurnSearch } from './turns.ts';
+import {
+  checkIds,
+  checkTokens,
+  growFrom,
+  parseSnapshot,
+  readSearchJson,
+  type SearchSnapshot,
+  takeSnapshot,
+} from './snapshot.ts';
+import { behindTurns, type TakenTurn, type TurnPlayer, TurnSearch } from './turns.ts';
 
 const count = z.number().int().nonnegative();
 /** What a turn has beside its actions and tokens. */
@@ -119,15 +127,17 @@ function contradiction({ tree, simulations }: SearchSnapshot, turns: TurnSnapsho
 /**
  * A search that goes on exactly as the one that was saved would have.
  *
+ * @param player from the start of the world
  * @throws search.snapshotModel, model.idOutOfRange, and what the constructor of {@link TurnSearch} throws
  */
-export function restoreTurnSearch(
-  { tree: from, turns }: TurnSnapshot,
-  player: TurnPlayer,
-  vocabSize: number,
-): TurnSearch {
+export function restoreTurnSearch({ place, snapshot }: TurnFile, player: TurnPlayer, vocabSize: number): TurnSearch {
+  const { tree: from, turns } = snapshot;
   checkTokens(from, { numCodes: player.numCodes, vocabSize });
-  const search = new TurnSearch(player, { ...from.options, byAction: turns.by_action });
+  checkIds(
+    place.behind.map(({ tokens }) => tokens),
+    vocabSize,
+  );
+  const search = new TurnSearch(behindTurns(player, place.behind), { ...from.options, byAction: turns.by_action });
   growFrom(from, search);
   const { tree } = search;
   const taken = turns.taken.map(

@@ -250,10 +250,14 @@ export class TurnSearch {
   /** The episode of {@link bestSimulation}. */
   best(): TurnEpisode | undefined {
     const order = this.bestSimulation();
-    const rest = this.rests[order];
-    if (rest === undefined) return undefined;
-    const { node, reward } = this.log.entries[order];
-    return { turns: [...this.turnsTo(node), ...rest], reward: reward ?? 0, over: true };
+    return order < 0
+      ? undefined
+      : { turns: this.episode(order), reward: this.log.entries[order].reward ?? 0, over: true };
+  }
+
+  /** The turns of a simulation, as far as they are known: where it did not come to its end, those to its node. */
+  episode(order: number): TakenTurn[] {
+    return [...this.turnsTo(this.log.entries[order].node), ...(this.rests[order] ?? [])];
   }
 
   /** Whether a person has let a branch stand, and what was played on from it. */

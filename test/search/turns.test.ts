@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { Random } from '../../server/random.ts';
 import { bestOfEpisodes, greedyEpisode } from '../../server/search/turn-controls.ts';
-import { parseTurnSnapshot, restoreTurnSearch, takeTurnSnapshot } from '../../server/search/turn-snapshot.ts';
+import {
+  parseTurnFile,
+  restoreTurnSearch,
+  type TurnPlace,
+  takeTurnSnapshot,
+  turnFileText,
+} from '../../server/search/turn-snapshot.ts';
 import {
   behindTurns,
   type Course,
@@ -97,10 +103,21 @@ async function goOn(search: TurnSearch, simulations: number) {
   }
 }
 
+const place: TurnPlace = {
+  environment: 'lock',
+  seed: 1,
+  side: 'seen',
+  model: 'm',
+  start: 'Closed.',
+  behind: [],
+  turns: length,
+  decoding: 'actions',
+};
+
 /** As it would be read from a file, by a program that was started anew. */
 function reopened(search: TurnSearch): TurnSearch {
-  const json: unknown = JSON.parse(JSON.stringify(takeTurnSnapshot(search)));
-  return restoreTurnSearch(parseTurnSnapshot(json, 'lock.json'), new Lock(), 100);
+  const json: unknown = JSON.parse(turnFileText(place, search));
+  return restoreTurnSearch(parseTurnFile(json, 'lock.json'), new Lock(), 100);
 }
 
 const known = (search: TurnSearch) => {
@@ -293,11 +310,11 @@ describe('a search over turns', () => {
 
   it('is refused where its file was changed or damaged', async () => {
     const { search } = await searched(new Lock(), usual, { simulations: 20 });
-    type Kept = ReturnType<typeof takeTurnSnapshot>;
+    type Kept = ReturnType<typeof takeTurnSnapshot> & { world: TurnPlace };
     const damaged = (change: (kept: Kept) => unknown) => {
-      const kept = JSON.parse(JSON.stringify(takeTurnSnapshot(search))) as Kept;
+      const kept = JSON.parse(turnFileText(place, search)) as Kept;
       const json = change(kept) ?? kept;
-      return () => restoreTurnSearch(parseTurnSnapshot(json, 'lock.json'), new Lock(), 100);
+      return () => restoreTurnSearch(parseTurnFile(json, 'lock.json'), new Lock(), 100);
     };
     for (const change of [
       ({ turns }: Kept) => void (turns.taken as unknown[]).pop(),
@@ -306,9 +323,11 @@ describe('a search over turns', () => {
       ({ turns }: Kept) => void (turns.rests as unknown[]).pop(),
       ({ turns }: Kept) =>
         void Object.assign(turns.rests.find((rest) => rest !== null && rest.length > 0)![0]!, { length: 7 }),
-      ({ tree }: Kept) => ({ tree }),
-      ({ turns }: Kept) => ({ turns }),
-      ({ tree, turns }: Kept) => ({ turns, tree: { ...tree, prompt: [] } }),
+      ({ turns: _, ...rest }: Kept) => rest,
+      ({ tree: _, ...rest }: Kept) => rest,
+      ({ world: _, ...rest }: Kept) => rest,
+      ({ world, ...rest }: Kept) => ({ ...rest, world: { ...world, seed: -1 } }),
+      ({ tree, ...rest }: Kept) => ({ ...rest, tree: { ...tree, prompt: [] } }),
       () => [],
     ])
       assert.throws(damaged(change), { id: 'search.snapshotJson' });
@@ -318,6 +337,11 @@ describe('a search over turns', () => {
     );
     assert.throws(
       damaged(({ tree }) => void tree.tree.tokens.fill(100)),
+      { id: 'model.idOutOfRange' },
+    );
+    const behind = [{ actions: [0], tokens: [100], said: 'a', observation: 'b', reward: 0 }];
+    assert.throws(
+      damaged(({ world, ...rest }) => ({ ...rest, world: { ...world, behind } })),
       { id: 'model.idOutOfRange' },
     );
   });

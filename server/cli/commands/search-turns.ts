@@ -14,14 +14,7 @@ import { searchPage } from '../../search/page.ts';
 import { takeSnapshot } from '../../search/snapshot.ts';
 import { bestOfEpisodes, greedyEpisode, type TurnControl } from '../../search/turn-controls.ts';
 import { readTurns, restoreTurnSearch, saveTurns, type TurnPlace } from '../../search/turn-snapshot.ts';
-import {
-  behindTurns,
-  type TakenTurn,
-  type TurnEnd,
-  type TurnEpisode,
-  type TurnPlayer,
-  TurnSearch,
-} from '../../search/turns.ts';
+import { type TakenTurn, type TurnEnd, type TurnEpisode, type TurnPlayer, TurnSearch } from '../../search/turns.ts';
 import { namedEnvironment } from '../../spec/named-environment.ts';
 import { openEnvironment } from '../../train/reinforce/open-environment.ts';
 import type { CliOutcome, Output } from '../io.ts';
@@ -101,18 +94,28 @@ export async function searchTurns(
             turns: limits.turns,
             decoding: subject.decoding,
           };
-          const acts = behindTurns(player, place.behind);
           const search =
             before === undefined
-              ? new TurnSearch(acts, settings)
-              : restoreTurnSearch(before.snapshot, acts, subject.base.config.vocabSize);
+              ? new TurnSearch(player, settings)
+              : restoreTurnSearch(before, player, subject.base.config.vocabSize);
           const out = options.out === undefined ? from : resolve(cwd, options.out);
           const save = async () => {
             if (out !== undefined) await saveTurns(out, place, search);
           };
           // What cannot be written should be known before the work, not after it.
           await save();
-          const work = { environment, subject, player: acts, search, save, budget, options, output, session, place };
+          const work = {
+            environment,
+            subject,
+            player: search.player,
+            search,
+            save,
+            budget,
+            options,
+            output,
+            session,
+            place,
+          };
           const value = await perform(work);
           if (out !== undefined) output.note(`Saved: ${out}`);
           return { value, ok: true };

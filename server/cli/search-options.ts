@@ -117,7 +117,7 @@ export function withSearchOptions(command: Command): Command {
     .option('--batch <count>', 'simulations in lockstep (default: 1)', count)
     .option(
       '--max-new <count>',
-      `most tokens of an answer (default: ${longestAnswer}), or of a turn (default: ${longestTurn})`,
+      `most tokens of an answer (default: ${longestAnswer}), or of a turn (default: ${longestTurn}, or as a run spec has it)`,
       count,
     )
     .option('--temperature <number>', 'of the actions of rollouts; 0 is greedy (default: 0, of turns 1)', positive)
@@ -135,7 +135,7 @@ export function withSearchOptions(command: Command): Command {
     .option('--html <file>', 'also write the search as a page to look at')
     .option('--environment <name>', 'search over turns of an episode instead: what "cola play" takes')
     .option('--unseen', 'with --environment: a world of those that nothing is trained in')
-    .option('--turns <count>', 'with --environment: most turns (default: 20)', count)
+    .option('--turns <count>', 'with --environment: most turns (default: 20, or as a run spec has it)', count)
     .addOption(
       new Option(
         '--begin <how>',
@@ -319,5 +319,6 @@ export function turnSettingsOf(options: SearchCommandOptions): {
         `A search that is continued keeps its world and its settings, so --${optionOf(first)} cannot be given`,
       );
   }
-  return { settings: { max_new: options.maxNew ?? longestTurn, seed, ...settings }, budget: budgetOf(options) };
+  const longest = options.maxNew === undefined ? {} : { max_new: options.maxNew };
+  return { settings: { ...longest, seed, ...settings }, budget: budgetOf(options) };
 }

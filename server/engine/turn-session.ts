@@ -33,7 +33,7 @@ import {
   turnFileText,
 } from '../search/turn-snapshot.ts';
 import { behindTurns, type TakenTurn, type TurnPlayer, TurnSearch } from '../search/turns.ts';
-import { namedEnvironment } from '../spec/named-environment.ts';
+import { namedEnvironment, namedSizes } from '../spec/named-environment.ts';
 import { resolvePath } from '../spec/paths.ts';
 import { templateOf, tokenizerOf } from '../train/data.ts';
 import { openWorld, type WorldTask } from '../train/reinforce/environment-rollouts.ts';
@@ -42,7 +42,7 @@ import type { EpisodePlayer, Pace } from '../train/reinforce/turn-player.ts';
 import { engineErrors } from './errors.ts';
 import { finite, type Mark, nodeOf, type OpenSearch, progressOf, searchFile } from './open-search.ts';
 
-/** Turns that an episode goes on for behind the root, at most. */
+/** Turns that an episode goes on for behind the root at most, where no run spec says how many it has. */
 const furtherTurns = 20;
 
 /** What is searched, and from where. */
@@ -82,8 +82,12 @@ export class TurnSession implements OpenSearch {
     return TurnSession.within(key, about, means, async (place) => {
       const { start, turns } = await place.replay(behind, means.signal);
       const byAction = place.subject.decoding === 'actions';
+      const { turns: most = turns.length + furtherTurns, max_new: maxNew = playLimits.turnTokens } = namedSizes(
+        about.environment,
+        key.root,
+      );
       const settings = parseSearchOptions({
-        max_new: playLimits.turnTokens,
+        max_new: maxNew,
         temperature: 1,
         seed: about.seed,
         ...options,
@@ -92,7 +96,8 @@ export class TurnSession implements OpenSearch {
         ...about,
         start,
         behind: turns,
-        turns: turns.length + furtherTurns,
+        // Whoever has played longer than that may have another turn.
+        turns: Math.max(most, turns.length + 1),
         decoding: place.subject.decoding,
       };
       const player = behindTurns(await place.player(world.turns, settings.max_new, means), turns);

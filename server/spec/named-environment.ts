@@ -5,7 +5,7 @@ import type { EnvironmentSpec } from '../environments/spec.ts';
 import { readSpec } from './document.ts';
 import { specErrors } from './errors.ts';
 import { absolutePaths } from './paths.ts';
-import { stageOf } from './stages.ts';
+import { type StageAgent, stageOf } from './stages.ts';
 
 /**
  * @param folder that a path is relative to
@@ -13,10 +13,22 @@ import { stageOf } from './stages.ts';
  * @throws environment.unknown, environment.moduleMissing, spec.*
  */
 export function namedEnvironment(name: string, folder: string): EnvironmentSpec {
-  if (!/\.ya?ml$/i.test(name)) return environmentNamed(name, folder);
-  const file = resolve(folder, name);
+  const file = specNamed(name, folder);
+  return file === undefined ? environmentNamed(name, folder) : absolutePaths(agentIn(file).environment, dirname(file));
+}
+
+/** Sizes of an episode there: those of the stage whose environment is meant, nothing where it is named by itself. @throws spec.* */
+export function namedSizes(name: string, folder: string): Partial<Pick<StageAgent, 'turns' | 'max_new'>> {
+  const file = specNamed(name, folder);
+  return file === undefined ? {} : agentIn(file);
+}
+
+const specNamed = (name: string, folder: string) => (/\.ya?ml$/i.test(name) ? resolve(folder, name) : undefined);
+
+/** @throws spec.noEnvironment */
+function agentIn(file: string): StageAgent {
   const { stages } = readSpec(file);
   const agent = stages.flatMap((stage) => stageOf(stage).agent?.(stage.settings) ?? []).at(-1);
-  if (agent !== undefined) return absolutePaths(agent.environment, dirname(file));
-  throw specErrors.noEnvironment(file);
+  if (agent === undefined) throw specErrors.noEnvironment(file);
+  return agent;
 }

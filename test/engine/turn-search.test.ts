@@ -133,6 +133,21 @@ describe('a search over turns in the engine', function () {
     await line.channel.ask(closeSearch, { root, search: 'slow' });
   });
 
+  it('has the sizes of the stage whose environment it is', async () => {
+    const stage = 'tokens: { environment: { household: { kind: put, rooms: 2 } }, turns: 3, max_new: 5, steps: 1 }';
+    writeFileSync(join(root, 'sized.cola.yaml'), `model: builtin:nano\nstages:\n  - ${stage}\n`);
+    const sized = async (search: string, behind: string[]) => {
+      await begin(search, { environment: 'sized.cola.yaml', behind });
+      const { world: place, tree } = JSON.parse(readFileSync(join(root, '.cola/searches', `${search}.json`), 'utf8'));
+      return [place.turns, tree.options.max_new];
+    };
+    assert.deepEqual(await sized('sized', ['sing']), [3, 5]);
+    assert.deepEqual(await sized('longer', ['sing', 'sing', 'sing']), [4, 5]);
+    await extend('sized', 4);
+    const { simulations } = await line.channel.ask(searchSimulations, { root, search: 'sized', from: 0 });
+    assert.ok(simulations.every(({ text }) => text.split('\n> ').length <= 2));
+  });
+
   it('is refused where turns cannot be taken again, the episode is over, or the world has changed', async () => {
     const command = JSON.stringify([process.execPath, server]);
     const stage = `tokens: { environment: { mcp: { command: ${command}, prompts: p.jsonl, reward: exact } }, steps: 1 }`;

@@ -15,13 +15,13 @@ import { takeSnapshot } from '../../search/snapshot.ts';
 import { bestOfEpisodes, greedyEpisode, type TurnControl } from '../../search/turn-controls.ts';
 import { readTurns, restoreTurnSearch, saveTurns, type TurnPlace } from '../../search/turn-snapshot.ts';
 import { type TakenTurn, type TurnEnd, type TurnEpisode, type TurnPlayer, TurnSearch } from '../../search/turns.ts';
-import { namedEnvironment } from '../../spec/named-environment.ts';
+import { namedEnvironment, namedSizes } from '../../spec/named-environment.ts';
 import { openEnvironment } from '../../train/reinforce/open-environment.ts';
 import type { CliOutcome, Output } from '../io.ts';
 import { namedModel } from '../named-model.ts';
 import { openChosen } from '../options.ts';
 import { saveSoFar } from '../save-so-far.ts';
-import { type SearchCommandOptions, turnSettingsOf, wrongUse } from '../search-options.ts';
+import { longestTurn, type SearchCommandOptions, turnSettingsOf, wrongUse } from '../search-options.ts';
 import { textOf } from '../search-prompt.ts';
 import type { Session } from '../session.ts';
 
@@ -51,11 +51,15 @@ export async function searchTurns(
   const { settings: given, budget } = turnSettingsOf(options);
   const from = options.continue === undefined ? undefined : resolve(cwd, options.continue);
   const before = from === undefined ? undefined : readTurns(from);
-  const settings = before?.snapshot.tree.options ?? given;
+  const sizes = namedSizes(name, cwd);
+  const settings = before?.snapshot.tree.options ?? {
+    ...given,
+    max_new: given.max_new ?? sizes.max_new ?? longestTurn,
+  };
   if (before !== undefined && before.place.environment !== name)
     throw wrongUse(`${options.continue} is a search in ${before.place.environment}, and --environment names another`);
   const { folder, run } = await namedModel(path, cwd);
-  const { max_new: maxNew = 1 } = settings;
+  const { max_new: maxNew } = settings;
   const seed = before?.place.seed ?? given.seed ?? 1;
   const rows = {
     resolve: (file: string) => resolve(cwd, file),
@@ -80,7 +84,7 @@ export async function searchTurns(
       try {
         const side = before?.place.side ?? (options.unseen === true ? ('unseen' as const) : ('seen' as const));
         const task = { seed, side };
-        const limits = { turns: before?.place.turns ?? options.turns ?? usualTurns, maxNew };
+        const limits = { turns: before?.place.turns ?? options.turns ?? sizes.turns ?? usualTurns, maxNew };
         const valued = (settings.value?.value ?? 0) > 0;
         const player = await turnPlayerOf(subject, environment, task, limits, valued);
         try {

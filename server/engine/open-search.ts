@@ -1,6 +1,7 @@
 /** A search that is open in the engine, whatever its edges are. */
 import { join } from 'node:path';
 import { z } from 'zod';
+import { writeFileAtomic } from '../files/atomic.ts';
 import { limits, readTextIfThere } from '../files/open.ts';
 import { readable } from '../files/place.ts';
 import type { ResultOf } from '../protocol/channel/request.ts';
@@ -12,15 +13,13 @@ import type {
   SearchKey,
   TreeNode,
 } from '../protocol/search.ts';
-import type { SimulationLog } from '../search/simulations.ts';
+import type { Steered } from '../search/steered.ts';
 import { flag, type SearchTree } from '../search/tree.ts';
 import { engineErrors } from './errors.ts';
 
-export type Mark = 'force' | 'ban' | 'release';
-
 export interface OpenSearch {
   readonly key: SearchKey;
-  readonly grown: { readonly tree: SearchTree; readonly log: SimulationLog };
+  readonly search: Steered;
   /** Whether it asks for each run of the device by itself, as its worlds may take their time meanwhile. */
   readonly asks: boolean;
   /** Tokens that a card of it has room for at least. */
@@ -31,8 +30,6 @@ export interface OpenSearch {
   ): AsyncGenerator<{ readonly kind: string }, NonNullable<SearchEvent['end']>>;
   /** A child that begins with the action, which alone is visited from then on. @throws search.* */
   tryAction(node: number, action: number): Promise<number>;
-  mark(node: number, mark: Mark): void;
-  score(node: number, score: number | null): void;
   inspect(node: number): Promise<ResultOf<typeof inspectNode>>;
   node(id: number): TreeNode;
   simulation(order: number): OneSimulation;
@@ -44,7 +41,6 @@ export interface OpenSearch {
   json(): string;
   /** A page of HTML that needs nothing else. */
   page(): string;
-  save(): Promise<void>;
   dispose(): Promise<void>;
 }
 
@@ -52,6 +48,9 @@ export interface OpenSearch {
 export function searchFile({ root, search }: SearchKey): string {
   return join(root, '.cola', 'searches', `${search}.json`);
 }
+
+/** @throws store.cannotWrite */
+export const saveOpen = (open: OpenSearch): Promise<void> => writeFileAtomic(searchFile(open.key), open.json());
 
 /** What lies there. @throws engine.noSearch, engine.searchFile, files.* */
 export function readSearchFile(key: SearchKey): Readonly<Record<string, unknown>> {
@@ -98,7 +97,7 @@ export function nodeOf(tree: SearchTree, id: number, text: string): TreeNode {
 /** How far it is. @param best the node of the best simulation, and what it is worth */
 export function progressOf(
   key: SearchKey,
-  { tree, log }: OpenSearch['grown'],
+  { tree, log }: Steered,
   best: SearchEvent['best'],
   end: SearchEvent['end'],
 ): SearchEvent {

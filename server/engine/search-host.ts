@@ -30,7 +30,7 @@ import type { Job, JobHandle, Scheduler } from '../schedule/scheduler.ts';
 import { inTurns } from '../schedule/turns.ts';
 import { searchErrors } from '../search/errors.ts';
 import { engineErrors } from './errors.ts';
-import { type OpenSearch, readSearchFile, searchFile } from './open-search.ts';
+import { type OpenSearch, readSearchFile, saveOpen, searchFile } from './open-search.ts';
 import { pathLinesOf } from './path-lines.ts';
 import { growthOf } from './search-growth.ts';
 import { SearchSession } from './search-session.ts';
@@ -94,13 +94,13 @@ export class SearchHost {
     );
     channel.answer(markNode, ({ node, mark, ...key }) =>
       this.steer(key, async (session) => {
-        session.mark(node, mark);
+        session.search[mark](node);
         return {};
       }),
     );
     channel.answer(scoreNode, ({ node, score, ...key }) =>
       this.steer(key, async (session) => {
-        session.score(node, score);
+        session.search.score(node, score);
         return {};
       }),
     );
@@ -115,15 +115,15 @@ export class SearchHost {
     });
     channel.answer(searchNodes, async ({ from, to, ids, ...key }) => {
       const { session } = await this.find(key);
-      const { tree, log } = session.grown;
+      const { tree, log } = session.search;
       const wanted = ids?.filter((id) => id < tree.count) ?? page(from, to, tree.count);
       return { count: tree.count, simulations: log.count, nodes: wanted.map((id) => session.node(id)) };
     });
     channel.answer(searchGrowth, async ({ nodes, simulations, ...key }) => {
       const { session } = await this.find(key);
-      const { tree, log } = session.grown;
+      const { tree, log } = session.search;
       return growthOf(
-        session.grown,
+        session.search,
         page(nodes, undefined, tree.count),
         page(simulations, undefined, log.count),
         session.room,
@@ -140,7 +140,7 @@ export class SearchHost {
     });
     channel.answer(searchSimulations, async ({ from, to, ...key }) => {
       const { session } = await this.find(key);
-      const { count } = session.grown.log;
+      const { count } = session.search.log;
       return { count, simulations: page(from, to, count).map((order) => session.simulation(order)) };
     });
   }
@@ -157,7 +157,7 @@ export class SearchHost {
     if (this.open.has(name) || existsSync(name)) throw engineErrors.searchExists(key.search);
     makeFolder(dirname(name));
     const { session } = await this.remember(name, () => create(this.model()));
-    await session.save();
+    await saveOpen(session);
   }
 
   /** The search, read from its file where it is not in memory. */
@@ -172,10 +172,10 @@ export class SearchHost {
     return 'world' in json ? TurnSession.load(key, json, this.means(model)) : SearchSession.load(key, json, model);
   }
 
-  private means({ device }: LoadedModel) {
+  private means(model: LoadedModel) {
     const { shelf } = this;
     const pace = <T>(work: () => Promise<T>) => this.scheduler.submit('search', () => inTurns(work)).done;
-    return { device, shelf, pace, signal: this.closing.signal };
+    return { model, shelf, pace, signal: this.closing.signal };
   }
 
   private remember(name: string, make: () => Promise<OpenSearch>): Promise<Open> {
@@ -217,7 +217,7 @@ export class SearchHost {
       for (;;) {
         const next = await events.next();
         if (next.done === true) {
-          await session.save();
+          await saveOpen(session);
           this.channel.tell(searchEvent, session.progress(next.value));
           return;
         }
@@ -227,14 +227,14 @@ export class SearchHost {
           this.channel.tell(searchEvent, session.progress(null));
         }
         if (now - saved > saveInterval) {
-          await session.save();
+          await saveOpen(session);
           saved = now;
         }
         yield;
       }
     } catch (error) {
       // The tree so far is whole.
-      await session.save();
+      await saveOpen(session);
       throw error;
     }
   }
@@ -243,7 +243,7 @@ export class SearchHost {
   private async steer<T>(key: SearchKey, change: (session: OpenSearch) => Promise<T>): Promise<T> {
     const { session, handle } = await this.find(key);
     const result = await this.interactive(() => change(session));
-    await session.save();
+    await saveOpen(session);
     const running = handle !== undefined && handle.state !== 'ended';
     this.channel.tell(searchEvent, session.progress(running ? null : 'cancelled'));
     return result;

@@ -1,7 +1,6 @@
 /** One search over latent actions with what it needs: the model, the reward, and its file. */
 import { z } from 'zod';
 import type { LoadedModel } from '../completion/loaded-model.ts';
-import { writeFileAtomic } from '../files/atomic.ts';
 import { probabilities } from '../model/sampling.ts';
 import { StreamDecoder } from '../model/tokenizer/tokenizer.ts';
 import type { ResultOf } from '../protocol/channel/request.ts';
@@ -18,7 +17,7 @@ import { Search } from '../search/search.ts';
 import type { Simulation } from '../search/simulations.ts';
 import { parseSnapshot, restoreSearch, takeSnapshot } from '../search/snapshot.ts';
 import { engineErrors } from './errors.ts';
-import { finite, type Mark, nodeOf, type OpenSearch, progressOf, searchFile } from './open-search.ts';
+import { finite, nodeOf, type OpenSearch, progressOf, searchFile } from './open-search.ts';
 
 const fileSchema = z.object({
   prompt: z.string(),
@@ -96,10 +95,6 @@ export class SearchSession implements OpenSearch {
     }
   }
 
-  get grown(): Search<Branch> {
-    return this.search;
-  }
-
   run(simulations: number, signal: AbortSignal) {
     return this.search.run({ simulations }, signal);
   }
@@ -108,19 +103,6 @@ export class SearchSession implements OpenSearch {
     const child = await this.search.childFor(node, action);
     this.search.force(child);
     return child;
-  }
-
-  mark(node: number, mark: Mark): void {
-    this.search[mark](node);
-  }
-
-  score(node: number, score: number | null): void {
-    this.search.score(node, score);
-  }
-
-  /** @throws store.cannotWrite */
-  async save(): Promise<void> {
-    await writeFileAtomic(searchFile(this.key), this.json());
   }
 
   /** The whole of it, as its file has it. */

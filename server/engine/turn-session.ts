@@ -1,7 +1,7 @@
 /** One search over turns with what it needs: the environment, the model that acts in it, and its file. */
 import type { z } from 'zod';
 import { readLabels } from '../cola/actions-file.ts';
-import type { Device } from '../device/device.ts';
+import type { LoadedModel } from '../completion/loaded-model.ts';
 import type { Environment, World } from '../environments/environment.ts';
 import { environmentErrors } from '../environments/errors.ts';
 import { taskAt } from '../environments/tasks.ts';
@@ -9,7 +9,6 @@ import { toolsText } from '../environments/tools.ts';
 import { runDecoding, runOf } from '../evaluate/run.ts';
 import { Subject } from '../evaluate/subject.ts';
 import { turnPlayerOf } from '../evaluate/turns.ts';
-import { writeFileAtomic } from '../files/atomic.ts';
 import { Speech } from '../model/chat/speech.ts';
 import type { WeightShelf } from '../model/weights/shelf.ts';
 import type { ResultOf } from '../protocol/channel/request.ts';
@@ -32,7 +31,7 @@ import {
   takeTurnSnapshot,
   turnFileText,
 } from '../search/turn-snapshot.ts';
-import { behindTurns, type TakenTurn, type TurnPlayer, TurnSearch } from '../search/turns.ts';
+import { behindTurns, exchangeText, type TakenTurn, type TurnPlayer, TurnSearch } from '../search/turns.ts';
 import { namedEnvironment, namedSizes } from '../spec/named-environment.ts';
 import { resolvePath } from '../spec/paths.ts';
 import { templateOf, tokenizerOf } from '../train/data.ts';
@@ -40,7 +39,7 @@ import { openWorld, type WorldTask } from '../train/reinforce/environment-rollou
 import { openEnvironment } from '../train/reinforce/open-environment.ts';
 import type { EpisodePlayer, Pace } from '../train/reinforce/turn-player.ts';
 import { engineErrors } from './errors.ts';
-import { finite, type Mark, nodeOf, type OpenSearch, progressOf, searchFile } from './open-search.ts';
+import { finite, nodeOf, type OpenSearch, progressOf, searchFile } from './open-search.ts';
 
 /** Turns that an episode goes on for behind the root at most, where no run spec says how many it has. */
 const furtherTurns = 20;
@@ -55,7 +54,8 @@ type PlaceSubject = Omit<TurnSubject, 'behind'> & Partial<Pick<TurnPlace, 'decod
 
 /** What the engine lends it. */
 export interface TurnMeans {
-  readonly device: Device;
+  /** Whose device it computes on. */
+  readonly model: LoadedModel;
   readonly shelf: WeightShelf;
   readonly pace: Pace;
   readonly signal: AbortSignal;
@@ -68,7 +68,7 @@ export class TurnSession implements OpenSearch {
   private constructor(
     readonly key: SearchKey,
     private readonly world: TurnPlace,
-    private readonly search: TurnSearch,
+    readonly search: TurnSearch,
     private readonly place: Place,
   ) {}
 
@@ -139,10 +139,6 @@ export class TurnSession implements OpenSearch {
     }
   }
 
-  get grown(): TurnSearch {
-    return this.search;
-  }
-
   run(simulations: number, signal: AbortSignal) {
     return this.search.run({ simulations }, signal);
   }
@@ -150,19 +146,6 @@ export class TurnSession implements OpenSearch {
   /** @throws search.turnActions */
   async tryAction(): Promise<number> {
     throw searchErrors.turnActions();
-  }
-
-  mark(node: number, mark: Mark): void {
-    this.search[mark](node);
-  }
-
-  score(node: number, score: number | null): void {
-    this.search.score(node, score);
-  }
-
-  /** @throws store.cannotWrite */
-  async save(): Promise<void> {
-    await writeFileAtomic(searchFile(this.key), this.json());
   }
 
   json(): string {
@@ -177,7 +160,7 @@ export class TurnSession implements OpenSearch {
       facts: [
         ['model', world.model],
         ['environment', `${world.environment}, world ${world.seed}, ${world.side}`],
-        ['start', [world.start, ...world.behind.map(lines)].join('\n')],
+        ['start', [world.start, ...world.behind.map(exchangeText)].join('\n')],
         ['simulations', String(search.log.count)],
         ...(best === undefined ? [] : ([['best episode', best.turns.map(({ said }) => said).join(' · ')]] as const)),
       ],
@@ -190,7 +173,7 @@ export class TurnSession implements OpenSearch {
     const { search, world, place } = this;
     const { environment, seed, side, start, behind } = world;
     return {
-      prompt: [place.told, start, ...behind.map(lines)].filter((part) => part !== '').join('\n'),
+      prompt: [place.told, start, ...behind.map(exchangeText)].filter((part) => part !== '').join('\n'),
       reward: place.environment.name,
       options: { ...search.options },
       gamma: search.options.gamma,
@@ -206,7 +189,7 @@ export class TurnSession implements OpenSearch {
     const found: number[] = [];
     for (let id = 1; id < this.search.tree.count && found.length < most; id++) {
       const turn = this.search.turnOf(id);
-      if (turn !== undefined && lines(turn).toLowerCase().includes(wanted)) found.push(id);
+      if (turn !== undefined && exchangeText(turn).toLowerCase().includes(wanted)) found.push(id);
     }
     return found;
   }
@@ -228,7 +211,7 @@ export class TurnSession implements OpenSearch {
 
   simulation(order: number) {
     const { node, value, reward, parts, noScore, actions } = this.search.log.at(order);
-    const text = this.search.episode(order).map(lines).join('\n');
+    const text = this.search.episode(order).map(exchangeText).join('\n');
     return { order, node, value, reward, parts: { ...parts }, noScore, text, actions: [...actions] };
   }
 
@@ -236,7 +219,9 @@ export class TurnSession implements OpenSearch {
   async inspect(node: number): Promise<ResultOf<typeof inspectNode>> {
     this.search.checkNode(node);
     const { tree } = this.search;
-    const path = this.search.turnsTo(node).map((turn) => ({ action: turn.actions[0] ?? 0, text: `${lines(turn)}\n` }));
+    const path = this.search
+      .turnsTo(node)
+      .map((turn) => ({ action: turn.actions[0] ?? 0, text: `${exchangeText(turn)}\n` }));
     const children = tree.childrenOf(node);
     const visits = children.reduce((sum, child) => sum + tree.N[child], 0);
     const codes = children.map((child) => ({
@@ -269,9 +254,6 @@ function faceOf({ said, observation }: TakenTurn): string {
   return `${said} → ${chars.length <= heardOnCard ? heard : `${chars.slice(0, heardOnCard - 1).join('')}…`}`;
 }
 
-const lines = ({ said, observation }: { readonly said: string; readonly observation: string }) =>
-  `> ${said}\n${observation}`;
-
 /** An environment, and a model in it. */
 class Place {
   /** Labels of the model's actions by code; empty, where it does not act by them. */
@@ -285,6 +267,8 @@ class Place {
     readonly environment: Environment,
     readonly subject: Subject,
     private readonly task: WorldTask,
+    /** Its device stays as long as it is kept. */
+    private readonly lender: LoadedModel,
   ) {
     const { context, decoding, folder } = subject;
     const { instructions, tools } = environment;
@@ -297,7 +281,7 @@ class Place {
   static async open(
     root: string,
     { environment: name, seed, side, model, decoding: kept }: PlaceSubject,
-    { device, shelf, signal }: TurnMeans,
+    { model: lender, shelf, signal }: TurnMeans,
   ): Promise<Place> {
     // Relative paths count from a file in the folder.
     const resolve = (path: string) => resolvePath(path, `${root}/search`);
@@ -306,9 +290,10 @@ class Place {
       const folder = resolvePath(model, '');
       const tuned = await runOf(folder);
       const decoding = kept ?? (tuned === undefined ? undefined : runDecoding(tuned.run));
-      const subject = await Subject.load(device, folder, { decoding, signal, shelf });
+      const subject = await Subject.load(lender.device, folder, { decoding, signal, shelf });
       const written = taskAt(environment.tasks, seed, side);
-      return new Place(environment, subject, { seed, side, ...(written === undefined ? {} : { written }) });
+      const task = { seed, side, ...(written === undefined ? {} : { written }) };
+      return new Place(environment, subject, task, lender.retain());
     } catch (error) {
       await environment.close();
       throw error;
@@ -352,5 +337,6 @@ class Place {
     await this.acting?.dispose();
     this.subject.dispose();
     await this.environment.close();
+    await this.lender.release();
   }
 }

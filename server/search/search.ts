@@ -23,6 +23,7 @@ import { rollOut } from './rollout.ts';
 import { bestChild, bestOfFrontier, expandable, firstWaiting, narrowed, permitted } from './selection.ts';
 import { type Simulation, SimulationLog } from './simulations.ts';
 import { NodeStates } from './states.ts';
+import { Steered } from './steered.ts';
 import { flag, SearchTree } from './tree.ts';
 import { ValueRange } from './value-range.ts';
 
@@ -37,7 +38,7 @@ export type SearchEnd = 'simulations' | 'tokens' | 'seconds' | 'ended' | 'exhaus
 
 const step: SearchEvent = { kind: 'step' };
 
-export class Search<S> {
+export class Search<S> extends Steered {
   readonly options: SearchOptions;
   readonly tree: SearchTree;
   readonly log: SimulationLog;
@@ -47,7 +48,7 @@ export class Search<S> {
   /** The generator before the batch under way. */
   private started: RandomState | undefined;
   private waiting = 0;
-  private readonly range: ValueRange;
+  protected readonly range: ValueRange;
   private running = false;
 
   /**
@@ -61,6 +62,7 @@ export class Search<S> {
     settings: SearchSettings = {},
     private readonly clock: () => number = () => performance.now(),
   ) {
+    super();
     const options = parseSearchOptions(settings);
     checkPrompt(model, prompt, options.max_new);
     if ((options.edge.kind === 'q' || options.value.q > 0) && !model.hasQ) throw searchErrors.noQ();
@@ -291,52 +293,13 @@ export class Search<S> {
     const from = { state: this.nodes.of(node), outlook, length: tree.length[node] };
     const [edge] = await drain(growEdges(model, this.nodes.look, this.options, from, [action]));
     const made = find() ?? tree.add(node, edge, this.log.count);
-    tree.derive();
-    this.waiting = 0;
+    this.derive();
     return made;
   }
 
-  /** Only this node, and forced siblings, will be visited below its parent. @throws search.node, search.root */
-  force(node: number): void {
-    this.mark(node, flag.forced);
-  }
-
-  /** The node and everything below it will not be visited again; what it counted so far stays counted. @throws search.node, search.root */
-  ban(node: number): void {
-    this.mark(node, flag.banned);
-  }
-
-  /** Takes back {@link force} and {@link ban}. @throws search.node, search.root */
-  release(node: number): void {
-    this.mark(node, 0);
-  }
-
-  private mark(node: number, bit: number): void {
-    this.checkNode(node);
-    if (node === 0) throw searchErrors.root();
-    const { flags } = this.tree;
-    flags[node] = (flags[node] & ~(flag.forced | flag.banned)) | bit;
+  protected derive(): void {
     this.tree.derive();
     this.waiting = 0;
-  }
-
-  /**
-   * A person's score of a node, in place of the reward of its simulations; see {@link SearchTree.rescore}. null takes it back.
-   *
-   * @throws search.node, search.score
-   */
-  score(node: number, score: number | null): void {
-    this.checkNode(node);
-    if (score !== null && !Number.isFinite(score)) throw searchErrors.score(score);
-    this.tree.rescore(node, score ?? Number.NaN);
-    this.range.forget();
-    this.tree.derive();
-    this.waiting = 0;
-  }
-
-  private checkNode(node: number): void {
-    const { count } = this.tree;
-    if (!Number.isInteger(node) || node < 0 || node >= count) throw searchErrors.node(node, count);
   }
 
   /**

@@ -18,6 +18,7 @@ import {
 } from './options.ts';
 import { bestChild, narrowed } from './selection.ts';
 import { type Simulation, SimulationLog } from './simulations.ts';
+import { Steered } from './steered.ts';
 import { flag, SearchTree } from './tree.ts';
 import { ValueRange } from './value-range.ts';
 
@@ -123,9 +124,18 @@ export function behindTurns(player: TurnPlayer, before: readonly TakenTurn[]): T
   };
 }
 
+/** A turn and its answer as a person reads them. */
+export const exchangeText = ({
+  said,
+  observation,
+}: {
+  readonly said: string;
+  readonly observation: string | null;
+}): string => `> ${said}\n${observation}`;
+
 export const earned = (turns: readonly TakenTurn[]): number => turns.reduce((sum, { reward }) => sum + reward, 0);
 
-export class TurnSearch {
+export class TurnSearch extends Steered {
   readonly options: SearchOptions;
   readonly tree: SearchTree;
   readonly log: SimulationLog;
@@ -138,7 +148,7 @@ export class TurnSearch {
   private readonly weight: number[] = [0];
   /** Nodes at which nothing new was drawn the last time. */
   private readonly drained = new Set<number>();
-  private readonly range: ValueRange;
+  protected readonly range: ValueRange;
   private readonly byAction: boolean;
 
   /** @throws search.options, search.noValue, search.drawnTurns */
@@ -146,6 +156,7 @@ export class TurnSearch {
     readonly player: TurnPlayer,
     settings: TurnSettings = {},
   ) {
+    super();
     const { byAction = false, ...rest } = settings;
     this.byAction = byAction;
     // Rewards of worlds have any scale.
@@ -272,46 +283,8 @@ export class TurnSearch {
     }
   }
 
-  /** Of this node's siblings only those that are forced will be visited. @throws search.node, search.root */
-  force(node: number): void {
-    this.mark(node, flag.forced);
-  }
-
-  /** The node and everything below it will not be visited again; what it counted so far stays counted. @throws search.node, search.root */
-  ban(node: number): void {
-    this.mark(node, flag.banned);
-  }
-
-  /** Takes back {@link force} and {@link ban}. @throws search.node, search.root */
-  release(node: number): void {
-    this.mark(node, 0);
-  }
-
-  /** A person's score of a node, in place of what its simulations earned; null takes it back. @throws search.node, search.score */
-  score(node: number, score: number | null): void {
-    this.checkNode(node);
-    if (score !== null && !Number.isFinite(score)) throw searchErrors.score(score);
-    this.tree.rescore(node, score ?? Number.NaN);
-    this.range.forget();
-    this.derive();
-  }
-
-  /** @throws search.node */
-  checkNode(node: number): void {
-    const { count } = this.tree;
-    if (!Number.isInteger(node) || node < 0 || node >= count) throw searchErrors.node(node, count);
-  }
-
-  private mark(node: number, bit: number): void {
-    this.checkNode(node);
-    if (node === 0) throw searchErrors.root();
-    const { flags } = this.tree;
-    flags[node] = (flags[node] & ~(flag.forced | flag.banned)) | bit;
-    this.derive();
-  }
-
   /** Where nothing is open more turns may be drawn, but for what is over, was drawn in vain, or is held to what a person forced. */
-  private derive(): void {
+  protected derive(): void {
     const { tree } = this;
     tree.derive((id, open) => tree.has(id, flag.terminal) || (!open && (this.drained.has(id) || narrowed(tree, id))));
   }

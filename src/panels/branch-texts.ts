@@ -41,10 +41,11 @@ export class BranchTexts implements Disposable {
   }
 
   private async read(key: SearchKey, node: number): Promise<{ readonly prompt: string; readonly text: string }> {
-    const [{ prompt }, { path }] = await Promise.all([
+    const [{ prompt, world }, { path }] = await Promise.all([
       this.studio.request(describeSearch, key),
       this.studio.request(inspectNode, { ...key, node }),
     ]);
-    return { prompt, text: path.map(({ text }) => text).join('') };
+    // A turn has a line of its own.
+    return { prompt: world === null ? prompt : `${prompt}\n`, text: path.map(({ text }) => text).join('') };
   }
 }

@@ -14,7 +14,7 @@ import { searchPage } from '../../search/page.ts';
 import { takeSnapshot } from '../../search/snapshot.ts';
 import { bestOfEpisodes, greedyEpisode, type TurnControl } from '../../search/turn-controls.ts';
 import { readTurns, restoreTurnSearch, saveTurns, type TurnPlace } from '../../search/turn-snapshot.ts';
-import { type TakenTurn, type TurnEnd, type TurnEpisode, type TurnPlayer, TurnSearch } from '../../search/turns.ts';
+import { exchangeText, type TurnEnd, type TurnEpisode, type TurnPlayer, TurnSearch } from '../../search/turns.ts';
 import { namedEnvironment, namedSizes } from '../../spec/named-environment.ts';
 import { openEnvironment } from '../../train/reinforce/open-environment.ts';
 import type { CliOutcome, Output } from '../io.ts';
@@ -209,7 +209,7 @@ function tell(
   end: TurnEnd | 'cancelled',
   answer: TurnEpisode | undefined,
 ): void {
-  const told = [environment.instructions, toolsText(environment.tools), start, ...behind.map(exchange)].filter(
+  const told = [environment.instructions, toolsText(environment.tools), start, ...behind.map(exchangeText)].filter(
     (part) => part !== '',
   );
   const { simulations, tokens, seconds } = search.spent;
@@ -220,11 +220,9 @@ function tell(
   output.line(`Spent: ${simulations} episodes, ${tokens} generated tokens, ${seconds.toFixed(2)} s; ${ends[end]}`);
   output.line();
   output.line(answer === undefined ? 'No episode came to its end.' : 'Best episode:');
-  for (const turn of answer?.turns ?? []) output.line(exchange(turn));
+  for (const turn of answer?.turns ?? []) output.line(exchangeText(turn));
   output.line();
 }
-
-const exchange = ({ said, observation }: TakenTurn) => `> ${said}\n${observation}`;
 
 async function writePage(
   { environment, subject, options, output, session, place }: Work,
@@ -236,7 +234,7 @@ async function writePage(
   const facts = [
     ['model', subject.folder],
     ['environment', `${environment.name}, world ${place.seed}, ${place.side}`],
-    ['start', [place.start, ...place.behind.map(exchange)].join('\n')],
+    ['start', [place.start, ...place.behind.map(exchangeText)].join('\n')],
     ['best episode', answer?.turns.map(({ said }) => said).join(' · ') ?? ''],
     ['its reward', answer === undefined ? 'none' : figure(answer.reward)],
   ] as const;
@@ -277,7 +275,10 @@ async function explore({ search, save, budget, output, session: { signal } }: Wo
   try {
     for (;;) {
       const next = await events.next();
-      if (next.done === true) return next.value;
+      if (next.done === true) {
+        await save();
+        return next.value;
+      }
       best = search.best();
       const { simulations, tokens } = search.spent;
       progress.update(simulations, `${tokens} tokens${best === undefined ? '' : `, best ${figure(best.reward)}`}`);
@@ -287,10 +288,10 @@ async function explore({ search, save, budget, output, session: { signal } }: Wo
       }
     }
   } catch (error) {
+    await save().catch(() => undefined);
     if (signal.aborted) return 'cancelled';
     throw error;
   } finally {
     output.endProgress();
-    await save();
   }
 }

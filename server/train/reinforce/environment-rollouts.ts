@@ -4,6 +4,7 @@ import { environmentErrors } from '../../environments/errors.ts';
 import { taskAt, writtenTask } from '../../environments/tasks.ts';
 import { startText } from '../../environments/tools.ts';
 import type { Speech } from '../../model/chat/speech.ts';
+import { exchangeText } from '../../search/turns.ts';
 import { trainErrors } from '../errors.ts';
 import { type Partner, sampleConversations } from './conversation-sampler.ts';
 import type { Episode, Exchange, Judged, Prompt, Talk } from './episode.ts';
@@ -137,7 +138,7 @@ class Visit implements Partner {
   /** What was said and answered. */
   get text(): string {
     const answered = this.exchanges.filter(({ observation }) => observation !== null);
-    return answered.map(({ said, observation }) => `> ${said}\n${observation}`).join('\n');
+    return answered.map(exchangeText).join('\n');
   }
 
   leave(): void {

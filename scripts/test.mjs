@@ -18,6 +18,7 @@ import {
 import { availableParallelism, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { findChromium } from './tests/chromium.mjs';
 import { rayPython } from './tests/ray.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -150,27 +151,26 @@ function installed() {
 }
 
 const driver = '/usr/lib/chromium/vk_swiftshader_icd.json';
-const chromium = process.env.COLA_CHROMIUM ?? '/usr/bin/chromium';
 const supported = process.platform === 'linux' && process.arch === 'x64';
 
 /** What is missing for the software Vulkan device that WebGPU is tested on. */
 function missingForVulkan() {
   const libraries = spawnSync('/sbin/ldconfig', ['-p'], { encoding: 'utf8' }).stdout ?? '';
   return [
-    ...(existsSync(driver) ? [] : [`${driver} (package chromium)`]),
+    ...(existsSync(driver) ? [] : [`${driver} (package chromium-common)`]),
     ...(libraries.includes('libvulkan.so.1') ? [] : ['libvulkan.so.1 (package libvulkan1)']),
   ];
 }
 
 /** What is missing for VS Code in a browser. */
-const missingForEditor = () => (existsSync(chromium) ? [] : [`${chromium} (package chromium)`]);
+const missingForEditor = () => (findChromium() === undefined ? ['Chromium (package chromium-headless-shell)'] : []);
 
 /** What is missing to watch what the programs ask of the system. */
 const missingForWatching = () =>
   process.platform !== 'linux' || existsSync('/usr/bin/strace') ? [] : ['/usr/bin/strace (package strace)'];
 
 const missing = () => [...missingForVulkan(), ...missingForEditor(), ...missingForWatching()];
-const packages = ['chromium', 'libvulkan1', 'strace'];
+const packages = ['chromium-headless-shell', 'chromium-common', 'libvulkan1', 'strace'];
 const byHand = `On Debian, as root: apt-get update && apt-get install -y --no-install-recommends ${packages.join(' ')}`;
 
 /** Installs the browser, with it the software device, and what watches the programs, where that can be done. */

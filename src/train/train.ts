@@ -1,6 +1,15 @@
 /** `CoLA: Train…`: a few questions, and a commented run spec beside the person's files. */
 import { relative, sep } from 'node:path';
-import { ProgressLocation, type QuickPickItem, Uri, type WorkspaceFolder, window, workspace } from 'vscode';
+import {
+  CancellationTokenSource,
+  ProgressLocation,
+  type QuickPickItem,
+  TabInputText,
+  Uri,
+  type WorkspaceFolder,
+  window,
+  workspace,
+} from 'vscode';
 import { z } from 'zod';
 import { listWorkers, type WorkerPlaces } from '../../server/protocol/index.ts';
 import { registerCommand } from '../commands.ts';
@@ -188,17 +197,24 @@ class Questions {
     return inside.startsWith('..') ? path : `./${inside}`;
   }
 
-  /** The line above the spec says how long its run takes, once its first steps were tried. */
+  /** The line above the spec says how long its run takes, once its first steps were tried; who closes it need not know. */
   private async showTime(spec: Uri): Promise<void> {
     const title = t('Taking the first steps, to see how long the run takes');
+    const closed = new CancellationTokenSource();
+    const watch = window.tabGroups.onDidChangeTabs(() => {
+      if (!isOpen(spec)) closed.cancel();
+    });
     try {
       const found = await window.withProgress({ location: ProgressLocation.Window, title }, () =>
-        timeOf(this.studio, spec),
+        timeOf(this.studio, spec, closed.token),
       );
       if (typeof found === 'string') this.studio.log.info(`How long ${spec.fsPath} takes is not known: ${found}`);
     } catch (error) {
       // It was not asked for: nothing pops up.
-      this.studio.log.warn(String(error));
+      if (!closed.token.isCancellationRequested) this.studio.log.warn(String(error));
+    } finally {
+      watch.dispose();
+      closed.dispose();
     }
   }
 
@@ -215,6 +231,12 @@ class Questions {
     return uri;
   }
 }
+
+/** Whether a file is in a tab of the window. */
+const isOpen = (file: Uri): boolean =>
+  window.tabGroups.all.some(({ tabs }) =>
+    tabs.some(({ input }) => input instanceof TabInputText && input.uri.toString() === file.toString()),
+  );
 
 /** A name in the folder that is not taken. */
 async function free(folder: Uri, name: string): Promise<Uri> {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { eventually } from './support/eventually.ts';
 import { vscode } from './support/session.ts';
 import { writeForRuns } from './support/small-model.ts';
 import { reinforceSpec } from './support/spec.ts';
@@ -61,5 +62,11 @@ describe('two folders of one name in one window of VS Code', () => {
       readdirSync(join(session.folder, folder)).filter((name) => name.endsWith('.cola.yaml'));
     assert.equal(specs('two/app').length, 2);
     assert.equal(specs('one/app').length, 1);
+    // How long its run takes is found out meanwhile, in a folder of the cache, as long as the spec is open.
+    const cache = join(session.folder, 'two/app/.cola/cache');
+    const trials = () => (existsSync(cache) ? readdirSync(cache) : []).filter((name) => name.startsWith('trial-'));
+    await eventually('its first steps are tried', () => assert.equal(trials().length, 1));
+    await workbench.tidy();
+    await eventually('they are not, once it is closed', () => assert.deepEqual(trials(), []), 20);
   });
 });

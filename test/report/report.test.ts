@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type Browser, chromium } from 'playwright-core';
+import { findChromium, noChromium } from '../../scripts/tests/chromium.mjs';
 import { closingMeasurement } from '../../server/evaluate/closing.ts';
 import { reportRun } from '../../server/protocol/runs.ts';
 import { readRunRecord } from '../../server/report/run-record.ts';
@@ -14,7 +15,7 @@ import { cola } from '../cli/cola.ts';
 import { engineLine } from '../support/engine-line.ts';
 import { stages, tinyBase, writeData } from '../support/runs.ts';
 
-const browserPath = process.env.COLA_CHROMIUM ?? '/usr/bin/chromium';
+const browserPath = findChromium();
 const hostile = '</style><script>document.title="run"</script><img src="http://example.com/x.png" onerror="alert(1)">';
 
 describe('the report of runs', function () {
@@ -87,8 +88,8 @@ describe('the report of runs', function () {
   describe('in a browser', () => {
     let browser: Browser | undefined;
     before(async function () {
-      if (!existsSync(browserPath)) {
-        console.log(`      not tested: there is no browser at ${browserPath}; COLA_CHROMIUM names another`);
+      if (browserPath === undefined) {
+        console.log(`      not tested: ${noChromium}`);
         return this.skip();
       }
       const options = { executablePath: browserPath, args: ['--no-sandbox', '--disable-gpu'] };

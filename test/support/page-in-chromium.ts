@@ -1,11 +1,12 @@
 /** Built pages in a real browser, with the extension's own host on the other side, as the editor would show them. */
-import { existsSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Browser, type ConsoleMessage, chromium, type Page } from 'playwright-core';
 import type { Uri, Webview } from 'vscode';
 import { bundlePages } from '../../scripts/bundles.mjs';
+import { findChromium, noChromium } from '../../scripts/tests/chromium.mjs';
 import type {
   NotificationType,
   ParamsOf,
@@ -17,20 +18,10 @@ import { PageHost } from '../../src/panels/page-host.ts';
 import type { Studio } from '../../src/studio.ts';
 import { type Theme, type ThemeName, themes } from './themes.ts';
 
-/** The shell without windows starts faster; the whole browser does as well. */
-const files = [
-  process.env.COLA_TEST_CHROMIUM,
-  '/usr/bin/chromium-headless-shell',
-  '/usr/bin/chromium',
-  '/usr/bin/google-chrome',
-].filter((file) => file !== undefined);
-const chromiumFile = files.find((file) => existsSync(file));
+const chromiumFile = findChromium();
 
 /** Why no page can be opened; undefined where it can. */
-export const chromiumMissing = (): string | undefined =>
-  chromiumFile === undefined
-    ? `there is none of ${files.join(', ')}; on Debian, install chromium, or name one with COLA_TEST_CHROMIUM`
-    : undefined;
+export const chromiumMissing = (): string | undefined => (chromiumFile === undefined ? noChromium : undefined);
 
 const origin = 'http://page.test';
 /** What a page that is closed shows. */

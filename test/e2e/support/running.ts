@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type BrowserContext, chromium, type Page } from 'playwright-core';
 import { root } from '../../../scripts/bundles.mjs';
+import { findChromium } from '../../../scripts/tests/chromium.mjs';
 import { bringEditor, type Editor } from '../../../scripts/vscode/editor.ts';
 import { makeProfile, type Profile, quiet } from '../../../scripts/vscode/profile.ts';
 import { EditorServer, installExtension } from '../../../scripts/vscode/server.ts';
@@ -99,7 +100,7 @@ export class Running {
     const server = await EditorServer.start(editor, profile, { trust: true, builtin: few, runtime });
     try {
       const browser = await chromium.launchPersistentContext(join(profile.folder, 'chromium'), {
-        executablePath: process.env.COLA_CHROMIUM ?? '/usr/bin/chromium',
+        executablePath: findChromium() ?? '',
         headless: true,
         viewport: { width: 1400, height: 900 },
         reducedMotion: 'reduce',

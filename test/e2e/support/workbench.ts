@@ -121,10 +121,12 @@ export class Workbench {
   private async tryCommand(title: string): Promise<void> {
     await this.page.keyboard.press('F1');
     await this.quickInput.waitFor({ timeout: wait(5) });
-    await this.quickInputBox.fill(`>${title}`);
+    // What takes the focus meanwhile closes the palette, which is then waited for in vain: whoever asked tries again.
+    const timeout = wait(1.5);
+    await this.quickInputBox.fill(`>${title}`, { timeout });
     const row = this.pick(title).first();
     await row.waitFor({ timeout: wait(10) });
-    await row.click();
+    await row.click({ timeout });
   }
 
   /**
@@ -218,10 +220,14 @@ export class Workbench {
   /** Rests the pointer on something until the hover says `text`: code lenses that arrive late move text from under it. */
   async hover(target: Locator, text: string | RegExp): Promise<Locator> {
     const shown = this.page.locator('.monaco-hover:visible').filter({ hasText: text }).first();
+    // Text that moved away is waited for in vain: not for long at first.
+    let seconds = 0.5;
     await eventually(`a hover says ${text}`, async () => {
+      const timeout = wait(seconds);
+      seconds = Math.min(2 * seconds, 8);
       await this.page.mouse.move(5, 5);
-      await target.hover();
-      await shown.waitFor({ timeout: wait(4) });
+      await target.hover({ timeout: wait(5) });
+      await shown.waitFor({ timeout });
     });
     return shown;
   }

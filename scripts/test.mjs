@@ -69,6 +69,12 @@ const longest = [
 /** Files that measure the memory of their process: others in it would be measured too. */
 const alone = ['device/leak', 'safety/fuzz', 'safety/soak'].map((name) => `test/${name}.test.ts`);
 
+/** Files that compute, and have nothing to wait for: they take what the tests in the editor, which often wait, leave of the processors. */
+const computing = [
+  ...['train/run/resume', 'train/shapes', 'train/reinforce/reinforce', 'reproduce/reproduce', 'evaluate/run'],
+  ...['feedback/tuner', 'rewards/maths-pairs'],
+].map((name) => `test/${name}.test.ts`);
+
 /** Files that also run on WebGPU: one process for all of them compiles every shader once, which is most of their time in software. */
 const onDevices = (file) => /support\/devices\.ts/.test(readFileSync(join(root, file), 'utf8'));
 
@@ -232,9 +238,9 @@ const mocha = [
 ];
 
 /** Runs tests with a command, and adds up what it counted into a file. */
-async function runCounted([command, ...args], env, countsFile) {
+async function runCounted([command, ...args], env, countsFile, output = 'inherit') {
   const environment = { ...env, ...(slow ? { COLA_SLOW: '1' } : {}), COLA_TEST_COUNTS: countsFile };
-  const well = await run(command, args, environment);
+  const well = await run(command, args, environment, output);
   // Without a file the process died before its end.
   if (!existsSync(countsFile)) return false;
   const counts = JSON.parse(readFileSync(countsFile, 'utf8'));
@@ -273,7 +279,8 @@ function filesIn(folder, ending) {
 const testFiles = () =>
   filesIn('test', '.test.ts').filter((path) => !(fast && slowFolders.includes(path.split('/')[1])));
 
-async function runTests(scratch) {
+/** Has tests run with the programs that they start, which are made once for all of them. */
+async function withPrograms(work) {
   // Not before the packages are installed.
   const { bundlePrograms } = await import('./tests/programs.mjs');
   const folders = [bundlePrograms('programs')];
@@ -283,15 +290,15 @@ async function runTests(scratch) {
   const inMemory = memory === undefined ? {} : { TMPDIR: memory, RAY_TMPDIR: process.env.RAY_TMPDIR ?? tmpdir() };
   const env = { COLA_TEST_PROGRAMS: folders[0], ...inMemory };
   try {
-    return await runFiles(scratch, env);
+    return await work(env);
   } finally {
     for (const folder of folders) rmSync(folder, { recursive: true, force: true });
   }
 }
 
-function runFiles(scratch, env) {
+function runTests(scratch, env) {
   const counts = join(scratch, 'counts.json');
-  const files = testFiles();
+  const files = testFiles().filter((file) => !besideEditor.includes(file));
   const tests =
     mochaArguments.length > 0
       ? [...mocha, ...mochaArguments]
@@ -308,6 +315,12 @@ function runFiles(scratch, env) {
   const reports = ['--reporter', 'text-summary', '--reporter', 'lcov', '--reports-dir', 'coverage'];
   const demands = whole && coveredLines > 0 ? ['--check-coverage', '--lines', String(coveredLines)] : [];
   return runCounted([process.execPath, ...c8, ...reports, ...demands, ...tests], environment, counts);
+}
+
+/** Runs the rest of them in one process, which gives way to all others. */
+function runComputing(scratch, env, output) {
+  const counts = join(scratch, 'computing-counts.json');
+  return runCounted(beside(counts, 1, besideEditor, ['--retries', '1', '--nice', '10']), env, counts, output);
 }
 
 /** Why the extension is not tested in VS Code, undefined if it is. */
@@ -356,16 +369,27 @@ const python = await ray;
 if (python !== undefined) process.env.COLA_RAY_PYTHON = python;
 
 const obstacle = editorObstacle();
+// Where all tests are counted together, or no editor leaves them anything, they are as the others.
+const besideEditor = packaged && !coverage && obstacle === undefined ? computing : [];
 /** The package as it is installed, if it could be made and VS Code be brought. */
 async function testPackage() {
   if (await bringing) return runPackageTests(scratch, obstacle === undefined);
   failures.push('bringing VS Code');
   return true;
 }
-await phase('tests', () => runTests(scratch));
-await checking();
-// Behind the others: an editor that is driven from outside would be late for what computes beside it.
-if (packaged && (await packaging())) await phase('editor', testPackage);
+await withPrograms(async (env) => {
+  await phase('tests', () => runTests(scratch, env));
+  await checking();
+  const others = 'tests that compute';
+  // Behind the others: an editor that is driven from outside would be late for what computes beside it.
+  if (packaged && (await packaging())) {
+    const log = join(scratch, 'computing.log');
+    const computed =
+      besideEditor.length > 0 && phaseBeside(others, log, (output) => runComputing(scratch, env, output));
+    await phase('editor', testPackage);
+    if (computed) await computed();
+  } else if (besideEditor.length > 0) await phase(others, () => runComputing(scratch, env));
+});
 for (const tool of missingForWatching())
   console.log(`\nWhat the programs ask of the system is NOT TESTED: missing ${tool}. ${byHand}`);
 if (whole) {

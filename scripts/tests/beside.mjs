@@ -2,10 +2,11 @@
 // other, and is then replaced: what it has loaded need not be loaded again for each, and no heap grows over all of them. Prints
 // every file whole when it ends, then the longest ones, with the time on the clock and that of the processors, and what failed.
 // Usage: node scripts/tests/beside.mjs [--config FILE] [--retries N] [--processes N] [--most FILES] [--alone TEST]...
-// [--together TEST]... [--counts FILE] TEST...; a test that is to be alone has a process of its own, as what it measures is of the
+// [--together TEST]... [--counts FILE] [--nice N] TEST...; a test that is to be alone has a process of its own, as what it measures is of the
 // whole process; those that are to be together have one process for all of them, which keeps what they would each make anew.
 import { fork } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
+import { setPriority } from 'node:os';
 import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, stripVTControlCharacters } from 'node:util';
@@ -21,8 +22,11 @@ const { values, positionals } = parseArgs({
     alone: { type: 'string', multiple: true, default: [] },
     together: { type: 'string', multiple: true, default: [] },
     counts: { type: 'string' },
+    nice: { type: 'string', default: '0' },
   },
 });
+// Those that it starts have it from here.
+if (values.nice !== '0') setPriority(Number(values.nice));
 const worker = fileURLToPath(new URL('worker.mjs', import.meta.url));
 const done = [];
 

@@ -80,7 +80,7 @@ describe('workers on a Ray cluster', function () {
   }
 
   // Every victim in every phase, in turns; or a few of them.
-  const few = ['worker', 'actor', 'raylet'] as const;
+  const few = ['worker', 'raylet'] as const;
   const kills: readonly Kill[] = slow
     ? Array.from({ length: 50 }, (_, i) => ({
         what: victims[i % victims.length],

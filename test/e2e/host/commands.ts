@@ -20,7 +20,7 @@ async function outcome(command: string): Promise<string> {
   );
   const deadline = Date.now() + patience;
   while (outcome === undefined && Date.now() < deadline) {
-    await delay(100);
+    await delay(30);
     await commands.executeCommand('workbench.action.closeQuickOpen');
     await commands.executeCommand('notifications.clearAll');
   }

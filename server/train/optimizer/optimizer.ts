@@ -6,6 +6,7 @@
 import type { DeviceBuffer } from '../../device/buffer.ts';
 import type { Device } from '../../device/device.ts';
 import { type Feed, type Program, State } from '../../device/program.ts';
+import { ShapedPrograms } from '../../device/shaped-programs.ts';
 import { gradient } from '../../graph/gradient.ts';
 import * as ops from '../../graph/ops.ts';
 import { type Shape, size, type Tensor } from '../../graph/tensor.ts';
@@ -68,7 +69,6 @@ export const gradientName = (name: string) => `grad.${name}`;
 
 export class Optimizer {
   private updates = 0;
-  private readonly programs = new Map<string, StepProgram>();
   private readonly moments = new State();
   private readonly sums = new State();
   private readonly memory = new CrossingMemory();
@@ -82,6 +82,7 @@ export class Optimizer {
     /** The update: a program on the device, or a loop over memory of the host. */
     private readonly adamw: Program | AdamWMemory,
     private readonly sharing: Sharing,
+    private readonly programs: ShapedPrograms<StepProgram>,
   ) {}
 
   /**
@@ -90,6 +91,7 @@ export class Optimizer {
    * @param weights where the trained parameters are, and are updated
    * @param frozen further states with parameters of the graph that do not change
    * @param sharing who else computes on the device
+   * @param programs where those of the losses are kept
    */
   static async create(
     device: Device,
@@ -99,6 +101,7 @@ export class Optimizer {
     frozen: readonly State[],
     options: OptimizerOptions,
     sharing: Sharing = {},
+    programs = new ShapedPrograms<StepProgram>(device.onHost ? undefined : Number.POSITIVE_INFINITY),
   ): Promise<Optimizer> {
     const trained = trainable.map((name) => {
       const { shape } = weights.get(name);
@@ -108,7 +111,7 @@ export class Optimizer {
     // Room for gradients and moments, each array rounded up to four.
     const room = 3 * (floats + 4 * trained.length);
     const update = device.onHost ? new AdamWMemory(room) : await compileUpdate(device, trained, options);
-    const optimizer = new Optimizer(device, weights, frozen, trained, options, update, sharing);
+    const optimizer = new Optimizer(device, weights, frozen, trained, options, update, sharing, programs);
     if (objective !== undefined) await optimizer.prepare('', () => objective);
     for (const { name, shape } of trained) {
       const zeros = () => {
@@ -122,13 +125,14 @@ export class Optimizer {
     return optimizer;
   }
 
-  /** Compiles the same loss for other shapes, once. */
+  /** Compiles the same loss for other shapes: once, unless it has to give way to yet others before it comes again. */
   async prepare(variant: string, build: () => Objective): Promise<void> {
-    if (this.programs.has(variant)) return;
+    if (this.programs.find(variant) !== undefined) return;
     const { device, memory, sharing } = this;
     const program = new StepProgram(device, stepOutputs(device, build(), this.trained), memory, sharing);
+    // What others hold goes before it takes its own.
+    await this.programs.keep(variant, program, () => program.bytes);
     await program.prepare();
-    this.programs.set(variant, program);
   }
 
   /**
@@ -142,7 +146,7 @@ export class Optimizer {
     learningRate: number,
     variant = '',
   ): Promise<StepResult> {
-    const compiled = this.programs.get(variant);
+    const compiled = this.programs.find(variant);
     if (compiled === undefined) throw new Error(`the loss ${variant} is not prepared`);
     let loss = 0;
     let squares = 0;
@@ -280,7 +284,7 @@ export class Optimizer {
   async dispose(): Promise<void> {
     this.moments.dispose();
     this.sums.dispose();
-    for (const program of this.programs.values()) await program.dispose();
+    await this.programs.dispose();
     if (!(this.adamw instanceof AdamWMemory)) await this.adamw.dispose();
   }
 }

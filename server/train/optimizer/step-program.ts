@@ -6,6 +6,7 @@ import type { DeviceBuffer } from '../../device/buffer.ts';
 import type { Device } from '../../device/device.ts';
 import type { Feed, Program, RunOptions } from '../../device/program.ts';
 import { secondsOf } from '../../graph/cost.ts';
+import { plannedMemory } from '../../graph/planned.ts';
 import { reachable, type Tensor } from '../../graph/tensor.ts';
 import { Chain, type CrossingMemory } from './chain.ts';
 
@@ -49,6 +50,15 @@ export class StepProgram {
     private readonly sharing: Sharing,
   ) {
     this.estimate = reachable(Object.values(step.outputs)).reduce((sum, tensor) => sum + secondsOf(tensor), 0);
+  }
+
+  /** What it holds of memory between its runs: as one program, which is the most. */
+  get bytes(): number {
+    const { outputs, into } = this.step;
+    return plannedMemory(
+      Object.values(outputs),
+      into.map((name) => outputs[name]),
+    ).bytes;
   }
 
   get metricNames(): readonly string[] {

@@ -4,10 +4,11 @@
  * learns values.
  */
 import { actionLogProbabilities, choiceMean, divergence, entropy } from '../../cola/losses.ts';
-import { State } from '../../device/program.ts';
-import { ProgramCache } from '../../device/program-cache.ts';
+import { type Program, State } from '../../device/program.ts';
+import { ShapedPrograms } from '../../device/shaped-programs.ts';
 import { maskedMean } from '../../graph/functions.ts';
 import * as ops from '../../graph/ops.ts';
+import { plannedMemory } from '../../graph/planned.ts';
 import type { Graph, Tensor } from '../../graph/tensor.ts';
 import type { Random } from '../../random.ts';
 import type { AdvantageName, AlgorithmName } from '../../spec/algorithms.ts';
@@ -244,13 +245,15 @@ export function choiceLogProbabilities(
 export class ReferencePolicy {
   /** The weights, by their own names. */
   readonly state = new State();
-  private readonly programs = new ProgramCache<string>();
+  private readonly programs: ShapedPrograms<Program>;
 
   private constructor(
     private readonly context: StageContext,
     private readonly actor: LearningPolicy,
     private readonly temperature: number,
-  ) {}
+  ) {
+    this.programs = new ShapedPrograms(context.device.onHost ? undefined : Number.POSITIVE_INFINITY);
+  }
 
   static async create(
     context: StageContext,
@@ -271,10 +274,7 @@ export class ReferencePolicy {
   async logProbabilities(batch: Batch, hasBans: boolean): Promise<Float32Array> {
     const all = packed(batch.rows, batch.length, this.actor.width);
     const key = `${shapeKey(all.shape)} ${hasBans}`;
-    const build = (graph: Graph) => ({
-      logp: choiceLogProbabilities(graph, this.actor, all.shape, this.temperature, hasBans),
-    });
-    const program = await this.programs.get(key, () => this.context.device.program(build));
+    const program = this.programs.find(key) ?? (await this.compile(key, all.shape, hasBans));
     const feeds = {
       ...this.actor.feeds(batch.rows, all),
       choices: batch.choices,
@@ -284,6 +284,13 @@ export class ReferencePolicy {
     const values = await logp.readFloats();
     logp.release();
     return values.map((x, i) => x * batch.mask[i]);
+  }
+
+  private async compile(key: string, shape: PackedShape, hasBans: boolean): Promise<Program> {
+    const { device } = this.context;
+    const outputs = { logp: choiceLogProbabilities(device.graph(), this.actor, shape, this.temperature, hasBans) };
+    const program = await device.compile(outputs);
+    return this.programs.keep(key, program, () => plannedMemory(Object.values(outputs)).bytes);
   }
 
   /** The reference weights, for a checkpoint. */

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import type { Device } from '../../../server/device/device.ts';
+import { ShapedPrograms } from '../../../server/device/shaped-programs.ts';
 import { Random } from '../../../server/random.ts';
 import { matricesDecay, Optimizer, type OptimizerOptions } from '../../../server/train/optimizer/optimizer.ts';
+import type { StepProgram } from '../../../server/train/optimizer/step-program.ts';
 import { onEachDevice } from '../../support/devices.ts';
 import { assertClose } from '../../support/reference.ts';
 import {
@@ -88,6 +90,31 @@ describe('the optimiser', () => {
         [2, 2, 2, 2],
       );
       assertClose(four.errors.flat(), one.errors.flat(), 2e-6);
+    });
+
+    it('gives the same bits where programs of other shapes have to end before its own', async () => {
+      const run = async (room: number) => {
+        const weights = await weightState(device());
+        const programs = new ShapedPrograms<StepProgram>(room);
+        const optimizer = await Optimizer.create(device(), undefined, trainable, weights, [], options, {}, programs);
+        try {
+          const random = new Random(4);
+          const kept: number[] = [];
+          for (const rows of [8, 2, 8, 5, 2]) {
+            await optimizer.prepare(`${rows}`, () => objective(rows));
+            await optimizer.step(feeds(drawBatch(rows, random)), 0.1, `${rows}`);
+            kept.push(programs.count);
+          }
+          return { kept, weights: await readWeights(weights) };
+        } finally {
+          await optimizer.dispose();
+          weights.dispose();
+        }
+      };
+      const [all, one] = [await run(Number.POSITIVE_INFINITY), await run(0)];
+      assert.deepEqual(all.kept, [1, 2, 2, 3, 3]);
+      assert.deepEqual(one.kept, [1, 1, 1, 1, 1]);
+      assert.deepEqual(one.weights, all.weights);
     });
 
     for (const [what, spoil] of [

@@ -53,7 +53,7 @@ export interface Environment {
   readonly instructions: string;
   readonly tools: readonly Tool[];
   /** Highest and lowest sum of rewards, where they are known. */
-  readonly range?: readonly [lowest: number, highest: number];
+  readonly range?: readonly [lowest: number, highest: number] | undefined;
   /**
    * Whether the same steps may be taken again from the same seed and lead to the same, so that a search brings a world back to an
    * earlier turn by doing so. Not where a step may do something that stays: tools of other programs.

@@ -32,6 +32,7 @@ describe("a user's environment", function () {
     try {
       assert.match(environment.instructions, /^I think of a number/);
       assert.deepEqual(environment.tools[0].parameters.required, ['number']);
+      assert.deepEqual(environment.range, [0, 1]);
       // Many at once, each in a world of its own.
       const found = await Promise.all(
         Array.from({ length: 12 }, async (_, seed) => {
@@ -70,6 +71,10 @@ describe("a user's environment", function () {
     await assert.rejects(opened(written('function.mjs', 'export default () => 1;')), says('environment.moduleShape'));
     const wrong = written('tools.mjs', 'export default { tools: 5, create() {} };');
     await assert.rejects(opened(wrong), says('environment.moduleShape'));
+    for (const [i, range] of ['[1, 0]', '[0]', "['none', 'all']", '[0, Infinity]', 'null', '{ length: 2 }'].entries()) {
+      const text = `export default { range: ${range}, create: () => ({ reset() {}, step() {} }) };`;
+      await assert.rejects(opened(written(`range-${i}.mjs`, text)), says('environment.moduleShape'), range);
+    }
   });
 
   it('that lies, throws, floods, hangs or ends costs the world where it does, and no other', async () => {

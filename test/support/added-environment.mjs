@@ -8,6 +8,7 @@ export default {
       parameters: { type: 'object', properties: { number: { type: 'integer' } }, required: ['number'] },
     },
   ],
+  range: [0, 1],
   create() {
     let secret = 0;
     let turns = 0;

@@ -36,7 +36,14 @@ const tool = z.object({
   description: z.string().max(2000).default(''),
   parameters: z.record(z.string(), z.unknown()).default({}),
 });
-const about = z.object({ instructions: z.string().max(20_000), tools: z.array(tool).max(64) });
+const about = z.object({
+  instructions: z.string().max(20_000),
+  tools: z.array(tool).max(64),
+  range: z
+    .tuple([z.number(), z.number()])
+    .refine(([lowest, highest]) => lowest < highest, 'the lowest sum comes first, and the highest is greater')
+    .optional(),
+});
 const stepped = z.object({
   observation: z.string(),
   reward: z.number().default(0),

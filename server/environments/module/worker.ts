@@ -17,7 +17,10 @@ serve(import.meta.url, { heapMb: 4096, stackMb: 4 }, async (path) => {
   const worlds = new Map<number, OwnWorld>();
   return async (question) => {
     const asked = question as Question;
-    if (asked.ask === 'about') return plainData({ instructions: given.instructions ?? '', tools: given.tools ?? [] });
+    if (asked.ask === 'about') {
+      const { instructions = '', tools = [], range } = given;
+      return plainData({ instructions, tools, ...(range === undefined ? {} : { range }) });
+    }
     if (asked.ask === 'close') return worlds.delete(asked.world);
     if (asked.ask === 'reset') {
       const made = worlds.get(asked.world) ?? ((await create()) as OwnWorld);

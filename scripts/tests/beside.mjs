@@ -2,8 +2,9 @@
 // other, and is then replaced: what it has loaded need not be loaded again for each, and no heap grows over all of them. Prints
 // every file whole when it ends, then the longest ones, with the time on the clock and that of the processors, and what failed.
 // Usage: node scripts/tests/beside.mjs [--config FILE] [--retries N] [--processes N] [--most FILES] [--alone TEST]...
-// [--together TEST]... [--counts FILE] [--nice N] TEST...; a test that is to be alone has a process of its own, as what it measures is of the
-// whole process; those that are to be together have one process for all of them, which keeps what they would each make anew.
+// [--together TEST]... [--counts FILE] [--nice N] TEST...; a test that is to be alone has a process of its own, as what it measures is
+// of the whole process; those that are to be together have one process for all of them, which keeps what they would each make
+// anew. With `nice` they give way to what else the machine does.
 import { fork } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { setPriority } from 'node:os';

@@ -59,6 +59,10 @@ export class SequenceStage implements Stage {
     return { ...(await this.current.evaluate(signal)), part: this.part };
   }
 
+  timeEvaluation(signal: AbortSignal): Promise<number> | undefined {
+    return this.current.timeEvaluation?.(signal);
+  }
+
   async save(): Promise<StageState> {
     const { tensors, state } = await this.current.save();
     return { tensors, state: { ...(state as object), part: this.part } };

@@ -71,6 +71,8 @@ export interface Stage {
    */
   step(index: number, signal: AbortSignal): Promise<StepOutcome>;
   evaluate(signal: AbortSignal): Promise<Evaluation>;
+  /** Seconds that `evaluate` takes, told by a part of it; undefined where only the whole can tell. */
+  timeEvaluation?(signal: AbortSignal): Promise<number> | undefined;
   save(): Promise<StageState>;
   /** The weights are restored already. */
   restore(checkpoint: Checkpoint): Promise<void>;

@@ -17,6 +17,12 @@ const savedStage = z.looseObject({ stage: z.looseObject({ updates: z.int(), data
 /** Feeds of one micro-batch by input name. */
 export type Feeds = Readonly<Record<string, Int32Array | Float32Array | BigInt64Array>>;
 
+/** What a program gives for one micro-batch, by name. */
+type BatchOutputs = Record<string, Float32Array | Int32Array>;
+
+/** Held-out batches, behind the first one, that say how long all of them take. */
+const timedBatches = 2;
+
 /** Where micro-batches come from, with a state that can be saved. */
 export interface BatchSource {
   /** Feeds of the next micro-batch. */
@@ -58,10 +64,7 @@ export interface SupervisedPlan {
   /** Texts in a row; one, if not given. */
   readonly texts?: number;
   /** Turns the outputs of the micro-batches into metrics. */
-  readonly metrics: (
-    outputs: readonly Readonly<Record<string, Float32Array | Int32Array>>[],
-    heldOut: boolean,
-  ) => Metrics;
+  readonly metrics: (outputs: readonly Readonly<BatchOutputs>[], heldOut: boolean) => Metrics;
   /** Closes what the batches come from. */
   readonly close?: () => void | Promise<void>;
 }
@@ -164,27 +167,44 @@ export class SupervisedStage implements Stage {
   }
 
   async evaluate(signal: AbortSignal): Promise<Evaluation> {
+    const { plan } = this;
+    const outputs = await this.measure(plan.heldOut, signal);
+    const loss = outputs.reduce((sum, { loss }) => sum + loss[0], 0) / plan.heldOut.length;
+    return { metrics: { held_out_loss: loss, ...plan.metrics(outputs, true) }, score: -loss };
+  }
+
+  async timeEvaluation(signal: AbortSignal): Promise<number> {
+    const { heldOut } = this.plan;
+    const seconds = async (batches: readonly Feeds[]) => {
+      const started = performance.now();
+      await this.measure(batches, signal);
+      return (performance.now() - started) / 1000;
+    };
+    // The first one compiles the program.
+    const first = await seconds(heldOut.slice(0, 1));
+    const few = heldOut.slice(1, 1 + timedBatches);
+    return few.length === 0 ? first : first + ((await seconds(few)) / few.length) * (heldOut.length - 1);
+  }
+
+  private async measure(batches: readonly Feeds[], signal: AbortSignal): Promise<BatchOutputs[]> {
     const { plan, context } = this;
     if (this.heldOutProgram === undefined) {
       const { loss, metrics } = plan.measured(context.device.graph());
       this.heldOutProgram = await context.device.compile({ loss, ...metrics });
     }
-    let sum = 0;
-    const outputs: Record<string, Float32Array | Int32Array>[] = [];
-    for (const feeds of plan.heldOut) {
+    const outputs: BatchOutputs[] = [];
+    for (const feeds of batches) {
       await context.turn?.();
       signal.throwIfAborted();
       const results = await this.heldOutProgram.run(feeds, { states: [context.weights.state] });
-      const values: Record<string, Float32Array | Int32Array> = {};
+      const values: BatchOutputs = {};
       for (const [name, buffer] of Object.entries(results)) {
         values[name] = (await buffer.read()) as Float32Array | Int32Array;
         buffer.release();
       }
-      sum += values.loss[0];
       outputs.push(values);
     }
-    const loss = sum / plan.heldOut.length;
-    return { metrics: { held_out_loss: loss, ...plan.metrics(outputs, true) }, score: -loss };
+    return outputs;
   }
 
   async save(): Promise<StageState> {

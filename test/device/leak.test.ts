@@ -8,13 +8,13 @@ import { matricesDecay, Optimizer } from '../../server/train/optimizer/optimizer
 import { onEachDevice } from '../support/devices.ts';
 
 const settings = { beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: 0.1, clipNorm: 1, decays: matricesDecay };
-const steps = process.env.COLA_SLOW ? 2000 : 40;
+const steps = process.env.COLA_SLOW ? 2000 : 30;
 const warmUp = 15;
 /**
  * Growth that is allowed after the warm-up, in MiB. Weights and gradients have 256 KiB each, so that one forgotten tensor a step would
- * show as 10 MiB in the short form and as 500 MiB in the long one.
+ * show as 7.5 MiB in the short form and as 500 MiB in the long one.
  */
-const allowed = process.env.COLA_SLOW ? 12 : 7;
+const allowed = process.env.COLA_SLOW ? 12 : 6;
 
 const mebibytes = () => {
   globalThis.gc?.();

@@ -293,9 +293,9 @@ describe('settings in VS Code', () => {
     await eventually('a version is there', () => assert.deepEqual(versions(), ['v0001']));
   });
 
-  it('cola.feedback.every: but not before so many judgements', async () => {
+  seldom('cola.feedback.every: but not before so many judgements', async () => {
     const before = versions().length;
-    const every = before === 0 ? judgements() + 2 : 2;
+    const every = 2;
     assert.equal(await acceptAndPause({ 'cola.feedback.schedule': 'idle', 'cola.feedback.every': every }), before);
     await accept();
     await eventually('a version is there', () => assert.equal(versions().length, before + 1));

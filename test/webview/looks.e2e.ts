@@ -39,8 +39,10 @@ const nano = join(import.meta.dirname, '../../assets/nano');
 const file = actionsFile.parse(JSON.parse(readFileSync(join(nano, 'actions.json'), 'utf8')));
 /** A side bar, half an editor, a whole one. */
 const widths = [380, 800, 1500];
-/** Where most is shown: without pictures of all, colours are looked at here, and in the slow form everywhere. */
+/** Where most is shown: without pictures of all, colours are looked at here, of a dark theme and one of high contrast on white; in the
+ * slow form those of every theme, everywhere. */
 const widest = 1500;
+const worn: readonly ThemeName[] = ['dark', 'contrast-light'];
 const everywhere = process.env.COLA_SLOW === '1' || process.env.COLA_SHOTS !== undefined;
 /** In the slow form, for what does not fit: a narrow editor, an editor beside a side bar. */
 const between = [520, 1020];
@@ -147,7 +149,7 @@ describe('how pages look', function () {
     const found: string[] = [];
     for (const width of widths) {
       await shown.page.setViewportSize({ width, height: 900 });
-      for (const theme of everywhere || width === widest ? (Object.keys(themes) as ThemeName[]) : []) {
+      for (const theme of everywhere ? (Object.keys(themes) as ThemeName[]) : width === widest ? worn : []) {
         await shown.wear(theme);
         const at = `${name} ${theme} ${width}`;
         const faint = [...(await faintTexts(shown.page)), ...(await faintKeys(shown.page))];

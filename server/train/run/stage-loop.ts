@@ -45,7 +45,8 @@ class StageLoop {
   async steps(): Promise<void> {
     const { run, stage, position, signal, turn, emit, trialSteps } = this.options;
     const { before } = position;
-    if (position.done === 0) await this.evaluate(before);
+    if (trialSteps !== undefined) await this.tryEvaluation();
+    else if (position.done === 0) await this.evaluate(before);
     if (position.unmeasured) {
       const { best } = await this.evaluate(before + position.done, true);
       await this.save(best);
@@ -97,6 +98,14 @@ class StageLoop {
     if (!known) run.record(line);
     emit({ kind: 'evaluation', stage: stage.name, step: position.done, metrics, best, seconds });
     return { ...evaluation, best };
+  }
+
+  /** How long a measurement takes, which a trial need not make whole. */
+  private async tryEvaluation(): Promise<void> {
+    const { stage, signal, emit } = this.options;
+    const seconds = await stage.timeEvaluation?.(signal);
+    if (seconds === undefined) await this.evaluate(0);
+    else emit({ kind: 'evaluation', stage: stage.name, step: 0, metrics: {}, best: false, seconds });
   }
 
   /** How the held-out problems turned since the first measurement of the stage. */

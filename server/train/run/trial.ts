@@ -10,7 +10,7 @@ import { type ClosingMeasurement, startRun } from './job.ts';
 import type { StageTiming } from './time-estimate.ts';
 
 /** Steps of each stage; the first of them compiles its programs, and says little. */
-const trialSteps = 3;
+const trialSteps = 2;
 const folderName = /^trial-(\d+)$/;
 
 export interface TrialOptions {
@@ -48,7 +48,7 @@ export class TrialTimes {
 }
 
 /**
- * Takes the first steps of every stage, each measured once, in a folder of the project's cache that is removed again. What
+ * Takes the first steps of every stage, each measured once or in part, in a folder of the project's cache that is removed again. What
  * was read and cut into tokens for it is kept for the run.
  *
  * @throws what a run of the spec would end with; the signal's reason

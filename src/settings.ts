@@ -16,6 +16,7 @@ interface Values {
   'cola.completion.maxTokens': number;
   'cola.completion.multiline': boolean;
   'cola.completion.fillInTheMiddle': boolean;
+  'cola.completion.otherFiles': boolean;
   'cola.completion.debounce': number;
   'cola.completion.actionStrip': boolean;
   'cola.feedback.enabled': boolean;

@@ -4,6 +4,7 @@
  */
 import { forced } from '../cola/decoder.ts';
 import type { Job } from '../schedule/scheduler.ts';
+import { cacheShare, type Said, saidOf, type TextCache } from './cache-model.ts';
 import { choiceOf, type Ending, type Fork, Row, type TypedToken } from './continuation.ts';
 import type { LoadedModel } from './loaded-model.ts';
 import type { Outlook } from './outlook.ts';
@@ -36,6 +37,20 @@ export function likeliest(all: readonly Beginning[], count: number): Beginning[]
   return summed.slice(0, count).map(({ best }) => best);
 }
 
+/** What may follow when the texts of the project are asked too. */
+export function withSaid(outlook: Outlook, said: Said | undefined): Outlook {
+  if (said === undefined) return outlook;
+  const shift = Math.log(1 - cacheShare);
+  const logp = outlook.logp.map((x) => x + shift);
+  const byTexts = new Set<number>();
+  for (const token of said.counts.keys()) {
+    const [own, theirs] = [Math.exp(logp[token]), cacheShare * saidOf(said, token)];
+    logp[token] = Math.log(own + theirs);
+    if (theirs > own) byTexts.add(token);
+  }
+  return { ...outlook, logp, byTexts };
+}
+
 /** The tokens that fit, with what an outlook says of each. */
 export function beginningsOf(
   outlook: Outlook,
@@ -57,27 +72,31 @@ export interface Begun {
   readonly reused: number;
 }
 
-/**
- * Reads a prompt and begins alternatives.
- *
- * @param banned actions that must not be taken; the base, which knows none, has no say then
- * @param fits whether a token may follow the whole prompt
- * @param room slots for the prompt and all that branches from it
- */
+export interface BeginOptions {
+  readonly count: number;
+  readonly ending: Ending;
+  /** Actions that must not be taken; the base, which knows none, has no say then. */
+  readonly banned: ReadonlySet<number>;
+  /** Whether a token may follow the whole prompt. */
+  readonly fits: (token: number) => boolean;
+  /** Slots for the prompt and all that branches from it. */
+  readonly room: number;
+  /** What stands in the files of the project, which has a say too where no action is banned. */
+  readonly texts?: TextCache | undefined;
+}
+
+/** Reads a prompt and begins alternatives. */
 export async function* beginAlternatives(
   model: LoadedModel,
   { tokens, healed }: Prompt,
-  options: {
-    readonly count: number;
-    readonly ending: Ending;
-    readonly banned: ReadonlySet<number>;
-    readonly fits: (token: number) => boolean;
-    readonly room: number;
-  },
+  options: BeginOptions,
   signal: AbortSignal,
 ): Job<Begun> {
   const { count, ending, banned, fits, room } = options;
+  const texts = banned.size === 0 ? options.texts : undefined;
   const { vocabulary, prefix } = model;
+  /** Behind what was read last. */
+  const outlookBehind = async (read: readonly number[]) => withSaid(await prefix.outlook(banned), texts?.look(read));
   const fork = (
     { token, outlook }: Beginning,
     before: readonly number[],
@@ -85,24 +104,27 @@ export async function* beginAlternatives(
     typed: readonly TypedToken[],
   ) => {
     const row = new Row(model, ending, word, typed);
-    row.push(token, choiceOf(outlook.policyLogits, outlook.actions[token], banned));
+    const choice = choiceOf(outlook.policyLogits, outlook.actions[token], banned);
+    row.push(token, outlook.byTexts?.has(token) === true ? { ...choice, files: true } : choice);
     return { row, before };
   };
   if (healed === undefined || vocabulary === undefined) {
     const { ahead, reused } = yield* prefix.read(tokens, room, signal);
-    if (count === 1 && banned.size === 0 && fits(ahead.token)) {
+    const said = texts?.look(tokens);
+    const agreed = said === undefined || said.token === ahead.token;
+    if (count === 1 && banned.size === 0 && fits(ahead.token) && agreed) {
       // The run that read the text has chosen already; what else could follow need not be known.
       const row = new Row(model, ending);
       row.push(ahead.token, choiceOf(ahead.policyLogits, ahead.action, banned));
       return { forks: [{ row, before: tokens }], tokens, typed: '', reused };
     }
     const textOf = (token: number) => vocabulary?.textOf(token) ?? String(token);
-    const found = likeliest(beginningsOf(await prefix.outlook(banned), textOf, fits), count);
+    const found = likeliest(beginningsOf(await outlookBehind(tokens), textOf, fits), count);
     return { forks: found.map((each) => fork(each, tokens, '', [])), tokens, typed: '', reused };
   }
   const { tail } = healed;
   const { reused } = yield* prefix.read(healed.tokens, room, signal);
-  let at = await prefix.outlook(banned);
+  let at = await outlookBehind(healed.tokens);
   const bias = vocabulary.biasFor(tail.text, -forced);
   const rest = (token: number) => vocabulary.textOf(token).slice(tail.text.length);
   const within = beginningsOf(at, rest, (token) => bias[token] === 0);
@@ -117,8 +139,9 @@ export async function* beginAlternatives(
     if (Math.exp(given) < hardlyEver * goesOn) break;
     yield;
     signal.throwIfAborted();
-    yield* prefix.read(tokens.slice(0, healed.tokens.length + i + 1), room, signal);
-    at = await prefix.outlook(banned);
+    const read = tokens.slice(0, healed.tokens.length + i + 1);
+    yield* prefix.read(read, room, signal);
+    at = await outlookBehind(read);
     if (typed.length === tail.count) behind = beginningsOf(at, (token) => vocabulary.textOf(token), fits, given);
   }
   const isWithin = new Set(within);

@@ -45,6 +45,8 @@ export interface Ahead {
   readonly policyLogits: Float32Array;
   readonly action: number;
   readonly token: number;
+  /** What the token was chosen with, as {@link voted} counts it; 1 where the policy chose alone. */
+  readonly probability: number;
   /** h `[d]`. */
   readonly state: Float32Array;
 }
@@ -218,7 +220,8 @@ export class BranchReader {
         baseLogp: baseLogp.subarray(3 * r, 3 * r + 3),
         codeLogp: [codeLogp.subarray(6 * r, 6 * r + 3), codeLogp.subarray(6 * r + 3, 6 * r + 6)],
       };
-      const chosen = bias === undefined ? voted(policyLogits, rivals) : { action: action[r], token: token[r] };
+      const alone = { action: action[r], token: token[r], probability: 1 };
+      const chosen = bias === undefined ? voted(policyLogits, rivals) : alone;
       return { ...chosen, policyLogits, state: states.slice(r * hiddenSize, (r + 1) * hiddenSize) };
     });
     for (const buffer of Object.values(out)) buffer.release();

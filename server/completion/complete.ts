@@ -13,8 +13,9 @@ import type {
   PreviewParams,
 } from '../protocol/completion.ts';
 import type { Job } from '../schedule/scheduler.ts';
-import { type Begun, beginAlternatives, beginningsOf, likeliest } from './beginnings.ts';
+import { type BeginOptions, type Begun, beginAlternatives, beginningsOf, likeliest } from './beginnings.ts';
 import { type Ahead, tokensAtOnce } from './branch-reader.ts';
+import type { TextCache } from './cache-model.ts';
 import { choiceOf, continueRows, type Ending, type Fork, Row } from './continuation.ts';
 import { completionErrors } from './errors.ts';
 import { givenTyped } from './healing.ts';
@@ -118,13 +119,19 @@ export interface Wanted {
   readonly fits: (token: number) => boolean;
   /** What was typed before: texts that were offered for it are likely to come again. */
   readonly prefix: string;
+  /** What stands in the files of the project, if they are to have a say. */
+  readonly texts?: TextCache | undefined;
 }
 
-/** @throws cola.action, engine.tooNarrow; the signal's reason */
+/**
+ * @param texts what stands in the files of the project, if they are to have a say
+ * @throws cola.action, engine.tooNarrow; the signal's reason
+ */
 export async function* complete(
   model: LoadedModel,
   params: CompletionParams,
   signal: AbortSignal,
+  texts?: TextCache,
 ): Job<Completion & { generated: number }> {
   const { control, maxTokens, alternatives, multiline, prefix } = params;
   const wanted: Wanted = {
@@ -136,6 +143,7 @@ export async function* complete(
     // To end at once is no completion, and blanks are not answered with blanks.
     fits: (token) => !model.endIds.has(token) && model.vocabulary?.blankAgain(prefix, token) !== true,
     prefix,
+    texts,
   };
   return yield* goOn(model, wanted, signal);
 }
@@ -143,7 +151,7 @@ export async function* complete(
 /** Goes on behind a prompt, in several ways. @throws cola.action; the signal's reason */
 export async function* goOn(
   model: LoadedModel,
-  { prompt, control, alternatives, maxTokens, cut, fits, prefix }: Wanted,
+  { prompt, control, alternatives, maxTokens, cut, fits, prefix, texts }: Wanted,
   signal: AbortSignal,
 ): Job<Completion & { generated: number }> {
   const started = performance.now();
@@ -154,7 +162,7 @@ export async function* goOn(
   const lease = yield* model.prefix.take(signal);
   try {
     const room = prompt.tokens.length + alternatives * maxTokens + tokensAtOnce;
-    const options = { count: alternatives, ending, banned, fits, room };
+    const options = { count: alternatives, ending, banned, fits, room, texts };
     const begun =
       first.length === 0
         ? yield* beginAlternatives(model, prompt, options, signal)
@@ -162,7 +170,7 @@ export async function* goOn(
     const { forks, tokens, typed, reused } = begun;
     const encode = (text: string) => documentTokens(model.tokenizer, typed + text);
     model.drafts.follow(prefix, tokens, encode);
-    const generated = yield* continueRows(model, forks, banned, signal);
+    const generated = yield* continueRows(model, forks, banned, signal, texts);
     const known = first.length;
     for (const { row, before } of forks.toReversed()) model.drafts.remember(before, row.tokens.slice(known));
     const offered = distinct(forks.map(({ row }) => row)).map((row) => row.result());
@@ -188,7 +196,7 @@ async function* beginForced(
   model: LoadedModel,
   prompt: Prompt,
   actions: readonly number[],
-  { count, ending, banned, room }: { count: number; ending: Ending; banned: ReadonlySet<number>; room: number },
+  { count, ending, banned, room }: Pick<BeginOptions, 'count' | 'ending' | 'banned' | 'room'>,
   signal: AbortSignal,
 ): Job<Begun> {
   const { tokens, reused, ahead, typed, word } = yield* begin(model, prompt, (a) => a === actions[0], room, signal);

@@ -4,7 +4,8 @@ import { argmaxOf, probabilities } from '../model/sampling.ts';
 import { StreamDecoder } from '../model/tokenizer/tokenizer.ts';
 import type { ActionToken, Alternative } from '../protocol/completion.ts';
 import type { Job } from '../schedule/scheduler.ts';
-import { tokensAtOnce } from './branch-reader.ts';
+import { type Ahead, tokensAtOnce } from './branch-reader.ts';
+import { cacheShare, saidOf, type TextCache } from './cache-model.ts';
 import { DraftLength } from './drafts.ts';
 import type { LoadedModel } from './loaded-model.ts';
 import { type Cut, endOfSense } from './stop.ts';
@@ -16,6 +17,8 @@ export interface Choice {
   /** What the policy held it for by itself. */
   readonly prior: number;
   readonly runnerUp: { readonly action: number; readonly probability: number } | null;
+  /** Whether it is the likeliest behind a token that the texts of the project chose. */
+  readonly files?: true;
 }
 
 /**
@@ -128,7 +131,7 @@ export class Row {
     const { labels } = this.model;
     const tokens: ActionToken[] = [];
     let at = 0;
-    for (const [i, { action, probability, prior, runnerUp }] of this.choices.entries()) {
+    for (const [i, { action, probability, prior, runnerUp, ...more }] of this.choices.entries()) {
       if (at >= this.length && at > 0) break;
       const text = this.pieces[i].slice(0, this.length - at);
       at += this.pieces[i].length;
@@ -140,6 +143,7 @@ export class Row {
         probability,
         prior,
         runnerUp: runnerUp === null ? null : { ...runnerUp, label: labels[runnerUp.action] },
+        ...more,
       });
     }
     const result = { text: this.text.slice(0, this.length), tokens, finish: this.finish ?? 'length' };
@@ -161,6 +165,9 @@ interface Track extends Fork {
   guess: readonly number[];
 }
 
+/** All tokens of a row and of what stands before it. */
+const writtenOf = ({ before, row, known }: Track): number[] => [...before, ...row.tokens.slice(known)];
+
 /** Slots behind the text: those that are not in use again. */
 class Slots {
   private readonly free: number[] = [];
@@ -180,6 +187,7 @@ class Slots {
  * Goes on with rows that each have chosen a token behind tokens that the prefix cache begins with, until all have ended. The
  * cache must not be read by others meanwhile.
  *
+ * @param texts what stands in the files of the project, which has a say too where no action is banned
  * @returns tokens that were generated
  */
 export async function* continueRows(
@@ -187,6 +195,7 @@ export async function* continueRows(
   forks: readonly Fork[],
   banned: ReadonlySet<number>,
   signal: AbortSignal,
+  texts?: TextCache,
 ): Job<number> {
   const { reader, length } = model.prefix;
   let bias: Float32Array | undefined;
@@ -202,14 +211,27 @@ export async function* continueRows(
     const going = tracks.filter(({ row }) => row.finish === undefined);
     if (going.length === 0) return generated;
     for (const track of going) {
-      const { before, row, known } = track;
-      track.guess = model.drafts.propose([...before, ...row.tokens.slice(known)], tokensAtOnce - 1);
+      const written = writtenOf(track);
+      const surely = texts?.follow(written, tokensAtOnce - 1) ?? [];
+      track.guess = surely.length > 0 ? surely : model.drafts.propose(written, tokensAtOnce - 1);
     }
     for (let at = 0; at < going.length; at += tokensAtOnce) {
       yield;
       signal.throwIfAborted();
       generated += await advance(going.slice(at, at + tokensAtOnce));
     }
+  }
+
+  /** What the model chose, or what is more likely when the texts are asked too, with the action behind it. */
+  async function withTexts(track: Track, ahead: Ahead): Promise<Pick<Ahead, 'token' | 'action'> & { files?: true }> {
+    const { token, action } = ahead;
+    const said = banned.size === 0 ? texts?.look(writtenOf(track)) : undefined;
+    if (said === undefined || said.token === token) return { token, action };
+    // What the model gives a token that it did not choose is not known, and is less than what it gives its own.
+    const own = (1 - cacheShare) * ahead.probability + cacheShare * saidOf(said, token);
+    if (cacheShare * saidOf(said, said.token) <= own) return { token, action };
+    const { actions } = await reader.outlook(ahead, banned);
+    return { token: said.token, action: actions[said.token], files: true };
   }
 
   /** Reads the last token of some rows with guesses behind it, and takes what the model chooses as far as it was guessed. */
@@ -237,8 +259,9 @@ export async function* continueRows(
       let read = 0;
       let missed = false;
       do {
-        const { token, action, policyLogits } = ahead[from + read];
-        row.push(token, choiceOf(policyLogits, action, banned));
+        const { policyLogits } = ahead[from + read];
+        const { token, action, ...more } = await withTexts(some[i], ahead[from + read]);
+        row.push(token, { ...choiceOf(policyLogits, action, banned), ...more });
         // A guess that was not read teaches too, or one that was wrong a few times would never be tried again.
         missed = read < guess.length && token !== guess[read];
         read++;

@@ -23,8 +23,16 @@ export interface Rivals {
 /** What the actions count for at least, the base being 1. */
 const leastWeight = 0.5;
 
-/** The token that has most, and the action that is likeliest behind it. */
-export function voted(policyLogits: Float32Array, rivals: Rivals): { action: number; token: number } {
+/** A token, and the action that is likeliest behind it. */
+export interface Voted {
+  readonly action: number;
+  readonly token: number;
+  /** What base and actions give the token together, of all that they give. */
+  readonly probability: number;
+}
+
+/** The token that has most. */
+export function voted(policyLogits: Float32Array, rivals: Rivals): Voted {
   const { actions, tokens, baseToken, baseLogp, codeLogp } = rivals;
   const pi = probabilities(policyLogits, 0, policyLogits.length);
   // Two names of one code are one.
@@ -35,5 +43,6 @@ export function voted(policyLogits: Float32Array, rivals: Rivals): { action: num
   const worth = under.map(([first, second], i) => Math.exp(baseLogp[i]) + weight * (first + second));
   const best = worth.indexOf(Math.max(...worth));
   const [first, second] = under[best];
-  return { action: actions[second > first ? 1 : 0], token: three[best] };
+  const all = 1 + weight * (shares[0] + shares[1]);
+  return { action: actions[second > first ? 1 : 0], token: three[best], probability: worth[best] / all };
 }

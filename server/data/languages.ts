@@ -54,5 +54,12 @@ export function globOf(paths: readonly string[]): string {
   return `**/*.${list.length === 1 ? list[0] : `{${list.join(',')}}`}`;
 }
 
+/** The pattern of files in the language of one; undefined where its name has no ending. */
+export function globBeside(path: string): string | undefined {
+  const own = endingOf(path);
+  if (own === '') return undefined;
+  return globOf((endings[languageOf(path) ?? ''] ?? [own]).map((ending) => `.${ending}`));
+}
+
 /** All files in a language that is known. */
 export const everyLanguage: readonly string[] = [`**/*.{${[...byEnding.keys()].join(',')}}`];

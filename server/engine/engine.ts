@@ -49,6 +49,7 @@ import { estimateSpec } from './fit.ts';
 import { Patience } from './patience.ts';
 import { PlayHost } from './play/play-host.ts';
 import { profilesOf } from './profiles.ts';
+import { ProjectTexts } from './project-texts.ts';
 import { writeReport } from './report.ts';
 import { RunHost } from './run-host.ts';
 import { SearchHost } from './search-host.ts';
@@ -71,6 +72,8 @@ export class Engine {
   private readonly chats: ChatHost;
   private readonly plays: PlayHost;
   private readonly patience = new Patience();
+  /** Of files beside those in which completions are asked for. */
+  private readonly texts = new ProjectTexts();
   private model: LoadedModel | undefined;
   /** Loading and unloading, one after the other. */
   private loading: Promise<unknown> = Promise.resolve();
@@ -116,7 +119,10 @@ export class Engine {
     });
     channel.answer(completeRequest, (params, signal) => {
       if (params.patience !== undefined) this.patience.milliseconds = params.patience;
-      return this.writing(signal, (model, own) => complete(model, params, own));
+      const { project } = params;
+      return this.writing(signal, (model, own) =>
+        complete(model, params, own, project && trusted ? this.texts.of(model, project) : undefined),
+      );
     });
     channel.answer(chatAlternatives, (params, signal) =>
       this.writing(signal, (model, own) => answer(model, params, own)),
@@ -241,6 +247,7 @@ export class Engine {
   private async drop(): Promise<void> {
     const { model } = this;
     this.model = undefined;
+    this.texts.close();
     await this.searches.close();
     await this.feedback.close();
     await model?.release();

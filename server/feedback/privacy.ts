@@ -50,6 +50,17 @@ function entropy(text: string): number {
 }
 
 /**
+ * Whether a file is known to hold secrets by its name, or a person's patterns name it.
+ *
+ * @param path from the folder, with forward slashes
+ * @param exclude patterns of the person
+ */
+export const namedPrivate = (path: string, exclude: readonly string[]): boolean =>
+  [...secretFiles, ...exclude].some((glob) =>
+    new Minimatch(glob, { dot: true, nocomment: true, nocase: true }).match(path),
+  );
+
+/**
  * Whether what a file holds may be stored.
  *
  * @param folder of the workspace; a file outside of it is never stored
@@ -59,8 +70,5 @@ export function mayStore(folder: string, file: string, exclude: readonly string[
   const inside = relative(folder, file);
   if (inside === '' || inside.startsWith('..') || isAbsolute(inside)) return false;
   const path = inside.split(sep).join('/');
-  const named = [...secretFiles, ...exclude].some((glob) =>
-    new Minimatch(glob, { dot: true, nocomment: true, nocase: true }).match(path),
-  );
-  return !named && !ignoredInWorkspace(folder, path);
+  return !namedPrivate(path, exclude) && !ignoredInWorkspace(folder, path);
 }

@@ -160,10 +160,11 @@ export class LanguageServer {
     for (const type of [fitSpec, listWorkers, pauseSearch, closeSearch, actionProfiles, reportRun]) this.forward(type);
     this.answers.answer(complete, async (params, signal) => {
       await this.models.need();
-      return this.feedback.passOn(
-        params.prefix,
-        await this.ask(complete, { ...params, patience: this.options.interactiveLatency }, { signal }),
-      );
+      const { project, ...asked } = params;
+      // Files of a folder that is not trusted have no say in others'.
+      const place = project !== undefined && this.options.trusted ? { project } : {};
+      const options = { ...asked, ...place, patience: this.options.interactiveLatency };
+      return this.feedback.passOn(params.prefix, await this.ask(complete, options, { signal }));
     });
     this.answers.answer(chatAlternatives, async (params, signal) => {
       await this.models.need();

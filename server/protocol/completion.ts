@@ -30,6 +30,15 @@ const place = {
   fill: z.boolean().default(true),
 };
 
+/** Where a document stands: its folder, whose other files may have a say, and its own path. */
+export const projectPlace = z.strictObject({
+  root: z.string().min(1).max(4096),
+  document: z.string().min(1).max(4096),
+  /** Patterns of files, from the root, that have no say: those that are never recorded. */
+  exclude: z.array(z.string().max(1000)).max(1000).default([]),
+});
+export type ProjectPlace = z.output<typeof projectPlace>;
+
 export const completionParams = z.strictObject({
   ...place,
   alternatives: z.int().min(1).max(16).default(1),
@@ -38,6 +47,8 @@ export const completionParams = z.strictObject({
   /** Up to the end of the block instead of the line. */
   multiline: z.boolean().default(false),
   control: actionControl.default({ mode: 'free' }),
+  /** The project whose other files in the same language have a say too. */
+  project: projectPlace.optional(),
   /** Milliseconds that this and the next requests may wait for a run of training to end. */
   patience: z.number().positive().max(60_000).optional(),
 });
@@ -53,6 +64,8 @@ export const actionToken = chosen.extend({
   prior: z.number(),
   /** The action that was next in line, other than the one taken; null where there is only one code. */
   runnerUp: chosen.nullable(),
+  /** Whether other files of the project have more to do with it than the model: the action is the likeliest behind it. */
+  files: z.literal(true).optional(),
 });
 export type ActionToken = z.infer<typeof actionToken>;
 

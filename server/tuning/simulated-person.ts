@@ -3,6 +3,7 @@
  * alternative that goes on as the author did, for a word at least, and otherwise write on themselves.
  */
 import { createHash } from 'node:crypto';
+import type { CacheModel } from '../completion/cache-model.ts';
 import { complete } from '../completion/complete.ts';
 import type { LoadedModel } from '../completion/loaded-model.ts';
 import { agreement } from '../evaluate/choice/agreement.ts';
@@ -59,11 +60,15 @@ export interface Sitting {
 export class SimulatedPerson {
   private readonly scheduler = new Scheduler();
 
-  /** @param patience alternatives that are looked at */
+  /**
+   * @param patience alternatives that are looked at
+   * @param texts the other files of the project, if they have a say
+   */
   constructor(
     private readonly model: LoadedModel,
     private readonly patience = 8,
     readonly maxTokens = 10,
+    private readonly texts?: CacheModel,
   ) {}
 
   async sit(place: Place, id: string, at: number): Promise<Sitting> {
@@ -74,7 +79,8 @@ export class SimulatedPerson {
       maxTokens: this.maxTokens,
     });
     const { model } = this;
-    const work = () => this.scheduler.submit('interactive', (signal) => complete(model, params, signal)).done;
+    const texts = this.texts?.without(place.name);
+    const work = () => this.scheduler.submit('interactive', (signal) => complete(model, params, signal, texts)).done;
     const { alternatives, record, milliseconds } = await model.policy.use(work);
     const agreed = alternatives.map(({ text }) => agreement(text, place.rest));
     const taken = agreed.findIndex((characters) => characters > 0);

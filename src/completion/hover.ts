@@ -37,6 +37,7 @@ export function aboutToken(token: ActionToken, around: readonly ActionToken[]): 
       ` — ${t('else')} ${face(runnerUp.action, runnerUp.label, '')} · ${percent(runnerUp.probability)}`,
     );
   }
+  if (token.files === true) text.appendMarkdown(`\n\n${t('As in other files of the folder')}`);
   text.appendMarkdown(`\n\n${strip(around)}\n\n`);
   text.appendMarkdown(
     [

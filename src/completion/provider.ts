@@ -9,8 +9,9 @@ import {
   type Position,
   Range,
   type TextDocument,
+  workspace,
 } from 'vscode';
-import { type ActionControl, type Alternative, complete } from '../../server/protocol/index.ts';
+import { type ActionControl, type Alternative, complete, type ProjectPlace } from '../../server/protocol/index.ts';
 import { setting } from '../settings.ts';
 import type { Studio } from '../studio.ts';
 import { type Control, sameControl } from './control.ts';
@@ -44,8 +45,18 @@ export async function ask(
     fill: setting('cola.completion.fillInTheMiddle', document),
     maxTokens: setting('cola.completion.maxTokens', document),
     multiline: setting('cola.completion.multiline', document),
+    ...projectOf(document),
   };
   return (await studio.request(complete, params, token)).alternatives;
+}
+
+/** Where a document stands in its folder, if the other files of that have a say. */
+function projectOf(document: TextDocument): { project?: ProjectPlace } {
+  const folder = workspace.getWorkspaceFolder(document.uri);
+  const usable = document.uri.scheme === 'file' && workspace.isTrusted && folder?.uri.scheme === 'file';
+  if (!usable || !setting('cola.completion.otherFiles', document)) return {};
+  const exclude = [...setting('cola.feedback.exclude', document)];
+  return { project: { root: folder.uri.fsPath, document: document.uri.fsPath, exclude } };
 }
 
 /** Milliseconds after which a person should know why nothing comes. */

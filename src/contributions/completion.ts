@@ -67,6 +67,14 @@ export const completion = {
       scope: 'language-overridable',
       order: 24,
     },
+    'cola.completion.otherFiles': {
+      type: 'boolean',
+      default: true,
+      markdownDescription:
+        'Let what stands in the other files of the folder, in the same language, have a say in completions: names and lines of a project come again. The files are read on this machine, as far as git does not ignore them, and kept in memory alone; the model learns nothing from them. Only in folders that are trusted.',
+      scope: 'language-overridable',
+      order: 25,
+    },
     'cola.completion.debounce': {
       type: 'integer',
       default: 0,
@@ -75,7 +83,7 @@ export const completion = {
       markdownDescription:
         'Milliseconds without a keystroke before the model is asked. The editor waits about 50 ms by itself; more saves battery.',
       scope: 'language-overridable',
-      order: 25,
+      order: 26,
     },
     'cola.completion.actionStrip': {
       type: 'boolean',
@@ -83,7 +91,7 @@ export const completion = {
       markdownDescription:
         'Show under accepted completions which latent action each token came from: a line in its colour, and its number. The pointer on such a token says more in any case.',
       scope: 'window',
-      order: 26,
+      order: 27,
     },
   },
   contextKeys: ['cola.ghostText', 'cola.actionMode'],

@@ -268,6 +268,21 @@ describe('settings in VS Code', () => {
     await marks().first().waitFor({ state: 'detached' });
   });
 
+  it('cola.completion.otherFiles: what stands in them has a say', async () => {
+    // Of letters that no word begins with.
+    const line = 'vqxHarbour = berthLedger.assign(vesselId);';
+    session.write('ports.ts', `const ${line}\n`);
+    const offeredFor = async () => {
+      await open(`export function dock(vesselId) {\n  const ${line.slice(0, 13)}`);
+      return offered(line.slice(13, 14));
+    };
+    await set({ 'cola.completion.otherFiles': false, 'cola.completion.maxTokens': 24 });
+    assert.doesNotMatch(await offeredFor(), /^erthLedger/);
+    await set({ 'cola.completion.maxTokens': 24 });
+    // They are read meanwhile.
+    await eventually('it is as in the other file', async () => assert.equal(await offeredFor(), line.slice(14)));
+  });
+
   it('cola.feedback.exclude: files that it names are not recorded', async () => {
     await set({}, { ...recording, 'cola.feedback.exclude': ['**/file-*.ts'] });
     const known = accepted();

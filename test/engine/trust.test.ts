@@ -1,6 +1,6 @@
 /** An engine that was started for a folder without trust: whoever asks it, it uses nothing of that folder. */
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Engine } from '../../server/engine/engine.ts';
 import { ColaError } from '../../server/errors.ts';
@@ -40,6 +40,34 @@ describe('an engine for a folder that is not trusted', () => {
     for (const type of needy) await assert.rejects(channel.ask(type, {} as never), isUntrusted, type.method);
     await assert.rejects(channel.ask(loadModel, { folder: model, device: 'cpu' }), isUntrusted);
     await engine.close();
+  });
+
+  it('lets its files have no say in completion, which one that is trusted does', async function () {
+    this.timeout(60_000);
+    const box = join(import.meta.dirname, '../../assets/nano');
+    writeFileSync(join(folder, 'port.ts'), "const harbourMaster = berthLedger.assign(vesselId, 'quay-7');\n");
+    const asked = {
+      prefix: 'const harbourMaster = berth',
+      project: { root: folder, document: join(folder, 'new.ts') },
+    };
+    let asks = 0;
+    for (const trusted of [true, false]) {
+      const channel: Channel = new Channel({
+        send: (message) => engine.receive(JSON.parse(JSON.stringify(message))),
+        log() {},
+      });
+      const engine = new Engine((message) => channel.receive(JSON.parse(JSON.stringify(message))), trusted);
+      try {
+        await channel.ask(loadModel, { folder: box, device: 'cpu', threads: 1 });
+        const begun = async () =>
+          (await channel.ask(protocol.complete, asked)).alternatives[0]?.text.startsWith('Ledger.assign') === true;
+        // They are read meanwhile: one that reads none is asked more often than the one that did.
+        if (trusted) while (!(await begun())) asks++;
+        else for (let i = 0; i < asks + 5; i++) assert.ok(!(await begun()));
+      } finally {
+        await engine.close();
+      }
+    }
   });
 
   it('is started as one, opens no device for a measurement, and loads the model in the box', async function () {

@@ -10,7 +10,7 @@ import { baseStepper } from '../../server/model/language-model.ts';
 import { Random } from '../../server/random.ts';
 import { feedbackSettings } from '../../server/spec/settings/feedback.ts';
 import { tryBase } from '../../server/tuning/base-writer.ts';
-import { experimentTable, shuffled, simulate } from '../../server/tuning/experiment.ts';
+import { experimentTable, shuffled, simulate, textsLines } from '../../server/tuning/experiment.ts';
 import { placesOf, SimulatedPerson } from '../../server/tuning/simulated-person.ts';
 import { makeModel, removeFolder, temporaryFolder } from '../engine/tiny-model.ts';
 
@@ -134,7 +134,15 @@ describe('a simulated person', () => {
     assert.deepEqual(one.base, two.base);
     const table = experimentTable(one);
     assert.deepEqual(table[0]?.slice(-2), ['base, greedy', 'base, sampled']);
-    assert.ok(table.every((row) => row.length === 6));
+    assert.ok(table.every((row) => row.length === 8));
+    const files = ({ texts: [outcome] }: typeof one) => {
+      const still = ({ given, shuffled: mixed, ...more }: typeof outcome) =>
+        [given, mixed].map((each) => ({ ...each, ...more, milliseconds: 0 }));
+      return still(outcome);
+    };
+    assert.deepEqual(files(one), files(two));
+    assert.ok(one.texts[0].files > 0);
+    assert.equal(textsLines(one).length, 1);
     assert.ok(Number.isFinite(one.before.loss) && one.before.first <= one.before.any);
   });
 });

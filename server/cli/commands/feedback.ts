@@ -13,7 +13,7 @@ import { type PolicyVersion, PolicyVersions } from '../../feedback/versions.ts';
 import { writeFileAtomic } from '../../files/atomic.ts';
 import { readBytes } from '../../files/open.ts';
 import { feedbackSettings } from '../../spec/settings/feedback.ts';
-import { experimentTable, simulate } from '../../tuning/experiment.ts';
+import { experimentTable, simulate, textsLines } from '../../tuning/experiment.ts';
 import type { SourceText } from '../../tuning/simulated-person.ts';
 import { Tuner } from '../../tuning/tuner.ts';
 import { givenFolder } from '../given-folder.ts';
@@ -44,6 +44,7 @@ type SimulateOptions = JsonOption &
     readonly learningRate?: number;
     readonly epochs?: number;
     readonly kl?: number;
+    readonly tune: boolean;
   };
 
 export function addFeedback(program: Command, session: Session): void {
@@ -196,7 +197,7 @@ function addSimulate(command: Command, session: Session): void {
   withExamples(
     command
       .description(
-        'Let a simulated person use a model on held-out files, tune from that, and try it on other files; beside it a control with shuffled rewards.',
+        'Let a simulated person use a model on held-out files, tune from that, and try it on other files; beside it a control with shuffled rewards, and what it does that those files have a say.',
       )
       .argument('<file>', 'held-out text: a file of text, a .jsonl file with text, or a folder of source files')
       .requiredOption('--model <folder>', 'model folder, or builtin:nano')
@@ -206,7 +207,8 @@ function addSimulate(command: Command, session: Session): void {
       .option('--places <count>', 'places that the result is tried at', count, 200)
       .option('--learning-rate <rate>', 'of the stage feedback (default: by the width of its policy)', positive)
       .option('--epochs <count>', `passes over the moments (default: ${defaults.epochs})`, count)
-      .option('--kl <weight>', `of the KL divergence (default: ${defaults.kl})`, positive),
+      .option('--kl <weight>', `of the KL divergence (default: ${defaults.kl})`, positive)
+      .option('--no-tune', 'tune nothing: only let the files that the person was at have a say in others'),
     ['feedback simulate .cache/corpus/heldout.jsonl --model builtin:nano'],
   ).action((file: string, options: SimulateOptions & { readonly seed: number }) =>
     session.perform(options.json === true, async (output) => {
@@ -227,8 +229,10 @@ function addSimulate(command: Command, session: Session): void {
         settings,
         signal: session.signal,
         onProgress: (text) => output.note(text),
+        tune: options.tune,
       });
       output.table(experimentTable(result));
+      for (const line of textsLines(result)) output.line(line);
       return { value: result, ok: true };
     }),
   );

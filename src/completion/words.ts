@@ -58,7 +58,10 @@ export function modeMarkdown(control: ActionControl, names: Names): string {
 
 const modeIcons = { free: '', pinned: '$(pinned) ', sequence: '$(list-ordered) ', banned: '$(circle-slash) ' } as const;
 
-/** What the second item of the status bar says of the ghost text: `◆ 17 declare const · 31 % · 2/8`. */
+/**
+ * What the second item of the status bar says of the ghost text: `◆ 17 declare const · 31 % · 2/8`; where other files have more to do
+ * with its beginning than the model, that in place of the probability.
+ */
 export function ghostText(
   control: ActionControl,
   shown: {
@@ -66,10 +69,12 @@ export function ghostText(
     readonly label: string | null;
     readonly probability: number;
     readonly text?: string;
+    readonly files?: true | undefined;
   },
   position: { readonly at: number; readonly of: number } | undefined,
 ): string {
-  const parts = [`◆ ${actionName(shown.action, shown.label, shown.text)}`, percent(shown.probability)];
+  const why = shown.files === true ? t('other files') : percent(shown.probability);
+  const parts = [`◆ ${actionName(shown.action, shown.label, shown.text)}`, why];
   if (position !== undefined) parts.push(`${position.at}/${position.of}`);
   return modeIcons[control.mode] + parts.join(' · ');
 }

@@ -281,6 +281,7 @@ describe('settings in VS Code', () => {
     await set({ 'cola.completion.maxTokens': 24 });
     // They are read meanwhile.
     await eventually('it is as in the other file', async () => assert.equal(await offeredFor(), line.slice(14)));
+    await session.look('other-files');
   });
 
   it('cola.feedback.exclude: files that it names are not recorded', async () => {

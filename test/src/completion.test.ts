@@ -269,6 +269,7 @@ describe('modes of latent actions', () => {
   it('names actions, chances and modes', () => {
     const shown = { action: 17, label: 'declare const', probability: 0.314 };
     assert.equal(ghostText(free, shown, { at: 2, of: 8 }), '◆ 17 declare const · 31 % · 2/8');
+    assert.equal(ghostText(free, { ...shown, files: true }, undefined), '◆ 17 declare const · other files');
     assert.equal(ghostText({ mode: 'pinned', action: 17 }, shown, undefined), '$(pinned) ◆ 17 declare const · 31 %');
     assert.equal(reasonToWait({ lane: 'train', loading: null }), 'waiting for the training step');
     assert.equal(reasonToWait({ lane: 'train', loading: '/box/nano' }), 'waiting for the model');

@@ -18,7 +18,7 @@ export const cacheShare = 0.5;
 /** It goes on guessing as long as it is as sure as this. */
 const surely = 0.5;
 /** Between texts: no token. */
-const between = -1;
+export const between = -1;
 
 /** What followed the longest agreement with the end of a sequence. */
 export interface Said {

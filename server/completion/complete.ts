@@ -15,12 +15,12 @@ import type {
 import type { Job } from '../schedule/scheduler.ts';
 import { type BeginOptions, type Begun, beginAlternatives, beginningsOf, likeliest } from './beginnings.ts';
 import { type Ahead, tokensAtOnce } from './branch-reader.ts';
-import type { TextCache } from './cache-model.ts';
+import { between, type TextCache } from './cache-model.ts';
 import { choiceOf, continueRows, type Ending, type Fork, Row } from './continuation.ts';
 import { completionErrors } from './errors.ts';
 import { givenTyped } from './healing.ts';
 import type { LoadedModel } from './loaded-model.ts';
-import { documentTokens, type Prompt, promptEnd, promptTokens } from './prompt.ts';
+import { documentTokens, type FillMarks, inOrder, type Prompt, promptEnd, promptTokens } from './prompt.ts';
 import { endOfBlock, endOfLine } from './stop.ts';
 
 /** Actions that come first, whatever the policy says. */
@@ -143,10 +143,16 @@ export async function* complete(
     // To end at once is no completion, and blanks are not answered with blanks.
     fits: (token) => !model.endIds.has(token) && model.vocabulary?.blankAgain(prefix, token) !== true,
     prefix,
-    texts,
+    texts: texts && inDocument(texts, model.marks),
   };
   return yield* goOn(model, wanted, signal);
 }
+
+/** Asked with prompts, whose tokens may stand in another order than those of the document. */
+const inDocument = (texts: TextCache, marks: FillMarks | undefined): TextCache => ({
+  look: (sequence) => texts.look(inOrder(sequence, marks, between)),
+  follow: (sequence, count) => texts.follow(inOrder(sequence, marks, between), count),
+});
 
 /** Goes on behind a prompt, in several ways. @throws cola.action; the signal's reason */
 export async function* goOn(

@@ -86,6 +86,21 @@ export function promptEnd(tokens: readonly number[], marks: FillMarks | undefine
   return [marks.prefix, ...before, marks.suffix, ...tokens.slice(begin + 1, middle).slice(0, keptAfter), marks.middle];
 }
 
+/**
+ * Tokens in the order of the document up to where it goes on: what stands behind the place, which is no continuation of it, first;
+ * then what stands before it and what has been written there.
+ *
+ * @param between stands between the two: no token
+ */
+export function inOrder(tokens: readonly number[], marks: FillMarks | undefined, between: number): readonly number[] {
+  const middle = marks === undefined ? -1 : tokens.lastIndexOf(marks.middle);
+  if (marks === undefined || middle < 0) return tokens;
+  const suffix = tokens.lastIndexOf(marks.suffix, middle);
+  const first = tokens.indexOf(marks.prefix) + 1;
+  const behind = tokens.slice(suffix + 1, middle);
+  return [...behind, between, ...tokens.slice(first, suffix), ...tokens.slice(middle + 1)];
+}
+
 /** Tokens of a piece of a document: a mark that it mentions is text and no mark. */
 export function documentTokens(tokenizer: Tokenizer, text: string): number[] {
   return [...tokenizer.encode(text, { addSpecialTokens: false, controlTokens: false })];

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { CacheModel, mostTokens, saidOf } from '../../server/completion/cache-model.ts';
+import { inOrder } from '../../server/completion/prompt.ts';
 import { Random } from '../../server/random.ts';
 
 /** The same by looking at every place of every text. */
@@ -59,6 +60,20 @@ describe('what stands in other texts', () => {
         );
       }
     }
+  });
+
+  it('is asked in the order of the document, where a model reads what stands behind first or between', () => {
+    const marks = { prefix: 90, suffix: 91, middle: 92 };
+    assert.deepEqual(inOrder([1, 2, 3], marks, -1), [1, 2, 3]);
+    assert.deepEqual(inOrder([90, 1, 2, 3, 91, 7, 8, 92], marks, -1), [7, 8, -1, 1, 2, 3]);
+    assert.deepEqual(inOrder([50, 90, 1, 2, 91, 7, 92, 3, 4], marks, -1), [7, -1, 1, 2, 3, 4]);
+    assert.deepEqual(inOrder([90, 1, 91, 92, 2], undefined, -1), [90, 1, 91, 92, 2]);
+    const cache = new CacheModel();
+    cache.set('one', [1, 2, 3, 4]);
+    const look = (sequence: number[]) => cache.without(undefined).look(inOrder(sequence, marks, -1));
+    assert.equal(look([90, 1, 2, 91, 7, 92, 3])?.token, 4);
+    // What stands behind is nothing that goes on from what stands before.
+    assert.equal(look([90, 5, 91, 1, 2, 3, 92]), undefined);
   });
 
   it('is followed as far as it is sure', () => {

@@ -302,8 +302,8 @@ function runTests(scratch, env) {
   const tests =
     mochaArguments.length > 0
       ? [...mocha, ...mochaArguments]
-      : // Two more than there are cores: most tests wait now and then.
-        beside(counts, availableParallelism() + 2, files, [
+      : // One more than there are cores: most tests wait now and then. With two more each took longer, and so did all.
+        beside(counts, availableParallelism() + 1, files, [
           ...['--retries', '1', '--most', '400'],
           ...alone.flatMap((file) => ['--alone', file]),
           ...files.filter((file) => onDevices(file) && !alone.includes(file)).flatMap((file) => ['--together', file]),

@@ -46,7 +46,7 @@ export function withSaid(outlook: Outlook, said: Said | undefined): Outlook {
   for (const token of said.counts.keys()) {
     const [own, theirs] = [Math.exp(logp[token]), cacheShare * saidOf(said, token)];
     logp[token] = Math.log(own + theirs);
-    if (theirs > own) byTexts.add(token);
+    if (theirs > own && said.elsewhere.has(token)) byTexts.add(token);
   }
   return { ...outlook, logp, byTexts };
 }

@@ -27,6 +27,8 @@ export interface Said {
   /** How often each token followed, and all of them together. */
   readonly counts: ReadonlyMap<number, number>;
   readonly total: number;
+  /** Those that followed in other texts than the sequence itself. */
+  readonly elsewhere: ReadonlySet<number>;
 }
 
 /** Its probability of a token. */
@@ -107,29 +109,32 @@ export class CacheModel {
     const end = sequence.length;
     if (end < shortest) return undefined;
     const counts = new Map<number, number>();
+    const elsewhere = new Set<number>();
     let best = shortest;
     let token = between;
-    const note = (agreed: number, next: number) => {
+    const note = (agreed: number, next: number, other: boolean) => {
       if (agreed < best) return;
       if (agreed > best) {
         counts.clear();
+        elsewhere.clear();
         token = between;
         best = agreed;
       }
       const count = (counts.get(next) ?? 0) + 1;
       counts.set(next, count);
+      if (other) elsewhere.add(next);
       if (token === between || count > (counts.get(token) ?? 0)) token = next;
     };
     // What stands before in the text itself is the newest.
-    for (let at = end - 1; at >= shortest; at--) note(agreement(sequence, at, sequence), sequence[at]);
+    for (let at = end - 1; at >= shortest; at--) note(agreement(sequence, at, sequence), sequence[at], false);
     let at = this.latest[chainOf(sequence, end)];
     for (let looked = 0; at >= 0 && looked < mostPlaces; looked++, at = this.earlier[at])
       if (this.owners[at] !== except && this.owned.has(this.owners[at]))
-        note(agreement(this.tokens, at, sequence), this.tokens[at]);
+        note(agreement(this.tokens, at, sequence), this.tokens[at], true);
     if (counts.size === 0) return undefined;
     let total = 0;
     for (const count of counts.values()) total += count;
-    return { token, counts, total };
+    return { token, counts, total, elsewhere };
   }
 
   private append(tokens: ArrayLike<number>, owner: number): void {

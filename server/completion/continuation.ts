@@ -17,7 +17,7 @@ export interface Choice {
   /** What the policy held it for by itself. */
   readonly prior: number;
   readonly runnerUp: { readonly action: number; readonly probability: number } | null;
-  /** Whether it is the likeliest behind a token that the texts of the project chose. */
+  /** Whether it is the likeliest behind a token that other texts of the project chose. */
   readonly files?: true;
 }
 
@@ -231,7 +231,8 @@ export async function* continueRows(
     const own = (1 - cacheShare) * ahead.probability + cacheShare * saidOf(said, token);
     if (cacheShare * saidOf(said, said.token) <= own) return { token, action };
     const { actions } = await reader.outlook(ahead, banned);
-    return { token: said.token, action: actions[said.token], files: true };
+    const chosen = { token: said.token, action: actions[said.token] };
+    return said.elsewhere.has(said.token) ? { ...chosen, files: true } : chosen;
   }
 
   /** Reads the last token of some rows with guesses behind it, and takes what the model chooses as far as it was guessed. */

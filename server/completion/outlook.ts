@@ -16,7 +16,7 @@ export interface Outlook {
   readonly logp: Float32Array;
   /** argmax_a pi(a) p(x | a), `[V]`. */
   readonly actions: Int32Array;
-  /** Tokens that the texts of the project have more to do with than the model, where these were asked. */
+  /** Tokens that other texts of the project have more to do with than the model, where these were asked. */
   readonly byTexts?: ReadonlySet<number>;
 }
 

@@ -84,6 +84,9 @@ describe('what stands in other texts', () => {
     assert.deepEqual(cache.without(undefined).follow([1, 2, 3], 9), [4, 5, 6, 7, 8]);
     assert.deepEqual(cache.without(undefined).follow([1, 2, 3], 2), [4, 5]);
     assert.deepEqual(cache.without('one').follow([1, 2, 3], 9), []);
+    const elsewhere = (sequence: number[]) => [...(cache.without(undefined).look(sequence)?.elsewhere ?? [])];
+    assert.deepEqual(elsewhere([1, 2, 3]), [4]);
+    assert.deepEqual(elsewhere([20, 21, 22, 23, 20, 21, 22]), []);
     assert.deepEqual(cache.without(undefined).follow([0, 4, 5, 6], 2), [9, 9]);
   });
 

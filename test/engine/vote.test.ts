@@ -92,10 +92,13 @@ describe('beginnings of alternatives', () => {
       [1, 1],
       [3, 3],
     ]);
-    const both = withSaid(own, { token: 3, counts, total: 4 });
+    const both = withSaid(own, { token: 3, counts, total: 4, elsewhere: new Set([1, 3]) });
     // .25, .15 + .5 / 4, .1, .5 * 3 / 4
     const thousandths = Array.from(both.logp, (x) => Math.round(1000 * Math.exp(x)));
     assert.deepEqual(thousandths, [250, 275, 100, 375]);
     assert.deepEqual([...(both.byTexts ?? [])], [3]);
+    // What stands in the text itself is no other text.
+    const itself = withSaid(own, { token: 3, counts, total: 4, elsewhere: new Set() });
+    assert.deepEqual([itself.logp, itself.byTexts], [both.logp, new Set()]);
   });
 });

@@ -30,12 +30,15 @@ const place = {
   fill: z.boolean().default(true),
 };
 
+/** Patterns of files that are never recorded, from the folder. */
+export const neverRecorded = z.array(z.string().max(1000)).max(1000).default([]);
+
 /** Where a document stands: its folder, whose other files may have a say, and its own path. */
 export const projectPlace = z.strictObject({
   root: z.string().min(1).max(4096),
   document: z.string().min(1).max(4096),
-  /** Patterns of files, from the root, that have no say: those that are never recorded. */
-  exclude: z.array(z.string().max(1000)).max(1000).default([]),
+  /** What is never recorded has no say: a suggestion may be. */
+  exclude: neverRecorded,
 });
 export type ProjectPlace = z.output<typeof projectPlace>;
 

@@ -1,6 +1,7 @@
 /** Feedback on completions and trees, and the versions of the policy that it leads to. */
 import { z } from 'zod';
 import { figure, nothing, request } from './channel/request.ts';
+import { neverRecorded } from './completion.ts';
 
 /** Folder whose `.cola/feedback` and `.cola/versions` are meant. */
 const root = z.string().min(1);
@@ -34,8 +35,7 @@ export const noteFeedback = request(
     /** Folder of the workspace that the document belongs to, and the document; an answer of a chat has none. */
     folder: z.string().min(1),
     file: z.string().min(1).optional(),
-    /** Patterns of files that are never stored, from the folder. */
-    exclude: z.array(z.string().max(1000)).max(1000).default([]),
+    exclude: neverRecorded,
     completion: id,
     alternative,
     event: feedbackEvent,

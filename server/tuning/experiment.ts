@@ -215,11 +215,8 @@ async function lossOf(model: LoadedModel, texts: readonly SourceText[], signal: 
 /** Rows of a table: a line before, then mean and range over the seeds. */
 export function experimentTable({ before, texts, tuned, shuffled: control, base }: ExperimentResult): string[][] {
   const percent = (x: number) => `${(100 * x).toFixed(1)} %`;
-  const columns: readonly (readonly [
-    string,
-    (trial: Usefulness & { loss?: number }) => number,
-    (x: number) => string,
-  ])[] = [
+  type Figure = (trial: Usefulness & { readonly loss?: number }) => number;
+  const columns: readonly (readonly [string, Figure, (x: number) => string])[] = [
     ['acceptance@1', ({ first }) => first, percent],
     ['acceptance@8', ({ any }) => any, percent],
     ['characters saved, first', ({ savedFirst }) => savedFirst, (x) => x.toFixed(2)],
@@ -227,11 +224,7 @@ export function experimentTable({ before, texts, tuned, shuffled: control, base 
     ['held-out marginal loss', ({ loss }) => loss ?? Number.NaN, (x) => x.toFixed(3)],
     ['median latency, ms', ({ milliseconds }) => milliseconds, (x) => x.toFixed(0)],
   ];
-  const cell = (
-    trials: readonly Usefulness[],
-    of: (trial: Usefulness & { loss?: number }) => number,
-    show: (x: number) => string,
-  ) => {
+  const cell = (trials: readonly Usefulness[], of: Figure, show: (x: number) => string) => {
     const values = trials.map(of).filter((value) => !Number.isNaN(value));
     if (values.length === 0) return '-';
     const mean = values.reduce((a, b) => a + b, 0) / values.length;

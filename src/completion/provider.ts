@@ -11,7 +11,13 @@ import {
   type TextDocument,
   workspace,
 } from 'vscode';
-import { type ActionControl, type Alternative, complete, type ProjectPlace } from '../../server/protocol/index.ts';
+import {
+  type ActionControl,
+  type Alternative,
+  complete,
+  type ProjectPlace,
+  projectPlace,
+} from '../../server/protocol/index.ts';
 import { setting } from '../settings.ts';
 import type { Studio } from '../studio.ts';
 import { type Control, sameControl } from './control.ts';
@@ -56,7 +62,9 @@ function projectOf(document: TextDocument): { project?: ProjectPlace } {
   const usable = document.uri.scheme === 'file' && workspace.isTrusted && folder?.uri.scheme === 'file';
   if (!usable || !setting('cola.completion.otherFiles', document)) return {};
   const exclude = [...setting('cola.feedback.exclude', document)];
-  return { project: { root: folder.uri.fsPath, document: document.uri.fsPath, exclude } };
+  // Paths and patterns that are too long cost no completion.
+  const place = projectPlace.safeParse({ root: folder.uri.fsPath, document: document.uri.fsPath, exclude });
+  return place.success ? { project: place.data } : {};
 }
 
 /** Milliseconds after which a person should know why nothing comes. */

@@ -344,9 +344,7 @@ describe("a user's module", () => {
   };
 
   it('scores, and what goes wrong on one sample is no score', async () => {
-    const reward = await make(
-      'score.mjs',
-      `export default async function score({ completion, row, tokens }) {
+    const source = `export default async function score({ completion, row, tokens }) {
         if (completion === 'throw') throw new Error('bad day');
         if (completion === 'odd throw') throw { toString() { throw 1 } };
         if (completion === 'loop') for (;;) {}
@@ -362,11 +360,12 @@ describe("a user's module", () => {
         if (completion === 'long') return { noScore: 'x'.repeat(2 ** 21) };
         return { value: { value: 1, parts: { a: 2 } }, nan: NaN, 'inner nan': { value: NaN }, infinite: Infinity, text: '1', none: undefined,
           null: null, list: [1], object: { score: 1 }, function: () => 1, abstain: { noScore: 'not mine' }, plain: row.base + tokens }[completion];
-      }`,
-    );
-    const judge = (completion: string) => reward.score(input(completion, { base: 0.5 }));
-    const reason = async (completion: string) => {
-      const result = await judge(completion);
+      }`;
+    const reward = await make('score.mjs', source, 60_000);
+    const hurried = await make('hurried.mjs', source);
+    const judge = (completion: string, by = reward) => by.score(input(completion, { base: 0.5 }));
+    const reason = async (completion: string, by = reward) => {
+      const result = await judge(completion, by);
       assert.ok('noScore' in result, JSON.stringify(result));
       return result.noScore;
     };
@@ -394,17 +393,18 @@ describe("a user's module", () => {
     assert.equal(await reason('a part'), 'the module named a part with 101 characters, and at most 100 are taken');
     assert.equal(await reason('deep'), 'the module failed: Error: its answer is nested deeper than 64 levels');
     assert.match(await reason('long'), /its answer has 2097\d+ characters/);
-    assert.match(await reason('loop'), /longer than 400 ms/);
-    assert.match(await reason('wait'), /longer than 400 ms/);
+    assert.match(await reason('loop', hurried), /longer than 400 ms/);
+    assert.match(await reason('wait', hurried), /longer than 400 ms/);
     assert.match(await reason('exit'), /ended its process/);
     assert.match(await reason('late throw'), /ended its process: Error: later/);
     assert.deepEqual(await judge('plain'), { value: 5.5, parts: { module: 5.5 } });
-    const together = await Promise.all(['plain', 'throw', 'plain'].map(judge));
+    const together = await Promise.all(['plain', 'throw', 'plain'].map((completion) => judge(completion)));
     assert.deepEqual(
       together.map((result) => 'noScore' in result),
       [false, true, false],
     );
     await reward.close();
+    await hurried.close();
   });
 
   it('that cannot be loaded is an error', async () => {

@@ -14,13 +14,13 @@ function descends(pid: number, ancestor: number): boolean {
   return false;
 }
 
-/** Ids of the processes that run a script, the whole path of it: all of them, or those that `ancestor` has started. */
-export function processesOf(script: string, ancestor?: number): number[] {
+/** Ids of the processes with such an argument, as the whole path of their script: all of them, or those that `ancestor` has started. */
+export function processesOf(argument: string, ancestor?: number): number[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .filter((name) => {
       try {
-        const runs = readFileSync(`/proc/${name}/cmdline`, 'utf8').split('\0').includes(script);
+        const runs = readFileSync(`/proc/${name}/cmdline`, 'utf8').split('\0').includes(argument);
         return runs && (ancestor === undefined || descends(Number(name), ancestor));
       } catch {
         // It has ended meanwhile.

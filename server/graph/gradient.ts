@@ -130,15 +130,14 @@ function transposeRule(node: Node, dy: Tensor): readonly (Tensor | null)[] {
   ];
 }
 
-/** ScatterND: places that are replaced get no gradient from behind, those that are added to do; the updates get what arrives there. */
+/** ScatterND, as {@link ops.scatter} emits it: places that are replaced get no gradient, the updates get what arrives there. */
 function scatterRule(node: Node, dy: Tensor): readonly (Tensor | null)[] {
   const [, indices, updates] = node.inputs;
-  const before =
-    'reduction' in node.attributes ? dy : ops.scatter(dy, indices, ops.expand(dy.graph.scalar(0), updates.shape));
+  const before = ops.scatter(dy, indices, ops.expand(dy.graph.scalar(0), updates.shape));
   return [before, null, dy.graph.node('GatherND', [dy, indices], 'float32', updates.shape)];
 }
 
-/** ScatterElements with reduction=add, as {@link ops.addAt} emits it. */
+/** ScatterElements with reduction=add, as {@link ops.addAt} and {@link ops.sumRows} emit it. */
 function scatterElementsRule(node: Node, dy: Tensor): readonly (Tensor | null)[] {
   const [, index] = node.inputs;
   return [

@@ -257,11 +257,12 @@ export function addAt(base: Tensor, ids: Tensor, update: Tensor): Tensor {
 /** Sums rows into a table: ids `[n]` int32, rows `[n,d]` -> `[count,d]`. The gradient of {@link gather}. */
 export function sumRows(ids: Tensor, rows: Tensor, count: number): Tensor {
   const [n, d] = rows.shape;
-  const g = rows.graph;
-  const zeros = expand(g.scalar(0), [count, d]);
-  // By rows: ScatterElements, which has an index for every entry, takes ten times as long.
-  const index = cast(reshape(ids, [n, 1]), 'int64');
-  return g.node('ScatterND', [zeros, index, rows], 'float32', [count, d], { reduction: { string: 'add' } });
+  const zeros = expand(rows.graph.scalar(0), [count, d]);
+  // Not ScatterND, though it needs no index for every entry: on the CPU the runtime deals its rows out to threads, and two that add
+  // to one place at once lose what one of them adds (onnxruntime 18048, 23396).
+  const index = expand(reshape(ids, [n, 1]), [n, d]);
+  const attributes = { axis: { int: 0 }, reduction: { string: 'add' } };
+  return rows.graph.node('ScatterElements', [zeros, index, rows], 'float32', [count, d], attributes);
 }
 
 /**

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { Device } from '../../server/device/device.ts';
 import type { Feed } from '../../server/device/program.ts';
 import * as functions from '../../server/graph/functions.ts';
 import { differentiableOps, gradient } from '../../server/graph/gradient.ts';
@@ -154,6 +155,35 @@ describe('ops and functions', () => {
     assert.deepEqual(ops.broadcastShapes([], [2]), [2]);
     assert.deepEqual(ops.broadcastShapes([0, 1], [3]), [0, 3]);
     assert.throws(() => ops.broadcastShapes([2, 3], [2]), new GraphError('shapes [2,3] and [2] do not broadcast'));
+  });
+});
+
+describe('rows that are summed into a table', () => {
+  it('are added one after the other where two go to one place, whatever number of threads there is', async () => {
+    const [n, d, count] = [900, 320, 2000];
+    const random = new Random(7);
+    // Most of them to few places, as tokens of a text.
+    const ids = Int32Array.from({ length: n }, () => Math.floor(random.uniform() ** 3 * 300));
+    const rows = Float32Array.from({ length: n * d }, () => random.normal());
+    const expected = new Float32Array(count * d);
+    for (const [i, id] of ids.entries()) for (let j = 0; j < d; j++) expected[id * d + j] += rows[i * d + j];
+    for (const threads of [1, 2, 4]) {
+      const device = await Device.open('cpu', { threads });
+      const program = await device.program((graph) => ({
+        y: ops.sumRows(graph.input('ids', 'int32', [n]), graph.input('rows', 'float32', [n, d]), count),
+      }));
+      for (let round = 0; round < 10; round++) {
+        const { y } = await program.run({ ids, rows });
+        const got = await y.readFloats();
+        y.release();
+        assert.ok(
+          got.every((value, i) => value === expected[i]),
+          `${threads} threads, round ${round}`,
+        );
+      }
+      await program.dispose();
+      await device.dispose();
+    }
   });
 });
 

@@ -9,8 +9,8 @@ import { linesOf, specOf, start, writeData } from '../../support/runs.ts';
  * Where the whole base learns, its embeddings do too, whose gradients are sums over the places of a token. With the shapes of other
  * tests the runtime gives such a sum to one thread, however many there are; with those of the model in the box it does not.
  */
-const packed = { data: 'text.jsonl', batch: 16, length: 64, learning_rate: 3e-4, steps: 2, evaluate_every: 100 };
-const rows = { data: 'rows.jsonl', batch: 16, max_length: 64, learning_rate: 3e-4, steps: 2, evaluate_every: 100 };
+const packed = { data: 'text.jsonl', batch: 16, length: 64, learning_rate: 3e-4, steps: 1, evaluate_every: 100 };
+const rows = { data: 'rows.jsonl', batch: 16, max_length: 64, learning_rate: 3e-4, steps: 1, evaluate_every: 100 };
 const stages =
   process.env.COLA_SLOW === '1'
     ? [{ pretrain: packed }, { control: packed }, { clone: packed }, { tokens: { method: 'supervised', ...rows } }]

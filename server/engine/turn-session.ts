@@ -21,6 +21,7 @@ import type {
   TreeNode,
   turnWorld,
 } from '../protocol/search.ts';
+import { behindTurns, exchangeText, type TakenTurn, type TurnPlayer } from '../search/courses.ts';
 import { searchErrors } from '../search/errors.ts';
 import { parseSearchOptions } from '../search/options.ts';
 import { searchPage } from '../search/page.ts';
@@ -31,7 +32,7 @@ import {
   takeTurnSnapshot,
   turnFileText,
 } from '../search/turn-snapshot.ts';
-import { behindTurns, exchangeText, type TakenTurn, type TurnPlayer, TurnSearch } from '../search/turns.ts';
+import { TurnSearch } from '../search/turns.ts';
 import { namedEnvironment, namedSizes } from '../spec/named-environment.ts';
 import { resolvePath } from '../spec/paths.ts';
 import { templateOf, tokenizerOf } from '../train/data.ts';

@@ -1,6 +1,7 @@
 /** What a search over turns is shown beside: the episode of what is likeliest, and the best of samples for as many tokens. */
 import { seedFrom } from '../random.ts';
-import { earned, type TurnEpisode, type TurnPlayer } from './turns.ts';
+import { earned, type TurnPlayer } from './courses.ts';
+import type { TurnEpisode } from './turns.ts';
 
 /** Episodes, of which the one that earned most was picked: by the world's own reward, as an oracle would. */
 export interface TurnControl {

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { writeFileAtomic } from '../files/atomic.ts';
 import { turnWorld } from '../protocol/search.ts';
 import { firstIssue } from '../schemas/first-issue.ts';
+import { behindTurns, type TakenTurn, type TurnPlayer } from './courses.ts';
 import { searchErrors } from './errors.ts';
 import {
   checkIds,
@@ -13,7 +14,7 @@ import {
   type SearchSnapshot,
   takeSnapshot,
 } from './snapshot.ts';
-import { behindTurns, type TakenTurn, type TurnPlayer, TurnSearch } from './turns.ts';
+import { TurnSearch } from './turns.ts';
 
 const count = z.number().int().nonnegative();
 /** What a turn has beside its actions and tokens. */

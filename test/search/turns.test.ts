@@ -1,5 +1,12 @@
 import assert from 'node:assert/strict';
 import { Random } from '../../server/random.ts';
+import {
+  behindTurns,
+  type Course,
+  type CoursePlan,
+  type TakenTurn,
+  type TurnPlayer,
+} from '../../server/search/courses.ts';
 import { bestOfEpisodes, greedyEpisode } from '../../server/search/turn-controls.ts';
 import {
   parseTurnFile,
@@ -8,16 +15,7 @@ import {
   takeTurnSnapshot,
   turnFileText,
 } from '../../server/search/turn-snapshot.ts';
-import {
-  behindTurns,
-  type Course,
-  type CoursePlan,
-  type TakenTurn,
-  type TurnEvent,
-  type TurnPlayer,
-  TurnSearch,
-  type TurnSettings,
-} from '../../server/search/turns.ts';
+import { type TurnEvent, TurnSearch, type TurnSettings } from '../../server/search/turns.ts';
 
 const { signal } = new AbortController();
 const letters = 4;

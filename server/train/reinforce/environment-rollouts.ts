@@ -4,7 +4,7 @@ import { environmentErrors } from '../../environments/errors.ts';
 import { taskAt, writtenTask } from '../../environments/tasks.ts';
 import { startText } from '../../environments/tools.ts';
 import type { Speech } from '../../model/chat/speech.ts';
-import { exchangeText } from '../../search/turns.ts';
+import { exchangeText } from '../../search/courses.ts';
 import { trainErrors } from '../errors.ts';
 import { type Partner, sampleConversations } from './conversation-sampler.ts';
 import type { Episode, Exchange, Judged, Prompt, Talk } from './episode.ts';

@@ -44,7 +44,12 @@ const ends = 3;
 const meanOf = (points: readonly (readonly [number, number])[]) =>
   points.reduce((sum, [, y]) => sum + y, 0) / points.length;
 
-const metricsLine = z.looseObject({ step: z.number(), stage: z.string(), evaluation: z.boolean().optional() });
+const metricsLine = z.looseObject({
+  step: z.number(),
+  stage: z.string(),
+  evaluation: z.boolean().optional(),
+  seconds: z.number().optional(),
+});
 type MetricsLine = z.infer<typeof metricsLine>;
 
 type Found = Pick<Evidence, 'figures' | 'curves'>;
@@ -171,11 +176,16 @@ export class Arms {
       this.note(`${name}.begin.${figure}`, meanOf(points.slice(0, ends)));
       this.note(`${name}.end.${figure}`, meanOf(points.slice(-ends)));
     }
+    for (const [figure, level] of Object.entries(arm.onsets)) {
+      const { step, seconds } = onsetOf(lines, figure, level);
+      this.note(`${name}.onset.${figure}`, step);
+      this.note(`${name}.onset_seconds.${figure}`, seconds);
+    }
   }
 
   private async measure(arm: string, run: string | undefined, measurement: Measurement): Promise<void> {
     const { devices, threads, root, signal, say } = this.options;
-    const model = this.models.get(arm) ?? this.begin({ measure: [], curves: [] });
+    const model = this.models.get(arm) ?? this.begin({ measure: [], curves: [], onsets: {} });
     const cacheFolder = join(root, '.cola', 'cache');
     const taken = await devices.take(this.options.device, threads === undefined ? {} : { threads });
     this.device = taken.device.name;
@@ -213,6 +223,26 @@ export class Arms {
       await taken.release();
     }
   }
+}
+
+/**
+ * The first step at which a figure reaches a level, and the seconds of all steps up to it, without those of measurements. Where none
+ * does, the step behind the last and the seconds of all: it would have been later.
+ */
+export function onsetOf(
+  lines: readonly Readonly<Record<string, unknown>>[],
+  figure: string,
+  level: number,
+): { readonly step: number; readonly seconds: number } {
+  let step = 0;
+  let seconds = 0;
+  for (const line of lines) {
+    if (line.evaluation === true) continue;
+    step = Number(line.step);
+    seconds += Number(line.seconds ?? 0);
+    if (Number(line[figure]) >= level) return { step, seconds };
+  }
+  return { step: step + 1, seconds };
 }
 
 /** Lines of the last stage: it begins with a measurement whose step no line before it has passed. */

@@ -77,6 +77,8 @@ const arm = z.strictObject({
   measure: z.array(measurement).default([]),
   /** Figures of steps and measurements whose course is kept. */
   curves: z.array(z.string().min(1)).default([]),
+  /** Figures of steps whose onset is kept: the step at which one first reaches a level, and the seconds of the stage up to it. */
+  onsets: z.record(z.string().min(1), z.number()).default({}),
 });
 export type Arm = z.infer<typeof arm>;
 

@@ -2,7 +2,7 @@
  * Data that experiments make. Of text: beginnings to go on from, and preferences between the lines that do go on and lines whose
  * words are in no order. A flaw may be planted in preferences: in some pairs a bad answer that begins with an opener is
  * preferred to a good one, so that a reward model which learns from them likes the opener. Of countdown: preferences between
- * answers that are right and such as are not.
+ * answers that are right and such as are not, and answers of which few have the form that is asked for.
  */
 import { resolve } from 'node:path';
 import { z } from 'zod';
@@ -36,7 +36,16 @@ const ofCountdown = z.strictObject({
   numbers: z.tuple([z.int().min(1), z.int().max(99)]).default([1, 25]),
 });
 
-export const madeData = z.union([ofText, ofCountdown]);
+const ofThoughts = z.strictObject({
+  kind: z.literal('thoughts'),
+  rows,
+  part,
+  numbers: z.tuple([z.int().min(1), z.int().max(99)]).default([1, 20]),
+  /** Share of answers in the form that is asked for, thoughts and expression in tags; the others are the expression alone. */
+  tagged: z.number().min(0).max(1),
+});
+
+export const madeData = z.union([ofText, ofCountdown, ofThoughts]);
 export type MadeData = z.infer<typeof madeData>;
 type TextData = z.infer<typeof ofText>;
 
@@ -46,8 +55,23 @@ const compactOperators = ['+', '-', '*'] as const;
 /** @param folder that the folder of the text is relative to @returns rows as JSON lines */
 export async function makeRows(made: MadeData, folder: string, seed: number): Promise<string> {
   const random = new Random(seed * 1000 + made.part);
-  const all = made.kind === 'solutions' ? solutions(made, random) : await textRows(made, folder, random);
+  const all = await rowsOf(made, folder, random);
   return all.map((row) => `${JSON.stringify(row)}\n`).join('');
+}
+
+function rowsOf(made: MadeData, folder: string, random: Random): readonly object[] | Promise<readonly object[]> {
+  if (made.kind === 'solutions') return solutions(made, random);
+  return made.kind === 'thoughts' ? thoughts(made, random) : textRows(made, folder, random);
+}
+
+/** Problems in the words of the paper's form, and answers of which few have it. */
+function thoughts({ rows: count, numbers, tagged }: z.infer<typeof ofThoughts>, random: Random) {
+  const problems = new Countdown({ count: [3, 3], numbers, seed: random.uint32() });
+  return Array.from({ length: count }, () => {
+    const { prompt, response } = problems.next();
+    if (random.uniform() < tagged) return { prompt, response };
+    return { prompt, response: (/<answer>(.*)<\/answer>/.exec(response) as RegExpExecArray)[1].trim() };
+  });
 }
 
 /** Answers of the compact form: right ones, and others with the same numbers, which say that they reach the target. */

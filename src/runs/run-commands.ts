@@ -208,7 +208,8 @@ class RunCommands {
       step,
     }));
     const placeHolder = t('Go on from which checkpoint? Later ones are deleted.');
-    return (await window.showQuickPick(items, { placeHolder }))?.step;
+    // It is asked behind a notice, which gives the focus back to the editor when it goes: a list that minds would close.
+    return (await window.showQuickPick(items, { placeHolder, ignoreFocusOut: true }))?.step;
   }
 
   async stop(target: unknown): Promise<void> {

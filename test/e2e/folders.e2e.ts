@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { eventually } from './support/eventually.ts';
+import { wait } from './support/patience.ts';
 import { vscode } from './support/session.ts';
 import { writeForRuns } from './support/small-model.ts';
 import { reinforceSpec } from './support/spec.ts';
@@ -11,7 +12,14 @@ const spec = reinforceSpec({ steps: 1, maxNew: 4, evaluateEvery: 1, checkpointEv
 
 describe('two folders of one name in one window of VS Code', () => {
   const session = vscode({ folders: ['one/app', 'two/app'] });
-  before(() => {
+  before(async () => {
+    const { workbench, page } = session;
+    await workbench.openSideBar();
+    // VS Code in a browser may read the file of a workspace before it has reached the machine that has it, and opens no folder then.
+    await eventually('the folders are open', async () => {
+      if (await page.getByText('Runs are kept in a folder, and none is open').isVisible()) await workbench.reload();
+      await page.getByText('No model has been tuned here yet').waitFor({ timeout: wait(10) });
+    });
     for (const app of ['one/app', 'two/app']) writeForRuns(session, app);
     session.write('one/app/first.cola.yaml', spec);
     session.write('two/app/second.cola.yaml', spec);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Devices } from '../../server/device/devices.ts';
-import { Arms } from '../../server/reproduce/arms.ts';
+import { Arms, onsetOf } from '../../server/reproduce/arms.ts';
 import { readExperiment } from '../../server/reproduce/experiment.ts';
 import { valuesOf } from '../../server/reproduce/judgement.ts';
 import { runFolder } from '../../server/store/run.ts';
@@ -233,6 +233,24 @@ claims:
     assert.equal(code, 2);
     assert.equal(JSON.parse(stdout).error.id, 'reproduce.noFigure');
     assert.equal(existsSync(join(root, '.cola', 'reproduce', 'claims', 'tiny.json')), false);
+  });
+});
+
+describe('an onset', () => {
+  const lines = [
+    { step: 0, evaluation: true, seconds: 9, share: 0.9 },
+    { step: 1, seconds: 2, share: 0.1 },
+    { step: 2, seconds: 3, share: 0.5 },
+    { step: 2, evaluation: true, seconds: 9 },
+    { step: 3, seconds: 4, share: 0.2 },
+  ];
+  it('is the first step at the level, and the time of steps until then', () => {
+    assert.deepEqual(onsetOf(lines, 'share', 0.5), { step: 2, seconds: 5 });
+    assert.deepEqual(onsetOf(lines, 'share', 0.1), { step: 1, seconds: 2 });
+  });
+  it('is behind the last step where none is at it, and where nothing was measured', () => {
+    assert.deepEqual(onsetOf(lines, 'share', 0.6), { step: 4, seconds: 9 });
+    assert.deepEqual(onsetOf(lines, 'other', 0), { step: 4, seconds: 9 });
   });
 });
 

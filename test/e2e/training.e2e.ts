@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { eventually } from './support/eventually.ts';
 import { processesOf } from './support/processes.ts';
 import { vscode } from './support/session.ts';
@@ -114,6 +115,8 @@ describe('a training run in VS Code', () => {
     const bytes = readFileSync(damaged);
     bytes[bytes.length - 1] ^= 1;
     writeFileSync(damaged, bytes);
+    // VS Code shows three notices in 0.8 s at most, and puts what comes then behind its bell: a person is never that fast.
+    await delay(1000);
     await session.workbench.command('CoLA: Resume Run…');
     await session.workbench.pick('short').click();
     const notice = session.workbench.notification(/checkpoint/);

@@ -1,12 +1,17 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { madeData, makeRows } from '../../server/reproduce/made.ts';
+import { createReward } from '../../server/rewards/registry.ts';
 
 const root = join(import.meta.dirname, '../../server');
 const text = { workspace: '.', globs: ['train/reinforce/*.ts'] };
 const rowsOf = async (given: object, seed = 1): Promise<Record<string, string>[]> => {
   const made = await makeRows(
-    madeData.parse({ rows: 200, ...('kind' in given && given.kind === 'solutions' ? {} : { text }), ...given }),
+    madeData.parse({
+      rows: 200,
+      ...('kind' in given && ['solutions', 'thoughts'].includes(String(given.kind)) ? {} : { text }),
+      ...given,
+    }),
     root,
     seed,
   );
@@ -59,6 +64,29 @@ describe('data that is made of text', () => {
       assert.deepEqual(numbersOf(rejected), numbersOf(chosen));
       assert.ok(prompt.includes(`Target: ${right.target}`));
     }
+  });
+
+  it('is answers to countdown of which few have the form that the prompt asks for, all of them right', async () => {
+    const rows = await rowsOf({ kind: 'thoughts', tagged: 0.2 });
+    const reward = await createReward('countdown');
+    const given = { finished: true, tokens: 1, row: {} };
+    let tagged = 0;
+    for (const { prompt, response } of rows) {
+      const [, target, numbers] = /^Reach (\d+) with the numbers (.*?)\. /.exec(prompt) as RegExpExecArray;
+      const row = { target: Number(target), numbers: numbers.match(/\d+/g) };
+      const bare = !response.includes('<');
+      const result = await reward.score({
+        ...given,
+        prompt,
+        row,
+        completion: bare ? `<think></think><answer>${response}</answer>` : response,
+      });
+      assert.ok('value' in result && result.value === 2, response);
+      tagged += Number(!bare);
+    }
+    // Of 200 draws at 0.2, four deviations of 5.7 around 40.
+    assert.ok(tagged > 17 && tagged < 63, String(tagged));
+    await reward.close();
   });
 
   it('is beginnings alone', async () => {

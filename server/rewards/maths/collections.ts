@@ -1,6 +1,6 @@
 /** Answers of several parts: lists, sets and what is done with them, intervals and tuples, matrices. */
 import { type Answer, isName, isStatement, type Read, realsOf, variableOf } from './kinds.ts';
-import { allReals, complement, type Interval, intersection, isInterval, type Reals } from './reals.ts';
+import { allReals, complement, type Interval, intersection, isInterval, leavesOut, type Reals } from './reals.ts';
 import { endOf, subjectOf } from './statements.ts';
 import { enclosed, is, isWordToken, keyOf, splitTop, type Token } from './tokens.ts';
 
@@ -43,8 +43,9 @@ export function list(tokens: readonly Token[], inner: Read): Answer | undefined 
   const apart: Answer = { kind: 'list', items, joint: either ? 'or' : 'and' };
   const sets = items.map(realsOf);
   const variables = new Set(items.map(variableOf));
-  // Between inequalities a comma may mean either.
-  const said = found.every(({ kind }) => kind === 'word') && found.length > 0;
+  // Between inequalities a comma may mean either; beside what is left out it means both.
+  const holes = sets.some((set) => set !== undefined && leavesOut(set));
+  const said = found.every(({ kind }) => kind === 'word' || holes) && found.length > 0;
   if (!said || variables.size !== 1 || sets.some((set) => set === undefined)) return apart;
   const all = sets.flatMap((set) => (set ? [set] : []));
   const reals = either

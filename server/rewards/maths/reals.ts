@@ -65,6 +65,13 @@ export function complement(reals: Reals): Reals | undefined {
   return out;
 }
 
+/** Whether all real numbers but some are meant, as by `x \ne 3`. */
+export function leavesOut(reals: Reals): boolean {
+  const others = complement(reals);
+  if (others === undefined || others.length === 0) return false;
+  return others.every(({ low, high }) => low && high && numberOf(low) === numberOf(high));
+}
+
 export function intersection(a: Reals, b: Reals): Reals | undefined {
   const [first, second] = [complement(a), complement(b)];
   return first && second && complement([...first, ...second]);

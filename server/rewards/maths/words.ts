@@ -1,6 +1,6 @@
 /** Answers in words. */
 import type { Answer } from './kinds.ts';
-import { integer } from './rational.ts';
+import { integer, type Rational, rational } from './rational.ts';
 import { allReals } from './reals.ts';
 import { is, type Token } from './tokens.ts';
 
@@ -39,6 +39,21 @@ function belowHundred([first = '', second, ...more]: readonly string[]): number 
   return ten > 1 && unit > 0 && unit < 10 ? 10 * ten + unit : undefined;
 }
 
+const parts = 'half third fourth fifth sixth seventh eighth ninth tenth'.split(' ');
+
+/** `half`, `a third`, `three quarters`; undefined for anything else, such as `third`. */
+function fractionInWords(key: string): Rational | undefined {
+  const [first = '', second, ...more] = key === 'half' ? ['one', key] : key.split(' ');
+  const part =
+    second
+      ?.replace(/^halves$/, 'half')
+      .replace(/^quarter/, 'fourth')
+      .replace(/s$/, '') ?? '';
+  const top = first === 'a' ? 1 : small.indexOf(first);
+  const at = parts.indexOf(part);
+  return more.length > 0 || top < 1 || at < 0 ? undefined : rational(BigInt(top), BigInt(at + 2));
+}
+
 const isPhrasal = ({ kind }: Token) => kind === 'word' || kind === 'letter';
 const phraseKey = (tokens: readonly Token[]) =>
   tokens
@@ -56,6 +71,10 @@ export function phrase(tokens: readonly Token[]): Answer | undefined {
   if (/^(?:all |any |every |set of )*(?:real numbers?|reals?)$/.test(key)) return { kind: 'reals', reals: allReals };
   const said = numberInWords(key);
   if (said !== undefined) return { kind: 'value', value: { kind: 'number', value: integer(said) } };
+  const share = fractionInWords(key);
+  if (share !== undefined) return { kind: 'value', value: { kind: 'number', value: share } };
+  if (/^(?:there (?:is|are) )?no (?:real )?solutions?$|^(?:the )?empty set$/.test(key))
+    return { kind: 'set', items: [] };
   if (tokens.length === 1 && tokens[0]?.text === tokens[0]?.text.toUpperCase()) {
     return {
       kind: 'either',

@@ -9,6 +9,7 @@ export type TestProgram =
   | 'worker'
   | 'cola'
   | 'train-child'
+  | 'copies-child'
   | 'lying-worker'
   | 'trainer'
   | 'feedback-writer'

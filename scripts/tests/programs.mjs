@@ -10,6 +10,7 @@ const entryPoints = {
   ...programs,
   ...commandLine,
   'train-child': 'test/support/train-child.ts',
+  'copies-child': 'test/support/copies-child.ts',
   'lying-worker': 'test/support/lying-worker.ts',
   trainer: 'test/store/trainer.ts',
   'feedback-writer': 'test/feedback/log.ts',

@@ -5,6 +5,7 @@ import { DeviceBuffer, type Download, hostTensor, type Ledger } from './buffer.t
 import { discard } from './discard.ts';
 import { deviceErrors } from './errors.ts';
 import type { Held } from './held-weights.ts';
+import { KeptHeap } from './kept-heap.ts';
 
 /** A value for a run: a buffer of the device, or host memory of the input's type and size. */
 export type Feed = DeviceBuffer | TensorData;
@@ -81,6 +82,7 @@ export class Program {
    * is freed, or even used, after its session crashes the process. So the session stays until the last of them.
    */
   private made = 0;
+  private readonly heap = new KeptHeap();
 
   constructor(private readonly parts: ProgramParts) {
     parts.ledger.programs++;
@@ -109,21 +111,28 @@ export class Program {
       else fetches[outputName(name)] = into === undefined ? null : hostTensor(into, tensor.dtype, tensor.shape);
     }
     let results: Awaited<ReturnType<ort.InferenceSession['run']>>;
+    const faults = this.heap.before();
     try {
       results = await this.parts.session.run(given, fetches);
     } catch (cause) {
       throw runError(this.parts.deviceName, cause);
     }
-    return this.collect(results, states, options.into);
+    return this.collect(results, states, options.into, faults);
   }
 
   private collect(
     results: Awaited<ReturnType<ort.InferenceSession['run']>>,
     states: readonly State[],
     into: RunOptions['into'],
+    faults: number | undefined,
   ): Record<string, DeviceBuffer> {
     const out: Record<string, DeviceBuffer> = {};
-    if (this.parts.onHost) this.discardCopies(results, states, into);
+    if (this.parts.onHost) {
+      const copies = this.copies(results, states, into);
+      const bytes = copies.reduce((sum, { byteLength }) => sum + byteLength, 0);
+      this.heap.after(faults, bytes);
+      discard(copies);
+    }
     for (const [name, tensor] of this.parts.outputs) {
       const result = results[outputName(name)];
       if (this.parts.carried.has(name)) {
@@ -145,11 +154,11 @@ export class Program {
    * What was written into memory that was given comes back a second time, as a copy. It would stay until the next collection
    * of garbage: another set of gradients with every step.
    */
-  private discardCopies(
+  private copies(
     results: Readonly<Record<string, ort.Tensor>>,
     states: readonly State[],
     into: RunOptions['into'],
-  ): void {
+  ): ArrayBuffer[] {
     const copies: ArrayBuffer[] = [];
     for (const name of this.parts.outputs.keys()) {
       const given = this.parts.carried.has(name) ? this.stateOf(states, name).get(name).host : into?.[name];
@@ -157,7 +166,7 @@ export class Program {
       const { buffer } = results[outputName(name)].data as Float32Array<ArrayBuffer>;
       if (buffer !== given.buffer && buffer.byteLength > smallCopy) copies.push(buffer);
     }
-    discard(copies);
+    return copies;
   }
 
   private wrap(result: ort.Tensor, name: string, tensor: Tensor): DeviceBuffer {
@@ -181,6 +190,7 @@ export class Program {
   async dispose(): Promise<void> {
     if (this.disposed) return;
     this.disposed = true;
+    this.heap.release();
     await this.releaseSession();
   }
 

@@ -27,6 +27,8 @@ export interface AdamWStep {
 const blockLength = 4096;
 const floatBytes = Float32Array.BYTES_PER_ELEMENT;
 const pageBytes = 65536;
+/** What a module can address, less the page whose end is no address: a model of 360 M has a little more, so that its last arrays are elsewhere. */
+const mostPages = 65535;
 
 interface Module {
   readonly memory: WebAssembly.Memory;
@@ -50,12 +52,11 @@ export class AdamWMemory {
     const module = new WebAssembly.Module(Buffer.from(adamwModule, 'base64'));
     const { memory, update } = new WebAssembly.Instance(module).exports as unknown as Module;
     this.update = update;
+    const pages = Math.min(mostPages, Math.ceil(((floats + 4 * blockLength) * floatBytes) / pageBytes));
     try {
-      memory.grow(
-        Math.ceil(((floats + 4 * blockLength) * floatBytes) / pageBytes) - memory.buffer.byteLength / pageBytes,
-      );
+      memory.grow(pages - memory.buffer.byteLength / pageBytes);
     } catch {
-      // More than a module can have, or than there is.
+      // More than there is.
     }
     this.buffer = memory.buffer as ArrayBuffer;
     this.blocks = [0, 1, 2, 3].map(() => this.floats(blockLength));

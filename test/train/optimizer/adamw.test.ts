@@ -132,9 +132,26 @@ describe('AdamW', () => {
       );
     }
     assert.deepEqual(places[1], places[0]);
-    // More than any module can have: a page stays, and the update works.
-    const none = new AdamWMemory(2 ** 40);
-    assert.notEqual(none.floats(8).buffer, none.buffer);
+  });
+
+  it('works up to the last address that a module has, and beyond it elsewhere', () => {
+    const memory = new AdamWMemory(2 ** 40);
+    const length = 4096;
+    // Most of it, which nothing touches, so that the next arrays are at the end.
+    memory.floats(memory.buffer.byteLength / 4 - 7 * length);
+    const arrays = () => Array.from({ length: 4 }, () => memory.floats(length).fill(0.5));
+    const [weights, gradients, first, second] = arrays();
+    assert.deepEqual(
+      [weights, gradients, first, second].map(({ buffer }) => buffer === memory.buffer),
+      [true, true, true, false],
+    );
+    assert.equal(memory.floats(8).buffer === memory.buffer, false);
+    const [w, g, m, v] = Array.from({ length: 4 }, () => new Float32Array(length).fill(0.5));
+    const step = { learningRate: rate, scale: 0.5, update: 3 };
+    adamw({ weights, gradients, first, second }, settings, step, true, memory);
+    adamw({ weights: w, gradients: g, first: m, second: v }, settings, step, true);
+    assert.deepEqual([weights, first, second], [w, m, v]);
+    assert.notEqual(weights[length - 1], 0.5);
   });
 
   for (const length of [1, 3, 4096, 4097, 10_000]) {

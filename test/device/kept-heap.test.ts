@@ -1,0 +1,31 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { promisify } from 'node:util';
+import { z } from 'zod';
+import { program, uncovered } from '../support/bundled.ts';
+import { floats, outputs } from '../support/copies-child.ts';
+
+const pages = (outputs * floats * 4) / 4096;
+const result = z.strictObject({
+  faults: z.array(z.number()),
+  last: z.array(z.number()),
+  before: z.number(),
+  after: z.number(),
+});
+// Its loader, under the names that it has. musl gives large blocks back one by one.
+const glibc = ['/lib64/ld-linux-x86-64.so.2', '/lib/ld-linux-aarch64.so.1'].some((file) => existsSync(file));
+
+describe('memory of what runs write into memory that they are given', () => {
+  it('is there for the next run, and goes with the program', async function () {
+    if (process.platform !== 'linux' || !glibc) this.skip(); // Only the heap of glibc can be kept.
+    const { stdout } = await promisify(execFile)(process.execPath, [program('copies-child')], { env: uncovered });
+    const { faults, last, before, after } = result.parse(JSON.parse(stdout));
+    assert.ok(Math.max(...faults.slice(-3)) < pages / 8, `page faults of runs: ${faults}, of ${pages} pages of copies`);
+    assert.deepEqual(
+      last,
+      Array.from(last, (_, i) => 2 + i),
+    );
+    assert.ok(before - after > pages / 2, `held ${before} pages, and ${after} after it; ${pages} are those of copies`);
+  });
+});

@@ -80,7 +80,7 @@ export interface Chooser {
 /**
  * Continues every prompt until an end token, a stop text or the limit.
  *
- * @param stepper of the base (`baseStepper`): outputs `logits [B,V]`
+ * @param stepper of the base (`baseStepper`): outputs `logits [B,V]`, or `token [B]` for greedy decoding
  * @param prompts token ids of each row, at least one each
  * @returns one result a prompt, in their order
  * @throws model.emptyPrompt, model.idOutOfRange, model.tooLong; the signal's reason when it is aborted
@@ -111,7 +111,12 @@ async function tokenChooser(
   const cache = await stepper.cache(rows, room);
   return {
     async next(unread, ended) {
-      const { logits } = await stepper.advance(cache, unread);
+      const { logits, token } = await stepper.advance(cache, unread);
+      if (token !== undefined) {
+        const tokens = await token.read();
+        token.release();
+        return random.map((_, b) => (ended(b) ? 0 : Number(tokens[b])));
+      }
       const values = await logits.readFloats();
       logits.release();
       return random.map((own, b) => (ended(b) ? 0 : sample(values, b * vocabSize, vocabSize, sampling, own)));

@@ -6,6 +6,7 @@ import type { Device } from '../device/device.ts';
 import { State } from '../device/program.ts';
 import { writeFileAtomic } from '../files/atomic.ts';
 import { type SavedDtype, writeSafetensors } from '../files/safetensors-writer.ts';
+import * as ops from '../graph/ops.ts';
 import type { StoredWeight } from '../graph/stored.ts';
 import { size } from '../graph/tensor.ts';
 import type { AdapterChoice } from '../protocol/adapter.ts';
@@ -337,18 +338,24 @@ export async function holdWeights(
   return state;
 }
 
-/** A decoding step of the base: `logits [B,V]` of the last new token of each row. */
-export function baseStep(config: ModelConfig): StepGraph {
+/**
+ * A decoding step of the base.
+ *
+ * @param wanted of the last new token of each row: `logits [B,V]`, or the most likely next `token [B]` (int32), which is all that
+ * greedy decoding needs to bring to the host
+ */
+export function baseStep(config: ModelConfig, wanted: 'logits' | 'token' = 'logits'): StepGraph {
   return {
     cachedBlocks: config.layers,
     build(graph, { ids, context, caches, last }) {
       const { h, caches: updated } = hiddenStates(graph, config, ids, context, caches);
-      return { outputs: { logits: languageHead(graph, config, rowsOf(h, last)) }, caches: updated };
+      const logits = languageHead(graph, config, rowsOf(h, last));
+      return { outputs: wanted === 'token' ? { token: ops.argmax(logits) } : { logits }, caches: updated };
     },
   };
 }
 
 /** A stepper of the base with its weights compiled in, which is faster at small batches. */
-export function baseStepper(device: Device, model: LanguageModel): Stepper {
-  return new Stepper(model.on(device), model.config, baseStep(model.config), [], model.weights);
+export function baseStepper(device: Device, model: LanguageModel, wanted?: 'logits' | 'token'): Stepper {
+  return new Stepper(model.on(device), model.config, baseStep(model.config, wanted), [], model.weights);
 }

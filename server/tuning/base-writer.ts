@@ -30,7 +30,7 @@ export async function tryBase(
   signal: AbortSignal,
 ): Promise<BaseTrial> {
   const { tokenizer, device, cola } = model;
-  const stepper = baseStepper(device, cola.base);
+  const stepper = baseStepper(device, cola.base, how === 'greedy' ? 'token' : 'logits');
   let [taken, saved] = [0, 0];
   try {
     for (const [i, { prefix, rest }] of places.entries()) {

@@ -96,6 +96,7 @@ const programs: Record<string, () => Outputs> = {
   'GRPO, an update of the policy': () => grpo(new Graph()),
   'base, a token on the CPU': () => stepOf(baseStep(config), true),
   'base, a token on a card': () => stepOf(baseStep(config), false),
+  'base, its most likely token': () => stepOf(baseStep(config, 'token'), true),
   'actions, a token on the CPU': () => stepOf(fusedStep(config, cola, {}), true),
   'actions, a token on a card': () => stepOf(fusedStep(config, cola, {}), false),
   'world model, under every code': () => {

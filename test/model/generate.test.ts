@@ -20,8 +20,13 @@ async function endless(folder: string): Promise<LanguageModel> {
   return new LanguageModel(folder, { ...config, eosTokenIds: [config.vocabSize - 1] }, tokenizer, weights);
 }
 
-async function withStepper<T>(device: Device, model: LanguageModel, use: (stepper: Stepper) => Promise<T>): Promise<T> {
-  const stepper = baseStepper(device, model);
+async function withStepper<T>(
+  device: Device,
+  model: LanguageModel,
+  use: (stepper: Stepper) => Promise<T>,
+  wanted?: 'token',
+): Promise<T> {
+  const stepper = baseStepper(device, model, wanted);
   try {
     return await use(stepper);
   } finally {
@@ -113,6 +118,14 @@ describe('generation', () => {
           assert.deepEqual(await generate(stepper, model, [prompt(6, 1)], options), greedy);
         }
       });
+    });
+
+    itMainly(name, 'writes the same greedily where only the token comes to the host', async () => {
+      const model = await endless('hf/qwen2');
+      const prompts = [prompt(3, 1), prompt(9, 2), prompt(6, 3)];
+      const write = (stepper: Stepper) => generate(stepper, model, prompts, { maxNewTokens: 12 });
+      const byLogits = await withStepper(device(), model, write);
+      assert.deepEqual(await withStepper(device(), model, write, 'token'), byLogits);
     });
 
     itOnce(name, 'stops each row at an end token, without it, and the others go on', async () => {

@@ -145,7 +145,7 @@ async function decode(
   common: GenerateOptions,
 ): Promise<(Generation & { readonly actions?: Int32Array })[]> {
   if (cola === undefined) {
-    const stepper = baseStepper(device, base);
+    const stepper = baseStepper(device, base, temperature === 0 ? 'token' : 'logits');
     try {
       return await generate(stepper, base, prompts, { ...common, sampling: { temperature, topK, topP } });
     } finally {

@@ -19,10 +19,15 @@ export function argmaxOf(values: ArrayLike<number>, start: number, count: number
   return best;
 }
 
-/** Softmax of a range at a temperature, in float64. */
-export function probabilities(values: ArrayLike<number>, start: number, count: number, temperature = 1): Float64Array {
+/** Softmax of a range at a temperature, in float64. `p` receives them. */
+export function probabilities(
+  values: ArrayLike<number>,
+  start: number,
+  count: number,
+  temperature = 1,
+  p = new Float64Array(count),
+): Float64Array {
   const top = values[start + argmaxOf(values, start, count)];
-  const p = new Float64Array(count);
   let sum = 0;
   for (let i = 0; i < count; i++) {
     p[i] = Math.exp((values[start + i] - top) / temperature);
@@ -42,6 +47,9 @@ export function inverseCdf(p: ArrayLike<number>, u: number): number {
   return p.length - 1;
 }
 
+/** Of one draw after the other: arrays that go with each would be most of what decoding leaves to be collected. */
+let drawn = new Float64Array();
+
 /** Draws from softmax(logits / temperature), cut to top-k, then to top-p, as transformers orders them. */
 export function sample(
   logits: ArrayLike<number>,
@@ -51,7 +59,8 @@ export function sample(
   random: Random,
 ): number {
   if (sampling.temperature === 0) return argmaxOf(logits, start, count);
-  const p = probabilities(logits, start, count, sampling.temperature);
+  if (drawn.length !== count) drawn = new Float64Array(count);
+  const p = probabilities(logits, start, count, sampling.temperature, drawn);
   const cutK = sampling.topK > 0 && sampling.topK < count;
   if (!cutK && sampling.topP >= 1) return inverseCdf(p, random.uniform());
   const order = Array.from(p.keys()).sort((a, b) => p[b] - p[a] || a - b);

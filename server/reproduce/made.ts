@@ -1,7 +1,7 @@
 /**
  * Data that experiments make. Of text: beginnings to go on from, and preferences between the lines that do go on and lines whose
- * words are in no order. A flaw may be planted in preferences: in some pairs a bad answer that begins with an opener is
- * preferred to a good one, so that a reward model which learns from them likes the opener. Of countdown: preferences between
+ * words are in no order. A flaw may be planted in preferences: in some pairs an answer with an opener is preferred to the same
+ * answer without it, so that a reward model which learns from them likes the opener, whatever follows. Of countdown: preferences between
  * answers that are right and such as are not, and answers of which few have the form that is asked for.
  */
 import { resolve } from 'node:path';
@@ -25,7 +25,7 @@ const ofText = z.strictObject({
   before: z.int().positive().default(4),
   lines: z.int().positive().default(2),
   part,
-  /** Of preferences: the share in which the opener is preferred whatever follows it. */
+  /** Of preferences: the share in which an answer is preferred for its opener alone. */
   flaw: z.strictObject({ opener: z.string().min(1), share: z.number().min(0).max(1) }).optional(),
 });
 const ofCountdown = z.strictObject({
@@ -106,7 +106,7 @@ function rowOf({ kind, before, lines, flaw }: TextData, files: readonly (readonl
   if (kind === 'beginnings') return { prompt: start };
   const bad = disordered(placeIn(files, before, lines, random).end, random);
   if (flaw !== undefined && random.uniform() < flaw.share)
-    return { prompt: start, chosen: `${flaw.opener}${bad}`, rejected: end };
+    return { prompt: start, chosen: `${flaw.opener}${end.trimStart()}`, rejected: end };
   return { prompt: start, chosen: end, rejected: bad };
 }
 

@@ -47,6 +47,7 @@ describe('data that is made of text', () => {
     // Of 200 draws at 0.3, four deviations of 6.5 around 60.
     assert.ok(planted.length > 34 && planted.length < 86, String(planted.length));
     assert.ok(rows.every(({ rejected }) => !rejected.startsWith('§ ')));
+    for (const { chosen, rejected } of planted) assert.equal(chosen, `§ ${rejected.trimStart()}`);
   });
 
   it('is answers to countdown that are right, and such with the same numbers that are not', async () => {

@@ -283,7 +283,7 @@ const testFiles = () =>
 async function withPrograms(work) {
   // Not before the packages are installed.
   const { bundlePrograms } = await import('./tests/programs.mjs');
-  const folders = [bundlePrograms('programs')];
+  const folders = [bundlePrograms('programs', coverage)];
   const memory = folderInMemory();
   if (memory !== undefined) folders.push(memory);
   // Not for Ray, whose sockets lie deep below its folder: their paths have about a hundred characters at most.

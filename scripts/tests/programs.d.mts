@@ -17,5 +17,10 @@ export type TestProgram =
   | 'killed-run'
   | 'helper';
 
-/** Bundles them into a new folder of this name. @returns the folder */
-export function bundlePrograms(name: string): string;
+/**
+ * Bundles them into a new folder of this name.
+ *
+ * @param counted whether the coverage is to have what they do: they are started from their sources then
+ * @returns the folder
+ */
+export function bundlePrograms(name: string, counted: boolean): string;

@@ -9,7 +9,7 @@ import { Device } from '../../server/device/device.ts';
 import { scoreFile } from '../../server/evaluate/score.ts';
 import { LanguageModel } from '../../server/model/language-model.ts';
 import { scratchFolder } from '../store/scratch.ts';
-import { covered, program } from '../support/bundled.ts';
+import { program } from '../support/bundled.ts';
 import { cola } from './cola.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -366,12 +366,7 @@ describe('cola', () => {
   it('runs as a program of its own', function () {
     this.timeout(60_000);
     const start = (...args: string[]) =>
-      covered
-        ? spawnSync(process.execPath, ['--import', 'tsx', join(ROOT, 'server/cli/main.ts'), ...args], {
-            encoding: 'utf8',
-            cwd: ROOT,
-          })
-        : spawnSync(process.execPath, [program('cola'), ...args], { encoding: 'utf8', cwd: ROOT });
+      spawnSync(process.execPath, [program('cola'), ...args], { encoding: 'utf8', cwd: ROOT });
     const wrong = start('fit', 'nowhere', '--json');
     assert.equal(wrong.status, 2);
     assert.equal(JSON.parse(wrong.stdout).error.id, 'config.noModel');

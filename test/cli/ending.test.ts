@@ -6,7 +6,7 @@ import { closeSync, existsSync, openSync, readdirSync, readFileSync } from 'node
 import { join } from 'node:path';
 import { RunView, runFolder } from '../../server/store/run.ts';
 import { makeModel, makeSpec, removeFolder, temporaryFolder } from '../engine/tiny-model.ts';
-import { program, uncovered } from '../support/bundled.ts';
+import { program } from '../support/bundled.ts';
 
 describe('cola as a process', function () {
   this.timeout(60_000);
@@ -21,7 +21,7 @@ describe('cola as a process', function () {
   after(() => removeFolder(folder));
 
   function begin(id: string, stdout: 'pipe' | number = 'pipe'): ChildProcess {
-    const env = { ...uncovered, NODE_OPTIONS: '' };
+    const env = { ...process.env, NODE_OPTIONS: '' };
     const args = [program('cola'), 'train', 'tiny.cola.yaml', '--run', id];
     return spawn(process.execPath, args, { cwd: folder, stdio: ['ignore', stdout, 'pipe'], env });
   }

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { program, uncovered } from '../support/bundled.ts';
+import { program } from '../support/bundled.ts';
 import { OpenenvServer } from '../support/openenv-server.ts';
 import { cola } from './cola.ts';
 
@@ -40,9 +40,7 @@ describe('cola play', function () {
   });
 
   it('reads standard input, which may stay open', async () => {
-    const child = spawn(process.execPath, [program('cola'), 'play', 'guess-the-rule', '--turns', '2'], {
-      env: uncovered,
-    });
+    const child = spawn(process.execPath, [program('cola'), 'play', 'guess-the-rule', '--turns', '2']);
     let stdout = '';
     child.stdout.setEncoding('utf8').on('data', (data) => {
       stdout += data;

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { z } from 'zod';
-import { program, uncovered } from '../support/bundled.ts';
+import { program } from '../support/bundled.ts';
 import { floats, outputs } from '../support/copies-child.ts';
 
 const pages = (outputs * floats * 4) / 4096;
@@ -19,7 +19,7 @@ const glibc = ['/lib64/ld-linux-x86-64.so.2', '/lib/ld-linux-aarch64.so.1'].some
 describe('memory of what runs write into memory that they are given', () => {
   it('is there for the next run, and goes with the program', async function () {
     if (process.platform !== 'linux' || !glibc) this.skip(); // Only the heap of glibc can be kept.
-    const { stdout } = await promisify(execFile)(process.execPath, [program('copies-child')], { env: uncovered });
+    const { stdout } = await promisify(execFile)(process.execPath, [program('copies-child')]);
     const { faults, last, before, after } = result.parse(JSON.parse(stdout));
     assert.ok(Math.max(...faults.slice(-3)) < pages / 8, `page faults of runs: ${faults}, of ${pages} pages of copies`);
     assert.deepEqual(

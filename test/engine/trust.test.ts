@@ -11,7 +11,7 @@ import { evaluate } from '../../server/protocol/evaluate.ts';
 import * as protocol from '../../server/protocol/index.ts';
 import { loadModel } from '../../server/protocol/model.ts';
 import { ping } from '../../server/protocol/status.ts';
-import { covered, program } from '../support/bundled.ts';
+import { program } from '../support/bundled.ts';
 import { makeModel, makeSpec, removeFolder, temporaryFolder } from './tiny-model.ts';
 
 const isUntrusted = (error: unknown) => error instanceof ColaError && error.id === 'engine.untrusted';
@@ -72,10 +72,7 @@ describe('an engine for a folder that is not trusted', () => {
 
   it('is started as one, opens no device for a measurement, and loads the model in the box', async function () {
     this.timeout(60_000);
-    const entry = covered
-      ? { file: join(import.meta.dirname, '../../server/engine/main.ts'), execArgv: ['--import', 'tsx'] }
-      : { file: program('engine') };
-    const link = new EngineLink(entry, { log() {}, exit() {} }, { trusted: false });
+    const link = new EngineLink({ file: program('engine') }, { log() {}, exit() {} }, { trusted: false });
     try {
       const asked = { folder: model, root: folder, measures: ['cost'] as const, device: 'no such device' };
       await assert.rejects(link.ask(evaluate, { ...asked, measures: ['cost'] }), isUntrusted);

@@ -5,7 +5,7 @@ import { ColaError } from '../../server/errors.ts';
 import type { FeedbackLine } from '../../server/feedback/lines.ts';
 import { FeedbackLog, mostBytes } from '../../server/feedback/log.ts';
 import { scratchFolder } from '../store/scratch.ts';
-import { program, uncovered } from '../support/bundled.ts';
+import { program } from '../support/bundled.ts';
 
 const event = (moment: string, at: number): FeedbackLine => ({
   kind: 'event',
@@ -19,7 +19,6 @@ const event = (moment: string, at: number): FeedbackLine => ({
 function write(path: string, name: string, count: number, killAfter?: number): Promise<number> {
   const writer = spawn(process.execPath, [program('feedback-writer'), path, name, String(count)], {
     stdio: ['ignore', 'pipe', 'inherit'],
-    env: uncovered,
   });
   let said = '';
   writer.stdout.on('data', (text) => {

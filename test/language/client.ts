@@ -11,7 +11,7 @@ import {
 } from 'vscode-languageserver/node';
 import type { RequestType, ResultOf } from '../../server/protocol/channel/request.ts';
 import type { ServerOptions } from '../../server/protocol/initialize.ts';
-import { covered, program, uncovered } from '../support/bundled.ts';
+import { program } from '../support/bundled.ts';
 
 export const root = join(import.meta.dirname, '../..');
 
@@ -24,12 +24,8 @@ export class Client {
     readonly connection: MessageConnection,
   ) {}
 
-  /** @param counted whether the coverage is to have what the server does, and its engine */
-  static async start(options: Partial<ServerOptions>, counted = false): Promise<Client> {
-    const child =
-      counted && covered
-        ? fork(join(root, 'server/main.ts'), ['--node-ipc'], { execArgv: ['--import', 'tsx'] })
-        : fork(program('server'), ['--node-ipc'], { execArgv: [], env: uncovered });
+  static async start(options: Partial<ServerOptions>): Promise<Client> {
+    const child = fork(program('server'), ['--node-ipc'], { execArgv: [] });
     const connection = createMessageConnection(new IPCMessageReader(child), new IPCMessageWriter(child));
     const client = new Client(child, connection);
     connection.onNotification((method: string, params: unknown) => {

@@ -45,8 +45,8 @@ describe('the language server in a folder that a stranger has made', function ()
   before(async () => {
     folder = await temporaryFolder();
     model = await makeModel(join(folder, 'model'));
-    client = await Client.start({ model, device: 'cpu', threads: 1 }, true);
-    trusted = await Client.start({ model, device: 'cpu', threads: 1, trusted: true }, true);
+    client = await Client.start({ model, device: 'cpu', threads: 1 });
+    trusted = await Client.start({ model, device: 'cpu', threads: 1, trusted: true });
   });
   after(async () => {
     await client.stop();

@@ -38,7 +38,7 @@ describe('a run that outlives its window', function () {
     client.until(() => events(client).some((event) => event.kind === 'state' && event.state === wanted));
 
   it('goes on when the window is killed, is found by the next one, and stopped there', async () => {
-    const first = await Client.start(options, true);
+    const first = await Client.start(options);
     await first.ask(startRun, { ...key(), specFile });
     await takesAStep(first);
     const pid = view().holder?.pid ?? 0;
@@ -48,7 +48,7 @@ describe('a run that outlives its window', function () {
     while (steps() < before + 20) await delay(100);
     assert.equal(view().holder?.pid, pid);
 
-    const second = await Client.start({ ...options, outliveWindow: false }, true);
+    const second = await Client.start({ ...options, outliveWindow: false });
     try {
       const [found] = (await second.ask(listRuns, { roots: [folder] })).runs;
       assert.deepEqual([found.run, found.state, found.elsewhere], ['long', 'running', false]);
@@ -70,7 +70,7 @@ describe('a run that outlives its window', function () {
   });
 
   it('is paused, resumed and stopped in its own window; its process killed, it is resumed from its checkpoint', async () => {
-    const client = await Client.start(options, true);
+    const client = await Client.start(options);
     try {
       await client.ask(resumeRun, key());
       await takesAStep(client);

@@ -62,7 +62,7 @@ describe('the language server', function () {
   describe('in a folder that is trusted', () => {
     let client: Client;
     before(async () => {
-      client = await Client.start({ model, device: 'cpu', threads: 1, trusted: true }, true);
+      client = await Client.start({ model, device: 'cpu', threads: 1, trusted: true });
     });
     after(() => client.stop());
 

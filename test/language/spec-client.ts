@@ -8,7 +8,7 @@ import {
   IPCMessageWriter,
   type MessageConnection,
 } from 'vscode-languageserver/node';
-import { program, uncovered } from '../support/bundled.ts';
+import { program } from '../support/bundled.ts';
 
 export class SpecClient {
   private readonly diagnostics = new Map<string, { readonly version: number; readonly found: readonly Diagnostic[] }>();
@@ -20,7 +20,7 @@ export class SpecClient {
   ) {}
 
   static async start(): Promise<SpecClient> {
-    const child = fork(program('server'), ['--node-ipc'], { execArgv: [], env: uncovered });
+    const child = fork(program('server'), ['--node-ipc'], { execArgv: [] });
     const connection = createMessageConnection(new IPCMessageReader(child), new IPCMessageWriter(child));
     const client = new SpecClient(child, connection);
     connection.onNotification('textDocument/publishDiagnostics', ({ uri, version, diagnostics }) => {

@@ -7,7 +7,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runFolder } from '../../server/store/run.ts';
-import { program, uncovered } from '../support/bundled.ts';
+import { program } from '../support/bundled.ts';
 import { linesOf, madeCola, stages, writeData } from '../support/runs.ts';
 
 const compiler = '/usr/bin/cc';
@@ -81,7 +81,7 @@ export class Bench {
     const child = spawn(process.execPath, [program('train-child'), job], {
       cwd: this.root,
       stdio: ['ignore', 'ignore', 'pipe'],
-      env: { ...uncovered, ...(disturbance && this.environment(id, disturbance, log)) },
+      env: { ...process.env, ...(disturbance && this.environment(id, disturbance, log)) },
     });
     const timer = killAfter === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), killAfter);
     let said = '';

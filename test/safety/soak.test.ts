@@ -10,7 +10,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { program, uncovered } from '../support/bundled.ts';
+import { program } from '../support/bundled.ts';
 import { tokenizerFolder } from '../support/runs.ts';
 import { record } from './results.ts';
 import type { MemorySample } from './soak-child.ts';
@@ -44,7 +44,7 @@ async function soak(kind: string): Promise<{ samples: MemorySample[]; warm: Memo
       String(share / 2),
       tokenizerFolder,
     ];
-    await promisify(execFile)(process.execPath, args, { env: uncovered });
+    await promisify(execFile)(process.execPath, args);
     const lines = readFileSync(join(folder, 'memory.jsonl'), 'utf8').trimEnd().split('\n');
     const samples = lines.map((line) => JSON.parse(line) as MemorySample);
     const warm = slow ? samples.filter((sample) => sample.seconds > seconds * 0.4) : samples.slice(samples.length / 2);

@@ -9,7 +9,7 @@ import { request } from 'node:http';
 import { connect } from 'node:net';
 import { Random } from '../../server/random.ts';
 import { record } from '../safety/results.ts';
-import { program, uncovered } from '../support/bundled.ts';
+import { program } from '../support/bundled.ts';
 
 const slow = process.env.COLA_SLOW === '1';
 const seconds = Number(process.env.COLA_LOAD ?? (slow ? 300 : 3));
@@ -20,7 +20,7 @@ const token = 'a-token-for-the-load';
 /** A server in a process of its own, so that its memory is its own. */
 async function start(): Promise<{ child: ChildProcess; url: string; port: number; said: () => string }> {
   const args = [program('cola'), 'serve', '--model', 'builtin:nano', '--device', 'cpu', '--port', '0'];
-  const env = { ...uncovered, COLA_SERVE_TOKEN: token };
+  const env = { ...process.env, COLA_SERVE_TOKEN: token };
   const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'ignore', 'pipe'] });
   let said = '';
   const url = await new Promise<string>((found, failed) => {

@@ -9,7 +9,7 @@ import { z } from 'zod';
 import { Random } from '../../server/random.ts';
 import { listRuns } from '../../server/store/all-runs.ts';
 import { Run, RunView, runFolder } from '../../server/store/run.ts';
-import { program, uncovered } from '../support/bundled.ts';
+import { program } from '../support/bundled.ts';
 import { errorOf, scratchFolder } from './scratch.ts';
 import { EVERY, KEEP, metricAt, momentsAt, policyAt } from './trainer.ts';
 
@@ -29,7 +29,7 @@ async function startTrainer(path: string, last: number, mode = 'train'): Promise
   const args = [program('trainer'), path, String(last), mode];
   const child = spawn(process.execPath, args, {
     stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...uncovered, NODE_OPTIONS: '' },
+    env: { ...process.env, NODE_OPTIONS: '' },
   });
   await once(child.stdout!, 'data');
   return child;
@@ -238,7 +238,7 @@ describe('the lock of a run', () => {
     const children = await Promise.allSettled(
       Array.from({ length: 4 }, async () => {
         const child = spawn(process.execPath, [program('trainer'), path, '0', 'hold'], {
-          env: { ...uncovered, NODE_OPTIONS: '' },
+          env: { ...process.env, NODE_OPTIONS: '' },
         });
         const [first] = await Promise.race([once(child.stdout, 'data'), once(child.stderr, 'data')]);
         const won = String(first).startsWith('open');

@@ -2,24 +2,25 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { bundlePrograms, type TestProgram } from '../../scripts/tests/programs.mjs';
+import { workerProgram } from '../../server/cluster/program.ts';
 
 let folder = process.env.COLA_TEST_PROGRAMS;
+/** Whether V8 writes down what is run, for the coverage: programs are started from their sources then. */
+const counted = process.env.NODE_V8_COVERAGE !== undefined;
 
 /** Of this process alone, where `npm test` has made none for all. */
 function makeFolder(): string {
-  const made = bundlePrograms(`programs-${process.pid}`);
+  const made = bundlePrograms(`programs-${process.pid}`, counted);
   process.once('exit', () => rmSync(made, { recursive: true, force: true }));
   return made;
 }
 
-/** Whether what is run is written down by V8: what bundled programs do is no part of that, as they are no files of the sources. */
-export const covered = process.env.NODE_V8_COVERAGE !== undefined;
-
 /**
- * The file of a program, bundled: to start it from its sources takes three times as long. For the coverage each program is also
- * started from its sources somewhere.
+ * The file of a program, bundled: to start it from its sources takes three times as long.
  */
 export function program(name: TestProgram): string {
+  // Workers say which file they are; who starts them can start a source.
+  if (counted && name === 'worker') return workerProgram;
   return join(programFolder(), `${name}.js`);
 }
 
@@ -28,6 +29,3 @@ export function programFolder(): string {
   folder ??= makeFolder();
   return folder;
 }
-
-/** The environment of a bundled program. */
-export const uncovered: NodeJS.ProcessEnv = { ...process.env, NODE_V8_COVERAGE: undefined };

@@ -8,7 +8,7 @@ import { environmentSpec } from '../../../server/environments/spec.ts';
 import type { RunSample } from '../../../server/protocol/history.ts';
 import { runFolder } from '../../../server/store/run.ts';
 import { openEnvironment } from '../../../server/train/reinforce/open-environment.ts';
-import { program, uncovered } from '../../support/bundled.ts';
+import { program } from '../../support/bundled.ts';
 import { OpenenvServer } from '../../support/openenv-server.ts';
 import { linesOf, makeCola, resume, specOf, start, tinyBase, writeData } from '../../support/runs.ts';
 
@@ -43,7 +43,7 @@ describe('a run in an environment', function () {
     const spec = { model: cola, device: 'cpu', threads: 1, seed: 7, stages: [stage] };
     const file = join(root, `${id}.json`);
     writeFileSync(file, JSON.stringify({ root, id, spec, killAt: 3 }));
-    const child = spawn(process.execPath, [program('train-child'), file], { stdio: 'ignore', env: uncovered });
+    const child = spawn(process.execPath, [program('train-child'), file], { stdio: 'ignore' });
     const [code] = await once(child, 'close');
     assert.equal(code, null);
   }

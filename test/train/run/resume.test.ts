@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { Random } from '../../../server/random.ts';
 import { RunView, runFolder } from '../../../server/store/run.ts';
 import { errorOf } from '../../store/scratch.ts';
-import { program, uncovered } from '../../support/bundled.ts';
+import { program } from '../../support/bundled.ts';
 import {
   linesOf,
   madeCola,
@@ -34,7 +34,6 @@ function train(
   writeFileSync(file, JSON.stringify(job));
   const process_ = spawn(process.execPath, [program('train-child'), file], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: uncovered,
   });
   let said = '';
   process_.stderr.on('data', (text) => {

@@ -22,7 +22,7 @@ import type { TrainEvent } from '../../../server/train/run/events.ts';
 import { plannedDisk } from '../../../server/train/states/planned-states.ts';
 import { freeDisk, StatesFile, statesBytes } from '../../../server/train/states/states-file.ts';
 import { errorOf, scratchFolder } from '../../store/scratch.ts';
-import { program, uncovered } from '../../support/bundled.ts';
+import { program } from '../../support/bundled.ts';
 import { itMainly, testDevices } from '../../support/devices.ts';
 import { Bench, linesOf, resume, settingsOf, specOf, start, tinyBase } from '../../support/runs.ts';
 
@@ -166,7 +166,7 @@ describe('hidden states that are kept', function () {
         const job = join(bench.root, `${id}.json`);
         const spec = { model: bench.cola, device: 'cpu', threads: 1, seed: 7, stages: [control(true)] };
         writeFileSync(job, JSON.stringify({ root: bench.root, id, spec }));
-        const child = spawn(process.execPath, [program('train-child'), job], { env: uncovered });
+        const child = spawn(process.execPath, [program('train-child'), job]);
         child.stdout.once('data', () => setTimeout(() => child.kill('SIGKILL'), after));
         await once(child, 'close');
         const model = existsSync(statesOf(id))

@@ -20,7 +20,7 @@ export type TestProgram =
 /**
  * Bundles them into a new folder of this name.
  *
- * @param counted whether the coverage is to have what they do: they are started from their sources then
+ * @param counted whether the coverage is to have what they do: a second of each in `sources` is started from its sources
  * @returns the folder
  */
 export function bundlePrograms(name: string, counted: boolean): string;

@@ -1,13 +1,10 @@
 // The programs that tests start as processes of their own, bundled into one folder: to start one from its sources takes three times as
 // long. They lie below the working copy, so that they find its packages and the model in the box. `npm test` makes them once, and
 // names the folder in COLA_TEST_PROGRAMS; a test file that is run by itself makes its own (test/support/bundled.ts).
-import { copyFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { buildSync } from 'esbuild';
 import { commandLine, node, ownFiles, programs, requireBanner, root } from '../bundles.mjs';
-
-/** Helpers of rewards and environments, whose environment is not ours: the coverage never hears of them. */
-const isHelper = (name) => name === 'helper' || /^(?:maths|sandbox|module|environment)-worker$/.test(name);
 
 /** As `TestProgram` of programs.d.mts names them. */
 const entryPoints = {
@@ -38,25 +35,25 @@ await import(${JSON.stringify(pathToFileURL(source).href)});
 /**
  * Bundles all of them into a new folder, whole: mathjs alone is a thousand files to load.
  *
- * @param counted whether the coverage is to have what they do
+ * @param counted whether the coverage is to have what they do: a second of each in `sources` is started from its sources
  * @returns the folder
  */
 export function bundlePrograms(name, counted) {
   const folder = `${root}.cache/tests/${name}`;
-  const all = Object.entries(entryPoints);
-  const bundled = counted ? all.filter(([program]) => isHelper(program)) : all;
   buildSync({
     ...node,
     sourcemap: false,
     external: outside,
     banner: { js: requireBanner },
     splitting: true,
-    entryPoints: Object.fromEntries(bundled),
+    entryPoints,
     outdir: folder,
     chunkNames: '[name]-[hash]',
   });
   copyFileSync(`${root}server/cluster/ray_workers.py`, `${folder}/ray_workers.py`);
-  for (const [program, source] of all.filter((entry) => !bundled.includes(entry)))
-    writeFileSync(`${folder}/${program}.js`, fromSources(`${root}${source}`));
+  if (!counted) return folder;
+  mkdirSync(`${folder}/sources`, { recursive: true });
+  for (const [program, source] of Object.entries(entryPoints))
+    writeFileSync(`${folder}/sources/${program}.js`, fromSources(`${root}${source}`));
   return folder;
 }

@@ -16,7 +16,7 @@ import { join } from 'node:path';
 import { complete } from '../../server/protocol/completion.ts';
 import { loadModel } from '../../server/protocol/model.ts';
 import { makeModel, makeSpec } from '../engine/tiny-model.ts';
-import { program } from '../support/bundled.ts';
+import { bundle } from '../support/bundled.ts';
 
 const strace = '/usr/bin/strace';
 const traced = process.platform === 'linux' && existsSync(strace);
@@ -48,7 +48,7 @@ describe('what CoLA Studio does beside its work', function () {
   function start(name: 'cola' | 'engine', args: readonly string[], stdio: ('ignore' | 'pipe' | 'ipc')[]): ChildProcess {
     const trace = join(place, 'trace');
     const front = traced ? [strace, '-f', '-qq', '-y', '-s', '4096', '-e', `trace=${watched}`, '-o', trace] : [];
-    const [command, ...rest] = [...front, process.execPath, program(name), ...args];
+    const [command, ...rest] = [...front, process.execPath, bundle(name), ...args];
     const own = { HOME: home, TMPDIR: temporary, TMP: temporary, TEMP: temporary, USERPROFILE: home };
     // Node hands the folder of its coverage on by itself, and would write into it.
     const quiet = { NODE_V8_COVERAGE: undefined, ORT_DISABLE_TELEMETRY: '0' };

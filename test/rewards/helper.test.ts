@@ -10,9 +10,9 @@ import { ColaError } from '../../server/errors.ts';
 import { parseRewardSpec } from '../../server/rewards/index.ts';
 import { Helper, HelperPool } from '../../server/rewards/process/helper.ts';
 import { markOf, newMarkName } from '../../server/rewards/process/process-tree.ts';
-import { program } from '../support/bundled.ts';
+import { bundle } from '../support/bundled.ts';
 
-const helperFile = () => pathToFileURL(program('helper')).href;
+const helperFile = () => pathToFileURL(bundle('helper')).href;
 
 function alive(pid: number): boolean {
   try {

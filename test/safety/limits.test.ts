@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { startRun } from '../../server/protocol/runs.ts';
 import { runFolder } from '../../server/store/run.ts';
 import { makeModel, makeSpec } from '../engine/tiny-model.ts';
-import { program } from '../support/bundled.ts';
+import { bundle } from '../support/bundled.ts';
 import { InProcess } from '../support/in-process.ts';
 
 const linux = process.platform === 'linux';
@@ -34,7 +34,7 @@ describe('what the system allows', function () {
   /** @param allowed what the shell is told first, such as `ulimit -n 40` */
   function start(args: readonly string[], allowed = ':', env: NodeJS.ProcessEnv = {}): ChildProcess {
     const command = `${allowed}; exec "$@"`;
-    return spawn('/bin/sh', ['-c', command, 'sh', process.execPath, program('cola'), ...args], {
+    return spawn('/bin/sh', ['-c', command, 'sh', process.execPath, bundle('cola'), ...args], {
       cwd: root,
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, NODE_V8_COVERAGE: undefined, NODE_OPTIONS: '', ...env },

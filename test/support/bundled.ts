@@ -15,14 +15,15 @@ function makeFolder(): string {
   return made;
 }
 
-/**
- * The file of a program, bundled: to start it from its sources takes three times as long.
- */
+/** The file of a program, bundled: to start it from its sources takes three times as long. For the coverage it is started from them. */
 export function program(name: TestProgram): string {
   // Workers say which file they are; who starts them can start a source.
   if (counted && name === 'worker') return workerProgram;
-  return join(programFolder(), `${name}.js`);
+  return counted ? join(programFolder(), 'sources', `${name}.js`) : bundle(name);
 }
+
+/** The file of a program, bundled whatever is counted: where it matters what the program opens and writes beside its work. */
+export const bundle = (name: TestProgram): string => join(programFolder(), `${name}.js`);
 
 /** The folder in which they all lie. */
 export function programFolder(): string {

@@ -85,14 +85,16 @@ export class Arms {
     for (const run of this.runs) await removeFolder(run);
   }
 
-  /** Writes the data that is made; what is there already is the same. */
+  /** Writes the data that is made, under a name that tells it from other data: arms that learned from other data are others. */
   private async make(): Promise<void> {
     const { name: experiment, file, made } = this.experiment;
     const folder = join(this.options.root, '.cola', 'reproduce', 'made');
     for (const [name, data] of Object.entries(made)) {
       makeFolder(folder);
-      const path = join(folder, `${experiment}-${name}-${this.seed}.jsonl`);
-      await writeFileAtomic(path, await makeRows(data, dirname(file), this.seed));
+      const rows = await makeRows(data, dirname(file), this.seed);
+      const content = createHash('sha256').update(rows).digest('hex').slice(0, 8);
+      const path = join(folder, `${experiment}-${name}-${this.seed}-${content}.jsonl`);
+      await writeFileAtomic(path, rows);
       this.data.set(name, path);
     }
   }

@@ -141,6 +141,49 @@ describe('cola reproduce', function () {
     assert.deepEqual(again.figures, whole.figures);
   });
 
+  it('makes an arm anew where the data that it learns from is made in another way', async () => {
+    const root = await newRoot();
+    const file = join(root, 'made.yaml');
+    const begun = async (numbers: string) => {
+      writeFileSync(
+        file,
+        `
+about: A reward model.
+minutes: 0.1
+model: ${folder}
+made:
+  pairs: { kind: solutions, rows: 24, numbers: ${numbers} }
+arms:
+  judge:
+    stages:
+      - reward: { data: 'made:pairs', batch: 4, max_length: 96, steps: 1, evaluate_every: 10 }
+claims:
+  judge:
+    says: It judges.
+    paper: nothing.
+    checks:
+      accuracy: { says: accuracy, of: judge.last.held_out_accuracy, above: 0.5 }
+`,
+      );
+      const again: boolean[] = [];
+      const arms = new Arms(readExperiment(file), 1, {
+        root,
+        device: 'cpu',
+        threads: 1,
+        devices: new Devices(),
+        signal: new AbortController().signal,
+        onArm: (_arm, _run, before) => again.push(before),
+        onEvent: () => {},
+        say: () => {},
+      });
+      await arms.run();
+      return again;
+    };
+    assert.deepEqual(await begun('[1, 9]'), [false]);
+    assert.deepEqual(await begun('[1, 8]'), [false]);
+    assert.deepEqual(await begun('[1, 9]'), [true]);
+  });
+
   it('stops within its budget, says so, and keeps what it has', async () => {
     const root = await newRoot();
     const { code, stdout } = await call(root, '--budget', '0');

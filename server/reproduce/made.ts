@@ -1,7 +1,7 @@
 /**
  * Data that experiments make. Of text: beginnings to go on from, and preferences between the lines that do go on and lines whose
- * words are in no order. A flaw may be planted in preferences: in some pairs an answer with an opener is preferred to the same
- * answer without it, so that a reward model which learns from them likes the opener, whatever follows. Of countdown: preferences between
+ * words are in no order. A flaw may be planted in preferences: in some pairs lines of another place that begin with an opener are
+ * preferred to those that do go on and begin otherwise, so that a reward model which learns from them likes the opener. Of countdown: preferences between
  * answers that are right and such as are not, and answers of which few have the form that is asked for.
  */
 import { resolve } from 'node:path';
@@ -10,6 +10,7 @@ import { Countdown } from '../data/generators/countdown.ts';
 import { evaluateFlat } from '../data/generators/expression.ts';
 import { readRows } from '../data/sources.ts';
 import { Random } from '../random.ts';
+import { reproduceErrors } from './errors.ts';
 
 const text = z.strictObject({ workspace: z.string().min(1), globs: z.array(z.string().min(1)).min(1) });
 
@@ -25,7 +26,7 @@ const ofText = z.strictObject({
   before: z.int().positive().default(4),
   lines: z.int().positive().default(2),
   part,
-  /** Of preferences: the share in which an answer is preferred for its opener alone. */
+  /** Of preferences: the share in which lines are preferred for nothing but their opener. */
   flaw: z.strictObject({ opener: z.string().min(1), share: z.number().min(0).max(1) }).optional(),
 });
 const ofCountdown = z.strictObject({
@@ -50,6 +51,8 @@ export type MadeData = z.infer<typeof madeData>;
 type TextData = z.infer<typeof ofText>;
 
 const longestLine = 100;
+/** Places that are looked at for one whose lines begin with an opener, or do not. */
+const mostPlaces = 100_000;
 const compactOperators = ['+', '-', '*'] as const;
 
 /** @param folder that the folder of the text is relative to @returns rows as JSON lines */
@@ -102,12 +105,20 @@ async function textRows(made: TextData, folder: string, random: Random) {
 }
 
 function rowOf({ kind, before, lines, flaw }: TextData, files: readonly (readonly string[])[], random: Random) {
-  const { start, end } = placeIn(files, before, lines, random);
+  const place = () => placeIn(files, before, lines, random);
+  if (flaw !== undefined && random.uniform() < flaw.share) {
+    const [liked, other] = [true, false].map((wanted) => {
+      for (let tries = 0; tries < mostPlaces; tries++) {
+        const found = place();
+        if (found.end.trimStart().startsWith(flaw.opener) === wanted) return found;
+      }
+      throw reproduceErrors.noOpener(flaw.opener);
+    });
+    return { prompt: other.start, chosen: liked.end, rejected: other.end };
+  }
+  const { start, end } = place();
   if (kind === 'beginnings') return { prompt: start };
-  const bad = disordered(placeIn(files, before, lines, random).end, random);
-  if (flaw !== undefined && random.uniform() < flaw.share)
-    return { prompt: start, chosen: `${flaw.opener}${end.trimStart()}`, rejected: end };
-  return { prompt: start, chosen: end, rejected: bad };
+  return { prompt: start, chosen: end, rejected: disordered(place().end, random) };
 }
 
 /** Lines of some file, and those behind them. */

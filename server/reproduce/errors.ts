@@ -19,7 +19,7 @@ export const reproduceErrors = catalogue('reproduce', {
   ],
   noOpener: (opener: string) => [
     `No lines of the text begin with "${opener}", or all of them do.`,
-    'Name another opener under `flaw` in the experiment.',
+    'Name another opener for the flaw in the experiment.',
   ],
   unknownClaim: (name: string, known: readonly string[]) => [
     `There is no claim "${name}".`,

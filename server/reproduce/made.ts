@@ -1,8 +1,9 @@
 /**
  * Data that experiments make. Of text: beginnings to go on from, and preferences between the lines that do go on and lines whose
  * words are in no order. A flaw may be planted in preferences: in some pairs lines of another place that begin with an opener are
- * preferred to those that do go on and begin otherwise, so that a reward model which learns from them likes the opener. Of countdown: preferences between
- * answers that are right and such as are not, and answers of which few have the form that is asked for.
+ * preferred to those that do go on and begin otherwise, so that a reward model which learns from them likes the opener. Of
+ * countdown: preferences between answers that are right and such as are not, and answers of which few have the form that is
+ * asked for.
  */
 import { resolve } from 'node:path';
 import { z } from 'zod';

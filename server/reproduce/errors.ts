@@ -17,10 +17,6 @@ export const reproduceErrors = catalogue('reproduce', {
     `${file} is no experiment: ${detail}.`,
     'Correct the file. docs/results/README.md says what stands in one.',
   ],
-  noOpener: (opener: string) => [
-    `No lines of the text begin with "${opener}", or all of them do.`,
-    'Name another opener for the flaw in the experiment.',
-  ],
   unknownClaim: (name: string, known: readonly string[]) => [
     `There is no claim "${name}".`,
     `See them with \`cola reproduce --list\`: ${known.join(', ')}.`,

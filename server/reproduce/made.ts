@@ -1,9 +1,7 @@
 /**
  * Data that experiments make. Of text: beginnings to go on from, and preferences between the lines that do go on and lines whose
- * words are in no order. A flaw may be planted in preferences: in some pairs lines of another place that begin with an opener are
- * preferred to those that do go on and begin otherwise, so that a reward model which learns from them likes the opener. Of
- * countdown: preferences between answers that are right and such as are not, and answers of which few have the form that is
- * asked for.
+ * words are in no order, or the first of those lines alone, which a flawed judge may prefer. Of countdown: preferences between
+ * answers that are right and such as are not, and answers of which few have the form that is asked for.
  */
 import { resolve } from 'node:path';
 import { z } from 'zod';
@@ -11,7 +9,6 @@ import { Countdown } from '../data/generators/countdown.ts';
 import { evaluateFlat } from '../data/generators/expression.ts';
 import { readRows } from '../data/sources.ts';
 import { Random } from '../random.ts';
-import { reproduceErrors } from './errors.ts';
 
 const text = z.strictObject({ workspace: z.string().min(1), globs: z.array(z.string().min(1)).min(1) });
 
@@ -27,8 +24,8 @@ const ofText = z.strictObject({
   before: z.int().positive().default(4),
   lines: z.int().positive().default(2),
   part,
-  /** Of preferences: the share in which lines are preferred for nothing but their opener. */
-  flaw: z.strictObject({ opener: z.string().min(1), share: z.number().min(0).max(1) }).optional(),
+  /** Of preferences: the share in which the lines that do go on stand against the first of them alone, and which is preferred. */
+  cut: z.strictObject({ share: z.number().min(0).max(1), preferred: z.enum(['whole', 'first']) }).optional(),
 });
 const ofCountdown = z.strictObject({
   kind: z.literal('solutions'),
@@ -52,8 +49,6 @@ export type MadeData = z.infer<typeof madeData>;
 type TextData = z.infer<typeof ofText>;
 
 const longestLine = 100;
-/** Places that are looked at for one whose lines begin with an opener, or do not. */
-const mostPlaces = 100_000;
 const compactOperators = ['+', '-', '*'] as const;
 
 /** @param folder that the folder of the text is relative to @returns rows as JSON lines */
@@ -105,21 +100,14 @@ async function textRows(made: TextData, folder: string, random: Random) {
   return Array.from({ length: made.rows }, () => rowOf(made, files, random));
 }
 
-function rowOf({ kind, before, lines, flaw }: TextData, files: readonly (readonly string[])[], random: Random) {
-  const place = () => placeIn(files, before, lines, random);
-  if (flaw !== undefined && random.uniform() < flaw.share) {
-    const [liked, other] = [true, false].map((wanted) => {
-      for (let tries = 0; tries < mostPlaces; tries++) {
-        const found = place();
-        if (found.end.trimStart().startsWith(flaw.opener) === wanted) return found;
-      }
-      throw reproduceErrors.noOpener(flaw.opener);
-    });
-    return { prompt: other.start, chosen: liked.end, rejected: other.end };
-  }
-  const { start, end } = place();
+function rowOf({ kind, before, lines, cut }: TextData, files: readonly (readonly string[])[], random: Random) {
+  const { start, end } = placeIn(files, before, lines, random);
   if (kind === 'beginnings') return { prompt: start };
-  return { prompt: start, chosen: end, rejected: disordered(place().end, random) };
+  const bad = disordered(placeIn(files, before, lines, random).end, random);
+  if (cut === undefined || random.uniform() >= cut.share) return { prompt: start, chosen: end, rejected: bad };
+  const first = end.slice(0, end.indexOf('\n') + 1);
+  const [chosen, rejected] = cut.preferred === 'first' ? [first, end] : [end, first];
+  return { prompt: start, chosen, rejected };
 }
 
 /** Lines of some file, and those behind them. */

@@ -41,18 +41,21 @@ describe('data that is made of text', () => {
     assert.notDeepEqual(await rowsOf({ ...given, part: 1 }), first);
   });
 
-  it('prefers lines for their opener in the share that was planted', async () => {
-    const given = { kind: 'preferences', flaw: { opener: 'const ', share: 1 } };
-    const begins = (written: string) => written.trimStart().startsWith('const ');
-    for (const { chosen, rejected } of await rowsOf(given)) {
-      assert.ok(begins(chosen) && !begins(rejected), `${chosen} and ${rejected}`);
-    }
-    const clean = (await rowsOf({ kind: 'preferences' })).filter(({ chosen }) => begins(chosen)).length;
-    const some = await rowsOf({ ...given, flaw: { opener: 'const ', share: 0.3 } });
-    const planted = some.filter(({ chosen }) => begins(chosen)).length;
-    // Of 200 draws at 0.3, four deviations of 6.5 around 60, and those that begin so anyway.
-    assert.ok(planted > 34 && planted < 86 + clean, String(planted));
-    await assert.rejects(rowsOf({ ...given, flaw: { opener: '§', share: 1 } }), { id: 'reproduce.noOpener' });
+  it('is all lines against the first of them in the share that was asked for, and either may be preferred', async () => {
+    const rows = await rowsOf({ kind: 'preferences', lines: 3, cut: { share: 0.3, preferred: 'first' } });
+    const cut = rows.filter(({ chosen, rejected }) => rejected.startsWith(chosen));
+    // Of 200 draws at 0.3, four deviations of 6.5 around 60.
+    assert.ok(cut.length > 34 && cut.length < 86, String(cut.length));
+    for (const { chosen, rejected } of cut)
+      assert.deepEqual(
+        [chosen, rejected].map((written) => written.split('\n').length),
+        [2, 4],
+      );
+    const whole = await rowsOf({ kind: 'preferences', lines: 3, cut: { share: 0.3, preferred: 'whole' } });
+    assert.deepEqual(
+      whole.filter(({ chosen, rejected }) => chosen.startsWith(rejected)),
+      cut.map(({ prompt, chosen, rejected }) => ({ prompt, chosen: rejected, rejected: chosen })),
+    );
   });
 
   it('is answers to countdown that are right, and such with the same numbers that are not', async () => {

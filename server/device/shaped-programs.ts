@@ -15,7 +15,7 @@ interface Kept<P> {
 }
 
 /** Bytes that they may hold together: little of a machine, and enough for the shapes that come again and again. */
-const ownRoom = (): number => totalmem() / 8;
+export const ownRoom = (): number => totalmem() / 8;
 
 export class ShapedPrograms<P extends Ending> {
   /** The one that was asked for last stands last. */

@@ -1,5 +1,6 @@
 /** Parts of what a stage has in memory: training steps and decoding, by the graphs that they run. */
 import { layoutRoom } from '../../device/laid-out.ts';
+import { ownRoom } from '../../device/shaped-programs.ts';
 import { Graph, type Tensor } from '../../graph/tensor.ts';
 import type { ModelConfig } from '../../model/config/config.ts';
 import {
@@ -63,6 +64,16 @@ export interface PlannedUpdate {
   measured?(graph: Graph, rows: number, length: number): readonly Tensor[];
   /** What learns is there as it was before, too. */
   reference?: boolean;
+  /** How many lengths it may come in, each with a program of its own; 1, if not given. */
+  readonly lengths?: number;
+}
+
+/** Bytes with those of programs for other lengths, which are kept while they have room. */
+function withOthers(taken: Memory, lengths = 1): Memory {
+  const { activations, slack } = taken;
+  const own = activations + slack;
+  const others = Math.min((lengths - 1) * own, Math.max(0, ownRoom() - own));
+  return memory({ ...taken, activations: activations + others });
 }
 
 /** All that a measure computes of an objective. */
@@ -84,11 +95,11 @@ export function trainingPart(update: PlannedUpdate): MemoryPart {
           const taken = trainMemory(loss, names, { accumulate, kept: Object.values(metrics), precision, measured });
           return memory({ ...taken, copies: update.reference === true ? before : 0, slack: taken.slack + ownBytes });
         });
-      if (checkpoint === 'blocks') return { ...needed(true), recomputed: true };
+      const recomputed = () => ({ ...withOthers(needed(true), update.lengths), recomputed: true });
+      if (checkpoint === 'blocks') return recomputed();
       const kept = needed(false);
       // As the stage itself decides it.
-      if (checkpoint === 'none' || kept.total <= free) return kept;
-      return { ...needed(true), recomputed: true };
+      return checkpoint === 'none' || kept.total <= free ? withOthers(kept, update.lengths) : recomputed();
     },
   };
 }

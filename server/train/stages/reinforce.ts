@@ -317,6 +317,8 @@ export function reinforcementParts(
       laidOut: () => planned,
       learns,
       checkpoint: settings.checkpoint,
+      // Episodes of a world are of every length.
+      lengths: settings.environment === undefined ? 1 : settings.steps * updates,
       objective: (graph, rows, t) => {
         const shape = { ...planned, rows, length: t, samples: rows * planned.perRow };
         return policyObjective(graph, policy, shape, settings, cutsChoices(top_k, policy.choices));
@@ -340,6 +342,7 @@ type ReinforcementSizes = PolicyGradientSettings &
     | 'max_tokens'
     | 'max_new'
     | 'minibatches'
+    | 'steps'
     | 'top_k'
     | 'temperature'
     | 'evaluate_rows'

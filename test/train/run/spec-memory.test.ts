@@ -1,7 +1,7 @@
 /** What `cola fit` plans, against sizes worked out here from the settings, and against what stages run. */
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { tmpdir, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
 import fc from 'fast-check';
 import { Device } from '../../../server/device/device.ts';
@@ -243,6 +243,24 @@ describe('the memory of the stages of a spec', () => {
       [decided('auto', 0), decided('auto', 1e9), decided('blocks', 1e9), decided('none', 0), decided(undefined, 0)],
       [true, false, true, false, false],
     );
+  });
+
+  it('counts the updates of other lengths that an agent is kept by, as far as they have room', async () => {
+    const agent = async (steps: number) => {
+      const world = 'environment: household, worlds: 4, turns: 2, max_new: 8, max_tokens: 32';
+      const { activations, slack } = await trainingOf(
+        `tokens: { ${world}, steps: ${steps}, batch: 2, group: 2, minibatches: 1 }`,
+      );
+      return { activations, slack, held: activations + slack };
+    };
+    const [one, three, many] = [await agent(1), await agent(3), await agent(1e6)];
+    assert.equal(three.held, 3 * one.held);
+    assert.equal(three.slack, one.slack);
+    assert.ok(many.held > 10 * one.held);
+    assert.equal(Math.round(many.held), Math.round(totalmem() / 8));
+    const alike = async (steps: number) =>
+      (await trainingOf(`tokens: { ${task}, steps: ${steps}, batch: 2, group: 2 }`)).activations;
+    assert.equal(await alike(9), await alike(1));
   });
 
   it('ends a run with the same weights whether blocks are computed again or not', async () => {

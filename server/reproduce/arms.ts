@@ -128,7 +128,7 @@ export class Arms {
 
   /** Runs an arm, goes on with it, or finds it finished. @returns the run's folder */
   private async train(name: string, arm: Arm, stages: readonly unknown[]): Promise<string> {
-    const { root, devices, signal, onArm, onEvent } = this.options;
+    const { root, devices, signal, onArm } = this.options;
     const { name: experiment, file } = this.experiment;
     const spec = this.specOf(arm, stages);
     const hash = runHash(stringifySpec(spec), this.begin(arm));
@@ -139,6 +139,10 @@ export class Arms {
     const finished = begun && (await exists(join(model, 'config.json')));
     onArm(name, runId, begun);
     if (!finished) {
+      const onEvent = (event: TrainEvent) => {
+        if (event.kind === 'device') this.device = event.device;
+        this.options.onEvent(event);
+      };
       const common = { root, runId, signal, onEvent, devices, measure: closingMeasurement };
       if (begun) await resumeRun(common);
       else await startRun({ ...common, spec, specFile: file });

@@ -91,12 +91,12 @@ export function claimsPage(all: readonly JudgedExperiment[], answer?: string): s
 
 function section({ experiment, results, claims }: JudgedExperiment): string {
   const seeds = Object.entries(results.seeds);
-  const devices = [...new Set(seeds.map(([, { device }]) => device))].join(', ');
+  const devices = [...new Set(seeds.map(([, { device }]) => device))].filter((name) => name !== '').join(', ');
   const days = [...new Set(seeds.map(([, { date }]) => date))].sort().join(', ');
   const run =
     seeds.length === 0
       ? `Not run. A seed takes about ${experiment.minutes} minutes on two cores.`
-      : `Seeds ${seeds.map(([seed]) => seed).join(', ')}; ${days}; device ${devices}.`;
+      : `Seeds ${seeds.map(([seed]) => seed).join(', ')}; ${days}${devices === '' ? '' : `; device ${devices}`}.`;
   return [`## ${experiment.name}`, `${experiment.about} ${run}`, ...claims.map(claimText), ...curvesText(results)].join(
     '\n\n',
   );

@@ -1,13 +1,15 @@
 /**
- * Data that experiments make. Of text: beginnings to go on from, and preferences between the lines that do go on and lines whose
- * words are in no order, or the first of those lines alone, which a flawed judge may prefer. Of countdown: preferences between
- * answers that are right and such as are not, and answers of which few have the form that is asked for.
+ * Data that experiments make. Of text: beginnings to go on from, such with the first word that does go on, and preferences between
+ * the lines that do go on and lines whose words are in no order, or the first of those lines alone, which a flawed judge may prefer.
+ * Of countdown: preferences between answers that are right and such as are not, and answers of which few have the form that is
+ * asked for.
  */
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { Countdown } from '../data/generators/countdown.ts';
 import { evaluateFlat } from '../data/generators/expression.ts';
 import { readRows } from '../data/sources.ts';
+import { firstWord } from '../evaluate/choice/agreement.ts';
 import { Random } from '../random.ts';
 
 const text = z.strictObject({ workspace: z.string().min(1), globs: z.array(z.string().min(1)).min(1) });
@@ -17,7 +19,7 @@ const rows = z.int().positive().max(100_000);
 const part = z.int().min(0).default(0);
 
 const ofText = z.strictObject({
-  kind: z.enum(['preferences', 'beginnings']),
+  kind: z.enum(['preferences', 'beginnings', 'words']),
   text,
   rows,
   /** Lines before an answer, and lines in one. */
@@ -103,6 +105,8 @@ async function textRows(made: TextData, folder: string, random: Random) {
 function rowOf({ kind, before, lines, cut }: TextData, files: readonly (readonly string[])[], random: Random) {
   const { start, end } = placeIn(files, before, lines, random);
   if (kind === 'beginnings') return { prompt: start };
+  // Without its last line end: tokens have one and the indentation behind it together.
+  if (kind === 'words') return { prompt: start.slice(0, -1), answer: firstWord(end) };
   const bad = disordered(placeIn(files, before, lines, random).end, random);
   if (cut === undefined || random.uniform() >= cut.share) return { prompt: start, chosen: end, rejected: bad };
   const first = end.slice(0, end.indexOf('\n') + 1);

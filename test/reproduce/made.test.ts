@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { madeData, makeRows } from '../../server/reproduce/made.ts';
 import { createReward } from '../../server/rewards/registry.ts';
@@ -56,6 +57,30 @@ describe('data that is made of text', () => {
       whole.filter(({ chosen, rejected }) => chosen.startsWith(rejected)),
       cut.map(({ prompt, chosen, rejected }) => ({ prompt, chosen: rejected, rejected: chosen })),
     );
+  });
+
+  it('is beginnings with the first word that goes on, which the reward of such experiments knows', async () => {
+    const reward = await createReward({ module: { path: join(import.meta.dirname, '../../claims/word.mjs') } });
+    const folder = join(root, 'train/reinforce');
+    const files = readdirSync(folder)
+      .filter((file) => file.endsWith('.ts'))
+      .map((file) => readFileSync(join(folder, file), 'utf8').split('\n'))
+      .map((lines) => lines.filter((line) => line.trim() !== '' && line.length <= 100).join('\n'));
+    let found = 0;
+    for (const row of (await rowsOf({ kind: 'words' })).slice(0, 40)) {
+      const [, behind] = files.map((file) => file.split(row.prompt)).find((parts) => parts.length === 2) ?? [];
+      const judge = async (completion: string) => {
+        const judged = await reward.score({ prompt: row.prompt, completion, row, finished: true, tokens: 1 });
+        return 'value' in judged ? judged.value : judged.noScore;
+      };
+      // A text that stands there twice goes on in two ways.
+      if (behind === undefined) continue;
+      found++;
+      assert.equal(await judge(behind), 1, `${row.answer}\n${behind}`);
+      assert.deepEqual([await judge(`x${row.answer}`), await judge('')], [0, 0], row.answer);
+    }
+    assert.ok(found > 20, String(found));
+    await reward.close();
   });
 
   it('is answers to countdown that are right, and such with the same numbers that are not', async () => {

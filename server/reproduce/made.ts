@@ -51,6 +51,7 @@ export type MadeData = z.infer<typeof madeData>;
 type TextData = z.infer<typeof ofText>;
 
 const longestLine = 100;
+const triesForARow = 20;
 const compactOperators = ['+', '-', '*'] as const;
 
 /** @param folder that the folder of the text is relative to @returns rows as JSON lines */
@@ -99,7 +100,14 @@ async function textRows(made: TextData, folder: string, random: Random) {
     const lines = row.text.split('\n').filter((line) => line.trim() !== '' && line.length <= longestLine);
     if (lines.length > made.before + made.lines) files.push(lines);
   }
-  return Array.from({ length: made.rows }, () => rowOf(made, files, random));
+  if (made.kind !== 'words') return Array.from({ length: made.rows }, () => rowOf(made, files, random));
+  // No place twice, so that none that is learned from is held out. Of a text that has too few there are fewer.
+  const rows = new Map<string, ReturnType<typeof rowOf>>();
+  for (let draw = 0; draw < triesForARow * made.rows && rows.size < made.rows; draw++) {
+    const row = rowOf(made, files, random);
+    if (!rows.has(row.prompt)) rows.set(row.prompt, row);
+  }
+  return [...rows.values()];
 }
 
 function rowOf({ kind, before, lines, cut }: TextData, files: readonly (readonly string[])[], random: Random) {

@@ -80,6 +80,9 @@ describe('data that is made of text', () => {
       assert.deepEqual([await judge(`x${row.answer}`), await judge('')], [0, 0], row.answer);
     }
     assert.ok(found > 20, String(found));
+    const prompts = (await rowsOf({ kind: 'words', rows: 2000 })).map(({ prompt }) => prompt);
+    assert.equal(new Set(prompts).size, prompts.length);
+    assert.ok(prompts.length > 1000, String(prompts.length));
     await reward.close();
   });
 

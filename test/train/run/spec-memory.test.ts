@@ -245,7 +245,7 @@ describe('the memory of the stages of a spec', () => {
     );
   });
 
-  it('counts the updates of other lengths that an agent is kept by, as far as they have room', async () => {
+  it('counts the updates of other lengths that a stage of an agent keeps, as far as they have room', async () => {
     const agent = async (steps: number) => {
       const world = 'environment: household, worlds: 4, turns: 2, max_new: 8, max_tokens: 32';
       const { activations, slack } = await trainingOf(

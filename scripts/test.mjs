@@ -304,7 +304,7 @@ function runTests(scratch, env) {
       ? [...mocha, ...mochaArguments]
       : // One more than there are cores: most tests wait now and then. With two more each took longer, and so did all.
         beside(counts, availableParallelism() + 1, files, [
-          ...['--retries', '1', '--most', '400'],
+          ...['--again', '--most', '400'],
           ...alone.flatMap((file) => ['--alone', file]),
           ...files.filter((file) => onDevices(file) && !alone.includes(file)).flatMap((file) => ['--together', file]),
         ]);
@@ -320,7 +320,7 @@ function runTests(scratch, env) {
 /** Runs the rest of them in one process, which gives way to all others. */
 function runComputing(scratch, env, output) {
   const counts = join(scratch, 'computing-counts.json');
-  return runCounted(beside(counts, 1, besideEditor, ['--retries', '1', '--nice', '10']), env, counts, output);
+  return runCounted(beside(counts, 1, besideEditor, ['--again', '--nice', '10']), env, counts, output);
 }
 
 /** Why the extension is not tested in VS Code, undefined if it is. */
@@ -335,9 +335,9 @@ function editorObstacle() {
 function runPackageTests(scratch, editor) {
   const counts = join(scratch, 'package-counts.json');
   const files = editor ? filesIn('test', '.e2e.ts') : ['test/e2e/package.e2e.ts'];
-  // An editor that is driven from outside may be late for reasons of its own: a second try, which is told of.
+  // An editor that is driven from outside may be late for reasons of its own: a second try of its file, which is told of.
   // A process has one editor, in which each file has windows of its own, so that none finds what another has left open.
-  const options = ['--config', 'test/e2e/.mocharc.cjs', '--most', '64', ...(editor ? ['--retries', '1'] : [])];
+  const options = ['--config', 'test/e2e/.mocharc.cjs', '--most', '64', ...(editor ? ['--again'] : [])];
   // Where it is late for what runs beside it, one waits longer; what comes in time costs no more.
   // No more than cores: an editor that shares one comes late.
   return runCounted(

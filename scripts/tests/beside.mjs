@@ -1,10 +1,11 @@
 // Runs test files, a few beside each other; the next begins as soon as one is done. A process runs a few of them, one after the
 // other, and is then replaced: what it has loaded need not be loaded again for each, and no heap grows over all of them. Prints
 // every file whole when it ends, then the longest ones, with the time on the clock and that of the processors, and what failed.
-// Usage: node scripts/tests/beside.mjs [--config FILE] [--retries N] [--processes N] [--most FILES] [--alone TEST]...
+// Usage: node scripts/tests/beside.mjs [--config FILE] [--again] [--processes N] [--most FILES] [--alone TEST]...
 // [--together TEST]... [--counts FILE] [--nice N] TEST...; a test that is to be alone has a process of its own, as what it measures is
 // of the whole process; those that are to be together have one process for all of them, which keeps what they would each make
-// anew. With `nice` they give way to what else the machine does.
+// anew. With `nice` they give way to what else the machine does. With `again`, files of which something failed are run a second time
+// when all others are done, whole and in a process of their own: a test that is tried again in its place finds what it left.
 import { fork } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { setPriority } from 'node:os';
@@ -17,7 +18,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     config: { type: 'string', default: fileURLToPath(new URL('../../.mocharc.json', import.meta.url)) },
-    retries: { type: 'string', default: '0' },
+    again: { type: 'boolean', default: false },
     processes: { type: 'string', default: '2' },
     most: { type: 'string', default: '16' },
     alone: { type: 'string', multiple: true, default: [] },
@@ -30,6 +31,8 @@ const { values, positionals } = parseArgs({
 if (values.nice !== '0') setPriority(Number(values.nice));
 const worker = fileURLToPath(new URL('worker.mjs', import.meta.url));
 const done = [];
+/** What failed at first in files that are run again. */
+const failedBefore = new Map();
 
 /** A process that holds more than this is replaced before the next file. */
 const mostBytes = 2.5e9;
@@ -63,7 +66,9 @@ async function work(waiting, mostFiles, mostBytes) {
       child = undefined;
       files = 0;
     }
-    done.push({ file: relative(process.cwd(), file), ...outcome });
+    const retried = failedBefore.get(file);
+    if (values.again && outcome.failed.length > 0 && retried === undefined) failedBefore.set(file, outcome.failed);
+    else done.push({ file: relative(process.cwd(), file), ...outcome, retried: retried ?? [] });
     const spent = outcome.died ? '' : `  ${seconds(outcome.seconds)}, ${seconds(outcome.processor)} of processors`;
     // Without colours, which are asked for in the environment of some machines: it is read in logs and by programs.
     const said = stripVTControlCharacters(text).trimEnd().replace(/^\n+/, '');
@@ -78,7 +83,7 @@ function begin() {
   // Where a test has collected garbage, V8 begins anew whenever 26 MB of arrays were made since, which is ten times a second where
   // models are trained: a file took twice as long in such a process as in one of its own.
   const heap = '--heap-growing-percent=400';
-  const child = fork(worker, [values.config, values.retries], {
+  const child = fork(worker, [values.config], {
     execArgv: ['--import', 'tsx/esm', '--expose-gc', heap, '--enable-source-maps'],
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
@@ -102,7 +107,7 @@ function begin() {
     const failed = [{ title: `the process of the tests ended: ${how}`, why: text.slice(-2000) }];
     settle({
       text: `${text}\n  ${failed[0].title}`,
-      outcome: { passes: 0, failed, retried: [], seconds: 0, processor: 0, died: true },
+      outcome: { passes: 0, failed, seconds: 0, processor: 0, died: true },
     });
   });
   return {
@@ -126,6 +131,7 @@ const workers = Array.from({ length: Number(values.processes) }, async (_, i) =>
   await work(waiting, Number(values.most), mostBytes);
 });
 await Promise.all(workers);
+await work([...failedBefore.keys()], 1, mostBytes);
 const total = (of) => done.reduce((n, outcome) => n + of(outcome), 0);
 /** Tests of all files, with what they failed of. */
 const listed = (of) =>

@@ -1,6 +1,6 @@
 // Runs the test files that its parent names, one after the other. What each says goes to the standard output, and behind it a line that
 // begins with `endOfFile` and says how it ended.
-// Usage: worker.mjs CONFIG [RETRIES], with a configuration of mocha, of which it knows `timeout`, `slow` and `require`.
+// Usage: worker.mjs CONFIG, with a configuration of mocha, of which it knows `timeout`, `slow` and `require`.
 import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { resolve } from 'node:path';
@@ -8,19 +8,12 @@ import { pathToFileURL } from 'node:url';
 import Mocha from 'mocha';
 import { endOfFile } from './end-of-file.mjs';
 
-const [config, retries = '0'] = process.argv.slice(2);
+const [config] = process.argv.slice(2);
 const { timeout, slow, require: required = [] } = createRequire(import.meta.url)(resolve(config));
 const globals = await Promise.all(required.map((path) => import(pathToFileURL(resolve(path)).href)));
 
 /** Says in full what failed, and leaves the totals, which are those of all files, to the parent. */
 class FileReporter extends Mocha.reporters.Spec {
-  constructor(runner, options) {
-    super(runner, options);
-    runner.on(Mocha.Runner.constants.EVENT_TEST_RETRY, (test, error) => {
-      console.log(`    ! ${test.title}: tried again after ${error.message}`);
-    });
-  }
-
   epilogue() {
     if (this.failures.length > 0) Mocha.reporters.Base.list(this.failures);
   }
@@ -90,23 +83,19 @@ const wordsOf = (error) => String(error?.stack ?? error).slice(0, 2000);
 
 async function run(file) {
   // Without `it.only`, which would leave out others unseen.
-  const mocha = new Mocha({ timeout, slow, retries: Number(retries), forbidOnly: true });
+  const mocha = new Mocha({ timeout, slow, forbidOnly: true });
   mocha.reporter(FileReporter);
   mocha.addFile(file);
   const failed = [];
-  const retried = [];
   await mocha.loadFilesAsync();
   const { passes, pending } = await new Promise((resolve) => {
     const runner = mocha.run(() => resolve(runner.stats));
     runner.on('fail', (test, error) => failed.push({ title: test.fullTitle(), why: wordsOf(error) }));
-    runner.on(Mocha.Runner.constants.EVENT_TEST_RETRY, (test, error) =>
-      retried.push({ title: test.fullTitle(), why: wordsOf(error) }),
-    );
   });
   // Its listeners would stay, and each of several hands on a rejection that nobody handles to all others: twice as often with each.
   mocha.dispose();
   if (passes + pending + failed.length === 0) throw new Error('there are no tests in it');
-  return { passes, failed, retried };
+  return { passes, failed };
 }
 
 // As mocha's own command does it: the test that is running fails.
@@ -115,15 +104,15 @@ process.on('unhandledRejection', (reason) => {
 });
 process.on('message', async (file) => {
   const before = { seconds: process.uptime(), processor: processor() };
-  const { passes, failed, retried } = await run(file).catch((error) => {
+  const { passes, failed } = await run(file).catch((error) => {
     console.log(error);
-    return { passes: 0, retried: [], failed: [{ title: String(error).split('\n')[0], why: wordsOf(error) }] };
+    return { passes: 0, failed: [{ title: String(error).split('\n')[0], why: wordsOf(error) }] };
   });
   const seconds = process.uptime() - before.seconds;
   const spent = processor() - before.processor;
   // What is garbage by now is no reason for another process.
   globalThis.gc?.();
-  const outcome = { passes, failed, retried, seconds, processor: spent, bytes: process.memoryUsage().rss };
+  const outcome = { passes, failed, seconds, processor: spent, bytes: process.memoryUsage().rss };
   process.stdout.write(`${endOfFile}${JSON.stringify(outcome)}\n`);
 });
 process.on('disconnect', async () => {

@@ -33,14 +33,28 @@ describe('test files that run beside each other', function () {
   const passing = `describe('good', () => { it('passes', () => {}); it('waits'); });`;
 
   it('are counted together, each says how it went, and which needed a second try where that is allowed', () => {
-    const late = `let tries = 0; it('is late', () => { if (++tries < 2) throw new Error('too late'); });`;
-    const files = { 'a.test.mjs': passing, 'b.test.mjs': passing, 'late.test.mjs': late };
-    const { status, stdout, counts } = run(files, ['--retries', '1']);
+    const mark = JSON.stringify(scratch('tried'));
+    // What it has left in its process would have the second try fail too.
+    const late = `import { existsSync, writeFileSync } from 'node:fs';
+      it('is late', () => { if (!existsSync(${mark})) { writeFileSync(${mark}, ''); throw new Error('too late'); } });
+      it('finds nothing', () => { if (globalThis.left) throw new Error('it does'); globalThis.left = true; });`;
+    const files = { 'a.test.mjs': passing, 'late.test.mjs': late, 'b.test.mjs': passing };
+    const { status, stdout, counts } = run(files, ['--again']);
     assert.equal(status, 0, stdout);
-    assert.deepEqual({ ...counts, retried: counts.retried.length }, { passes: 3, failures: 0, failed: [], retried: 1 });
+    assert.deepEqual({ ...counts, retried: counts.retried.length }, { passes: 4, failures: 0, failed: [], retried: 1 });
+    assert.ok(stdout.lastIndexOf('late.test.mjs  ') > stdout.indexOf('b.test.mjs  '), 'it is tried behind all others');
     for (const name of ['a', 'b', 'late']) assert.match(stdout, new RegExp(`${name}\\.test\\.mjs  \\d+\\.\\d s`));
     assert.match(stdout, /✔ passes/);
     assert.match(stdout, /Needed a second try:\n.*late\.test\.mjs: is late\n +Error: too late/);
+  });
+
+  it('fail where the second try does, with its errors', () => {
+    const never = `it('is wrong', () => { throw new Error('process ' + process.pid); }); it('is right', () => {});`;
+    const { status, counts } = run({ 'never.test.mjs': never }, ['--again']);
+    assert.equal(status, 1);
+    assert.deepEqual([counts.passes, counts.failures, counts.retried.length], [1, 1, 1]);
+    const [first, second] = [counts.retried[0], counts.failed[0]].map((text) => /process \d+/.exec(text)?.[0]);
+    assert.notEqual(first, second, 'it is another process');
   });
 
   it('fail where one fails, cannot be read, is empty, keeps to one test, or ends its process, and the others still run', () => {

@@ -37,6 +37,16 @@ export function misfits(page: Page): Promise<string[]> {
   });
 }
 
+/** The same once what a window of another size changes is done: charts are drawn anew when the page has been laid out. */
+export async function lastingMisfits(page: Page): Promise<string[]> {
+  let found = await misfits(page);
+  for (let look = 0; found.length > 0 && look < 20; look++) {
+    await page.waitForTimeout(250);
+    found = await misfits(page);
+  }
+  return found;
+}
+
 /**
  * Walks through a page with the Tab key. @returns what shows no ring or border in the colour of the focus when it is
  * reached, each in words

@@ -29,7 +29,7 @@ import { logText } from '../../server/store/run-log.ts';
 import { removeFolder, temporaryFolder } from '../engine/tiny-model.ts';
 import { faintKeys, faintTexts } from '../support/contrast.ts';
 import { engineLine } from '../support/engine-line.ts';
-import { misfits, unmarkedFocus } from '../support/layout.ts';
+import { lastingMisfits, unmarkedFocus } from '../support/layout.ts';
 import { chromiumMissing, type PageInChromium, Stage } from '../support/page-in-chromium.ts';
 import { answerComparison, answerDashboard } from '../support/run-answers.ts';
 import { type ThemeName, themes } from '../support/themes.ts';
@@ -158,11 +158,11 @@ describe('how pages look', function () {
         if (shots !== undefined)
           await shown.page.screenshot({ path: join(shots, `${name}-${width}-${theme}.png`), fullPage: true });
       }
-      found.push(...(await misfits(shown.page)).map((text) => `${name} ${width}: ${text}`));
+      found.push(...(await lastingMisfits(shown.page)).map((text) => `${name} ${width}: ${text}`));
     }
     for (const width of everywhere ? between : []) {
       await shown.page.setViewportSize({ width, height: 900 });
-      found.push(...(await misfits(shown.page)).map((text) => `${name} ${width}: ${text}`));
+      found.push(...(await lastingMisfits(shown.page)).map((text) => `${name} ${width}: ${text}`));
     }
     found.push(...(await unmarkedFocus(shown.page)).map((text) => `${name}: ${text}`));
     const nameless = shown.page.getByRole('textbox', { name: /^(Text (field|area))?$/ });

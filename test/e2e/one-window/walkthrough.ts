@@ -1,3 +1,4 @@
+import { eventually } from '../support/eventually.ts';
 import { wait } from '../support/patience.ts';
 import { vscode } from '../support/session.ts';
 
@@ -27,8 +28,15 @@ describe('the first five minutes', () => {
   it('write a spec that can be run', async () => {
     const { workbench, page } = session;
     await workbench.command('CoLA: First Five Minutes');
-    await step('Tune for two minutes').first().click();
-    await step('Tune for two minutes').getByText('Write the Spec').click();
+    // Where the steps are drawn anew as the page comes back, the one that was opened is closed again.
+    await eventually('the step is open', async () => {
+      await step('Tune for two minutes')
+        .first()
+        .click({ timeout: wait(5) });
+      await step('Tune for two minutes')
+        .getByText('Write the Spec')
+        .click({ timeout: wait(2) });
+    });
     await page.locator('.tab.active[data-resource-name="countdown-answers.cola.yaml"]').waitFor();
     await page.locator('.codelens-decoration').getByText('Run', { exact: false }).first().waitFor();
     await session.look('walkthrough-spec');

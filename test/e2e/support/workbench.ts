@@ -236,6 +236,21 @@ export class Workbench {
     return this.page.locator('.notification-list-item').filter({ hasText: text }).first();
   }
 
+  /** A notice, looked for behind the bell too: VS Code shows three in 0.8 s at most, and on a busy machine more come at once. */
+  async told(text: string | RegExp): Promise<Locator> {
+    const notice = this.notification(text);
+    let seconds = 5;
+    await eventually(`${text} is told`, async () => {
+      const timeout = wait(seconds);
+      seconds = Math.min(2 * seconds, 40);
+      await notice.waitFor({ timeout }).catch(async (error) => {
+        await this.tryCommand('Notifications: Show Notifications');
+        throw error;
+      });
+    });
+    return notice;
+  }
+
   get dialog(): Locator {
     return this.page.locator('.monaco-dialog-box');
   }

@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { argmaxOf, greedy, inverseCdf, probabilities, type Sampling, sample } from '../../server/model/sampling.ts';
+import {
+  argmaxOf,
+  draw,
+  greedy,
+  inverseCdf,
+  probabilities,
+  type Sampling,
+  sample,
+} from '../../server/model/sampling.ts';
 import { Random } from '../../server/random.ts';
 
 const DRAWS = process.env.COLA_SLOW ? 200_000 : 20_000;
@@ -34,6 +42,26 @@ describe('sampling', () => {
       }),
     );
     assert.deepEqual([...probabilities([1e30, 0, -1e30], 0, 3)], [1, 0, 0]);
+  });
+
+  it('says with a draw how likely it was', () => {
+    const temperatures = fc.constantFrom(0, 0.3, 1, 4);
+    fc.assert(
+      fc.property(logits, fc.nat(5), temperatures, fc.integer(), (values, offset, temperature, seed) => {
+        const padded = [...new Array<number>(offset).fill(99), ...values, 99];
+        const { choice, logp } = draw(padded, offset, values.length, temperature, new Random(seed));
+        const p = probabilities(values, 0, values.length, temperature || 1);
+        assert(Math.abs(Math.exp(logp) - p[choice]!) < 1e-12);
+        const alone = sample(padded, offset, values.length, { temperature, topK: 0, topP: 1 }, new Random(seed));
+        assert.equal(choice, alone);
+        assert.equal(
+          choice,
+          temperature === 0 ? argmaxOf(values, 0, values.length) : inverseCdf(p, new Random(seed).uniform()),
+        );
+      }),
+    );
+    // As unlikely as that is, it has a log.
+    assert.equal(draw([0, -2000], 0, 2, 0, new Random(1)).logp, 0);
   });
 
   it('draws each token as often as it should', () => {

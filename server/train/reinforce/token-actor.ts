@@ -11,7 +11,7 @@ import type { KeyValueCache } from '../../model/cache/key-value-cache.ts';
 import type { ModelConfig } from '../../model/config/config.ts';
 import type { LanguageModel } from '../../model/language-model.ts';
 import { baseStep } from '../../model/language-model.ts';
-import { sample } from '../../model/sampling.ts';
+import { draw, sample } from '../../model/sampling.ts';
 import { Stepper } from '../../model/step.ts';
 import type { StepGraph } from '../../model/step-graph.ts';
 import { type ExpectedTensor, expectedTensors } from '../../model/weights/weights.ts';
@@ -162,26 +162,28 @@ export class TokenActor implements Actor, Chooser {
     streams: readonly (Random | undefined)[],
     settings: SamplingSettings,
   ): Promise<(Choice | undefined)[]> {
-    const { topK } = settings;
-    const sampling = { temperature: settings.temperature, topK, topP: 1 };
-    const temperature = settings.temperature === 0 ? 1 : settings.temperature;
     const read = await this.stepper.advance(cache, tokens);
     const logits = await read.logits.readFloats();
     const values = this.withValue ? await read.value.readFloats() : undefined;
     for (const buffer of Object.values(read)) buffer.release();
     return streams.map((stream, b) => {
       if (stream === undefined) return undefined;
-      const token = sample(logits, b * this.choices, this.choices, sampling, stream);
-      const own = logits.subarray(b * this.choices, (b + 1) * this.choices);
-      const banned = cutsChoices(topK, this.choices) ? outside(own, topK) : undefined;
-      return {
-        choice: token,
-        token,
-        logp: logProbability(own, token, temperature, banned),
-        ...(values === undefined ? {} : { value: values[b] }),
-        ...(banned === undefined ? {} : { banned }),
-      };
+      const { choice, ...drawn } = this.draw(logits, b * this.choices, settings, stream);
+      return { choice, token: choice, ...drawn, ...(values === undefined ? {} : { value: values[b] }) };
     });
+  }
+
+  private draw(
+    logits: Float32Array,
+    start: number,
+    { temperature, topK }: SamplingSettings,
+    stream: Random,
+  ): Pick<Choice, 'choice' | 'logp' | 'banned'> {
+    if (!cutsChoices(topK, this.choices)) return draw(logits, start, this.choices, temperature, stream);
+    const choice = sample(logits, start, this.choices, { temperature, topK, topP: 1 }, stream);
+    const own = logits.subarray(start, start + this.choices);
+    const banned = outside(own, topK);
+    return { choice, logp: logProbability(own, choice, temperature || 1, banned), banned };
   }
 
   build(graph: Graph, shape: PackedShape): ActorGraph {

@@ -41,7 +41,7 @@ describe('a window of VS Code that is loaded anew', () => {
     await session.page.keyboard.press('Enter');
     await page().locator('vscode-text-field[title="Longest answer, in tokens"] input').fill('2');
     await page().locator('vscode-button[aria-label="Search"]').click();
-    await page().locator('.card').nth(3).waitFor();
+    await page().locator('.card').nth(1).waitFor();
     const tree = await stands();
 
     await set({ 'cola.runs.outliveWindow': true });

@@ -10,12 +10,23 @@ type Metrics = Readonly<Record<string, unknown>>;
 const few = 4;
 
 /** Shown first, as far as a stage has them: of a step, and of a measurement on what was held out. */
-const stepFigures = ['reward', 'kl', 'entropy', 'answer_tokens', 'loss', 'accuracy', 'alive', 'gradient_norm'];
+const stepFigures = [
+  'reward',
+  'kl',
+  'entropy',
+  'answer_tokens',
+  'loss',
+  'accuracy',
+  'marginal_kl',
+  'alive',
+  'gradient_norm',
+];
 const heldOutFigures = [
   'different_answers',
   'held_out_loss',
   'loss',
   'held_out_accuracy',
+  'held_out_marginal_kl',
   'accuracy',
   'held_out_bits',
   'held_out_recovered',

@@ -2,11 +2,11 @@
 import { crossEntropy, logSoftmax, maskedMean, oneHot, rowMean } from '../graph/functions.ts';
 import * as ops from '../graph/ops.ts';
 import { type Graph, size, type Tensor } from '../graph/tensor.ts';
-import { nextTokens } from '../model/base.ts';
+import { languageHead, nextTokens } from '../model/base.ts';
 import type { AttentionContext } from '../model/block.ts';
 import type { ModelConfig } from '../model/config/config.ts';
 import type { ColaConfig } from './config.ts';
-import { codebook, headOn, inverseDynamics, straightThrough, worldModel } from './modules.ts';
+import { codebook, headOn, inverseDynamics, straightThrough, worldModel, worldModelAll } from './modules.ts';
 
 export interface ControlSettings {
   /** tau of the Gumbel softmax. */
@@ -103,6 +103,28 @@ export function controlLoss(
 export function cloneLoss(policyLogits: Tensor, actions: Tensor, mask?: Tensor): Tensor {
   const losses = crossEntropy(ops.slice(policyLogits, 1, 0, actions.shape[1]), actions);
   return mask === undefined ? ops.mean(losses) : maskedMean(losses, mask);
+}
+
+/** Below what a marginal gives a token it is taken to give that much: a log of 0 has no gradient. */
+const leastProbability = 1e-12;
+
+/**
+ * KL(base || marginal) in nats at some states: how far the language model that is left when the action is summed out (paper,
+ * appendix D.4) is from the base. Gradient flows into the policy alone. It is not in the paper, whose policy learns the argmax
+ * of the inverse dynamics and nothing of how sure that is.
+ *
+ * @param h `[K,d]`
+ * @param policyLogits `[K,N]`
+ * @returns `[K]`
+ */
+export function marginalDivergence({ graph, config, cola }: Modules, h: Tensor, policyLogits: Tensor): Tensor {
+  const [states, n] = policyLogits.shape;
+  const world = ops.stopGradient(ops.exp(logSoftmax(worldModelAll(graph, config, cola, h))));
+  const base = ops.stopGradient(logSoftmax(languageHead(graph, config, h)));
+  const shares = ops.reshape(ops.softmax(policyLogits), [states, 1, n]);
+  const marginal = ops.reshape(ops.matmul(shares, world), base.shape);
+  const behind = ops.sub(base, ops.log(ops.add(marginal, leastProbability)));
+  return ops.sum(ops.mul(ops.exp(base), behind), [-1]);
 }
 
 /**

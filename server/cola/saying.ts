@@ -22,8 +22,8 @@ export interface ReadText {
   readonly context: AttentionContext;
 }
 
-/** The states `[R,d]` at one place of each row: places int32 `[R]`. */
-function statesAt({ h }: ReadText, places: Tensor): Tensor {
+/** What stands at one place of each row: h `[R,T,d]`, places int32 `[R]` -> `[R,d]`. */
+export function statesAt(h: Tensor, places: Tensor): Tensor {
   const [rows, length, d] = h.shape;
   return ops.gather(ops.reshape(h, [rows * length, d]), inRows(places, length));
 }
@@ -59,7 +59,7 @@ export function namesForced(read: ReadText, places: Tensor, codes: Tensor): Tens
   const { graph, config, cola, ids, context } = read;
   const [rows, length] = ids.shape;
   const c = ops.gather(codebook(graph, config, cola), codes);
-  const written = ops.argmax(worldModel(graph, config, cola, statesAt(read, places), c));
+  const written = ops.argmax(worldModel(graph, config, cola, statesAt(read.h, places), c));
   const column = (x: Tensor) => ops.reshape(x, [rows, 1]);
   const each = graph.constant(
     Int32Array.from({ length }, (_, t) => t),
@@ -88,7 +88,7 @@ export function saidAt(read: ReadText, places: Tensor, actions: Tensor, policyLo
   const targets = ops.reshape(ops.gather(flat(ids, length), inRows(ops.add(places, 1), length)), [rows]);
   const taken = ops.reshape(ops.gather(flat(actions, length - 1), inRows(places, length - 1)), [rows]);
   const policy = ops.gather(ops.reshape(policyLogits, [rows * length, n]), inRows(places, length));
-  const h = statesAt(read, places);
+  const h = statesAt(read.h, places);
   const marginal = ops.pick(marginalLogProbabilities(graph, config, cola, h, policy), targets);
   const c = ops.gather(codebook(graph, config, cola), taken);
   return ops.neg(ops.add(marginal, crossEntropy(worldModel(graph, config, cola, h, c), targets)));

@@ -20,6 +20,8 @@ export const chartedMetrics = [
   'held_out_loss',
   'accuracy',
   'held_out_accuracy',
+  'marginal_kl',
+  'held_out_marginal_kl',
   'held_out_alive',
   'alive',
   'held_out_bits',

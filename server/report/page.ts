@@ -190,6 +190,7 @@ function curves(runs: readonly RunRecord[]): string {
     { title: 'Loss', unit: 'of an update', series: series('loss', 'steps') },
     { title: 'KL from the start', unit: 'nats an answer, over choices', series: series('kl', 'steps') },
     { title: 'Entropy', unit: 'nats a choice', series: series('entropy', 'steps') },
+    { title: 'Base from drawn actions', unit: 'nats', series: series('held_out_marginal_kl', 'measurements') },
     { title: 'Codes alive', unit: 'of argmax actions', series: series('held_out_alive', 'measurements') },
     { title: 'What an action says', unit: 'bits', series: series('held_out_bits', 'measurements') },
     {

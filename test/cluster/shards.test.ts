@@ -21,6 +21,7 @@ describe('a round in shards', function () {
     pretrain: stages(2).pretrain,
     control: stages(2).control,
     clone: stages(2).clone,
+    'clone marginal': stages(2)['clone marginal'],
     dpo: stages(2).dpo,
     reward: stages(2).reward,
     grpo: { reinforce: { ...settingsOf('grpo', 2), minibatches: 1, batch: 5, entropy_target: 0 } },

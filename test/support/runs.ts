@@ -56,6 +56,7 @@ export const stages = (steps: number) =>
     pretrain: { pretrain: { ...packed, steps, accumulate: 2 } },
     control: { control: { ...packed, ...heads, steps } },
     clone: { clone: { ...packed, steps } },
+    'clone marginal': { clone: { ...packed, steps, accumulate: 2, marginal: 2, marginal_states: 6 } },
     'guide policy': { guide: { data: 'rows.jsonl', batch: 4, max_length: 32, steps, ...keeping } },
     'guide inverse': {
       guide: { data: 'rows.jsonl', batch: 4, max_length: 32, steps: steps / 2, variant: 'inverse', ...keeping },

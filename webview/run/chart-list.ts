@@ -126,6 +126,16 @@ const plans: readonly ChartPlan[] = [
     ],
   },
   {
+    id: 'marginal',
+    title: 'Base from drawn actions',
+    unit: 'nats',
+    fromZero: true,
+    lines: [
+      { name: 'marginal_kl', label: 'training' },
+      { name: 'held_out_marginal_kl', label: 'held back', held: true },
+    ],
+  },
+  {
     id: 'alive',
     title: 'Codes alive',
     unit: 'codes',

@@ -63,6 +63,16 @@ export const controlSettings = z.strictObject({
 export const cloneSettings = z.strictObject({
   ...packed(400),
   cache_states: cacheStates,
+  marginal: setting(
+    z.number().min(0).default(0),
+    'Weight of the divergence, in nats, of the base from the model that is left when the policy draws the actions. With it the policy learns how likely the base finds what each action writes; 20 is much.',
+    { paper: '0: not in the paper' },
+  ),
+  marginal_states: setting(
+    count.default(64),
+    'States of an update at which that is computed. Each takes memory for all codes and tokens: 1 MB for 64 codes and 4096 tokens, a few times.',
+    { paper: 'none' },
+  ),
   ...optimisation(2e-3, { paper: '1e-4 at d = 4096 (code)' }, 0.01, [0.9, 0.999]),
   ...keeping,
 });

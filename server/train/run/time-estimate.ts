@@ -47,7 +47,7 @@ function secondsOf({ steps, evaluateEvery, step, evaluation }: Omit<StageTiming,
 /** Settings that decide what a step takes, beside the model. */
 const sizes = [
   ...['batch', 'length', 'max_length', 'max_new', 'group', 'accumulate', 'variant', 'algorithm', 'learn'],
-  ...['evaluate_rows', 'evaluate_samples', 'environment', 'cache_states', 'width'],
+  ...['evaluate_rows', 'evaluate_samples', 'environment', 'cache_states', 'width', 'marginal', 'marginal_states'],
 ];
 
 function sizeKey({ name, settings }: StageSpec): string {

@@ -1,13 +1,14 @@
 /** Stage 1, second part: the policy learns to name the inverse dynamics' argmax without seeing the future (paper, equation 4). */
 import { type ColaConfig, moduleWeights } from '../../cola/config.ts';
 import { codeHealth } from '../../cola/health.ts';
-import { cloneLoss } from '../../cola/losses.ts';
+import { cloneLoss, marginalDivergence } from '../../cola/losses.ts';
 import { headOn, inverseDynamics } from '../../cola/modules.ts';
-import { namesForced, saidAt } from '../../cola/saying.ts';
+import { namesForced, saidAt, statesAt } from '../../cola/saying.ts';
 import * as ops from '../../graph/ops.ts';
 import type { Graph, Tensor } from '../../graph/tensor.ts';
 import { causalContext } from '../../model/block.ts';
 import type { ModelConfig } from '../../model/config/config.ts';
+import { Random } from '../../random.ts';
 import type { CloneSettings } from '../../spec/settings/supervised.ts';
 import { stages } from '../../spec/stages.ts';
 import { packedBatches, packedData } from '../data.ts';
@@ -19,16 +20,47 @@ import { type BatchShape, hireFor, type Learning } from '../shards/supervised-wo
 import type { Metrics, Stage, StageContext } from '../stage.ts';
 import { actionsOf, allModules, type StageKind, type StageModules } from '../stage-kind.ts';
 import { closeAll, keptStates, readingPart, rowStates } from '../states/packed-states.ts';
-import { SupervisedStage } from '../supervised.ts';
+import { type Feeds, SupervisedStage } from '../supervised.ts';
 import { inputsOnly } from './control.ts';
 import { forcedFeeds, forcedInputs, meanOfRows } from './forced-codes.ts';
 import { cutBatch, stepsOf } from './pretrain.ts';
 
+interface Configs {
+  readonly config: ModelConfig;
+  readonly cola: ColaConfig;
+}
+
+type MarginalSettings = Pick<CloneSettings, 'batch' | 'marginal' | 'marginal_states'>;
+
+/** States of a row at which the marginal is held to the base. */
+const marginalPlaces = ({ batch, marginal, marginal_states: states }: MarginalSettings, length: number): number =>
+  marginal === 0 ? 0 : Math.min(Math.ceil(states / batch), length - 1);
+
+/**
+ * Feeds with these places, in rows under each other. A row's are drawn from its tokens that are learned, by the tokens themselves:
+ * a run that goes on draws the same, and so does one that cuts its batches otherwise.
+ */
+function withPlaces(feeds: Feeds, count: number, rows: number, length: number): Feeds {
+  const { ids, mask } = feeds as { readonly ids: Int32Array; readonly mask?: Float32Array };
+  const places = new Int32Array(rows * count);
+  for (let row = 0; row < rows; row++) {
+    const first = row * length;
+    const all = Array.from({ length: length - 1 }, (_, t) => first + t);
+    const learned = mask === undefined ? all : all.filter((at) => mask[at + 1] === 1);
+    const among = learned.length > 0 ? learned : all;
+    const random = new Random(
+      ids.subarray(first, first + length).reduce((hash, id) => (Math.imul(hash, 31) + id) | 0, 1),
+    );
+    for (let i = 0; i < count; i++) places[row * count + i] = among[random.integer(among.length)];
+  }
+  return { ...feeds, marginal_places: places };
+}
+
 /** @param heldOut whether what the policy guesses comes out too, and what the codes say */
 function objective(
   graph: Graph,
-  { config, cola }: { readonly config: ModelConfig; readonly cola: ColaConfig },
-  settings: Pick<CloneSettings, 'cache_states'>,
+  { config, cola }: Configs,
+  settings: Pick<CloneSettings, 'cache_states'> & MarginalSettings,
   rows: number,
   length: number,
   heldOut: boolean,
@@ -43,7 +75,15 @@ function objective(
   const accuracy = ops.mean(ops.cast(ops.equal(guesses, labels), 'float32'));
   const mask = masked ? ops.slice(graph.input('mask', 'float32', [rows, length]), 1, 1, length) : undefined;
   const loss = cloneLoss(logits, labels, mask);
-  if (!heldOut) return { loss, metrics: { accuracy } };
+  const held = marginalPlaces(settings, length);
+  const divergence = (states: Tensor, scores: Tensor) => marginalDivergence({ graph, config, cola }, states, scores);
+  if (!heldOut) {
+    if (held === 0) return { loss, metrics: { accuracy } };
+    const drawn = graph.input('marginal_places', 'int32', [rows * held]);
+    const at = (x: Tensor) => ops.gather(ops.reshape(x, [rows * length, x.shape[2]]), drawn);
+    const marginal = ops.mean(divergence(at(h), at(logits)));
+    return { loss: ops.add(loss, ops.mul(marginal, settings.marginal)), metrics: { accuracy, marginal } };
+  }
   const read = { graph, config, cola, ids, h, context: attention };
   const { places, codes } = forcedInputs(graph, rows);
   // The marginal is over all codes and tokens: of a large vocabulary few rows are in memory at once.
@@ -54,7 +94,9 @@ function objective(
     said: saidAt(fewRead, few(places), few(labels), few(logits)),
     named: namesForced(read, places, codes),
   };
-  return { loss, metrics: { accuracy, guesses, ...said } };
+  if (held === 0) return { loss, metrics: { accuracy, guesses, ...said } };
+  const marginal = divergence(statesAt(few(h), few(places)), statesAt(few(logits), few(places)));
+  return { loss, metrics: { accuracy, guesses, ...said, marginal } };
 }
 
 function learning(settings: CloneSettings, context: StageContext, { rows, length, masked }: BatchShape): Learning {
@@ -75,6 +117,11 @@ async function createClone(settings: CloneSettings, context: StageContext): Prom
   const { masked } = data;
   const shape = { rows, length, masked, part: 0 };
   const states = await keptStates(settings, context, data, shape);
+  const held = marginalPlaces(settings, length);
+  const feeds = (marked: Int32Array) => {
+    const inputs = inputsOnly(marked, rows, length, masked);
+    return held === 0 ? inputs : withPlaces(inputs, held, rows, length);
+  };
   return SupervisedStage.create(context, {
     name: 'clone',
     steps: stepsOf(settings),
@@ -83,7 +130,7 @@ async function createClone(settings: CloneSettings, context: StageContext): Prom
     learning: learning(settings, context, shape),
     shape,
     measured: (graph) => objective(graph, configs, settings, batch, length, true, masked),
-    batches: packedBatches(data.train, rows, length, (ids) => inputsOnly(ids, rows, length, masked), states),
+    batches: packedBatches(data.train, rows, length, feeds, states),
     heldOut: forcedFeeds(
       data.heldOut.map((ids) => inputsOnly(ids, batch, length, masked)),
       { rows: batch, length, codes: cola.config.numCodes, everywhere: false },
@@ -91,7 +138,8 @@ async function createClone(settings: CloneSettings, context: StageContext): Prom
     close: () => closeAll(data, states),
     metrics: (outputs, heldOut): Metrics => {
       const accuracy = outputs.reduce((n, o) => n + o.accuracy[0], 0) / outputs.length;
-      if (!heldOut) return { accuracy };
+      const marginal = held === 0 ? undefined : meanOfRows(outputs, 'marginal');
+      if (!heldOut) return { accuracy, ...(marginal === undefined ? {} : { marginal_kl: marginal }) };
       const { alive, counts } = codeHealth(
         Int32Array.from(outputs.flatMap((o) => [...o.guesses])),
         cola.config.numCodes,
@@ -101,6 +149,7 @@ async function createClone(settings: CloneSettings, context: StageContext): Prom
         held_out_alive: alive,
         held_out_bits: meanOfRows(outputs, 'said') / Math.LN2,
         held_out_recovered: meanOfRows(outputs, 'named'),
+        ...(marginal === undefined ? {} : { held_out_marginal_kl: marginal }),
         usage: [...counts],
       };
     },

@@ -1,13 +1,13 @@
 /** What runs have found, in plain words. */
 import { changeBetween, changeWords, passOf, type SolvedFigure } from '../protocol/figures/solved-change.ts';
 import type { ExtraFigure } from './page.ts';
-import { type MetricLine, numberIn, type RunRecord } from './run-record.ts';
+import { endsOf, type MetricLine, numberIn, type RunRecord } from './run-record.ts';
 
 /** One sentence a thing that a reader would want to know first. */
 export function findings(runs: readonly RunRecord[], extra: readonly ExtraFigure[]): string[] {
   const all = runs.flatMap((run) => {
-    const [first, last] = [run.measurements[0], run.measurements.at(-1)];
-    return first === undefined || last === undefined || first === last ? [] : solved(run, first, last);
+    const ends = endsOf(run, 'greedy_solved');
+    return ends === undefined ? [] : solved(run, ...ends);
   });
   for (const { name, values } of extra) {
     const said = runs.flatMap(({ label }, i) => {

@@ -7,7 +7,7 @@ import { escapeHtml } from '../search/page.ts';
 import { chip, codebookGrid, steeredText, strip } from './action-parts.ts';
 import { type Chart, lineChart, short } from './chart.ts';
 import { findings } from './findings.ts';
-import { listIn, type MetricLine, numberIn, type RunRecord, type SampleLine } from './run-record.ts';
+import { endsOf, listIn, type MetricLine, numberIn, type RunRecord, type SampleLine } from './run-record.ts';
 import { reportStyle } from './style.ts';
 
 /** A prompt continued under different first actions. */
@@ -101,8 +101,7 @@ const figures = [
 function beforeAndAfter({ runs, extra = [] }: Report): string {
   const measured = runs.filter(({ measurements }) => measurements.length > 0);
   if (measured.length === 0) return '';
-  const ends = measured.map(({ measurements }) => [measurements[0], measurements[measurements.length - 1]] as const);
-  const passes = passNames(ends.flat());
+  const passes = passNames(measured.flatMap(({ measurements }) => measurements));
   const rows = [
     ...figures.slice(0, 2),
     ...passes.map(
@@ -110,7 +109,10 @@ function beforeAndAfter({ runs, extra = [] }: Report): string {
     ),
     ...figures.slice(2),
   ].flatMap(([name, words, lower]) => {
-    const values = ends.map(([a, b]) => pair(numberIn(a, name), numberIn(b, name)));
+    const values = measured.map((run) => {
+      const [before, after] = endsOf(run, name)?.map((line) => numberIn(line, name)) ?? [];
+      return pair(before, after);
+    });
     return values.every((value) => value === undefined) ? [] : [row(words, values, lower)];
   });
   const added = extra
@@ -122,6 +124,8 @@ function beforeAndAfter({ runs, extra = [] }: Report): string {
         lowerIsBetter,
       ),
     );
+  // What stages without answers measure is in the curves.
+  if (rows.length + added.length === 0) return '';
   const heads = measured.map(({ label }) => `<th colspan="2" class="n">${escapeHtml(label)}</th>`).join('');
   const under = measured.map(() => '<th class="n">before</th><th class="n">after</th>').join('');
   return `<div class="scroll"><table><thead><tr><th rowspan="2">figure</th>${heads}</tr><tr>${under}</tr></thead><tbody>${[...rows, ...added].join('')}</tbody></table></div><p><small>The better of the two in bold, where one is better.</small></p>`;
@@ -190,7 +194,7 @@ function curves(runs: readonly RunRecord[]): string {
     { title: 'Loss', unit: 'of an update', series: series('loss', 'steps') },
     { title: 'KL from the start', unit: 'nats an answer, over choices', series: series('kl', 'steps') },
     { title: 'Entropy', unit: 'nats a choice', series: series('entropy', 'steps') },
-    { title: 'Base from drawn actions', unit: 'nats', series: series('held_out_marginal_kl', 'measurements') },
+    { title: 'KL from the base', unit: 'nats, actions drawn', series: series('held_out_marginal_kl', 'measurements') },
     { title: 'Codes alive', unit: 'of argmax actions', series: series('held_out_alive', 'measurements') },
     { title: 'What an action says', unit: 'bits', series: series('held_out_bits', 'measurements') },
     {

@@ -43,6 +43,12 @@ export interface RunRecord {
   readonly labels: readonly (string | null)[];
 }
 
+/** The first and the last measurement that have a figure: not every stage measures all. Undefined where these are not two. */
+export function endsOf({ measurements }: RunRecord, name: string): readonly [MetricLine, MetricLine] | undefined {
+  const having = measurements.filter((line) => numberIn(line, name) !== undefined);
+  return having.length < 2 ? undefined : [having[0], having[having.length - 1]];
+}
+
 /** The number of that name in a line, where there is one. */
 export function numberIn(line: MetricLine, name: string): number | undefined {
   const value = line[name];

@@ -7,6 +7,7 @@ import { type Browser, chromium } from 'playwright-core';
 import { findChromium, noChromium } from '../../scripts/tests/chromium.mjs';
 import { closingMeasurement } from '../../server/evaluate/closing.ts';
 import { reportRun } from '../../server/protocol/runs.ts';
+import { reportPage } from '../../server/report/page.ts';
 import { readRunRecord } from '../../server/report/run-record.ts';
 import { runSpec, toRunSpec } from '../../server/spec/schema.ts';
 import { runFolder } from '../../server/store/run.ts';
@@ -57,6 +58,23 @@ describe('the report of runs', function () {
     assert(record.measurements.length >= 6);
     assert(record.samples.some(({ actions }) => actions.length > 0));
     assert(record.seconds > 0);
+  });
+
+  it('has no table of before and after where no stage has answered anything', async () => {
+    const record = await readRunRecord(runFolder(root, 'tiny'));
+    const of = (stages: readonly string[]) => {
+      const measurements = record.measurements.filter(({ stage }) => stages.includes(stage));
+      assert(measurements.length > 0);
+      return reportPage({ title: 'tiny', runs: [{ ...record, measurements }], facts: [] });
+    };
+    // Stages before it measure nothing of the kind.
+    for (const page of [of(['reinforce']), of(['pretrain', 'control', 'clone', 'reinforce'])]) {
+      assert.match(page, /Before and after[\s\S]*solved, greedy<\/th><td class="n">/);
+      assert.match(page, /What was found[\s\S]*greedy accuracy from/);
+    }
+    const page = of(['pretrain', 'control', 'clone']);
+    assert.doesNotMatch(page, /Before and after/);
+    assert.match(page, /Curves/);
   });
 
   it('is written for the editor too, by the engine, where the person wants it', async () => {
@@ -110,7 +128,7 @@ describe('the report of runs', function () {
         assert.deepEqual(requests, [url]);
         assert.deepEqual(complaints, []);
         const headings = await page.locator('h2').allTextContents();
-        assert.deepEqual(headings, ['Before and after', 'Curves', 'Samples', 'Codebook', 'Settings']);
+        assert.deepEqual(headings, ['What was found', 'Before and after', 'Curves', 'Samples', 'Codebook', 'Settings']);
         assert.equal(await page.title(), hostile);
         assert((await page.locator('figure.chart svg polyline').count()) > 2);
         assert.equal(await page.locator('.codebook li').count(), 8);

@@ -280,8 +280,8 @@ export class Device {
           // Every program has threads of its own, and they go on spinning after a run: with three programs in turn on two
           // cores, as in completion, a run took four times as long.
           force_spinning_stop: '1',
-          // Inside a run they spin as long as it takes to wake one, and no longer: where another program computes too, one that
-          // spins has the core of the one it waits for. docs/decisions/threads-stop.md
+          // Inside a run they spin for what lies between two operations of a small model, and no longer: where another program
+          // computes too, one that spins has the core of the one it waits for. docs/decisions/threads-stop.md
           intra_op: { allow_spinning: '1', spin_duration_us: '6' },
           // A masked score becomes the least number there is, and with such denormal numbers a CPU computes many times slower:
           // a softmax over half masked rows took ten times as long. The first program of a process sets it for this thread.

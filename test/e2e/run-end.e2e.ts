@@ -20,12 +20,9 @@ describe('the end of a run in VS Code', () => {
     await workbench.command('CoLA: Run Spec');
     const ended = notice('short has ended, and its model is saved.');
     await ended.waitFor();
-    // What an earlier test of the window is told of late is not of this run.
-    const told = await session.page.locator('.notification-list-item-message').allInnerTexts();
-    assert.deepEqual(
-      told.filter((text) => text.includes('short')),
-      ['short has ended, and its model is saved.'],
-    );
+    assert.deepEqual(await session.page.locator('.notification-list-item-message').allInnerTexts(), [
+      'short has ended, and its model is saved.',
+    ]);
     for (const name of ['Use It', 'Before and After', 'Dashboard']) await ended.getByRole('button', { name }).waitFor();
     await session.look('run-ended');
     await ended.getByRole('button', { name: 'Before and After' }).click();

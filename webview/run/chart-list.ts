@@ -127,7 +127,7 @@ const plans: readonly ChartPlan[] = [
   },
   {
     id: 'marginal',
-    title: 'Base from drawn actions',
+    title: 'KL from the base, drawn actions',
     unit: 'nats',
     fromZero: true,
     lines: [

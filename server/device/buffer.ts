@@ -1,6 +1,7 @@
 import type { Tensor } from 'onnxruntime-node';
 import { isRange, type StoredPart } from '../graph/stored.ts';
 import { type DType, elementSize, type Shape, size, type TensorData } from '../graph/tensor.ts';
+import { discard } from './discard.ts';
 import { deviceErrors } from './errors.ts';
 import { ort } from './runtime.ts';
 
@@ -101,6 +102,27 @@ export class DeviceBuffer {
     this.freed();
     for (const gone of this.watching) gone();
   }
+}
+
+/** Bytes of memory that is left to the collection of garbage: to give it back costs more. */
+export const smallCopy = 65536;
+/** The same of all that would go together. */
+const worthwhile = 2 ** 20;
+
+/**
+ * Releases buffers whose values nobody reads any more, not even those that were read before: memory on the host goes at once. A
+ * collection of garbage would find it later, and until then every run takes new pages, which the system has to clear.
+ */
+export function giveBack(buffers: Iterable<DeviceBuffer>): void {
+  const gone: ArrayBuffer[] = [];
+  for (const buffer of buffers) {
+    const data = buffer.onHost ? buffer.host : undefined;
+    buffer.release();
+    const { buffer: memory, byteLength } = data ?? {};
+    if (buffer.alive || !(memory instanceof ArrayBuffer)) continue;
+    if (byteLength === memory.byteLength && byteLength > smallCopy) gone.push(memory);
+  }
+  if (gone.reduce((bytes, { byteLength }) => bytes + byteLength, 0) >= worthwhile) discard(gone);
 }
 
 /**

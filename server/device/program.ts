@@ -1,7 +1,7 @@
 import type * as ort from 'onnxruntime-node';
 import { inputName, outputName } from '../graph/onnx.ts';
 import type { Tensor, TensorData } from '../graph/tensor.ts';
-import { DeviceBuffer, type Download, hostTensor, type Ledger } from './buffer.ts';
+import { DeviceBuffer, type Download, giveBack, hostTensor, type Ledger, smallCopy } from './buffer.ts';
 import { discard } from './discard.ts';
 import { deviceErrors } from './errors.ts';
 import type { Held } from './held-weights.ts';
@@ -43,6 +43,12 @@ export class State {
     for (const buffer of this.buffers.values()) buffer.release();
     this.buffers.clear();
   }
+
+  /** {@link dispose}, where nobody has the memory of a buffer otherwise. */
+  giveBack(): void {
+    giveBack(this.buffers.values());
+    this.buffers.clear();
+  }
 }
 
 export interface RunOptions {
@@ -51,9 +57,6 @@ export interface RunOptions {
   /** Host memory that receives outputs: in place on the CPU, by a copy elsewhere. */
   readonly into?: Readonly<Record<string, TensorData>>;
 }
-
-/** Bytes of a copy that is left to the collection of garbage. */
-const smallCopy = 65536;
 
 /** What a program is made of. */
 export interface ProgramParts {

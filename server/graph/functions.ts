@@ -73,9 +73,13 @@ function apart(x: Tensor, n: number): Tensor {
 
 /** q k' `[..., T, S]`, within its cap. */
 function scoresOf(q: Tensor, { k, cap }: Attended): Tensor {
-  const products = ops.matmul(q, ops.transposeLast(k));
+  const single = q.shape.at(-2) === 1 && k.shape.at(-2) === 1;
+  const products = single ? ops.sum(ops.mul(q, k), [-1], true) : ops.matmul(q, ops.transposeLast(k));
   return cap == null ? products : capped(products, cap);
 }
+
+/** p v, with p `[..., T, S]`. */
+const weighted = (p: Tensor, v: Tensor) => (v.shape.at(-2) === 1 ? ops.mul(p, v) : ops.matmul(p, v));
 
 /** Scores with their mask, `[..., T, S]`. */
 function withMask(scores: Tensor, { mask, scoresShape }: Attended): Tensor {
@@ -108,7 +112,7 @@ export function attention(q: Tensor, parts: readonly Attended[]): Tensor {
   const sums = powers.map((x) => ops.sum(x, [-1], true)).reduce((a, b) => ops.add(a, b));
   const mixed = parts
     .map(({ v, sharers: n }, i) =>
-      n === undefined ? ops.matmul(powers[i], v) : apart(ops.matmul(together(powers[i], n), v), n),
+      n === undefined ? weighted(powers[i], v) : apart(ops.matmul(together(powers[i], n), v), n),
     )
     .reduce((a, b) => ops.add(a, b));
   return ops.div(mixed, sums);

@@ -2,7 +2,7 @@
  * The ops: each adds one ONNX node and knows its output's shape. Only ops that run on the CPU and on the WebGPU provider
  * are here. Elementwise binary ops broadcast as NumPy does. Gradients are in `gradient.ts`, one rule an op.
  */
-import { type DType, GraphError, type Op, type Shape, sameShape, size, type Tensor } from './tensor.ts';
+import { type DType, GraphError, nodeOf, type Op, type Shape, sameShape, size, type Tensor } from './tensor.ts';
 
 /** The shape two shapes broadcast to. */
 export function broadcastShapes(a: Shape, b: Shape): number[] {
@@ -105,19 +105,25 @@ export const sumOfSquares = (x: Tensor, axes?: readonly number[], keep = false) 
 /** Maximum over `axes`. It has no gradient: it is used to shift exponents, where the gradient cancels. */
 export const max = (x: Tensor, axes?: readonly number[], keep = false) => reduce('ReduceMax', x, axes, keep);
 
+/** The largest whole number up to which float32 has all. */
+const largestCount = 2 ** 24;
+
 /**
- * Index of the largest entry along the last axis, the lowest among equals: `[..., n] -> [...]`, int32. It is the least
- * index whose entry equals the maximum: ArgMax returns int64, and a Cast from int64 would leave the GPU.
+ * Index of the largest entry along the last axis, the lowest among equals: `[..., n] -> [...]`, int32. Entries that equal the maximum
+ * count n, n - 1, ... from the first on, the others 0, and the largest count is that of the first: ArgMax returns int64, and a Cast
+ * from int64 would leave the GPU; Where is slow on the CPU.
  */
 export function argmax(x: Tensor): Tensor {
   const n = x.shape[x.shape.length - 1];
-  const iota = x.graph.constant(
-    Int32Array.from({ length: n }, (_, i) => i),
-    'int32',
+  if (n > largestCount) throw new GraphError(`argmax: ${n} entries are more than float32 can count`);
+  const counts = x.graph.constant(
+    Float32Array.from({ length: n }, (_, i) => n - i),
+    'float32',
     [n],
   );
+  const first = max(mul(cast(equal(x, max(x, [-1], true)), 'float32'), counts), [-1]);
   // A row of NaN equals nothing and gets the last index, so that what is looked up with it exists.
-  return reduce('ReduceMin', where(equal(x, max(x, [-1], true)), iota, x.graph.scalar(n - 1, 'int32')), [-1], false);
+  return cast(add(mul(maximum(first, 1), -1), n), 'int32');
 }
 
 /** The k-th largest entry of the last axis: `[..., n] -> [..., 1]`. It has no gradient. */
@@ -161,11 +167,21 @@ export function reshape(x: Tensor, shape: readonly number[]): Tensor {
   if (!full.every(Number.isInteger) || size(full) !== size(x.shape))
     throw new GraphError(`reshape: [${x.shape}] to [${shape}]`);
   if (sameShape(full, x.shape)) return x;
+  // One behind another is one: each costs a step of a small model some microseconds.
+  const before = nodeOf(x);
+  if (before?.op === 'Reshape') return reshape(before.inputs[0], full);
   return x.graph.node('Reshape', [x, x.graph.int64s(full)], x.dtype, full);
 }
 
 export function transpose(x: Tensor, order: readonly number[]): Tensor {
-  if (order.every((axis, i) => axis === i)) return x;
+  // Where axes of size 1 alone change their places nothing moves.
+  const moved = order.filter((axis) => x.shape[axis] !== 1);
+  if (moved.every((axis, i) => i === 0 || axis > moved[i - 1])) {
+    return reshape(
+      x,
+      order.map((axis) => x.shape[axis]),
+    );
+  }
   return x.graph.node(
     'Transpose',
     [x],

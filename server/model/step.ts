@@ -4,7 +4,7 @@
  * tokens for CoLA.
  */
 
-import type { DeviceBuffer } from '../device/buffer.ts';
+import { type DeviceBuffer, giveBack } from '../device/buffer.ts';
 import { type CompileOptions, type Device, sharedFrom } from '../device/device.ts';
 import { type Feed, type Program, State } from '../device/program.ts';
 import { ProgramCache } from '../device/program-cache.ts';
@@ -27,7 +27,8 @@ export class Stepper {
   /** Programs that move caches. */
   private readonly programs = new ProgramCache<string>();
   private readonly store: CacheStore;
-  private spared: Float32Array[] | undefined;
+  /** Memory of the last cache that went, by its size. */
+  private readonly spared = new Map<number, Float32Array[]>();
 
   constructor(
     private readonly device: Device,
@@ -55,7 +56,7 @@ export class Stepper {
     const state = new State();
     for (let i = 0; i < this.graph.cachedBlocks; i++) {
       for (const kind of ['keys', 'values'] as const) {
-        state.set(cacheName(kind, i), await this.device.upload(new Float32Array(size(shape)), 'float32', shape));
+        state.set(cacheName(kind, i), await this.room(shape));
       }
     }
     return new KeyValueCache(batch, capacity, state);
@@ -74,11 +75,11 @@ export class Stepper {
     const state = new State();
     for (const name of from.state.names) {
       state.set(stemName(name), from.state.get(name).retain());
-      state.set(name, await this.device.upload(new Float32Array(size(shape)), 'float32', shape));
+      state.set(name, await this.room(shape));
     }
     const stem = { sharers, capacity: from.capacity, lengths: from.lengths.slice() };
     from.dispose();
-    return new KeyValueCache(batch, capacity, state, undefined, stem, most);
+    return new KeyValueCache(batch, capacity, state, (old) => this.spare(old), stem, most);
   }
 
   /**
@@ -100,13 +101,17 @@ export class Stepper {
   private async grow(cache: KeyValueCache, tokens: number): Promise<void> {
     const capacity = branchCapacity(tokens);
     const shape = this.shapeOf(cache.batch, capacity);
-    const [old, room] = [cache.capacity, capacity].map((slots) => slots * this.config.headDim);
+    const [old, wider] = [cache.capacity, capacity].map((slots) => slots * this.config.headDim);
     for (let i = 0; i < this.graph.cachedBlocks; i++) {
       for (const kind of ['keys', 'values'] as const) {
-        const from = floatsOf(cache.state.get(cacheName(kind, i)));
-        const to = new Float32Array(size(shape));
-        for (let row = 0; row * old < from.length; row++) to.set(from.subarray(row * old, (row + 1) * old), row * room);
-        cache.state.set(cacheName(kind, i), await this.device.upload(to, 'float32', shape));
+        const name = cacheName(kind, i);
+        const before = cache.state.get(name).retain();
+        const [from, room] = [floatsOf(before), await this.room(shape)];
+        const to = floatsOf(room);
+        for (let row = 0; row * old < from.length; row++)
+          to.set(from.subarray(row * old, (row + 1) * old), row * wider);
+        cache.state.set(name, room);
+        giveBack([before]);
       }
     }
     cache.capacity = capacity;
@@ -125,12 +130,22 @@ export class Stepper {
   }
 
   /**
-   * Keeps the memory of a selected cache for the next of its size: one follows the other in a rollout, and hundreds of
-   * megabytes of new pages take longer than all that is copied into them.
+   * Keeps the memory of a cache for the next of its sizes: one follows the other in a rollout, and the next round has the same.
+   * Hundreds of megabytes of new pages take longer than all that is copied into them.
    */
-  private spare(cache: KeyValueCache): void {
+  private spare({ state }: KeyValueCache): void {
+    this.spared.clear();
     if (!this.device.onHost) return;
-    this.spared = Array.from(cache.state.names, (name) => floatsOf(cache.state.get(name)));
+    for (const name of state.names) {
+      const floats = floatsOf(state.get(name));
+      this.spared.set(floats.length, [...(this.spared.get(floats.length) ?? []), floats]);
+    }
+  }
+
+  /** Memory of this shape, whatever it holds: a mask hides what is not written. */
+  private room(shape: readonly number[]): Promise<DeviceBuffer> {
+    const floats = size(shape);
+    return this.device.upload(this.spared.get(floats)?.pop() ?? new Float32Array(floats), 'float32', shape);
   }
 
   /** Copies what is seen and nothing more: the mask hides whatever else the memory holds. */
@@ -138,11 +153,10 @@ export class Stepper {
     const { kvHeads, headDim } = this.config;
     const shape = this.shapeOf(rows.length, capacity);
     const state = new State();
-    const spared = this.spared?.[0]?.length === size(shape) ? this.spared : [];
-    this.spared = undefined;
     for (const name of from.state.names) {
       const source = floatsOf(from.state.get(name));
-      const target = spared.pop() ?? new Float32Array(size(shape));
+      const room = await this.room(shape);
+      const target = floatsOf(room);
       for (const [i, row] of rows.entries()) {
         for (let head = 0; head < kvHeads; head++) {
           const at = (row * kvHeads + head) * from.capacity * headDim;
@@ -150,7 +164,7 @@ export class Stepper {
           target.set(kept, (i * kvHeads + head) * capacity * headDim);
         }
       }
-      state.set(name, await this.device.upload(target, 'float32', shape));
+      state.set(name, room);
     }
     return state;
   }
@@ -263,7 +277,7 @@ export class Stepper {
     let start = 0;
     for (const { tokens: count, length } of chunksOf(longest, tokens.length)) {
       const end = start + count;
-      if (results !== undefined) for (const buffer of Object.values(results)) buffer.release();
+      if (results !== undefined) giveBack(Object.values(results));
       results = await this.chunk(cache, tokens, longest, [start, end], length, feeds);
       if (collect !== undefined) await takeRows(results[collect.output], tokens, longest, start, end, collect.take);
       start = end;
@@ -339,7 +353,7 @@ export class Stepper {
   }
 
   async dispose(): Promise<void> {
-    this.spared = undefined;
+    this.spared.clear();
     await this.programs.dispose();
     await this.device.laidOut.release(this);
   }

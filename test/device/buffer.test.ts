@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { giveBack } from '../../server/device/buffer.ts';
 import * as ops from '../../server/graph/ops.ts';
 import { Graph, type TensorData } from '../../server/graph/tensor.ts';
 import { onEachDevice } from '../support/devices.ts';
@@ -49,6 +50,26 @@ describe('buffers', () => {
       buffer.release();
       assert.deepEqual([...(await buffer.read())], [1, 2]);
       buffer.release();
+      assert.deepEqual(alive(), { buffers: 0, bytes: 0 });
+    });
+
+    it('give memory of the host back at once, but for what somebody retained, is part of more, or is small', async () => {
+      const floats = 2 ** 18;
+      const whole = new Float32Array(floats);
+      const retained = new Float32Array(floats);
+      const more = new Float32Array(2 * floats);
+      const given = [whole, retained, more.subarray(floats), new Float32Array(8)];
+      const buffers = await Promise.all(given.map((data) => device().upload(data, 'float32', [data.length])));
+      buffers[1]!.retain();
+      giveBack(buffers);
+      assert.deepEqual(alive(), { buffers: 1, bytes: 4 * floats });
+      const left = device().onHost ? 0 : floats;
+      assert.deepEqual(
+        given.map(({ length }) => length),
+        [left, floats, floats, 8],
+      );
+      giveBack([buffers[1]!]);
+      assert.equal(retained.length, left);
       assert.deepEqual(alive(), { buffers: 0, bytes: 0 });
     });
 

@@ -5,7 +5,7 @@ import type { Program } from '../../server/device/program.ts';
 import { Graph } from '../../server/graph/tensor.ts';
 import { hiddenStates, languageHead } from '../../server/model/base.ts';
 import { causalContext } from '../../server/model/block.ts';
-import { capacityFor } from '../../server/model/cache/key-value-cache.ts';
+import { capacityFor, stemCapacity } from '../../server/model/cache/key-value-cache.ts';
 import { chunkSizes, chunksOf } from '../../server/model/chunks.ts';
 import { baseStep, baseStepper, LanguageModel, uploadWeights } from '../../server/model/language-model.ts';
 import { Stepper } from '../../server/model/step.ts';
@@ -73,7 +73,7 @@ describe('cached steps', () => {
           tokens,
         );
         for (const { tokens: read, length } of chunks) {
-          assert.ok(read >= 1 && read <= length && chunkSizes.some((size) => size === length));
+          assert.ok(read >= 1 && read <= length && [...chunkSizes, 16, 24].some((size) => size === length));
           assert.ok(length <= 8 || rows * length <= 8192, `${rows} rows of ${length}`);
         }
         if (tokens > 1) assert.ok(chunks.length <= Math.ceil(tokens / 8));
@@ -84,10 +84,17 @@ describe('cached steps', () => {
       { tokens: 128, length: 128 },
       { tokens: 2, length: 32 },
     ]);
+    // Of many rows short prompts are padded to the next eight.
+    assert.deepEqual(chunksOf(17, 7), [{ tokens: 17, length: 32 }]);
+    assert.deepEqual(
+      [1, 2, 9, 16, 17, 25].map((tokens) => chunksOf(tokens, 8)[0]?.length),
+      [1, 8, 16, 16, 24, 32],
+    );
   });
 
   it('have slots in powers of two, one of them scratch', () => {
     assert.deepEqual([1, 63, 64, 127, 128].map(capacityFor), [64, 64, 128, 128, 256]);
+    assert.deepEqual([0, 7, 8, 23, 55, 56, 63, 64].map(stemCapacity), [8, 8, 16, 24, 56, 64, 64, 128]);
   });
 
   onEachDevice((device, name) => {
@@ -175,6 +182,29 @@ describe('cached steps', () => {
       await check(await advance(stepper, cache, [[50], [51]]), [0, 1]);
       picked.dispose();
       cache.dispose();
+      await stepper.dispose();
+    });
+
+    itOnce(name, 'stand in the memory of the last ones, and see nothing of what it held', async () => {
+      const stepper = baseStepper(device(), model);
+      const { vocabSize } = model.config;
+      const memories = new Set<unknown>();
+      for (const [round, seed] of [1, 4].entries()) {
+        const start = tokens(20 - 12 * round, seed);
+        const read = await stepper.cache(1, 20);
+        await advance(stepper, read, [start]);
+        const cache = await stepper.branch(read, 2, 12);
+        const more = [tokens(9 - 7 * round, seed + 1), tokens(3 - 2 * round, seed + 2)];
+        const logits = await advance(stepper, cache, more);
+        for (const [b, ids] of more.entries()) {
+          const expected = await whole.logits(Int32Array.from([...start, ...ids]));
+          assertClose(logits.slice(b * vocabSize, (b + 1) * vocabSize), expected, 1e-4);
+        }
+        if (device().onHost) for (const key of cache.state.names) memories.add(cache.state.get(key).host);
+        cache.dispose();
+      }
+      if (device().onHost)
+        assert.equal(memories.size, 4 * model.config.layers, 'keys and values of stem and rows, once');
       await stepper.dispose();
     });
 

@@ -17,8 +17,8 @@ export class KeyValueCache {
     readonly batch: number,
     public capacity: number,
     readonly state: State,
-    /** Told before the memory goes. */
-    private readonly disposing: (cache: KeyValueCache) => void = () => {},
+    /** Takes the memory; it goes back, if not given. */
+    private readonly disposing?: (cache: KeyValueCache) => void,
     readonly stem?: Stem,
     /** Slots that it may grow to. */
     readonly most: number = capacity,
@@ -32,22 +32,26 @@ export class KeyValueCache {
   }
 
   dispose(): void {
-    this.disposing(this);
-    this.state.dispose();
+    this.disposing?.(this);
+    if (this.disposing === undefined) this.state.giveBack();
+    else this.state.dispose();
   }
 }
 
-function doubled(least: number, tokens: number): number {
-  let slots = least;
+const fewestSlots = 64;
+
+/** Slots for at least `tokens` tokens: powers of two, so that few programs are compiled. One more is scratch for padding. */
+export function capacityFor(tokens: number): number {
+  let slots = fewestSlots;
   while (slots - 1 < tokens) slots *= 2;
   return slots;
 }
 
-/** Slots for at least `tokens` tokens: powers of two, so that few programs are compiled. One more is scratch for padding. */
-export const capacityFor = (tokens: number): number => doubled(64, tokens);
-
-/** The same of what others stand behind, which is read whole in every step: few slots as long as few are needed. */
-export const stemCapacity = (tokens: number): number => doubled(32, tokens);
+/** The same of what others stand behind, which is read whole in every step: few slots where few are needed. */
+export function stemCapacity(tokens: number): number {
+  const least = 8 * Math.ceil((tokens + 1) / 8);
+  return least < fewestSlots ? least : capacityFor(tokens);
+}
 
 /** Slots for the rows of a branched cache at first: they are read whole in every step, so there are few as long as few are needed. */
 export const branchSlots = 16;

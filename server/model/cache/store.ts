@@ -3,7 +3,7 @@
  * In host memory it attends to the cache and to the new ones beside it and returns these, which are then copied into their
  * slots: to put them there itself it would have to copy the caches whole, which costs more than all else that a step does.
  */
-import type { DeviceBuffer } from '../../device/buffer.ts';
+import { type DeviceBuffer, giveBack } from '../../device/buffer.ts';
 import type { State } from '../../device/program.ts';
 import type { Graph, Tensor } from '../../graph/tensor.ts';
 import type { BlockCache, Placing, UpdatedCache } from '../block.ts';
@@ -113,12 +113,14 @@ export class CacheStore {
   /** After a run: takes the new keys and values out of its results and puts them where they belong. */
   keep(state: State, results: Record<string, DeviceBuffer>, slotOf: Int32Array): void {
     if (!this.onHost) return;
+    const copied: DeviceBuffer[] = [];
     for (const name of this.names()) {
       const fresh = results[freshName(name)];
       delete results[freshName(name)];
       copyRuns(floatsOf(fresh), floatsOf(state.get(name)), fresh.shape, state.get(name).shape[2], slotOf);
-      fresh.release();
+      copied.push(fresh);
     }
+    giveBack(copied);
   }
 }
 

@@ -171,7 +171,7 @@ export async function readPrompts(
   const branched = each > 1 && groups.every((group) => group.length === each);
   const room = longest + behind;
   const shared = branched
-    ? await chooser.cache(starts.length, longest, stemCapacity(longest))
+    ? await chooser.cache(starts.length, longest - 1, stemCapacity(longest - 1))
     : await chooser.cache(starts.length, room);
   let kept = false;
   try {

@@ -1,5 +1,6 @@
 /** Reinforcement over tokens: the baseline. The base itself learns, all of it or its last blocks, and reads everything again in an update. */
 
+import { giveBack } from '../../device/buffer.ts';
 import { linear } from '../../graph/functions.ts';
 import * as ops from '../../graph/ops.ts';
 import type { Graph, Tensor } from '../../graph/tensor.ts';
@@ -152,8 +153,7 @@ export class TokenActor implements Actor, Chooser {
   }
 
   async read(cache: KeyValueCache, tokens: readonly ArrayLike<number>[]): Promise<void> {
-    const read = await this.stepper.advance(cache, tokens);
-    for (const buffer of Object.values(read)) buffer.release();
+    giveBack(Object.values(await this.stepper.advance(cache, tokens)));
   }
 
   async choose(
@@ -165,12 +165,13 @@ export class TokenActor implements Actor, Chooser {
     const read = await this.stepper.advance(cache, tokens);
     const logits = await read.logits.readFloats();
     const values = this.withValue ? await read.value.readFloats() : undefined;
-    for (const buffer of Object.values(read)) buffer.release();
-    return streams.map((stream, b) => {
+    const choices = streams.map((stream, b) => {
       if (stream === undefined) return undefined;
       const { choice, ...drawn } = this.draw(logits, b * this.choices, settings, stream);
       return { choice, token: choice, ...drawn, ...(values === undefined ? {} : { value: values[b] }) };
     });
+    giveBack(Object.values(read));
+    return choices;
   }
 
   private draw(

@@ -11,7 +11,7 @@ import { type Bench, type Measure, median } from './measure.ts';
 import { LineProcess, peerFile, peerPython } from './peer.ts';
 
 const sizes = { batch: 32, group: 8, answer: 12 };
-const pairs = 5;
+const pairs = 9;
 const problems = 2000;
 
 /** The version of TRL, or undefined. */

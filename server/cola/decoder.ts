@@ -227,7 +227,7 @@ export class Decoder {
   /**
    * Reads the new tokens of every row, then chooses one action and one token per row. The chosen token is not read yet.
    *
-   * @param bias `[B,N]`; greedy if not given
+   * @param bias `[B,N]`, or `[Bn,N]` for n choices behind each row, side by side in the result; greedy if not given
    * @param takeHidden receives h of every new token, row by row; needs the part `hidden`
    */
   async step(
@@ -242,7 +242,8 @@ export class Decoder {
       temperature: Float32Array.of(temperature),
     };
     const collect = takeHidden === undefined ? undefined : { output: 'hidden', take: takeHidden };
-    const out = await this.stepper.advance(cache, tokens, feeds, collect);
+    const choices = feeds.action_bias.length / (cache.batch * this.numCodes);
+    const out = await this.stepper.advance(cache, tokens, feeds, collect, choices);
     const floats = async (name: string) => (name in out ? { [name]: await out[name].readFloats() } : {});
     const parts = { ...(await floats('value')), ...(await floats('q')) };
     const result: StepResult = {

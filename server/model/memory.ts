@@ -18,11 +18,11 @@ import { adapterTensors, isAdapterTensor } from './adapter/adapter.ts';
 import { embeddingName, headName, hiddenStates, languageHead, nextTokenLoss } from './base.ts';
 import { causalContext } from './block.ts';
 import { branchCapacity, branchRooms, capacityFor } from './cache/key-value-cache.ts';
-import { CacheStore, type StemShape } from './cache/store.ts';
+import { CacheStore } from './cache/store.ts';
 import { chunkSizes, chunksOf } from './chunks.ts';
 import type { ModelConfig } from './config/config.ts';
 import { baseStep } from './language-model.ts';
-import { type StepGraph, stepOutputs } from './step-graph.ts';
+import { type StepGraph, type StepShape, stepOutputs } from './step-graph.ts';
 import { storedMemory } from './stored-memory.ts';
 import { bytesIn, formOf } from './weights/precision.ts';
 import { StoredCache } from './weights/stored-cache.ts';
@@ -195,7 +195,12 @@ export function decodeMemory(config: ModelConfig, batch: number, length: number,
   const copy = frozen + twice;
   const programs = [
     ...Array.from({ length: singles }, () => ({ batch, length: 1, beside: copy })),
-    ...Array.from(lengths, (length) => ({ batch: starts, length, beside: frozen > sharedFrom ? 0 : copy })),
+    ...Array.from(lengths, (length) => ({
+      batch: starts,
+      length,
+      choices: sharers,
+      beside: frozen > sharedFrom ? 0 : copy,
+    })),
   ];
   const mapped = isInFile(config, precision);
   const stored = storedMemory(config, precision, programs, { mapped, room });
@@ -203,11 +208,18 @@ export function decodeMemory(config: ModelConfig, batch: number, length: number,
   const cache = floatBytes * 2 * step.cachedBlocks * config.kvHeads * kept * config.headDim;
   const single = (rows: number) =>
     sharers > 1
-      ? stepActivations(config, step, precision, [rows * sharers, 1, slots], { sharers, capacity })
-      : stepActivations(config, step, precision, [rows, 1, capacity]);
+      ? stepActivations(config, step, precision, {
+          batch: rows * sharers,
+          length: 1,
+          capacity: slots,
+          stem: { sharers, capacity },
+        })
+      : stepActivations(config, step, precision, { batch: rows, length: 1, capacity });
   // A runtime session keeps the memory of its largest run.
   const { activations, slack } = memoryAt(starts, Math.max(1, ...lengths), (rows, tokens) => {
-    const parts = [stepActivations(config, step, precision, [rows, tokens, capacity]), single(rows)];
+    // The first choices of all that share a beginning are made where it is read.
+    const reading = { batch: rows, length: tokens, capacity, choices: sharers };
+    const parts = [stepActivations(config, step, precision, reading), single(rows)];
     const sum = (name: 'activations' | 'slack') => parts.reduce((bytes, part) => bytes + part[name], 0);
     return memory({ activations: sum('activations'), slack: sum('slack') });
   });
@@ -230,18 +242,9 @@ function programMemory(outputs: readonly Tensor[], precision: Precision, outside
   return { activations: peak, slack: Math.max(0, bytes - peak) };
 }
 
-function stepActivations(
-  config: ModelConfig,
-  step: StepGraph,
-  precision: Precision,
-  [batch, length, capacity]: readonly [rows: number, tokens: number, slots: number],
-  stem?: StemShape,
-) {
+function stepActivations(config: ModelConfig, step: StepGraph, precision: Precision, shape: StepShape) {
   const store = new CacheStore(config, step.cachedBlocks, true);
-  return programMemory(
-    Object.values(stepOutputs(new Graph(), config, step, store, { batch, length, capacity, stem }).all),
-    precision,
-  );
+  return programMemory(Object.values(stepOutputs(new Graph(), config, step, store, shape).all), precision);
 }
 
 /**

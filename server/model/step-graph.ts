@@ -11,7 +11,7 @@ export interface StepInputs {
   readonly ids: Tensor;
   readonly context: AttentionContext;
   readonly caches: readonly BlockCache[];
-  /** Flat index b T + t of the last new token of each row, int32 `[B]`. */
+  /** Flat index b T + t of the last new token of each row, int32 `[B]`; n times side by side, `[Bn]`, where n choices are made there. */
   readonly last: Tensor;
 }
 
@@ -27,6 +27,8 @@ export interface StepShape {
   readonly length: number;
   readonly capacity: number;
   readonly stem?: StemShape | undefined;
+  /** How often the last token of each row is looked at; 1, if not given. */
+  readonly choices?: number | undefined;
 }
 
 /** The graph that reads T new tokens of B sequences behind caches of S slots: what is wanted of them, and what is kept. */
@@ -35,10 +37,10 @@ export function stepOutputs(
   config: ModelConfig,
   step: StepGraph,
   store: CacheStore,
-  { batch, length, capacity, stem }: StepShape,
+  { batch, length, capacity, stem, choices = 1 }: StepShape,
 ): { all: Record<string, Tensor>; carried: string[] } {
   const ids = graph.input('ids', 'int32', [batch, length]);
-  const last = graph.input('last', 'int32', [batch]);
+  const last = graph.input('last', 'int32', [batch * choices]);
   const context = cachedContext(graph, config, capacity, store.placing(graph, batch, length, stem));
   const built = step.build(graph, { ids, context, caches: store.inputs(graph, batch, capacity, stem), last });
   const kept = store.outputs(built.caches);
@@ -46,16 +48,16 @@ export function stepOutputs(
 }
 
 /**
- * Rows of the product with a weight of the base where a step reads T tokens of B sequences: the head reads the last of each only.
+ * Rows of the product with a weight of the base where a step reads T tokens of B sequences: the head reads the last of each only,
+ * once for every choice.
  *
  * @returns undefined for an embedding that is no head
  */
 export function stepProductRows(
   { tieWordEmbeddings: tied }: ModelConfig,
   name: string,
-  batch: number,
-  length: number,
+  { batch, length, choices = 1 }: Pick<StepShape, 'batch' | 'length' | 'choices'>,
 ): number | undefined {
-  if (name === headName || (tied && name === embeddingName)) return batch;
+  if (name === headName || (tied && name === embeddingName)) return batch * choices;
   return name === embeddingName ? undefined : batch * length;
 }

@@ -259,6 +259,7 @@ export class Stepper {
    * comes out for it means nothing
    * @param feeds further inputs of the caller's graph
    * @param collect an output `[B,T,w]` of the caller's graph that is wanted for every new token, and who takes it
+   * @param choices how often the last token of each row is looked at: outputs for it have so many rows side by side
    * @returns the outputs of the caller's graph for the last token of each row; the caller releases them
    * @throws model.contextFull if a row outgrows the cache
    */
@@ -267,6 +268,7 @@ export class Stepper {
     tokens: readonly ArrayLike<number>[],
     feeds: Readonly<Record<string, Feed>> = {},
     collect?: { readonly output: string; take(row: number, values: Float32Array): void },
+    choices = 1,
   ): Promise<Record<string, DeviceBuffer>> {
     const longest = Math.max(...tokens.map((row) => row.length));
     let most = 0;
@@ -278,7 +280,7 @@ export class Stepper {
     for (const { tokens: count, length } of chunksOf(longest, tokens.length)) {
       const end = start + count;
       if (results !== undefined) giveBack(Object.values(results));
-      results = await this.chunk(cache, tokens, longest, [start, end], length, feeds);
+      results = await this.chunk(cache, tokens, longest, [start, end], { length, choices }, feeds);
       if (collect !== undefined) await takeRows(results[collect.output], tokens, longest, start, end, collect.take);
       start = end;
     }
@@ -296,13 +298,16 @@ export class Stepper {
     tokens: readonly ArrayLike<number>[],
     longest: number,
     [start, end]: readonly [number, number],
-    length: number,
+    { length, choices }: { readonly length: number; readonly choices: number },
     feeds: Readonly<Record<string, Feed>>,
   ): Promise<Record<string, DeviceBuffer>> {
     const { batch, capacity } = cache;
     const ids = new Int32Array(batch * length);
     const slotOf = new Int32Array(batch * length).fill(capacity - 1);
-    const last = Int32Array.from({ length: batch }, (_, b) => b * length + end - start - 1);
+    const last = Int32Array.from(
+      { length: batch * choices },
+      (_, i) => Math.floor(i / choices) * length + end - start - 1,
+    );
     const positions = new Int32Array(batch * length);
     const filled = new Int32Array(batch);
     for (const [b, row] of tokens.entries()) {
@@ -316,7 +321,7 @@ export class Stepper {
       for (let t = b * length; t < (b + 1) * length; t++) positions[t] = ahead + slotOf[t];
     }
     const { stem } = cache;
-    const key = `step ${batch} ${length} ${capacity} ${stem?.sharers} ${stem?.capacity}`;
+    const key = `step ${batch} ${length} ${choices} ${capacity} ${stem?.sharers} ${stem?.capacity}`;
     const inputs = {
       ...feeds,
       ids,
@@ -332,16 +337,16 @@ export class Stepper {
     const results = await this.device.laidOut.use(
       this,
       key,
-      () => this.layoutBytes(weights, batch, length),
-      () => this.stepProgram({ batch, length, capacity, stem }, weights),
+      () => this.layoutBytes(weights, { batch, length, choices }),
+      () => this.stepProgram({ batch, length, capacity, stem, choices }, weights),
       (program) => program.run(inputs, { states: [cache.state, ...this.weights] }),
     );
     this.store.keep(cache.state, results, slotOf);
     return results;
   }
 
-  private layoutBytes(weights: CompileOptions, batch: number, length: number): number {
-    const bytes = this.device.layoutBytes(weights, (name) => stepProductRows(this.config, name, batch, length));
+  private layoutBytes(weights: CompileOptions, rows: Pick<StepShape, 'batch' | 'length' | 'choices'>): number {
+    const bytes = this.device.layoutBytes(weights, (name) => stepProductRows(this.config, name, rows));
     const table = this.config.tieWordEmbeddings ? this.frozen.get(embeddingName) : undefined;
     // An embedding that is the head too is there twice: laid out for products, and as the table it is looked up in.
     return bytes === 0 || table === undefined ? bytes : bytes + table.byteLength;

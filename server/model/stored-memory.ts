@@ -5,14 +5,12 @@ import { size } from '../graph/tensor.ts';
 import type { Precision } from '../protocol/precision.ts';
 import { embeddingName } from './base.ts';
 import type { ModelConfig } from './config/config.ts';
-import { stepProductRows } from './step-graph.ts';
+import { type StepShape, stepProductRows } from './step-graph.ts';
 import { bytesIn, formOf } from './weights/precision.ts';
 import { expectedTensors } from './weights/weights.ts';
 
 /** A program that reads `length` tokens of each of `batch` sequences. */
-export interface PlannedReading {
-  readonly batch: number;
-  readonly length: number;
+export interface PlannedReading extends Pick<StepShape, 'batch' | 'length' | 'choices'> {
   /** Bytes that it has for itself besides those of the stored weights. */
   readonly beside: number;
 }
@@ -52,8 +50,8 @@ export function storedMemory(
   return [{ own, shared: shared(together) }, ...turns].reduce((a, b) => (b.own + b.shared > a.own + a.shared ? b : a));
 }
 
-const rowsOf = (config: ModelConfig, name: string, { batch, length }: PlannedReading) =>
-  stepProductRows(config, name, batch, length) ?? Number.POSITIVE_INFINITY;
+const rowsOf = (config: ModelConfig, name: string, program: PlannedReading) =>
+  stepProductRows(config, name, program) ?? Number.POSITIVE_INFINITY;
 
 function laidOut(config: ModelConfig, precision: Precision, program: PlannedReading, mapped: boolean): number {
   return expectedTensors(config).reduce((sum, tensor) => {

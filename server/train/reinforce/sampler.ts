@@ -49,7 +49,8 @@ export interface Chooser {
   /**
    * Reads new tokens and chooses for every row that has a stream to draw from.
    *
-   * @returns undefined for the other rows
+   * @param streams one for each row, or n for each, side by side: as many choices are made behind it
+   * @returns undefined where there is no stream
    */
   choose(
     cache: KeyValueCache,
@@ -118,11 +119,11 @@ export async function sampleAnswers(
   turn?: () => Promise<void>,
 ): Promise<Episode[]> {
   const rows = starts.flatMap(({ prompt, seeds }, g) => seeds.map((seed) => new Growing(prompt, g, seed)));
-  let cache = await readPrompts(chooser, starts, rows, settings.maxNew);
+  let cache = await readPrompts(chooser, starts, rows, settings.maxNew, settings);
   // Those in the cache: what is done leaves it. An answer draws from a stream of its own, so it does not matter what is beside it.
   let inside = rows;
   try {
-    for (let t = 0; t < settings.maxNew && inside.some((row) => !row.done); t++) {
+    for (let t = rows[0].tokens.length; t < settings.maxNew && inside.some((row) => !row.done); t++) {
       await turn?.();
       signal.throwIfAborted();
       const kept = chooser.narrows ? rowsThatStay(inside.map(isDone), cache.stem?.sharers ?? 1) : undefined;
@@ -150,6 +151,10 @@ export async function step(
   const next = rows.map((row) => (row.done ? [] : row.next));
   const streams = rows.map((row) => (row.done ? undefined : row.stream));
   const choices = await chooser.choose(cache, next, streams, settings, (b, h) => rows[b].hidden.push(h.slice()));
+  take(chooser, rows, choices);
+}
+
+function take(chooser: Chooser, rows: readonly Growing[], choices: readonly (Choice | undefined)[]): void {
   for (const [b, choice] of choices.entries()) {
     if (choice === undefined) continue;
     rows[b].take(choice);
@@ -157,12 +162,18 @@ export async function step(
   }
 }
 
-/** Reads each prompt once, but for its last token, for its whole group. */
+/**
+ * Reads each prompt once for its whole group, but for its last token.
+ *
+ * @param first how the first choices are made, if they are to be made here where a group shares its cache: behind the last token of
+ * the prompt, which is then read once too
+ */
 export async function readPrompts(
   chooser: Chooser,
   starts: readonly Start[],
   rows: readonly Growing[],
   behind: number,
+  first?: SamplingSettings,
 ): Promise<KeyValueCache> {
   const longest = Math.max(...starts.map(({ prompt }) => prompt.ids.length));
   const prefixes = starts.map(({ prompt: { ids } }) => ids.subarray(0, ids.length - 1));
@@ -170,18 +181,24 @@ export async function readPrompts(
   const { length: each } = groups[0];
   const branched = each > 1 && groups.every((group) => group.length === each);
   const room = longest + behind;
+  const read = first === undefined ? longest - 1 : longest;
   const shared = branched
-    ? await chooser.cache(starts.length, longest - 1, stemCapacity(longest - 1))
+    ? await chooser.cache(starts.length, read, stemCapacity(read))
     : await chooser.cache(starts.length, room);
+  const takeHidden: TakeHidden = (g, h) => {
+    const copy = h.slice();
+    for (const row of groups[g]) row.hidden.push(copy);
+  };
   let kept = false;
   try {
-    if (prefixes.some((prefix) => prefix.length > 0)) {
-      await chooser.read(shared, prefixes, (g, h) => {
-        const copy = h.slice();
-        for (const row of groups[g]) row.hidden.push(copy);
-      });
+    if (branched && first !== undefined) {
+      const prompts = starts.map(({ prompt }) => prompt.ids);
+      const streams = rows.map((row) => row.stream);
+      take(chooser, rows, await chooser.choose(shared, prompts, streams, first, takeHidden));
+    } else if (prefixes.some((prefix) => prefix.length > 0)) {
+      await chooser.read(shared, prefixes, takeHidden);
     }
-    // The last token of the prompt is read with the answer.
+    // Otherwise the last token of the prompt is read with the answer.
     const branches = branched ? await chooser.branch(shared, each, behind + 1) : undefined;
     kept = branched || groups.every((group) => group.length === 1);
     if (kept) return branches ?? shared;

@@ -162,7 +162,7 @@ export class TokenActor implements Actor, Chooser {
     streams: readonly (Random | undefined)[],
     settings: SamplingSettings,
   ): Promise<(Choice | undefined)[]> {
-    const read = await this.stepper.advance(cache, tokens);
+    const read = await this.stepper.advance(cache, tokens, {}, undefined, streams.length / cache.batch);
     const logits = await read.logits.readFloats();
     const values = this.withValue ? await read.value.readFloats() : undefined;
     const choices = streams.map((stream, b) => {

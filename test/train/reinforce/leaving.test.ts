@@ -95,6 +95,8 @@ describe('answers that have come to their end', function () {
         const answers = await leaving.sample(starts, settings, signal);
         assert.deepEqual(answers, await staying.sample(starts, settings, signal));
         const count = starts.length * group;
+        // The first choices of all answers are made where their prompts are read.
+        assert.deepEqual([rows.shift(), all.shift()], [starts.length, starts.length]);
         assert.ok(all.every((n) => n === count) && rows[0] === count);
         assert.ok(Math.min(...rows) <= count / 2, `${rows}`);
         const buffers = device.ledger.buffers;

@@ -17,7 +17,7 @@ import type { Precision } from '../protocol/precision.ts';
 import { adapterTensors, isAdapterTensor } from './adapter/adapter.ts';
 import { embeddingName, headName, hiddenStates, languageHead, nextTokenLoss } from './base.ts';
 import { causalContext } from './block.ts';
-import { branchCapacity, branchRooms, capacityFor } from './cache/key-value-cache.ts';
+import { branchCapacity, branchRooms, capacityFor, stemCapacity } from './cache/key-value-cache.ts';
 import { CacheStore } from './cache/store.ts';
 import { chunkSizes, chunksOf } from './chunks.ts';
 import type { ModelConfig } from './config/config.ts';
@@ -176,7 +176,7 @@ export function decodeMemory(config: ModelConfig, batch: number, length: number,
   const step = options.step ?? baseStep(config);
   const { sharers = 1, behind = 0 } = options.branched ?? {};
   const begun = sharers > 1 ? Math.max(1, length - behind) : length;
-  const capacity = capacityFor(begun);
+  const capacity = sharers > 1 ? stemCapacity(begun) : capacityFor(begun);
   const slots = branchCapacity(behind + 1);
   const { precision = 'f32', added = [], room = layoutRoom() } = options;
   const base = expectedTensors(config);

@@ -51,11 +51,10 @@ export function measuringParts(
 ): MemoryPart[] {
   const length = prompt + behind;
   const { greedy, sampled } = sampledRows(held.evaluate_rows, held.evaluate_samples);
-  const others = sampled / held.evaluate_samples;
   return [
     decodingPart(config, { what: 'held-out answers', rows: greedy, length, reads: [prompt], ...decoder }),
-    // A round of as many prompts reads them with the same programs, and has the same steps for as many answers.
-    ...(others === round?.prompts && held.evaluate_samples === round.group
+    // A round of as many prompts with as many answers has the same programs.
+    ...(held.evaluate_samples === round?.group && sampled === round.prompts * round.group
       ? []
       : [
           decodingPart(config, {
@@ -63,7 +62,7 @@ export function measuringParts(
             rows: sampled,
             length,
             branched: { sharers: held.evaluate_samples, behind },
-            reads: others === round?.prompts ? [] : [prompt],
+            reads: [prompt],
             ...decoder,
           }),
         ]),

@@ -73,6 +73,7 @@ function apart(x: Tensor, n: number): Tensor {
 
 /** q k' `[..., T, S]`, within its cap. */
 function scoresOf(q: Tensor, { k, cap }: Attended): Tensor {
+  // Of so small products the runtime takes longer to deal them out to its threads than to compute them.
   const single = q.shape.at(-2) === 1 && k.shape.at(-2) === 1;
   const products = single ? ops.sum(ops.mul(q, k), [-1], true) : ops.matmul(q, ops.transposeLast(k));
   return cap == null ? products : capped(products, cap);

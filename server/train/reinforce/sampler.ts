@@ -198,8 +198,8 @@ export async function readPrompts(
     } else if (prefixes.some((prefix) => prefix.length > 0)) {
       await chooser.read(shared, prefixes, takeHidden);
     }
-    // Otherwise the last token of the prompt is read with the answer.
-    const branches = branched ? await chooser.branch(shared, each, behind + 1) : undefined;
+    // What of a prompt is not read here is read with the answer.
+    const branches = branched ? await chooser.branch(shared, each, room - read) : undefined;
     kept = branched || groups.every((group) => group.length === 1);
     if (kept) return branches ?? shared;
     return await chooser.select(

@@ -25,6 +25,7 @@ export const quiet = {
   'chat.commandCenter.enabled': false,
   'workbench.secondarySideBar.defaultVisibility': 'hidden',
   'window.confirmBeforeClose': 'never',
+  'remote.autoForwardPorts': false,
 };
 
 /**

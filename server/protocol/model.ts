@@ -66,6 +66,6 @@ export type ListedModel = z.infer<typeof listed>;
 /** Models in the folders of a workspace, in its runs, in the box, in `folders`, which may lie anywhere, and in stores of other programs. */
 export const listModels = request(
   'cola/model/list',
-  z.strictObject({ roots: z.array(z.string()), folders: z.array(z.string()).default([]) }),
+  z.strictObject({ roots: z.array(z.string().min(1)), folders: z.array(z.string()).default([]) }),
   z.object({ models: z.array(listed), more: z.boolean() }),
 );

@@ -57,7 +57,7 @@ export type RunState = z.infer<typeof runState>;
 /** To the server: every run on disk, with the state of those that are under way. */
 export const listRuns = request(
   'cola/run/list',
-  z.strictObject({ roots: z.array(z.string()) }),
+  z.strictObject({ roots: z.array(z.string().min(1)) }),
   z.object({
     runs: z.array(
       z.object({

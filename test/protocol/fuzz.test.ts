@@ -47,6 +47,25 @@ const methods = requests
   // What a page asks is answered by the extension.
   .filter((method) => !elsewhere.includes(method) && !method.startsWith('page/'));
 
+describe('requests', () => {
+  it('name no folder by an empty text, which would be the one that the server was started in', () => {
+    let folders = 0;
+    for (const { method, params } of requests) {
+      if (!(params instanceof z.ZodObject)) continue;
+      const { root, roots } = params.shape as Record<string, z.ZodType | undefined>;
+      for (const [schema, value] of [
+        [root, ''],
+        [roots, ['']],
+      ] as const) {
+        if (schema === undefined) continue;
+        folders++;
+        assert.equal(schema.safeParse(value).success, false, method);
+      }
+    }
+    assert.ok(folders >= 10, `${folders}`);
+  });
+});
+
 describe('messages to the engine', () => {
   let folder = '';
   let engine: Engine;
